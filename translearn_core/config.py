@@ -1,0 +1,381 @@
+"""Settings of a run, and the configuration of this installation.
+
+Owns: `Settings`, the one table of everything a person may choose for a run (a setting is
+a field here; page, command line, validation, docs and tests read it), `Configuration`
+(limits, allowed folders, cache size, slots) and the place of the workspace.
+Leaves to others: what the settings do.
+
+Files: `<workspace>/config.toml` (optional). Environment: `TRANSLEARN_HOME` names the
+workspace; `TRANSLEARN_<NAME>` overrides one value of the configuration.
+Units: `_s` seconds, `_bytes` bytes; shares are in [0, 1].
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from translearn_core.errors import SettingsError
+from translearn_core.texts import N_, _
+
+
+def home() -> Path:
+    """The workspace folder: `TRANSLEARN_HOME`, else `TransLearn` in the home directory."""
+    named = os.environ.get("TRANSLEARN_HOME")
+    return Path(named).expanduser().resolve() if named else Path.home() / "TransLearn"
+
+
+def _setting(
+    default: Any, *, title: str, plain: str, expert: str, group: str, **limits: Any
+) -> Any:
+    """One row of the settings table: its name for a person, one plain and one expert sentence."""
+    extra = {"expert": expert, "group": group}
+    return Field(default, title=title, description=plain, json_schema_extra=extra, **limits)
+
+
+class Settings(BaseModel):
+    """What a person may choose for a run. Every field has a default that a specialist would take.
+
+    Fields carry `title`, `description` (the plain sentence) and, in `json_schema_extra`,
+    `expert` (the sentence for the expert) and `group` (model | head | learning | photos).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backbone: str = _setting(
+        "",
+        title=N_("Backbone"),
+        plain=N_("The network that has already learned to see; yours is built on it."),
+        expert=N_("A row of the backbone table; empty takes the best one that is ready here."),
+        group="model",
+    )
+    freeze: int | Literal["all", "none"] = _setting(
+        "all",
+        title=N_("Frozen blocks"),
+        plain=N_(
+            "How much of the backbone stays as it is. All is fastest and right for few photos."
+        ),
+        expert=N_("The first N blocks are frozen; a negative N leaves the last N trainable."),
+        group="model",
+    )
+    freeze_layer: str = _setting(
+        "",
+        title=N_("Freeze up to layer"),
+        plain=N_("Names the last frozen layer instead of counting blocks."),
+        expert=N_("Snaps to the nearest cut point at or before that layer; overrides the blocks."),
+        group="model",
+    )
+    weights: Literal["imagenet", "random"] = _setting(
+        "imagenet",
+        title=N_("Starting weights"),
+        plain=N_("Start from what the backbone learned on a million photos, or from nothing."),
+        expert=N_("`random` initialises the backbone afresh: the control for any transfer claim."),
+        group="model",
+    )
+    image_size: int = _setting(
+        0,
+        title=N_("Photo size for the network"),
+        plain=N_("Photos are shrunk to this many pixels a side. 0 takes the backbone's own size."),
+        expert=N_("Square side in pixels. Off the native size, ImageNet features get weaker."),
+        group="photos",
+        ge=0,
+        le=1024,
+    )
+    head: Literal["linear", "hidden"] = _setting(
+        "linear",
+        title=N_("Head"),
+        plain=N_("The new part that learns your classes: simple, or with one hidden layer."),
+        expert=N_("Softmax regression on pooled features, or Dense + ReLU before it."),
+        group="head",
+    )
+    hidden_units: int = _setting(
+        1024,
+        title=N_("Units in the hidden layer"),
+        plain=N_("How large the hidden layer is, where the head has one."),
+        expert=N_("1024 is the article's choice; only used with the `hidden` head."),
+        group="head",
+        ge=1,
+        le=8192,
+    )
+    dropout: float = _setting(
+        0.2,
+        title=N_("Dropout"),
+        plain=N_("Hides part of the evidence while learning, so that nothing is learned by heart."),
+        expert=N_("Rate before each dense layer of the head."),
+        group="head",
+        ge=0.0,
+        le=0.9,
+    )
+    epochs: int = _setting(
+        40,
+        title=N_("Epochs"),
+        plain=N_(
+            "At most this many rounds over all photos; it stops earlier when nothing improves."
+        ),
+        expert=N_("Upper bound over head training and fine-tuning together."),
+        group="learning",
+        ge=1,
+        le=1000,
+    )
+    fine_tune_epochs: int = _setting(
+        0,
+        title=N_("Epochs for fine-tuning"),
+        plain=N_(
+            "How many of the rounds also train the unfrozen blocks. 0 takes a quarter of them."
+        ),
+        expert=N_("Part of `epochs`; ignored when everything is frozen."),
+        group="learning",
+        ge=0,
+        le=1000,
+    )
+    learning_rate: float = _setting(
+        1e-3,
+        title=N_("Learning rate of the head"),
+        plain=N_("How large the steps are while the new part learns."),
+        expert=N_("Adam's peak rate for the head, with warm-up and cosine decay."),
+        group="learning",
+        gt=0.0,
+        le=1.0,
+    )
+    fine_tune_learning_rate: float = _setting(
+        1e-4,
+        title=N_("Learning rate of fine-tuning"),
+        plain=N_(
+            "How large the steps are once unfrozen blocks learn too; small keeps what they know."
+        ),
+        expert=N_("Adam's peak rate for suffix and head together."),
+        group="learning",
+        gt=0.0,
+        le=1.0,
+    )
+    batch_size: int = _setting(
+        32,
+        title=N_("Batch size"),
+        plain=N_("How many photos are looked at before each small step."),
+        expert=N_("Halved by itself, and said, when memory runs out."),
+        group="learning",
+        ge=1,
+        le=1024,
+    )
+    label_smoothing: float = _setting(
+        0.0,
+        title=N_("Label smoothing"),
+        plain=N_("Teaches the computer to be a little less sure of every answer."),
+        expert=N_("Mixes the one-hot target with the uniform one by this share."),
+        group="learning",
+        ge=0.0,
+        le=0.5,
+    )
+    class_weighting: bool = _setting(
+        True,
+        title=N_("Balance the classes"),
+        plain=N_("Gives a class with few photos the same say as a class with many."),
+        expert=N_("Weights n / (classes x n_class) in the loss."),
+        group="learning",
+    )
+    early_stopping: bool = _setting(
+        True,
+        title=N_("Stop when it stops improving"),
+        plain=N_("Ends early once the photos kept aside are no longer recognised better."),
+        expert=N_("Patience on validation loss; the best weights are restored either way."),
+        group="learning",
+    )
+    augmentation: Literal["none", "light", "strong"] = _setting(
+        "none",
+        title=N_("Vary the photos"),
+        plain=N_(
+            "Shows each photo also flipped, shifted or recoloured, as if there were more of them."
+        ),
+        expert=N_("Under a frozen prefix a fixed number of views is computed once and cached."),
+        group="photos",
+    )
+    validation_share: float = _setting(
+        0.15,
+        title=N_("Share kept for validation"),
+        plain=N_("Photos kept aside to decide when to stop."),
+        expert=N_("Share of all photos, by groups of near-copies; given splits are honoured."),
+        group="photos",
+        ge=0.05,
+        le=0.5,
+    )
+    test_share: float = _setting(
+        0.2,
+        title=N_("Share kept for the test"),
+        plain=N_("Photos kept aside for the final, honest figure; nothing is chosen by them."),
+        expert=N_("Share of all photos, by groups of near-copies; given splits are honoured."),
+        group="photos",
+        ge=0.05,
+        le=0.5,
+    )
+    seed: int = _setting(
+        0,
+        title=N_("Seed"),
+        plain=N_("The same seed and photos give the same split and, nearly, the same result."),
+        expert=N_("Seeds the split, the initial weights and the order of the photos."),
+        group="learning",
+        ge=0,
+        le=2**31 - 1,
+    )
+
+    def changed(self) -> dict[str, Any]:
+        """The settings that differ from their defaults, by name."""
+        return self.model_dump(exclude_defaults=True)
+
+
+def setting_fields() -> dict[str, FieldInfo]:
+    """The settings table: name -> field with title, description, limits and extras."""
+    return dict(Settings.model_fields)
+
+
+def make_settings(values: dict[str, Any], *, base: Settings | None = None) -> Settings:
+    """Check `values` and lay them over `base` (default: the defaults).
+
+    Args:
+        values: setting name -> value; text is converted to the setting's type.
+
+    Raises:
+        SettingsError: an unknown name, or a value that is not allowed; the message names the
+            setting, what is allowed and what was received.
+    """
+    fields = setting_fields()
+    for name in values:
+        if name not in fields:
+            raise SettingsError(
+                _("There is no setting `{name}`. The settings are: {names}.").format(
+                    name=name, names=", ".join(sorted(fields))
+                )
+            )
+    merged = (base or Settings()).model_dump() | values
+    try:
+        settings = Settings.model_validate(merged)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from error
+    if settings.validation_share + settings.test_share > 0.8:
+        raise SettingsError(
+            _(
+                "`validation_share` and `test_share` together must leave at least 0.2 of the photos "
+                "for training. Received: {validation} and {test}. Choose smaller shares."
+            ).format(validation=settings.validation_share, test=settings.test_share)
+        )
+    return settings
+
+
+def allowed_values(name: str) -> str:
+    """What the setting `name` accepts, in words: `a number from 0 to 0.5`, `linear or hidden`."""
+    schema = Settings.model_json_schema()["properties"][name]
+    return _allowed_by_schema(schema)
+
+
+def _allowed_by_schema(schema: dict[str, Any]) -> str:
+    if "anyOf" in schema:
+        return _(" or ").join(_allowed_by_schema(part) for part in schema["anyOf"])
+    if "enum" in schema:
+        return _(" or ").join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    kind = schema.get("type")
+    if kind == "boolean":
+        return _("`true` or `false`")
+    if kind in ("integer", "number"):
+        noun = _("a whole number") if kind == "integer" else _("a number")
+        low = schema.get("minimum")
+        above = schema.get("exclusiveMinimum")
+        high = schema.get("maximum")
+        if low is not None and high is not None:
+            return _("{noun} from {low} to {high}").format(noun=noun, low=low, high=high)
+        if above is not None and high is not None:
+            return _("{noun} above {low} and at most {high}").format(
+                noun=noun, low=above, high=high
+            )
+        return noun
+    return _("a text")
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    name = str(first["loc"][0])
+    return _("`{name}` must be {allowed}. Received: {received}.").format(
+        name=name,
+        allowed=allowed_values(name),
+        received=json.dumps(first["input"], default=str),
+    )
+
+
+class Limits(BaseModel):
+    """Bounds that keep a hostile or mistaken upload from harming the machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    zip_ratio: float = Field(200.0, gt=1, description="Most times a file in a zip may grow.")
+    total_bytes: int = Field(50 * 2**30, gt=0, description="Most bytes of one import, unpacked.")
+    files: int = Field(200_000, gt=0, description="Most files in one import.")
+    nesting: int = Field(12, gt=0, description="Deepest folder level in one import.")
+    photo_bytes: int = Field(100 * 2**20, gt=0, description="Most bytes of one photo file.")
+    photo_pixels: int = Field(100_000_000, gt=0, description="Most pixels of one photo.")
+    classes: int = Field(1000, ge=2, description="Most classes in one data set.")
+    free_bytes: int = Field(500 * 2**20, ge=0, description="Disk space that is never filled.")
+
+
+class Configuration(BaseModel):
+    """How this installation behaves. Read from `<workspace>/config.toml` and the environment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source_folders: tuple[Path, ...] = Field(
+        (), description="Folders of this machine that a page may read photos from."
+    )
+    cache_bytes: int = Field(10 * 2**30, ge=0, description="Most bytes of the feature cache.")
+    slots: int = Field(0, ge=0, description="Runs at a time; 0 is one per GPU, or one.")
+    heartbeat_lost_s: float = Field(
+        30.0, gt=0, description="A run without a sign of life for so long counts as lost."
+    )
+    allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
+    limits: Limits = Limits()
+
+
+def load_configuration() -> Configuration:
+    """The configuration of this installation: defaults, then `config.toml`, then environment.
+
+    `TRANSLEARN_SOURCE_FOLDERS` is a list separated as `PATH` is; `TRANSLEARN_LIMITS` is a JSON
+    object; the other variables hold one value each.
+
+    Raises:
+        SettingsError: a value that is not allowed; the message names it and its source.
+    """
+    path = home() / "config.toml"
+    values: dict[str, Any] = {}
+    if path.is_file():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                _("{file} cannot be read: {cause}. Mend or remove the file.").format(
+                    file=path, cause=error
+                )
+            ) from error
+    for name, field in Configuration.model_fields.items():
+        text = os.environ.get(f"TRANSLEARN_{name.upper()}")
+        if text is None:
+            continue
+        if name == "source_folders":
+            values[name] = [part for part in text.split(os.pathsep) if part]
+        elif field.default is not PydanticUndefined and name == "limits":
+            values[name] = json.loads(text)
+        else:
+            values[name] = text
+    try:
+        return Configuration.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise SettingsError(
+            _("The configuration value `{name}` is not usable: {cause}. See {file}.").format(
+                name=".".join(map(str, first["loc"])), cause=first["msg"], file=path
+            )
+        ) from error

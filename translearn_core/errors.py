@@ -1,0 +1,58 @@
+"""All errors that a person may see.
+
+Owns: one tree. Anything that is not in it is a bug, goes to the log with its traceback
+and never to a page.
+
+    TransLearnError          the message is a full sentence: what happened, to what, what next
+    ├── InputError           the person can mend it: exit code 2 on the command line
+    │   ├── SourceError      a folder, zip or upload cannot become a data set
+    │   ├── PhotoError       one file cannot be read as a photo
+    │   ├── SettingsError    a setting is out of its range or does not fit the others
+    │   ├── WeightsError     a backbone's weights are missing, unreachable or of the wrong shape
+    │   └── RunError         a run folder is missing, unfinished or unreadable
+    ├── StorageError         the disk is full or cannot be written
+    └── TrainingError        training cannot go on (memory, diverged loss)
+"""
+
+from __future__ import annotations
+
+
+class TransLearnError(Exception):
+    """An error whose message may be shown to a person as it is."""
+
+    @property
+    def message(self) -> str:
+        """The sentence for the person."""
+        return str(self.args[0]) if self.args else type(self).__name__
+
+
+class InputError(TransLearnError):
+    """Something that was handed in is not usable; handing in something else mends it."""
+
+
+class SourceError(InputError):
+    """A folder, zip or upload cannot become a data set."""
+
+
+class PhotoError(InputError):
+    """One file cannot be read as a photo. The message is the reason, without the file's name."""
+
+
+class SettingsError(InputError):
+    """A setting is out of its range or does not fit the others."""
+
+
+class WeightsError(InputError):
+    """A backbone's weights are missing, unreachable or do not fit it."""
+
+
+class RunError(InputError):
+    """A run folder is missing, unfinished or unreadable."""
+
+
+class StorageError(TransLearnError):
+    """The disk is full or cannot be written."""
+
+
+class TrainingError(TransLearnError):
+    """Training cannot go on."""
