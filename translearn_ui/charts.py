@@ -1,0 +1,368 @@
+"""Every chart of the app, in one palette.
+
+Owns: the colours (chosen to stay apart for colour-blind eyes, after Okabe and Ito, and to be
+readable on a light and on a dark page), the figures, and how they are put on a page (`show`:
+theme, export button, text for screen readers).
+Leaves to others: the figures' numbers; nothing is computed here but what is drawn.
+
+Colour is never the only sign: curves differ by dash too, bars and cells carry their number,
+classes their name. Shares are in [0, 1] and are written as percentages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from translearn_core.texts import _, ngettext
+
+CLASS_COLORS = (
+    "#2A85C7",  # blue
+    "#E69F00",  # orange
+    "#00A078",  # green
+    "#CC79A7",  # pink
+    "#D55E00",  # vermilion
+    "#56B4E9",  # sky
+    "#A08C00",  # olive
+    "#8367B5",  # violet
+    "#8A8A8A",  # grey
+    "#A3623A",  # brown
+)
+"""One colour for each class, in the order of the sorted class names, used over and over again."""
+
+TRAINING_COLOR = "#E69F00"
+VALIDATION_COLOR = "#2A85C7"
+FROZEN_COLOR = "#56B4E9"
+TRAINABLE_COLOR = "#E8710A"
+RIGHT_COLOR = "#00A078"
+WRONG_COLOR = "#D55E00"
+QUIET_COLOR = "#8A8A8A"
+
+_GRID = "rgba(128,128,128,0.22)"
+_MOST_CELLS_WITH_NUMBERS = 24
+
+
+def class_color(index: int) -> str:
+    """The colour of the class with this index in the sorted class names, as `#rrggbb`."""
+    return CLASS_COLORS[index % len(CLASS_COLORS)]
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share in [0, 1] as a person reads it: `86 %`."""
+    return f"{share * 100:.{digits}f} %"
+
+
+def show(figure: go.Figure, *, key: str, alt: str, height: int | None = None) -> None:
+    """Put a figure on the page: in the page's theme, exportable as a picture, with its description.
+
+    Args:
+        key: of the element, and the name of the exported file.
+        alt: what the chart shows, in a sentence, for people who do not see it.
+        height: in pixels; default is the figure's own.
+    """
+    if height is not None:
+        figure.update_layout(height=height)
+    config = {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "scrollZoom": False,
+        "doubleClick": "reset",
+        "toImageButtonOptions": {"format": "png", "scale": 2, "filename": key},
+    }
+    st.plotly_chart(figure, key=key, alt=alt, config=config, width="stretch")
+
+
+def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) -> go.Figure:
+    """How many photos each class has, as horizontal bars that carry their number.
+
+    Args:
+        counts: class name -> number of photos.
+        colors: class name -> colour; default: by the place in the sorted names.
+    """
+    counts = counts.sort_index()
+    names = [str(name) for name in counts.index]
+    if colors is None:
+        colors = {name: class_color(index) for index, name in enumerate(names)}
+    values = [int(n) for n in counts]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=names,
+            orientation="h",
+            text=[f"{n:,}" for n in values],
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": [colors[name] for name in names], "cornerradius": 3},
+            hovertemplate=_("%{y}: %{x} photos") + "<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", title=None, automargin=True, showgrid=False)
+    figure.update_xaxes(
+        title=_("photos"),
+        rangemode="tozero",
+        gridcolor=_GRID,
+        zeroline=False,
+        range=[0, max(values, default=1) * 1.12],
+    )
+    return _finished(figure, height=max(110, 64 + 30 * len(names)), bargap=0.28)
+
+
+def probability_bars(
+    probabilities: Mapping[str, float], *, colors: Mapping[str, str] | None = None, most: int = 8
+) -> go.Figure:
+    """How sure the model is of each class, the likeliest first.
+
+    Args:
+        probabilities: class name -> share in [0, 1].
+        colors: class name -> colour; default: by the place in the sorted names.
+        most: more classes than this are left out, the least likely first.
+    """
+    if colors is None:
+        colors = {name: class_color(index) for index, name in enumerate(sorted(probabilities))}
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:most]
+    names = [name for name, _share in ranked]
+    shares = [share for _name, share in ranked]
+    figure = go.Figure(
+        go.Bar(
+            x=shares,
+            y=names,
+            orientation="h",
+            text=[percent(share) for share in shares],
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": [colors[name] for name in names], "cornerradius": 3},
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    figure.update_xaxes(
+        title=_("how sure (probability)"),
+        range=[0, 1.14],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        tickformat=".0%",
+        gridcolor=_GRID,
+        zeroline=False,
+    )
+    return _finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
+
+
+def curves(
+    history: Sequence[Mapping[str, Any]],
+    *,
+    metric: str,
+    batches: Sequence[Mapping[str, Any]] = (),
+    epochs: int = 0,
+    best_epoch: int = 0,
+) -> go.Figure:
+    """One measure over the rounds, for the training and the validation photos.
+
+    Args:
+        history: `epoch` events of a run: epoch (from 1), phase, and the measures.
+        metric: `accuracy` (a share) or `loss`.
+        batches: `batch` events of the round that is going on (and of earlier ones): epoch,
+            batch, batches, and the measure; drawn thin, between the rounds.
+        epochs: how many rounds there will be at most; 0 leaves the axis to the data.
+        best_epoch: the round whose weights are kept, marked; 0 for none.
+    """
+    figure = go.Figure()
+    title = _("right answers (accuracy)") if metric == "accuracy" else _("error (loss)")
+    value = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
+    if batches:
+        figure.add_scatter(
+            x=[b["epoch"] - 1 + b["batch"] / max(1, b["batches"]) for b in batches],
+            y=[b.get(metric) for b in batches],
+            mode="lines",
+            name=_("within a round"),
+            line={"color": TRAINING_COLOR, "width": 1},
+            opacity=0.55,
+            hovertemplate=value + "<extra></extra>",
+        )
+    rounds = [e["epoch"] for e in history]
+    for name, field, color, dash in (
+        (_("training"), metric, TRAINING_COLOR, "dot"),
+        (_("validation"), f"val_{metric}", VALIDATION_COLOR, "solid"),
+    ):
+        figure.add_scatter(
+            x=rounds,
+            y=[e.get(field) for e in history],
+            mode="lines+markers" if len(rounds) < 30 else "lines",
+            name=name,
+            line={"color": color, "width": 2.5, "dash": dash},
+            marker={"size": 6},
+            hovertemplate=_("round %{x}") + f", {name}: {value}<extra></extra>",
+        )
+    best = next((e for e in history if e["epoch"] == best_epoch), None)
+    if best is not None and best.get(f"val_{metric}") is not None:
+        figure.add_scatter(
+            x=[best_epoch],
+            y=[best[f"val_{metric}"]],
+            mode="markers",
+            name=_("kept"),
+            marker={
+                "size": 13,
+                "symbol": "star",
+                "color": VALIDATION_COLOR,
+                "line": {"width": 1, "color": "white"},
+            },
+            hovertemplate=_("kept: round %{x}") + "<extra></extra>",
+        )
+    _mark_fine_tuning(figure, history)
+    last = max([*rounds, *(b["epoch"] for b in batches)], default=1)
+    figure.update_xaxes(
+        title=_("round (epoch)"),
+        range=[0, max(last, epochs if epochs <= 2 * last else 0, 4) + 0.5],
+        tickformat="d",
+        nticks=8,
+        gridcolor=_GRID,
+        zeroline=False,
+    )
+    figure.update_yaxes(title=title, gridcolor=_GRID, zeroline=False, automargin=True)
+    if metric == "accuracy":
+        figure.update_yaxes(tickformat=".0%", range=_share_range(history, batches))
+    else:
+        figure.update_yaxes(rangemode="tozero")
+    figure.update_layout(
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        uirevision=metric,
+        hovermode="closest",
+    )
+    return _finished(figure, height=300)
+
+
+def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figure:
+    """Truth against answer, with the number of photos in each cell.
+
+    The shade is the share of the row's photos, so that a small class is as readable as a
+    large one; right answers (the diagonal) and mistakes have different colours.
+
+    Args:
+        counts: rows are the truth, columns the answer, in the order of `names`.
+    """
+    shares = [[n / max(1, sum(row)) for n in row] for row in counts]
+    right = [[s if r == c else None for c, s in enumerate(row)] for r, row in enumerate(shares)]
+    wrong = [[None if r == c else s for c, s in enumerate(row)] for r, row in enumerate(shares)]
+    places = list(range(len(names)))
+    figure = go.Figure()
+    for part, color in ((right, RIGHT_COLOR), (wrong, WRONG_COLOR)):
+        figure.add_heatmap(
+            z=part,
+            x=places,
+            y=places,
+            customdata=[[[names[r], names[c], counts[r][c]] for c in places] for r in places],
+            colorscale=[[0, _with_alpha(color, 0.0)], [1, _with_alpha(color, 0.92)]],
+            zmin=0,
+            zmax=1,
+            xgap=2,
+            ygap=2,
+            showscale=False,
+            hoverongaps=False,
+            hovertemplate=_(
+                "really %{customdata[0]}, answered %{customdata[1]}:<br>%{customdata[2]} photos "
+                "(%{z:.0%} of this class)"
+            )
+            + "<extra></extra>",
+        )
+    if len(names) <= _MOST_CELLS_WITH_NUMBERS:
+        _write_cells(figure, counts, shares)
+    shown = [_shortened(name) for name in names]
+    figure.update_xaxes(
+        title=_("answer"),
+        tickvals=places,
+        ticktext=shown,
+        side="bottom",
+        showgrid=False,
+        zeroline=False,
+        tickangle=-40 if len(names) > 4 else 0,
+        automargin=True,
+    )
+    figure.update_yaxes(
+        title=_("truth"),
+        tickvals=places,
+        ticktext=shown,
+        autorange="reversed",
+        showgrid=False,
+        zeroline=False,
+        automargin=True,
+    )
+    return _finished(figure, height=min(900, 150 + max(26, 46 - len(names)) * len(names)))
+
+
+def confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    """The most frequent mistake in words, or that there was none."""
+    mistakes = [
+        (n, names[r], names[c])
+        for r, row in enumerate(counts)
+        for c, n in enumerate(row)
+        if r != c and n > 0
+    ]
+    if not mistakes:
+        return _("No mistake at all on these photos.")
+    n, truth, answer = max(mistakes, key=lambda mistake: mistake[0])
+    return ngettext(
+        "Most often mixed up: {truth} taken for {answer} ({n} photo).",
+        "Most often mixed up: {truth} taken for {answer} ({n} photos).",
+        n,
+    ).format(truth=truth, answer=answer, n=n)
+
+
+def _write_cells(
+    figure: go.Figure, counts: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]
+) -> None:
+    for r, row in enumerate(counts):
+        for c, n in enumerate(row):
+            if n == 0 and r != c:
+                continue
+            strong = shares[r][c] > 0.45
+            figure.add_annotation(
+                x=c,
+                y=r,
+                text=f"<b>{n}</b>" if r == c else str(n),
+                showarrow=False,
+                font={"color": "white"} if strong else {},
+            )
+
+
+def _mark_fine_tuning(figure: go.Figure, history: Sequence[Mapping[str, Any]]) -> None:
+    first = next((e["epoch"] for e in history if e.get("phase") == "fine_tune"), None)
+    if first is None or first <= 1:
+        return
+    figure.add_vline(
+        x=first - 0.5,
+        line={"color": QUIET_COLOR, "dash": "dash", "width": 1},
+        annotation={"text": _("fine-tuning"), "font": {"size": 11}},
+        annotation_position="bottom right",
+    )
+
+
+def _share_range(
+    history: Sequence[Mapping[str, Any]], batches: Sequence[Mapping[str, Any]]
+) -> list[float]:
+    found = [e.get(name) for e in history for name in ("accuracy", "val_accuracy")]
+    found += [b.get("accuracy") for b in batches]
+    lowest = min((value for value in found if value is not None), default=0.0)
+    return [max(0.0, int(lowest * 10) / 10 - 0.1), 1.02]
+
+
+def _with_alpha(color: str, alpha: float) -> str:
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def _shortened(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def _finished(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 12, "t": 24, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        dragmode=False,
+        **layout,
+    )
+    return figure
