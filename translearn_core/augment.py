@@ -1,0 +1,82 @@
+"""Varied views of one photo: flipped, shifted, recoloured.
+
+Owns: what `light` and `strong` mean. Leaves to others: how many views a photo gets and
+where they are kept (`features.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageEnhance, ImageFilter
+
+Strength = Literal["none", "light", "strong"]
+VIEWS: dict[str, int] = {"none": 0, "light": 3, "strong": 6}
+"""Varied views of each training photo, beside the photo itself."""
+
+
+def augment(
+    image: npt.NDArray[np.uint8], strength: Strength, rng: np.random.Generator
+) -> npt.NDArray[np.uint8]:
+    """One varied view of a photo.
+
+    Args:
+        image: `(h, w, 3) uint8` RGB.
+        strength: `light` flips left to right, shifts and zooms by up to a tenth and changes the
+            light a little; `strong` also turns by up to 15 degrees, zooms by up to a third,
+            changes colours and blurs now and then.
+
+    Returns:
+        `(h, w, 3) uint8`.
+    """
+    if strength == "none":
+        return image
+    strong = strength == "strong"
+    photo = Image.fromarray(image)
+    if rng.random() < 0.5:
+        photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if strong:
+        photo = _turn(photo, float(rng.uniform(-15.0, 15.0)))
+    photo = _crop(photo, float(rng.uniform(0.67 if strong else 0.9, 1.0)), rng)
+    spread = 0.3 if strong else 0.1
+    for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        if strong or change is ImageEnhance.Brightness:
+            photo = change(photo).enhance(float(rng.uniform(1.0 - spread, 1.0 + spread)))
+    if strong and rng.random() < 0.2:
+        photo = photo.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.5))))
+    return np.asarray(photo)
+
+
+def _turn(photo: Image.Image, degrees: float) -> Image.Image:
+    """Turn about the middle; the corners show the photo mirrored at its border, not black."""
+    width, height = photo.size
+    margin = max(width, height) // 4
+    padded = np.pad(
+        np.asarray(photo), ((margin, margin), (margin, margin), (0, 0)), mode="symmetric"
+    )
+    turned = Image.fromarray(padded).rotate(degrees, resample=Image.Resampling.BILINEAR)
+    return turned.crop((margin, margin, margin + width, margin + height))
+
+
+def _crop(photo: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
+    """A part of the photo with `share` of each side, at a random place, at the old size."""
+    width, height = photo.size
+    left = float(rng.uniform(0.0, width * (1.0 - share)))
+    top = float(rng.uniform(0.0, height * (1.0 - share)))
+    box = (left, top, left + width * share, top + height * share)
+    return photo.resize((width, height), Image.Resampling.BILINEAR, box=box)
+
+
+def augment_preview(
+    image: npt.NDArray[np.uint8], strength: Strength, *, n: int = 4, seed: int = 0
+) -> list[npt.NDArray[Any]]:
+    """`n` varied views of a photo `(h, w, 3) uint8`, to show a person what a strength means."""
+    rng = np.random.default_rng(seed)
+    return [augment(image, strength, rng) for _view in range(n)]
+
+
+def view_generator(sha256: str, view: int) -> np.random.Generator:
+    """The random numbers of one view of one photo: the same on every machine and in every run."""
+    return np.random.default_rng([int(sha256[:15] or "0", 16), view])

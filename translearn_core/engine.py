@@ -1,0 +1,221 @@
+"""Runs a frozen graph over many photos as fast as this machine can.
+
+Owns: the gate to OpenVINO (CPU) and the Keras way (GPU, or where OpenVINO cannot), the
+conversion of a Keras model to an OpenVINO file and the check that both agree.
+Leaves to others: which graph, which photos and where results go (`features.py`,
+`predict.py`).
+
+Arrays: photos `(n, h, w, 3) uint8`, results `(n, ...) float32`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core.runs import write_atomically
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+ENGINE_BATCH = 8
+"""Photos a request: small requests in flight on every core beat large ones on a CPU."""
+TOLERANCE = 1e-3
+"""Largest difference to Keras, relative to the largest value, at which OpenVINO is used."""
+
+
+class Engine(Protocol):
+    """Runs one graph. Results come in any order, through `done`."""
+
+    name: str
+
+    def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
+        """Run `photos` `(n, h, w, 3) uint8`; `done` gets `(n, ...) float32`, maybe later."""
+        ...
+
+    def wait(self) -> None:
+        """Return when every submitted batch is done; raises what a batch raised."""
+        ...
+
+
+def import_openvino() -> Any:
+    """OpenVINO's module, with its telemetry shut out: nothing here calls home."""
+    if "openvino" not in sys.modules:
+        # OpenVINO sends usage events unless its telemetry package is missing; it has its own
+        # stand-in for that case.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+class OpenVINOEngine:
+    """OpenVINO on the CPU, several requests in flight.
+
+    Args:
+        path: an OpenVINO `.xml` whose one input is `(n, h, w, 3) float32`.
+        latency: tuned for one photo at a time instead of many.
+    """
+
+    name = "OpenVINO"
+
+    def __init__(self, path: Path, *, latency: bool = False) -> None:
+        openvino = import_openvino()
+        core = openvino.Core()
+        model = core.read_model(path)
+        steps = openvino.preprocess.PrePostProcessor(model)
+        steps.input().tensor().set_element_type(openvino.Type.u8)
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
+            "INFERENCE_PRECISION_HINT": "f32",
+        }
+        compiled = core.compile_model(steps.build(), "CPU", settings)
+        self._queue = openvino.AsyncInferQueue(compiled)
+        self._queue.set_callback(self._finish)
+        self._errors: list[BaseException] = []
+
+    def _finish(self, request: Any, done: Callable[[Array], None]) -> None:
+        try:
+            done(np.array(request.get_output_tensor(0).data, dtype=np.float32))
+        except BaseException as error:  # noqa: BLE001 - carried to `wait`, which raises it
+            self._errors.append(error)
+
+    def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
+        """See `Engine.submit`; blocks while every request is busy."""
+        self._queue.start_async({0: photos}, done)
+        if self._errors:
+            self.wait()
+
+    def wait(self) -> None:
+        """See `Engine.wait`."""
+        self._queue.wait_all()
+        if self._errors:
+            raise self._errors.pop()
+
+
+class KerasEngine:
+    """The plain Keras forward pass: for a GPU, and where OpenVINO does not agree."""
+
+    name = "Keras"
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
+        """See `Engine.submit`; runs at once."""
+        done(np.asarray(self._model.predict_on_batch(photos.astype(np.float32)), np.float32))
+
+    def wait(self) -> None:
+        """See `Engine.wait`; nothing is ever pending."""
+
+
+def run_engine(engine: Engine, photos: Array) -> Array:
+    """Run `photos` `(n, h, w, 3) uint8` through `engine` and return `(n, ...) float32` in order."""
+    parts: dict[int, Array] = {}
+    for start in range(0, len(photos), ENGINE_BATCH):
+
+        def keep(result: Array, start: int = start) -> None:
+            parts[start] = result
+
+        engine.submit(photos[start : start + ENGINE_BATCH], keep)
+    engine.wait()
+    return np.concatenate([parts[start] for start in sorted(parts)])
+
+
+def convert_to_openvino(model: Any, path: Path) -> None:
+    """Write a Keras model as an OpenVINO file `path` (`.xml`, with `.bin` beside it), in float32.
+
+    Whole or not at all: the `.xml` appears last.
+    """
+    import tensorflow as tf
+
+    openvino = import_openvino()
+    shape = (None, *model.inputs[0].shape[1:])
+    signature = [tf.TensorSpec(shape, tf.float32, name="photo")]
+    function = tf.function(lambda photo: model(photo, training=False), input_signature=signature)
+    converted = openvino.convert_model(function.get_concrete_function())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.xml")
+    openvino.save_model(converted, temporary, compress_to_fp16=False)
+    temporary.with_suffix(".bin").replace(path.with_suffix(".bin"))
+    temporary.replace(path)
+
+
+def open_prefix_engine(path: Path, build: Callable[[], Any]) -> Engine:
+    """The fastest engine on this machine for the graph that `build` makes.
+
+    Args:
+        path: where the converted graph is kept between runs (`.xml`); `.json` beside it tells
+            how far it was from Keras when it was made.
+        build: makes the Keras model; called only when it is needed.
+    """
+    if gpu_names():
+        return KerasEngine(build())
+    verdict_path = path.with_suffix(".json")
+    if path.is_file() and verdict_path.is_file():
+        verdict = json.loads(verdict_path.read_text(encoding="utf-8"))
+        if verdict["agrees"]:
+            return OpenVINOEngine(path)
+        return KerasEngine(build())
+    model = build()
+    difference = _convert_and_compare(model, path)
+    agrees = difference <= TOLERANCE
+    verdict = {"difference": difference, "tolerance": TOLERANCE, "agrees": agrees}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(verdict_path, json.dumps(verdict))
+    if agrees:
+        logger.info("OpenVINO agrees with Keras to %.1e relative", difference)
+        return OpenVINOEngine(path)
+    logger.warning("OpenVINO differs from Keras by %.1e: Keras is used", difference)
+    return KerasEngine(model)
+
+
+def _convert_and_compare(model: Any, path: Path) -> float:
+    """Largest difference between the converted graph and Keras, relative to the largest value."""
+    try:
+        convert_to_openvino(model, path)
+    except Exception:  # any failure of the converter has one answer: the plain way
+        logger.exception("OpenVINO cannot take this graph")
+        return float("inf")
+    shape = tuple(model.inputs[0].shape[1:])
+    photos = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    expected = np.asarray(model.predict_on_batch(photos.astype(np.float32)))
+    received = run_engine(OpenVINOEngine(path), photos)
+    scale = float(np.abs(expected).max()) or 1.0
+    return float(np.abs(received - expected).max()) / scale
+
+
+def gpu_names() -> list[str]:
+    """Names of the GPUs that TensorFlow can use here; imports TensorFlow."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(device) for device in devices]
+    return [str(detail.get("device_name", "GPU")) for detail in details]
+
+
+def prepare_device() -> str:
+    """Set TensorFlow up for this machine and name the device: `NVIDIA T4` or `CPU, 2 cores`.
+
+    On a GPU: memory grows as needed and layers compute in mixed precision.
+    """
+    import keras
+    import tensorflow as tf
+
+    names = gpu_names()
+    for device in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
+    if names:
+        keras.mixed_precision.set_global_policy("mixed_float16")
+        return names[0]
+    cores = os.cpu_count() or 1
+    return f"CPU, {cores} cores ({platform.machine()})"

@@ -1,0 +1,77 @@
+"""Figures about predictions: accuracy with its interval, per class, confusion.
+
+Owns: the formulas. Leaves to others: where predictions come from and how figures are shown.
+Shares and probabilities are in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassFigures:
+    """How well one class is recognised. `precision` is None where it was never answered."""
+
+    name: str
+    n_test: int
+    correct: int
+    answered: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+def wilson_interval(correct: int, total: int, *, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of a share (E. B. Wilson, 1927); 95 % by default.
+
+    Args:
+        correct: how many were right.
+        total: of how many; 0 gives the whole range.
+
+    Returns:
+        Low and high end, in [0, 1].
+    """
+    if total == 0:
+        return 0.0, 1.0
+    share = correct / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    spread = math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    half = z * spread / (1 + z * z / total)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def confusion_matrix(
+    truth: npt.NDArray[np.integer], answers: npt.NDArray[np.integer], classes: int
+) -> npt.NDArray[np.int64]:
+    """Counts `(classes, classes) int64`: row = truth, column = answer."""
+    flat = truth.astype(np.int64) * classes + answers.astype(np.int64)
+    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
+
+
+def class_figures(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> list[ClassFigures]:
+    """Precision, recall and F1 of each class, from the confusion matrix."""
+    figures = []
+    for index, name in enumerate(names):
+        correct = int(confusion[index, index])
+        shown, answered = int(confusion[index].sum()), int(confusion[:, index].sum())
+        precision = correct / answered if answered else None
+        recall = correct / shown if shown else None
+        f1 = 2 * correct / (shown + answered) if shown + answered else None
+        figures.append(
+            ClassFigures(
+                name=name,
+                n_test=shown,
+                correct=correct,
+                answered=answered,
+                precision=precision,
+                recall=recall,
+                f1=f1,
+            )
+        )
+    return figures
