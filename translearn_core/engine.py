@@ -14,8 +14,11 @@ import json
 import logging
 import os
 import platform
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -158,7 +161,7 @@ def open_prefix_engine(path: Path, build: Callable[[], Any]) -> Engine:
             how far it was from Keras when it was made.
         build: makes the Keras model; called only when it is needed.
     """
-    if gpu_names():
+    if count_gpus() and gpu_names():
         return KerasEngine(build())
     verdict_path = path.with_suffix(".json")
     if path.is_file() and verdict_path.is_file():
@@ -194,6 +197,21 @@ def _convert_and_compare(model: Any, path: Path) -> float:
     return float(np.abs(received - expected).max()) / scale
 
 
+@lru_cache(maxsize=1)
+def count_gpus() -> int:
+    """How many NVIDIA GPUs this machine has, asked of the driver's own tool; 0 without it."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return 0
+    try:
+        answer = subprocess.run(
+            [tool, "--list-gpus"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(1 for line in answer.stdout.splitlines() if line.startswith("GPU "))
+
+
 def gpu_names() -> list[str]:
     """Names of the GPUs that TensorFlow can use here; imports TensorFlow."""
     import tensorflow as tf
@@ -208,13 +226,12 @@ def prepare_device() -> str:
 
     On a GPU: memory grows as needed and layers compute in mixed precision.
     """
-    import keras
-    import tensorflow as tf
+    if count_gpus() and (names := gpu_names()):
+        import keras
+        import tensorflow as tf
 
-    names = gpu_names()
-    for device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)
-    if names:
+        for device in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(device, True)
         keras.mixed_precision.set_global_policy("mixed_float16")
         return names[0]
     cores = os.cpu_count() or 1

@@ -210,50 +210,53 @@ class PassResult:
     photos_per_s: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """One thing to keep of each photo in a pass."""
+
+    key: FeatureKey
+    open_engine: Callable[[], Engine] | None
+    """Opens the engine of the frozen prefix; None keeps the pixels themselves."""
+    store: np.dtype[Any]
+    """Type to keep: float32, float16 or uint8. Float16 is clipped to its range."""
+    root: Path | None = None
+
+
 def extract(
     paths: Sequence[Path],
-    keys: Sequence[FeatureKey],
+    outputs: Sequence[Output],
     *,
-    open_engine: Callable[[], Engine] | None,
-    store: npt.DTypeLike,
     progress: Callable[[int, int, float], None] | None = None,
     stop: Callable[[], bool] | None = None,
-    root: Path | None = None,
 ) -> PassResult:
     """Decode photos once, run the frozen prefix on the views asked for, and cache the results.
 
     Args:
         paths: the photos.
-        keys: one key per view; all of the same backbone, cut and size.
-        open_engine: opens the engine of the frozen prefix; None keeps the pixels themselves.
-        store: type to keep: float32, float16 or uint8. Maps too large for float16 are clipped
-            to its range.
+        outputs: what to keep of each; all at the same photo size.
         progress: called with photos done, photos in all and photos per second so far.
         stop: asked between batches; True ends the pass, what was done stays cached.
 
     Returns:
         The facts of every photo that was read, and the reason for each that was not.
     """
-    writers = [_ShardWriter(FeatureCache(key, root=root)) for key in keys]
+    engines = _open_engines(outputs)
+    writers = [_ShardWriter(FeatureCache(output.key, root=output.root)) for output in outputs]
     facts: dict[int, PhotoFacts] = {}
     left_out: dict[int, str] = {}
     started = time.monotonic()
     stopped = False
-    engine = open_engine() if open_engine else None
-    photos = iterate_photos(paths, size=keys[0].size)
+    photos = iterate_photos(paths, size=outputs[0].key.size)
     try:
         for batch in _batches(photos, facts, left_out, ENGINE_BATCH):
-            for key, writer in zip(keys, writers, strict=True):
-                hashes = [sha256 for sha256, _image in batch]
-                images = _view_of(batch, key)
-                _run(engine, images, _keeper(writer, hashes, np.dtype(store)))
+            _submit(batch, outputs, engines, writers)
             done = len(facts) + len(left_out)
             if progress:
                 progress(done, len(paths), done / max(time.monotonic() - started, 1e-6))
             if stop and stop():
                 stopped = True
                 break
-        if engine:
+        for engine in engines.values():
             engine.wait()
     finally:
         photos.close()
@@ -263,6 +266,31 @@ def extract(
     return PassResult(
         facts=facts, left_out=left_out, stopped=stopped, photos_per_s=len(facts) / seconds
     )
+
+
+def _open_engines(outputs: Sequence[Output]) -> dict[str, Engine]:
+    """One engine per cut: views of the same photos share it."""
+    engines: dict[str, Engine] = {}
+    for output in outputs:
+        if output.open_engine and output.key.cut not in engines:
+            engines[output.key.cut] = output.open_engine()
+    return engines
+
+
+def _submit(
+    batch: list[tuple[str, Array]],
+    outputs: Sequence[Output],
+    engines: dict[str, Engine],
+    writers: Sequence[_ShardWriter],
+) -> None:
+    """Hand one batch of photos to every output; a view is made once for all its outputs."""
+    hashes = [sha256 for sha256, _image in batch]
+    views: dict[int, Array] = {}
+    for output, writer in zip(outputs, writers, strict=True):
+        view = output.key.view
+        if view not in views:
+            views[view] = _view_of(batch, output.key)
+        _run(engines.get(output.key.cut), views[view], _keeper(writer, hashes, output.store))
 
 
 def _batches(

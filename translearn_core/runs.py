@@ -56,6 +56,8 @@ class RunConfig(BaseModel):
     dataset_name: str = ""
     fingerprint: str = ""
     settings: Settings
+    import_s: float = 0.0
+    """Seconds that bringing the photos in took, where that was part of the same command."""
     versions: dict[str, str] = {}
 
 
@@ -122,12 +124,13 @@ class Run:
     def state(self) -> RunState:
         """Where the run stands, with `lost` read off its heartbeat and process."""
         written = self.written_state
-        if written.state not in LIVE_STATES or written.pid == 0:
+        if written.state not in LIVE_STATES:
             return written
-        age_s = time.time() - written.heartbeat
-        if age_s < 2.0 or (
-            age_s < load_configuration().heartbeat_lost_s and self.process() is not None
-        ):
+        age_s = time.time() - max(written.heartbeat, written.queued_at)
+        if age_s < 3.0:
+            return written
+        alive = written.pid == 0 or self.process() is not None  # pid 0: the worker is starting
+        if alive and age_s < load_configuration().heartbeat_lost_s:
             return written
         reason = _("The training process ended without a word. See its log, or start it again.")
         return written.model_copy(update={"state": "lost", "reason": reason})
@@ -263,11 +266,13 @@ def create_run(
     fingerprint: str = "",
     name: str = "",
     folder: Path | None = None,
+    import_s: float = 0.0,
 ) -> Run:
     """Make a run folder with its config.json and a queued state; nothing trains yet.
 
     Args:
         folder: where; default a new folder in the workspace.
+        import_s: seconds that bringing the photos in took, for the run's figures.
 
     Raises:
         RunError: `folder` already holds something.
@@ -291,6 +296,7 @@ def create_run(
         dataset_name=dataset_name,
         fingerprint=fingerprint,
         settings=settings,
+        import_s=import_s,
         versions={"translearn": __version__},
     )
     write_atomically(run.folder / "config.json", config.model_dump_json(indent=1))

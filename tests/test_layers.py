@@ -1,0 +1,95 @@
+"""Imports run downward only, and the core knows no Streamlit."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = ROOT / "translearn_core"
+LEVELS = {
+    "config": 0,
+    "errors": 0,
+    "texts": 0,
+    "datasets": 1,
+    "backbones": 1,
+    "weights": 1,
+    "runs": 1,
+    "metrics": 1,
+    "augment": 1,
+    "starter": 1,
+    "engine": 2,
+    "features": 2,
+    "fitting": 2,
+    "jobs": 2,
+    "model": 2,
+    "predict": 3,
+    "speed": 3,
+    "train": 3,
+    "cli": 4,
+    "worker": 4,
+    "__main__": 5,
+    "__init__": 0,
+}
+HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax"}
+
+
+def _modules() -> list[Path]:
+    return sorted(CORE.rglob("*.py"))
+
+
+def _room(path: Path) -> str:
+    parts = path.relative_to(CORE).with_suffix("").parts
+    return parts[0]
+
+
+def _imports(tree: ast.AST) -> list[str]:
+    """Every module that is imported anywhere in a file, as a dotted name."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def _core_rooms(path: Path) -> set[str]:
+    names = _imports(ast.parse(path.read_text(encoding="utf-8")))
+    parts = [name.split(".") for name in names]
+    return {p[1] for p in parts if p[0] == "translearn_core" and len(p) > 1 and p[1] in LEVELS}
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(CORE)))
+def test_imports_run_downward(path: Path) -> None:
+    room = _room(path)
+    assert room in LEVELS, f"{room} has no level yet: give it one here"
+    for other in _core_rooms(path) - {room}:
+        assert LEVELS[other] <= LEVELS[room], f"{room} imports {other}, which lies above it"
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(CORE)))
+def test_the_core_knows_no_streamlit(path: Path) -> None:
+    roots = {name.split(".")[0] for name in _imports(ast.parse(path.read_text(encoding="utf-8")))}
+    assert not roots & {"streamlit", "translearn_ui", "pages"}
+
+
+@pytest.mark.parametrize(
+    "room", ["config", "errors", "texts", "datasets", "backbones", "weights", "runs", "metrics"]
+)
+def test_what_the_web_process_imports_names_nothing_heavy_at_import(room: str) -> None:
+    paths = [path for path in _modules() if _room(path) == room]
+    assert paths
+    for path in paths:
+        top_level = ast.Module(
+            [
+                node
+                for node in ast.parse(path.read_text(encoding="utf-8")).body
+                if isinstance(node, ast.Import | ast.ImportFrom)
+            ],
+            [],
+        )
+        roots = {name.split(".")[0] for name in _imports(top_level)}
+        assert not roots & HEAVY, path

@@ -1,0 +1,536 @@
+"""The app without a browser: `python -m translearn_core …`.
+
+Owns: arguments, progress on stderr, what is printed on stdout, exit codes: 0 when the thing
+was done, 2 with one line on stderr for bad input, 1 for anything else, 130 when interrupted.
+Leaves to others: the doing; these are the calls that the pages make.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from translearn_core.errors import InputError, RunError, SettingsError, TransLearnError
+from translearn_core.texts import _, ngettext
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Teach a computer to tell photos apart, on this machine, without code.",
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        result = app(args=arguments, prog_name="python -m translearn_core", standalone_mode=False)
+        return int(result or 0)
+    except InputError as error:
+        return _complain(error.message, 2)
+    except TransLearnError as error:
+        return _complain(error.message, 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain(_("Interrupted."), 130)
+    except Exception as error:
+        # What click itself says of wrong arguments is one line, too.
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            return _complain(str(error.format_message()), 2)
+        raise
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(" ".join(message.split()) + "\n")
+    return code
+
+
+@app.command()
+def backbones(json_: JsonOption = False) -> None:
+    """List the backbones and whether their weights are on this machine."""
+    from translearn_core.backbones import BACKBONES, weights_status
+
+    rows = []
+    for backbone in BACKBONES.values():
+        status = weights_status(backbone)
+        rows.append(
+            {
+                "name": backbone.name,
+                "title": backbone.title,
+                "size_mb": backbone.size_mb,
+                "parameters": backbone.parameters,
+                "input_size": backbone.input_size,
+                "top1": backbone.top1,
+                "licence": backbone.licence,
+                "when": _(backbone.when),
+                "weights": status.state,
+                "weights_file": str(status.path),
+                "weights_sentence": status.sentence,
+            }
+        )
+    if json_:
+        _print_json(rows)
+        return
+    for row in rows:
+        top1 = f"{row['top1']:.1%}" if row["top1"] is not None else "-"
+        _print(
+            f"{row['name']:<20} {row['size_mb']:>5.0f} MB {row['input_size']:>4} px "
+            f"{top1:>6}  {row['weights']:<9} {row['when']}"
+        )
+
+
+@app.command()
+def check(
+    source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
+    json_: JsonOption = False,
+) -> None:
+    """Look at a labelled folder or zip: classes, counts, what would be left out, warnings."""
+    from translearn_core import datasets
+
+    with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
+        with _workspace(Path(folder)), _Bar() as bar:
+            dataset = datasets.import_source(
+                source, in_place=source.is_dir(), progress=bar.show_progress
+            )
+        report = _describe(dataset)
+        bar.clear()
+    if json_:
+        _print_json(report)
+    else:
+        _print_report(report)
+    if report["problem"]:
+        raise InputError(report["problem"])
+
+
+def _describe(dataset: Any) -> dict[str, Any]:
+    """What `check` reports of a data set."""
+    from translearn_core import datasets
+
+    try:
+        datasets.check_ready(dataset)
+        problem = ""
+    except InputError as error:
+        problem = error.message
+    photos = dataset.photos
+    return {
+        "name": dataset.name,
+        "classes": {name: int(n) for name, n in dataset.counts.items()},
+        "n_photos": len(photos),
+        "splits": {str(k): int(n) for k, n in photos["split"].value_counts().items() if k},
+        "left_out": _rows(dataset.left_out),
+        "smallest": [int(photos["width"].min()), int(photos["height"].min())]
+        if len(photos)
+        else [],
+        "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
+        "warnings": datasets.warnings(dataset),
+        "problem": problem,
+    }
+
+
+def _rows(frame: Any) -> list[dict[str, str]]:
+    return [
+        {"file": str(file), "reason": str(reason)}
+        for file, reason in zip(frame["file"], frame["reason"], strict=True)
+    ]
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    n, classes = report["n_photos"], report["classes"]
+    _print(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
+    for name, count in classes.items():
+        _print(f"  {count:>6}  {name}")
+    left_out = report["left_out"]
+    if left_out:
+        _print(
+            ngettext("{n} file left out:", "{n} files left out:", len(left_out)).format(
+                n=len(left_out)
+            )
+        )
+    for row in left_out:
+        _print(f"  {row['file']}: {row['reason']}")
+    for warning in report["warnings"]:
+        _print(_("Note: {text}").format(text=warning))
+
+
+@app.command()
+def train(
+    source: Annotated[Path, typer.Argument(help="A folder or zip whose folders are the classes.")],
+    test_source: Annotated[
+        Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="A name that `backbones` lists.")] = "",
+    freeze: Annotated[
+        str, typer.Option(help="all, none, or N: the first N blocks; -2: all but the last two.")
+    ] = "all",
+    epochs: Annotated[int | None, typer.Option(help="At most so many rounds.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same split.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
+    ] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
+    json_: JsonOption = False,
+) -> int:
+    """Train on a labelled folder or zip, and say how well it does on photos kept aside."""
+    from translearn_core import datasets, jobs, runs
+
+    settings = _settings(backbone=backbone, freeze=freeze, epochs=epochs, seed=seed, pairs=set_)
+    _check_early(settings)
+    if run_dir is not None and run_dir.exists() and (run_dir.is_file() or any(run_dir.iterdir())):
+        raise RunError(
+            _("The run folder {folder} is not empty. Name a new or an empty folder.").format(
+                folder=run_dir
+            )
+        )
+    began = time.monotonic()
+    with _Bar() as bar:
+        dataset = datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
+    settings = jobs.check_settings(dataset, settings)
+    run = runs.create_run(
+        dataset.folder,
+        settings,
+        dataset_name=dataset.name,
+        fingerprint=dataset.fingerprint,
+        folder=run_dir,
+        import_s=time.monotonic() - began,
+    )
+    _work(run)
+    return _report_run(run, json_)
+
+
+def _settings(
+    *, backbone: str, freeze: str, epochs: int | None, seed: int | None, pairs: list[str] | None
+) -> Any:
+    """The settings of a run out of the options."""
+    from translearn_core.config import make_settings
+
+    values: dict[str, Any] = {}
+    for pair in pairs or []:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise SettingsError(
+                _("`--set` takes NAME=VALUE, like `--set dropout=0.3`. Received: {text}.").format(
+                    text=pair
+                )
+            )
+        values[name.strip()] = value.strip()
+    values |= {"backbone": backbone} if backbone else {}
+    if freeze != "all" or "freeze" not in values:
+        values["freeze"] = freeze
+    values |= {"epochs": epochs} if epochs is not None else {}
+    values |= {"seed": seed} if seed is not None else {}
+    return make_settings(values)
+
+
+def _check_early(settings: Any) -> None:
+    """Refuse what does not fit the backbone before any photo is read."""
+    from translearn_core.backbones import freeze_choice, get_backbone, image_size_for
+
+    if settings.backbone:
+        chosen = get_backbone(settings.backbone)
+        freeze_choice(chosen, settings.freeze, settings.freeze_layer)
+        image_size_for(chosen, settings)
+
+
+def _work(run: Any) -> None:
+    """Train in this process, with a bar; one interrupt stops and keeps, a second ends."""
+    from translearn_core import worker
+
+    ended = threading.Event()
+    with _output_to(run.folder / "log.txt"), _Bar() as bar:
+        watcher = threading.Thread(target=bar.follow, args=(run, ended), daemon=True)
+        watcher.start()
+        try:
+            with _interrupt_stops(run):
+                worker.work(run)
+        finally:
+            ended.set()
+            watcher.join()
+
+
+@contextmanager
+def _interrupt_stops(run: Any) -> Iterator[None]:
+    """The first Ctrl-C asks the run to stop and keep its best weights; the second ends it."""
+    import signal
+
+    def ask(_number: int, _frame: Any) -> None:
+        if run.stop_requested:
+            raise KeyboardInterrupt
+        run.request_stop()
+        sys.stderr.write("\n" + _("Stopping; what was learned is kept.") + "\n")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Send the core's log, and what native libraries write to stderr, to the run's own file.
+
+    What this process itself writes to `sys.stderr` still reaches the person.
+    """
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("translearn_core")
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    person = sys.stderr
+    person.flush()
+    kept = os.dup(2)
+    sys.stderr = os.fdopen(kept, "w", encoding=person.encoding, buffering=1, closefd=False)
+    os.dup2(handler.stream.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
+        sys.stderr = person
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+        handler.close()
+
+
+def _report_run(run: Any, json_: bool) -> int:
+    """Print how the run ended; the exit code."""
+    state = run.state
+    if state.state == "failed":
+        raise TransLearnError(state.reason)
+    if not run.has_result:
+        raise TransLearnError(
+            _("Stopped before anything was learned. The run is at {folder}.").format(
+                folder=run.folder
+            )
+        )
+    metrics = run.metrics
+    if json_:
+        _print_json(metrics, indent=None)
+    else:
+        _print_result(metrics)
+    return 0 if state.state in ("finished", "stopped") else 1
+
+
+def _print_result(metrics: dict[str, Any]) -> None:
+    low, high = metrics["test_interval"]
+    if metrics["test_accuracy"] is None:
+        _print(_("No photos were left for a test."))
+    else:
+        _print(
+            _(
+                "Right on {correct} of {n} new photos ({accuracy:.1%}; with 95 % certainty between "
+                "{low:.1%} and {high:.1%}). Always answering {majority} would get {guess:.1%}."
+            ).format(
+                correct=metrics["test_correct"],
+                n=metrics["n_test"],
+                accuracy=metrics["test_accuracy"],
+                low=low,
+                high=high,
+                majority=metrics["majority_class"],
+                guess=metrics["majority_accuracy"],
+            )
+        )
+    _print(_("The run is at {folder}").format(folder=metrics["run_dir"]))
+
+
+@app.command()
+def predict(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    json_: JsonOption = False,
+    csv_: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to FILE.")
+    ] = None,
+) -> int:
+    """Ask a trained model about photos. A file that cannot be read is a row with an error."""
+    from translearn_core.predict import find_photos
+    from translearn_core.predict import predict as ask
+    from translearn_core.runs import Run
+
+    run = Run(run_dir)
+    paths = list(find_photos(photos))
+    if not paths:
+        raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
+    predictions = list(ask(run, paths))
+    if csv_ is not None:
+        _write_csv(csv_, run.labels, predictions)
+    if json_:
+        _print_json([asdict(prediction) for prediction in predictions])
+    elif csv_ is None:
+        for prediction in predictions:
+            _print_prediction(prediction)
+    if all(prediction.error for prediction in predictions):
+        raise InputError(_("None of the files could be read as a photo."))
+    return 0
+
+
+def _join(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths))
+
+
+def _print_prediction(prediction: Any) -> None:
+    if prediction.error:
+        _print(f"{prediction.file}: {prediction.error}")
+    else:
+        _print(f"{prediction.file}: {prediction.label} ({prediction.confidence:.1%})")
+
+
+def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["file", "label", "confidence", *classes, "error"])
+            for row in predictions:
+                shares = row.probabilities or {}
+                answers = [shares.get(name, "") for name in classes]
+                writer.writerow(
+                    [row.file, row.label or "", row.confidence or "", *answers, row.error or ""]
+                )
+    except OSError as error:
+        raise InputError(
+            _("{file} cannot be written: {cause}. Name another file.").format(
+                file=path, cause=error.strerror
+            )
+        ) from error
+
+
+@contextmanager
+def _workspace(folder: Path) -> Iterator[None]:
+    """Work in another workspace for a while, so that nothing is left in the person's own."""
+    before = os.environ.get("TRANSLEARN_HOME")
+    os.environ["TRANSLEARN_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TRANSLEARN_HOME"]
+        else:
+            os.environ["TRANSLEARN_HOME"] = before
+
+
+class _Bar:
+    """Progress on stderr: a bar on a terminal, else a line every few seconds."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._told = 0.0
+        self._width = 0
+
+    def __enter__(self) -> _Bar:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Remove the bar from the terminal."""
+        if self._terminal and self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()
+        self._width = 0
+
+    def show(self, text: str, share: float | None, *, always: bool = False) -> None:
+        """Show a text and how much of it is done."""
+        now = time.monotonic()
+        if not always and now - self._told < (0.1 if self._terminal else 2.0):
+            return
+        self._told = now
+        if not self._terminal:
+            sys.stderr.write(text + "\n")
+            return
+        filled = "" if share is None else "█" * round(20 * share) + "░" * (20 - round(20 * share))
+        line = f"{filled} {text}".strip()[:110]
+        sys.stderr.write("\r" + line.ljust(self._width))
+        sys.stderr.flush()
+        self._width = len(line)
+
+    def show_progress(self, progress: Any) -> None:
+        """Show how far an import is."""
+        share = progress.done / progress.total if progress.total else None
+        count = (
+            f"{progress.done:,} / {progress.total:,}" if progress.total else f"{progress.done:,}"
+        )
+        self.show(f"{progress.what} {count}", share)
+
+    def follow(self, run: Any, ended: threading.Event) -> None:
+        """Show a run's events as they come, until it has ended."""
+        offset = 0
+        while True:
+            last_round = ended.is_set()
+            events, offset = run.events(offset)
+            for event in events:
+                self._show_event(event)
+            if last_round:
+                return
+            ended.wait(0.1)
+
+    def _show_event(self, event: dict[str, Any]) -> None:
+        kind = event["kind"]
+        if kind == "progress":
+            text = _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s · {left:.0f} s left")
+            self.show(
+                text.format(
+                    done=event["done"],
+                    total=event["total"],
+                    per_s=event["per_s"],
+                    left=event["left_s"],
+                ),
+                event["done"] / max(event["total"], 1),
+            )
+        elif kind == "epoch":
+            accuracy = (
+                event["val_accuracy"] if event["val_accuracy"] is not None else event["accuracy"]
+            )
+            text = _("Round {epoch} of {epochs} · right on {accuracy:.1%} · loss {loss:.3f}")
+            self.show(
+                text.format(
+                    epoch=event["epoch"],
+                    epochs=event["epochs"],
+                    accuracy=accuracy or 0.0,
+                    loss=event["loss"] or 0.0,
+                ),
+                event["epoch"] / event["epochs"],
+            )
+        elif kind == "warning":
+            self.clear()
+            self.show(_("Note: {text}").format(text=event["text"]), None, always=True)
+            if self._terminal:
+                sys.stderr.write("\n")
+
+
+def _print_json(content: Any, *, indent: int | None = 1) -> None:
+    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=indent) + "\n")
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(line + "\n")

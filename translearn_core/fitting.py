@@ -1,0 +1,373 @@
+"""Fits Keras models on cached features, and tells a run folder how it goes.
+
+Owns: the Keras callback, the learning-rate schedule, feeding features in batches, and the
+answer to running out of memory.
+Leaves to others: which model on which features (`train.py`), the features (`features.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core.augment import Strength, augment
+from translearn_core.config import Settings
+from translearn_core.errors import TrainingError
+from translearn_core.runs import Run
+from translearn_core.texts import _
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+BATCH_EVENT_S = 0.5
+IN_MEMORY_BYTES = 2**30
+"""Features up to this size are handed to Keras as one array."""
+STEPS_PER_CALL = 64
+"""Training steps of a small model that run in one call, to save the overhead of each."""
+
+
+class Source(Protocol):
+    """Inputs by row: cached features, or photos decoded as they are asked for."""
+
+    shape: tuple[int, ...]
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Array:
+        """Inputs `(len(rows), ...)`."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Rows of a source to learn from or to judge by.
+
+    `rows` `(n,)`, `labels` `(n,)` class indices, `weights` `(n,)` of each photo in the loss.
+    `views` holds, beside the source itself, sources of varied views with the same rows.
+    """
+
+    source: Source
+    rows: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
+    views: tuple[Source, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of a part: inputs float32, one-hot labels, weights.
+
+    Args:
+        part: what to feed.
+        classes: how many classes.
+        batch_size: rows a batch.
+        rng: shuffles each epoch and picks views; None keeps the order and the plain view.
+        strength: variation made on the fly, for sources that are pixels.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        classes: int,
+        batch_size: int,
+        *,
+        rng: np.random.Generator | None = None,
+        strength: Strength = "none",
+    ) -> None:
+        super().__init__()
+        self._part = part
+        self._classes = classes
+        self._batch_size = batch_size
+        self._rng = rng
+        self._strength = strength
+        self._order = np.arange(len(part))
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._part) / self._batch_size)
+
+    def on_epoch_end(self) -> None:
+        """Shuffle for the next epoch."""
+        if self._rng is not None:
+            self._rng.shuffle(self._order)
+
+    def __getitem__(self, index: int) -> tuple[Array, Array, Array]:
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        source = self._part.source
+        if self._rng is not None and self._part.views:
+            sources = (source, *self._part.views)
+            source = sources[int(self._rng.integers(len(sources)))]
+        inputs = source.take(self._part.rows[chosen])
+        if self._rng is not None and self._strength != "none":
+            inputs = np.stack([augment(image, self._strength, self._rng) for image in inputs])
+        targets = np.eye(self._classes, dtype=np.float32)[self._part.labels[chosen]]
+        return inputs.astype(np.float32), targets, self._part.weights[chosen]
+
+
+class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Appends batches and epochs to a run's events, and stops when the run is asked to.
+
+    Args:
+        run: the run folder.
+        phase: `head` or `fine_tune`.
+        first_epoch: epochs that earlier phases ran.
+        epochs: at most so many epochs in this phase.
+    """
+
+    def __init__(self, run: Run, *, phase: str, first_epoch: int, epochs: int) -> None:
+        super().__init__()
+        self._run = run
+        self._phase = phase
+        self._first = first_epoch
+        self._epochs = epochs
+        self._epoch = 0
+        self._epoch_started = self._told = self._asked = time.monotonic()
+        self.epochs_run = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the epoch's clock."""
+        self._epoch = epoch
+        self._epoch_started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell a point within the epoch, a few times a second at most."""
+        now = time.monotonic()
+        if now - self._asked >= 0.1:
+            self._asked = now
+            if self._run.stop_requested:
+                self.model.stop_training = True
+        if now - self._told < BATCH_EVENT_S or not logs:
+            return
+        self._told = now
+        self._run.append_event(
+            "batch",
+            phase=self._phase,
+            epoch=self._first + self._epoch + 1,
+            epochs=self._first + self._epochs,
+            batch=batch + 1,
+            batches=self.params.get("steps"),
+            loss=_rounded(logs.get("loss")),
+            accuracy=_rounded(logs.get("accuracy")),
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell the epoch's figures."""
+        logs = logs or {}
+        seconds = time.monotonic() - self._epoch_started
+        self.epochs_run = epoch + 1
+        self._run.append_event(
+            "epoch",
+            phase=self._phase,
+            epoch=self._first + epoch + 1,
+            epochs=self._first + self._epochs,
+            loss=_rounded(logs.get("loss")),
+            accuracy=_rounded(logs.get("accuracy")),
+            val_loss=_rounded(logs.get("val_loss")),
+            val_accuracy=_rounded(logs.get("val_accuracy")),
+            seconds=round(seconds, 3),
+            left_s=round(seconds * (self._epochs - epoch - 1), 1),
+            learning_rate=_rounded(float(keras.ops.convert_to_numpy(self.learning_rate()))),
+        )
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise TrainingError(
+                _(
+                    "Learning went off the rails: the loss is no longer a number. "
+                    "Choose a smaller learning rate and train again."
+                )
+            )
+        if self._run.stop_requested:
+            self.model.stop_training = True
+
+    def learning_rate(self) -> Any:
+        """The optimiser's rate now."""
+        return self.model.optimizer.learning_rate
+
+
+def _rounded(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.5g}")
+
+
+def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: bool) -> Array:
+    """Weight of each photo in the loss `(n,) float32`, mean 1: n / (classes x n_class), or 1."""
+    if not balance:
+        return np.ones(len(labels), np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    present = int((counts > 0).sum())
+    per_class = len(labels) / (present * np.maximum(counts, 1))
+    return per_class[labels].astype(np.float32)
+
+
+def fit(
+    run: Run,
+    model: Any,
+    train: Part,
+    validation: Part,
+    *,
+    settings: Settings,
+    phase: str,
+    epochs: int,
+    first_epoch: int,
+    strength: Strength = "none",
+) -> int:
+    """Fit a compiled-here model and leave it with its best weights.
+
+    Args:
+        model: inputs of the parts' sources -> class probabilities.
+        train, validation: what to learn from, and what to judge by; validation may be empty.
+        phase: `head` or `fine_tune`: decides the learning rate.
+        epochs: at most so many.
+        first_epoch: epochs that earlier phases ran.
+        strength: variation made on the fly (pixel sources only).
+
+    Returns:
+        Epochs run.
+
+    Raises:
+        TrainingError: memory does not suffice even for single photos, or the loss diverged.
+    """
+    batch_size = min(settings.batch_size, max(1, len(train)))
+    start = model.get_weights()
+    while True:
+        callback = RunCallback(run, phase=phase, first_epoch=first_epoch, epochs=epochs)
+        try:
+            _fit_once(
+                model, train, validation, settings, phase, epochs, batch_size, strength, callback
+            )
+            return callback.epochs_run
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch_size == 1:
+                raise TrainingError(
+                    _(
+                        "The memory was not enough even for one photo at a time. "
+                        "Choose a smaller backbone, smaller photos, or freeze more blocks."
+                    )
+                ) from error
+        batch_size //= 2
+        run.append_event(
+            "warning",
+            text=_("Memory ran out; going on with batches of {n} photos.").format(n=batch_size),
+        )
+        model.set_weights(start)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory (of the GPU or the machine) ran out."""
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or "OOM when allocating" in text
+        or "RESOURCE_EXHAUSTED" in text
+    )
+
+
+def _fit_once(
+    model: Any,
+    train: Part,
+    validation: Part,
+    settings: Settings,
+    phase: str,
+    epochs: int,
+    batch_size: int,
+    strength: Strength,
+    callback: RunCallback,
+) -> None:
+    classes = int(model.output_shape[-1])
+    small = phase == "head"
+    rng = np.random.default_rng([settings.seed, 1 if small else 2])
+    copies = 1 + len(train.views) if small else 1
+    steps = math.ceil(len(train) * copies / batch_size)
+    peak = settings.learning_rate if small else settings.fine_tune_learning_rate
+    model.compile(
+        optimizer=keras.optimizers.Adam(make_schedule(peak, steps * epochs)),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        steps_per_execution=min(steps, STEPS_PER_CALL) if small else 1,
+    )
+    options: dict[str, Any] = {
+        "epochs": epochs,
+        "verbose": 0,
+        "callbacks": [_best_weights(settings, len(validation) > 0, epochs), callback],
+    }
+    if len(validation):
+        options["validation_data"] = _as_input(validation, classes, batch_size)
+    if small and _bytes_of(train) * copies <= IN_MEMORY_BYTES:
+        inputs, targets, weights = _as_arrays(train, classes)
+        model.fit(
+            inputs, targets, sample_weight=weights, batch_size=batch_size, shuffle=True, **options
+        )
+    else:
+        model.fit(Batches(train, classes, batch_size, rng=rng, strength=strength), **options)
+
+
+def make_schedule(peak: float, steps: int) -> Any:
+    """Warm-up over a twentieth of the steps to `peak`, then cosine decay to a hundredth of it."""
+    warmup = max(1, steps // 20)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=peak * 0.1,
+        decay_steps=max(1, steps - warmup),
+        alpha=0.01,
+        warmup_target=peak,
+        warmup_steps=warmup,
+    )
+
+
+def _best_weights(settings: Settings, has_validation: bool, epochs: int) -> Any:
+    """Keeps the best weights, and ends early where the person did not forbid it."""
+    patience = max(5, epochs // 5) if settings.early_stopping and has_validation else epochs + 1
+    return keras.callbacks.EarlyStopping(
+        monitor="val_loss" if has_validation else "loss",
+        mode="min",
+        patience=patience,
+        restore_best_weights=True,
+    )
+
+
+def _bytes_of(part: Part) -> int:
+    return int(len(part) * np.prod(part.source.shape[1:]) * 4)
+
+
+def _as_arrays(part: Part, classes: int) -> tuple[Array, Array, Array]:
+    """All rows of a part and of its views, one below the other."""
+    sources = (part.source, *part.views)
+    inputs = np.concatenate([source.take(part.rows).astype(np.float32) for source in sources])
+    targets = np.eye(classes, dtype=np.float32)[part.labels]
+    copies = len(sources)
+    return inputs, np.tile(targets, (copies, 1)), np.tile(part.weights, copies)
+
+
+def _as_input(part: Part, classes: int, batch_size: int) -> Any:
+    if _bytes_of(part) <= IN_MEMORY_BYTES // 4:
+        return _as_arrays(part, classes)
+    return Batches(part, classes, batch_size)
+
+
+def predict_rows(
+    model: Any,
+    source: Source,
+    rows: npt.NDArray[np.int64],
+    *,
+    batch_size: int = 64,
+    stop: Callable[[], bool] | None = None,
+) -> Array:
+    """Probabilities `(len(rows), classes) float32` of a model on rows of a source."""
+    parts = []
+    for start in range(0, len(rows), batch_size):
+        if stop and stop():
+            break
+        inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
+        parts.append(np.asarray(model.predict_on_batch(inputs), np.float32))
+    classes = int(model.output_shape[-1])
+    return np.concatenate(parts) if parts else np.empty((0, classes), np.float32)

@@ -1,0 +1,333 @@
+"""Who runs a worker: starts, ends and orders the processes that train.
+
+Owns: submitting a run, the queue (without a daemon: queued workers wait their turn by the
+clock of their runs, for a file lock per slot), ending a run by force, and the small process
+that measures this machine's speed.
+Leaves to others: what a worker does (`worker.py`), the files of a run (`runs.py`).
+Imports no TensorFlow: the web process uses this module.
+
+Files: `<workspace>/slots/<n>.lock`; `<workspace>/cache/speed.json`, backbone -> figures.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+from filelock import FileLock, Timeout
+
+from translearn_core import backbones, datasets, runs
+from translearn_core.config import Settings, home, load_configuration
+from translearn_core.datasets import Dataset
+from translearn_core.engine import count_gpus
+from translearn_core.errors import WeightsError
+from translearn_core.runs import Run
+from translearn_core.texts import _
+
+logger = logging.getLogger(__name__)
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+class Runner(Protocol):
+    """Where workers run. One seam: local processes here, other machines later."""
+
+    def submit(self, run: Run) -> None:
+        """Start a worker for a queued run and return at once."""
+        ...
+
+    def force_stop(self, run: Run) -> None:
+        """End the worker now."""
+        ...
+
+
+class LocalRunner:
+    """Workers are processes of this machine that outlive the server that started them."""
+
+    def submit(self, run: Run) -> None:
+        """See `Runner.submit`."""
+        arguments = [sys.executable, "-m", "translearn_core.worker", str(run.folder)]
+        with (run.folder / "log.txt").open("ab") as log:
+            _spawn(arguments, log)  # the worker writes its own pid: one writer at a time
+
+    def force_stop(self, run: Run) -> None:
+        """See `Runner.force_stop`. Ends the worker and what it started, if it is still that one."""
+        process = run.process()
+        if process is not None:
+            _end_tree(process)
+        if run.written_state.state in runs.LIVE_STATES:
+            run.update_state(
+                state="stopped", reason=_("Ended at once, by request."), finished_at=time.time()
+            )
+            run.append_event("state", state="stopped", stage="")
+
+
+def _spawn(arguments: list[str], log: Any) -> subprocess.Popen[bytes]:
+    """Start a process that survives this one, with the package importable from anywhere."""
+    package_root = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
+    environment = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    options: dict[str, Any] = {}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    else:
+        options["start_new_session"] = True
+    process = subprocess.Popen(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env=environment,
+        **options,
+    )
+    _children.append(process)
+    reap()
+    return process
+
+
+def reap() -> None:
+    """Collect children that have ended, so that none stays behind as a zombie."""
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+def _started(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return 0.0
+
+
+def _end_tree(process: psutil.Process) -> None:
+    """End a process and all it started; ask first, then insist."""
+    try:
+        family = [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        _quietly(member.terminate)
+    _gone, alive = psutil.wait_procs(family, timeout=2.0)
+    for member in alive:
+        _quietly(member.kill)
+    psutil.wait_procs(alive, timeout=2.0)
+    reap()
+
+
+def _quietly(act: Any) -> None:
+    try:
+        act()
+    except psutil.NoSuchProcess:
+        return
+
+
+_local = LocalRunner()
+
+
+def runner() -> Runner:
+    """Who runs workers in this installation."""
+    return _local
+
+
+def start(dataset: Dataset, settings: Settings, *, name: str = "") -> Run:
+    """Check that a run can be made, make it and hand it to a worker. What the Train button does.
+
+    Raises:
+        SourceError: the data set cannot be trained.
+        SettingsError: a setting does not fit the backbone.
+        WeightsError: the backbone's weights are not on this machine.
+    """
+    settings = check_settings(dataset, settings)
+    run = runs.create_run(
+        dataset.folder,
+        settings,
+        dataset_name=dataset.name,
+        fingerprint=dataset.fingerprint,
+        name=name,
+    )
+    submit(run)
+    return run
+
+
+def check_settings(dataset: Dataset, settings: Settings) -> Settings:
+    """The settings with the backbone filled in, once everything that can be refused was not."""
+    datasets.check_ready(dataset)
+    if settings.backbone:
+        backbone = backbones.get_backbone(settings.backbone)
+    else:
+        backbone = backbones.default_backbone()
+        settings = settings.model_copy(update={"backbone": backbone.name})
+    backbones.image_size_for(backbone, settings)
+    backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    if settings.weights == "imagenet":
+        status = backbones.weights_status(backbone)
+        if status.state != "ready":
+            raise WeightsError(status.sentence)
+    return settings
+
+
+def start_again(run: Run) -> Run:
+    """A new run with the data set and settings of `run`."""
+    dataset = datasets.open_dataset(Path(run.config.dataset))
+    return start(dataset, run.config.settings, name=run.config.name)
+
+
+def submit(run: Run) -> None:
+    """Start a worker for a queued run and return at once."""
+    runner().submit(run)
+
+
+def force_stop(run: Run) -> None:
+    """End a run now; what it has not saved is lost."""
+    runner().force_stop(run)
+
+
+def place_in_queue(run: Run) -> int:
+    """How many runs are before this one: 0 when it is running, 1 when it is the next."""
+    if run.state.state != "queued":
+        return 0
+    waiting = queue(run.folder.parent)
+    running = sum(1 for other in runs.list_runs(run.folder.parent) if _is_running(other))
+    before = [other.folder for other in waiting].index(run.folder) if run in waiting else 0
+    return max(1, before + running)
+
+
+def queue(folder: Path | None = None) -> list[Run]:
+    """The runs that wait, first come first served."""
+    waiting = [run for run in runs.list_runs(folder) if run.state.state == "queued"]
+    return sorted(waiting, key=lambda run: (run.config.created, run.id))
+
+
+def _is_running(run: Run) -> bool:
+    return run.state.state == "running"
+
+
+def count_slots() -> int:
+    """How many runs may train at a time: as configured, else one per GPU, or one."""
+    return load_configuration().slots or max(1, count_gpus())
+
+
+@contextmanager
+def take_slot(run: Run, *, poll_s: float = 0.3) -> Iterator[int | None]:
+    """Wait this run's turn and hold a slot.
+
+    Yields:
+        The slot's number, or None when the run was asked to stop while it waited.
+    """
+    folder = home() / "slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, slot = None, None
+    while lock is None and not run.stop_requested:
+        if _is_my_turn(run):
+            lock, slot = _try_slots(folder)
+        if lock is None:
+            time.sleep(poll_s)
+    try:
+        yield slot
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _is_my_turn(run: Run) -> bool:
+    """Whether no run of the same folder has waited longer; a run elsewhere takes what is free."""
+    waiting = queue(run.folder.parent)
+    before = [other.folder for other in waiting]
+    return run.folder not in before or before.index(run.folder) < count_slots()
+
+
+def _try_slots(folder: Path) -> tuple[FileLock | None, int | None]:
+    for slot in range(count_slots()):
+        lock = FileLock(folder / f"{slot}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        return lock, slot
+    return None, None
+
+
+def measure(backbone_name: str) -> None:
+    """Start the process that measures this machine's speed for a backbone, unless one is at it."""
+    folder = home() / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_measuring(backbone_name):
+        return
+    arguments = [sys.executable, "-m", "translearn_core.worker", "--measure", backbone_name]
+    with (folder / "measure.log").open("ab") as log:
+        process = _spawn(arguments, log)
+    mark = {"pid": process.pid, "pid_started": _started(process.pid)}
+    runs.write_atomically(_measuring_mark(backbone_name), json.dumps(mark))
+
+
+def is_measuring(backbone_name: str) -> bool:
+    """Whether a process is measuring this backbone now."""
+    reap()
+    try:
+        mark = json.loads(_measuring_mark(backbone_name).read_text(encoding="utf-8"))
+        return abs(psutil.Process(mark["pid"]).create_time() - mark["pid_started"]) < 1.0
+    except (OSError, ValueError, psutil.Error):
+        return False
+
+
+def _measuring_mark(backbone_name: str) -> Path:
+    return home() / "cache" / f"measuring-{backbone_name}.json"
+
+
+def speed_file() -> Path:
+    """Where measured speeds are kept."""
+    return home() / "cache" / "speed.json"
+
+
+def measured(backbone_name: str) -> dict[str, Any] | None:
+    """This machine's speed for a backbone, or None before it was measured.
+
+    Returns:
+        `forward_per_s` and `train_all_per_s`, photos a second at the backbone's own size through
+        the frozen and through the fully trainable backbone; `device`.
+    """
+    try:
+        speeds: dict[str, dict[str, Any]] = json.loads(speed_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return speeds.get(backbone_name)
+
+
+def record_speed(backbone_name: str, **figures: Any) -> None:
+    """Keep measured figures of a backbone."""
+    path = speed_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_suffix(".lock")):
+        try:
+            speeds = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            speeds = {}
+        speeds[backbone_name] = speeds.get(backbone_name, {}) | figures
+        runs.write_atomically(path, json.dumps(speeds, indent=1))
+
+
+HEAD_PHOTO_S = 5e-5
+"""Seconds a photo and epoch that a head on cached features takes, about, on one core."""
+
+
+def expected_epoch_s(backbone_name: str, frozen_blocks: int, n_photos: int) -> float | None:
+    """Seconds one epoch will take on this machine, or None before the speed was measured.
+
+    Args:
+        frozen_blocks: how many of the first blocks are frozen.
+        n_photos: training photos.
+    """
+    speed = measured(backbone_name)
+    if speed is None or not speed.get("train_all_per_s"):
+        return None
+    graph = backbones.blocks_of(backbones.get_backbone(backbone_name))
+    total = sum(block.macs for block in graph.blocks) or 1
+    suffix = sum(block.macs for block in graph.blocks[frozen_blocks:])
+    return float(n_photos * (HEAD_PHOTO_S + suffix / total / speed["train_all_per_s"]))

@@ -1,0 +1,149 @@
+"""The one process entry: `python -m translearn_core.worker RUN_DIR`.
+
+Owns: a worker's life: its turn in the queue, heartbeat, states, log, and how every ending is
+told. `--measure BACKBONE` measures this machine's speed instead.
+Leaves to others: the training itself (`train.py`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from translearn_core import jobs
+from translearn_core.engine import count_gpus
+from translearn_core.errors import TransLearnError
+from translearn_core.runs import ENDED_STATES, Run
+from translearn_core.texts import _
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_S = 2.0
+
+
+class StateWriter:
+    """The one writer of a run's state.json while its worker lives."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._lock = threading.Lock()
+
+    def update(self, **changes: object) -> None:
+        """Replace the state with `changes` and a fresh heartbeat."""
+        with self._lock:
+            memory = psutil.Process().memory_info().rss
+            self._run.update_state(**{"heartbeat": time.time(), "memory_bytes": memory, **changes})
+
+    def enter(self, state: str, stage: str = "", **changes: object) -> None:
+        """Go to a state and stage, and say so in the events."""
+        self.update(state=state, stage=stage, **changes)
+        self._run.append_event("state", state=state, stage=stage)
+
+
+@contextmanager
+def _heartbeat(writer: StateWriter) -> Iterator[None]:
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(HEARTBEAT_S):
+            try:
+                writer.update()
+            except OSError:  # a full disk must not kill the heartbeat
+                logger.exception("The heartbeat could not be written")
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def work(run: Run) -> bool:
+    """Wait this run's turn, train it, and leave its folder in a final state.
+
+    Returns:
+        Whether the run finished, or was stopped with a result.
+    """
+    writer = StateWriter(run)
+    process = psutil.Process()
+    writer.update(pid=process.pid, pid_started=process.create_time())
+    with _heartbeat(writer), jobs.take_slot(run) as slot:
+        if slot is None:
+            _end(run, writer, "stopped", _("Stopped before it began."))
+            return False
+        if count_gpus():
+            os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(slot % count_gpus()))
+        writer.enter("running", "start", started_at=time.time())
+        return _train(run, writer)
+
+
+def _train(run: Run, writer: StateWriter) -> bool:
+    """Train and tell every ending: finished, stopped, or failed with a reason for a person."""
+    try:
+        from translearn_core.train import train
+
+        finished = train(run, writer.enter, writer.update)
+    except TransLearnError as error:
+        logger.exception("The run failed")
+        _fail(run, writer, error.message)
+    except MemoryError:
+        logger.exception("Out of memory")
+        _fail(run, writer, _("The memory of this machine was not enough. Choose smaller photos."))
+    except KeyboardInterrupt:
+        _end(run, writer, "stopped", _("Ended at once, by request."))
+    except Exception:  # a bug: the log has it, the person gets a sentence
+        logger.exception("The run failed unexpectedly")
+        reason = _("Something unexpected went wrong. The log of this run has the details.")
+        _fail(run, writer, reason)
+    else:
+        reason = "" if finished else _("Stopped by request.")
+        _end(run, writer, "finished" if finished else "stopped", reason)
+        return run.has_result
+    return False
+
+
+def _fail(run: Run, writer: StateWriter, reason: str) -> None:
+    run.append_event("error", text=reason)
+    _end(run, writer, "failed", reason)
+
+
+def _end(run: Run, writer: StateWriter, state: str, reason: str) -> None:
+    writer.enter(state, "", reason=reason, finished_at=time.time())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry of the process. Returns the exit code: 0 when the thing was done."""
+    parser = argparse.ArgumentParser(prog="python -m translearn_core.worker")
+    parser.add_argument("run_dir", nargs="?", type=Path)
+    parser.add_argument("--measure", metavar="BACKBONE")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    if options.measure:
+        from translearn_core.speed import measure_speed
+
+        measure_speed(options.measure)
+        return 0
+    if options.run_dir is None:
+        parser.error("name a run folder")
+    run = Run(options.run_dir)
+    if run.written_state.state in ENDED_STATES:
+        logger.info("The run has ended already")
+        return 0
+    return 0 if work(run) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
