@@ -36,11 +36,16 @@ CLASS_COLORS = (
 
 TRAINING_COLOR = "#E69F00"
 VALIDATION_COLOR = "#2A85C7"
+ACCENT_COLOR = "#2f9e87"
+"""The app's green where it must hold on light and dark alike."""
 FROZEN_COLOR = "#56B4E9"
 TRAINABLE_COLOR = "#E8710A"
 RIGHT_COLOR = "#00A078"
 WRONG_COLOR = "#D55E00"
 QUIET_COLOR = "#8A8A8A"
+
+TEXT_COLORS = {"light": "#22302e", "dark": "#e6ebe8"}
+"""The page's text colour, as in `.streamlit/config.toml`."""
 
 _GRID = "rgba(128,128,128,0.22)"
 _MOST_CELLS_WITH_NUMBERS = 24
@@ -66,6 +71,7 @@ def show(figure: go.Figure, *, key: str, alt: str, height: int | None = None) ->
     """
     if height is not None:
         figure.update_layout(height=height)
+    figure.update_layout(font={"color": TEXT_COLORS[st.context.theme.type or "light"]})
     config = {
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],
@@ -173,7 +179,7 @@ def curves(
     value = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
     if batches:
         figure.add_scatter(
-            x=[b["epoch"] - 1 + b["batch"] / max(1, b["batches"]) for b in batches],
+            x=[b["epoch"] - 1 + b["batch"] / max(1, b["batches"] or 1) for b in batches],
             y=[b.get(metric) for b in batches],
             mode="lines",
             name=_("within a round"),
@@ -316,13 +322,12 @@ def _write_cells(
         for c, n in enumerate(row):
             if n == 0 and r != c:
                 continue
-            strong = shares[r][c] > 0.45
             figure.add_annotation(
                 x=c,
                 y=r,
                 text=f"<b>{n}</b>" if r == c else str(n),
                 showarrow=False,
-                font={"color": "white"} if strong else {},
+                font={"color": "white"} if shares[r][c] > 0.7 else {},
             )
 
 

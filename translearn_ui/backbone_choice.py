@@ -1,0 +1,176 @@
+"""Choosing a backbone: cards with what matters, and getting its weights onto this machine.
+
+Owns: which cards stand in the first row, what a card says in words, the download and the
+upload box for weights.
+Leaves to others: the table of backbones and where weights come from (`translearn_core`).
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core import backbones, jobs
+from translearn_core.backbones import Backbone, WeightsStatus
+from translearn_core.texts import N_, _
+from translearn_ui import charts, frame, live, tasks
+
+KEY = "set_backbone"
+FIRST_ROW = ("mobilenet_v2_035", "mobilenet_v2", "efficientnet_v2_b0", "convnext_tiny")
+"""From quick and small to strong and slow: the cards that everybody sees."""
+
+STRENGTHS: tuple[tuple[float, str], ...] = (
+    (0.80, N_("very strong")),
+    (0.75, N_("strong")),
+    (0.70, N_("good")),
+    (0.0, N_("simple")),
+)
+"""Least ImageNet top-1 accuracy -> word."""
+
+STYLE = f"""
+<style>
+.st-key-set_backbone [data-testid="stWidgetLabel"] {{display: none;}}
+.st-key-set_backbone [role="radiogroup"] {{display: grid; gap: .7rem; width: 100%;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 14.5rem), 1fr));}}
+.st-key-set_backbone [role="radiogroup"] > div {{position: relative; padding: .8rem .9rem;
+  border: 1px solid color-mix(in srgb, currentColor 18%, transparent); border-radius: .7rem;
+  transition: border-color .15s, box-shadow .15s, background-color .15s;}}
+.st-key-set_backbone [role="radiogroup"] > div:hover {{border-color: {charts.ACCENT_COLOR};}}
+.st-key-set_backbone [role="radiogroup"] > div[data-selected] {{border-color: {charts.ACCENT_COLOR};
+  box-shadow: inset 0 0 0 1px {charts.ACCENT_COLOR};
+  background: color-mix(in srgb, {charts.ACCENT_COLOR} 9%, transparent);}}
+.st-key-set_backbone [role="radiogroup"] > div:has(input:focus-visible) {{
+  outline: 2px solid {charts.ACCENT_COLOR}; outline-offset: 2px;}}
+.st-key-set_backbone [data-testid="stRadioOption"]::after {{content: ""; position: absolute;
+  inset: 0; cursor: pointer;}}
+.st-key-set_backbone [data-testid="stRadioCaption"] p {{line-height: 1.55;}}
+</style>
+"""
+
+_downloads: dict[str, str] = {}
+"""Backbone -> id of the task that downloads its weights; one for all sessions of this server."""
+
+
+def choose() -> Backbone:
+    """Show the cards and return the chosen backbone."""
+    st.html(STYLE)
+    default = backbones.default_backbone().name
+    chosen = st.session_state.get(KEY) or default
+    everything = st.session_state.get("train_all_backbones", False)
+    names = [
+        name
+        for name in backbones.BACKBONES
+        if everything or name in FIRST_ROW or name in (default, chosen)
+    ]
+    st.session_state.setdefault(KEY, default)
+    name = st.radio(
+        _("Backbone"),
+        names,
+        format_func=lambda name: f"**{_(backbones.BACKBONES[name].title)}**",
+        captions=[_describe(backbones.BACKBONES[name], name == default) for name in names],
+        key=KEY,
+        label_visibility="collapsed",
+        persist_state="session",
+        width="stretch",
+    )
+    backbone = backbones.get_backbone(name or default)
+    with st.container(horizontal=True, vertical_alignment="center", key="backbone_below"):
+        st.toggle(
+            _("All {n} backbones").format(n=len(backbones.BACKBONES)),
+            key="train_all_backbones",
+            persist_state="session",
+        )
+        st.caption(f"{_(backbone.when)} ({_('licence {name}').format(name=backbone.licence)})")
+    return backbone
+
+
+def _describe(backbone: Backbone, is_default: bool) -> str:
+    """A card's lines: strength, size and speed, and whether it is ready."""
+    strength = next(word for least, word in STRENGTHS if backbone.top1 >= least)
+    speed = jobs.measured(backbone.name)
+    pace = (
+        _("{rate:,.0f} photos/s here").format(rate=speed["forward_per_s"])
+        if speed and speed.get("forward_per_s")
+        else _("{n:.1f} billion steps a photo").format(
+            n=sum(block.macs for block in backbones.blocks_of(backbone).blocks) / 1e9
+        )
+    )
+    status = backbones.weights_status(backbone)
+    state = {
+        "ready": ":green[:material/check_circle:] " + _("ready"),
+        "download": ":blue[:material/download:] "
+        + _("to download: {size}").format(size=live.size_words(status.bytes)),
+        "missing": ":orange[:material/block:] " + _("weights missing"),
+    }[status.state]
+    lines = [
+        _("{strength} · {share} on ImageNet").format(
+            strength=_(strength), share=charts.percent(backbone.top1)
+        ),
+        _("{size:.0f} MB · {pace}").format(size=backbone.size_mb, pace=pace),
+        state + (" · " + _("our choice for you") if is_default else ""),
+    ]
+    return "  \n".join(lines)
+
+
+def show_weights(backbone: Backbone) -> WeightsStatus:
+    """Show what is left to do before the backbone's weights are here; nothing when they are."""
+    task = tasks.find(_downloads.get(backbone.name))
+    if task is not None and task.finished:
+        _downloads.pop(backbone.name, None)
+        tasks.forget(task)
+        if task.error is not None:
+            frame.show_error(task.error)
+            st.session_state[f"weights_unreachable_{backbone.name}"] = True
+        task = None
+    status = backbones.weights_status(backbone)
+    if task is not None:
+        tasks.show(task)
+    elif status.state != "ready":
+        _offer_weights(backbone, status)
+    return status
+
+
+def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
+    with st.container(border=True, key="weights_box"):
+        st.markdown(status.sentence)
+        if status.state == "download":
+            st.button(
+                _("Download {size}").format(size=live.size_words(status.bytes)),
+                key="weights_download",
+                icon=":material/download:",
+                on_click=download,
+                args=(backbone,),
+            )
+        failed = st.session_state.get(f"weights_unreachable_{backbone.name}", False)
+        with st.expander(
+            _("No network? Bring the file yourself"),
+            expanded=failed or status.state == "missing",
+            key="weights_upload_box",
+        ):
+            st.markdown(
+                _("Get `{file}` from\n{url}\nand drop it here, or put it into `{folder}`.").format(
+                    file=status.path.name, url=status.url, folder=status.path.parent
+                )
+            )
+            file = st.file_uploader(
+                _("Weights file"), type=["h5"], key=f"weights_upload_{backbone.name}"
+            )
+            if file is not None:
+                with frame.errors_shown():
+                    backbones.store_weights(backbone, file)
+                    st.rerun()
+
+
+def download(backbone: Backbone) -> None:
+    """Start downloading the weights, unless that is going on."""
+    if tasks.find(_downloads.get(backbone.name)) is not None:
+        return
+
+    def work(task: tasks.Task) -> object:
+        return backbones.download_weights(
+            backbone,
+            progress=lambda done, total: task.report(done // 1000, total // 1000, _("kilobytes")),
+            stop=task.stop,
+        )
+
+    title = _("Downloading {name}").format(name=_(backbone.title))
+    _downloads[backbone.name] = tasks.start(title, work).id

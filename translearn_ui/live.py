@@ -1,0 +1,507 @@
+"""The live view of a run: what is happening now, the curves, and how to end it.
+
+Owns: following one run through its folder (its events are read from where the last look
+ended, and folded into a `Story` kept in the session), and every state of a run in words:
+waiting, running, finished, stopped, failed, lost.
+Leaves to others: training (`worker.py`), the figures of a finished run (`pages/results.py`).
+
+While the run lives, the view is a fragment that looks again every `POLL_S` seconds and ends
+with one rerun of the page. Nothing is known here that is not in the run folder: a reload, a
+second tab and another page lose nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from translearn_core import jobs
+from translearn_core.config import Settings
+from translearn_core.errors import TransLearnError
+from translearn_core.runs import LIVE_STATES, Run, RunState, list_runs
+from translearn_core.texts import N_, _, ngettext
+from translearn_ui import charts, frame, tasks
+
+POLL_S = 1.0
+_MOST_BATCH_POINTS = 400
+
+STAGES: dict[str, str] = {
+    "start": N_("Get ready"),
+    "features": N_("Look at the photos"),
+    "head": N_("Learn the classes"),
+    "fine_tune": N_("Fine-tune"),
+    "evaluate": N_("Test"),
+    "save": N_("Save"),
+}
+"""The stages of a running run that a person sees, in their order."""
+
+STYLE = """
+<style>
+.tl-stages {display: flex; flex-wrap: wrap; gap: .3rem 1.15rem; list-style: none; margin: 0;
+  padding: 0; font-size: .87rem;}
+.tl-stages li {display: flex; align-items: center; gap: .4rem; margin: 0; opacity: .55;}
+.tl-stages li.done {opacity: .85;}
+.tl-stages li.now {opacity: 1; font-weight: 650;}
+.tl-stages i {width: 1.05rem; height: 1.05rem; border-radius: 50%; display: inline-flex;
+  align-items: center; justify-content: center; font-style: normal; font-size: .68rem;
+  border: 1.5px solid currentColor;}
+.tl-stages li.done i {background: #2f9e87; border-color: #2f9e87;
+  color: white;}
+.tl-stages li.now i {border-color: #2f9e87;
+  box-shadow: inset 0 0 0 .22rem #2f9e87; animation: tl-breathe 1.6s infinite;}
+@keyframes tl-breathe {50% {opacity: .45;}}
+.tl-facts {display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
+  gap: .6rem 1.2rem; margin: .2rem 0;}
+.tl-facts div {min-width: 0;}
+.tl-facts dt {font-size: .82rem; opacity: .7; font-weight: 400; margin: 0;}
+.tl-facts dd {font-size: 1.3rem; font-weight: 600; margin: 0; line-height: 1.35;
+  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;}
+.tl-facts dd small {font-size: .82rem; font-weight: 400; opacity: .7; display: block;}
+.tl-now {font-size: 1.2rem; font-weight: 600; line-height: 1.35; margin: 0;
+  font-variant-numeric: tabular-nums;}
+.tl-now span {font-weight: 400; opacity: .75;}
+.tl-curves-wait {border: 1px dashed color-mix(in srgb, currentColor 28%, transparent);
+  border-radius: .6rem; min-height: 300px; display: flex; align-items: center;
+  justify-content: center; text-align: center; padding: 1rem;}
+.tl-curves-wait span {opacity: .65; max-width: 26rem;}
+</style>
+"""
+
+
+@dataclass
+class Story:
+    """What a run's events have told so far."""
+
+    offset: int = 0
+    stage: str = ""
+    stages: list[str] = field(default_factory=list)
+    progress: dict[str, Any] = field(default_factory=dict)
+    epochs: list[dict[str, Any]] = field(default_factory=list)
+    batches: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def read_on(self, run: Run) -> None:
+        """Take in what was appended since the last look."""
+        events, self.offset = run.events(self.offset)
+        for event in events:
+            self._take(event)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        kind = event["kind"]
+        if kind == "state":
+            self.stage = event.get("stage", "")
+            if self.stage and self.stage not in self.stages:
+                self.stages.append(self.stage)
+        elif kind == "progress":
+            self.progress = event
+        elif kind == "batch":
+            self.batches = [*self.batches, event][-_MOST_BATCH_POINTS:]
+        elif kind == "epoch":  # a phase that began again (memory ran out) replaces what it told
+            self.epochs = [e for e in self.epochs if e["epoch"] < event["epoch"]] + [event]
+        elif kind == "warning":
+            self.warnings.append(event["text"])
+        elif kind == "error":
+            self.errors.append(event["text"])
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The epoch whose weights are kept: the lowest validation loss of the latest phase."""
+        phase = self.epochs[-1]["phase"] if self.epochs else ""
+        judged = [e for e in self.epochs if e["phase"] == phase and e.get("val_loss") is not None]
+        return min(judged, key=lambda e: float(e["val_loss"])) if judged else None
+
+    @property
+    def long_epochs(self) -> bool:
+        """Whether points within an epoch are worth drawing."""
+        return not self.epochs or float(self.epochs[-1].get("seconds") or 0.0) > 2 * POLL_S
+
+
+def story_of(run: Run) -> Story:
+    """The run's story up to now, kept in the session and read on from where it was."""
+    key = f"live_story_{run.folder}"
+    story: Story = st.session_state.setdefault(key, Story())
+    story.read_on(run)
+    return story
+
+
+def show(run: Run) -> None:
+    """Show a run in whatever state it is, and follow it while it lives."""
+    st.html(STYLE)
+    if run.state.state in LIVE_STATES:
+        _follow(run)
+    else:
+        _show_ended(run, run.state, story_of(run))
+
+
+@st.fragment(run_every=POLL_S)
+def _follow(run: Run) -> None:
+    """The part of the page that looks again by itself, until the run has ended."""
+    with frame.errors_shown():
+        state = run.state
+        story = story_of(run)
+    if state.state not in LIVE_STATES:
+        st.rerun()
+    _show_live(run, state, story)
+
+
+# --- a run that lives ------------------------------------------------------------------------
+
+
+def _show_live(run: Run, state: RunState, story: Story) -> None:
+    queued = state.state == "queued"
+    with st.container(key="live_now", gap="small"):
+        st.html(f'<p class="tl-now" role="status">{_now_html(run, state, story)}</p>')
+        st.progress(_share_done(state, story))
+        st.html(_stages_html(run.config.settings, state, story))
+    st.html(_facts_html(state, story))
+    if not queued or story.epochs:
+        _show_curves(run, story)
+    _show_warnings(story)
+    _show_stop(run)
+
+
+def _now_html(run: Run, state: RunState, story: Story) -> str:
+    """What is happening, as a headline: the main words, and the figures more quietly."""
+    words, figures = what_now(run, state, story)
+    return f"{escape(words)} <span>{escape(figures)}</span>" if figures else escape(words)
+
+
+def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
+    """What a living run is doing, in words, and its figures (empty where there are none)."""
+    if run.stop_requested:
+        if state.state == "queued":
+            return _("Taking it out of the queue …"), ""
+        return _("Stopping after this round, keeping the best so far …"), ""
+    if state.state == "queued":
+        before = jobs.place_in_queue(run)
+        if before == 0 or (before == 1 and not _another_runs(run)):
+            return _("Starting …"), ""
+        return (
+            ngettext(
+                "Waiting: {n} training is ahead of this one.",
+                "Waiting: {n} trainings are ahead of this one.",
+                before,
+            ).format(n=before),
+            _("It begins by itself; you can leave this page."),
+        )
+    stage = state.stage or story.stage
+    if stage == "features" and story.progress.get("stage") == "features":
+        return _looking_words(story.progress)
+    if stage in ("head", "fine_tune") and (story.epochs or story.batches):
+        return _learning_words(stage, story)
+    sentences = {
+        "start": _("Getting ready …"),
+        "import": _("Reading the photos …"),
+        "features": _("Getting the backbone ready …"),
+        "head": _("Learning your classes …"),
+        "fine_tune": _("Fine-tuning the unfrozen blocks …"),
+        "evaluate": _("Testing on photos it has never seen …"),
+        "save": _("Saving the model, and checking that it answers the same …"),
+    }
+    return sentences.get(stage, _("Working …")), ""
+
+
+def _another_runs(run: Run) -> bool:
+    return any(other.state.state == "running" for other in list_runs(run.folder.parent))
+
+
+def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
+    done, total = int(progress["done"]), int(progress["total"])
+    words = _("Looking at photo {done:,} of {total:,}").format(done=done, total=total)
+    figures = []
+    if progress.get("per_s"):
+        figures.append(_("{rate:,.0f} photos/s").format(rate=progress["per_s"]))
+    if progress.get("left_s") and done < total:
+        figures.append(_("{time} left").format(time=tasks.duration(_left_now(progress))))
+    return words, " · ".join(figures)
+
+
+def _learning_words(stage: str, story: Story) -> tuple[str, str]:
+    latest = max(story.epochs[-1:] + story.batches[-1:], key=lambda event: event["t"])
+    words = _("Learning your classes") if stage == "head" else _("Fine-tuning the unfrozen blocks")
+    figures = [
+        _("round {n} of at most {most}").format(n=latest["epoch"], most=latest["epochs"]),
+    ]
+    left = _time_left(story)
+    if left is not None:
+        figures.append(_("at most {time} left").format(time=tasks.duration(left)))
+    return words, " · ".join(figures)
+
+
+def _left_now(event: Mapping[str, Any]) -> float:
+    """Seconds left now, of an event that told them a moment ago."""
+    return max(0.0, float(event["left_s"]) - (time.time() - float(event["t"])))
+
+
+def _time_left(story: Story) -> float | None:
+    """Seconds until the present stage ends at the latest, or None when nobody knows."""
+    if story.stage == "features" and story.progress.get("left_s") is not None:
+        return _left_now(story.progress)
+    if story.stage in ("head", "fine_tune") and story.epochs:
+        latest = story.epochs[-1]
+        if latest["phase"] == story.stage and latest.get("left_s") is not None:
+            return _left_now(latest)
+    return None
+
+
+def _share_done(state: RunState, story: Story) -> float:
+    """How much of the present stage is done, in [0, 1]."""
+    if state.state == "queued":
+        return 0.0
+    if story.stage == "features" and story.progress.get("total"):
+        return min(1.0, float(story.progress["done"]) / float(story.progress["total"]))
+    if story.stage in ("head", "fine_tune") and (story.epochs or story.batches):
+        done = float(story.epochs[-1]["epoch"]) if story.epochs else 0.0
+        latest = (story.epochs or story.batches)[-1]
+        if story.batches and story.batches[-1]["epoch"] > done and story.batches[-1]["batches"]:
+            done += float(story.batches[-1]["batch"]) / float(story.batches[-1]["batches"])
+        return min(1.0, done / max(1.0, float(latest["epochs"])))
+    return 1.0 if story.stage in ("evaluate", "save") else 0.0
+
+
+def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
+    """The stages as a line of steps: done ones ticked, the present one marked and named so."""
+    here = state.stage or story.stage
+    names = list(STAGES)
+    place = names.index(here) if here in names else -1
+    items = []
+    for index, name in enumerate(names):
+        if name == "fine_tune" and settings.freeze == "all" and not settings.freeze_layer:
+            continue
+        kind = "done" if index < place else "now" if index == place else "ahead"
+        current = ' aria-current="step"' if kind == "now" else ""
+        sign = "✓" if kind == "done" else ""
+        items.append(f'<li class="{kind}"{current}><i>{sign}</i>{escape(_(STAGES[name]))}</li>')
+    return f'<ol class="tl-stages">{"".join(items)}</ol>'
+
+
+def _facts_html(state: RunState, story: Story) -> str:
+    """Best so far, time, device: the figures beside the headline."""
+    best = story.best
+    rows = []
+    if best is not None and best.get("val_accuracy") is not None:
+        where = _("validation, round {n}").format(n=best["epoch"])
+        rows.append((_("Best so far"), charts.percent(best["val_accuracy"]), where))
+    if state.state == "queued":
+        rows.append((_("Waiting for"), tasks.duration(time.time() - state.queued_at), ""))
+    else:
+        rows.append((_("Running for"), tasks.duration(time.time() - state.started_at), ""))
+        left = _time_left(story)
+        if left is not None:
+            rows.append((_("Left"), tasks.duration(left), _("of this step, at most")))
+    if state.device:
+        memory = _("{size} of memory").format(size=size_words(state.memory_bytes))
+        rows.append((_("Device"), state.device, memory if state.memory_bytes else ""))
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
+        f"{f'<small>{escape(note)}</small>' if note else ''}</dd></div>"
+        for name, value, note in rows
+    )
+    return f'<dl class="tl-facts">{cells}</dl>'
+
+
+def _show_curves(run: Run, story: Story) -> None:
+    """Accuracy and loss side by side; before there are any, what will stand there."""
+    if not story.epochs and not story.batches:
+        text = _("The curves appear here as soon as it begins to learn.")
+        st.html(f'<div class="tl-curves-wait"><span>{escape(text)}</span></div>')
+        return
+    show_curves(story, epochs=run.config.settings.epochs, key="live")
+
+
+def show_curves(story: Story, *, epochs: int, key: str) -> None:
+    """The two curves of a run, with a sentence for a class beside them.
+
+    Args:
+        epochs: at most so many rounds.
+        key: begins the keys of the elements.
+    """
+    best = story.best
+    batches = story.batches if story.long_epochs else []
+    left, right = st.columns(2, gap="medium")
+    for place, metric in ((left, "accuracy"), (right, "loss")):
+        figure = charts.curves(
+            story.epochs,
+            metric=metric,
+            batches=batches,
+            epochs=epochs,
+            best_epoch=best["epoch"] if best else 0,
+        )
+        with place:
+            charts.show(figure, key=f"{key}_{metric}", alt=_curve_in_words(story, metric))
+
+
+def _curve_in_words(story: Story, metric: str) -> str:
+    if not story.epochs:
+        return _("A curve that is just beginning.")
+    latest = story.epochs[-1]
+    name = _("accuracy") if metric == "accuracy" else _("loss")
+    value = latest.get(f"val_{metric}")
+    if value is None:
+        return _("{name} over {n} rounds.").format(name=name, n=latest["epoch"])
+    shown = charts.percent(value) if metric == "accuracy" else f"{value:.2f}"
+    return _("{name} over {n} rounds; on the validation photos now {value}.").format(
+        name=name, n=latest["epoch"], value=shown
+    )
+
+
+def _show_warnings(story: Story) -> None:
+    for text in story.warnings:
+        st.warning(text, icon=":material/info:")
+
+
+def _show_stop(run: Run) -> None:
+    """Stop, and once that was asked for, the stronger way."""
+    with st.container(key="live_end", horizontal=True, vertical_alignment="center"):
+        if not run.stop_requested:
+            st.button(
+                _("Stop"),
+                key="live_stop",
+                icon=":material/stop_circle:",
+                on_click=run.request_stop,
+                help=_("Ends the training and keeps the best so far."),
+            )
+            return
+        st.button(
+            _("End at once"),
+            key="live_force",
+            icon=":material/cancel:",
+            on_click=_force,
+            args=(run,),
+            help=_("Ends the process now. What it has not saved is lost."),
+        )
+        st.caption(_("It was asked to stop. Ending at once loses what it has learned."))
+
+
+def _force(run: Run) -> None:
+    with frame.errors_shown():
+        jobs.force_stop(run)
+
+
+# --- a run that has ended --------------------------------------------------------------------
+
+
+def _show_ended(run: Run, state: RunState, story: Story) -> None:
+    if state.state in ("finished", "stopped"):
+        _show_outcome(run, state)
+    else:
+        _show_accident(run, state)
+    if story.epochs:
+        show_curves(story, epochs=0, key="live")
+    _show_warnings(story)
+
+
+def _show_outcome(run: Run, state: RunState) -> None:
+    """A run that came to an end as it should: its sentence, and the next step."""
+    with st.container(key="live_done", gap="small"):
+        if run.has_result:
+            sentence, rest = result_sentence(run.metrics)
+            if state.state == "stopped":
+                rest = _("Stopped early; the best so far was kept.") + " " + rest
+            st.html(f'<p class="tl-now">✓ {escape(sentence)}</p>')
+            st.caption(rest)
+        else:
+            st.info(state.reason or _("Stopped before there was a result."), icon=":material/info:")
+        with st.container(horizontal=True, key="live_next"):
+            if run.has_result and st.button(
+                _("See the results"),
+                key="live_results",
+                type="primary",
+                icon=":material/insights:",
+            ):
+                frame.go("results")
+            _show_set_up_again(primary=not run.has_result)
+
+
+def _show_accident(run: Run, state: RunState) -> None:
+    """A run that failed or was lost: why, what it last said, and the way on."""
+    if state.state == "lost":
+        st.warning(
+            _("**This training is lost.** {reason}").format(reason=state.reason),
+            icon=":material/heart_broken:",
+        )
+    else:
+        reason = state.reason or _("Something unexpected went wrong.")
+        st.error(
+            _("**The training could not go on.** {reason}").format(reason=reason),
+            icon=":material/error:",
+        )
+    with st.container(horizontal=True, key="live_next"):
+        st.button(
+            _("Start again"),
+            key="live_again",
+            type="primary",
+            icon=":material/replay:",
+            on_click=_start_again,
+            args=(run,),
+            help=_("A new training with the same photos and settings."),
+        )
+        _show_set_up_again(primary=False)
+    tail = run.log_tail()
+    with st.expander(_("What it said last (log)"), key="live_log", expanded=state.state == "lost"):
+        if tail:
+            st.code(tail, language=None, wrap_lines=True, height=260)
+        else:
+            st.caption(_("The log is empty: the process ended before it said anything."))
+
+
+def _show_set_up_again(*, primary: bool) -> None:
+    st.button(
+        _("Train again with other settings"),
+        key="live_set_up",
+        type="primary" if primary else "secondary",
+        icon=":material/tune:",
+        on_click=frame.open_run,
+        args=(None,),
+    )
+
+
+def _start_again(run: Run) -> None:
+    with frame.errors_shown():
+        frame.open_run(jobs.start_again(run))
+
+
+# --- words -----------------------------------------------------------------------------------
+
+
+def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """A run's result in words: the one sentence, and what it has to be held against."""
+    correct, n = int(metrics["test_correct"]), int(metrics["n_test"])
+    low, high = (float(end) for end in metrics["test_interval"])
+    sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
+        correct=correct, n=n, share=charts.percent(metrics["test_accuracy"])
+    )
+    rest = _(
+        "On other photos like these, expect between {low:.0f} and {high:.0f} of 100 "
+        "(with 95 % certainty). Always guessing the largest class would get {majority:.0f}."
+    ).format(low=low * 100, high=high * 100, majority=metrics["majority_accuracy"] * 100)
+    return sentence, rest
+
+
+def describe(settings: Settings) -> str:
+    """The settings of a run in one line: backbone and how much of it is frozen."""
+    from translearn_core import backbones
+
+    try:
+        backbone = backbones.get_backbone(settings.backbone)
+        choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    except TransLearnError:
+        return settings.backbone
+    if choice.frozen_blocks == choice.blocks:
+        frozen = _("all blocks frozen")
+    else:
+        frozen = _("{n} of {all} blocks frozen").format(n=choice.frozen_blocks, all=choice.blocks)
+    return f"{_(backbone.title)} · {frozen}"
+
+
+def size_words(size_bytes: float) -> str:
+    """A number of bytes as a person reads it: `812 MB`."""
+    if size_bytes >= 1e9:
+        return _("{n:.1f} GB").format(n=size_bytes / 1e9)
+    return _("{n:.0f} MB").format(n=size_bytes / 1e6)
