@@ -14,7 +14,7 @@ for `/train` by running `pages/train.py` without `app.py`. `app.py` therefore ma
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -77,16 +77,21 @@ def about() -> str:
 
 
 def navigation() -> list[Page]:
-    """The pages for `st.navigation`, in the order of the table."""
+    """The pages for `st.navigation`, in the order of the table.
+
+    The first one answers at `/` and, since an address that is written down must go on working,
+    also at its own name.
+    """
+    start = PAGES[0]
+    home_page = st.Page(
+        _path_of(start.name), title=_(start.title), icon=start.icon, url_path="", default=True
+    )
     return [
-        st.Page(
-            ROOT / "pages" / f"{row.name}.py",
-            title=_(row.title),
-            icon=row.icon,
-            url_path=row.name,
-            default=row.name == "photos",
-        )
-        for row in PAGES
+        home_page,
+        *(
+            st.Page(_path_of(row.name), title=_(row.title), icon=row.icon, url_path=row.name)
+            for row in PAGES
+        ),
     ]
 
 
@@ -282,8 +287,35 @@ def empty_state(
 ) -> None:
     """Show what a page says when there is nothing to show yet, and the one way on."""
     with st.container(key=f"empty_{key}", horizontal_alignment="center", gap="small"):
-        st.markdown(f"<div class='tl-empty-icon'>{icon}</div>", unsafe_allow_html=True)
+        with st.container(key=f"icon_of_empty_{key}", width="content"):
+            st.markdown(icon)
         st.subheader(title, anchor=False, text_alignment="center")
         st.markdown(text, text_alignment="center")
-        if button and st.button(button, key=f"empty_{key}_go", type="primary"):
+        if button and st.button(button, key=f"go_from_empty_{key}", type="primary"):
             go(page)
+
+
+# --- how things are written ----------------------------------------------------------------
+
+
+def plain(text: str) -> str:
+    """A text of a person (a class name, a file name) so that Markdown leaves it as it is."""
+    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()<>#+-.!|~:$" else sign for sign in text)
+
+
+def listed(names: Sequence[str], most: int = 8) -> str:
+    """Names of a person in a row, for Markdown: `cats, dogs and 12 more`."""
+    text = ", ".join(plain(name) for name in names[:most])
+    if len(names) > most:
+        text = _("{names} and {n} more").format(names=text, n=len(names) - most)
+    return text
+
+
+def size(n_bytes: int) -> str:
+    """Bytes as a person reads them: `640 kB`, `11 MB`, `2.3 GB`."""
+    value = float(n_bytes)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
