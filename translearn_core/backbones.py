@@ -556,7 +556,9 @@ def _graphs() -> dict[str, Any]:
 def blocks_of(backbone: Backbone) -> BackboneGraph:
     """The blocks, cut points and totals of a backbone, from the package's own data."""
     entry = _graphs()[backbone.name]
-    blocks = tuple(Block(**(block | {"output": tuple(block["output"])})) for block in entry["blocks"])
+    blocks = tuple(
+        Block(**(block | {"output": tuple(block["output"])})) for block in entry["blocks"]
+    )
     return BackboneGraph(
         blocks=blocks,
         layers=entry["layers"],
@@ -641,9 +643,9 @@ def _freeze_up_to(backbone: Backbone, graph: BackboneGraph, layer: str) -> Freez
     position = graph.names.index(layer)
     before = [index for index, cut in enumerate(graph.cuts) if cut <= position]
     if not before:
-        note = _(
-            "Before `{layer}` and at it {title} cannot be cut, so nothing is frozen."
-        ).format(layer=layer, title=backbone.title)
+        note = _("Before `{layer}` and at it {title} cannot be cut, so nothing is frozen.").format(
+            layer=layer, title=backbone.title
+        )
         return _choice(graph, None, note)
     nearest = graph.names[graph.cuts[before[-1]]]
     note = ""

@@ -16,11 +16,12 @@ Imports Keras when it is imported: not for the web process.
 from __future__ import annotations
 
 import math
-import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,7 +104,8 @@ def build_backbone(
 def _call_builder(
     backbone: Backbone, size: int, weights: Literal["imagenet", "random"], seed: int
 ) -> keras.Model:
-    builder = getattr(keras.applications, backbone.builder)
+    module, _colon, function = backbone.builder.rpartition(":")
+    builder = getattr(import_module(module) if module else keras.applications, function)
     arguments = {**dict(backbone.arguments), "include_top": False, "input_shape": (size, size, 3)}
     if weights == "random":
         keras.utils.set_random_seed(seed)
@@ -305,7 +307,7 @@ def find_blocks(model: keras.Model) -> list[GraphBlock]:
     for end in ends:
         operations = [walk.operation(position) for position in range(begin, end + 1)]
         names = tuple(operation.name for operation in operations)
-        blocks.append(GraphBlock(_title(operations, names, model.name), names[-1], names))
+        blocks.append(GraphBlock(_title(operations, len(blocks) + 1, model.name), names[-1], names))
         begin = end + 1
     return blocks
 
@@ -443,14 +445,17 @@ def _first_word(operation: Any) -> str:
     return match.group() if match else ""
 
 
-def _title(operations: Sequence[Any], names: Sequence[str], model_name: str) -> str:
-    """What the names of a block's layers have in common, else the name of its last one."""
+def _title(operations: Sequence[Any], number: int, model_name: str) -> str:
+    """What the names of a block's convolutions have in common; else its end's name or `number`."""
     own = [op.name for op in operations if _has_kernel(op) and not _automatic_stem(op)]
-    common = os.path.commonprefix(own)
-    if len(own) > 1 and any(len(name) > len(common) and name[len(common)] != "_" for name in own):
-        common = common[: common.rfind("_") + 1]
-    title = common.strip("_") or names[-1]
-    return title.removeprefix(f"{model_name}_")
+    words = zip(*(name.split("_") for name in own), strict=False)
+    common = "_".join(same[0] for same in takewhile(lambda word: len(set(word)) == 1, words))
+    if len(own) == 1:  # `block1a_project_conv` -> `block1a`
+        common = re.sub(r"(_[a-z]+)?_conv$", "", common)
+    title = common.removeprefix(f"{model_name}_")
+    if not title and not _automatic_stem(operations[-1]):
+        title = operations[-1].name
+    return title or ("stem" if number == 1 else f"block_{number}")
 
 
 # -------------------------------------------------------------------------- cut and assemble
@@ -496,8 +501,11 @@ def split_at(model: keras.Model, cut_layer: str | None) -> tuple[keras.Model, ke
 
 
 def _last_pixel_operation(model: keras.Model) -> str:
-    names = [op.name for op in model.operations if op.name.startswith(PIXELS)]
-    return next(name for name in reversed(names) if name != f"{PIXELS}after_normalization")
+    walk = _walk(model)
+    position = 0
+    while _is_pixels(walk.operation(position + 1)):
+        position += 1
+    return str(walk.operation(position).name)
 
 
 def _pool(feature_maps: Any) -> Any:
@@ -517,15 +525,12 @@ def set_trainable(suffix: keras.Model) -> None:
     saves that flag, so that a loaded model behaves the same
     (https://keras.io/guides/transfer_learning/).
     """
-    suffix.trainable = True
-    for layer in _all_layers(suffix):
+    layers = [layer for layer in suffix._flatten_layers() if layer is not suffix]
+    for layer in layers:
+        layer.trainable = True
+    for layer in layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.trainable = False
-
-
-def _all_layers(model: keras.Model) -> Iterator[Any]:
-    for layer in model._flatten_layers(include_self=False, recursive=True):
-        yield layer
 
 
 def build_head(features: int, classes: int, settings: Settings) -> keras.Model:
@@ -645,9 +650,9 @@ def describe_weights(backbone: Backbone) -> list[str]:
 
     The order is that of Keras' pretrained files: trainable weights before the others.
     """
-    model = build_backbone(backbone, size=backbone.min_size, weights="random")
+    application = _call_builder(backbone, backbone.min_size, "random", 0)
     layers = []
-    for layer in model.layers:
+    for layer in application.layers:
         weights = layer.trainable_weights + layer.non_trainable_weights
         if weights:
             layers.append(" ".join("x".join(map(str, weight.shape)) for weight in weights))

@@ -120,9 +120,9 @@ def weights_status(backbone: Backbone) -> WeightsStatus:
 def _by_hand(backbone: Backbone) -> str:
     """Which file to bring, and where it goes."""
     path = weights_path(backbone)
-    return _("Put the file {file} into the folder {folder}, or choose it in the upload box.").format(
-        file=path.name, folder=path.parent
-    )
+    return _(
+        "Put the file {file} into the folder {folder}, or choose it in the upload box."
+    ).format(file=path.name, folder=path.parent)
 
 
 def reachable(backbone: Backbone, *, timeout_s: float = 3.0) -> bool:
@@ -134,6 +134,9 @@ def reachable(backbone: Backbone, *, timeout_s: float = 3.0) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
     except (OSError, HTTPException, ValueError):
         return False
 
@@ -216,6 +219,7 @@ def _fetch(
                 )
             )
     except urllib.error.HTTPError as error:
+        error.close()
         cause = _("the server answers {code} {reason}").format(code=error.code, reason=error.reason)
         raise _unreachable(backbone, url, cause) from error
     except urllib.error.URLError as error:
@@ -262,13 +266,21 @@ def _copy(
             raise WeightsError(
                 _("The download was stopped. What has come is kept; it goes on from there.")
             )
-        piece = answer.read1(PIECE_BYTES)
+        piece = _read(answer)
         if not piece:
             return
         file.write(piece)
         done += len(piece)
         if progress:
             progress(done, total)
+
+
+def _read(answer: Any) -> bytes:
+    """The next bytes; a failing network must not look like a failing disk."""
+    try:
+        return bytes(answer.read1(PIECE_BYTES))
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
 
 
 def _unreachable(backbone: Backbone, url: str, cause: str) -> WeightsError:
@@ -403,10 +415,10 @@ Shapes = list[list[tuple[int, ...]]]
 
 def _shapes_in(path: Path) -> Shapes | None:
     """The shapes in a file of the layout that Keras' pretrained weights have; None: another."""
-    import h5py
+    import h5py  # type: ignore[import-untyped]
 
     with h5py.File(path, "r") as file:
-        group = file["model_weights"] if "model_weights" in file else file
+        group = file.get("model_weights", file)
         if not _names(group, "layer_names"):
             return None
         shapes: Shapes = []
