@@ -5,6 +5,7 @@ Every figure is read from the run folder; nothing is computed here but what is s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from html import escape
 from typing import Any
@@ -47,7 +48,8 @@ STYLE = """
 .tl-classes .bar {height: .4rem; border-radius: .3rem; margin-top: .25rem; min-width: 5rem;
   background: color-mix(in srgb, currentColor 12%, transparent);}
 .tl-classes .bar i {display: block; height: 100%; border-radius: .3rem;}
-.tl-classes .what {opacity: .75; font-size: .87rem;}
+.tl-classes .what {opacity: .75; font-size: .87rem; width: 45%;}
+.tl-classes .share {width: 18%;}
 .tl-classes i.dot {width: .65rem; height: .65rem; border-radius: 50%; display: inline-block;
   margin-right: .45rem;}
 @media (max-width: 640px) {.tl-classes .what {display: none;}}
@@ -61,7 +63,7 @@ def show_result(run: Run) -> None:
     st.html(STYLE)
     show_verdict(run, metrics)
     for text in metrics.get("warnings") or []:
-        st.warning(text, icon=":material/info:")
+        st.warning(frame.plain(text), icon=":material/info:")
     show_next(run)
     predictions = read_predictions(str(run.folder), run.model_path.stat().st_mtime_ns)
     show_matrix(metrics)
@@ -146,9 +148,23 @@ def show_matrix(metrics: dict[str, Any]) -> None:
                 )
             )
     sentence = charts.confusion_sentence(counts, names)
-    st.markdown(sentence)
+    st.markdown(frame.plain(sentence))
     figure = charts.confusion_matrix(counts, names)
-    charts.show(figure, key="results_matrix", alt=_("Confusion matrix.") + " " + sentence)
+    alt = _("Confusion matrix.") + " " + sentence
+    charts.show(figure, key="results_matrix", alt=alt, on_select=take_cell)
+    st.caption(_("Click a field to see its photos below."))
+
+
+def take_cell() -> None:
+    """Show the photos of the field that was clicked."""
+    points = st.session_state["results_matrix"]["selection"]["points"]
+    if not points:
+        return
+    truth, answer = (str(name) for name in points[0]["customdata"][:2])
+    st.session_state["results_which"] = "right" if truth == answer else "wrong"
+    st.session_state["results_truth"] = truth
+    st.session_state["results_answer"] = answer
+    st.session_state.pop("results_page", None)
 
 
 def show_classes(metrics: dict[str, Any]) -> None:
@@ -176,7 +192,7 @@ def class_row_html(row: dict[str, Any], index: int) -> str:
             cells += f"<td>{_('never said')}</td>"
             continue
         cells += (
-            f'<td><span class="n">{charts.percent(share)}</span><div class="bar">'
+            f'<td class="share"><span class="n">{charts.percent(share)}</span><div class="bar">'
             f'<i style="width:{100 * share:.0f}%;background:{color}"></i></div></td>'
         )
     return (
@@ -215,7 +231,7 @@ def show_wrong_photos(run: Run, predictions: pd.DataFrame) -> None:
         "wrong": _("Wrong ({n})").format(n=len(wrong)),
         "right": _("Right ({n})").format(n=len(right)),
     }
-    classes = sorted(predictions["truth"].unique())
+    classes = sorted({*predictions["truth"], *predictions["label"]})
     with st.container(horizontal=True, vertical_alignment="bottom", key="results_filter"):
         which = st.segmented_control(
             _("Which photos"),
@@ -226,18 +242,27 @@ def show_wrong_photos(run: Run, predictions: pd.DataFrame) -> None:
             label_visibility="collapsed",
         )
         truth = st.selectbox(
-            _("Class"),
+            _("Really"),
             [None, *classes],
-            format_func=lambda name: _("all classes") if name is None else name,
+            format_func=lambda name: _("really: any class") if name is None else name,
             key="results_truth",
             label_visibility="collapsed",
-            width=220,
+            width=210,
+        )
+        answer = st.selectbox(
+            _("Answered"),
+            [None, *classes],
+            format_func=lambda name: _("answered: any class") if name is None else name,
+            key="results_answer",
+            label_visibility="collapsed",
+            width=210,
         )
     rows = wrong if which == "wrong" else right
     rows = rows[rows["truth"] == truth] if truth is not None else rows
+    rows = rows[rows["label"] == answer] if answer is not None else rows
     rows = rows.sort_values("confidence", ascending=which == "right")
     if rows.empty:
-        st.success(_("None: every one of these photos was right."), icon=":material/check_circle:")
+        st.info(_("There are no such photos."), icon=":material/check_circle:")
         return
     st.caption(
         _("The surest mistakes come first: often a photo in the wrong folder.")
@@ -252,7 +277,7 @@ def show_photos(run: Run, rows: pd.DataFrame) -> None:
     try:
         dataset = datasets.open_dataset(run.config.dataset)
     except TransLearnError as error:
-        st.info(_("The photos are no longer there: {why}").format(why=error.message))
+        st.info(_("The photos are no longer there: {why}").format(why=frame.plain(error.message)))
         return
     pages = max(1, -(-len(rows) // PER_PAGE))
     if st.session_state.get("results_page", 1) > pages:
@@ -264,26 +289,26 @@ def show_photos(run: Run, rows: pd.DataFrame) -> None:
             number = st.pagination(pages, key="results_page", max_visible_pages=5)
     shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
     with place, st.grid(min_column_width=150, gap="small") as grid:
-        for row in shown.to_dict("records"):
+        for row in shown.astype(object).to_dict("records"):
             with grid.cell():
                 show_photo(dataset, row)
 
 
-def show_photo(dataset: Dataset, row: dict[str, Any]) -> None:
+def show_photo(dataset: Dataset, row: Mapping[Any, Any]) -> None:
     """One photo with what it is and what was answered."""
     try:
         gallery.show_photo(
             dataset.thumbnail(row["path"]), file=row["file"], class_name=row["truth"]
         )
     except (TransLearnError, OSError):
-        st.caption(_("{file} can no longer be read.").format(file=row["file"]))
+        st.caption(_("{file} can no longer be read.").format(file=frame.plain(row["file"])))
     sure = charts.percent(row["confidence"])
     if row["correct"]:
-        st.caption(f":green[✓] **{row['truth']}** · {sure}")
+        st.caption(f":green[✓] **{frame.plain(row['truth'])}** · {sure}")
     else:
         st.caption(
             _(":red[✗] said **{label}** ({sure})  \nreally **{truth}**").format(
-                label=row["label"], sure=sure, truth=row["truth"]
+                label=frame.plain(row["label"]), sure=sure, truth=frame.plain(row["truth"])
             )
         )
 
@@ -389,7 +414,7 @@ elif run is not None:
     frame.empty_state(
         title=_("No result yet"),
         text=_("This training has not come to an end with a result."),
-        icon="⏳",
+        icon=":material/hourglass_top:",
         key="results_wait",
         button=_("See how it is going"),
         page="train",
@@ -398,7 +423,7 @@ else:
     frame.empty_state(
         title=_("No result yet"),
         text=_("Train once; here you then see how good it is and where it errs."),
-        icon="📈",
+        icon=":material/insights:",
         key="results",
         button=_("Train"),
         page="train",

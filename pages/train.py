@@ -33,7 +33,8 @@ STYLE = """
 def show_run(run: Run) -> None:
     """The live view of a run, under its name."""
     st.title(
-        run.config.name or _("Training “{name}”").format(name=run.config.dataset_name), anchor=False
+        run.config.name or _("Training “{name}”").format(name=frame.plain(run.config.dataset_name)),
+        anchor=False,
     )
     st.caption(live.describe(run.config.settings))
     live.show(run)
@@ -46,7 +47,7 @@ def show_set_up(dataset: Dataset) -> None:
     n = int(dataset.counts.sum())
     st.markdown(
         _("**{name}**: {n:,} photos in {classes} classes. You can press Train right away.").format(
-            name=dataset.name, n=n, classes=len(dataset.classes)
+            name=frame.plain(dataset.name), n=n, classes=len(dataset.classes)
         )
     )
     show_other_run(dataset)
@@ -120,9 +121,9 @@ def show_warnings(dataset: Dataset) -> str:
         datasets.check_ready(dataset)
     except TransLearnError as error:
         obstacle = error.message
-        st.error(obstacle, icon=":material/error:")
+        st.error(frame.plain(obstacle), icon=":material/error:")
     for text in datasets.warnings(dataset):
-        st.warning(text, icon=":material/info:")
+        st.warning(frame.plain(text), icon=":material/info:")
     return obstacle
 
 
@@ -275,10 +276,9 @@ def read_settings(backbone: Backbone, freeze: int | str) -> Settings | None:
 
 frame.page("train")
 run = frame.current_run() if "run" in st.query_params else None
-dataset = frame.current_dataset()
 if run is not None:
     show_run(run)
-elif dataset is not None:
+elif (dataset := frame.current_dataset()) is not None:
     show_set_up(dataset)
 else:
     frame.empty_state(
@@ -286,7 +286,7 @@ else:
         text=_(
             "Training needs photos sorted into classes. Bring your own, or try the demo photos."
         ),
-        icon="🖼️",
+        icon=":material/photo_library:",
         key="train",
         button=_("Choose photos"),
         page="photos",

@@ -337,6 +337,9 @@ class Configuration(BaseModel):
         30.0, gt=0, description="A run without a sign of life for so long counts as lost."
     )
     allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
+    measure_speed: bool = Field(
+        True, description="Whether a page may measure this machine's speed in the background."
+    )
     weights_url: str = Field(
         "", description="Folder on the web that holds the weights files, instead of Keras' own."
     )

@@ -12,7 +12,7 @@ import streamlit as st
 from translearn_core import backbones, jobs
 from translearn_core.backbones import Backbone, WeightsStatus
 from translearn_core.texts import N_, _
-from translearn_ui import charts, frame, live, tasks
+from translearn_ui import charts, frame, tasks
 
 KEY = "set_backbone"
 FIRST_ROW = ("mobilenet_v2_035", "mobilenet_v2", "efficientnet_v2_b0", "convnext_tiny")
@@ -98,7 +98,7 @@ def _describe(backbone: Backbone, is_default: bool) -> str:
     state = {
         "ready": ":green[:material/check_circle:] " + _("ready"),
         "download": ":blue[:material/download:] "
-        + _("to download: {size}").format(size=live.size_words(status.bytes)),
+        + _("to download: {size}").format(size=frame.size(status.bytes)),
         "missing": ":orange[:material/block:] " + _("weights missing"),
     }[status.state]
     lines = [
@@ -134,7 +134,7 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
         st.markdown(status.sentence)
         if status.state == "download":
             st.button(
-                _("Download {size}").format(size=live.size_words(status.bytes)),
+                _("Download {size}").format(size=frame.size(status.bytes)),
                 key="weights_download",
                 icon=":material/download:",
                 on_click=download,

@@ -11,7 +11,7 @@ classes their name. Shares are in [0, 1] and are written as percentages.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -61,13 +61,21 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{share * 100:.{digits}f} %"
 
 
-def show(figure: go.Figure, *, key: str, alt: str, height: int | None = None) -> None:
+def show(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    height: int | None = None,
+    on_select: Callable[[], None] | None = None,
+) -> None:
     """Put a figure on the page: in the page's theme, exportable as a picture, with its description.
 
     Args:
         key: of the element, and the name of the exported file.
         alt: what the chart shows, in a sentence, for people who do not see it.
         height: in pixels; default is the figure's own.
+        on_select: called when a point was clicked; the selection stands in the session under `key`.
     """
     if height is not None:
         figure.update_layout(height=height)
@@ -79,7 +87,15 @@ def show(figure: go.Figure, *, key: str, alt: str, height: int | None = None) ->
         "doubleClick": "reset",
         "toImageButtonOptions": {"format": "png", "scale": 2, "filename": key},
     }
-    st.plotly_chart(figure, key=key, alt=alt, config=config, width="stretch")
+    st.plotly_chart(
+        figure,
+        key=key,
+        alt=alt,
+        config=config,
+        width="stretch",
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
 
 
 def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) -> go.Figure:
@@ -274,6 +290,18 @@ def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> g
         )
     if len(names) <= _MOST_CELLS_WITH_NUMBERS:
         _write_cells(figure, counts, shares)
+    filled = [(r, c) for r in places for c in places if counts[r][c]]
+    figure.add_scatter(  # what can be clicked: a heat map has no points to select
+        x=[c for _r, c in filled],
+        y=[r for r, _c in filled],
+        customdata=[[names[r], names[c]] for r, c in filled],
+        mode="markers",
+        marker={"size": 34, "symbol": "square", "color": "rgba(0,0,0,0)"},
+        selected={"marker": {"color": "rgba(0,0,0,0)"}},
+        unselected={"marker": {"color": "rgba(0,0,0,0)"}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
     shown = [_shortened(name) for name in names]
     figure.update_xaxes(
         title=_("answer"),
@@ -282,7 +310,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> g
         side="bottom",
         showgrid=False,
         zeroline=False,
-        tickangle=-40 if len(names) > 4 else 0,
+        autotickangles=[0, -40, -90],
         automargin=True,
     )
     figure.update_yaxes(

@@ -18,6 +18,7 @@ import streamlit as st
 
 from translearn_core import backbones, jobs, runs
 from translearn_core.backbones import Backbone, BackboneGraph, FreezeChoice
+from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.texts import _, ngettext
 from translearn_ui import charts, frame, tasks
@@ -224,7 +225,8 @@ def _await_measurement(
 def _begin_measuring(backbone: Backbone) -> None:
     """Measure once a session, and not beside a training, which would falsify both."""
     asked: set[str] = st.session_state.setdefault("train_measured", set())
-    if backbone.name in asked or _something_runs():
+    wanted = load_configuration().measure_speed
+    if not wanted or backbone.name in asked or _something_runs():
         return
     asked.add(backbone.name)
     with frame.errors_shown():
@@ -264,7 +266,7 @@ def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos
             return _("time on this machine: measuring …")
         if _something_runs():
             return _("time on this machine: measured when no training is going on")
-        return _("time on this machine: could not be measured")
+        return _("time on this machine: not measured")
     once = tasks.duration(n_photos / speed["forward_per_s"])
     each = _("under 1 s") if epoch_s < 1 else _("about {time}").format(time=tasks.duration(epoch_s))
     return _(

@@ -42,8 +42,8 @@ STAGES: dict[str, str] = {
 
 STYLE = """
 <style>
-.tl-stages {display: flex; flex-wrap: wrap; gap: .3rem 1.15rem; list-style: none; margin: 0;
-  padding: 0; font-size: .87rem;}
+.tl-stages {display: flex; flex-wrap: wrap; gap: .3rem 1.15rem; list-style: none;
+  margin: 0 !important; padding: 0 !important; font-size: .87rem;}
 .tl-stages li {display: flex; align-items: center; gap: .4rem; margin: 0; opacity: .55;}
 .tl-stages li.done {opacity: .85;}
 .tl-stages li.now {opacity: 1; font-weight: 650;}
@@ -56,10 +56,10 @@ STYLE = """
   box-shadow: inset 0 0 0 .22rem #2f9e87; animation: tl-breathe 1.6s infinite;}
 @keyframes tl-breathe {50% {opacity: .45;}}
 .tl-facts {display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
-  gap: .6rem 1.2rem; margin: .2rem 0;}
+  gap: .6rem 1.2rem; margin: .2rem 0 !important; padding: 0 !important;}
 .tl-facts div {min-width: 0;}
-.tl-facts dt {font-size: .82rem; opacity: .7; font-weight: 400; margin: 0;}
-.tl-facts dd {font-size: 1.3rem; font-weight: 600; margin: 0; line-height: 1.35;
+.tl-facts dt {font-size: .82rem; opacity: .7; font-weight: 400; margin: 0 !important;}
+.tl-facts dd {font-size: 1.3rem; font-weight: 600; margin: 0 !important; line-height: 1.35;
   font-variant-numeric: tabular-nums; overflow-wrap: anywhere;}
 .tl-facts dd small {font-size: .82rem; font-weight: 400; opacity: .7; display: block;}
 .tl-now {font-size: 1.2rem; font-weight: 600; line-height: 1.35; margin: 0;
@@ -117,9 +117,12 @@ class Story:
         return min(judged, key=lambda e: float(e["val_loss"])) if judged else None
 
     @property
-    def long_epochs(self) -> bool:
-        """Whether points within an epoch are worth drawing."""
-        return not self.epochs or float(self.epochs[-1].get("seconds") or 0.0) > 2 * POLL_S
+    def batches_now(self) -> list[dict[str, Any]]:
+        """Points within the epoch that is going on, where epochs are long enough to want them."""
+        latest = self.epochs[-1] if self.epochs else {"epoch": 0, "seconds": 2 * POLL_S}
+        if float(latest.get("seconds") or 0.0) < 2 * POLL_S:
+            return []
+        return [batch for batch in self.batches if batch["epoch"] > latest["epoch"]]
 
 
 def story_of(run: Run) -> Story:
@@ -159,7 +162,7 @@ def _show_live(run: Run, state: RunState, story: Story) -> None:
         st.html(f'<p class="tl-now" role="status">{_now_html(run, state, story)}</p>')
         st.progress(_share_done(state, story))
         st.html(_stages_html(run.config.settings, state, story))
-    st.html(_facts_html(state, story))
+    st.html(_facts_html(run, state, story))
     if not queued or story.epochs:
         _show_curves(run, story)
     _show_warnings(story)
@@ -213,11 +216,15 @@ def _another_runs(run: Run) -> bool:
 
 def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
     done, total = int(progress["done"]), int(progress["total"])
+    if done >= total:
+        return _("All {total:,} photos looked at").format(total=total), _(
+            "now to learn from them …"
+        )
     words = _("Looking at photo {done:,} of {total:,}").format(done=done, total=total)
     figures = []
     if progress.get("per_s"):
         figures.append(_("{rate:,.0f} photos/s").format(rate=progress["per_s"]))
-    if progress.get("left_s") and done < total:
+    if progress.get("left_s"):
         figures.append(_("{time} left").format(time=tasks.duration(_left_now(progress))))
     return words, " · ".join(figures)
 
@@ -230,7 +237,9 @@ def _learning_words(stage: str, story: Story) -> tuple[str, str]:
     ]
     left = _time_left(story)
     if left is not None:
-        figures.append(_("at most {time} left").format(time=tasks.duration(left)))
+        almost = left < 1
+        words_left = _("almost done") if almost else _("at most {time} left")
+        figures.append(words_left.format(time=tasks.duration(left)))
     return words, " · ".join(figures)
 
 
@@ -281,7 +290,7 @@ def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
     return f'<ol class="tl-stages">{"".join(items)}</ol>'
 
 
-def _facts_html(state: RunState, story: Story) -> str:
+def _facts_html(run: Run, state: RunState, story: Story) -> str:
     """Best so far, time, device: the figures beside the headline."""
     best = story.best
     rows = []
@@ -293,10 +302,10 @@ def _facts_html(state: RunState, story: Story) -> str:
     else:
         rows.append((_("Running for"), tasks.duration(time.time() - state.started_at), ""))
         left = _time_left(story)
-        if left is not None:
+        if left is not None and left >= 1 and not run.stop_requested:
             rows.append((_("Left"), tasks.duration(left), _("of this step, at most")))
     if state.device:
-        memory = _("{size} of memory").format(size=size_words(state.memory_bytes))
+        memory = _("{size} of memory").format(size=frame.size(state.memory_bytes))
         rows.append((_("Device"), state.device, memory if state.memory_bytes else ""))
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
@@ -319,11 +328,11 @@ def show_curves(story: Story, *, epochs: int, key: str) -> None:
     """The two curves of a run, with a sentence for a class beside them.
 
     Args:
-        epochs: at most so many rounds.
+        epochs: at most so many rounds, of a run that is going on; else 0.
         key: begins the keys of the elements.
     """
     best = story.best
-    batches = story.batches if story.long_epochs else []
+    batches = story.batches_now if epochs else []
     left, right = st.columns(2, gap="medium")
     for place, metric in ((left, "accuracy"), (right, "loss")):
         figure = charts.curves(
@@ -353,7 +362,7 @@ def _curve_in_words(story: Story, metric: str) -> str:
 
 def _show_warnings(story: Story) -> None:
     for text in story.warnings:
-        st.warning(text, icon=":material/info:")
+        st.warning(frame.plain(text), icon=":material/info:")
 
 
 def _show_stop(run: Run) -> None:
@@ -423,13 +432,13 @@ def _show_accident(run: Run, state: RunState) -> None:
     """A run that failed or was lost: why, what it last said, and the way on."""
     if state.state == "lost":
         st.warning(
-            _("**This training is lost.** {reason}").format(reason=state.reason),
+            _("**This training is lost.** {reason}").format(reason=frame.plain(state.reason)),
             icon=":material/heart_broken:",
         )
     else:
         reason = state.reason or _("Something unexpected went wrong.")
         st.error(
-            _("**The training could not go on.** {reason}").format(reason=reason),
+            _("**The training could not go on.** {reason}").format(reason=frame.plain(reason)),
             icon=":material/error:",
         )
     with st.container(horizontal=True, key="live_next"):
@@ -498,10 +507,3 @@ def describe(settings: Settings) -> str:
     else:
         frozen = _("{n} of {all} blocks frozen").format(n=choice.frozen_blocks, all=choice.blocks)
     return f"{_(backbone.title)} · {frozen}"
-
-
-def size_words(size_bytes: float) -> str:
-    """A number of bytes as a person reads it: `812 MB`."""
-    if size_bytes >= 1e9:
-        return _("{n:.1f} GB").format(n=size_bytes / 1e9)
-    return _("{n:.0f} MB").format(n=size_bytes / 1e6)

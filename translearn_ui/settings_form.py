@@ -136,7 +136,7 @@ def _show_widget(name: str, field: FieldInfo, *, disabled: bool) -> None:
         st.segmented_control(
             **common,
             options=list(get_args(kind)),
-            format_func=lambda value: _(CHOICES.get(value, value)),
+            format_func=lambda value: words_for(name, value),
             required=True,
         )
     elif name in PERCENT:
