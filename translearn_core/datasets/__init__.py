@@ -1,0 +1,80 @@
+"""Photos and their data sets: import, decode, manifest, checks, splits, demo.
+
+One door: everything that others may use is named here. Imports without TensorFlow.
+"""
+
+from translearn_core.datasets.checks import CHECKS, check_ready, warnings
+from translearn_core.datasets.decode import (
+    DECODE_VERSION,
+    DecodedPhoto,
+    PhotoFacts,
+    decode_photo,
+    iterate_photos,
+    make_thumbnail,
+)
+from translearn_core.datasets.demo import make_demo
+from translearn_core.datasets.editing import (
+    merge_classes,
+    remove_class,
+    remove_photos,
+    rename_class,
+    rename_dataset,
+    undo,
+    undo_count,
+)
+from translearn_core.datasets.importing import (
+    ImportReport,
+    Progress,
+    add_photos,
+    add_source,
+    allowed_folder,
+    create_dataset,
+    import_files,
+    import_source,
+    unpacked,
+)
+from translearn_core.datasets.layout import PHOTO_SUFFIXES
+from translearn_core.datasets.library import (
+    Dataset,
+    delete_dataset,
+    list_datasets,
+    open_dataset,
+)
+from translearn_core.datasets.split import Leak, assign_splits, split_leaks
+
+__all__ = [
+    "CHECKS",
+    "DECODE_VERSION",
+    "Dataset",
+    "DecodedPhoto",
+    "ImportReport",
+    "Leak",
+    "PHOTO_SUFFIXES",
+    "PhotoFacts",
+    "Progress",
+    "add_photos",
+    "add_source",
+    "allowed_folder",
+    "assign_splits",
+    "check_ready",
+    "create_dataset",
+    "decode_photo",
+    "delete_dataset",
+    "import_files",
+    "import_source",
+    "iterate_photos",
+    "list_datasets",
+    "make_demo",
+    "make_thumbnail",
+    "merge_classes",
+    "open_dataset",
+    "remove_class",
+    "remove_photos",
+    "rename_class",
+    "rename_dataset",
+    "split_leaks",
+    "undo",
+    "undo_count",
+    "unpacked",
+    "warnings",
+]

@@ -1,0 +1,504 @@
+"""The data sets of the workspace: folders, their manifests, thumbnails; finding and deleting them.
+
+Owns: `<workspace>/datasets/<id>/` and what lies in it
+    dataset.json       `Record`: schema version, id, name, kind, source
+    photos/            the set's own photos, in class folders, under names safe on every system
+    manifest.parquet   the kept photos, one row each (`COLUMNS`): the truth about their classes
+    left_out.parquet   what was not taken: file, reason
+    undo.json          the last renames and merges (`editing.py`)
+    thumbs/            thumbnails, made when first asked for
+    .lock              held by whoever changes the manifest, in any process
+and the careful ways to write them. Leaves to others: how photos get in (`importing.py`) and
+what a person changes (`editing.py`). Folders whose name begins with a dot are unfinished or
+half deleted; they are no data sets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from translearn_core.config import home, load_configuration
+from translearn_core.datasets.decode import PhotoFacts, make_thumbnail
+from translearn_core.errors import SourceError, StorageError
+from translearn_core.texts import _
+
+SCHEMA = 1
+Kind = Literal["upload", "folder", "demo"]
+
+COLUMNS: dict[str, str] = {
+    "path": "str",
+    "file": "str",
+    "class_name": "str",
+    "split": "str",
+    "bytes": "int64",
+    "mtime_ns": "int64",
+    "checked": "bool",
+    "sha256": "str",
+    "width": "int64",
+    "height": "int64",
+    "format": "str",
+    "mode": "str",
+    "brightness": "float64",
+    "sharpness": "float64",
+    "phash": "str",
+    "thumb": "str",
+}
+LEFT_OUT_COLUMNS: dict[str, str] = {"file": "str", "reason": "str"}
+FACT_COLUMNS = tuple(field.name for field in fields(PhotoFacts))
+_EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
+_LOCK_PATIENCE_S = 120.0
+_STALE_S = 24 * 3600.0
+
+
+class Record(BaseModel):
+    """dataset.json: what a data set is, apart from its photos."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = SCHEMA
+    id: str
+    name: str
+    created: float
+    kind: Kind = "upload"
+    source: str = ""
+    test_source: str = ""
+    source_sha256: str = ""
+    """Content of the zip it came from; empty for other sources and once it was edited."""
+
+
+class Dataset:
+    """One data set. Reading never writes; every read sees the files as they are now.
+
+    Raises:
+        SourceError: from the properties, when the folder is no data set.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).resolve()
+        self._cache: dict[str, tuple[tuple[int, int, int], Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"Dataset({str(self.folder)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dataset) and other.folder == self.folder
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def record(self) -> Record:
+        """dataset.json."""
+        try:
+            record: Record = self._cached(
+                "dataset.json", lambda data: Record.model_validate_json(data)
+            )
+        except FileNotFoundError as error:
+            raise SourceError(
+                _("There is no data set in {folder}. It may have been deleted.").format(
+                    folder=self.folder
+                )
+            ) from error
+        except ValidationError as error:
+            raise SourceError(
+                _("The data set {folder} cannot be read. It may come from a newer version.").format(
+                    folder=self.folder
+                )
+            ) from error
+        return record
+
+    @property
+    def name(self) -> str:
+        """What the person calls it."""
+        return self.record.name
+
+    @property
+    def kind(self) -> str:
+        """upload | folder (photos stay where they are) | demo."""
+        return self.record.kind
+
+    @property
+    def created(self) -> float:
+        """When it was made, unix seconds."""
+        return self.record.created
+
+    @property
+    def photos(self) -> pd.DataFrame:
+        """The kept photos, one row each, with `COLUMNS`, sorted by class and file. Do not change it."""
+        return self._table("manifest.parquet", COLUMNS)
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """What was not taken: file, reason."""
+        return self._table("left_out.parquet", LEFT_OUT_COLUMNS)
+
+    @property
+    def counts(self) -> pd.Series[int]:
+        """Photos per class, by class name in order."""
+        return self.photos.groupby("class_name", sort=True).size()
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names, sorted."""
+        return sorted(set(self.photos["class_name"]))
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change when a photo comes, goes, or changes class, split or content.
+
+        Content counts by size, and for photos left in place by time too: the fingerprint stays
+        as it is when facts are recorded.
+        """
+        photos = self.photos
+        columns = ["class_name", "split", "file", "bytes"]
+        if self.kind == "folder":
+            columns.append("mtime_ns")
+        rows = photos[columns].sort_values(columns)
+        return hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy()).hexdigest()[
+            :16
+        ]
+
+    def photo_path(self, path: str) -> Path:
+        """The file of a photo, from its `path` in the manifest."""
+        return self.folder / path  # an absolute path stays as it is
+
+    def thumbnail(self, path: str, side: int = 256) -> Path:
+        """A JPEG of the photo, upright, no side longer than `side` pixels; made on first use.
+
+        Raises:
+            PhotoError: the photo cannot be read (any more).
+        """
+        source = self.photo_path(path)
+        try:
+            changed = source.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        target = self.folder / "thumbs" / f"{_thumb_key(path)}-{changed:x}-{side}.jpg"
+        if not target.is_file():
+            content = make_thumbnail(source, side=side)
+            target.parent.mkdir(exist_ok=True)
+            write_file(target, content)
+        return target
+
+    def record_facts(
+        self, facts: Mapping[str, PhotoFacts], left_out: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep what a decode pass found; photos that cannot be read move to `left_out`.
+
+        Args:
+            facts: manifest path -> facts.
+            left_out: manifest path -> reason.
+
+        Raises:
+            StorageError: the disk is full, or another process holds the data set too long.
+        """
+        refused = dict(left_out or {})
+        with self.locked():
+            photos = fill_facts(self.photos, facts)
+            gone = photos["path"].isin(list(refused))
+            rows = photos[gone]
+            if len(rows):
+                reasons = pd.DataFrame({"file": rows["file"], "reason": rows["path"].map(refused)})
+                self.write_left_out(pd.concat([self.left_out, reasons]))
+            self.write_photos(photos[~gone])
+            self.discard_files(rows["path"])
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the data set for a change: read, change and write under one lock.
+
+        Raises:
+            StorageError: another process holds it too long.
+        """
+        if not self.folder.is_dir():
+            _record = self.record  # raises: it was deleted
+        try:
+            with FileLock(self.folder / ".lock", timeout=_LOCK_PATIENCE_S):
+                yield
+        except Timeout as error:
+            raise StorageError(
+                _("The data set {name} is being changed elsewhere. Try again in a moment.").format(
+                    name=self.name
+                )
+            ) from error
+
+    def write_photos(self, photos: pd.DataFrame) -> None:
+        """Replace the manifest. For the holder of the lock."""
+        ordered = photos.sort_values(["class_name", "file", "path"], ignore_index=True)
+        _write_table(self.folder / "manifest.parquet", ordered, COLUMNS)
+
+    def write_left_out(self, left_out: pd.DataFrame) -> None:
+        """Replace the list of what was left out. For the holder of the lock."""
+        _write_table(self.folder / "left_out.parquet", left_out, LEFT_OUT_COLUMNS)
+
+    def write_record(self, record: Record) -> None:
+        """Replace dataset.json. For the holder of the lock."""
+        write_file(self.folder / "dataset.json", record.model_dump_json(indent=1).encode("utf-8"))
+
+    def discard_files(self, paths: pd.Series[str]) -> None:
+        """Delete the set's own files among `paths`, and all their thumbnails.
+
+        Photos left in place are never touched.
+        """
+        own = (self.folder / "photos").resolve()
+        for path in paths:
+            for thumbnail in (self.folder / "thumbs").glob(f"{_thumb_key(path)}-*.jpg"):
+                thumbnail.unlink(missing_ok=True)
+            file = self.photo_path(path)
+            if not Path(path).is_absolute() and file.resolve().is_relative_to(own):
+                file.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the class folder still holds photos
+                    file.parent.rmdir()
+
+    def size_bytes(self) -> int:
+        """Bytes of its folder on disk."""
+        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+
+    def _table(self, name: str, columns: dict[str, str]) -> pd.DataFrame:
+        def parse(data: bytes) -> pd.DataFrame:
+            return as_table(pd.read_parquet(io.BytesIO(data)), columns)
+
+        try:
+            table: pd.DataFrame = self._cached(name, parse)
+        except FileNotFoundError:
+            _record = self.record  # raises where there is no data set at all
+            return as_table(pd.DataFrame(), columns)
+        return table
+
+    def _cached(self, name: str, parse: Any) -> Any:
+        """The parsed content of a file, read again only when the file was replaced."""
+        path = self.folder / name
+        for attempt in range(10):
+            try:
+                status = path.stat()
+                state = (status.st_mtime_ns, status.st_size, status.st_ino)
+                kept = self._cache.get(name)
+                if kept is None or kept[0] != state:
+                    kept = (state, parse(path.read_bytes()))
+                    self._cache[name] = kept
+                return kept[1]
+            except PermissionError:  # Windows: being replaced just now
+                if attempt == 9:
+                    raise
+                time.sleep(0.02)
+        raise AssertionError("unreachable")
+
+
+def datasets_folder() -> Path:
+    """Where the workspace keeps its data sets."""
+    return home() / "datasets"
+
+
+def list_datasets() -> list[Dataset]:
+    """All data sets of the workspace, newest first."""
+    folder = datasets_folder()
+    found = []
+    if folder.is_dir():
+        for child in folder.iterdir():
+            if child.name.startswith(".") or not (child / "dataset.json").is_file():
+                continue
+            dataset = Dataset(child)
+            with contextlib.suppress(SourceError):
+                found.append((dataset.record.created, dataset))
+    return [dataset for _created, dataset in sorted(found, key=lambda pair: -pair[0])]
+
+
+def open_dataset(id_or_folder: str | Path) -> Dataset:
+    """The data set with this id in the workspace, or in this folder.
+
+    Raises:
+        SourceError: there is none.
+    """
+    text = str(id_or_folder)
+    is_id = isinstance(id_or_folder, str) and Path(text).name == text and text not in ("", "..")
+    dataset = Dataset(datasets_folder() / text if is_id and text[0] != "." else Path(text))
+    _record = dataset.record
+    return dataset
+
+
+def delete_dataset(dataset: Dataset) -> None:
+    """Delete a data set for good. Photos that were left in place stay where they are.
+
+    Raises:
+        StorageError: a file is held by another program.
+    """
+    _record = dataset.record
+    hidden = dataset.folder.with_name(f".deleted-{dataset.id}-{secrets.token_hex(3)}")
+    with dataset.locked():
+        pass  # wait for a change that is under way
+    try:
+        dataset.folder.replace(hidden)
+        shutil.rmtree(hidden)
+    except OSError as error:
+        raise StorageError(
+            _("The data set {name} cannot be deleted: {cause}. Close what uses it.").format(
+                name=dataset.id, cause=error.strerror or error
+            )
+        ) from error
+
+
+@contextlib.contextmanager
+def new_folder() -> Iterator[Path]:
+    """A temporary folder beside the data sets; whatever is left of it at the end goes."""
+    root = datasets_folder()
+    with disk_errors():
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        folder = root / f".importing-{secrets.token_hex(6)}"
+        folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def finish(folder: Path, record: Record) -> Dataset:
+    """Give a finished temporary folder its place: it becomes the data set `record.id`."""
+    temporary = Dataset(folder)
+    temporary.write_record(record)
+    target = folder.with_name(record.id)
+    with disk_errors():
+        folder.replace(target)
+    return Dataset(target)
+
+
+def new_id(name: str) -> str:
+    """A fresh id that still tells the name: ASCII letters and digits, and six hex digits."""
+    slug = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
+    slug = "-".join(part for part in slug.lower().split("-") if part)[:40]
+    return f"{slug or 'photos'}-{secrets.token_hex(3)}"
+
+
+def as_table(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+    """`table` with exactly `columns` and their types; what is missing is empty or 0."""
+    full = {
+        name: table[name].astype(kind)
+        if name in table.columns
+        else pd.Series([_EMPTY[kind]] * len(table), index=table.index, dtype=kind)
+        for name, kind in columns.items()
+    }
+    return pd.DataFrame(full).reset_index(drop=True)
+
+
+def fill_facts(photos: pd.DataFrame, facts: Mapping[str, PhotoFacts]) -> pd.DataFrame:
+    """A copy of `photos` in which the rows of `facts` (by path) are checked and complete."""
+    photos = photos.copy()
+    if not facts:
+        return photos
+    places = pd.Index(photos["path"]).get_indexer(pd.Index(list(facts)))
+    known = places >= 0
+    for name in FACT_COLUMNS:
+        column = photos[name].to_numpy(dtype=object, copy=True)
+        values = [getattr(fact, name) for fact in facts.values()]
+        column[places[known]] = pd.Series(values, dtype=object).to_numpy()[known]
+        photos[name] = pd.Series(column, index=photos.index, dtype=object).astype(COLUMNS[name])
+    checked = photos["checked"].to_numpy(copy=True)
+    checked[places[known]] = True
+    photos["checked"] = checked
+    return photos
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp")
+    try:
+        with disk_errors():
+            temporary.write_bytes(content)
+            for attempt in range(10):
+                try:
+                    temporary.replace(path)
+                    return
+                except PermissionError:  # Windows: a reader has it open
+                    if attempt == 9:
+                        raise
+                    time.sleep(0.02)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def disk_errors() -> Iterator[None]:
+    """Turn an OSError of writing into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        full = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+        if error.errno in full:
+            raise StorageError(
+                _("The disk is full. Nothing was changed; make room and try again.")
+            ) from error
+        raise StorageError(
+            _("The workspace {folder} cannot be written: {cause}.").format(
+                folder=home(), cause=error.strerror or error
+            )
+        ) from error
+
+
+def need_room(needed_bytes: int) -> None:
+    """Make sure that `needed_bytes` fit on the disk and leave the room that is never filled.
+
+    Raises:
+        StorageError: they do not.
+    """
+    folder = datasets_folder()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    kept_free = load_configuration().limits.free_bytes
+    if needed_bytes + kept_free > free:
+        raise StorageError(
+            _(
+                "There is not enough room on the disk: {needed} MB are needed and {kept} MB stay "
+                "free, but only {free} MB are there. Make room and try again."
+            ).format(
+                needed=f"{needed_bytes / 2**20:,.0f}",
+                kept=f"{kept_free / 2**20:,.0f}",
+                free=f"{free / 2**20:,.0f}",
+            )
+        )
+
+
+def _thumb_key(path: str) -> str:
+    return hashlib.sha256(path.encode("utf-8")).hexdigest()[:20]
+
+
+def _write_table(path: Path, table: pd.DataFrame, columns: dict[str, str]) -> None:
+    buffer = io.BytesIO()
+    as_table(table, columns).to_parquet(buffer, index=False)
+    write_file(path, buffer.getvalue())
+
+
+def _sweep(root: Path) -> None:
+    """Remove what a killed import or delete left behind long ago."""
+    for child in root.iterdir():
+        if not child.name.startswith((".importing-", ".deleted-")):
+            continue
+        with contextlib.suppress(OSError):
+            newest = max(child.stat().st_mtime, *(f.stat().st_mtime for f in os.scandir(child)))
+            if time.time() - newest > _STALE_S:
+                shutil.rmtree(child, ignore_errors=True)

@@ -1,0 +1,180 @@
+"""Which photos are learned from, which decide when to stop, and which are kept for the test.
+
+Owns: `assign_splits` and `split_leaks`. Leaves to others: what counts as a copy (`copies.py`).
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core.datasets.copies import Ints, group_copies
+from translearn_core.datasets.library import Dataset
+
+_groups_cache: dict[tuple[str, str, int], Ints] = {}
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A photo given for training, and a copy of it given for validation or the test (paths)."""
+
+    train: str
+    held_out: str
+    split: str
+    exact: bool
+
+
+def assign_splits(
+    dataset: Dataset, *, validation_share: float, test_share: float, seed: int
+) -> pd.Series:
+    """Give every photo its split; the same seed and photos give the same splits.
+
+    Copies stay together (`copies.group_copies`), unless a class consists of one group of copies
+    only. Each class is divided by itself: at least one photo for training, then one for the test,
+    then one for validation, as far as it has photos. Splits given by the source are kept: where it
+    has test photos none are added, and likewise for validation; photos given for training, and
+    those without a split, are what the missing splits are taken from.
+
+    Args:
+        validation_share: share of these photos for validation, in [0, 1].
+        test_share: share of these photos for the test, in [0, 1].
+
+    Returns:
+        Series of "train" | "val" | "test", indexed by manifest path, in the manifest's order.
+    """
+    photos = dataset.photos
+    given = photos["split"].to_numpy(dtype=object)
+    groups = _groups(dataset)
+    split = np.where(np.isin(given, ["val", "test"]), given, "").astype(object)
+    shares = {
+        "test": 0.0 if (given == "test").any() else test_share,
+        "val": 0.0 if (given == "val").any() else validation_share,
+    }
+    _follow_given(split, given, groups)
+    names = photos["class_name"].to_numpy(dtype=object)
+    counts = photos["class_name"].value_counts()
+    for name in sorted(counts.index, key=lambda name: (counts[name], name)):
+        rng = np.random.default_rng([seed, zlib.crc32(str(name).encode("utf-8"))])
+        _divide_class(split, np.flatnonzero(names == name), groups, shares, rng)
+    split[split == ""] = "train"
+    return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
+
+
+def split_leaks(dataset: Dataset) -> list[Leak]:
+    """Copies of training photos among the photos given for validation or test by the source.
+
+    The given splits are kept all the same; the held-out figures are then too good.
+    """
+    photos = dataset.photos
+    if not photos["split"].isin(["val", "test"]).any():
+        return []
+    table = photos[["path", "split", "sha256"]].assign(group=_groups(dataset))
+    train = table[table["split"] == "train"].drop_duplicates("group")
+    if not len(train):  # without given training photos, those without a split are
+        return []
+    held = table[table["split"].isin(["val", "test"])]
+    both = held.merge(train, on="group", suffixes=("", "_train"))
+    same = both.merge(
+        table.loc[table["split"] == "train", ["sha256"]].drop_duplicates(), on="sha256"
+    )
+    exact = set(same["path"])
+    return [
+        Leak(row.path_train, row.path, row.split, row.path in exact)
+        for row in both.itertuples(index=False)
+    ]
+
+
+def _groups(dataset: Dataset) -> Ints:
+    photos = dataset.photos
+    key = (str(dataset.folder), dataset.fingerprint, int(photos["checked"].sum()))
+    if key not in _groups_cache:
+        while len(_groups_cache) >= 4:
+            _groups_cache.pop(next(iter(_groups_cache)))
+        _groups_cache[key] = group_copies(photos)
+    return _groups_cache[key]
+
+
+def _follow_given(
+    split: npt.NDArray[np.object_], given: npt.NDArray[np.object_], groups: Ints
+) -> None:
+    """Photos without a given split go where a copy of them was put."""
+    free = given == ""
+    for name in ("test", "val", "train"):  # the last one wins: a copy of a training photo trains
+        members = np.isin(groups, groups[given == name])
+        split[free & members] = name
+    return
+
+
+def _divide_class(
+    split: npt.NDArray[np.object_],
+    rows: Ints,
+    groups: Ints,
+    shares: dict[str, float],
+    rng: np.random.Generator,
+) -> None:
+    """Divide the photos of one class that have no split yet; copies in other classes follow."""
+    pool = rows[split[rows] == ""]
+    wanted = _targets(len(pool), int((split[rows] == "train").sum()), shares)
+    if not len(pool) or not sum(wanted.values()):
+        return
+    members = _members(pool, groups)
+    if len(members) == 1 and len(pool) == len(rows):
+        members = [pool[place : place + 1] for place in range(len(pool))]
+        alone = True
+    else:
+        alone = False
+    members = [members[place] for place in rng.permutation(len(members))]
+    for name in ("test", "val"):
+        left = wanted[name]
+        while left > 0 and len(members) > 1:
+            place = _next_group(members, left)
+            if place is None:
+                break
+            group = members.pop(place)
+            left -= len(group)
+            split[group if alone else _whole(group, groups, split)] = name
+    for group in members:
+        split[group if alone else _whole(group, groups, split)] = "train"
+
+
+def _targets(n: int, trained: int, shares: dict[str, float]) -> dict[str, int]:
+    """Photos wanted for test and validation out of `n`, so that one is left to train."""
+    keep = 0 if trained else 1
+    wanted = {}
+    for name in ("test", "val"):
+        at_least = 1 if shares[name] > 0 else 0
+        wanted[name] = min(max(round(n * shares[name]), at_least), max(0, n - keep))
+        n_left = n - keep - wanted["test"]
+        if name == "val":
+            wanted[name] = min(wanted[name], max(0, n_left))
+    return wanted
+
+
+def _members(pool: Ints, groups: Ints) -> list[Ints]:
+    order = np.argsort(groups[pool], kind="stable")
+    ordered = pool[order]
+    cuts = np.flatnonzero(np.diff(groups[ordered])) + 1
+    parts: list[Ints] = np.split(ordered, cuts)
+    return parts
+
+
+def _next_group(members: list[Ints], left: int) -> int | None:
+    """The first group that fits; else the smallest, if it is no more than twice what is left."""
+    smallest, size = None, 0
+    for place, group in enumerate(members):
+        if len(group) <= left:
+            return place
+        if smallest is None or len(group) < size:
+            smallest, size = place, len(group)
+    return smallest if size <= 2 * left + 1 else None
+
+
+def _whole(group: Ints, groups: Ints, split: npt.NDArray[np.object_]) -> Ints:
+    """The group with its copies in other classes, as far as they have no split."""
+    members = np.flatnonzero(groups == groups[group[0]])
+    result: Ints = members[split[members] == ""]
+    return result
