@@ -26,7 +26,8 @@ PER_PAGE = 12
 STYLE = """
 <style>
 .tl-verdict {font-size: clamp(1.5rem, 3.2vw, 2.1rem); line-height: 1.2; font-weight: 650;
-  letter-spacing: -.015em; margin: .2rem 0 .6rem;}
+  letter-spacing: -.015em; margin: .2rem 0 .6rem;
+  text-wrap: balance;}
 .tl-scale {position: relative; height: 3.6rem; margin: .6rem 0 .3rem; max-width: 46rem;}
 .tl-scale .rail {position: absolute; top: 1.55rem; left: 0; right: 0; height: .5rem;
   border-radius: 1rem; background: color-mix(in srgb, currentColor 12%, transparent);}

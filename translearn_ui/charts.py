@@ -274,34 +274,17 @@ def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> g
             z=part,
             x=places,
             y=places,
-            customdata=[[[names[r], names[c], counts[r][c]] for c in places] for r in places],
             colorscale=[[0, _with_alpha(color, 0.0)], [1, _with_alpha(color, 0.92)]],
             zmin=0,
             zmax=1,
             xgap=2,
             ygap=2,
             showscale=False,
-            hoverongaps=False,
-            hovertemplate=_(
-                "really %{customdata[0]}, answered %{customdata[1]}:<br>%{customdata[2]} photos "
-                "(%{z:.0%} of this class)"
-            )
-            + "<extra></extra>",
+            hoverinfo="skip",
         )
     if len(names) <= _MOST_CELLS_WITH_NUMBERS:
         _write_cells(figure, counts, shares)
-    filled = [(r, c) for r in places for c in places if counts[r][c]]
-    figure.add_scatter(  # what can be clicked: a heat map has no points to select
-        x=[c for _r, c in filled],
-        y=[r for r, _c in filled],
-        customdata=[[names[r], names[c]] for r, c in filled],
-        mode="markers",
-        marker={"size": 34, "symbol": "square", "color": "rgba(0,0,0,0)"},
-        selected={"marker": {"color": "rgba(0,0,0,0)"}},
-        unselected={"marker": {"color": "rgba(0,0,0,0)"}},
-        hoverinfo="skip",
-        showlegend=False,
-    )
+    _add_fields(figure, counts, shares, names)
     shown = [_shortened(name) for name in names]
     figure.update_xaxes(
         title=_("answer"),
@@ -357,6 +340,32 @@ def _write_cells(
                 showarrow=False,
                 font={"color": "white"} if shares[r][c] > 0.7 else {},
             )
+
+
+def _add_fields(
+    figure: go.Figure,
+    counts: Sequence[Sequence[int]],
+    shares: Sequence[Sequence[float]],
+    names: Sequence[str],
+) -> None:
+    """Invisible points over the filled cells: a heat map has none that could be clicked."""
+    filled = [(r, c) for r, row in enumerate(counts) for c, n in enumerate(row) if n]
+    unseen = {"marker": {"color": "rgba(0,0,0,0)"}}
+    figure.add_scatter(
+        x=[c for _r, c in filled],
+        y=[r for r, _c in filled],
+        customdata=[[names[r], names[c], counts[r][c], shares[r][c]] for r, c in filled],
+        mode="markers",
+        marker={"size": 34, "symbol": "square", "color": "rgba(0,0,0,0)"},
+        selected=unseen,
+        unselected=unseen,
+        hovertemplate=_(
+            "really %{customdata[0]}, answered %{customdata[1]}:<br>%{customdata[2]} photos "
+            "(%{customdata[3]:.0%} of this class)"
+        )
+        + "<extra></extra>",
+        showlegend=False,
+    )
 
 
 def _mark_fine_tuning(figure: go.Figure, history: Sequence[Mapping[str, Any]]) -> None:

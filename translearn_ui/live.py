@@ -16,11 +16,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from translearn_core import jobs
+from translearn_core import datasets, jobs
 from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run, RunState, list_runs
@@ -29,6 +30,7 @@ from translearn_ui import charts, frame, tasks
 
 POLL_S = 1.0
 _MOST_BATCH_POINTS = 400
+_MOST_PICTURES = 14
 
 STAGES: dict[str, str] = {
     "start": N_("Get ready"),
@@ -66,8 +68,10 @@ STYLE = """
   font-variant-numeric: tabular-nums;}
 .tl-now span {font-weight: 400; opacity: .75;}
 .tl-curves-wait {border: 1px dashed color-mix(in srgb, currentColor 28%, transparent);
-  border-radius: .6rem; min-height: 300px; display: flex; align-items: center;
+  border-radius: .6rem; min-height: 240px; display: flex; align-items: center;
   justify-content: center; text-align: center; padding: 1rem;}
+.st-key-live_photos img {width: 4rem; height: 4rem; object-fit: cover; border-radius: .5rem;
+  transition: opacity .4s, filter .4s;}
 .tl-curves-wait span {opacity: .65; max-width: 26rem;}
 </style>
 """
@@ -318,10 +322,44 @@ def _facts_html(run: Run, state: RunState, story: Story) -> str:
 def _show_curves(run: Run, story: Story) -> None:
     """Accuracy and loss side by side; before there are any, what will stand there."""
     if not story.epochs and not story.batches:
+        _show_photos(run, story)
         text = _("The curves appear here as soon as it begins to learn.")
         st.html(f'<div class="tl-curves-wait"><span>{escape(text)}</span></div>')
         return
     show_curves(story, epochs=run.config.settings.epochs, key="live")
+
+
+def _show_photos(run: Run, story: Story) -> None:
+    """A few of the photos, evenly from all; those it has been past are bright."""
+    pictures = _pictures_of(run)
+    if not pictures:
+        return
+    share = 0.0
+    if story.progress.get("total"):
+        share = float(story.progress["done"]) / float(story.progress["total"])
+    past = int(share * len(pictures))
+    st.html(
+        f"<style>.st-key-live_photos [data-testid=stImageContainer]:nth-child(n+{past + 1}) img,"
+        f".st-key-live_photos .stImage > div > div:nth-child(n+{past + 1}) img"
+        "{opacity:.28;filter:grayscale(1)}</style>"
+    )
+    with st.container(key="live_photos"):
+        st.image(pictures, width=64, alt=[""] * len(pictures))
+
+
+def _pictures_of(run: Run) -> list[str]:
+    """Thumbnails of some of the run's photos, found once a session."""
+    key = f"live_pictures_{run.folder}"
+    if key not in st.session_state:
+        try:
+            dataset = datasets.open_dataset(Path(run.config.dataset))
+            paths = list(dataset.photos["path"])
+            chosen = paths[:: max(1, len(paths) // _MOST_PICTURES)][:_MOST_PICTURES]
+            st.session_state[key] = [str(dataset.thumbnail(path)) for path in chosen]
+        except (TransLearnError, OSError):
+            st.session_state[key] = []
+    pictures: list[str] = st.session_state[key]
+    return pictures
 
 
 def show_curves(story: Story, *, epochs: int, key: str) -> None:

@@ -89,7 +89,6 @@ def show_group(
         for name, field in setting_fields().items()
         if _extra(field)["group"] == group and name not in OWN_VIEWS
     ]
-    columns = st.columns(2, gap="large")
     wide = [name for name in names if name in after]
     narrow = [name for name in names if name not in after]
     for name in wide:

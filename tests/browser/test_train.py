@@ -1,0 +1,181 @@
+"""Train to done with moving curves, reload in mid-run, stop: on drawn photos and random weights.
+
+With random weights nothing has to be brought onto the machine; where the real ones stand
+beside the checkout, the first journey uses them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from translearn_core import datasets, jobs, runs
+from translearn_core.config import Settings
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+WORKER_MS = 120_000
+"""A worker has to import TensorFlow, on a machine that may be busy."""
+
+
+@pytest.fixture(scope="module")
+def workspace(server: Any) -> Iterator[Path]:
+    """The server's workspace, for what a test sets up without a page."""
+    before = os.environ.get("TRANSLEARN_HOME")
+    os.environ["TRANSLEARN_HOME"] = str(server.home)
+    yield server.home
+    for run in runs.list_runs():
+        jobs.force_stop(run)
+    if before is None:
+        del os.environ["TRANSLEARN_HOME"]
+    else:
+        os.environ["TRANSLEARN_HOME"] = before
+
+
+@pytest.fixture(scope="module")
+def dataset(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> datasets.Dataset:
+    """Three classes of sixteen drawn photos."""
+    folder = tmp_path_factory.mktemp("drawn")
+    rng = np.random.default_rng(0)
+    for name, draw in (("circles", "ellipse"), ("squares", "rectangle"), ("stripes", "line")):
+        (folder / name).mkdir()
+        for place in range(16):
+            photo = Image.fromarray(rng.integers(0, 90, (72, 96, 3), dtype=np.uint8))
+            left, top = (int(n) for n in rng.integers(4, 30, 2))
+            box = (left, top, left + 36, top + 36)
+            getattr(ImageDraw.Draw(photo), draw)(box, fill=(230, 200, int(rng.integers(0, 255))))
+            photo.save(folder / name / f"{place}.png")
+    return datasets.import_source(folder, name="Shapes")
+
+
+def begin(dataset: datasets.Dataset, **settings: Any) -> runs.Run:
+    """A run whose rounds are many and slow enough to be watched."""
+    chosen = {
+        "backbone": "mobilenet_v2_035",
+        "weights": "random",
+        "image_size": 64,
+        "freeze": -3,
+        "epochs": 60,
+        "fine_tune_epochs": 50,
+        "early_stopping": False,
+    }
+    return jobs.start(dataset, Settings(**(chosen | settings)))
+
+
+def count_points(page: Any) -> int:
+    """How many points the validation curve of the accuracy has."""
+    return int(
+        page.evaluate(
+            """() => {
+              const plot = document.querySelector('.st-key-live_accuracy .js-plotly-plot');
+              const curve = plot && plot.data.find(trace => trace.name === 'validation');
+              return curve ? curve.x.length : 0;
+            }"""
+        )
+    )
+
+
+def test_train_to_done_with_moving_curves(
+    page: Any, dataset: datasets.Dataset, screenshot: Any
+) -> None:
+    page.goto(f"/train?data={dataset.id}")
+    button = page.locator(".st-key-train_button button")
+    expect(button).to_be_visible(timeout=30_000)
+    if not button.is_enabled():  # no weights here: from nothing, then
+        page.locator(".st-key-more_settings summary").click()
+        page.get_by_role("tab", name="backbone").click()
+        page.get_by_role("radio", name="Nothing (random)").click()
+    handle = page.locator(".st-key-freeze_handle input[type=range]").first
+    handle.focus()
+    for _press in range(2):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator(".tl-key")).to_contain_text("2 blocks and the head learn")
+    screenshot(page, "train")
+    button.click()
+
+    expect(page.locator(".tl-now")).to_be_visible(timeout=30_000)
+    assert re.search(r"run=", page.url)
+    seen = set()
+    done = page.locator(".st-key-live_results button")
+    page.wait_for_function(
+        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+    )
+    screenshot(page, "train_live")
+    while not done.is_visible():
+        seen.add(count_points(page))
+        page.wait_for_timeout(300)
+    assert len(seen) > 1, f"the curve never grew: {sorted(seen)}"
+    expect(page.locator(".tl-now")).to_contain_text("new photos")
+
+    done.click()
+    expect(page.locator(".tl-verdict")).to_contain_text("Right on", timeout=20_000)
+    expect(page.locator(".st-key-results_matrix .js-plotly-plot")).to_be_visible()
+    screenshot(page, "results")
+
+
+def test_reload_and_second_tab_lose_nothing(new_page: Any, dataset: datasets.Dataset) -> None:
+    run = begin(dataset)
+    page = new_page()
+    page.goto(f"/train?data={dataset.id}&run={run.id}")
+    page.wait_for_function(
+        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+    )
+    before = count_points(page)
+    page.reload()
+    other = new_page(width=390, color_scheme="dark")
+    other.goto(page.url)
+    for tab in (page, other):
+        tab.wait_for_function(
+            "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=30_000
+        )
+        tab.wait_for_timeout(500)
+        assert count_points(tab) >= before
+        main = tab.locator("[data-testid=stMain]")
+        assert main.evaluate("m => m.scrollWidth <= m.clientWidth"), "the page scrolls sideways"
+
+    page.locator(".st-key-frame_step_photos a").click()
+    expect(page.locator(".st-key-dataset_title")).to_be_visible(timeout=20_000)
+    page.locator(".st-key-frame_step_train a").click()
+    expect(page.locator(".tl-now")).to_be_visible(timeout=20_000)
+    run.request_stop()
+    expect(page.locator(".st-key-live_results button")).to_be_visible(timeout=WORKER_MS)
+    assert run.state.state == "stopped"
+    assert run.has_result
+
+
+def test_stop_keeps_the_best_so_far(page: Any, dataset: datasets.Dataset) -> None:
+    run = begin(dataset, epochs=1000, fine_tune_epochs=999)
+    page.goto(f"/train?data={dataset.id}&run={run.id}")
+    page.wait_for_function(
+        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+    )
+
+    page.locator(".st-key-live_stop button").click()
+
+    expect(
+        page.locator(".st-key-live_force button, .st-key-live_results button").first
+    ).to_be_visible(timeout=20_000)
+    expect(page.locator(".st-key-live_results button")).to_be_visible(timeout=WORKER_MS)
+    assert run.state.state == "stopped"
+    assert run.metrics["epochs_run"] < 1000
+
+
+def test_ending_at_once_ends_the_process(page: Any, dataset: datasets.Dataset) -> None:
+    run = begin(dataset, epochs=1000, fine_tune_epochs=999)
+    page.goto(f"/train?data={dataset.id}&run={run.id}")
+    page.wait_for_function(
+        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+    )
+    run.request_stop()
+
+    page.locator(".st-key-live_force button").click(timeout=10_000)
+
+    expect(page.locator(".st-key-live_set_up button")).to_be_visible(timeout=20_000)
+    assert run.process() is None
