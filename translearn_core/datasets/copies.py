@@ -148,15 +148,16 @@ def _correlate(thumbs: npt.NDArray[np.uint8], first: Ints, second: Ints) -> npt.
 
 
 def _components(n: int, *pairs: _Pairs) -> Ints:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+    from scipy.sparse import coo_array  # type: ignore[import-untyped]
+    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
     first = np.concatenate([part.first for part in pairs])
     second = np.concatenate([part.second for part in pairs])
     graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
     _count, labels = connected_components(graph, directed=False)
     groups, _values = pd.factorize(labels)
-    return groups.astype(np.int64)
+    result: Ints = groups.astype(np.int64)
+    return result
 
 
 def _too_large(groups: Ints, classes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:

@@ -21,7 +21,7 @@ import threading
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -162,7 +162,7 @@ def iterate_photos(
     size: int | None,
     workers: int | None = None,
     limits: Limits | None = None,
-) -> Iterator[tuple[int, DecodedPhoto | PhotoError]]:
+) -> Generator[tuple[int, DecodedPhoto | PhotoError], None, None]:
     """Decode many photos in order, by threads that work a few dozen photos ahead.
 
     Closing the generator stops the threads. A photo that cannot be read comes as its error.

@@ -13,8 +13,9 @@ from __future__ import annotations
 import colorsys
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,7 @@ from translearn_core.texts import N_, _
 
 SIDE = 240
 PER_CLASS = 60
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]  # float32 throughout
 Random = np.random.Generator
 Colour = tuple[float, float, float]
 
@@ -86,7 +87,7 @@ def _drawer(fruit: _Fruit, number: int, seed: int) -> Callable[[], bytes]:
 
 
 def _draw_picture(fruit: _Fruit, rng: Random) -> Image.Image:
-    light = _unit(np.array([rng.uniform(-0.9, 0.9), rng.uniform(-0.2, 0.9), rng.uniform(0.5, 1.1)]))
+    light = _unit(_rgb((rng.uniform(-0.9, 0.9), rng.uniform(-0.2, 0.9), rng.uniform(0.5, 1.1))))
     canvas = _draw_background(rng)
     count = 1 if rng.random() < 0.8 else int(rng.integers(2, 4))
     radius = float(rng.uniform(0.42, 0.74)) / (1.0 if count == 1 else 1.45)
@@ -133,20 +134,21 @@ def _colour_surface(
 ) -> Array:
     """Skin under light: colour, a blush, pores, shade and shine."""
     ranges = fruit.colours[int(rng.choice(len(fruit.colours), p=_falling(len(fruit.colours))))]
-    skin = np.array(colorsys.hsv_to_rgb(*(rng.uniform(*limits) for limits in ranges)))
-    blush = np.array(colorsys.hsv_to_rgb(rng.uniform(0.0, 0.13), 0.75, 0.8))
+    skin = _hsv(*(rng.uniform(*limits) for limits in ranges))
+    blush = _hsv(rng.uniform(0.0, 0.13), 0.75, 0.8)
     where = _noise(rng, 5) * 0.5 + 0.5 * np.clip(across * 0.5 + 0.5, 0, 1)
     amount = rng.uniform(0.0, 0.55) * where[..., None]
     colour = skin * (1 - amount) + blush * amount
     grain = (_noise(rng, 90) - 0.5) * fruit.pores + (_noise(rng, 14) - 0.5) * 0.16
     colour = colour * (1 + grain[..., None])
-    spots = (_noise(rng, 40) > 0.86)[..., None] * rng.choice([0.0, 0.0, 0.25])
-    colour = colour * (1 - spots)
-    bumpy = normal[..., :2] + grain[..., None] * 0.35
-    diffuse = np.clip(bumpy @ light[:2] + normal[..., 2] * light[2], 0, 1)
-    half = _unit(light + np.array([0.0, 0.0, 1.0]))
-    shine = np.clip(normal @ half, 0, 1) ** rng.uniform(18, 60) * rng.uniform(0.1, 0.55)
-    lit: Array = colour * (0.34 + 0.78 * diffuse[..., None]) + shine[..., None]
+    if rng.random() < 0.25:
+        colour = colour * (1 - 0.25 * (_noise(rng, 40) > 0.86)[..., None])
+    facing = normal[..., 0] * light[0] + normal[..., 1] * light[1] + normal[..., 2] * light[2]
+    diffuse = np.clip(facing + grain * (0.35 * float(light[0] + light[1])), 0, 1)
+    half = _unit(light + _rgb([0.0, 0.0, 1.0]))
+    glance = normal[..., 0] * half[0] + normal[..., 1] * half[1] + normal[..., 2] * half[2]
+    shine = np.clip(glance, 0, 1) ** int(rng.choice([16, 32, 64])) * rng.uniform(0.1, 0.55)
+    lit: Array = colour * (0.4 + 0.78 * diffuse[..., None]) + shine[..., None]
     return lit
 
 
@@ -157,12 +159,12 @@ def _draw_stem(canvas: Array, across: Array, along: Array, rng: Random) -> Array
     stem = ((off < 0.055) & (along > top) & (along < top + rng.uniform(0.2, 0.45))).astype(
         np.float32
     )
-    brown = np.array([0.32, 0.22, 0.12]) * rng.uniform(0.7, 1.3)
+    brown = _rgb([0.32, 0.22, 0.12]) * rng.uniform(0.7, 1.3)
     canvas = canvas + (brown - canvas) * _soften(stem, 0.7)[..., None]
     if rng.random() < 0.45:
         lx, ly = across - 0.32, along - top - 0.2
         leaf = _edge(np.hypot((lx * 0.9 + ly * 0.3) / 0.34, (ly - lx * 0.3) / 0.14), 0.08)
-        green = np.array([0.2, rng.uniform(0.4, 0.6), 0.15])
+        green = _rgb([0.2, rng.uniform(0.4, 0.6), 0.15])
         canvas = (
             canvas + (green * (0.8 + 0.4 * _noise(rng, 20)[..., None]) - canvas) * (leaf[..., None])
         )
@@ -182,7 +184,7 @@ def _polar(across: Array, along: Array, radius: Callable[[Array], Array]) -> _Sh
 
 
 def _bump(angle: Array, at: float, width: float) -> Array:
-    away = np.angle(np.exp(1j * (angle - at)))
+    away = (angle - at + np.pi) % (2 * np.pi) - np.pi
     result: Array = np.exp(-((away / width) ** 2)).astype(np.float32)
     return result
 
@@ -191,13 +193,14 @@ def _apple(across: Array, along: Array, rng: Random) -> _Shape:
     dent, foot, lobes = rng.uniform(0.06, 0.2), rng.uniform(0.02, 0.1), rng.uniform(0, 0.03)
 
     def radius(angle: Array) -> Array:
-        return (
+        outline: Array = (
             1
             - dent * _bump(angle, np.pi / 2, 0.35)
             - foot * _bump(angle, -np.pi / 2, 0.4)
             + lobes * np.cos(3 * angle)
             - 0.05 * _bump(angle, -np.pi / 2, 1.2)
         )
+        return outline
 
     return _polar(across, along, radius)
 
@@ -221,7 +224,8 @@ def _pear(across: Array, along: Array, rng: Random) -> _Shape:
     neck, width = rng.uniform(0.35, 0.8), rng.uniform(0.42, 0.6)
 
     def radius(angle: Array) -> Array:
-        return 0.8 + neck * _bump(angle, np.pi / 2, width) - 0.03 * np.cos(2 * angle)
+        result: Array = 0.8 + neck * _bump(angle, np.pi / 2, width) - 0.03 * np.cos(2 * angle)
+        return result
 
     return _polar(across, along + 0.25, radius)
 
@@ -307,46 +311,58 @@ def _draw_background(rng: Random) -> Array:
     turn = rng.uniform(0, np.pi)
     s, t = np.cos(turn) * x + np.sin(turn) * y, -np.sin(turn) * x + np.cos(turn) * y
     hue, value = rng.uniform(0, 1), rng.uniform(0.5, 0.92)
-    base = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.03, 0.35), value))
+    base = _hsv(hue, rng.uniform(0.03, 0.35), value)
     plain = np.broadcast_to(base, (SIDE, SIDE, 3)) * (0.9 + 0.2 * _noise(rng, 6)[..., None])
     if kind == 0:  # a wooden board
-        wood = np.array(colorsys.hsv_to_rgb(rng.uniform(0.05, 0.1), 0.5, rng.uniform(0.4, 0.75)))
+        wood = _hsv(rng.uniform(0.05, 0.1), 0.5, rng.uniform(0.4, 0.75))
         rings = np.sin(26 * t + 5 * _noise(rng, 4) + 2.5 * np.sin(2 * s))
         gaps = np.abs((t * 2.2 + rng.uniform(0, 1)) % 1 - 0.5) > 0.485
         shade = 0.92 + 0.09 * rings + 0.1 * (_noise(rng, 60) - 0.5) - 0.35 * gaps
-        return (wood * shade[..., None]).astype(np.float32)
+        board: Array = (wood * shade[..., None]).astype(np.float32)
+        return board
     if kind == 1:  # a checked cloth
         step = rng.uniform(5, 10)
         checks = (np.sin(s * step) > 0).astype(np.float32) + (np.sin(t * step) > 0)
-        cloth = np.array(colorsys.hsv_to_rgb(hue, rng.uniform(0.3, 0.65), 0.75))
+        cloth = _hsv(hue, rng.uniform(0.3, 0.65), 0.75)
         mixed = 0.95 + (cloth - 0.95) * (checks * 0.42)[..., None]
-        return (mixed * (0.94 + 0.1 * _noise(rng, 120)[..., None])).astype(np.float32)
+        cover: Array = (mixed * (0.94 + 0.1 * _noise(rng, 120)[..., None])).astype(np.float32)
+        return cover
     if kind == 2:  # a plate on a table
         away = np.hypot(x - rng.uniform(-0.2, 0.2), y - rng.uniform(-0.2, 0.2))
         rim = rng.uniform(0.85, 1.15)
         plate = _edge(away / rim, 0.02)[..., None]
         ring = 1 - 0.14 * np.exp(-(((away - rim * 0.72) / 0.03) ** 2))
-        china = np.array([0.93, 0.93, 0.91]) * ring[..., None]
+        china = _rgb([0.93, 0.93, 0.91]) * ring[..., None]
         return (plain + (china - plain) * plate).astype(np.float32)
     if kind == 3:  # leaves and grass, out of focus
-        green = np.array(colorsys.hsv_to_rgb(rng.uniform(0.2, 0.36), 0.5, 0.5))
+        green = _hsv(rng.uniform(0.2, 0.36), 0.5, 0.5)
         blobs = 0.5 + 0.9 * _noise(rng, 9) + 0.3 * (_noise(rng, 30) - 0.5)
         return (green * blobs[..., None]).astype(np.float32)
     slope = 1 + rng.uniform(-0.25, 0.25) * s + rng.uniform(-0.15, 0.15) * t
-    return (plain * slope[..., None]).astype(np.float32)  # a wall or a sheet of paper
+    sheet: Array = (plain * slope[..., None]).astype(np.float32)  # a wall or a sheet of paper
+    return sheet
 
 
 def _photograph(canvas: Array, rng: Random) -> Image.Image:
     """What a phone makes of it: exposure, a tint, a little blur and noise."""
-    tint = 1 + rng.uniform(-0.09, 0.09, 3)
+    tint = 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
     x, y = _grid()
     vignette = 1 - rng.uniform(0, 0.2) * (x**2 + y**2)
-    exposed = canvas * tint * vignette[..., None] * rng.uniform(0.65, 1.18)
-    noisy = exposed + rng.normal(0, rng.uniform(0.004, 0.035), canvas.shape)
+    exposed = canvas * tint * vignette[..., None] * rng.uniform(0.8, 1.3)
+    grain = rng.standard_normal((SIDE, SIDE, 3), dtype=np.float32)
+    noisy = exposed + grain * rng.uniform(0.003, 0.03)
     image = Image.fromarray((np.clip(noisy, 0, 1) * 255).astype(np.uint8))
     if rng.random() < 0.35:
         image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 2.2))))
     return image
+
+
+def _rgb(values: Sequence[float]) -> Array:
+    return np.array(values, dtype=np.float32)
+
+
+def _hsv(hue: float, saturation: float, value: float) -> Array:
+    return _rgb(colorsys.hsv_to_rgb(hue % 1, saturation, value))
 
 
 def _grid() -> tuple[Array, Array]:
@@ -393,12 +409,13 @@ def _turn_normals(normal: Array, turn: float) -> Array:
 
 
 def _unit(vector: Array) -> Array:
-    length = np.linalg.norm(vector, axis=-1, keepdims=True)
+    length = np.sqrt((vector * vector).sum(axis=-1, keepdims=True))
     result: Array = (vector / np.maximum(length, 1e-6)).astype(np.float32)
     return result
 
 
-def _falling(n: int) -> npt.NDArray[np.float64]:
+def _falling(n: int) -> Array:
     """Chances that halve from one to the next."""
     weights = 0.5 ** np.arange(n)
-    return weights / weights.sum()
+    result: Array = weights / weights.sum()
+    return result

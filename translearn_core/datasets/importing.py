@@ -86,6 +86,9 @@ Stop = Callable[[], bool]
 LeftOut = list[tuple[str, str]]
 
 
+_NOWHERE = Place()
+
+
 @dataclass(frozen=True)
 class _Found:
     """A file that may be a photo: the name the person knows, and a way to its bytes."""
@@ -95,7 +98,7 @@ class _Found:
     read: Callable[[], bytes]
     path: str = ""
     mtime_ns: int = 0
-    place: Place = Place()
+    place: Place = _NOWHERE
 
 
 @dataclass(frozen=True)
@@ -590,17 +593,9 @@ def _stage(found: Sequence[_Found], folder: Path, work: _Work) -> tuple[list[_St
 
     try:
         for number, item in enumerate(found):
-            try:
-                data = item.read()
-            except PhotoError as error:
-                left_out.append((item.file, error.message))
-                continue
-            except OSError as error:
-                left_out.append((item.file, _cannot_open(error)))
-                continue
+            # each task in a copy of the caller's context: its texts speak the caller's language
             context = contextvars.copy_context()
-            target = folder / str(number)
-            waiting.append(pool.submit(context.run, _keep, item, data, target, work))
+            waiting.append(pool.submit(context.run, _take, item, folder / str(number), work))
             if len(waiting) > workers * 4:
                 collect()
         while waiting:
@@ -610,14 +605,17 @@ def _stage(found: Sequence[_Found], folder: Path, work: _Work) -> tuple[list[_St
     return staged, left_out
 
 
-def _keep(item: _Found, data: bytes, target: Path, work: _Work) -> _Staged | tuple[str, str]:
-    """Check one photo and write its bytes; its name and reason where it is not good."""
+def _take(item: _Found, target: Path, work: _Work) -> _Staged | tuple[str, str]:
+    """Read, check and keep one photo; its name and reason where it is not good."""
     facts = None
-    if work.check:
-        try:
+    try:
+        data = item.read()
+        if work.check:
             facts = decode_photo(data, size=FACTS_SIDE, limits=work.limits).facts
-        except PhotoError as error:
-            return item.file, error.message
+    except PhotoError as error:
+        return item.file, error.message
+    except OSError as error:
+        return item.file, _cannot_open(error)
     with disk_errors():
         target.write_bytes(data)
     return _Staged(replace(item, size_bytes=len(data)), target, facts)
@@ -761,7 +759,7 @@ def _check_in_place(photos: pd.DataFrame, work: _Work) -> tuple[pd.DataFrame, Le
     facts: dict[str, PhotoFacts] = {}
     reasons: dict[str, str] = {}
     decoded = iterate_photos([Path(p) for p in paths], size=FACTS_SIDE, limits=work.limits)
-    with contextlib.closing(decoded):  # type: ignore[type-var]
+    with contextlib.closing(decoded):
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
                 facts[paths[position]] = photo.facts

@@ -40,7 +40,7 @@ from translearn_core.texts import _
 SCHEMA = 1
 Kind = Literal["upload", "folder", "demo"]
 
-COLUMNS: dict[str, str] = {
+COLUMNS: dict[str, Any] = {
     "path": "str",
     "file": "str",
     "class_name": "str",
@@ -58,7 +58,7 @@ COLUMNS: dict[str, str] = {
     "phash": "str",
     "thumb": "str",
 }
-LEFT_OUT_COLUMNS: dict[str, str] = {"file": "str", "reason": "str"}
+LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 FACT_COLUMNS = tuple(field.name for field in fields(PhotoFacts))
 _EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 _LOCK_PATIENCE_S = 120.0
@@ -174,9 +174,8 @@ class Dataset:
         if self.kind == "folder":
             columns.append("mtime_ns")
         rows = photos[columns].sort_values(columns)
-        return hashlib.sha256(pd.util.hash_pandas_object(rows, index=False).to_numpy()).hexdigest()[
-            :16
-        ]
+        hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy(dtype="uint64")
+        return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]
 
     def photo_path(self, path: str) -> Path:
         """The file of a photo, from its `path` in the manifest."""
@@ -274,7 +273,7 @@ class Dataset:
         """Bytes of its folder on disk."""
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
-    def _table(self, name: str, columns: dict[str, str]) -> pd.DataFrame:
+    def _table(self, name: str, columns: dict[str, Any]) -> pd.DataFrame:
         def parse(data: bytes) -> pd.DataFrame:
             return as_table(pd.read_parquet(io.BytesIO(data)), columns)
 
@@ -389,7 +388,7 @@ def new_id(name: str) -> str:
     return f"{slug or 'photos'}-{secrets.token_hex(3)}"
 
 
-def as_table(table: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
+def as_table(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
     """`table` with exactly `columns` and their types; what is missing is empty or 0."""
     full = {
         name: table[name].astype(kind)
@@ -487,7 +486,7 @@ def _thumb_key(path: str) -> str:
     return hashlib.sha256(path.encode("utf-8")).hexdigest()[:20]
 
 
-def _write_table(path: Path, table: pd.DataFrame, columns: dict[str, str]) -> None:
+def _write_table(path: Path, table: pd.DataFrame, columns: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     as_table(table, columns).to_parquet(buffer, index=False)
     write_file(path, buffer.getvalue())

@@ -83,8 +83,10 @@ def split_leaks(dataset: Dataset) -> list[Leak]:
     )
     exact = set(same["path"])
     return [
-        Leak(row.path_train, row.path, row.split, row.path in exact)
-        for row in both.itertuples(index=False)
+        Leak(str(train), str(held_out), str(split), held_out in exact)
+        for train, held_out, split in zip(
+            both["path_train"], both["path"], both["split"], strict=True
+        )
     ]
 
 
