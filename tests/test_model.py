@@ -153,7 +153,7 @@ def test_assembled_saved_and_loaded(backbone: Backbone, tmp_path: Path) -> None:
     prefix, suffix = graphs.split_at(model, choice.cut_layer)
     assert suffix is not None
     graphs.set_trainable(suffix)
-    head = graphs.build_head(backbone.features, 3, Settings())
+    head = graphs.build_head(backbone.features, 3, Settings(head="linear"))
     assembled = graphs.assemble(prefix, suffix, head)
     photos = _photos(backbone.min_size)
     features = _run(suffix, _run(prefix, photos))
@@ -243,7 +243,7 @@ def test_layers_are_shared_and_training_shows_in_the_assembled_model() -> None:
     prefix, suffix = graphs.split_at(model, choice.cut_layer)
     assert suffix is not None
     graphs.set_trainable(suffix)
-    head = graphs.build_head(SMALL.features, 2, Settings(dropout=0.0))
+    head = graphs.build_head(SMALL.features, 2, Settings(head="linear", dropout=0.0))
     assembled = graphs.assemble(prefix, suffix, head)
     photos = _photos(32, 8)
     _make_sensitive(head, _run(suffix, _run(prefix, photos)))
@@ -288,7 +288,7 @@ def test_a_loaded_model_trains_without_touching_the_statistics(tmp_path: Path) -
     prefix, suffix = graphs.split_at(model, None)
     assert suffix is not None
     graphs.set_trainable(suffix)
-    head = graphs.build_head(SMALL.features, 2, Settings())
+    head = graphs.build_head(SMALL.features, 2, Settings(head="linear"))
     graphs.save_model(graphs.assemble(prefix, suffix, head), tmp_path / "m.keras")
     loaded = graphs.load_model(tmp_path / "m.keras")
     before = _statistics(loaded)
@@ -332,7 +332,7 @@ def test_all_frozen_prefix_ends_in_pooled_features() -> None:
     assert suffix is None
     assert prefix.output_shape == (None, SMALL.features)
     assert not prefix.trainable_weights
-    head = graphs.build_head(SMALL.features, 3, Settings())
+    head = graphs.build_head(SMALL.features, 3, Settings(head="linear"))
     assert _run(graphs.assemble(prefix, None, head), _photos(32)).shape == (2, 3)
 
 
