@@ -1,0 +1,53 @@
+"""Small photos, folders and zips for the tests of data sets, made on the spot."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+
+def draw_image(seed: int = 0, *, size: tuple[int, int] = (48, 40)) -> Image.Image:
+    """A smooth colourful picture that is unlike that of any other seed."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (5, 5, 3), dtype=np.uint8))
+    return small.resize(size, Image.Resampling.BICUBIC)
+
+
+def draw_photo(seed: int = 0, kind: str = "JPEG", *, mode: str = "RGB", **options: Any) -> bytes:
+    """The bytes of a small photo."""
+    buffer = io.BytesIO()
+    draw_image(seed).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def make_tree(root: Path, counts: dict[str, int], *, start: int = 0) -> Path:
+    """Folders with so many photos each: `{"cats": 3, "train/dogs": 2}`."""
+    seed = start
+    for folder, n in counts.items():
+        (root / folder).mkdir(parents=True, exist_ok=True)
+        for number in range(n):
+            (root / folder / f"{number}.jpg").write_bytes(draw_photo(seed))
+            seed += 1
+    return root
+
+
+def make_zip(path: Path, files: dict[str, bytes]) -> Path:
+    """A zip with these files."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in files.items():
+            file.writestr(name, data)
+    return path
+
+
+def two_classes(n: int = 2) -> dict[str, bytes]:
+    """Files of two classes, `n` photos each."""
+    return {
+        f"{name}/{number}.jpg": draw_photo(100 * place + number)
+        for place, name in enumerate(("cats", "dogs"))
+        for number in range(n)
+    }
