@@ -1,17 +1,23 @@
-"""Step 1: bring photos in, look at them, put them in order."""
+"""Step 1: bring photos in, look at them, put them in order.
+
+The start page is painted before anything heavy (pandas, Pillow) is imported: that is what a
+newcomer waits for.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from translearn_core import datasets
-from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.texts import _, ngettext
-from translearn_ui import add_photos, edit_dataset, frame, gallery, tasks
+from translearn_ui import add_photos, frame, tasks
+
+if TYPE_CHECKING:
+    from translearn_core.datasets import Dataset
 
 frame.page("photos")
 
@@ -40,10 +46,14 @@ def _begin(task: tasks.Task) -> None:
 
 def _end_task(task: tasks.Task) -> None:
     """Take over what a task left: a data set to open, an error to show."""
+    from translearn_core.datasets import Dataset
+
     tasks.forget(task)
     st.query_params.pop("task", None)
     if task.error is not None:
-        if not task.cancelled:
+        if task.cancelled:
+            st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
+        else:
             frame.show_error(task.error)
     elif isinstance(task.result, Dataset):
         frame.open_dataset(task.result)
@@ -123,6 +133,9 @@ def _shape_of_a_folder() -> str:
 
 
 def _show_recent() -> None:
+    from translearn_core import datasets
+    from translearn_ui import edit_dataset, gallery
+
     recent = datasets.list_datasets()[:6]
     if not recent:
         return
@@ -142,6 +155,8 @@ def _show_recent() -> None:
 
 
 def _show_dataset(dataset: Dataset) -> None:
+    from translearn_ui import edit_dataset
+
     ready = _why_not_ready(dataset)
     _show_title(dataset, ready)
     edit_dataset.show_undo(dataset)
@@ -172,6 +187,8 @@ def _show_dataset(dataset: Dataset) -> None:
 
 
 def _why_not_ready(dataset: Dataset) -> str:
+    from translearn_core import datasets
+
     try:
         datasets.check_ready(dataset)
     except SourceError as error:
@@ -180,6 +197,8 @@ def _why_not_ready(dataset: Dataset) -> str:
 
 
 def _show_title(dataset: Dataset, ready: str) -> None:
+    from translearn_ui import edit_dataset
+
     with st.container(key="dataset_title", horizontal=True, vertical_alignment="bottom"):
         with st.container(width="stretch", gap="xsmall"):
             st.title(frame.plain(dataset.name), anchor=False)
@@ -219,6 +238,8 @@ def _show_overview(dataset: Dataset) -> None:
 
 
 def _show_warnings(dataset: Dataset) -> None:
+    from translearn_core import datasets
+
     found = datasets.warnings(dataset)
     if not found:
         st.success(_("Nothing to worry about."), icon=":material/check_circle:")
@@ -251,6 +272,8 @@ def _show_left_out(dataset: Dataset) -> None:
 
 
 def _show_sizes(dataset: Dataset) -> None:
+    from translearn_ui import edit_dataset
+
     sizes = edit_dataset.sizes(dataset)
     if not len(sizes):
         return
@@ -270,6 +293,8 @@ def _show_sizes(dataset: Dataset) -> None:
 
 
 def _show_gallery(dataset: Dataset) -> None:
+    from translearn_ui import edit_dataset, gallery
+
     st.subheader(_("Look at them"), anchor=False)
     name = _choose_class(dataset)
     rows = dataset.photos
@@ -279,15 +304,14 @@ def _show_gallery(dataset: Dataset) -> None:
         turns = rows.groupby("class_name").cumcount()
         rows = rows.iloc[turns.argsort(kind="stable")]
     choose = False
-    with st.container(horizontal=True, vertical_alignment="center", key="gallery_tools"):
+    with st.container(horizontal=True, vertical_alignment="center", key="tools_of_gallery"):
         if name != ALL:
             edit_dataset.show_class_menu(dataset, name)
         choose = st.toggle(_("Choose photos to remove"), key="choose")
     key = f"photos_{dataset.id}_{name}"
     chosen = gallery.show(dataset, rows, key=key, choose=choose, named=name == ALL)
     if choose:
-        forget: Callable[[], None] = lambda: gallery.forget_choice(key)  # noqa: E731
-        edit_dataset.show_remove_photos(dataset, chosen, forget)
+        edit_dataset.show_remove_photos(dataset, chosen, partial(gallery.forget_choice, key))
 
 
 def _choose_class(dataset: Dataset) -> str:

@@ -92,7 +92,7 @@ def _take_photos(run: Run) -> None:
     else:
         uploads = st.file_uploader(
             _("One photo or many") if way == "photos" else _("A folder of photos"),
-            type=add_photos.PHOTO_TYPES if way == "photos" else None,
+            type=add_photos.photo_types() if way == "photos" else None,
             accept_multiple_files=True if way == "photos" else "directory",
             key=box.key,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from typing import Literal
 
 import streamlit as st
 
@@ -16,7 +17,8 @@ from translearn_ui import edit_dataset, frame
 frame.page("work")
 
 _PER_PAGE = 10
-_STATES = {
+_Color = Literal["gray", "blue", "green", "orange", "red"]
+_STATES: dict[str, tuple[_Color, str]] = {
     "queued": ("gray", ":material/hourglass_empty:"),
     "running": ("blue", ":material/progress_activity:"),
     "finished": ("green", ":material/check:"),

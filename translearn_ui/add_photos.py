@@ -4,6 +4,8 @@ Owns: the upload boxes, and moving each upload from memory to disk at once, in a
 Leaves to others: what becomes of the files (`translearn_core.datasets`), showing the task's
 progress and its end (`pages/photos.py`).
 
+`datasets` is imported where it is used, so that the first page is there before it.
+
 Files: `<workspace>/uploads/<random>/` holds a zip only while it is read.
 """
 
@@ -20,7 +22,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import streamlit as st
 
-from translearn_core import datasets
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import StorageError
 from translearn_core.texts import N_, _, ngettext
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from translearn_core.datasets import Dataset
 
-PHOTO_TYPES = sorted(suffix.lstrip(".") for suffix in datasets.PHOTO_SUFFIXES)
 
 WAYS = {
     "zip": N_("Zip file"),
@@ -45,6 +45,13 @@ _WAY_ICONS = {
     "classes": ":material/category:",
     "server": ":material/dns:",
 }
+
+
+def photo_types() -> list[str]:
+    """The endings of files that can be read as photos, for an upload box."""
+    from translearn_core.datasets import PHOTO_SUFFIXES
+
+    return sorted(suffix.lstrip(".") for suffix in PHOTO_SUFFIXES)
 
 
 def show_ways() -> tasks.Task | None:
@@ -70,6 +77,8 @@ def show_ways() -> tasks.Task | None:
 
 def start_demo() -> tasks.Task:
     """Start drawing the demo photos."""
+    from translearn_core import datasets
+
     return tasks.start(
         _("Drawing the demo photos"), lambda task: datasets.make_demo(progress=_teller(task))
     )
@@ -96,6 +105,8 @@ def _from_zip() -> tasks.Task | None:
 
 
 def _import_zip(task: tasks.Task, upload: UploadedFile) -> Dataset:
+    from translearn_core import datasets
+
     with on_disk(upload) as path:
         return datasets.import_source(
             path, name=Path(upload.name).stem, progress=_teller(task), stop=task.stop
@@ -103,6 +114,8 @@ def _import_zip(task: tasks.Task, upload: UploadedFile) -> Dataset:
 
 
 def _from_folder() -> tasks.Task | None:
+    from translearn_core import datasets
+
     box = Box("folder")
     uploads = st.file_uploader(
         _("Drop a folder here: inside it, one folder for each class"),
@@ -117,13 +130,17 @@ def _from_folder() -> tasks.Task | None:
     name = first[0] if len(first) > 1 else _("My photos")
     task = tasks.start(
         _("Bringing in {name}").format(name=name),
-        lambda task: datasets.import_files(files, name=name, progress=_teller(task)),
+        lambda task: datasets.import_files(
+            files, name=name, progress=_teller(task), stop=task.stop
+        ),
     )
     box.empty()
     return task
 
 
 def _from_classes() -> None:
+    from translearn_core import datasets
+
     with st.form("classes_form", border=False):
         name = st.text_input(
             _("A name for your photos"),
@@ -138,6 +155,8 @@ def _from_classes() -> None:
 
 
 def _from_server() -> tasks.Task | None:
+    from translearn_core import datasets
+
     roots = load_configuration().source_folders
     if not roots:
         st.info(
@@ -223,6 +242,8 @@ def show_add(dataset: Dataset) -> tasks.Task | None:
 
 
 def _add_zip(dataset: Dataset) -> tasks.Task | None:
+    from translearn_core import datasets
+
     box = Box("add_zip")
     upload = st.file_uploader(
         _("Drop a zip file here: inside it, one folder for each class"),
@@ -234,8 +255,7 @@ def _add_zip(dataset: Dataset) -> tasks.Task | None:
 
     def work(task: tasks.Task) -> Any:
         with on_disk(upload) as path:
-            task.report(0, 0, _("Reading the photos"))
-            return datasets.add_source(dataset, path)
+            return datasets.add_source(dataset, path, progress=_teller(task), stop=task.stop)
 
     task = tasks.start(_("Adding {name}").format(name=upload.name), work)
     box.empty()
@@ -243,32 +263,32 @@ def _add_zip(dataset: Dataset) -> tasks.Task | None:
 
 
 def _add_files(dataset: Dataset, name: str) -> tasks.Task | None:
+    from translearn_core import datasets
+
     box = Box("add_files")
     uploads = st.file_uploader(
         _("Photos of {name}").format(name=name),
-        type=PHOTO_TYPES,
+        type=photo_types(),
         accept_multiple_files=True,
         key=box.key,
     )
     if not uploads:
         return None
     total = len(uploads)
-
-    def work(task: tasks.Task) -> Any:
-        files = _counted(_releasing(uploads), task, total)
-        return datasets.add_photos(dataset, name, files)
-
+    files = _releasing(uploads)
     task = tasks.start(
         ngettext("Adding {n} photo to {name}", "Adding {n} photos to {name}", total).format(
             n=total, name=name
         ),
-        work,
+        lambda task: datasets.add_photos(dataset, name, files, progress=_teller(task)),
     )
     box.empty()
     return task
 
 
 def _add_from_camera(dataset: Dataset, name: str) -> None:
+    from translearn_core import datasets
+
     box = Box("add_camera")
     photo = st.camera_input(_("Photo of {name}").format(name=name), key=box.key, resolution="720p")
     if not frame.server_is_here():
@@ -327,16 +347,6 @@ def _releasing(uploads: list[UploadedFile]) -> Iterator[tuple[str, Path | Binary
         upload = waiting.pop()
         yield upload.name.replace(os.sep, "/"), cast(BinaryIO, upload)
         upload.close()
-
-
-def _counted(
-    files: Iterator[tuple[str, Path | BinaryIO]], task: tasks.Task, total: int
-) -> Iterator[tuple[str, Path | BinaryIO]]:
-    for done, file in enumerate(files):
-        if task.cancelled:
-            return
-        task.report(done, total, _("Photo"))
-        yield file
 
 
 def _teller(task: tasks.Task) -> Any:

@@ -86,7 +86,7 @@ def show_undo(dataset: Dataset) -> None:
         st.caption(f":material/check: {done[1]}", width="content")
         if st.button(_("Undo"), key="undo", type="tertiary", icon=":material/undo:"):
             with frame.errors_shown():
-                datasets.undo(dataset)
+                st.toast(datasets.undo(dataset), icon=":material/undo:")
                 _forget_class()
                 del st.session_state[_UNDO]
                 st.rerun()
@@ -141,7 +141,7 @@ def _merge_class(dataset: Dataset, name: str) -> None:
                 index=None,
                 key=f"merge_{name}",
             )
-            if st.button(_("Merge"), type="primary", key="merge_go", disabled=not into):
+            if st.button(_("Merge"), type="primary", key="merge_go", disabled=not into) and into:
                 datasets.merge_classes(dataset, [name], into)
                 _changed(
                     dataset,
@@ -197,14 +197,16 @@ def confirm_delete(dataset: Dataset) -> None:
             runs,
         ).format(n=runs)
 
+    name = frame.plain(dataset.name)
+
     def delete() -> None:
         datasets.delete_dataset(dataset)
         if st.query_params.get("data") == dataset.id:
             frame.open_dataset(None)
-        st.toast(_("{name} is deleted.").format(name=frame.plain(dataset.name)))
+        st.toast(_("{name} is deleted.").format(name=name))
 
     ask_once(
-        _("Delete {name}?").format(name=frame.plain(dataset.name)),
+        _("Delete {name}?").format(name=name),
         f"**{summary(dataset)}.** {text}",
         _("Delete for good"),
         delete,
@@ -214,7 +216,7 @@ def confirm_delete(dataset: Dataset) -> None:
 def _where_photos_stay(dataset: Dataset) -> str:
     if dataset.kind == "folder":
         return _("Your own files in {folder} are not touched.").format(
-            folder=f"`{getattr(dataset, 'source', '') or _('their folder')}`"
+            folder=f"`{dataset.record.source}`"
         )
     return _(
         "The copies in the workspace are deleted; what you brought in stays where you have it."

@@ -15,7 +15,8 @@ STYLE = """
 /* the page */
 [data-testid="stMainBlockContainer"] {padding-top: .9rem; padding-bottom: 4rem; max-width: 74rem;}
 [data-testid="stHeader"] {background: transparent; pointer-events: none;}
-[data-testid="stHeader"] * {pointer-events: auto;}
+[data-testid="stHeader"] * {pointer-events: none;}
+[data-testid="stHeader"] :is(button, a, label), [data-testid="stHeader"] :is(button, a, label) * {pointer-events: auto;}
 [data-testid="stHeading"] h1 {padding-top: .5rem; padding-bottom: .5rem; letter-spacing: -.02em;}
 [data-testid="stHeading"] h2, [data-testid="stHeading"] h3 {letter-spacing: -.01em;}
 
@@ -51,8 +52,8 @@ STYLE = """
 }
 
 /* the chosen pill keeps the text colour: the primary one is too dark on dark pages */
-[data-testid="stBaseButton-pillsActive"], [data-testid="stBaseButton-segmented_controlActive"] {
-  color: inherit !important; font-weight: 600;}
+[data-testid="stButtonGroup"] button[data-selected="true"] {color: inherit !important; font-weight: 600;}
+[data-testid="stToastContainer"] {top: auto !important; bottom: 1.5rem;}
 
 /* photos */
 [class*="st-key-gallery_"] img {aspect-ratio: 1; object-fit: cover; width: 100%;
@@ -61,6 +62,7 @@ STYLE = """
 [class*="st-key-strip_"] {overflow: hidden;}
 [class*="st-key-gallery_"] [data-testid="stCheckbox"] p {font-size: .75rem; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap;}
+[class*="st-key-gallery_"] [data-testid="stImageCaption"] {font-size: .78rem; margin-top: .15rem;}
 .st-key-answer_photo img {max-height: 22rem; object-fit: contain; border-radius: .6rem;}
 
 /* the start page */

@@ -1,0 +1,150 @@
+"""A real server and a real Chromium for the journeys in this folder.
+
+Screenshots go to `artifacts/screenshots/`, which git ignores and CI keeps.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared"
+SCREENSHOTS = ROOT / "artifacts" / "screenshots"
+
+Screenshot = Callable[[Any, str], None]
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app with a workspace of its own."""
+
+    url: str
+    home: Path
+    log: Path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All journeys carry the marker `browser`."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app, freshly started on a free port; one for each file of journeys."""
+    folder = tmp_path_factory.mktemp("server")
+    home, log = folder / "home", folder / "server.log"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "TRANSLEARN_HOME": str(home), "PYTHONIOENCODING": "utf-8"}
+    if (SHARED / "weights").is_dir():
+        environment["KERAS_HOME"] = str(SHARED / "weights")
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    command += ["--server.address=127.0.0.1", f"--server.port={port}"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_until_well(url, process, log)
+        yield Server(url, home, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def _wait_until_well(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    pytest.fail(f"The server did not start:\n{log.read_text(encoding='utf-8', errors='replace')}")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with real photos and weights that may stand beside the checkout."""
+    if not (SHARED / "datasets").is_dir():
+        pytest.skip("The photo sets do not stand beside this checkout.")
+    return SHARED
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium."""
+    api = pytest.importorskip("playwright.sync_api")
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    path = next((name for name in found if name), None)
+    if path is None:
+        pytest.skip("There is no Chromium on this machine.")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
+    """Opens pages: `new_page(width=390, color_scheme="dark")`. None may ask another host."""
+    contexts: list[Any] = []
+    foreign: list[str] = []
+
+    def watch(request: Any) -> None:
+        if not request.url.startswith((server.url, "data:", "blob:")):
+            foreign.append(request.url)
+
+    def open_page(*, width: int = 1280, height: int = 900, color_scheme: str = "light") -> Any:
+        context = chromium.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=color_scheme,
+            base_url=server.url,
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", watch)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert foreign == [], "the pages asked other hosts"
+
+
+@pytest.fixture
+def page(new_page: Callable[..., Any]) -> Any:
+    """One page, 1280 pixels wide, light."""
+    return new_page()
+
+
+@pytest.fixture(scope="session")
+def screenshot() -> Screenshot:
+    """Keeps a picture of a page: `screenshot(page, "photos")`."""
+
+    def keep(page: Any, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    return keep

@@ -1,0 +1,154 @@
+"""Every page draws itself, empty and with a data set, entered through app.py as a person does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from translearn_core import datasets
+from translearn_ui import frame
+
+ROOT = Path(__file__).parents[1]
+NAMES = [row.name for row in frame.PAGES]
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace of its own for each test."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> datasets.Dataset:
+    """Two classes of twelve small photos, and one file that is no photo."""
+    rng = np.random.default_rng(0)
+    for name in ("red *stars*", "blue"):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for place in range(12):
+            pixels = rng.integers(0, 255, (32, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{place}.png")
+    (tmp_path / "photos" / "blue" / "notes.jpg").write_text("not a photo", encoding="utf-8")
+    return datasets.import_source(tmp_path / "photos", name="Two_colours")
+
+
+def open_app(page: str = "", **query: str) -> AppTest:
+    """The app after its first run, on a page."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    if page:
+        app.switch_page(f"pages/{page}.py").run()
+    return app
+
+
+def assert_well(app: AppTest) -> None:
+    """No exception reached the page, and no box tells of an unforeseen one."""
+    assert not app.exception
+    assert [box.value for box in app.error] == []
+
+
+def words(app: AppTest) -> str:
+    """All that the page says in headings and paragraphs."""
+    return "\n".join(
+        element.value
+        for kind in (app.title, app.subheader, app.markdown, app.caption)
+        for element in kind
+    )
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_page_without_anything_says_what_to_do(page: str) -> None:
+    app = open_app(page)
+
+    assert_well(app)
+    assert app.title or app.subheader
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_page_with_a_data_set(page: str, dataset: datasets.Dataset) -> None:
+    app = open_app(page, data=dataset.id)
+
+    assert_well(app)
+
+
+def test_start_page_offers_the_demo_and_tells_where_photos_stay() -> None:
+    app = open_app()
+
+    assert app.button(key="demo").label == "Try the demo photos"
+    assert "Your photos" in words(app)
+    assert "stay" in words(app)
+
+
+def test_photos_page_shows_classes_and_what_was_left_out(dataset: datasets.Dataset) -> None:
+    app = open_app("photos", data=dataset.id)
+
+    assert "24 photos in 2 classes" in words(app)
+    assert "1 file left out" in [box.label for box in app.expander]
+    assert not app.button(key="train").disabled
+
+
+def test_data_set_with_one_class_cannot_be_trained_and_says_why(dataset: datasets.Dataset) -> None:
+    datasets.remove_class(dataset, "blue")
+
+    app = open_app("photos", data=dataset.id)
+
+    assert_well(app)
+    assert app.button(key="train").disabled
+    assert app.info
+
+
+def test_data_set_that_is_gone_leads_to_the_start(dataset: datasets.Dataset) -> None:
+    app = open_app(data="no-such-set")
+
+    assert_well(app)
+    assert app.button(key="demo")
+    assert app.toast
+
+
+def test_address_cannot_name_a_folder_outside_the_workspace(tmp_path: Path) -> None:
+    app = open_app("photos", data=f"../../{tmp_path.name}")
+
+    assert app.button(key="demo")
+
+
+def test_class_by_class_begins_with_an_empty_data_set() -> None:
+    app = open_app()
+    app.pills(key="way").set_value("classes").run()
+    app.text_input(key="classes_name").input("Leaves")
+    app.button(key="classes_begin").click().run()
+
+    assert_well(app)
+    assert [dataset.name for dataset in datasets.list_datasets()] == ["Leaves"]
+    assert "No photos yet" in words(app)
+
+
+def test_no_page_brings_in_a_training_library(tmp_path: Path) -> None:
+    code = (
+        "import sys, test_pages\n"
+        "for page in test_pages.NAMES:\n"
+        "    test_pages.assert_well(test_pages.open_app(page))\n"
+        "heavy = {'tensorflow', 'keras', 'openvino', 'sklearn', 'torch', 'jax'}\n"
+        "print(*sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "tests",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TRANSLEARN_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == ""
