@@ -213,12 +213,17 @@ def class_sentence(row: dict[str, Any]) -> str:
     ).format(found=found, n=n)
     if row.get("precision") is None:
         return sentence + "; " + _("it was never answered.")
+    said = round(found / row["precision"]) if row["precision"] else None
+    if said is None:
+        return sentence + "; " + _("it was answered, but never rightly.")
     return (
         sentence
         + "; "
-        + _("when the answer is this class, it is right {n} times out of 100.").format(
-            n=round(100 * row["precision"])
-        )
+        + ngettext(
+            "it was answered {n} time, rightly {found}.",
+            "it was answered {n} times, rightly {found}.",
+            said,
+        ).format(n=said, found=found)
     )
 
 

@@ -375,8 +375,8 @@ def _mark_fine_tuning(figure: go.Figure, history: Sequence[Mapping[str, Any]]) -
     figure.add_vline(
         x=first - 0.5,
         line={"color": QUIET_COLOR, "dash": "dash", "width": 1},
-        annotation={"text": _("fine-tuning"), "font": {"size": 11}},
-        annotation_position="bottom right",
+        annotation={"text": _("fine-tuning") + " →", "font": {"size": 11}},
+        annotation_position="bottom left",
     )
 
 

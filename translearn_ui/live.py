@@ -70,6 +70,7 @@ STYLE = """
 .tl-curves-wait {border: 1px dashed color-mix(in srgb, currentColor 28%, transparent);
   border-radius: .6rem; min-height: 240px; display: flex; align-items: center;
   justify-content: center; text-align: center; padding: 1rem;}
+.st-key-live_photos [data-testid="stImage"] {gap: .4rem;}
 .st-key-live_photos img {width: 4rem; height: 4rem; object-fit: cover; border-radius: .5rem;
   transition: opacity .4s, filter .4s;}
 .tl-curves-wait span {opacity: .65; max-width: 26rem;}
@@ -162,6 +163,7 @@ def _follow(run: Run) -> None:
 
 def _show_live(run: Run, state: RunState, story: Story) -> None:
     queued = state.state == "queued"
+    story.stage = state.stage or story.stage
     with st.container(key="live_now", gap="small"):
         st.html(f'<p class="tl-now" role="status">{_now_html(run, state, story)}</p>')
         st.progress(_share_done(state, story))
@@ -339,8 +341,7 @@ def _show_photos(run: Run, story: Story) -> None:
         share = float(story.progress["done"]) / float(story.progress["total"])
     past = int(share * len(pictures))
     st.html(
-        f"<style>.st-key-live_photos [data-testid=stImageContainer]:nth-child(n+{past + 1}) img,"
-        f".st-key-live_photos .stImage > div > div:nth-child(n+{past + 1}) img"
+        f"<style>.st-key-live_photos [data-testid=stImageContainer]:nth-child(n+{past + 1}) img"
         "{opacity:.28;filter:grayscale(1)}</style>"
     )
     with st.container(key="live_photos"):
