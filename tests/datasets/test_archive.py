@@ -334,10 +334,18 @@ def test_full_disk_in_the_middle_leaves_nothing(tmp_path: Path, workspace: Path)
 
 
 def test_unpacked_for_prediction(tmp_path: Path) -> None:
-    files = {"1.jpg": draw_photo(1), "a/1.jpg": draw_photo(2), "CON.jpg": draw_photo(3), "x.txt": b"x"}
+    files = {
+        "1.jpg": draw_photo(1),
+        "a/1.jpg": draw_photo(2),
+        "CON.jpg": draw_photo(3),
+        "x.txt": b"x",
+    }
     with datasets.unpacked(make_zip(tmp_path / "a.zip", files)) as folder:
         found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg"))
         assert found == ["1.jpg", "_CON.jpg", "a/1.jpg"]
     assert not folder.exists()
-    with pytest.raises(SourceError), datasets.unpacked(make_zip(tmp_path / "b.zip", {"../x.jpg": b""})):
+    with (
+        pytest.raises(SourceError),
+        datasets.unpacked(make_zip(tmp_path / "b.zip", {"../x.jpg": b""})),
+    ):
         pass

@@ -124,7 +124,16 @@ def test_exif_turn(orientation: int, kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     photo = datasets.decode_photo(_save(image, kind, exif=exif), size=None)
-    corners = {1: (0, 0), 2: (0, 1), 3: (1, 1), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (1, 1), 8: (1, 0)}
+    corners = {
+        1: (0, 0),
+        2: (0, 1),
+        3: (1, 1),
+        4: (1, 0),
+        5: (0, 0),
+        6: (0, 1),
+        7: (1, 1),
+        8: (1, 0),
+    }
     height, width = photo.image.shape[:2]
     assert (width, height) == ((40, 60) if orientation >= 5 else (60, 40))
     assert (photo.facts.width, photo.facts.height) == (width, height)

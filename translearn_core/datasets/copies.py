@@ -24,7 +24,10 @@ LEAST_CORRELATION = 0.96
 _STRICT = (4, 0.99)
 _MOST_OF_CLASS = 1 / 3
 _BANDS = 4
-_MOST_PARTNERS = 200  # thousands of blank photos share one hash: each meets only so many
+# thousands of blank photos may share one hash, or part of it: each meets only so many others
+_MOST_TWINS = 24
+_MOST_MEMBERS = 4
+_MOST_PARTNERS = 200
 _FLAT = 2.0  # standard deviation in grey levels below which a photo has no pattern
 
 Ints = npt.NDArray[np.int64]
@@ -94,16 +97,35 @@ def _near_pairs(photos: pd.DataFrame) -> _Pairs:
     rows = np.flatnonzero(usable.to_numpy())
     table = photos.iloc[rows]
     hashes = np.frombuffer(bytes.fromhex("".join(table["phash"])), dtype=">u8").astype(np.uint64)
-    first, second = _candidates(hashes)
-    bits = np.bitwise_count(hashes[first] ^ hashes[second]).astype(np.int64)
     thumbs = np.frombuffer(bytes.fromhex("".join(table["thumb"])), dtype=np.uint8)
-    correlation = _correlate(thumbs.reshape(-1, THUMB_SIDE**2), first, second)
+    thumbs = thumbs.reshape(-1, THUMB_SIDE**2)
+    first, second = _candidates(hashes, thumbs)
+    bits = np.bitwise_count(hashes[first] ^ hashes[second]).astype(np.int64)
+    correlation = _correlate(thumbs, first, second)
     found = _Pairs(rows[first], rows[second], bits, correlation)
     return found.where(correlation >= LEAST_CORRELATION)
 
 
-def _candidates(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
-    """Pairs (i < j) of few differing bits, each once."""
+def _candidates(hashes: npt.NDArray[np.uint64], thumbs: npt.NDArray[np.uint8]) -> tuple[Ints, Ints]:
+    """Pairs of photos of few differing bits; of many with the same hash only some meet."""
+    order = np.lexsort((thumbs.sum(axis=1), hashes)).astype(np.int64)
+    distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
+    firsts, seconds = [], []
+    for step in range(1, min(_MOST_TWINS, int(counts.max(initial=0)))):  # the same hash
+        same = hashes[order][:-step] == hashes[order][step:]
+        firsts.append(order[:-step][same])
+        seconds.append(order[step:][same])
+    low, high = _close_hashes(distinct)
+    for i in range(_MOST_MEMBERS):
+        for j in range(_MOST_MEMBERS):
+            there = (counts[low] > i) & (counts[high] > j)
+            firsts.append(order[starts[low[there]] + i])
+            seconds.append(order[starts[high[there]] + j])
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
+    """Pairs (i < j) of distinct hashes of few differing bits, each once."""
     n = np.int64(max(1, len(hashes)))
     keys = [np.empty(0, np.int64)]
     for band in range(_BANDS):
@@ -117,9 +139,8 @@ def _candidates(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
             ends = np.cumsum(counts)
             inside = np.arange(len(first)) - np.repeat(ends - counts, counts)
             second = order[np.repeat(starts[wanted], counts) + inside]
-            close = (first != second) & (
-                np.bitwise_count(hashes[first] ^ hashes[second]) <= MOST_BITS
-            )
+            differing = np.bitwise_count(hashes[first] ^ hashes[second])
+            close = (first != second) & (differing <= MOST_BITS)
             low = np.minimum(first[close], second[close])
             keys.append(np.unique(low * n + np.maximum(first[close], second[close])))
     pairs = np.unique(np.concatenate(keys))

@@ -519,10 +519,10 @@ def _spool(
         parts = [part for part in raw_name.replace("\\", "/").split("/") if part not in ("", ".")]
         name = "/".join(parts)
         work.tell(number, 0, _("Receiving {file}").format(file=name))
-        if not parts or is_junk(parts):
+        outside = ".." in parts
+        if not parts or (is_junk(parts) and not outside):
             continue
-        reason = _("Its name points out of its folder.") if ".." in parts else ""
-        reason = reason or reason_not_photo(parts[-1])
+        reason = _("Its name points out of its folder.") if outside else reason_not_photo(parts[-1])
         target = folder / str(number)
         size = 0 if reason else _receive(file, target, work.limits)
         if size > work.limits.photo_bytes:

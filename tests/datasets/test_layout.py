@@ -1,0 +1,156 @@
+"""The rule that tells class and split from where a photo lies."""
+
+from __future__ import annotations
+
+import pytest
+
+from translearn_core.datasets.layout import NameKeeper, assign_classes, safe_name
+from translearn_core.errors import SourceError
+
+C, D = "cats", "dogs"
+
+CASES: dict[str, dict[str, tuple[str, str] | None]] = {
+    "plain": {"cats/1.jpg": (C, ""), "dogs/1.jpg": (D, "")},
+    "one outer folder": {"pets/cats/1.jpg": (C, ""), "pets/dogs/1.jpg": (D, "")},
+    "many outer folders": {"a/b/c/cats/1.jpg": (C, ""), "a/b/c/dogs/1.jpg": (D, "")},
+    "two farms are merged": {
+        "farm1/cats/1.jpg": (C, ""),
+        "farm2/cats/1.jpg": (C, ""),
+        "farm2/dogs/1.jpg": (D, ""),
+    },
+    "different depths": {"cats/1.jpg": (C, ""), "more/animals/dogs/1.jpg": (D, "")},
+    "splits of any spelling": {
+        "Train/cats/1.jpg": (C, "train"),
+        "TRAINING/dogs/1.jpg": (D, "train"),
+        "valid/cats/1.jpg": (C, "val"),
+        "Validation/dogs/1.jpg": (D, "val"),
+        "test/cats/1.jpg": (C, "test"),
+        "testing/dogs/1.jpg": (D, "test"),
+    },
+    "splits inside an outer folder": {
+        "data/train/cats/1.jpg": (C, "train"),
+        "data/val/dogs/1.jpg": (D, "val"),
+    },
+    "splits inside the farms": {
+        "farm1/train/cats/1.jpg": (C, "train"),
+        "farm2/test/dogs/1.jpg": (D, "test"),
+    },
+    "unlabelled test photos": {
+        "train/cats/1.jpg": (C, "train"),
+        "train/dogs/1.jpg": (D, "train"),
+        "test/1.jpg": None,
+    },
+    "trains are a class": {
+        "car/1.jpg": ("car", ""),
+        "bus/1.jpg": ("bus", ""),
+        "train/1.jpg": ("train", ""),
+    },
+    "a class called test inside splits": {
+        "train/test/1.jpg": ("test", "train"),
+        "train/cats/1.jpg": (C, "train"),
+    },
+    "strays beside the classes": {
+        "1.jpg": None,
+        "cats/1.jpg": (C, ""),
+        "dogs/1.jpg": (D, ""),
+    },
+    "strays in the outer folder": {
+        "pets/1.jpg": None,
+        "pets/cats/1.jpg": (C, ""),
+        "pets/dogs/1.jpg": (D, ""),
+    },
+    "strays in one of two farms": {
+        "farm1/1.jpg": None,
+        "farm1/cats/1.jpg": (C, ""),
+        "farm1/cats/2.jpg": (C, ""),
+        "farm2/cats/1.jpg": (C, ""),
+        "farm2/dogs/1.jpg": (D, ""),
+    },
+    "folders inside a class": {
+        "cats/1.jpg": (C, ""),
+        "cats/indoor/2.jpg": (C, ""),
+        "cats/indoor/night/3.jpg": (C, ""),
+        "dogs/1.jpg": (D, ""),
+    },
+    "the same folders inside two classes that hold photos": {
+        "cats/1.jpg": (C, ""),
+        "cats/indoor/2.jpg": (C, ""),
+        "dogs/1.jpg": (D, ""),
+        "dogs/indoor/2.jpg": (D, ""),
+    },
+    "the same folders in folders without photos": {
+        "cats/indoor/1.jpg": ("indoor", ""),
+        "cats/outdoor/1.jpg": ("outdoor", ""),
+        "dogs/indoor/1.jpg": ("indoor", ""),
+        "dogs/outdoor/1.jpg": ("outdoor", ""),
+    },
+    "white space and composed letters": {
+        " big  cats /1.jpg": ("big cats", ""),
+        "e\u0301te\u0301/1.jpg": ("été", ""),
+    },
+    "one class": {"pets/cats/1.jpg": (C, ""), "pets/cats/2.jpg": (C, "")},
+    "upper and lower case": {"A/1.jpg": ("A", ""), "a/1.jpg": ("a", "")},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_classes_and_splits(case: str) -> None:
+    expected = CASES[case]
+    places = assign_classes(list(expected))
+    found = {
+        path: None if place.reason else (place.class_name, place.split)
+        for path, place in zip(expected, places, strict=True)
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("paths", "word"),
+    [
+        (["1.jpg", "2.jpg"], "no class folder"),
+        (["train/1.jpg", "test/1.jpg"], "train"),
+        (["data/train/1.jpg", "data/val/1.jpg", "data/test/2.jpg"], "classes are not known"),
+    ],
+)
+def test_without_classes_it_is_refused(paths: list[str], word: str) -> None:
+    with pytest.raises(SourceError, match=word):
+        assign_classes(paths)
+
+
+def test_three_hundred_classes_and_many_photos() -> None:
+    paths = [f"outer/{number % 300:03d}/{number}.jpg" for number in range(30_000)]
+    places = assign_classes(paths)
+    assert len({place.class_name for place in places}) == 300
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("cats.jpg", "cats.jpg"),
+        ("CON.jpg", "_CON.jpg"),
+        ("com1", "_com1"),
+        ("a/b\\c:d", "a_b_c_d"),
+        ("dots...", "dots"),
+        ("..", "_"),
+        ("", "_"),
+        (".hidden", "_.hidden"),
+        ("кошка?.png", "кошка_.png"),
+    ],
+)
+def test_safe_names(name: str, safe: str) -> None:
+    assert safe_name(name) == safe
+
+
+def test_long_names_keep_their_suffix() -> None:
+    name = safe_name("猫" * 200 + ".jpg")
+    assert name.endswith(".jpg")
+    assert len(name.encode()) <= 120
+
+
+def test_taken_names_are_numbered() -> None:
+    keeper = NameKeeper(["cats/a.jpg"])
+    assert [keeper.claim("cats", name) for name in ("A.jpg", "a.jpg", "b.jpg")] == [
+        "A (2).jpg",
+        "a (3).jpg",
+        "b.jpg",
+    ]

@@ -1,0 +1,222 @@
+"""Splits, groups of copies, and what is said before training."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawing import draw_image, draw_photo, make_tree, make_zip
+from PIL import Image, ImageEnhance
+
+from translearn_core import datasets
+from translearn_core.datasets.copies import group_copies
+from translearn_core.datasets.library import COLUMNS, as_table
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "datasets"
+
+
+def _split(dataset: datasets.Dataset, seed: int = 0) -> pd.Series:
+    return datasets.assign_splits(dataset, validation_share=0.15, test_share=0.2, seed=seed)
+
+
+def _table(dataset: datasets.Dataset, split: pd.Series) -> pd.DataFrame:
+    names = dataset.photos.set_index("path")["class_name"]
+    table = pd.crosstab(names, split)
+    return table.reindex(columns=["train", "val", "test"], fill_value=0)
+
+
+def test_shares_hold_in_every_class_and_the_seed_decides(tmp_path: Path) -> None:
+    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 40, "b": 20}))
+    split = _split(dataset)
+    assert list(split.index) == list(dataset.photos["path"])
+    table = _table(dataset, split)
+    assert table.loc["a"].tolist() == [26, 6, 8]
+    assert table.loc["b"].tolist() == [13, 3, 4]
+    assert split.equals(_split(dataset))
+    assert not split.equals(_split(dataset, seed=1))
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(2, [1, 0, 1]), (3, [1, 1, 1]), (4, [2, 1, 1]), (10, [6, 2, 2])]
+)
+def test_small_classes_get_into_every_part(n: int, expected: list[int], tmp_path: Path) -> None:
+    dataset = datasets.import_source(make_tree(tmp_path / "s", {"large": 20, "small": n}))
+    assert _table(dataset, _split(dataset)).loc["small"].tolist() == expected
+
+
+def _given(tmp_path: Path, counts: dict[str, int]) -> tuple[datasets.Dataset, pd.Series]:
+    dataset = datasets.import_source(make_tree(tmp_path / "s", counts))
+    return dataset, _split(dataset)
+
+
+def test_given_test_only(tmp_path: Path) -> None:
+    counts = {"train/a": 20, "train/b": 20, "test/a": 5, "test/b": 5}
+    dataset, split = _given(tmp_path, counts)
+    assert _table(dataset, split).loc["a"].tolist() == [17, 3, 5]
+    given = dataset.photos.set_index("path")["split"]
+    assert (split[given == "test"] == "test").all()
+
+
+def test_given_validation_only(tmp_path: Path) -> None:
+    counts = {"train/a": 20, "train/b": 20, "val/a": 4, "val/b": 4}
+    dataset, split = _given(tmp_path, counts)
+    assert _table(dataset, split).loc["b"].tolist() == [16, 4, 4]
+
+
+def test_all_given(tmp_path: Path) -> None:
+    counts = {f"{part}/{name}": 4 for part in ("train", "val", "test") for name in "ab"}
+    dataset, split = _given(tmp_path, counts)
+    given = dataset.photos.set_index("path")["split"]
+    assert (split == given).all()
+
+
+def test_only_training_given_is_as_if_nothing_was(tmp_path: Path) -> None:
+    dataset, split = _given(tmp_path, {"train/a": 20, "train/b": 20})
+    assert _table(dataset, split).loc["a"].tolist() == [13, 3, 4]
+
+
+def _burst(seed: int, n: int) -> list[bytes]:
+    """One scene, saved, shrunk and exposed a little differently each time."""
+    image = draw_image(seed, size=(240, 180))
+    shots = []
+    for number in range(n):
+        shot = ImageEnhance.Brightness(image).enhance(1 + 0.03 * number)
+        shot = shot.resize((240 - 6 * number, 180 - 4 * number))
+        buffer = io.BytesIO()
+        shot.save(buffer, "JPEG", quality=92 - 3 * number)
+        shots.append(buffer.getvalue())
+    return shots
+
+
+def _bursts(tmp_path: Path, scenes: int, shots: int) -> datasets.Dataset:
+    files = {
+        f"{name}/{scene}-{number}.jpg": shot
+        for place, name in enumerate("ab")
+        for scene in range(scenes)
+        for number, shot in enumerate(_burst(1000 * place + scene, shots))
+    }
+    return datasets.import_source(make_zip(tmp_path / "a.zip", files))
+
+
+def test_bursts_stay_on_one_side(tmp_path: Path) -> None:
+    dataset = _bursts(tmp_path, scenes=10, shots=4)
+    split = _split(dataset)
+    scene = dataset.photos.set_index("path")["file"].str.split("-").str[0]
+    assert split.groupby(scene).nunique().max() == 1
+    assert (_table(dataset, split) >= 4).all().all()
+
+
+def test_a_class_of_one_burst_can_still_be_trained(tmp_path: Path) -> None:
+    dataset = _bursts(tmp_path, scenes=1, shots=6)
+    assert (_table(dataset, _split(dataset)) >= 1).all().all()
+
+
+def test_exact_copies_in_two_classes_stay_together(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {"a": 12, "b": 12})
+    for number in range(4):
+        (source / "b" / f"copy{number}.jpg").write_bytes(
+            (source / "a" / f"{number}.jpg").read_bytes()
+        )
+    dataset = datasets.import_source(source)
+    for seed in range(5):
+        split = _split(dataset, seed)
+        sha = dataset.photos.set_index("path")["sha256"]
+        assert split.groupby(sha).nunique().max() == 1
+    assert any("more than one class" in text for text in datasets.warnings(dataset))
+
+
+def test_leaks_of_given_splits_are_told_not_mended(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {"train/a": 12, "train/b": 12, "test/a": 4, "test/b": 4})
+    (source / "test" / "a" / "twin.jpg").write_bytes((source / "train/a/3.jpg").read_bytes())
+    dataset = datasets.import_source(source)
+    leaks = datasets.split_leaks(dataset)
+    assert [(leak.split, leak.exact) for leak in leaks] == [("test", True)]
+    assert _split(dataset)[leaks[0].held_out] == "test"
+    assert _split(dataset)[leaks[0].train] == "train"
+    assert any("twin.jpg" in text for text in datasets.warnings(dataset))
+
+
+def test_blank_and_drawn_pictures_do_not_become_one_group(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    files = {}
+    for name, shape in (("squares", (8, 8)), ("bars", (3, 14))):
+        for number in range(30):
+            image = Image.new("RGB", (96, 96), "white")
+            x, y = (int(value) for value in rng.integers(5, 60, 2))
+            image.paste("black", (x, y, x + 2 * shape[0], y + 2 * shape[1]))
+            buffer = io.BytesIO()
+            image.save(buffer, "PNG")
+            files[f"{name}/{number}.png"] = buffer.getvalue()
+    dataset = datasets.import_source(make_zip(tmp_path / "a.zip", files))
+    sizes = np.bincount(group_copies(dataset.photos))
+    assert sizes.max() <= 10
+    assert (_table(dataset, _split(dataset)) >= 3).all().all()
+
+
+@pytest.mark.parametrize("name", ["trash", "sign_digits", "pacs/sketch"])
+def test_real_photos_are_hardly_ever_taken_for_copies(name: str) -> None:
+    if not SHARED.is_dir():
+        pytest.skip("the shared photos are not here")
+    folders = sorted(path for path in (SHARED / name).iterdir() if path.is_dir())[:4]
+    paths = [path for folder in folders for path in sorted(folder.iterdir())[:50]]
+    rows = []
+    for place, photo in datasets.iterate_photos(paths, size=64):
+        assert isinstance(photo, datasets.DecodedPhoto)
+        row = vars(photo.facts) | {"class_name": paths[place].parent.name, "checked": True}
+        rows.append(row | {"path": str(paths[place])})
+    sizes = np.bincount(group_copies(as_table(pd.DataFrame(rows), COLUMNS)))
+    assert sizes.max() <= 10
+    assert sizes[sizes > 1].sum() <= 12
+
+
+def test_a_hundred_thousand_photos_are_split_in_seconds() -> None:
+    n = 100_000
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**63, n, dtype=np.uint64)
+    hashes[:20_000] = hashes[0]  # blank pages
+    thumbs = rng.integers(0, 256, (n, 100), dtype=np.uint8)
+    rows = {
+        "path": [f"photos/{k}.jpg" for k in range(n)],
+        "class_name": [f"c{k % 20}" for k in range(n)],
+        "checked": [True] * n,
+        "sha256": [f"{k:064x}" for k in range(n)],
+        "phash": [f"{value:016x}" for value in hashes],
+        "thumb": [row.tobytes().hex() for row in thumbs],
+    }
+    table = as_table(pd.DataFrame(rows), COLUMNS)
+    begin = time.process_time()
+    groups = group_copies(table)
+    assert time.process_time() - begin < 20
+    assert np.bincount(groups).max() == 1
+
+
+def test_warnings_before_training(tmp_path: Path) -> None:
+    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 60, "b": 4}))
+    found = " ".join(datasets.warnings(dataset))
+    assert "Fewer than 10 photos in the class b (4)" in found
+    assert "a has 60 photos, b only 4" in found
+    even = datasets.import_source(make_tree(tmp_path / "t", {"a": 12, "b": 12}))
+    assert datasets.warnings(even) == []
+
+
+def test_doubly_sorted_photos_raise_a_question(tmp_path: Path) -> None:
+    counts = {f"{outer}/{inner}": 10 for outer in ("cats", "dogs") for inner in ("in", "out")}
+    dataset = datasets.import_source(make_tree(tmp_path / "s", counts))
+    assert dataset.classes == ["in", "out"]
+    assert any("sorted twice" in text for text in datasets.warnings(dataset))
+
+
+def test_small_and_double_photos_are_told(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {"a": 12, "b": 12})
+    (source / "a" / "again.jpg").write_bytes((source / "a" / "1.jpg").read_bytes())
+    buffer = io.BytesIO()
+    draw_image(7, size=(20, 20)).save(buffer, "PNG")
+    (source / "b" / "tiny.png").write_bytes(buffer.getvalue())
+    found = " ".join(datasets.warnings(datasets.import_source(source)))
+    assert "1 photo is an exact copy" in found
+    assert "1 photo is smaller than 32 pixels" in found
+    assert draw_photo(1) == draw_photo(1)
