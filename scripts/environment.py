@@ -26,7 +26,9 @@ def ready(requirements: str = "requirements.txt") -> Path:
     low, high = SUPPORTED
     if not low <= sys.version_info[:2] <= high:
         found = f"{sys.version_info.major}.{sys.version_info.minor}"
-        sys.exit(f"TransLearn needs Python 3.11, 3.12 or 3.13; this is {found}. Install one of them.")
+        sys.exit(
+            f"TransLearn needs Python 3.11, 3.12 or 3.13; this is {found}. Install one of them."
+        )
     python = ENVIRONMENT / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     stamp = ENVIRONMENT / f"installed-{Path(requirements).stem}"
     wanted = _digest(requirements)
