@@ -1,6 +1,6 @@
 """Varied views of one photo: flipped, shifted, recoloured.
 
-Owns: what `light` and `strong` mean. Leaves to others: how many views a photo gets and
+Owns: what `mirror`, `light` and `strong` mean. Leaves to others: how many views a photo gets and
 where they are kept (`features.py`).
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 
-Strength = Literal["none", "light", "strong"]
-VIEWS: dict[str, int] = {"none": 0, "light": 3, "strong": 6}
+Strength = Literal["none", "mirror", "light", "strong"]
+VIEWS: dict[str, int] = {"none": 0, "mirror": 1, "light": 3, "strong": 6}
 """Varied views of each training photo, beside the photo itself."""
 
 
@@ -24,7 +24,7 @@ def augment(
 
     Args:
         image: `(h, w, 3) uint8` RGB.
-        strength: `light` flips left to right, shifts and zooms by up to a tenth and changes the
+        strength: `mirror` swaps left and right, or not; `light` flips left to right, shifts and zooms by up to a tenth and changes the
             light a little; `strong` also turns by up to 15 degrees, zooms by up to a third,
             changes colours and blurs now and then.
 
@@ -33,6 +33,8 @@ def augment(
     """
     if strength == "none":
         return image
+    if strength == "mirror":
+        return mirror(image) if rng.random() < 0.5 else image
     strong = strength == "strong"
     photo = Image.fromarray(image)
     if rng.random() < 0.5:
@@ -47,6 +49,22 @@ def augment(
     if strong and rng.random() < 0.2:
         photo = photo.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.5, 1.5))))
     return np.asarray(photo)
+
+
+def mirror(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The photo `(h, w, 3)` with left and right swapped."""
+    return np.ascontiguousarray(image[:, ::-1])
+
+
+def view_of(
+    image: npt.NDArray[np.uint8], strength: Strength, *, sha256: str, view: int
+) -> npt.NDArray[np.uint8]:
+    """View number `view` of a photo, the same in every run; 0 is the photo itself."""
+    if view == 0:
+        return image
+    if strength == "mirror":
+        return mirror(image)
+    return augment(image, strength, view_generator(sha256, view))
 
 
 def _turn(photo: Image.Image, degrees: float) -> Image.Image:
@@ -72,7 +90,9 @@ def _crop(photo: Image.Image, share: float, rng: np.random.Generator) -> Image.I
 def augment_preview(
     image: npt.NDArray[np.uint8], strength: Strength, *, n: int = 4, seed: int = 0
 ) -> list[npt.NDArray[Any]]:
-    """`n` varied views of a photo `(h, w, 3) uint8`, to show a person what a strength means."""
+    """Up to `n` varied views of a photo `(h, w, 3) uint8`: what a strength means, to look at."""
+    if strength == "mirror":
+        return [mirror(image)]
     rng = np.random.default_rng(seed)
     return [augment(image, strength, rng) for _view in range(n)]
 

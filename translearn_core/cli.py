@@ -308,7 +308,9 @@ def _output_to(path: Path) -> Iterator[None]:
     person.flush()
     kept = os.dup(2)
     sys.stderr = os.fdopen(kept, "w", encoding=person.encoding, buffering=1, closefd=False)
-    os.dup2(handler.stream.fileno(), 2)
+    log = path.open("ab")
+    os.dup2(log.fileno(), 2)
+    log.close()
     try:
         yield
     finally:

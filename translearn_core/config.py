@@ -20,7 +20,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from translearn_core.errors import SettingsError
 from translearn_core.texts import N_, _
@@ -36,7 +35,7 @@ def _setting(
     default: Any, *, title: str, plain: str, expert: str, group: str, **limits: Any
 ) -> Any:
     """One row of the settings table: its name for a person, one plain and one expert sentence."""
-    extra = {"expert": expert, "group": group}
+    extra: dict[str, Any] = {"expert": expert, "group": group}
     return Field(default, title=title, description=plain, json_schema_extra=extra, **limits)
 
 
@@ -89,7 +88,7 @@ class Settings(BaseModel):
         le=1024,
     )
     head: Literal["linear", "hidden"] = _setting(
-        "linear",
+        "hidden",
         title=N_("Head"),
         plain=N_("The new part that learns your classes: simple, or with one hidden layer."),
         expert=N_("Softmax regression on pooled features, or Dense + ReLU before it."),
@@ -105,7 +104,7 @@ class Settings(BaseModel):
         le=8192,
     )
     dropout: float = _setting(
-        0.2,
+        0.5,
         title=N_("Dropout"),
         plain=N_("Hides part of the evidence while learning, so that nothing is learned by heart."),
         expert=N_("Rate before each dense layer of the head."),
@@ -187,17 +186,18 @@ class Settings(BaseModel):
         expert=N_("Patience on validation loss; the best weights are restored either way."),
         group="learning",
     )
-    augmentation: Literal["none", "light", "strong"] = _setting(
-        "none",
+    augmentation: Literal["none", "mirror", "light", "strong"] = _setting(
+        "mirror",
         title=N_("Vary the photos"),
         plain=N_(
-            "Shows each photo also flipped, shifted or recoloured, as if there were more of them."
+            "Shows each photo also mirrored, or shifted and recoloured too, as if there were more of "
+            "them. Choose `none` where left and right make the difference."
         ),
         expert=N_("Under a frozen prefix a fixed number of views is computed once and cached."),
         group="photos",
     )
     validation_share: float = _setting(
-        0.15,
+        0.1,
         title=N_("Share kept for validation"),
         plain=N_("Photos kept aside to decide when to stop."),
         expert=N_("Share of all photos, by groups of near-copies; given splits are honoured."),
@@ -313,14 +313,20 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    zip_ratio: float = Field(200.0, gt=1, description="Most times a file in a zip may grow.")
-    total_bytes: int = Field(50 * 2**30, gt=0, description="Most bytes of one import, unpacked.")
-    files: int = Field(200_000, gt=0, description="Most files in one import.")
-    nesting: int = Field(12, gt=0, description="Deepest folder level in one import.")
-    photo_bytes: int = Field(100 * 2**20, gt=0, description="Most bytes of one photo file.")
-    photo_pixels: int = Field(100_000_000, gt=0, description="Most pixels of one photo.")
-    classes: int = Field(1000, ge=2, description="Most classes in one data set.")
-    free_bytes: int = Field(500 * 2**20, ge=0, description="Disk space that is never filled.")
+    zip_ratio: float = Field(
+        default=200.0, gt=1, description="Most times a file in a zip may grow."
+    )
+    total_bytes: int = Field(
+        default=50 * 2**30, gt=0, description="Most bytes of one import, unpacked."
+    )
+    files: int = Field(default=200_000, gt=0, description="Most files in one import.")
+    nesting: int = Field(default=12, gt=0, description="Deepest folder level in one import.")
+    photo_bytes: int = Field(default=100 * 2**20, gt=0, description="Most bytes of one photo file.")
+    photo_pixels: int = Field(default=100_000_000, gt=0, description="Most pixels of one photo.")
+    classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
+    free_bytes: int = Field(
+        default=500 * 2**20, ge=0, description="Disk space that is never filled."
+    )
 
 
 class Configuration(BaseModel):
@@ -366,14 +372,14 @@ def load_configuration() -> Configuration:
                     file=path, cause=error
                 )
             ) from error
-    for name, field in Configuration.model_fields.items():
+    for name in Configuration.model_fields:
         text = os.environ.get(f"TRANSLEARN_{name.upper()}")
         if text is None:
             continue
         if name == "source_folders":
             values[name] = [part for part in text.split(os.pathsep) if part]
-        elif field.default is not PydanticUndefined and name == "limits":
-            values[name] = json.loads(text)
+        elif name == "limits":
+            values[name] = _parse_limits(text)
         else:
             values[name] = text
     try:
@@ -384,4 +390,16 @@ def load_configuration() -> Configuration:
             _("The configuration value `{name}` is not usable: {cause}. See {file}.").format(
                 name=".".join(map(str, first["loc"])), cause=first["msg"], file=path
             )
+        ) from error
+
+
+def _parse_limits(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SettingsError(
+            _(
+                "The environment variable `TRANSLEARN_LIMITS` must hold a JSON object, like "
+                '{{"files": 1000}}. Received: {received}.'
+            ).format(received=text)
         ) from error

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.augment import Strength, augment, view_generator
+from translearn_core.augment import Strength, view_of
 from translearn_core.config import home
 from translearn_core.datasets import DECODE_VERSION, PhotoFacts, iterate_photos
 from translearn_core.engine import ENGINE_BATCH, Engine
@@ -317,10 +317,8 @@ def _view_of(batch: list[tuple[str, Array]], key: FeatureKey) -> Array:
     """The batch as this key's view: `(n, size, size, 3) uint8`."""
     if not batch:
         return np.empty((0, key.size, key.size, 3), np.uint8)
-    if key.view == 0:
-        return np.stack([image for _hash, image in batch])
     return np.stack(
-        [augment(image, key.strength, view_generator(name, key.view)) for name, image in batch]
+        [view_of(image, key.strength, sha256=name, view=key.view) for name, image in batch]
     )
 
 

@@ -272,7 +272,8 @@ def is_measuring(backbone_name: str) -> bool:
     reap()
     try:
         mark = json.loads(_measuring_mark(backbone_name).read_text(encoding="utf-8"))
-        return abs(psutil.Process(mark["pid"]).create_time() - mark["pid_started"]) < 1.0
+        started = float(mark["pid_started"])
+        return abs(psutil.Process(mark["pid"]).create_time() - started) < 1.0
     except (OSError, ValueError, psutil.Error):
         return False
 

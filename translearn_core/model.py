@@ -518,8 +518,13 @@ def _freeze(model: keras.Model) -> None:
         layer.trainable = False
 
 
-def set_trainable(suffix: keras.Model) -> None:
+def set_trainable(suffix: keras.Model, *, batch_norm: bool = False) -> None:
     """Make every layer learn, but keep BatchNormalization in inference mode.
+
+    Args:
+        suffix: the unfrozen part.
+        batch_norm: let BatchNormalization learn too, with quick statistics: for a network that
+            starts from random weights, whose stored statistics mean nothing.
 
     Keras runs a BatchNormalization whose `trainable` is False with its stored statistics, and
     saves that flag, so that a loaded model behaves the same
@@ -530,7 +535,9 @@ def set_trainable(suffix: keras.Model) -> None:
         layer.trainable = True
     for layer in layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            layer.trainable = False
+            layer.trainable = batch_norm
+            if batch_norm:
+                layer.momentum = 0.9
 
 
 def build_head(features: int, classes: int, settings: Settings) -> keras.Model:

@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.datasets import PHOTO_SUFFIXES, decode_photo, is_hidden, iterate_photos
+from translearn_core.datasets import PHOTO_SUFFIXES, decode_photo, iterate_photos
+from translearn_core.datasets.layout import is_junk
 from translearn_core.engine import Engine, KerasEngine, OpenVINOEngine, run_engine
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.runs import Run
@@ -133,7 +134,7 @@ def _predict_batch(
 ) -> Iterator[Prediction]:
     decoded = list(_decode(batch, predictor.size))
     images = [image for image in decoded if not isinstance(image, PhotoError)]
-    answers = iter(predictor.probabilities(np.stack(images)) if images else [])
+    answers: Iterator[Array] = iter(predictor.probabilities(np.stack(images)) if images else [])
     for photo, image in zip(batch, decoded, strict=True):
         name = str(photo) if isinstance(photo, Path) else photo[0]
         if isinstance(image, PhotoError):
@@ -173,7 +174,7 @@ def find_photos(places: Iterable[Path]) -> Iterator[Path]:
     for place in places:
         if place.is_dir():
             for path in sorted(place.rglob("*")):
-                if path.is_file() and not is_hidden(path.relative_to(place).parts):
+                if path.is_file() and not is_junk(path.relative_to(place).parts):
                     yield path
         elif place.exists():
             yield place

@@ -58,6 +58,8 @@ def _training_step(network: Any, size: int) -> Any:
     from translearn_core import model as graphs
 
     prefix, suffix = graphs.split_at(network, None)
+    if suffix is None:
+        raise AssertionError("nothing is frozen, so there is a suffix")
     graphs.set_trainable(suffix)
     inputs = keras.Input((size, size, 3))
     outputs = keras.layers.Dense(2, activation="softmax")(suffix(prefix(inputs)))

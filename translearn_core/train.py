@@ -296,7 +296,12 @@ def _gather(plan: Plan) -> Material:
     """Have every photo decoded, checked and run through the frozen part; then split."""
     outputs, cut_name = _choose_outputs(plan)
     dataset = plan.dataset
-    speed = _run_pass(plan, outputs, list(dataset.photos["path"]))
+    at_once = list(outputs)
+    if (
+        plan.settings.augmentation == "mirror"
+    ):  # cheap enough to be made of every photo, in one pass
+        at_once += [_output(plan, o.key.cut, 1) for o in outputs if o.key.cut != "pixels"]
+    speed = _run_pass(plan, at_once, list(dataset.photos["path"]))
     datasets.check_ready(dataset)
     split = datasets.assign_splits(
         dataset,
@@ -319,7 +324,7 @@ def _gather(plan: Plan) -> Material:
     return Material(
         photos=photos,
         classes=classes,
-        labels=photos["class_name"].map(codes).to_numpy(dtype=np.int64),
+        labels=np.array([codes[name] for name in photos["class_name"]], np.int64),
         split=parts,
         pooled=tables["pooled"],
         cut=cut,
@@ -553,7 +558,7 @@ def _fine_tune(
     from translearn_core.fitting import fit
 
     _prefix, suffix = network.parts
-    graphs.set_trainable(suffix)
+    graphs.set_trainable(suffix, batch_norm=plan.settings.weights == "random")
     learner = _learner(network, material, head)
     strength: Strength = plan.settings.augmentation if material.cut_is_pixels else "none"
     return fit(
