@@ -324,7 +324,12 @@ def _choose_class(dataset: Dataset) -> str:
     options = [ALL, *dataset.classes]
     if len(options) > 14:
         return st.selectbox(
-            _("Class"), options, format_func=label, key="class_long", label_visibility="collapsed"
+            _("Class"),
+            options,
+            format_func=label,
+            key="class_long",
+            label_visibility="collapsed",
+            persist_state="session",
         )
     return st.pills(
         _("Class"),
@@ -333,6 +338,7 @@ def _choose_class(dataset: Dataset) -> str:
         default=ALL,
         required=True,
         key="class",
+        persist_state="session",
         label_visibility="collapsed",
     )
 

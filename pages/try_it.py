@@ -77,6 +77,7 @@ def _take_photos(run: Run) -> None:
         default="photos",
         required=True,
         key="try_way",
+        persist_state="session",
         label_visibility="collapsed",
     )
     box = add_photos.Box(f"try_{way}")

@@ -187,7 +187,7 @@ def _show_installation() -> None:
         )
         if st.button(
             _("Empty"),
-            key="empty_cache",
+            key="cache_empty",
             type="tertiary",
             icon=":material/delete:",
             disabled=not used,

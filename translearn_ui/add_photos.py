@@ -63,6 +63,7 @@ def show_ways() -> tasks.Task | None:
         default="zip",
         required=True,
         key="way",
+        persist_state="session",
         label_visibility="collapsed",
     )
     if way == "folder":
@@ -220,6 +221,7 @@ def show_add(dataset: Dataset) -> tasks.Task | None:
         default="files",
         required=True,
         key="add_from",
+        persist_state="session",
         label_visibility="collapsed",
     )
     if from_where == "zip":
@@ -231,6 +233,7 @@ def show_add(dataset: Dataset) -> tasks.Task | None:
         accept_new_options=True,
         placeholder=_("Choose a class, or type the name of a new one"),
         key="add_class",
+        persist_state="session",
     )
     if not name or not name.strip():
         st.caption(_("First say what is on the photos: that is their class."))

@@ -123,7 +123,7 @@ def sentence(answer: Answer, *, sure_from: float) -> str:
     prediction = answer.prediction
     if prediction.error or prediction.label is None:
         return _("This file cannot be read: {reason}").format(reason=prediction.error)
-    share = f"{prediction.confidence or 0:.0%}"
+    share = _share(prediction.confidence)
     if answer.is_sure(sure_from):
         return _("This looks like **{name}** ({share}).").format(
             name=frame.plain(prediction.label), share=share
@@ -131,6 +131,11 @@ def sentence(answer: Answer, *, sure_from: float) -> str:
     return _("**Not sure.** If anything, {name} ({share}).").format(
         name=frame.plain(prediction.label), share=share
     )
+
+
+def _share(confidence: float | None) -> str:
+    """A probability in words; nothing is ever quite certain."""
+    return _("over 99 %") if (confidence or 0.0) > 0.99 else f"{confidence or 0.0:.0%}"
 
 
 def show_one(answer: Answer, *, sure_from: float, classes: Sequence[str]) -> None:
@@ -220,7 +225,7 @@ def _show_pictures(answers: Sequence[Answer], sure_from: float) -> None:
             if answer.picture is None:
                 continue
             prediction = answer.prediction
-            share = f"{prediction.confidence or 0:.0%}"
+            share = _share(prediction.confidence)
             sure = answer.is_sure(sure_from)
             label = frame.plain(prediction.label or "")
             with grid.cell():

@@ -48,7 +48,7 @@ def show(
     place = st.container()
     if pages > 1:
         with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key=f"{key}_page", max_visible_pages=5)
+            number = st.pagination(pages, key=f"{key}_page", width="stretch")
     shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
     chosen: set[str] = st.session_state.setdefault(f"{key}_chosen", set()) if choose else set()
     with place:
