@@ -101,7 +101,7 @@ def _show_start() -> None:
         if st.button(
             _("Try the demo photos"),
             key="demo",
-            type="primary",
+            type="secondary" if st.session_state.get("way") in ("classes", "server") else "primary",
             icon=":material/auto_awesome:",
             width="stretch",
         ):

@@ -82,7 +82,7 @@ def _take_photos(run: Run) -> None:
     )
     box = add_photos.Box(f"try_{way}")
     if way == "camera":
-        photo = st.camera_input(_("Hold it in front of the camera"), key=box.key)
+        photo = st.camera_input(_("Hold it in front of the camera"), key=box.key, width=480)
         if photo is None:
             return
         _ask(run, [(_("webcam photo"), photo.getvalue())], photo.file_id)

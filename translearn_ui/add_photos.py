@@ -293,7 +293,9 @@ def _add_from_camera(dataset: Dataset, name: str) -> None:
     from translearn_core import datasets
 
     box = Box("add_camera")
-    photo = st.camera_input(_("Photo of {name}").format(name=name), key=box.key, resolution="720p")
+    photo = st.camera_input(
+        _("Photo of {name}").format(name=name), key=box.key, resolution="720p", width=480
+    )
     if not frame.server_is_here():
         st.caption(_("From another machine, browsers open the webcam only over https."))
     if photo is None:

@@ -122,7 +122,9 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
             hovertemplate=_("%{y}: %{x} photos") + "<extra></extra>",
         )
     )
-    figure.update_yaxes(autorange="reversed", title=None, automargin=True, showgrid=False)
+    figure.update_yaxes(
+        type="category", autorange="reversed", title=None, automargin=True, showgrid=False
+    )
     figure.update_xaxes(
         title=_("photos"),
         rangemode="tozero",
@@ -160,7 +162,7 @@ def probability_bars(
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",
         )
     )
-    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False)
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
         title=_("how sure (probability)"),
         range=[0, 1.14],
