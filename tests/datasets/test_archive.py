@@ -281,7 +281,7 @@ def test_names_that_no_disk_may_hold(tmp_path: Path) -> None:
             assert stem not in {"con", "aux", "nul", "com1"}
             assert not part.endswith((".", " "))
             assert not set(part) & set('<>:"\\|?*')
-            assert len(part.encode()) <= 120
+            assert len(part.encode()) <= 80
         assert dataset.photo_path(path).is_file()
 
 

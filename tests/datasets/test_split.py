@@ -115,6 +115,13 @@ def test_a_class_of_one_burst_can_still_be_trained(tmp_path: Path) -> None:
     assert (_table(dataset, _split(dataset)) >= 1).all().all()
 
 
+def test_two_heaps_of_copies_go_to_two_sides(tmp_path: Path) -> None:
+    files = {f"a/{n}.jpg": draw_photo(n // 10) for n in range(20)}
+    files |= {f"b/{n}.jpg": draw_photo(50 + n) for n in range(20)}
+    dataset = datasets.import_source(make_zip(tmp_path / "a.zip", files))
+    assert _table(dataset, _split(dataset)).loc["a"].tolist() == [10, 0, 10]
+
+
 def test_exact_copies_in_two_classes_stay_together(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"a": 12, "b": 12})
     for number in range(4):

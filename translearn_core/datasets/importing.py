@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import hashlib
 import os
 import shutil
@@ -26,7 +27,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from translearn_core.config import Limits, load_configuration
-from translearn_core.datasets.archive import Archive, open_archive
+from translearn_core.datasets.archive import open_archive
 from translearn_core.datasets.decode import (
     FACTS_SIDE,
     DecodedPhoto,
@@ -392,14 +393,10 @@ def _list_source(
         return _list_folder(source, work)
     zipped = stack.enter_context(open_archive(source, work.limits))
     found = [
-        _Found(entry.name, entry.size_bytes, _entry_reader(zipped, entry, work.limits))
+        _Found(entry.name, entry.size_bytes, functools.partial(zipped.read, entry, work.limits))
         for entry in zipped.entries
     ]
     return found, list(zipped.left_out)
-
-
-def _entry_reader(zipped: Archive, entry: Any, limits: Limits) -> Callable[[], bytes]:
-    return lambda: zipped.read(entry, limits)
 
 
 def _list_folder(root: Path, work: _Work) -> tuple[list[_Found], LeftOut]:
@@ -407,6 +404,7 @@ def _list_folder(root: Path, work: _Work) -> tuple[list[_Found], LeftOut]:
     found: list[_Found] = []
     left_out: LeftOut = []
     waiting: list[tuple[str, int]] = [("", 0)]
+    prefix = root.as_posix().rstrip("/") + "/"
     count = 0
     while waiting:
         inside, depth = waiting.pop()
@@ -433,7 +431,7 @@ def _list_folder(root: Path, work: _Work) -> tuple[list[_Found], LeftOut]:
                 else:
                     waiting.append((name, depth + 1))
                 continue
-            item, reason = _look_at(root, entry, name)
+            item, reason = _look_at(root, prefix, entry, name)
             if item is None:
                 left_out.append((name, reason))
             else:
@@ -450,15 +448,16 @@ def _list_folder(root: Path, work: _Work) -> tuple[list[_Found], LeftOut]:
     return found, left_out
 
 
-def _look_at(root: Path, entry: os.DirEntry[str], name: str) -> tuple[_Found | None, str]:
+def _look_at(
+    root: Path, prefix: str, entry: os.DirEntry[str], name: str
+) -> tuple[_Found | None, str]:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
         return None, _("Its name is not valid text. Rename it.")
-    path = Path(entry.path)
     try:
         if entry.is_symlink():
-            path = path.resolve(strict=True)
+            path = Path(entry.path).resolve(strict=True)
             if path.is_dir():
                 return None, _("It is a link to a folder; links to folders are not followed.")
             if not path.is_relative_to(root):
@@ -471,8 +470,12 @@ def _look_at(root: Path, entry: os.DirEntry[str], name: str) -> tuple[_Found | N
         return None, _cannot_open(error)
     if not stat.S_ISREG(status.st_mode):
         return None, _("It is not an ordinary file.")
-    located = (root / name).as_posix()
-    return _Found(name, status.st_size, path.read_bytes, located, status.st_mtime_ns), ""
+    read = functools.partial(_read_file, entry.path)
+    return _Found(name, status.st_size, read, f"{prefix}{name}", status.st_mtime_ns), ""
+
+
+def _read_file(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 def _cannot_open(error: OSError) -> str:

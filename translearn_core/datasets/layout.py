@@ -58,7 +58,8 @@ def reason_not_photo(name: str) -> str:
 
     A name without a suffix may be a photo: its content decides.
     """
-    suffix = PurePosixPath(name).suffix.lower()
+    stem, _dot, ending = name.rpartition(".")
+    suffix = f".{ending}".lower() if stem else ""
     if not suffix or suffix in PHOTO_SUFFIXES:
         return ""
     if suffix in ARCHIVE_SUFFIXES:
@@ -71,7 +72,7 @@ def tidy(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
-def safe_name(name: str, *, limit_bytes: int = 120) -> str:
+def safe_name(name: str, *, limit_bytes: int = 80) -> str:
     """A file or folder name that Windows, macOS and Linux can all store.
 
     Args:
@@ -146,14 +147,17 @@ def assign_classes(paths: Sequence[str]) -> list[Place]:
     Raises:
         SourceError: no photo lies in a class folder, or there are splits without classes.
     """
-    folders = [tuple(tidy(part) for part in path.split("/")[:-1] if part) for path in paths]
+    parents = [path.rpartition("/")[0] for path in paths]
+    known = {
+        parent: tuple(tidy(part) for part in parent.split("/") if part) for parent in set(parents)
+    }
+    folders = [known[parent] for parent in parents]
     stripped, splits = _take_out_splits(folders)
     outer = _common_folder(stripped)
     class_folders = _find_class_folders(stripped, outer)
-    places = [
-        _place(folder, split, outer, class_folders)
-        for folder, split in zip(stripped, splits, strict=True)
-    ]
+    where = list(zip(stripped, splits, strict=True))
+    each = {pair: _place(*pair, class_folders) for pair in set(where)}
+    places = [each[pair] for pair in where]
     if not any(place.class_name for place in places):
         raise SourceError(
             _(
@@ -240,9 +244,7 @@ def _find_class_folders(folders: list[_Folder | None], outer: _Folder) -> set[_F
     return found
 
 
-def _place(
-    folder: _Folder | None, split: str, outer: _Folder, class_folders: set[_Folder]
-) -> Place:
+def _place(folder: _Folder | None, split: str, class_folders: set[_Folder]) -> Place:
     if folder is None:
         return Place(reason=_("It lies beside the class folders, in none of them."))
     for depth in range(1, len(folder) + 1):

@@ -55,11 +55,12 @@ def assign_splits(
         "val": 0.0 if (given == "val").any() else validation_share,
     }
     _follow_given(split, given, groups)
+    copies = _Copies(groups)
     names = photos["class_name"].to_numpy(dtype=object)
     counts = photos["class_name"].value_counts()
     for name in sorted(counts.index, key=lambda name: (counts[name], name)):
         rng = np.random.default_rng([seed, zlib.crc32(str(name).encode("utf-8"))])
-        _divide_class(split, np.flatnonzero(names == name), groups, shares, rng)
+        _divide_class(split, np.flatnonzero(names == name), copies, shares, rng)
     split[split == ""] = "train"
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
 
@@ -90,6 +91,28 @@ def split_leaks(dataset: Dataset) -> list[Leak]:
     ]
 
 
+class _Copies:
+    """The groups of copies, each with its rows at hand."""
+
+    def __init__(self, groups: Ints) -> None:
+        self._groups = groups
+        self._order = np.argsort(groups, kind="stable")
+        self._starts = np.searchsorted(groups[self._order], np.arange(len(groups) + 1))
+
+    def divide(self, rows: Ints) -> list[Ints]:
+        """`rows` by groups."""
+        ordered = rows[np.argsort(self._groups[rows], kind="stable")]
+        parts: list[Ints] = np.split(ordered, np.flatnonzero(np.diff(self._groups[ordered])) + 1)
+        return parts
+
+    def free(self, rows: Ints, split: npt.NDArray[np.object_]) -> Ints:
+        """All rows of the group of `rows`, in any class, that have no split yet."""
+        group = self._groups[rows[0]]
+        members: Ints = self._order[self._starts[group] : self._starts[group + 1]]
+        free: Ints = members[split[members] == ""]
+        return free
+
+
 def _groups(dataset: Dataset) -> Ints:
     photos = dataset.photos
     key = (str(dataset.folder), dataset.fingerprint, int(photos["checked"].sum()))
@@ -108,13 +131,12 @@ def _follow_given(
     for name in ("test", "val", "train"):  # the last one wins: a copy of a training photo trains
         members = np.isin(groups, groups[given == name])
         split[free & members] = name
-    return
 
 
 def _divide_class(
     split: npt.NDArray[np.object_],
     rows: Ints,
-    groups: Ints,
+    copies: _Copies,
     shares: dict[str, float],
     rng: np.random.Generator,
 ) -> None:
@@ -123,24 +145,22 @@ def _divide_class(
     wanted = _targets(len(pool), int((split[rows] == "train").sum()), shares)
     if not len(pool) or not sum(wanted.values()):
         return
-    members = _members(pool, groups)
+    members = copies.divide(pool)
     if len(members) == 1 and len(pool) == len(rows):
-        members = [pool[place : place + 1] for place in range(len(pool))]
-        alone = True
-    else:
-        alone = False
+        members = list(pool.reshape(-1, 1))  # nothing but copies: they have to part
+        copies = _Copies(np.arange(len(split)))
     members = [members[place] for place in rng.permutation(len(members))]
     for name in ("test", "val"):
         left = wanted[name]
         while left > 0 and len(members) > 1:
-            place = _next_group(members, left)
+            place = _next_group(members, left, must=left == wanted[name])
             if place is None:
                 break
             group = members.pop(place)
             left -= len(group)
-            split[group if alone else _whole(group, groups, split)] = name
+            split[copies.free(group, split)] = name
     for group in members:
-        split[group if alone else _whole(group, groups, split)] = "train"
+        split[copies.free(group, split)] = "train"
 
 
 def _targets(n: int, trained: int, shares: dict[str, float]) -> dict[str, int]:
@@ -156,27 +176,12 @@ def _targets(n: int, trained: int, shares: dict[str, float]) -> dict[str, int]:
     return wanted
 
 
-def _members(pool: Ints, groups: Ints) -> list[Ints]:
-    order = np.argsort(groups[pool], kind="stable")
-    ordered = pool[order]
-    cuts = np.flatnonzero(np.diff(groups[ordered])) + 1
-    parts: list[Ints] = np.split(ordered, cuts)
-    return parts
-
-
-def _next_group(members: list[Ints], left: int) -> int | None:
-    """The first group that fits; else the smallest, if it is no more than twice what is left."""
+def _next_group(members: list[Ints], left: int, *, must: bool) -> int | None:
+    """The first group that fits; else the smallest, if it is not far too large or one must go."""
     smallest, size = None, 0
     for place, group in enumerate(members):
         if len(group) <= left:
             return place
         if smallest is None or len(group) < size:
             smallest, size = place, len(group)
-    return smallest if size <= 2 * left + 1 else None
-
-
-def _whole(group: Ints, groups: Ints, split: npt.NDArray[np.object_]) -> Ints:
-    """The group with its copies in other classes, as far as they have no split."""
-    members = np.flatnonzero(groups == groups[group[0]])
-    result: Ints = members[split[members] == ""]
-    return result
+    return smallest if must or size <= 2 * left + 1 else None
