@@ -24,14 +24,11 @@ from translearn_core.datasets.editing import (
 )
 from translearn_core.datasets.importing import (
     ImportReport,
-    Progress,
     add_photos,
     add_source,
-    allowed_folder,
     create_dataset,
     import_files,
     import_source,
-    unpacked,
 )
 from translearn_core.datasets.layout import PHOTO_SUFFIXES
 from translearn_core.datasets.library import (
@@ -40,6 +37,7 @@ from translearn_core.datasets.library import (
     list_datasets,
     open_dataset,
 )
+from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
 
 __all__ = [

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from translearn_core.datasets.importing import Tell, build_drawn
+from translearn_core.datasets.importing import build_drawn
 from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.sources import Tell
 from translearn_core.texts import N_, _
 
 SIDE = 240
