@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.config import home
 from translearn_core.errors import SourceError
 from translearn_core.texts import _, ngettext
 from translearn_ui import add_photos, frame, tasks
@@ -133,6 +134,8 @@ def _shape_of_a_folder() -> str:
 
 
 def _show_recent() -> None:
+    if not any((home() / "datasets").glob("*/dataset.json")):
+        return  # a newcomer's first page needs nothing heavy
     from translearn_core import datasets
     from translearn_ui import edit_dataset, gallery
 

@@ -177,14 +177,14 @@ def current_dataset() -> Dataset | None:
 
     A data set that is gone is taken out of the URL and said in a toast.
     """
-    from translearn_core import datasets
-
     name: str | None = Path(st.query_params.get(_DATA, "")).name  # an id, never a path
     if not name:
         run = _named_run()
         name = run.config.dataset if run else None
     if not name:
         return None
+    from translearn_core import datasets
+
     try:
         return datasets.open_dataset(name)
     except TransLearnError as error:
