@@ -169,9 +169,12 @@ def _show_live(run: Run, state: RunState, story: Story) -> None:
         st.progress(_share_done(state, story))
         st.html(_stages_html(run.config.settings, state, story))
     st.html(_facts_html(run, state, story))
-    if not queued or story.epochs:
-        _show_curves(run, story)
-    _show_warnings(story)
+    # Each part has a place of its own, so that none moves when another comes or goes.
+    with st.container(key="live_curves"):
+        if not queued or story.epochs:
+            _show_curves(run, story)
+    with st.container(key="live_warnings"):
+        _show_warnings(story)
     _show_stop(run)
 
 
