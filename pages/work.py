@@ -85,13 +85,14 @@ def _show_dataset(dataset: Dataset) -> None:
             f"**{frame.plain(dataset.name)}**  \n:small[{edit_dataset.summary(dataset)}]",
             width="stretch",
         )
-        if st.button(_("Open"), key=f"open_{dataset.id}"):
-            frame.open_dataset(dataset)
-            frame.go("photos")
-        if st.button(
-            _("Delete"), key=f"delete_{dataset.id}", type="tertiary", icon=":material/delete:"
-        ):
-            edit_dataset.confirm_delete(dataset)
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            if st.button(_("Open"), key=f"open_{dataset.id}"):
+                frame.open_dataset(dataset)
+                frame.go("photos")
+            if st.button(
+                _("Delete"), key=f"delete_{dataset.id}", type="tertiary", icon=":material/delete:"
+            ):
+                edit_dataset.confirm_delete(dataset)
 
 
 def _show_runs(runs: list[Run]) -> None:
@@ -133,19 +134,20 @@ def _show_run(run: Run) -> None:
                 ),
             )
         st.markdown(f"**{name}**  \n:small[{frame.plain(' · '.join(facts))}]", width="stretch")
-        st.badge(_(state), icon=icon, color=color)
-        if st.button(_("Open"), key=f"open_{run.id}"):
-            frame.open_run(run)
-            frame.go("results" if run.has_result else "train")
-        if st.button(
-            _("Delete"),
-            key=f"delete_{run.id}",
-            type="tertiary",
-            icon=":material/delete:",
-            disabled=state in LIVE_STATES,
-            help=_("It is still going on: stop it first.") if state in LIVE_STATES else None,
-        ):
-            _confirm_delete(run, name)
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            st.badge(_(state), icon=icon, color=color)
+            if st.button(_("Open"), key=f"open_{run.id}"):
+                frame.open_run(run)
+                frame.go("results" if run.has_result else "train")
+            if st.button(
+                _("Delete"),
+                key=f"delete_{run.id}",
+                type="tertiary",
+                icon=":material/delete:",
+                disabled=state in LIVE_STATES,
+                help=_("It is still going on: stop it first.") if state in LIVE_STATES else None,
+            ):
+                _confirm_delete(run, name)
 
 
 def _confirm_delete(run: Run, name: str) -> None:

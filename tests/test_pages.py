@@ -132,6 +132,21 @@ def test_class_by_class_begins_with_an_empty_data_set() -> None:
     assert "No photos yet" in words(app)
 
 
+def run_alone(code: str, home: Path) -> str:
+    """What a program prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "tests",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TRANSLEARN_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 def test_no_page_brings_in_a_training_library(tmp_path: Path) -> None:
     code = (
         "import sys, test_pages\n"
@@ -140,15 +155,17 @@ def test_no_page_brings_in_a_training_library(tmp_path: Path) -> None:
         "heavy = {'tensorflow', 'keras', 'openvino', 'sklearn', 'torch', 'jax'}\n"
         "print(*sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT / "tests",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TRANSLEARN_HOME": str(tmp_path / "home")},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
+
+    assert run_alone(code, tmp_path / "home") == ""
+
+
+def test_first_page_of_a_newcomer_waits_for_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=60).run()\n"
+        "assert app.button(key='demo') and not app.error\n"
+        "print(*sorted({'pandas', 'pyarrow', 'translearn_core.datasets'} & set(sys.modules)))\n"
     )
 
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == ""
+    assert run_alone(code, tmp_path / "home") == ""

@@ -53,6 +53,7 @@ STYLE = """
 
 /* the chosen pill keeps the text colour: the primary one is too dark on dark pages */
 [data-testid="stButtonGroup"] button[data-selected="true"] {color: inherit !important; font-weight: 600;}
+[role="tab"][aria-selected="true"] {color: inherit !important; font-weight: 600;}
 [data-testid="stToastContainer"] {top: auto !important; bottom: 1.5rem;}
 
 /* photos */
