@@ -31,12 +31,18 @@ def workspace(server: Any) -> Iterator[Path]:
     before = os.environ.get("TRANSLEARN_HOME")
     os.environ["TRANSLEARN_HOME"] = str(server.home)
     yield server.home
-    for run in runs.list_runs():
-        jobs.force_stop(run)
     if before is None:
         del os.environ["TRANSLEARN_HOME"]
     else:
         os.environ["TRANSLEARN_HOME"] = before
+
+
+@pytest.fixture(autouse=True)
+def _leave_no_run(workspace: Path) -> Iterator[None]:
+    """No run outlives its test, nor keeps the next one waiting."""
+    yield
+    for run in runs.list_runs():
+        jobs.force_stop(run)
 
 
 @pytest.fixture(scope="module")
@@ -157,11 +163,8 @@ def test_stop_keeps_the_best_so_far(page: Any, dataset: datasets.Dataset) -> Non
         "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
     )
 
-    page.locator(".st-key-live_stop button").click()
+    page.get_by_role("button", name="Stop", exact=True).click()
 
-    expect(
-        page.locator(".st-key-live_force button, .st-key-live_results button").first
-    ).to_be_visible(timeout=20_000)
     expect(page.locator(".st-key-live_results button")).to_be_visible(timeout=WORKER_MS)
     assert run.state.state == "stopped"
     assert run.metrics["epochs_run"] < 1000
@@ -175,7 +178,7 @@ def test_ending_at_once_ends_the_process(page: Any, dataset: datasets.Dataset) -
     )
     run.request_stop()
 
-    page.locator(".st-key-live_force button").click(timeout=10_000)
+    page.get_by_role("button", name="End at once").click(timeout=10_000)
 
     expect(page.locator(".st-key-live_set_up button")).to_be_visible(timeout=20_000)
     assert run.process() is None
