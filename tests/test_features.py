@@ -1,0 +1,127 @@
+"""The feature cache: bounded, shared, and never half."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from translearn_core.engine import run_engine
+from translearn_core.features import (
+    FeatureCache,
+    FeatureKey,
+    Output,
+    cache_size_bytes,
+    empty_cache,
+    extract,
+    trim_cache,
+)
+
+
+def key(backbone: str = "net", **changes: object) -> FeatureKey:
+    return FeatureKey(**({"backbone": backbone, "weights": "w", "cut": "c", "size": 8} | changes))  # type: ignore[arg-type]
+
+
+def test_what_was_added_is_read_back_in_the_order_asked_for(tmp_path: Path) -> None:
+    cache = FeatureCache(key(), root=tmp_path)
+    cache.add(["a", "b"], np.array([[1.0], [2.0]], np.float32))
+    FeatureCache(key(), root=tmp_path).add(["c"], np.array([[3.0]], np.float32))
+    table = cache.table(["c", "a", "c"])
+    assert table.shape == (3, 1)
+    assert table.take(np.array([0, 1, 2, 0])).ravel().tolist() == [3.0, 1.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"backbone": "other"}, {"weights": "v"}, {"cut": "d"}, {"size": 9}, {"view": 1}],
+)
+def test_another_key_shares_nothing(tmp_path: Path, changes: dict[str, object]) -> None:
+    FeatureCache(key(), root=tmp_path).add(["a"], np.zeros((1, 2), np.float32))
+    assert "a" not in FeatureCache(key(**changes), root=tmp_path)
+
+
+def test_a_half_written_shard_does_not_exist(tmp_path: Path) -> None:
+    cache = FeatureCache(key(), root=tmp_path)
+    cache.add(["a"], np.zeros((1, 2), np.float32))
+    whole = next(cache.folder.glob("*.npy"))
+    (cache.folder / "crashed.npy").write_bytes(whole.read_bytes()[:40])
+    (cache.folder / "short.npy").write_bytes(whole.read_bytes()[:-4])
+    (cache.folder / "short.txt").write_text("b", encoding="ascii")
+    again = FeatureCache(key(), root=tmp_path)
+    assert "a" in again
+    assert "b" not in again
+
+
+def test_the_least_recently_used_goes_first_and_what_is_in_use_stays(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "old", "oldest")):
+        cache = FeatureCache(key(name), root=tmp_path)
+        cache.add(["a"], np.zeros((1, 1000), np.float32))
+        cache.touch()
+        os.utime(cache.folder / "used", (1e9 - age, 1e9 - age))
+    removed = trim_cache(9000, keep=[key("oldest")], root=tmp_path)
+    assert removed > 4000
+    assert "a" in FeatureCache(key("oldest"), root=tmp_path)
+    assert "a" not in FeatureCache(key("old"), root=tmp_path)
+    empty_cache(tmp_path)
+    assert cache_size_bytes(tmp_path) == 0
+
+
+def test_one_pass_keeps_pixels_and_names_what_it_could_not_read(
+    tmp_path: Path, colour_photos: Path
+) -> None:
+    paths = sorted(colour_photos.rglob("*.jpg"))[:20]
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"")
+    paths.insert(3, broken)
+    told: list[tuple[int, int]] = []
+    output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)
+    result = extract(
+        paths, [output], progress=lambda done, total, _per_s: told.append((done, total))
+    )
+    assert list(result.left_out) == [3]
+    assert len(result.facts) == 20
+    assert told[-1] == (21, 21)
+    table = FeatureCache(output.key, root=tmp_path).table([result.facts[0].sha256])
+    assert table.shape == (1, 16, 16, 3)
+    assert table.dtype == np.uint8
+
+
+def test_a_stopped_pass_keeps_what_it_has(tmp_path: Path, colour_photos: Path) -> None:
+    paths = sorted(colour_photos.rglob("*.jpg"))
+    output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)
+    result = extract(paths, [output], stop=lambda: True)
+    assert result.stopped
+    assert 0 < len(result.facts) < len(paths)
+    kept = FeatureCache(output.key, root=tmp_path)
+    assert all(facts.sha256 in kept for facts in result.facts.values())
+
+
+def test_openvino_agrees_with_keras_and_a_disagreement_is_refused(tmp_path: Path) -> None:
+    import keras
+
+    from translearn_core.engine import KerasEngine, OpenVINOEngine, open_prefix_engine
+
+    keras.utils.set_random_seed(1)
+    photo = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(photo))
+    model = keras.Model(photo, keras.layers.GlobalAveragePooling2D()(x))
+    engine = open_prefix_engine(tmp_path / "net.xml", lambda: model)
+    assert isinstance(engine, OpenVINOEngine)
+    photos = np.random.default_rng(0).integers(0, 256, (19, 16, 16, 3), dtype=np.uint8)
+    expected = model.predict_on_batch(photos.astype(np.float32))
+    assert np.allclose(run_engine(engine, photos), expected, atol=1e-5)
+    (tmp_path / "net.json").write_text('{"agrees": false}', encoding="utf-8")
+    assert isinstance(open_prefix_engine(tmp_path / "net.xml", lambda: model), KerasEngine)
+
+
+def test_telemetry_of_the_engine_is_shut_out() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from translearn_core.engine import import_openvino; import_openvino();"
+        "sys.exit(any(n.startswith('openvino_telemetry') and m for n, m in sys.modules.items()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0
