@@ -25,6 +25,7 @@ LEVELS = {
     "fitting": 2,
     "jobs": 2,
     "model": 2,
+    "export": 3,
     "predict": 3,
     "speed": 3,
     "train": 3,

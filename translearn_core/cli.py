@@ -198,6 +198,7 @@ def train(
                 folder=run_dir
             )
         )
+    _have_weights(settings)
     began = time.monotonic()
     with _Bar() as bar:
         dataset = datasets.import_source(
@@ -252,6 +253,27 @@ def _check_early(settings: Any) -> None:
         chosen = get_backbone(settings.backbone)
         freeze_choice(chosen, settings.freeze, settings.freeze_layer)
         image_size_for(chosen, settings)
+
+
+def _have_weights(settings: Any) -> None:
+    """Download the backbone's weights if they are not here and may be fetched."""
+    from translearn_core.backbones import download_weights, get_backbone, weights_status
+
+    if not settings.backbone or settings.weights != "imagenet":
+        return
+    chosen = get_backbone(settings.backbone)
+    if weights_status(chosen).state == "ready":
+        return
+    with _Bar() as bar:
+
+        def tell(done: int, total: int) -> None:
+            text = _("Downloading {file}: {done:.0f} of {total:.0f} MB")
+            bar.show(
+                text.format(file=chosen.weight_file, done=done / 1e6, total=total / 1e6),
+                done / total if total else None,
+            )
+
+        download_weights(chosen, progress=tell)
 
 
 def _work(run: Any) -> None:
@@ -445,7 +467,7 @@ class _Bar:
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
-        self._told = 0.0
+        self._told = 0.0 if self._terminal else time.monotonic()
         self._width = 0
 
     def __enter__(self) -> _Bar:

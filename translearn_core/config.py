@@ -81,8 +81,10 @@ class Settings(BaseModel):
     image_size: int = _setting(
         0,
         title=N_("Photo size for the network"),
-        plain=N_("Photos are shrunk to this many pixels a side. 0 takes the backbone's own size."),
-        expert=N_("Square side in pixels. Off the native size, ImageNet features get weaker."),
+        plain=N_("Photos are shrunk to this many pixels a side. 0 takes what suits the backbone."),
+        expert=N_(
+            "Square side in pixels. Far below the native size, ImageNet features get weaker."
+        ),
         group="photos",
         ge=0,
         le=1024,
@@ -184,6 +186,20 @@ class Settings(BaseModel):
         title=N_("Stop when it stops improving"),
         plain=N_("Ends early once the photos kept aside are no longer recognised better."),
         expert=N_("Patience on validation loss; the best weights are restored either way."),
+        group="learning",
+    )
+    refit: bool = _setting(
+        True,
+        title=N_("Learn from the validation photos at the end"),
+        plain=N_(
+            "Once it is clear when to stop, the head learns once more, with the photos that were kept "
+            "aside for that. The test photos stay untouched."
+        ),
+        expert=N_(
+            "Refits the head on training and validation photos for the epochs that validation chose, "
+            "at least half of the allowed ones; only where everything is frozen and no validation "
+            "photos were given."
+        ),
         group="learning",
     )
     augmentation: Literal["none", "mirror", "light", "strong"] = _setting(

@@ -120,17 +120,23 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         phase: `head` or `fine_tune`.
         first_epoch: epochs that earlier phases ran.
         epochs: at most so many epochs in this phase.
+        quiet: stop when asked to, but tell nothing.
     """
 
-    def __init__(self, run: Run, *, phase: str, first_epoch: int, epochs: int) -> None:
+    def __init__(
+        self, run: Run, *, phase: str, first_epoch: int, epochs: int, quiet: bool = False
+    ) -> None:
         super().__init__()
         self._run = run
+        self._quiet = quiet
         self._phase = phase
         self._first = first_epoch
         self._epochs = epochs
         self._epoch = 0
         self._epoch_started = self._told = self._asked = time.monotonic()
         self.epochs_run = 0
+        self.best_epoch = 0
+        self._best_loss = math.inf
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
@@ -144,7 +150,7 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._asked = now
             if self._run.stop_requested:
                 self.model.stop_training = True
-        if now - self._told < BATCH_EVENT_S or not logs:
+        if self._quiet or now - self._told < BATCH_EVENT_S or not logs:
             return
         self._told = now
         self._run.append_event(
@@ -163,6 +169,22 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         logs = logs or {}
         seconds = time.monotonic() - self._epoch_started
         self.epochs_run = epoch + 1
+        judged = logs.get("val_loss", logs.get("loss", math.inf))
+        if judged < self._best_loss:
+            self._best_loss, self.best_epoch = judged, epoch + 1
+        if not self._quiet:
+            self._tell_epoch(epoch, logs, seconds)
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise TrainingError(
+                _(
+                    "Learning went off the rails: the loss is no longer a number. "
+                    "Choose a smaller learning rate and train again."
+                )
+            )
+        if self._run.stop_requested:
+            self.model.stop_training = True
+
+    def _tell_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> None:
         self._run.append_event(
             "epoch",
             phase=self._phase,
@@ -176,15 +198,6 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
             left_s=round(seconds * (self._epochs - epoch - 1), 1),
             learning_rate=_rounded(float(keras.ops.convert_to_numpy(self.learning_rate()))),
         )
-        if not math.isfinite(logs.get("loss", 0.0)):
-            raise TrainingError(
-                _(
-                    "Learning went off the rails: the loss is no longer a number. "
-                    "Choose a smaller learning rate and train again."
-                )
-            )
-        if self._run.stop_requested:
-            self.model.stop_training = True
 
     def learning_rate(self) -> Any:
         """The optimiser's rate now."""
@@ -207,6 +220,14 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: bool) ->
     return per_class[labels].astype(np.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """How a fit went: epochs run, and the one whose weights were kept (from 1)."""
+
+    epochs_run: int
+    best_epoch: int
+
+
 def fit(
     run: Run,
     model: Any,
@@ -218,7 +239,8 @@ def fit(
     epochs: int,
     first_epoch: int,
     strength: Strength = "none",
-) -> int:
+    quiet: bool = False,
+) -> Fitted:
     """Fit a compiled-here model and leave it with its best weights.
 
     Args:
@@ -228,9 +250,7 @@ def fit(
         epochs: at most so many.
         first_epoch: epochs that earlier phases ran.
         strength: variation made on the fly (pixel sources only).
-
-    Returns:
-        Epochs run.
+        quiet: tell no batches and epochs.
 
     Raises:
         TrainingError: memory does not suffice even for single photos, or the loss diverged.
@@ -238,12 +258,14 @@ def fit(
     batch_size = min(settings.batch_size, max(1, len(train)))
     start = model.get_weights()
     while True:
-        callback = RunCallback(run, phase=phase, first_epoch=first_epoch, epochs=epochs)
+        callback = RunCallback(
+            run, phase=phase, first_epoch=first_epoch, epochs=epochs, quiet=quiet
+        )
         try:
             _fit_once(
                 model, train, validation, settings, phase, epochs, batch_size, strength, callback
             )
-            return callback.epochs_run
+            return Fitted(epochs_run=callback.epochs_run, best_epoch=callback.best_epoch)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

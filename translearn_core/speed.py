@@ -33,7 +33,7 @@ def measure_speed(backbone_name: str) -> None:
     from translearn_core import model as graphs
 
     backbone = get_backbone(backbone_name)
-    size = backbone.input_size
+    size = backbone.own_size
     device = prepare_device()
     network = graphs.build_backbone(backbone, size=size, weights="random", seed=0)
     prefix, _suffix = graphs.split_at(network, graphs.cut_points(network)[-1])

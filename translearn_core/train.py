@@ -17,7 +17,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,10 @@ class Material:
         """Rows of one part of the split."""
         return np.flatnonzero(self.split == name)
 
+    def joined(self) -> Material:
+        """The same with the validation photos among the training photos."""
+        return replace(self, split=np.where(self.split == "val", "train", self.split))
+
 
 class StopRequestedError(Exception):
     """A person asked to stop before there was anything to keep."""
@@ -201,7 +205,11 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     enter("running", "head")
     began = time.monotonic()
     head = graphs.build_head(plan.backbone.features, len(material.classes), plan.settings)
-    epochs = _fit_head(plan, material, head)
+    fitted = _fit_head(plan, material, head)
+    epochs = fitted.epochs_run
+    val_accuracy = _val_accuracy(material, head, material.pooled)
+    if _refits(plan, material):
+        head = _refit_head(plan, material, head, fitted.best_epoch)
     clock.lap("head", began)
 
     network = _Network(plan)
@@ -210,10 +218,11 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
         began = time.monotonic()
         epochs += _fine_tune(plan, material, network, head, epochs)
         clock.lap("fine_tune", began)
+        val_accuracy = _val_accuracy(material, _learner(network, material, head), material.cut)
 
     stopped = run.stop_requested
     enter("running", "evaluate")
-    answers = _evaluate(plan, material, network, head)
+    answers = _evaluate(plan, material, network, head, val_accuracy)
     enter("running", "save")
     proof = _save(plan, material, network, head, answers)
     _write_figures(plan, material, answers, proof, clock, epochs, stopped)
@@ -267,6 +276,11 @@ class _Network:
         self._parts: tuple[Any, Any] | None = None
 
     @property
+    def is_built(self) -> bool:
+        """Whether anything asked for the network yet."""
+        return self._parts is not None
+
+    @property
     def parts(self) -> tuple[Any, Any]:
         """Frozen prefix (pixels in) and suffix (None when all is frozen)."""
         if self._parts is None:
@@ -311,7 +325,8 @@ def _gather(plan: Plan) -> Material:
     )
     photos = dataset.photos.reset_index(drop=True)
     parts = split.loc[photos["path"]].to_numpy(dtype=str)
-    views = _gather_views(plan, outputs, photos[parts == "train"])
+    learned = parts != "test" if plan.settings.refit and not plan.fine_tunes else parts == "train"
+    views = _gather_views(plan, outputs, photos[learned])
     hashes = list(photos["sha256"])
     tables = {output.key.cut: _open(plan, output.key).table(hashes) for output in outputs}
     classes = list(dataset.classes)
@@ -320,7 +335,7 @@ def _gather(plan: Plan) -> Material:
     if cut_name == "photos":
         paths = [dataset.photo_path(path) for path in photos["path"]]
         cut = PhotoSource(paths, plan.size)
-    train_rows = np.flatnonzero(parts == "train")
+    view_rows = np.flatnonzero(learned)
     return Material(
         photos=photos,
         classes=classes,
@@ -329,9 +344,9 @@ def _gather(plan: Plan) -> Material:
         pooled=tables["pooled"],
         cut=cut,
         cut_is_pixels=cut_name in ("pixels", "photos"),
-        views_pooled=tuple(_Spread(t["pooled"], train_rows, len(photos)) for t in views),
+        views_pooled=tuple(_Spread(t["pooled"], view_rows, len(photos)) for t in views),
         views_cut=tuple(
-            _Spread(t[cut_name], train_rows, len(photos)) for t in views if cut_name in t
+            _Spread(t[cut_name], view_rows, len(photos)) for t in views if cut_name in t
         ),
         photos_per_s=speed,
     )
@@ -535,7 +550,7 @@ def _part(material: Material, name: str, source: Any, views: tuple[Any, ...], pl
     return Part(source=source, rows=rows, labels=labels, weights=weights, views=views)
 
 
-def _fit_head(plan: Plan, material: Material, head: Any) -> int:
+def _fit_head(plan: Plan, material: Material, head: Any) -> Any:
     from translearn_core.fitting import fit
 
     return fit(
@@ -548,6 +563,48 @@ def _fit_head(plan: Plan, material: Material, head: Any) -> int:
         epochs=plan.head_epochs,
         first_epoch=0,
     )
+
+
+def _refits(plan: Plan, material: Material) -> bool:
+    """Whether the head learns once more, from training and validation photos together."""
+    given = (material.photos["split"] == "val").any()
+    wanted = plan.settings.refit and not plan.fine_tunes and not plan.run.stop_requested
+    return bool(wanted and not given and len(material.rows("val")))
+
+
+def _refit_head(plan: Plan, material: Material, head: Any, best_epoch: int) -> Any:
+    """A head that learned from training and validation photos for as long as validation chose.
+
+    The one that was handed in is kept when a person stops in the middle.
+    """
+    from translearn_core import model as graphs
+    from translearn_core.fitting import fit
+
+    together = material.joined()
+    fresh = graphs.build_head(plan.backbone.features, len(material.classes), plan.settings)
+    fit(
+        plan.run,
+        fresh,
+        _part(together, "train", together.pooled, together.views_pooled, plan),
+        _part(together, "val", together.pooled, (), plan),
+        settings=plan.settings,
+        phase="head",
+        epochs=max(best_epoch, plan.head_epochs // 2, 1),
+        first_epoch=0,
+        quiet=True,
+    )
+    return head if plan.run.stop_requested else fresh
+
+
+def _val_accuracy(material: Material, model: Any, source: Any) -> float | None:
+    """Share of validation photos that `model` names right; None without any."""
+    from translearn_core.fitting import predict_rows
+
+    rows = material.rows("val")
+    if not len(rows):
+        return None
+    answered = predict_rows(model, source, rows).argmax(axis=1)
+    return float((answered == material.labels[rows]).mean())
 
 
 def _fine_tune(
@@ -571,7 +628,7 @@ def _fine_tune(
         epochs=plan.fine_tune_epochs,
         first_epoch=first_epoch,
         strength=strength,
-    )
+    ).epochs_run
 
 
 def _learner(network: _Network, material: Material, head: Any) -> Any:
@@ -596,20 +653,17 @@ class Answers:
     val_accuracy: float | None
 
 
-def _evaluate(plan: Plan, material: Material, network: _Network, head: Any) -> Answers:
-    """Judge validation and test photos with the best weights, from cached features."""
+def _evaluate(
+    plan: Plan, material: Material, network: _Network, head: Any, val_accuracy: float | None
+) -> Answers:
+    """Judge the test photos with the weights that were kept, from cached features."""
     from translearn_core.fitting import predict_rows
 
-    tuned = plan.fine_tunes and network._parts is not None
+    tuned = plan.fine_tunes and network.is_built
     model = _learner(network, material, head) if tuned else head
-    source = material.cut if tuned else material.pooled
-    test_rows, val_rows = material.rows("test"), material.rows("val")
-    test = predict_rows(model, source, test_rows)
-    val_accuracy = None
-    if len(val_rows):
-        answered = predict_rows(model, source, val_rows).argmax(axis=1)
-        val_accuracy = float((answered == material.labels[val_rows]).mean())
-    return Answers(test_rows=test_rows, test=test, val_accuracy=val_accuracy)
+    rows = material.rows("test")
+    answers = predict_rows(model, material.cut if tuned else material.pooled, rows)
+    return Answers(test_rows=rows, test=answers, val_accuracy=val_accuracy)
 
 
 # --- What a run leaves --------------------------------------------------------------------------
