@@ -196,9 +196,8 @@ class Settings(BaseModel):
             "aside for that. The test photos stay untouched."
         ),
         expert=N_(
-            "Refits the head on training and validation photos for the epochs that validation chose, "
-            "at least half of the allowed ones; only where everything is frozen and no validation "
-            "photos were given."
+            "Refits the head on training and validation photos over the whole schedule of the "
+            "epochs; only where everything is frozen and no validation photos were given."
         ),
         group="learning",
     )

@@ -135,8 +135,6 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._epoch = 0
         self._epoch_started = self._told = self._asked = time.monotonic()
         self.epochs_run = 0
-        self.best_epoch = 0
-        self._best_loss = math.inf
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
@@ -169,9 +167,6 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         logs = logs or {}
         seconds = time.monotonic() - self._epoch_started
         self.epochs_run = epoch + 1
-        judged = logs.get("val_loss", logs.get("loss", math.inf))
-        if judged < self._best_loss:
-            self._best_loss, self.best_epoch = judged, epoch + 1
         if not self._quiet:
             self._tell_epoch(epoch, logs, seconds)
         if not math.isfinite(logs.get("loss", 0.0)):
@@ -220,14 +215,6 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: bool) ->
     return per_class[labels].astype(np.float32)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """How a fit went: epochs run, and the one whose weights were kept (from 1)."""
-
-    epochs_run: int
-    best_epoch: int
-
-
 def fit(
     run: Run,
     model: Any,
@@ -240,7 +227,7 @@ def fit(
     first_epoch: int,
     strength: Strength = "none",
     quiet: bool = False,
-) -> Fitted:
+) -> int:
     """Fit a compiled-here model and leave it with its best weights.
 
     Args:
@@ -251,6 +238,9 @@ def fit(
         first_epoch: epochs that earlier phases ran.
         strength: variation made on the fly (pixel sources only).
         quiet: tell no batches and epochs.
+
+    Returns:
+        Epochs run.
 
     Raises:
         TrainingError: memory does not suffice even for single photos, or the loss diverged.
@@ -265,7 +255,7 @@ def fit(
             _fit_once(
                 model, train, validation, settings, phase, epochs, batch_size, strength, callback
             )
-            return Fitted(epochs_run=callback.epochs_run, best_epoch=callback.best_epoch)
+            return callback.epochs_run
         except Exception as error:
             if not is_out_of_memory(error):
                 raise

@@ -259,15 +259,15 @@ def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_phot
 
 def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos: int) -> str:
     """What it costs here: once to look at the photos, and per round."""
-    speed = jobs.measured(backbone.name)
+    pass_s = jobs.expected_pass_s(backbone.name, n_photos)
     epoch_s = jobs.expected_epoch_s(backbone.name, choice.frozen_blocks, n_train)
-    if speed is None or not speed.get("forward_per_s") or epoch_s is None:
+    if pass_s is None or epoch_s is None:
         if jobs.is_measuring(backbone.name):
             return _("time on this machine: measuring …")
         if _something_runs():
             return _("time on this machine: measured when no training is going on")
         return _("time on this machine: not measured")
-    once = tasks.duration(n_photos / speed["forward_per_s"])
+    once = tasks.duration(pass_s)
     each = _("under 1 s") if epoch_s < 1 else _("about {time}").format(time=tasks.duration(epoch_s))
     return _(
         "on this machine about **{once}** once to look at the photos, then **{each}** a round (epoch)"
