@@ -285,12 +285,12 @@ def _register_heif() -> None:
         if "HEIF" in Image.OPEN:
             return
         try:
-            import pillow_heif
+            import pi_heif
         except ImportError as error:
             raise PhotoError(
-                _("HEIC photos need one more package here: pip install pillow-heif.")
+                _("HEIC photos need one more package here: pip install pi-heif.")
             ) from error
-        pillow_heif.register_heif_opener()
+        pi_heif.register_heif_opener()
 
 
 def _silence_pillow() -> None:
