@@ -48,7 +48,7 @@ def test_the_extractor_finds_the_sentences_of_pages_and_core() -> None:
     found = set()
     for path in SOURCES:
         keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
-        for _line, _function, message, *_rest in extract(
+        for _line, message, *_rest in extract(
             "python", io.BytesIO(path.read_bytes()), keywords=keywords
         ):
             found.update([message] if isinstance(message, str) else filter(None, message))
