@@ -80,12 +80,13 @@ def choose() -> Backbone:
             persist_state="session",
         )
         st.caption(f"{_(backbone.when)} ({_('licence {name}').format(name=backbone.licence)})")
+    if advice := backbones.stronger_backbone(backbone):
+        st.info(advice, icon=":material/trending_up:")
     return backbone
 
 
 def _describe(backbone: Backbone, is_default: bool) -> str:
     """A card's lines: strength, size and speed, and whether it is ready."""
-    strength = next(word for least, word in STRENGTHS if backbone.top1 >= least)
     speed = jobs.measured(backbone.name)
     pace = (
         _("{rate:,.0f} photos/s here").format(rate=speed["forward_per_s"])
@@ -102,13 +103,21 @@ def _describe(backbone: Backbone, is_default: bool) -> str:
         "missing": ":orange[:material/block:] " + _("weights missing"),
     }[status.state]
     lines = [
-        _("{strength} · {share} on ImageNet").format(
-            strength=_(strength), share=charts.percent(backbone.top1)
-        ),
+        _describe_strength(backbone),
         _("{size:.0f} MB · {pace}").format(size=backbone.size_mb, pace=pace),
         state + (" · " + _("our choice for you") if is_default else ""),
     ]
     return "  \n".join(lines)
+
+
+def _describe_strength(backbone: Backbone) -> str:
+    top1 = backbone.top1
+    if top1 is None:
+        return _("simple · comes with TransLearn")
+    strength = next(word for least, word in STRENGTHS if top1 >= least)
+    return _("{strength} · {share} on ImageNet").format(
+        strength=_(strength), share=charts.percent(top1)
+    )
 
 
 def show_weights(backbone: Backbone) -> WeightsStatus:
