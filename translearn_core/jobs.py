@@ -61,6 +61,8 @@ class LocalRunner:
 
     def force_stop(self, run: Run) -> None:
         """See `Runner.force_stop`. Ends the worker and what it started, if it is still that one."""
+        if run.written_state.state not in runs.LIVE_STATES:
+            return
         process = run.process()
         if process is not None:
             _end_tree(process)
