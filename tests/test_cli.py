@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import draw_photos
 
 ROOT = Path(__file__).resolve().parents[1]
-TINY = ["--backbone", "mobilenet_v2_035", "--set", "weights=random", "--set", "image_size=32"]
+TINY = ["--backbone", "starter", "--set", "image_size=32"]
 
 
 def call(*arguments: str | Path, workspace: Path) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, WeightsError
 from translearn_core.runs import Run
 
-TINY = {"backbone": "mobilenet_v2_035", "weights": "random", "image_size": 32}
+TINY = {"backbone": "starter", "image_size": 32}
 LONG = TINY | {"epochs": 1000, "early_stopping": False, "freeze": "none"}
 
 
