@@ -280,6 +280,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "ResourceExhaustedError"
+        or "MemoryError" in text  # raised while a batch was made, and passed on by TensorFlow
         or "OOM when allocating" in text
         or "RESOURCE_EXHAUSTED" in text
     )

@@ -1,0 +1,84 @@
+"""The fit loop: running out of memory, and batches that cover every photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from translearn_core import runs
+from translearn_core.config import Settings
+from translearn_core.errors import TrainingError
+from translearn_core.fitting import Batches, Part, fit
+
+
+class SmallMemory:
+    """A source on a machine that holds so many rows at a time."""
+
+    def __init__(self, rows: int, *, holds: int) -> None:
+        self._values = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
+        self._holds = holds
+        self.shape = self._values.shape
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        if len(rows) > self._holds:
+            raise MemoryError
+        return self._values[rows]
+
+
+def part(source: SmallMemory, n: int) -> Part:
+    labels = np.arange(n) % 2
+    return Part(source=source, rows=np.arange(n), labels=labels, weights=np.ones(n, np.float32))
+
+
+def small_model() -> keras.Model:
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(inputs))
+
+
+@pytest.fixture
+def run(workspace: Path) -> runs.Run:
+    return runs.create_run(workspace / "photos", Settings())
+
+
+def train(run: runs.Run, *, holds: int) -> int:
+    source = SmallMemory(20, holds=holds)
+    empty = Part(
+        source=source,
+        rows=np.arange(0),
+        labels=np.arange(0),
+        weights=np.ones(0, np.float32),
+    )
+    return fit(
+        run,
+        small_model(),
+        part(source, 20),
+        empty,
+        settings=Settings(batch_size=16),
+        phase="fine_tune",
+        epochs=2,
+        first_epoch=0,
+    )
+
+
+def test_out_of_memory_is_answered_by_smaller_batches_and_said(run: runs.Run) -> None:
+    assert train(run, holds=4) == 2
+    said = [event["text"] for event in run.events()[0] if event["kind"] == "warning"]
+    assert ["batches of 8" in said[0], "batches of 4" in said[1]] == [True, True]
+    epochs = [event for event in run.events()[0] if event["kind"] == "epoch"]
+    assert [event["epoch"] for event in epochs] == [1, 2]
+
+
+def test_not_even_one_photo_fits_and_the_person_is_told_what_to_change(run: runs.Run) -> None:
+    with pytest.raises(TrainingError, match="smaller backbone"):
+        train(run, holds=0)
+
+
+def test_an_epoch_of_batches_shows_every_photo_once() -> None:
+    source = SmallMemory(10, holds=10)
+    batches = Batches(part(source, 10), 2, 4, rng=np.random.default_rng(0))
+    seen = np.concatenate([batches[index][0] for index in range(len(batches))])
+    assert len(seen) == 10
+    assert len(np.unique(seen[:, 0])) == 10
