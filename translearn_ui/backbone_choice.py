@@ -56,10 +56,9 @@ def choose() -> Backbone:
     default = backbones.default_backbone().name
     chosen = st.session_state.get(KEY) or default
     everything = st.session_state.get("train_all_backbones", False)
+    first_row = FIRST_ROW if default in FIRST_ROW else (default, *FIRST_ROW[1:])
     names = [
-        name
-        for name in backbones.BACKBONES
-        if everything or name in FIRST_ROW or name in (default, chosen)
+        name for name in backbones.BACKBONES if everything or name in first_row or name == chosen
     ]
     st.session_state.setdefault(KEY, default)
     name = st.radio(
