@@ -27,28 +27,12 @@ def main() -> None:
             page="train" if dataset else "photos",
         )
         return
-    run = _choose(runs)
+    run = edit_dataset.choose_run(runs, _("Which run"), key="share_run")
     model, figures = st.columns(2, gap="medium")
     with model, st.container(border=True, key="share_model"), frame.errors_shown():
         _show_model(run)
     with figures, st.container(border=True, key="share_figures"), frame.errors_shown():
         _show_predictions(run)
-
-
-def _choose(runs: list[Run]) -> Run:
-    ids = [run.id for run in runs]
-    current = frame.current_run()
-    index = ids.index(current.id) if current is not None and current.id in ids else 0
-    run = st.selectbox(
-        _("Which run"),
-        runs,
-        index=index,
-        format_func=edit_dataset.describe_run,
-        key=f"share_run_{ids[index]}",
-    )
-    if run.id != st.query_params.get("run"):
-        frame.open_run(run)
-    return run
 
 
 def _show_model(run: Run) -> None:

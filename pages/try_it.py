@@ -49,19 +49,7 @@ def _choose_run() -> Run | None:
     runs = [run for run in list_runs() if run.has_result]
     if not runs:
         return None
-    ids = [run.id for run in runs]
-    current = frame.current_run()
-    index = ids.index(current.id) if current is not None and current.id in ids else 0
-    chosen = st.selectbox(
-        _("Which one shall answer"),
-        runs,
-        index=index,
-        format_func=edit_dataset.describe_run,
-        key=f"try_run_{ids[index]}",
-    )
-    if chosen.id != st.query_params.get("run"):
-        frame.open_run(chosen)
-    return chosen
+    return edit_dataset.choose_run(runs, _("Which one shall answer"), key="try_run")
 
 
 def _take_photos(run: Run) -> None:

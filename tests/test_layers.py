@@ -12,6 +12,7 @@ CORE = ROOT / "translearn_core"
 LEVELS = {
     "config": 0,
     "errors": 0,
+    "files": 0,
     "texts": 0,
     "datasets": 1,
     "backbones": 1,

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from translearn_core import runs
 from translearn_core.config import Settings
+from translearn_core.files import write_atomically
 from translearn_core.runs import Run
 from translearn_ui import live
 
@@ -71,7 +72,7 @@ def finish(run: Run) -> None:
     run.update_state(state="finished", stage="", finished_at=time.time())
     run.append_event("state", state="finished", stage="")
     run.model_path.write_bytes(b"model")
-    runs.write_atomically(run.folder / "labels.json", '{"classes": ["apples", "pears"]}')
+    write_atomically(run.folder / "labels.json", '{"classes": ["apples", "pears"]}')
     metrics = {
         "classes": ["apples", "pears"],
         "test_correct": 86,
@@ -95,7 +96,7 @@ def finish(run: Run) -> None:
         "parity_max_diff": 1e-6,
         "warnings": [],
     }
-    runs.write_atomically(run.folder / "metrics.json", pd.Series(metrics).to_json())
+    write_atomically(run.folder / "metrics.json", pd.Series(metrics).to_json())
     rows = [
         ("a.jpg", "apples/a.jpg", "apples", "pears", 0.97, False),
         ("b.jpg", "pears/b.jpg", "pears", "pears", 0.6, True),

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.runs import write_atomically
+from translearn_core.files import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -30,6 +30,7 @@ from translearn_core.config import Settings, home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import count_gpus
 from translearn_core.errors import WeightsError
+from translearn_core.files import write_atomically
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
@@ -266,7 +267,7 @@ def measure(backbone_name: str) -> None:
     with (folder / "measure.log").open("ab") as log:
         process = _spawn(arguments, log)
     mark = {"pid": process.pid, "pid_started": _started(process.pid)}
-    runs.write_atomically(_measuring_mark(backbone_name), json.dumps(mark))
+    write_atomically(_measuring_mark(backbone_name), json.dumps(mark))
 
 
 def is_measuring(backbone_name: str) -> bool:
@@ -313,7 +314,7 @@ def record_speed(backbone_name: str, **figures: Any) -> None:
         except (OSError, ValueError):
             speeds = {}
         speeds[backbone_name] = speeds.get(backbone_name, {}) | figures
-        runs.write_atomically(path, json.dumps(speeds, indent=1))
+        write_atomically(path, json.dumps(speeds, indent=1))
 
 
 HEAD_PHOTO_S = 2e-4

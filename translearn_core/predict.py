@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.datasets import PHOTO_SUFFIXES, decode_photo, iterate_photos
+from translearn_core.datasets import decode_photo, iterate_photos
 from translearn_core.datasets.layout import is_junk
 from translearn_core.engine import Engine, KerasEngine, OpenVINOEngine, run_engine
 from translearn_core.errors import PhotoError, RunError
@@ -33,7 +33,6 @@ from translearn_core.texts import _
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
-OPENVINO_FILE = "model.openvino.xml"
 OPEN_MODELS = 2
 BATCH = 64
 
@@ -84,9 +83,8 @@ def _read_labels(run: Run) -> dict[str, Any]:
 
 
 def _open_engine(run: Run) -> Engine:
-    path = run.folder / OPENVINO_FILE
-    if path.is_file():
-        return OpenVINOEngine(path)
+    if run.openvino_path.is_file():
+        return OpenVINOEngine(run.openvino_path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from translearn_core.model import load_model
 
@@ -182,13 +180,3 @@ def find_photos(places: Iterable[Path]) -> Iterator[Path]:
             raise RunError(
                 _("There is no file or folder {place}. Check the name.").format(place=place)
             )
-
-
-__all__ = [
-    "PHOTO_SUFFIXES",
-    "Prediction",
-    "Predictor",
-    "find_photos",
-    "open_predictor",
-    "predict",
-]

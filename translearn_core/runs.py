@@ -18,7 +18,6 @@ never written by the dead worker itself, but read off the clock).
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 import time
@@ -34,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from translearn_core import __version__
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.errors import RunError
+from translearn_core.files import write_atomically
 from translearn_core.texts import _
 
 SCHEMA = 1
@@ -218,6 +218,11 @@ class Run:
         return self.folder / "model.keras"
 
     @property
+    def openvino_path(self) -> Path:
+        """The copy of the model for predictions without TensorFlow; some runs have none."""
+        return self.folder / "model.openvino.xml"
+
+    @property
     def labels(self) -> list[str]:
         """Class names in the order of the model's outputs."""
         return list(self._read_json("labels.json")["classes"])
@@ -333,21 +338,3 @@ def delete_run(run: Run) -> None:
     if run.state.state in LIVE_STATES:
         raise RunError(_("This run is still going on. Stop it first, then delete it."))
     shutil.rmtree(run.folder)
-
-
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(3)}.tmp")
-    try:
-        temporary.write_bytes(data)
-        for attempt in range(10):
-            try:
-                temporary.replace(path)
-                return
-            except PermissionError:  # Windows: a reader has it open
-                if attempt == 9:
-                    raise
-                time.sleep(0.02)
-    finally:
-        temporary.unlink(missing_ok=True)

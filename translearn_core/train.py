@@ -48,8 +48,9 @@ from translearn_core.features import (
     extract,
     trim_cache,
 )
+from translearn_core.files import replace_file, write_atomically
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
-from translearn_core.runs import Run, write_atomically
+from translearn_core.runs import Run
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,6 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 PARITY_PHOTOS = 32
 PARITY_TOLERANCE = 1e-3
-OPENVINO_FILE = "model.openvino.xml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -717,7 +717,7 @@ def _save(plan: Plan, material: Material, network: _Network, head: Any, answers:
         )
     return Proof(
         parity_max_diff=difference,
-        openvino_max_diff=_save_openvino(loaded, folder / OPENVINO_FILE, photos, received),
+        openvino_max_diff=_save_openvino(loaded, plan.run.openvino_path, photos, received),
         trainable_weights=trainable,
         model_bytes=plan.run.model_path.stat().st_size,
     )
@@ -842,4 +842,4 @@ def _write_predictions(
         frame[f"p_{index}"] = answers.test[:, index]
     temporary = run.folder / ".predictions.tmp"
     frame.to_parquet(temporary, index=False)
-    temporary.replace(run.folder / "predictions.parquet")
+    replace_file(temporary, run.folder / "predictions.parquet")

@@ -248,6 +248,23 @@ def when(unix_s: float) -> str:
     return moment.strftime("%d %b %Y")
 
 
+def choose_run(runs: list[Run], label: str, *, key: str) -> Run:
+    """A box to choose one of `runs` (at least one); what is chosen becomes the current run.
+
+    Args:
+        key: begins the widget's key, which changes with the current run so that the box follows it.
+    """
+    ids = [run.id for run in runs]
+    current = frame.current_run()
+    index = ids.index(current.id) if current is not None and current.id in ids else 0
+    chosen = st.selectbox(
+        label, runs, index=index, format_func=describe_run, key=f"{key}_{ids[index]}"
+    )
+    if chosen.id != st.query_params.get("run"):
+        frame.open_run(chosen)
+    return chosen
+
+
 def describe_run(run: Run) -> str:
     """A run in a list: `leaves · mobilenet_v2 · today 14:05`."""
     config = run.config

@@ -35,6 +35,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from translearn_core.config import home, load_configuration
 from translearn_core.datasets.decode import PhotoFacts, make_thumbnail
 from translearn_core.errors import SourceError, StorageError
+from translearn_core.files import write_atomically
 from translearn_core.texts import _
 
 SCHEMA = 1
@@ -423,21 +424,8 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         StorageError: the disk is full or cannot be written.
     """
-    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp")
-    try:
-        with disk_errors():
-            temporary.write_bytes(content)
-            for attempt in range(10):
-                try:
-                    temporary.replace(path)
-                    return
-                except PermissionError:  # Windows: a reader has it open
-                    if attempt == 9:
-                        raise
-                    time.sleep(0.02)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with disk_errors():
+        write_atomically(path, content)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,37 @@
+"""Files that are whole at every moment.
+
+Owns: replacing a file in one step, on every system. Leaves to others: what is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import time
+from pathlib import Path
+
+ATTEMPTS = 10
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        temporary.write_bytes(data)
+        replace_file(temporary, path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Put `source` in the place of `target`; waits a moment where a reader holds it (Windows)."""
+    for attempt in range(ATTEMPTS):
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(0.02)
