@@ -1,7 +1,7 @@
 """All errors that a person may see.
 
 Owns: one tree. Anything that is not in it is a bug, goes to the log with its traceback
-and never to a page.
+and never to a page. `StopRequestedError` stands beside it: it is an answer, not a fault.
 
     TransLearnError          the message is a full sentence: what happened, to what, what next
     ├── InputError           the person can mend it: exit code 2 on the command line
@@ -56,3 +56,7 @@ class StorageError(TransLearnError):
 
 class TrainingError(TransLearnError):
     """Training cannot go on."""
+
+
+class StopRequestedError(Exception):
+    """A person asked to stop before there was anything to keep."""

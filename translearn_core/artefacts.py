@@ -1,0 +1,231 @@
+"""What a run leaves in its folder once it has learned.
+
+Owns: the saved model and the proof that it answers as it was measured, the copy for predictions
+without TensorFlow, metrics.json and predictions.parquet.
+Leaves to others: learning (`train.py`), reading these files (`runs.py`, `predict.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core import datasets
+from translearn_core.datasets import Dataset
+from translearn_core.engine import OpenVINOEngine, convert_to_openvino, run_engine
+from translearn_core.errors import PhotoError, TransLearnError
+from translearn_core.files import replace_file, write_atomically
+from translearn_core.material import Material
+from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
+from translearn_core.plan import Network, Plan
+from translearn_core.runs import Run
+from translearn_core.texts import _
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+PARITY_PHOTOS = 32
+PARITY_TOLERANCE = 1e-3
+
+
+@dataclass
+class Clock:
+    """Seconds that each part of a run took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    def lap(self, name: str, began: float) -> None:
+        """Add the time since `began` to `name`."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the trained model says: probabilities `(n, classes) float32` by row."""
+
+    test_rows: npt.NDArray[np.int64]
+    test: Array
+    val_accuracy: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """How far the saved model, loaded afresh, is from the path that was measured."""
+
+    parity_max_diff: float
+    openvino_max_diff: float | None
+    trainable_weights: int
+    model_bytes: int
+
+
+def save_model(
+    plan: Plan, material: Material, network: Network, head: Any, answers: Answers
+) -> Proof:
+    """Put the model together, save it, load it afresh and hold it against the measured path."""
+    from translearn_core import model as graphs
+
+    assembled = network.assemble(head)
+    trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
+    folder = plan.run.folder
+    graphs.save_model(assembled, plan.run.model_path)
+    content = {"schema_version": 1, "classes": material.classes, "image_size": plan.size}
+    write_atomically(folder / "labels.json", json.dumps(content, ensure_ascii=False, indent=1))
+
+    chosen = np.linspace(0, len(answers.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
+    chosen = np.unique(chosen)
+    paths = [
+        plan.dataset.photo_path(path)
+        for path in material.photos["path"].iloc[answers.test_rows[chosen]]
+    ]
+    photos, kept = _decode_sample(paths, plan.size)
+    expected = answers.test[chosen][kept]
+    loaded = graphs.load_model(plan.run.model_path)
+    received = np.asarray(loaded.predict_on_batch(photos.astype(np.float32)), np.float32)
+    difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
+    if difference > 0.02:
+        logger.error("The saved model differs from the measured path by %.3g", difference)
+        plan.run.append_event(
+            "warning",
+            text=_(
+                "The saved model answers a little differently from the one that was measured: "
+                "probabilities differ by up to {difference:.1%}."
+            ).format(difference=difference),
+        )
+    return Proof(
+        parity_max_diff=difference,
+        openvino_max_diff=_save_openvino(loaded, plan.run.openvino_path, photos, received),
+        trainable_weights=trainable,
+        model_bytes=plan.run.model_path.stat().st_size,
+    )
+
+
+def _decode_sample(paths: Sequence[Path], size: int) -> tuple[Array, list[int]]:
+    """Photos `(n, size, size, 3) uint8` and which of the paths they are."""
+    images, kept = [], []
+    for place, photo in datasets.iterate_photos(paths, size=size):
+        if not isinstance(photo, PhotoError):
+            images.append(photo.image)
+            kept.append(place)
+    return np.stack(images) if images else np.empty((0, size, size, 3), np.uint8), kept
+
+
+def _save_openvino(model: Any, path: Path, photos: Array, expected: Array) -> float | None:
+    """Keep a copy for quick predictions without TensorFlow, if it answers as the model does."""
+    try:
+        convert_to_openvino(model, path)
+        received = run_engine(OpenVINOEngine(path), photos) if len(photos) else expected
+    except TransLearnError:
+        raise
+    except Exception:  # any failure has one answer: predictions go through Keras
+        logger.exception("No OpenVINO copy of this model")
+        return None
+    difference = float(np.abs(received - expected).max()) if len(photos) else 0.0
+    if difference > PARITY_TOLERANCE:
+        logger.warning("The OpenVINO copy differs by %.3g and is not kept", difference)
+        path.unlink(missing_ok=True)
+        path.with_suffix(".bin").unlink(missing_ok=True)
+    return difference
+
+
+def write_figures(
+    plan: Plan,
+    material: Material,
+    answers: Answers,
+    proof: Proof,
+    clock: Clock,
+    epochs: int,
+    stopped: bool,
+) -> None:
+    """Write predictions.parquet and, last, metrics.json."""
+    run, classes = plan.run, material.classes
+    truth = material.labels[answers.test_rows]
+    labels = answers.test.argmax(axis=1)
+    correct = int((labels == truth).sum())
+    _write_predictions(run, material, answers, truth, labels)
+    confusion = confusion_matrix(truth, labels, len(classes))
+    majority = int(np.bincount(material.labels[material.rows("train")]).argmax())
+    import_s = run.config.import_s
+    seconds = {name: round(value, 3) for name, value in clock.seconds.items()}
+    total_s = time.monotonic() - clock.started + import_s
+    warnings = [e["text"] for e in run.events()[0] if e["kind"] == "warning"]
+    n = len(answers.test_rows)
+    figures = {
+        "schema_version": 1,
+        "run_dir": str(run.folder),
+        "state": "stopped" if stopped else "finished",
+        "dataset": plan.dataset.name,
+        "classes": classes,
+        "blocks": plan.choice.blocks,
+        "frozen_blocks": plan.choice.frozen_blocks,
+        "n_train": len(material.rows("train")),
+        "n_val": len(material.rows("val")),
+        "n_test": n,
+        "left_out": _left_out(plan.dataset),
+        "backbone": plan.backbone.name,
+        "image_size": plan.size,
+        "cut_layer": plan.choice.cut_layer,
+        "frozen_layers": plan.choice.frozen_layers,
+        "total_layers": plan.choice.total_layers,
+        "trainable_weights": proof.trainable_weights,
+        "val_accuracy": answers.val_accuracy,
+        "test_accuracy": correct / n if n else None,
+        "test_correct": correct,
+        "test_interval": list(wilson_interval(correct, n)),
+        "majority_accuracy": float((truth == majority).mean()) if n else None,
+        "majority_class": classes[majority],
+        "per_class": [vars(figure) for figure in class_figures(confusion, classes)],
+        "confusion": confusion.tolist(),
+        "epochs_run": epochs,
+        "fine_tuned": "fine_tune" in seconds,
+        "parity_max_diff": proof.parity_max_diff,
+        "openvino_max_diff": proof.openvino_max_diff,
+        "model_bytes": proof.model_bytes,
+        "seconds": {"total": round(total_s, 3), "import": round(import_s, 3)}
+        | {name: seconds.get(name, 0.0) for name in ("features", "head", "fine_tune")},
+        "photos_per_s": round(material.photos_per_s, 1) if material.photos_per_s else None,
+        "device": plan.device,
+        "settings": plan.settings.model_dump(),
+        "warnings": warnings,
+    }
+    write_atomically(run.folder / "metrics.json", json.dumps(figures, ensure_ascii=False, indent=1))
+
+
+def _left_out(dataset: Dataset) -> list[dict[str, str]]:
+    """What was left out of the data set, as `{file, reason}`."""
+    frame = dataset.left_out
+    return [
+        {"file": str(file), "reason": str(reason)}
+        for file, reason in zip(frame["file"], frame["reason"], strict=True)
+    ]
+
+
+def _write_predictions(
+    run: Run, material: Material, answers: Answers, truth: Array, labels: Array
+) -> None:
+    names = np.array(material.classes, dtype=object)
+    chosen = material.photos.iloc[answers.test_rows]
+    frame = pd.DataFrame(
+        {
+            "path": chosen["path"].to_numpy(),
+            "file": chosen["file"].to_numpy(),
+            "truth": names[truth],
+            "label": names[labels],
+            "confidence": answers.test.max(axis=1) if len(labels) else np.empty(0),
+            "correct": labels == truth,
+        }
+    )
+    for index in range(len(names)):
+        frame[f"p_{index}"] = answers.test[:, index]
+    temporary = run.folder / ".predictions.tmp"
+    frame.to_parquet(temporary, index=False)
+    replace_file(temporary, run.folder / "predictions.parquet")

@@ -1,0 +1,204 @@
+"""What a run learns from: its photos, their split, and what the frozen part made of them.
+
+Owns: which cuts a run keeps, the split of its photos, and sources that the fit loop reads by
+row. Leaves to others: the pass over the photos (`gather.py`), the split's rule (`datasets`),
+learning (`fitting.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core import backbones, datasets
+from translearn_core.augment import VIEWS
+from translearn_core.errors import PhotoError
+from translearn_core.features import FeatureTable, Output
+from translearn_core.gather import PIXELS, POOLED, PassReport
+from translearn_core.plan import Network, Plan
+from translearn_core.texts import _
+
+Array = npt.NDArray[Any]
+PHOTOS = "photos"
+"""The cut of photos decoded afresh in every epoch: no cache holds it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """The photos of a run and what the frozen part made of them; rows are positions in `photos`."""
+
+    photos: pd.DataFrame
+    classes: list[str]
+    labels: npt.NDArray[np.int64]
+    split: npt.NDArray[np.str_]
+    pooled: FeatureTable
+    cut: Any
+    """Inputs of the unfrozen part, a `fitting.Source`; None when all is frozen."""
+    cut_is_pixels: bool
+    views_pooled: tuple[Any, ...]
+    views_cut: tuple[Any, ...]
+    photos_per_s: float | None
+
+    def rows(self, name: str) -> npt.NDArray[np.int64]:
+        """Rows of one part of the split."""
+        return np.flatnonzero(self.split == name)
+
+    def joined(self) -> Material:
+        """The same with the validation photos among the training photos."""
+        return replace(self, split=np.where(self.split == "val", "train", self.split))
+
+
+def gather_material(plan: Plan) -> Material:
+    """Have every photo decoded, checked and run through the frozen part; then split.
+
+    Raises:
+        StopRequestedError: the run was asked to stop.
+        SourceError: too few photos could be read.
+    """
+    outputs, cut_name = _choose_outputs(plan)
+    dataset, settings = plan.dataset, plan.settings
+    at_once = list(outputs)
+    if settings.augmentation == "mirror":  # cheap enough to be made of every photo, in one pass
+        at_once += [plan.look.output(o.key.cut, 1) for o in outputs if o.key.cut != PIXELS]
+    report = _look(plan, at_once, list(dataset.photos["path"]))
+    datasets.check_ready(dataset)
+    split = datasets.assign_splits(
+        dataset,
+        validation_share=settings.validation_share,
+        test_share=settings.test_share,
+        seed=settings.seed,
+    )
+    photos = dataset.photos.reset_index(drop=True)
+    parts = split.loc[photos["path"]].to_numpy(dtype=str)
+    learned = parts != "test" if settings.refit and not plan.fine_tunes else parts == "train"
+    views = _gather_views(plan, outputs, photos[learned])
+    hashes = list(photos["sha256"])
+    tables = {o.key.cut: plan.look.table(o.key.cut, 0, hashes) for o in outputs}
+    classes = list(dataset.classes)
+    codes = {name: code for code, name in enumerate(classes)}
+    cut: Any = tables.get(cut_name)
+    if cut_name == PHOTOS:
+        cut = PhotoSource([dataset.photo_path(path) for path in photos["path"]], plan.size)
+    rows = np.flatnonzero(learned)
+    return Material(
+        photos=photos,
+        classes=classes,
+        labels=np.array([codes[name] for name in photos["class_name"]], np.int64),
+        split=parts,
+        pooled=tables[POOLED],
+        cut=cut,
+        cut_is_pixels=cut_name in (PIXELS, PHOTOS),
+        views_pooled=tuple(_Spread(t[POOLED], rows, len(photos)) for t in views),
+        views_cut=tuple(_Spread(t[cut_name], rows, len(photos)) for t in views if cut_name in t),
+        photos_per_s=report.photos_per_s,
+    )
+
+
+def _look(plan: Plan, outputs: list[Output], paths: list[str]) -> PassReport:
+    """One pass; the run is told of photos that had to be left out."""
+    report = plan.look.take(outputs, paths)
+    if report.left_out:
+        names = ", ".join(Path(path).name for path in report.left_out[:3])
+        text = _("{n} files could not be read and are left out: {names} …")
+        plan.run.append_event("warning", text=text.format(n=len(report.left_out), names=names))
+    return report
+
+
+class _Spread:
+    """A table of the training photos only, addressed by the rows of all photos."""
+
+    def __init__(self, table: FeatureTable, rows: npt.NDArray[np.int64], total: int) -> None:
+        self._table = table
+        self._place = np.full(total, -1, np.int64)
+        self._place[rows] = np.arange(len(rows))
+        self.shape = table.shape
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Array:
+        """See `fitting.Source`."""
+        return self._table.take(self._place[rows])
+
+
+class PhotoSource:
+    """Photos decoded as they are asked for: where nothing of them fits into the cache."""
+
+    def __init__(self, paths: Sequence[Path], size: int) -> None:
+        self._paths = list(paths)
+        self.shape = (len(self._paths), size, size, 3)
+        self._size = size
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Array:
+        """Photos `(len(rows), size, size, 3) uint8`; one that vanished since is grey."""
+        result = np.full((len(rows), self._size, self._size, 3), 128, np.uint8)
+        chosen = [self._paths[row] for row in rows]
+        for place, photo in datasets.iterate_photos(chosen, size=self._size):
+            if not isinstance(photo, PhotoError):
+                result[place] = photo.image
+        return result
+
+
+def _choose_outputs(plan: Plan) -> tuple[list[Output], str]:
+    """What to keep of each photo, and the name of what the unfrozen part is fed with.
+
+    The head always learns on pooled features. An unfrozen part is fed, in order of preference,
+    with what comes out at the cut, with the decoded photos, or with photos decoded afresh in
+    every epoch: the first that the cache has room for.
+    """
+    look = plan.look
+    outputs = [look.output(POOLED)]
+    if not plan.fine_tunes:
+        return outputs, ""
+    n = len(plan.dataset.photos)
+    room = plan.configuration.cache_bytes * 0.9
+    copies = 1 + VIEWS[plan.settings.augmentation] * (1 - plan.settings.test_share)
+    pixels_bytes = n * plan.size * plan.size * 3
+    if plan.choice.cut_layer is not None:
+        cut_bytes = n * copies * _cut_values(plan) * 2
+        if cut_bytes <= room:
+            return [*outputs, look.output(plan.choice.cut_layer)], plan.choice.cut_layer
+        _warn_no_room(plan, cut_bytes)
+    if pixels_bytes <= room:
+        return [*outputs, look.output(PIXELS)], PIXELS
+    return outputs, PHOTOS
+
+
+def _cut_values(plan: Plan) -> int:
+    """Numbers that come out at the cut for one photo, about."""
+    if plan.settings.freeze_layer:  # maybe within a block, whose shape only the graph knows
+        prefix, _suffix = Network(plan).parts
+        return int(np.prod(prefix.output_shape[1:]))
+    graph = backbones.blocks_of(plan.backbone)
+    height, width, channels = graph.blocks[plan.choice.frozen_blocks - 1].output
+    scale = (plan.size / plan.backbone.input_size) ** 2
+    return int(height * width * channels * scale) + 1
+
+
+def _warn_no_room(plan: Plan, needed_bytes: float) -> None:
+    plan.run.append_event(
+        "warning",
+        text=_(
+            "What the frozen blocks see of all photos would take {needed:.1f} GB, more than the "
+            "cache may hold ({room:.1f} GB). They run again in every epoch, which is slower. "
+            "Raise `cache_bytes` in config.toml, or freeze fewer or more blocks."
+        ).format(needed=needed_bytes / 2**30, room=plan.configuration.cache_bytes / 2**30),
+    )
+
+
+def _gather_views(
+    plan: Plan, outputs: list[Output], photos: pd.DataFrame
+) -> list[dict[str, FeatureTable]]:
+    """Features of the varied views of the training photos, a dictionary by cut for each view."""
+    look = plan.look
+    numbers = range(1, VIEWS[plan.settings.augmentation] + 1)
+    cuts = [output.key.cut for output in outputs if output.key.cut != PIXELS]
+    wanted = [look.output(cut, view) for view in numbers for cut in cuts]
+    if not wanted:
+        return []
+    _look(plan, wanted, list(photos["path"]))
+    hashes = list(photos["sha256"])
+    return [{cut: look.table(cut, view, hashes) for cut in cuts} for view in numbers]

@@ -1,0 +1,140 @@
+"""What a run is going to do, settled before it begins.
+
+Owns: `Plan`: data set, settings and backbone of a run with all choices made, and what follows
+from them (epochs of each phase, the network cut in two).
+Leaves to others: what a run looks at (`material.py`) and the doing (`train.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from translearn_core import backbones, datasets
+from translearn_core.backbones import Backbone, FreezeChoice
+from translearn_core.config import Configuration, Settings, load_configuration
+from translearn_core.datasets import Dataset
+from translearn_core.engine import prepare_device
+from translearn_core.gather import Look
+from translearn_core.runs import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a run is going to do."""
+
+    run: Run
+    dataset: Dataset
+    settings: Settings
+    configuration: Configuration
+    backbone: Backbone
+    choice: FreezeChoice
+    size: int
+    device: str = ""
+
+    @property
+    def fine_tunes(self) -> bool:
+        """Whether any block is left to learn."""
+        return not self.choice.all_frozen
+
+    @property
+    def fine_tune_epochs(self) -> int:
+        """Epochs of the second phase."""
+        if not self.fine_tunes:
+            return 0
+        wanted = self.settings.fine_tune_epochs or max(1, round(self.settings.epochs / 4))
+        return max(1, min(wanted, self.settings.epochs - 1))
+
+    @property
+    def head_epochs(self) -> int:
+        """Epochs of the first phase."""
+        return max(1, self.settings.epochs - self.fine_tune_epochs)
+
+    @property
+    def look(self) -> Look:
+        """How this run looks at its photos, telling its events and heeding its stop."""
+
+        def tell(done: int, total: int, per_s: float) -> None:
+            left_s = round((total - done) / max(per_s, 1e-6), 1)
+            self.run.append_event(
+                "progress",
+                stage="features",
+                done=done,
+                total=total,
+                per_s=round(per_s, 1),
+                left_s=left_s,
+            )
+
+        return Look(
+            dataset=self.dataset,
+            backbone=self.backbone,
+            size=self.size,
+            weights=self.settings.weights,
+            seed=self.settings.seed,
+            strength=self.settings.augmentation,
+            own_cache=self.run.folder / "cache",
+            progress=tell,
+            stop=lambda: self.run.stop_requested,
+        )
+
+
+def make_plan(run: Run) -> Plan:
+    """Settle what a run is going to do.
+
+    Raises:
+        InputError: the data set, the settings or the weights do not allow it.
+    """
+    settings = run.config.settings
+    dataset = datasets.open_dataset(Path(run.config.dataset))
+    datasets.check_ready(dataset)
+    backbone = (
+        backbones.get_backbone(settings.backbone)
+        if settings.backbone
+        else backbones.default_backbone()
+    )
+    return Plan(
+        run=run,
+        dataset=dataset,
+        settings=settings,
+        configuration=load_configuration(),
+        backbone=backbone,
+        choice=backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer),
+        size=backbones.image_size_for(backbone, settings),
+        device=prepare_device(),
+    )
+
+
+class Network:
+    """The backbone of a run, built when it is first needed and cut in two."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._parts: tuple[Any, Any] | None = None
+
+    @property
+    def is_built(self) -> bool:
+        """Whether anything asked for the network yet."""
+        return self._parts is not None
+
+    @property
+    def parts(self) -> tuple[Any, Any]:
+        """Frozen prefix (pixels in) and suffix (None when all is frozen)."""
+        if self._parts is None:
+            from translearn_core import model as graphs
+
+            plan = self._plan
+            backbone = graphs.build_backbone(
+                plan.backbone,
+                size=plan.size,
+                weights=plan.settings.weights,
+                seed=plan.settings.seed,
+            )
+            self._parts = graphs.split_at(backbone, plan.choice.cut_layer)
+        return self._parts
+
+    def assemble(self, head: Any) -> Any:
+        """Pixels to probabilities, as one model."""
+        from translearn_core import model as graphs
+
+        return graphs.assemble(*self.parts, head)
