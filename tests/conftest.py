@@ -7,6 +7,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TRANSLEARN_MEASURE_SPEED", "false")  # not behind a test's back
+os.environ.setdefault("TRANSLEARN_STANDBY", "false")
 
 import numpy as np
 import pytest

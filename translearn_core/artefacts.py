@@ -21,7 +21,13 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.engine import OpenVINOEngine, convert_to_openvino, run_engine
+from translearn_core.engine import (
+    OpenVINOEngine,
+    convert_to_openvino,
+    run_engine,
+    run_traced,
+    trace,
+)
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.files import replace_file, write_atomically
 from translearn_core.material import Material
@@ -89,8 +95,8 @@ def save_model(
     ]
     photos, kept = _decode_sample(paths, plan.size)
     expected = answers.test[chosen][kept]
-    loaded = graphs.load_model(plan.run.model_path)
-    received = np.asarray(loaded.predict_on_batch(photos.astype(np.float32)), np.float32)
+    loaded = trace(graphs.load_model(plan.run.model_path))
+    received = run_traced(loaded, photos)
     difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
     if difference > 0.02:
         logger.error("The saved model differs from the measured path by %.3g", difference)
@@ -119,10 +125,10 @@ def _decode_sample(paths: Sequence[Path], size: int) -> tuple[Array, list[int]]:
     return np.stack(images) if images else np.empty((0, size, size, 3), np.uint8), kept
 
 
-def _save_openvino(model: Any, path: Path, photos: Array, expected: Array) -> float | None:
+def _save_openvino(function: Any, path: Path, photos: Array, expected: Array) -> float | None:
     """Keep a copy for quick predictions without TensorFlow, if it answers as the model does."""
     try:
-        convert_to_openvino(model, path)
+        convert_to_openvino(function, path)
         received = run_engine(OpenVINOEngine(path), photos) if len(photos) else expected
     except TransLearnError:
         raise
@@ -173,6 +179,7 @@ def write_figures(
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
         "image_size": plan.size,
+        "augmentation": plan.strength,
         "cut_layer": plan.choice.cut_layer,
         "frozen_layers": plan.choice.frozen_layers,
         "total_layers": plan.choice.total_layers,

@@ -118,9 +118,13 @@ class Settings(BaseModel):
         40,
         title=N_("Epochs"),
         plain=N_(
-            "At most this many rounds over all photos; it stops earlier when nothing improves."
+            "At most this many rounds over all photos; it stops earlier when nothing improves, and "
+            "with thousands of photos fewer are enough."
         ),
-        expert=N_("Upper bound over head training and fine-tuning together."),
+        expert=N_(
+            "Upper bound over head training and fine-tuning together. With early stopping, the head "
+            "sees at most about 46,000 photos in all, or all of them 12 times."
+        ),
         group="learning",
         ge=1,
         le=1000,
@@ -165,6 +169,19 @@ class Settings(BaseModel):
         ge=1,
         le=1024,
     )
+    large_batches: bool = _setting(
+        True,
+        title=N_("Larger batches for the head"),
+        plain=N_(
+            "Lets the new part learn from up to four batches at a time, in steps as much larger: "
+            "just as good, and much quicker."
+        ),
+        expert=N_(
+            "Batch size and rate of the head times 4 (less on small sets); off: exactly the batch "
+            "size and the rate above."
+        ),
+        group="learning",
+    )
     label_smoothing: float = _setting(
         0.0,
         title=N_("Label smoothing"),
@@ -197,18 +214,23 @@ class Settings(BaseModel):
         ),
         expert=N_(
             "Refits the head on training and validation photos over the whole schedule of the "
-            "epochs; only where everything is frozen and no validation photos were given."
+            "epochs; only where everything is frozen, and the validation photos are fewer than 200 "
+            "and were not given."
         ),
         group="learning",
     )
-    augmentation: Literal["none", "mirror", "light", "strong"] = _setting(
-        "mirror",
+    augmentation: Literal["auto", "none", "mirror", "light", "strong"] = _setting(
+        "auto",
         title=N_("Vary the photos"),
         plain=N_(
             "Shows each photo also mirrored, or shifted and recoloured too, as if there were more of "
-            "them. Choose `none` where left and right make the difference."
+            "them. `auto` mirrors where photos are few. Choose `none` where left and right make "
+            "the difference."
         ),
-        expert=N_("Under a frozen prefix a fixed number of views is computed once and cached."),
+        expert=N_(
+            "Under a frozen prefix a fixed number of views is computed once and cached; `auto` is "
+            "`mirror` below 200 photos a class."
+        ),
         group="photos",
     )
     validation_share: float = _setting(
@@ -360,6 +382,13 @@ class Configuration(BaseModel):
     allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
     measure_speed: bool = Field(
         True, description="Whether a page may measure this machine's speed in the background."
+    )
+    standby: bool = Field(
+        True,
+        description="Whether a worker waits with TensorFlow loaded, so that training begins at once.",
+    )
+    standby_idle_s: float = Field(
+        600.0, gt=0, description="A waiting worker ends after so long without work."
     )
     weights_url: str = Field(
         "", description="Folder on the web that holds the weights files, instead of Keras' own."

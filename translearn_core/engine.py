@@ -67,11 +67,13 @@ class OpenVINOEngine:
     Args:
         path: an OpenVINO `.xml` whose one input is `(n, h, w, 3) float32`.
         latency: tuned for one photo at a time instead of many.
+        quick: in bfloat16 where the processor has it: nearly twice as fast, features differ by
+            a few percent. For varied views, which only training sees, not for what is judged.
     """
 
     name = "OpenVINO"
 
-    def __init__(self, path: Path, *, latency: bool = False) -> None:
+    def __init__(self, path: Path, *, latency: bool = False, quick: bool = False) -> None:
         openvino = import_openvino()
         core = openvino.Core()
         model = core.read_model(path)
@@ -79,7 +81,7 @@ class OpenVINOEngine:
         steps.input().tensor().set_element_type(openvino.Type.u8)
         settings = {
             "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if quick and has_bfloat16() else "f32",
         }
         compiled = core.compile_model(steps.build(), "CPU", settings)
         self._queue = openvino.AsyncInferQueue(compiled)
@@ -103,6 +105,18 @@ class OpenVINOEngine:
         self._queue.wait_all()
         if self._errors:
             raise self._errors.pop()
+
+
+@lru_cache(maxsize=1)
+def has_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16 by itself."""
+    capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities
+
+
+def quick_pays() -> bool:
+    """Whether a `quick` engine differs from a precise one on this machine."""
+    return not count_gpus() and has_bfloat16()
 
 
 class KerasEngine:
@@ -134,18 +148,32 @@ def run_engine(engine: Engine, photos: Array) -> Array:
     return np.concatenate([parts[start] for start in sorted(parts)])
 
 
-def convert_to_openvino(model: Any, path: Path) -> None:
-    """Write a Keras model as an OpenVINO file `path` (`.xml`, with `.bin` beside it), in float32.
+def trace(model: Any) -> Any:
+    """A Keras model as a concrete TensorFlow function, `(n, h, w, 3) float32` -> its output."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32, name="photo")]
+    # A functional model holds no Python control flow to convert: without it, half the time.
+    function = tf.function(
+        lambda photo: model(photo, training=False), input_signature=signature, autograph=False
+    )
+    return function.get_concrete_function()
+
+
+def run_traced(function: Any, photos: Array) -> Array:
+    """What a traced model answers to `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`."""
+    import tensorflow as tf
+
+    return np.asarray(function(tf.constant(photos.astype(np.float32))), np.float32)
+
+
+def convert_to_openvino(function: Any, path: Path) -> None:
+    """Write a traced model as an OpenVINO file `path` (`.xml`, with `.bin` beside), in float32.
 
     Whole or not at all: the `.xml` appears last.
     """
-    import tensorflow as tf
-
     openvino = import_openvino()
-    shape = (None, *model.inputs[0].shape[1:])
-    signature = [tf.TensorSpec(shape, tf.float32, name="photo")]
-    function = tf.function(lambda photo: model(photo, training=False), input_signature=signature)
-    converted = openvino.convert_model(function.get_concrete_function())
+    converted = openvino.convert_model(function)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.xml")
     openvino.save_model(converted, temporary, compress_to_fp16=False)
@@ -153,13 +181,14 @@ def convert_to_openvino(model: Any, path: Path) -> None:
     temporary.replace(path)
 
 
-def open_prefix_engine(path: Path, build: Callable[[], Any]) -> Engine:
+def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = False) -> Engine:
     """The fastest engine on this machine for the graph that `build` makes.
 
     Args:
         path: where the converted graph is kept between runs (`.xml`); `.json` beside it tells
             how far it was from Keras when it was made.
         build: makes the Keras model; called only when it is needed.
+        quick: see `OpenVINOEngine`.
     """
     if count_gpus() and gpu_names():
         return KerasEngine(build())
@@ -167,7 +196,7 @@ def open_prefix_engine(path: Path, build: Callable[[], Any]) -> Engine:
     if path.is_file() and verdict_path.is_file():
         verdict = json.loads(verdict_path.read_text(encoding="utf-8"))
         if verdict["agrees"]:
-            return OpenVINOEngine(path)
+            return OpenVINOEngine(path, quick=quick)
         return KerasEngine(build())
     model = build()
     difference = _convert_and_compare(model, path)
@@ -177,7 +206,7 @@ def open_prefix_engine(path: Path, build: Callable[[], Any]) -> Engine:
     write_atomically(verdict_path, json.dumps(verdict))
     if agrees:
         logger.info("OpenVINO agrees with Keras to %.1e relative", difference)
-        return OpenVINOEngine(path)
+        return OpenVINOEngine(path, quick=quick)
     logger.warning("OpenVINO differs from Keras by %.1e: Keras is used", difference)
     return KerasEngine(model)
 
@@ -185,13 +214,14 @@ def open_prefix_engine(path: Path, build: Callable[[], Any]) -> Engine:
 def _convert_and_compare(model: Any, path: Path) -> float:
     """Largest difference between the converted graph and Keras, relative to the largest value."""
     try:
-        convert_to_openvino(model, path)
+        function = trace(model)
+        convert_to_openvino(function, path)
     except Exception:  # any failure of the converter has one answer: the plain way
         logger.exception("OpenVINO cannot take this graph")
         return float("inf")
     shape = tuple(model.inputs[0].shape[1:])
     photos = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
-    expected = np.asarray(model.predict_on_batch(photos.astype(np.float32)))
+    expected = run_traced(function, photos)
     received = run_engine(OpenVINOEngine(path), photos)
     scale = float(np.abs(expected).max()) or 1.0
     return float(np.abs(received - expected).max()) / scale

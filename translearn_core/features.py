@@ -20,7 +20,9 @@ import secrets
 import shutil
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,8 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 SHARD_BYTES = 64 * 2**20
+WAITING_BYTES = 384 * 2**20
+"""Most bytes of decoded photos that wait for an engine to open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +58,13 @@ class FeatureKey:
     strength: Strength = "none"
     view: int = 0
     """0 is the photo itself; 1 and up are varied views."""
+    quick: bool = False
+    """Whether it came out of an engine that trades precision for speed."""
 
     @property
     def digest(self) -> str:
         """Folder name of this key."""
-        content = asdict(self) | {"decode": DECODE_VERSION, "layout": 1}
+        content = asdict(self) | {"decode": DECODE_VERSION, "layout": 2}
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
@@ -240,57 +246,126 @@ def extract(
     Returns:
         The facts of every photo that was read, and the reason for each that was not.
     """
-    engines = _open_engines(outputs)
     writers = [_ShardWriter(FeatureCache(output.key, root=output.root)) for output in outputs]
     facts: dict[int, PhotoFacts] = {}
     left_out: dict[int, str] = {}
     started = time.monotonic()
-    stopped = False
+    feed = _Feed(outputs, writers, stop or _never)
     photos = iterate_photos(paths, size=outputs[0].key.size)
     try:
         for batch in _batches(photos, facts, left_out, ENGINE_BATCH):
-            _submit(batch, outputs, engines, writers)
+            feed.put(batch)
             done = len(facts) + len(left_out)
             if progress:
                 progress(done, len(paths), done / max(time.monotonic() - started, 1e-6))
-            if stop and stop():
-                stopped = True
+            if feed.stopped():
                 break
-        for engine in engines.values():
-            engine.wait()
+        feed.finish()
     finally:
         photos.close()
         for writer in writers:
             writer.close()
     seconds = max(time.monotonic() - started, 1e-6)
     return PassResult(
-        facts=facts, left_out=left_out, stopped=stopped, photos_per_s=len(facts) / seconds
+        facts=facts,
+        left_out=left_out,
+        stopped=feed.was_stopped,
+        photos_per_s=len(facts) / seconds,
     )
 
 
-def _open_engines(outputs: Sequence[Output]) -> dict[str, Engine]:
-    """One engine per cut: views of the same photos share it."""
-    engines: dict[str, Engine] = {}
+def _never() -> bool:
+    return False
+
+
+Batch = list[tuple[str, Array]]
+"""Decoded photos as (content hash, image)."""
+
+
+class _Feed:
+    """Hands batches to the engines, which open in a thread of their own meanwhile.
+
+    Opening one for the first time on a machine takes as long as decoding hundreds of photos.
+    Until they are open, decoded photos wait, up to `WAITING_BYTES` of them.
+    """
+
+    def __init__(
+        self,
+        outputs: Sequence[Output],
+        writers: Sequence[_ShardWriter],
+        stop: Callable[[], bool],
+    ) -> None:
+        self._outputs = outputs
+        self._writers = writers
+        self._stop = stop
+        self._waiting: deque[Batch] = deque()
+        self._waiting_bytes = 0
+        self._opening: Future[dict[tuple[str, bool], Engine]] = Future()
+        self.was_stopped = False
+        threading.Thread(target=self._open, name="open-engines", daemon=True).start()
+
+    def _open(self) -> None:
+        try:
+            self._opening.set_result(_open_engines(self._outputs))
+        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
+            self._opening.set_exception(error)
+
+    def stopped(self) -> bool:
+        """Whether the pass is to end here."""
+        self.was_stopped = self.was_stopped or self._stop()
+        return self.was_stopped
+
+    def put(self, batch: Batch) -> None:
+        """Take one batch; blocks while the engines have enough to do."""
+        self._waiting.append(batch)
+        self._waiting_bytes += sum(image.nbytes for _name, image in batch)
+        if self._opening.done() or self._waiting_bytes >= WAITING_BYTES:
+            self._drain()
+
+    def finish(self) -> None:
+        """Run what waits, unless the pass was stopped, and return when everything is done."""
+        if not self.was_stopped:
+            self._drain()
+        if self._opening.done():
+            for engine in self._opening.result().values():
+                engine.wait()
+
+    def _drain(self) -> None:
+        while not self._opening.done():
+            if self.stopped():
+                return
+            wait([self._opening], timeout=0.1)
+        engines = self._opening.result()
+        while self._waiting and not self.stopped():
+            _submit(self._waiting.popleft(), self._outputs, engines, self._writers)
+        self._waiting_bytes = 0
+
+
+def _open_engines(outputs: Sequence[Output]) -> dict[tuple[str, bool], Engine]:
+    """One engine for each cut and precision: views of the same photos share it."""
+    engines: dict[tuple[str, bool], Engine] = {}
     for output in outputs:
-        if output.open_engine and output.key.cut not in engines:
-            engines[output.key.cut] = output.open_engine()
+        place = (output.key.cut, output.key.quick)
+        if output.open_engine and place not in engines:
+            engines[place] = output.open_engine()
     return engines
 
 
 def _submit(
-    batch: list[tuple[str, Array]],
+    batch: Batch,
     outputs: Sequence[Output],
-    engines: dict[str, Engine],
+    engines: dict[tuple[str, bool], Engine],
     writers: Sequence[_ShardWriter],
 ) -> None:
     """Hand one batch of photos to every output; a view is made once for all its outputs."""
     hashes = [sha256 for sha256, _image in batch]
     views: dict[int, Array] = {}
     for output, writer in zip(outputs, writers, strict=True):
-        view = output.key.view
-        if view not in views:
-            views[view] = _view_of(batch, output.key)
-        _run(engines.get(output.key.cut), views[view], _keeper(writer, hashes, output.store))
+        key = output.key
+        if key.view not in views:
+            views[key.view] = _view_of(batch, key)
+        engine = engines.get((key.cut, key.quick))
+        _run(engine, views[key.view], _keeper(writer, hashes, output.store))
 
 
 def _batches(
@@ -298,9 +373,9 @@ def _batches(
     facts: dict[int, PhotoFacts],
     left_out: dict[int, str],
     size: int,
-) -> Iterator[list[tuple[str, Array]]]:
+) -> Iterator[Batch]:
     """Group decoded photos as (hash, image), noting facts and reasons on the way."""
-    batch: list[tuple[str, Array]] = []
+    batch: Batch = []
     for position, photo in photos:
         if isinstance(photo, PhotoError):
             left_out[position] = photo.message
@@ -313,7 +388,7 @@ def _batches(
     yield batch
 
 
-def _view_of(batch: list[tuple[str, Array]], key: FeatureKey) -> Array:
+def _view_of(batch: Batch, key: FeatureKey) -> Array:
     """The batch as this key's view: `(n, size, size, 3) uint8`."""
     if not batch:
         return np.empty((0, key.size, key.size, 3), np.uint8)

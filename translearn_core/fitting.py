@@ -30,6 +30,8 @@ Array = npt.NDArray[Any]
 BATCH_EVENT_S = 0.5
 IN_MEMORY_BYTES = 2**30
 """Features up to this size are handed to Keras as one array."""
+BATCHES_TOGETHER = 4
+LEAST_STEPS = 6
 STEPS_PER_CALL = 64
 """Training steps of a small model that run in one call, to save the overhead of each."""
 
@@ -301,10 +303,13 @@ def _fit_once(
     small = phase == "head"
     rng = np.random.default_rng([settings.seed, 1 if small else 2])
     copies = 1 + len(train.views) if small else 1
-    steps = math.ceil(len(train) * copies / batch_size)
     peak = settings.learning_rate if small else settings.fine_tune_learning_rate
+    if small and settings.large_batches:
+        together = _batches_together(len(train) * copies, batch_size)
+        batch_size, peak = batch_size * together, peak * together
+    steps = math.ceil(len(train) * copies / batch_size)
     model.compile(
-        optimizer=keras.optimizers.Adam(make_schedule(peak, steps * epochs)),
+        optimizer=FusedAdam(make_schedule(peak, steps * epochs)),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         steps_per_execution=min(steps, STEPS_PER_CALL) if small else 1,
@@ -323,6 +328,49 @@ def _fit_once(
         )
     else:
         model.fit(Batches(train, classes, batch_size, rng=rng, strength=strength), **options)
+
+
+class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]
+    """Adam (Kingma & Ba 2015) whose step is one operation for each variable under TensorFlow.
+
+    Keras writes it as a dozen, each of which walks through all weights: for a head with one
+    hidden layer that takes longer than the gradients.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """See `keras.Optimizer.update_step`."""
+        if keras.backend.backend() != "tensorflow":
+            super().update_step(gradient, variable, learning_rate)
+            return
+        import tensorflow as tf
+
+        place = self._get_variable_index(variable)
+        step = tf.cast(self.iterations + 1, variable.dtype)
+        tf.raw_ops.ResourceApplyAdam(
+            var=_handle(variable),
+            m=_handle(self._momentums[place]),
+            v=_handle(self._velocities[place]),
+            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
+            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
+            lr=tf.cast(learning_rate, variable.dtype),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=tf.cast(gradient, variable.dtype),
+        )
+
+
+def _handle(variable: Any) -> Any:
+    """TensorFlow's handle of a Keras or TensorFlow variable."""
+    return variable.handle if hasattr(variable, "handle") else variable.value.handle
+
+
+def _batches_together(samples: int, batch_size: int) -> int:
+    """How many batches a head takes in one step, at a rate as many times higher.
+
+    The rule that rate grows with the batch is Goyal et al. 2017. An epoch keeps a few steps.
+    """
+    return max(1, min(BATCHES_TOGETHER, samples // (batch_size * LEAST_STEPS)))
 
 
 def make_schedule(peak: float, steps: int) -> Any:

@@ -24,7 +24,7 @@ from translearn_core.augment import Strength
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, load_configuration
 from translearn_core.datasets import Dataset, PhotoFacts
-from translearn_core.engine import Engine, open_prefix_engine
+from translearn_core.engine import Engine, open_prefix_engine, quick_pays
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import (
     FeatureCache,
@@ -95,6 +95,7 @@ class Look:
             size=self.size,
             strength=self.strength if view else "none",
             view=view,
+            quick=bool(view and not pixels and quick_pays()),
         )
 
     @property
@@ -106,16 +107,18 @@ class Look:
 
     def output(self, cut: str, view: int = 0) -> Output:
         """One thing to keep of each photo: which, through which engine, in which type."""
+        key = self.key(cut, view)
         return Output(
-            key=self.key(cut, view),
-            open_engine=None if cut == PIXELS else lambda: self.open_engine(cut),
+            key=key,
+            open_engine=None if cut == PIXELS else lambda: self.open_engine(cut, quick=key.quick),
             store=np.dtype(STORES.get(cut, np.float16)),
             root=self.root,
         )
 
-    def open_engine(self, cut: str) -> Engine:
-        """The engine from pixels to `cut`."""
-        return open_prefix_engine(self.engine_path(cut), lambda: self._build_prefix(cut))
+    def open_engine(self, cut: str, *, quick: bool = False) -> Engine:
+        """The engine from pixels to `cut`; `quick` for views that only training sees."""
+        path = self.engine_path(cut)
+        return open_prefix_engine(path, lambda: self._build_prefix(cut), quick=quick)
 
     def engine_path(self, cut: str) -> Path:
         """Where the converted graph from pixels to `cut` is kept."""

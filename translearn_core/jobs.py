@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import psutil
 from filelock import FileLock, Timeout
 
-from translearn_core import backbones, datasets, runs
+from translearn_core import backbones, datasets, runs, standby
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import count_gpus
@@ -56,6 +56,8 @@ class LocalRunner:
 
     def submit(self, run: Run) -> None:
         """See `Runner.submit`."""
+        if standby.hand_over(run):
+            return
         arguments = [sys.executable, "-m", "translearn_core.worker", str(run.folder)]
         with (run.folder / "log.txt").open("ab") as log:
             _spawn(arguments, log)  # the worker writes its own pid: one writer at a time
@@ -74,7 +76,9 @@ class LocalRunner:
             run.append_event("state", state="stopped", stage="")
 
 
-def _spawn(arguments: list[str], log: Any) -> subprocess.Popen[bytes]:
+def _spawn(
+    arguments: list[str], log: Any, *, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Start a process that survives this one, with the package importable from anywhere."""
     package_root = str(Path(__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
@@ -86,7 +90,7 @@ def _spawn(arguments: list[str], log: Any) -> subprocess.Popen[bytes]:
         options["start_new_session"] = True
     process = subprocess.Popen(
         arguments,
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=log,
         stderr=log,
         env=environment,
@@ -185,6 +189,13 @@ def start_again(run: Run) -> Run:
 def submit(run: Run) -> None:
     """Start a worker for a queued run and return at once."""
     runner().submit(run)
+
+
+def warm_up() -> None:
+    """Have a worker waiting with TensorFlow imported: somebody is likely to train soon."""
+    reap()
+    if not any(_is_running(run) for run in runs.list_runs()):
+        standby.warm_up(_spawn)
 
 
 def force_stop(run: Run) -> None:

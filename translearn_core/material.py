@@ -64,7 +64,7 @@ def gather_material(plan: Plan) -> Material:
     outputs, cut_name = _choose_outputs(plan)
     dataset, settings = plan.dataset, plan.settings
     at_once = list(outputs)
-    if settings.augmentation == "mirror":  # cheap enough to be made of every photo, in one pass
+    if plan.strength == "mirror":  # cheap enough to be made of every photo, in one pass
         at_once += [plan.look.output(o.key.cut, 1) for o in outputs if o.key.cut != PIXELS]
     report = _look(plan, at_once, list(dataset.photos["path"]))
     datasets.check_ready(dataset)
@@ -155,7 +155,7 @@ def _choose_outputs(plan: Plan) -> tuple[list[Output], str]:
         return outputs, ""
     n = len(plan.dataset.photos)
     room = plan.configuration.cache_bytes * 0.9
-    copies = 1 + VIEWS[plan.settings.augmentation] * (1 - plan.settings.test_share)
+    copies = 1 + VIEWS[plan.strength] * (1 - plan.settings.test_share)
     pixels_bytes = n * plan.size * plan.size * 3
     if plan.choice.cut_layer is not None:
         cut_bytes = n * copies * _cut_values(plan) * 2
@@ -194,7 +194,7 @@ def _gather_views(
 ) -> list[dict[str, FeatureTable]]:
     """Features of the varied views of the training photos, a dictionary by cut for each view."""
     look = plan.look
-    numbers = range(1, VIEWS[plan.settings.augmentation] + 1)
+    numbers = range(1, VIEWS[plan.strength] + 1)
     cuts = [output.key.cut for output in outputs if output.key.cut != PIXELS]
     wanted = [look.output(cut, view) for view in numbers for cut in cuts]
     if not wanted:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from translearn_core import backbones, datasets
+from translearn_core import augment, backbones, datasets
+from translearn_core.augment import Strength
 from translearn_core.backbones import Backbone, FreezeChoice
 from translearn_core.config import Configuration, Settings, load_configuration
 from translearn_core.datasets import Dataset
@@ -31,6 +32,7 @@ class Plan:
     backbone: Backbone
     choice: FreezeChoice
     size: int
+    strength: Strength
     device: str = ""
 
     @property
@@ -72,7 +74,7 @@ class Plan:
             size=self.size,
             weights=self.settings.weights,
             seed=self.settings.seed,
-            strength=self.settings.augmentation,
+            strength=self.strength,
             own_cache=self.run.folder / "cache",
             progress=tell,
             stop=lambda: self.run.stop_requested,
@@ -101,6 +103,9 @@ def make_plan(run: Run) -> Plan:
         backbone=backbone,
         choice=backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer),
         size=backbones.image_size_for(backbone, settings),
+        strength=augment.settle(
+            settings.augmentation, photos=len(dataset.photos), classes=len(dataset.classes)
+        ),
         device=prepare_device(),
     )
 

@@ -13,6 +13,7 @@ what came out at the cut. The test photos are judged once, at the end, by what v
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import threading
 import time
@@ -33,6 +34,11 @@ from translearn_core.runs import Run
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
+ENOUGH_SAMPLES = 46_000
+LEAST_EPOCHS = 12
+"""A head has learned what it can from so many samples (photos and views), or so many rounds."""
+REFIT_BELOW = 200
+"""With so many validation photos they judge well, and matter little as training photos."""
 
 
 def train(
@@ -79,9 +85,9 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     if plan.choice.note:
         run.append_event("warning", text=plan.choice.note)
 
+    _wait_for(importing, run)
     from translearn_core import model as graphs
 
-    importing.join()
     _seed(plan.settings.seed)
     enter("running", "head")
     began = time.monotonic()
@@ -107,6 +113,14 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     proof = save_model(plan, material, network, head, answers)
     write_figures(plan, material, answers, proof, clock, epochs, stopped)
     return not stopped
+
+
+def _wait_for(thread: threading.Thread, run: Run) -> None:
+    """Wait until `thread` has ended, unless the run is asked to stop meanwhile."""
+    while thread.is_alive():
+        thread.join(0.1)
+        if run.stop_requested:
+            raise StopRequestedError
 
 
 def _import_keras() -> None:
@@ -143,16 +157,25 @@ def _fit_head(plan: Plan, material: Material, head: Any) -> int:
         _part(material, "val", material.pooled, (), plan),
         settings=plan.settings,
         phase="head",
-        epochs=plan.head_epochs,
+        epochs=_head_epochs(plan, material),
         first_epoch=0,
     )
+
+
+def _head_epochs(plan: Plan, material: Material) -> int:
+    """Epochs of the head: fewer where there are so many photos that a few rounds see enough."""
+    if not plan.settings.early_stopping:
+        return plan.head_epochs
+    samples = len(material.rows("train")) * (1 + len(material.views_pooled))
+    enough = max(LEAST_EPOCHS, math.ceil(ENOUGH_SAMPLES / max(1, samples)))
+    return min(plan.head_epochs, enough)
 
 
 def _refits(plan: Plan, material: Material) -> bool:
     """Whether the head learns once more, from training and validation photos together."""
     given = (material.photos["split"] == "val").any()
     wanted = plan.settings.refit and not plan.fine_tunes and not plan.run.stop_requested
-    return bool(wanted and not given and len(material.rows("val")))
+    return bool(wanted and not given and 0 < len(material.rows("val")) < REFIT_BELOW)
 
 
 def _refit_head(plan: Plan, material: Material, head: Any) -> Any:
@@ -176,7 +199,7 @@ def _refit_head(plan: Plan, material: Material, head: Any) -> Any:
         _part(together, "val", together.pooled, (), plan),
         settings=plan.settings,
         phase="head",
-        epochs=plan.head_epochs,
+        epochs=_head_epochs(plan, material),
         first_epoch=0,
         quiet=True,
     )
@@ -204,7 +227,7 @@ def _fine_tune(
     _prefix, suffix = network.parts
     graphs.set_trainable(suffix, batch_norm=plan.settings.weights == "random")
     learner = _learner(network, material, head)
-    strength: Strength = plan.settings.augmentation if material.cut_is_pixels else "none"
+    strength: Strength = plan.strength if material.cut_is_pixels else "none"
     return fit(
         plan.run,
         learner,

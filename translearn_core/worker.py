@@ -19,7 +19,8 @@ from pathlib import Path
 
 import psutil
 
-from translearn_core import jobs
+from translearn_core import jobs, standby
+from translearn_core.config import load_configuration
 from translearn_core.engine import count_gpus
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import ENDED_STATES, Run
@@ -122,11 +123,29 @@ def _end(run: Run, writer: StateWriter, state: str, reason: str) -> None:
     writer.enter(state, "", reason=reason, finished_at=time.time())
 
 
+def _stand_by() -> Path | None:
+    """Import all that training needs, then wait for a run; its log takes over from here.
+
+    Returns None when none came.
+    """
+    from translearn_core import fitting, train
+
+    logger.info("Waiting with %s and %s", train.__name__, fitting.__name__)
+    folder = standby.wait_for_run(load_configuration().standby_idle_s)
+    if folder is None:
+        return None
+    log = (Path(folder) / "log.txt").open("ab")
+    for stream in (1, 2):
+        os.dup2(log.fileno(), stream)
+    return Path(folder)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Entry of the process. Returns the exit code: 0 when the thing was done."""
     parser = argparse.ArgumentParser(prog="python -m translearn_core.worker")
     parser.add_argument("run_dir", nargs="?", type=Path)
     parser.add_argument("--measure", metavar="BACKBONE")
+    parser.add_argument("--standby", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -136,9 +155,12 @@ def main(arguments: list[str] | None = None) -> int:
 
         measure_speed(options.measure)
         return 0
-    if options.run_dir is None:
+    folder = _stand_by() if options.standby else options.run_dir
+    if folder is None:
+        if options.standby:
+            return 0
         parser.error("name a run folder")
-    run = Run(options.run_dir)
+    run = Run(folder)
     if run.written_state.state in ENDED_STATES:
         logger.info("The run has ended already")
         return 0

@@ -1,0 +1,359 @@
+"""How fast and how large training and predicting are, beside the plain ways, in one go.
+
+    python -m benchmarks.speed                      everything (about 40 minutes on two cores)
+    python -m benchmarks.speed ways second          only these tables
+
+Tables: `ways` (whole commands), `epochs` (one epoch by unfrozen blocks), `second` (the next run,
+from the request to the first point of its curve), `predict`, `backbones`, `growth` (500 to 50,000
+photos), `large` (memory at 100,000, and how long a stop takes). Uses the photos and weights
+beside the project where they are; set KERAS_HOME to a folder with ImageNet weights.
+Web page timings: `python -m benchmarks.web`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.photos import SHARED, make_set, repeat_set
+from benchmarks.process import ROOT, Measured, measure, python
+
+BACKBONE = "mobilenet_v2_035"
+PHOTOS = 2500
+
+
+class Bench:
+    """A scratch folder with a workspace, the photos, and commands run in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {"TRANSLEARN_HOME": str(folder / "home")}
+        weights = SHARED / "weights"
+        if weights.is_dir():
+            self.environment["KERAS_HOME"] = str(weights)
+
+    def photos(self, n: int = PHOTOS) -> tuple[Path, Path]:
+        """Train and test folders of about `n` photos of 512 x 384."""
+        return make_set(self.folder / f"photos-{n}", n)
+
+    def fresh_home(self) -> None:
+        """Forget every cached feature and converted network."""
+        shutil.rmtree(self.folder / "home", ignore_errors=True)
+
+    def run(self, *command: str, **more: str) -> Measured:
+        """Measure a Python module with its arguments."""
+        return measure(python("-m", *command), environment={**self.environment, **more})
+
+    def train(self, *arguments: str) -> Measured:
+        """Measure our whole `train` command."""
+        return self.run("translearn_core", "train", *arguments, "--json")
+
+
+def main() -> None:
+    """Run the tables named, or all."""
+    wanted = sys.argv[1:] or list(TABLES)
+    with tempfile.TemporaryDirectory(prefix="translearn-bench-") as folder:
+        bench = Bench(Path(os.environ.get("BENCH_FOLDER", folder)))
+        for name in wanted:
+            print(f"\n## {name}\n", flush=True)
+            TABLES[name](bench)
+
+
+def _row(*cells: object) -> None:
+    print("| " + " | ".join(map(str, cells)) + " |", flush=True)
+
+
+def _head(*cells: str) -> None:
+    _row(*cells)
+    _row(*("---" for _cell in cells))
+
+
+def _gb(measured: Measured) -> str:
+    return f"{measured.peak_bytes / 1e9:.2f} GB"
+
+
+def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
+    """The converted network at `size`, made here when missing."""
+    target = bench.folder / f"floor-{size}.xml"
+    if not target.is_file():
+        code = (
+            "import sys; from pathlib import Path\n"
+            "from translearn_core import model, backbones, engine\n"
+            "from translearn_core.config import Settings\n"
+            f"network = model.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
+            "prefix, _ = model.split_at(network, model.cut_points(network)[-1])\n"
+            "engine.convert_to_openvino(engine.trace(prefix), Path(sys.argv[1]))\n"
+        )
+        measure(python("-c", code, str(target)), environment=weights)
+    return target
+
+
+def show_ways(bench: Bench) -> None:
+    """Whole commands on the same photos and split."""
+    train, test = bench.photos()
+    places = (str(train), str(test))
+    bench.fresh_home()
+    ours = bench.train(str(train), "--test-source", str(test), "--backbone", BACKBONE)
+    again = bench.train(
+        str(train), "--test-source", str(test), "--backbone", BACKBONE, "--set", "dropout=0.3"
+    )
+    size = ours.result["image_size"]
+    floors = {
+        side: bench.run(
+            "benchmarks.ways",
+            "floor",
+            *places,
+            "--size",
+            str(side),
+            "--engine",
+            str(_engine_file(bench, side, bench.environment)),
+        )
+        for side in (size, 224)
+    }
+    tutorial = bench.run("benchmarks.ways", "tutorial", *places)
+    rows: list[tuple[str, Measured]] = [
+        ("(a) ours, nothing cached", ours),
+        ("(a) ours, second run with another dropout", again),
+        ("(b) TensorFlow tutorial, 10 epochs", tutorial),
+        ("(c) Teachable Machine's recipe", bench.run("benchmarks.ways", "teachable", *places)),
+        (
+            "(d) features and logistic regression",
+            bench.run("benchmarks.ways", "regression", *places),
+        ),
+        *(
+            (f"(e) floor at {side} px: decode once, run once", floor)
+            for side, floor in floors.items()
+        ),
+    ]
+    _head("way", "seconds", "(b) / this", "this / (e)", "test accuracy", "peak memory")
+    for name, measured in rows:
+        result = measured.result
+        accuracy = result.get("test_accuracy", result.get("accuracy"))
+        _row(
+            name,
+            f"{measured.seconds:.1f}",
+            f"{tutorial.seconds / measured.seconds:.1f}",
+            f"{measured.seconds / floors[size].seconds:.2f}",
+            "" if accuracy is None else f"{accuracy:.3f}",
+            _gb(measured),
+        )
+    print(f"\nours: image_size {size}, {ours.result['seconds']}")
+
+
+def show_epochs(bench: Bench) -> None:
+    """One epoch by how many blocks are unfrozen; ours from its events, plain Keras beside it."""
+    train, test = bench.photos(600)
+    _head("unfrozen blocks", "ours, s per epoch", "plain Keras, s per epoch", "ratio")
+    for blocks in (0, 1, 2, None):
+        freeze = "none" if blocks is None else str(-blocks) if blocks else "all"
+        measured = bench.train(
+            str(train),
+            "--test-source",
+            str(test),
+            "--backbone",
+            BACKBONE,
+            "--freeze",
+            freeze,
+            "--epochs",
+            "8",
+            "--set",
+            "image_size=224",
+            "--set",
+            "augmentation=none",
+        )
+        result = measured.result
+        ours = _epoch_seconds(Path(result["run_dir"]), "fine_tune" if blocks != 0 else "head")
+        unfrozen = result["total_layers"] - result["frozen_layers"]
+        plain = bench.run(
+            "benchmarks.ways", "epochs", str(train), str(test), "--unfrozen", str(unfrozen)
+        ).result["seconds_per_epoch"]
+        _row(
+            "all" if blocks is None else blocks,
+            f"{ours:.2f}",
+            f"{plain:.2f}",
+            f"{plain / ours:.1f}",
+        )
+
+
+def _epoch_seconds(run_dir: Path, phase: str) -> float:
+    """Median seconds of the epochs of a phase, without the first, which compiles."""
+    from translearn_core.runs import Run
+
+    events = Run(run_dir).events()[0]
+    seconds = [e["seconds"] for e in events if e["kind"] == "epoch" and e["phase"] == phase]
+    return statistics.median(seconds[1:] or seconds)
+
+
+def show_second(bench: Bench) -> None:
+    """From asking for the next run to the first point of its curve, features cached."""
+    code = (
+        "import sys, time, json; from pathlib import Path\n"
+        "from translearn_core import datasets, jobs, runs, standby\n"
+        "from translearn_core.config import make_settings\n"
+        "dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
+        "def go(**values):\n"
+        "    began = time.monotonic()\n"
+        f"    run = jobs.start(dataset, make_settings({{'backbone': {BACKBONE!r}, **values}}))\n"
+        "    def told():\n"
+        "        return any(e['kind'] in ('epoch', 'batch') for e in run.events()[0])\n"
+        "    while not told() and run.state.state != 'failed': time.sleep(0.02)\n"
+        "    first = time.monotonic() - began\n"
+        "    while run.state.state in runs.LIVE_STATES: time.sleep(0.1)\n"
+        "    return first, time.monotonic() - began\n"
+        "rows = {'first': go()}\n"
+        "rows['cold'] = go(dropout=0.3)\n"
+        "jobs.warm_up(); time.sleep(15)\n"
+        "rows['warm'] = go(dropout=0.4)\n"
+        "standby.let_go()\n"
+        "print(json.dumps(rows))\n"
+    )
+    train, _test = bench.photos()
+    measured = measure(python("-c", code, str(train)), environment=bench.environment)
+    _head("run", "to the first point of the curve", "whole run")
+    titles = {
+        "first": "first run, nothing cached (unless a table before ran)",
+        "cold": "second run, worker started afresh",
+        "warm": "second run, worker waiting",
+    }
+    for name, (first, whole) in measured.result.items():
+        _row(titles[name], f"{first:.1f} s", f"{whole:.1f} s")
+
+
+def show_predict(bench: Bench) -> None:
+    """Photos a second in batch, and one photo after another."""
+    train, test = bench.photos(600)
+    run_dir = bench.train(str(train), "--backbone", BACKBONE).result["run_dir"]
+    code = (
+        "import sys, time, json, statistics; from pathlib import Path\n"
+        "from translearn_core.predict import predict\n"
+        "from translearn_core.runs import Run\n"
+        "run = Run(Path(sys.argv[1])); paths = sorted(Path(sys.argv[2]).rglob('*.jpg'))\n"
+        "list(predict(run, paths[:64]))\n"
+        "began = time.monotonic(); list(predict(run, paths * 4))\n"
+        "rate = len(paths) * 4 / (time.monotonic() - began)\n"
+        "took = []\n"
+        "for path in paths:\n"
+        "    data = path.read_bytes(); began = time.monotonic()\n"
+        "    list(predict(run, [('photo', data)])); took.append(time.monotonic() - began)\n"
+        "took.sort()\n"
+        "print(json.dumps({'rate': rate, 'p50': took[len(took) // 2], 'p95': took[int(len(took) * .95)]}))\n"
+    )
+    result = measure(python("-c", code, run_dir, str(test)), environment=bench.environment).result
+    _head("what", "figure")
+    _row("many photos, warm", f"{result['rate']:.0f} photos/s")
+    _row("one photo, warm, from its bytes to the answer, p50", f"{result['p50'] * 1e3:.1f} ms")
+    _row("the same, p95", f"{result['p95'] * 1e3:.1f} ms")
+
+
+def show_backbones(bench: Bench) -> None:
+    """Other backbones (random weights): the pass over the photos, and one epoch of plain Keras."""
+    train, test = bench.photos(240)
+    _head(
+        "backbone",
+        "ours, s for the one pass",
+        "plain Keras, s per epoch (all frozen)",
+        "ten epochs: plain / ours",
+    )
+    for name, plain_name in (
+        ("efficientnet_b0", "EfficientNetB0"),
+        ("resnet50", "ResNet50"),
+        ("vgg16", "VGG16"),
+    ):
+        measured = bench.train(
+            str(train),
+            "--backbone",
+            name,
+            "--epochs",
+            "10",
+            *("--set", "weights=random", "--set", "augmentation=none", "--set", "image_size=224"),
+        )
+        seconds = measured.result["seconds"]
+        plain = bench.run(
+            "benchmarks.ways", "epochs", str(train), str(test), "--backbone", plain_name
+        ).result["seconds_per_epoch"]
+        learn = seconds["features"] + seconds["head"]
+        _row(name, f"{seconds['features']:.1f}", f"{plain:.1f}", f"{10 * plain / learn:.1f}")
+
+
+def show_growth(bench: Bench) -> None:
+    """Time and memory from 500 to 50,000 photos, in a fresh workspace each."""
+    source, _test = bench.photos(600)
+    _head("photos", "seconds", "ms per photo beyond the first 500", "peak memory")
+    first: tuple[int, float] | None = None
+    for n in (500, 5_000, 50_000):
+        folder = repeat_set(source, bench.folder / "growth", n)
+        bench.fresh_home()
+        measured = bench.train(str(folder), "--backbone", BACKBONE)
+        if first is None:
+            first = (n, measured.seconds)
+            slope = ""
+        else:
+            slope = f"{(measured.seconds - first[1]) / (n - first[0]) * 1e3:.2f}"
+        _row(f"{n:,}", f"{measured.seconds:.1f}", slope, _gb(measured))
+    shutil.rmtree(bench.folder / "growth")
+
+
+def show_large(bench: Bench) -> None:
+    """100,000 photos: peak memory, and how soon a stop in the pass is heeded."""
+    source, _test = bench.photos(600)
+    folder = repeat_set(source, bench.folder / "large", 100_000)
+    bench.fresh_home()
+    run_dir = bench.folder / "stopped-run"
+    shutil.rmtree(run_dir, ignore_errors=True)
+    process = subprocess.Popen(
+        python(
+            *("-m", "translearn_core", "train", str(folder), "--backbone", BACKBONE),
+            *("--run-dir", str(run_dir)),
+        ),
+        cwd=ROOT,
+        env={**os.environ, **bench.environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _wait_for(lambda: _progressed(run_dir))
+    time.sleep(5)
+    (run_dir / "stop").touch()
+    began = time.monotonic()
+    process.wait(timeout=120)
+    stop_s = time.monotonic() - began
+    measured = bench.train(str(folder), "--backbone", BACKBONE)
+    _head("what", "figure")
+    _row("stop in the middle of the pass", f"{stop_s:.1f} s")
+    _row("whole `train` of 100,000 photos", f"{measured.seconds:.0f} s")
+    _row("peak memory", _gb(measured))
+    shutil.rmtree(folder)
+
+
+def _progressed(run_dir: Path) -> bool:
+    path = run_dir / "events.jsonl"
+    return path.is_file() and '"progress"' in path.read_text(encoding="utf-8")
+
+
+def _wait_for(condition: Callable[[], bool], timeout_s: float = 300.0) -> None:
+    until = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError("it never came about")
+        time.sleep(0.1)
+
+
+TABLES: dict[str, Callable[[Bench], Any]] = {
+    "ways": show_ways,
+    "epochs": show_epochs,
+    "second": show_second,
+    "predict": show_predict,
+    "backbones": show_backbones,
+    "growth": show_growth,
+    "large": show_large,
+}
+
+if __name__ == "__main__":
+    main()

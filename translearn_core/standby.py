@@ -1,0 +1,103 @@
+"""A worker that waits warm, so that the next run begins at once.
+
+Owns: starting, handing over to and letting go of one process that has imported TensorFlow and
+waits for the folder of a run on its standard input. It costs no processor time while it waits,
+ends after a while without work, and with the process that started it.
+Leaves to others: what it does with a run (`worker.py`), and starting workers cold (`jobs.py`).
+Imports no TensorFlow: the web process uses this module.
+
+Files: `<workspace>/cache/standby.log`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import psutil
+
+from translearn_core.config import home, load_configuration
+from translearn_core.runs import Run
+
+logger = logging.getLogger(__name__)
+
+LEAST_FREE_BYTES = 3 * 2**30
+"""With less free memory than this, nothing waits: TensorFlow alone takes a fifth of it."""
+
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
+
+_lock = threading.Lock()
+_waiting: subprocess.Popen[bytes] | None = None
+
+
+def warm_up(spawn: Spawn) -> None:
+    """Have a worker waiting, unless one is, or the configuration or the memory forbids it.
+
+    Args:
+        spawn: starts a process from arguments and a log file, with `stdin=subprocess.PIPE`.
+    """
+    global _waiting
+    if not load_configuration().standby:
+        return
+    with _lock:
+        if _waiting is not None and _waiting.poll() is None:
+            return
+        if psutil.virtual_memory().available < LEAST_FREE_BYTES:
+            return
+        folder = home() / "cache"
+        folder.mkdir(parents=True, exist_ok=True)
+        arguments = [sys.executable, "-m", "translearn_core.worker", "--standby"]
+        with (folder / "standby.log").open("wb") as log:
+            _waiting = spawn(arguments, log, stdin=subprocess.PIPE)
+
+
+def hand_over(run: Run) -> bool:
+    """Give `run` to the worker that waits; False when none does."""
+    global _waiting
+    with _lock:
+        process, _waiting = _waiting, None
+    if process is None or process.poll() is not None or process.stdin is None:
+        return False
+    try:
+        with process.stdin as pipe:
+            pipe.write(f"{run.folder}\n".encode())
+    except OSError:  # it ended just now
+        return False
+    return True
+
+
+def is_waiting() -> bool:
+    """Whether a worker waits."""
+    with _lock:
+        return _waiting is not None and _waiting.poll() is None
+
+
+def let_go() -> None:
+    """End the worker that waits, if one does."""
+    global _waiting
+    with _lock:
+        process, _waiting = _waiting, None
+    if process is not None and process.stdin is not None:
+        process.stdin.close()
+        process.wait(timeout=30)
+
+
+def wait_for_run(idle_s: float) -> str | None:
+    """In the process that waits: the folder that comes in as a line, or None.
+
+    None means that nobody can hand anything over any more, or that nobody did for `idle_s`.
+    """
+    received = bytearray()
+
+    def read() -> None:  # not through sys.stdin: its lock would be held at the process' end
+        while part := os.read(0, 4096):
+            received.extend(part)
+
+    reader = threading.Thread(target=read, name="standby", daemon=True)
+    reader.start()
+    reader.join(idle_s)
+    return received.decode().strip() or None
