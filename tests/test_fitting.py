@@ -11,7 +11,7 @@ import pytest
 from translearn_core import runs
 from translearn_core.config import Settings
 from translearn_core.errors import TrainingError
-from translearn_core.fitting import Batches, Part, fit
+from translearn_core.fitting import Batches, FusedAdam, Part, fit
 
 
 class SmallMemory:
@@ -82,3 +82,39 @@ def test_an_epoch_of_batches_shows_every_photo_once() -> None:
     seen = np.concatenate([batches[index][0] for index in range(len(batches))])
     assert len(seen) == 10
     assert len(np.unique(seen[:, 0])) == 10
+
+
+def test_one_operation_a_variable_is_still_adam() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(64, 5)).astype(np.float32)
+    targets = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 64)]
+    weights = []
+    for optimizer in (keras.optimizers.Adam(0.01), FusedAdam(0.01)):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+        model.compile(optimizer, "categorical_crossentropy")
+        model.fit(inputs, targets, batch_size=16, epochs=5, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for expected, received in zip(*weights, strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_added_up_over_pieces_of_a_batch_learn_the_same(run: runs.Run) -> None:
+    source = SmallMemory(16, holds=16)
+    learned = []
+    for most_at_once in (None, 4):
+        keras.utils.set_random_seed(1)
+        model = small_model()
+        fit(
+            run,
+            model,
+            part(source, 16),
+            part(source, 0),
+            settings=Settings(batch_size=16),
+            phase="fine_tune",
+            epochs=3,
+            first_epoch=0,
+            most_at_once=most_at_once,
+        )
+        learned.append(model.get_weights()[0])
+    np.testing.assert_allclose(learned[1], learned[0], rtol=1e-3, atol=1e-5)

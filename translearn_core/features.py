@@ -323,10 +323,11 @@ class _Feed:
             self._drain()
 
     def finish(self) -> None:
-        """Run what waits, unless the pass was stopped, and return when everything is done."""
+        """Run what waits and return when everything is done; of a stopped pass, very little."""
         if not self.was_stopped:
             self._drain()
         if self._opening.done():
+            self._submit_waiting(most=1 if self.was_stopped else None)
             for engine in self._opening.result().values():
                 engine.wait()
 
@@ -335,10 +336,15 @@ class _Feed:
             if self.stopped():
                 return
             wait([self._opening], timeout=0.1)
+        self._submit_waiting()
+
+    def _submit_waiting(self, most: int | None = None) -> None:
         engines = self._opening.result()
-        while self._waiting and not self.stopped():
+        submitted = 0
+        while self._waiting and submitted != most and (most or not self.stopped()):
             _submit(self._waiting.popleft(), self._outputs, engines, self._writers)
-        self._waiting_bytes = 0
+            submitted += 1
+        self._waiting_bytes = sum(image.nbytes for batch in self._waiting for _, image in batch)
 
 
 def _open_engines(outputs: Sequence[Output]) -> dict[tuple[str, bool], Engine]:

@@ -28,8 +28,9 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 BATCH_EVENT_S = 0.5
-IN_MEMORY_BYTES = 2**30
-"""Features up to this size are handed to Keras as one array."""
+IN_MEMORY_BYTES = 2**28
+"""Features up to this size are handed to Keras as one array, which then copies them; larger ones
+are read a batch at a time."""
 BATCHES_TOGETHER = 4
 LEAST_STEPS = 6
 STEPS_PER_CALL = 64
@@ -228,6 +229,7 @@ def fit(
     epochs: int,
     first_epoch: int,
     strength: Strength = "none",
+    most_at_once: int | None = None,
     quiet: bool = False,
 ) -> int:
     """Fit a compiled-here model and leave it with its best weights.
@@ -239,6 +241,8 @@ def fit(
         epochs: at most so many.
         first_epoch: epochs that earlier phases ran.
         strength: variation made on the fly (pixel sources only).
+        most_at_once: at most so many photos in one go; gradients of a batch are added up. It
+            bounds how long a stop has to wait, and memory.
         quiet: tell no batches and epochs.
 
     Returns:
@@ -255,7 +259,16 @@ def fit(
         )
         try:
             _fit_once(
-                model, train, validation, settings, phase, epochs, batch_size, strength, callback
+                model,
+                train,
+                validation,
+                settings=settings,
+                phase=phase,
+                epochs=epochs,
+                batch_size=batch_size,
+                pieces=math.ceil(batch_size / (most_at_once or batch_size)),
+                strength=strength,
+                callback=callback,
             )
             return callback.epochs_run
         except Exception as error:
@@ -292,24 +305,33 @@ def _fit_once(
     model: Any,
     train: Part,
     validation: Part,
+    *,
     settings: Settings,
     phase: str,
     epochs: int,
     batch_size: int,
+    pieces: int,
     strength: Strength,
     callback: RunCallback,
 ) -> None:
     classes = int(model.output_shape[-1])
     small = phase == "head"
     rng = np.random.default_rng([settings.seed, 1 if small else 2])
-    copies = 1 + len(train.views) if small else 1
+    views = 1 + len(train.views)
+    at_hand = small and _bytes_of(train) * views <= IN_MEMORY_BYTES
+    samples = len(train) * (views if at_hand else 1)
     peak = settings.learning_rate if small else settings.fine_tune_learning_rate
     if small and settings.large_batches:
-        together = _batches_together(len(train) * copies, batch_size)
+        together = _batches_together(samples, batch_size)
         batch_size, peak = batch_size * together, peak * together
-    steps = math.ceil(len(train) * copies / batch_size)
+    steps = math.ceil(samples / batch_size)
+    optimizer = FusedAdam(
+        make_schedule(peak, steps * epochs),
+        gradient_accumulation_steps=pieces if pieces > 1 else None,
+    )
+    batch_size = math.ceil(batch_size / pieces)
     model.compile(
-        optimizer=FusedAdam(make_schedule(peak, steps * epochs)),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         steps_per_execution=min(steps, STEPS_PER_CALL) if small else 1,
@@ -321,7 +343,7 @@ def _fit_once(
     }
     if len(validation):
         options["validation_data"] = _as_input(validation, classes, batch_size)
-    if small and _bytes_of(train) * copies <= IN_MEMORY_BYTES:
+    if at_hand:
         inputs, targets, weights = _as_arrays(train, classes)
         model.fit(
             inputs, targets, sample_weight=weights, batch_size=batch_size, shuffle=True, **options
@@ -403,7 +425,10 @@ def _bytes_of(part: Part) -> int:
 def _as_arrays(part: Part, classes: int) -> tuple[Array, Array, Array]:
     """All rows of a part and of its views, one below the other."""
     sources = (part.source, *part.views)
-    inputs = np.concatenate([source.take(part.rows).astype(np.float32) for source in sources])
+    n = len(part)
+    inputs = np.empty((n * len(sources), *part.source.shape[1:]), np.float32)
+    for place, source in enumerate(sources):
+        inputs[place * n : (place + 1) * n] = source.take(part.rows)
     targets = np.eye(classes, dtype=np.float32)[part.labels]
     copies = len(sources)
     return inputs, np.tile(targets, (copies, 1)), np.tile(part.weights, copies)

@@ -166,11 +166,11 @@ class Look:
             ),
             stop=self.stop,
         )
-        if result.stopped:
-            raise StopRequestedError
         facts: dict[str, PhotoFacts] = {missing[i]: found for i, found in result.facts.items()}
         reasons = {missing[i]: reason for i, reason in result.left_out.items()}
-        self.dataset.record_facts(facts, reasons)
+        self.dataset.record_facts(facts, reasons)  # of a stopped pass too: the next goes on there
+        if result.stopped:
+            raise StopRequestedError
         if len(missing) >= 50:  # a pass long enough to tell the next person by
             jobs.record_speed(self.backbone.name, pass_per_s=round(result.photos_per_s, 2))
         return PassReport(photos_per_s=result.photos_per_s, left_out=tuple(reasons))

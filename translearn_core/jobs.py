@@ -194,7 +194,7 @@ def submit(run: Run) -> None:
 def warm_up() -> None:
     """Have a worker waiting with TensorFlow imported: somebody is likely to train soon."""
     reap()
-    if not any(_is_running(run) for run in runs.list_runs()):
+    if not standby.is_waiting() and not any(_is_running(run) for run in runs.list_runs()):
         standby.warm_up(_spawn)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import shutil
 import threading
 import time
@@ -22,9 +23,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from translearn_core import backbones, jobs
 from translearn_core.artefacts import Answers, Clock, save_model, write_figures
 from translearn_core.augment import Strength
 from translearn_core.config import load_configuration
+from translearn_core.engine import count_gpus
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import trim_cache
 from translearn_core.material import Material, gather_material
@@ -37,6 +40,10 @@ Array = npt.NDArray[Any]
 ENOUGH_SAMPLES = 46_000
 LEAST_EPOCHS = 12
 """A head has learned what it can from so many samples (photos and views), or so many rounds."""
+STEP_S = 2.0
+"""Longest step of fine-tuning on a processor, about: a stop waits for its end."""
+OPERATIONS_PER_S = 35e9
+"""Floating-point operations a second of one processor core in training, about."""
 REFIT_BELOW = 200
 """With so many validation photos they judge well, and matter little as training photos."""
 
@@ -238,7 +245,24 @@ def _fine_tune(
         epochs=plan.fine_tune_epochs,
         first_epoch=first_epoch,
         strength=strength,
+        most_at_once=_photos_at_once(plan),
     )
+
+
+def _photos_at_once(plan: Plan) -> int | None:
+    """How many photos a step of fine-tuning may take on this machine, so that a stop is heeded.
+
+    By the speed measured here, else by arithmetic at a usual rate of a processor core.
+    """
+    if count_gpus():
+        return None
+    photo_s = jobs.expected_epoch_s(plan.backbone.name, plan.choice.frozen_blocks, 1)
+    if photo_s is None:
+        blocks = backbones.blocks_of(plan.backbone).blocks[plan.choice.frozen_blocks :]
+        area = (plan.size / plan.backbone.input_size) ** 2
+        operations = 6 * sum(block.macs for block in blocks) * area  # forward and twice back
+        photo_s = operations / (OPERATIONS_PER_S * (os.cpu_count() or 1))
+    return max(1, int(STEP_S / max(photo_s, 1e-9)))
 
 
 def _learner(network: Network, material: Material, head: Any) -> Any:

@@ -154,6 +154,7 @@ def _follow(run: Run) -> None:
         state = run.state
         story = story_of(run)
     if state.state not in LIVE_STATES:
+        jobs.warm_up()  # who trained once is likely to train again
         st.rerun()
     _show_live(run, state, story)
 
