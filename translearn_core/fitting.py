@@ -21,6 +21,7 @@ import numpy.typing as npt
 from translearn_core.augment import Strength, augment
 from translearn_core.config import Settings
 from translearn_core.errors import TrainingError
+from translearn_core.model import build_head
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
@@ -287,6 +288,18 @@ def fit(
             text=_("Memory ran out; going on with batches of {n} photos.").format(n=batch_size),
         )
         model.set_weights(start)
+
+
+def rehearse() -> None:
+    """Fit a tiny head on noise, so that what TensorFlow does only once is done before a run."""
+    settings = Settings(hidden_units=8)
+    model = build_head(8, 2, settings)
+    inputs, targets = np.zeros((64, 8), np.float32), np.eye(2, dtype=np.float32)[np.arange(64) % 2]
+    model.compile(
+        FusedAdam(make_schedule(1e-3, 2)), "categorical_crossentropy", steps_per_execution=2
+    )
+    model.fit(inputs, targets, sample_weight=np.ones(64, np.float32), epochs=1, verbose=0)
+    keras.backend.clear_session()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -1,7 +1,8 @@
 """The one process entry: `python -m translearn_core.worker RUN_DIR`.
 
 Owns: a worker's life: its turn in the queue, heartbeat, states, log, and how every ending is
-told. `--measure BACKBONE` measures this machine's speed instead.
+told. `--measure BACKBONE` measures this machine's speed instead, `--feasible DATASET_DIR` checks
+whether a data set can be told apart (`feasible.py`).
 Leaves to others: the training itself (`train.py`).
 """
 
@@ -130,7 +131,9 @@ def _stand_by() -> Path | None:
     """
     from translearn_core import fitting, train
 
-    logger.info("Waiting with %s and %s", train.__name__, fitting.__name__)
+    if not count_gpus():  # a GPU belongs to the run that has its turn
+        fitting.rehearse()
+    logger.info("Waiting, with %s imported", train.__name__)
     folder = standby.wait_for_run(load_configuration().standby_idle_s)
     if folder is None:
         return None
@@ -145,6 +148,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m translearn_core.worker")
     parser.add_argument("run_dir", nargs="?", type=Path)
     parser.add_argument("--measure", metavar="BACKBONE")
+    parser.add_argument("--feasible", metavar="DATASET_DIR", type=Path)
+    parser.add_argument("--backbone", default="", help="for --feasible")
+    parser.add_argument("--seed", type=int, default=0, help="for --feasible")
     parser.add_argument("--standby", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(
@@ -155,6 +161,11 @@ def main(arguments: list[str] | None = None) -> int:
 
         measure_speed(options.measure)
         return 0
+    if options.feasible:
+        from translearn_core import feasible
+
+        done = feasible.work(options.feasible, backbone=options.backbone, seed=options.seed)
+        return 0 if done else 1
     folder = _stand_by() if options.standby else options.run_dir
     if folder is None:
         if options.standby:
