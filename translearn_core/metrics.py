@@ -27,11 +27,11 @@ class ClassFigures:
     f1: float | None
 
 
-def wilson_interval(correct: int, total: int, *, z: float = 1.959964) -> tuple[float, float]:
+def wilson_interval(correct: float, total: float, *, z: float = 1.959964) -> tuple[float, float]:
     """The Wilson score interval of a share (E. B. Wilson, 1927); 95 % by default.
 
     Args:
-        correct: how many were right.
+        correct: how many were right; a fraction where photos count in part.
         total: of how many; 0 gives the whole range.
 
     Returns:

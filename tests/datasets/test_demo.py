@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from translearn_core import datasets
-from translearn_core.datasets.copies import group_copies
+from translearn_core.datasets.copies import groups_of
 
 
 def test_demo_is_ready_to_train_and_the_same_each_time() -> None:
@@ -22,7 +22,7 @@ def test_demo_is_ready_to_train_and_the_same_each_time() -> None:
     )
     datasets.check_ready(dataset)
     assert datasets.warnings(dataset) == []
-    assert np.bincount(group_copies(dataset.photos)).max() <= 2
+    assert np.bincount(groups_of(dataset.photos)).max() <= 2
     again = datasets.make_demo(per_class=12, name="again")
     assert again.name == "again"
     assert set(again.photos["sha256"]) == set(dataset.photos["sha256"])

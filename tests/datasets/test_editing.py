@@ -144,3 +144,85 @@ def test_photos_added_by_hand_to_a_folder_in_place_outlive_the_next_import(tmp_p
     again = datasets.import_source(source, in_place=True)
     assert again.counts.to_dict() == {"cats": 4, "dogs": 2}
     assert not (source / "cats" / "webcam.jpg").exists()
+
+
+def test_photos_move_to_another_class_and_back(pets: datasets.Dataset) -> None:
+    begin, paths = pets.fingerprint, list(pets.photos["path"][:4])
+
+    assert datasets.move_photos(pets, [*paths, "no/such.jpg"], " owls ") == 4
+    assert pets.counts.to_dict() == {"dogs": 1, "owls": 6}
+    assert datasets.last_change(pets) == "4 photos are now owls."
+    assert datasets.move_photos(pets, paths, "owls") == 0
+    assert datasets.undo(pets) == "4 photos are back in cats, dogs."
+    assert pets.fingerprint == begin
+    assert datasets.last_change(pets) == ""
+    with pytest.raises(SourceError, match="empty"):
+        datasets.move_photos(pets, paths, "  ")
+
+
+def test_excluded_photos_are_kept_and_come_back(pets: datasets.Dataset) -> None:
+    begin, files = pets.fingerprint, {path: pets.photo_path(path) for path in pets.photos["path"]}
+    paths = list(pets.photos["path"][:2])
+    contents = [files[path].read_bytes() for path in paths]
+
+    assert datasets.exclude_photos(pets, paths) == 2
+    assert pets.counts["cats"] == 1
+    assert not any(files[path].exists() for path in paths)
+    assert [datasets.file_of_excluded(pets, path).read_bytes() for path in paths] == contents
+    assert datasets.last_change(pets) == "2 photos are excluded."
+    datasets.undo(pets)
+    assert pets.fingerprint == begin
+    assert [files[path].read_bytes() for path in paths] == contents
+    assert not len(datasets.read_excluded(pets))
+
+
+def test_a_photo_added_meanwhile_does_not_take_the_place_of_an_excluded_one(
+    pets: datasets.Dataset, tmp_path: Path
+) -> None:
+    path = str(pets.photos["path"].iloc[0])
+    content = pets.photo_path(path).read_bytes()
+    datasets.exclude_photos(pets, [path])
+    for seed in (70, 71):
+        datasets.add_photos(pets, "cats", [(Path(path).name, io.BytesIO(draw_photo(seed)))])
+    assert path in set(pets.photos["path"])
+    datasets.exclude_photos(pets, [path])
+    datasets.rename_class(pets, "cats", "lions")
+    assert datasets.put_back(pets, datasets.read_excluded(pets)["path"]) == 2
+
+    assert pets.counts.to_dict() == {"dogs": 2, "lions": 5, "owls": 2}
+    contents = {pets.photo_path(photo).read_bytes() for photo in pets.photos["path"]}
+    assert content in contents
+    assert len(contents) == 9
+
+
+def test_photos_left_in_place_are_excluded_without_a_touch(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "pets", {"cats": 3, "dogs": 2})
+    dataset = datasets.import_source(source, in_place=True)
+    paths = list(dataset.photos["path"][:2])
+
+    datasets.exclude_photos(dataset, paths)
+    assert datasets.delete_excluded(dataset, paths[:1]) == 1
+    assert all(Path(path).is_file() for path in paths)
+    assert datasets.put_back(dataset, paths) == 1
+    assert dataset.counts.to_dict() == {"cats": 2, "dogs": 2}
+    with pytest.raises(SourceError, match="nothing to undo"):
+        datasets.undo(dataset)
+
+
+def test_excluded_photos_deleted_for_good_are_gone(pets: datasets.Dataset) -> None:
+    path = str(pets.photos["path"].iloc[0])
+    thumbnail = pets.thumbnail(path, 64)
+    datasets.exclude_photos(pets, [path])
+    datasets.delete_excluded(pets, [path])
+
+    assert not len(datasets.read_excluded(pets))
+    assert not thumbnail.exists()
+    assert not [file for file in pets.folder.rglob("*.jpg") if "cats" in file.parts][2:]
+
+
+def test_what_was_found_to_be_no_fault_is_remembered(pets: datasets.Dataset) -> None:
+    datasets.keep(pets, [("dark", "a.jpg"), ("dark", "b.jpg")])
+    datasets.stop_keeping(pets, [("dark", "a.jpg")])
+    datasets.keep(pets, [("blurred", "b.jpg")])
+
+    assert datasets.read_kept(pets) == {("dark", "b.jpg"), ("blurred", "b.jpg")}

@@ -13,7 +13,7 @@ from drawing import draw_image, draw_photo, make_tree, make_zip
 from PIL import Image, ImageEnhance
 
 from translearn_core import datasets
-from translearn_core.datasets.copies import group_copies
+from translearn_core.datasets.copies import groups_of
 from translearn_core.datasets.library import COLUMNS, as_table
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "datasets"
@@ -159,7 +159,7 @@ def test_blank_and_drawn_pictures_do_not_become_one_group(tmp_path: Path) -> Non
             image.save(buffer, "PNG")
             files[f"{name}/{number}.png"] = buffer.getvalue()
     dataset = datasets.import_source(make_zip(tmp_path / "a.zip", files))
-    sizes = np.bincount(group_copies(dataset.photos))
+    sizes = np.bincount(groups_of(dataset.photos))
     assert sizes.max() <= 10
     assert (_table(dataset, _split(dataset)) >= 3).all().all()
 
@@ -175,7 +175,7 @@ def test_real_photos_are_hardly_ever_taken_for_copies(name: str) -> None:
         assert isinstance(photo, datasets.DecodedPhoto)
         row = vars(photo.facts) | {"class_name": paths[place].parent.name, "checked": True}
         rows.append(row | {"path": str(paths[place])})
-    sizes = np.bincount(group_copies(as_table(pd.DataFrame(rows), COLUMNS)))
+    sizes = np.bincount(groups_of(as_table(pd.DataFrame(rows), COLUMNS)))
     assert sizes.max() <= 10
     assert sizes[sizes > 1].sum() <= 12
 
@@ -185,18 +185,18 @@ def test_a_hundred_thousand_photos_are_split_in_seconds() -> None:
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**63, n, dtype=np.uint64)
     hashes[:20_000] = hashes[0]  # blank pages
-    thumbs = rng.integers(0, 256, (n, 100), dtype=np.uint8)
+    looks = rng.integers(48, 112, (n, 24 * 24), dtype=np.uint8)
     rows = {
         "path": [f"photos/{k}.jpg" for k in range(n)],
         "class_name": [f"c{k % 20}" for k in range(n)],
         "checked": [True] * n,
         "sha256": [f"{k:064x}" for k in range(n)],
         "phash": [f"{value:016x}" for value in hashes],
-        "thumb": [row.tobytes().hex() for row in thumbs],
+        "look": [row.tobytes().decode("ascii") for row in looks],
     }
     table = as_table(pd.DataFrame(rows), COLUMNS)
     begin = time.process_time()
-    groups = group_copies(table)
+    groups = groups_of(table)
     assert time.process_time() - begin < 20
     assert np.bincount(groups).max() == 1
 
@@ -227,3 +227,56 @@ def test_small_and_double_photos_are_told(tmp_path: Path) -> None:
     assert "1 photo is an exact copy" in found
     assert "1 photo is smaller than 32 pixels" in found
     assert draw_photo(1) == draw_photo(1)
+
+
+def _features_of(dataset: datasets.Dataset, keys: list[str]) -> np.ndarray:
+    """Features in which photos of one key lie close together."""
+    rng = np.random.default_rng(0)
+    points = {key: rng.normal(size=64) for key in sorted(set(keys))}
+    return np.array([points[key] + 0.05 * rng.normal(size=64) for key in keys], np.float32)
+
+
+def test_features_find_frames_that_hashes_miss(tmp_path: Path) -> None:
+    """Frames cut differently out of one scene."""
+    files = {}
+    for name in "abc":
+        for scene in range(6):
+            image = draw_image(100 * ord(name) + scene, size=(300, 240))
+            for number in range(4):
+                left, top = 18 * (number % 2), 14 * (number // 2)
+                buffer = io.BytesIO()
+                image.crop((left, top, left + 264, top + 212)).save(buffer, "JPEG")
+                files[f"{name}/{scene}-{number}.jpg"] = buffer.getvalue()
+    dataset = datasets.import_source(make_zip(tmp_path / "a.zip", files))
+    scenes = dataset.photos["file"].str.split("-").str[0]
+    features = _features_of(dataset, list(scenes))
+    without = datasets.groups_of(dataset.photos)
+    groups = datasets.groups_of(dataset.photos, features)
+    assert len(set(without)) > len(set(groups)) == 18
+    assert pd.Series(groups).groupby(scenes.to_numpy()).nunique().max() == 1
+    for seed in range(3):
+        split = datasets.assign_splits(
+            dataset, validation_share=0.15, test_share=0.2, seed=seed, features=features
+        )
+        assert split.groupby(scenes.to_numpy()).nunique().max() == 1
+        assert (_table(dataset, split) >= 2).all().all()
+        again = datasets.assign_splits(
+            dataset, validation_share=0.15, test_share=0.2, seed=seed, features=features
+        )
+        assert split.equals(again)
+
+
+def test_features_alone_make_no_twins(tmp_path: Path) -> None:
+    """Near in features but not in looks: different things of one kind."""
+    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 20, "b": 20}))
+    features = _features_of(dataset, list(dataset.photos["class_name"]))
+    assert np.bincount(datasets.groups_of(dataset.photos, features)).max() == 1
+
+
+def test_without_twins_features_change_no_split(tmp_path: Path) -> None:
+    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 40, "b": 20}))
+    features = np.random.default_rng(0).normal(size=(60, 32))
+    with_features = datasets.assign_splits(
+        dataset, validation_share=0.15, test_share=0.2, seed=0, features=features
+    )
+    assert with_features.equals(_split(dataset))

@@ -3,18 +3,24 @@
 One door: everything that others may use is named here. Imports without TensorFlow.
 """
 
+from translearn_core.datasets.aside import file_of_excluded, read_excluded
 from translearn_core.datasets.checks import CHECKS, check_ready, warnings
+from translearn_core.datasets.copies import groups_of
 from translearn_core.datasets.decode import (
     DECODE_VERSION,
     DecodedPhoto,
-    PhotoFacts,
     decode_photo,
     iterate_photos,
     make_thumbnail,
 )
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.editing import (
+    delete_excluded,
+    exclude_photos,
+    last_change,
     merge_classes,
+    move_photos,
+    put_back,
     remove_class,
     remove_photos,
     rename_class,
@@ -22,6 +28,7 @@ from translearn_core.datasets.editing import (
     undo,
     undo_count,
 )
+from translearn_core.datasets.facts import PhotoFacts
 from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
@@ -30,6 +37,7 @@ from translearn_core.datasets.importing import (
     import_files,
     import_source,
 )
+from translearn_core.datasets.kept import Kept, keep, read_kept, stop_keeping
 from translearn_core.datasets.layout import PHOTO_SUFFIXES
 from translearn_core.datasets.library import (
     Dataset,
@@ -46,6 +54,7 @@ __all__ = [
     "Dataset",
     "DecodedPhoto",
     "ImportReport",
+    "Kept",
     "Leak",
     "PHOTO_SUFFIXES",
     "PhotoFacts",
@@ -58,19 +67,30 @@ __all__ = [
     "create_dataset",
     "decode_photo",
     "delete_dataset",
+    "delete_excluded",
+    "exclude_photos",
+    "file_of_excluded",
+    "groups_of",
     "import_files",
     "import_source",
     "iterate_photos",
+    "keep",
+    "last_change",
     "list_datasets",
     "make_demo",
     "make_thumbnail",
     "merge_classes",
+    "move_photos",
     "open_dataset",
+    "put_back",
+    "read_excluded",
+    "read_kept",
     "remove_class",
     "remove_photos",
     "rename_class",
     "rename_dataset",
     "split_leaks",
+    "stop_keeping",
     "undo",
     "undo_count",
     "unpacked",

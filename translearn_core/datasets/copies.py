@@ -1,114 +1,272 @@
-"""Groups of photos that are copies of each other, exact or near (bursts, re-saved, re-sized).
+"""Photos that are copies of each other, exact or near (bursts, saved again, cut, lit differently).
 
-Owns: what counts as a near copy, and finding all of them without comparing every pair.
-Leaves to others: what follows from it (`split.py`, `checks.py`).
+Owns: what counts as a near copy and as a burst, finding all of them without comparing every pair,
+and the groups that they form. Leaves to others: what follows from it (`split.py`, `findings.py`),
+how alike two photos look (`likeness.py`).
 
-Two photos are near copies when their perceptual hashes (64-bit DCT hash, Zauner 2010) differ in
-at most 10 bits and their 10 x 10 grey versions correlate by at least 0.96. Measured on real photos:
-re-saving, resizing and lighter exposure pass both; different hands showing the same digit before
-the same wall, or line drawings of the same kind, pass the first but not the second.
+Pairs worth a look are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
+most 10 bits and whose small pictures correlate by at least 0.96; and, where a network's features
+are at hand, near neighbours among them: that finds what hashes miss, crops and other light.
+Then one photo is laid over the other. Bounds measured on photos of litter, flowers, hands,
+seven kinds of things (PACS) with seeded copies: `docs/checks.md`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.decode import THUMB_SIDE
+from translearn_core.datasets.facts import unpack_looks
+from translearn_core.datasets.likeness import Bools, Floats, Ints, compare, correlate, shrink
 
 MOST_BITS = 10
 LEAST_CORRELATION = 0.96
+LEAST_LIKENESS = 0.94
+"""Mean of what two photos share in whole, in fine structure and (where known) in features, from
+which one is a near copy of the other."""
+_LEAST_SIMILARITY = 0.8
+_LEAST_BURST_WHOLE = 0.93
 _STRICT = (4, 0.99)
+_STRICT_LIKENESS = 0.97
 _MOST_OF_CLASS = 1 / 3
+_MOST_OF_CLASS_SEEN = 0.6  # pairs that features speak for may be trusted further
 _BANDS = 4
 # thousands of blank photos may share one hash, or part of it: each meets only so many others
 _MOST_TWINS = 24
 _MOST_MEMBERS = 4
 _MOST_PARTNERS = 200
+_MOST_NEIGHBOURS = 12
 _FLAT = 2.0  # standard deviation in grey levels below which a photo has no pattern
-
-Ints = npt.NDArray[np.int64]
+_DIMENSIONS = 128
+_ROWS = 1024
 
 
 @dataclass(frozen=True)
-class _Pairs:
+class Pairs:
+    """Pairs of rows of a manifest, each once.
+
+    `likeness` in [0, 1], 1 for exact copies; `exact`, `near` (a near copy or an exact one) and
+    `strict` (so near that no chain of such pairs goes astray) tell the kind; a pair that is
+    neither exact nor near is two frames of a burst.
+    """
+
     first: Ints
     second: Ints
-    bits: Ints
-    correlation: npt.NDArray[np.float32]
+    likeness: Floats
+    exact: Bools
+    near: Bools
+    strict: Bools
 
-    def where(self, chosen: npt.NDArray[np.bool_]) -> _Pairs:
-        return _Pairs(
-            self.first[chosen], self.second[chosen], self.bits[chosen], self.correlation[chosen]
-        )
+    def where(self, chosen: Bools) -> Pairs:
+        """Some of them."""
+        return Pairs(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def group_copies(photos: pd.DataFrame) -> Ints:
-    """A group number for each photo; copies of each other share one.
+def find_pairs(photos: pd.DataFrame, features: npt.NDArray[np.floating] | None = None) -> Pairs:
+    """All pairs of copies and of frames of one burst.
 
-    Near copies chain (frames of a film do), but no chain may take more than a third of a class:
+    Args:
+        photos: rows of a manifest; rows without facts have no partner.
+        features: `(n, d)` of the same photos, of any network; without them only what perceptual
+            hashes tell apart is found.
+    """
+    exact = _exact_pairs(photos)
+    rows = np.flatnonzero((photos["look"].str.len() > 0).to_numpy())
+    if len(rows) < 2:
+        return exact
+    table = photos.iloc[rows]
+    looks = unpack_looks(list(table["look"]))
+    first, second, strict = _hash_pairs(list(table["phash"]), looks)
+    if features is None:
+        whole, fine = _compare(looks, first, second)
+        likeness = (whole + fine) / 2
+        near, found = likeness >= LEAST_LIKENESS, np.ones(len(first), np.bool_)
+    else:
+        points = spread_out(np.asarray(features)[rows])
+        burst_from = _burst_similarity(points, table["class_name"].to_numpy(dtype=object))
+        close = _neighbours(points, min(_LEAST_SIMILARITY, burst_from))
+        first, second, found, strict = _add(first, second, strict, *close)
+        whole, fine = _compare(looks, first, second)
+        similarity = np.einsum("ij,ij->i", points[first], points[second])
+        likeness = (whole + fine + similarity) / 3
+        near = (likeness >= LEAST_LIKENESS) & (similarity >= _LEAST_SIMILARITY)
+        found |= near | ((similarity >= burst_from) & (whole >= _LEAST_BURST_WHOLE))
+    sure: Floats = np.clip(likeness, 0.0, 1.0).astype(np.float32)
+    strict |= sure >= _STRICT_LIKENESS
+    none = np.zeros(len(first), np.bool_)
+    return _join(exact, Pairs(rows[first], rows[second], sure, none, near, strict).where(found))
+
+
+def groups_of(photos: pd.DataFrame, features: npt.NDArray[np.floating] | None = None) -> Ints:
+    """A group number for each photo; copies of each other and frames of one burst share one.
+
+    Such pairs chain (frames of a film do), but no chain may take more than a share of a class:
     such a group is built again with stricter bounds, and at last from exact copies only.
 
     Args:
-        photos: rows of a manifest; unchecked rows are groups of their own.
+        photos, features: as in `find_pairs`.
 
     Returns:
         (n,) int64, numbered from 0 in order of first appearance.
     """
     n = len(photos)
-    exact = _exact_pairs(photos)
-    near = _near_pairs(photos)
-    groups = _components(n, exact, near)
-    strict = near.where((near.bits <= _STRICT[0]) & (near.correlation >= _STRICT[1]))
-    nothing = near.where(np.zeros(len(near.first), dtype=bool))
-    for tighter in (strict, nothing):
-        large = _too_large(groups, photos["class_name"].to_numpy(dtype=object))
+    pairs = find_pairs(photos, features)
+    most = _MOST_OF_CLASS if features is None else _MOST_OF_CLASS_SEEN
+    groups = _components(n, pairs)
+    for kept in (pairs.strict, pairs.exact):
+        large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), most)
         if not large.any():
             break
-        stays = near.where(~large[near.first])
-        inside = tighter.where(large[tighter.first])
-        groups = _components(n, exact, stays, inside)
-        near = _Pairs(
-            *(
-                np.concatenate([getattr(stays, name), getattr(inside, name)])
-                for name in ("first", "second", "bits", "correlation")
-            )
-        )
+        stays = ~large[pairs.first] | kept
+        pairs, kept = pairs.where(stays), kept[stays]
+        groups = _components(n, pairs)
     return groups
 
 
-def _exact_pairs(photos: pd.DataFrame) -> _Pairs:
+def _add(
+    first: Ints, second: Ints, strict: Bools, also_first: Ints, also_second: Ints
+) -> tuple[Ints, Ints, Bools, Bools]:
+    """Pairs of the one kind and of the other, each once; which are of the one, which are strict."""
+    firsts, seconds = np.concatenate([first, also_first]), np.concatenate([second, also_second])
+    known = np.arange(len(firsts)) < len(first)
+    stricts = np.concatenate([strict, np.zeros(len(also_first), np.bool_)])
+    n = 1 + int(seconds.max(initial=0))
+    _keys, kept = np.unique(firsts * n + seconds, return_index=True)  # the first of two is kept
+    return firsts[kept], seconds[kept], known[kept], stricts[kept]
+
+
+def _join(one: Pairs, other: Pairs) -> Pairs:
+    """Both, without what `other` repeats."""
+    rows = 1 + max((int(part.second.max(initial=0)) for part in (one, other)), default=0)
+    known = np.isin(other.first * rows + other.second, one.first * rows + one.second)
+    rest = other.where(~known)
+    return Pairs(
+        *(
+            np.concatenate([getattr(part, field.name) for part in (one, rest)])
+            for field in fields(Pairs)
+        )
+    )
+
+
+def _exact_pairs(photos: pd.DataFrame) -> Pairs:
+    """Each photo with the next one of the same content."""
     codes, _values = pd.factorize(photos["sha256"])
     codes = np.where(photos["sha256"].to_numpy(dtype=object) == "", -1, codes)
     order = np.argsort(codes, kind="stable")
     same = (codes[order][1:] == codes[order][:-1]) & (codes[order][1:] >= 0)
     first, second = order[:-1][same], order[1:][same]
-    return _Pairs(
-        first, second, np.zeros(len(first), np.int64), np.ones(len(first), dtype=np.float32)
-    )
+    yes = np.ones(len(first), np.bool_)
+    return Pairs(first, second, np.ones(len(first), np.float32), yes, yes, yes)
 
 
-def _near_pairs(photos: pd.DataFrame) -> _Pairs:
-    """All pairs within the bounds that share a 16-bit band of the hash but for one bit."""
-    usable = (photos["phash"].str.len() == 16) & (photos["thumb"].str.len() == 2 * THUMB_SIDE**2)
-    rows = np.flatnonzero(usable.to_numpy())
-    table = photos.iloc[rows]
-    hashes = np.frombuffer(bytes.fromhex("".join(table["phash"])), dtype=">u8").astype(np.uint64)
-    thumbs = np.frombuffer(bytes.fromhex("".join(table["thumb"])), dtype=np.uint8)
-    thumbs = thumbs.reshape(-1, THUMB_SIDE**2)
-    first, second = _candidates(hashes, thumbs)
-    bits = np.bitwise_count(hashes[first] ^ hashes[second]).astype(np.int64)
-    correlation = _correlate(thumbs, first, second)
-    found = _Pairs(rows[first], rows[second], bits, correlation)
-    return found.where(correlation >= LEAST_CORRELATION)
+def _hash_pairs(hashes: list[str], looks: Floats) -> tuple[Ints, Ints, Bools]:
+    """Pairs (first < second) within the bounds that share a 16-bit band of the hash but for one bit.
+
+    And which of them are strict.
+    """
+    codes = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").astype(np.uint64)
+    one, other = _candidates(codes, looks)
+    first, second = np.minimum(one, other), np.maximum(one, other)
+    bits = np.bitwise_count(codes[first] ^ codes[second]).astype(np.int64)
+    correlation = correlate(shrink(looks), first, second)
+    plain, alike = _without_pattern(looks, first, second)
+    correlation[plain] = alike[plain]
+    strict = (bits <= _STRICT[0]) & (correlation >= _STRICT[1])
+    kept = correlation >= LEAST_CORRELATION
+    return first[kept], second[kept], strict[kept]
 
 
-def _candidates(hashes: npt.NDArray[np.uint64], thumbs: npt.NDArray[np.uint8]) -> tuple[Ints, Ints]:
+def _compare(looks: Floats, first: Ints, second: Ints) -> tuple[Floats, Floats]:
+    """Likeness in whole and in fine structure; photos without any pattern are alike or not."""
+    found = compare(looks, first, second)
+    plain, alike = _without_pattern(looks, first, second)
+    whole, fine = (np.where(plain, alike, part) for part in (found.whole, found.fine))
+    return whole.astype(np.float32), fine.astype(np.float32)
+
+
+def _without_pattern(looks: Floats, first: Ints, second: Ints) -> tuple[Bools, Bools]:
+    """Pairs in which a photo has no pattern, and those in which both have none and are as bright."""
+    flat = looks.std(axis=(1, 2)) < _FLAT
+    mean = looks.mean(axis=(1, 2))
+    alike = flat[first] & flat[second] & (np.abs(mean[first] - mean[second]) < 4)
+    return flat[first] | flat[second], alike
+
+
+def spread_out(features: npt.NDArray[np.floating]) -> Floats:
+    """Features centred, in their main directions, of length 1: `(n, at most 128)` float32.
+
+    What all photos share is taken away, so that 0 means no more alike than any two photos.
+    """
+    values = features.astype(np.float32)
+    values = values - values.mean(axis=0)
+    if values.shape[1] > _DIMENSIONS < len(values):
+        values = values @ _main_directions(values[:: max(1, len(values) // 5000)])
+    length = np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
+    points: Floats = (values / length).astype(np.float32)
+    return points
+
+
+def _main_directions(values: Floats) -> Floats:
+    """The 128 directions of most variance, `(d, 128)`, by randomised subspace iteration.
+
+    Halko, Martinsson and Tropp 2011, with one power and a fixed start: a tenth of the time of all
+    directions.
+    """
+    from scipy.linalg import qr  # type: ignore[import-untyped]
+
+    start = np.random.default_rng(0).standard_normal((values.shape[1], _DIMENSIONS + 32))
+    space = start.astype(np.float32)
+    for _power in range(2):
+        space, _rest = qr(values.T @ (values @ space), mode="economic")
+    inside = values @ space  # (n, 160)
+    _sizes, turn = np.linalg.eigh(inside.T @ inside)
+    directions: Floats = (space @ turn[:, -_DIMENSIONS:]).astype(np.float32)
+    return directions
+
+
+def _burst_similarity(points: Floats, names: npt.NDArray[np.object_]) -> float:
+    """Similarity from which two photos may be frames of one burst.
+
+    Half-way from what unlike photos reach (the nearest of another class, of nine in ten photos)
+    to 1; so it holds for the features of any network.
+    """
+    if len(set(names)) < 2:
+        return 0.9
+    chosen = np.arange(0, len(points), max(1, len(points) // 2000))
+    similar = points[chosen] @ points.T
+    similar[names[chosen][:, None] == names[None, :]] = -1.0
+    unlike = float(np.quantile(similar.max(axis=1), 0.9))
+    return (1.0 + max(unlike, 0.4)) / 2
+
+
+def _neighbours(points: Floats, least: float) -> tuple[Ints, Ints]:
+    """Pairs (first < second) at least so similar; of each photo at most the nearest twelve."""
+    firsts, seconds = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for begin in range(0, len(points), _ROWS):
+        similar = points[begin : begin + _ROWS] @ points[begin:].T  # (rows, the rest)
+        similar[np.tril_indices(len(similar), m=similar.shape[1])] = -1.0
+        crowded = np.flatnonzero((similar >= least).sum(axis=1) > _MOST_NEIGHBOURS)
+        if len(crowded):
+            near = np.argpartition(-similar[crowded], _MOST_NEIGHBOURS, axis=1)
+            np.put_along_axis(
+                near_only := np.full_like(similar[crowded], -1.0),
+                near[:, :_MOST_NEIGHBOURS],
+                np.take_along_axis(similar[crowded], near[:, :_MOST_NEIGHBOURS], 1),
+                1,
+            )
+            similar[crowded] = near_only
+        first, second = np.nonzero(similar >= least)
+        firsts.append(first + begin)
+        seconds.append(second + begin)
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _candidates(hashes: npt.NDArray[np.uint64], looks: Floats) -> tuple[Ints, Ints]:
     """Pairs of photos of few differing bits; of many with the same hash only some meet."""
-    order = np.lexsort((thumbs.sum(axis=1), hashes)).astype(np.int64)
+    order = np.lexsort((looks.sum(axis=(1, 2)), hashes)).astype(np.int64)
     distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
     firsts, seconds = [], []
     for step in range(1, min(_MOST_TWINS, int(counts.max(initial=0)))):  # the same hash
@@ -147,45 +305,27 @@ def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
     return pairs // n, pairs % n
 
 
-def _correlate(thumbs: npt.NDArray[np.uint8], first: Ints, second: Ints) -> npt.NDArray[np.float32]:
-    """Pearson correlation of the small grey versions, (pairs,) in [-1, 1].
-
-    Two photos without any pattern count as 1 when they are equally bright, else as 0.
-    """
-    result = np.empty(len(first), dtype=np.float32)
-    values = thumbs.astype(np.float32)
-    mean = values.mean(axis=1, keepdims=True)
-    values -= mean
-    spread = values.std(axis=1)
-    values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
-    for begin in range(0, len(first), 100_000):
-        part = slice(begin, begin + 100_000)
-        result[part] = np.einsum("ij,ij->i", values[first[part]], values[second[part]])
-    flat = spread < _FLAT
-    plain = flat[first] | flat[second]
-    alike = flat[first] & flat[second] & (np.abs(mean[first] - mean[second])[:, 0] < 4)
-    result[plain] = alike[plain]
-    return result
-
-
-def _components(n: int, *pairs: _Pairs) -> Ints:
+def _components(n: int, pairs: Pairs) -> Ints:
     from scipy.sparse import coo_array  # type: ignore[import-untyped]
     from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
-    first = np.concatenate([part.first for part in pairs])
-    second = np.concatenate([part.second for part in pairs])
-    graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
+    edges = (np.ones(len(pairs.first), dtype=bool), (pairs.first, pairs.second))
+    graph = coo_array(edges, shape=(n, n))
     _count, labels = connected_components(graph, directed=False)
     groups, _values = pd.factorize(labels)
     result: Ints = groups.astype(np.int64)
     return result
 
 
-def _too_large(groups: Ints, classes: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
+def _too_large(groups: Ints, classes: npt.NDArray[np.object_], most: float) -> Bools:
     """Which photos lie in a group that takes more than its share of a class."""
     table = pd.DataFrame({"group": groups, "class": classes})
     together = table.groupby(["group", "class"])["class"].transform("size")
     whole = table.groupby("class")["class"].transform("size")
-    heavy = (together >= 3) & (together > whole * _MOST_OF_CLASS)
-    result: npt.NDArray[np.bool_] = heavy.groupby(table["group"]).transform("any").to_numpy(bool)
+    heavy = (together >= 3) & (together > whole * most)
+    result: Bools = heavy.groupby(table["group"]).transform("any").to_numpy(bool)
     return result
+
+
+group_copies = groups_of
+"""The name it had before features counted."""

@@ -1,18 +1,15 @@
 """The one decode: bytes -> verified -> turned upright -> RGB -> resized, with the photo's facts.
 
 Owns: which formats are read, how every kind of pixel becomes 8-bit RGB, the one way of
-resizing, the statistics that checks and splits need, and decoding many photos ahead of
-their consumer. Leaves to others: where the bytes come from and what the pixels are for.
+resizing, and decoding many photos ahead of their consumer. Leaves to others: what is measured
+on the way (`facts.py`), where the bytes come from and what the pixels are for.
 
-Units: pixels, bytes; brightness in [0, 1]; sharpness is the variance of the Laplacian of
-a 128 x 128 grey version with values in [0, 255] (Pech-Pacheco et al. 2000).
-Colour profiles are not applied; CMYK is converted without one.
+Units: pixels, bytes. Colour profiles are not applied; CMYK is converted without one.
 """
 
 from __future__ import annotations
 
 import contextvars
-import hashlib
 import io
 import os
 import re
@@ -30,6 +27,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from translearn_core.config import Limits, load_configuration
+from translearn_core.datasets.facts import FACTS_SIDE, PhotoFacts, gather_facts
 from translearn_core.errors import PhotoError
 from translearn_core.texts import _
 
@@ -37,8 +35,6 @@ DECODE_VERSION = 1
 """Part of every cache key: goes up whenever the same bytes could give other pixels."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-FACTS_SIDE = 128
-THUMB_SIDE = 10
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,26 +64,6 @@ _DAMAGE = (
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _heif_lock = threading.Lock()
-
-
-@dataclass(frozen=True)
-class PhotoFacts:
-    """What one decode tells about a photo.
-
-    `width` and `height` are pixels after the EXIF turn, `brightness` is in [0, 1], `phash` is
-    16 hex digits, `thumb` 200 (the photo as 10 x 10 grey pixels; it tells apart photos whose
-    perceptual hashes agree by chance).
-    """
-
-    sha256: str
-    width: int
-    height: int
-    format: str
-    mode: str
-    brightness: float
-    sharpness: float
-    phash: str
-    thumb: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +110,14 @@ def decode_photo(
     limits = limits or load_configuration().limits
     data = _read(source, limits)
     loaded = _load(data, limits, least=None if size is None else max(size, FACTS_SIDE))
-    facts = _gather_facts(data, loaded)
+    facts = gather_facts(
+        data,
+        loaded.image,
+        turn=_TURNS.get(loaded.orientation),
+        size=(loaded.width, loaded.height),
+        format=loaded.format,
+        mode=loaded.mode,
+    )
     image = loaded.image
     if size is not None:
         image = image.resize((size, size), Image.Resampling.BILINEAR)
@@ -336,31 +319,6 @@ def _scale_to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
 def _turn(image: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     return image if turn is None else image.transpose(turn)
-
-
-def _gather_facts(data: bytes, loaded: _Loaded) -> PhotoFacts:
-    import imagehash
-
-    small = loaded.image.resize(
-        (FACTS_SIDE, FACTS_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0
-    )
-    small = _turn(small, loaded.orientation)
-    grey_image = small.convert("L")
-    grey = np.asarray(grey_image, dtype=np.float32)  # (128, 128)
-    middle = grey[1:-1, 1:-1]
-    laplacian = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:] - 4 * middle
-    thumb = grey_image.resize((THUMB_SIDE, THUMB_SIDE), Image.Resampling.BOX)
-    return PhotoFacts(
-        sha256=hashlib.sha256(data).hexdigest(),
-        width=loaded.width,
-        height=loaded.height,
-        format=loaded.format,
-        mode=loaded.mode,
-        brightness=round(float(grey.mean()) / 255.0, 4),
-        sharpness=round(float(laplacian.var()), 2),
-        phash=str(imagehash.phash(grey_image)),
-        thumb=thumb.tobytes().hex(),
-    )
 
 
 def _damaged() -> PhotoError:

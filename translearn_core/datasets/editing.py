@@ -1,23 +1,27 @@
 """What a person changes in a data set: names, classes, single photos; and undo.
 
 Owns: edits of the manifest, each under the data set's lock and written atomically, and
-`undo.json` with the last renames and merges. Files do not move when a class changes its name;
-files of removed photos are deleted for good, unless they were left in place.
+`undo.json` with the last ones that can be taken back. Files do not move when a class changes its
+name; files of removed photos are deleted for good, unless they were left in place; those of
+excluded ones are kept (`aside.py`).
 Leaves to others: adding photos (`importing.py`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pandas as pd
+
+from translearn_core.datasets import aside
 from translearn_core.datasets.layout import tidy
 from translearn_core.datasets.library import Dataset, write_file
 from translearn_core.errors import SourceError
-from translearn_core.texts import _
+from translearn_core.texts import _, ngettext
 
-_MOST_STEPS = 20
+_MOST_STEPS = 100
 
 
 def rename_dataset(dataset: Dataset, name: str) -> None:
@@ -88,8 +92,65 @@ def remove_photos(dataset: Dataset, paths: Iterable[str]) -> None:
         _remove(dataset, photos.loc[photos["path"].isin(list(paths)), "path"])
 
 
+def move_photos(dataset: Dataset, paths: Iterable[str], class_name: str) -> int:
+    """Give photos another class, which may be new; paths that are not there are passed over.
+
+    Returns:
+        How many photos changed their class.
+
+    Raises:
+        SourceError: the name of the class is empty.
+    """
+    into = tidy(class_name)
+    if not into:
+        raise SourceError(_("The name is empty. Type one."))
+    with dataset.locked():
+        photos = dataset.photos
+        chosen = photos["path"].isin(list(paths)) & (photos["class_name"] != into)
+        rows = photos[chosen]
+        if not len(rows):
+            return 0
+        dataset.write_photos(photos.assign(class_name=photos["class_name"].mask(chosen, into)))
+        _remember(dataset, "move", into, _by_class(rows))
+    return len(rows)
+
+
+def exclude_photos(dataset: Dataset, paths: Iterable[str]) -> int:
+    """Take photos out of the data set, so that they can be put back; no file is deleted.
+
+    Returns:
+        How many were taken out.
+    """
+    with dataset.locked():
+        photos = dataset.photos
+        rows = photos[photos["path"].isin(list(paths))]
+        if not len(rows):
+            return 0
+        aside.set_aside(dataset, rows)
+        _remember(dataset, "exclude", "", _by_class(rows))
+    return len(rows)
+
+
+def put_back(dataset: Dataset, paths: Iterable[str]) -> int:
+    """Put photos back that were excluded. Returns how many."""
+    with dataset.locked():
+        rows = _excluded_rows(dataset, paths)
+        aside.put_in(dataset, rows)
+        _forget_exclusion(dataset, rows)
+    return len(rows)
+
+
+def delete_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
+    """Delete excluded photos for good (those left in place stay where they are). Returns how many."""
+    with dataset.locked():
+        rows = _excluded_rows(dataset, paths)
+        aside.delete_aside(dataset, rows)
+        _forget_exclusion(dataset, rows)
+    return len(rows)
+
+
 def undo(dataset: Dataset) -> str:
-    """Take back the last rename or merge.
+    """Take back the last change: a rename, a merge, a move or an exclusion of photos.
 
     Returns:
         What was taken back, as a sentence.
@@ -103,19 +164,51 @@ def undo(dataset: Dataset) -> str:
             raise SourceError(_("There is nothing to undo."))
         step = steps.pop()
         before = {path: name for name, paths in step["was"].items() for path in paths}
-        photos = dataset.photos.copy()
-        photos["class_name"] = photos["path"].map(before).fillna(photos["class_name"])
-        dataset.write_photos(photos)
+        if step["kind"] == "exclude":
+            aside.put_in(dataset, _excluded_rows(dataset, before))
+        else:
+            dataset.write_photos(_with_classes(dataset.photos, before))
+            _change_aside(dataset, before)
         _write_steps(dataset, steps)
-    names = ", ".join(step["was"])
-    if step["kind"] == "rename":
-        return _("{new} is called {old} again.").format(new=step["into"], old=names)
-    return _("{names} are classes of their own again.").format(names=names)
+    return _say_undone(step, len(before))
 
 
 def undo_count(dataset: Dataset) -> int:
-    """How many renames and merges can be taken back."""
+    """How many changes can be taken back."""
     return len(_read_steps(dataset))
+
+
+def last_change(dataset: Dataset) -> str:
+    """The change that `undo` would take back, as a sentence; empty when there is none."""
+    steps = _read_steps(dataset)
+    return _say_done(steps[-1]) if steps else ""
+
+
+def _say_done(step: dict[str, Any]) -> str:
+    n, into = sum(len(paths) for paths in step["was"].values()), step["into"]
+    if step["kind"] == "exclude":
+        return ngettext("{n:,} photo is excluded.", "{n:,} photos are excluded.", n).format(n=n)
+    if step["kind"] == "move":
+        return ngettext("{n:,} photo is now {name}.", "{n:,} photos are now {name}.", n).format(
+            n=n, name=into
+        )
+    names = ", ".join(step["was"])
+    if step["kind"] == "rename":
+        return _("{old} is now {new}.").format(old=names, new=into)
+    return ngettext(
+        "{names} is now part of {new}.", "{names} are now part of {new}.", len(step["was"])
+    ).format(names=names, new=into)
+
+
+def _say_undone(step: dict[str, Any], n: int) -> str:
+    names = ", ".join(step["was"])
+    if step["kind"] in ("exclude", "move"):
+        return ngettext(
+            "{n:,} photo is back in {names}.", "{n:,} photos are back in {names}.", n
+        ).format(n=n, names=names)
+    if step["kind"] == "rename":
+        return _("{new} is called {old} again.").format(new=step["into"], old=names)
+    return _("{names} are classes of their own again.").format(names=names)
 
 
 def _must_exist(dataset: Dataset, names: Iterable[str]) -> None:
@@ -130,12 +223,58 @@ def _must_exist(dataset: Dataset, names: Iterable[str]) -> None:
 
 
 def _move(dataset: Dataset, names: list[str], into: str, kind: str) -> None:
-    photos = dataset.photos.copy()
-    was = {name: list(photos.loc[photos["class_name"] == name, "path"]) for name in names}
-    photos.loc[photos["class_name"].isin(names), "class_name"] = into
-    dataset.write_photos(photos)
-    steps = [*_read_steps(dataset), {"kind": kind, "into": into, "was": was}]
-    _write_steps(dataset, steps[-_MOST_STEPS:])
+    """Give all photos of some classes, excluded ones too, another class."""
+    photos, out = dataset.photos, aside.read_excluded(dataset)
+    both = pd.concat([photos[["class_name", "path"]], out[["class_name", "path"]]])
+    was = _by_class(both[both["class_name"].isin(names)])
+    into_for = {path: into for paths in was.values() for path in paths}
+    dataset.write_photos(_with_classes(photos, into_for))
+    _change_aside(dataset, into_for)
+    _remember(dataset, kind, into, was)
+
+
+def _by_class(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Class name -> paths, classes sorted."""
+    return {
+        str(name): [str(path) for path in part]
+        for name, part in rows.groupby("class_name", sort=True)["path"]
+    }
+
+
+def _with_classes(photos: pd.DataFrame, classes: dict[str, str]) -> pd.DataFrame:
+    """A copy of the rows in which the photos (by path) of `classes` have these."""
+    return photos.assign(
+        class_name=photos["path"].map(classes).fillna(photos["class_name"]).astype(str)
+    )
+
+
+def _change_aside(dataset: Dataset, classes: dict[str, str]) -> None:
+    out = aside.read_excluded(dataset)
+    if out["path"].isin(list(classes)).any():
+        aside.write_excluded(dataset, _with_classes(out, classes))
+
+
+def _excluded_rows(dataset: Dataset, paths: Iterable[str]) -> pd.DataFrame:
+    out = aside.read_excluded(dataset)
+    return out[out["path"].isin(list(paths))]
+
+
+def _forget_exclusion(dataset: Dataset, rows: pd.DataFrame) -> None:
+    """What came back, or went for good, is nothing that undo could bring back."""
+    gone = set(rows["path"])
+    kept = []
+    for step in _read_steps(dataset):
+        if step["kind"] == "exclude":
+            was = {name: [p for p in paths if p not in gone] for name, paths in step["was"].items()}
+            step = step | {"was": {name: paths for name, paths in was.items() if paths}}
+        if step["was"]:
+            kept.append(step)
+    _write_steps(dataset, kept)
+
+
+def _remember(dataset: Dataset, kind: str, into: str, was: dict[str, list[str]]) -> None:
+    step = {"kind": kind, "into": into, "was": was}
+    _write_steps(dataset, [*_read_steps(dataset), step][-_MOST_STEPS:])
     _mark_edited(dataset)
 
 
@@ -160,6 +299,6 @@ def _read_steps(dataset: Dataset) -> list[dict[str, Any]]:
     return steps
 
 
-def _write_steps(dataset: Dataset, steps: list[dict[str, Any]]) -> None:
-    content = json.dumps({"schema_version": 1, "steps": steps}, ensure_ascii=False)
+def _write_steps(dataset: Dataset, steps: Sequence[dict[str, Any]]) -> None:
+    content = json.dumps({"schema_version": 1, "steps": list(steps)}, ensure_ascii=False)
     write_file(dataset.folder / "undo.json", content.encode("utf-8"))

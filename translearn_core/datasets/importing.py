@@ -24,13 +24,12 @@ import pandas as pd
 
 from translearn_core.config import load_configuration
 from translearn_core.datasets.decode import (
-    FACTS_SIDE,
     DecodedPhoto,
-    PhotoFacts,
     decode_photo,
     iterate_photos,
     processor_count,
 )
+from translearn_core.datasets.facts import FACTS_SIDE, PhotoFacts
 from translearn_core.datasets.layout import (
     NameKeeper,
     Place,

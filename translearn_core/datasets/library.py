@@ -23,7 +23,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -33,8 +33,9 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translearn_core.config import home, load_configuration
-from translearn_core.datasets.decode import PhotoFacts, make_thumbnail
-from translearn_core.errors import SourceError, StorageError
+from translearn_core.datasets.decode import iterate_photos, make_thumbnail
+from translearn_core.datasets.facts import FACTS_SIDE, PhotoFacts
+from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.files import write_atomically
 from translearn_core.texts import _
 
@@ -55,9 +56,14 @@ COLUMNS: dict[str, Any] = {
     "format": "str",
     "mode": "str",
     "brightness": "float64",
-    "sharpness": "float64",
     "phash": "str",
-    "thumb": "str",
+    "shade": "float64",
+    "light": "float64",
+    "entropy": "float64",
+    "detail": "float64",
+    "edge_score": "float64",
+    "look": "str",
+    "tint": "str",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 FACT_COLUMNS = tuple(field.name for field in fields(PhotoFacts))
@@ -223,6 +229,37 @@ class Dataset:
             self.write_photos(photos[~gone])
             self.discard_files(rows["path"])
 
+    def complete_facts(
+        self,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        """Decode and record every photo whose facts are not known: a pass found its features in the
+        cache, or the manifest comes from an earlier version.
+
+        Args:
+            progress: called with photos done and photos in all.
+            stop: asked between photos; True ends it, what was done is kept.
+        """
+        photos = self.photos
+        paths = list(photos.loc[~photos["checked"], "path"])
+        facts: dict[str, PhotoFacts] = {}
+        reasons: dict[str, str] = {}
+        decoded = iterate_photos([self.photo_path(path) for path in paths], size=FACTS_SIDE)
+        with contextlib.closing(decoded):
+            for place, photo in decoded:
+                if isinstance(photo, PhotoError):
+                    reasons[paths[place]] = photo.message
+                else:
+                    facts[paths[place]] = photo.facts
+                if progress is not None:
+                    progress(place + 1, len(paths))
+                if stop is not None and stop():
+                    break
+        if paths:
+            self.record_facts(facts, reasons)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the data set for a change: read, change and write under one lock.
@@ -276,7 +313,8 @@ class Dataset:
 
     def _table(self, name: str, columns: dict[str, Any]) -> pd.DataFrame:
         def parse(data: bytes) -> pd.DataFrame:
-            return as_table(pd.read_parquet(io.BytesIO(data)), columns)
+            table = as_table(pd.read_parquet(io.BytesIO(data)), columns)
+            return _doubt_older_facts(table) if "look" in columns else table
 
         try:
             table: pd.DataFrame = self._cached(name, parse)
@@ -398,6 +436,12 @@ def as_table(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
         for name, kind in columns.items()
     }
     return pd.DataFrame(full).reset_index(drop=True)
+
+
+def _doubt_older_facts(photos: pd.DataFrame) -> pd.DataFrame:
+    """The manifest of an earlier version knows less of its photos: they count as not checked."""
+    photos["checked"] &= photos["look"] != ""
+    return photos
 
 
 def fill_facts(photos: pd.DataFrame, facts: Mapping[str, PhotoFacts]) -> pd.DataFrame:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.copies import Ints, group_copies
+from translearn_core.datasets.copies import groups_of
 from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.likeness import Ints
 
 _groups_cache: dict[tuple[str, str, int], Ints] = {}
 
@@ -29,11 +30,16 @@ class Leak:
 
 
 def assign_splits(
-    dataset: Dataset, *, validation_share: float, test_share: float, seed: int
+    dataset: Dataset,
+    *,
+    validation_share: float,
+    test_share: float,
+    seed: int,
+    features: npt.NDArray[np.floating] | None = None,
 ) -> pd.Series:
     """Give every photo its split; the same seed and photos give the same splits.
 
-    Copies stay together (`copies.group_copies`), unless a class consists of one group of copies
+    Copies and bursts stay together (`copies.groups_of`), unless a class consists of one group of copies
     only. Each class is divided by itself: at least one photo for training, then one for the test,
     then one for validation, as far as it has photos. Splits given by the source are kept: where it
     has test photos none are added, and likewise for validation; photos given for training, and
@@ -42,13 +48,15 @@ def assign_splits(
     Args:
         validation_share: share of these photos for validation, in [0, 1].
         test_share: share of these photos for the test, in [0, 1].
+        features: `(n, d)` of the photos in the manifest's order: with them bursts and copies are
+            found that perceptual hashes miss.
 
     Returns:
         Series of "train" | "val" | "test", indexed by manifest path, in the manifest's order.
     """
     photos = dataset.photos
     given = photos["split"].to_numpy(dtype=object)
-    groups = _groups(dataset)
+    groups = _groups(dataset) if features is None else groups_of(photos, features)
     split = np.where(np.isin(given, ["val", "test"]), given, "").astype(object)
     shares = {
         "test": 0.0 if (given == "test").any() else test_share,
@@ -65,15 +73,21 @@ def assign_splits(
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
 
 
-def split_leaks(dataset: Dataset) -> list[Leak]:
+def split_leaks(
+    dataset: Dataset, *, features: npt.NDArray[np.floating] | None = None
+) -> list[Leak]:
     """Copies of training photos among the photos given for validation or test by the source.
 
     The given splits are kept all the same; the held-out figures are then too good.
+
+    Args:
+        features: as in `assign_splits`.
     """
     photos = dataset.photos
     if not photos["split"].isin(["val", "test"]).any():
         return []
-    table = photos[["path", "split", "sha256"]].assign(group=_groups(dataset))
+    groups = _groups(dataset) if features is None else groups_of(photos, features)
+    table = photos[["path", "split", "sha256"]].assign(group=groups)
     train = table[table["split"] == "train"].drop_duplicates("group")
     if not len(train):  # without given training photos, those without a split are
         return []
@@ -119,7 +133,7 @@ def _groups(dataset: Dataset) -> Ints:
     if key not in _groups_cache:
         while len(_groups_cache) >= 4:
             _groups_cache.pop(next(iter(_groups_cache)))
-        _groups_cache[key] = group_copies(photos)
+        _groups_cache[key] = groups_of(photos)
     return _groups_cache[key]
 
 
