@@ -17,9 +17,10 @@ from translearn_core import datasets
 from translearn_core.config import setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
+from translearn_core.metrics import wilson_interval
 from translearn_core.runs import ENDED_STATES, Run, list_runs
 from translearn_core.texts import _, ngettext
-from translearn_ui import charts, frame, gallery, live, settings_form, tasks
+from translearn_ui import charts, explanation, frame, gallery, live, settings_form, sureness, tasks
 
 PER_PAGE = 12
 
@@ -46,9 +47,13 @@ STYLE = """
   border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);}
 .tl-classes th {font-weight: 500; opacity: .7; font-size: .84rem;}
 .tl-classes .n {font-variant-numeric: tabular-nums; font-weight: 650; white-space: nowrap;}
+.tl-classes .span {font-size: .8rem; opacity: .65; white-space: nowrap;
+  font-variant-numeric: tabular-nums;}
 .tl-classes .bar {height: .4rem; border-radius: .3rem; margin-top: .25rem; min-width: 5rem;
-  background: color-mix(in srgb, currentColor 12%, transparent);}
+  position: relative; background: color-mix(in srgb, currentColor 12%, transparent);}
 .tl-classes .bar i {display: block; height: 100%; border-radius: .3rem;}
+.tl-classes .bar i.could {position: absolute; background: color-mix(in srgb, currentColor 32%, transparent);
+  height: .14rem; top: .13rem;}
 .tl-classes .what {opacity: .75; font-size: .87rem; width: 45%;}
 .tl-classes .share {width: 18%;}
 .tl-classes i.dot {width: .65rem; height: .65rem; border-radius: 50%; display: inline-block;
@@ -67,9 +72,12 @@ def show_result(run: Run) -> None:
         st.warning(frame.plain(text), icon=":material/info:")
     show_next(run)
     predictions = read_predictions(str(run.folder), run.model_path.stat().st_mtime_ns)
-    show_matrix(metrics)
+    show_matrix(run, metrics, predictions)
     show_classes(metrics)
     show_wrong_photos(run, predictions)
+    sureness.show_threshold(run, predictions)
+    sureness.show_reliability(metrics, predictions)
+    sureness.show_unlike(metrics)
     show_learning(run, metrics)
     show_settings(run, metrics)
 
@@ -135,8 +143,8 @@ def read_predictions(folder: str, changed_ns: int) -> pd.DataFrame:
 # --- where it errs ---------------------------------------------------------------------------
 
 
-def show_matrix(metrics: dict[str, Any]) -> None:
-    """Truth against answer."""
+def show_matrix(run: Run, metrics: dict[str, Any], predictions: pd.DataFrame) -> None:
+    """Truth against answer; a field that is clicked opens its photos."""
     names, counts = list(metrics["classes"]), metrics["confusion"]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(_("What is taken for what (confusion matrix)"), anchor=False, width="content")
@@ -153,19 +161,51 @@ def show_matrix(metrics: dict[str, Any]) -> None:
     figure = charts.confusion_matrix(counts, names)
     alt = _("Confusion matrix.") + " " + sentence
     charts.show(figure, key="results_matrix", alt=alt, on_select=take_cell)
-    st.caption(_("Click a field to see its photos below."))
+    cell = st.session_state.get("results_cell")
+    if cell is None or cell[0] != run.id:
+        st.caption(_("Click a field to see its photos."))
+        return
+    show_cell(run, predictions, *cell[1:])
 
 
 def take_cell() -> None:
-    """Show the photos of the field that was clicked."""
+    """Remember the field that was clicked."""
     points = st.session_state["results_matrix"]["selection"]["points"]
-    if not points:
+    run = frame.current_run()
+    if not points or run is None:
         return
     truth, answer = (str(name) for name in points[0]["customdata"][:2])
-    st.session_state["results_which"] = "right" if truth == answer else "wrong"
-    st.session_state["results_truth"] = truth
-    st.session_state["results_answer"] = answer
-    st.session_state.pop("results_page", None)
+    st.session_state["results_cell"] = (run.id, truth, answer)
+    st.session_state.pop("results_cell_page", None)
+
+
+def show_cell(run: Run, predictions: pd.DataFrame, truth: str, answer: str) -> None:
+    """The photos of one field of the matrix."""
+    rows = predictions[(predictions["truth"] == truth) & (predictions["label"] == answer)]
+    rows = rows.sort_values("confidence", ascending=truth == answer)
+    sentence = (
+        ngettext("{n} photo of {truth}, found", "{n} photos of {truth}, found", len(rows))
+        if truth == answer
+        else ngettext(
+            "{n} photo of {truth}, taken for {answer}",
+            "{n} photos of {truth}, taken for {answer}",
+            len(rows),
+        )
+    )
+    with st.container(key="results_cell_box", border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            text = sentence.format(
+                n=len(rows), truth=frame.plain(truth), answer=frame.plain(answer)
+            )
+            st.markdown(f"**{text}**", width="stretch")
+            st.button(
+                _("Close"),
+                key="results_cell_close",
+                type="tertiary",
+                icon=":material/close:",
+                on_click=lambda: st.session_state.pop("results_cell", None),
+            )
+        show_photos(run, rows, key="results_cell")
 
 
 def show_classes(metrics: dict[str, Any]) -> None:
@@ -182,18 +222,25 @@ def show_classes(metrics: dict[str, Any]) -> None:
         f'<table class="tl-classes"><thead><tr>{head}<th class="what"></th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
+    st.caption(_("Small figures and thin lines: 95 % intervals, in %. Few photos, wide intervals."))
 
 
 def class_row_html(row: dict[str, Any], index: int) -> str:
-    """One class: its name, recall and precision as numbers with bars, and a sentence."""
+    """One class: its name, recall and precision with intervals and bars, and a sentence."""
     color = charts.class_color(index)
     cells = ""
-    for share in (row.get("recall"), row.get("precision")):
+    for share, of in (
+        (row.get("recall"), row["n_test"]),
+        (row.get("precision"), row["answered"]),
+    ):
         if share is None:
             cells += f"<td>{_('never said')}</td>"
             continue
+        low, high = (100 * end for end in wilson_interval(row["correct"], of))
         cells += (
-            f'<td class="share"><span class="n">{charts.percent(share)}</span><div class="bar">'
+            f'<td class="share"><span class="n">{charts.percent(share)}</span> '
+            f'<span class="span">{low:.0f} – {high:.0f}</span><div class="bar">'
+            f'<i class="could" style="left:{low:.0f}%;width:{high - low:.0f}%"></i>'
             f'<i style="width:{100 * share:.0f}%;background:{color}"></i></div></td>'
         )
     return (
@@ -275,33 +322,33 @@ def show_wrong_photos(run: Run, predictions: pd.DataFrame) -> None:
         if which == "wrong"
         else _("The least sure ones come first.")
     )
-    show_photos(run, rows)
+    show_photos(run, rows, key="results")
 
 
-def show_photos(run: Run, rows: pd.DataFrame) -> None:
-    """Photos with truth, answer and confidence, a page at a time."""
+def show_photos(run: Run, rows: pd.DataFrame, *, key: str) -> None:
+    """Photos with truth, answer and confidence, a page at a time; each can be explained."""
     try:
         dataset = datasets.open_dataset(run.config.dataset)
     except TransLearnError as error:
         st.info(_("The photos are no longer there: {why}").format(why=frame.plain(error.message)))
         return
     pages = max(1, -(-len(rows) // PER_PAGE))
-    if st.session_state.get("results_page", 1) > pages:
-        del st.session_state["results_page"]
+    if st.session_state.get(f"{key}_page", 1) > pages:
+        del st.session_state[f"{key}_page"]
     place = st.container()
     number = 1
     if pages > 1:
         with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key="results_page", max_visible_pages=5)
+            number = st.pagination(pages, key=f"{key}_page", max_visible_pages=5)
     shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
     with place, st.grid(min_column_width=150, gap="small") as grid:
         for row in shown.astype(object).to_dict("records"):
             with grid.cell():
-                show_photo(dataset, row)
+                show_photo(run, dataset, row, key=key)
 
 
-def show_photo(dataset: Dataset, row: Mapping[Any, Any]) -> None:
-    """One photo with what it is and what was answered."""
+def show_photo(run: Run, dataset: Dataset, row: Mapping[Any, Any], *, key: str) -> None:
+    """One photo with what it is and what was answered, and a way to ask why."""
     try:
         gallery.show_photo(
             dataset.thumbnail(row["path"]), file=row["file"], class_name=row["truth"]
@@ -317,6 +364,17 @@ def show_photo(dataset: Dataset, row: Mapping[Any, Any]) -> None:
                 label=frame.plain(row["label"]), sure=sure, truth=frame.plain(row["truth"])
             )
         )
+    if st.button(
+        _("Why?"),
+        key=f"{key}_why_{row['path']}",
+        type="tertiary",
+        icon=":material/center_focus_strong:",
+    ):
+        title = (
+            _("Why {label}?") if row["correct"] else _("Why {label}? It is really {truth}")
+        ).format(label=frame.plain(row["label"]), truth=frame.plain(row["truth"]))
+        path = dataset.photo_path(row["path"])
+        explanation.offer_dialog(run, path, title=title, name=row["file"])
 
 
 # --- how it got there ------------------------------------------------------------------------

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.decision import read_decision
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _, ngettext
-from translearn_ui import add_photos, answers, edit_dataset, frame, tasks
+from translearn_ui import add_photos, answers, edit_dataset, frame, sureness, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,9 +130,9 @@ def _show_result(run: Run) -> None:
             key="try_result",
         )
         return
-    sure = st.session_state.get("try_sure", answers.SURE_FROM)
+    sure = read_decision(run.folder).sure_from
     if len(rows) == 1:
-        answers.show_one(rows[0], sure_from=sure, classes=run.labels)
+        answers.show_one(rows[0], sure_from=sure, run=run)
     else:
         st.subheader(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
@@ -141,18 +142,11 @@ def _show_result(run: Run) -> None:
         st.markdown(
             _(
                 "A model always finds some class most likely, even for a photo of something "
-                "else. Below this probability we call its answer *not sure*."
+                "else. Below this probability we call its answer *not sure*. The value is kept "
+                "with this training; *Results* shows what it costs and what it saves."
             )
         )
-        st.slider(
-            _("Not sure below"),
-            0.0,
-            0.95,
-            answers.SURE_FROM,
-            0.05,
-            format="percent",
-            key="try_sure",
-        )
+        sureness.slider(run, key="try_sure")
 
 
 main()

@@ -8,15 +8,18 @@ from typing import Literal
 import streamlit as st
 
 from translearn_core import datasets
+from translearn_core.adopt import origin_of
 from translearn_core.config import home, load_configuration
 from translearn_core.datasets import Dataset
-from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
+from translearn_core.notes import name_of
+from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _, ngettext
-from translearn_ui import edit_dataset, frame
+from translearn_ui import bring_back, edit_dataset, frame, run_tools
 
 frame.page("work")
 
 _PER_PAGE = 10
+_CHOSEN = "work_chosen"  # ids of the runs that are ticked for a comparison
 _Color = Literal["gray", "blue", "green", "orange", "red"]
 _STATES: dict[str, tuple[_Color, str]] = {
     "queued": ("gray", ":material/hourglass_empty:"),
@@ -32,14 +35,8 @@ def main() -> None:
     """Data sets, runs, installation."""
     st.title(_("My work"), anchor=False)
     sets, runs = datasets.list_datasets(), list_runs()
-    tabs = st.tabs(
-        [
-            _("Data sets · {n}").format(n=len(sets)),
-            _("Runs · {n}").format(n=len(runs)),
-            _("This installation"),
-        ],
-        key="work_tabs",
-    )
+    # without numbers: a tab whose name changes is left for the first one
+    tabs = st.tabs([_("Data sets"), _("Runs"), _("This installation")], key="work_tabs")
     with tabs[0], frame.errors_shown():
         _show_datasets(sets)
     with tabs[1], frame.errors_shown():
@@ -105,13 +102,50 @@ def _show_runs(runs: list[Run]) -> None:
             button=_("Go to training"),
             page="train",
         )
+        bring_back.show()
         return
+    shown = _filter(runs)
+    bar = st.container(horizontal=True, vertical_alignment="center", key="work_compare_bar")
     rows = st.container(gap="xsmall")
-    part = _page_of(len(runs), "runs_page")
+    part = _page_of(len(shown), "runs_page")
     with rows:
-        for run in runs[part]:
+        for run in shown[part]:
             with frame.errors_shown():
                 _show_run(run)
+    with bar:
+        _show_compare(runs)
+    bring_back.show()
+
+
+def _filter(runs: list[Run]) -> list[Run]:
+    """The runs with the tags that were chosen; all where none was."""
+    tags = run_tools.known_tags(runs)
+    if not tags:
+        return runs
+    chosen = st.pills(
+        _("Tags"), tags, selection_mode="multi", key="work_tags", format_func=frame.plain
+    )
+    return [run for run in runs if set(chosen) <= set(run_tools.notes_or_none(run).tags)]
+
+
+def _show_compare(runs: list[Run]) -> None:
+    """The way to the comparison, once there is something to compare."""
+    able = [run for run in runs if run.has_result]
+    if len(able) < 2:
+        return
+    ids = {run.id for run in able}
+    chosen = [name for name in st.session_state.get(_CHOSEN, []) if name in ids]
+    label = _("Compare the {n} chosen").format(n=len(chosen)) if len(chosen) > 1 else _("Compare")
+    if st.button(
+        label,
+        key="work_compare",
+        icon=":material/compare_arrows:",
+        type="primary" if len(chosen) > 1 else "secondary",
+    ):
+        st.session_state.pop("compare_runs", None)
+        frame.go("compare", runs=",".join(chosen[:8]))
+    if len(chosen) < 2:
+        st.caption(_("Tick the trainings to compare."))
 
 
 def _show_run(run: Run) -> None:
@@ -120,51 +154,64 @@ def _show_run(run: Run) -> None:
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key=f"row_{run.id}"
     ):
-        name = frame.plain(config.name or config.dataset_name or run.id)
-        facts = [
-            config.settings.backbone,
-            edit_dataset.when(config.created),
-            frame.size(run.size_bytes()),
-        ]
-        if run.has_result:
-            facts.insert(
-                0,
-                _("right on {share} of the test photos").format(
-                    share=f"{run.metrics['test_accuracy']:.0%}"
-                ),
-            )
-        st.markdown(f"**{name}**  \n:small[{frame.plain(' · '.join(facts))}]", width="stretch")
+        text = f"**{frame.plain(name_of(run))}**"
+        notes = run_tools.notes_or_none(run)
+        text += "".join(f" :gray-badge[{frame.plain(tag)}]" for tag in notes.tags)
+        text += f"  \n:small[{frame.plain(' · '.join(_facts(run)))}]"
+        if notes.note:
+            first = notes.note.splitlines()[0]
+            text += f"  \n:small[:material/edit_note: {frame.plain(first[:120])}]"
+        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+            _show_tick(run)
+            st.markdown(text, width="stretch")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
-            st.badge(_(state), icon=icon, color=color)
-            if st.button(_("Open"), key=f"open_{run.id}"):
+            if origin_of(run) is not None:
+                st.badge(_("brought in"), icon=":material/upload:", color="gray")
+            else:
+                st.badge(_(state), icon=icon, color=color)
+            if st.button(_("Open"), key=f"open_{config.id}"):
                 frame.open_run(run)
-                frame.go("results" if run.has_result else "train")
-            if st.button(
-                _("Delete"),
-                key=f"delete_{run.id}",
-                type="tertiary",
-                icon=":material/delete:",
-                disabled=state in LIVE_STATES,
-                help=_("It is still going on: stop it first.") if state in LIVE_STATES else None,
-            ):
-                _confirm_delete(run, name)
+                frame.go(_page_for(run))
+            if run_tools.show_menu(run, key=f"menu_{run.id}") == "delete":
+                run_tools.confirm_delete(run)
 
 
-def _confirm_delete(run: Run, name: str) -> None:
-    def delete() -> None:
-        delete_run(run)
-        if st.query_params.get("run") == run.id:
-            frame.open_run(None)
-        st.toast(_("The run is deleted."))
-
-    edit_dataset.ask_once(
-        _("Delete the run {name}?").format(name=name),
-        _("Its model, figures and log go for good ({size}). The photos stay.").format(
-            size=frame.size(run.size_bytes())
-        ),
-        _("Delete for good"),
-        delete,
+def _show_tick(run: Run) -> None:
+    """The box that takes a run into the comparison; where there are no figures, its place."""
+    chosen: list[str] = st.session_state.setdefault(_CHOSEN, [])
+    ticked = st.checkbox(
+        _("Compare {name}").format(name=name_of(run)),
+        value=run.id in chosen,
+        key=f"tick_{run.id}",
+        label_visibility="collapsed",
+        disabled=not run.has_result,
+        width=28,
     )
+    if ticked and run.id not in chosen:
+        chosen.append(run.id)
+    elif not ticked and run.id in chosen:
+        chosen.remove(run.id)
+
+
+def _facts(run: Run) -> list[str]:
+    """What stands small below a run's name."""
+    config = run.config
+    facts = [config.settings.backbone] if config.settings.backbone else []
+    facts += [edit_dataset.when(config.created), frame.size(run.size_bytes())]
+    if run.has_result and run.metrics["test_accuracy"] is not None:
+        share = f"{run.metrics['test_accuracy']:.0%}"
+        facts.insert(0, _("right on {share} of the test photos").format(share=share))
+    elif origin_of(run) is not None:
+        n = len(run.labels)
+        facts.insert(0, ngettext("knows {n} class", "knows {n} classes", n).format(n=n))
+    return facts
+
+
+def _page_for(run: Run) -> frame.PageName:
+    """Where a run is opened: its results, what can be done with its model, or how it is going."""
+    if run.has_result:
+        return "results"
+    return "try_it" if run.has_model else "train"
 
 
 def _show_installation() -> None:

@@ -67,6 +67,20 @@ def append_epoch(run: Run, number: int, *, phase: str = "head", val_loss: float 
     )
 
 
+def _class_row(name: str, *, found: int, answered: int) -> dict[str, Any]:
+    """A row of `per_class`; a class that was never answered has no precision."""
+    precision = found / answered if answered else None
+    return {
+        "name": name,
+        "n_test": 50,
+        "correct": found,
+        "answered": answered,
+        "precision": precision,
+        "recall": found / 50,
+        "f1": None,
+    }
+
+
 def finish(run: Run) -> None:
     """Leave what a finished run leaves, as far as the pages read it."""
     run.update_state(state="finished", stage="", finished_at=time.time())
@@ -84,8 +98,8 @@ def finish(run: Run) -> None:
         "majority_accuracy": 0.5,
         "confusion": [[46, 4], [10, 40]],
         "per_class": [
-            {"name": "apples", "precision": 46 / 56, "recall": 0.92, "f1": 0.87, "n_test": 50},
-            {"name": "pears", "precision": None, "recall": 0.8, "f1": None, "n_test": 50},
+            _class_row("apples", found=46, answered=56),
+            _class_row("pears", found=40, answered=0),
         ],
         "frozen_layers": 154,
         "total_layers": 154,

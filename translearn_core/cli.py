@@ -425,27 +425,202 @@ def _join(paths: list[Path]) -> str:
 def _print_prediction(prediction: Any) -> None:
     if prediction.error:
         _print(f"{prediction.file}: {prediction.error}")
-    else:
-        _print(f"{prediction.file}: {prediction.label} ({prediction.confidence:.1%})")
+        return
+    answer = f"{prediction.label} ({prediction.confidence:.1%})"
+    if prediction.unlike:
+        answer = _("like nothing it was shown; if anything {answer}").format(answer=answer)
+    elif not prediction.sure:
+        answer = _("not sure; if anything {answer}").format(answer=answer)
+    _print(f"{prediction.file}: {answer}")
 
 
 def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["file", "label", "confidence", *classes, "error"])
+            writer.writerow(["file", "label", "confidence", *classes, "error", "sure", "unlike"])
             for row in predictions:
                 shares = row.probabilities or {}
                 answers = [shares.get(name, "") for name in classes]
-                writer.writerow(
-                    [row.file, row.label or "", row.confidence or "", *answers, row.error or ""]
-                )
+                facts = [row.file, row.label or "", row.confidence or "", *answers]
+                said = {True: "yes", False: "no", None: ""}
+                writer.writerow([*facts, row.error or "", said[row.sure], said[row.unlike]])
     except OSError as error:
         raise InputError(
             _("{file} cannot be written: {cause}. Name another file.").format(
                 file=path, cause=error.strerror
             )
         ) from error
+
+
+@app.command()
+def compare(
+    run_dirs: Annotated[list[Path], typer.Argument(help="The folders of two runs or more.")],
+    against: Annotated[
+        Path | None, typer.Option(help="The run to hold the others against; default the best.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Hold runs against each other on photos that none of them learned from."""
+    from translearn_core.compare import as_json
+    from translearn_core.compare import compare as hold
+    from translearn_core.runs import Run
+
+    found = [Run(folder) for folder in run_dirs]
+    reference = Run(against).id if against is not None else None
+    if reference is not None and reference not in [run.id for run in found]:
+        raise RunError(_("`--against` must name one of the runs that are compared."))
+    with _Bar() as bar:
+        comparison = hold(
+            found,
+            reference=reference,
+            progress=lambda done, total, what: bar.show(f"{what} {done} / {total}", done / total),
+        )
+    if json_:
+        _print_json(as_json(comparison))
+    else:
+        _print_comparison(comparison)
+
+
+def _print_comparison(comparison: Any) -> None:
+    _print(comparison.sentence)
+    for one in comparison.runs:
+        low, high = one.interval
+        seconds = one.facts.get("seconds")
+        took = f"{seconds:.0f} s" if seconds is not None else "-"
+        _print(
+            f"  {one.letter}  {one.accuracy:>6.1%} [{low:.1%}, {high:.1%}]  {took:>7}  "
+            f"{one.name}  {one.run.folder}"
+        )
+    for duel in comparison.duels:
+        _print(f"{duel.sentence} (p = {duel.p_corrected:.3g})")
+    for name, values in comparison.settings.items():
+        _print(f"  {name}: " + ", ".join(f"{letter} {value}" for letter, value in values.items()))
+    for text in comparison.remarks:
+        _print(_("Note: {text}").format(text=text))
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST", help="An HTML file to write.")],
+) -> None:
+    """Write a report of a run: one HTML file that holds everything and can be printed."""
+    from translearn_core.report import write_report
+    from translearn_core.runs import Run
+
+    _print(_("Written: {file}").format(file=write_report(Run(run_dir), target)))
+
+
+@app.command()
+def code(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST", help="A .py or .ipynb file to write.")],
+) -> None:
+    """Write a run as a short Keras program or notebook that does the same without the app."""
+    from translearn_core.runs import Run
+    from translearn_core.script import write_code
+
+    for file in write_code(Run(run_dir), target):
+        _print(_("Written: {file}").format(file=file))
+
+
+@app.command(name="import-model")
+def import_model(
+    source: Annotated[Path, typer.Argument(help="A .keras file, or a zip that TransLearn made.")],
+    classes: Annotated[
+        str, typer.Option(help="Class names in the order of the outputs, separated by commas.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    image_size: Annotated[int, typer.Option(help="Side of the photos, where any will do.")] = 0,
+    pixels: Annotated[
+        str, typer.Option(help="What the model expects for a pixel: 0..255, 0..1 or -1..1.")
+    ] = "0..255",
+    json_: JsonOption = False,
+) -> None:
+    """Bring a model from elsewhere back, as a run that can be asked about photos."""
+    from translearn_core.adopt import PIXELS, adopt_model
+
+    chosen = next((known for known in PIXELS if known == pixels), None)
+    if chosen is None:
+        raise InputError(
+            _("`--pixels` must be {allowed}. Received: {received}.").format(
+                allowed=_(" or ").join(f"`{known}`" for known in PIXELS), received=pixels
+            )
+        )
+    with _Bar() as bar:
+        run = adopt_model(
+            source,
+            classes=[part for part in classes.split(",") if part.strip()] or None,
+            name=name,
+            image_size=image_size,
+            pixels=chosen,
+            tell=lambda words: bar.show(words, None, always=True),
+        )
+    if json_:
+        _print_json({"run_dir": str(run.folder), "classes": run.labels})
+    else:
+        _print(_("The run is at {folder}").format(folder=run.folder))
+
+
+@app.command()
+def feasible(
+    source: Annotated[Path, typer.Argument(help="A folder or zip whose folders are the classes.")],
+    test_source: Annotated[
+        Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="A name that `backbones` lists.")] = "",
+    seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
+    json_: JsonOption = False,
+) -> None:
+    """Say, before anyone trains, whether these photos can be told apart, and what would help."""
+    from translearn_core import datasets
+    from translearn_core import feasible as check
+    from translearn_core.backbones import get_backbone
+
+    settings = _settings(backbone=backbone, freeze="all", epochs=None, seed=seed, pairs=None)
+    _check_early(settings)
+    _have_weights(settings)
+    with _Bar() as bar:
+        dataset = datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
+    folder = check.folder_of(dataset)
+    folder.mkdir(exist_ok=True)
+    looking = _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s")
+    with _output_to(folder / "log.txt"), _Bar() as bar:
+        report = check.assess(
+            dataset,
+            backbone=get_backbone(backbone) if backbone else None,
+            seed=seed,
+            progress=lambda done, total, per_s: bar.show(
+                looking.format(done=done, total=total, per_s=per_s), done / max(total, 1)
+            ),
+            tell=lambda words: bar.show(words, None, always=True),
+        )
+    if json_:
+        _print_json(report.model_dump(mode="json"), indent=None)
+    else:
+        _print_feasible(report)
+
+
+def _print_feasible(report: Any) -> None:
+    _print(report.sentence)
+    ahead = report.forecast
+    if ahead is not None:
+        _print(
+            _(
+                "With {n} photos it would get about {share:.0%}, between {low:.0%} and {high:.0%}."
+            ).format(n=ahead.n, share=ahead.accuracy, low=ahead.low, high=ahead.high)
+        )
+    if report.advice:
+        _print(_("What would help, most first:"))
+    for number, advice in enumerate(report.advice, 1):
+        _print(f"  {number}. {advice.text}")
 
 
 @contextmanager

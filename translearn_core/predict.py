@@ -1,7 +1,9 @@
 """Asks a trained model about new photos.
 
-Owns: opening a run's model for prediction, the small cache of open models, batches of photos.
-Leaves to others: decoding (`datasets`), how a graph is run (`engine.py`).
+Owns: opening a run's model for prediction, the small cache of open models, batches of photos,
+and saying of each answer whether it is sure and whether the photo is like anything known.
+Leaves to others: decoding (`datasets`), how a model is run (`probe.py`), from when on an answer
+is sure (`decision.py`), what is unlike (`unlike.py`).
 
 Runs on the CPU, without TensorFlow where the run has its OpenVINO copy, so that the web
 process stays light and never takes the GPU.
@@ -10,12 +12,10 @@ process stays light and never takes the GPU.
 from __future__ import annotations
 
 import json
-import logging
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ import numpy.typing as npt
 
 from translearn_core.datasets import decode_photo, iterate_photos
 from translearn_core.datasets.layout import is_junk
-from translearn_core.engine import Engine, KerasEngine, OpenVINOEngine, run_engine
+from translearn_core.decision import Decision, read_decision
 from translearn_core.errors import PhotoError, RunError
+from translearn_core.probe import Dense, Seen, open_probe
 from translearn_core.runs import Run
 from translearn_core.texts import _
-
-logger = logging.getLogger(__name__)
+from translearn_core.unlike import Reference, load_reference
 
 Array = npt.NDArray[Any]
 OPEN_MODELS = 2
@@ -47,10 +47,17 @@ class Prediction:
     probabilities: dict[str, float] | None = None
     """Class name -> probability, the likeliest first."""
     error: str | None = None
+    sure: bool | None = None
+    """Whether the probability reaches the run's threshold; below it the answer is "not sure"."""
+    unlike: bool | None = None
+    """Whether the photo is like nothing that was learned from; None where the run cannot tell."""
 
 
 class Predictor:
     """An open model of a run. Safe to use from several threads; one photo batch at a time.
+
+    `head` holds the dense layers behind the pooled features, none where the model ends otherwise;
+    `reference` the training photos that new ones are held against, None where the run has none.
 
     Raises:
         RunError: the run has no model that can be opened.
@@ -60,13 +67,26 @@ class Predictor:
         content = _read_labels(run)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
-        self._engine = _open_engine(run)
+        self.reference: Reference | None = load_reference(run.folder)
+        self._probe = open_probe(run.openvino_path, run.model_path)
+        self.head: tuple[Dense, ...] = self._probe.head
         self._lock = threading.Lock()
+
+    def see(self, photos: Array, *, maps: bool = False) -> Seen:
+        """What the model makes of photos `(n, size, size, 3) uint8`; see `probe.Seen`."""
+        with self._lock:
+            return self._probe.see(photos, maps=maps)
 
     def probabilities(self, photos: Array) -> Array:
         """Probabilities `(n, classes) float32` of photos `(n, size, size, 3) uint8`."""
-        with self._lock:
-            return run_engine(self._engine, photos)
+        return self.see(photos).probabilities
+
+    def unlike(self, seen: Seen) -> npt.NDArray[np.bool_] | None:
+        """Which photos are like nothing that was learned from `(n,)`; None where that is unknown."""
+        reference = self.reference
+        if reference is None or reference.threshold is None or seen.pooled is None:
+            return None
+        return reference.is_unlike(seen.pooled)
 
 
 def _read_labels(run: Run) -> dict[str, Any]:
@@ -80,15 +100,6 @@ def _read_labels(run: Run) -> dict[str, Any]:
         )
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
-
-
-def _open_engine(run: Run) -> Engine:
-    if run.openvino_path.is_file():
-        return OpenVINOEngine(run.openvino_path)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from translearn_core.model import load_model
-
-    return KerasEngine(load_model(run.model_path))
 
 
 _open: OrderedDict[tuple[str, int], Predictor] = OrderedDict()
@@ -124,21 +135,34 @@ def predict(run: Run, photos: Iterable[Path | tuple[str, bytes]]) -> Iterator[Pr
     predictor = open_predictor(run)
     iterator = iter(photos)
     while batch := list(islice(iterator, BATCH)):
-        yield from _predict_batch(predictor, batch)
+        yield from _predict_batch(predictor, batch, read_decision(run.folder))
 
 
 def _predict_batch(
-    predictor: Predictor, batch: list[Path | tuple[str, bytes]]
+    predictor: Predictor, batch: list[Path | tuple[str, bytes]], decision: Decision
 ) -> Iterator[Prediction]:
     decoded = list(_decode(batch, predictor.size))
     images = [image for image in decoded if not isinstance(image, PhotoError)]
-    answers: Iterator[Array] = iter(predictor.probabilities(np.stack(images)) if images else [])
+    answers = _ask(predictor, np.stack(images), decision) if images else iter(())
     for photo, image in zip(batch, decoded, strict=True):
         name = str(photo) if isinstance(photo, Path) else photo[0]
         if isinstance(image, PhotoError):
             yield Prediction(file=name, error=image.message)
         else:
-            yield _prediction(name, predictor.classes, next(answers))
+            yield replace(next(answers), file=name)
+
+
+def _ask(predictor: Predictor, photos: Array, decision: Decision) -> Iterator[Prediction]:
+    """The predictions of photos `(n, size, size, 3) uint8`, not named yet."""
+    seen = predictor.see(photos)
+    unlike = predictor.unlike(seen)
+    for place, probabilities in enumerate(seen.probabilities):
+        yield _prediction(
+            predictor.classes,
+            probabilities,
+            decision,
+            unlike=None if unlike is None else bool(unlike[place]),
+        )
 
 
 def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array | PhotoError]:
@@ -156,11 +180,20 @@ def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array 
             yield error
 
 
-def _prediction(name: str, classes: list[str], probabilities: Array) -> Prediction:
+def _prediction(
+    classes: list[str], probabilities: Array, decision: Decision, *, unlike: bool | None
+) -> Prediction:
     order = np.argsort(-probabilities, kind="stable")
     ranked = {classes[index]: float(probabilities[index]) for index in order}
     best = classes[int(order[0])]
-    return Prediction(file=name, label=best, confidence=ranked[best], probabilities=ranked)
+    return Prediction(
+        file="",
+        label=best,
+        confidence=ranked[best],
+        probabilities=ranked,
+        sure=decision.is_sure(ranked[best]),
+        unlike=unlike,
+    )
 
 
 def find_photos(places: Iterable[Path]) -> Iterator[Path]:

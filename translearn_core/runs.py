@@ -237,6 +237,19 @@ class Run:
         """Whether the run left a model and figures."""
         return (self.folder / "metrics.json").is_file() and self.model_path.is_file()
 
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to ask: of its own making, or brought in from elsewhere."""
+        return (self.folder / "labels.json").is_file() and self.model_path.is_file()
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """The `epoch` events, one for each epoch: one that was begun again counts as it ended."""
+        told: list[dict[str, Any]] = []
+        for event in self.events()[0]:
+            if event["kind"] == "epoch":
+                told = [before for before in told if before["epoch"] < event["epoch"]] + [event]
+        return told
+
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
         try:

@@ -25,23 +25,24 @@ if TYPE_CHECKING:
 
     from translearn_core.predict import Prediction
 
-SURE_FROM = 0.5
-"""Below this probability an answer is shown as "not sure"; the person can move it."""
-
 _MOST_PICTURES = 48
 _PICTURE_SIDE = 256
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction and, for the first photos of a batch, a small picture (JPEG) to show with it."""
+    """A prediction and, for the first photos of a batch, a small picture (JPEG) to show with it.
+
+    `content` is the file itself, kept where the answer may have to be explained.
+    """
 
     prediction: Prediction
     picture: bytes | None
+    content: bytes | None = None
 
     def is_sure(self, sure_from: float) -> bool:
-        """Whether the likeliest class is likely enough to be named."""
-        return (self.prediction.confidence or 0.0) >= sure_from
+        """Whether the likeliest class is likely enough to be named, and the photo like any known."""
+        return (self.prediction.confidence or 0.0) >= sure_from and not self.prediction.unlike
 
 
 def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
@@ -49,7 +50,7 @@ def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
     from translearn_core import predict
 
     return [
-        Answer(prediction, _picture(content, 1024))
+        Answer(prediction, _picture(content, 1024), content)
         for prediction, (_name, content) in zip(predict.predict(run, photos), photos, strict=True)
     ]
 
@@ -124,6 +125,10 @@ def sentence(answer: Answer, *, sure_from: float) -> str:
     if prediction.error or prediction.label is None:
         return _("This file cannot be read: {reason}").format(reason=prediction.error)
     share = _share(prediction.confidence)
+    if prediction.unlike:
+        return _("**This looks like nothing I was shown.** If anything, {name} ({share}).").format(
+            name=frame.plain(prediction.label), share=share
+        )
     if answer.is_sure(sure_from):
         return _("This looks like **{name}** ({share}).").format(
             name=frame.plain(prediction.label), share=share
@@ -138,9 +143,9 @@ def _share(confidence: float | None) -> str:
     return _("over 99 %") if (confidence or 0.0) > 0.99 else f"{confidence or 0.0:.0%}"
 
 
-def show_one(answer: Answer, *, sure_from: float, classes: Sequence[str]) -> None:
-    """Show one photo, the answer in words, and the likeliest classes as bars."""
-    from translearn_ui import charts
+def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
+    """Show one photo, the answer in words, the likeliest classes as bars, and why on demand."""
+    from translearn_ui import charts, explanation
 
     prediction = answer.prediction
     if prediction.error:
@@ -150,13 +155,20 @@ def show_one(answer: Answer, *, sure_from: float, classes: Sequence[str]) -> Non
         )
         return
     st.subheader(sentence(answer, sure_from=sure_from), anchor=False)
-    if answer.picture:
+    why = answer.content is not None and st.toggle(
+        _("Show why"),
+        key="answer_why",
+        help=_("Where it looked, and which photos it knows like this"),
+    )
+    if why and answer.content is not None:
+        explanation.show(run, answer.content, key="answer_explain", name=prediction.file)
+    elif answer.picture:
         with st.container(key="answer_photo"):
             st.image(
                 answer.picture, alt=_("The photo {file}").format(file=prediction.file), width=420
             )
     probabilities = prediction.probabilities or {}
-    colors = {name: charts.class_color(place) for place, name in enumerate(classes)}
+    colors = {name: charts.class_color(place) for place, name in enumerate(run.labels)}
     charts.show(
         charts.probability_bars(probabilities, colors=colors, most=5),
         key="answer_bars",
@@ -167,7 +179,7 @@ def show_one(answer: Answer, *, sure_from: float, classes: Sequence[str]) -> Non
 
 
 def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
-    """One row a photo: file, answer, probability, sure, error, then one column for each class."""
+    """One row a photo: file, answer, probability, sure, unlike, error, and a column for each class."""
     rows = []
     for answer in answers:
         prediction = answer.prediction
@@ -175,7 +187,8 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
             "file": prediction.file,
             "answer": prediction.label or "",
             "probability": prediction.confidence,
-            "sure": "" if prediction.error else ("yes" if answer.is_sure(sure_from) else "no"),
+            "sure": "" if prediction.error else _yes_or_no(answer.is_sure(sure_from)),
+            "unlike": "" if prediction.unlike is None else _yes_or_no(prediction.unlike),
             "error": prediction.error or "",
         }
         classes = sorted(prediction.probabilities or {})
@@ -183,6 +196,10 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
             row | {f"p({name})": (prediction.probabilities or {})[name] for name in classes}
         )
     return pd.DataFrame(rows)
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None:
@@ -201,7 +218,7 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
     pictures, rows = st.tabs([_("Pictures"), _("Table")], key="answers_view")
     with rows:
         st.dataframe(
-            found[["file", "answer", "probability", "sure", "error"]],
+            found[["file", "answer", "probability", "sure", "unlike", "error"]],
             hide_index=True,
             column_config={
                 "file": _("File"),
@@ -210,6 +227,7 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
                     _("How sure"), format="percent", min_value=0.0, max_value=1.0
                 ),
                 "sure": _("Sure"),
+                "unlike": _("Like nothing it was shown"),
                 "error": _("Could not be read"),
             },
             key="answers_table",
@@ -234,9 +252,7 @@ def _show_pictures(answers: Sequence[Answer], sure_from: float) -> None:
                     alt=_("{file}, taken for {name}").format(
                         file=prediction.file, name=prediction.label
                     ),
-                    caption=f"**{label}** {share}"
-                    if sure
-                    else _("not sure · {name} {share}").format(name=label, share=share),
+                    caption=_picture_caption(label, share, sure, bool(prediction.unlike)),
                     width="stretch",
                 )
     if len(answers) > _MOST_PICTURES:
@@ -247,14 +263,25 @@ def _show_pictures(answers: Sequence[Answer], sure_from: float) -> None:
         )
 
 
+def _picture_caption(label: str, share: str, sure: bool, unlike: bool) -> str:
+    if unlike:
+        return _("unlike any · {name} {share}").format(name=label, share=share)
+    if sure:
+        return f"**{label}** {share}"
+    return _("not sure · {name} {share}").format(name=label, share=share)
+
+
 def _counts_sentence(answers: Sequence[Answer], sure_from: float) -> str:
     names = [a.prediction.label for a in answers if a.prediction.label and a.is_sure(sure_from)]
     counts = pd.Series(names, dtype=object).value_counts()
     parts = [f"**{frame.plain(str(name))}** {n:,}" for name, n in counts.head(8).items()]
-    unsure = sum(1 for a in answers if a.prediction.label and not a.is_sure(sure_from))
+    unlike = sum(1 for a in answers if a.prediction.unlike)
+    unsure = sum(1 for a in answers if a.prediction.label and not a.is_sure(sure_from)) - unlike
     broken = sum(1 for a in answers if a.prediction.error)
     if unsure:
         parts.append(_("not sure {n:,}").format(n=unsure))
+    if unlike:
+        parts.append(_("like nothing it was shown {n:,}").format(n=unlike))
     if broken:
         parts.append(_("unreadable {n:,}").format(n=broken))
     return " · ".join(parts)

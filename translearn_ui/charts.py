@@ -328,6 +328,116 @@ def confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) ->
     ).format(truth=truth, answer=answer, n=n)
 
 
+def reliability(bins: Sequence[Mapping[str, float]]) -> go.Figure:
+    """How often answers were right against how sure they were, with the line where both agree.
+
+    Args:
+        bins: `confidence`, `accuracy`, `low`, `high` (its interval) and `n`, from the least sure.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name=_("if it kept its word"),
+        line={"color": QUIET_COLOR, "dash": "dash", "width": 1.5},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=[bin_["confidence"] for bin_ in bins],
+        y=[bin_["accuracy"] for bin_ in bins],
+        customdata=[[bin_["n"], bin_["low"], bin_["high"]] for bin_ in bins],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [bin_["high"] - bin_["accuracy"] for bin_ in bins],
+            "arrayminus": [bin_["accuracy"] - bin_["low"] for bin_ in bins],
+            "color": VALIDATION_COLOR,
+            "thickness": 1.2,
+            "width": 4,
+        },
+        mode="lines+markers",
+        name=_("test photos"),
+        line={"color": VALIDATION_COLOR, "width": 2},
+        marker={"size": 8},
+        hovertemplate=_(
+            "%{customdata[0]} answers, %{x:.0%} sure on average:<br>%{y:.0%} right "
+            "(%{customdata[1]:.0%} to %{customdata[2]:.0%})"
+        )
+        + "<extra></extra>",
+    )
+    ticks = [0, 0.25, 0.5, 0.75, 1]
+    for axis, title in (
+        (figure.update_xaxes, _("how sure it was (confidence)")),
+        (figure.update_yaxes, _("how often it was right")),
+    ):
+        axis(
+            title=title,
+            range=[0, 1.02],
+            tickvals=ticks,
+            tickformat=".0%",
+            gridcolor=_GRID,
+            zeroline=False,
+        )
+    figure.update_layout(
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
+    )
+    return _finished(figure, height=320)
+
+
+def confidence_histogram(
+    confidence: Sequence[float], right: Sequence[bool], *, sure_from: float
+) -> go.Figure:
+    """How sure right and wrong answers were, and from where on an answer is given.
+
+    Args:
+        confidence: of each answer, in [0, 1].
+        right: whether it was right.
+        sure_from: answers below it are "not sure".
+    """
+    figure = go.Figure()
+    for wanted, name, color, shape in (
+        (False, _("wrong"), WRONG_COLOR, "/"),
+        (True, _("right"), RIGHT_COLOR, ""),
+    ):
+        figure.add_histogram(
+            x=[c for c, hit in zip(confidence, right, strict=True) if bool(hit) is wanted],
+            xbins={"start": 0, "end": 1.0001, "size": 0.05},
+            name=name,
+            marker={
+                "color": color,
+                "pattern": {
+                    "shape": shape,
+                    "fillmode": "overlay",
+                    "fgcolor": "rgba(255,255,255,0.7)",
+                    "size": 6,
+                },
+            },
+            hovertemplate=_("%{y} answers") + f", {name}<extra></extra>",
+        )
+    figure.add_vrect(x0=0, x1=sure_from, fillcolor=QUIET_COLOR, opacity=0.16, line_width=0)
+    figure.add_vline(
+        x=sure_from,
+        line={"color": QUIET_COLOR, "width": 2},
+        annotation={"text": _("not sure") if sure_from > 0.12 else "", "font": {"size": 12}},
+        annotation_position="top left",
+    )
+    figure.update_xaxes(
+        title=_("how sure it was (confidence)"),
+        range=[0, 1.012],
+        tickvals=[0, 0.25, 0.5, 0.75, 1],
+        tickformat=".0%",
+        showgrid=False,
+        zeroline=False,
+    )
+    figure.update_yaxes(title=_("test photos"), gridcolor=_GRID, zeroline=False, automargin=True)
+    figure.update_layout(
+        barmode="stack",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+    )
+    return _finished(figure, height=240, bargap=0.06)
+
+
 def _write_cells(
     figure: go.Figure, counts: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]
 ) -> None:

@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 ICON = ROOT / "translearn_ui" / "assets" / "mark.svg"
 
-PageName = Literal["photos", "train", "results", "try_it", "share", "work"]
+PageName = Literal["photos", "train", "results", "try_it", "share", "work", "compare"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("try_it", N_("Try it"), ":material/photo_camera:", 4),
     PageRow("share", N_("Take it away"), ":material/download:", 5),
     PageRow("work", N_("My work"), ":material/inventory_2:", 0),
+    PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0),
 )
 
 _inside_app: ContextVar[bool] = ContextVar("inside_app", default=False)
@@ -164,9 +165,9 @@ def _kept() -> dict[str, str]:
     return {key: st.query_params[key] for key in (_DATA, _RUN) if key in st.query_params}
 
 
-def go(name: PageName) -> NoReturn:
-    """Go to a page and take the current data set and run along."""
-    st.switch_page(_path_of(name), query_params=_kept())
+def go(name: PageName, **query: str) -> NoReturn:
+    """Go to a page and take the current data set and run along, and what that page is told more."""
+    st.switch_page(_path_of(name), query_params=_kept() | query)
 
 
 # --- what is being looked at ---------------------------------------------------------------

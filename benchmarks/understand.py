@@ -1,0 +1,227 @@
+"""Whether confidence is true, strange photos are told, and heat maps point at what decides.
+
+    python -m benchmarks.understand [calibration] [unlike] [pointing]
+
+Needs the photo sets and ImageNet weights beside the project (`../shared`). Makes its runs in a
+workspace that is removed afterwards; about five minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+SETS = {
+    "trash": (("trash",), None),
+    "flowers12": (("flowers12", "train"), ("flowers12", "test")),
+}
+SEEDS = range(5)
+BACKBONE = "mobilenet_v2_035"
+TRIPLES = 30
+POINTED_AT = 102
+"""Photos of the pointing test."""
+
+
+def main() -> None:
+    """Measure and print what was asked for, or everything."""
+    os.environ.setdefault("KERAS_HOME", str(SHARED / "weights"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    parts: dict[str, Callable[[], None]] = {
+        "calibration": measure_calibration,
+        "unlike": measure_unlike,
+        "pointing": measure_pointing,
+    }
+    for name in sys.argv[1:] or list(parts):
+        with _workspace():
+            parts[name]()
+
+
+@contextmanager
+def _workspace() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="translearn-bench-") as folder:
+        os.environ["TRANSLEARN_HOME"] = folder
+        yield Path(folder)
+
+
+def _bring_in(name: str) -> Any:
+    from translearn_core import datasets
+
+    photos, test = SETS[name]
+    return datasets.import_source(
+        SHARED.joinpath("datasets", *photos),
+        test_source=SHARED.joinpath("datasets", *test) if test else None,
+        in_place=True,
+        check=False,
+    )
+
+
+def _train(dataset: Any, **settings: Any) -> Any:
+    from translearn_core import jobs, runs, worker
+    from translearn_core.config import make_settings
+
+    chosen = jobs.check_settings(dataset, make_settings(settings))
+    run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
+    worker.work(run)
+    if not run.has_result:
+        raise SystemExit(run.state.reason)
+    return run
+
+
+# --------------------------------------------------------------------------------- calibration
+
+
+def measure_calibration() -> None:
+    """Expected calibration error of whole runs, with the temperature and without it."""
+    from translearn_core import calibration as cal
+
+    for name in SETS:
+        dataset = _bring_in(name)
+        before, after, truths, temperatures = [], [], [], []
+        for seed in SEEDS:
+            run = _train(dataset, backbone=BACKBONE, seed=seed)
+            if "calibration" not in run.metrics:
+                raise SystemExit("Runs of this version are not calibrated.")
+            temperature = float(run.metrics["calibration"]["temperature"])
+            table = pd.read_parquet(run.folder / "predictions.parquet")
+            classes = run.labels
+            shares = table[[f"p_{place}" for place in range(len(classes))]].to_numpy()
+            truths.append(np.array([classes.index(truth) for truth in table["truth"]]))
+            after.append(shares)
+            before.append(cal.rescaled(shares, 1 / temperature))
+            temperatures.append(temperature)
+        truth = np.concatenate(truths)
+        print(f"{name}: {len(truth)} held-out answers of {len(truths)} runs, {cal.BINS} bins")
+        print("  temperatures", " ".join(f"{t:.2f}" for t in temperatures))
+        for words, parts in (("before", before), ("after", after)):
+            together = np.concatenate(parts)
+            alone = [
+                cal.expected_calibration_error(part, one)
+                for part, one in zip(parts, truths, strict=True)
+            ]
+            print(
+                f"  {words:6}: ECE {cal.expected_calibration_error(together, truth):.3f}, "
+                f"by chance {cal.error_by_chance(together):.3f}; each run by itself "
+                + " ".join(f"{error:.3f}" for error in alone)
+            )
+
+
+# -------------------------------------------------------------------------------------- unlike
+
+
+def measure_unlike() -> None:
+    """Known against unknown flowers: nine learned, three shown besides, over many choices."""
+    from translearn_core import unlike
+    from translearn_core.backbones import get_backbone
+    from translearn_core.gather import gather_pooled
+
+    dataset = _bring_in("flowers12")
+    features = gather_pooled(dataset, get_backbone(BACKBONE)).features
+    codes = dataset.photos["class_name"].astype("category").cat.codes.to_numpy()
+    test = (dataset.photos["split"] == "test").to_numpy()
+    choices = list(itertools.combinations(range(12), 3))
+    chosen = np.random.default_rng(1).choice(len(choices), TRIPLES, replace=False)
+    rows = []
+    for place in chosen:
+        strange = np.isin(codes, choices[place])
+        learned = ~test & ~strange
+        reference, figures = unlike.make_reference(
+            features[learned],
+            codes[learned],
+            [""] * int(learned.sum()),
+            test=features[test & ~strange],
+        )
+        known = reference.distances(features[test & ~strange])
+        unknown = reference.distances(features[strange])
+        rows.append(
+            {
+                "auroc": unlike.auroc(known, unknown),
+                "false refusals": figures["refused"],
+                "false accepts": float((unknown <= (reference.threshold or 0)).mean()),
+                "false accepts as the run measures them": figures["accepted"],
+            }
+        )
+    table = pd.DataFrame(rows)
+    print(f"9 of 12 flowers learned, 3 others shown; {TRIPLES} choices of the three")
+    for name in table:
+        column = table[name]
+        print(f"  {name}: mean {column.mean():.3f}, {column.min():.3f} to {column.max():.3f}")
+
+
+# ------------------------------------------------------------------------------------- pointing
+
+POINTING = (
+    # backbone, photo side, patch side, patches that decide nothing
+    ("starter", 96, 30, 3),
+    ("mobilenet_v2_035", 224, 64, 0),
+)
+
+
+def measure_pointing() -> None:
+    """How often the hottest point lies in the patch that alone decides the class."""
+    for backbone, side, patch, idle in POINTING:
+        with _workspace() as folder:
+            _measure_pointing(folder, backbone, side, patch, idle)
+
+
+def _measure_pointing(folder: Path, backbone: str, side: int, patch: int, idle: int) -> None:
+    from tests.patches import draw_patches
+    from translearn_core import datasets, predict
+
+    options = {"side": side, "patch": patch, "idle": idle}
+    draw_patches(folder / "photos", per_class=40, seed=1, **options)
+    boxes = draw_patches(folder / "new", per_class=POINTED_AT // 3, seed=2, **options)
+    dataset = datasets.import_source(folder / "photos", in_place=True, check=False)
+    run = _train(dataset, backbone=backbone, image_size=side, epochs=20)
+    predictor = predict.open_predictor(run)
+    images = np.stack([datasets.decode_photo(path, size=side).image for path in boxes])
+    seen = predictor.see(images, maps=True)
+    wanted = [run.labels.index(path.parent.name) for path in boxes]
+    right = float((seen.probabilities.argmax(axis=1) == wanted).mean())
+    found = list(boxes.values())
+    print(f"{backbone}, {side} px, patch {patch} px, {idle} others: right on {right:.2f}")
+    for words, smooth in (("plain Grad-CAM", False), ("smoothed, as shown", True)):
+        share = _share(predictor.head, seen, wanted, found, smooth=smooth)
+        print(f"  {words}: hottest point in the patch on {share:.2f} of {len(found)} photos")
+    for seed in range(3):
+        probe = _random_model(backbone, side, seed)
+        share = _share(probe.head, probe.see(images, maps=True), wanted, found, smooth=True)
+        print(f"  random weights {seed}: {share:.2f}")
+
+
+def _share(head: Any, seen: Any, wanted: list[int], boxes: list[Any], *, smooth: bool) -> float:
+    from tests.patches import points_into
+    from translearn_core import explain
+
+    hits = 0
+    for place, (index, box) in enumerate(zip(wanted, boxes, strict=True)):
+        heat = explain.grad_cam(head, seen.pooled[place], seen.maps[place], index)
+        hits += points_into(explain.hottest(explain.smoothed(heat) if smooth else heat), box)
+    return hits / len(boxes)
+
+
+def _random_model(name: str, size: int, seed: int) -> Any:
+    """The same network, backbone and head, as it was before it learned anything."""
+    from translearn_core import model as graphs
+    from translearn_core.backbones import get_backbone
+    from translearn_core.config import Settings
+    from translearn_core.probe import KerasProbe
+
+    backbone = get_backbone(name)
+    network = graphs.build_backbone(backbone, size=size, weights="random", seed=seed)
+    prefix, _none = graphs.split_at(network, graphs.cut_points(network)[-1])
+    head = graphs.build_head(backbone.features, 3, Settings(seed=seed))
+    return KerasProbe(graphs.assemble(prefix, None, head))
+
+
+if __name__ == "__main__":
+    main()

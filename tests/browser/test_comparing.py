@@ -1,0 +1,130 @@
+"""My work and Compare in a browser: tags and notes, two runs side by side, report and code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import draw_photos
+from tests.trained import train
+from translearn_core import datasets
+from translearn_core.runs import Run
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def runs(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Run]]:
+    """Two runs on the same drawn photos, in the server's workspace."""
+    before = os.environ.get("TRANSLEARN_HOME")
+    os.environ["TRANSLEARN_HOME"] = str(server.home)
+    source = draw_photos(tmp_path_factory.mktemp("drawn"), per_class=20, seed=3)
+    dataset = datasets.import_source(source, name="Colours", check=False)
+    yield train(dataset, epochs=6), train(dataset, epochs=1, head="linear")
+    if before is None:
+        del os.environ["TRANSLEARN_HOME"]
+    else:
+        os.environ["TRANSLEARN_HOME"] = before
+
+
+def well(page: Any) -> None:
+    """No error is on the page."""
+    expect(
+        page.locator("[data-testid=stException], [data-testid=stAlertContentError]")
+    ).to_have_count(0)
+
+
+def open_work(page: Any) -> None:
+    page.goto("/work")
+    page.get_by_role("tab").nth(1).click(timeout=PATIENCE_MS)
+
+
+def test_from_my_work_to_a_comparison_with_notes_report_and_code(
+    page: Any, runs: tuple[Run, Run], screenshot: Any, tmp_path: Path
+) -> None:
+    first, second = runs
+    open_work(page)
+    page.locator(f".st-key-menu_{first.id} button").click()
+    page.get_by_text("Name, tags, note").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("Careful one")
+    dialog.get_by_label("Note").fill("Six rounds.")
+    dialog.locator(".st-key-notes_go button").click()
+    row = page.locator(f".st-key-row_{first.id}")
+    expect(row.get_by_text("Careful one", exact=True)).to_be_visible()
+    expect(page.get_by_text("Six rounds.")).to_be_visible()
+
+    page.locator(f".st-key-tick_{first.id} label").click()
+    expect(page.locator(f".st-key-tick_{first.id} input")).to_be_checked()
+    page.locator(f".st-key-tick_{second.id} label").click()
+    page.get_by_role("button", name="Compare the 2 chosen").click()
+
+    expect(page.locator(".tl-say")).to_contain_text("Of the same 12 photos", timeout=PATIENCE_MS)
+    expect(page.locator(".st-key-compare_accuracy .main-svg").first).to_be_visible()
+    expect(page.locator(".st-key-compare_curves .main-svg").first).to_be_visible()
+    expect(page.locator(".tl-runs").first).to_contain_text("Careful one")
+    expect(page.locator(".tl-runs").last).to_contain_text("Epochs")
+    screenshot(page, "compare")
+    well(page)
+
+    with page.expect_download() as download:
+        page.locator(f".st-key-compare_report_{first.id} button").click()
+    download.value.save_as(tmp_path / "report.html")
+    assert "Six rounds." in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page.locator(f".st-key-compare_menu_{first.id} button").click()
+    page.get_by_text("Show me the code").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the code").click()
+    download.value.save_as(tmp_path / "code.zip")
+    with zipfile.ZipFile(tmp_path / "code.zip") as archive:
+        assert "train.ipynb" in archive.namelist()
+
+    page.reload()
+    expect(page.locator(".tl-say")).to_contain_text("Of the same 12 photos", timeout=PATIENCE_MS)
+
+
+def test_a_comparison_fits_a_phone(new_page: Any, runs: tuple[Run, Run], screenshot: Any) -> None:
+    page = new_page(width=390, color_scheme="dark")
+    page.goto(f"/compare?runs={runs[0].id},{runs[1].id}")
+    expect(page.locator(".tl-say")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".st-key-compare_curves .main-svg").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    screenshot(page, "compare-phone-dark")
+    well(page)
+
+
+@pytest.mark.slow
+def test_a_model_is_brought_back_and_a_strange_file_is_refused(
+    page: Any, runs: tuple[Run, Run], tmp_path: Path, server: Any
+) -> None:
+    strange = tmp_path / "strange.keras"
+    strange.write_bytes(b"\x89HDF\r\n\x1a\n")
+    shutil.copy(runs[0].model_path, tmp_path / "school.keras")
+    open_work(page)
+    box = page.locator(".st-key-bring_back")
+    box.get_by_text("Bring a model back").click()
+    box.locator("input[type=file]").set_input_files(strange)
+    expect(page.get_by_text("strange.keras is an old Keras file")).to_be_visible()
+
+    box.locator("input[type=file]").set_input_files(tmp_path / "school.keras")
+    names = page.locator(".st-key-bring_back_classes textarea")
+    names.fill("one\ntwo")
+    page.locator(".st-key-bring_back_go button").click()
+    expect(page.get_by_text("gives 3 answers, but 2 classes are named")).to_be_visible()
+    names.fill("blau\ngrün\nrot")
+    page.locator(".st-key-bring_back_go button").click()
+    expect(page.get_by_text("school is here and can be tried.")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("knows 3 classes")).to_be_visible()
+    assert any(
+        run.is_dir() and (run / "adopted.json").is_file()
+        for run in (server.home / "runs").iterdir()
+    )
+    well(page)

@@ -1,0 +1,589 @@
+"""Holds runs against each other on the same photos.
+
+Owns: which photos are fair to all of them, the answers on those, and whether a difference is
+more than chance. Leaves to others: the page and the printing.
+
+The rule for photos: a photo counts when none of the runs learned from it, and all know its class.
+That is each photo on which every run was tested, and each on which some were tested while the
+others never had it, nor a copy of it, in their data sets. Models that have not been asked about
+such a photo yet are asked now.
+
+The test: McNemar's exact test (Q. McNemar, 1947) on the photos where one is right and the other is
+wrong; with more than two runs, p-values are corrected by Holm's step-down method (S. Holm, 1979),
+over the comparisons with the chosen run, or over all pairs where the best is found by these very
+photos.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from translearn_core.config import setting_fields
+from translearn_core.datasets.copies import group_copies
+from translearn_core.errors import RunError, SourceError, StopRequestedError
+from translearn_core.metrics import wilson_interval
+from translearn_core.notes import name_of, read_notes
+from translearn_core.parts import Parts, parts_of, read_answers
+from translearn_core.predict import predict
+from translearn_core.runs import Run
+from translearn_core.texts import _, ngettext
+
+MOST_RUNS = 8
+LETTERS = "ABCDEFGH"
+"""A run of a comparison is called by its letter beside its name."""
+SIGNIFICANT = 0.05
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant:
+    """One run in a comparison, judged on the common photos."""
+
+    run: Run
+    letter: str
+    name: str
+    n: int
+    correct: int
+    asked: int
+    """Photos about which the model was asked only now."""
+    facts: Mapping[str, Any]
+    """seconds, model_bytes, epochs_run, n_train, trainable_weights, device, dataset, classes."""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the common photos that it names right."""
+        return self.correct / self.n
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's interval of the accuracy, 95 %."""
+        return wilson_interval(self.correct, self.n)
+
+    @property
+    def title(self) -> str:
+        """Letter and name."""
+        return f"{self.letter} · {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duel:
+    """One run against another: on how many photos is `letter` right and `against` wrong?"""
+
+    letter: str
+    against: str
+    better: int
+    worse: int
+    p_value: float
+    p_corrected: float
+    """Holm's; equal to `p_value` where there is one comparison only."""
+
+    @property
+    def shown(self) -> bool:
+        """Whether the difference is more than chance would explain."""
+        return self.p_corrected < SIGNIFICANT
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in words."""
+        if self.better + self.worse == 0:
+            return _("{a} and {b} are right on the very same photos.").format(
+                a=self.letter, b=self.against
+            )
+        first, second, better, worse = self.letter, self.against, self.better, self.worse
+        if worse > better:
+            first, second, better, worse = second, first, worse, better
+        counts = ngettext(
+            "{a} is better than {b} on {better} photo, worse on {worse}: ",
+            "{a} is better than {b} on {better} photos, worse on {worse}: ",
+            better,
+        ).format(a=first, b=second, better=better, worse=worse)
+        if self.shown:
+            return counts + _("chance would hardly do that.")
+        if mcnemar(self.better + self.worse, 0) >= SIGNIFICANT:
+            return counts + _("so few that nothing can be concluded.")
+        return counts + _("this could be chance.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs held against each other.
+
+    Attributes:
+        photos: one row a common photo: path, dataset (folder), file, truth, and for the run with
+            index i: `label_i`, `confidence_i`, `correct_i`.
+        reference: letter of the run that the others are held against.
+        duels: every other run against the reference.
+        remarks: how the photos were found, and what limits the comparison; sentences.
+        settings: names of the settings that differ, each with the value of every run by letter.
+    """
+
+    runs: tuple[Contestant, ...]
+    photos: pd.DataFrame
+    reference: str
+    duels: tuple[Duel, ...]
+    remarks: tuple[str, ...]
+    settings: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def best(self) -> Contestant:
+        """The run that is right most often; the first of equals."""
+        return max(self.runs, key=lambda one: one.correct)
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in a sentence or two."""
+        best, n = self.best, len(self.photos)
+        equal = [one.letter for one in self.runs if one.correct == best.correct]
+        if len(equal) == len(self.runs):
+            return _("All are right equally often: on {correct} of {n} photos.").format(
+                correct=best.correct, n=n
+            )
+        shares = ", ".join(f"{one.letter} {one.correct}" for one in self.runs)
+        text = _("Of the same {n} photos, right: {shares}.").format(n=n, shares=shares)
+        if len(self.duels) == 1:
+            return f"{text} {self.duels[0].sentence}"
+        proven = [duel for duel in self.duels if duel.shown]
+        if not proven:
+            return (
+                text
+                + " "
+                + _("None differs from {reference} by more than chance.").format(
+                    reference=self.reference
+                )
+            )
+        names = ", ".join(duel.letter for duel in proven)
+        return (
+            text
+            + " "
+            + _("More than chance: {reference} against {names}.").format(
+                reference=self.reference, names=names
+            )
+        )
+
+    def held_against(self, letter: str | None) -> Comparison:
+        """The same with another reference: the run with this letter, or (None) the best."""
+        return replace(
+            self,
+            reference=letter or self.best.letter,
+            duels=hold_against(self.runs, self.photos, letter),
+        )
+
+    def disagreements(self) -> pd.DataFrame:
+        """The photos on which the answers of the runs are not all the same."""
+        labels = self.photos[[f"label_{place}" for place in range(len(self.runs))]]
+        return self.photos[labels.nunique(axis=1) > 1]
+
+
+def compare(
+    runs: Sequence[Run],
+    *,
+    reference: str | None = None,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Comparison:
+    """Hold runs against each other on photos that are new to all of them.
+
+    Args:
+        runs: two to eight runs with results.
+        reference: id of the run to hold the others against; default the best.
+        progress: called with (photos asked, photos to ask, what).
+        stop: asked between batches.
+
+    Raises:
+        RunError: too few or too many runs, one without a result, or no photo is fair to all.
+        StopRequestedError: `stop` said so.
+    """
+    runs = list({run.folder: run for run in runs}.values())
+    _check_runs(runs)
+    tests = [_read_test(run) for run in runs]
+    found = _find_photos(tests)
+    photos, asked = _answer(tests, found.photos, progress, stop)
+    if photos.empty:
+        raise RunError(_no_photos())
+    contestants = tuple(
+        _contestant(run, place, photos, asked[place]) for place, run in enumerate(runs)
+    )
+    letter = next((one.letter for one in contestants if one.run.id == reference), None)
+    remarks = list(found.remarks)
+    if sum(asked):
+        remarks.append(
+            _(
+                "{n} answers were given just now; the others come from the tests of the runs."
+            ).format(n=sum(asked))
+        )
+    return Comparison(
+        runs=contestants,
+        photos=photos,
+        reference=letter or max(contestants, key=lambda one: one.correct).letter,
+        duels=hold_against(contestants, photos, letter),
+        remarks=tuple(remarks),
+        settings=differing_settings(runs),
+    )
+
+
+def _check_runs(runs: Sequence[Run]) -> None:
+    if len(runs) < 2:
+        raise RunError(_("A comparison needs at least two different runs. Name another one."))
+    if len(runs) > MOST_RUNS:
+        raise RunError(
+            _("At most {most} runs are compared at once. Received: {n}.").format(
+                most=MOST_RUNS, n=len(runs)
+            )
+        )
+    for run in runs:
+        state = run.state.state  # also tells when the folder is no run at all
+        _config = run.config
+        if not run.model_path.is_file() or not (run.folder / "labels.json").is_file():
+            raise RunError(
+                _("The run {run} has no model: it is {state}. Choose a finished run.").format(
+                    run=run.id, state=state
+                )
+            )
+        if not run.has_result:
+            raise RunError(
+                _(
+                    "{run} was brought in from elsewhere: nobody here knows which photos it "
+                    "learned from, so no photo is known to be new to it. Show it new photos on the "
+                    "page Try it."
+                ).format(run=name_of(run))
+            )
+
+
+# --- which photos ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Test:
+    """The test of one run.
+
+    Attributes:
+        parts: what it learned from; None where its data set is gone.
+        answers: key, path, dataset, file, truth, label, confidence of its test photos. The key is
+            a photo's content where it is known, else its place in its data set.
+    """
+
+    run: Run
+    parts: Parts | None
+    answers: pd.DataFrame
+
+
+def _read_test(run: Run) -> _Test:
+    """The test of a run; copies of one photo count once."""
+    answers = read_answers(run)
+    table = answers[["path", "file", "truth", "label", "confidence"]]
+    table = table.assign(dataset=run.config.dataset)
+    places = run.config.dataset + "\n" + table["path"]
+    try:
+        parts = parts_of(run)
+    except SourceError:  # the photos are gone: what was answered is still there
+        return _Test(run, None, table.assign(key=places))
+    hashes = parts.table.set_index("path")["sha256"]
+    content = table["path"].map(hashes).fillna("")
+    table = table.assign(key=content.where(content != "", places))
+    return _Test(run, parts, table.drop_duplicates("key"))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The common photos (key, path, dataset, file, truth), and how they were found."""
+
+    photos: pd.DataFrame
+    remarks: tuple[str, ...]
+
+
+def _find_photos(tests: Sequence[_Test]) -> _Found:
+    """The photos that are fair to all runs."""
+    columns = ["key", "path", "dataset", "file", "truth"]
+    pool = pd.concat([test.answers[columns] for test in tests], ignore_index=True)
+    same_truth = pool.groupby("key")["truth"].transform("nunique") == 1
+    pool = pool[same_truth].drop_duplicates("key")
+    fair = pd.Series(True, index=pool.index)
+    for test in tests:
+        fair &= pool["key"].isin(test.answers["key"]) | _never_had(test.parts, pool)
+    known = set.intersection(*(set(test.run.labels) for test in tests))
+    photos = pool[fair & pool["truth"].isin(known)]
+    if photos.empty:
+        raise RunError(_no_photos() if known else _no_classes())
+    photos = photos.sort_values(["truth", "file"], ignore_index=True)
+    return _Found(photos, tuple(_remarks(tests, photos, known)))
+
+
+def _never_had(parts: Parts | None, pool: pd.DataFrame) -> pd.Series:
+    """Which photos of the pool were, for certain, no part of a run's data set, nor copies of one.
+
+    A data set that was changed since, or is gone, does not tell what was in it.
+    """
+    nothing = pd.Series(False, index=pool.index)
+    if parts is None or not parts.certain:
+        return nothing
+    own = parts.table
+    strangers = pool[
+        ~pool["key"].isin(own["sha256"]) & (pool["dataset"] != str(parts.dataset.folder))
+    ]
+    if strangers.empty:
+        return nothing
+    looks = _looks_of(strangers)
+    if looks.empty:
+        return nothing
+    both = pd.concat([own, looks], ignore_index=True)
+    groups = group_copies(both)
+    known = set(groups[: len(own)])
+    new = [group not in known for group in groups[len(own) :]]
+    return nothing | pd.Series(new, index=looks.index).reindex(pool.index, fill_value=False)
+
+
+def _looks_of(strangers: pd.DataFrame) -> pd.DataFrame:
+    """What tells near copies, for photos of other data sets; those without it are left out."""
+    from translearn_core import datasets
+
+    found = []
+    for folder, rows in strangers.groupby("dataset"):
+        try:
+            photos = datasets.open_dataset(Path(str(folder))).photos.set_index("path", drop=False)
+        except SourceError:
+            continue
+        rows = rows[rows["path"].isin(photos.index)]
+        looks = photos.loc[rows["path"]].set_axis(rows.index)
+        found.append(looks[looks["checked"]])
+    return pd.concat(found) if found else pd.DataFrame()
+
+
+def _remarks(tests: Sequence[_Test], photos: pd.DataFrame, known: set[str]) -> list[str]:
+    n = len(photos)
+    tested = [set(test.answers["key"]) for test in tests]
+    everywhere = set.intersection(*tested)
+    if all(set(photos["key"]) == keys for keys in tested):
+        remarks = [
+            ngettext(
+                "All were tested on the same {n} photo, and none of them learned from it.",
+                "All were tested on the same {n} photos, and none of them learned from these.",
+                n,
+            ).format(n=n)
+        ]
+    else:
+        remarks = [_differing_tests(tests, n, int((~photos["key"].isin(everywhere)).sum()))]
+    if any(set(test.run.labels) != known for test in tests):
+        remarks.append(
+            _(
+                "Only photos of classes that all of them know count ({names}). One that knows more "
+                "classes has the harder task."
+            ).format(names=", ".join(sorted(known)))
+        )
+    if n < 30:
+        remarks.append(_("So few photos tell only large differences apart."))
+    return remarks
+
+
+def _differing_tests(tests: Sequence[_Test], n: int, new: int) -> str:
+    text = _(
+        "Their test photos differ ({tests}). Compared on the {n} that none of them learned from"
+    ).format(tests=", ".join(f"{len(test.answers):,}" for test in tests), n=n)
+    if new:
+        text += "; " + _("{new} of these are not in the data sets of all").format(new=new)
+    return text + ". " + _("The same photos, shares and seed give all of them the same test.")
+
+
+def _no_classes() -> str:
+    return _("These runs share no class, so there is nothing to compare. Choose runs that do.")
+
+
+def _no_photos() -> str:
+    return _(
+        "There is no photo that is new to all of these runs: what one was tested on, another "
+        "learned from. Train one of them again with the photos, shares and seed of the other "
+        "(its settings are on the page Results), and compare again."
+    )
+
+
+# --- what they answer ------------------------------------------------------------------------
+
+
+def _answer(
+    tests: Sequence[_Test],
+    photos: pd.DataFrame,
+    progress: Progress | None,
+    stop: Callable[[], bool],
+) -> tuple[pd.DataFrame, list[int]]:
+    """The photos with every run's answers, and how many of them each run gave only now."""
+    table = photos.copy()
+    missing = []
+    for place, test in enumerate(tests):
+        known = test.answers.set_index("key")[["label", "confidence"]].reindex(table["key"])
+        for name in known.columns:
+            table[f"{name}_{place}"] = known[name].to_numpy(dtype=object)
+        missing.append(known["label"].isna().to_numpy())
+    total, done = int(sum(rows.sum() for rows in missing)), 0
+    for place, (test, rows) in enumerate(zip(tests, missing, strict=True)):
+        asked = table[rows]
+        paths = [Path(d) / p for d, p in zip(asked["dataset"], asked["path"], strict=True)]
+        for row, prediction in zip(
+            asked.index, predict(test.run, paths) if paths else (), strict=True
+        ):
+            if stop():
+                raise StopRequestedError
+            table.loc[row, [f"label_{place}", f"confidence_{place}"]] = [
+                prediction.label,
+                prediction.confidence,
+            ]
+            done += 1
+            if progress:
+                progress(done, total, _("Photo"))
+    table = table.dropna(subset=[f"label_{place}" for place in range(len(tests))])
+    table = table.drop(columns="key").reset_index(drop=True)  # without what cannot be read any more
+    for place in range(len(tests)):
+        table[f"correct_{place}"] = table[f"label_{place}"] == table["truth"]
+        table[f"confidence_{place}"] = table[f"confidence_{place}"].astype(float)
+    return table, [int(rows.sum()) for rows in missing]
+
+
+def _contestant(run: Run, place: int, photos: pd.DataFrame, asked: int) -> Contestant:
+    metrics = run.metrics
+    return Contestant(
+        run=run,
+        letter=LETTERS[place],
+        name=name_of(run),
+        n=len(photos),
+        correct=int(photos[f"correct_{place}"].sum()),
+        asked=asked,
+        facts={
+            "dataset": metrics.get("dataset", ""),
+            "n_train": metrics.get("n_train"),
+            "n_test": metrics.get("n_test"),
+            "test_accuracy": metrics.get("test_accuracy"),
+            "classes": len(metrics.get("classes", [])),
+            "seconds": (metrics.get("seconds") or {}).get("total"),
+            "epochs_run": metrics.get("epochs_run"),
+            "model_bytes": metrics.get("model_bytes"),
+            "trainable_weights": metrics.get("trainable_weights"),
+            "image_size": metrics.get("image_size"),
+            "device": metrics.get("device", ""),
+        },
+        tags=read_notes(run).tags,
+    )
+
+
+# --- more than chance? -----------------------------------------------------------------------
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """McNemar's exact test, two-sided: how likely so uneven a count is if neither is better.
+
+    Args:
+        better, worse: photos that only the one, and only the other, names right.
+
+    Returns:
+        The p-value in [0, 1]; 1 where there is no such photo.
+    """
+    n, few = better + worse, min(better, worse)
+    if n == 0:
+        return 1.0
+    tail = sum(math.comb(n, k) for k in range(few + 1))
+    return min(1.0, float(2 * tail / 2**n))  # integers until the one division: exact
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for their number by Holm's step-down method, in the same order."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    corrected = [1.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = highest
+    return corrected
+
+
+def hold_against(
+    runs: Sequence[Contestant], photos: pd.DataFrame, chosen: str | None
+) -> tuple[Duel, ...]:
+    """Every run against the chosen one, or against the best where none was chosen.
+
+    The best is found by the same photos that then judge: to stay honest, all pairs are counted in
+    the correction then.
+    """
+    letters = [one.letter for one in runs]
+    reference = chosen or max(runs, key=lambda one: one.correct).letter
+    pairs = [(a, b) for a, b in combinations(letters, 2) if chosen is None or chosen in (a, b)]
+    counts = {}
+    for a, b in pairs:
+        right_a = photos[f"correct_{letters.index(a)}"]
+        right_b = photos[f"correct_{letters.index(b)}"]
+        counts[a, b] = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
+    p_values = [mcnemar(*counts[pair]) for pair in pairs]
+    duels = []
+    for (a, b), p_value, corrected in zip(pairs, p_values, holm(p_values), strict=True):
+        if reference not in (a, b):
+            continue
+        only_a, only_b = counts[a, b]
+        turned = a == reference
+        duels.append(
+            Duel(
+                letter=b if turned else a,
+                against=reference,
+                better=only_b if turned else only_a,
+                worse=only_a if turned else only_b,
+                p_value=p_value,
+                p_corrected=corrected,
+            )
+        )
+    return tuple(duels)
+
+
+# --- what they were made with ----------------------------------------------------------------
+
+
+def differing_settings(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Settings whose values are not the same in all runs: name -> letter -> value."""
+    values = [run.config.settings.model_dump() for run in runs]
+    found = {}
+    for name in setting_fields():
+        column = [value[name] for value in values]
+        if any(value != column[0] for value in column):
+            found[name] = dict(zip(LETTERS, column, strict=False))
+    return found
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """What `compare --json` prints."""
+    return {
+        "schema_version": 1,
+        "n_photos": len(comparison.photos),
+        "reference": comparison.reference,
+        "sentence": comparison.sentence,
+        "remarks": list(comparison.remarks),
+        "runs": [
+            {
+                "letter": one.letter,
+                "run_dir": str(one.run.folder),
+                "name": one.name,
+                "tags": list(one.tags),
+                "correct": one.correct,
+                "accuracy": one.accuracy,
+                "interval": list(one.interval),
+                "asked": one.asked,
+                **one.facts,
+            }
+            for one in comparison.runs
+        ],
+        "duels": [
+            {
+                "run": duel.letter,
+                "against": duel.against,
+                "better": duel.better,
+                "worse": duel.worse,
+                "p_value": duel.p_value,
+                "p_corrected": duel.p_corrected,
+                "sentence": duel.sentence,
+            }
+            for duel in comparison.duels
+        ],
+        "settings": {name: dict(row) for name, row in comparison.settings.items()},
+        "disagreements": len(comparison.disagreements()),
+    }

@@ -1,0 +1,631 @@
+"""A report of a run: one HTML file that holds everything and asks for nothing else.
+
+Owns: what is said of a run to somebody who was not there, in plain words (a model card, after
+Mitchell et al., 2019): result, photos, mistakes, learning, settings, limits, how it was measured.
+Leaves to others: the charts (`report_charts.py`), every figure (`artefacts.py`, `metrics.py`).
+
+The file has no script and its content security policy forbids every request; pictures are
+inside as `data:` addresses. It prints on A4 and follows the reader's choice of light or dark.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from translearn_core import __version__, backbones, report_charts
+from translearn_core.config import setting_fields
+from translearn_core.datasets import Dataset
+from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
+from translearn_core.files import write_atomically
+from translearn_core.metrics import wilson_interval
+from translearn_core.notes import Notes, name_of, read_notes
+from translearn_core.parts import parts_of, read_answers
+from translearn_core.runs import Run
+from translearn_core.texts import _, language, ngettext
+
+MOST_EXAMPLES = 12
+"""Photos named right, and photos named wrong, that a report shows at most."""
+MOST_CLASS_PICTURES = 24
+PICTURE_SIDE = 176
+FEW_TEST_PHOTOS = 10
+"""Below so many test photos a class's own figure says little."""
+
+STYLE = """
+:root {color-scheme: light dark; --page: #fbfaf6; --text: #22302e; --quiet: #5d6967;
+  --line: #ddd9cd; --soft: #f1efe8; --accent: #17695b;}
+@media (prefers-color-scheme: dark) {:root {--page: #151a19; --text: #e6ebe8; --quiet: #a3afac;
+  --line: #35403d; --soft: #1f2625; --accent: #5cc7b0;}}
+* {box-sizing: border-box;}
+body {margin: 0; background: var(--page); color: var(--text);
+  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;}
+main {max-width: 52rem; margin: 0 auto; padding: 2.4rem 1.2rem 4rem;}
+h1 {font-size: 1.05rem; font-weight: 600; color: var(--quiet); margin: 0 0 .3rem;}
+.verdict {font-size: clamp(1.5rem, 4vw, 2.05rem); line-height: 1.2; font-weight: 680;
+  letter-spacing: -.015em; margin: 0 0 .5rem; text-wrap: balance;}
+h2 {font-size: 1.25rem; margin: 2.4rem 0 .5rem; padding-top: .9rem;
+  border-top: 1px solid var(--line);}
+h3 {font-size: 1rem; margin: 1.2rem 0 .4rem;}
+p, ul {margin: .4rem 0 .8rem; max-width: 44rem;}
+li {margin: .25rem 0;}
+.quiet, figcaption, caption {color: var(--quiet); font-size: .9rem;}
+.by {display: flex; gap: 1.5rem; flex-wrap: wrap; margin: 1.2rem 0 0; font-size: .9rem;
+  color: var(--quiet);}
+.by span {flex: 1 1 14rem; border-bottom: 1px solid var(--line); padding-bottom: .1rem;
+  min-height: 1.7rem;}
+.tag {display: inline-block; background: var(--soft); border-radius: 99px; padding: .05rem .7rem;
+  margin-right: .35rem; font-size: .87rem;}
+.note {white-space: pre-wrap; background: var(--soft); border-radius: .6rem; padding: .7rem .9rem;}
+table {border-collapse: collapse; width: 100%; font-size: .93rem; margin: .4rem 0 1rem;}
+caption {text-align: left; padding-bottom: .3rem;}
+th, td {text-align: left; padding: .34rem .7rem .34rem 0; border-bottom: 1px solid var(--line);
+  vertical-align: top; overflow-wrap: break-word;}
+td {overflow-wrap: anywhere;}
+thead th {color: var(--quiet); font-weight: 500; font-size: .86rem;}
+tbody th {font-weight: 600;}
+td.n, th.n {text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap;}
+.interval {display: block; width: 100%; min-width: 6rem; height: .8rem;}
+.big.interval {height: 1.5rem; max-width: 44rem; margin: .6rem 0 .2rem;}
+.rail, .empty {fill: var(--text); fill-opacity: .1;}
+.guess {stroke: var(--text); stroke-width: 2; stroke-dasharray: 2 1.5; opacity: .7;
+  vector-effect: non-scaling-stroke;}
+.chart {width: 100%; height: auto; display: block;}
+.chart text {font-size: 12px; fill: var(--text);}
+.chart text[fill] {fill: #fff;}
+.chart .strong {font-weight: 650;}
+.chart .grid {stroke: var(--text); opacity: .15;}
+.two {display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem 1.6rem;}
+.photos {display: grid; grid-template-columns: repeat(auto-fill, minmax(7.2rem, 1fr)); gap: .8rem;
+  margin: .6rem 0;}
+figure {margin: 0; break-inside: avoid;}
+.photos img {width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .45rem; display: block;
+  background: var(--soft);}
+figcaption {line-height: 1.3; margin-top: .25rem; font-size: .84rem; overflow-wrap: anywhere;}
+figcaption b {color: var(--text);}
+footer {margin-top: 2.5rem; padding-top: .8rem; border-top: 1px solid var(--line);
+  color: var(--quiet); font-size: .87rem;}
+@media (max-width: 34rem) {
+  main {padding: 1.6rem 1rem 3rem;}
+  .photos {grid-template-columns: repeat(3, 1fr); gap: .5rem;}
+  .classes :is(th, td):nth-child(3) {display: none;}
+  .classes td.n, .classes th {white-space: normal;}
+}
+@page {size: A4; margin: 16mm;}
+@media print {
+  :root {color-scheme: light; --page: #fff; --text: #111; --quiet: #444; --line: #ccc;
+    --soft: #f3f3f0; --accent: #17695b;}
+  body {font-size: 10.5pt; -webkit-print-color-adjust: exact; print-color-adjust: exact;}
+  main {max-width: none; padding: 0;}
+  h2, h3 {break-after: avoid;}
+  section.whole, table, .chart {break-inside: avoid;}
+  .photos {grid-template-columns: repeat(6, 1fr);}
+}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """What a report is written from. Without the photos `dataset` is None."""
+
+    run: Run
+    metrics: Mapping[str, Any]
+    answers: pd.DataFrame
+    notes: Notes
+    dataset: Dataset | None
+    parts: pd.DataFrame | None
+    gone: str
+    """Why there are no photos."""
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.metrics["classes"])
+
+    @property
+    def n_test(self) -> int:
+        return int(self.metrics["n_test"])
+
+
+def report_html(run: Run) -> str:
+    """The report of a run as one HTML text.
+
+    Raises:
+        RunError: the run has no figures.
+    """
+    case = _read_case(run)
+    sections = [
+        _head(case),
+        _photos_section(case),
+        _mistakes_section(case),
+        _classes_section(case),
+        _examples_section(case),
+        _learning_section(case),
+        _limits_section(case),
+        _method_section(case),
+        _settings_section(case),
+        _footer(case),
+    ]
+    title = escape(name_of(run))
+    return (
+        f'<!DOCTYPE html>\n<html lang="{escape(language.get().replace("_", "-"))}">\n<head>\n'
+        '<meta charset="utf-8">\n'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "img-src data:; style-src 'unsafe-inline'\">\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(section for section in sections if section)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def write_report(run: Run, target: Path) -> Path:
+    """Write the report into a file, or into a folder under a name of its own.
+
+    Returns:
+        The file written.
+
+    Raises:
+        RunError: the run has no figures.
+        StorageError: the file cannot be written.
+    """
+    if target.is_dir():
+        target = target / f"report-{run.id}.html"
+    content = report_html(run)
+    try:
+        write_atomically(target, content)
+    except OSError as error:
+        raise StorageError(
+            _("{file} cannot be written: {cause}. Name another place.").format(
+                file=target, cause=error.strerror
+            )
+        ) from error
+    return target
+
+
+def _read_case(run: Run) -> _Case:
+    _config = run.config  # tells when the folder is no run at all
+    if run.has_model and not run.has_result:
+        raise RunError(
+            _(
+                "{run} was brought in from elsewhere and has never been tested here, so there is "
+                "nothing to report."
+            ).format(run=name_of(run))
+        )
+    metrics, answers = run.metrics, read_answers(run)
+    dataset, table, gone = None, None, ""
+    try:
+        parts = parts_of(run)
+        dataset, table = parts.dataset, parts.table if parts.certain else None
+    except SourceError as error:
+        gone = error.message
+    return _Case(
+        run=run,
+        metrics=metrics,
+        answers=answers,
+        notes=read_notes(run),
+        dataset=dataset,
+        parts=table,
+        gone=gone,
+    )
+
+
+# --- the sections ----------------------------------------------------------------------------
+
+
+def _head(case: _Case) -> str:
+    metrics, run = case.metrics, case.run
+    when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
+    title = _("{name}: what a computer learned from photos").format(name=name_of(run))
+    tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in case.notes.tags)
+    note = f'<p class="note">{escape(case.notes.note)}</p>' if case.notes.note else ""
+    people = (
+        f'<div class="by"><span>{escape(_("Made by:"))}</span>'
+        f"<span>{escape(_('Date: {when}').format(when=when))}</span></div>"
+    )
+    return (
+        f"<header><h1>{escape(title)}</h1>{_verdict(case)}"
+        f"<p>{escape(_what_it_does(metrics))}</p>{f'<p>{tags}</p>' if tags else ''}{note}{people}"
+        "</header>"
+    )
+
+
+def _verdict(case: _Case) -> str:
+    metrics = case.metrics
+    if not case.n_test:
+        return f'<p class="verdict">{escape(_("No photos were left for a test."))}</p>'
+    low, high = metrics["test_interval"]
+    sentence = _("Right on {correct:,} of {n:,} new photos ({share:.0%}).").format(
+        correct=metrics["test_correct"], n=case.n_test, share=metrics["test_accuracy"]
+    )
+    rest = _(
+        "On other photos like these, expect between {low:.0f} and {high:.0f} of 100 (with 95 % "
+        "certainty). Always answering “{majority}” would get {guess:.0f}."
+    ).format(
+        low=100 * low,
+        high=100 * high,
+        majority=metrics["majority_class"],
+        guess=100 * metrics["majority_accuracy"],
+    )
+    picture = report_charts.interval(
+        metrics["test_accuracy"], low, high, guess=metrics["majority_accuracy"]
+    ).replace('class="interval"', 'class="big interval"')
+    legend = _(
+        "From 0 to 100 %: the mark is the result, the band its 95 % range, dashed is guessing."
+    )
+    return (
+        f'<p class="verdict">{escape(sentence)}</p>{picture}'
+        f'<p class="quiet">{escape(legend)}</p><p>{escape(rest)}</p>'
+    )
+
+
+def _what_it_does(metrics: Mapping[str, Any]) -> str:
+    names = metrics["classes"]
+    return _(
+        "This model looks at a photo and says which of {n} classes it shows: {names}. It was made "
+        "by transfer learning: a network that had already learned to see ({backbone}) was taught "
+        "these classes with new photos."
+    ).format(n=len(names), names=", ".join(names), backbone=_backbone_title(metrics))
+
+
+def _backbone_title(metrics: Mapping[str, Any]) -> str:
+    row = backbones.BACKBONES.get(metrics["backbone"])
+    return _(row.title) if row else str(metrics["backbone"])
+
+
+def _photos_section(case: _Case) -> str:
+    metrics = case.metrics
+    total = metrics["n_train"] + metrics["n_val"] + case.n_test
+    text = _(
+        "{total:,} photos: {train:,} to learn from, {val:,} to watch the learning (validation), "
+        "{test:,} kept aside for the test."
+    ).format(total=total, train=metrics["n_train"], val=metrics["n_val"], test=case.n_test)
+    left_out = metrics.get("left_out") or []
+    if left_out:
+        text += " " + ngettext(
+            "{n} file could not be used.", "{n} files could not be used.", len(left_out)
+        ).format(n=len(left_out))
+    parts = [f"<h2>{escape(_('The photos'))}</h2><p>{escape(text)}</p>", _counts_table(case)]
+    if case.gone:
+        parts.append(f'<p class="quiet">{escape(case.gone)}</p>')
+    pictures = _class_pictures(case)
+    if pictures:
+        parts.append(f'<div class="photos">{"".join(pictures)}</div>')
+    return _section(*parts)
+
+
+def _counts_table(case: _Case) -> str:
+    tested = case.answers["truth"].value_counts()
+    head = [_("class")]
+    if case.parts is None:
+        rows = [[name, int(tested.get(name, 0))] for name in case.classes]
+        head.append(_("test photos"))
+    else:
+        counts = case.parts.groupby(["class_name", "part"]).size().to_dict()
+        head += [_("to learn from"), _("validation"), _("test")]
+        rows = [
+            [name, *(int(counts.get((name, part), 0)) for part in ("train", "val", "test"))]
+            for name in case.classes
+        ]
+    return _table(_("Photos of each class"), head, rows)
+
+
+def _class_pictures(case: _Case) -> list[str]:
+    """One photo of each class, of those that were learned from where that is known."""
+    if case.dataset is None:
+        return []
+    photos = case.dataset.photos if case.parts is None else case.parts
+    found = []
+    for name in case.classes[:MOST_CLASS_PICTURES]:
+        of_class = photos[photos["class_name"] == name]
+        if len(of_class):
+            row = of_class.iloc[len(of_class) // 2]
+            found.append(_figure(case, row["path"], row["file"], f"<b>{escape(name)}</b>"))
+    return found
+
+
+def _mistakes_section(case: _Case) -> str:
+    if not case.n_test:
+        return ""
+    counts, names = case.metrics["confusion"], case.classes
+    words = _confusion_sentence(counts, names)
+    reading = _(
+        "Each row holds the test photos of one class, each column an answer. The diagonal is right; "
+        "everything beside it is a mistake."
+    )
+    return _section(
+        f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
+        f"<p><strong>{escape(words)}</strong> {escape(reading)}</p>",
+        report_charts.matrix(counts, names, words=words),
+        whole=True,
+    )
+
+
+def _confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    mistakes = [
+        (n, names[row], names[column])
+        for row, line in enumerate(counts)
+        for column, n in enumerate(line)
+        if row != column and n
+    ]
+    if not mistakes:
+        return _("There was no mistake on these photos.")
+    n, truth, answer = max(mistakes, key=lambda mistake: mistake[0])
+    return ngettext(
+        "Most often mixed up: “{truth}” taken for “{answer}” ({n} photo).",
+        "Most often mixed up: “{truth}” taken for “{answer}” ({n} photos).",
+        n,
+    ).format(truth=truth, answer=answer, n=n)
+
+
+def _classes_section(case: _Case) -> str:
+    if not case.n_test:
+        return ""
+    rows = []
+    for figures in sorted(case.metrics["per_class"], key=lambda one: one["recall"] or 0.0):
+        n, correct = figures["n_test"], figures["correct"]
+        low, high = wilson_interval(correct, n)
+        found = _("{correct} of {n}").format(correct=correct, n=n)
+        span = f"{low:.0%} – {high:.0%}" if n else "–"
+        picture = report_charts.interval(correct / n, low, high) if n else ""
+        answered = "–"
+        if figures["answered"]:
+            answered = _("{correct} of {n}").format(correct=correct, n=figures["answered"])
+        rows.append(
+            f'<tr><th scope="row">{escape(figures["name"])}</th><td class="n">{escape(found)}</td>'
+            f'<td>{picture}</td><td class="n">{span}</td><td class="n">{escape(answered)}</td></tr>'
+        )
+    head = [
+        _("class"),
+        _("found (recall)"),
+        "",
+        _("95 % range"),
+        _("right when answered (precision)"),
+    ]
+    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    return _section(
+        f"<h2>{escape(_('Class by class'))}</h2>",
+        f'<table class="classes"><caption>{escape(_("The hardest classes come first."))}</caption>'
+        f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
+    )
+
+
+def _examples_section(case: _Case) -> str:
+    if case.dataset is None or not case.n_test:
+        return ""
+    wrong = case.answers[~case.answers["correct"]].sort_values("confidence", ascending=False)
+    right = case.answers[case.answers["correct"]].sort_values("confidence", ascending=False)
+    if len(right) > MOST_EXAMPLES:  # from the surest to the least sure
+        step = (len(right) - 1) / (MOST_EXAMPLES - 1)
+        right = right.iloc[[round(place * step) for place in range(MOST_EXAMPLES)]]
+    parts = [f"<h2>{escape(_('Examples from the test'))}</h2>"]
+    for title, rows in (
+        (_("Wrong answers, the surest first"), wrong.head(MOST_EXAMPLES)),
+        (_("Right answers, from the surest to the least sure"), right),
+    ):
+        figures = [_answer_figure(case, row) for row in rows.to_dict("records")]
+        if figures:
+            parts.append(f"<h3>{escape(title)}</h3>")
+            parts.append(f'<div class="photos">{"".join(figures)}</div>')
+    return _section(*parts)
+
+
+def _answer_figure(case: _Case, row: Mapping[Any, Any]) -> str:
+    sure = f"{row['confidence']:.0%}"
+    if row["correct"]:
+        words = f"✓ <b>{escape(row['truth'])}</b> {sure}"
+    else:
+        said = _("said {label} ({sure}), really {truth}").format(
+            label=row["label"], sure=sure, truth=row["truth"]
+        )
+        words = f"✗ {escape(said)}"
+    return _figure(case, row["path"], row["file"], words)
+
+
+def _figure(case: _Case, path: str, file: str, words: str) -> str:
+    assert case.dataset is not None
+    try:
+        content = case.dataset.thumbnail(path, side=PICTURE_SIDE).read_bytes()
+    except (PhotoError, OSError):
+        return ""
+    source = base64.b64encode(content).decode("ascii")
+    alt = escape(_("Photo {file}").format(file=Path(file).name))
+    return (
+        f'<figure><img src="data:image/jpeg;base64,{source}" alt="{alt}">'
+        f"<figcaption>{words}</figcaption></figure>"
+    )
+
+
+def _learning_section(case: _Case) -> str:
+    epochs = case.run.epochs()
+    if not epochs:
+        return ""
+    text = _(
+        "Dotted: the photos it learns from. Solid: photos kept aside while it learns (validation). "
+        "When dotted goes on getting better and solid does not, it is learning by heart "
+        "(overfitting)."
+    )
+    seconds = (case.metrics.get("seconds") or {}).get("total")
+    took = _("{n} rounds").format(n=len(epochs))
+    if seconds:
+        took = _("{n} rounds; the whole training took {seconds:.0f} s on {device}.").format(
+            n=len(epochs), seconds=seconds, device=case.metrics.get("device", "")
+        )
+    return _section(
+        f"<h2>{escape(_('How it learned'))}</h2><p>{escape(text)} {escape(took)}</p>",
+        f'<div class="two">{report_charts.curves(epochs, metric="accuracy")}'
+        f"{report_charts.curves(epochs, metric='loss')}</div>",
+        whole=True,
+    )
+
+
+def _limits_section(case: _Case) -> str:
+    items = "".join(f"<li>{escape(text)}</li>" for text in limits(case.run))
+    return _section(f"<h2>{escape(_('What it cannot do'))}</h2><ul>{items}</ul>")
+
+
+def limits(run: Run) -> list[str]:
+    """What a person should know before relying on a run's model: sentences, the general ones last.
+
+    Raises:
+        RunError: the run has no figures.
+    """
+    metrics = run.metrics
+    found = [str(text) for text in metrics.get("warnings") or []]
+    low, high = metrics["test_interval"]
+    n = metrics["n_test"]
+    if n and high - low > 0.1:
+        found.append(
+            _(
+                "Tested on {n} photos only: the true share of right answers may lie anywhere between "
+                "{low:.0%} and {high:.0%}."
+            ).format(n=n, low=low, high=high)
+        )
+    if n and low <= metrics["majority_accuracy"]:
+        found.append(_("It is not certain that it is better than always giving the same answer."))
+    few = [one["name"] for one in metrics["per_class"] if one["n_test"] < FEW_TEST_PHOTOS]
+    if few:
+        found.append(
+            _("Fewer than {least} test photos, so their own figures say little: {names}.").format(
+                least=FEW_TEST_PHOTOS, names=", ".join(few)
+            )
+        )
+    weak = [
+        one["name"] for one in metrics["per_class"] if one["n_test"] and (one["recall"] or 0) < 0.5
+    ]
+    if weak:
+        found.append(_("Missed more often than found: {names}.").format(names=", ".join(weak)))
+    return [
+        *found,
+        _(
+            "It always answers with one of its classes, also for a photo that shows something else "
+            "entirely."
+        ),
+        _(
+            "The figures hold for photos like those it was tested with: the same places, cameras, "
+            "light and seasons. Elsewhere it may do worse."
+        ),
+        _(
+            "It may have learned something that only happens to go with a class, like a background. "
+            "Look at its mistakes before you trust it, and let a person decide where it matters."
+        ),
+    ]
+
+
+def _method_section(case: _Case) -> str:
+    settings = case.run.config.settings
+    given = case.parts is not None and case.parts["split"].isin(["val", "test"]).any()
+    how = [
+        _("The source of the photos says which are for the test.")
+        if given
+        else _(
+            "The test photos were drawn at random ({share:.0%} of each class, seed {seed}); copies "
+            "and near-copies of a photo stay in the same part."
+        ).format(share=settings.test_share, seed=settings.seed),
+        _(
+            "Nothing was learned or chosen by the test photos; they were looked at once, at the end."
+        ),
+        _(
+            "Ranges are Wilson's score intervals at 95 %: with other test photos of the same kind, "
+            "the figure would come out somewhere in there in 95 of 100 cases."
+        ),
+        _("“Guessing” always answers the class with most photos to learn from."),
+        _(
+            "The saved model was loaded afresh and held against the measured one: probabilities "
+            "differ by at most {difference:.2%}."
+        ).format(difference=case.metrics.get("parity_max_diff") or 0.0),
+    ]
+    items = "".join(f"<li>{escape(text)}</li>" for text in how)
+    return _section(f"<h2>{escape(_('How this was measured'))}</h2><ul>{items}</ul>")
+
+
+def _settings_section(case: _Case) -> str:
+    metrics, settings = case.metrics, case.run.config.settings
+    row = backbones.BACKBONES.get(metrics["backbone"])
+    facts: list[list[Any]] = [
+        [_("Backbone"), _backbone_title(metrics)],
+        [
+            _("Layers frozen"),
+            _("{n} of {all}").format(n=metrics["frozen_layers"], all=metrics["total_layers"]),
+        ],
+        [_("Trainable weights"), f"{metrics['trainable_weights']:,}"],
+        [_("Photos as the network sees them"), "{0} × {0}".format(metrics["image_size"])],
+        [_("Size of the model"), f"{metrics['model_bytes'] / 1e6:.1f} MB"],
+    ]
+    if row is not None:
+        facts.append([_("Licence of the backbone's weights"), row.licence])
+    changed = settings.changed()
+    for name, value in settings.model_dump().items():
+        if name == "backbone" or (name == "freeze_layer" and not value):
+            continue
+        mark = " ●" if name in changed else ""
+        title = _(setting_fields()[name].title or name) + mark
+        facts.append([title, _value_words(value)])
+    facts += [[name, text] for name, text in _versions(case.run).items()]
+    return _section(
+        f"<h2>{escape(_('Settings and versions'))}</h2>",
+        _table(_("● differs from the default."), [_("what"), _("value")], facts, numbers=False),
+    )
+
+
+def _value_words(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _versions(run: Run) -> dict[str, str]:
+    """What the run was made with, as far as it is written down."""
+    found = {_("Version of {name}").format(name=n): v for n, v in run.config.versions.items()}
+    try:
+        with zipfile.ZipFile(run.model_path) as archive:
+            written = json.load(io.TextIOWrapper(archive.open("metadata.json"), encoding="utf-8"))
+        found[_("Version of {name}").format(name="Keras")] = str(written["keras_version"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        pass  # an older file may not say it; nothing else hangs on it
+    found[_("Photos (fingerprint)")] = run.config.fingerprint or "–"
+    return found
+
+
+def _footer(case: _Case) -> str:
+    text = _("Report of the training {run}, written by TransLearn {version} on {when}.").format(
+        run=case.run.id, version=__version__, when=datetime.now().strftime("%Y-%m-%d %H:%M")
+    )
+    return f"<footer>{escape(text)}</footer>"
+
+
+def _section(*parts: str, whole: bool = False) -> str:
+    """A stretch of the page; a `whole` one is not torn apart by the end of a sheet."""
+    kind = ' class="whole"' if whole else ""
+    return f"<section{kind}>{''.join(parts)}</section>"
+
+
+def _table(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: bool = True
+) -> str:
+    kind = ' class="n"' if numbers else ""
+    cells = "".join(
+        f'<th scope="col"{kind if place else ""}>{escape(name)}</th>'
+        for place, name in enumerate(head)
+    )
+    lines = "".join(
+        f'<tr><th scope="row">{escape(str(row[0]))}</th>'
+        + "".join(
+            f"<td{kind}>{escape(f'{v:,}' if isinstance(v, int) else str(v))}</td>" for v in row[1:]
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>"
+        f"<tbody>{lines}</tbody></table>"
+    )

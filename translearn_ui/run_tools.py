@@ -1,0 +1,190 @@
+"""What can be done with one run, wherever it is listed: notes and tags, start again, report, code.
+
+Owns: the menu of a run and its dialogs. Leaves to others: doing it (`translearn_core`), and the
+lists of runs (`pages/work.py`, `pages/compare.py`).
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core import jobs
+from translearn_core.errors import RunError
+from translearn_core.notes import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MOST_TAGS,
+    Notes,
+    name_of,
+    read_notes,
+    write_notes,
+)
+from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
+from translearn_core.texts import _
+from translearn_ui import edit_dataset, frame
+
+
+def show_menu(run: Run, *, key: str) -> str | None:
+    """The menu of a run; does what is chosen, and returns `delete` where that was."""
+    names = ["notes"]
+    if run.has_result:
+        names += ["again", "report", "code"]
+    if run.state.state not in LIVE_STATES:
+        names.append("delete")
+    words = {
+        "notes": _(":material/edit_note: Name, tags, note"),
+        "again": _(":material/replay: Start again"),
+        "report": _(":material/description: Report"),
+        "code": _(":material/code: Show me the code"),
+        "delete": _(":material/delete: Delete"),
+    }
+    action = st.menu_button(_("More"), names, format_func=words.__getitem__, key=key)
+    if action == "notes":
+        edit_notes(run)
+    elif action == "again":
+        start_again(run)
+    elif action == "report":
+        show_report(run)
+    elif action == "code":
+        show_code(run)
+    return str(action) if action else None
+
+
+def start_again(run: Run) -> None:
+    """A new run with the same photos and settings; goes to where it can be watched."""
+    with frame.errors_shown():
+        frame.open_run(jobs.start_again(run))
+        frame.go("train")
+
+
+def notes_or_none(run: Run) -> Notes:
+    """What was written about a run; nothing where that cannot be read."""
+    try:
+        return read_notes(run)
+    except RunError:
+        return Notes()
+
+
+def known_tags(runs: list[Run]) -> list[str]:
+    """All tags of some runs, sorted."""
+    return sorted({tag for run in runs for tag in notes_or_none(run).tags})
+
+
+def edit_notes(run: Run) -> None:
+    """The dialog for name, tags and note."""
+    before = notes_or_none(run)
+    tags = sorted({*known_tags(list_runs()), *before.tags})
+
+    @st.dialog(_("About this training"))
+    def ask() -> None:
+        with st.form(f"notes_{run.id}", border=False), frame.errors_shown():
+            name = st.text_input(
+                _("Name"), name_of(run), key=f"notes_name_{run.id}", max_chars=LONGEST_NAME
+            )
+            chosen = st.multiselect(
+                _("Tags"),
+                tags,
+                default=list(before.tags),
+                accept_new_options=True,
+                max_selections=MOST_TAGS,
+                placeholder=_("Choose, or type a new one"),
+                key=f"notes_tags_{run.id}",
+            )
+            note = st.text_area(
+                _("Note"),
+                before.note,
+                max_chars=LONGEST_NOTE,
+                placeholder=_("What was tried, and what came of it"),
+                key=f"notes_note_{run.id}",
+            )
+            if st.form_submit_button(_("Keep"), type="primary", key="notes_go"):
+                write_notes(run, name=name, tags=chosen, note=note)
+                st.rerun()
+
+    ask()
+
+
+def show_report(run: Run) -> None:
+    """The dialog from which the report is taken away."""
+
+    @st.dialog(_("Report"))
+    def ask() -> None:
+        st.markdown(
+            _(
+                "One HTML file with everything: result, photos, mistakes, curves, settings, limits. "
+                "It opens in any browser without a network, and prints on A4."
+            )
+        )
+        download_report(run, key=f"report_{run.id}", primary=True)
+
+    ask()
+
+
+def download_report(run: Run, *, key: str, primary: bool = False) -> None:
+    """The button that makes and downloads the report of a run with a result."""
+
+    def make() -> bytes:
+        from translearn_core.report import report_html
+
+        return report_html(run).encode("utf-8")
+
+    st.download_button(
+        _("Download the report"),
+        make,
+        file_name=f"translearn-report-{run.id}.html",
+        mime="text/html",
+        key=key,
+        type="primary" if primary else "secondary",
+        icon=":material/description:",
+        on_click="ignore",
+    )
+
+
+def show_code(run: Run) -> None:
+    """The dialog with the run as a program."""
+
+    @st.dialog(_("Show me the code"), width="large")
+    def ask() -> None:
+        with frame.errors_shown():
+            from translearn_core.script import code_zip, script
+
+            text = script(run)
+            st.markdown(
+                _(
+                    "This training as a plain Keras program: the same photos in the same parts, the "
+                    "same preparation and settings. The download holds it as a program and as a "
+                    "notebook, with the list of photos."
+                )
+            )
+            st.download_button(
+                _("Download the code"),
+                lambda: code_zip(run),
+                file_name=f"translearn-code-{run.id}.zip",
+                mime="application/zip",
+                key=f"code_{run.id}",
+                type="primary",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            st.code(text, language="python", height=420)
+
+    ask()
+
+
+def confirm_delete(run: Run) -> None:
+    """Delete a run for good after one question."""
+
+    def delete() -> None:
+        delete_run(run)
+        if st.query_params.get("run") == run.id:
+            frame.open_run(None)
+        st.toast(_("The run is deleted."))
+
+    edit_dataset.ask_once(
+        _("Delete the run {name}?").format(name=frame.plain(name_of(run))),
+        _("Its model, figures and log go for good ({size}). The photos stay.").format(
+            size=frame.size(run.size_bytes())
+        ),
+        _("Delete for good"),
+        delete,
+    )
