@@ -64,7 +64,7 @@ def test_every_setting_explains_itself(name: str) -> None:
     assert field.title
     assert field.description
     assert str(extra["expert"]).endswith(".")
-    assert extra["group"] in ("model", "head", "learning", "photos")
+    assert extra["group"] in ("model", "head", "learning", "photos", "techniques")
 
 
 def test_only_what_was_changed_is_reported_as_changed() -> None:

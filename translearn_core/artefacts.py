@@ -57,10 +57,11 @@ class Clock:
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What the trained model says: probabilities `(n, classes) float32` by row."""
+    """What the trained model says: probabilities `(n, classes) float32` by row; `truth` `(n,)`."""
 
     test_rows: npt.NDArray[np.int64]
     test: Array
+    truth: npt.NDArray[np.int64]
     val_accuracy: float | None
 
 
@@ -151,8 +152,9 @@ def write_figures(
     clock: Clock,
     epochs: int,
     stopped: bool,
+    more: dict[str, Any],
 ) -> None:
-    """Write predictions.parquet and, last, metrics.json."""
+    """Write predictions.parquet and, last, metrics.json, with `more` figures of techniques."""
     run, classes = plan.run, material.classes
     truth = material.labels[answers.test_rows]
     labels = answers.test.argmax(axis=1)
@@ -203,6 +205,7 @@ def write_figures(
         "device": plan.device,
         "settings": plan.settings.model_dump(),
         "warnings": warnings,
+        **more,
     }
     write_atomically(run.folder / "metrics.json", json.dumps(figures, ensure_ascii=False, indent=1))
 

@@ -185,12 +185,40 @@ def train(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
+    start_from: Annotated[
+        str, typer.Option(metavar="RUN", help="Build on this run instead of the bare backbone.")
+    ] = "",
+    adapt_to: Annotated[
+        str, typer.Option(metavar="DIR", help="Unsorted photos of the place to get used to.")
+    ] = "",
+    adaptation: Annotated[
+        str, typer.Option(help="How: auto, batchnorm, coral, dann or pseudo.")
+    ] = "",
+    unlabelled: Annotated[
+        str, typer.Option(metavar="DIR", help="Unsorted photos of the same things.")
+    ] = "",
+    distill_from: Annotated[
+        str, typer.Option(metavar="RUN", help="A stronger run to learn from.")
+    ] = "",
+    compare_plain: Annotated[
+        bool, typer.Option("--compare-plain", help="Also train plainly, to compare.")
+    ] = False,
     json_: JsonOption = False,
 ) -> int:
     """Train on a labelled folder or zip, and say how well it does on photos kept aside."""
     from translearn_core import datasets, jobs, runs
 
-    settings = _settings(backbone=backbone, freeze=freeze, epochs=epochs, seed=seed, pairs=set_)
+    options = {
+        "start_from": _absolute(start_from),
+        "adapt_to": _absolute(adapt_to),
+        "adaptation": adaptation,
+        "unlabelled": _absolute(unlabelled),
+        "distill_from": _absolute(distill_from),
+        "compare_plain": compare_plain,
+    }
+    settings = _settings(
+        backbone=backbone, freeze=freeze, epochs=epochs, seed=seed, pairs=set_, options=options
+    )
     _check_early(settings)
     if run_dir is not None and run_dir.exists() and (run_dir.is_file() or any(run_dir.iterdir())):
         raise RunError(
@@ -221,10 +249,21 @@ def train(
     return _report_run(run, json_)
 
 
+def _absolute(named: str) -> str:
+    """The whole path of a file or folder that is there; anything else, like an id, as it is."""
+    return str(Path(named).resolve()) if named and Path(named).exists() else named
+
+
 def _settings(
-    *, backbone: str, freeze: str, epochs: int | None, seed: int | None, pairs: list[str] | None
+    *,
+    backbone: str,
+    freeze: str,
+    epochs: int | None,
+    seed: int | None,
+    pairs: list[str] | None,
+    options: dict[str, Any] | None = None,
 ) -> Any:
-    """The settings of a run out of the options."""
+    """The settings of a run out of the command line; `options` are settings that were named."""
     from translearn_core.config import make_settings
 
     values: dict[str, Any] = {}
@@ -242,17 +281,25 @@ def _settings(
         values["freeze"] = freeze
     values |= {"epochs": epochs} if epochs is not None else {}
     values |= {"seed": seed} if seed is not None else {}
+    values |= {name: value for name, value in (options or {}).items() if value}
     return make_settings(values)
 
 
 def _check_early(settings: Any) -> None:
     """Refuse what does not fit the backbone before any photo is read."""
-    from translearn_core.backbones import freeze_choice, get_backbone, image_size_for
+    from translearn_core import techniques
+    from translearn_core.backbones import (
+        default_backbone,
+        freeze_choice,
+        get_backbone,
+        image_size_for,
+    )
 
-    if settings.backbone:
-        chosen = get_backbone(settings.backbone)
-        freeze_choice(chosen, settings.freeze, settings.freeze_layer)
-        image_size_for(chosen, settings)
+    name = settings.backbone or techniques.required_backbone(settings)
+    chosen = get_backbone(name) if name else default_backbone()
+    choice = freeze_choice(chosen, settings.freeze, settings.freeze_layer)
+    image_size_for(chosen, settings)
+    techniques.check(techniques.Situation(settings=settings, backbone=chosen, choice=choice))
 
 
 def _have_weights(settings: Any) -> None:

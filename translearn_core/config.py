@@ -32,10 +32,14 @@ def home() -> Path:
 
 
 def _setting(
-    default: Any, *, title: str, plain: str, expert: str, group: str, **limits: Any
+    default: Any, *, title: str, plain: str, expert: str, group: str, picks: str = "", **limits: Any
 ) -> Any:
-    """One row of the settings table: its name for a person, one plain and one expert sentence."""
+    """One row of the settings table: its name for a person, one plain and one expert sentence.
+
+    `picks` tells what a text names: a `run`, or `photos` (a data set or a folder).
+    """
     extra: dict[str, Any] = {"expert": expert, "group": group}
+    extra |= {"picks": picks} if picks else {}
     return Field(default, title=title, description=plain, json_schema_extra=extra, **limits)
 
 
@@ -43,7 +47,8 @@ class Settings(BaseModel):
     """What a person may choose for a run. Every field has a default that a specialist would take.
 
     Fields carry `title`, `description` (the plain sentence) and, in `json_schema_extra`,
-    `expert` (the sentence for the expert) and `group` (model | head | learning | photos).
+    `expert` (the sentence for the expert), `group` (model | head | learning | photos |
+    techniques) and, for texts that name something, `picks` (run | photos).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -259,6 +264,83 @@ class Settings(BaseModel):
         group="learning",
         ge=0,
         le=2**31 - 1,
+    )
+
+    start_from: str = _setting(
+        "",
+        title=N_("Start from a run"),
+        plain=N_(
+            "Builds on a model that was trained before, on related photos, instead of on the bare "
+            "backbone."
+        ),
+        expert=N_(
+            "A run's folder or id. Its backbone weights, its hidden layer, and the output rows of "
+            "classes with the same name are where learning starts."
+        ),
+        group="techniques",
+        picks="run",
+    )
+    adapt_to: str = _setting(
+        "",
+        title=N_("Get used to a new place"),
+        plain=N_(
+            "Photos of the place where the model is going to be used; nobody has to sort them."
+        ),
+        expert=N_(
+            "A folder, or a data set's id, of unlabelled photos of the target domain. Labels that "
+            "they may carry are used for measuring only."
+        ),
+        group="techniques",
+        picks="photos",
+    )
+    adaptation: Literal["auto", "batchnorm", "coral", "dann", "pseudo"] = _setting(
+        "auto",
+        title=N_("How it gets used to the new place"),
+        plain=N_("`auto` takes what has helped most on other photos."),
+        expert=N_(
+            "Re-estimated BatchNorm statistics, correlation alignment, adversarial alignment by "
+            "gradient reversal, or pseudo-labels; only used with `adapt_to`."
+        ),
+        group="techniques",
+    )
+    unlabelled: str = _setting(
+        "",
+        title=N_("Photos that nobody sorted"),
+        plain=N_(
+            "More photos of the same things, without classes: it guesses them, and learns from the "
+            "guesses that hold."
+        ),
+        expert=N_(
+            "A folder, or a data set's id. Pseudo-labels are used only where held-out photos say "
+            "that they help."
+        ),
+        group="techniques",
+        picks="photos",
+    )
+    distill_from: str = _setting(
+        "",
+        title=N_("Learn from a stronger run"),
+        plain=N_(
+            "A larger model tells what it thinks of each photo, and the new one learns to answer "
+            "like it."
+        ),
+        expert=N_(
+            "A run's folder or id with the same classes; its softened probabilities are targets "
+            "beside the labels."
+        ),
+        group="techniques",
+        picks="run",
+    )
+    compare_plain: bool = _setting(
+        False,
+        title=N_("Compare with plain training"),
+        plain=N_(
+            "Also trains without any of these techniques, on the same photos, to see what they bring."
+        ),
+        expert=N_(
+            "Same split, seed and cached features; the figure stands in `plain_test_accuracy`."
+        ),
+        group="techniques",
     )
 
     def changed(self) -> dict[str, Any]:

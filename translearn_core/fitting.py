@@ -54,6 +54,7 @@ class Part:
 
     `rows` `(n,)`, `labels` `(n,)` class indices, `weights` `(n,)` of each photo in the loss.
     `views` holds, beside the source itself, sources of varied views with the same rows.
+    `targets` `(n, classes) float32` are learned instead of the labels, where there are some.
     """
 
     source: Source
@@ -61,9 +62,16 @@ class Part:
     labels: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float32]
     views: tuple[Source, ...] = ()
+    targets: Array | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def answers(self, classes: int) -> Array:
+        """What is to be answered, `(n, classes) float32`: soft targets, or one-hot labels."""
+        if self.targets is not None:
+            return self.targets
+        return np.eye(classes, dtype=np.float32)[self.labels]
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -88,7 +96,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._part = part
-        self._classes = classes
+        self._answers = part.answers(classes)
         self._batch_size = batch_size
         self._rng = rng
         self._strength = strength
@@ -112,8 +120,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         inputs = source.take(self._part.rows[chosen])
         if self._rng is not None and self._strength != "none":
             inputs = np.stack([augment(image, self._strength, self._rng) for image in inputs])
-        targets = np.eye(self._classes, dtype=np.float32)[self._part.labels[chosen]]
-        return inputs.astype(np.float32), targets, self._part.weights[chosen]
+        return inputs.astype(np.float32), self._answers[chosen], self._part.weights[chosen]
 
 
 class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
@@ -442,7 +449,7 @@ def _as_arrays(part: Part, classes: int) -> tuple[Array, Array, Array]:
     inputs = np.empty((n * len(sources), *part.source.shape[1:]), np.float32)
     for place, source in enumerate(sources):
         inputs[place * n : (place + 1) * n] = source.take(part.rows)
-    targets = np.eye(classes, dtype=np.float32)[part.labels]
+    targets = part.answers(classes)
     copies = len(sources)
     return inputs, np.tile(targets, (copies, 1)), np.tile(part.weights, copies)
 

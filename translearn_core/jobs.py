@@ -25,13 +25,14 @@ from typing import Any, Protocol
 import psutil
 from filelock import FileLock, Timeout
 
-from translearn_core import backbones, datasets, runs, standby
+from translearn_core import backbones, datasets, runs, standby, techniques
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import count_gpus
 from translearn_core.errors import WeightsError
 from translearn_core.files import write_atomically
 from translearn_core.runs import Run
+from translearn_core.techniques import Situation
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -169,10 +170,12 @@ def check_settings(dataset: Dataset, settings: Settings) -> Settings:
     if settings.backbone:
         backbone = backbones.get_backbone(settings.backbone)
     else:
-        backbone = backbones.default_backbone()
+        name = techniques.required_backbone(settings)
+        backbone = backbones.get_backbone(name) if name else backbones.default_backbone()
         settings = settings.model_copy(update={"backbone": backbone.name})
     backbones.image_size_for(backbone, settings)
-    backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
     if settings.weights == "imagenet":
         status = backbones.weights_status(backbone)
         if status.state != "ready":

@@ -44,6 +44,10 @@ class Material:
     views_pooled: tuple[Any, ...]
     views_cut: tuple[Any, ...]
     photos_per_s: float | None
+    targets: Array | None = None
+    """What each photo is to be answered with, `(n, classes) float32`; None: its label."""
+    weights: Array | None = None
+    """How much each photo counts in the loss beside the balance of classes, `(n,) float32`."""
 
     def rows(self, name: str) -> npt.NDArray[np.int64]:
         """Rows of one part of the split."""

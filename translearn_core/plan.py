@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from translearn_core import augment, backbones, datasets
+from translearn_core import augment, backbones, datasets, techniques
 from translearn_core.augment import Strength
 from translearn_core.backbones import Backbone, FreezeChoice
 from translearn_core.config import Configuration, Settings, load_configuration
@@ -19,6 +19,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.engine import prepare_device
 from translearn_core.gather import Look
 from translearn_core.runs import Run
+from translearn_core.techniques import Situation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +96,15 @@ def make_plan(run: Run) -> Plan:
         if settings.backbone
         else backbones.default_backbone()
     )
+    choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
     return Plan(
         run=run,
         dataset=dataset,
         settings=settings,
         configuration=load_configuration(),
         backbone=backbone,
-        choice=backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer),
+        choice=choice,
         size=backbones.image_size_for(backbone, settings),
         strength=augment.settle(
             settings.augmentation, photos=len(dataset.photos), classes=len(dataset.classes)

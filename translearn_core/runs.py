@@ -69,7 +69,8 @@ class RunState(BaseModel):
     schema_version: int = SCHEMA
     state: StateName = "queued"
     stage: str = ""
-    """Of a running run: start | import | features | head | fine_tune | evaluate | save."""
+    """Of a running run: start | import | features | technique | head | fine_tune | evaluate |
+    compare | save."""
     reason: str = ""
     """Why it failed, in a sentence for a person."""
     pid: int = 0

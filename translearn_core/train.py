@@ -2,7 +2,7 @@
 
 Owns: the order of the steps and what each hands to the next.
 Leaves to others: the process and its states (`worker.py`), what is settled before (`plan.py`),
-photos and features (`material.py`), the fit loop and its callback (`fitting.py`), graphs
+photos and features (`material.py`), techniques (`lesson.py`), the fit loop and its callback (`fitting.py`), graphs
 (`model.py`), the files of the result (`artefacts.py`).
 
 The frozen part of the network runs once per photo, in the pass that decodes it; the head
@@ -19,6 +19,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -30,9 +31,11 @@ from translearn_core.config import load_configuration
 from translearn_core.engine import count_gpus
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import trim_cache
+from translearn_core.lesson import Lesson, prepare_lesson
 from translearn_core.material import Material, gather_material
 from translearn_core.plan import Network, Plan, make_plan
 from translearn_core.runs import Run
+from translearn_core.techniques import plain_settings
 
 logger = logging.getLogger(__name__)
 
@@ -93,33 +96,85 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
         run.append_event("warning", text=plan.choice.note)
 
     _wait_for(importing, run)
-    from translearn_core import model as graphs
+    learned = _learn(plan, material, enter, clock)
+    stopped = run.stop_requested
+    enter("running", "evaluate")
+    answers = _evaluate(plan, material, learned)
+    plain = None if stopped else _compare_plain(plan, answers, enter)
+    enter("running", "save")
+    proof = save_model(plan, material, learned.network, learned.head, answers)
+    more = learned.lesson.report(answers) | (plain or {})
+    write_figures(plan, material, answers, proof, clock, learned.epochs, stopped, more)
+    return not stopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Learned:
+    """What came out of learning: the network, its head, and how they got there."""
+
+    network: Network
+    head: Any
+    lesson: Lesson
+    epochs: int
+    val_accuracy: float | None
+
+
+def _learn(
+    plan: Plan,
+    material: Material,
+    enter: Callable[..., None],
+    clock: Clock,
+    *,
+    quiet: bool = False,
+) -> _Learned:
+    """Head, then unfrozen part, by the plan's settings; with `quiet` nobody hears of it."""
 
     _seed(plan.settings.seed)
-    enter("running", "head")
+    lesson = prepare_lesson(plan, material, enter)
+    if not quiet:
+        enter("running", "head")
     began = time.monotonic()
-    head = graphs.build_head(plan.backbone.features, len(material.classes), plan.settings)
-    epochs = _fit_head(plan, material, head)
-    val_accuracy = _val_accuracy(material, head, material.pooled)
-    if _refits(plan, material):
-        head = _refit_head(plan, material, head)
+    head = lesson.new_head(plan, material)
+    epochs = _fit_head(plan, lesson.material, head, quiet=quiet)
+    val_accuracy = _val_accuracy(lesson.material, head, lesson.material.pooled)
+    if _refits(plan, lesson.material):
+        head = _refit_head(plan, lesson, head)
+    head = lesson.finish(head)
     clock.lap("head", began)
 
     network = Network(plan)
-    if plan.fine_tunes and not run.stop_requested:
-        enter("running", "fine_tune")
+    if plan.fine_tunes and not plan.run.stop_requested:
+        if not quiet:
+            enter("running", "fine_tune")
         began = time.monotonic()
-        epochs += _fine_tune(plan, material, network, head, epochs)
+        epochs += _fine_tune(plan, lesson.material, network, head, epochs, quiet=quiet)
         clock.lap("fine_tune", began)
         val_accuracy = _val_accuracy(material, _learner(network, material, head), material.cut)
+    return _Learned(
+        network=network, head=head, lesson=lesson, epochs=epochs, val_accuracy=val_accuracy
+    )
 
-    stopped = run.stop_requested
-    enter("running", "evaluate")
-    answers = _evaluate(plan, material, network, head, val_accuracy)
-    enter("running", "save")
-    proof = save_model(plan, material, network, head, answers)
-    write_figures(plan, material, answers, proof, clock, epochs, stopped)
-    return not stopped
+
+def _compare_plain(
+    plan: Plan, answers: Answers, enter: Callable[..., None]
+) -> dict[str, Any] | None:
+    """The same run without any technique: its accuracy on the same test photos."""
+    if not plan.settings.compare_plain:
+        return None
+    bare = plain_settings(plan.settings)
+    if bare != plan.settings.model_copy(update={"compare_plain": False}):
+        enter("running", "compare")
+        plan = replace(plan, settings=bare)
+        material = gather_material(plan)
+        answers = _evaluate(plan, material, _learn(plan, material, enter, Clock(), quiet=True))
+    truth = answers.truth
+    right = int((answers.test.argmax(axis=1) == truth).sum())
+    n = len(truth)
+    return {
+        "plain_test_accuracy": right / n if n else None,
+        "plain_test_correct": right,
+        "plain_val_accuracy": answers.val_accuracy,
+    }
 
 
 def _wait_for(thread: threading.Thread, run: Run) -> None:
@@ -151,10 +206,15 @@ def _part(material: Material, name: str, source: Any, views: tuple[Any, ...], pl
     labels = material.labels[rows]
     balance = plan.settings.class_weighting and name == "train"
     weights = class_weights(labels, len(material.classes), balance)
-    return Part(source=source, rows=rows, labels=labels, weights=weights, views=views)
+    if material.weights is not None:
+        weights = weights * material.weights[rows]
+    targets = None if material.targets is None or name != "train" else material.targets[rows]
+    return Part(
+        source=source, rows=rows, labels=labels, weights=weights, views=views, targets=targets
+    )
 
 
-def _fit_head(plan: Plan, material: Material, head: Any) -> int:
+def _fit_head(plan: Plan, material: Material, head: Any, *, quiet: bool = False) -> int:
     from translearn_core.fitting import fit
 
     return fit(
@@ -166,6 +226,7 @@ def _fit_head(plan: Plan, material: Material, head: Any) -> int:
         phase="head",
         epochs=_head_epochs(plan, material),
         first_epoch=0,
+        quiet=quiet,
     )
 
 
@@ -185,7 +246,7 @@ def _refits(plan: Plan, material: Material) -> bool:
     return bool(wanted and not given and 0 < len(material.rows("val")) < REFIT_BELOW)
 
 
-def _refit_head(plan: Plan, material: Material, head: Any) -> Any:
+def _refit_head(plan: Plan, lesson: Lesson, head: Any) -> Any:
     """A head that learned from training and validation photos, over the whole schedule.
 
     On small sets the few validation photos are a noisy judge of single epochs: stopping by them
@@ -194,11 +255,11 @@ def _refit_head(plan: Plan, material: Material, head: Any) -> Any:
 
     The one that was handed in is kept when a person stops in the middle.
     """
-    from translearn_core import model as graphs
     from translearn_core.fitting import fit
 
+    material = lesson.material
     together = material.joined()
-    fresh = graphs.build_head(plan.backbone.features, len(material.classes), plan.settings)
+    fresh = lesson.new_head(plan, material)
     fit(
         plan.run,
         fresh,
@@ -225,7 +286,13 @@ def _val_accuracy(material: Material, model: Any, source: Any) -> float | None:
 
 
 def _fine_tune(
-    plan: Plan, material: Material, network: Network, head: Any, first_epoch: int
+    plan: Plan,
+    material: Material,
+    network: Network,
+    head: Any,
+    first_epoch: int,
+    *,
+    quiet: bool = False,
 ) -> int:
     """Train the unfrozen part and the head together, from where the head stopped."""
     from translearn_core import model as graphs
@@ -246,6 +313,7 @@ def _fine_tune(
         first_epoch=first_epoch,
         strength=strength,
         most_at_once=_photos_at_once(plan),
+        quiet=quiet,
     )
 
 
@@ -278,14 +346,17 @@ def _learner(network: Network, material: Material, head: Any) -> Any:
     return keras.Model(inputs, x, name="learner")
 
 
-def _evaluate(
-    plan: Plan, material: Material, network: Network, head: Any, val_accuracy: float | None
-) -> Answers:
+def _evaluate(plan: Plan, material: Material, learned: _Learned) -> Answers:
     """Judge the test photos with the weights that were kept, from cached features."""
     from translearn_core.fitting import predict_rows
 
-    tuned = plan.fine_tunes and network.is_built
-    model = _learner(network, material, head) if tuned else head
+    tuned = plan.fine_tunes and learned.network.is_built
+    model = _learner(learned.network, material, learned.head) if tuned else learned.head
     rows = material.rows("test")
     answers = predict_rows(model, material.cut if tuned else material.pooled, rows)
-    return Answers(test_rows=rows, test=answers, val_accuracy=val_accuracy)
+    return Answers(
+        test_rows=rows,
+        test=answers,
+        truth=material.labels[rows],
+        val_accuracy=learned.val_accuracy,
+    )

@@ -21,7 +21,7 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core import datasets, jobs
+from translearn_core import datasets, jobs, techniques
 from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run, RunState, list_runs
@@ -35,9 +35,11 @@ _MOST_PICTURES = 14
 STAGES: dict[str, str] = {
     "start": N_("Get ready"),
     "features": N_("Look at the photos"),
+    "technique": N_("Techniques"),
     "head": N_("Learn the classes"),
     "fine_tune": N_("Fine-tune"),
     "evaluate": N_("Test"),
+    "compare": N_("Compare"),
     "save": N_("Save"),
 }
 """The stages of a running run that a person sees, in their order."""
@@ -76,6 +78,10 @@ STYLE = """
 .tl-curves-wait span {opacity: .65; max-width: 26rem;}
 </style>
 """
+
+
+LOOKING = ("features", "technique")
+"""Stages in which photos are looked at, one by one."""
 
 
 @dataclass
@@ -204,7 +210,7 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
             _("It begins by itself; you can leave this page."),
         )
     stage = state.stage or story.stage
-    if stage == "features" and story.progress.get("stage") == "features":
+    if stage in LOOKING and story.progress.get("stage") == stage:
         return _looking_words(story.progress)
     if stage in ("head", "fine_tune") and (story.epochs or story.batches):
         return _learning_words(stage, story)
@@ -212,9 +218,11 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
         "start": _("Getting ready …"),
         "import": _("Reading the photos …"),
         "features": _("Getting the backbone ready …"),
+        "technique": _("Making use of the other photos and models …"),
         "head": _("Learning your classes …"),
         "fine_tune": _("Fine-tuning the unfrozen blocks …"),
         "evaluate": _("Testing on photos it has never seen …"),
+        "compare": _("Training once more without the techniques, to compare …"),
         "save": _("Saving the model, and checking that it answers the same …"),
     }
     return sentences.get(stage, _("Working …")), ""
@@ -260,7 +268,7 @@ def _left_now(event: Mapping[str, Any]) -> float:
 
 def _time_left(story: Story) -> float | None:
     """Seconds until the present stage ends at the latest, or None when nobody knows."""
-    if story.stage == "features" and story.progress.get("left_s") is not None:
+    if story.stage in LOOKING and story.progress.get("left_s") is not None:
         return _left_now(story.progress)
     if story.stage in ("head", "fine_tune") and story.epochs:
         latest = story.epochs[-1]
@@ -273,7 +281,7 @@ def _share_done(state: RunState, story: Story) -> float:
     """How much of the present stage is done, in [0, 1]."""
     if state.state == "queued":
         return 0.0
-    if story.stage == "features" and story.progress.get("total"):
+    if story.stage in LOOKING and story.progress.get("total"):
         return min(1.0, float(story.progress["done"]) / float(story.progress["total"]))
     if story.stage in ("head", "fine_tune") and (story.epochs or story.batches):
         done = float(story.epochs[-1]["epoch"]) if story.epochs else 0.0
@@ -291,13 +299,22 @@ def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
     place = names.index(here) if here in names else -1
     items = []
     for index, name in enumerate(names):
-        if name == "fine_tune" and settings.freeze == "all" and not settings.freeze_layer:
+        if _is_skipped(name, settings):
             continue
         kind = "done" if index < place else "now" if index == place else "ahead"
         current = ' aria-current="step"' if kind == "now" else ""
         sign = "✓" if kind == "done" else ""
         items.append(f'<li class="{kind}"{current}><i>{sign}</i>{escape(_(STAGES[name]))}</li>')
     return f'<ol class="tl-stages">{"".join(items)}</ol>'
+
+
+def _is_skipped(stage: str, settings: Settings) -> bool:
+    """Whether a run with these settings never comes to a stage."""
+    if stage == "fine_tune":
+        return settings.freeze == "all" and not settings.freeze_layer
+    if stage == "technique":
+        return not any(row.looks for row in techniques.in_use(settings))
+    return stage == "compare" and not settings.compare_plain
 
 
 def _facts_html(run: Run, state: RunState, story: Story) -> str:

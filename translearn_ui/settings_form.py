@@ -92,15 +92,15 @@ def show_group(
     wide = [name for name in names if name in after]
     narrow = [name for name in names if name not in after]
     for name in wide:
-        _show_setting(name, (unused or {}).get(name, ""))
+        show_setting(name, (unused or {}).get(name, ""))
         after[name]()
     columns = st.columns(2, gap="large")
     for index, name in enumerate(narrow):
         with columns[index % 2]:
-            _show_setting(name, (unused or {}).get(name, ""))
+            show_setting(name, (unused or {}).get(name, ""))
 
 
-def _show_setting(name: str, unused: str) -> None:
+def show_setting(name: str, unused: str) -> None:
     """One setting: its widget, its sentence, and, where it was changed, the way back."""
     field = setting_fields()[name]
     with st.container(key=f"setting_{name}", gap="xxsmall"):

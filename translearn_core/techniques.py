@@ -1,0 +1,260 @@
+"""The table of techniques: ways to carry more knowledge over than plain training does.
+
+Owns: `TECHNIQUES` (a technique is a row here): its words, what switches it on, where it comes
+from, and when it makes no sense; the check that a run's settings go together, which the page, the
+command line and the worker make; and what a text in the settings names (a run, photos).
+Leaves to others: the settings themselves (`config.py`) and the doing (`adaptation.py`,
+`selftraining.py`, `distillation.py`, `carryover.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from translearn_core import backbones
+from translearn_core.backbones import Backbone, FreezeChoice
+from translearn_core.config import Settings, home, setting_fields
+from translearn_core.errors import RunError, SettingsError
+from translearn_core.runs import Run
+from translearn_core.texts import N_, _
+
+Chapter = Literal["knowledge", "place", "labels", "safety"]
+
+CHAPTERS: dict[Chapter, str] = {
+    "knowledge": N_("Build on what was learned before"),
+    "place": N_("Work in another place"),
+    "labels": N_("Make more of the labels"),
+    "safety": N_("Stand up to tampering"),
+}
+"""What the techniques are for, in the order in which a person meets them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Situation:
+    """What decides whether a technique makes sense."""
+
+    settings: Settings
+    backbone: Backbone
+    choice: FreezeChoice
+
+
+def _no_obstacle(_situation: Situation) -> str:
+    return ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Technique:
+    """One row of the table."""
+
+    name: str
+    title: str
+    """What a person calls it."""
+    term: str
+    """What the field calls it."""
+    plain: str
+    """Two plain sentences: what it does, and when to take it."""
+    chapter: Chapter
+    settings: tuple[str, ...]
+    """Its settings; the first one switches it on by differing from its default."""
+    source: str
+    """The paper or page that the method comes from."""
+    link: str
+    looks: bool = False
+    """Whether it looks at more photos, or at the same ones with another model, before learning."""
+    obstacle: Callable[[Situation], str] = _no_obstacle
+    """Why it makes no sense with the other settings; an empty text where it does. Asked also
+    before it is switched on, to grey it out."""
+
+    @property
+    def switch(self) -> str:
+        """The setting that switches it on."""
+        return self.settings[0]
+
+    def is_on(self, settings: Settings) -> bool:
+        """Whether a run with `settings` uses it."""
+        return bool(getattr(settings, self.switch) != setting_fields()[self.switch].default)
+
+
+# ------------------------------------------------------------------- when it makes no sense
+
+
+def _needs_frozen(situation: Situation) -> str:
+    if situation.choice.all_frozen:
+        return ""
+    return _("It works on what a wholly frozen backbone sees. Freeze all blocks.")
+
+
+def _start_obstacle(situation: Situation) -> str:
+    if situation.settings.weights == "random":
+        return _("A run that starts from random weights starts from no other run.")
+    return ""
+
+
+def _adapt_obstacle(situation: Situation) -> str:
+    if situation.settings.unlabelled:
+        return _(
+            "Photos of a new place and unsorted photos of the same place are two different tasks. "
+            "Choose one of the two."
+        )
+    if situation.settings.start_from:
+        return _("Getting used to a new place begins from the bare backbone, not from a run.")
+    if situation.settings.distill_from:
+        return _("A model cannot answer like another one and get used to a new place at once.")
+    return _needs_frozen(situation)
+
+
+def _unlabelled_obstacle(situation: Situation) -> str:
+    if situation.settings.adapt_to:
+        return _(
+            "Photos of a new place and unsorted photos of the same place are two different tasks. "
+            "Choose one of the two."
+        )
+    return _needs_frozen(situation)
+
+
+def _distill_obstacle(situation: Situation) -> str:
+    if situation.settings.adapt_to:
+        return _("A model cannot answer like another one and get used to a new place at once.")
+    return ""
+
+
+# ------------------------------------------------------------------------------- the table
+
+_ROWS = (
+    Technique(
+        name="start_from",
+        title=N_("Start from a model of yours"),
+        term=N_("source-domain learning"),
+        plain=N_(
+            "First learn on many related photos, then move on to the few that matter, from what "
+            "was learned there. Take it when a run on similar things is at hand and the new photos "
+            "are few."
+        ),
+        chapter="knowledge",
+        settings=("start_from",),
+        source="Yosinski et al. 2014, How transferable are features in deep neural networks?",
+        link="https://arxiv.org/abs/1411.1792",
+        obstacle=_start_obstacle,
+    ),
+    Technique(
+        name="distill_from",
+        title=N_("Learn from a stronger model"),
+        term=N_("distillation, soft labels"),
+        plain=N_(
+            "A large model says how likely it finds each class for each photo, and a small, quick "
+            "one learns to answer like it. Take it when the model has to be small."
+        ),
+        chapter="knowledge",
+        settings=("distill_from",),
+        source="Hinton, Vinyals & Dean 2015, Distilling the knowledge in a neural network",
+        link="https://arxiv.org/abs/1503.02531",
+        looks=True,
+        obstacle=_distill_obstacle,
+    ),
+    Technique(
+        name="adapt_to",
+        title=N_("Get used to a new place"),
+        term=N_("domain adaptation"),
+        plain=N_(
+            "The photos you sorted come from one place (a studio), the model will work in another "
+            "(a phone in the street): unsorted photos from there let it get used to it. Take it "
+            "when new photos look different from the sorted ones."
+        ),
+        chapter="place",
+        settings=("adapt_to", "adaptation"),
+        source="Sun, Feng & Saenko 2016 (CORAL); Li et al. 2016 (AdaBN); Ganin et al. 2016 (DANN); "
+        "Lee 2013 (pseudo-labels)",
+        link="https://arxiv.org/abs/1511.05547",
+        looks=True,
+        obstacle=_adapt_obstacle,
+    ),
+    Technique(
+        name="unlabelled",
+        title=N_("Use photos that nobody sorted"),
+        term=N_("self-training, pseudo-labels"),
+        plain=N_(
+            "It guesses the classes of unsorted photos and learns from the guesses that hold. Take "
+            "it when sorting is the expensive part and unsorted photos are plenty."
+        ),
+        chapter="labels",
+        settings=("unlabelled",),
+        source="Zhou et al. 2003, Learning with local and global consistency; Lee 2013, "
+        "Pseudo-label",
+        link="https://proceedings.neurips.cc/paper/2003/hash/"
+        "87682805257e619d49b8e0dfdc14affa-Abstract.html",
+        looks=True,
+        obstacle=_unlabelled_obstacle,
+    ),
+)
+TECHNIQUES: dict[str, Technique] = {row.name: row for row in _ROWS}
+
+
+def in_use(settings: Settings) -> list[Technique]:
+    """The techniques that a run with `settings` uses."""
+    return [row for row in _ROWS if row.is_on(settings)]
+
+
+def plain_settings(settings: Settings) -> Settings:
+    """`settings` without any technique: the plain run that the comparison is made with."""
+    fields = setting_fields()
+    names = [name for row in _ROWS for name in row.settings] + ["compare_plain"]
+    return settings.model_copy(update={name: fields[name].default for name in names})
+
+
+def check(situation: Situation) -> None:
+    """Refuse techniques that do not go with the other settings.
+
+    Raises:
+        SettingsError: what was chosen makes no sense together; the message says why.
+        RunError: a run that was named is missing, unfinished, or does not fit.
+    """
+    settings = situation.settings
+    for row in in_use(settings):
+        why = row.obstacle(situation)
+        if why:
+            raise SettingsError(_("{technique}: {why}").format(technique=_(row.title), why=why))
+    if settings.start_from:
+        _check_built_alike(find_run(settings.start_from), situation.backbone)
+    if settings.distill_from:
+        find_run(settings.distill_from)
+
+
+def required_backbone(settings: Settings) -> str:
+    """The backbone that a run must have where none is named: that of the run it starts from."""
+    return find_run(settings.start_from).config.settings.backbone if settings.start_from else ""
+
+
+def _check_built_alike(run: Run, backbone: Backbone) -> None:
+    theirs = run.config.settings.backbone
+    if theirs != backbone.name:
+        title = backbones.BACKBONES[theirs].title if theirs in backbones.BACKBONES else theirs
+        raise SettingsError(
+            _(
+                "The run {run} is built on {theirs}, this one on {ours}. Choose the backbone "
+                "{theirs}, or another run to start from."
+            ).format(run=run.config.name or run.id, theirs=title or "?", ours=backbone.title)
+        )
+
+
+# ------------------------------------------------------------------- what a setting names
+
+
+def find_run(named: str) -> Run:
+    """The run with this id in the workspace, or in this folder, that has a model.
+
+    Raises:
+        RunError: there is none, or it has no model.
+    """
+    inside = home() / "runs" / named
+    run = Run(inside if Path(named).name == named and inside.is_dir() else Path(named))
+    _config = run.config  # raises where it is no run
+    if not run.has_model:
+        raise RunError(
+            _("The run {run} has no model: it is {state}. Choose a finished run.").format(
+                run=run.config.name or run.id, state=run.state.state
+            )
+        )
+    return run
