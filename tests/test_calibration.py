@@ -60,6 +60,23 @@ def test_a_scaled_head_gives_the_scaled_probabilities() -> None:
     assert np.allclose(np.asarray(head(features)), calibration.rescaled(before, 2.5), atol=1e-6)
 
 
+def test_a_head_inside_another_is_scaled_and_one_without_logits_is_left() -> None:
+    import keras
+
+    from translearn_core import model as graphs
+    from translearn_core.config import Settings
+
+    head = graphs.build_head(8, 3, Settings(hidden_units=5))
+    inputs = keras.Input((8,))
+    outer = keras.Model(inputs, head(keras.layers.Rescaling(2.0)(inputs)))
+    features = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
+    before = np.asarray(outer(features))
+    assert calibration.scale_head(outer, 2.5)
+    assert np.allclose(np.asarray(outer(features)), calibration.rescaled(before, 2.5), atol=1e-6)
+    bare = keras.Model(inputs, keras.layers.Softmax()(inputs))
+    assert not calibration.scale_head(bare, 2.5)
+
+
 def test_bins_hold_equally_many_answers_and_their_errors_add_up() -> None:
     confidence = np.repeat([0.55, 0.95], 50)
     right = np.r_[np.arange(50) < 20, np.arange(50) < 50]  # 40 % and 100 %

@@ -21,6 +21,7 @@ LEVELS = {
     "metrics": 1,
     "notes": 1,
     "calibration": 1,
+    "doubt": 3,
     "decision": 1,
     "unlike": 1,
     "augment": 1,

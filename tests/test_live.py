@@ -314,7 +314,10 @@ def test_results_begin_with_one_sentence_and_show_every_part(workspace: Path) ->
     assert "Most often mixed up: pears taken for apples" in said.replace("\\", "")
     assert "46 of its 50 photos were found" in said
     assert "it was never answered" in said
-    assert len(app.get("plotly_chart")) == 3
+    assert "When to say" in said
+    assert "Confidence is calibrated" in said or "was not calibrated" in said
+    drawn = ["matrix", "threshold", "reliability", "accuracy by round", "loss by round"]
+    assert len(app.get("plotly_chart")) == len(drawn)
     assert app.dataframe
 
 

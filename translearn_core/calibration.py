@@ -98,10 +98,19 @@ def _minimum_of(function: Callable[[float], float], low: float, high: float) -> 
     return (low + high) / 2
 
 
-def scale_head(head: Any, temperature: float) -> None:
-    """Divide the logits of a Keras model by `temperature`, for good: in its last layer's weights."""
+def scale_head(head: Any, temperature: float) -> bool:
+    """Divide the logits of a Keras model by `temperature`, for good: in its last layer's weights.
+
+    Returns:
+        Whether it ends in a layer whose weights make logits; otherwise nothing is changed.
+    """
     last = head.layers[-1]
+    while hasattr(last, "layers"):  # a head that stands inside another
+        last = last.layers[-1]
+    if not hasattr(last, "kernel"):
+        return False
     last.set_weights([weight / temperature for weight in last.get_weights()])
+    return True
 
 
 def rescaled(probabilities: Array, temperature: float) -> Array:

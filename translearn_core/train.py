@@ -28,6 +28,7 @@ from translearn_core import backbones, jobs
 from translearn_core.artefacts import Answers, Clock, save_model, write_figures
 from translearn_core.augment import Strength
 from translearn_core.config import load_configuration
+from translearn_core.doubt import Validation, calibrate, calibration_figures, keep_reference
 from translearn_core.engine import count_gpus
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import trim_cache
@@ -99,11 +100,16 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     learned = _learn(plan, material, enter, clock)
     stopped = run.stop_requested
     enter("running", "evaluate")
+    temperature = calibrate(learned.head, learned.validation)
     answers = _evaluate(plan, material, learned)
     plain = None if stopped else _compare_plain(plan, answers, enter)
     enter("running", "save")
     proof = save_model(plan, material, learned.network, learned.head, answers)
     more = learned.lesson.report(answers) | (plain or {})
+    more["calibration"] = calibration_figures(
+        temperature, learned.validation, test=answers.test, truth=answers.truth
+    )
+    more["unlike"] = _keep_reference(plan, material, learned)
     write_figures(plan, material, answers, proof, clock, learned.epochs, stopped, more)
     return not stopped
 
@@ -116,7 +122,7 @@ class _Learned:
     head: Any
     lesson: Lesson
     epochs: int
-    val_accuracy: float | None
+    validation: Validation
 
 
 def _learn(
@@ -136,7 +142,7 @@ def _learn(
     began = time.monotonic()
     head = lesson.new_head(plan, material)
     epochs = _fit_head(plan, lesson.material, head, quiet=quiet)
-    val_accuracy = _val_accuracy(lesson.material, head, lesson.material.pooled)
+    validation = _answer_validation(lesson.material, head, lesson.material.pooled)
     if _refits(plan, lesson.material):
         head = _refit_head(plan, lesson, head)
     head = lesson.finish(head)
@@ -149,10 +155,9 @@ def _learn(
         began = time.monotonic()
         epochs += _fine_tune(plan, lesson.material, network, head, epochs, quiet=quiet)
         clock.lap("fine_tune", began)
-        val_accuracy = _val_accuracy(material, _learner(network, material, head), material.cut)
-    return _Learned(
-        network=network, head=head, lesson=lesson, epochs=epochs, val_accuracy=val_accuracy
-    )
+        learner = _learner(network, material, head)
+        validation = _answer_validation(material, learner, material.cut)
+    return _Learned(network=network, head=head, lesson=lesson, epochs=epochs, validation=validation)
 
 
 def _compare_plain(
@@ -274,15 +279,12 @@ def _refit_head(plan: Plan, lesson: Lesson, head: Any) -> Any:
     return head if plan.run.stop_requested else fresh
 
 
-def _val_accuracy(material: Material, model: Any, source: Any) -> float | None:
-    """Share of validation photos that `model` names right; None without any."""
+def _answer_validation(material: Material, model: Any, source: Any) -> Validation:
+    """What `model` says of the validation photos, which it has not learned from."""
     from translearn_core.fitting import predict_rows
 
     rows = material.rows("val")
-    if not len(rows):
-        return None
-    answered = predict_rows(model, source, rows).argmax(axis=1)
-    return float((answered == material.labels[rows]).mean())
+    return Validation(answers=predict_rows(model, source, rows), labels=material.labels[rows])
 
 
 def _fine_tune(
@@ -333,13 +335,16 @@ def _photos_at_once(plan: Plan) -> int | None:
     return max(1, int(STEP_S / max(photo_s, 1e-9)))
 
 
-def _learner(network: Network, material: Material, head: Any) -> Any:
-    """The model that is fed with the material's cut: suffix and head, with the prefix for pixels."""
+def _learner(network: Network, material: Material, *heads: Any) -> Any:
+    """The model that is fed with the material's cut: suffix and head, with the prefix for pixels.
+
+    Without a head it gives the pooled features.
+    """
     import keras
 
     prefix, suffix = network.parts
     prefix.trainable = False
-    parts = [prefix, suffix, head] if material.cut_is_pixels else [suffix, head]
+    parts = [prefix, suffix, *heads] if material.cut_is_pixels else [suffix, *heads]
     inputs = x = keras.Input(parts[0].input_shape[1:])
     for part in parts:
         x = part(x)
@@ -358,5 +363,29 @@ def _evaluate(plan: Plan, material: Material, learned: _Learned) -> Answers:
         test_rows=rows,
         test=answers,
         truth=material.labels[rows],
-        val_accuracy=learned.val_accuracy,
+        val_accuracy=learned.validation.accuracy,
+    )
+
+
+def _keep_reference(plan: Plan, material: Material, learned: _Learned) -> dict[str, Any] | None:
+    """The photos that new ones are held against; None where a stop should not wait for them."""
+    from translearn_core.fitting import predict_rows
+
+    tuned = plan.fine_tunes and learned.network.is_built
+    if tuned and plan.run.stop_requested:
+        return None
+    rows = material.rows("train")
+    if _refits(plan, material):
+        rows = material.joined().rows("train")
+    if not tuned:
+        return keep_reference(
+            plan, material, material.pooled.take, learned=rows, backbone_learned=False
+        )
+    features = _learner(learned.network, material)
+    return keep_reference(
+        plan,
+        material,
+        lambda some: predict_rows(features, material.cut, some),
+        learned=rows,
+        backbone_learned=True,
     )

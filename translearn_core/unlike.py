@@ -201,7 +201,7 @@ def make_reference(
     Returns:
         The reference, and its figures as a dictionary for JSON.
     """
-    kept = _choose(np.asarray(labels), features.shape[1], seed)
+    kept = choose(np.asarray(labels), features.shape[1], seed)
     units = directions(features[kept]).astype(np.float16)
     labels = np.asarray(labels)[kept]
     groups = np.arange(len(kept)) if groups is None else np.asarray(groups)[kept]
@@ -221,9 +221,16 @@ def make_reference(
     return reference, asdict(_measure(reference, known, strange, test))
 
 
-def _choose(labels: Labels, width: int, seed: int) -> npt.NDArray[np.int64]:
-    """Places of the photos to keep, every class in proportion, in ascending order."""
-    most = max(1, min(MOST_PHOTOS, MOST_BYTES // (2 * max(1, width))))
+def choose(
+    labels: Labels, width: int, seed: int, *, most: int | None = None
+) -> npt.NDArray[np.int64]:
+    """Places of the photos that a reference keeps, every class in proportion, in ascending order.
+
+    Args:
+        width: of the features.
+        most: at most about so many, where that is fewer than a reference may hold.
+    """
+    most = max(1, min(most or MOST_PHOTOS, MOST_PHOTOS, MOST_BYTES // (2 * max(1, width))))
     if len(labels) <= most:
         return np.arange(len(labels))
     rng = np.random.default_rng(seed)

@@ -1,0 +1,116 @@
+"""What a run finds out about its own answers: how true its confidence is, and what is unlike all it saw.
+
+Owns: the temperature of a trained head, `reference.npz`, and what metrics.json says of both under
+`calibration` and `unlike`.
+Leaves to others: the methods (`calibration.py`, `unlike.py`), learning (`train.py`), files of the
+model (`artefacts.py`), using all this for new photos (`predict.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core import calibration, datasets, unlike
+from translearn_core.material import Material
+from translearn_core.plan import Plan
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+MOST_THROUGH_NETWORK = 1000
+"""Photos of a part that go through an unfrozen network once more, for their features."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """What the kept weights said of photos that they had not learned from.
+
+    `answers` `(n, classes) float32` probabilities, `labels` `(n,)` class indices.
+    """
+
+    answers: Array
+    labels: npt.NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share that was named right; None without photos."""
+        if not len(self.labels):
+            return None
+        return float((self.answers.argmax(axis=1) == self.labels).mean())
+
+
+def calibrate(head: Any, validation: Validation) -> float:
+    """Make the confidence of `head` fit what the validation photos showed; it is changed for good.
+
+    Where the head learned once more from training and validation photos together, the answers are
+    those of the head before: no photo then judges weights that learned from it. On real photos
+    this temperature did as well as those of two or three heads trained for it alone, which cost
+    as much again as all learning (docs/results.md).
+
+    Returns:
+        The temperature.
+    """
+    logits = calibration.as_logits(validation.answers)
+    temperature = calibration.fit_temperature(logits, validation.labels)
+    if not calibration.scale_head(head, temperature):
+        logger.warning("This head has no layer of logits; its confidence stays as it is")
+        return 1.0
+    logger.info("Temperature %.3f on %d photos", temperature, len(validation.labels))
+    return temperature
+
+
+def calibration_figures(
+    temperature: float, validation: Validation, *, test: Array, truth: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """What metrics.json says under `calibration`; `test` are answers of the calibrated model."""
+    return calibration.figures(
+        temperature=temperature,
+        fitted_on=len(validation.labels),
+        how="validation",
+        test=test,
+        truth=truth,
+    )
+
+
+def keep_reference(
+    plan: Plan,
+    material: Material,
+    features_of: Callable[[Rows], Array],
+    *,
+    learned: Rows,
+    backbone_learned: bool,
+) -> dict[str, Any]:
+    """Write the reference of a run; what metrics.json says under `unlike`.
+
+    Args:
+        features_of: rows of the material -> pooled features `(n, d)`, as the head gets them.
+        learned: rows that were learned from.
+        backbone_learned: whether features depend on them, too.
+    """
+    most = MOST_THROUGH_NETWORK if backbone_learned else unlike.MOST_PHOTOS
+    width, seed = plan.backbone.features, plan.settings.seed
+    labels = material.labels
+
+    def some(rows: Rows) -> Rows:
+        return rows[unlike.choose(labels[rows], width, seed, most=most)]
+
+    rows = some(learned)
+    held_out = features_of(some(material.rows("val"))) if backbone_learned else None
+    reference, figures = unlike.make_reference(
+        features_of(rows),
+        labels[rows],
+        list(material.photos["path"].iloc[rows]),
+        test=features_of(some(material.rows("test"))),
+        held_out=held_out,
+        groups=datasets.groups_of(material.photos.iloc[rows].reset_index(drop=True)),
+        seed=seed,
+    )
+    reference.save(plan.run.folder)
+    return figures
