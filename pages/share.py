@@ -7,7 +7,7 @@ import streamlit as st
 from translearn_core import export
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _
-from translearn_ui import edit_dataset, frame
+from translearn_ui import edit_dataset, frame, run_tools, take_away
 
 frame.page("share")
 
@@ -15,7 +15,7 @@ frame.page("share")
 def main() -> None:
     """What there is to take away from a finished run."""
     st.title(_("Take it away"), anchor=False)
-    runs = [run for run in list_runs() if run.has_result]
+    runs = [run for run in list_runs() if run.has_model]
     if not runs:
         dataset = frame.current_dataset()
         frame.empty_state(
@@ -28,52 +28,38 @@ def main() -> None:
         )
         return
     run = edit_dataset.choose_run(runs, _("Which run"), key="share_run")
-    model, figures = st.columns(2, gap="medium")
-    with model, st.container(border=True, key="share_model"), frame.errors_shown():
-        _show_model(run)
-    with figures, st.container(border=True, key="share_figures"), frame.errors_shown():
-        _show_predictions(run)
-
-
-def _show_model(run: Run) -> None:
-    st.subheader(_("The model"), anchor=False)
     st.markdown(
         _(
-            "One zip with the network itself (`model.keras`), the names of its classes "
-            "(`labels.json`), and a page on how to use it in a few lines of Python. Photos go in "
-            "as they are: the scaling of pixels is part of the model."
+            "Each download is a zip with the model, its class names, a short program and the exact "
+            "preparation of a photo. Before you get it, it is run here on its own and must answer "
+            "as the app does."
         )
     )
-    st.download_button(
-        _("Download the model ({size})").format(size=frame.size(run.model_path.stat().st_size)),
-        lambda: export.model_zip(run),
-        file_name=f"translearn-{run.id}.zip",
-        mime="application/zip",
-        key="download_model",
-        type="primary",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    take_away.show(run)
+    if run.has_result:
+        with st.container(border=True, key="share_figures"), frame.errors_shown():
+            _show_figures(run)
 
 
-def _show_predictions(run: Run) -> None:
-    st.subheader(_("The answers on the test photos"), anchor=False)
+def _show_figures(run: Run) -> None:
+    st.subheader(_(":material/table_chart: The figures"), anchor=False)
     st.markdown(
         _(
-            "A table (CSV) with one row for each photo kept aside for the test: its true class, "
-            "the answer, how sure it was, and the probability of every class. Opens in any "
-            "spreadsheet."
+            "The answers on the test photos as a table (CSV) for any spreadsheet: true class, "
+            "answer, and the probability of every class. And the report of the whole training."
         )
     )
-    st.download_button(
-        _("Download the answers"),
-        lambda: export.predictions_csv(run),
-        file_name=f"translearn-{run.id}-test.csv",
-        mime="text/csv",
-        key="download_predictions",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    with st.container(horizontal=True):
+        st.download_button(
+            _("Download the answers"),
+            lambda: export.predictions_csv(run),
+            file_name=f"translearn-{run.id}-test.csv",
+            mime="text/csv",
+            key="download_predictions",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        run_tools.download_report(run, key="share_report")
 
 
 main()

@@ -11,6 +11,7 @@ import csv
 import json
 import logging
 import os
+import shutil
 import sys
 import tempfile
 import threading
@@ -557,6 +558,52 @@ def report(
     from translearn_core.runs import Run
 
     _print(_("Written: {file}").format(file=write_report(Run(run_dir), target)))
+
+
+@app.command()
+def export(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    format_: Annotated[str, typer.Argument(metavar="FORMAT", help="See docs/exports.md.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST", help="A .zip file or a folder.")],
+    json_: JsonOption = False,
+) -> int:
+    """Make a model ready for other programs, check it against the app, and write the zip."""
+    from translearn_core import export as exports
+    from translearn_core.exports.make import Watch, folder_name, make_export
+    from translearn_core.runs import Run
+
+    run, row = Run(run_dir), exports.get_format(format_)
+    exports.check_model(run)
+    if target.is_dir() or not target.suffix:
+        target = target / f"{folder_name(run, row)}.zip"
+    exports.folder_of(run).mkdir(exist_ok=True)
+    with _output_to(exports.log_path(run, row)), _Bar() as bar:
+        watch = Watch(
+            tell=lambda words: bar.show(words, None, always=True),
+            progress=lambda done, total: bar.show(
+                _("Photo {done} of {total}").format(done=done, total=total), done / max(total, 1)
+            ),
+        )
+        parity = make_export(run, row, watch)
+    _copy_export(exports.zip_path(run, row), target)
+    if json_:
+        _print_json({"file": str(target)} | parity.model_dump(exclude={"stamp"}))
+    else:
+        _print(exports.sentence_of(parity))
+        _print(_("Written: {file}").format(file=target))
+    return 0 if parity.within else 1
+
+
+def _copy_export(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise InputError(
+            _("{file} cannot be written: {cause}. Name another file.").format(
+                file=target, cause=error.strerror
+            )
+        ) from error
 
 
 @app.command()

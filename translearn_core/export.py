@@ -1,100 +1,392 @@
-"""What can be taken away from a run.
+"""What can be taken away from a run: the table of formats, and what was made of a run already.
 
-Owns: the files that leave the product. Leaves to others: making the model (`train.py`).
+Owns: `FORMATS` (a format is a row here), which of them a run can go to and why not, the files of
+finished exports, the answers on the test photos as a table.
+Leaves to others: making an export (`exports/`), the `.keras` coming back (`adopt.py`).
 
-The model's zip holds `model.keras`, `labels.json`, `HOWTO.txt` and `use_model.py`.
+Files, in `<run>/exports/`, for each format:
+    <format>.zip     what leaves: the model, labels.json, prepare.py, classify.py, README.txt,
+                     parity.json
+    <format>.json    `Parity`: how near it is to the app; written last
+An export is out of date when the model or what the person decided about it has changed since.
+Imports nothing heavy: pages read this.
 """
 
 from __future__ import annotations
 
-import io
+import importlib.util
 import json
 import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from translearn_core.errors import RunError
+from translearn_core.decision import read_decision
+from translearn_core.errors import InputError, RunError
+from translearn_core.exports import proof, writers
+from translearn_core.exports.onnx_graph import KINDS as ONNX_KINDS
 from translearn_core.runs import Run
-from translearn_core.texts import _
+from translearn_core.texts import N_, _, ngettext
 
-USE_MODEL = '''"""Name what is on photos: python use_model.py photo.jpg [more photos]
+SCHEMA = 1
 
-Needs: pip install tensorflow pillow numpy
-"""
+Purpose = Literal["python", "phone", "browser", "server"]
+PURPOSES: dict[Purpose, tuple[str, str]] = {
+    "python": (
+        N_("Go on with it in Python"),
+        N_("Load it in a program of your own, look into it, or go on training."),
+    ),
+    "browser": (
+        N_("In any browser"),
+        N_("A page for photos and the webcam that you can pass on; nothing has to be installed."),
+    ),
+    "phone": (
+        N_("On a phone or a small board"),
+        N_("Small files for apps on Android and iOS, and for boards like the Raspberry Pi."),
+    ),
+    "server": (
+        N_("In other programs"),
+        N_("For fast answers without TensorFlow, and for languages other than Python."),
+    ),
+}
+"""What people take a model away for, in the order in which it is offered: title, sentence."""
 
-import json
-import sys
-from pathlib import Path
 
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """What an export is held to: the largest difference of a probability, and the share of photos
+    that must get the app's answer."""
+
+    difference: float
+    agreement: float
+
+
+FLOAT = Bars(difference=1e-3, agreement=1.0)
+HALF = Bars(difference=2e-2, agreement=0.98)
+INT8 = Bars(difference=1.0, agreement=0.97)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One row of the table."""
+
+    name: str
+    """On the command line, in the run folder and in addresses."""
+    title: str
+    """The field's term for it."""
+    what: str
+    """A plain sentence: what it is for."""
+    purpose: Purpose
+    model: str
+    """File or folder of the model in the zip."""
+    needs: str
+    """What its program needs, as pip takes it, beside pillow and numpy."""
+    opening: str
+    """Lines of the program that open the model and define `ask(photo)`."""
+    here: tuple[str, ...] = ()
+    """Packages that making and checking it needs on this machine, beside TensorFlow."""
+    bars: Bars = FLOAT
+    write: Callable[[writers.Source, Path], None]
+    """Writes the model of a run to a file or folder."""
+    kinds: frozenset[str] | None = None
+    """Kinds of layers that it can hold; None: all."""
+    needs_photos: bool = False
+    """Whether it is fitted to the photos that the run learned from."""
+    run: proof.Runner = proof.run_program
+    """Runs an unpacked export over a folder of photos, in a fresh process."""
+    program: bool = True
+    """Whether a Python program goes with it."""
+    extra_files: tuple[tuple[str, str], ...] = ()
+    """Further files in the zip, and what they are."""
+    steps: tuple[str, ...] = ()
+    """How it is used, where that is not by its Python program."""
+
+    @property
+    def pip(self) -> str:
+        """The line that installs what its program needs."""
+        return f"pip install {self.needs} pillow numpy"
+
+
+_KERAS = """\
 import keras
-import numpy as np
-from PIL import Image, ImageOps
 
-here = Path(__file__).parent
-labels = json.loads((here / "labels.json").read_text(encoding="utf-8"))
 model = keras.models.load_model(here / "model.keras")
-size = labels["image_size"]
 
-for name in sys.argv[1:]:
-    photo = ImageOps.exif_transpose(Image.open(name))
-    if "A" in photo.getbands() or "transparency" in photo.info:  # transparent: over white
-        photo = photo.convert("RGBA")
-        photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
-    photo = photo.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    pixels = np.asarray(photo, "float32")[None]  # (1, size, size, 3) in [0, 255]
-    shares = model.predict(pixels, verbose=0)[0]
-    order = np.argsort(-shares)[:3]
-    print(name, *(f"{labels['classes'][i]} {shares[i]:.1%}" for i in order), sep="  ")
-'''
 
-HOWTO = """\
-{name}
-{line}
+def ask(photo):
+    return model.predict_on_batch(photo[None])[0]
+"""
+_SAVED_MODEL = """\
+import tensorflow as tf
 
-What this is
-  model.keras    the network: photos in, one probability for each class out
-  labels.json    the names of the classes, in the order of the probabilities
-  use_model.py   a few lines of Python that name what is on photos
+model = tf.saved_model.load(here / "saved_model")
 
-How to use it
-  1. Install Python 3.11 or newer.
-  2. pip install tensorflow pillow numpy
-  3. python use_model.py my_photo.jpg
 
-What goes in
-  A photo turned upright, in RGB, stretched to {size} x {size} pixels, as numbers from 0 to 255.
-  The scaling of pixels is inside the model: do not divide by 255.
+def ask(photo):
+    return model.serve(tf.constant(photo[None])).numpy()[0]
+"""
+_LITERT = """\
+from ai_edge_litert.interpreter import Interpreter
 
-What comes out
-  A probability for each of: {classes}
-  It always prefers one of these, even for a photo of something else.
+model = Interpreter(model_path=str(here / "{model}"))
+model.allocate_tensors()
+entry, answer = model.get_input_details()[0]["index"], model.get_output_details()[0]["index"]
 
-How good it is
-  {quality}
+
+def ask(photo):
+    model.set_tensor(entry, photo[None])
+    model.invoke()
+    return model.get_tensor(answer)[0]
+"""
+_ONNX = """\
+import onnxruntime
+
+onnxruntime.disable_telemetry_events()
+model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
+
+
+def ask(photo):
+    return model.run(None, {"photo": photo[None]})[0][0]
+"""
+_OPENVINO = """\
+sys.modules["openvino_telemetry"] = None  # it would tell its maker that it is used
+import openvino
+
+precise = {"INFERENCE_PRECISION_HINT": "f32"}
+model = openvino.Core().compile_model(here / "model.xml", "CPU", precise)
+
+
+def ask(photo):
+    return model(photo[None])[0][0]
 """
 
+_ROWS = (
+    Format(
+        name="keras",
+        title="Keras",
+        what=N_("The whole model, for Python, and to bring it back into TransLearn anywhere."),
+        purpose="python",
+        model="model.keras",
+        needs="tensorflow",
+        opening=_KERAS,
+        write=writers.write_keras,
+    ),
+    Format(
+        name="onnx",
+        title="ONNX",
+        what=N_("Runs nearly everywhere: C#, Java, C++, JavaScript, Python."),
+        purpose="server",
+        model="model.onnx",
+        needs="onnxruntime",
+        opening=_ONNX,
+        here=("onnx", "onnxruntime"),
+        write=writers.write_onnx,
+        kinds=ONNX_KINDS,
+    ),
+    Format(
+        name="openvino",
+        title="OpenVINO",
+        what=N_("The fastest on plain computers; this is what the app itself answers with."),
+        purpose="server",
+        model="model.xml",
+        needs="openvino",
+        opening=_OPENVINO,
+        write=writers.write_openvino,
+    ),
+)
 
-def model_zip(run: Run) -> bytes:
-    """The zip with model, class names and instructions.
+FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+"""All formats by name, in the order in which they are offered."""
+
+
+def get_format(name: str) -> Format:
+    """The row called `name`.
+
+    Raises:
+        InputError: there is none; the message lists the names.
+    """
+    try:
+        return FORMATS[name]
+    except KeyError:
+        raise InputError(
+            _("There is no format `{name}`. The formats are: {names}.").format(
+                name=name, names=", ".join(FORMATS)
+            )
+        ) from None
+
+
+# ------------------------------------------------------------------------ which run goes where
+
+
+def obstacle(run: Run, row: Format) -> str:
+    """Why this run cannot go to a format, in a sentence; empty when it can.
+
+    Reads the folder only: nothing of the model is opened.
+    """
+    missing = [name for name in row.here if importlib.util.find_spec(name) is None]
+    if missing:
+        return _("This needs one more package here: `pip install {names}`.").format(
+            names=" ".join(_PIP_NAMES.get(name, name) for name in missing)
+        )
+    if row.kinds is not None:
+        unknown = sorted(kinds_of(run) - row.kinds)
+        if unknown:
+            return _(
+                "The model has layers that {format} cannot hold ({kinds}). Take it as Keras."
+            ).format(format=row.title, kinds=", ".join(unknown))
+    if row.needs_photos and not writers.training_photos(run, most=1):
+        return _(
+            "This format is fitted to the photos that the model learned from, and they are no "
+            "longer here."
+        )
+    return ""
+
+
+_PIP_NAMES = {"ai_edge_litert": "ai-edge-litert"}
+
+
+def kinds_of(run: Run) -> frozenset[str]:
+    """The kinds of layers in a run's model, read from the file without opening the model.
 
     Raises:
         RunError: the run has no model.
     """
-    labels = _labels(run)
-    howto = HOWTO.format(
-        name=run.config.name or run.config.dataset_name or run.id,
-        line="=" * 40,
-        size=labels["image_size"],
-        classes=", ".join(labels["classes"]),
-        quality=_quality(run),
-    )
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        archive.write(run.model_path, "model.keras")  # is compressed itself
-        archive.write(run.folder / "labels.json", "labels.json")
-        archive.writestr("use_model.py", USE_MODEL)
-        archive.writestr("HOWTO.txt", howto)
-    return target.getvalue()
+    check_model(run)
+    return _kinds_of(run.model_path, run.model_path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _kinds_of(path: Path, _mtime_ns: int) -> frozenset[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise RunError(
+            _("The model {file} cannot be read: {cause}. Train it again.").format(
+                file=path, cause=error
+            )
+        ) from error
+    kinds: set[str] = set()
+
+    def walk(layers: Any) -> None:
+        for layer in layers:
+            kinds.add(str(layer["class_name"]))
+            walk(layer.get("config", {}).get("layers", []))
+
+    walk(config["config"]["layers"])
+    return frozenset(kinds - {"InputLayer"})
+
+
+def check_model(run: Run) -> None:
+    """Refuse a run without a model.
+
+    Raises:
+        RunError: it has none.
+    """
+    if not run.has_model:
+        raise RunError(
+            _("The run {run} has no model: it is {state}. Choose a finished run.").format(
+                run=run.id, state=run.state.state
+            )
+        )
+
+
+# ----------------------------------------------------------------------------- finished exports
+
+
+class Parity(BaseModel):
+    """How near an export is to the app: `<format>.json`, and parity.json in the zip."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = SCHEMA
+    format: str
+    runtime: str
+    """What ran it, with its version."""
+    photos: int
+    """How many it was checked on."""
+    kinds: dict[str, int]
+    """How many of them of which kind."""
+    max_difference: float
+    """Largest difference of a probability."""
+    label_changes: int
+    """Photos with another answer than the app's."""
+    changed: list[dict[str, Any]] = []
+    """These: `file`, `app`, `export`, and both probabilities."""
+    difference_bar: float
+    agreement_bar: float
+    within: bool
+    """Whether both bars are met."""
+    model_bytes: int
+    zip_bytes: int = 0
+    created: float
+    stamp: str = ""
+    """What it was made from, see `stamp_of`."""
+
+
+def folder_of(run: Run) -> Path:
+    """Where a run keeps its exports."""
+    return run.folder / "exports"
+
+
+def zip_path(run: Run, row: Format) -> Path:
+    """The zip of a finished export."""
+    return folder_of(run) / f"{row.name}.zip"
+
+
+def log_path(run: Run, row: Format) -> Path:
+    """Where the process that makes an export writes its log."""
+    return folder_of(run) / f"{row.name}.log.txt"
+
+
+def stamp_of(run: Run) -> str:
+    """Says of which model and which decision an export is."""
+    stat = run.model_path.stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}-{read_decision(run.folder).sure_from}"
+
+
+def read(run: Run, row: Format) -> Parity | None:
+    """How near a finished export is; None where there is none, or it is out of date."""
+    try:
+        data = (folder_of(run) / f"{row.name}.json").read_bytes()
+        found = Parity.model_validate_json(data)
+        whole = zip_path(run, row).stat().st_size == found.zip_bytes
+        return found if whole and found.stamp == stamp_of(run) else None
+    except (OSError, ValidationError):
+        return None
+
+
+def sentence_of(found: Parity) -> str:
+    """What the check found, in a sentence."""
+    n = found.photos
+    if not found.label_changes:
+        same = ngettext(
+            "Checked on {n} photo: the answer of the app.",
+            "Checked on {n} photos: the same answer as the app on every one.",
+            n,
+        ).format(n=n)
+    else:
+        same = ngettext(
+            "Checked on {n} photos: another answer than the app's on {changes} of them.",
+            "Checked on {n} photos: other answers than the app's on {changes} of them.",
+            found.label_changes,
+        ).format(n=n, changes=found.label_changes)
+    return same + " " + _difference_in_words(found.max_difference)
+
+
+def _difference_in_words(difference: float) -> str:
+    if difference < 5e-6:
+        return _("Probabilities differ by less than a thousandth of a percent.")
+    digits = 3 if difference < 1e-3 else 1
+    return _("Probabilities differ by at most {share}.").format(share=f"{difference:.{digits}%}")
+
+
+# ------------------------------------------------------------------------------- the answers
 
 
 def predictions_csv(run: Run) -> bytes:
@@ -105,6 +397,7 @@ def predictions_csv(run: Run) -> bytes:
     Raises:
         RunError: the run has no predictions.
     """
+    check_model(run)
     path = run.folder / "predictions.parquet"
     if not path.is_file():
         raise RunError(
@@ -112,27 +405,7 @@ def predictions_csv(run: Run) -> bytes:
                 run=run.id
             )
         )
-    names = {f"p_{place}": f"p({name})" for place, name in enumerate(_labels(run)["classes"])}
+    names = {f"p_{place}": f"p({name})" for place, name in enumerate(run.labels)}
     names |= {"label": "answer", "confidence": "probability"}
     table = pd.read_parquet(path).drop(columns="path").rename(columns=names)
     return table.to_csv(index=False).encode("utf-8-sig")
-
-
-def _labels(run: Run) -> dict[str, list[str]]:
-    if not run.has_result:
-        raise RunError(
-            _("The run {run} has no model: it is {state}. Choose a finished run.").format(
-                run=run.id, state=run.state.state
-            )
-        )
-    labels: dict[str, list[str]] = json.loads(
-        (run.folder / "labels.json").read_text(encoding="utf-8")
-    )
-    return labels
-
-
-def _quality(run: Run) -> str:
-    metrics = run.metrics
-    return _("Right on {share:.0%} of {n} photos that it had not seen while learning.").format(
-        share=metrics["test_accuracy"], n=metrics["n_test"]
-    )

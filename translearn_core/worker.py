@@ -2,7 +2,8 @@
 
 Owns: a worker's life: its turn in the queue, heartbeat, states, log, and how every ending is
 told. `--measure BACKBONE` measures this machine's speed instead, `--feasible DATASET_DIR` checks
-whether a data set can be told apart (`feasible.py`).
+whether a data set can be told apart (`feasible.py`), `RUN_DIR --export FORMAT` makes an export
+(`exports/`).
 Leaves to others: the training itself (`train.py`).
 """
 
@@ -151,6 +152,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--feasible", metavar="DATASET_DIR", type=Path)
     parser.add_argument("--backbone", default="", help="for --feasible")
     parser.add_argument("--seed", type=int, default=0, help="for --feasible")
+    parser.add_argument("--export", metavar="FORMAT", default="")
     parser.add_argument("--standby", action="store_true")
     options = parser.parse_args(arguments)
     logging.basicConfig(
@@ -166,6 +168,10 @@ def main(arguments: list[str] | None = None) -> int:
 
         done = feasible.work(options.feasible, backbone=options.backbone, seed=options.seed)
         return 0 if done else 1
+    if options.export and options.run_dir is not None:
+        from translearn_core.exports import process
+
+        return 0 if process.work(Run(options.run_dir), options.export) else 1
     folder = _stand_by() if options.standby else options.run_dir
     if folder is None:
         if options.standby:

@@ -506,3 +506,6 @@ _WRITERS: dict[str, Writer] = {
     "ZeroPadding2D": _write_padding,
 }
 """How each kind of layer or operation is written."""
+
+KINDS = frozenset(_WRITERS)
+"""All that can be written."""

@@ -1,0 +1,231 @@
+"""Exports: each answers as the app does, proves it in a fresh process, and says where it cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.trained import copy_of, trained
+from translearn_core import cli, export
+from translearn_core.adopt import look_at
+from translearn_core.datasets import decode_photo
+from translearn_core.decision import Decision, write_decision
+from translearn_core.errors import InputError, RunError, TransLearnError
+from translearn_core.export import FORMATS, Format
+from translearn_core.exports import process, program, proof, writers
+from translearn_core.exports.make import Watch, make_export
+from translearn_core.exports.prepare import prepare
+from translearn_core.runs import Run
+
+SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8"}
+"""Formats that take TensorFlow to write or to run."""
+FEW = 20
+"""Photos of the check, in tests."""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A trained run of the test's own; exports are checked on a few photos."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "workspace"))
+    monkeypatch.setattr(proof, "PHOTOS", FEW)
+    return copy_of(trained("frozen"), tmp_path / "run")
+
+
+def _rows() -> list[Any]:
+    return [
+        pytest.param(row, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+        for name, row in FORMATS.items()
+    ]
+
+
+# ------------------------------------------------------------------------ the photo, prepared
+
+
+@pytest.mark.parametrize("size", [32, 224])
+@pytest.mark.parametrize("kind", list(proof._MADE))
+def test_the_program_prepares_every_kind_of_photo_as_the_app_does(
+    kind: str, size: int, tmp_path: Path
+) -> None:
+    file = proof._MADE[kind](proof._drawn(3), tmp_path / "photo")
+    expected = decode_photo(file, size=size).image
+    assert np.array_equal(prepare(file, size), expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_every_turn_is_undone_as_the_app_does(turn: int, tmp_path: Path) -> None:
+    file = proof._turned(turn)(proof._drawn(1), tmp_path / "photo")
+    assert np.array_equal(prepare(file, 64), decode_photo(file, size=64).image)
+
+
+@pytest.mark.parametrize("values", [[0, 200], [0, 60000], [0, 100000]])
+def test_wide_grey_is_scaled_as_the_app_does(values: list[int], tmp_path: Path) -> None:
+    pixels = np.resize(np.array(values, np.int32), (40, 50))
+    file = tmp_path / "wide.tif"
+    Image.fromarray(pixels).save(file)
+    assert np.array_equal(prepare(file, 32), decode_photo(file, size=32).image)
+
+
+# ------------------------------------------------------------------------------- each format
+
+
+@pytest.mark.parametrize("row", _rows())
+def test_an_export_answers_as_the_app_and_says_so(row: Format, run: Run) -> None:
+    parity = make_export(run, row)
+    assert parity.within, export.sentence_of(parity)
+    assert parity.photos == FEW
+    assert set(proof._MADE) <= set(parity.kinds)
+    with zipfile.ZipFile(export.zip_path(run, row)) as archive:
+        names = {name.split("/", 1)[1] for name in archive.namelist()}
+        readme = next(archive.read(n).decode() for n in archive.namelist() if "README" in n)
+        told = next(archive.read(n) for n in archive.namelist() if "parity.json" in n)
+    assert {"labels.json", "README.txt", "parity.json"} <= names
+    assert any(name.startswith(row.model) for name in names)
+    assert row.program == ({"classify.py", "prepare.py"} <= names)
+    assert json.loads(told)["max_difference"] == parity.max_difference
+    assert export.sentence_of(parity) in readme
+    assert str(run.folder) not in readme
+    assert not [left for left in export.folder_of(run).iterdir() if left.name.startswith(".")]
+
+
+@pytest.mark.parametrize("row", FORMATS.values(), ids=lambda row: row.name)
+def test_every_program_is_short_and_whole(row: Format) -> None:
+    text = program.program(row)
+    compile(text, "classify.py", "exec")
+    code = [line for line in text.split('"""', 2)[2].splitlines() if line.strip()]
+    assert len(code) <= 36
+    assert "translearn" not in text.lower()
+
+
+def test_an_export_is_made_once_and_anew_when_the_model_says_otherwise(run: Run) -> None:
+    row = FORMATS["openvino"]
+    first = make_export(run, row)
+    told: list[str] = []
+    assert make_export(run, row, Watch(tell=told.append)) == first
+    assert told == []
+    write_decision(run.folder, Decision(sure_from=0.9))
+    assert export.read(run, row) is None
+    make_export(run, row)
+    with zipfile.ZipFile(export.zip_path(run, row)) as archive:
+        name = next(n for n in archive.namelist() if n.endswith("labels.json"))
+        assert json.loads(archive.read(name))["sure_from"] == 0.9
+
+
+@pytest.mark.slow
+def test_a_keras_export_can_be_brought_back(run: Run) -> None:
+    make_export(run, FORMATS["keras"])
+    found = look_at(export.zip_path(run, FORMATS["keras"]))
+    assert found.classes == ("blue", "green", "red")
+    assert found.ours
+
+
+# ------------------------------------------------------------------------ a proof that can fail
+
+
+def _write_another(source: writers.Source, path: Path) -> None:
+    """A model that takes red for blue."""
+    kernel, bias = source.model.layers[-1].get_weights()
+    source.model.layers[-1].set_weights([kernel[:, ::-1], bias[::-1]])
+    writers.write_onnx(source, path)
+
+
+def test_an_export_that_answers_otherwise_is_found_out(run: Run) -> None:
+    row = dataclasses.replace(FORMATS["onnx"], write=_write_another)
+    parity = make_export(run, row)
+    assert not parity.within
+    assert parity.label_changes > 0
+    assert {change["app"] for change in parity.changed} <= {"blue", "red", "green"}
+    assert "other answers" in export.sentence_of(parity)
+
+
+def test_a_program_that_breaks_is_a_sentence_and_nothing_is_handed_out(run: Run) -> None:
+    row = dataclasses.replace(FORMATS["openvino"], opening="import openvino\n\nboom\n")
+    with pytest.raises(TransLearnError, match="program ended with an error"):
+        make_export(run, row)
+    assert not export.zip_path(run, row).exists()
+    assert "NameError" in export.log_path(run, row).read_text(encoding="utf-8")
+
+
+# -------------------------------------------------------------------------- known beforehand
+
+
+def test_a_layer_that_a_format_cannot_hold_is_known_before_the_click(run: Run) -> None:
+    row = FORMATS["onnx"]
+    assert export.obstacle(run, row) == ""
+    narrow = dataclasses.replace(row, kinds=row.kinds and row.kinds - {"Conv2D"})
+    assert "Conv2D" in export.obstacle(run, narrow)
+    with pytest.raises(InputError, match="cannot hold"):
+        make_export(run, narrow)
+    lacking = dataclasses.replace(row, here=("no_such_package",))
+    assert "pip install no_such_package" in export.obstacle(run, lacking)
+
+
+def test_a_format_fitted_to_photos_needs_them(run: Run) -> None:
+    row = dataclasses.replace(FORMATS["onnx"], needs_photos=True)
+    assert export.obstacle(run, row) == ""
+    changed = run.config.model_copy(update={"dataset": "/nowhere"})
+    (run.folder / "config.json").write_text(changed.model_dump_json(), encoding="utf-8")
+    assert "no longer here" in export.obstacle(Run(run.folder), row)
+
+
+def test_a_run_without_a_model_is_refused(run: Run) -> None:
+    run.model_path.unlink()
+    with pytest.raises(RunError, match="has no model"):
+        make_export(run, FORMATS["onnx"])
+    with pytest.raises(RunError, match="has no model"):
+        process.start(run, FORMATS["onnx"])
+
+
+# ------------------------------------------------------------------------------ the process
+
+
+def _wait(run: Run, row: Format, *states: str) -> process.State:
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        now = process.state(run, row)
+        if now is not None and now.state in states:
+            return now
+        time.sleep(0.1)
+    pytest.fail(f"still {process.state(run, row)}")
+
+
+@pytest.mark.slow
+def test_a_process_makes_an_export_and_can_be_stopped(run: Run) -> None:
+    row = FORMATS["openvino"]
+    process.start(run, FORMATS["keras"])
+    process.request_stop(run, FORMATS["keras"])
+    assert _wait(run, FORMATS["keras"], "stopped", "finished").state == "stopped"
+    assert export.read(run, FORMATS["keras"]) is None
+    process.start(run, row)
+    assert _wait(run, row, "finished", "failed").state == "finished"
+    assert export.read(run, row) is not None
+    process.start(run, row)  # there already: nothing is begun
+    now = process.state(run, row)
+    assert now is not None
+    assert now.state == "finished"
+
+
+# ------------------------------------------------------------------------- the command line
+
+
+def test_the_command_writes_a_zip(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["export", str(run.folder), "openvino", str(tmp_path / "x.zip"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["label_changes"] == 0
+    assert zipfile.is_zipfile(told["file"])
+    assert cli.main(["export", str(run.folder), "openvino", str(tmp_path)]) == 0
+    assert list(tmp_path.glob("*-openvino.zip"))
+
+
+def test_the_command_names_the_formats(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["export", str(run.folder), "word", "x.zip"]) == 2
+    assert "The formats are: keras" in capsys.readouterr().err

@@ -1,0 +1,198 @@
+"""Makes an export: the model, what goes with it, the proof, the zip.
+
+Owns: the order of these steps and the files that are kept. Leaves to others: each of the steps.
+Raises sentences for a person; nothing half made is left.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import re
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from translearn_core import export
+from translearn_core.errors import InputError, StopRequestedError, StorageError, TransLearnError
+from translearn_core.export import Format, Parity
+from translearn_core.exports import program, proof
+from translearn_core.exports.writers import Source
+from translearn_core.files import replace_file, write_atomically
+from translearn_core.runs import Run
+from translearn_core.texts import _
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Who looks on: `tell` gets the words of each step, `progress` photos done and in all."""
+
+    tell: Callable[[str], None] = field(default=lambda _words: None)
+    progress: Callable[[int, int], None] = field(default=lambda _done, _total: None)
+    stop: Callable[[], bool] = field(default=lambda: False)
+
+
+def make_export(run: Run, row: Format, watch: Watch | None = None) -> Parity:
+    """Make an export of a run, unless a finished one is there already.
+
+    Returns:
+        How near it is to the app. The zip is at `export.zip_path(run, row)`.
+
+    Raises:
+        RunError: the run has no model.
+        InputError: it cannot go to this format.
+        StopRequestedError: `watch.stop` said so.
+        StorageError: the disk is full.
+        TransLearnError: the conversion failed, or its program does not run.
+    """
+    watch = watch or Watch()
+    export.check_model(run)
+    done = export.read(run, row)
+    if done is not None:
+        return done
+    reason = export.obstacle(run, row)
+    if reason:
+        raise InputError(reason)
+    kept = export.folder_of(run)
+    with _disk_errors(kept):
+        kept.mkdir(exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=f".{row.name}-", dir=kept))
+        try:
+            return _make(run, row, watch, work)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _make(run: Run, row: Format, watch: Watch, work: Path) -> Parity:
+    stamp = export.stamp_of(run)
+    folder = work / folder_name(run, row)
+    folder.mkdir()
+    watch.tell(_("Writing the model as {format}").format(format=row.title))
+    _write_model(run, row, folder)
+    _write_texts(run, row, folder)
+    _stop_if_asked(watch)
+
+    watch.tell(_("Asking the app about {n} photos").format(n=proof.PHOTOS))
+    photos = proof.gather_photos(run, work / "photos", most=proof.PHOTOS)
+    app = proof.ask_app(run, photos)
+    _stop_if_asked(watch)
+
+    watch.tell(_("Asking the exported model about the same photos"))
+    answers = row.run(folder, work / "photos", export.log_path(run, row), watch.progress)
+    found = proof.compare(app, answers, run.labels)
+    parity = _parity(row, folder, found, stamp)
+    _write_proof(run, row, folder, parity)
+    _stop_if_asked(watch)
+
+    watch.tell(_("Packing"))
+    packed = _pack(work, folder)
+    parity = parity.model_copy(update={"zip_bytes": packed.stat().st_size})
+    replace_file(packed, export.zip_path(run, row))
+    path = export.folder_of(run) / f"{row.name}.json"
+    write_atomically(path, parity.model_dump_json(indent=1))
+    logger.info("%s", export.sentence_of(parity))
+    return parity
+
+
+def folder_name(run: Run, row: Format) -> str:
+    """What the folder in the zip is called: `flowers-onnx`."""
+    name = run.config.name or run.config.dataset_name or "model"
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return f"{plain or 'model'}-{row.name}"
+
+
+def _write_model(run: Run, row: Format, folder: Path) -> None:
+    try:
+        row.write(Source(run), folder / row.model)
+    except (TransLearnError, StopRequestedError, OSError, MemoryError):
+        raise
+    except Exception as error:  # converters raise anything; the log has it
+        logger.exception("The conversion to %s failed", row.name)
+        raise TransLearnError(
+            _(
+                "This model cannot be written as {format}: the converter refused it. The log of "
+                "this export has the details. Take another format."
+            ).format(format=row.title)
+        ) from error
+
+
+def _write_texts(run: Run, row: Format, folder: Path) -> None:
+    (folder / "labels.json").write_text(program.labels_json(run), encoding="utf-8")
+    if row.program:
+        (folder / "classify.py").write_text(program.program(row), encoding="utf-8")
+        (folder / "prepare.py").write_text(program.prepare_py(), encoding="utf-8")
+
+
+def _parity(row: Format, folder: Path, found: proof.Difference, stamp: str) -> Parity:
+    bars = row.bars
+    agreement = 1 - len(found.changes) / max(1, found.photos)
+    return Parity(
+        format=row.name,
+        runtime=runtime_of(row),
+        photos=found.photos,
+        kinds=found.kinds,
+        max_difference=found.largest,
+        label_changes=len(found.changes),
+        changed=found.changes,
+        difference_bar=bars.difference,
+        agreement_bar=bars.agreement,
+        within=found.largest <= bars.difference and agreement >= bars.agreement,
+        model_bytes=_bytes_of(folder, row),
+        created=time.time(),
+        stamp=stamp,
+    )
+
+
+def runtime_of(row: Format) -> str:
+    """What runs the exported model here, with its version."""
+    return f"{row.needs} {importlib.metadata.version(row.needs)}"
+
+
+def _bytes_of(folder: Path, row: Format) -> int:
+    """Size of the model in an export's folder; an OpenVINO model has two files."""
+    path = folder / row.model
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in folder.glob(f"{path.stem}.*"))
+
+
+def _write_proof(run: Run, row: Format, folder: Path, parity: Parity) -> None:
+    (folder / "parity.json").write_text(
+        parity.model_dump_json(indent=1, exclude={"stamp", "zip_bytes"}), encoding="utf-8"
+    )
+    text = program.readme(run, row, parity=export.sentence_of(parity))
+    (folder / "README.txt").write_text(text, encoding="utf-8")
+
+
+def _pack(work: Path, folder: Path) -> Path:
+    packed = work / "packed.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                archive.write(file, file.relative_to(work))
+    return packed
+
+
+def _stop_if_asked(watch: Watch) -> None:
+    if watch.stop():
+        raise StopRequestedError
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        logger.exception("The export cannot be kept")
+        raise StorageError(
+            _("The export cannot be kept in {folder}: {cause}. Make room and try again.").format(
+                folder=folder, cause=error.strerror or error
+            )
+        ) from error

@@ -1,0 +1,108 @@
+"""Writes the model of a run in each format.
+
+Owns: the conversions, and which photos one is fitted to.
+Leaves to others: the graph in ONNX (`onnx_graph.py`), whether it answers as the app (`proof.py`).
+
+Every model takes `photo` `(n, size, size, 3) float32 in [0, 255]` and gives probabilities
+`(n, classes) float32`. Imports TensorFlow only inside the functions.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from translearn_core import datasets
+from translearn_core.errors import SourceError
+from translearn_core.runs import Run
+
+MOST_FITTED = 200
+"""Photos that an int8 model is fitted to, at most."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The model of a run, opened when somebody asks for it."""
+
+    run: Run
+
+    @cached_property
+    def model(self) -> Any:
+        """As Keras has it, in inference."""
+        from translearn_core.model import load_model
+
+        return load_model(self.run.model_path)
+
+    @cached_property
+    def traced(self) -> Any:
+        """As a concrete TensorFlow function."""
+        from translearn_core.engine import trace
+
+        return trace(self.model)
+
+
+def write_keras(source: Source, path: Path) -> None:
+    """The file as it is."""
+    shutil.copyfile(source.run.model_path, path)
+
+
+def write_openvino(source: Source, path: Path) -> None:
+    """The copy that the app answers with, or a new one where there is none."""
+    from translearn_core.engine import convert_to_openvino
+
+    own = source.run.openvino_path
+    if not own.is_file():
+        convert_to_openvino(source.traced, path)
+        return
+    for ending in (".bin", ".xml"):
+        shutil.copyfile(own.with_suffix(ending), path.with_suffix(ending))
+
+
+def write_onnx(source: Source, path: Path) -> None:
+    """Through our own writer."""
+    from translearn_core.exports.onnx_graph import write_onnx as write
+
+    write(source.model, path)
+
+
+def training_photos(run: Run, *, most: int = MOST_FITTED) -> list[Path]:
+    """Photos that the run learned from and that are still here, spread evenly over the data set."""
+    tested = set(_paths(run))
+    try:
+        dataset = datasets.open_dataset(Path(run.config.dataset))
+        listed = [path for path in dataset.photos["path"] if path not in tested]
+    except (SourceError, OSError):
+        return []
+    return [path for path in map(dataset.photo_path, _spread(listed, most)) if path.is_file()]
+
+
+def tested_photos(run: Run, *, most: int) -> list[Path]:
+    """Photos that the run was tested on and that are still here, spread evenly over the classes."""
+    tested = _paths(run)
+    try:
+        dataset = datasets.open_dataset(Path(run.config.dataset))
+    except SourceError:
+        return []
+    return [path for path in map(dataset.photo_path, _spread(tested, most)) if path.is_file()]
+
+
+def _spread(paths: list[str], most: int) -> list[str]:
+    """At most so many of them, evenly spread."""
+    if not paths:
+        return []
+    places = np.linspace(0, len(paths) - 1, most).round().astype(int)
+    return [paths[place] for place in np.unique(places)]
+
+
+def _paths(run: Run) -> list[str]:
+    """The test photos of a run, as the data set names them."""
+    try:
+        return [str(path) for path in pd.read_parquet(run.folder / "predictions.parquet")["path"]]
+    except (OSError, ValueError, KeyError):
+        return []
