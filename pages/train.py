@@ -18,7 +18,14 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run
 from translearn_core.texts import N_, _
-from translearn_ui import backbone_choice, frame, freeze_control, live, settings_form
+from translearn_ui import (
+    backbone_choice,
+    frame,
+    freeze_control,
+    live,
+    preset_choice,
+    settings_form,
+)
 
 STYLE = """
 <style>
@@ -52,6 +59,7 @@ def show_set_up(dataset: Dataset) -> None:
     )
     show_other_run(dataset)
     obstacle = show_warnings(dataset)
+    preset_choice.show()
 
     with st.container(horizontal=True, vertical_alignment="center", key="backbone_head"):
         st.subheader(_("Which network to build on (backbone)"), anchor=False, width="content")
@@ -149,6 +157,10 @@ def show_more_settings(dataset: Dataset, backbone: Backbone, freeze: int | str) 
     if freeze == "all" and not st.session_state.get(freeze_control.LAYER_KEY):
         nothing = _("Only when some blocks are not frozen.")
         unused |= {"fine_tune_epochs": nothing, "fine_tune_learning_rate": nothing}
+        if settings_form.value_of("adversarial") == "none":
+            unused["cutmix"] = nothing
+    if settings_form.value_of("adversarial") == "none":
+        unused["strength"] = _("Only with adversarial training.")
     with st.expander(settings_form.heading(), key="more_settings", icon=":material/tune:"):
         tabs = st.tabs([_(title) for title in settings_form.GROUPS.values()])
         for tab, group in zip(tabs, settings_form.GROUPS, strict=True):

@@ -29,6 +29,8 @@ LEVELS = {
     "verdict": 1,
     "forecast": 1,
     "starter": 1,
+    "presets": 1,
+    "mixing": 1,
     "engine": 2,
     "features": 2,
     "fitting": 2,

@@ -185,6 +185,13 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
     ] = None,
+    preset: Annotated[str, typer.Option(help="Settings that go together: article, quick.")] = "",
+    adversarial: Annotated[
+        str | None, typer.Option(help="fgsm or pgd: learn to withstand photos changed on purpose.")
+    ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="How much a dot may change, as a share of its range.")
+    ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
     start_from: Annotated[
         str, typer.Option(metavar="RUN", help="Build on this run instead of the bare backbone.")
@@ -216,9 +223,17 @@ def train(
         "unlabelled": _absolute(unlabelled),
         "distill_from": _absolute(distill_from),
         "compare_plain": compare_plain,
+        "adversarial": adversarial,
+        "strength": strength,
     }
     settings = _settings(
-        backbone=backbone, freeze=freeze, epochs=epochs, seed=seed, pairs=set_, options=options
+        backbone=backbone,
+        freeze=freeze,
+        epochs=epochs,
+        seed=seed,
+        pairs=set_,
+        preset=preset,
+        options=options,
     )
     _check_early(settings)
     if run_dir is not None and run_dir.exists() and (run_dir.is_file() or any(run_dir.iterdir())):
@@ -262,12 +277,14 @@ def _settings(
     epochs: int | None,
     seed: int | None,
     pairs: list[str] | None,
+    preset: str = "",
     options: dict[str, Any] | None = None,
 ) -> Any:
     """The settings of a run out of the command line; `options` are settings that were named."""
     from translearn_core.config import make_settings
+    from translearn_core.presets import get_preset
 
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(get_preset(preset).settings) if preset else {}
     for pair in pairs or []:
         name, sign, value = pair.partition("=")
         if not sign or not name:

@@ -187,6 +187,13 @@ class Settings(BaseModel):
         ),
         group="learning",
     )
+    schedule: Literal["cosine", "constant"] = _setting(
+        "cosine",
+        title=N_("How the rate changes"),
+        plain=N_("Small steps at first, then large, then smaller and smaller; or always the same."),
+        expert=N_("Warm-up and cosine decay, or one constant rate."),
+        group="learning",
+    )
     label_smoothing: float = _setting(
         0.0,
         title=N_("Label smoothing"),
@@ -341,6 +348,61 @@ class Settings(BaseModel):
             "Same split, seed and cached features; the figure stands in `plain_test_accuracy`."
         ),
         group="techniques",
+    )
+    mixup: float = _setting(
+        0.0,
+        title=N_("Blend photos (MixUp)"),
+        plain=N_(
+            "Learns from blends of two photos, with blended answers, so that it is not too sure "
+            "between classes. 0 is off; 0.2 is usual."
+        ),
+        expert=N_(
+            "Alpha of the Beta distribution that shares are drawn from (Zhang et al. 2018): of "
+            "pooled features while the head learns, of what comes out at the cut while blocks do."
+        ),
+        group="techniques",
+        ge=0.0,
+        le=4.0,
+    )
+    cutmix: float = _setting(
+        0.0,
+        title=N_("Paste pieces of photos (CutMix)"),
+        plain=N_(
+            "Learns from photos with a piece of another one pasted in, and answers in proportion. "
+            "0 is off; 1 is usual. Only while unfrozen blocks learn."
+        ),
+        expert=N_(
+            "Alpha of the Beta distribution that areas are drawn from (Yun et al. 2019); on photos, "
+            "or on feature maps at the cut. With MixUp, each batch takes one of the two."
+        ),
+        group="techniques",
+        ge=0.0,
+        le=4.0,
+    )
+    adversarial: Literal["none", "fgsm", "pgd"] = _setting(
+        "none",
+        title=N_("Withstand trick photos (adversarial training)"),
+        plain=N_(
+            "Also learns from photos changed on purpose, too little to see, to make it err. "
+            "Slower, because the changes are found anew in every round."
+        ),
+        expert=N_(
+            "Fast FGSM from a random start (Wong et al. 2020), or PGD with several steps (Madry et "
+            "al. 2018), through the whole network; the loss is the mean of clean and attacked photos."
+        ),
+        group="techniques",
+    )
+    strength: float = _setting(
+        0.004,
+        title=N_("Strength of the trick"),
+        plain=N_(
+            "How much each dot of a photo may be changed, as a share from black to white: 0.004 is "
+            "one of 255 steps, which nobody sees; 0.016 is four."
+        ),
+        expert=N_("Radius of the L-infinity ball, as a share of the pixel range."),
+        group="techniques",
+        ge=0.0005,
+        le=0.1,
     )
 
     def changed(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from translearn_core.augment import Strength, augment
 from translearn_core.config import Settings
 from translearn_core.errors import TrainingError
+from translearn_core.mixing import mix, mixes
 from translearn_core.model import build_head
 from translearn_core.runs import Run
 from translearn_core.texts import _
@@ -83,6 +84,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: rows a batch.
         rng: shuffles each epoch and picks views; None keeps the order and the plain view.
         strength: variation made on the fly, for sources that are pixels.
+        mixing: settings that say how rows are blended; None does not.
     """
 
     def __init__(
@@ -93,8 +95,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         *,
         rng: np.random.Generator | None = None,
         strength: Strength = "none",
+        mixing: Settings | None = None,
     ) -> None:
         super().__init__()
+        self._mixing = mixing
         self._part = part
         self._answers = part.answers(classes)
         self._batch_size = batch_size
@@ -120,7 +124,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         inputs = source.take(self._part.rows[chosen])
         if self._rng is not None and self._strength != "none":
             inputs = np.stack([augment(image, self._strength, self._rng) for image in inputs])
-        return inputs.astype(np.float32), self._answers[chosen], self._part.weights[chosen]
+        batch = inputs.astype(np.float32), self._answers[chosen], self._part.weights[chosen]
+        if self._mixing is not None and self._rng is not None:
+            return mix(*batch, self._mixing, self._rng)
+        return batch
 
 
 class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
@@ -346,7 +353,7 @@ def _fit_once(
         batch_size, peak = batch_size * together, peak * together
     steps = math.ceil(samples / batch_size)
     optimizer = FusedAdam(
-        make_schedule(peak, steps * epochs),
+        make_schedule(peak, steps * epochs, settings.schedule),
         gradient_accumulation_steps=pieces if pieces > 1 else None,
     )
     batch_size = math.ceil(batch_size / pieces)
@@ -363,13 +370,16 @@ def _fit_once(
     }
     if len(validation):
         options["validation_data"] = _as_input(validation, classes, batch_size)
-    if at_hand:
+    mixing = settings if mixes(settings, spatial=len(train.source.shape) == 4) else None
+    if at_hand and mixing is None:
         inputs, targets, weights = _as_arrays(train, classes)
         model.fit(
             inputs, targets, sample_weight=weights, batch_size=batch_size, shuffle=True, **options
         )
     else:
-        model.fit(Batches(train, classes, batch_size, rng=rng, strength=strength), **options)
+        fed = _unrolled(train, classes) if at_hand else train
+        feed = Batches(fed, classes, batch_size, rng=rng, strength=strength, mixing=mixing)
+        model.fit(feed, **options)
 
 
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]
@@ -415,8 +425,13 @@ def _batches_together(samples: int, batch_size: int) -> int:
     return max(1, min(BATCHES_TOGETHER, samples // (batch_size * LEAST_STEPS)))
 
 
-def make_schedule(peak: float, steps: int) -> Any:
-    """Warm-up over a twentieth of the steps to `peak`, then cosine decay to a hundredth of it."""
+def make_schedule(peak: float, steps: int, kind: str = "cosine") -> Any:
+    """Warm-up over a twentieth of the steps to `peak`, then cosine decay to a hundredth of it.
+
+    `constant` is `peak` throughout.
+    """
+    if kind == "constant":
+        return peak
     warmup = max(1, steps // 20)
     return keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=peak * 0.1,
@@ -452,6 +467,31 @@ def _as_arrays(part: Part, classes: int) -> tuple[Array, Array, Array]:
     targets = part.answers(classes)
     copies = len(sources)
     return inputs, np.tile(targets, (copies, 1)), np.tile(part.weights, copies)
+
+
+class _InMemory:
+    """A `Source` whose rows are an array."""
+
+    def __init__(self, rows: Array) -> None:
+        self._rows = rows
+        self.shape = rows.shape
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Array:
+        """See `Source`."""
+        taken: Array = self._rows[rows]
+        return taken
+
+
+def _unrolled(part: Part, classes: int) -> Part:
+    """The same part with its views as rows of their own, in memory."""
+    inputs, targets, weights = _as_arrays(part, classes)
+    return Part(
+        source=_InMemory(inputs),
+        rows=np.arange(len(inputs)),
+        labels=targets.argmax(axis=1),
+        weights=weights,
+        targets=targets,
+    )
 
 
 def _as_input(part: Part, classes: int, batch_size: int) -> Any:

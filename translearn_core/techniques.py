@@ -121,6 +121,21 @@ def _distill_obstacle(situation: Situation) -> str:
     return ""
 
 
+def _cutmix_obstacle(situation: Situation) -> str:
+    if situation.choice.all_frozen and situation.settings.adversarial == "none":
+        return _(
+            "It pastes pieces of photos, but with all blocks frozen only averages over the whole "
+            "photo are learned from. Free the last blocks (`freeze` -2), or use MixUp."
+        )
+    return ""
+
+
+def _adversarial_obstacle(situation: Situation) -> str:
+    if situation.settings.adapt_to:
+        return _("Withstanding tricks and getting used to a new place cannot be learned at once.")
+    return ""
+
+
 # ------------------------------------------------------------------------------- the table
 
 _ROWS = (
@@ -187,6 +202,51 @@ _ROWS = (
         "87682805257e619d49b8e0dfdc14affa-Abstract.html",
         looks=True,
         obstacle=_unlabelled_obstacle,
+    ),
+    Technique(
+        name="mixup",
+        title=N_("Blend photos"),
+        term=N_("MixUp, soft labels"),
+        plain=N_(
+            "It learns from blends of two photos whose answer is a blend, too, so that it does not "
+            "get too sure. Take it when the model is surer than it is right; on few photos it "
+            "seldom makes it right more often."
+        ),
+        chapter="labels",
+        settings=("mixup",),
+        source="Zhang et al. 2018, mixup: Beyond empirical risk minimization; Verma et al. 2019, "
+        "Manifold mixup",
+        link="https://arxiv.org/abs/1710.09412",
+    ),
+    Technique(
+        name="cutmix",
+        title=N_("Paste pieces of photos"),
+        term=N_("CutMix, soft labels"),
+        plain=N_(
+            "It learns from photos with a piece of another one pasted in, so that it looks at the "
+            "whole thing and not at one detail. Take it when blocks of the backbone learn, too."
+        ),
+        chapter="labels",
+        settings=("cutmix",),
+        source="Yun et al. 2019, CutMix: Regularization strategy to train strong classifiers",
+        link="https://arxiv.org/abs/1905.04899",
+        obstacle=_cutmix_obstacle,
+    ),
+    Technique(
+        name="adversarial",
+        title=N_("Withstand trick photos"),
+        term=N_("adversarial training: FGSM, PGD"),
+        plain=N_(
+            "Somebody can change a photo so little that nobody sees it, and the model errs; it "
+            "learns from such photos until it withstands them better. Take it when somebody gains "
+            "from fooling it; it is slow, and best with some blocks free."
+        ),
+        chapter="safety",
+        settings=("adversarial", "strength"),
+        source="Goodfellow et al. 2015 (FGSM); Madry et al. 2018 (PGD); Wong et al. 2020, Fast is "
+        "better than free",
+        link="https://arxiv.org/abs/2001.03994",
+        obstacle=_adversarial_obstacle,
     ),
 )
 TECHNIQUES: dict[str, Technique] = {row.name: row for row in _ROWS}

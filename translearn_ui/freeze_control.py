@@ -93,6 +93,11 @@ def _key(backbone: Backbone) -> str:
     return f"set_freeze_{backbone.name}"
 
 
+def put(backbone: Backbone, frozen_blocks: int) -> None:
+    """Set the handle; for callbacks, before it is drawn."""
+    st.session_state[_key(backbone)] = frozen_blocks
+
+
 def _read_choice(
     backbone: Backbone, graph: BackboneGraph
 ) -> tuple[int | Literal["all", "none"], FreezeChoice]:

@@ -25,6 +25,7 @@ GROUPS: dict[str, str] = {
     "head": N_("The new part (head)"),
     "learning": N_("Learning"),
     "model": N_("The network (backbone)"),
+    "techniques": N_("Techniques"),
 }
 """Groups of the settings table in the order in which a person meets them."""
 
@@ -39,6 +40,10 @@ CHOICES: dict[str, str] = {
     "none": N_("Not at all"),
     "light": N_("A little"),
     "strong": N_("A lot"),
+    "cosine": N_("Up, then down (cosine)"),
+    "constant": N_("Always the same"),
+    "fgsm": N_("Quick (FGSM)"),
+    "pgd": N_("Thorough (PGD)"),
 }
 """Words for the values of settings that are a choice."""
 
@@ -144,8 +149,8 @@ def _show_widget(name: str, field: FieldInfo, *, disabled: bool) -> None:
     elif kind is int:
         st.number_input(**common, min_value=int(low), max_value=int(high), step=1)
     else:
-        smallest = max(low, 1e-7)
-        step = field.default / 10
+        smallest = low if field.default == 0 else max(low, 1e-7)
+        step = field.default / 10 or 0.1
         st.number_input(**common, min_value=smallest, max_value=high, step=step, format="%g")
 
 
@@ -153,8 +158,13 @@ def _for_widget(name: str, value: Any) -> Any:
     return round(100 * value) if name in PERCENT else value
 
 
+def put(name: str, value: Any) -> None:
+    """Give a setting's widget a value; for callbacks, before the widget is drawn."""
+    st.session_state[key_of(name)] = _for_widget(name, value)
+
+
 def _reset(name: str) -> None:
-    st.session_state[key_of(name)] = _for_widget(name, setting_fields()[name].default)
+    put(name, setting_fields()[name].default)
 
 
 def words_for(name: str, value: Any) -> str:
