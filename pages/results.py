@@ -20,7 +20,17 @@ from translearn_core.errors import TransLearnError
 from translearn_core.metrics import wilson_interval
 from translearn_core.runs import ENDED_STATES, Run, list_runs
 from translearn_core.texts import _, ngettext
-from translearn_ui import charts, explanation, frame, gallery, live, settings_form, sureness, tasks
+from translearn_ui import (
+    attack_view,
+    charts,
+    explanation,
+    frame,
+    gallery,
+    live,
+    settings_form,
+    sureness,
+    tasks,
+)
 
 PER_PAGE = 12
 
@@ -74,6 +84,7 @@ def show_result(run: Run) -> None:
     predictions = read_predictions(str(run.folder), run.model_path.stat().st_mtime_ns)
     show_matrix(run, metrics, predictions)
     show_classes(metrics)
+    attack_view.show(run, metrics)
     show_wrong_photos(run, predictions)
     sureness.show_threshold(run, predictions)
     sureness.show_reliability(metrics, predictions)

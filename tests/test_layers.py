@@ -31,6 +31,7 @@ LEVELS = {
     "starter": 1,
     "presets": 1,
     "mixing": 1,
+    "adversarial": 2,
     "engine": 2,
     "features": 2,
     "fitting": 2,

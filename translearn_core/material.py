@@ -161,7 +161,7 @@ def _choose_outputs(plan: Plan) -> tuple[list[Output], str]:
     room = plan.configuration.cache_bytes * 0.9
     copies = 1 + VIEWS[plan.strength] * (1 - plan.settings.test_share)
     pixels_bytes = n * plan.size * plan.size * 3
-    if plan.choice.cut_layer is not None:
+    if plan.choice.cut_layer is not None and not plan.resists:
         cut_bytes = n * copies * _cut_values(plan) * 2
         if cut_bytes <= room:
             return [*outputs, look.output(plan.choice.cut_layer)], plan.choice.cut_layer

@@ -38,15 +38,21 @@ class Plan:
 
     @property
     def fine_tunes(self) -> bool:
-        """Whether any block is left to learn."""
-        return not self.choice.all_frozen
+        """Whether anything learns from more than pooled features."""
+        return not self.choice.all_frozen or self.resists
+
+    @property
+    def resists(self) -> bool:
+        """Whether it learns from photos changed on purpose."""
+        return self.settings.adversarial != "none"
 
     @property
     def fine_tune_epochs(self) -> int:
         """Epochs of the second phase."""
         if not self.fine_tunes:
             return 0
-        wanted = self.settings.fine_tune_epochs or max(1, round(self.settings.epochs / 4))
+        share = 0.5 if self.resists else 0.25
+        wanted = self.settings.fine_tune_epochs or max(1, round(self.settings.epochs * share))
         return max(1, min(wanted, self.settings.epochs - 1))
 
     @property

@@ -102,6 +102,8 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     enter("running", "evaluate")
     temperature = calibrate(learned.head, learned.validation)
     answers = _evaluate(plan, material, learned)
+    if learned.trial is not None and not stopped:
+        learned.trial.judge_after(_scores(learned.network, learned.head))
     plain = None if stopped else _compare_plain(plan, answers, enter)
     enter("running", "save")
     proof = save_model(plan, material, learned.network, learned.head, answers)
@@ -109,6 +111,8 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     more["calibration"] = calibration_figures(
         temperature, learned.validation, test=answers.test, truth=answers.truth
     )
+    if learned.trial is not None:
+        more |= learned.trial.report()
     more["unlike"] = _keep_reference(plan, material, learned)
     write_figures(plan, material, answers, proof, clock, learned.epochs, stopped, more)
     return not stopped
@@ -123,6 +127,8 @@ class _Learned:
     lesson: Lesson
     epochs: int
     validation: Validation
+    trial: Any = None
+    """Attacks on test photos, an `adversarial.Trial`, where the run learns to resist."""
 
 
 def _learn(
@@ -149,6 +155,7 @@ def _learn(
     clock.lap("head", began)
 
     network = Network(plan)
+    trial = _begin_trial(plan, material, network, head) if plan.resists else None
     if plan.fine_tunes and not plan.run.stop_requested:
         if not quiet:
             enter("running", "fine_tune")
@@ -157,7 +164,38 @@ def _learn(
         clock.lap("fine_tune", began)
         learner = _learner(network, material, head)
         validation = _answer_validation(material, learner, material.cut)
-    return _Learned(network=network, head=head, lesson=lesson, epochs=epochs, validation=validation)
+    return _Learned(
+        network=network,
+        head=head,
+        lesson=lesson,
+        epochs=epochs,
+        validation=validation,
+        trial=trial,
+    )
+
+
+def _begin_trial(plan: Plan, material: Material, network: Network, head: Any) -> Any:
+    """Attack the test photos before the model has learned to resist, for comparison."""
+    from translearn_core import adversarial
+
+    rows = adversarial.choose_rows(material.rows("test"), plan.settings.seed)
+    trial = adversarial.Trial(
+        run=plan.run,
+        source=material.cut,
+        rows=rows,
+        labels=material.labels[rows],
+        classes=material.classes,
+        settings=plan.settings,
+    )
+    trial.judge_before(_scores(network, head))
+    return trial
+
+
+def _scores(network: Network, head: Any) -> Any:
+    """From pixels to the scores before the softmax."""
+    from translearn_core.adversarial import scores_of
+
+    return scores_of([part for part in network.parts if part is not None], head)
 
 
 def _compare_plain(
@@ -298,11 +336,15 @@ def _fine_tune(
 ) -> int:
     """Train the unfrozen part and the head together, from where the head stopped."""
     from translearn_core import model as graphs
+    from translearn_core.adversarial import make_resisting
     from translearn_core.fitting import fit
 
     _prefix, suffix = network.parts
-    graphs.set_trainable(suffix, batch_norm=plan.settings.weights == "random")
+    if suffix is not None:
+        graphs.set_trainable(suffix, batch_norm=plan.settings.weights == "random")
     learner = _learner(network, material, head)
+    if plan.resists:
+        learner = make_resisting(learner, _scores(network, head), plan.settings)
     strength: Strength = plan.strength if material.cut_is_pixels else "none"
     return fit(
         plan.run,
@@ -326,12 +368,17 @@ def _photos_at_once(plan: Plan) -> int | None:
     """
     if count_gpus():
         return None
-    photo_s = jobs.expected_epoch_s(plan.backbone.name, plan.choice.frozen_blocks, 1)
+    frozen = 0 if plan.resists else plan.choice.frozen_blocks  # attacks go through all of it
+    photo_s = jobs.expected_epoch_s(plan.backbone.name, frozen, 1)
     if photo_s is None:
-        blocks = backbones.blocks_of(plan.backbone).blocks[plan.choice.frozen_blocks :]
+        blocks = backbones.blocks_of(plan.backbone).blocks[frozen:]
         area = (plan.size / plan.backbone.input_size) ** 2
         operations = 6 * sum(block.macs for block in blocks) * area  # forward and twice back
         photo_s = operations / (OPERATIONS_PER_S * (os.cpu_count() or 1))
+    if plan.resists:
+        from translearn_core.adversarial import steps_of
+
+        photo_s *= 2 + steps_of(plan.settings)
     return max(1, int(STEP_S / max(photo_s, 1e-9)))
 
 
@@ -345,6 +392,7 @@ def _learner(network: Network, material: Material, *heads: Any) -> Any:
     prefix, suffix = network.parts
     prefix.trainable = False
     parts = [prefix, suffix, *heads] if material.cut_is_pixels else [suffix, *heads]
+    parts = [part for part in parts if part is not None]
     inputs = x = keras.Input(parts[0].input_shape[1:])
     for part in parts:
         x = part(x)

@@ -213,7 +213,8 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
     if stage in LOOKING and story.progress.get("stage") == stage:
         return _looking_words(story.progress)
     if stage in ("head", "fine_tune") and (story.epochs or story.batches):
-        return _learning_words(stage, story)
+        resists = stage == "fine_tune" and run.config.settings.adversarial != "none"
+        return _learning_words("resist" if resists else stage, story)
     sentences = {
         "start": _("Getting ready …"),
         "import": _("Reading the photos …"),
@@ -249,7 +250,11 @@ def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
 
 def _learning_words(stage: str, story: Story) -> tuple[str, str]:
     latest = max(story.epochs[-1:] + story.batches[-1:], key=lambda event: event["t"])
-    words = _("Learning your classes") if stage == "head" else _("Fine-tuning the unfrozen blocks")
+    words = {
+        "head": _("Learning your classes"),
+        "fine_tune": _("Fine-tuning the unfrozen blocks"),
+        "resist": _("Learning to withstand trick photos"),
+    }[stage]
     figures = [
         _("round {n} of at most {most}").format(n=latest["epoch"], most=latest["epochs"]),
     ]
@@ -311,7 +316,8 @@ def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
 def _is_skipped(stage: str, settings: Settings) -> bool:
     """Whether a run with these settings never comes to a stage."""
     if stage == "fine_tune":
-        return settings.freeze == "all" and not settings.freeze_layer
+        plainly = settings.adversarial == "none"
+        return plainly and settings.freeze == "all" and not settings.freeze_layer
     if stage == "technique":
         return not any(row.looks for row in techniques.in_use(settings))
     return stage == "compare" and not settings.compare_plain
