@@ -27,6 +27,7 @@ from translearn_ui import (
     frame,
     gallery,
     live,
+    run_tools,
     settings_form,
     sureness,
     tasks,
@@ -140,9 +141,15 @@ def show_next(run: Run) -> None:
         ):
             frame.open_run(run)
             frame.go("try_it")
-        if st.button(_("Train again"), key="results_train", icon=":material/replay:"):
-            frame.open_run(None)
-            frame.go("train")
+        if st.button(
+            _("Train again"),
+            key="results_train",
+            icon=":material/replay:",
+            help=_("With the same photos and settings filled in, to change what you like."),
+        ):
+            run_tools.set_up_like(run)
+        if run_tools.show_menu(run, key="results_menu", leave_out=("settings",)) == "delete":
+            run_tools.confirm_delete(run)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

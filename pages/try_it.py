@@ -47,7 +47,7 @@ def main() -> None:
 
 def _choose_run() -> Run | None:
     st.title(_("Try it"), anchor=False)
-    runs = [run for run in list_runs() if run.has_result]
+    runs = [run for run in list_runs() if run.has_model]
     if not runs:
         return None
     return edit_dataset.choose_run(runs, _("Which one shall answer"), key="try_run")

@@ -1,14 +1,16 @@
-"""What can be done with one run, wherever it is listed: notes and tags, start again, report, code.
+"""What can be done with one run, wherever it is listed: notes, start again, settings, report, code.
 
 Owns: the menu of a run and its dialogs. Leaves to others: doing it (`translearn_core`), and the
-lists of runs (`pages/work.py`, `pages/compare.py`).
+pages that list runs or show one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
-from translearn_core import jobs
+from translearn_core import datasets, jobs
 from translearn_core.errors import RunError
 from translearn_core.notes import (
     LONGEST_NAME,
@@ -21,28 +23,36 @@ from translearn_core.notes import (
 )
 from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
 from translearn_core.texts import _
-from translearn_ui import edit_dataset, frame
+from translearn_ui import edit_dataset, frame, preset_choice
 
 
-def show_menu(run: Run, *, key: str) -> str | None:
-    """The menu of a run; does what is chosen, and returns `delete` where that was."""
+def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | None:
+    """The menu of a run; does what is chosen, and returns `delete` where that was.
+
+    Args:
+        leave_out: entries that stand beside the menu already.
+    """
     names = ["notes"]
     if run.has_result:
-        names += ["again", "report", "code"]
+        names += ["again", "settings", "report", "code"]
     if run.state.state not in LIVE_STATES:
         names.append("delete")
     words = {
         "notes": _(":material/edit_note: Name, tags, note"),
         "again": _(":material/replay: Start again"),
+        "settings": _(":material/tune: Use its settings"),
         "report": _(":material/description: Report"),
         "code": _(":material/code: Show me the code"),
         "delete": _(":material/delete: Delete"),
     }
+    names = [name for name in names if name not in leave_out]
     action = st.menu_button(_("More"), names, format_func=words.__getitem__, key=key)
     if action == "notes":
         edit_notes(run)
     elif action == "again":
         start_again(run)
+    elif action == "settings":
+        set_up_like(run)
     elif action == "report":
         show_report(run)
     elif action == "code":
@@ -54,6 +64,15 @@ def start_again(run: Run) -> None:
     """A new run with the same photos and settings; goes to where it can be watched."""
     with frame.errors_shown():
         frame.open_run(jobs.start_again(run))
+        frame.go("train")
+
+
+def set_up_like(run: Run) -> None:
+    """To the training page, with the photos and settings of a run filled in, to be changed there."""
+    with frame.errors_shown():
+        frame.open_dataset(datasets.open_dataset(run.config.dataset))
+        preset_choice.fill_in(run.config.settings.changed())
+        frame.open_run(None)
         frame.go("train")
 
 

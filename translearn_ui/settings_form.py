@@ -18,7 +18,9 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from translearn_core.config import setting_fields
+from translearn_core.runs import list_runs
 from translearn_core.texts import N_, _, ngettext
+from translearn_ui import edit_dataset
 
 GROUPS: dict[str, str] = {
     "photos": N_("Photos"),
@@ -146,6 +148,15 @@ def _show_widget(name: str, field: FieldInfo, *, disabled: bool) -> None:
     elif name in PERCENT:
         low, high = round(100 * low), round(100 * high)
         st.slider(**common, min_value=low, max_value=high, step=1, format="%d %%")
+    elif kind is str and _extra(field).get("picks") == "run":
+        runs = {run.id: edit_dataset.describe_run(run) for run in list_runs() if run.has_model}
+        chosen = st.session_state[key_of(name)]
+        options = ["", *runs] if chosen in ("", *runs) else ["", chosen, *runs]
+        st.selectbox(
+            **common, options=options, format_func=lambda value: runs.get(value, value) or _("none")
+        )
+    elif kind is str:
+        st.text_input(**common, placeholder=_("none"))
     elif kind is int:
         st.number_input(**common, min_value=int(low), max_value=int(high), step=1)
     else:
@@ -174,7 +185,7 @@ def words_for(name: str, value: Any) -> str:
     if name in PERCENT:
         return f"{value * 100:.0f} %"
     if isinstance(value, str):
-        return _(CHOICES.get(value, value))
+        return _(CHOICES.get(value, value)) if value else _("none")
     return f"{value:g}"
 
 
