@@ -1,6 +1,7 @@
 """The pages of `docs/` that are made from tables of the code, so that they cannot disagree.
 
-Owns: `docs/settings.md`, `docs/configuration.md`, `docs/backbones.md`.
+Owns: `docs/settings.md`, `docs/configuration.md`, `docs/backbones.md`, `docs/checks.md`,
+`docs/feasible.md`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,10 @@ from pydantic import BaseModel
 
 from translearn_core.backbones import BACKBONES, blocks_of
 from translearn_core.config import Configuration, Limits, allowed_values, setting_fields
+from translearn_core.feasible import Report
+from translearn_core.findings import CHECKS_TABLE
+from translearn_core.properties import PROPERTIES
+from translearn_core.verdict import GOOD, RULES, SURE, TITLES, USEFUL, WEAKEST
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -95,7 +100,135 @@ def backbones_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def checks_page() -> str:
+    """Every check of the photos, and how copies are told."""
+    lines = [
+        "# Checks of the photos",
+        "What is looked for when photos are checked (the page *Can this work?*, or `python -m "
+        "translearn_core feasible SOURCE`). Each finding has a score in [0, 1]: how sure it is that "
+        "something is wrong; a check flags from its threshold on. Nothing is changed without a "
+        "click: exclude a photo (it is kept aside and can come back), move it to another class, or "
+        "keep it as it is.",
+        "",
+        "| check | name | from | when | what to do |",
+        "|---|---|---|---|---|",
+    ]
+    for check in CHECKS_TABLE:
+        lines.append(
+            f"| {check.title} | `{check.name}` | {check.threshold:g} | {check.rule}. {check.sentence} "
+            f"| {check.advice} |"
+        )
+    lines += [
+        "",
+        "Dark, bright, low information, odd shape, odd size, grey and part of blurred follow the "
+        "definitions of CleanVision 0.3; [how far both agree, and how many seeded faults are "
+        "found](benchmarks.md#can-this-work), is measured.",
+        "",
+        "## Copies and bursts",
+        "Candidates are photos whose perceptual hashes differ in at most 10 of 64 bits, and near "
+        "neighbours among the features of the network. Then one photo is laid over the other (a "
+        "cut, a shift, a slight turn, other light), and three things are asked: do they correlate "
+        "in whole, in fine structure, and in features? Their mean decides: from 0.94 on it is a near "
+        "copy. Photos that a network finds nearly the same and that agree in whole are frames of a "
+        "burst. Copies and frames form groups, and a group lies on one side of every split.",
+        "",
+        "## What gives a class away",
+        "A small decision tree learns from one property at a time and is judged on photos that it "
+        "has not seen.",
+        "",
+        "| property | name | counts for colour and size alone | gives a class away from |",
+        "|---|---|---|---|",
+    ]
+    for one in PROPERTIES:
+        least = f"{one.giveaway.least:g}" if one.giveaway else "never: things may differ in it"
+        if one.giveaway and one.giveaway.least_narrow < 1:
+            least += f", or {one.giveaway.least_narrow:g} where it takes few parts of the photo"
+        counted = "yes" if one.counted else "no"
+        lines.append(f"| {one.title} | `{one.name}` | {counted} | {least} |")
+    return "\n".join(lines) + "\n"
+
+
+def feasible_page() -> str:
+    """What the verdict follows from, and the fields of the report."""
+    answers = [f"- **{title}** (`{name}`)" for name, title in TITLES.items()]
+    rules = [f"| {place} | {rule.when} | `{rule.verdict}` |" for place, rule in enumerate(RULES, 1)]
+    fields = [
+        f"| `{name}` | {field.description} |"
+        for name, field in Report.model_fields.items()
+        if field.description
+    ]
+    lines = [
+        "# Can this work with my photos?",
+        "An answer before anyone trains: on the page *Can this work?*, or by",
+        "",
+        "```",
+        "python -m translearn_core feasible SOURCE [--json] [--backbone NAME] [--seed N]",
+        "```",
+        "",
+        "A frozen network looks at each photo once; a linear head learns from what it saw and is "
+        "judged on photos that it did not learn from. That takes seconds once the photos were looked "
+        "at, and training afterwards starts from the same features.",
+        "",
+        "## The four answers",
+        *answers,
+        "",
+        "The first rule that holds decides. The mistakes of guessing are those of always answering "
+        "the largest class, or of a head that learned from shuffled labels, whichever is better: 90 % "
+        "accuracy where guessing gets 80 % avoids half of them.",
+        "",
+        "| | when | answer |",
+        "|---|---|---|",
+        *rules,
+        "",
+        f"The bounds ({SURE:g} standard deviations, {USEFUL:g}, {GOOD:g}, {WEAKEST:g}) stand in "
+        "`translearn_core/verdict.py`.",
+        "",
+        "## The figures",
+        "- **Accuracy.** Stratified group k-fold cross-validation, repeated: up to ten folds and three "
+        "repeats, fewer for many photos. Copies and frames of one burst lie in one fold "
+        "([how they are told](checks.md#copies-and-bursts)). The head is a logistic regression on "
+        "standardised features; its one penalty is chosen out of six by the log-loss of one "
+        "division. Of more than 4,000 photos 4,000 are judged, whole groups, each class its share.",
+        "- **Interval.** Wilson's 95 % interval for as many photos as the groups are worth (Kish), "
+        "halved, because folds share most of what they learn from. It is meant to hold the accuracy "
+        "on new photos of a head that learned from so many; "
+        "[how often it does](benchmarks.md#can-this-work) is measured.",
+        "- **Colour and size alone.** The same head on size, kind of file, brightness, colours and "
+        "background instead of what the network saw.",
+        "- **Shuffled labels.** The labels of groups change places, several times; what is then still "
+        "right is luck. It is the yardstick for *no sign that it can*.",
+        "- **The random split.** The same cross-validation with copies torn apart by lot, as most "
+        "programs split. Where it is higher than the accuracy, the difference is self-deception.",
+        "- **Learning curve and forecast.** Heads learn from a half, a quarter ... of the photos. "
+        "All sane curves a - b * n ** -c are weighted by how well they go through the points and by "
+        "what is usual; their mean at twice as many photos is the forecast. Its past error is that "
+        "of the same forecast made without the last point.",
+        "- **What would help.** First what makes the figures doubtful; then by expected gain: labels "
+        "(the probability of the suggested classes), photos of the classes that gained most from the "
+        "last doubling, photos of everything (the forecast), a stronger backbone (by its accuracy on "
+        "sets measured here).",
+        "- **The map.** Principal components, and t-SNE begun from them; of more than 2,000 photos "
+        "2,000 and all suspects are drawn.",
+        "",
+        "A linear head on frozen features is the floor of what training reaches: the default recipe "
+        "adds a hidden layer and varied views, and fine-tuning adapts the network itself.",
+        "",
+        "## The report",
+        "`--json` prints it, `<data set>/feasible/report.json` holds it. Shares are in [0, 1].",
+        "",
+        "| field | meaning |",
+        "|---|---|",
+        *fields,
+        "",
+        "Beside it lie `photos.parquet` (a row per photo: class, group, place on the map, answer, "
+        "probability of its class, suspicion) and `findings.json`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PAGES = {
+    "checks.md": checks_page,
+    "feasible.md": feasible_page,
     "settings.md": settings_page,
     "configuration.md": configuration_page,
     "backbones.md": backbones_page,

@@ -15,7 +15,8 @@ from tests import faults
 from tests.conftest import shared_photos
 from translearn_core import datasets, findings
 from translearn_core.findings import CHECKS_TABLE, Evidence, Finding, find_all
-from translearn_core.shortcuts import PROPERTIES, find_shortcuts
+from translearn_core.properties import PROPERTIES
+from translearn_core.shortcuts import find_shortcuts
 
 SIZE = (160, 120)
 
@@ -266,6 +267,13 @@ def test_a_watermark_is_called_one(sound: Path, tmp_path: Path) -> None:
     note = _found(folder)["shortcut"][0].note
     assert "watermark" in note
     assert "lower right" in note
+
+
+def test_of_two_classes_the_marked_one_is_named(sound: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(sound, tmp_path / "s")
+    shutil.rmtree(folder / "ants")
+    faults.add_watermark(folder, "cats", text="SHOP", side=0.15)
+    assert [one.path for one in _found(folder)["shortcut"]] == ["cats"]
 
 
 @pytest.mark.slow

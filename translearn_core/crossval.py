@@ -344,7 +344,7 @@ def choose_penalty(
     """The penalty with the least log-loss on photos not learned from.
 
     One number out of six for the whole set: choosing it on the photos that are judged flatters
-    the accuracy by less than can be measured (docs/feasible.md).
+    the accuracy by less than can be measured.
     """
     best, least = PENALTIES[0], np.inf
     for penalty in PENALTIES:
@@ -367,7 +367,7 @@ def interval(accuracy: float, groups: Ints) -> tuple[float, float]:
 
     Wilson's, for as many photos as the groups are worth, halved: folds share most of what they
     learn from, so that their mean varies more than that of as many single trials. Nadeau and Bengio
-    (2003) give 1.44 times the variance for ten folds; drawn sets asked for 2 (docs/feasible.md).
+    (2003) give 1.44 times the variance for ten folds; drawn sets asked for 2 (docs/benchmarks.md).
     """
     worth = effective_number(groups) / VARIANCE
     low, high = wilson_interval(accuracy * worth, worth)

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Literal
 import pandas as pd
 import psutil
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from translearn_core import backbones, datasets, jobs
 from translearn_core.backbones import Backbone
@@ -141,48 +141,70 @@ class AdviceLine(_Part):
 class Report(_Part):
     """report.json, and what `feasible --json` prints. Shares are in [0, 1].
 
-    `n_judged` of `n_photos` photos were learned from and judged: given test photos are not, and of
-    very many photos only some are. `interval` is that of the accuracy on new photos of a head that
-    learned from so many. Files are the names that the photos came with.
+    Files are the names that the photos came with.
     """
 
     schema_version: int = SCHEMA
-    verdict: Verdict
-    sentence: str
-    rule: str
-    accuracy: float
-    interval: tuple[float, float]
-    mean_recall: float
-    majority_accuracy: float
-    trivial_accuracy: float
-    trivial: dict[str, float]
-    shuffled_accuracy: float
-    random_split_accuracy: float
-    forecast: Forecast | None
-    learning_curve: list[Point]
-    suspects: list[SuspectLabel]
-    near_duplicate_groups: list[list[str]]
-    cross_class_duplicates: list[list[str]]
-    leaks: list[dict[str, str]]
-    shortcuts: list[str]
-    findings_counts: dict[str, int]
-    seconds: float
-    classes: list[str]
-    counts: dict[str, int]
-    n_photos: int
-    n_judged: int
-    n_groups: int
-    folds: int
-    repeats: int
-    given_test: Given | None
-    confusion: list[list[int]]
-    mixups: list[Mixup]
-    per_class: list[ClassResult]
-    advice: list[AdviceLine]
-    fingerprint: str
-    backbone: str
-    seed: int
-    created: float
+    verdict: Verdict = Field(description="`works_well`, `works_with_limits`, `not_yet`, `no_sign`")
+    sentence: str = Field(description="the verdict in words")
+    rule: str = Field(description="the rule that it follows from, in words")
+    accuracy: float = Field(description="cross-validated accuracy, groups of copies kept together")
+    interval: tuple[float, float] = Field(
+        description="95 % interval of the accuracy on new photos of a head that learned from so many"
+    )
+    mean_recall: float = Field(description="share of photos found, each class counted alike")
+    majority_accuracy: float = Field(description="always answering the largest class")
+    trivial_accuracy: float = Field(description="from colour and size alone")
+    trivial: dict[str, float] = Field(description="from each trivial property alone")
+    shuffled_accuracy: float = Field(description="after the labels were shuffled, mean")
+    random_split_accuracy: float = Field(
+        description="with copies torn apart by lot: the flattering figure"
+    )
+    forecast: Forecast | None = Field(
+        description="`n`, `accuracy`, `low`, `high`, and `past_error`: how far off the same forecast "
+        "from half of the photos was; null with too few"
+    )
+    learning_curve: list[Point] = Field(description="`n` photos learned from, `accuracy` on others")
+    suspects: list[SuspectLabel] = Field(
+        description="likely wrong labels: `file`, `given`, `suggested`, `score` in [0.5, 1]"
+    )
+    near_duplicate_groups: list[list[str]] = Field(
+        description="files that are copies of each other or frames of one burst"
+    )
+    cross_class_duplicates: list[list[str]] = Field(
+        description="files of one photo that lies under more than one class"
+    )
+    leaks: list[dict[str, str]] = Field(
+        description="given test or validation photos with a copy among those given to train: "
+        "`file`, `split`, `copy_of`, `kind`"
+    )
+    shortcuts: list[str] = Field(description="sentences about what gives a class away")
+    findings_counts: dict[str, int] = Field(description="findings of each [check](checks.md)")
+    seconds: float = Field(description="what the check took, reading the photos included")
+    classes: list[str] = Field(description="class names, sorted: the order of `confusion`")
+    counts: dict[str, int] = Field(description="photos of each class")
+    n_photos: int = Field(description="photos that can be read")
+    n_judged: int = Field(
+        description="photos learned from and judged: no given test photos, and of very many only some"
+    )
+    n_groups: int = Field(description="groups of copies and bursts, single photos included")
+    folds: int = Field(description="parts of a division, ten or fewer")
+    repeats: int = Field(description="divisions")
+    given_test: Given | None = Field(
+        description="`n`, `accuracy`, `interval` on test photos that the source gives; else null"
+    )
+    confusion: list[list[int]] = Field(description="photos by truth (rows) and answer (columns)")
+    mixups: list[Mixup] = Field(description="pairs of classes that are mixed up, with the photos")
+    per_class: list[ClassResult] = Field(
+        description="`name`, `n`, `recall` (share of its photos that was found), `interval`"
+    )
+    advice: list[AdviceLine] = Field(
+        description="what would help, in order: `text`, `kind`, `count`, `gain`"
+    )
+    fingerprint: str = Field(description="of the photos and their classes when they were checked")
+    backbone: str = Field(description="the frozen network that looked")
+    seed: int = Field(description="of folds, subsets and shuffles")
+    created: float = Field(description="seconds since 1970")
 
 
 def folder_of(dataset: Dataset) -> Path:

@@ -509,7 +509,8 @@ CHECKS_TABLE: tuple[Check, ...] = (
         threshold=0.9,
         rule="by one trivial property alone (kind of file, size, a mark near the rim, brightness, "
         "sharpness, border, background) nearly all photos of the class are told and hardly any "
-        "other: mean of both shares at least 0.95 (a mark: 0.9; from brightness on: 0.97)",
+        "other: mean of both shares at least 0.95 (a mark: 0.9, or 0.75 where it takes few parts of the "
+        "photo; from brightness on: 0.97)",
         sentence=N_("The model may learn this instead of what the photos show."),
         advice=N_("Take photos of all classes in the same way, or cut the mark off."),
         find=_find_shortcuts,

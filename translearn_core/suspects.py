@@ -7,7 +7,7 @@ Confident learning (Northcutt, Jiang and Chuang 2021), by cleanlab: how many lab
 estimated from out-of-sample probabilities and the self-confidence of each class; suspected are so
 many photos whose own class gets the least probability, where another class gets four times as much.
 Added are those to whose own class less than one part in twenty is given: cleanlab's number is an
-estimate, and on sets with few wrong labels it falls short (docs/feasible.md has the figures).
+estimate, and on sets with few wrong labels it falls short (docs/benchmarks.md has the figures).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns: `RULES`, the table that the verdict follows from, its sentence, and what would help most.
 Leaves to others: the figures (`crossval.py`, `forecast.py`, `trivial.py`) and their files
-(`feasible.py`). docs/feasible.md holds the same table; a test compares them.
+(`feasible.py`). docs/feasible.md holds the same table.
 
 Shares are in [0, 1]; gains are shares of all new photos.
 """
@@ -10,7 +10,7 @@ Shares are in [0, 1]; gains are shares of all new photos.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from translearn_core.texts import N_, _, ngettext
@@ -233,7 +233,6 @@ class Hopes:
         weak_photos: photos in these classes.
         twice: photos when there are twice as many; what they add.
         backbone: a sentence about a stronger backbone, or empty; what it adds.
-        few: classes with few photos.
     """
 
     suspects: int = 0
@@ -246,7 +245,6 @@ class Hopes:
     twice_gain: float = 0.0
     backbone: str = ""
     backbone_gain: float = 0.0
-    few: Sequence[str] = field(default=())
 
 
 def advise(verdict: Verdict, figures: Figures, hopes: Hopes) -> list[Advice]:
