@@ -209,6 +209,15 @@ def _show_title(dataset: Dataset, ready: str) -> None:
         with st.container(horizontal=True, width="content"):
             edit_dataset.show_menu(dataset)
             if st.button(
+                _("Can this work?"),
+                key="feasible",
+                icon=":material/fact_check:",
+                disabled=bool(ready),
+            ):
+                from translearn_ui import verdict_view
+
+                verdict_view.begin(dataset)
+            if st.button(
                 _("Train"),
                 key="train",
                 type="primary",

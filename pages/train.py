@@ -25,6 +25,7 @@ from translearn_ui import (
     live,
     preset_choice,
     settings_form,
+    verdict_view,
 )
 
 STYLE = """
@@ -59,6 +60,9 @@ def show_set_up(dataset: Dataset) -> None:
     )
     show_other_run(dataset)
     obstacle = show_warnings(dataset)
+    if not obstacle:
+        st.html(verdict_view.STYLE)
+        verdict_view.show_note(dataset, begin=lambda: verdict_view.begin(dataset))
     preset_choice.show()
 
     with st.container(horizontal=True, vertical_alignment="center", key="backbone_head"):

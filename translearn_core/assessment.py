@@ -37,8 +37,7 @@ from translearn_core.findings import Finding
 from translearn_core.gather import gather_pooled
 from translearn_core.metrics import confusion_matrix
 from translearn_core.suspects import Suspect, find_suspects
-from translearn_core.texts import _
-from translearn_core.verdict import Figures, Hopes, advise, decide, say
+from translearn_core.verdict import Figures, Hopes, advise, decide, explain, say
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -113,14 +112,14 @@ def compute(
         The report, photos.parquet, and what the checks found.
     """
     began = time.monotonic()
-    tell(_("Looking at the photos"))
+    tell("look")
     material = _gather(dataset, backbone, seed, progress, stop)
     judgement = _judge(material, tell, stop)
     probabilities = _ask_about_all(material, judgement)
-    tell(_("Checking the photos"))
+    tell("check")
     suspects, found = _find(material, probabilities)
     _go_on(stop)
-    tell(_("Drawing the map"))
+    tell("map")
     table = _photo_table(material, judgement, probabilities, suspects, found)
     _go_on(stop)
     report = _report(material, judgement, probabilities, suspects, found, backbone, began)
@@ -185,7 +184,7 @@ def _judge(
     classes = len(material.classes)
     effort = next(one for one in _EFFORTS if len(labels) * classes <= one.up_to)
     folds = min(effort.folds, crossval.count_folds(labels, groups))
-    tell(_("Learning and judging, {n} times").format(n=folds * effort.repeats))
+    tell("judge")
     space = crossval.Space.of(material.features[material.rows])
     judged = crossval.judge(
         space, labels, groups, classes,
@@ -199,7 +198,7 @@ def _judge(
             repeats=effort.repeats, folds=folds, seed=material.seed, penalty=judged.penalty,
             stop=stop,
         ).accuracy  # fmt: skip
-    tell(_("Comparing with shuffled labels, and with colour and size alone"))
+    tell("compare")
     shuffled = crossval.judge_shuffled(
         space, labels, groups, classes,
         penalty=judged.penalty, shuffles=effort.shuffles, seed=material.seed, stop=stop,
@@ -207,7 +206,7 @@ def _judge(
     plain = trivial.judge_properties(
         material.photographed, labels, groups, classes, folds=folds, seed=material.seed
     )
-    tell(_("Learning from fewer photos, to see what more would bring"))
+    tell("curve")
     curve = crossval.learning_curve(
         space, labels, groups, classes,
         penalty=judged.penalty, draws=effort.draws, seed=material.seed, stop=stop,
@@ -419,6 +418,7 @@ def _report(
     return Report(
         verdict=verdict,
         sentence=say(verdict, figures, mixed_up=worst),
+        explanation=explain(verdict, figures, mixed_up=worst),
         rule=rule,
         accuracy=judged.accuracy,
         interval=span,

@@ -711,7 +711,7 @@ def feasible(
             progress=lambda done, total, per_s: bar.show(
                 looking.format(done=done, total=total, per_s=per_s), done / max(total, 1)
             ),
-            tell=lambda words: bar.show(words, None, always=True),
+            tell=lambda name: bar.show(_(check.STAGES[name]), None, always=True),
         )
     if json_:
         _print_json(report.model_dump(mode="json"), indent=None)

@@ -38,7 +38,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset
 from translearn_core.errors import StopRequestedError, StorageError, TransLearnError, WeightsError
 from translearn_core.files import write_atomically
-from translearn_core.texts import _
+from translearn_core.texts import N_, _
 from translearn_core.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -47,6 +47,15 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SCHEMA = 1
+STAGES: dict[str, str] = {
+    "look": N_("Looking at the photos"),
+    "judge": N_("Learning and judging, many times"),
+    "compare": N_("Comparing with luck, and with colour and size alone"),
+    "curve": N_("Learning from fewer photos, to see what more would bring"),
+    "check": N_("Checking the photos"),
+    "map": N_("Drawing the map"),
+}
+"""What a check goes through, in order."""
 STOP_PATIENCE_S = 3.0
 """What a stage may still take once it was asked to stop; then the process ends itself."""
 
@@ -147,6 +156,7 @@ class Report(_Part):
     schema_version: int = SCHEMA
     verdict: Verdict = Field(description="`works_well`, `works_with_limits`, `not_yet`, `no_sign`")
     sentence: str = Field(description="the verdict in words")
+    explanation: str = Field(description="the same without its first words", default="")
     rule: str = Field(description="the rule that it follows from, in words")
     accuracy: float = Field(description="cross-validated accuracy, groups of copies kept together")
     interval: tuple[float, float] = Field(
@@ -263,7 +273,7 @@ def assess(
         seed: of folds, subsets and shuffles.
         progress: called with photos looked at, photos in all, photos a second.
         stop: asked between steps; True ends it.
-        tell: called with the words for each stage as it begins.
+        tell: called with the name of each of `STAGES` as it begins.
 
     Raises:
         SourceError: the data set has fewer than two classes, or a class with a single photo.
@@ -319,7 +329,8 @@ def _write(dataset: Dataset, report: Report, table: pd.DataFrame, found: list[Fi
 
 
 class State(_Part):
-    """state.json: what the process is doing. `stage` is in words; `done` of `total` photos."""
+    """state.json: what the process is doing: which of `STAGES`, `done` of `total` photos, and how
+    many a second."""
 
     state: Literal["running", "finished", "failed", "stopped"]
     pid: int = 0
@@ -327,6 +338,7 @@ class State(_Part):
     stage: str = ""
     done: int = 0
     total: int = 0
+    per_s: float = 0.0
     reason: str = ""
     fingerprint: str = ""
     t: float = 0.0
@@ -355,7 +367,6 @@ def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
         state="running",
         pid=process.pid,
         pid_started=psutil.Process(process.pid).create_time(),
-        stage=_("Starting"),
         fingerprint=dataset.fingerprint,
         t=time.time(),
     )
@@ -404,7 +415,6 @@ class _StateWriter:
             state="running",
             pid=os.getpid(),
             pid_started=psutil.Process().create_time(),
-            stage=_("Starting"),
             fingerprint=dataset.fingerprint,
         )
 
@@ -414,9 +424,9 @@ class _StateWriter:
             self._state = self._state.model_copy(update={"t": time.time(), **changes})
             write_atomically(self._path, self._state.model_dump_json())
 
-    def begin_stage(self, words: str) -> None:
+    def begin_stage(self, name: str) -> None:
         """A new stage; how far it is is not known yet."""
-        self.update(stage=words, done=0, total=0)
+        self.update(stage=name, done=0, total=0, per_s=0.0)
 
 
 def work(folder: Path, *, backbone: str = "", seed: int = 0) -> bool:
@@ -444,7 +454,7 @@ def _work(dataset: Dataset, writer: _StateWriter, backbone: str, seed: int) -> b
             dataset,
             backbone=backbones.get_backbone(backbone) if backbone else None,
             seed=seed,
-            progress=lambda done, total, _per_s: writer.update(done=done, total=total),
+            progress=lambda done, total, per_s: writer.update(done=done, total=total, per_s=per_s),
             stop=stop.exists,
             tell=writer.begin_stage,
         )

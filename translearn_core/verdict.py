@@ -146,37 +146,43 @@ def decide(figures: Figures) -> tuple[Verdict, str]:
     return rule.verdict, _(rule.when)
 
 
+LEADS: dict[Verdict, str] = {
+    "works_well": N_("Yes, this works well."),
+    "works_with_limits": N_("This works, with limits."),
+    "not_yet": N_("Not yet."),
+    "no_sign": N_("No sign that it can."),
+}
+
+
 def say(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None) -> str:
-    """The verdict in a sentence or two for a person.
+    """The verdict in a few sentences for a person.
 
     Args:
         mixed_up: the two classes that are mixed up most.
     """
-    right = _("right on about {right} of 100 new photos, between {low} and {high}").format(
-        right=_of_100(figures.accuracy),
-        low=_of_100(figures.interval[0]),
-        high=_of_100(figures.interval[1]),
-    )
-    guess = _of_100(figures.guessing)
-    if verdict == "works_well":
-        text = _("Yes, this works well: {right}. Guessing would get {guess}.")
-    elif verdict == "works_with_limits":
-        text = _("This works, with limits: {right}. Guessing would get {guess}.")
-    elif verdict == "not_yet":
-        text = _(
-            "Not yet: {right}. Guessing would get {guess}. It takes more photos, or photos that "
-            "show the difference better."
+    return f"{_(LEADS[verdict])} {explain(verdict, figures, mixed_up=mixed_up)}"
+
+
+def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None) -> str:
+    """What `say` says, after its first words."""
+    parts = [
+        _("Right on about {right} of 100 new photos, between {low} and {high}.").format(
+            right=_of_100(figures.accuracy),
+            low=_of_100(figures.interval[0]),
+            high=_of_100(figures.interval[1]),
         )
-    else:
+    ]
+    if verdict == "no_sign":
         text = _(
-            "No sign that it can: {right}, and with shuffled labels it is {shuffled}. What the "
-            "photos show does not seem to go with their labels. Check that the photos lie in the "
-            "right folders, and that a person could tell them apart."
+            "With shuffled labels it is {shuffled}. What the photos show does not seem to go with "
+            "their labels. Check that the photos lie in the right folders, and that a person could "
+            "tell them apart."
         )
-    parts = [text.format(right=right, guess=guess, shuffled=_of_100(figures.shuffled))]
-    if verdict != "no_sign":
-        parts += _remarks(figures, mixed_up)
-    return " ".join(parts)
+        return f"{parts[0]} {text.format(shuffled=_of_100(figures.shuffled))}"
+    parts.append(_("Guessing would get {guess}.").format(guess=_of_100(figures.guessing)))
+    if verdict == "not_yet":
+        parts.append(_("It takes more photos, or photos that show the difference better."))
+    return " ".join([*parts, *_remarks(figures, mixed_up)])
 
 
 def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
@@ -341,7 +347,7 @@ def _photograph_weak(hopes: Hopes) -> Advice | None:
         kind="more_photos_of",
         count=hopes.weak_photos,
         gain=hopes.weak_gain,
-        text=_("Take as many photos again of {names} ({n}): about {gain} more right.").format(
+        text=_("Take as many photos again of {names} ({n:,}): about {gain} more right.").format(
             names=_(" and ").join(hopes.weak), n=hopes.weak_photos, gain=_gain(hopes.weak_gain)
         ),
     )
@@ -354,7 +360,7 @@ def _photograph_all(hopes: Hopes) -> Advice | None:
         kind="more_photos",
         count=hopes.twice,
         gain=hopes.twice_gain,
-        text=_("Take twice as many photos of everything ({n}): about {gain} more right.").format(
+        text=_("Take twice as many photos of everything ({n:,}): about {gain} more right.").format(
             n=hopes.twice, gain=_gain(hopes.twice_gain)
         ),
     )

@@ -39,6 +39,8 @@ IN_SETS = {"exact_copies", "near_copies", "cross_class_copies", "leak"}
 COPIES = {"exact_copies", "near_copies"}
 EXCLUDABLE = {"blurred", "dark", "bright", "low_information", "unreadable", "outlier"}
 """Checks all of whose photos may go at one click."""
+URGENT = ("leak", "shortcut", "cross_class_copies", "wrong_label", "exact_copies", "near_copies")
+"""What is shown first: what makes the figures themselves doubtful, then what helps most."""
 SURE: tuple[tuple[float, str], ...] = (
     (0.9, N_("almost certain")),
     (0.7, N_("likely")),
@@ -205,7 +207,7 @@ def _choose(found: Sequence[Found]) -> Found:
     names = [one.check.name for one in found]
     by_name = dict(zip(names, found, strict=True))
     if st.session_state.get(CHECK_KEY) not in by_name:
-        first = next((one for one in found if one.open), found[0])
+        first = min(found, key=lambda one: (not one.open, _urgency(one.check.name)))
         st.session_state[CHECK_KEY] = first.check.name
 
     def label(name: str) -> str:
@@ -222,6 +224,11 @@ def _choose(found: Sequence[Found]) -> Found:
         label_visibility="collapsed",
     )
     return by_name[str(chosen)]
+
+
+def _urgency(name: str) -> int:
+    """Its place among what is looked at first; the rest comes after, as the table has it."""
+    return URGENT.index(name) if name in URGENT else len(URGENT)
 
 
 def _show_rest(dataset: Dataset, one: Found) -> None:
@@ -254,9 +261,13 @@ def _show_kept_again(dataset: Dataset, one: Found) -> None:
 
 def _show_words(one: Found) -> None:
     """Findings about no photo that could be shown: a class, the whole set, a broken file."""
+    lines = []
     for item in one.open[:50]:
         text = item.note or ", ".join(item.paths)
-        st.markdown(f"- {frame.plain(text)}")
+        if one.check.name == "unreadable":  # here the path is a file's name, and the note its fault
+            text = f"{item.paths[0]}: {item.note}"
+        lines.append(f"- {frame.plain(text)}")
+    st.markdown("\n".join(lines))
     if len(one.open) > 50:
         st.caption(_("and {n:,} more").format(n=len(one.open) - 50))
     if st.button(_("Go to the photos"), key="findings_to_photos", icon=":material/photo_library:"):

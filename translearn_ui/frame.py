@@ -40,17 +40,21 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 ICON = ROOT / "translearn_ui" / "assets" / "mark.svg"
 
-PageName = Literal["photos", "train", "results", "try_it", "share", "work", "compare"]
+PageName = Literal["photos", "train", "results", "try_it", "share", "work", "compare", "feasible"]
 
 
 @dataclass(frozen=True)
 class PageRow:
-    """One page: its name (also its address and file), its title, its icon, its step (0: none)."""
+    """One page: its name (also its address and file), its title, its icon, its step (0: none).
+
+    `under`: the page of the head line that it belongs to, where it stands there itself not.
+    """
 
     name: PageName
     title: str
     icon: str
     step: int
+    under: PageName | None = None
 
 
 PAGES: tuple[PageRow, ...] = (
@@ -60,7 +64,8 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("try_it", N_("Try it"), ":material/photo_camera:", 4),
     PageRow("share", N_("Take it away"), ":material/download:", 5),
     PageRow("work", N_("My work"), ":material/inventory_2:", 0),
-    PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0),
+    PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0, "work"),
+    PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
 )
 
 _inside_app: ContextVar[bool] = ContextVar("inside_app", default=False)
@@ -134,7 +139,7 @@ def _show_head(here: PageRow) -> None:
                 if row.step:
                     _show_step(row, here)
         with st.container(
-            key="frame_work_now" if here.step == 0 else "frame_work", width="content"
+            key="frame_work_now" if _place_of(here) == "work" else "frame_work", width="content"
         ):
             st.page_link(
                 _path_of("work"),
@@ -145,7 +150,7 @@ def _show_head(here: PageRow) -> None:
 
 
 def _show_step(row: PageRow, here: PageRow) -> None:
-    now = row.name == here.name
+    now = row.name == _place_of(here)
     with st.container(key=f"frame_step_{row.name}{'_now' if now else ''}", width="content"):
         st.page_link(
             _path_of(row.name),
@@ -154,6 +159,11 @@ def _show_step(row: PageRow, here: PageRow) -> None:
             query_params=_kept(),
             help=_("You are here: step {n} of 5").format(n=row.step) if now else None,
         )
+
+
+def _place_of(here: PageRow) -> PageName:
+    """What of the head line is marked on a page."""
+    return here.under or here.name
 
 
 def _path_of(name: str) -> str:
