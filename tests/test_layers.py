@@ -40,6 +40,7 @@ LEVELS = {
     "jobs": 2,
     "standby": 2,
     "model": 2,
+    "properties": 1,
     "trivial": 2,
     "suspects": 2,
     "findings": 2,
