@@ -57,9 +57,9 @@ def fit_temperature(logits: Array, labels: Labels) -> float:
     """The temperature under which these answers are least surprised by the truth.
 
     Minimises the cross-entropy, which has one minimum in `1 / T`. Each target is a little less
-    than certain, `1 - 1 / (n + 2)` (after J. Platt, Probabilistic Outputs for Support Vector
-    Machines, 1999), so that a handful of photos that are all right cannot make the model
-    infinitely sure.
+    than certain, `1 - 1 / (2 n + 2)`: as if half a photo more had been wrong (after J. Platt,
+    Probabilistic Outputs for Support Vector Machines, 1999, who takes a whole one), so that a
+    handful of photos that are all right cannot make the model infinitely sure.
 
     Args:
         logits: of photos that the weights did not learn from.
@@ -72,7 +72,7 @@ def fit_temperature(logits: Array, labels: Labels) -> float:
     if n < FEWEST_PHOTOS:
         return 1.0
     classes = np.asarray(logits).shape[1]
-    doubt = 1 / (n + 2)
+    doubt = 1 / (2 * n + 2)
     targets = np.full((n, classes), doubt / (classes - 1))
     targets[np.arange(n), labels] = 1 - doubt
 

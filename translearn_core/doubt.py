@@ -49,10 +49,11 @@ class Validation:
 def calibrate(head: Any, validation: Validation) -> float:
     """Make the confidence of `head` fit what the validation photos showed; it is changed for good.
 
-    Where the head learned once more from training and validation photos together, the answers are
-    those of the head before: no photo then judges weights that learned from it. On real photos
-    this temperature did as well as those of two or three heads trained for it alone, which cost
-    as much again as all learning (docs/results.md).
+    Where the head learned once more, from training and validation photos together and over the
+    whole schedule, the answers are those of the head before, at the last of its epochs: no photo
+    then judges weights that learned from it, and those weights had learned by heart about as much.
+    On real photos this did as well as a head trained for it alone over the whole schedule, which
+    takes as long again as learning itself; the weights of the best epoch are too modest.
 
     Returns:
         The temperature.

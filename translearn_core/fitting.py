@@ -139,12 +139,22 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         first_epoch: epochs that earlier phases ran.
         epochs: at most so many epochs in this phase.
         quiet: stop when asked to, but tell nothing.
+        at_end: called with the model as the last step left it, before the best weights are put
+            back (this callback has to stand before the one that does so).
     """
 
     def __init__(
-        self, run: Run, *, phase: str, first_epoch: int, epochs: int, quiet: bool = False
+        self,
+        run: Run,
+        *,
+        phase: str,
+        first_epoch: int,
+        epochs: int,
+        quiet: bool = False,
+        at_end: Callable[[Any], None] | None = None,
     ) -> None:
         super().__init__()
+        self._at_end = at_end
         self._run = run
         self._quiet = quiet
         self._phase = phase
@@ -197,6 +207,11 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if self._run.stop_requested:
             self.model.stop_training = True
 
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Hand the model on as it is now."""
+        if self._at_end is not None:
+            self._at_end(self.model)
+
     def _tell_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> None:
         self._run.append_event(
             "epoch",
@@ -246,6 +261,7 @@ def fit(
     strength: Strength = "none",
     most_at_once: int | None = None,
     quiet: bool = False,
+    at_end: Callable[[Any], None] | None = None,
 ) -> int:
     """Fit a compiled-here model and leave it with its best weights.
 
@@ -259,6 +275,8 @@ def fit(
         most_at_once: at most so many photos in one go; gradients of a batch are added up. It
             bounds how long a stop has to wait, and memory.
         quiet: tell no batches and epochs.
+        at_end: called with the model as its last step left it, before the best weights are put
+            back.
 
     Returns:
         Epochs run.
@@ -270,7 +288,12 @@ def fit(
     start = model.get_weights()
     while True:
         callback = RunCallback(
-            run, phase=phase, first_epoch=first_epoch, epochs=epochs, quiet=quiet
+            run,
+            phase=phase,
+            first_epoch=first_epoch,
+            epochs=epochs,
+            quiet=quiet,
+            at_end=at_end,
         )
         try:
             _fit_once(
@@ -366,7 +389,7 @@ def _fit_once(
     options: dict[str, Any] = {
         "epochs": epochs,
         "verbose": 0,
-        "callbacks": [_best_weights(settings, len(validation) > 0, epochs), callback],
+        "callbacks": [callback, _best_weights(settings, len(validation) > 0, epochs)],
     }
     if len(validation):
         options["validation_data"] = _as_input(validation, classes, batch_size)

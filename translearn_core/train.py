@@ -126,7 +126,9 @@ class _Learned:
     head: Any
     lesson: Lesson
     epochs: int
+    val_accuracy: float | None
     validation: Validation
+    """Answers that the head is calibrated by, see `doubt.calibrate`."""
     trial: Any = None
     """Attacks on test photos, an `adversarial.Trial`, where the run learns to resist."""
 
@@ -147,10 +149,14 @@ def _learn(
         enter("running", "head")
     began = time.monotonic()
     head = lesson.new_head(plan, material)
-    epochs = _fit_head(plan, lesson.material, head, quiet=quiet)
+    last: list[Validation] = []
+    epochs = _fit_head(plan, lesson.material, head, last, quiet=quiet)
     validation = _answer_validation(lesson.material, head, lesson.material.pooled)
+    val_accuracy = validation.accuracy
     if _refits(plan, lesson.material):
-        head = _refit_head(plan, lesson, head)
+        fresh = _refit_head(plan, lesson, head)
+        validation = validation if fresh is head else last[-1]
+        head = fresh
     head = lesson.finish(head)
     clock.lap("head", began)
 
@@ -164,11 +170,13 @@ def _learn(
         clock.lap("fine_tune", began)
         learner = _learner(network, material, head)
         validation = _answer_validation(material, learner, material.cut)
+        val_accuracy = validation.accuracy
     return _Learned(
         network=network,
         head=head,
         lesson=lesson,
         epochs=epochs,
+        val_accuracy=val_accuracy,
         validation=validation,
         trial=trial,
     )
@@ -257,8 +265,14 @@ def _part(material: Material, name: str, source: Any, views: tuple[Any, ...], pl
     )
 
 
-def _fit_head(plan: Plan, material: Material, head: Any, *, quiet: bool = False) -> int:
+def _fit_head(
+    plan: Plan, material: Material, head: Any, last: list[Validation], *, quiet: bool = False
+) -> int:
+    """Epochs run; `last` receives what the last weights, before the best are put back, answer."""
     from translearn_core.fitting import fit
+
+    def keep(model: Any) -> None:
+        last.append(_answer_validation(material, model, material.pooled))
 
     return fit(
         plan.run,
@@ -270,6 +284,7 @@ def _fit_head(plan: Plan, material: Material, head: Any, *, quiet: bool = False)
         epochs=_head_epochs(plan, material),
         first_epoch=0,
         quiet=quiet,
+        at_end=keep if _refits(plan, material) else None,
     )
 
 
@@ -411,7 +426,7 @@ def _evaluate(plan: Plan, material: Material, learned: _Learned) -> Answers:
         test_rows=rows,
         test=answers,
         truth=material.labels[rows],
-        val_accuracy=learned.validation.accuracy,
+        val_accuracy=learned.val_accuracy,
     )
 
 
