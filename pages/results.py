@@ -148,6 +148,10 @@ def show_next(run: Run) -> None:
             help=_("With the same photos and settings filled in, to change what you like."),
         ):
             run_tools.set_up_like(run)
+        if st.button(
+            _("Search for better settings"), key="results_search", icon=":material/manage_search:"
+        ):
+            frame.go("search")
         if run_tools.show_menu(run, key="results_menu", leave_out=("settings",)) == "delete":
             run_tools.confirm_delete(run)
 

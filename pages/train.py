@@ -270,6 +270,13 @@ def show_button(
                     test=round(n * settings.test_share),
                 )
             )
+    if st.button(
+        _("Or let it search for better settings"),
+        key="train_search",
+        type="tertiary",
+        icon=":material/manage_search:",
+    ):
+        frame.go("search")
     if pressed and settings is not None:
         with frame.errors_shown():
             frame.open_run(jobs.start(dataset, settings))

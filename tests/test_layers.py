@@ -32,6 +32,8 @@ LEVELS = {
     "presets": 1,
     "mixing": 1,
     "adversarial": 2,
+    "study": 2,
+    "tuning": 3,
     "engine": 2,
     "features": 2,
     "fitting": 2,

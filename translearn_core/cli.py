@@ -178,8 +178,12 @@ def train(
     ] = None,
     backbone: Annotated[str, typer.Option(help="A name that `backbones` lists.")] = "",
     freeze: Annotated[
-        str, typer.Option(help="all, none, or N: the first N blocks; -2: all but the last two.")
-    ] = "all",
+        str | None,
+        typer.Option(
+            help="all, none, or N: the first N blocks; -2: all but the last two. Default all, with "
+            "--adversarial none."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="At most so many rounds.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same split.")] = None,
     set_: Annotated[
@@ -273,7 +277,7 @@ def _absolute(named: str) -> str:
 def _settings(
     *,
     backbone: str,
-    freeze: str,
+    freeze: str | None,
     epochs: int | None,
     seed: int | None,
     pairs: list[str] | None,
@@ -295,8 +299,10 @@ def _settings(
             )
         values[name.strip()] = value.strip()
     values |= {"backbone": backbone} if backbone else {}
-    if freeze != "all" or "freeze" not in values:
+    if freeze is not None:
         values["freeze"] = freeze
+    elif (options or {}).get("adversarial"):  # a head alone can hardly learn to resist
+        values.setdefault("freeze", "none")
     values |= {"epochs": epochs} if epochs is not None else {}
     values |= {"seed": seed} if seed is not None else {}
     values |= {name: value for name, value in (options or {}).items() if value}
@@ -450,6 +456,56 @@ def _print_result(metrics: dict[str, Any]) -> None:
             )
         )
     _print(_("The run is at {folder}").format(folder=metrics["run_dir"]))
+
+
+@app.command()
+def tune(
+    source: Annotated[Path, typer.Argument(help="A folder or zip whose folders are the classes.")],
+    minutes: Annotated[float, typer.Option(help="How long it may take, in all.")] = 3.0,
+    test_source: Annotated[
+        Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="The backbone of the default to beat.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Same seed, same split.")] = None,
+    json_: JsonOption = False,
+) -> int:
+    """Search for better settings within a time, and say by how much they are better."""
+    from translearn_core import datasets, study
+
+    settings = _settings(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
+    _check_early(settings)
+    _have_weights(settings)
+    began = time.monotonic()
+    with _Bar() as bar:
+        dataset = datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
+    run = study.create_study(
+        dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
+    )
+    _work(run)
+    result = study.read_result(run)
+    if run.state.state == "failed":
+        raise TransLearnError(run.state.reason)
+    if result is None:
+        raise TransLearnError(
+            _("Stopped before anything was tried. The search is at {folder}.").format(
+                folder=run.folder
+            )
+        )
+    if json_:
+        _print_json(result.model_dump(mode="json"), indent=None)
+        return 0
+    _print(result.sentence)
+    for name, value in result.best.items():
+        _print(f"  {name} = {value}")
+    if result.run_dir:
+        _print(_("The run is at {folder}").format(folder=result.run_dir))
+    return 0
 
 
 @app.command()
@@ -689,7 +745,7 @@ def feasible(
     from translearn_core import feasible as check
     from translearn_core.backbones import get_backbone
 
-    settings = _settings(backbone=backbone, freeze="all", epochs=None, seed=seed, pairs=None)
+    settings = _settings(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
     _check_early(settings)
     _have_weights(settings)
     with _Bar() as bar:
@@ -831,6 +887,10 @@ class _Bar:
                 ),
                 event["epoch"] / event["epochs"],
             )
+        elif kind == "trial":
+            text = _("Settings no. {n}: right on {share} in cross-validation")
+            share = _("given up") if event["given_up"] else f"{event['accuracy']:.1%}"
+            self.show(text.format(n=event["number"], share=share), None, always=True)
         elif kind == "warning":
             self.clear()
             self.show(_("Note: {text}").format(text=event["text"]), None, always=True)

@@ -88,13 +88,16 @@ class Plan:
         )
 
 
-def make_plan(run: Run) -> Plan:
+def make_plan(run: Run, settings: Settings | None = None) -> Plan:
     """Settle what a run is going to do.
+
+    Args:
+        settings: other ones than the run's own.
 
     Raises:
         InputError: the data set, the settings or the weights do not allow it.
     """
-    settings = run.config.settings
+    settings = settings or run.config.settings
     dataset = datasets.open_dataset(Path(run.config.dataset))
     datasets.check_ready(dataset)
     backbone = (

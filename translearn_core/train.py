@@ -97,7 +97,7 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
         run.append_event("warning", text=plan.choice.note)
 
     _wait_for(importing, run)
-    learned = _learn(plan, material, enter, clock)
+    learned = learn(plan, material, enter, clock)
     stopped = run.stop_requested
     enter("running", "evaluate")
     temperature = calibrate(learned.head, learned.validation)
@@ -119,7 +119,7 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Learned:
+class Learned:
     """What came out of learning: the network, its head, and how they got there."""
 
     network: Network
@@ -133,14 +133,14 @@ class _Learned:
     """Attacks on test photos, an `adversarial.Trial`, where the run learns to resist."""
 
 
-def _learn(
+def learn(
     plan: Plan,
     material: Material,
     enter: Callable[..., None],
     clock: Clock,
     *,
     quiet: bool = False,
-) -> _Learned:
+) -> Learned:
     """Head, then unfrozen part, by the plan's settings; with `quiet` nobody hears of it."""
 
     _seed(plan.settings.seed)
@@ -171,7 +171,7 @@ def _learn(
         learner = _learner(network, material, head)
         validation = _answer_validation(material, learner, material.cut)
         val_accuracy = validation.accuracy
-    return _Learned(
+    return Learned(
         network=network,
         head=head,
         lesson=lesson,
@@ -217,7 +217,7 @@ def _compare_plain(
         enter("running", "compare")
         plan = replace(plan, settings=bare)
         material = gather_material(plan)
-        answers = _evaluate(plan, material, _learn(plan, material, enter, Clock(), quiet=True))
+        answers = _evaluate(plan, material, learn(plan, material, enter, Clock(), quiet=True))
     truth = answers.truth
     right = int((answers.test.argmax(axis=1) == truth).sum())
     n = len(truth)
@@ -414,7 +414,7 @@ def _learner(network: Network, material: Material, *heads: Any) -> Any:
     return keras.Model(inputs, x, name="learner")
 
 
-def _evaluate(plan: Plan, material: Material, learned: _Learned) -> Answers:
+def _evaluate(plan: Plan, material: Material, learned: Learned) -> Answers:
     """Judge the test photos with the weights that were kept, from cached features."""
     from translearn_core.fitting import predict_rows
 
@@ -430,7 +430,7 @@ def _evaluate(plan: Plan, material: Material, learned: _Learned) -> Answers:
     )
 
 
-def _keep_reference(plan: Plan, material: Material, learned: _Learned) -> dict[str, Any] | None:
+def _keep_reference(plan: Plan, material: Material, learned: Learned) -> dict[str, Any] | None:
     """The photos that new ones are held against; None where a stop should not wait for them."""
     from translearn_core.fitting import predict_rows
 

@@ -1,7 +1,8 @@
 """The one process entry: `python -m translearn_core.worker RUN_DIR`.
 
 Owns: a worker's life: its turn in the queue, heartbeat, states, log, and how every ending is
-told. `--measure BACKBONE` measures this machine's speed instead, `--feasible DATASET_DIR` checks
+told. A folder of a search (`study.py`) is searched instead of trained.
+`--measure BACKBONE` measures this machine's speed instead, `--feasible DATASET_DIR` checks
 whether a data set can be told apart (`feasible.py`), `RUN_DIR --export FORMAT` makes an export
 (`exports/`).
 Leaves to others: the training itself (`train.py`).
@@ -21,10 +22,10 @@ from pathlib import Path
 
 import psutil
 
-from translearn_core import jobs, standby
+from translearn_core import jobs, standby, study
 from translearn_core.config import load_configuration
 from translearn_core.engine import count_gpus
-from translearn_core.errors import TransLearnError
+from translearn_core.errors import StopRequestedError, TransLearnError
 from translearn_core.runs import ENDED_STATES, Run
 from translearn_core.texts import _
 
@@ -94,9 +95,16 @@ def work(run: Run) -> bool:
 def _train(run: Run, writer: StateWriter) -> bool:
     """Train and tell every ending: finished, stopped, or failed with a reason for a person."""
     try:
-        from translearn_core.train import train
+        if study.is_study(run):
+            from translearn_core.tuning import search
 
-        finished = train(run, writer.enter, writer.update)
+            finished = search(run, writer.enter, writer.update, _train_within)
+        else:
+            from translearn_core.train import train
+
+            finished = train(run, writer.enter, writer.update)
+    except StopRequestedError:
+        _end(run, writer, "stopped", _("Stopped by request."))
     except TransLearnError as error:
         logger.exception("The run failed")
         _fail(run, writer, error.message)
@@ -112,8 +120,17 @@ def _train(run: Run, writer: StateWriter) -> bool:
     else:
         reason = "" if finished else _("Stopped by request.")
         _end(run, writer, "finished" if finished else "stopped", reason)
-        return run.has_result
+        return run.has_result or study.read_result(run) is not None
     return False
+
+
+def _train_within(run: Run) -> bool:
+    """Train a run that another piece of work needs, in its turn and process."""
+    writer = StateWriter(run)
+    process = psutil.Process()
+    writer.update(pid=process.pid, pid_started=process.create_time(), started_at=time.time())
+    with _heartbeat(writer):
+        return _train(run, writer)
 
 
 def _fail(run: Run, writer: StateWriter, reason: str) -> None:

@@ -132,7 +132,7 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
         zeroline=False,
         range=[0, max(values, default=1) * 1.12],
     )
-    return _finished(figure, height=max(110, 64 + 30 * len(names)), bargap=0.28)
+    return finished(figure, height=max(110, 64 + 30 * len(names)), bargap=0.28)
 
 
 def probability_bars(
@@ -171,7 +171,7 @@ def probability_bars(
         gridcolor=_GRID,
         zeroline=False,
     )
-    return _finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
+    return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
 
 
 def curves(
@@ -254,7 +254,7 @@ def curves(
         uirevision=metric,
         hovermode="closest",
     )
-    return _finished(figure, height=300)
+    return finished(figure, height=300)
 
 
 def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figure:
@@ -307,7 +307,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> g
         zeroline=False,
         automargin=True,
     )
-    return _finished(figure, height=min(900, 150 + max(26, 46 - len(names)) * len(names)))
+    return finished(figure, height=min(900, 150 + max(26, 46 - len(names)) * len(names)))
 
 
 def confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
@@ -382,7 +382,7 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> go.Figure:
     figure.update_layout(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
     )
-    return _finished(figure, height=320)
+    return finished(figure, height=320)
 
 
 def confidence_histogram(
@@ -435,7 +435,7 @@ def confidence_histogram(
         barmode="stack",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
     )
-    return _finished(figure, height=240, bargap=0.06)
+    return finished(figure, height=240, bargap=0.06)
 
 
 def _write_cells(
@@ -510,7 +510,7 @@ def _shortened(name: str, most: int = 16) -> str:
     return name if len(name) <= most else name[: most - 1] + "…"
 
 
-def _finished(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
+def finished(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 12, "t": 24, "b": 8},

@@ -40,7 +40,9 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 ICON = ROOT / "translearn_ui" / "assets" / "mark.svg"
 
-PageName = Literal["photos", "train", "results", "try_it", "share", "work", "compare", "feasible"]
+PageName = Literal[
+    "photos", "train", "results", "try_it", "share", "work", "compare", "feasible", "search"
+]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("work", N_("My work"), ":material/inventory_2:", 0),
     PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0, "work"),
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
+    PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
 )
 
 _inside_app: ContextVar[bool] = ContextVar("inside_app", default=False)

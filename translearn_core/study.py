@@ -1,0 +1,151 @@
+"""A search for better settings: its folder, and what comes out of it.
+
+Owns: the files of a search and their meaning, starting, listing and deleting searches.
+Leaves to others: the search itself (`tuning.py`), the process (`worker.py`).
+
+A search is a folder `<workspace>/studies/<id>/` with the files of a run (`config.json` with the
+settings that it begins with, `state.json`, `events.jsonl`, `stop`, `log.txt`; see `runs.py`) and
+    study.json    `StudyPlan`, written once
+    result.json   `StudyResult`, once it has ended
+Its events are those of a run, and `trial`: `number`, `settings` (those that differ from the
+default), `accuracy` and `log_loss` in cross-validation (None where it was given up), `given_up`,
+`best` (whether it leads now), `seconds`. Imports nothing heavy: pages read searches.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from translearn_core import jobs, runs
+from translearn_core.config import Settings, home
+from translearn_core.datasets import Dataset
+from translearn_core.errors import RunError, SettingsError
+from translearn_core.files import write_atomically
+from translearn_core.runs import Run
+from translearn_core.texts import _
+
+LEAST_MINUTES, MOST_MINUTES = 0.2, 24 * 60.0
+
+
+class StudyPlan(BaseModel):
+    """What a search was asked to do."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = 1
+    minutes: float
+
+
+class StudyResult(BaseModel):
+    """What a search found.
+
+    `gain` is how many more of the test photos the best settings name right than the default, as a
+    share, with its 95 % interval; None where it was stopped before both were trained.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = 1
+    study_dir: str
+    run_dir: str | None = None
+    """The run with the best settings."""
+    default_run_dir: str | None = None
+    trials: int
+    """Settings that were tried to the end."""
+    best: dict[str, Any]
+    """Settings of the best trial that differ from the default; empty where none was better."""
+    validation_accuracy: float
+    default_validation_accuracy: float
+    """In cross-validation, on photos that are neither learned from nor of the test part."""
+    test_accuracy: float | None = None
+    default_test_accuracy: float | None = None
+    n_test: int = 0
+    gain: float | None = None
+    gain_interval: tuple[float, float] | None = None
+    p_value: float | None = None
+    """McNemar's exact test."""
+    seconds: float
+    sentence: str
+
+
+def is_study(run: Run) -> bool:
+    """Whether a folder is that of a search."""
+    return (run.folder / "study.json").is_file()
+
+
+def read_plan(study: Run) -> StudyPlan:
+    """What a search was asked to do.
+
+    Raises:
+        RunError: the folder is none of a search.
+    """
+    try:
+        return StudyPlan.model_validate_json((study.folder / "study.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise RunError(
+            _("{folder} is no search for settings.").format(folder=study.folder)
+        ) from error
+
+
+def read_result(study: Run) -> StudyResult | None:
+    """What a search found; None before it has ended."""
+    try:
+        return StudyResult.model_validate_json((study.folder / "result.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def read_trials(study: Run) -> list[dict[str, Any]]:
+    """The trials so far, in their order; see the module's words on events."""
+    return [event for event in study.events()[0] if event["kind"] == "trial"]
+
+
+def create_study(
+    dataset: Dataset, *, minutes: float, settings: Settings, import_s: float = 0.0
+) -> Run:
+    """Make the folder of a search, queued; nothing is tried yet.
+
+    Args:
+        minutes: how long it may take, the last trainings included.
+        settings: what it begins with and has to beat.
+
+    Raises:
+        SettingsError: minutes out of range, or settings that do not fit.
+    """
+    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
+        raise SettingsError(
+            _(
+                "The search may take from {least} to {most:.0f} minutes. Received: {minutes}."
+            ).format(least=LEAST_MINUTES, most=MOST_MINUTES, minutes=minutes)
+        )
+    settings = jobs.check_settings(dataset, settings)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    study = runs.create_run(
+        dataset.folder,
+        settings,
+        dataset_name=dataset.name,
+        fingerprint=dataset.fingerprint,
+        folder=folder_of_studies() / f"{stamp}-{secrets.token_hex(3)}",
+        import_s=import_s,
+    )
+    plan = StudyPlan(minutes=minutes)
+    write_atomically(study.folder / "study.json", plan.model_dump_json(indent=1))
+    return study
+
+
+def folder_of_studies() -> Path:
+    """Where searches lie."""
+    return home() / "studies"
+
+
+def list_studies(dataset_id: str = "") -> list[Run]:
+    """The searches of the workspace, or of one data set, newest first."""
+    found = [study for study in runs.list_runs(folder_of_studies()) if is_study(study)]
+    if not dataset_id:
+        return found
+    return [study for study in found if Path(study.config.dataset).name == dataset_id]

@@ -1,0 +1,461 @@
+"""Searches for better settings within a time that a person names.
+
+Owns: what is tried (the space), how a trial is scored, when the search ends, and how the gain over
+the default is stated.
+Leaves to others: the files (`study.py`), learning (`train.py`), the optimiser (Optuna).
+
+A trial learns as a run would, on cached features, in cross-validation over the photos outside the
+test part; it is given up after one fold when it falls far behind. The test photos are touched once,
+at the end, by the best settings and by the default: the gain is the difference on the same photos,
+with a bootstrap interval and McNemar's exact test. Settings only count as better when they beat
+the default by more than a standard error in cross-validation; otherwise the default stands.
+
+Optuna's TPE: Bergstra et al. 2011, https://papers.nips.cc/paper/4443.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core import backbones, runs
+from translearn_core.artefacts import Clock
+from translearn_core.backbones import Backbone
+from translearn_core.compare import mcnemar
+from translearn_core.config import Settings, make_settings
+from translearn_core.crossval import deal_folds, log_loss
+from translearn_core.datasets.copies import groups_of
+from translearn_core.errors import StopRequestedError
+from translearn_core.files import write_atomically
+from translearn_core.material import Material, gather_material
+from translearn_core.metrics import paired_gain
+from translearn_core.plan import Plan, make_plan
+from translearn_core.runs import Run
+from translearn_core.study import StudyResult, read_plan
+from translearn_core.texts import _
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+FOLDS = 3
+GIVE_UP_BEHIND = 0.05
+"""A trial ends after a fold where it is right so much less often than the leader was there."""
+TRIAL_EPOCHS = 20
+"""Most rounds of a trial: enough to tell settings apart, in half the time of a run."""
+LEAST_KEPT = 0.3
+"""Share of the time that is kept for the two trainings at the end."""
+MOST_BACKBONES = 4
+DEEP_MINUTES = 10.0
+"""From so many minutes on, trials may also free the last blocks; each takes minutes itself."""
+LOSS_WEIGHT = 0.02
+"""How much the log-loss counts beside the accuracy, to tell equals apart."""
+Enter = Callable[..., None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What cross-validation says of settings: `right` `(n,) bool` by photo, and the log-loss."""
+
+    right: npt.NDArray[np.bool_]
+    log_loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of photos that were named right by a head that had not learned from them."""
+        return float(self.right.mean())
+
+    @property
+    def value(self) -> float:
+        """What the search makes as large as it can."""
+        return self.accuracy - LOSS_WEIGHT * min(self.log_loss, 5.0)
+
+    def beats(self, other: Score) -> bool:
+        """Whether it is better by more than a standard error, with McNemar's correction."""
+        better = int((self.right & ~other.right).sum())
+        worse = int((~self.right & other.right).sum())
+        return better - worse - 1 > (better + worse) ** 0.5
+
+
+class _TimedRun(Run):
+    """The folder of a search as its trials see it: also asked to stop when the time is up."""
+
+    ends: float = float("inf")
+
+    @property
+    def stop_requested(self) -> bool:
+        """See `Run.stop_requested`."""
+        return time.monotonic() > self.ends or super().stop_requested
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether a person asked, whatever the clock says."""
+        return super().stop_requested
+
+
+@dataclass
+class Search:
+    """One search while it goes on.
+
+    Args:
+        run: its folder.
+        plan: of its default settings.
+        minutes: how long it may take.
+        began: by the monotonic clock.
+    """
+
+    run: _TimedRun
+    plan: Plan
+    minutes: float
+    began: float
+    scores: dict[str, Score] = field(default_factory=dict)
+    settings: dict[str, Settings] = field(default_factory=dict)
+    leader: str = ""
+    slowest_s: float = 0.0
+    _materials: dict[tuple[Any, ...], Material] = field(default_factory=dict)
+
+    @cached_property
+    def backbones(self) -> list[Backbone]:
+        """The default's backbone, and others that are ready and quick enough, the best first."""
+        default = self.plan.backbone
+        others = [
+            row
+            for row in backbones.BACKBONES.values()
+            if row.top1 is not None
+            and row.name != default.name
+            and backbones.weights_status(row).state == "ready"
+            and self._pass_s(row) < 0.1 * self.minutes * 60
+        ]
+        return [default, *sorted(others, key=lambda row: -(row.top1 or 0))][:MOST_BACKBONES]
+
+    def _pass_s(self, backbone: Backbone) -> float:
+        """Seconds that looking at all photos through a backbone takes, about."""
+        from translearn_core import jobs
+        from translearn_core.train import OPERATIONS_PER_S
+
+        n = len(self.plan.dataset.photos)
+        measured = jobs.expected_pass_s(backbone.name, n)
+        if measured is not None:
+            return measured
+        area = (backbone.own_size / backbone.input_size) ** 2
+        macs = sum(block.macs for block in backbones.blocks_of(backbone).blocks)
+        return n * 2 * macs * area / OPERATIONS_PER_S
+
+    def propose(self, trial: Any) -> Settings:
+        """Settings that Optuna suggests."""
+        values: dict[str, Any] = {
+            "backbone": trial.suggest_categorical("backbone", [row.name for row in self.backbones]),
+            "head": trial.suggest_categorical("head", ["hidden", "linear"]),
+            "dropout": trial.suggest_float("dropout", 0.1, 0.7, step=0.1),
+            "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
+            "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
+            "augmentation": trial.suggest_categorical("augmentation", ["auto", "none"]),
+        }
+        if values["head"] == "hidden":
+            values["hidden_units"] = trial.suggest_categorical("hidden_units", [256, 512, 1024])
+        if self.minutes >= DEEP_MINUTES:
+            free = trial.suggest_categorical("free_blocks", [0, 0, 1, 2])
+            values |= {"freeze": -free, "augmentation": "none"} if free else {}
+        values["learning_rate"] = float(f"{values['learning_rate']:.2g}")
+        values["dropout"] = round(values["dropout"], 2)
+        values["label_smoothing"] = round(values["label_smoothing"], 2)
+        return make_settings(values, base=self.plan.settings)
+
+    def begin_with(self) -> list[dict[str, Any]]:
+        """The first trials: the default, and its backbone changed; by Optuna's names."""
+        default = self.plan.settings
+        values = {
+            "head": default.head,
+            "dropout": default.dropout,
+            "learning_rate": default.learning_rate,
+            "label_smoothing": default.label_smoothing,
+            "augmentation": "auto",
+            "hidden_units": default.hidden_units,
+            "free_blocks": 0,
+        }
+        return [values | {"backbone": row.name} for row in self.backbones] + [
+            values | {"backbone": self.plan.backbone.name, "head": "linear", "dropout": 0.3}
+        ]
+
+    def score(self, settings: Settings) -> Score | None:
+        """Cross-validate settings; None when they were given up, or the time or a person said stop."""
+        plan = plan_with(self.plan, settings)
+        material = self._material(plan)
+        rows = np.flatnonzero(material.split != "test")
+        folds = self._folds(material, rows)
+        epochs = min(settings.epochs, TRIAL_EPOCHS)
+        short = settings.model_copy(update={"refit": False, "epochs": epochs})
+        learning = replace(plan, settings=short)
+        right = np.zeros(len(rows), bool)
+        answers = np.zeros((len(rows), len(material.classes)), np.float64)
+        leader = self.scores.get(self.leader)
+        for fold in range(FOLDS):
+            judged = folds == fold
+            answers[judged] = self._learn_fold(learning, material, rows, judged)
+            if self.run.stop_requested:
+                return None
+            right[judged] = answers[judged].argmax(axis=1) == material.labels[rows[judged]]
+            behind = leader is not None and (
+                right[judged].mean() < leader.right[judged].mean() - GIVE_UP_BEHIND
+            )
+            if behind and fold == 0:
+                return None
+        return Score(right=right, log_loss=log_loss(answers, material.labels[rows]))
+
+    def _learn_fold(
+        self, plan: Plan, material: Material, rows: Array, judged: npt.NDArray[np.bool_]
+    ) -> Array:
+        """Probabilities of the photos of one fold, by a model that learned from the others."""
+        from translearn_core.train import learn
+
+        split = material.split.copy()
+        split[rows] = np.where(judged, "val", "train")
+        with_fold = replace(material, split=split)
+        learned = learn(plan, with_fold, _tell_nobody, Clock(), quiet=True)
+        return learned.validation.answers
+
+    def _material(self, plan: Plan) -> Material:
+        """Photos and features of a plan, gathered once."""
+        key = (plan.backbone.name, plan.size, plan.strength, plan.choice.cut_layer)
+        if key not in self._materials:
+            self._materials[key] = gather_material(plan)
+        return self._materials[key]
+
+    def _folds(self, material: Material, rows: Array) -> Array:
+        """The fold of each photo, the same in every trial; copies stay together."""
+        photos = material.photos.iloc[rows]
+        codes = pd.factorize(np.asarray(groups_of(photos)))[0].astype(np.int64)
+        return deal_folds(
+            material.labels[rows],
+            codes,
+            folds=FOLDS,
+            rng=np.random.default_rng([self.plan.settings.seed, 11]),
+        )
+
+
+def _tell_nobody(*_stage: Any, **_facts: Any) -> None:
+    """Trials enter no stages of their own."""
+
+
+def plan_with(plan: Plan, settings: Settings) -> Plan:
+    """The plan of the same run with other settings."""
+    return make_plan(plan.run, settings)
+
+
+def search(
+    run: Run, enter: Enter, update: Callable[..., None], train_run: Callable[[Run], bool]
+) -> bool:
+    """Search, train the best settings and the default, and write what came out.
+
+    Args:
+        run: the folder of the search.
+        enter: called with a state and a stage when a new stage begins.
+        update: called with changes of the state.
+        train_run: trains a run within this process.
+
+    Returns:
+        True when it ran to its end, False when a person stopped it.
+
+    Raises:
+        TransLearnError: it cannot go on; the message is for a person.
+        StopRequestedError: it was stopped before anything was tried.
+    """
+    began = time.monotonic()
+    minutes = read_plan(run).minutes
+    timed = _TimedRun(run.folder)
+    plan = make_plan(timed)
+    update(device=plan.device)
+    found = Search(run=timed, plan=plan, minutes=minutes, began=began)
+    enter("running", "features")
+    gather_material(plan)
+    if run.stop_requested:
+        raise StopRequestedError
+    enter("running", "search")
+    _try_settings(found, ends=began + minutes * 60 * (1 - LEAST_KEPT))
+    timed.ends = float("inf")
+    if found.leader == "":
+        return False
+    _finish(found, enter, train_run)
+    return not timed.was_asked
+
+
+def _try_settings(found: Search, *, ends: float) -> None:
+    """Trials until the time is up or a person says stop; each is told as an event.
+
+    The first one, the default, is tried to its end however little time there is.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=found.plan.settings.seed, n_startup_trials=8)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for values in found.begin_with():
+        study.enqueue_trial(values, skip_if_exists=True)
+    tried: set[str] = set()
+    while not found.run.stop_requested:
+        trial = study.ask()
+        settings = found.propose(trial)
+        key = settings.model_dump_json()
+        if key in tried:
+            known = found.scores.get(key)
+            study.tell(trial, known.value if known else 0.0)
+            if len(tried) > 200:
+                return
+            continue
+        tried.add(key)
+        began = time.monotonic()
+        try:
+            score = found.score(settings)
+        except StopRequestedError:
+            return
+        seconds = time.monotonic() - began
+        if score is None and found.run.stop_requested:
+            return
+        _take_down(found, key, settings, score, seconds)
+        found.run.ends = ends
+        if score is None:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, score.value)
+
+
+def _take_down(
+    found: Search, key: str, settings: Settings, score: Score | None, seconds: float
+) -> None:
+    """Keep a trial's score, see whether it leads, and tell it."""
+    leads = False
+    if score is not None:
+        leader = found.scores.get(found.leader)
+        leads = leader is None or score.value > leader.value
+        found.scores[key], found.settings[key] = score, settings
+        if leads:
+            found.leader = key
+    changed = {
+        name: value
+        for name, value in settings.model_dump().items()
+        if value != getattr(found.plan.settings, name)
+    }
+    found.run.append_event(
+        "trial",
+        number=sum(1 for event in found.run.events()[0] if event["kind"] == "trial") + 1,
+        settings=changed,
+        accuracy=None if score is None else round(score.accuracy, 5),
+        log_loss=None if score is None else round(score.log_loss, 5),
+        given_up=score is None,
+        best=leads,
+        seconds=round(seconds, 2),
+    )
+
+
+def _finish(found: Search, enter: Enter, train_run: Callable[[Run], bool]) -> None:
+    """Decide, train what was decided and the default, and write result.json."""
+    default_key = next(iter(found.scores))  # the first trial is the default
+    default, leader = found.scores[default_key], found.scores[found.leader]
+    best_key = found.leader if leader.beats(default) else default_key
+    best = found.settings[best_key]
+    facts: dict[str, Any] = {
+        "study_dir": str(found.run.folder),
+        "trials": len(found.scores),
+        "best": {
+            name: value
+            for name, value in best.model_dump().items()
+            if value != getattr(found.plan.settings, name)
+        },
+        "validation_accuracy": found.scores[best_key].accuracy,
+        "default_validation_accuracy": default.accuracy,
+    }
+    if not found.run.was_asked:
+        enter("running", "train_best")
+        facts |= _train_and_judge(found, best, best_key == default_key, enter, train_run)
+    facts["seconds"] = round(time.monotonic() - found.began, 1)
+    facts["sentence"] = _sentence(facts)
+    result = StudyResult.model_validate(facts)
+    write_atomically(found.run.folder / "result.json", result.model_dump_json(indent=1))
+
+
+def _train_and_judge(
+    found: Search, best: Settings, same: bool, enter: Enter, train_run: Callable[[Run], bool]
+) -> dict[str, Any]:
+    """Train the best settings and the default as runs, and hold them against each other."""
+    run = _train_as_run(found, best, _("The best of a search"), train_run)
+    if run is None:
+        return {}
+    facts: dict[str, Any] = {"run_dir": str(run.folder)}
+    other: Run | None = run
+    if not same:
+        enter("running", "train_default")
+        title = _("The default, to hold a search against")
+        other = _train_as_run(found, found.plan.settings, title, train_run)
+    if other is None:
+        return facts
+    mine, theirs = (pd.read_parquet(one.folder / "predictions.parquet") for one in (run, other))
+    pairs = mine.merge(theirs, on="path")
+    first, second = (pairs[f"correct_{side}"].to_numpy(bool) for side in "xy")
+    gain, low, high = paired_gain(first, second, seed=found.plan.settings.seed)
+    better, worse = int((first & ~second).sum()), int((~first & second).sum())
+    return facts | {
+        "default_run_dir": str(other.folder),
+        "n_test": len(pairs),
+        "test_accuracy": float(first.mean()),
+        "default_test_accuracy": float(second.mean()),
+        "gain": gain,
+        "gain_interval": (low, high),
+        "p_value": mcnemar(better, worse),
+    }
+
+
+def _train_as_run(
+    found: Search, settings: Settings, name: str, train_run: Callable[[Run], bool]
+) -> Run | None:
+    """A run of the workspace with these settings; None when it left no result."""
+    config = found.run.config
+    run = runs.create_run(
+        Path(config.dataset),
+        settings,
+        dataset_name=config.dataset_name,
+        fingerprint=config.fingerprint,
+        name=name,
+    )
+    return run if train_run(run) else None
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    """What the search brought, in words that claim no more than the photos say."""
+    tried = _("{n} settings tried.").format(n=facts["trials"])
+    if not facts["best"]:
+        return (
+            _("Nothing beat the default by more than chance: it stays the best choice.")
+            + " "
+            + tried
+        )
+    if facts.get("gain") is None:
+        return (
+            _("In cross-validation the best settings are right on {best:.1%}, the default on ")
+            + _("{default:.1%}; on the test photos this was not tried.")
+        ).format(
+            best=facts["validation_accuracy"], default=facts["default_validation_accuracy"]
+        ) + f" {tried}"
+    low, high = facts["gain_interval"]
+    text = _(
+        "On {n} test photos that the search never saw, the best settings are right on {best:.1%} and "
+        "the default on {default:.1%}: {gain:+.1f} points, with 95 % certainty between {low:+.1f} and "
+        "{high:+.1f}."
+    ).format(
+        n=facts["n_test"],
+        best=facts["test_accuracy"],
+        default=facts["default_test_accuracy"],
+        gain=100 * facts["gain"],
+        low=100 * low,
+        high=100 * high,
+    )
+    if low <= 0:
+        text += " " + _("That may be chance.")
+    return f"{text} {tried}"
