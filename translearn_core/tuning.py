@@ -82,7 +82,7 @@ class Score:
         """Whether it is better by more than a standard error, with McNemar's correction."""
         better = int((self.right & ~other.right).sum())
         worse = int((~self.right & other.right).sum())
-        return better - worse - 1 > (better + worse) ** 0.5
+        return bool(better - worse - 1 > (better + worse) ** 0.5)
 
 
 class _TimedRun(Run):
