@@ -90,7 +90,7 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
             "from translearn_core.config import Settings\n"
             f"network = model.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
             "prefix, _ = model.split_at(network, model.cut_points(network)[-1])\n"
-            "engine.convert_to_openvino(engine.trace(prefix), Path(sys.argv[1]))\n"
+            "engine.convert_to_openvino(prefix, Path(sys.argv[1]))\n"
         )
         measure(python("-c", code, str(target)), environment=weights)
     return target

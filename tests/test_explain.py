@@ -101,11 +101,11 @@ def test_openvino_and_keras_tell_the_same(predictor: predict.Predictor) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "vgg16"])
 def test_other_backbones_can_be_explained(name: str, tmp_path: Path) -> None:
-    from translearn_core.engine import convert_to_openvino, trace
+    from translearn_core.engine import convert_to_openvino
 
     size = 64
     model = assembled(name, size=size)
-    convert_to_openvino(trace(model), tmp_path / "model.xml")
+    convert_to_openvino(model, tmp_path / "model.xml")
     probe = probes.OpenVINOProbe(tmp_path / "model.xml")
     photo = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
     seen = probe.see(photo[None], maps=True)
@@ -190,13 +190,13 @@ def test_an_unreadable_photo_says_so(predictor: predict.Predictor) -> None:
 def test_a_model_that_ends_otherwise_is_not_explained_but_answers(tmp_path: Path) -> None:
     import keras
 
-    from translearn_core.engine import convert_to_openvino, trace
+    from translearn_core.engine import convert_to_openvino
 
     photo = keras.Input((32, 32, 3), name="photo")
     x = keras.layers.Conv2D(4, 3, activation="relu")(photo)
     x = keras.layers.Flatten()(x)
     model = keras.Model(photo, keras.layers.Dense(3, activation="softmax")(x))
-    convert_to_openvino(trace(model), tmp_path / "model.xml")
+    convert_to_openvino(model, tmp_path / "model.xml")
     photos = np.zeros((2, 32, 32, 3), np.uint8)
     for probe in (probes.OpenVINOProbe(tmp_path / "model.xml"), probes.KerasProbe(model)):
         seen = probe.see(photos, maps=True)

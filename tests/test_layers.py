@@ -43,6 +43,7 @@ LEVELS = {
     "standby": 2,
     "model": 2,
     "properties": 1,
+    "onnx_graph": 2,
     "trivial": 2,
     "suspects": 2,
     "findings": 2,

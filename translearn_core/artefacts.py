@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,14 +22,8 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.engine import (
-    OpenVINOEngine,
-    convert_to_openvino,
-    run_engine,
-    run_traced,
-    trace,
-)
-from translearn_core.errors import PhotoError, TransLearnError
+from translearn_core.engine import convert_checked, run_keras
+from translearn_core.errors import PhotoError
 from translearn_core.files import replace_file, write_atomically
 from translearn_core.material import Material
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
@@ -96,8 +91,8 @@ def save_model(
     ]
     photos, kept = _decode_sample(paths, plan.size)
     expected = answers.test[chosen][kept]
-    loaded = trace(graphs.load_model(plan.run.model_path))
-    received = run_traced(loaded, photos)
+    loaded = graphs.load_model(plan.run.model_path)
+    received = run_keras(loaded, photos)
     difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
     if difference > 0.02:
         logger.error("The saved model differs from the measured path by %.3g", difference)
@@ -108,9 +103,16 @@ def save_model(
                 "probabilities differ by up to {difference:.1%}."
             ).format(difference=difference),
         )
+    copied = convert_checked(
+        loaded,
+        plan.run.openvino_path,
+        photos=photos,
+        expected=received,
+        tolerance=PARITY_TOLERANCE,
+    )
     return Proof(
         parity_max_diff=difference,
-        openvino_max_diff=_save_openvino(loaded, plan.run.openvino_path, photos, received),
+        openvino_max_diff=copied if math.isfinite(copied) else None,
         trainable_weights=trainable,
         model_bytes=plan.run.model_path.stat().st_size,
     )
@@ -124,24 +126,6 @@ def _decode_sample(paths: Sequence[Path], size: int) -> tuple[Array, list[int]]:
             images.append(photo.image)
             kept.append(place)
     return np.stack(images) if images else np.empty((0, size, size, 3), np.uint8), kept
-
-
-def _save_openvino(function: Any, path: Path, photos: Array, expected: Array) -> float | None:
-    """Keep a copy for quick predictions without TensorFlow, if it answers as the model does."""
-    try:
-        convert_to_openvino(function, path)
-        received = run_engine(OpenVINOEngine(path), photos) if len(photos) else expected
-    except TransLearnError:
-        raise
-    except Exception:  # any failure has one answer: predictions go through Keras
-        logger.exception("No OpenVINO copy of this model")
-        return None
-    difference = float(np.abs(received - expected).max()) if len(photos) else 0.0
-    if difference > PARITY_TOLERANCE:
-        logger.warning("The OpenVINO copy differs by %.3g and is not kept", difference)
-        path.unlink(missing_ok=True)
-        path.with_suffix(".bin").unlink(missing_ok=True)
-    return difference
 
 
 def write_figures(

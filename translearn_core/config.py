@@ -128,7 +128,7 @@ class Settings(BaseModel):
         ),
         expert=N_(
             "Upper bound over head training and fine-tuning together. With early stopping, the head "
-            "sees at most about 46,000 photos in all, or all of them 12 times."
+            "sees at most about 30,000 photos in all, or all of them 12 times."
         ),
         group="learning",
         ge=1,
@@ -226,7 +226,7 @@ class Settings(BaseModel):
         ),
         expert=N_(
             "Refits the head on training and validation photos over the whole schedule of the "
-            "epochs; only where everything is frozen, and the validation photos are fewer than 200 "
+            "epochs; only where everything is frozen, and the validation photos are fewer than 150 "
             "and were not given."
         ),
         group="learning",

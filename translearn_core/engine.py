@@ -25,6 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.errors import InputError, TransLearnError
 from translearn_core.files import write_atomically
 
 logger = logging.getLogger(__name__)
@@ -160,20 +161,85 @@ def trace(model: Any) -> Any:
     return function.get_concrete_function()
 
 
-def run_traced(function: Any, photos: Array) -> Array:
-    """What a traced model answers to `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`."""
-    import tensorflow as tf
+def run_keras(model: Any, photos: Array) -> Array:
+    """What a Keras model answers to `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`.
 
-    return np.asarray(function(tf.constant(photos.astype(np.float32))), np.float32)
+    Layer by layer: for a few photos that is quicker than making a function of it first.
+    """
+    import keras
+
+    answer = model(photos.astype(np.float32), training=False)
+    return np.asarray(keras.ops.convert_to_numpy(answer), np.float32)
 
 
-def convert_to_openvino(function: Any, path: Path) -> None:
-    """Write a traced model as an OpenVINO file `path` (`.xml`, with `.bin` beside), in float32.
+def convert_to_openvino(model: Any, path: Path) -> None:
+    """Write a Keras model as an OpenVINO file `path` (`.xml`, with `.bin` beside), in float32.
 
     Whole or not at all: the `.xml` appears last.
     """
+    try:
+        _convert_graph(model, path)
+    except InputError as reason:  # a layer that our writer does not know
+        logger.info("%s", reason)
+        _convert_traced(model, path)
+
+
+def convert_checked(
+    model: Any, path: Path, *, photos: Array, expected: Array, tolerance: float
+) -> float:
+    """Write a Keras model as an OpenVINO file, and keep the file only if it answers as the model.
+
+    Args:
+        path: see `convert_to_openvino`.
+        photos: `(n, h, w, 3) uint8` to compare on.
+        expected: what the model answers to them.
+        tolerance: largest difference at which the file stays.
+
+    Returns:
+        The largest difference; infinite where OpenVINO cannot take the model.
+    """
+    difference = float("inf")
+    for convert in (_convert_graph, _convert_traced):
+        try:
+            convert(model, path)
+            received = run_engine(OpenVINOEngine(path), photos) if len(photos) else expected
+        except InputError as reason:
+            logger.info("%s", reason)
+            continue
+        except TransLearnError:
+            raise
+        except Exception:  # any failure has one answer: the next way, and then the plain one
+            logger.exception("OpenVINO cannot take this graph")
+            continue
+        difference = float(np.abs(received - expected).max(initial=0.0))
+        if difference <= tolerance:
+            return difference
+        logger.warning("The OpenVINO copy differs by %.3g and is not kept", difference)
+        path.unlink()
+        path.with_suffix(".bin").unlink(missing_ok=True)
+    return difference
+
+
+def _convert_graph(model: Any, path: Path) -> None:
+    """Through our own ONNX writer: a fifth of the time of tracing, for the layers it knows."""
+    from translearn_core.onnx_graph import write_onnx
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.onnx")
+    try:
+        write_onnx(model, temporary)
+        _save(import_openvino().Core().read_model(temporary), path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _convert_traced(model: Any, path: Path) -> None:
+    """Through TensorFlow's graph."""
+    _save(import_openvino().convert_model(trace(model)), path)
+
+
+def _save(converted: Any, path: Path) -> None:
     openvino = import_openvino()
-    converted = openvino.convert_model(function)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.xml")
     openvino.save_model(converted, temporary, compress_to_fp16=False)
@@ -200,7 +266,7 @@ def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = Fa
         return KerasEngine(build())
     model = build()
     difference = _convert_and_compare(model, path)
-    agrees = difference <= TOLERANCE
+    agrees = path.is_file()
     verdict = {"difference": difference, "tolerance": TOLERANCE, "agrees": agrees}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(verdict_path, json.dumps(verdict))
@@ -213,18 +279,14 @@ def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = Fa
 
 def _convert_and_compare(model: Any, path: Path) -> float:
     """Largest difference between the converted graph and Keras, relative to the largest value."""
-    try:
-        function = trace(model)
-        convert_to_openvino(function, path)
-    except Exception:  # any failure of the converter has one answer: the plain way
-        logger.exception("OpenVINO cannot take this graph")
-        return float("inf")
     shape = tuple(model.inputs[0].shape[1:])
     photos = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
-    expected = run_traced(function, photos)
-    received = run_engine(OpenVINOEngine(path), photos)
+    expected = run_keras(model, photos)
     scale = float(np.abs(expected).max()) or 1.0
-    return float(np.abs(received - expected).max()) / scale
+    return (
+        convert_checked(model, path, photos=photos, expected=expected, tolerance=TOLERANCE * scale)
+        / scale
+    )
 
 
 @lru_cache(maxsize=1)

@@ -252,22 +252,11 @@ def _trial_photos(size: int) -> Any:
 
 def _write_openvino(model: Any, folder: Path, size: int) -> None:
     """The copy for predictions without TensorFlow, where it answers as the model does."""
-    from translearn_core.engine import OpenVINOEngine, convert_to_openvino, run_engine, trace
+    from translearn_core.engine import convert_checked, run_keras
 
-    path = folder / "model.openvino.xml"
-    photos = _trial_photos(size)
-    try:
-        convert_to_openvino(trace(model), path)
-        received = run_engine(OpenVINOEngine(path), photos.astype(np.uint8))
-    except Exception:  # any failure has one answer: predictions go through Keras
-        logger.exception("No OpenVINO copy of this model")
-        return
-    expected = np.asarray(model(photos, training=False), np.float32)
-    difference = float(np.abs(received - expected).max())
-    if difference > PARITY:
-        logger.warning("The OpenVINO copy differs by %.3g and is not kept", difference)
-        path.unlink()
-        path.with_suffix(".bin").unlink(missing_ok=True)
+    photos = _trial_photos(size).astype(np.uint8)
+    path, expected = folder / "model.openvino.xml", run_keras(model, photos)
+    convert_checked(model, path, photos=photos, expected=expected, tolerance=PARITY)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from translearn_core.decision import read_decision
 from translearn_core.errors import InputError, RunError
 from translearn_core.exports import proof, writers
-from translearn_core.exports.onnx_graph import KINDS as ONNX_KINDS
+from translearn_core.onnx_graph import KINDS as ONNX_KINDS
 from translearn_core.runs import Run
 from translearn_core.texts import N_, _, ngettext
 

@@ -187,6 +187,8 @@ def _find_end(model: Any) -> _End | None:
     bias: Array | None = None
     relu = False
     node = model.outputs[0].get_node().input_value(0).get_node()
+    if node.get_type_name() == "Identity":
+        node = node.input_value(0).get_node()
     if node.get_type_name() != "Softmax":
         return None
     while True:

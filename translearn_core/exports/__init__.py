@@ -1,6 +1,6 @@
 """Making a model ready for other programs; which formats there are is told in `export.py`.
 
-Owns: writing each format (`writers.py`, `onnx_graph.py`), the program and the preparation of a
+Owns: writing each format (`writers.py`), the program and the preparation of a
 photo that go with it (`program.py`, `prepare.py`), the zip (`make.py`), the proof that it answers
 as the app does (`proof.py`) and the process in which all that happens (`process.py`).
 """

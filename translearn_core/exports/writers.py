@@ -58,7 +58,7 @@ def write_openvino(source: Source, path: Path) -> None:
 
     own = source.run.openvino_path
     if not own.is_file():
-        convert_to_openvino(source.traced, path)
+        convert_to_openvino(source.model, path)
         return
     for ending in (".bin", ".xml"):
         shutil.copyfile(own.with_suffix(ending), path.with_suffix(ending))
@@ -66,7 +66,7 @@ def write_openvino(source: Source, path: Path) -> None:
 
 def write_onnx(source: Source, path: Path) -> None:
     """Through our own writer."""
-    from translearn_core.exports.onnx_graph import write_onnx as write
+    from translearn_core.onnx_graph import write_onnx as write
 
     write(source.model, path)
 

@@ -1,7 +1,7 @@
 """Writes a Keras model as an ONNX graph.
 
 Owns: what each layer of our backbones and heads becomes in ONNX.
-Leaves to others: whether the file answers as the model does (`proof.py`), running it.
+Leaves to others: whether the file answers as the model does (`engine.py`, `exports/proof.py`), running it.
 
 Why not a converter: tf2onnx 1.17 takes 20 to 70 s for the larger backbones, leaves 102 transposes
 in MobileNetV3 and cannot take ConvNeXt; Keras' own way gives a broken file for EfficientNetB0.
@@ -41,7 +41,8 @@ def write_onnx(model: Any, path: Path) -> None:
     """Write a functional model of ours as an ONNX file, in float32.
 
     Args:
-        model: `(n, size, size, 3) float32` -> `(n, classes) float32`; `size` is fixed.
+        model: `(n, size, size, 3) float32` -> `(n, classes)` or `(n, h, w, channels) float32`;
+            `size` is fixed.
 
     Raises:
         InputError: the model has a layer that is not known here.
@@ -50,11 +51,13 @@ def write_onnx(model: Any, path: Path) -> None:
 
     graph = _Graph()
     graph.add(model)
-    output = graph.names[id(model.outputs[0])]
+    output = graph._pad_now(graph.names[id(model.outputs[0])])
+    if len(model.output_shape) == 4:
+        output = graph.node("Transpose", [output], perm=[0, 2, 3, 1])
     graph.nodes.append(onnx.helper.make_node("Identity", [output], [OUTPUT], name="answer"))
-    side, classes = [*model.input_shape[1:3]], model.output_shape[-1]
-    photo = onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["n", *side, 3])
-    answer = onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", classes])
+    sides, shape = model.input_shape[1:3], model.output_shape[1:]
+    photo = onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["n", *sides, 3])
+    answer = onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", *shape])
     body = onnx.helper.make_graph(
         graph.nodes, "translearn", [photo], [answer], initializer=graph.constants
     )
@@ -278,7 +281,7 @@ def _write_dense(graph: _Graph, node: Any) -> str:
         weights = graph.constant(kernel.T[:, :, None, None])
         output = graph.node("Conv", [value, weights, bias])
     else:
-        output = graph.node("Gemm", [value, graph.constant(kernel), bias])
+        output = graph.node("Add", [graph.node("MatMul", [value, graph.constant(kernel)]), bias])
     return _activate(graph, output, layer.activation.__name__, layer.name)
 
 
@@ -424,8 +427,8 @@ def _write_pooling(graph: _Graph, node: Any) -> str:
 
 
 def _write_global_pooling(graph: _Graph, node: Any) -> str:
-    pooled = graph.node("GlobalAveragePool", [graph.input(node)])
-    return pooled if node.operation.keepdims else graph.node("Flatten", [pooled], axis=1)
+    keeps = int(node.operation.keepdims)
+    return graph.node("ReduceMean", [graph.input(node)], axes=[2, 3], keepdims=keeps)
 
 
 def _write_reshape(graph: _Graph, node: Any) -> str:
