@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import math
 import re
 import shutil
 import tempfile
@@ -132,7 +133,7 @@ def _write_texts(run: Run, row: Format, folder: Path) -> None:
 
 def _parity(row: Format, folder: Path, found: proof.Difference, stamp: str) -> Parity:
     bars = row.bars
-    agreement = 1 - len(found.changes) / max(1, found.photos)
+    allowed = math.ceil((1 - bars.agreement) * found.photos)
     return Parity(
         format=row.name,
         runtime=runtime_of(row),
@@ -143,7 +144,7 @@ def _parity(row: Format, folder: Path, found: proof.Difference, stamp: str) -> P
         changed=found.changes,
         difference_bar=bars.difference,
         agreement_bar=bars.agreement,
-        within=found.largest <= bars.difference and agreement >= bars.agreement,
+        within=found.largest <= bars.difference and len(found.changes) <= allowed,
         model_bytes=_bytes_of(folder, row),
         created=time.time(),
         stamp=stamp,

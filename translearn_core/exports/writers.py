@@ -71,6 +71,42 @@ def write_onnx(source: Source, path: Path) -> None:
     write(source.model, path)
 
 
+def write_saved_model(source: Source, path: Path) -> None:
+    """TensorFlow's own format, with one signature, `serve`."""
+    import tensorflow as tf
+
+    model = source.model
+    holder = tf.Module()
+    holder.model = model
+    holder.serve = tf.function(
+        lambda photo: model(photo, training=False),
+        input_signature=[tf.TensorSpec((None, *model.input_shape[1:]), tf.float32, name="photo")],
+        autograph=False,
+    )
+    tf.saved_model.save(holder, str(path), signatures={"serving_default": holder.serve})
+
+
+def write_litert(source: Source, path: Path) -> None:
+    """All in float32."""
+    from translearn_core.exports import litert
+
+    litert.write_float32(source.model, path)
+
+
+def write_litert_float16(source: Source, path: Path) -> None:
+    """Kernels in half the bytes."""
+    from translearn_core.exports import litert
+
+    litert.write_float16(source.model, path)
+
+
+def write_litert_int8(source: Source, path: Path) -> None:
+    """Kernels in a quarter of the bytes, fitted to the photos that the run learned from."""
+    from translearn_core.exports import litert
+
+    litert.write_int8(source.model, path, training_photos(source.run))
+
+
 def training_photos(run: Run, *, most: int = MOST_FITTED) -> list[Path]:
     """Photos that the run learned from and that are still here, spread evenly over the data set."""
     tested = set(_paths(run))
