@@ -3,7 +3,7 @@
 Each backbone gets a model in a run folder: a trained one where its weights are on this machine, else
 one with random weights, whose head is scaled so that probabilities are not all alike. It is written
 in each format by the code that the page uses, opened by the lines of the program that goes along, and
-asked about test photos: all of them for a trained model, 16 for a random one. A line of JSON per
+asked about test photos: all of them for a trained model, 8 for a random one. A line of JSON per
 backbone and format goes to `--out`; `--table` prints them as a table for docs/exports.md.
 """
 
@@ -34,7 +34,7 @@ from translearn_core.exports.prepare import prepare
 from translearn_core.exports.writers import Source, tested_photos
 from translearn_core.runs import Run
 
-FEW = 16
+FEW = 8
 SPREAD = 3.0
 """Standard deviation of a random model's logits over the classes."""
 

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 AGREEMENT = 0.98
 """Share of the fitted photos that int8 arithmetic must answer as the model does, to be used."""
-JUDGED = 100
+JUDGED = 50
 """So many of the photos are asked for that."""
 _KERNELS = {"CONV_2D": 1, "FULLY_CONNECTED": 1}
 """Operations whose kernels float16 rounds, and which of their inputs that is."""
@@ -133,7 +133,7 @@ def _round_kernels(path: Path) -> None:
         if place is None:
             continue
         kernel = int(operator.inputs[place])
-        if kernel not in restored and _is_constant(model, graph.tensors[kernel], schema):
+        if kernel not in restored and _can_be_halved(model, graph.tensors[kernel], schema):
             restored[kernel] = _store_as_half(model, graph, kernel, schema)
             turn_back = schema.OperatorT()
             turn_back.opcodeIndex = opener
@@ -160,15 +160,23 @@ def _code_of(model: Any, schema: Any, builtin: int) -> int:
     return len(model.operatorCodes) - 1
 
 
-def _is_constant(model: Any, tensor: Any, schema: Any) -> bool:
+def _can_be_halved(model: Any, tensor: Any, schema: Any) -> bool:
+    """Whether a tensor is a constant whose values float16 holds well."""
     data = model.buffers[tensor.buffer].data
-    return tensor.type == schema.TensorType.FLOAT32 and data is not None and len(data) > 0
+    if tensor.type != schema.TensorType.FLOAT32 or data is None or len(data) == 0:
+        return False
+    largest = float(np.abs(_values(data)).max())
+    return 1e-3 <= largest <= 6e4
+
+
+def _values(data: Any) -> Array:
+    return np.frombuffer(bytes(bytearray(data)), np.float32)
 
 
 def _store_as_half(model: Any, graph: Any, kernel: int, schema: Any) -> int:
     """Round a constant to float16; the number of the float32 tensor that stands for it."""
     tensor = graph.tensors[kernel]
-    values = np.frombuffer(bytes(bytearray(model.buffers[tensor.buffer].data)), np.float32)
+    values = _values(model.buffers[tensor.buffer].data)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(values.astype(np.float16).tobytes(), np.uint8)
     model.buffers.append(buffer)

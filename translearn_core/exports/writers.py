@@ -22,7 +22,7 @@ from translearn_core import datasets
 from translearn_core.errors import SourceError
 from translearn_core.runs import Run
 
-MOST_FITTED = 200
+MOST_FITTED = 100
 """Photos that an int8 model is fitted to, at most."""
 
 
