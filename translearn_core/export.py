@@ -187,6 +187,35 @@ _ROWS = (
         write=writers.write_saved_model,
     ),
     Format(
+        name="web",
+        title=N_("Web page"),
+        what=N_(
+            "A folder with a page that answers photos and the webcam in the browser itself, "
+            "without a network."
+        ),
+        purpose="browser",
+        model="model.onnx",
+        needs="onnxruntime",
+        opening=_ONNX,
+        here=("onnx", "onnxruntime"),
+        write=writers.write_web,
+        kinds=ONNX_KINDS,
+        run=proof.run_page,
+        program=False,
+        extra_files=(
+            ("index.html", "the page"),
+            ("page.js", "what the page does"),
+            ("prepare.js", "how a photo is prepared for the model"),
+            ("network.js", "runs the model in the browser"),
+            ("check.json", "with this the page checks its own answers when it opens"),
+        ),
+        steps=(
+            "Open a terminal in this folder and type: python -m http.server",
+            "Open http://localhost:8000 in a browser.",
+            "To pass the page on, put the folder on any web server (https, for the webcam).",
+        ),
+    ),
+    Format(
         name="litert",
         title="LiteRT",
         what=N_("The plain one for phones (once called TensorFlow Lite): exact, but the largest."),

@@ -153,6 +153,8 @@ def _parity(row: Format, folder: Path, found: proof.Difference, stamp: str) -> P
 
 def runtime_of(row: Format) -> str:
     """What runs the exported model here, with its version."""
+    if row.run is proof.run_page and proof.node_path():
+        return "network.js, Node"
     return f"{row.needs} {importlib.metadata.version(row.needs)}"
 
 

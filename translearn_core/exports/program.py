@@ -95,6 +95,7 @@ def program(row: Format) -> str:
 def labels_json(run: Run) -> str:
     """The names of the classes, the side of the photos, and from when on an answer is sure."""
     content = json.loads((run.folder / "labels.json").read_text(encoding="utf-8"))
+    content["name"] = run.config.name or run.config.dataset_name or run.id
     content["sure_from"] = read_decision(run.folder).sure_from
     return json.dumps(content, ensure_ascii=False, indent=1)
 

@@ -11,8 +11,10 @@ The process knows nothing of this package: it starts in the unpacked folder, wit
 from __future__ import annotations
 
 import csv
+import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +29,7 @@ from PIL import Image
 
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, TransLearnError
+from translearn_core.exports.prepare import prepare
 from translearn_core.exports.writers import tested_photos
 from translearn_core.predict import predict
 from translearn_core.runs import Run
@@ -239,13 +242,75 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
                 progress(len(found), total)
         code = process.wait()
     if code != 0 or not found:
-        raise TransLearnError(
-            _(
-                "The exported model was written, but its program ended with an error, so it is not "
-                "handed out. The log of this export has the details."
-            )
-        )
+        raise TransLearnError(_broken())
     return found
+
+
+def _broken() -> str:
+    return _(
+        "The exported model was written, but its program ended with an error, so it is not "
+        "handed out. The log of this export has the details."
+    )
+
+
+_PAGE_PROGRAM = """\
+const fs = require("fs");
+const { Network } = require("./network.js");
+const [, , file, side] = process.argv, size = Number(side), bytes = size * size * 12;
+const buffer = (name) => new Uint8Array(fs.readFileSync(name)).buffer;
+const network = new Network(buffer("model.onnx")), all = buffer(file);
+for (let at = 0; at < all.byteLength; at += bytes) {
+  const shares = network.ask(new Float32Array(all.slice(at, at + bytes)), size);
+  fs.writeSync(1, JSON.stringify(shares) + "\\n");
+}
+"""
+
+
+def node_path() -> str | None:
+    """Node, which runs the code of web pages outside a browser; None where it is not here."""
+    return shutil.which("node")
+
+
+def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[str, Array]:
+    """Run the code of a web page in Node over a folder of photos, in a fresh process.
+
+    The photos are prepared here, as the page does it but for how a browser reads a file. Without
+    Node the model is run by ONNX Runtime; the page checks its own code when it is opened.
+
+    Args, returns, raises: as `run_program`.
+    """
+    size = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["image_size"]
+    files = sorted(photos.iterdir())
+    pixels = np.stack([prepare(file, size) for file in files])
+    node = node_path()
+    if node is None:
+        return dict(zip([file.name for file in files], _ask_onnx(folder, pixels), strict=True))
+    raw = folder.parent / "pixels.bin"
+    pixels.tofile(raw)
+    command = [node, "-e", _PAGE_PROGRAM, "page", str(raw), str(size)]
+    found: dict[str, Array] = {}
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for file, line in zip(files, process.stdout, strict=False):
+            found[file.name] = np.array(json.loads(line), np.float64)
+            progress(len(found), len(files))
+    if process.returncode != 0:
+        raise TransLearnError(_broken())
+    return found
+
+
+def _ask_onnx(folder: Path, pixels: Array) -> list[Array]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        folder / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    return [session.run(None, {"photo": photo[None]})[0][0] for photo in pixels]
 
 
 def compare(app: Answers, export: dict[str, Array], classes: Sequence[str]) -> Difference:

@@ -9,6 +9,7 @@ Every model takes `photo` `(n, size, size, 3) float32 in [0, 255]` and gives pro
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
@@ -105,6 +107,30 @@ def write_litert_int8(source: Source, path: Path) -> None:
     from translearn_core.exports import litert
 
     litert.write_int8(source.model, path, training_photos(source.run))
+
+
+WEB_FOLDER = Path(__file__).with_name("web")
+WEB_FILES = ("index.html", "page.js", "prepare.js", "network.js")
+WEB_TOLERANCE = 1e-3
+"""By so much a browser's answer to the drawn pattern may differ before the page says so."""
+
+
+def write_web(source: Source, path: Path) -> None:
+    """The ONNX file, and beside it the page, its runtime, and what the page checks itself with."""
+    write_onnx(source, path)
+    for name in WEB_FILES:
+        shutil.copyfile(WEB_FOLDER / name, path.with_name(name))
+    size = source.model.input_shape[1]
+    answer = source.model.predict_on_batch(pattern(size)[None])[0]
+    check = {"probabilities": [float(share) for share in answer], "tolerance": WEB_TOLERANCE}
+    path.with_name("check.json").write_text(json.dumps(check), encoding="utf-8")
+
+
+def pattern(size: int) -> npt.NDArray[np.float32]:
+    """The picture that `prepare.js` draws, too: `(size, size, 3) float32 in [0, 255]`."""
+    y, x, c = np.mgrid[:size, :size, :3]
+    values: npt.NDArray[np.int64] = (x * 3 + y * 2 + c * 85 + ((x * y) >> 4)) % 256
+    return values.astype(np.float32)
 
 
 def training_photos(run: Run, *, most: int = MOST_FITTED) -> list[Path]:

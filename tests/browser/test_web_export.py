@@ -1,0 +1,105 @@
+"""The web page export, in a real Chromium that can reach nothing but the folder's own server."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.trained import copy_of, trained
+from tests.trained import workspace as trained_workspace
+from translearn_core import export
+from translearn_core.exports import proof
+from translearn_core.exports.make import make_export
+from translearn_core.predict import predict
+from translearn_core.runs import Run
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return copy_of(trained("frozen"), tmp_path_factory.mktemp("web") / "run")
+
+
+@pytest.fixture(scope="module")
+def site(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The unpacked export, served as its README says."""
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(folder / "workspace"))
+        patch.setattr(proof, "PHOTOS", 16)
+        parity = make_export(run, export.FORMATS["web"])
+    assert parity.within, export.sentence_of(parity)
+    with zipfile.ZipFile(export.zip_path(run, export.FORMATS["web"])) as archive:
+        archive.extractall(folder)
+    page = next(folder.glob("*/index.html"))
+    handler = functools.partial(_Quiet, directory=str(page.parent))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def page(chromium: Any, site: str) -> Iterator[Any]:
+    """The page, opened; every request to another place is refused and told at the end."""
+    context = chromium.new_context(viewport={"width": 900, "height": 900})
+    foreign: list[str] = []
+
+    def guard(route: Any) -> None:
+        if route.request.url.startswith((site, "blob:", "data:")):
+            route.continue_()
+        else:
+            foreign.append(route.request.url)
+            route.abort()
+
+    context.route("**/*", guard)
+    opened = context.new_page()
+    complaints: list[str] = []
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto(site)
+    opened.wait_for_selector("body[data-ready]", timeout=30_000)
+    yield opened
+    context.close()
+    assert foreign == []
+    assert complaints == []
+
+
+def test_the_page_gives_the_answers_of_the_app(
+    page: Any, run: Run, tmp_path: Path, screenshot: Any
+) -> None:
+    assert float(page.locator("body").get_attribute("data-ready")) < 1e-3
+    photos = sorted((trained_workspace() / "colours").rglob("*.jpg"))[::8][:8]
+    ground = proof._ground(photos[0])
+    made = [proof._MADE[kind](ground, tmp_path / f"made{n}") for n, kind in enumerate(proof._MADE)]
+    files = []
+    for number, file in enumerate([*photos, *made]):
+        files.append(tmp_path / f"{number:02}{file.suffix}")
+        files[-1].write_bytes(file.read_bytes())
+    page.set_input_files("#files", [str(file) for file in files])
+    page.locator(".answer").nth(len(files) - 1).wait_for(timeout=30_000)
+    page.get_by_text("photos answered").wait_for()
+    for file, answer in zip(files, predict(run, files), strict=True):
+        row = page.locator(f'.answer[data-file="{file.name}"]')
+        assert row.locator("[data-answer]").get_attribute("data-answer") == answer.label, file.name
+    screenshot(page, "web-export")
+
+
+def test_a_file_that_is_no_photo_is_a_sentence(page: Any, tmp_path: Path) -> None:
+    file = tmp_path / "letter.jpg"
+    file.write_text("no photo at all")
+    page.set_input_files("#files", str(file))
+    page.get_by_text("letter.jpg cannot be read as a photo").wait_for(timeout=10_000)

@@ -1,0 +1,610 @@
+// Runs the model: reads model.onnx and computes it, one photo at a time, in this browser alone.
+//
+// Owns: the ONNX reader, the operations that TransLearn's writer uses (onnx_graph.py), and the one
+// part that takes nearly all the time, a product of matrices, as WebAssembly with SIMD.
+// Leaves to others: preparing a photo (prepare.js), showing anything (page.js).
+//
+// Tensors are { shape, data: Float32Array } in the order batch, channels, height, width; the batch
+// is one photo. Works as a script, in a worker and in Node.
+"use strict";
+
+// ------------------------------------------------------------------------------- reading a file
+
+function readFields(bytes, visit) {
+  // Protocol buffers: https://protobuf.dev/programming-guides/encoding/
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let at = 0;
+  const varint = () => {
+    let value = 0, factor = 1, byte;
+    do {
+      byte = bytes[at++];
+      value += (byte & 127) * factor;
+      factor *= 128;
+    } while (byte & 128);
+    return value;
+  };
+  while (at < bytes.length) {
+    const key = varint(), field = key >>> 3, kind = key & 7;
+    if (kind === 0) visit(field, varint());
+    else if (kind === 1) { visit(field, view.getFloat64(at, true)); at += 8; }
+    else if (kind === 5) { visit(field, view.getFloat32(at, true)); at += 4; }
+    else {
+      const length = varint();
+      visit(field, bytes.subarray(at, at + length));
+      at += length;
+    }
+  }
+}
+
+const asText = (bytes) => new TextDecoder().decode(bytes);
+
+function readTensor(bytes) {
+  const tensor = { shape: [], name: "", type: 1, raw: null };
+  readFields(bytes, (field, value) => {
+    if (field === 1) tensor.shape.push(value);
+    else if (field === 2) tensor.type = value;
+    else if (field === 8) tensor.name = asText(value);
+    else if (field === 9) tensor.raw = value.slice().buffer;
+  });
+  if (tensor.type === 7) tensor.data = Array.from(new BigInt64Array(tensor.raw), Number);
+  else tensor.data = new Float32Array(tensor.raw);
+  return tensor;
+}
+
+function signed(value) {
+  // whole numbers below zero come as 64 bits
+  return value >= 2 ** 63 ? value - 2 ** 64 : value;
+}
+
+function readNode(bytes) {
+  const node = { inputs: [], outputs: [], kind: "", is: {} };
+  readFields(bytes, (field, value) => {
+    if (field === 1) node.inputs.push(asText(value));
+    else if (field === 2) node.outputs.push(asText(value));
+    else if (field === 4) node.kind = asText(value);
+    else if (field === 5) {
+      let name = "", single, list = [];
+      readFields(value, (part, content) => {
+        if (part === 1) name = asText(content);
+        else if (part === 2) single = content;
+        else if (part === 3) single = signed(content);
+        else if (part === 4) single = asText(content);
+        else if (part === 8 && typeof content === "number") list.push(signed(content));
+        else if (part === 8) {
+          const whole = [];
+          let current = 0, factor = 1;
+          for (const byte of content) {
+            current += (byte & 127) * factor;
+            factor *= 128;
+            if (!(byte & 128)) { whole.push(signed(current)); current = 0; factor = 1; }
+          }
+          list.push(...whole);
+        }
+      });
+      node.is[name] = single === undefined ? list : single;
+    }
+  });
+  return node;
+}
+
+function readModel(buffer) {
+  const graph = { nodes: [], constants: new Map(), output: "" };
+  readFields(new Uint8Array(buffer), (field, value) => {
+    if (field !== 7) return;
+    readFields(value, (part, content) => {
+      if (part === 1) graph.nodes.push(readNode(content));
+      else if (part === 5) {
+        const tensor = readTensor(content);
+        graph.constants.set(tensor.name, tensor);
+      } else if (part === 12) {
+        readFields(content, (inner, text) => { if (inner === 1) graph.output = asText(text); });
+      }
+    });
+  });
+  return graph;
+}
+
+// ---------------------------------------------------------------------------- product of matrices
+//
+// c = a b, where a is packed in tiles of 4 rows, `[rows / 4][k][4]`, and b in tiles of 8 columns,
+// `[columns / 8][k][8]`; c has rows of `width` floats.
+
+function productModule() {
+  // The bytes of a WebAssembly module with one function; https://webassembly.github.io/spec/
+  const leb = (value) => {
+    const bytes = [];
+    do {
+      const low = value & 127;
+      value >>>= 7;
+      bytes.push(value ? low | 128 : low);
+    } while (value);
+    return bytes;
+  };
+  const section = (id, content) => [id, ...leb(content.length), ...content];
+  const text = (word) => [word.length, ...new TextEncoder().encode(word)];
+  const get = (local) => [0x20, local], set = (local) => [0x21, local];
+  const number = (value) => [0x41, ...leb(value)]; // all are below 64
+  const add = [0x6a], times = [0x6c], below = [0x49];
+  const simd = (code, ...rest) => [0xfd, ...leb(code), ...rest];
+  const load = (offset) => simd(0x00, 2, offset), splat = (offset) => simd(0x09, 2, offset);
+  const store = (offset) => simd(0x0b, 2, offset);
+  const zero = simd(0x0c, ...new Array(16).fill(0));
+  const plus = simd(0xe4), product = simd(0xe6);
+  const loop = (body, again) => [0x03, 0x40, ...body, ...again, 0x0d, 0, 0x0b];
+  const [A, B, C, K, ROWS, COLUMNS, WIDTH] = [0, 1, 2, 3, 4, 5, 6];
+  const [column, row, left, right, end, target, b0, b1, sum] = [7, 8, 9, 10, 11, 12, 13, 14, 15];
+  const shift = (local, amount) => [...get(local), ...amount, ...add, ...set(local)];
+
+  const step = [...get(right), ...load(0), ...set(b0), ...get(right), ...load(16), ...set(b1)];
+  const out = [];
+  for (let r = 0; r < 4; r++) {
+    const splatted = 23;
+    step.push(...get(left), ...splat(4 * r), ...set(splatted));
+    for (let half = 0; half < 2; half++) {
+      const total = sum + 2 * r + half;
+      step.push(...get(total), ...get(splatted), ...get(b0 + half), ...product, ...plus, ...set(total));
+      out.push(...get(target), ...get(total), ...store(16 * half));
+    }
+    out.push(...shift(target, get(WIDTH)));
+  }
+  step.push(...shift(left, number(16)), ...shift(right, number(32)));
+  const cleared = [];
+  for (let i = 0; i < 8; i++) cleared.push(...zero, ...set(sum + i));
+  const tile = [
+    ...get(B), ...get(column), ...get(K), ...times, ...number(32), ...times, ...add, ...set(right),
+    ...get(right), ...get(K), ...number(32), ...times, ...add, ...set(end),
+    ...cleared,
+    ...loop(step, [...get(right), ...get(end), ...below]),
+    ...get(C), ...get(row), ...number(4), ...times, ...get(WIDTH), ...times, ...add,
+    ...get(column), ...number(32), ...times, ...add, ...set(target),
+    ...out,
+    ...shift(row, number(1)),
+  ];
+  const panel = [
+    ...number(0), ...set(row), ...get(A), ...set(left),
+    ...loop(tile, [...get(row), ...get(ROWS), ...below]),
+    ...shift(column, number(1)),
+  ];
+  const body = [
+    2, 6, 0x7f, 11, 0x7b, // locals: six whole numbers, eleven vectors
+    ...loop(panel, [...get(column), ...get(COLUMNS), ...below]),
+    0x0b,
+  ];
+  return new Uint8Array([
+    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    ...section(1, [1, 0x60, 7, ...new Array(7).fill(0x7f), 0]),
+    ...section(2, [1, ...text("e"), ...text("m"), 2, 0, 1]),
+    ...section(3, [1, 0]),
+    ...section(7, [1, ...text("multiply"), 0, 0]),
+    ...section(10, [1, ...leb(body.length), ...body]),
+  ]);
+}
+
+function multiplyPlainly(floats, a, b, c, k, rows, columns, width) {
+  // The same without WebAssembly, for a browser that has no SIMD; places are in bytes.
+  a /= 4; b /= 4; c /= 4; width /= 4;
+  for (let column = 0; column < columns; column++) {
+    for (let row = 0; row < rows; row++) {
+      for (let r = 0; r < 4; r++) {
+        for (let q = 0; q < 8; q++) {
+          let sum = 0, left = a + row * k * 4 + r, right = b + column * k * 8 + q;
+          for (let i = 0; i < k; i++, left += 4, right += 8) sum += floats[left] * floats[right];
+          floats[c + (row * 4 + r) * width + column * 8 + q] = sum;
+        }
+      }
+    }
+  }
+}
+
+const MOST_COLUMNS = 1024;
+
+function columnsOf(k) {
+  // how many columns are multiplied at a time: about a megabyte, so that it stays near the processor
+  return Math.max(8, Math.min(MOST_COLUMNS, (262144 / k) & ~7));
+}
+
+class Multiplier {
+  // Holds the packed kernels of all convolutions in one memory.
+  constructor(kernels) {
+    let floats = 0, widest = 0, tallest = 0;
+    for (const { shape } of kernels) {
+      const rows = Math.ceil(shape[0] / 4) * 4, k = shape[1] * shape[2] * shape[3];
+      floats += rows * k;
+      widest = Math.max(widest, k * columnsOf(k));
+      tallest = Math.max(tallest, rows * columnsOf(k));
+    }
+    this.b = floats;
+    this.c = floats + widest;
+    const pages = Math.ceil((4 * (this.c + tallest)) / 65536) + 1;
+    const memory = new WebAssembly.Memory({ initial: pages });
+    this.floats = new Float32Array(memory.buffer);
+    this.places = new Map();
+    let at = 0;
+    for (const kernel of kernels) {
+      this.places.set(kernel, at);
+      at += this.pack(kernel, at);
+    }
+    try {
+      const module = new WebAssembly.Module(productModule());
+      this.run = new WebAssembly.Instance(module, { e: { m: memory } }).exports.multiply;
+      this.name = "WebAssembly";
+    } catch (error) {
+      if (!(error instanceof WebAssembly.CompileError)) throw error;
+      this.run = (...all) => multiplyPlainly(this.floats, ...all);
+      this.name = "JavaScript";
+    }
+  }
+
+  pack({ shape, data }, at) {
+    const k = shape[1] * shape[2] * shape[3], tiles = Math.ceil(shape[0] / 4);
+    for (let row = 0; row < shape[0]; row++) {
+      let to = at + ((row >> 2) * k) * 4 + (row & 3);
+      for (let i = 0, from = row * k; i < k; i++, from++, to += 4) this.floats[to] = data[from];
+    }
+    return tiles * 4 * k;
+  }
+}
+
+// -------------------------------------------------------------------------------- the operations
+
+const sizeOf = (shape) => shape.reduce((product, side) => product * side, 1);
+const one = (is, name, otherwise) => (is[name] === undefined ? otherwise : is[name]);
+
+function erf(x) {
+  // Abramowitz and Stegun 7.1.26 is too coarse; a series near zero, a continued fraction beyond.
+  const z = Math.abs(x);
+  if (z > 6) return Math.sign(x);
+  if (z < 2.5) {
+    let term = x, sum = x;
+    for (let n = 1; n < 60; n++) {
+      term *= (-x * x) / n;
+      const part = term / (2 * n + 1);
+      sum += part;
+      if (Math.abs(part) < 1e-12) break;
+    }
+    return 1.1283791670955126 * sum;
+  }
+  let fraction = 0;
+  for (let n = 30; n > 0; n--) fraction = n / 2 / (z + fraction);
+  return Math.sign(x) * (1 - Math.exp(-z * z) / ((z + fraction) * 1.7724538509055159));
+}
+
+const UNARY = {
+  Relu: () => (x) => (x > 0 ? x : 0),
+  Sigmoid: () => (x) => 1 / (1 + Math.exp(-x)),
+  HardSwish: () => (x) => x * Math.max(0, Math.min(1, x / 6 + 0.5)),
+  Sqrt: () => Math.sqrt,
+  Erf: () => erf,
+  Clip: (low, high) => (x) => (x < low ? low : x > high ? high : x),
+};
+const BINARY = {
+  Add: (x, y) => x + y,
+  Sub: (x, y) => x - y,
+  Mul: (x, y) => x * y,
+  Div: (x, y) => x / y,
+};
+
+function combine(act, left, right, make) {
+  const rank = Math.max(left.shape.length, right.shape.length);
+  const padded = (shape) => [...new Array(rank - shape.length).fill(1), ...shape];
+  const a = padded(left.shape), b = padded(right.shape);
+  const shape = a.map((side, axis) => Math.max(side, b[axis]));
+  const result = make(shape), out = result.data, x = left.data, y = right.data;
+  if (x.length === out.length && y.length === out.length) {
+    for (let i = 0; i < out.length; i++) out[i] = act(x[i], y[i]);
+  } else if (x.length === out.length && y.length === 1) {
+    for (let i = 0; i < out.length; i++) out[i] = act(x[i], y[0]);
+  } else {
+    const strides = (sides) => {
+      const found = new Array(rank).fill(0);
+      for (let axis = rank - 1, step = 1; axis >= 0; axis--) {
+        found[axis] = sides[axis] === 1 ? 0 : step;
+        step *= sides[axis];
+      }
+      return [...new Array(4 - rank).fill(0), ...found];
+    };
+    const [p, q] = [strides(a), strides(b)];
+    const [n, c, h, w] = [...new Array(4 - rank).fill(1), ...shape];
+    let at = 0;
+    for (let i = 0; i < n; i++) for (let j = 0; j < c; j++) for (let k = 0; k < h; k++) {
+      let u = i * p[0] + j * p[1] + k * p[2], v = i * q[0] + j * q[1] + k * q[2];
+      for (let l = 0; l < w; l++, u += p[3], v += q[3]) out[at++] = act(x[u], y[v]);
+    }
+  }
+  return result;
+}
+
+function convolve(network, node, [input, kernel, bias], make) {
+  const [, channels, height, width] = input.shape, [filters, , kh, kw] = kernel.shape;
+  const [sh, sw] = one(node.is, "strides", [1, 1]), [dh, dw] = one(node.is, "dilations", [1, 1]);
+  const [top, left, bottom, right] = one(node.is, "pads", [0, 0, 0, 0]);
+  const group = one(node.is, "group", 1);
+  const rows = Math.floor((height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
+  const columns = Math.floor((width + left + right - dw * (kw - 1) - 1) / sw) + 1;
+  const result = make([1, filters, rows, columns]);
+  const how = { kh, kw, sh, sw, dh, dw, top, left, rows, columns };
+  if (group === 1) convolveDensely(network, input, kernel, bias, result, how);
+  else if (kernel.shape[1] === 1) {
+    convolveByChannel(input, kernel, bias, result, { ...how, each: filters / channels });
+  } else throw new Error("This kind of convolution is not known here.");
+  return result;
+}
+
+function convolveDensely(network, input, kernel, bias, result, how) {
+  const { multiplier } = network, { floats, b, c } = multiplier;
+  const [filters, channels, kh, kw] = kernel.shape, k = channels * kh * kw;
+  const places = how.rows * how.columns, tiles = Math.ceil(filters / 4), step = columnsOf(k);
+  const at = multiplier.places.get(kernel), out = result.data;
+  for (let first = 0; first < places; first += step) {
+    const n = Math.min(step, places - first), panels = Math.ceil(n / 8);
+    spread(input, floats, b, first, n, k, how);
+    multiplier.run(4 * at, 4 * b, 4 * c, k, tiles, panels, 4 * step);
+    for (let filter = 0; filter < filters; filter++) {
+      const plus = bias ? bias.data[filter] : 0;
+      let from = c + filter * step, to = filter * places + first;
+      for (let i = 0; i < n; i++) out[to++] = floats[from++] + plus;
+    }
+  }
+}
+
+function spread(input, floats, b, first, n, k, how) {
+  // The values under the kernel at `n` places, as columns packed by eights.
+  const [, channels, height, width] = input.shape, x = input.data;
+  const { kh, kw, sh, sw, dh, dw, top, left, columns } = how;
+  let row = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    const plane = channel * height * width;
+    for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++, row++) {
+      let py = Math.floor(first / columns), px = first % columns;
+      let y = py * sh - top + i * dh, across = left - j * dw, to = b + row * 8;
+      for (let q = 0; q < n; q++) {
+        const u = px * sw - across;
+        const inside = y >= 0 && y < height && u >= 0 && u < width;
+        floats[to + (q >> 3) * k * 8 + (q & 7)] = inside ? x[plane + y * width + u] : 0;
+        if (++px === columns) { px = 0; y += sh; }
+      }
+    }
+  }
+}
+
+function convolveByChannel(input, kernel, bias, result, how) {
+  const [, , height, width] = input.shape, [filters, , kh, kw] = kernel.shape;
+  const { sh, sw, dh, dw, top, left, rows, columns, each } = how;
+  const x = input.data, w = kernel.data, out = result.data;
+  for (let filter = 0; filter < filters; filter++) {
+    const plane = Math.floor(filter / each) * height * width, start = filter * rows * columns;
+    out.fill(bias ? bias.data[filter] : 0, start, start + rows * columns);
+    for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) {
+      const weight = w[(filter * kh + i) * kw + j];
+      const low = Math.max(0, Math.ceil((left - j * dw) / sw));
+      const high = Math.min(columns, Math.floor((width - 1 + left - j * dw) / sw) + 1);
+      for (let row = 0; row < rows; row++) {
+        const y = row * sh - top + i * dh;
+        if (y < 0 || y >= height) continue;
+        let from = plane + y * width + low * sw - left + j * dw, to = start + row * columns + low;
+        for (let column = low; column < high; column++, from += sw) out[to++] += weight * x[from];
+      }
+    }
+  }
+}
+
+function pool(node, input, make, largest) {
+  const [, channels, height, width] = input.shape, [kh, kw] = node.is.kernel_shape;
+  const [sh, sw] = one(node.is, "strides", [1, 1]);
+  const [top, left, bottom, right] = one(node.is, "pads", [0, 0, 0, 0]);
+  const rows = Math.floor((height + top + bottom - kh) / sh) + 1;
+  const columns = Math.floor((width + left + right - kw) / sw) + 1;
+  const result = make([1, channels, rows, columns]);
+  let at = 0;
+  for (let channel = 0; channel < channels; channel++) {
+    const plane = channel * height * width;
+    for (let row = 0; row < rows; row++) for (let column = 0; column < columns; column++) {
+      let most = -Infinity, sum = 0, count = 0;
+      for (let y = Math.max(0, row * sh - top); y < Math.min(height, row * sh - top + kh); y++) {
+        for (let u = Math.max(0, column * sw - left); u < Math.min(width, column * sw - left + kw); u++) {
+          const value = input.data[plane + y * width + u];
+          if (value > most) most = value;
+          sum += value;
+          count++;
+        }
+      }
+      result.data[at++] = largest ? most : sum / count;
+    }
+  }
+  return result;
+}
+
+function windowOf(input, starts, shape, make) {
+  // A part of a map, or the map with zeros around it: rows and columns begin at `starts`.
+  const [, channels, height, width] = input.shape, result = make(shape);
+  const [, , rows, columns] = shape, [y0, x0] = starts;
+  result.data.fill(0);
+  for (let channel = 0; channel < channels; channel++) for (let row = 0; row < rows; row++) {
+    const y = row + y0;
+    if (y < 0 || y >= height) continue;
+    for (let column = Math.max(0, -x0); column < Math.min(columns, width - x0); column++) {
+      result.data[(channel * rows + row) * columns + column] =
+        input.data[(channel * height + y) * width + column + x0];
+    }
+  }
+  return result;
+}
+
+const OPERATIONS = {
+  Conv: (network, node, inputs, make) => convolve(network, node, inputs, make),
+  MaxPool: (network, node, [input], make) => pool(node, input, make, true),
+  AveragePool: (network, node, [input], make) => pool(node, input, make, false),
+  GlobalAveragePool: (network, node, [input], make) => {
+    const [, channels, height, width] = input.shape, result = make([1, channels, 1, 1]);
+    for (let channel = 0; channel < channels; channel++) {
+      let sum = 0;
+      for (let i = 0; i < height * width; i++) sum += input.data[channel * height * width + i];
+      result.data[channel] = sum / (height * width);
+    }
+    return result;
+  },
+  ReduceMean: (network, node, [input], make) => {
+    const [, channels, height, width] = input.shape, places = height * width;
+    const result = make([1, 1, height, width]);
+    result.data.fill(0);
+    for (let channel = 0; channel < channels; channel++) {
+      for (let i = 0; i < places; i++) result.data[i] += input.data[channel * places + i] / channels;
+    }
+    return result;
+  },
+  Gemm: (network, node, [input, kernel, bias], make) => {
+    const [inputs, outputs] = kernel.shape, sums = new Float64Array(bias.data);
+    for (let i = 0; i < inputs; i++) {
+      const value = input.data[i];
+      if (value !== 0) {
+        for (let j = 0, at = i * outputs; j < outputs; j++, at++) sums[j] += value * kernel.data[at];
+      }
+    }
+    const result = make([1, outputs]);
+    result.data.set(sums);
+    return result;
+  },
+  Softmax: (network, node, [input], make) => {
+    const result = make(input.shape), most = Math.max(...input.data);
+    const powers = Array.from(input.data, (value) => Math.exp(value - most));
+    const sum = powers.reduce((total, power) => total + power, 0);
+    result.data.set(powers.map((power) => power / sum));
+    return result;
+  },
+  Concat: (network, node, inputs, make) => {
+    const channels = inputs.reduce((sum, { shape }) => sum + shape[1], 0);
+    const result = make([1, channels, ...inputs[0].shape.slice(2)]);
+    let at = 0;
+    for (const { data } of inputs) { result.data.set(data, at); at += data.length; }
+    return result;
+  },
+  Gather: (network, node, [input, order], make) => {
+    const result = make(input.shape), plane = sizeOf(input.shape.slice(2));
+    order.data.forEach((from, to) => {
+      result.data.set(input.data.subarray(from * plane, (from + 1) * plane), to * plane);
+    });
+    return result;
+  },
+  Pad: (network, node, [input, amounts], make) => {
+    const [, channels, height, width] = input.shape, [, , top, left, , , bottom, right] = amounts.data;
+    const shape = [1, channels, height + top + bottom, width + left + right];
+    return windowOf(input, [-top, -left], shape, make);
+  },
+  Slice: (network, node, [input, starts, ends], make) => {
+    const [y0, x0] = starts.data, [y1, x1] = ends.data;
+    return windowOf(input, [y0, x0], [1, input.shape[1], y1 - y0, x1 - x0], make);
+  },
+  Transpose: (network, node, [input], make) => {
+    const [, height, width, channels] = input.shape, places = height * width;
+    const result = make([1, channels, height, width]);
+    for (let i = 0; i < places; i++) {
+      for (let c = 0; c < channels; c++) result.data[c * places + i] = input.data[i * channels + c];
+    }
+    return result;
+  },
+};
+const SAME_VALUES = {
+  Identity: (shape) => shape,
+  Flatten: (shape) => [1, sizeOf(shape)],
+  Unsqueeze: (shape) => [...shape, 1, 1],
+};
+
+// ----------------------------------------------------------------------------------- the network
+
+class Network {
+  // Args: the bytes of model.onnx.
+  constructor(buffer) {
+    this.graph = readModel(buffer);
+    const { nodes, constants } = this.graph;
+    const kernels = nodes.filter((node) => node.kind === "Conv" && one(node.is, "group", 1) === 1);
+    this.multiplier = new Multiplier([...new Set(kernels.map((node) => constants.get(node.inputs[1])))]);
+    this.free = new Map(); // floats -> arrays that may be used again
+    this.plan();
+  }
+
+  get runtime() {
+    return this.multiplier.name;
+  }
+
+  plan() {
+    // After which node nobody reads a value any more; a reshaped value is the same value.
+    const { nodes, output } = this.graph, owner = new Map(), last = new Map();
+    const ownerOf = (name) => owner.get(name) || name;
+    nodes.forEach((node, place) => {
+      if (!this.isKnown(node.kind)) throw new Error(`The operation ${node.kind} is not known here.`);
+      for (const name of node.inputs) last.set(ownerOf(name), place);
+      if (node.kind in SAME_VALUES) owner.set(node.outputs[0], ownerOf(node.inputs[0]));
+    });
+    last.delete(ownerOf(output));
+    this.done = nodes.map(() => []);
+    for (const [name, place] of last) this.done[place].push(name);
+  }
+
+  isKnown(kind) {
+    return kind in OPERATIONS || kind in SAME_VALUES || kind in UNARY || kind in BINARY;
+  }
+
+  make(shape) {
+    const size = sizeOf(shape), arrays = this.free.get(size);
+    return { shape, data: arrays && arrays.length ? arrays.pop() : new Float32Array(size) };
+  }
+
+  // pixels: Float32Array of size * size * 3 in [0, 255]; returns one probability for each class.
+  ask(pixels, size) {
+    const { nodes, constants, output } = this.graph, values = new Map();
+    const make = (shape) => this.make(shape);
+    values.set("photo", { shape: [1, size, size, 3], data: pixels });
+    nodes.forEach((node, place) => {
+      const inputs = node.inputs.map((name) => values.get(name) || constants.get(name));
+      values.set(node.outputs[0], this.compute(node, inputs, make));
+      for (const name of this.done[place]) {
+        const value = values.get(name);
+        if (value === undefined || name === "photo") continue;
+        values.delete(name);
+        const size_ = value.data.length;
+        if (!this.free.has(size_)) this.free.set(size_, []);
+        this.free.get(size_).push(value.data);
+      }
+    });
+    return Array.from(values.get(output).data);
+  }
+
+  compute(node, inputs, make) {
+    const { kind } = node;
+    if (kind in SAME_VALUES) {
+      return { shape: SAME_VALUES[kind](inputs[0].shape), data: inputs[0].data };
+    }
+    if (kind in BINARY) {
+      const [left, right] = inputs, turned = left.data.length < right.data.length;
+      if (turned && (kind === "Add" || kind === "Mul")) return combine(BINARY[kind], right, left, make);
+      return combine(BINARY[kind], left, right, make);
+    }
+    if (kind in UNARY) {
+      const act = UNARY[kind](...inputs.slice(1).map(({ data }) => data[0]));
+      const result = make(inputs[0].shape), from = inputs[0].data, to = result.data;
+      for (let i = 0; i < to.length; i++) to[i] = act(from[i]);
+      return result;
+    }
+    return OPERATIONS[kind](this, node, inputs, make);
+  }
+}
+
+// In a worker: the model comes first, then photos; each is answered with its probabilities.
+if (typeof WorkerGlobalScope !== "undefined" && typeof importScripts === "function") {
+  let network = null;
+  self.onmessage = ({ data }) => {
+    try {
+      if (data.model) {
+        network = new Network(data.model);
+        self.postMessage({ id: data.id, runtime: network.runtime });
+      } else {
+        const began = performance.now();
+        const shares = network.ask(data.pixels, data.size);
+        self.postMessage({ id: data.id, shares, took_ms: performance.now() - began });
+      }
+    } catch (error) {
+      self.postMessage({ id: data.id, error: String(error.message || error) });
+    }
+  };
+}
+if (typeof module !== "undefined") module.exports = { Network };
