@@ -7,9 +7,13 @@ the verdict (`verdict.py`), the map (`flatten.py`), files and processes (`feasib
 
 from __future__ import annotations
 
+import importlib
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +25,7 @@ from translearn_core import backbones, crossval, datasets, findings, flatten, fo
 from translearn_core.backbones import Backbone
 from translearn_core.crossval import CurvePoint, Judged, Space
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.copies import Pairs, find_pairs
 from translearn_core.errors import StopRequestedError
 from translearn_core.feasible import (
     PHOTO_COLUMNS,
@@ -36,7 +41,7 @@ from translearn_core.feasible import (
 from translearn_core.findings import Finding
 from translearn_core.gather import gather_pooled
 from translearn_core.metrics import confusion_matrix
-from translearn_core.suspects import Suspect, find_suspects
+from translearn_core.suspects import Suspect
 from translearn_core.verdict import Figures, Hopes, advise, decide, explain, say
 
 Array = npt.NDArray[Any]
@@ -75,6 +80,7 @@ class _Material:
     features: Array
     classes: list[str]
     labels: Ints
+    pairs: Pairs
     groups: Ints
     rows: Ints
     seed: int
@@ -113,17 +119,42 @@ def compute(
     """
     began = time.monotonic()
     tell("look")
+    threading.Thread(target=_import_ahead, name="import", daemon=True).start()
     material = _gather(dataset, backbone, seed, progress, stop)
-    judgement = _judge(material, tell, stop)
-    probabilities = _ask_about_all(material, judgement)
-    tell("check")
-    suspects, found = _find(material, probabilities)
-    _go_on(stop)
-    tell("map")
-    table = _photo_table(material, judgement, probabilities, suspects, found)
+    with _few_threads(len(material.rows) * len(material.classes)):
+        space = crossval.Space.of(material.features[material.rows])
+        with ThreadPoolExecutor(1) as beside:
+            few = len(material.labels) <= flatten.MOST_PHOTOS  # all of them are drawn: begin now
+            places = beside.submit(_lay_out, material, space, []) if few else None
+            judgement = _judge(material, space, tell, stop)
+            probabilities = _ask_about_all(material, judgement)
+            tell("check")
+            suspects, found = _find(material, probabilities)
+            _go_on(stop)
+            tell("map")
+            laid_out = places or beside.submit(
+                _lay_out, material, space, [suspect.row for suspect in suspects]
+            )
+        table = _photo_table(material, probabilities, suspects, found, laid_out.result())
     _go_on(stop)
     report = _report(material, judgement, probabilities, suspects, found, backbone, began)
     return report, table, found
+
+
+def _import_ahead() -> None:
+    """Bring in what is needed later while photos are looked at: it takes a second or two."""
+    for name in ("sklearn.tree", "sklearn.manifold", "cleanlab.filter"):
+        importlib.import_module(name)
+
+
+def _few_threads(cells: int) -> AbstractContextManager[object]:
+    """For few photos one thread: several wait for each other longer than they work, above all on a
+    machine that does other things as well (measured: half of the processor time or less)."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    small = cells <= _EFFORTS[0].up_to
+    limits: AbstractContextManager[object] = threadpool_limits(1 if small else None)
+    return limits
 
 
 def _go_on(stop: Callable[[], bool]) -> None:
@@ -143,7 +174,9 @@ def _gather(
     photos = dataset.photos
     classes = dataset.classes
     labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str)).astype(np.int64)
-    groups = datasets.groups_of(photos, pooled.features)
+    with _few_threads(len(photos) * len(classes)):
+        pairs = find_pairs(photos, pooled.features)
+        groups = datasets.groups_of(photos, pooled.features, pairs=pairs)
     _go_on(stop)
     return _Material(
         dataset=dataset,
@@ -151,6 +184,7 @@ def _gather(
         features=pooled.features,
         classes=classes,
         labels=labels,
+        pairs=pairs,
         groups=groups,
         rows=_choose_rows(photos, labels, groups, seed),
         seed=seed,
@@ -178,14 +212,13 @@ def _choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) ->
 
 
 def _judge(
-    material: _Material, tell: Callable[[str], None], stop: Callable[[], bool]
+    material: _Material, space: Space, tell: Callable[[str], None], stop: Callable[[], bool]
 ) -> _Judgement:
     labels, groups = material.labels[material.rows], material.groups[material.rows]
     classes = len(material.classes)
     effort = next(one for one in _EFFORTS if len(labels) * classes <= one.up_to)
     folds = min(effort.folds, crossval.count_folds(labels, groups))
     tell("judge")
-    space = crossval.Space.of(material.features[material.rows])
     judged = crossval.judge(
         space, labels, groups, classes,
         repeats=effort.repeats, folds=folds, seed=material.seed, stop=stop,
@@ -237,8 +270,9 @@ def _find(material: _Material, probabilities: Array) -> tuple[list[Suspect], lis
         classes=material.classes,
         labels=material.labels,
         groups=material.groups,
+        known_pairs=material.pairs,
     )
-    return find_suspects(material.labels, probabilities), findings.find_all(evidence)
+    return evidence.suspects, findings.find_all(evidence)
 
 
 # ------------------------------------------------------------------------------- its tables
@@ -246,10 +280,10 @@ def _find(material: _Material, probabilities: Array) -> tuple[list[Suspect], lis
 
 def _photo_table(
     material: _Material,
-    judgement: _Judgement,
     probabilities: Array,
     suspects: list[Suspect],
     found: list[Finding],
+    places: tuple[Array, Array],
 ) -> pd.DataFrame:
     """photos.parquet."""
     names = np.array(material.classes, dtype=object)
@@ -260,7 +294,7 @@ def _photo_table(
         score[suspect.row] = suspect.score
         suggested[suspect.row] = names[suspect.suggested]
     strange = {one.path: one.score for one in found if one.check == "outlier"}
-    flat, near = _lay_out(material, judgement, [suspect.row for suspect in suspects])
+    flat, near = places
     return pd.DataFrame(
         {
             "path": material.photos["path"].to_numpy(),
@@ -280,10 +314,9 @@ def _photo_table(
     ).astype(PHOTO_COLUMNS)
 
 
-def _lay_out(material: _Material, judgement: _Judgement, first: list[int]) -> tuple[Array, Array]:
+def _lay_out(material: _Material, space: Space, first: list[int]) -> tuple[Array, Array]:
     """Places on the map; of many photos some are drawn, those of `first` in any case."""
     n = len(material.labels)
-    space = judgement.space
     if len(material.rows) < n:
         points = np.concatenate(
             [

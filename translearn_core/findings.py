@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,9 @@ from translearn_core.datasets.checks import FEW_PHOTOS, MOST_IMBALANCE
 from translearn_core.datasets.copies import Pairs, find_pairs, spread_out
 from translearn_core.datasets.facts import SMOOTHEST, unpack_tints
 from translearn_core.texts import N_, _
+
+if TYPE_CHECKING:
+    from translearn_core.suspects import Suspect
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -74,6 +77,7 @@ class Evidence:
         probabilities: `(n, classes)` from heads that have not learned from the photo, or None.
         labels: `(n,)`, class numbers.
         groups: `(n,)`, copies and bursts share one, or None.
+        known_pairs: what `find_pairs` says of these photos, where it was asked before.
     """
 
     dataset: Dataset
@@ -83,6 +87,7 @@ class Evidence:
     classes: list[str] = field(default_factory=list)
     labels: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     groups: Ints | None = None
+    known_pairs: Pairs | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, features: Array | None = None) -> Evidence:
@@ -100,7 +105,18 @@ class Evidence:
     @cached_property
     def pairs(self) -> Pairs:
         """All copies and frames of bursts."""
+        if self.known_pairs is not None:
+            return self.known_pairs
         return find_pairs(self.photos, self.features)
+
+    @cached_property
+    def suspects(self) -> list[Suspect]:
+        """Labels that are likely wrong; none without probabilities."""
+        from translearn_core.suspects import find_suspects
+
+        if self.probabilities is None:
+            return []
+        return find_suspects(self.labels, self.probabilities)
 
     @cached_property
     def measured(self) -> npt.NDArray[np.bool_]:
@@ -196,12 +212,8 @@ def _find_leaks(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _find_wrong_labels(evidence: Evidence) -> Iterator[Finding]:
-    if evidence.probabilities is None:
-        return
-    from translearn_core.suspects import find_suspects
-
     paths = evidence.photos["path"].to_numpy(dtype=object)
-    for suspect in find_suspects(evidence.labels, evidence.probabilities):
+    for suspect in evidence.suspects:
         yield Finding(
             check="wrong_label",
             path=str(paths[suspect.row]),

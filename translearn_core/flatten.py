@@ -55,7 +55,7 @@ def _tsne(points: Array, seed: int) -> Array:
     start = 1e-4 * start / max(float(start[:, 0].std()), 1e-12)
     perplexity = float(min(30.0, (len(points) - 1) / 3.0))
     # its threads wait for each other in every round: on a busy machine one is ten times as quick
-    with threadpool_limits(1):
+    with threadpool_limits(1, user_api="openmp"):
         placed: Array = TSNE(
             init=start,
             perplexity=perplexity,

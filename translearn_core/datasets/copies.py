@@ -100,7 +100,12 @@ def find_pairs(photos: pd.DataFrame, features: npt.NDArray[np.floating] | None =
     return _join(exact, Pairs(rows[first], rows[second], sure, none, near, strict).where(found))
 
 
-def groups_of(photos: pd.DataFrame, features: npt.NDArray[np.floating] | None = None) -> Ints:
+def groups_of(
+    photos: pd.DataFrame,
+    features: npt.NDArray[np.floating] | None = None,
+    *,
+    pairs: Pairs | None = None,
+) -> Ints:
     """A group number for each photo; copies of each other and frames of one burst share one.
 
     Such pairs chain (frames of a film do), but no chain may take more than a share of a class:
@@ -108,12 +113,13 @@ def groups_of(photos: pd.DataFrame, features: npt.NDArray[np.floating] | None = 
 
     Args:
         photos, features: as in `find_pairs`.
+        pairs: what `find_pairs` says of them, where it is known.
 
     Returns:
         (n,) int64, numbered from 0 in order of first appearance.
     """
     n = len(photos)
-    pairs = find_pairs(photos, features)
+    pairs = find_pairs(photos, features) if pairs is None else pairs
     most = _MOST_OF_CLASS if features is None else _MOST_OF_CLASS_SEEN
     groups = _components(n, pairs)
     for kept in (pairs.strict, pairs.exact):
