@@ -31,6 +31,7 @@ from translearn_ui import (
     settings_form,
     sureness,
     tasks,
+    tasks_view,
 )
 
 PER_PAGE = 12
@@ -86,6 +87,7 @@ def show_result(run: Run) -> None:
     show_matrix(run, metrics, predictions)
     show_classes(metrics)
     attack_view.show(run, metrics)
+    tasks_view.show_results(metrics)
     show_wrong_photos(run, predictions)
     sureness.show_threshold(run, predictions)
     sureness.show_reliability(metrics, predictions)

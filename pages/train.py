@@ -25,6 +25,7 @@ from translearn_ui import (
     live,
     preset_choice,
     settings_form,
+    tasks_view,
     verdict_view,
 )
 
@@ -99,6 +100,7 @@ def show_set_up(dataset: Dataset) -> None:
         classes=dataset.classes,
     )
     show_more_settings(dataset, backbone, freeze)
+    tasks_view.show_set_up(dataset)
     show_button(dataset, backbone, freeze, status.state, obstacle=obstacle)
     jobs.warm_up()
 

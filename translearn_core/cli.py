@@ -189,6 +189,12 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
     ] = None,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE.csv", help="More kinds of labels: a column `file`, and one each."
+        ),
+    ] = None,
     preset: Annotated[str, typer.Option(help="Settings that go together: article, quick.")] = "",
     adversarial: Annotated[
         str | None, typer.Option(help="fgsm or pgd: learn to withstand photos changed on purpose.")
@@ -218,7 +224,7 @@ def train(
     json_: JsonOption = False,
 ) -> int:
     """Train on a labelled folder or zip, and say how well it does on photos kept aside."""
-    from translearn_core import datasets, jobs, runs
+    from translearn_core import datasets, jobs, label_table, runs
 
     options = {
         "start_from": _absolute(start_from),
@@ -247,15 +253,21 @@ def train(
             )
         )
     _have_weights(settings)
+    table = _table_of_labels(tasks, test_source)
     began = time.monotonic()
     with _Bar() as bar:
-        dataset = datasets.import_source(
-            source,
-            test_source=test_source,
-            in_place=source.is_dir(),
-            check=False,
-            progress=bar.show_progress,
-        )
+        if table is not None:
+            dataset, note = label_table.bring_in(source, table, progress=bar.show_progress)
+            if note:
+                bar.show(_("Note: {text}").format(text=note), None, always=True)
+        else:
+            dataset = datasets.import_source(
+                source,
+                test_source=test_source,
+                in_place=source.is_dir(),
+                check=False,
+                progress=bar.show_progress,
+            )
     settings = jobs.check_settings(dataset, settings)
     run = runs.create_run(
         dataset.folder,
@@ -267,6 +279,19 @@ def train(
     )
     _work(run)
     return _report_run(run, json_)
+
+
+def _table_of_labels(path: Path | None, test_source: Path | None) -> Any:
+    """The table of more labels, read before any photo is; None without one."""
+    from translearn_core.label_table import read_table
+
+    if path is None:
+        return None
+    if test_source is not None:
+        raise SettingsError(
+            _("`--tasks` and `--test-source` do not go together yet. Leave one out.")
+        )
+    return read_table(path)
 
 
 def _absolute(named: str) -> str:
@@ -455,7 +480,34 @@ def _print_result(metrics: dict[str, Any]) -> None:
                 guess=metrics["majority_accuracy"],
             )
         )
+    _print_techniques(metrics)
     _print(_("The run is at {folder}").format(folder=metrics["run_dir"]))
+
+
+def _print_techniques(metrics: dict[str, Any]) -> None:
+    """What further tasks and attacks came to."""
+    for task in metrics.get("tasks") or []:
+        _print(
+            _("{task}: right on {correct} of {n} ({share:.1%})").format(
+                task=task["name"],
+                correct=task["test_correct"],
+                n=task["n_test"],
+                share=task["test_accuracy"] or 0.0,
+            )
+        )
+    told = metrics.get("adversarial")
+    if told:
+        _print(
+            _(
+                "Under attack (PGD) right on {trained:.1%}, plainly trained on {plain:.1%}; on photos "
+                "as they are {clean:.1%} and {plain_clean:.1%}."
+            ).format(
+                trained=told["pgd"]["trained"],
+                plain=told["pgd"]["plain"],
+                clean=told["clean"]["trained"],
+                plain_clean=told["clean"]["plain"],
+            )
+        )
 
 
 @app.command()
@@ -548,24 +600,31 @@ def _print_prediction(prediction: Any) -> None:
         _print(f"{prediction.file}: {prediction.error}")
         return
     answer = f"{prediction.label} ({prediction.confidence:.1%})"
+    more = "".join(
+        f"; {task}: {next(iter(shares))} ({next(iter(shares.values())):.1%})"
+        for task, shares in (prediction.tasks or {}).items()
+    )
     if prediction.unlike:
         answer = _("like nothing it was shown; if anything {answer}").format(answer=answer)
     elif not prediction.sure:
         answer = _("not sure; if anything {answer}").format(answer=answer)
-    _print(f"{prediction.file}: {answer}")
+    _print(f"{prediction.file}: {answer}{more}")
 
 
 def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["file", "label", "confidence", *classes, "error", "sure", "unlike"])
+            tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
+            head = ["file", "label", "confidence", *classes, "error", "sure", "unlike", *tasks]
+            writer.writerow(head)
             for row in predictions:
                 shares = row.probabilities or {}
                 answers = [shares.get(name, "") for name in classes]
                 facts = [row.file, row.label or "", row.confidence or "", *answers]
                 said = {True: "yes", False: "no", None: ""}
-                writer.writerow([*facts, row.error or "", said[row.sure], said[row.unlike]])
+                more = [next(iter((row.tasks or {}).get(task, {})), "") for task in tasks]
+                writer.writerow([*facts, row.error or "", said[row.sure], said[row.unlike], *more])
     except OSError as error:
         raise InputError(
             _("{file} cannot be written: {cause}. Name another file.").format(

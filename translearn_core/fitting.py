@@ -492,7 +492,7 @@ def _as_arrays(part: Part, classes: int) -> tuple[Array, Array, Array]:
     return inputs, np.tile(targets, (copies, 1)), np.tile(part.weights, copies)
 
 
-class _InMemory:
+class InMemory:
     """A `Source` whose rows are an array."""
 
     def __init__(self, rows: Array) -> None:
@@ -509,7 +509,7 @@ def _unrolled(part: Part, classes: int) -> Part:
     """The same part with its views as rows of their own, in memory."""
     inputs, targets, weights = _as_arrays(part, classes)
     return Part(
-        source=_InMemory(inputs),
+        source=InMemory(inputs),
         rows=np.arange(len(inputs)),
         labels=targets.argmax(axis=1),
         weights=weights,

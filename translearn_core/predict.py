@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -27,6 +27,7 @@ from translearn_core.datasets import decode_photo, iterate_photos
 from translearn_core.datasets.layout import is_junk
 from translearn_core.decision import Decision, read_decision
 from translearn_core.errors import PhotoError, RunError
+from translearn_core.heads import TaskHead, load_heads
 from translearn_core.probe import Dense, Seen, open_probe
 from translearn_core.runs import Run
 from translearn_core.texts import _
@@ -51,6 +52,8 @@ class Prediction:
     """Whether the probability reaches the run's threshold; below it the answer is "not sure"."""
     unlike: bool | None = None
     """Whether the photo is like nothing that was learned from; None where the run cannot tell."""
+    tasks: dict[str, dict[str, float]] | None = None
+    """What it says of each further task: class name -> probability, the likeliest first."""
 
 
 class Predictor:
@@ -68,6 +71,7 @@ class Predictor:
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
         self.reference: Reference | None = load_reference(run.folder)
+        self.tasks: tuple[TaskHead, ...] = load_heads(run.folder)
         self._probe = open_probe(run.openvino_path, run.model_path)
         self.head: tuple[Dense, ...] = self._probe.head
         self._lock = threading.Lock()
@@ -157,12 +161,28 @@ def _ask(predictor: Predictor, photos: Array, decision: Decision) -> Iterator[Pr
     seen = predictor.see(photos)
     unlike = predictor.unlike(seen)
     for place, probabilities in enumerate(seen.probabilities):
-        yield _prediction(
+        prediction = _prediction(
             predictor.classes,
             probabilities,
             decision,
             unlike=None if unlike is None else bool(unlike[place]),
         )
+        if predictor.tasks and seen.pooled is not None:
+            prediction = replace(prediction, tasks=_more(predictor, seen.pooled[place]))
+        yield prediction
+
+
+def _more(predictor: Predictor, pooled: Array) -> dict[str, dict[str, float]]:
+    """The answers of the further tasks about one photo, by its pooled features `(d,)`."""
+    return {
+        head.name: _ranked(head.classes, head.answer(pooled[None])[0]) for head in predictor.tasks
+    }
+
+
+def _ranked(classes: Sequence[str], probabilities: Array) -> dict[str, float]:
+    """Class name -> probability, the likeliest first."""
+    order = np.argsort(-probabilities, kind="stable")
+    return {classes[index]: float(probabilities[index]) for index in order}
 
 
 def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array | PhotoError]:
@@ -183,9 +203,8 @@ def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array 
 def _prediction(
     classes: list[str], probabilities: Array, decision: Decision, *, unlike: bool | None
 ) -> Prediction:
-    order = np.argsort(-probabilities, kind="stable")
-    ranked = {classes[index]: float(probabilities[index]) for index in order}
-    best = classes[int(order[0])]
+    ranked = _ranked(classes, probabilities)
+    best = next(iter(ranked))
     return Prediction(
         file="",
         label=best,

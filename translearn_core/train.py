@@ -22,6 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from translearn_core import backbones, jobs
@@ -115,6 +116,7 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     )
     if learned.trial is not None:
         more |= learned.trial.report()
+    more |= _learn_more_tasks(plan, material, learned, answers, enter)
     more["unlike"] = _keep_reference(plan, material, learned)
     write_figures(plan, material, answers, proof, clock, learned.epochs, stopped, more)
     return not stopped
@@ -182,6 +184,24 @@ def learn(
         validation=validation,
         trial=trial,
     )
+
+
+def _learn_more_tasks(
+    plan: Plan, material: Material, learned: Learned, answers: Answers, enter: Callable[..., None]
+) -> dict[str, Any]:
+    """A head for each further kind of label of the data set, and the figures of all tasks."""
+    from translearn_core import tasks
+    from translearn_core.fitting import predict_rows
+
+    if not tasks.more_tasks(plan, material) or plan.run.stop_requested:
+        return {}
+    enter("running", "tasks")
+    features = None
+    if plan.fine_tunes and learned.network.is_built:
+        rows = np.arange(len(material.photos))
+        features = predict_rows(_learner(learned.network, material), material.cut, rows)
+    first = tasks.first_task(plan, answers, material)
+    return {"tasks": [first, *tasks.learn_tasks(plan, material, features)]}
 
 
 def _begin_trial(plan: Plan, material: Material, network: Network, head: Any) -> Any:

@@ -145,7 +145,7 @@ def _share(confidence: float | None) -> str:
 
 def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
     """Show one photo, the answer in words, the likeliest classes as bars, and why on demand."""
-    from translearn_ui import charts, explanation
+    from translearn_ui import charts, explanation, tasks_view
 
     prediction = answer.prediction
     if prediction.error:
@@ -176,6 +176,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
             all=", ".join(f"{name} {share:.0%}" for name, share in list(probabilities.items())[:5])
         ),
     )
+    tasks_view.show_answers(prediction.tasks)
 
 
 def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
@@ -191,6 +192,7 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
             "unlike": "" if prediction.unlike is None else _yes_or_no(prediction.unlike),
             "error": prediction.error or "",
         }
+        row |= {task: next(iter(shares)) for task, shares in (prediction.tasks or {}).items()}
         classes = sorted(prediction.probabilities or {})
         rows.append(
             row | {f"p({name})": (prediction.probabilities or {})[name] for name in classes}
@@ -218,7 +220,7 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
     pictures, rows = st.tabs([_("Pictures"), _("Table")], key="answers_view")
     with rows:
         st.dataframe(
-            found[["file", "answer", "probability", "sure", "unlike", "error"]],
+            found[[name for name in found.columns if not name.startswith("p(")]],
             hide_index=True,
             column_config={
                 "file": _("File"),

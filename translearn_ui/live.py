@@ -39,6 +39,7 @@ STAGES: dict[str, str] = {
     "head": N_("Learn the classes"),
     "fine_tune": N_("Fine-tune"),
     "evaluate": N_("Test"),
+    "tasks": N_("More tasks"),
     "compare": N_("Compare"),
     "save": N_("Save"),
 }
@@ -223,6 +224,7 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
         "head": _("Learning your classes …"),
         "fine_tune": _("Fine-tuning the unfrozen blocks …"),
         "evaluate": _("Testing on photos it has never seen …"),
+        "tasks": _("Learning the other kinds of labels …"),
         "compare": _("Training once more without the techniques, to compare …"),
         "save": _("Saving the model, and checking that it answers the same …"),
     }
@@ -304,7 +306,7 @@ def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
     place = names.index(here) if here in names else -1
     items = []
     for index, name in enumerate(names):
-        if _is_skipped(name, settings):
+        if _is_skipped(name, settings, has_tasks="tasks" in story.stages):
             continue
         kind = "done" if index < place else "now" if index == place else "ahead"
         current = ' aria-current="step"' if kind == "now" else ""
@@ -313,11 +315,13 @@ def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
     return f'<ol class="tl-stages">{"".join(items)}</ol>'
 
 
-def _is_skipped(stage: str, settings: Settings) -> bool:
+def _is_skipped(stage: str, settings: Settings, *, has_tasks: bool) -> bool:
     """Whether a run with these settings never comes to a stage."""
     if stage == "fine_tune":
         plainly = settings.adversarial == "none"
         return plainly and settings.freeze == "all" and not settings.freeze_layer
+    if stage == "tasks":
+        return not has_tasks
     if stage == "technique":
         return not any(row.looks for row in techniques.in_use(settings))
     return stage == "compare" and not settings.compare_plain

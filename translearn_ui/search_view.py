@@ -122,8 +122,12 @@ def _follow(run: Run) -> None:
             f'<p class="tl-now" role="status">{escape(words)} <span>{escape(figures)}</span></p>'
         )
         st.progress(min(1.0, spent_s / total_s))
-        left = max(0.0, total_s - spent_s)
-        st.caption(_("About {time} left").format(time=tasks.duration(left)))
+        left = total_s - spent_s
+        st.caption(
+            _("About {time} left").format(time=tasks.duration(left))
+            if left > 0
+            else _("Almost done: the last trainings.")
+        )
         _show_trials(run, trials)
         _show_stop(run)
 
@@ -186,7 +190,7 @@ def _show_trials(run: Run, trials: list[dict[str, Any]]) -> None:
         hide_index=True,
         key="search_table",
         column_config={
-            "accuracy": st.column_config.NumberColumn(_("Right"), format="percent"),
+            "accuracy": st.column_config.NumberColumn(_("Right"), format="percent", width="small"),
             "number": st.column_config.NumberColumn(_("No."), width="small"),
             "settings": st.column_config.TextColumn(_("What differs from the default")),
             "backbone": _("Backbone"),
@@ -224,7 +228,8 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
         annotation={"text": _("the default"), "font": {"size": 12}},
     )
     figure.update_xaxes(title=_("setting no."), dtick=max(1, len(trials) // 10), showgrid=False)
-    figure.update_yaxes(title=_("right in cross-validation"), tickformat=".0%")
+    low, high = max(0.0, min(shares) - 0.05), min(1.0, max(shares) + 0.05)
+    figure.update_yaxes(title=_("right in cross-validation"), tickformat=".0%", range=[low, high])
     return charts.finished(figure, height=280)
 
 

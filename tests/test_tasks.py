@@ -1,0 +1,118 @@
+"""Several tasks at once: the table, heads that learn where labels are, and what they answer."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from translearn_core import cli, datasets
+from translearn_core.errors import SourceError
+from translearn_core.heads import load_heads
+from translearn_core.label_table import attach, bring_in, read_table, tasks_of
+from translearn_core.predict import predict
+from translearn_core.runs import Run
+
+COLOURS = {"red": (210, 50, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
+
+
+def draw(folder: Path, *, per_kind: int = 12) -> Path:
+    """A flat folder of photos with a colour and a brightness, and its table `labels.csv`."""
+    rng = np.random.default_rng(0)
+    (folder / "photos").mkdir(parents=True)
+    rows = []
+    for colour, value in COLOURS.items():
+        for light in ("bright", "dark"):
+            for n in range(per_kind):
+                pixels = rng.normal(0, 12, (8, 8, 3)) + np.array(value) * (
+                    1.0 if light == "bright" else 0.25
+                )
+                photo = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).resize((64, 64))
+                name = f"{colour}-{light}-{n}.png"
+                photo.save(folder / "photos" / name)
+                rows.append({"file": name, "colour": colour, "light": light if n % 4 else ""})
+    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, ["file", "colour", "light"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw(tmp_path_factory.mktemp("drawn"))
+
+
+def test_a_table_trains_a_head_for_each_column_and_predicts_each(
+    drawn: Path, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    options = ["--backbone", "starter", "--set", "image_size=32", "--epochs", "12", "--seed", "1"]
+    arguments = ["train", str(drawn / "photos"), "--tasks", str(drawn / "labels.csv"), *options]
+    assert cli.main([*arguments, "--run-dir", str(folder), "--json"]) == 0
+    metrics = json.loads(capsys.readouterr().out)
+    assert [task["name"] for task in metrics["tasks"]] == ["colour", "light"]
+    first, second = metrics["tasks"]
+    assert first["test_accuracy"] == metrics["test_accuracy"] > 0.6
+    assert second["classes"] == ["bright", "dark"]
+    assert second["test_accuracy"] > 0.8
+    assert second["n_test"] < first["n_test"] == metrics["n_test"]  # gaps are not judged
+    assert np.sum(second["confusion"]) == second["n_test"]
+    run = Run(folder)
+    assert [head.name for head in load_heads(run.folder)] == ["light"]
+    photos = sorted((drawn / "photos").glob("*-bright-*.png"))
+    answers = [answer.tasks or {} for answer in predict(run, photos)]
+    lights = [next(iter(answer["light"])) for answer in answers]
+    assert lights.count("bright") > 0.8 * len(lights)
+    assert sum(answers[0]["light"].values()) == pytest.approx(1, abs=1e-4)
+    assert cli.main(["predict", str(folder), str(photos[0])]) == 0
+    assert "; light: " in capsys.readouterr().out
+
+
+def test_class_folders_are_the_first_task_and_the_table_adds_to_them(
+    colour_photos: Path, workspace: Path, tmp_path: Path
+) -> None:
+    files = sorted(
+        path.relative_to(colour_photos).as_posix() for path in colour_photos.rglob("*.jpg")
+    )
+    table = tmp_path / "more.csv"
+    lines = [f"{file};{'odd' if n % 2 else 'even'}" for n, file in enumerate(files[:30])]
+    table.write_text("file;number\n" + "\n".join(lines), encoding="utf-8")
+    dataset, note = bring_in(colour_photos, read_table(table))
+    kept = tasks_of(dataset)
+    assert kept is not None
+    assert (kept.main, kept.tasks) == ("class", ("number",))
+    assert len(kept.labels) == 30
+    assert "18 of 48" in note
+    assert dataset.classes == ["blue", "green", "red"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,colour\na.jpg,red\n", "no column `file`"),
+        ("file,colour\na.jpg,red\nb.jpg,red\n", "two different"),
+        ("file\na.jpg\n", "none given"),
+    ],
+)
+def test_a_table_that_is_none_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text(text, encoding="utf-8")
+    with pytest.raises(SourceError, match=message):
+        read_table(table)
+
+
+def test_a_table_of_other_photos_is_refused(
+    colour_photos: Path, workspace: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text("file,kind\nx.jpg,a\ny.jpg,b\n", encoding="utf-8")
+    dataset = datasets.import_source(colour_photos, in_place=True, check=False)
+    with pytest.raises(SourceError, match="names none of the photos"):
+        attach(dataset, read_table(table))
+    with pytest.raises(SourceError, match="No file of the table"):
+        bring_in(colour_photos / "blue", read_table(table))
