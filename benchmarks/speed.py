@@ -100,48 +100,43 @@ def show_ways(bench: Bench) -> None:
     """Whole commands on the same photos and split."""
     train, test = bench.photos()
     places = (str(train), str(test))
+    command = (str(train), "--test-source", str(test), "--backbone", BACKBONE)
     bench.fresh_home()
-    ours = bench.train(str(train), "--test-source", str(test), "--backbone", BACKBONE)
-    again = bench.train(
-        str(train), "--test-source", str(test), "--backbone", BACKBONE, "--set", "dropout=0.3"
-    )
+    alike = bench.train(*command, "--set", "image_size=224")
+    bench.fresh_home()
+    ours = bench.train(*command)
+    again = bench.train(*command, "--set", "dropout=0.3")
     size = ours.result["image_size"]
     floors = {
         side: bench.run(
-            "benchmarks.ways",
-            "floor",
-            *places,
-            "--size",
-            str(side),
-            "--engine",
-            str(_engine_file(bench, side, bench.environment)),
+            *("benchmarks.ways", "floor", *places, "--size", str(side)),
+            *("--engine", str(_engine_file(bench, side, bench.environment))),
         )
         for side in (size, 224)
     }
-    tutorial = bench.run("benchmarks.ways", "tutorial", *places)
-    rows: list[tuple[str, Measured]] = [
-        ("(a) ours, nothing cached", ours),
-        ("(a) ours, second run with another dropout", again),
-        ("(b) TensorFlow tutorial, 10 epochs", tutorial),
-        ("(c) Teachable Machine's recipe", bench.run("benchmarks.ways", "teachable", *places)),
-        (
-            "(d) features and logistic regression",
-            bench.run("benchmarks.ways", "regression", *places),
-        ),
-        *(
-            (f"(e) floor at {side} px: decode once, run once", floor)
-            for side, floor in floors.items()
-        ),
+    tutorial, teachable, regression = (
+        bench.run("benchmarks.ways", way, *places)
+        for way in ("tutorial", "teachable", "regression")
+    )
+    rows: list[tuple[str, int, Measured]] = [
+        ("(a) ours, nothing cached", size, ours),
+        ("(a) ours, photos as large as in (b)", 224, alike),
+        ("(a) ours, second run with another dropout", size, again),
+        ("(b) TensorFlow tutorial, 10 epochs", 224, tutorial),
+        ("(c) Teachable Machine's recipe", 224, teachable),
+        ("(d) features and logistic regression", 224, regression),
+        *(("(e) the floor: decode once, run once", side, floor) for side, floor in floors.items()),
     ]
-    _head("way", "seconds", "(b) / this", "this / (e)", "test accuracy", "peak memory")
-    for name, measured in rows:
+    _head("way", "photo", "seconds", "(b) / this", "this / (e)", "test accuracy", "peak memory")
+    for name, side, measured in rows:
         result = measured.result
         accuracy = result.get("test_accuracy", result.get("accuracy"))
         _row(
             name,
+            f"{side} px",
             f"{measured.seconds:.1f}",
             f"{tutorial.seconds / measured.seconds:.1f}",
-            f"{measured.seconds / floors[size].seconds:.2f}",
+            f"{measured.seconds / floors[side].seconds:.2f}",
             "" if accuracy is None else f"{accuracy:.3f}",
             _gb(measured),
         )
@@ -286,18 +281,24 @@ def show_backbones(bench: Bench) -> None:
 def show_growth(bench: Bench) -> None:
     """Time and memory from 500 to 50,000 photos, in a fresh workspace each."""
     source, _test = bench.photos(600)
-    _head("photos", "seconds", "ms per photo beyond the first 500", "peak memory")
+    _head(
+        "photos",
+        "seconds",
+        "processor seconds",
+        "of them per 1,000 photos beyond the first 500",
+        "peak memory",
+    )
     first: tuple[int, float] | None = None
     for n in (500, 5_000, 50_000):
         folder = repeat_set(source, bench.folder / "growth", n)
         bench.fresh_home()
         measured = bench.train(str(folder), "--backbone", BACKBONE)
+        slope = ""
         if first is None:
-            first = (n, measured.seconds)
-            slope = ""
+            first = (n, measured.cpu_s)
         else:
-            slope = f"{(measured.seconds - first[1]) / (n - first[0]) * 1e3:.2f}"
-        _row(f"{n:,}", f"{measured.seconds:.1f}", slope, _gb(measured))
+            slope = f"{(measured.cpu_s - first[1]) / (n - first[0]) * 1e3:.2f}"
+        _row(f"{n:,}", f"{measured.seconds:.1f}", f"{measured.cpu_s:.1f}", slope, _gb(measured))
     shutil.rmtree(bench.folder / "growth")
 
 
