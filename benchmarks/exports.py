@@ -1,10 +1,11 @@
 """Every backbone in every format: `python -m benchmarks.exports --photos ../shared/datasets/flowers12`.
 
 Each backbone gets a model in a run folder: a trained one where its weights are on this machine, else
-one with random weights, whose head is scaled so that probabilities are not all alike. It is written
-in each format by the code that the page uses, opened by the lines of the program that goes along, and
-asked about test photos: all of them for a trained model, 8 for a random one. A line of JSON per
-backbone and format goes to `--out`; `--table` prints them as a table for docs/exports.md.
+one with random weights at a small size, whose head is scaled so that probabilities are not all alike.
+It is written in each format by the code that the page uses, opened by the lines of the program that
+goes along (the web page's in Node), and asked about test photos: all of them for a trained model, 8 for
+a random one. A line of JSON per backbone and format goes to `--out`; `--table` prints them as a table
+for docs/exports.md.
 """
 
 from __future__ import annotations
@@ -29,12 +30,14 @@ from translearn_core.backbones import BACKBONES, Backbone, get_backbone, weights
 from translearn_core.config import make_settings
 from translearn_core.datasets import Dataset
 from translearn_core.export import FORMATS, Format
-from translearn_core.exports import make
+from translearn_core.exports import litert, make, proof
 from translearn_core.exports.prepare import prepare
 from translearn_core.exports.writers import Source, tested_photos
 from translearn_core.runs import Run
 
 FEW = 8
+SMALL = 96
+"""Side of the photos for a random model, where its network takes so small ones."""
 SPREAD = 3.0
 """Standard deviation of a random model's logits over the classes."""
 
@@ -83,7 +86,7 @@ def measure(name: str, formats: list[str], photos: Path, out: Path) -> None:
     for row in (FORMATS[one] for one in formats):
         line = {"backbone": name, "format": row.name, "trained": trained, "photos": len(files)}
         try:
-            line |= _measure(source, row, pixels, expected)
+            line |= _measure(source, row, pixels, expected, _some(dataset))
         except Exception as error:  # noqa: BLE001 - the table says so
             line |= {"error": f"{type(error).__name__}: {error}"[:200]}
         with out.open("a", encoding="utf-8") as file:
@@ -91,11 +94,17 @@ def measure(name: str, formats: list[str], photos: Path, out: Path) -> None:
         print(line, flush=True)
 
 
-def _measure(source: Source, row: Format, pixels: list[Any], expected: Any) -> dict[str, Any]:
+def _measure(
+    source: Source, row: Format, pixels: list[Any], expected: Any, fitted: list[Path]
+) -> dict[str, Any]:
+    """Write, open and ask; `fitted` are the photos for int8 where the model learned from none."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         began = time.monotonic()
-        row.write(source, folder / row.model)
+        if row.needs_photos and not source.run.has_result:
+            litert.write_int8(source.model, folder / row.model, fitted)
+        else:
+            row.write(source, folder / row.model)
         written = time.monotonic()
         received = _ask(row, folder, pixels)
         size = make._bytes_of(folder, row)
@@ -110,10 +119,21 @@ def _measure(source: Source, row: Format, pixels: list[Any], expected: Any) -> d
 
 def _ask(row: Format, folder: Path, pixels: list[Any]) -> Any:
     """Open the model by the lines of the program that goes along, and ask it."""
+    if row.run is proof.run_page:
+        return _ask_page(folder, pixels)
     opening = row.opening.format(model=row.model) if "{model}" in row.opening else row.opening
     names: dict[str, Any] = {"here": folder, "sys": sys}
     exec(opening, names)
     return np.stack([np.asarray(names["ask"](photo)) for photo in pixels])
+
+
+def _ask_page(folder: Path, pixels: list[Any]) -> Any:
+    """The code of the web page, in Node."""
+    raw = folder / "pixels.bin"
+    np.stack(pixels).tofile(raw)
+    command = ["node", "-e", proof.PAGE_PROGRAM, "page", str(raw), str(pixels[0].shape[0])]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return np.array([json.loads(line) for line in done.stdout.splitlines()])
 
 
 def _trained_run(dataset: Dataset, backbone: Backbone) -> Run:
@@ -130,10 +150,10 @@ def _random_run(dataset: Dataset, backbone: Backbone) -> Run:
     from translearn_core import model as graphs
 
     settings = make_settings({"backbone": backbone.name, "weights": "random", "head": "linear"})
-    network = graphs.build_backbone(backbone, weights="random", seed=0)
+    size = max(backbone.min_size, SMALL)
+    network = graphs.build_backbone(backbone, size=size, weights="random", seed=0)
     prefix, suffix = graphs.split_at(network, graphs.cut_points(network)[-1])
     head = graphs.build_head(backbone.features, len(dataset.classes), settings)
-    size = prefix.input_shape[1]
     sample = np.stack([prepare(file, size) for file in _some(dataset)[:4]])
     features = prefix.predict_on_batch(sample)
     kernel, bias = head.layers[-1].get_weights()

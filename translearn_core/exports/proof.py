@@ -253,7 +253,7 @@ def _broken() -> str:
     )
 
 
-_PAGE_PROGRAM = """\
+PAGE_PROGRAM = """\
 const fs = require("fs");
 const { Network } = require("./network.js");
 const [, , file, side] = process.argv, size = Number(side), bytes = size * size * 12;
@@ -287,7 +287,7 @@ def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[
         return dict(zip([file.name for file in files], _ask_onnx(folder, pixels), strict=True))
     raw = folder.parent / "pixels.bin"
     pixels.tofile(raw)
-    command = [node, "-e", _PAGE_PROGRAM, "page", str(raw), str(size)]
+    command = [node, "-e", PAGE_PROGRAM, "page", str(raw), str(size)]
     found: dict[str, Array] = {}
     with (
         log.open("ab") as errors,
