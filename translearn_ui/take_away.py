@@ -69,7 +69,7 @@ def _show_purpose(run: Run, purpose: Purpose) -> None:
 
 def _show_format(run: Run, row: Format) -> None:
     with st.container(key=f"format_{row.name}", gap="small"):
-        st.markdown(f"**{row.title}** · {_(row.what)}")
+        st.markdown(f"**{_(row.title)}** · {_(row.what)}")
         done = export.read(run, row)
         if done is not None:
             _show_done(run, row, done)
@@ -90,7 +90,7 @@ def _show_format(run: Run, row: Format) -> None:
             key=f"make_{row.name}",
             icon=":material/build:",
             help=_("Writes the model as {format} and checks it against the app.").format(
-                format=row.title
+                format=_(row.title)
             ),
         ):
             process.start(run, row)
@@ -122,13 +122,13 @@ def _show_done(run: Run, row: Format, done: Parity) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             _("Download {format} ({size})").format(
-                format=row.title, size=frame.size(done.zip_bytes)
+                format=_(row.title), size=frame.size(done.zip_bytes)
             ),
             path.read_bytes,
             file_name=f"translearn-{run.id}-{row.name}.zip",
             mime="application/zip",
             key=f"download_{row.name}",
-            type="primary",
+            type="primary" if done.within else "secondary",
             icon=":material/download:",
             on_click="ignore",
         )

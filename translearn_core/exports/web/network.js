@@ -1,6 +1,6 @@
 // Runs the model: reads model.onnx and computes it, one photo at a time, in this browser alone.
 //
-// Owns: the ONNX reader, the operations that TransLearn's writer uses (onnx_graph.py), and the one
+// Owns: the ONNX reader, the operations that TransLearn's writer uses, and the one
 // part that takes nearly all the time, a product of matrices, as WebAssembly with SIMD.
 // Leaves to others: preparing a photo (prepare.js), showing anything (page.js).
 //
@@ -434,26 +434,26 @@ const OPERATIONS = {
   Conv: (network, node, inputs, make) => convolve(network, node, inputs, make),
   MaxPool: (network, node, [input], make) => pool(node, input, make, true),
   AveragePool: (network, node, [input], make) => pool(node, input, make, false),
-  GlobalAveragePool: (network, node, [input], make) => {
-    const [, channels, height, width] = input.shape, result = make([1, channels, 1, 1]);
-    for (let channel = 0; channel < channels; channel++) {
-      let sum = 0;
-      for (let i = 0; i < height * width; i++) sum += input.data[channel * height * width + i];
-      result.data[channel] = sum / (height * width);
-    }
-    return result;
-  },
   ReduceMean: (network, node, [input], make) => {
     const [, channels, height, width] = input.shape, places = height * width;
-    const result = make([1, 1, height, width]);
-    result.data.fill(0);
+    if (node.is.axes.length === 1) { // over the channels of each place
+      const result = make([1, 1, height, width]);
+      result.data.fill(0);
+      for (let channel = 0; channel < channels; channel++) {
+        for (let i = 0; i < places; i++) result.data[i] += input.data[channel * places + i] / channels;
+      }
+      return result;
+    }
+    const result = make(one(node.is, "keepdims", 1) ? [1, channels, 1, 1] : [1, channels]);
     for (let channel = 0; channel < channels; channel++) {
-      for (let i = 0; i < places; i++) result.data[i] += input.data[channel * places + i] / channels;
+      let sum = 0;
+      for (let i = 0; i < places; i++) sum += input.data[channel * places + i];
+      result.data[channel] = sum / places;
     }
     return result;
   },
-  Gemm: (network, node, [input, kernel, bias], make) => {
-    const [inputs, outputs] = kernel.shape, sums = new Float64Array(bias.data);
+  MatMul: (network, node, [input, kernel], make) => {
+    const [inputs, outputs] = kernel.shape, sums = new Float64Array(outputs);
     for (let i = 0; i < inputs; i++) {
       const value = input.data[i];
       if (value !== 0) {
@@ -505,7 +505,6 @@ const OPERATIONS = {
 };
 const SAME_VALUES = {
   Identity: (shape) => shape,
-  Flatten: (shape) => [1, sizeOf(shape)],
   Unsqueeze: (shape) => [...shape, 1, 1],
 };
 
