@@ -17,6 +17,7 @@ Strength is a share of the pixel range in [0, 1]; inside, photos are `(n, h, w, 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -168,6 +169,7 @@ class Trial:
     def _judge(self, scores: Scores, *, keep: bool = False) -> dict[str, Array]:
         """Answers `(n,)` to clean and attacked photos by name; empty when the run is to stop."""
         attack = Attack(scores, self.settings, len(self.classes))
+        began = time.monotonic()
         found: dict[str, list[Array]] = {"clean": [], "fgsm": [], "pgd": []}
         for start in range(0, len(self.rows), TRIAL_BATCH):
             photos = self.source.take(self.rows[start : start + TRIAL_BATCH]).astype(np.float32)
@@ -178,11 +180,19 @@ class Trial:
             if changed is None:
                 return {}
             found["pgd"].append(attack.answer(changed))
+            self._tell(start + len(photos), began)
             fooled = (found["clean"][-1] == labels) & (found["pgd"][-1] != labels)
             for place in np.flatnonzero(fooled) if keep else ():
                 if len(self.fooling) < CANDIDATES:
                     self.fooling[start + int(place)] = photos[place], changed[place]
         return {name: np.concatenate(parts) for name, parts in found.items() if parts}
+
+    def _tell(self, done: int, began: float) -> None:
+        """How many photos have been attacked so far."""
+        per_s = done / max(time.monotonic() - began, 1e-6)
+        left_s = round((len(self.rows) - done) / per_s, 1)
+        facts = {"done": done, "total": len(self.rows), "per_s": round(per_s, 1)}
+        self.run.append_event("progress", stage="technique", left_s=left_s, **facts)
 
     def report(self) -> dict[str, Any]:
         """What metrics.json says under `adversarial`; writes the pictures.

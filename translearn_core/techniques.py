@@ -246,6 +246,7 @@ _ROWS = (
         source="Goodfellow et al. 2015 (FGSM); Madry et al. 2018 (PGD); Wong et al. 2020, Fast is "
         "better than free",
         link="https://arxiv.org/abs/2001.03994",
+        looks=True,
         obstacle=_adversarial_obstacle,
     ),
 )

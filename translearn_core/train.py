@@ -106,6 +106,7 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     temperature = calibrate(learned.head, learned.validation)
     answers = _evaluate(plan, material, learned)
     if learned.trial is not None and not stopped:
+        enter("running", "technique")
         learned.trial.judge_after(_scores(learned.network, learned.head))
     plain = None if stopped else _compare_plain(plan, answers, enter)
     enter("running", "save")
@@ -165,7 +166,10 @@ def learn(
     clock.lap("head", began)
 
     network = Network(plan)
-    trial = _begin_trial(plan, material, network, head) if plan.resists else None
+    trial = None
+    if plan.resists and not plan.run.stop_requested:
+        enter("running", "technique")
+        trial = _begin_trial(plan, material, network, head)
     if plan.fine_tunes and not plan.run.stop_requested:
         if not quiet:
             enter("running", "fine_tune")
