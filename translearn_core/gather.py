@@ -52,6 +52,18 @@ def _never() -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WeightChange:
+    """What makes a backbone's weights others than those of its file.
+
+    `identity` tells these weights from others, for cache keys; `apply` changes a backbone as
+    `model.build_backbone` makes it.
+    """
+
+    identity: str
+    apply: Callable[[Any], None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Look:
     """Which photos are looked at, through which frozen network, and who hears of it.
 
@@ -61,6 +73,7 @@ class Look:
         size: side of the photos for the network, in pixels.
         weights: `imagenet`, or `random` with `seed`.
         strength: what varied views (1 and up) mean.
+        change: what the weights differ by.
         own_cache: folder to keep features in where the shared cache is switched off.
         progress: called with photos done, photos in all and photos a second.
         stop: asked between batches; True ends the pass.
@@ -73,12 +86,15 @@ class Look:
     seed: int = 0
     strength: Strength = "none"
     own_cache: Path | None = None
+    change: WeightChange | None = None
     progress: Callable[[int, int, float], None] = field(default=_tell_nobody)
     stop: Callable[[], bool] = field(default=_never)
 
     @property
     def weights_identity(self) -> str:
         """What tells these weights from others, for cache keys."""
+        if self.change is not None:
+            return self.change.identity
         if self.weights == "random":
             return f"random-{self.seed}"
         path = backbones.weights_status(self.backbone).path
@@ -130,6 +146,8 @@ class Look:
         network = graphs.build_backbone(
             self.backbone, size=self.size, weights=self.weights, seed=self.seed
         )
+        if self.change is not None:
+            self.change.apply(network)
         layer = graphs.cut_points(network)[-1] if cut == POOLED else cut
         prefix, _suffix = graphs.split_at(network, layer)
         return prefix

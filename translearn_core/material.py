@@ -20,7 +20,7 @@ from translearn_core import backbones, datasets
 from translearn_core.augment import VIEWS
 from translearn_core.errors import PhotoError
 from translearn_core.features import FeatureTable, Output
-from translearn_core.gather import PIXELS, POOLED, PassReport
+from translearn_core.gather import PIXELS, POOLED, Look, PassReport
 from translearn_core.plan import Network, Plan
 from translearn_core.texts import _
 
@@ -37,7 +37,8 @@ class Material:
     classes: list[str]
     labels: npt.NDArray[np.int64]
     split: npt.NDArray[np.str_]
-    pooled: FeatureTable
+    pooled: Any
+    """Features of every photo, a `fitting.Source`."""
     cut: Any
     """Inputs of the unfrozen part, a `fitting.Source`; None when all is frozen."""
     cut_is_pixels: bool
@@ -70,7 +71,7 @@ def gather_material(plan: Plan) -> Material:
     at_once = list(outputs)
     if plan.strength == "mirror":  # cheap enough to be made of every photo, in one pass
         at_once += [plan.look.output(o.key.cut, 1) for o in outputs if o.key.cut != PIXELS]
-    report = _look(plan, at_once, list(dataset.photos["path"]))
+    report = look_through(plan, at_once, list(dataset.photos["path"]))
     datasets.check_ready(dataset)
     split = datasets.assign_splits(
         dataset,
@@ -104,9 +105,11 @@ def gather_material(plan: Plan) -> Material:
     )
 
 
-def _look(plan: Plan, outputs: list[Output], paths: list[str]) -> PassReport:
+def look_through(
+    plan: Plan, outputs: list[Output], paths: list[str], look: Look | None = None
+) -> PassReport:
     """One pass; the run is told of photos that had to be left out."""
-    report = plan.look.take(outputs, paths)
+    report = (look or plan.look).take(outputs, paths)
     if report.left_out:
         names = ", ".join(Path(path).name for path in report.left_out[:3])
         text = _("{n} files could not be read and are left out: {names} …")
@@ -121,7 +124,7 @@ class _Spread:
         self._table = table
         self._place = np.full(total, -1, np.int64)
         self._place[rows] = np.arange(len(rows))
-        self.shape = table.shape
+        self.shape = (total, *table.shape[1:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
         """See `fitting.Source`."""
@@ -203,6 +206,6 @@ def _gather_views(
     wanted = [look.output(cut, view) for view in numbers for cut in cuts]
     if not wanted:
         return []
-    _look(plan, wanted, list(photos["path"]))
+    look_through(plan, wanted, list(photos["path"]))
     hashes = list(photos["sha256"])
     return [{cut: look.table(cut, view, hashes) for cut in cuts} for view in numbers]

@@ -14,10 +14,11 @@ from typing import Any
 from translearn_core import augment, backbones, datasets, techniques
 from translearn_core.augment import Strength
 from translearn_core.backbones import Backbone, FreezeChoice
+from translearn_core.carryover import backbone_change
 from translearn_core.config import Configuration, Settings, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import prepare_device
-from translearn_core.gather import Look
+from translearn_core.gather import Look, WeightChange
 from translearn_core.runs import Run
 from translearn_core.techniques import Situation
 
@@ -35,6 +36,8 @@ class Plan:
     size: int
     strength: Strength
     device: str = ""
+    change: WeightChange | None = None
+    """What the backbone's weights differ by from those of its file."""
 
     @property
     def fine_tunes(self) -> bool:
@@ -63,12 +66,16 @@ class Plan:
     @property
     def look(self) -> Look:
         """How this run looks at its photos, telling its events and heeding its stop."""
+        return self.look_at(self.dataset, stage="features")
+
+    def look_at(self, dataset: Dataset, *, stage: str) -> Look:
+        """The same at other photos, told as progress of `stage`."""
 
         def tell(done: int, total: int, per_s: float) -> None:
             left_s = round((total - done) / max(per_s, 1e-6), 1)
             self.run.append_event(
                 "progress",
-                stage="features",
+                stage=stage,
                 done=done,
                 total=total,
                 per_s=round(per_s, 1),
@@ -76,13 +83,14 @@ class Plan:
             )
 
         return Look(
-            dataset=self.dataset,
+            dataset=dataset,
             backbone=self.backbone,
             size=self.size,
             weights=self.settings.weights,
             seed=self.settings.seed,
             strength=self.strength,
             own_cache=self.run.folder / "cache",
+            change=self.change,
             progress=tell,
             stop=lambda: self.run.stop_requested,
         )
@@ -114,6 +122,7 @@ def make_plan(run: Run, settings: Settings | None = None) -> Plan:
         configuration=load_configuration(),
         backbone=backbone,
         choice=choice,
+        change=backbone_change(settings),
         size=backbones.image_size_for(backbone, settings),
         strength=augment.settle(
             settings.augmentation, photos=len(dataset.photos), classes=len(dataset.classes)
@@ -125,8 +134,9 @@ def make_plan(run: Run, settings: Settings | None = None) -> Plan:
 class Network:
     """The backbone of a run, built when it is first needed and cut in two."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, change: WeightChange | None = None) -> None:
         self._plan = plan
+        self._change = change or plan.change
         self._parts: tuple[Any, Any] | None = None
 
     @property
@@ -147,6 +157,8 @@ class Network:
                 weights=plan.settings.weights,
                 seed=plan.settings.seed,
             )
+            if self._change is not None:
+                self._change.apply(backbone)
             self._parts = graphs.split_at(backbone, plan.choice.cut_layer)
         return self._parts
 

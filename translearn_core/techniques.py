@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from translearn_core import backbones
+import pandas as pd
+
+from translearn_core import backbones, datasets
 from translearn_core.backbones import Backbone, FreezeChoice
 from translearn_core.config import Settings, home, setting_fields
 from translearn_core.errors import RunError, SettingsError
@@ -90,6 +92,8 @@ def _needs_frozen(situation: Situation) -> str:
 def _start_obstacle(situation: Situation) -> str:
     if situation.settings.weights == "random":
         return _("A run that starts from random weights starts from no other run.")
+    if situation.settings.adapt_to:
+        return _("Getting used to a new place begins from the bare backbone, not from a run.")
     return ""
 
 
@@ -107,6 +111,8 @@ def _adapt_obstacle(situation: Situation) -> str:
 
 
 def _unlabelled_obstacle(situation: Situation) -> str:
+    if situation.settings.start_from or situation.settings.distill_from:
+        return _("It does not go together with another run to start or to learn from yet.")
     if situation.settings.adapt_to:
         return _(
             "Photos of a new place and unsorted photos of the same place are two different tasks. "
@@ -116,6 +122,8 @@ def _unlabelled_obstacle(situation: Situation) -> str:
 
 
 def _distill_obstacle(situation: Situation) -> str:
+    if situation.settings.start_from:
+        return _("A run either starts from another one or learns to answer like one.")
     if situation.settings.adapt_to:
         return _("A model cannot answer like another one and get used to a new place at once.")
     return ""
@@ -152,6 +160,7 @@ _ROWS = (
         settings=("start_from",),
         source="Yosinski et al. 2014, How transferable are features in deep neural networks?",
         link="https://arxiv.org/abs/1411.1792",
+        looks=True,
         obstacle=_start_obstacle,
     ),
     Technique(
@@ -271,6 +280,7 @@ def check(situation: Situation) -> None:
     Raises:
         SettingsError: what was chosen makes no sense together; the message says why.
         RunError: a run that was named is missing, unfinished, or does not fit.
+        SourceError: photos that were named are not there.
     """
     settings = situation.settings
     for row in in_use(settings):
@@ -281,6 +291,9 @@ def check(situation: Situation) -> None:
         _check_built_alike(find_run(settings.start_from), situation.backbone)
     if settings.distill_from:
         find_run(settings.distill_from)
+    for named in (settings.adapt_to, settings.unlabelled):
+        if named:
+            datasets.find_unsorted(named)
 
 
 def required_backbone(settings: Settings) -> str:
@@ -319,3 +332,32 @@ def find_run(named: str) -> Run:
             )
         )
     return run
+
+
+def refuse_taught(run: Run, tested: set[str]) -> None:
+    """Refuse a run that learned from photos which another one is going to be tested on.
+
+    What it knows of them would make the test flatter. Where its data set or its answers are gone,
+    nothing can be told and nothing is refused.
+
+    Args:
+        tested: content hashes of the photos of the test.
+
+    Raises:
+        SettingsError: it learned from some of them.
+    """
+    answers = run.folder / "predictions.parquet"
+    folder = Path(run.config.dataset)
+    if not answers.is_file() or not (folder / "dataset.json").is_file():
+        return
+    photos = datasets.open_dataset(folder).photos
+    kept_out = set(pd.read_parquet(answers, columns=["path"])["path"])
+    taught = set(photos.loc[~photos["path"].isin(kept_out), "sha256"]) - {""}
+    n = len(taught & tested)
+    if n:
+        raise SettingsError(
+            _(
+                "The run {run} has learned from {n} of the {total} photos that this run is tested "
+                "on, so the test would flatter. Give both the same seed and the same shares."
+            ).format(run=run.config.name or run.id, n=n, total=len(tested))
+        )

@@ -33,9 +33,10 @@ from translearn_core.doubt import Validation, calibrate, calibration_figures, ke
 from translearn_core.engine import count_gpus
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import trim_cache
-from translearn_core.lesson import Lesson, prepare_lesson
+from translearn_core.lesson import Lesson, build_new_head
 from translearn_core.material import Material, gather_material
 from translearn_core.plan import Network, Plan, make_plan
+from translearn_core.prepare import prepare_lesson
 from translearn_core.runs import Run
 from translearn_core.techniques import plain_settings
 
@@ -149,23 +150,25 @@ def learn(
     """Head, then unfrozen part, by the plan's settings; with `quiet` nobody hears of it."""
 
     _seed(plan.settings.seed)
-    lesson = prepare_lesson(plan, material, enter)
+    lesson = prepare_lesson(plan, material, lambda: _learn_plainly(plan, material), enter)
     if not quiet:
         enter("running", "head")
     began = time.monotonic()
-    head = lesson.new_head(plan, material)
+    head = lesson.new_head(plan, lesson.material)
     last: list[Validation] = []
-    epochs = _fit_head(plan, lesson.material, head, last, quiet=quiet)
+    epochs = 0
+    if not lesson.learned:
+        epochs = _fit_head(plan, lesson.material, head, last, quiet=quiet)
     validation = _answer_validation(lesson.material, head, lesson.material.pooled)
     val_accuracy = validation.accuracy
-    if _refits(plan, lesson.material):
+    if lesson.refits and _refits(plan, lesson.material):
         fresh = _refit_head(plan, lesson, head)
         validation = validation if fresh is head else last[-1]
         head = fresh
     head = lesson.finish(head)
     clock.lap("head", began)
 
-    network = Network(plan)
+    network = Network(plan, lesson.change)
     trial = None
     if plan.resists and not plan.run.stop_requested:
         enter("running", "technique")
@@ -200,7 +203,8 @@ def _learn_more_tasks(
     if not tasks.more_tasks(plan, material) or plan.run.stop_requested:
         return {}
     enter("running", "tasks")
-    features = None
+    own = learned.lesson.own_features
+    features = None if own is None else own.take(np.arange(len(material.photos)))
     if plan.fine_tunes and learned.network.is_built:
         rows = np.arange(len(material.photos))
         features = predict_rows(_learner(learned.network, material), material.cut, rows)
@@ -232,6 +236,15 @@ def _scores(network: Network, head: Any) -> Any:
     return scores_of([part for part in network.parts if part is not None], head)
 
 
+def _learn_plainly(plan: Plan, material: Material) -> Any:
+    """A head that learned from the training photos as they are, unheard."""
+    head = build_new_head(plan, material)
+    _fit_head(plan, material, head, [], quiet=True)
+    if plan.run.stop_requested:
+        raise StopRequestedError
+    return head
+
+
 def _compare_plain(
     plan: Plan, answers: Answers, enter: Callable[..., None]
 ) -> dict[str, Any] | None:
@@ -241,7 +254,7 @@ def _compare_plain(
     bare = plain_settings(plan.settings)
     if bare != plan.settings.model_copy(update={"compare_plain": False}):
         enter("running", "compare")
-        plan = replace(plan, settings=bare)
+        plan = replace(plan, settings=bare, change=None)
         material = gather_material(plan)
         answers = _evaluate(plan, material, learn(plan, material, enter, Clock(), quiet=True))
     truth = answers.truth
@@ -341,7 +354,7 @@ def _refit_head(plan: Plan, lesson: Lesson, head: Any) -> Any:
     from translearn_core.fitting import fit
 
     material = lesson.material
-    together = material.joined()
+    together = lesson.together or material.joined()
     fresh = lesson.new_head(plan, material)
     fit(
         plan.run,
@@ -446,7 +459,8 @@ def _evaluate(plan: Plan, material: Material, learned: Learned) -> Answers:
     tuned = plan.fine_tunes and learned.network.is_built
     model = _learner(learned.network, material, learned.head) if tuned else learned.head
     rows = material.rows("test")
-    answers = predict_rows(model, material.cut if tuned else material.pooled, rows)
+    pooled = learned.lesson.own_features or material.pooled
+    answers = predict_rows(model, material.cut if tuned else pooled, rows)
     return Answers(
         test_rows=rows,
         test=answers,
@@ -455,20 +469,26 @@ def _evaluate(plan: Plan, material: Material, learned: Learned) -> Answers:
     )
 
 
-def _keep_reference(plan: Plan, material: Material, learned: Learned) -> dict[str, Any] | None:
+def _keep_reference(plan: Plan, own: Material, learned: Learned) -> dict[str, Any] | None:
     """The photos that new ones are held against; None where a stop should not wait for them."""
     from translearn_core.fitting import predict_rows
 
+    material = learned.lesson.material
     tuned = plan.fine_tunes and learned.network.is_built
     if tuned and plan.run.stop_requested:
         return None
     rows = material.rows("train")
-    if _refits(plan, material):
+    if learned.lesson.refits and _refits(plan, material):
         rows = material.joined().rows("train")
     if not tuned:
-        return keep_reference(
-            plan, material, material.pooled.take, learned=rows, backbone_learned=False
-        )
+        lesson, answered = learned.lesson, learned.lesson.own_features or own.pooled
+
+        def features_of(some: Any) -> Any:
+            if (material.split[some] == "test").all():
+                return answered.take(some)
+            return lesson.as_seen(material.pooled.take(some))
+
+        return keep_reference(plan, material, features_of, learned=rows, backbone_learned=False)
     features = _learner(learned.network, material)
     return keep_reference(
         plan,

@@ -47,6 +47,7 @@ from translearn_core.datasets.library import (
 )
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
+from translearn_core.datasets.unsorted import find_unsorted, open_unsorted
 
 __all__ = [
     "CHECKS",
@@ -70,6 +71,7 @@ __all__ = [
     "delete_excluded",
     "exclude_photos",
     "file_of_excluded",
+    "find_unsorted",
     "groups_of",
     "import_files",
     "import_source",
@@ -82,6 +84,7 @@ __all__ = [
     "merge_classes",
     "move_photos",
     "open_dataset",
+    "open_unsorted",
     "put_back",
     "read_excluded",
     "read_kept",

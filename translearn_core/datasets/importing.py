@@ -334,6 +334,11 @@ def _row(found: Found, path: str, facts: PhotoFacts | None) -> dict[str, Any]:
     }
 
 
+def as_rows(found: Sequence[Found]) -> pd.DataFrame:
+    """Manifest rows of photos that stay where they are, unchecked."""
+    return _rows([_row(item, item.path, None) for item in found])
+
+
 def _rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     for name in FACT_COLUMNS:
@@ -397,9 +402,9 @@ def _import_in_place(sources: list[Path], name: str, work: Work) -> Dataset:
         found, left_out = list_sources(sources, stack, work)
     existing = Dataset(datasets_folder() / identity)
     known = (existing.folder / "dataset.json").is_file()
-    photos = _rows([_row(item, item.path, None) for item in found])
+    photos = as_rows(found)
     if known:
-        photos = _reuse(photos, existing.photos)
+        photos = reuse_facts(photos, existing.photos)
     if work.check:
         photos, refused = _check_in_place(photos, work)
         left_out = left_out + refused
@@ -422,7 +427,7 @@ def _is_absolute(path: str) -> bool:
     return Path(path).is_absolute()
 
 
-def _reuse(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+def reuse_facts(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """Take over the facts of files whose path, size and time are as before."""
     checked = before[before["checked"]]
     keys = ["path", "bytes", "mtime_ns"]

@@ -128,7 +128,7 @@ def _list_source(
 ) -> tuple[list[Found], LeftOut]:
     work.tell(0, 0, _("Listing the files"))
     if source.is_dir():
-        return _list_folder(source, work)
+        return list_photos(source, work)
     zipped = stack.enter_context(open_archive(source, work.limits))
     found = [
         Found(entry.name, entry.size_bytes, functools.partial(zipped.read, entry, work.limits))
@@ -137,7 +137,7 @@ def _list_source(
     return found, list(zipped.left_out)
 
 
-def _list_folder(root: Path, work: Work) -> tuple[list[Found], LeftOut]:
+def list_photos(root: Path, work: Work) -> tuple[list[Found], LeftOut]:
     """Candidates below `root`, by name; links that leave it are left out, links to folders too."""
     found: list[Found] = []
     left_out: LeftOut = []

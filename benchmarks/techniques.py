@@ -1,0 +1,196 @@
+"""What each technique brings over plain training, on real photos, with the plain run beside it.
+
+    python -m benchmarks.techniques [adaptation] [ways] [unlabelled] [source] [distillation]
+
+Needs the photo sets and ImageNet weights beside the project (`../shared`). Makes its runs in a
+workspace that is removed afterwards. Each part prints rows of the table in docs/techniques.md:
+mean and spread (lowest to highest) over `SEEDS`. A part is a function in `PARTS`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
+PHOTOS = SHARED / "datasets"
+SEEDS = range(3)
+BACKBONE = "mobilenet_v2_035"
+FEW = 5
+"""Sorted photos of each class, where few are called for."""
+
+
+def main() -> None:
+    """Measure and print what was asked for, or everything."""
+    os.environ.setdefault("KERAS_HOME", str(SHARED / "weights"))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with tempfile.TemporaryDirectory(prefix="translearn-bench-") as folder:
+        os.environ["TRANSLEARN_HOME"] = f"{folder}/workspace"
+        print("| what | without | with | gain |\n|---|---|---|---|")
+        for name in sys.argv[1:] or list(PARTS):
+            PARTS[name](Path(folder))
+
+
+def train(source: Path, *, test_source: Path | None = None, **settings: Any) -> Any:
+    """A run as the command line makes it; the run."""
+    from translearn_core import datasets, jobs, runs, worker
+    from translearn_core.config import make_settings
+
+    dataset = datasets.import_source(source, test_source=test_source, in_place=True, check=False)
+    chosen = jobs.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
+    run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
+    worker.work(run)
+    if not run.has_result:
+        raise SystemExit(run.state.reason)
+    return run
+
+
+def tell(what: str, without: list[float], having: list[float]) -> None:
+    """Print a row: mean and spread of both, and the gain in points."""
+    gain = 100 * (np.mean(having) - np.mean(without))
+    print(f"| {what} | {_spread(without)} | {_spread(having)} | {gain:+.1f} |", flush=True)
+
+
+def _spread(values: list[float]) -> str:
+    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+
+
+def compared(what: str, make: Callable[[int], Any]) -> None:
+    """Print the row of runs that compare themselves with plain training."""
+    metrics = [make(seed).metrics for seed in SEEDS]
+    tell(what, [m["plain_test_accuracy"] for m in metrics], [m["test_accuracy"] for m in metrics])
+
+
+def draw(source: Path, folder: Path, seed: int, per_class: int = FEW) -> tuple[Path, Path]:
+    """Copy a few photos of each class to one folder, and the rest, unsorted, to another."""
+    few, rest = folder / f"few-{source.name}-{seed}", folder / f"rest-{source.name}-{seed}"
+    rng = np.random.default_rng(seed)
+    for place in sorted(path for path in source.iterdir() if path.is_dir()):
+        photos = rng.permutation(sorted(place.iterdir()))
+        for number, photo in enumerate(photos):
+            target = few / place.name if number < per_class else rest
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(photo, target / f"{place.name}-{photo.name}")
+    return few, rest
+
+
+# ----------------------------------------------------------------------------------- the parts
+
+
+def measure_adaptation(_folder: Path) -> None:
+    """From photos to cartoons and sketches that nobody sorted."""
+    for target in ("cartoon", "sketch"):
+        place = PHOTOS / "pacs" / target
+        compared(
+            f"photo to {target}, `--adapt-to`",
+            lambda seed, place=place: train(  # type: ignore[misc]
+                PHOTOS / "pacs" / "photo",
+                test_source=place,
+                adapt_to=str(place),
+                compare_plain=True,
+                seed=seed,
+            ),
+        )
+        own = [train(place, seed=seed).metrics["test_accuracy"] for seed in SEEDS]
+        print(f"| {target}, a head of its own labels | | {_spread(own)} | |", flush=True)
+
+
+def measure_ways(_folder: Path) -> None:
+    """Every way of adaptation that is not `auto`."""
+    for target in ("cartoon", "sketch"):
+        place = PHOTOS / "pacs" / target
+        for way in ("batchnorm", "coral", "dann", "pseudo"):
+            metrics = [
+                train(
+                    PHOTOS / "pacs" / "photo",
+                    test_source=place,
+                    adapt_to=str(place),
+                    adaptation=way,
+                    seed=seed,
+                ).metrics["adaptation"]
+                for seed in SEEDS
+            ]
+            tell(
+                f"photo to {target}, `--adaptation {way}`",
+                [m["target_accuracy_before"] for m in metrics],
+                [m["target_accuracy_after"] for m in metrics],
+            )
+
+
+def measure_unlabelled(folder: Path) -> None:
+    """Five sorted flowers of each kind, the others unsorted."""
+
+    def make(seed: int) -> Any:
+        few, rest = draw(PHOTOS / "flowers12" / "train", folder, seed)
+        return train(
+            few,
+            test_source=PHOTOS / "flowers12" / "test",
+            unlabelled=str(rest),
+            compare_plain=True,
+            seed=seed,
+        )
+
+    compared("flowers12, 5 of each sorted, `--unlabelled` the rest", make)
+
+
+def measure_source(folder: Path) -> None:
+    """Photos first, then five cartoons of each kind."""
+    source = PHOTOS / "pacs" / "photo"
+    cartoons = PHOTOS / "pacs" / "cartoon"
+
+    def make(seed: int) -> Any:
+        few, rest = draw(cartoons, folder, seed)
+        test = sort_again(rest)
+        before = train(source, seed=seed)
+        return train(
+            few, test_source=test, start_from=str(before.folder), compare_plain=True, seed=seed
+        )
+
+    compared("5 cartoons of each, `--start-from` a run on photos", make)
+
+
+def sort_again(rest: Path) -> Path:
+    """Class folders of what `draw` left over, told by the names of the files."""
+    target = rest.with_name(f"sorted-{rest.name}")
+    for photo in sorted(rest.iterdir()):
+        place = target / photo.name.split("-")[0]
+        place.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, place / photo.name)
+    return target
+
+
+def measure_distillation(_folder: Path) -> None:
+    """The starter backbone learns to answer like MobileNetV2."""
+    for name, test in (("trash", None), ("flowers12/train", PHOTOS / "flowers12" / "test")):
+
+        def make(seed: int, name: str = name, test: Path | None = test) -> Any:
+            teacher = train(PHOTOS / name, test_source=test, backbone="mobilenet_v2", seed=seed)
+            return train(
+                PHOTOS / name,
+                test_source=test,
+                backbone="starter",
+                distill_from=str(teacher.folder),
+                compare_plain=True,
+                seed=seed,
+            )
+
+        compared(f"{name}, `starter`, `--distill-from` a `mobilenet_v2` run", make)
+
+
+PARTS: dict[str, Callable[[Path], None]] = {
+    "adaptation": measure_adaptation,
+    "ways": measure_ways,
+    "unlabelled": measure_unlabelled,
+    "source": measure_source,
+    "distillation": measure_distillation,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Learning from a stronger run: its answers are what is learned, beside the labels.
+
+Owns: asking the teacher about every photo that is learned from, matching its classes, and softened
+targets (Hinton, Vinyals & Dean 2015). No photo that is tested here may be one that the teacher
+learned from: its answers would carry the labels of the test over.
+Leaves to others: the teacher's model (`predict.py`), the fit (`train.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core import datasets
+from translearn_core.errors import PhotoError, SettingsError, StopRequestedError
+from translearn_core.lesson import Lesson
+from translearn_core.material import Material
+from translearn_core.plan import Plan
+from translearn_core.predict import open_predictor
+from translearn_core.runs import Run
+from translearn_core.techniques import find_run, refuse_taught
+from translearn_core.texts import _
+
+Array = npt.NDArray[Any]
+SOFTNESS = 2.0
+"""Temperature of the teacher's answers: what it confuses becomes visible."""
+SHARE = 0.7
+"""How much of a target is the teacher's; the rest is the label."""
+BATCH = 32
+TELL_EVERY_S = 0.25
+
+
+def distil(plan: Plan, material: Material) -> Lesson:
+    """The lesson of a run that learns from a teacher.
+
+    Raises:
+        SettingsError: the teacher knows other classes, or learned from photos tested here.
+        StopRequestedError: the run was asked to stop.
+    """
+    teacher = find_run(plan.settings.distill_from)
+    columns = _columns(teacher, material.classes)
+    tested = material.photos.iloc[material.rows("test")]
+    refuse_taught(teacher, set(tested["sha256"]))
+    learned = np.flatnonzero(material.split != "test")
+    answers = _ask(plan, teacher, material, learned)[:, columns]
+    right = float((answers.argmax(axis=1) == material.labels[learned]).mean())
+    targets = np.eye(len(material.classes), dtype=np.float32)[material.labels]
+    targets[learned] = SHARE * soften(answers) + (1 - SHARE) * targets[learned]
+    figures = {
+        "teacher": str(teacher.folder),
+        "teacher_test_accuracy": teacher.metrics.get("test_accuracy"),
+        "agrees_with_labels": round(right, 4),
+    }
+    return Lesson(
+        material=replace(material, targets=targets),
+        report=lambda _answers: {"distillation": figures},
+    )
+
+
+def soften(answers: Array) -> Array:
+    """Probabilities at temperature `SOFTNESS`, `(n, classes)`."""
+    logits = np.log(np.asarray(answers, np.float64) + 1e-7) / SOFTNESS
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    soft: Array = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return soft
+
+
+def _columns(teacher: Run, classes: list[str]) -> list[int]:
+    """Where the teacher's answers hold each of `classes`."""
+    known = teacher.labels
+    if set(known) != set(classes):
+        raise SettingsError(
+            _(
+                "The run {run} knows other classes ({theirs}) than these photos have ({ours}). "
+                "Choose a run on the same classes."
+            ).format(
+                run=teacher.config.name or teacher.id,
+                theirs=", ".join(known),
+                ours=", ".join(classes),
+            )
+        )
+    return [known.index(name) for name in classes]
+
+
+def _ask(plan: Plan, teacher: Run, material: Material, rows: npt.NDArray[np.int64]) -> Array:
+    """The teacher's answers `(n, classes)` about these rows; even ones where a photo vanished."""
+    predictor = open_predictor(teacher)
+    answers = np.full((len(rows), len(predictor.classes)), 1 / len(predictor.classes), np.float32)
+    paths = [plan.dataset.photo_path(path) for path in material.photos["path"].iloc[rows]]
+    images: list[Array] = []
+    places: list[int] = []
+    began, told = time.monotonic(), 0.0
+
+    def flush() -> None:
+        if images:
+            answers[places] = predictor.probabilities(np.stack(images))
+        images.clear()
+        places.clear()
+
+    for done, (place, photo) in enumerate(
+        datasets.iterate_photos(paths, size=predictor.size), start=1
+    ):
+        if plan.run.stop_requested:
+            raise StopRequestedError
+        if not isinstance(photo, PhotoError):
+            images.append(photo.image)
+            places.append(place)
+        if len(images) == BATCH:
+            flush()
+        now = time.monotonic()
+        if now - told > TELL_EVERY_S or done == len(paths):
+            told = now
+            per_s = done / max(now - began, 1e-6)
+            plan.run.append_event(
+                "progress",
+                stage="technique",
+                done=done,
+                total=len(paths),
+                per_s=round(per_s, 1),
+                left_s=round((len(paths) - done) / per_s, 1),
+            )
+    flush()
+    return answers

@@ -1,0 +1,163 @@
+"""Photos beside a run's own: unsorted ones, as the run's backbone sees them, and learning from them.
+
+Owns: `Others` (unsorted photos with their features), `with_guests` (the run's material with such
+photos among what is learned), sources put together from several.
+Leaves to others: which classes they are taken for (`adaptation.py`, `selftraining.py`), the pass
+over them (`gather.py`), where they lie (`datasets.open_unsorted`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core import datasets
+from translearn_core.augment import VIEWS
+from translearn_core.errors import SourceError
+from translearn_core.gather import POOLED
+from translearn_core.material import Material, look_through
+from translearn_core.plan import Plan
+from translearn_core.texts import _
+
+Array = npt.NDArray[Any]
+
+
+class Stacked:
+    """Several sources one below the other, addressed as one."""
+
+    def __init__(self, *sources: Any) -> None:
+        self._sources = sources
+        self._starts = np.cumsum([0, *(source.shape[0] for source in sources)])
+        self.shape = (int(self._starts[-1]), *sources[0].shape[1:])
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Array:
+        """See `fitting.Source`."""
+        result = np.empty((len(rows), *self.shape[1:]), np.float32)
+        places = np.searchsorted(self._starts, rows, side="right") - 1
+        for number, source in enumerate(self._sources):
+            chosen = np.flatnonzero(places == number)
+            if len(chosen):
+                result[chosen] = source.take(rows[chosen] - self._starts[number])
+        return result
+
+
+class InMemory:
+    """Features that were computed here, addressed by row."""
+
+    def __init__(self, features: Array) -> None:
+        self._features = features
+        self.shape = features.shape
+
+    def take(self, rows: npt.NDArray[np.integer]) -> Array:
+        """See `fitting.Source`."""
+        taken: Array = self._features[rows]
+        return taken
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guests:
+    """Photos beside a run's own that its head learns from, too; all arrays by row.
+
+    `labels` `(n,)` are the likeliest classes, `targets` `(n, classes)` what is learned, `weights`
+    `(n,)` how much each counts.
+    """
+
+    photos: pd.DataFrame
+    pooled: Any
+    views: tuple[Any, ...]
+    labels: npt.NDArray[np.int64]
+    targets: Array
+    weights: Array
+
+
+def with_guests(material: Material, guests: Guests, *, own: bool = True) -> Material:
+    """The material with guests below its own rows, to learn from.
+
+    Args:
+        own: whether the run's own training and validation photos are learned from as well;
+            if not, they stand `aside`.
+    """
+    n, m = len(material.labels), len(guests.labels)
+    split = material.split.astype("<U8")
+    if not own:
+        split = np.where(split == "test", split, "aside")
+    targets = material.targets
+    if targets is None:
+        targets = np.eye(len(material.classes), dtype=np.float32)[material.labels]
+    weights = np.ones(n, np.float32) if material.weights is None else material.weights
+    return replace(
+        material,
+        photos=pd.concat([material.photos, guests.photos], ignore_index=True),
+        labels=np.concatenate([material.labels, guests.labels]),
+        split=np.concatenate([split, np.full(m, "train")]),
+        pooled=Stacked(material.pooled, guests.pooled),
+        views_pooled=tuple(
+            Stacked(one, other)
+            for one, other in zip(material.views_pooled, guests.views, strict=True)
+        ),
+        targets=np.concatenate([targets, guests.targets]).astype(np.float32),
+        weights=np.concatenate([weights, guests.weights]).astype(np.float32),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Others:
+    """Unsorted photos as the run's frozen backbone sees them, rows in one order.
+
+    `photos` is their manifest with absolute paths; `views` are tables like `Material.views_pooled`.
+    """
+
+    photos: pd.DataFrame
+    pooled: Array
+    views: tuple[Array, ...]
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def chosen(self, rows: npt.NDArray[np.integer]) -> Others:
+        """Some of them."""
+        return Others(
+            photos=self.photos.iloc[rows].reset_index(drop=True),
+            pooled=self.pooled[rows],
+            views=tuple(view[rows] for view in self.views),
+        )
+
+    def as_guests(self, targets: Array, weights: Array | None = None) -> Guests:
+        """To be learned from with these targets `(n, classes)`."""
+        return Guests(
+            photos=self.photos,
+            pooled=InMemory(self.pooled),
+            views=tuple(InMemory(view) for view in self.views),
+            labels=targets.argmax(axis=1).astype(np.int64),
+            targets=targets.astype(np.float32),
+            weights=np.ones(len(targets), np.float32) if weights is None else weights,
+        )
+
+
+def gather_others(plan: Plan, named: str) -> Others:
+    """Have unsorted photos run through the frozen backbone, in as many views as the run's own.
+
+    Args:
+        named: what the setting names, see `datasets.open_unsorted`.
+
+    Raises:
+        StopRequestedError: the run was asked to stop.
+        SourceError: there is no photo that can be read.
+    """
+    dataset = datasets.open_unsorted(named, stop=lambda: plan.run.stop_requested)
+    look = plan.look_at(dataset, stage="technique")
+    views = range(VIEWS[plan.strength] + 1)
+    look_through(
+        plan, [look.output(POOLED, view) for view in views], list(dataset.photos["path"]), look
+    )
+    photos = dataset.photos.drop_duplicates("sha256").reset_index(drop=True)
+    if photos.empty:
+        raise SourceError(_("No photo in {name} could be read.").format(name=dataset.name))
+    hashes, rows = list(photos["sha256"]), np.arange(len(photos))
+    tables = [look.table(POOLED, view, hashes).take(rows) for view in views]
+    paths = [str(dataset.photo_path(path)) for path in photos["path"]]
+    return Others(photos=photos.assign(path=paths), pooled=tables[0], views=tuple(tables[1:]))

@@ -1,0 +1,245 @@
+"""Using photos that nobody sorted: self-training with guesses that hold.
+
+Owns: guessing the classes of unsorted photos, how sure a guess has to be, and whether guesses are
+used at all: sorted photos are hidden in turn, and only what names the hidden ones better than
+plain training does is done.
+Leaves to others: gathering the photos (`others.py`), neighbours and balance (`propagation.py`),
+the fit (`train.py`).
+
+Naive self-training (learn, trust the confident answers, learn again) confirms its own mistakes:
+with five photos a class it lost accuracy in a first trial. Here a guess comes from the sorted photos
+and from what lies near what among all photos (Zhou et al. 2003), which are two different views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core import crossval, datasets
+from translearn_core.lesson import Lesson
+from translearn_core.material import Material
+from translearn_core.others import Others, gather_others, with_guests
+from translearn_core.plan import Plan
+from translearn_core.propagation import balance, near_graph, spread
+from translearn_core.texts import _
+
+Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+PENALTY = 1.0
+"""Of the linear heads that guess and judge, see `crossval.fit_heads`."""
+BALANCE = 0.6
+THRESHOLDS = (0.0, 0.5, 0.7, 0.9)
+"""How likely a guess may have to be; 0 takes all."""
+FOLDS = 5
+LEAST_GAIN = 0.0
+"""Guesses must name more hidden photos than plain training by more than this share."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """All photos in one space: the sorted ones first, then the unsorted.
+
+    `points` `(views, n + m, d + 1)`; `labels` `(n,)` of the sorted ones; `graph` of all.
+    """
+
+    space: crossval.Space
+    views: int
+    labels: Rows
+    classes: int
+    graph: Any
+    stop: Callable[[], bool]
+
+    @property
+    def total(self) -> int:
+        return len(self.space.points) // self.views
+
+    def answer(self, heads: Array) -> Array:
+        """Mean answers over heads and views, `(n + m, classes)`."""
+        parts = self.space.points.reshape(self.views, self.total, -1)
+        answers: Array = np.mean([crossval.ask_heads(part, heads) for part in parts], axis=0)
+        return answers
+
+    def learn(self, labels: Rows, learned: npt.NDArray[np.bool_]) -> Array:
+        """A linear head for `labels` `(n + m,)` of the photos in `learned` `(n + m,)`."""
+        return crossval.fit_heads(
+            self.space,
+            np.tile(labels, self.views),
+            np.tile(learned, self.views)[None],
+            self.classes,
+            penalty=PENALTY,
+            stop=self.stop,
+        )
+
+    def guess(self, known: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+        """What plain training says, and what guesses say, by the labels of `known` `(n,)` alone.
+
+        Returns:
+            Two times answers of all photos `(n + m, classes)`; guesses keep known labels.
+        """
+        n = len(self.labels)
+        labels = np.zeros(self.total, np.int64)
+        labels[:n] = self.labels
+        learned = np.zeros(self.total, bool)
+        learned[:n] = known
+        plain = self.answer(self.learn(labels, learned))
+        certain = np.eye(self.classes)[self.labels[known]]
+        shares = np.bincount(self.labels[known], minlength=self.classes) / max(1, known.sum())
+        start = balance(plain, shares, strength=BALANCE)
+        start[:n][known] = certain
+        guesses = balance(spread(self.graph, start), shares, strength=BALANCE)
+        guesses[:n][known] = certain
+        return plain, guesses
+
+    def relearn(self, known: npt.NDArray[np.bool_], guesses: Array, threshold: float) -> Array:
+        """What a head says that also learned guesses of unsorted photos, `(n + m, classes)`."""
+        n = len(self.labels)
+        labels = guesses.argmax(axis=1)
+        learned = guesses.max(axis=1) >= threshold
+        learned[:n] = known
+        return self.answer(self.learn(labels, learned))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether guesses help, as hidden sorted photos say: shares named right."""
+
+    plain: float
+    with_guesses: float
+    threshold: float
+    hidden: int
+
+    @property
+    def helps(self) -> bool:
+        """Whether guesses are to be learned from."""
+        return self.with_guesses > self.plain + LEAST_GAIN
+
+
+def self_train(plan: Plan, material: Material) -> Lesson:
+    """The lesson of a run that also learns from unsorted photos, where they help.
+
+    Raises:
+        StopRequestedError: the run was asked to stop.
+        SourceError: no photo of them can be read.
+    """
+    others = gather_others(plan, plan.settings.unlabelled)
+    own = set(material.photos["sha256"])
+    strange = np.flatnonzero(~others.photos["sha256"].isin(own).to_numpy())
+    others = others.chosen(strange)
+    if not len(others):
+        _tell(plan, _("All unsorted photos are among the sorted ones; there is nothing to add."))
+        return Lesson(material=material, report=lambda _a: _figures(0, 0, None))
+    rows = np.flatnonzero(material.split != "test")
+    scene = _set_scene(plan, material, rows, others)
+    verdict = _judge(scene, _groups(material, rows), plan.settings.seed)
+    if not verdict.helps:
+        _tell(
+            plan,
+            _(
+                "The unsorted photos are not used: with guesses for them, {guessed:.0%} of "
+                "{n} hidden sorted photos were named right, without {plain:.0%}."
+            ).format(guessed=verdict.with_guesses, plain=verdict.plain, n=verdict.hidden),
+        )
+        return Lesson(material=material, report=lambda _a: _figures(len(others), 0, verdict))
+    train = material.split[rows] == "train"
+    lesson, _used = _with_guesses(material, scene, others, train, verdict)
+    together, used = _with_guesses(
+        material.joined(), scene, others, np.ones(len(rows), bool), verdict
+    )
+    return replace(
+        Lesson(material=lesson, together=together),
+        report=lambda _a: _figures(len(others), used, verdict),
+    )
+
+
+def _tell(plan: Plan, text: str) -> None:
+    plan.run.append_event("warning", text=text)
+
+
+def _groups(material: Material, rows: Rows) -> Rows:
+    photos = material.photos.iloc[rows].reset_index(drop=True)
+    return np.asarray(datasets.groups_of(photos), np.int64)
+
+
+def _set_scene(plan: Plan, material: Material, rows: Rows, others: Others) -> _Scene:
+    sources = (material.pooled, *material.views_pooled)
+    views = [
+        np.concatenate([source.take(rows), more])
+        for source, more in zip(sources, (others.pooled, *others.views), strict=True)
+    ]
+    space = crossval.Space.of(np.concatenate(views))
+    points = space.points.reshape(len(views), len(views[0]), -1)[:, :, :-1].mean(axis=0)
+
+    def stop() -> bool:
+        return plan.run.stop_requested
+
+    return _Scene(
+        space=space,
+        views=len(views),
+        labels=material.labels[rows],
+        classes=len(material.classes),
+        graph=near_graph(points, stop=stop),
+        stop=stop,
+    )
+
+
+def _judge(scene: _Scene, groups: Rows, seed: int) -> Verdict:
+    """Hide sorted photos in turn, and see what names them better.
+
+    The threshold is the one whose hidden photos are least surprising among those that name most
+    of them right.
+    """
+    n = len(scene.labels)
+    rng = np.random.default_rng([seed, 71])
+    folds = crossval.deal_folds(scene.labels, groups, folds=FOLDS, rng=rng)
+    plain = np.zeros((n, scene.classes))
+    guessed = {threshold: np.zeros((n, scene.classes)) for threshold in THRESHOLDS}
+    for fold in range(FOLDS):
+        known = folds != fold
+        answers, guesses = scene.guess(known)
+        plain[~known] = answers[:n][~known]
+        for threshold in THRESHOLDS:
+            again = scene.relearn(known, guesses, threshold)
+            guessed[threshold][~known] = again[:n][~known]
+
+    def right(answers: Array) -> float:
+        return float((answers.argmax(axis=1) == scene.labels).mean())
+
+    def surprise(answers: Array) -> float:
+        return float(-np.log(answers[np.arange(n), scene.labels] + 1e-9).mean())
+
+    best = max(THRESHOLDS, key=lambda t: (right(guessed[t]), -surprise(guessed[t])))
+    return Verdict(plain=right(plain), with_guesses=right(guessed[best]), threshold=best, hidden=n)
+
+
+def _with_guesses(
+    material: Material,
+    scene: _Scene,
+    others: Others,
+    known: npt.NDArray[np.bool_],
+    verdict: Verdict,
+) -> tuple[Material, int]:
+    """The material with guesses that are sure enough, made by the labels of `known`; how many."""
+    _plain, guesses = scene.guess(known)
+    guesses = guesses[len(scene.labels) :]
+    chosen = np.flatnonzero(guesses.max(axis=1) >= verdict.threshold)
+    targets = np.eye(scene.classes, dtype=np.float32)[guesses[chosen].argmax(axis=1)]
+    return with_guests(material, others.chosen(chosen).as_guests(targets)), len(chosen)
+
+
+def _figures(n: int, used: int, verdict: Verdict | None) -> dict[str, Any]:
+    """What metrics.json says under `selftraining`."""
+    figures: dict[str, Any] = {"n_unlabelled": n, "pseudo_labels": used}
+    if verdict is not None:
+        figures |= {
+            "helps": verdict.helps,
+            "threshold": verdict.threshold,
+            "hidden": verdict.hidden,
+            "hidden_accuracy_plain": verdict.plain,
+            "hidden_accuracy": verdict.with_guesses,
+        }
+    return {"selftraining": figures}
