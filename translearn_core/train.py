@@ -39,6 +39,7 @@ from translearn_core.plan import Network, Plan, make_plan
 from translearn_core.prepare import prepare_lesson
 from translearn_core.runs import Run
 from translearn_core.techniques import plain_settings
+from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
 
@@ -100,6 +101,14 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     if plan.choice.note:
         run.append_event("warning", text=plan.choice.note)
 
+    if plan.resists and plan.choice.all_frozen:
+        run.append_event(
+            "warning",
+            text=_(
+                "With all blocks frozen only the head can learn to withstand changed photos, which "
+                "helps little. Free some blocks (`freeze`), best all of them."
+            ),
+        )
     _wait_for(importing, run)
     learned = learn(plan, material, enter, clock)
     stopped = run.stop_requested

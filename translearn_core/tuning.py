@@ -16,6 +16,7 @@ Optuna's TPE: Bergstra et al. 2011, https://papers.nips.cc/paper/4443.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -390,6 +391,8 @@ def _train_and_judge(
         return {}
     facts: dict[str, Any] = {"run_dir": str(run.folder)}
     other: Run | None = run
+    if not same and found.run.was_asked:
+        return facts
     if not same:
         enter("running", "train_default")
         title = _("The default, to hold a search against")
@@ -424,7 +427,21 @@ def _train_as_run(
         fingerprint=config.fingerprint,
         name=name,
     )
-    return run if train_run(run) else None
+    ended = threading.Event()
+
+    def pass_on_stop() -> None:
+        while not ended.wait(0.2):
+            if found.run.was_asked:
+                run.request_stop()
+                return
+
+    watcher = threading.Thread(target=pass_on_stop, name="pass-on-stop", daemon=True)
+    watcher.start()
+    try:
+        return run if train_run(run) else None
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _sentence(facts: dict[str, Any]) -> str:

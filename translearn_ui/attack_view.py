@@ -29,6 +29,7 @@ STYLE = f"""
 .tl-attack td, .tl-attack th {{padding: .42rem .6rem .42rem 0; text-align: left; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);}}
 .tl-attack th {{font-weight: 500; opacity: .7; font-size: .84rem;}}
+.tl-attack td.plain, .tl-attack td.trained {{width: 27%;}}
 .tl-attack .n {{font-variant-numeric: tabular-nums; font-weight: 650; white-space: nowrap;}}
 .tl-attack .bar {{height: .4rem; border-radius: .3rem; margin-top: .25rem; min-width: 4rem;
   background: color-mix(in srgb, currentColor 12%, transparent);}}

@@ -21,7 +21,7 @@ import streamlit as st
 from translearn_core import backbones, jobs, study
 from translearn_core.config import Settings, setting_fields
 from translearn_core.datasets import Dataset
-from translearn_core.runs import LIVE_STATES, Run
+from translearn_core.runs import LIVE_STATES, Run, delete_run
 from translearn_core.study import StudyResult
 from translearn_core.texts import _, ngettext
 from translearn_ui import charts, frame, live, settings_form, tasks
@@ -87,6 +87,16 @@ def _show_earlier(dataset: Dataset) -> None:
             if st.button(_("Look"), key=f"search_open_{run.id}"):
                 st.query_params[QUERY] = run.id
                 st.rerun()
+            if run.state.state in LIVE_STATES:
+                continue
+            with st.popover(_("Delete"), type="tertiary", key=f"search_delete_box_{run.id}"):
+                st.markdown(_("Deletes this search. The runs that it trained stay in My work."))
+                st.button(
+                    _("Delete this search"),
+                    key=f"search_delete_{run.id}",
+                    on_click=delete_run,
+                    args=(run,),
+                )
 
 
 def _words_for_state(run: Run) -> str:
