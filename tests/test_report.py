@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.trained import copy_of, trained
-from translearn_core import report_charts
+from translearn_core import report_charts, testimony
 from translearn_core.errors import RunError
 from translearn_core.notes import write_notes
-from translearn_core.report import limits, report_html, write_report
+from translearn_core.report import report_html, write_report
 from translearn_core.runs import Run
 from translearn_ui import charts
 
@@ -94,7 +94,7 @@ def test_report_says_what_the_run_found(run: Run) -> None:
     labels = [
         value for tag, name, value in outline.attributes if (tag, name) == ("svg", "aria-label")
     ]
-    assert len(labels) == 3  # the matrix and two curves, in words
+    assert len(labels) == 4  # the matrix and confidence and two curves, in words
     assert "Version of Keras" in outline.words
 
 
@@ -130,9 +130,28 @@ def test_limits_name_what_is_weak(run: Run) -> None:
     metrics["per_class"][0] |= {"name": "blue", "n_test": 4, "correct": 1, "recall": 0.25}
     metrics |= {"test_interval": [0.2, 0.6], "majority_accuracy": 0.34, "warnings": ["A warning."]}
     path.write_text(json.dumps(metrics), encoding="utf-8")
-    said = " ".join(limits(run))
+    said = " ".join(testimony.limits(run))
     for part in ("A warning.", "between 20% and 60%", "not certain", "Missed more often", "blue"):
         assert part in said
+
+
+def test_report_says_how_far_confidence_can_be_believed(run: Run) -> None:
+    path = run.folder / "metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    assert "too few validation photos to calibrate" in read(report_html(run)).words
+    metrics["calibration"] |= {"fitted_on": 60, "temperature": 2.1}
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    said = read(report_html(run)).words
+    assert "fits what 60 validation photos showed (temperature 2.10)" in said
+    assert "Below 50 % it says “not sure”." in said
+    assert "this looks like nothing I was shown" in said
+    assert "**" not in said
+    for older in ("calibration", "unlike"):
+        del metrics[older]
+    path.write_text(json.dumps(metrics), encoding="utf-8")
+    said = read(report_html(run)).words
+    assert "was not calibrated" in said
+    assert "It always answers with one of its classes" in said
 
 
 def test_a_run_without_figures_has_no_report(run: Run, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def trained(kind: str) -> Run:
             draw_photos(source, per_class=24, seed=5)
         dataset = datasets.import_source(source, in_place=True, check=False)
         if kind == "tuned":
-            return train(dataset, freeze=-1, epochs=12, augmentation="none", head="linear")
+            return train(dataset, freeze=-1, epochs=40, augmentation="none", head="linear")
         return train(dataset)
 
 

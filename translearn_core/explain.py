@@ -153,7 +153,7 @@ def smoothed(heat: Array) -> Array:
 
     A place of the last feature maps sees far more than its own part of the photo, and a thing is
     often hottest along its edge, one place outside of it. The filter brings the maximum back to
-    the middle: see the pointing test in `docs/understand.md`. Outside of the photo all is cold.
+    the middle: see the pointing test in `docs/benchmarks.md`. Outside of the photo all is cold.
     Maps of fewer than `_SMOOTH_FROM` places a side stay as they are.
     """
     if min(heat.shape) < _SMOOTH_FROM:

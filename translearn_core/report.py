@@ -2,7 +2,8 @@
 
 Owns: what is said of a run to somebody who was not there, in plain words (a model card, after
 Mitchell et al., 2019): result, photos, mistakes, learning, settings, limits, how it was measured.
-Leaves to others: the charts (`report_charts.py`), every figure (`artefacts.py`, `metrics.py`).
+Leaves to others: the charts (`report_charts.py`), sentences on confidence and limits
+(`testimony.py`), every figure (`artefacts.py`, `metrics.py`).
 
 The file has no script and its content security policy forbids every request; pictures are
 inside as `data:` addresses. It prints on A4 and follows the reader's choice of light or dark.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,9 +25,11 @@ from typing import Any
 
 import pandas as pd
 
-from translearn_core import __version__, backbones, report_charts
+from translearn_core import __version__, backbones, report_charts, testimony
+from translearn_core.calibration import reliability_of
 from translearn_core.config import setting_fields
 from translearn_core.datasets import Dataset
+from translearn_core.decision import read_decision, trade_at
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
 from translearn_core.files import write_atomically
 from translearn_core.metrics import wilson_interval
@@ -38,8 +42,6 @@ MOST_EXAMPLES = 12
 """Photos named right, and photos named wrong, that a report shows at most."""
 MOST_CLASS_PICTURES = 24
 PICTURE_SIDE = 176
-FEW_TEST_PHOTOS = 10
-"""Below so many test photos a class's own figure says little."""
 
 STYLE = """
 :root {color-scheme: light dark; --page: #fbfaf6; --text: #22302e; --quiet: #5d6967;
@@ -148,6 +150,7 @@ def report_html(run: Run) -> str:
         _mistakes_section(case),
         _classes_section(case),
         _examples_section(case),
+        _sureness_section(case),
         _learning_section(case),
         _limits_section(case),
         _method_section(case),
@@ -445,6 +448,35 @@ def _figure(case: _Case, path: str, file: str, words: str) -> str:
     )
 
 
+def _sureness_section(case: _Case) -> str:
+    """How far its confidence can be believed, and what it refuses to answer."""
+    if case.answers.empty:
+        return ""
+    confidence = case.answers["confidence"].to_numpy(float)
+    right = case.answers["correct"].to_numpy(bool)
+    sure_from = read_decision(case.run.folder).sure_from
+    said = [
+        testimony.calibration_sentence(case.metrics.get("calibration")),
+        _("Below {share} it says “not sure”.").format(share=testimony.percent(sure_from))
+        + " "
+        + testimony.trade_sentence(trade_at(confidence, right, sure_from)),
+    ]
+    unlike = case.metrics.get("unlike")
+    if unlike and unlike.get("threshold") is not None:
+        said += testimony.unlike_sentence(unlike).split("\n\n")
+    bins = reliability_of(confidence, right, bins=min(10, max(3, len(right) // 12)))
+    chart = report_charts.reliability(bins, words=_("How often answers were right, by confidence"))
+    words = "".join(f"<p>{_bold(text)}</p>" for text in said)
+    return _section(
+        f"<h2>{escape(_('How sure it is, and when it does not know'))}</h2>", words, chart
+    )
+
+
+def _bold(text: str) -> str:
+    """A sentence of `testimony.py` as HTML."""
+    return re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))
+
+
 def _learning_section(case: _Case) -> str:
     epochs = case.run.epochs()
     if not epochs:
@@ -469,56 +501,8 @@ def _learning_section(case: _Case) -> str:
 
 
 def _limits_section(case: _Case) -> str:
-    items = "".join(f"<li>{escape(text)}</li>" for text in limits(case.run))
+    items = "".join(f"<li>{escape(text)}</li>" for text in testimony.limits(case.run))
     return _section(f"<h2>{escape(_('What it cannot do'))}</h2><ul>{items}</ul>")
-
-
-def limits(run: Run) -> list[str]:
-    """What a person should know before relying on a run's model: sentences, the general ones last.
-
-    Raises:
-        RunError: the run has no figures.
-    """
-    metrics = run.metrics
-    found = [str(text) for text in metrics.get("warnings") or []]
-    low, high = metrics["test_interval"]
-    n = metrics["n_test"]
-    if n and high - low > 0.1:
-        found.append(
-            _(
-                "Tested on {n} photos only: the true share of right answers may lie anywhere between "
-                "{low:.0%} and {high:.0%}."
-            ).format(n=n, low=low, high=high)
-        )
-    if n and low <= metrics["majority_accuracy"]:
-        found.append(_("It is not certain that it is better than always giving the same answer."))
-    few = [one["name"] for one in metrics["per_class"] if one["n_test"] < FEW_TEST_PHOTOS]
-    if few:
-        found.append(
-            _("Fewer than {least} test photos, so their own figures say little: {names}.").format(
-                least=FEW_TEST_PHOTOS, names=", ".join(few)
-            )
-        )
-    weak = [
-        one["name"] for one in metrics["per_class"] if one["n_test"] and (one["recall"] or 0) < 0.5
-    ]
-    if weak:
-        found.append(_("Missed more often than found: {names}.").format(names=", ".join(weak)))
-    return [
-        *found,
-        _(
-            "It always answers with one of its classes, also for a photo that shows something else "
-            "entirely."
-        ),
-        _(
-            "The figures hold for photos like those it was tested with: the same places, cameras, "
-            "light and seasons. Elsewhere it may do worse."
-        ),
-        _(
-            "It may have learned something that only happens to go with a class, like a background. "
-            "Look at its mistakes before you trust it, and let a person decide where it matters."
-        ),
-    ]
 
 
 def _method_section(case: _Case) -> str:
@@ -565,7 +549,7 @@ def _settings_section(case: _Case) -> str:
         facts.append([_("Licence of the backbone's weights"), row.licence])
     changed = settings.changed()
     for name, value in settings.model_dump().items():
-        if name == "backbone" or (name == "freeze_layer" and not value):
+        if name == "backbone" or value == "":
             continue
         mark = " ●" if name in changed else ""
         title = _(setting_fields()[name].title or name) + mark

@@ -1,6 +1,7 @@
 """Charts as SVG text that stands in a page by itself: no script, no other file.
 
-Owns: the drawing of curves, of the matrix and of a share with its interval, for reports.
+Owns: the drawing of curves, of the matrix, of confidence and of a share with its interval, for
+reports.
 Leaves to others: the charts of the app (`translearn_ui/charts.py`), whose colours these share.
 
 Text and axes take the page's own colour (`currentColor`), so that a chart is readable on light and
@@ -14,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from translearn_core.calibration import Bin
 from translearn_core.texts import _
 
 TRAINING_COLOR = "#E69F00"
@@ -139,6 +141,45 @@ def _curve_words(
     return _("{name} over {n} rounds; at the end {ends}.").format(
         name=name, n=last, ends=", ".join(ends)
     )
+
+
+def reliability(bins: Sequence[Bin], *, words: str) -> str:
+    """Accuracy against confidence with 95 % intervals, and the line on which both agree."""
+    side = 210.0
+    left, top, bottom = 46.0, 12.0, 36.0
+
+    def x(share: float) -> float:
+        return left + share * side
+
+    def y(share: float) -> float:
+        return top + (1 - share) * side
+
+    parts = []
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts.append(
+            f'<line x1="{left}" x2="{left + side}" y1="{y(share):.1f}" y2="{y(share):.1f}" '
+            'class="grid"/>'
+            f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>'
+            f'<text x="{x(share):.1f}" y="{top + side + 15}" text-anchor="middle">{share:.0%}</text>'
+        )
+    parts.append(
+        f'<line x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}" stroke="currentColor" '
+        'stroke-opacity=".5" stroke-dasharray="5 4"/>'
+    )
+    for one in bins:
+        at = x(one.confidence)
+        parts.append(
+            f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{y(one.low):.1f}" y2="{y(one.high):.1f}" '
+            f'stroke="{VALIDATION_COLOR}" stroke-width="1.5"/>'
+            f'<circle cx="{at:.1f}" cy="{y(one.accuracy):.1f}" r="3.6" fill="{VALIDATION_COLOR}"/>'
+        )
+    parts.append(
+        f'<text x="{x(0.5)}" y="{top + side + 31}" text-anchor="middle">'
+        f"{escape(_('how sure it was (confidence)'))}</text>"
+        f'<text transform="translate(12 {y(0.5)}) rotate(-90)" text-anchor="middle">'
+        f"{escape(_('how often it was right'))}</text>"
+    )
+    return _svg(left + side + 14, top + side + bottom, "".join(parts), words)
 
 
 def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], *, words: str) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from translearn_core import backbones
+from translearn_core import backbones, techniques
 from translearn_core.augment import VIEWS
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings
@@ -31,6 +31,7 @@ from translearn_core.notes import name_of
 from translearn_core.parts import Parts, parts_of
 from translearn_core.runs import Run
 from translearn_core.texts import _
+from translearn_core.train import REFIT_BELOW
 
 STARTER_WEIGHTS = "starter.npz"
 
@@ -69,7 +70,8 @@ class _Facts:
     @property
     def refits(self) -> bool:
         """Whether validation photos are learned from too, see `train.py`."""
-        return self.settings.refit and not self.fine_tunes and not self.validation_given
+        wanted = self.settings.refit and not self.fine_tunes and not self.validation_given
+        return wanted and 0 < int(self.metrics["n_val"]) < REFIT_BELOW
 
     @property
     def fine_tune_epochs(self) -> int:
@@ -256,7 +258,7 @@ def _photo_list(parts: Parts, folder: Path) -> str:
 
 
 def _introduction(facts: _Facts) -> str:
-    metrics = facts.metrics
+    metrics, settings = facts.metrics, facts.settings
     lines = [
         f"How the computer learned to tell photos apart: {facts.name}",
         "",
@@ -267,6 +269,12 @@ def _introduction(facts: _Facts) -> str:
     if not facts.certain:
         lines += [
             "The photos have changed since then: the test photos are the same, the others may not be."
+        ]
+    left_out = [row.title for row in techniques.in_use(settings)]
+    if left_out:
+        lines += [
+            f"This program learns plainly. It leaves out: {', '.join(left_out)}.",
+            "So its figure may differ.",
         ]
     needs = "tensorflow numpy pillow" + (" pi-heif" if facts.heif else "")
     return "\n".join([*lines, "", f"Needs: pip install {needs}"])
@@ -547,10 +555,18 @@ def _test_code(facts: _Facts) -> str:
 model = keras.Model(photo, head(extractor(photo)))  # a photo in, a probability per class out
 model.save(HERE / "{facts.stem}.keras")
 '''
+    temperature = float((facts.metrics.get("calibration") or {}).get("temperature", 1.0))
+    damp = f"""\
+TEMPERATURE = {temperature}  # how much the app damped its confidence (calibration)
+output = head.layers[-1]
+output.set_weights([weights / TEMPERATURE for weights in output.get_weights()])
+
+"""
+    damp = damp if temperature != 1 else ""
     if not facts.metrics["n_test"]:
-        return save
+        return damp + save
     return f"""\
-test = np.flatnonzero(parts == "test")
+{damp}test = np.flatnonzero(parts == "test")
 answered = head.predict(look(test), verbose=0).argmax(axis=1)
 print(f"Right on {{(answered == truth[test]).sum()}} of {{len(test)}} test photos")
 {save}"""

@@ -8,7 +8,7 @@ A softmax always prefers some class, however strange the photo. The distance her
 features instead: 1 minus the mean cosine similarity to the `NEIGHBOURS` nearest training photos
 (k nearest neighbours on unit-length features: Y. Sun et al., Out-of-Distribution Detection with
 Deep Nearest Neighbors, 2022), after the cube root of each feature, which keeps a few large ones
-from deciding alone. Measured beside others in `docs/understand.md`.
+from deciding alone. Measured in `docs/benchmarks.md`.
 
 Features are `(n, d) float32`, pooled, as the head gets them; distances `(n,)` in [0, 2].
 """

@@ -113,7 +113,7 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
         required=True,
         format_func=lambda way: {
             "heat": _(":material/local_fire_department: Heat map"),
-            "cover": _(":material/select: Cover parts (slower)"),
+            "cover": _(":material/select: Cover parts"),
         }[way],
         key=f"{key}_way",
         label_visibility="collapsed",
@@ -173,7 +173,7 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
     classes = run.labels
     with (
         st.container(key=f"gallery_{key}_similar"),
-        st.grid(min_column_width=140, gap="xsmall") as grid,
+        st.grid(min_column_width=96, gap="xsmall") as grid,
     ):
         for found in similar:
             name = classes[found.class_index]
