@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from translearn_core import datasets
+from translearn_core import datasets, study
+from translearn_core.config import make_settings
 from translearn_ui import frame
 
 ROOT = Path(__file__).parents[1]
@@ -169,3 +170,45 @@ def test_first_page_of_a_newcomer_waits_for_nothing_heavy(tmp_path: Path) -> Non
     )
 
     assert run_alone(code, tmp_path / "home") == ""
+
+
+def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(
+    dataset: datasets.Dataset,
+) -> None:
+    app = open_app("train", data=dataset.id)
+    app.button_group(key="train_preset").set_value("article").run()
+    assert_well(app)
+    assert app.session_state["set_backbone"] == "vgg16"
+    assert app.session_state["set_schedule"] == "constant"
+    assert (app.session_state["set_epochs"], app.session_state["set_refit"]) == (10, False)
+    app.button_group(key="train_preset").set_value("default").run()
+    assert app.session_state["set_schedule"] == "cosine"
+    assert app.session_state["set_backbone"] != "vgg16"
+
+
+def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Dataset) -> None:
+    settings = make_settings({"backbone": "starter"})
+    search = study.create_study(dataset, minutes=1, settings=settings)
+    facts = {"log_loss": 0.4, "given_up": False, "seconds": 2.0}
+    search.append_event("trial", number=1, settings={}, accuracy=0.8, best=True, **facts)
+    changed = {"dropout": 0.3}
+    search.append_event("trial", number=2, settings=changed, accuracy=0.9, best=True, **facts)
+    result = study.StudyResult(
+        study_dir=str(search.folder),
+        trials=2,
+        best=changed,
+        validation_accuracy=0.9,
+        default_validation_accuracy=0.8,
+        seconds=20.0,
+        sentence="In cross-validation 90 %.",
+    )
+    (search.folder / "result.json").write_text(result.model_dump_json(), encoding="utf-8")
+    search.update_state(state="stopped")
+
+    app = open_app("search", data=dataset.id, study=search.id)
+
+    assert_well(app)
+    table = app.dataframe[0].value
+    assert list(table["number"]) == [2, 1]
+    assert "Dropout 30 %" in table["settings"].iloc[0]
+    assert app.button(key="search_train")
