@@ -25,7 +25,7 @@ from translearn_core.exports.make import Watch, make_export
 from translearn_core.exports.prepare import prepare
 from translearn_core.runs import Run
 
-SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8"}
+SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8", "web"}
 """Formats that take TensorFlow to write or to run."""
 FEW = 20
 """Photos of the check, in tests."""
@@ -92,6 +92,10 @@ def test_an_export_answers_as_the_app_and_says_so(row: Format, run: Run) -> None
     assert json.loads(told)["max_difference"] == parity.max_difference
     assert export.sentence_of(parity) in readme
     assert str(run.folder) not in readme
+    if row.name == "keras":
+        brought_back = look_at(export.zip_path(run, row))
+        assert brought_back.classes == ("blue", "green", "red")
+        assert brought_back.ours
     assert not [left for left in export.folder_of(run).iterdir() if left.name.startswith(".")]
 
 
@@ -102,6 +106,12 @@ def test_every_program_is_short_and_whole(row: Format) -> None:
     code = [line for line in text.split('"""', 2)[2].splitlines() if line.strip()]
     assert len(code) <= 36
     assert "translearn" not in text.lower()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_words_in_the_docs(name: str) -> None:
+    docs = Path(__file__).resolve().parents[1] / "docs" / "exports.md"
+    assert f"| `{name}` |" in docs.read_text(encoding="utf-8")
 
 
 def test_an_export_is_made_once_and_anew_when_the_model_says_otherwise(run: Run) -> None:
@@ -116,14 +126,6 @@ def test_an_export_is_made_once_and_anew_when_the_model_says_otherwise(run: Run)
     with zipfile.ZipFile(export.zip_path(run, row)) as archive:
         name = next(n for n in archive.namelist() if n.endswith("labels.json"))
         assert json.loads(archive.read(name))["sure_from"] == 0.9
-
-
-@pytest.mark.slow
-def test_a_keras_export_can_be_brought_back(run: Run) -> None:
-    make_export(run, FORMATS["keras"])
-    found = look_at(export.zip_path(run, FORMATS["keras"]))
-    assert found.classes == ("blue", "green", "red")
-    assert found.ours
 
 
 # ------------------------------------------------------------------------ a proof that can fail

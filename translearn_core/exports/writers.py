@@ -41,13 +41,6 @@ class Source:
 
         return load_model(self.run.model_path)
 
-    @cached_property
-    def traced(self) -> Any:
-        """As a concrete TensorFlow function."""
-        from translearn_core.engine import trace
-
-        return trace(self.model)
-
 
 def write_keras(source: Source, path: Path) -> None:
     """The file as it is."""

@@ -1,0 +1,64 @@
+"""The page "Take it away": each format is offered, made on demand, and says how it was checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.test_pages import assert_well, open_app, words
+from tests.trained import copy_of, trained
+from translearn_core import export
+from translearn_core.exports import process, proof
+from translearn_core.exports.make import make_export
+from translearn_core.files import write_atomically
+from translearn_core.runs import Run
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A trained run in a workspace of the test's own."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(proof, "PHOTOS", 16)
+    (tmp_path / "home" / "runs").mkdir(parents=True)
+    return copy_of(trained("frozen"), tmp_path / "home" / "runs" / trained("frozen").id)
+
+
+def _state(run: Run, name: str, **fields: object) -> None:
+    """A state as the process that makes an export leaves it."""
+    export.folder_of(run).mkdir(exist_ok=True)
+    state = process.State.model_validate(fields)
+    write_atomically(export.folder_of(run) / f"{name}.state.json", state.model_dump_json())
+
+
+def test_every_format_is_offered_with_its_sentence(run: Run) -> None:
+    app = open_app("share", run=run.id)
+    assert_well(app)
+    told = words(app)
+    for row in export.FORMATS.values():
+        assert row.title in told
+        assert row.what in told
+        assert app.button(key=f"make_{row.name}")
+
+
+def test_what_is_ready_failed_or_impossible_says_so(run: Run) -> None:
+    make_export(run, export.FORMATS["openvino"])
+    _state(run, "onnx", state="failed", reason="The disk is full.")
+    changed = run.config.model_copy(update={"dataset": "/nowhere"})
+    (run.folder / "config.json").write_text(changed.model_dump_json(), encoding="utf-8")
+    app = open_app("share", run=run.id)
+    assert not app.exception
+    assert "the same answer as the app on every one" in words(app)
+    assert any("disk is full" in box.value for box in app.error)
+    assert app.button(key="make_onnx").label == "Try again"
+    assert "no longer here" in words(app)
+    made = {button.key for button in app.button}
+    assert "make_openvino" not in made
+    assert "make_litert-int8" not in made
+
+
+def test_a_process_that_is_gone_has_failed(run: Run) -> None:
+    _state(run, "keras", state="running", pid=2**22 + 1, stage="Writing")
+    app = open_app("share", run=run.id)
+    assert not app.exception
+    assert any("ended before it was done" in box.value for box in app.error)
