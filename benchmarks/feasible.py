@@ -58,11 +58,15 @@ def _measure_time() -> None:
         for backbone in (BACKBONE, "mobilenet_v2"):
             home = Path(folder) / backbone
             for words in ("not cached", "cached"):
-                began = time.monotonic()
+                began, before = time.monotonic(), os.times()
                 report = _call(source, backbone, home)
+                took, after = time.monotonic() - began, os.times()
+                worked = sum(after[2:4]) - sum(before[2:4])
                 print(
-                    f"{backbone}, {n} photos, {words}: {time.monotonic() - began:.1f} s from start "
-                    f"to end, {report['seconds']:.1f} s of it the check itself"
+                    f"{backbone}, {n} photos, {words}: {took:.1f} s from start to end, "
+                    f"{report['seconds']:.1f} s of it the check itself; {worked:.1f} processor "
+                    f"seconds; load {os.getloadavg()[0]:.0f}",
+                    flush=True,
                 )
 
 
