@@ -109,6 +109,22 @@ def test_labels_by_lot_are_no_sign(report: Report, photos: Path, tmp_path: Path)
     assert found.advice[0].kind == "check_labels"
 
 
+def test_labels_found_right_by_a_person_are_not_asked_about_again(
+    report: Report, photos: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(photos, tmp_path / "s")
+    first = sorted((folder / "red").iterdir())[0]
+    first.rename(folder / "blue" / "wrong.jpg")
+    dataset = datasets.import_source(folder, in_place=True, check=False)
+    before = feasible.assess(dataset, backbone=STARTER)
+    assert [one.file.split("/")[-1] for one in before.suspects] == ["wrong.jpg"]
+    assert before.suspects[0].suggested == "red"
+    datasets.keep(dataset, [("wrong_label", before.suspects[0].path)])
+    after = feasible.assess(dataset, backbone=STARTER)
+    assert after.suspects == []
+    assert "fix_labels" not in [one.kind for one in after.advice]
+
+
 def test_given_test_photos_are_not_learned_from(
     report: Report, photos: Path, tmp_path: Path
 ) -> None:

@@ -176,7 +176,7 @@ def _gather(
     labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str)).astype(np.int64)
     with _few_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
-        groups = datasets.groups_of(photos, pooled.features, pairs=pairs)
+        groups = datasets.tell_groups(dataset, pooled.features, pairs=pairs)
     _go_on(stop)
     return _Material(
         dataset=dataset,
@@ -272,7 +272,14 @@ def _find(material: _Material, probabilities: Array) -> tuple[list[Suspect], lis
         groups=material.groups,
         known_pairs=material.pairs,
     )
-    return evidence.suspects, findings.find_all(evidence)
+    return _not_kept(material, evidence.suspects), findings.find_all(evidence)
+
+
+def _not_kept(material: _Material, suspects: list[Suspect]) -> list[Suspect]:
+    """Without the labels that a person has looked at and found right."""
+    kept = datasets.read_kept(material.dataset)
+    paths = material.photos["path"].to_numpy()
+    return [one for one in suspects if ("wrong_label", str(paths[one.row])) not in kept]
 
 
 # ------------------------------------------------------------------------------- its tables
@@ -525,6 +532,11 @@ def _across(material: _Material, found: list[Finding]) -> list[list[str]]:
     return sorted([files.get(path, path) for path in paths] for paths in sets)
 
 
+def _is_kept(kept: set[datasets.Kept], one: Finding) -> bool:
+    """Whether a person has looked at all of its photos and left them as they are."""
+    return all((one.check, path) in kept for path in (one.path, *one.others))
+
+
 def _leak(material: _Material, leak: datasets.Leak) -> dict[str, str]:
     files = _files(material)
     return {
@@ -546,6 +558,7 @@ def _hopes(
 ) -> Hopes:
     """What each kind of help is expected to bring."""
     accuracy = judgement.judged.accuracy
+    kept = datasets.read_kept(material.dataset)
     n = len(material.labels)
     hoped = sum(float(probabilities[one.row, one.suggested]) for one in suspects) / n
     weak, weak_gain = _weak_classes(material, judgement)
@@ -555,7 +568,7 @@ def _hopes(
     return Hopes(
         suspects=len(suspects),
         suspects_gain=hoped,
-        across=len(_across(material, found)),
+        across=len(_across(material, [one for one in found if not _is_kept(kept, one)])),
         weak=weak,
         weak_photos=int(np.isin(np.array(material.classes)[material.labels], weak).sum()),
         weak_gain=weak_gain,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core import calibration, datasets, unlike
+from translearn_core import calibration, unlike
 from translearn_core.material import Material
 from translearn_core.plan import Plan
 
@@ -110,7 +110,7 @@ def keep_reference(
         list(material.photos["path"].iloc[rows]),
         test=features_of(some(material.rows("test"))),
         held_out=held_out,
-        groups=datasets.groups_of(material.photos.iloc[rows].reset_index(drop=True)),
+        groups=material.groups[rows],
         seed=seed,
     )
     reference.save(plan.run.folder)

@@ -37,6 +37,8 @@ class Material:
     classes: list[str]
     labels: npt.NDArray[np.int64]
     split: npt.NDArray[np.str_]
+    groups: npt.NDArray[np.int64]
+    """Copies and frames of one burst share a number."""
     pooled: Any
     """Features of every photo, a `fitting.Source`."""
     cut: Any
@@ -73,6 +75,9 @@ def gather_material(plan: Plan) -> Material:
         at_once += [plan.look.output(o.key.cut, 1) for o in outputs if o.key.cut != PIXELS]
     report = look_through(plan, at_once, list(dataset.photos["path"]))
     datasets.check_ready(dataset)
+    hashes = list(dataset.photos["sha256"])
+    pooled = plan.look.table(POOLED, 0, hashes)
+    groups = _tell_groups(plan, pooled)
     split = datasets.assign_splits(
         dataset,
         validation_share=settings.validation_share,
@@ -83,7 +88,6 @@ def gather_material(plan: Plan) -> Material:
     parts = split.loc[photos["path"]].to_numpy(dtype=str)
     learned = parts != "test" if settings.refit and not plan.fine_tunes else parts == "train"
     views = _gather_views(plan, outputs, photos[learned])
-    hashes = list(photos["sha256"])
     tables = {o.key.cut: plan.look.table(o.key.cut, 0, hashes) for o in outputs}
     classes = list(dataset.classes)
     codes = {name: code for code, name in enumerate(classes)}
@@ -96,6 +100,7 @@ def gather_material(plan: Plan) -> Material:
         classes=classes,
         labels=np.array([codes[name] for name in photos["class_name"]], np.int64),
         split=parts,
+        groups=groups,
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),
@@ -103,6 +108,14 @@ def gather_material(plan: Plan) -> Material:
         views_cut=tuple(_Spread(t[cut_name], rows, len(photos)) for t in views if cut_name in t),
         photos_per_s=report.photos_per_s,
     )
+
+
+def _tell_groups(plan: Plan, pooled: FeatureTable) -> npt.NDArray[np.int64]:
+    """Which photos belong together; random weights have nothing to say about that."""
+    if plan.settings.weights == "random":
+        return datasets.groups(plan.dataset)
+    rows = np.arange(len(plan.dataset.photos))
+    return datasets.tell_groups(plan.dataset, pooled.take(rows))
 
 
 def look_through(

@@ -34,7 +34,6 @@ from translearn_core.backbones import Backbone
 from translearn_core.compare import mcnemar
 from translearn_core.config import Settings, make_settings
 from translearn_core.crossval import deal_folds, log_loss
-from translearn_core.datasets.copies import groups_of
 from translearn_core.errors import StopRequestedError
 from translearn_core.files import write_atomically
 from translearn_core.material import Material, gather_material
@@ -232,8 +231,7 @@ class Search:
 
     def _folds(self, material: Material, rows: Array) -> Array:
         """The fold of each photo, the same in every trial; copies stay together."""
-        photos = material.photos.iloc[rows]
-        codes = pd.factorize(np.asarray(groups_of(photos)))[0].astype(np.int64)
+        codes = pd.factorize(material.groups[rows])[0].astype(np.int64)
         return deal_folds(
             material.labels[rows],
             codes,

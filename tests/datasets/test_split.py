@@ -250,19 +250,16 @@ def test_features_find_frames_that_hashes_miss(tmp_path: Path) -> None:
     dataset = datasets.import_source(make_zip(tmp_path / "a.zip", files))
     scenes = dataset.photos["file"].str.split("-").str[0]
     features = _features_of(dataset, list(scenes))
-    without = datasets.groups_of(dataset.photos)
-    groups = datasets.groups_of(dataset.photos, features)
+    without = datasets.groups(dataset)
+    groups = datasets.tell_groups(dataset, features)
+    assert (datasets.groups(dataset) == groups).all()
     assert len(set(without)) > len(set(groups)) == 18
     assert pd.Series(groups).groupby(scenes.to_numpy()).nunique().max() == 1
     for seed in range(3):
-        split = datasets.assign_splits(
-            dataset, validation_share=0.15, test_share=0.2, seed=seed, features=features
-        )
+        split = datasets.assign_splits(dataset, validation_share=0.15, test_share=0.2, seed=seed)
         assert split.groupby(scenes.to_numpy()).nunique().max() == 1
         assert (_table(dataset, split) >= 2).all().all()
-        again = datasets.assign_splits(
-            dataset, validation_share=0.15, test_share=0.2, seed=seed, features=features
-        )
+        again = datasets.assign_splits(dataset, validation_share=0.15, test_share=0.2, seed=seed)
         assert split.equals(again)
 
 
@@ -276,7 +273,18 @@ def test_features_alone_make_no_twins(tmp_path: Path) -> None:
 def test_without_twins_features_change_no_split(tmp_path: Path) -> None:
     dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 40, "b": 20}))
     features = np.random.default_rng(0).normal(size=(60, 32))
-    with_features = datasets.assign_splits(
-        dataset, validation_share=0.15, test_share=0.2, seed=0, features=features
-    )
-    assert with_features.equals(_split(dataset))
+    before = _split(dataset)
+    datasets.tell_groups(dataset, features)
+    assert _split(dataset).equals(before)
+
+
+def test_groups_are_told_once_and_anew_for_other_photos(tmp_path: Path) -> None:
+    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 20, "b": 20}))
+    rng = np.random.default_rng(0)
+    first = datasets.tell_groups(dataset, rng.normal(size=(40, 32)))
+    assert (datasets.tell_groups(dataset, np.ones((40, 32))) == first).all()  # another network
+    datasets.remove_photos(dataset, [str(dataset.photos["path"].iloc[0])])
+    assert len(datasets.groups(dataset)) == 39
+    assert len(datasets.tell_groups(dataset, rng.normal(size=(39, 32)))) == 39
+    (dataset.folder / "groups.parquet").write_bytes(b"cut off")
+    assert len(datasets.groups(dataset)) == 39

@@ -29,6 +29,7 @@ from translearn_core.datasets.editing import (
     undo_count,
 )
 from translearn_core.datasets.facts import PhotoFacts
+from translearn_core.datasets.grouping import groups, tell_groups
 from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
@@ -72,6 +73,7 @@ __all__ = [
     "exclude_photos",
     "file_of_excluded",
     "find_unsorted",
+    "groups",
     "groups_of",
     "import_files",
     "import_source",
@@ -94,6 +96,7 @@ __all__ = [
     "rename_dataset",
     "split_leaks",
     "stop_keeping",
+    "tell_groups",
     "undo",
     "undo_count",
     "unpacked",

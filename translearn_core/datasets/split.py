@@ -12,11 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.copies import groups_of
+from translearn_core.datasets.grouping import groups as groups_of_dataset
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.likeness import Ints
-
-_groups_cache: dict[tuple[str, str, int], Ints] = {}
 
 
 @dataclass(frozen=True)
@@ -35,11 +33,10 @@ def assign_splits(
     validation_share: float,
     test_share: float,
     seed: int,
-    features: npt.NDArray[np.floating] | None = None,
 ) -> pd.Series:
     """Give every photo its split; the same seed and photos give the same splits.
 
-    Copies and bursts stay together (`copies.groups_of`), unless a class consists of one group of copies
+    Copies and bursts stay together (`grouping.groups`), unless a class consists of one group of copies
     only. Each class is divided by itself: at least one photo for training, then one for the test,
     then one for validation, as far as it has photos. Splits given by the source are kept: where it
     has test photos none are added, and likewise for validation; photos given for training, and
@@ -48,15 +45,12 @@ def assign_splits(
     Args:
         validation_share: share of these photos for validation, in [0, 1].
         test_share: share of these photos for the test, in [0, 1].
-        features: `(n, d)` of the photos in the manifest's order: with them bursts and copies are
-            found that perceptual hashes miss.
-
     Returns:
         Series of "train" | "val" | "test", indexed by manifest path, in the manifest's order.
     """
     photos = dataset.photos
     given = photos["split"].to_numpy(dtype=object)
-    groups = _groups(dataset) if features is None else groups_of(photos, features)
+    groups = groups_of_dataset(dataset)
     split = np.where(np.isin(given, ["val", "test"]), given, "").astype(object)
     shares = {
         "test": 0.0 if (given == "test").any() else test_share,
@@ -73,20 +67,15 @@ def assign_splits(
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
 
 
-def split_leaks(
-    dataset: Dataset, *, features: npt.NDArray[np.floating] | None = None
-) -> list[Leak]:
+def split_leaks(dataset: Dataset) -> list[Leak]:
     """Copies of training photos among the photos given for validation or test by the source.
 
     The given splits are kept all the same; the held-out figures are then too good.
-
-    Args:
-        features: as in `assign_splits`.
     """
     photos = dataset.photos
     if not photos["split"].isin(["val", "test"]).any():
         return []
-    groups = _groups(dataset) if features is None else groups_of(photos, features)
+    groups = groups_of_dataset(dataset)
     table = photos[["path", "split", "sha256"]].assign(group=groups)
     train = table[table["split"] == "train"].drop_duplicates("group")
     if not len(train):  # without given training photos, those without a split are
@@ -125,16 +114,6 @@ class _Copies:
         members: Ints = self._order[self._starts[group] : self._starts[group + 1]]
         free: Ints = members[split[members] == ""]
         return free
-
-
-def _groups(dataset: Dataset) -> Ints:
-    photos = dataset.photos
-    key = (str(dataset.folder), dataset.fingerprint, int(photos["checked"].sum()))
-    if key not in _groups_cache:
-        while len(_groups_cache) >= 4:
-            _groups_cache.pop(next(iter(_groups_cache)))
-        _groups_cache[key] = groups_of(photos)
-    return _groups_cache[key]
 
 
 def _follow_given(
