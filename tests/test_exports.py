@@ -177,6 +177,18 @@ def test_a_format_fitted_to_photos_needs_them(run: Run) -> None:
     assert "no longer here" in export.obstacle(Run(run.folder), row)
 
 
+def test_a_model_without_photos_and_figures_is_checked_on_drawn_photos(run: Run) -> None:
+    for name in ("metrics.json", "predictions.parquet"):
+        (run.folder / name).unlink()
+    row = FORMATS["openvino"]
+    parity = make_export(run, row)
+    assert parity.within
+    assert parity.kinds["drawn"] == FEW - len(proof._MADE)
+    with zipfile.ZipFile(export.zip_path(run, row)) as archive:
+        name = next(n for n in archive.namelist() if n.endswith("README.txt"))
+        assert "Not measured" in archive.read(name).decode()
+
+
 def test_a_run_without_a_model_is_refused(run: Run) -> None:
     run.model_path.unlink()
     with pytest.raises(RunError, match="has no model"):

@@ -223,6 +223,7 @@ def _stopping_at_once(run: Run, row: Format, writer: _StateWriter) -> Iterator[N
                     shutil.rmtree(left, ignore_errors=True)
                 with suppress(OSError):
                     writer.update(state="stopped", stage="", reason=_("Stopped by request."))
+                    stop.unlink(missing_ok=True)
                 os._exit(0)
 
     thread = threading.Thread(target=watch, name="stop", daemon=True)
