@@ -161,4 +161,4 @@ def _show_check(row: Format, done: Parity) -> None:
                 q=change["export_probability"],
             )
         )
-    st.code(row.pip, language="bash")
+    st.code(row.pip if row.program else "python -m http.server", language="bash")

@@ -83,7 +83,7 @@ def gather_photos(run: Run, folder: Path, *, most: int) -> list[tuple[Path, str]
     for number, path in enumerate(own):
         target = folder / f"photo-{number:02}{path.suffix.lower()}"
         target.write_bytes(path.read_bytes())
-        found.append((target, "as it is"))
+        found.append((target, "test photos as they are"))
     for number in range(len(found), most):
         found.append((_save(_drawn(number), folder / f"drawn-{number:02}.png"), "drawn"))
     return found
