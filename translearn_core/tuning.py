@@ -41,7 +41,7 @@ from translearn_core.metrics import paired_gain
 from translearn_core.plan import Plan, make_plan
 from translearn_core.runs import Run
 from translearn_core.study import StudyResult, read_plan
-from translearn_core.texts import _
+from translearn_core.texts import _, ngettext
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +119,7 @@ class Search:
     scores: dict[str, Score] = field(default_factory=dict)
     settings: dict[str, Settings] = field(default_factory=dict)
     leader: str = ""
-    slowest_s: float = 0.0
+    given_up: int = 0
     _materials: dict[tuple[Any, ...], Material] = field(default_factory=dict)
 
     @cached_property
@@ -331,7 +331,9 @@ def _take_down(
 ) -> None:
     """Keep a trial's score, see whether it leads, and tell it."""
     leads = False
-    if score is not None:
+    if score is None:
+        found.given_up += 1
+    else:
         leader = found.scores.get(found.leader)
         leads = leader is None or score.value > leader.value
         found.scores[key], found.settings[key] = score, settings
@@ -375,6 +377,7 @@ def _finish(found: Search, enter: Enter, train_run: Callable[[Run], bool]) -> No
         enter("running", "train_best")
         facts |= _train_and_judge(found, best, best_key == default_key, enter, train_run)
     facts["seconds"] = round(time.monotonic() - found.began, 1)
+    facts["given_up"] = found.given_up
     facts["sentence"] = _sentence(facts)
     result = StudyResult.model_validate(facts)
     write_atomically(found.run.folder / "result.json", result.model_dump_json(indent=1))
@@ -444,7 +447,10 @@ def _train_as_run(
 
 def _sentence(facts: dict[str, Any]) -> str:
     """What the search brought, in words that claim no more than the photos say."""
-    tried = _("{n} settings tried.").format(n=facts["trials"])
+    n = facts["trials"]
+    tried = ngettext("{n} setting tried.", "{n} settings tried.", n).format(n=n)
+    if facts["trials"] + facts.pop("given_up") < 2:
+        return _("The time was enough for the default only. Give the search more minutes.")
     if not facts["best"]:
         return (
             _("Nothing beat the default by more than chance: it stays the best choice.")

@@ -97,13 +97,18 @@ def _sentence(task: Mapping[str, Any]) -> str:
     )
 
 
+def _share(share: float) -> str:
+    """A probability in words; nothing is ever quite certain."""
+    return _("over 99 %") if share > 0.99 else charts.percent(share)
+
+
 def show_answers(tasks: Mapping[str, Mapping[str, float]] | None) -> None:
     """What is said of one photo in each further task."""
     for number, (task, shares) in enumerate((tasks or {}).items()):
         best, share = next(iter(shares.items()))
         st.markdown(
             _("{task}: **{answer}** ({share})").format(
-                task=frame.plain(task), answer=frame.plain(best), share=charts.percent(share)
+                task=frame.plain(task), answer=frame.plain(best), share=_share(share)
             )
         )
         colors = {name: charts.class_color(place) for place, name in enumerate(sorted(shares))}
