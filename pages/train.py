@@ -24,6 +24,7 @@ from translearn_ui import (
     freeze_control,
     live,
     preset_choice,
+    run_tools,
     settings_form,
     tasks_view,
     verdict_view,
@@ -64,6 +65,7 @@ def show_set_up(dataset: Dataset) -> None:
     if not obstacle:
         st.html(verdict_view.STYLE)
         verdict_view.show_note(dataset, begin=lambda: verdict_view.begin(dataset))
+    run_tools.show_start()
     preset_choice.show()
 
     with st.container(horizontal=True, vertical_alignment="center", key="backbone_head"):

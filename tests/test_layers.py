@@ -26,6 +26,7 @@ LEVELS = {
     "testimony": 2,
     "unlike": 1,
     "augment": 1,
+    "lineage": 1,
     "techniques": 1,
     "verdict": 1,
     "forecast": 1,

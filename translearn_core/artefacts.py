@@ -20,15 +20,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import datasets
+from translearn_core import datasets, lineage
 from translearn_core.datasets import Dataset
 from translearn_core.engine import convert_checked, run_keras
-from translearn_core.errors import PhotoError
+from translearn_core.errors import PhotoError, RunError
 from translearn_core.files import replace_file, write_atomically
 from translearn_core.material import Material
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
 from translearn_core.plan import Network, Plan
 from translearn_core.runs import Run
+from translearn_core.techniques import find_run
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -144,6 +145,7 @@ def write_figures(
     labels = answers.test.argmax(axis=1)
     correct = int((labels == truth).sum())
     _write_predictions(run, material, answers, truth, labels)
+    lineage.write_photos(run, material.photos, material.split, _run_before(plan))
     confusion = confusion_matrix(truth, labels, len(classes))
     majority = int(np.bincount(material.labels[material.rows("train")]).argmax())
     import_s = run.config.import_s
@@ -192,6 +194,14 @@ def write_figures(
         **more,
     }
     write_atomically(run.folder / "metrics.json", json.dumps(figures, ensure_ascii=False, indent=1))
+
+
+def _run_before(plan: Plan) -> Run | None:
+    """The run that this one started from, unless it was deleted meanwhile."""
+    try:
+        return find_run(plan.settings.start_from) if plan.settings.start_from else None
+    except RunError:
+        return None
 
 
 def _left_out(dataset: Dataset) -> list[dict[str, str]]:

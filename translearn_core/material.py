@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import backbones, datasets
+from translearn_core import backbones, datasets, lineage
 from translearn_core.augment import VIEWS
 from translearn_core.errors import PhotoError
 from translearn_core.features import FeatureTable, Output
 from translearn_core.gather import PIXELS, POOLED, Look, PassReport
 from translearn_core.plan import Network, Plan
+from translearn_core.techniques import find_run
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
@@ -86,6 +87,8 @@ def gather_material(plan: Plan) -> Material:
     )
     photos = dataset.photos.reset_index(drop=True)
     parts = split.loc[photos["path"]].to_numpy(dtype=str)
+    if settings.start_from:
+        parts = lineage.go_on(parts, photos, find_run(settings.start_from))
     learned = parts != "test" if settings.refit and not plan.fine_tunes else parts == "train"
     views = _gather_views(plan, outputs, photos[learned])
     tables = {o.key.cut: plan.look.table(o.key.cut, 0, hashes) for o in outputs}

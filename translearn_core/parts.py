@@ -17,6 +17,7 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import RunError
+from translearn_core.lineage import read_photos
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
@@ -76,6 +77,10 @@ def parts_of(run: Run) -> Parts:
     )
     part = split.loc[photos["path"]].to_numpy(dtype=object)
     paths = photos["path"]
+    kept = read_photos(run)
+    if kept is not None and set(kept["path"]) - {""} == set(paths):
+        part_of = dict(zip(kept["path"], kept["part"], strict=True))
+        part = paths.map(part_of).to_numpy(dtype=object)
     counts = [int((part == name).sum()) for name in ("train", "val")]
     certain = set(paths[part == "test"]) == tested and counts == [
         metrics["n_train"],

@@ -16,7 +16,7 @@ from typing import Literal
 
 import pandas as pd
 
-from translearn_core import backbones, datasets
+from translearn_core import backbones, datasets, lineage
 from translearn_core.backbones import Backbone, FreezeChoice
 from translearn_core.config import Settings, home, setting_fields
 from translearn_core.errors import RunError, SettingsError
@@ -346,13 +346,15 @@ def refuse_taught(run: Run, tested: set[str]) -> None:
     Raises:
         SettingsError: it learned from some of them.
     """
-    answers = run.folder / "predictions.parquet"
-    folder = Path(run.config.dataset)
-    if not answers.is_file() or not (folder / "dataset.json").is_file():
-        return
-    photos = datasets.open_dataset(folder).photos
-    kept_out = set(pd.read_parquet(answers, columns=["path"])["path"])
-    taught = set(photos.loc[~photos["path"].isin(kept_out), "sha256"]) - {""}
+    taught = lineage.learned_from(run)
+    if taught is None:
+        answers = run.folder / "predictions.parquet"
+        folder = Path(run.config.dataset)
+        if not answers.is_file() or not (folder / "dataset.json").is_file():
+            return
+        photos = datasets.open_dataset(folder).photos
+        kept_out = set(pd.read_parquet(answers, columns=["path"])["path"])
+        taught = set(photos.loc[~photos["path"].isin(kept_out), "sha256"]) - {""}
     n = len(taught & tested)
     if n:
         raise SettingsError(

@@ -23,7 +23,7 @@ from translearn_core.notes import (
 )
 from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
 from translearn_core.texts import _
-from translearn_ui import edit_dataset, frame, preset_choice
+from translearn_ui import edit_dataset, frame, preset_choice, settings_form
 
 
 def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | None:
@@ -34,13 +34,14 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
     """
     names = ["notes"]
     if run.has_result:
-        names += ["again", "settings", "report", "code"]
+        names += ["again", "settings", "continue", "report", "code"]
     if run.state.state not in LIVE_STATES:
         names.append("delete")
     words = {
         "notes": _(":material/edit_note: Name, tags, note"),
         "again": _(":material/replay: Start again"),
         "settings": _(":material/tune: Use its settings"),
+        "continue": _(":material/add_photo_alternate: Learn on with new photos"),
         "report": _(":material/description: Report"),
         "code": _(":material/code: Show me the code"),
         "delete": _(":material/delete: Delete"),
@@ -53,6 +54,8 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
         start_again(run)
     elif action == "settings":
         set_up_like(run)
+    elif action == "continue":
+        offer_to_learn_on(run)
     elif action == "report":
         show_report(run)
     elif action == "code":
@@ -70,10 +73,60 @@ def start_again(run: Run) -> None:
 def set_up_like(run: Run) -> None:
     """To the training page, with the photos and settings of a run filled in, to be changed there."""
     with frame.errors_shown():
-        frame.open_dataset(datasets.open_dataset(run.config.dataset))
-        preset_choice.fill_in(run.config.settings.changed())
-        frame.open_run(None)
+        _fill_in(run)
         frame.go("train")
+
+
+def _fill_in(run: Run, **more: str) -> None:
+    frame.open_dataset(datasets.open_dataset(run.config.dataset))
+    preset_choice.fill_in(run.config.settings.changed() | more)
+    frame.open_run(None)
+
+
+def offer_to_learn_on(run: Run) -> None:
+    """The dialog from which a training goes on from a run."""
+
+    @st.dialog(_("Learn on with new photos"))
+    def ask() -> None:
+        st.markdown(
+            _(
+                "The next training begins with what **{name}** has learned. Add the new photos to "
+                "its data set first, to classes that are there or to new ones. The photos that it "
+                "was tested on are tested again, and none that it learned from."
+            ).format(name=frame.plain(name_of(run)))
+        )
+        with frame.errors_shown(), st.container(horizontal=True):
+            add = st.button(_("Add photos"), type="primary", key=f"learn_on_add_{run.id}")
+            train = st.button(_("They are there already: train"), key=f"learn_on_train_{run.id}")
+            if add or train:
+                _fill_in(run, start_from=run.id)
+                frame.go("photos" if add else "train")
+
+    ask()
+
+
+def show_start() -> None:
+    """On the training page: which run the next one begins from, and the way back."""
+    named = str(settings_form.value_of("start_from"))
+    if not named:
+        return
+    name = next((name_of(run) for run in list_runs() if run.id == named), named)
+    with st.container(
+        border=True, horizontal=True, vertical_alignment="center", key="train_start_from"
+    ):
+        st.markdown(
+            _(":material/redo: It begins with what **{name}** has learned.").format(
+                name=frame.plain(name)
+            ),
+            width="stretch",
+        )
+        st.button(
+            _("Begin anew instead"),
+            key="train_start_anew",
+            type="tertiary",
+            on_click=settings_form.put,
+            args=("start_from", ""),
+        )
 
 
 def notes_or_none(run: Run) -> Notes:
