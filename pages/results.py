@@ -32,6 +32,7 @@ from translearn_ui import (
     sureness,
     tasks,
     tasks_view,
+    techniques_view,
 )
 
 PER_PAGE = 12
@@ -86,6 +87,7 @@ def show_result(run: Run) -> None:
     predictions = read_predictions(str(run.folder), run.model_path.stat().st_mtime_ns)
     show_matrix(run, metrics, predictions)
     show_classes(metrics)
+    techniques_view.show(run.config.settings, metrics)
     attack_view.show(run, metrics)
     tasks_view.show_results(metrics)
     show_wrong_photos(run, predictions)

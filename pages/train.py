@@ -6,17 +6,19 @@ A run named in the URL is shown in whatever state it is; without one, the page s
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from PIL import Image
 
-from translearn_core import augment, backbones, datasets, jobs
+from translearn_core import augment, backbones, datasets, jobs, techniques
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, make_settings, setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run
+from translearn_core.techniques import Situation
 from translearn_core.texts import N_, _
 from translearn_ui import (
     backbone_choice,
@@ -27,6 +29,7 @@ from translearn_ui import (
     run_tools,
     settings_form,
     tasks_view,
+    techniques_form,
     verdict_view,
 )
 
@@ -173,6 +176,9 @@ def show_more_settings(dataset: Dataset, backbone: Backbone, freeze: int | str) 
         tabs = st.tabs([_(title) for title in settings_form.GROUPS.values()])
         for tab, group in zip(tabs, settings_form.GROUPS, strict=True):
             with tab:
+                if group == "techniques":
+                    techniques_form.show(dataset, situation_of(backbone, freeze))
+                    continue
                 settings_form.show_group(
                     group,
                     unused=unused,
@@ -182,6 +188,23 @@ def show_more_settings(dataset: Dataset, backbone: Backbone, freeze: int | str) 
                 )
                 if group == "model":
                     show_layer_choice(backbone)
+
+
+def situation_of(backbone: Backbone, freeze: int | str) -> Situation | None:
+    """What decides whether a technique makes sense; None where settings do not go together."""
+    try:
+        settings = make_settings(chosen_values(backbone, freeze))
+        choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    except TransLearnError:
+        return None
+    return Situation(settings=settings, backbone=backbone, choice=choice)
+
+
+def chosen_values(backbone: Backbone, freeze: int | str) -> dict[str, Any]:
+    """All settings that were chosen on this page."""
+    values = settings_form.changed_values() | {"backbone": backbone.name, "freeze": freeze}
+    layer = st.session_state.get(freeze_control.LAYER_KEY)
+    return values | {"freeze_layer": layer} if layer else values
 
 
 def show_layer_choice(backbone: Backbone) -> None:
@@ -289,13 +312,11 @@ def show_button(
 
 def read_settings(backbone: Backbone, freeze: int | str) -> Settings | None:
     """The settings as they stand; None, and the reason shown, when they do not go together."""
-    values = settings_form.changed_values() | {"backbone": backbone.name, "freeze": freeze}
-    layer = st.session_state.get(freeze_control.LAYER_KEY)
-    if layer:
-        values["freeze_layer"] = layer
     try:
-        settings = make_settings(values)
+        settings = make_settings(chosen_values(backbone, freeze))
         backbones.image_size_for(backbone, settings)
+        choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
     except TransLearnError as error:
         frame.show_error(error)
         return None

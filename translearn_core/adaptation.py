@@ -31,7 +31,7 @@ from translearn_core.propagation import balance, find_centres, near_graph, sharp
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
-PENALTY = 0.3
+PENALTY = 3.0
 """Of the linear head that makes the first guesses, see `crossval.fit_heads`."""
 BALANCE = 0.6
 """How far the classes of the new place are taken to be as frequent as those of the sorted photos."""

@@ -44,6 +44,11 @@ CHOICES: dict[str, str] = {
     "strong": N_("A lot"),
     "cosine": N_("Up, then down (cosine)"),
     "constant": N_("Always the same"),
+    "auto": N_("Automatic"),
+    "batchnorm": N_("Measure anew (BatchNorm)"),
+    "coral": N_("Recolour (CORAL)"),
+    "dann": N_("Unlearn the place (DANN)"),
+    "pseudo": N_("Trust sure guesses"),
     "fgsm": N_("Quick (FGSM)"),
     "pgd": N_("Thorough (PGD)"),
 }
