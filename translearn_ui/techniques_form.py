@@ -51,11 +51,9 @@ def _show_card(row: Technique, dataset: Dataset, situation: Situation | None) ->
     obstacle = row.obstacle(situation) if situation is not None else ""
     on = settings_form.value_of(row.switch) != setting_fields()[row.switch].default
     with st.container(border=True, key=f"technique_{row.name}", gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{_(row.title)}** · {_(row.term)}", width="stretch")
-            with st.popover(_("from where?"), type="tertiary", key=f"source_{row.name}"):
-                st.markdown(f"[{row.source}]({row.link})")
+        st.markdown(f"**{_(row.title)}** · {_(row.term)}")
         st.markdown(_(row.plain))
+        st.caption(f"[{row.source}]({row.link})")
         if obstacle:
             words = _("Now not possible: {why}") if not on else _("Does not go: {why}")
             st.caption(f":material/block: {frame.plain(words.format(why=obstacle))}")
