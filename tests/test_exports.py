@@ -128,6 +128,26 @@ def test_an_export_is_made_once_and_anew_when_the_model_says_otherwise(run: Run)
         assert json.loads(archive.read(name))["sure_from"] == 0.9
 
 
+def test_a_model_from_a_gpu_leaves_in_float32(run: Run, tmp_path: Path) -> None:
+    import keras
+
+    photo = keras.Input((32, 32, 3), name="photo")
+    x = keras.layers.Conv2D(4, 3, strides=4, dtype="mixed_float16")(photo)
+    x = keras.layers.GlobalAveragePooling2D(dtype="float32")(x)
+    answer = keras.layers.Dense(3, activation="softmax", dtype="float32")(x)
+    mixed = keras.Model(photo, answer)
+    mixed.save(run.model_path)
+    source = writers.Source(run)
+    assert {layer.compute_dtype for layer in source.model.layers} == {"float32"}
+    pixels = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+    expected = mixed.predict_on_batch(pixels)
+    assert np.abs(source.model.predict_on_batch(pixels) - expected).max() < 1e-2
+    writers.write_keras(source, tmp_path / "out.keras")
+    again = keras.models.load_model(tmp_path / "out.keras")
+    assert {layer.compute_dtype for layer in again.layers} == {"float32"}
+    assert np.array_equal(again.get_weights()[0], mixed.get_weights()[0])
+
+
 # ------------------------------------------------------------------------ a proof that can fail
 
 

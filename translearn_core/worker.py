@@ -186,6 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         done = feasible.work(options.feasible, backbone=options.backbone, seed=options.seed)
         return 0 if done else 1
     if options.export and options.run_dir is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU belongs to the run that has its turn
         from translearn_core.exports import process
 
         return 0 if process.work(Run(options.run_dir), options.export) else 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -36,15 +37,38 @@ class Source:
 
     @cached_property
     def model(self) -> Any:
-        """As Keras has it, in inference."""
+        """As Keras has it, computing in float32 wherever it was trained."""
         from translearn_core.model import load_model
 
-        return load_model(self.run.model_path)
+        model = load_model(self.run.model_path)
+        return _in_float32(model) if self.is_mixed else model
+
+    @cached_property
+    def is_mixed(self) -> bool:
+        """Whether it computes in mixed precision, as models do that were trained on a GPU."""
+        with zipfile.ZipFile(self.run.model_path) as archive:
+            return _MIXED in archive.read("config.json").decode("utf-8")
+
+
+_MIXED = '"mixed_float16"'
+
+
+def _in_float32(model: Any) -> Any:
+    """The same model without mixed precision; its weights are in float32 anyway."""
+    import keras
+
+    text = json.dumps(keras.saving.serialize_keras_object(model)).replace(_MIXED, '"float32"')
+    precise = keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
+    precise.set_weights(model.get_weights())
+    return precise
 
 
 def write_keras(source: Source, path: Path) -> None:
-    """The file as it is."""
-    shutil.copyfile(source.run.model_path, path)
+    """The file as it is, but for mixed precision, in which a processor is slow and less exact."""
+    if source.is_mixed:
+        source.model.save(path)
+    else:
+        shutil.copyfile(source.run.model_path, path)
 
 
 def write_openvino(source: Source, path: Path) -> None:
