@@ -125,6 +125,19 @@ def test_a_learning_curve_grows() -> None:
     assert points[-1].per_class.shape == (CLASSES,)
 
 
+@pytest.mark.parametrize("shots", [5, 10, 40])
+def test_a_learning_curve_of_bursts_has_photos_at_every_point(shots: int) -> None:
+    features, labels = draw_points(400, seed=4)
+    order = np.argsort(labels, kind="stable")
+    points = crossval.learning_curve(
+        Space.of(features[order]), labels[order], np.arange(400) // shots, CLASSES, penalty=0.1
+    )
+    sizes = [point.n for point in points]
+    assert sizes[0] >= CLASSES
+    assert sizes == sorted(set(sizes))
+    assert all(np.isfinite(point.accuracy) for point in points)
+
+
 @pytest.mark.parametrize("n", [4, 7, 12])
 def test_a_handful_of_photos_is_enough_to_say_something(n: int) -> None:
     features, _labels = draw_points(n, seed=5)

@@ -448,7 +448,11 @@ def learning_curve(
     """
     rng = np.random.default_rng([seed, 29])
     folds = min(CURVE_FOLDS, count_folds(labels, groups))
-    shares = _curve_shares(len(labels) * (folds - 1) / folds, classes)
+    largest = len(labels) * (folds - 1) / folds
+    whole = len(np.unique(groups)) / len(
+        labels
+    )  # groups are taken whole: of each class one at least
+    shares = _curve_shares(min(largest, 2.0 * largest * whole), classes)
     right = np.zeros((len(shares), draws, len(labels)), bool)
     used = np.zeros((len(shares), draws, folds))
     for draw in range(draws):
@@ -469,10 +473,9 @@ def learning_curve(
         for place, some in enumerate(heads.reshape(len(shares), folds, *heads.shape[1:])):
             found = ask_heads(space.points, some, judged)
             right[place, draw] = found.argmax(axis=1) == labels
-    return [
-        _curve_point(right[place], labels, classes, round(used[place].mean()))
-        for place in range(len(shares))
-    ]
+    sizes = used.mean(axis=(1, 2)).round().astype(int)
+    grown = np.flatnonzero(np.diff(sizes, prepend=0) > 0)  # a part may be no larger than the last
+    return [_curve_point(right[place], labels, classes, int(sizes[place])) for place in grown]
 
 
 def _curve_shares(largest: float, classes: int) -> list[float]:
