@@ -86,7 +86,8 @@ def _step(photos: Any, clean: Any, upward: Any, size: float, radius: float) -> A
 class Resisting(keras.Model):  # type: ignore[misc]
     """A model that learns from each batch as it is and as an attack changes it, half and half.
 
-    Its loss and accuracy, on validation photos too, are the mean of both.
+    Its loss and accuracy, on validation photos too, are the mean of both. Validation takes one
+    step also where training takes more, so that a stop does not wait for it.
     """
 
     scores: Scores
@@ -95,25 +96,25 @@ class Resisting(keras.Model):  # type: ignore[misc]
 
     def train_step(self, data: Any) -> Any:
         """See `keras.Model.train_step`."""
-        return super().train_step(self._with_attacked(data))
+        return super().train_step(self._with_attacked(data, self.steps))
 
     def test_step(self, data: Any) -> Any:
         """See `keras.Model.test_step`."""
-        return super().test_step(self._with_attacked(data))
+        return super().test_step(self._with_attacked(data, 1))
 
-    def _with_attacked(self, data: Any) -> Any:
+    def _with_attacked(self, data: Any, steps: int) -> Any:
         photos, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         attacked = photos + keras.random.uniform(keras.ops.shape(photos), -self.radius, self.radius)
-        size = self.radius * (FAST_STEP if self.steps == 1 else 2.5 / self.steps)
+        size = self.radius * (FAST_STEP if steps == 1 else 2.5 / steps)
 
         def climb(_number: Any, changed: Any) -> Any:
             upward = _ascent(self.scores, changed, targets)
             return _step(changed, photos, upward, size, self.radius)
 
-        if self.steps == 1:
+        if steps == 1:
             attacked = climb(0, attacked)
         else:
-            attacked = keras.ops.fori_loop(0, self.steps, climb, attacked)
+            attacked = keras.ops.fori_loop(0, steps, climb, attacked)
         both = [keras.ops.stop_gradient(attacked), photos]
         twice = (keras.ops.concatenate([part, part]) for part in (targets, weights))
         return (keras.ops.concatenate(both), *twice)
