@@ -22,7 +22,7 @@ import streamlit as st
 from translearn_core import datasets, feasible, findings
 from translearn_core.findings import Check, Finding
 from translearn_core.texts import N_, _, ngettext
-from translearn_ui import frame, photo_acts
+from translearn_ui import frame, gallery, photo_acts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PER_PAGE = 12
 SETS_PER_PAGE = 6
 MOST_OF_A_SET = 12
+MOST_CLASSES, STRIP = 8, 12
+"""Classes that are shown with some of their photos, and how many of those."""
 CHECK_KEY = "feasible_check"
 
 IN_SETS = {"exact_copies", "near_copies", "cross_class_copies", "leak"}
@@ -190,7 +192,7 @@ def show(dataset: Dataset, found: Sequence[Found]) -> None:
         _show_bulk(dataset, one, rows)
         (_show_sets if one.check.name in IN_SETS else _show_photos)(dataset, one, rows)
     else:
-        _show_words(one)
+        _show_words(dataset, one)
     _show_rest(dataset, one)
     photo_acts.show_bar(dataset)
 
@@ -259,8 +261,14 @@ def _show_kept_again(dataset: Dataset, one: Found) -> None:
         datasets.stop_keeping(dataset, [(one.check.name, path) for path in one.kept])
 
 
-def _show_words(one: Found) -> None:
-    """Findings about no photo that could be shown: a class, the whole set, a broken file."""
+def _show_words(dataset: Dataset, one: Found) -> None:
+    """Findings about no single photo: a class, with some of its photos; a broken file."""
+    if one.check.name == "shortcut":
+        for item in one.open[:MOST_CLASSES]:
+            st.markdown(frame.plain(item.note))
+            own = dataset.photos.loc[dataset.photos["class_name"] == item.paths[0], "path"]
+            gallery.preview(dataset, list(own[:STRIP]), key=f"shortcut_{item.paths[0]}")
+        return
     lines = []
     for item in one.open[:50]:
         text = item.note or ", ".join(item.paths)
