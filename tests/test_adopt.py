@@ -68,6 +68,7 @@ def test_a_zip_of_ours_comes_back_and_answers_as_before(workspace: Path, tmp_pat
     assert [found.id for found in list_runs()] == [run.id]
     assert (run.state.state, run.has_model, run.has_result) == ("finished", True, False)
     assert run.labels == ["blue", "green", "red"]
+    assert run.config.settings.backbone == "starter", "another run can go on from it"
     assert run.openvino_path.is_file()
     assert run.config.name == "Colours"
     origin = origin_of(run)

@@ -35,7 +35,7 @@ from typing import IO, Any, Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from translearn_core import __version__
+from translearn_core import __version__, backbones
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.errors import InputError, StopRequestedError, StorageError
 from translearn_core.files import write_atomically
@@ -76,6 +76,8 @@ class Candidate:
         image_size: side in pixels that came with it or stands in its input; 0 where none does.
         outputs: how many answers it gives, as far as that can be told; 0 otherwise.
         ours: whether its input and output are named as in our models.
+        backbone: what it is built on, a row of our table, where it says so and its layers agree;
+            a run can then go on from it. Empty otherwise.
     """
 
     path: Path
@@ -84,6 +86,7 @@ class Candidate:
     image_size: int
     outputs: int
     ours: bool
+    backbone: str = ""
 
 
 class Origin(BaseModel):
@@ -186,7 +189,8 @@ def adopt_model(
             parameters=answer["parameters"],
             layers=answer["layers"],
         )
-        return _make_run(folder, chosen, answer["image_size"], origin, name)
+        settings = Settings(backbone=candidate.backbone)
+        return _make_run(folder, chosen, answer["image_size"], origin, name, settings)
     except OSError as error:
         raise StorageError(
             _("The model cannot be kept: {cause}. Make room and try again.").format(
@@ -421,7 +425,19 @@ def _describe(
         image_size=size,
         outputs=outputs,
         ours=inputs_named and config.get("config", {}).get("name") == "translearn",
+        backbone=_backbone_of(config, labels),
     )
+
+
+def _backbone_of(config: dict[str, Any], labels: dict[str, Any] | None) -> str:
+    """The backbone that came with the model, where nearly all of its layers are in it."""
+    named = labels.get("backbone") if labels else None
+    if not isinstance(named, str) or named not in backbones.BACKBONES:
+        return ""
+    listed = config.get("config", {}).get("layers", [])
+    there = {layer.get("name") for layer in listed if isinstance(layer, dict)}
+    wanted = set(backbones.blocks_of(backbones.BACKBONES[named]).names)
+    return named if len(wanted & there) >= 0.9 * len(wanted) else ""
 
 
 # --- what a configuration may name -------------------------------------------------------------
@@ -651,7 +667,12 @@ def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool]) -> str:
 
 
 def _make_run(
-    folder: Path, classes: Sequence[str], image_size: int, origin: Origin, name: str
+    folder: Path,
+    classes: Sequence[str],
+    image_size: int,
+    origin: Origin,
+    name: str,
+    settings: Settings,
 ) -> Run:
     """Put what the examination left together as a run; it appears whole or not at all."""
     created = origin.adopted
@@ -670,7 +691,7 @@ def _make_run(
         name=name.strip() or PurePosixPath(origin.file).stem,
         created=created,
         dataset="",
-        settings=Settings(),
+        settings=settings,
         versions={"translearn": __version__},
     )
     write_atomically(made.folder / "config.json", config.model_dump_json(indent=1))

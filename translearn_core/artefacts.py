@@ -81,7 +81,12 @@ def save_model(
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     folder = plan.run.folder
     graphs.save_model(assembled, plan.run.model_path)
-    content = {"schema_version": 1, "classes": material.classes, "image_size": plan.size}
+    content = {
+        "schema_version": 1,
+        "classes": material.classes,
+        "image_size": plan.size,
+        "backbone": plan.backbone.name,
+    }
     write_atomically(folder / "labels.json", json.dumps(content, ensure_ascii=False, indent=1))
 
     chosen = np.linspace(0, len(answers.test_rows) - 1, PARITY_PHOTOS).round().astype(int)

@@ -66,7 +66,11 @@ def backbone_change(settings: Settings) -> WeightChange | None:
     theirs = run.config.settings
     renormed = figures.get("adaptation", {}).get("way") == "batchnorm"
     if not (
-        figures.get("fine_tuned") or theirs.weights == "random" or renormed or theirs.start_from
+        not figures  # brought in from elsewhere: nobody knows
+        or figures.get("fine_tuned")
+        or theirs.weights == "random"
+        or renormed
+        or theirs.start_from
     ):
         return None
     facts = run.model_path.stat()

@@ -269,4 +269,4 @@ def describe_run(run: Run) -> str:
     """A run in a list: `leaves · mobilenet_v2 · today 14:05`."""
     config = run.config
     name = config.name or config.dataset_name or run.id
-    return f"{name} · {config.settings.backbone} · {when(config.created)}"
+    return " · ".join(filter(None, [name, config.settings.backbone, when(config.created)]))

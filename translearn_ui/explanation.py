@@ -161,6 +161,8 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
     if not similar:
         st.caption(
             _("This training kept no photos to compare with. Train again to see similar ones here.")
+            if run.has_result
+            else _("It came from elsewhere, without the photos that it learned from.")
         )
         return
     try:

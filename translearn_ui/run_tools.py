@@ -35,6 +35,8 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
     names = ["notes"]
     if run.has_result:
         names += ["again", "settings", "continue", "report", "code"]
+    elif run.has_model and run.config.settings.backbone:
+        names.append("continue")
     if run.state.state not in LIVE_STATES:
         names.append("delete")
     words = {
@@ -78,7 +80,8 @@ def set_up_like(run: Run) -> None:
 
 
 def _fill_in(run: Run, **more: str) -> None:
-    frame.open_dataset(datasets.open_dataset(run.config.dataset))
+    if run.config.dataset:
+        frame.open_dataset(datasets.open_dataset(run.config.dataset))
     preset_choice.fill_in(run.config.settings.changed() | more)
     frame.open_run(None)
 
@@ -88,13 +91,19 @@ def offer_to_learn_on(run: Run) -> None:
 
     @st.dialog(_("Learn on with new photos"))
     def ask() -> None:
-        st.markdown(
+        text = (
             _(
                 "The next training begins with what **{name}** has learned. Add the new photos to "
                 "its data set first, to classes that are there or to new ones. The photos that it "
                 "was tested on are tested again, and none that it learned from."
-            ).format(name=frame.plain(name_of(run)))
+            )
+            if run.has_result
+            else _(
+                "The next training begins with what **{name}** has learned. It came without its "
+                "photos: bring in photos that it has not learned from, or their test will flatter."
+            )
         )
+        st.markdown(text.format(name=frame.plain(name_of(run))))
         with frame.errors_shown(), st.container(horizontal=True):
             add = st.button(_("Add photos"), type="primary", key=f"learn_on_add_{run.id}")
             train = st.button(_("They are there already: train"), key=f"learn_on_train_{run.id}")
