@@ -22,7 +22,7 @@ import streamlit as st
 from translearn_core import datasets, feasible, findings
 from translearn_core.findings import Check, Finding
 from translearn_core.texts import N_, _, ngettext
-from translearn_ui import frame, gallery, photo_acts
+from translearn_ui import frame, photo_acts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -266,8 +266,7 @@ def _show_words(dataset: Dataset, one: Found) -> None:
     if one.check.name == "shortcut":
         for item in one.open[:MOST_CLASSES]:
             st.markdown(frame.plain(item.note))
-            own = dataset.photos.loc[dataset.photos["class_name"] == item.paths[0], "path"]
-            gallery.preview(dataset, list(own[:STRIP]), key=f"shortcut_{item.paths[0]}")
+            _show_whole(dataset, item.paths[0])
         return
     lines = []
     for item in one.open[:50]:
@@ -280,6 +279,18 @@ def _show_words(dataset: Dataset, one: Found) -> None:
         st.caption(_("and {n:,} more").format(n=len(one.open) - 50))
     if st.button(_("Go to the photos"), key="findings_to_photos", icon=":material/photo_library:"):
         frame.go("photos")
+
+
+def _show_whole(dataset: Dataset, class_name: str) -> None:
+    """Some photos of a class, not cut to squares: what gives it away may lie near the rim."""
+    photos = dataset.photos
+    own = [str(path) for path in photos.loc[photos["class_name"] == class_name, "path"]]
+    paths = own[:: max(1, len(own) // STRIP)][:STRIP]
+    rows, pictures = rows_of(dataset), photo_acts.thumbnails(dataset, paths)
+    with st.grid(min_column_width=150, gap="small") as grid:
+        for path in paths:
+            with grid.cell():
+                photo_acts.show_thumbnail(rows[path], pictures[path])
 
 
 # --- all at once -----------------------------------------------------------------------------------
