@@ -459,6 +459,7 @@ def _work(dataset: Dataset, writer: _StateWriter, backbone: str, seed: int) -> b
             tell=writer.begin_stage,
         )
     except StopRequestedError:
+        stop.unlink(missing_ok=True)  # before the word: who reads it may start anew at once
         writer.update(state="stopped", reason=_("Stopped by request."))
     except TransLearnError as error:
         logger.exception("The check failed")
@@ -488,6 +489,7 @@ def _stopping_in_time(stop: Path, writer: _StateWriter) -> Iterator[None]:
                 asked = asked or time.monotonic()
                 if time.monotonic() - asked > STOP_PATIENCE_S:
                     with suppress(OSError):
+                        stop.unlink(missing_ok=True)
                         writer.update(state="stopped", reason=_("Stopped by request."))
                     os._exit(0)
 
