@@ -175,7 +175,7 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
     classes = run.labels
     with (
         st.container(key=f"gallery_{key}_similar"),
-        st.grid(min_column_width=96, gap="xsmall") as grid,
+        st.grid(min_column_width=112, gap="xsmall") as grid,
     ):
         for found in similar:
             name = classes[found.class_index]

@@ -19,6 +19,7 @@ from translearn_core.runs import Run
 expect = pytest.importorskip("playwright.sync_api").expect
 
 PATIENCE_MS = 60_000
+expect.set_options(timeout=30_000)  # a busy machine draws charts slowly
 
 
 @pytest.fixture(scope="module")
