@@ -10,6 +10,7 @@ import pytest
 
 from scripts import tables
 from translearn_core.runs import StateName
+from translearn_core.techniques import TECHNIQUES
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,3 +43,11 @@ def test_every_step_of_the_readme_is_a_script() -> None:
     for name in ("scripts/run", "scripts/test"):
         assert f"python3 {name}\n" in readme
         assert (ROOT / name).is_file()
+
+
+@pytest.mark.parametrize("name", list(TECHNIQUES))
+def test_every_technique_is_explained_with_its_source(name: str) -> None:
+    words = " ".join((ROOT / "docs" / "techniques.md").read_text(encoding="utf-8").split())
+    row = TECHNIQUES[name]
+    for text in (row.title, row.plain, row.source, row.link, f"`{row.switch}`"):
+        assert text in words

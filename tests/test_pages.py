@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from translearn_core import datasets, study
 from translearn_core.config import make_settings
+from translearn_core.techniques import TECHNIQUES
 from translearn_ui import frame
 
 ROOT = Path(__file__).parents[1]
@@ -212,3 +213,20 @@ def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Datase
     assert list(table["number"]) == [2, 1]
     assert "Dropout 30 %" in table["settings"].iloc[0]
     assert app.button(key="search_train")
+
+
+def test_train_page_offers_every_technique_and_refuses_two_that_do_not_go_together(
+    dataset: datasets.Dataset, tmp_path: Path
+) -> None:
+    more = datasets.import_source(tmp_path / "photos", name="Another")
+    app = open_app("train", data=dataset.id)
+    said = words(app)
+    for row in TECHNIQUES.values():
+        assert row.title in said
+        assert row.plain in said
+
+    app.selectbox("set_adapt_to").set_value(more.id).run()
+    assert_well(app)
+    assert "two different tasks" in words(app), "the other one is greyed out, with the reason"
+    with pytest.raises(KeyError):
+        app.selectbox("set_unlabelled")
