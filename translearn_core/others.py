@@ -85,6 +85,7 @@ def with_guests(material: Material, guests: Guests, *, own: bool = True) -> Mate
     split = material.split.astype("<U8")
     if not own:
         split = np.where(split == "test", split, "aside")
+    beyond = int(material.groups.max(initial=-1)) + 1
     targets = material.targets
     if targets is None:
         targets = np.eye(len(material.classes), dtype=np.float32)[material.labels]
@@ -93,6 +94,7 @@ def with_guests(material: Material, guests: Guests, *, own: bool = True) -> Mate
         material,
         photos=pd.concat([material.photos, guests.photos], ignore_index=True),
         labels=np.concatenate([material.labels, guests.labels]),
+        groups=np.concatenate([material.groups, beyond + datasets.groups_of(guests.photos)]),
         split=np.concatenate([split, np.full(m, "train")]),
         pooled=Stacked(material.pooled, guests.pooled),
         views_pooled=tuple(

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core import crossval, datasets
+from translearn_core import crossval
 from translearn_core.lesson import Lesson
 from translearn_core.material import Material
 from translearn_core.others import Others, gather_others, with_guests
@@ -135,7 +135,7 @@ def self_train(plan: Plan, material: Material) -> Lesson:
         return Lesson(material=material, report=lambda _a: _figures(0, 0, None))
     rows = np.flatnonzero(material.split != "test")
     scene = _set_scene(plan, material, rows, others)
-    verdict = _judge(scene, _groups(material, rows), plan.settings.seed)
+    verdict = _judge(scene, material.groups[rows], plan.settings.seed)
     if not verdict.helps:
         _tell(
             plan,
@@ -158,11 +158,6 @@ def self_train(plan: Plan, material: Material) -> Lesson:
 
 def _tell(plan: Plan, text: str) -> None:
     plan.run.append_event("warning", text=text)
-
-
-def _groups(material: Material, rows: Rows) -> Rows:
-    photos = material.photos.iloc[rows].reset_index(drop=True)
-    return np.asarray(datasets.groups_of(photos), np.int64)
 
 
 def _set_scene(plan: Plan, material: Material, rows: Rows, others: Others) -> _Scene:
