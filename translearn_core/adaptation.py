@@ -7,8 +7,8 @@ Leaves to others: gathering the photos (`others.py`), balance and neighbours (`p
 re-estimated BatchNorm statistics (`renorm.py`), gradient reversal (`reversal.py`), the fit
 (`train.py`).
 
-Labels that the photos of the new place may carry are used for `target_accuracy_*` only. The
-constants were chosen on other pairs of domains than those of docs/techniques.md.
+Labels that the photos of the new place may carry are used for `target_accuracy_*` only. How the
+constants were chosen, and what that means for the figures, stands in docs/techniques.md.
 """
 
 from __future__ import annotations
