@@ -626,11 +626,7 @@ def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
                 more = [next(iter((row.tasks or {}).get(task, {})), "") for task in tasks]
                 writer.writerow([*facts, row.error or "", said[row.sure], said[row.unlike], *more])
     except OSError as error:
-        raise InputError(
-            _("{file} cannot be written: {cause}. Name another file.").format(
-                file=path, cause=error.strerror
-            )
-        ) from error
+        raise _cannot_write(path, error) from error
 
 
 @app.command()
@@ -731,11 +727,15 @@ def _copy_export(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
     except OSError as error:
-        raise InputError(
-            _("{file} cannot be written: {cause}. Name another file.").format(
-                file=target, cause=error.strerror
-            )
-        ) from error
+        raise _cannot_write(target, error) from error
+
+
+def _cannot_write(file: Path, error: OSError) -> InputError:
+    return InputError(
+        _("{file} cannot be written: {cause}. Name another file.").format(
+            file=file, cause=error.strerror
+        )
+    )
 
 
 @app.command()

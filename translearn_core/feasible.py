@@ -38,6 +38,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset
 from translearn_core.errors import StopRequestedError, StorageError, TransLearnError, WeightsError
 from translearn_core.files import write_atomically
+from translearn_core.runs import live_process
 from translearn_core.texts import N_, _
 from translearn_core.verdict import Verdict
 
@@ -383,19 +384,10 @@ def state(dataset: Dataset) -> State | None:
         found = State.model_validate_json((folder_of(dataset) / "state.json").read_bytes())
     except (OSError, ValidationError):
         return None
-    if found.state == "running" and not _is_alive(found):
+    if found.state == "running" and live_process(found.pid, found.pid_started) is None:
         reason = _("The check ended before it was done. Try again; its log may tell why.")
         return found.model_copy(update={"state": "failed", "reason": reason})
     return found
-
-
-def _is_alive(found: State) -> bool:
-    try:
-        process = psutil.Process(found.pid)
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return alive and abs(process.create_time() - found.pid_started) < 1.0
-    except psutil.Error:
-        return False
 
 
 def request_stop(dataset: Dataset) -> None:

@@ -83,6 +83,18 @@ class RunState(BaseModel):
     memory_bytes: int = 0
 
 
+def live_process(pid: int, started: float) -> psutil.Process | None:
+    """The process `pid` if it lives and began at `started` (seconds since 1970); else None."""
+    if pid == 0:
+        return None
+    try:
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - started) < 1.0
+        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
 class Run:
     """One run folder. Reading never writes; every read sees the files as they are now.
 
@@ -163,14 +175,7 @@ class Run:
     def process(self) -> psutil.Process | None:
         """The live worker process of this run, identified by pid and start time; else None."""
         state = self.written_state
-        if state.pid == 0:
-            return None
-        try:
-            process = psutil.Process(state.pid)
-            same = abs(process.create_time() - state.pid_started) < 1.0
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.Error:
-            return None
+        return live_process(state.pid, state.pid_started)
 
     def append_event(self, kind: str, **fields: Any) -> None:
         """Append one line to events.jsonl.

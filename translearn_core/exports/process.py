@@ -33,7 +33,7 @@ from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError, StorageError, TransLearnError
 from translearn_core.export import Format
 from translearn_core.files import write_atomically
-from translearn_core.runs import Run
+from translearn_core.runs import Run, live_process
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -108,19 +108,10 @@ def state(run: Run, row: Format) -> State | None:
         found = State.model_validate_json(_file(run, row, "state.json").read_bytes())
     except (OSError, ValidationError):
         return None
-    if found.state == "running" and not _is_alive(found):
+    if found.state == "running" and live_process(found.pid, found.pid_started) is None:
         reason = _("The export ended before it was done. Try again; its log may tell why.")
         return found.model_copy(update={"state": "failed", "reason": reason})
     return found
-
-
-def _is_alive(found: State) -> bool:
-    try:
-        process = psutil.Process(found.pid)
-        alive = process.status() != psutil.STATUS_ZOMBIE
-        return alive and abs(process.create_time() - found.pid_started) < 1.0
-    except psutil.Error:
-        return False
 
 
 def request_stop(run: Run, row: Format) -> None:
