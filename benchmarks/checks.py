@@ -29,8 +29,8 @@ from PIL import Image  # noqa: E402
 
 from tests import faults  # noqa: E402
 from translearn_core import backbones, crossval, datasets, findings  # noqa: E402
-from translearn_core.datasets.decode import iterate_photos  # noqa: E402
-from translearn_core.datasets.facts import gather_facts  # noqa: E402
+from translearn_core.decoding.decode import iterate_photos  # noqa: E402
+from translearn_core.decoding.facts import gather_facts  # noqa: E402
 from translearn_core.gather import gather_pooled  # noqa: E402
 
 SETS = {"trash": SHARED / "datasets/trash", "flowers12": SHARED / "datasets/flowers12/train"}

@@ -11,9 +11,11 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "translearn_core"
 LEVELS = {
     "config": 0,
+    "ending": 0,
     "errors": 0,
     "files": 0,
     "texts": 0,
+    "decoding": 1,
     "datasets": 1,
     "backbones": 1,
     "weights": 1,

@@ -1,8 +1,7 @@
 """`python -m translearn_core`: the command line."""
 
-import sys
-
 from translearn_core.cli import main
+from translearn_core.ending import end_process
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

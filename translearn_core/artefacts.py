@@ -35,7 +35,7 @@ from translearn_core.texts import _
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
-PARITY_PHOTOS = 32
+PARITY_PHOTOS = 12
 PARITY_TOLERANCE = 1e-3
 
 

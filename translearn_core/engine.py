@@ -17,6 +17,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from translearn_core.errors import InputError, TransLearnError
 from translearn_core.files import write_atomically
 
 logger = logging.getLogger(__name__)
+_importing = threading.Lock()
 
 Array = npt.NDArray[Any]
 ENGINE_BATCH = 8
@@ -62,6 +64,27 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+def import_keras() -> Any:
+    """Keras, without the libraries that it looks for and that nothing here uses it with.
+
+    Importing it takes seconds, a third of which go into scikit-learn and matplotlib, for wrappers
+    and plots of Keras' own. A thread that imports one of them meanwhile would not find it: to be
+    called where none does, like at the beginning of a worker.
+    """
+    with _importing:
+        if "keras" not in sys.modules:
+            hidden = [name for name in ("matplotlib", "sklearn") if name not in sys.modules]
+            try:
+                sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+                import keras
+            finally:
+                for name in hidden:
+                    sys.modules.pop(name, None)
+        import keras
+
+        return keras
 
 
 class OpenVINOEngine:

@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from translearn_core.augment import Strength, view_of
 from translearn_core.config import home
-from translearn_core.datasets import DECODE_VERSION, PhotoFacts, iterate_photos
+from translearn_core.datasets import DECODE_VERSION, PhotoFacts, decode_ahead
 from translearn_core.engine import ENGINE_BATCH, Engine
 from translearn_core.errors import PhotoError, StorageError
 from translearn_core.texts import _
@@ -251,7 +251,7 @@ def extract(
     left_out: dict[int, str] = {}
     started = time.monotonic()
     feed = _Feed(outputs, writers, stop or _never)
-    photos = iterate_photos(paths, size=outputs[0].key.size)
+    photos = decode_ahead(paths, size=outputs[0].key.size)
     try:
         for batch in _batches(photos, facts, left_out, ENGINE_BATCH):
             feed.put(batch)

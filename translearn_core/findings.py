@@ -1,7 +1,7 @@
 """What may be wrong with the photos: every check, its rule, its words, and what it finds.
 
 Owns: `CHECKS_TABLE`, one row per check (the page, the report, the docs and the tests read it), and
-`find_all`. Leaves to others: measuring photos (`datasets/facts.py`), copies (`datasets/copies.py`),
+`find_all`. Leaves to others: measuring photos (`decoding/facts.py`), copies (`datasets/copies.py`),
 wrong labels (`suspects.py`), shortcuts (`shortcuts.py`), and what a person does about a finding.
 
 A score is how sure it is that something is wrong, in [0, 1]; a check flags from its threshold on.
@@ -23,7 +23,7 @@ import pandas as pd
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.checks import FEW_PHOTOS, MOST_IMBALANCE
 from translearn_core.datasets.copies import Pairs, find_pairs, spread_out
-from translearn_core.datasets.facts import SMOOTHEST, unpack_tints
+from translearn_core.decoding.facts import SMOOTHEST, unpack_tints
 from translearn_core.texts import N_, _
 
 if TYPE_CHECKING:

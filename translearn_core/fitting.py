@@ -29,6 +29,8 @@ from translearn_core.texts import _
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
+Arrays = tuple[Array, Array, Array]
+"""Inputs, targets and weights, a row each for a photo."""
 BATCH_EVENT_S = 0.5
 IN_MEMORY_BYTES = 2**28
 """Features up to this size are handed to Keras as one array, which then copies them; larger ones
@@ -375,6 +377,8 @@ def _fit_once(
         together = _batches_together(samples, batch_size)
         batch_size, peak = batch_size * together, peak * together
     steps = math.ceil(samples / batch_size)
+    mixing = settings if mixes(settings, spatial=len(train.source.shape) == 4) else None
+    plainly = at_hand and mixing is None
     optimizer = FusedAdam(
         make_schedule(peak, steps * epochs, settings.schedule),
         gradient_accumulation_steps=pieces if pieces > 1 else None,
@@ -384,25 +388,79 @@ def _fit_once(
         optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        steps_per_execution=min(steps, STEPS_PER_CALL) if small else 1,
+        steps_per_execution=min(steps, STEPS_PER_CALL) if small and not plainly else 1,
     )
     options: dict[str, Any] = {
         "epochs": epochs,
         "verbose": 0,
         "callbacks": [callback, _best_weights(settings, len(validation) > 0, epochs)],
     }
-    if len(validation):
-        options["validation_data"] = _as_input(validation, classes, batch_size)
-    mixing = settings if mixes(settings, spatial=len(train.source.shape) == 4) else None
-    if at_hand and mixing is None:
-        inputs, targets, weights = _as_arrays(train, classes)
-        model.fit(
-            inputs, targets, sample_weight=weights, batch_size=batch_size, shuffle=True, **options
+    if plainly:
+        fit_arrays(
+            model,
+            _as_arrays(train, classes),
+            validation=validation if len(validation) else None,
+            batch_size=batch_size,
+            rng=rng,
+            **options,
         )
     else:
+        if len(validation):
+            options["validation_data"] = _as_input(validation, classes, batch_size)
         fed = _unrolled(train, classes) if at_hand else train
         feed = Batches(fed, classes, batch_size, rng=rng, strength=strength, mixing=mixing)
         model.fit(feed, **options)
+
+
+def fit_arrays(
+    model: Any,
+    data: Arrays,
+    *,
+    batch_size: int,
+    epochs: int,
+    callbacks: list[Any],
+    rng: np.random.Generator,
+    validation: Part | None = None,
+    verbose: int = 0,
+) -> None:
+    """What `model.fit` does with arrays, without making a pipeline of them in every epoch.
+
+    For a small head that takes as long as learning. Arguments as those of `keras.Model.fit`;
+    `data` holds inputs, targets and weights, `rng` shuffles.
+    """
+    steps = math.ceil(len(data[0]) / batch_size)
+    told = keras.callbacks.CallbackList(
+        callbacks, model=model, epochs=epochs, steps=steps, verbose=verbose
+    )
+    model.stop_training = False
+    told.on_train_begin()
+    for epoch in range(epochs):
+        model.reset_metrics()
+        told.on_epoch_begin(epoch)
+        logs: dict[str, float] = {}
+        for step, rows in enumerate(np.array_split(rng.permutation(len(data[0])), steps)):
+            told.on_train_batch_begin(step)
+            inputs, targets, weights = (part[rows] for part in data)
+            logs = model.train_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
+            told.on_train_batch_end(step, logs)
+            if model.stop_training:
+                break
+        logs = dict(logs)
+        if validation is not None:
+            logs |= {f"val_{name}": value for name, value in _judge(model, validation).items()}
+        told.on_epoch_end(epoch, logs)
+        if model.stop_training:
+            break
+    told.on_train_end(logs)
+
+
+def _judge(model: Any, part: Part) -> dict[str, float]:
+    """Loss and accuracy of a model on a part, by the same function that predicts later."""
+    answers = predict_rows(model, part.source, part.rows, batch_size=512)
+    targets = part.answers(answers.shape[1])
+    loss = model.loss(targets, answers, sample_weight=part.weights)
+    right = answers.argmax(axis=1) == targets.argmax(axis=1)
+    return {"loss": float(loss), "accuracy": float(right.mean())}
 
 
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]
@@ -480,7 +538,7 @@ def _bytes_of(part: Part) -> int:
     return int(len(part) * np.prod(part.source.shape[1:]) * 4)
 
 
-def _as_arrays(part: Part, classes: int) -> tuple[Array, Array, Array]:
+def _as_arrays(part: Part, classes: int) -> Arrays:
     """All rows of a part and of its views, one below the other."""
     sources = (part.source, *part.views)
     n = len(part)
@@ -517,7 +575,7 @@ def _unrolled(part: Part, classes: int) -> Part:
     )
 
 
-def _as_input(part: Part, classes: int, batch_size: int) -> Any:
+def _as_input(part: Part, classes: int, batch_size: int) -> Arrays | Batches:
     if _bytes_of(part) <= IN_MEMORY_BYTES // 4:
         return _as_arrays(part, classes)
     return Batches(part, classes, batch_size)

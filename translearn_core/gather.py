@@ -24,7 +24,13 @@ from translearn_core.augment import Strength
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, load_configuration
 from translearn_core.datasets import Dataset, PhotoFacts
-from translearn_core.engine import Engine, open_prefix_engine, quick_pays
+from translearn_core.engine import (
+    Engine,
+    KerasEngine,
+    import_keras,
+    open_prefix_engine,
+    quick_pays,
+)
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import (
     FeatureCache,
@@ -41,6 +47,10 @@ POOLED, PIXELS = "pooled", "pixels"
 """Names of cuts that are no layers: the whole backbone's pooled features; the decoded photo."""
 STORES: dict[str, type] = {POOLED: np.float32, PIXELS: np.uint8}
 """Type that a cut is kept in; what comes out at a layer is kept as float16."""
+
+
+_left_over: list[tuple[tuple[str, int, str], Any]] = []
+"""At most one network that an engine was made from, and what tells it from others."""
 
 
 def _tell_nobody(done: int, total: int, per_s: float) -> None:
@@ -133,24 +143,45 @@ class Look:
 
     def open_engine(self, cut: str, *, quick: bool = False) -> Engine:
         """The engine from pixels to `cut`; `quick` for views that only training sees."""
-        path = self.engine_path(cut)
-        return open_prefix_engine(path, lambda: self._build_prefix(cut), quick=quick)
+        built: list[Any] = []
+
+        def build() -> Any:
+            from translearn_core import model as graphs
+
+            built.append(network := self.build_network())
+            layer = graphs.cut_points(network)[-1] if cut == POOLED else cut
+            return graphs.split_at(network, layer)[0]
+
+        engine = open_prefix_engine(self.engine_path(cut), build, quick=quick)
+        if built and not isinstance(engine, KerasEngine):
+            _left_over[:] = [(self._identity, built[-1])]
+        return engine
 
     def engine_path(self, cut: str) -> Path:
         """Where the converted graph from pixels to `cut` is kept."""
         return cache_folder() / "engines" / f"{self.key(cut).digest}.xml"
 
-    def _build_prefix(self, cut: str) -> Any:
+    def build_network(self) -> Any:
+        """The backbone as a Keras model of the caller's own.
+
+        One that an engine was just made from is given away, once.
+        """
+        import_keras()
         from translearn_core import model as graphs
 
+        identity, network = _left_over.pop() if _left_over else (None, None)
+        if identity == self._identity:
+            return network
         network = graphs.build_backbone(
             self.backbone, size=self.size, weights=self.weights, seed=self.seed
         )
         if self.change is not None:
             self.change.apply(network)
-        layer = graphs.cut_points(network)[-1] if cut == POOLED else cut
-        prefix, _suffix = graphs.split_at(network, layer)
-        return prefix
+        return network
+
+    @property
+    def _identity(self) -> tuple[str, int, str]:
+        return self.backbone.name, self.size, self.weights_identity
 
     def table(self, cut: str, view: int, hashes: Sequence[str]) -> FeatureTable:
         """Features of photos by content hash, all of them cached by now."""

@@ -487,12 +487,12 @@ def split_at(model: keras.Model, cut_layer: str | None) -> tuple[keras.Model, ke
             )
         )
     end = cut_layer or _last_pixel_operation(model)
-    photo = keras.Input(model.input_shape[1:], dtype="float32", name=INPUT)
-    at_cut = _replay(model, photo, end=end)
     if end == cuts[-1]:
-        prefix = keras.Model(photo, _pool(at_cut), name=f"{model.name}_prefix")
+        prefix = keras.Model(model.input, _pool(model.output), name=f"{model.name}_prefix")
         _freeze(prefix)
         return prefix, None
+    photo = keras.Input(model.input_shape[1:], dtype="float32", name=INPUT)
+    at_cut = _replay(model, photo, end=end)
     prefix = keras.Model(photo, at_cut, name=f"{model.name}_prefix")
     _freeze(prefix)
     cut = keras.Input(at_cut.shape[1:], dtype=at_cut.dtype, name="cut")

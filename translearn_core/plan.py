@@ -7,7 +7,7 @@ Leaves to others: what a run looks at (`material.py`) and the doing (`train.py`)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -148,18 +148,14 @@ class Network:
     def parts(self) -> tuple[Any, Any]:
         """Frozen prefix (pixels in) and suffix (None when all is frozen)."""
         if self._parts is None:
+            import keras
+
             from translearn_core import model as graphs
 
             plan = self._plan
-            backbone = graphs.build_backbone(
-                plan.backbone,
-                size=plan.size,
-                weights=plan.settings.weights,
-                seed=plan.settings.seed,
-            )
-            if self._change is not None:
-                self._change.apply(backbone)
-            self._parts = graphs.split_at(backbone, plan.choice.cut_layer)
+            network = replace(plan.look, change=self._change).build_network()
+            keras.utils.set_random_seed(plan.settings.seed)  # alike, built now or before
+            self._parts = graphs.split_at(network, plan.choice.cut_layer)
         return self._parts
 
     def assemble(self, head: Any) -> Any:

@@ -1,7 +1,7 @@
 """What a photo has besides what it shows: size, kind of file, brightness, colours, marks.
 
 Owns: `PROPERTIES`, one row per trivial property: how it is measured from the facts of a photo, and
-when one of them gives a class away. Leaves to others: the facts (`datasets/facts.py`), how far
+when one of them gives a class away. Leaves to others: the facts (`decoding/facts.py`), how far
 such properties get together (`trivial.py`), and which classes one gives away (`shortcuts.py`).
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.facts import LOOK_SIDE, TINT_SIDE, unpack_looks, unpack_tints
+from translearn_core.decoding.facts import LOOK_SIDE, TINT_SIDE, unpack_looks, unpack_tints
 from translearn_core.texts import N_, _
 
 Array = npt.NDArray[Any]

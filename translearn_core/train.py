@@ -30,7 +30,7 @@ from translearn_core.artefacts import Answers, Clock, save_model, write_figures
 from translearn_core.augment import Strength
 from translearn_core.config import load_configuration
 from translearn_core.doubt import Validation, calibrate, calibration_figures, keep_reference
-from translearn_core.engine import count_gpus
+from translearn_core.engine import count_gpus, import_keras
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import trim_cache
 from translearn_core.lesson import Lesson, build_new_head
@@ -286,9 +286,7 @@ def _wait_for(thread: threading.Thread, run: Run) -> None:
 
 def _import_keras() -> None:
     """Import Keras while photos are being decoded: it takes seconds."""
-    import keras
-
-    logger.info("Keras %s", keras.__version__)
+    logger.info("Keras %s", import_keras().__version__)
 
 
 def _seed(seed: int) -> None:

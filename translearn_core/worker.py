@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ import psutil
 
 from translearn_core import jobs, standby, study
 from translearn_core.config import load_configuration
+from translearn_core.ending import end_process
 from translearn_core.engine import count_gpus
 from translearn_core.errors import StopRequestedError, TransLearnError
 from translearn_core.runs import ENDED_STATES, Run
@@ -203,4 +203,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end_process(main())

@@ -6,6 +6,8 @@ import gc
 import io
 import json
 import struct
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -14,12 +16,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from drawing import draw_image, draw_photo
 from PIL import Image
 
 from translearn_core import datasets
 from translearn_core.config import Limits
+from translearn_core.datasets import DecodedPhoto
 from translearn_core.errors import PhotoError
 
 RED = (200, 30, 40)
@@ -310,6 +314,74 @@ def test_closing_early_stops_the_threads(tmp_path: Path) -> None:
     photos.close()
     gc.collect()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("decode")]
+
+
+def test_processes_give_what_threads_give(tmp_path: Path) -> None:
+    paths = _folder(tmp_path, 20) * 15
+    paths[133] = tmp_path / "gone.jpg"
+    with_bad = tmp_path / "bad.jpg"
+    with_bad.write_bytes(b"no photo")
+    paths[299] = with_bad
+    ahead = list(datasets.decode_ahead(paths, size=16))
+    assert [place for place, _photo in ahead] == list(range(300))
+    for (_, one), (_, other) in zip(ahead, datasets.iterate_photos(paths, size=16), strict=True):
+        if isinstance(one, PhotoError):
+            assert isinstance(other, PhotoError)
+            assert one.message == other.message
+        else:
+            assert isinstance(other, DecodedPhoto)
+            assert one.facts == other.facts
+            assert np.array_equal(one.image, other.image)
+
+
+def _decoding_processes() -> list[psutil.Process]:
+    return [
+        child
+        for child in psutil.Process().children()
+        if child.is_running() and "translearn_core.decoding.processes" in child.cmdline()
+    ]
+
+
+def test_photos_arrive_when_the_processes_are_killed(tmp_path: Path) -> None:
+    paths = _folder(tmp_path, 20) * 50
+    photos = datasets.decode_ahead(paths, size=16)
+    seen = [next(photos)]
+    killed = _decoding_processes()
+    assert killed
+    for process in killed:
+        process.kill()
+    seen += photos
+    assert [place for place, _photo in seen] == list(range(1000))
+    assert all(isinstance(photo, DecodedPhoto) for _place, photo in seen)
+
+
+def test_closing_early_ends_the_processes(tmp_path: Path) -> None:
+    paths = _folder(tmp_path, 20) * 50
+    photos = datasets.decode_ahead(paths, size=16)
+    next(photos)
+    assert _decoding_processes()
+    photos.close()
+    assert not _decoding_processes()
+
+
+def test_decoding_processes_end_with_their_parent(tmp_path: Path) -> None:
+    paths = [str(path) for path in _folder(tmp_path, 20) * 50]
+    code = (
+        "import os, signal, sys; from pathlib import Path; from translearn_core import datasets\n"
+        "photos = datasets.decode_ahead([Path(p) for p in sys.argv[1:]], size=16)\n"
+        "next(photos); import psutil\n"
+        "print(*[child.pid for child in psutil.Process().children()], flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=False
+    )
+    pids = [int(pid) for pid in done.stdout.split()]
+    assert pids
+    _gone, alive = psutil.wait_procs(
+        [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], timeout=10
+    )
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
 def test_thumbnail_is_upright_and_small() -> None:

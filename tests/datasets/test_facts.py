@@ -12,7 +12,7 @@ from drawing import draw_image, draw_photo, make_tree
 from PIL import Image, ImageFilter
 
 from translearn_core import datasets
-from translearn_core.datasets.facts import SMOOTHEST, PhotoFacts, unpack_looks, unpack_tints
+from translearn_core.decoding.facts import SMOOTHEST, PhotoFacts, unpack_looks, unpack_tints
 
 
 def _facts(image: Image.Image, kind: str = "PNG", **options: object) -> PhotoFacts:

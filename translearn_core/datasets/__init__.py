@@ -6,13 +6,6 @@ One door: everything that others may use is named here. Imports without TensorFl
 from translearn_core.datasets.aside import file_of_excluded, read_excluded
 from translearn_core.datasets.checks import CHECKS, check_ready, warnings
 from translearn_core.datasets.copies import groups_of
-from translearn_core.datasets.decode import (
-    DECODE_VERSION,
-    DecodedPhoto,
-    decode_photo,
-    iterate_photos,
-    make_thumbnail,
-)
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.editing import (
     delete_excluded,
@@ -28,7 +21,6 @@ from translearn_core.datasets.editing import (
     undo,
     undo_count,
 )
-from translearn_core.datasets.facts import PhotoFacts
 from translearn_core.datasets.grouping import groups, tell_groups
 from translearn_core.datasets.importing import (
     ImportReport,
@@ -49,6 +41,15 @@ from translearn_core.datasets.library import (
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
 from translearn_core.datasets.unsorted import find_unsorted, open_unsorted
+from translearn_core.decoding.decode import (
+    DECODE_VERSION,
+    DecodedPhoto,
+    decode_photo,
+    iterate_photos,
+    make_thumbnail,
+)
+from translearn_core.decoding.facts import PhotoFacts
+from translearn_core.decoding.processes import decode_ahead
 
 __all__ = [
     "CHECKS",
@@ -67,6 +68,7 @@ __all__ = [
     "assign_splits",
     "check_ready",
     "create_dataset",
+    "decode_ahead",
     "decode_photo",
     "delete_dataset",
     "delete_excluded",

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.facts import unpack_looks
 from translearn_core.datasets.likeness import Bools, Floats, Ints, compare, correlate, shrink
+from translearn_core.decoding.facts import unpack_looks
 
 MOST_BITS = 10
 LEAST_CORRELATION = 0.96

@@ -23,13 +23,6 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from translearn_core.config import load_configuration
-from translearn_core.datasets.decode import (
-    DecodedPhoto,
-    decode_photo,
-    iterate_photos,
-    processor_count,
-)
-from translearn_core.datasets.facts import FACTS_SIDE, PhotoFacts
 from translearn_core.datasets.layout import (
     NameKeeper,
     Place,
@@ -65,6 +58,13 @@ from translearn_core.datasets.sources import (
     spool,
     with_places,
 )
+from translearn_core.decoding.decode import (
+    DecodedPhoto,
+    decode_photo,
+    iterate_photos,
+    processor_count,
+)
+from translearn_core.decoding.facts import FACTS_SIDE, PhotoFacts
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.texts import _
 

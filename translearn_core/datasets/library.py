@@ -33,8 +33,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translearn_core.config import home, load_configuration
-from translearn_core.datasets.decode import iterate_photos, make_thumbnail
-from translearn_core.datasets.facts import FACTS_SIDE, PhotoFacts
+from translearn_core.decoding.decode import iterate_photos, make_thumbnail
+from translearn_core.decoding.facts import FACTS_SIDE, PhotoFacts
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.files import write_atomically
 from translearn_core.texts import _

@@ -10,13 +10,15 @@ and contrast do not count: both pictures are centred and scaled. All pairs go in
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.datasets.facts import LOOK_SIDE as SIDE
+from translearn_core.decoding.decode import processor_count
+from translearn_core.decoding.facts import LOOK_SIDE as SIDE
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -28,7 +30,7 @@ _STEPS = 6
 _LEAST_INSIDE = 0.75
 _SCALES = (0.7, 1.4)
 _HOPELESS = 0.7  # correlation at the best crop below which nothing is refined
-_PART = 4096
+_PART = 1024
 _FINE = 5  # pixels: what is left when a local mean of so many is taken away is fine structure
 
 
@@ -50,15 +52,18 @@ def compare(looks: Floats, first: Ints, second: Ints) -> Likeness:
     """
     whole = np.full(len(first), -1.0, np.float32)
     fine = np.full(len(first), -1.0, np.float32)
-    for begin in range(0, len(first), _PART):
+
+    def compare_part(begin: int) -> None:
         part = slice(begin, begin + _PART)
-        one, other = looks[first[part]], looks[second[part]]
-        large, small, place, hope = _search(one, other)
+        large, small, place, hope = _search(looks[first[part]], looks[second[part]])
         chosen = np.flatnonzero(hope >= _HOPELESS)
         whole[part] = hope
         if len(chosen):
             found = _refine(large[chosen], small[chosen], place[chosen])
             whole[begin + chosen], fine[begin + chosen] = found
+
+    with ThreadPoolExecutor(processor_count()) as pool:
+        list(pool.map(compare_part, range(0, len(first), _PART)))
     return Likeness(whole, fine)
 
 
@@ -137,21 +142,22 @@ def _refine(large: Floats, small: Floats, place: Floats) -> tuple[Floats, Floats
     template /= np.maximum(template.std(axis=1, keepdims=True), 1.0)
     steepest, inverse = _prepare(template)
     whole = np.full(len(small), -1.0, np.float32)
-    fine = np.full(len(small), -1.0, np.float32)
+    best = np.zeros_like(template), np.zeros(template.shape, np.bool_)
     for step in range(_STEPS + 1):
         seen, inside = _sample(large, place)
         fit = _correlate_inside(seen, template, inside)
         better = (fit > whole) & _is_sensible(place, inside)
         whole[better] = fit[better]
-        fine[better] = _correlate_inside(
-            _take_mean_away(seen[better]), _take_mean_away(template[better]), inside[better]
-        )
+        for kept, now in zip(best, (seen, inside), strict=True):
+            kept[better] = now[better]
         if step < _STEPS:
             scaled = seen - seen.mean(axis=1, keepdims=True)
             scaled /= np.maximum(scaled.std(axis=1, keepdims=True), 1.0)
             gradient = np.einsum("npa,np->na", steepest, (scaled - template) * inside)
             place = _compose(place, np.einsum("nab,nb->na", inverse, gradient))
-    return whole, fine
+    seen, inside = best
+    fine = _correlate_inside(_take_mean_away(seen), _take_mean_away(template), inside)
+    return whole, np.where(whole > -1.0, fine, -1.0)
 
 
 def _prepare(template: Floats) -> tuple[Floats, Floats]:

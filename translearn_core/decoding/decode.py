@@ -27,7 +27,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from translearn_core.config import Limits, load_configuration
-from translearn_core.datasets.facts import FACTS_SIDE, PhotoFacts, gather_facts
+from translearn_core.decoding.facts import FACTS_SIDE, PhotoFacts, gather_facts
 from translearn_core.errors import PhotoError
 from translearn_core.texts import _
 
