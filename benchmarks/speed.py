@@ -97,7 +97,7 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
 
 
 def show_ways(bench: Bench) -> None:
-    """Whole commands on the same photos and split."""
+    """Whole commands on the same photos and split; (b) and (e) with photos of the same size."""
     train, test = bench.photos()
     places = (str(train), str(test))
     command = (str(train), "--test-source", str(test), "--backbone", BACKBONE)
@@ -114,18 +114,21 @@ def show_ways(bench: Bench) -> None:
         )
         for side in (size, 224)
     }
-    tutorial, teachable, regression = (
-        bench.run("benchmarks.ways", way, *places)
-        for way in ("tutorial", "teachable", "regression")
+    tutorials = {
+        side: bench.run("benchmarks.ways", "tutorial", *places, "--size", str(side))
+        for side in (size, 224)
+    }
+    teachable, regression = (
+        bench.run("benchmarks.ways", way, *places) for way in ("teachable", "regression")
     )
     rows: list[tuple[str, int, Measured]] = [
         ("(a) ours, nothing cached", size, ours),
-        ("(a) ours, photos as large as in (b)", 224, alike),
+        ("(a) ours, nothing cached", 224, alike),
         ("(a) ours, second run with another dropout", size, again),
-        ("(b) TensorFlow tutorial, 10 epochs", 224, tutorial),
+        *(("(b) TensorFlow tutorial, 10 epochs", *row) for row in tutorials.items()),
         ("(c) Teachable Machine's recipe", 224, teachable),
         ("(d) features and logistic regression", 224, regression),
-        *(("(e) the floor: decode once, run once", side, floor) for side, floor in floors.items()),
+        *(("(e) the floor: decode once, run once", *row) for row in floors.items()),
     ]
     _head("way", "photo", "seconds", "(b) / this", "this / (e)", "test accuracy", "peak memory")
     for name, side, measured in rows:
@@ -135,7 +138,7 @@ def show_ways(bench: Bench) -> None:
             name,
             f"{side} px",
             f"{measured.seconds:.1f}",
-            f"{tutorial.seconds / measured.seconds:.1f}",
+            f"{tutorials[side].seconds / measured.seconds:.1f}",
             f"{measured.seconds / floors[side].seconds:.2f}",
             "" if accuracy is None else f"{accuracy:.3f}",
             _gb(measured),

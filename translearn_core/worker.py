@@ -24,7 +24,7 @@ import psutil
 from translearn_core import jobs, standby, study
 from translearn_core.config import load_configuration
 from translearn_core.ending import end_process
-from translearn_core.engine import count_gpus
+from translearn_core.engine import count_gpus, import_keras
 from translearn_core.errors import StopRequestedError, TransLearnError
 from translearn_core.runs import ENDED_STATES, Run
 from translearn_core.texts import _
@@ -147,6 +147,7 @@ def _stand_by() -> Path | None:
 
     Returns None when none came.
     """
+    import_keras()
     from translearn_core import fitting, train
 
     if not count_gpus():  # a GPU belongs to the run that has its turn
