@@ -202,6 +202,9 @@ def test_queued_run_says_its_place(workspace: Path) -> None:
 
     assert "1 training is ahead of this one" in words(app)
     assert "live_stop" in labels(app)
+    assert live.what_now(make_run(workspace), run.state, live.Story())[0] == (
+        "Waiting: 2 trainings are ahead of this one."
+    )
 
 
 def test_queued_run_with_nothing_before_it_is_starting(workspace: Path) -> None:
@@ -262,6 +265,19 @@ def test_finished_run_says_its_result_and_the_next_step(workspace: Path) -> None
     assert "between 78 and 91 of 100" in words(app)
     assert "live_results" in labels(app)
     assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_run_made_for_a_new_place_says_where_it_was_tested(workspace: Path) -> None:
+    run = make_run(workspace)
+    finish(run)
+    told = {"tested_photos_seen": 0, "n_target_labelled": 0}
+    sentence, rest = live.result_sentence(run.metrics | {"adaptation": told})
+    assert sentence == "Right on 86 of 100 photos of the old place (86 %)."
+    assert "not known yet" in rest
+    told |= {"n_target_labelled": 50, "target_accuracy_before": 0.3, "target_accuracy_after": 0.7}
+    assert "right on 35 of 50" in live.result_sentence(run.metrics | {"adaptation": told})[1]
+    given = run.metrics | {"adaptation": told, "test_given": True}
+    assert "new photos" in live.result_sentence(given)[0], "the person named the test photos"
 
 
 def test_lost_run_shows_its_log_and_a_way_on(workspace: Path) -> None:

@@ -169,6 +169,7 @@ def write_figures(
         "n_train": len(material.rows("train")),
         "n_val": len(material.rows("val")),
         "n_test": n,
+        "test_given": bool((material.photos["split"] == "test").any()),
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
         "image_size": plan.size,

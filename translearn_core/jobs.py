@@ -210,9 +210,9 @@ def place_in_queue(run: Run) -> int:
     """How many runs are before this one: 0 when it is running, 1 when it is the next."""
     if run.state.state != "queued":
         return 0
-    waiting = queue(run.folder.parent)
+    waiting = [other.folder for other in queue(run.folder.parent)]
     running = sum(1 for other in runs.list_runs(run.folder.parent) if _is_running(other))
-    before = [other.folder for other in waiting].index(run.folder) if run in waiting else 0
+    before = waiting.index(run.folder) if run.folder in waiting else 0
     return max(1, before + running)
 
 

@@ -133,7 +133,7 @@ def _cutmix_obstacle(situation: Situation) -> str:
     if situation.choice.all_frozen and situation.settings.adversarial == "none":
         return _(
             "It pastes pieces of photos, but with all blocks frozen only averages over the whole "
-            "photo are learned from. Free the last blocks (`freeze` -2), or use MixUp."
+            "photo are learned from. Free the last two blocks, or blend photos (MixUp) instead."
         )
     return ""
 

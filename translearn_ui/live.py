@@ -26,7 +26,7 @@ from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run, RunState, list_runs
 from translearn_core.texts import N_, _, ngettext
-from translearn_ui import charts, frame, tasks
+from translearn_ui import charts, frame, tasks, techniques_view
 
 POLL_S = 1.0
 _MOST_BATCH_POINTS = 400
@@ -553,9 +553,15 @@ def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
     """A run's result in words: the one sentence, and what it has to be held against."""
     correct, n = int(metrics["test_correct"]), int(metrics["n_test"])
     low, high = (float(end) for end in metrics["test_interval"])
-    sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
-        correct=correct, n=n, share=charts.percent(metrics["test_accuracy"])
+    moved = techniques_view.tested_elsewhere(metrics)
+    words = (
+        _("Right on {correct:,} of {n:,} photos of the old place ({share}).")
+        if moved
+        else _("Right on {correct:,} of {n:,} new photos ({share}).")
     )
+    sentence = words.format(correct=correct, n=n, share=charts.percent(metrics["test_accuracy"]))
+    if moved:
+        return sentence, techniques_view.new_place_sentence(metrics)
     rest = _(
         "On other photos like these, expect between {low:.0f} and {high:.0f} of 100 "
         "(with 95 % certainty). Always guessing the largest class would get {majority:.0f}."

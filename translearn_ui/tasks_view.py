@@ -83,7 +83,7 @@ def _sentence(task: Mapping[str, Any]) -> str:
     if not task["n_test"]:
         return _("**{task}**: no test photo carries such a label.").format(task=name)
     low, high = (100 * float(end) for end in task["test_interval"])
-    return _(
+    words = _(
         "**{task}**: right on {correct:,} of {n:,} new photos ({share}; expect {low:.0f} to {high:.0f} "
         "of 100). Always guessing the most frequent gets {guess}."
     ).format(
@@ -95,6 +95,9 @@ def _sentence(task: Mapping[str, Any]) -> str:
         high=high,
         guess=charts.percent(task["majority_accuracy"]),
     )
+    if task["test_interval"][0] <= task["majority_accuracy"]:
+        words += " " + _("That may be no better than guessing.")
+    return words
 
 
 def _share(share: float) -> str:

@@ -5,6 +5,7 @@ Owns: the sentences and bars. Leaves to others: the figures, which stand in metr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -50,7 +51,9 @@ def show(settings: Settings, metrics: dict[str, Any]) -> None:
             st.markdown(frame.plain(sentence))
         _show_bars(bars)
     if plain is not None:
-        st.markdown(_compared(float(plain), metrics))
+        elsewhere = tested_elsewhere(metrics)
+        words = _("These test photos are from the old place:") + " " if elsewhere else ""
+        st.markdown(words + _compared(float(plain), metrics))
         _show_bars(
             [
                 (_("Plain training, the same test photos"), plain, True),
@@ -73,6 +76,36 @@ def _compared(plain: float, metrics: dict[str, Any]) -> str:
     if abs(more) < 2 * (LIKELY_DIFFERENT * max(1, n)) ** 0.5:
         words += " " + _("That few may be luck.")
     return words
+
+
+def tested_elsewhere(metrics: Mapping[str, Any]) -> bool:
+    """Whether a run got used to a new place, but its test photos are from the old one.
+
+    Test photos that the person named themselves, or that were among the unsorted ones, count as
+    photos of the new place.
+    """
+    told = metrics.get("adaptation") or {}
+    return bool(told and not metrics.get("test_given") and not told["tested_photos_seen"])
+
+
+def new_place_sentence(metrics: Mapping[str, Any]) -> str:
+    """How well a run does in the place that it got used to, as far as that is known."""
+    told = metrics["adaptation"]
+    n = told["n_target_labelled"]
+    if not n:
+        return _(
+            "It was made for the new place. How well it does there is not known yet: bring in "
+            "photos from there that are sorted into the same classes and choose them as the new "
+            "place. Their classes are then used to measure, not to learn."
+        )
+    return _(
+        "It was made for the new place. There it is right on {after} of {n:,} photos whose class is "
+        "known; plain training on {before}."
+    ).format(
+        n=n,
+        after=round(told["target_accuracy_after"] * n),
+        before=round(told["target_accuracy_before"] * n),
+    )
 
 
 def _show_bars(rows: list[Row]) -> None:
