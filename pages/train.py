@@ -22,6 +22,7 @@ from translearn_core.techniques import Situation
 from translearn_core.texts import N_, _
 from translearn_ui import (
     backbone_choice,
+    draft,
     frame,
     freeze_control,
     live,
@@ -45,6 +46,7 @@ STYLE = """
 
 def show_run(run: Run) -> None:
     """The live view of a run, under its name."""
+    draft.drop()
     st.title(
         run.config.name or _("Training “{name}”").format(name=frame.plain(run.config.dataset_name)),
         anchor=False,
@@ -55,6 +57,7 @@ def show_run(run: Run) -> None:
 
 def show_set_up(dataset: Dataset) -> None:
     """Everything before the button, with defaults that work as they are."""
+    draft.restore()
     st.html(STYLE)
     st.title(_("Train"), anchor=False)
     n = int(dataset.counts.sum())
@@ -106,6 +109,7 @@ def show_set_up(dataset: Dataset) -> None:
     )
     show_more_settings(dataset, backbone, freeze)
     tasks_view.show_set_up(dataset)
+    draft.keep(chosen_values(backbone, freeze))
     show_button(dataset, backbone, freeze, status.state, obstacle=obstacle)
     jobs.warm_up()
 

@@ -230,3 +230,11 @@ def test_train_page_offers_every_technique_and_refuses_two_that_do_not_go_togeth
     assert "two different tasks" in words(app), "the other one is greyed out, with the reason"
     with pytest.raises(KeyError):
         app.selectbox("set_unlabelled")
+
+    chosen = app.query_params["set"]
+    reloaded = open_app(
+        "train", data=dataset.id, set=chosen[0] if isinstance(chosen, list) else chosen
+    )
+    assert reloaded.selectbox("set_adapt_to").value == more.id, "a reload loses nothing"
+    foreign = open_app("train", data=dataset.id, set='{"adapt_to": "/etc", "epochs": 7}')
+    assert (foreign.selectbox("set_adapt_to").value, foreign.session_state["set_epochs"]) == ("", 7)

@@ -17,13 +17,14 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import streamlit as st
 
 from translearn_core.config import home, load_configuration
-from translearn_core.errors import StorageError
+from translearn_core.errors import SourceError, StorageError
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import frame, tasks
 
@@ -283,7 +284,9 @@ def _add_files(dataset: Dataset, name: str) -> tasks.Task | None:
         ngettext("Adding {n} photo to {name}", "Adding {n} photos to {name}", total).format(
             n=total, name=name
         ),
-        lambda task: datasets.add_photos(dataset, name, files, progress=_teller(task)),
+        lambda task: datasets.add_photos(
+            dataset, name, files, progress=_teller(task), stop=task.stop
+        ),
     )
     box.empty()
     return task
@@ -304,6 +307,42 @@ def _add_from_camera(dataset: Dataset, name: str) -> None:
     st.toast(_("Added to {name}.").format(name=name), icon=":material/photo_camera:")
     box.empty()
     st.rerun()
+
+
+def take_unsorted(uploads: list[UploadedFile]) -> tasks.Task:
+    """Start making a data set of photos that nobody sorted.
+
+    The task's result is the data set and the report of what was left out; it fails where no photo
+    could be read, and then leaves nothing.
+    """
+    from translearn_core import datasets
+
+    total = len(uploads)
+    files = _releasing(uploads)
+    stamp = datetime.now().strftime("%d.%m. %H:%M")
+
+    def work(task: tasks.Task) -> Any:
+        unsorted = datasets.create_dataset(_("Unsorted photos, {when}").format(when=stamp))
+        try:
+            report = datasets.add_photos(
+                unsorted, _("unsorted"), files, progress=_teller(task), stop=task.stop
+            )
+            if not report.added:
+                file, reason = report.left_out[0]
+                raise SourceError(
+                    _(
+                        "None of these files is a photo that can be read. {file}: {reason} Choose "
+                        "other files."
+                    ).format(file=file, reason=reason)
+                )
+        except Exception:
+            datasets.delete_dataset(unsorted)
+            raise
+        return unsorted, report
+
+    return tasks.start(
+        ngettext("Bringing in {n} photo", "Bringing in {n} photos", total).format(n=total), work
+    )
 
 
 # --- uploads ---------------------------------------------------------------------------------

@@ -2,13 +2,12 @@
 
 Owns: the chapters and their cards, made from the table of techniques; choosing unsorted photos
 from data sets, allowed folders or an upload.
-Leaves to others: the table (`translearn_core.techniques`), the widgets of other settings
+Leaves to others: moving uploads to the disk (`add_photos.py`), the table (`translearn_core.techniques`), the widgets of other settings
 (`settings_form.py`).
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 import streamlit as st
@@ -18,7 +17,7 @@ from translearn_core.config import load_configuration, setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.techniques import CHAPTERS, TECHNIQUES, Situation, Technique
 from translearn_core.texts import _, ngettext
-from translearn_ui import frame, settings_form
+from translearn_ui import add_photos, frame, settings_form, tasks
 
 MOST_FOLDERS = 200
 
@@ -79,12 +78,11 @@ def _picks(name: str) -> str:
 def choose_photos(name: str, own: Dataset) -> None:
     """Choose a data set or an allowed folder of unsorted photos for a setting, or upload some."""
     field, key = setting_fields()[name], settings_form.key_of(name)
-    found = {
-        one.id: _("{name} · {n:,} photos").format(name=one.name, n=len(one.photos))
-        for one in datasets.list_datasets()
-        if one.id != own.id and len(one.photos)
-    }
-    found |= {folder: folder for folder in _allowed_folders()}
+    found = offered_photos()
+    found.pop(own.id, None)
+    if f"chosen_{name}" in st.session_state:  # by an upload, before the widget is drawn
+        settings_form.put(name, st.session_state.pop(f"chosen_{name}"))
+        st.rerun()  # what stands above this counts the changed settings
     chosen = st.session_state.setdefault(key, "")
     if chosen and chosen not in found:
         found[chosen] = chosen
@@ -96,23 +94,105 @@ def choose_photos(name: str, own: Dataset) -> None:
         help=_("A data set of yours, or a folder of the server that may be read."),
         persist_state="session",
     )
+    if name == "adapt_to":
+        st.caption(
+            _(
+                "Photos from there that are sorted into the same classes serve, too: their classes "
+                "are not learned from, but tell how much was gained."
+            )
+        )
+    _show_upload(name)
+    _tell_taken(name)
+
+
+def offered_photos() -> dict[str, str]:
+    """What may be chosen as unsorted photos: id of a data set or path of a folder -> its words."""
+    found = {
+        one.id: _("{name} · {n:,} photos").format(name=one.name, n=len(one.photos))
+        for one in datasets.list_datasets()
+        if len(one.photos)
+    }
+    return found | {folder: folder for folder in _allowed_folders()}
+
+
+def _show_upload(name: str) -> None:
+    """The box for unsorted photos, or the photos of it on their way to the disk."""
+    task = _task_of(name)
+    if task is not None and not task.finished:
+        tasks.show(task)
+        return
+    if task is not None:
+        tasks.forget(task)
+        _take_over(name, task)
     with st.popover(_("Upload unsorted photos"), key=f"upload_{name}", icon=":material/upload:"):
+        box = add_photos.Box(name)
         files = st.file_uploader(
             _("Photos of it, all together"),
             accept_multiple_files=True,
-            type=[suffix[1:] for suffix in sorted(datasets.PHOTO_SUFFIXES)],
-            key=f"files_{name}",
+            type=add_photos.photo_types(),
+            key=box.key,
         )
         st.button(
             _("Take these photos"),
             key=f"take_{name}",
             disabled=not files,
-            on_click=_take,
-            args=(name,),
+            on_click=_begin_upload,
+            args=(name, box),
         )
-    told = st.session_state.pop(f"told_{name}", None)
-    if told is not None:
-        st.success(told, icon=":material/check:")
+
+
+def _begin_upload(name: str, box: add_photos.Box) -> None:
+    """Move the uploaded photos to the disk, in a task that a change of page does not end."""
+    task = add_photos.take_unsorted(st.session_state.get(box.key) or [])
+    st.session_state[f"uploading_{name}"] = task.id
+    st.query_params["task"] = f"{name}.{task.id}"
+    box.empty()
+
+
+def _task_of(name: str) -> tasks.Task | None:
+    """The upload for a setting that goes on or has just ended, after a reload, too."""
+    whose, _dot, task_id = st.query_params.get("task", "").partition(".")
+    return tasks.find(
+        st.session_state.get(f"uploading_{name}") or (task_id if whose == name else None)
+    )
+
+
+def _take_over(name: str, task: tasks.Task) -> None:
+    """Choose the photos that a task brought in, and say what was left out."""
+    st.session_state.pop(f"uploading_{name}", None)
+    st.query_params.pop("task", None)
+    if task.error is not None:
+        if not task.cancelled:
+            frame.show_error(task.error)
+        return
+    unsorted, report = task.result
+    st.session_state[f"told_{name}"] = (unsorted.id, report)
+    st.session_state[f"chosen_{name}"] = unsorted.id
+    st.rerun()
+
+
+def _tell_taken(name: str) -> None:
+    """What became of the photos that were uploaded, for as long as they are chosen."""
+    chosen, report = st.session_state.get(f"told_{name}", ("", None))
+    if report is None or chosen != st.session_state.get(settings_form.key_of(name)):
+        return
+    st.success(
+        ngettext(
+            "{n} photo is here and chosen.", "{n} photos are here and chosen.", report.added
+        ).format(n=report.added),
+        icon=":material/check:",
+    )
+    if report.left_out:
+        file, reason = report.left_out[0]
+        st.caption(
+            frame.plain(
+                ngettext(
+                    "{n} file was left out: {file}: {reason}",
+                    "{n} files were left out, the first: {file}: {reason}",
+                    len(report.left_out),
+                ).format(n=len(report.left_out), file=file, reason=reason)
+            )
+        )
 
 
 def _allowed_folders() -> list[str]:
@@ -124,16 +204,3 @@ def _allowed_folders() -> list[str]:
             inside = sorted(child for child in folder.iterdir() if child.is_dir())
             found += [str(folder), *(str(one) for one in inside if one.name[:1] != ".")]
     return found[:MOST_FOLDERS]
-
-
-def _take(name: str) -> None:
-    """Make a data set of the uploaded photos and choose it."""
-    files = st.session_state.get(f"files_{name}") or []
-    with frame.errors_shown():
-        stamp = datetime.now().strftime("%d.%m. %H:%M")
-        unsorted = datasets.create_dataset(_("Unsorted photos, {when}").format(when=stamp))
-        report = datasets.add_photos(unsorted, _("unsorted"), [(file.name, file) for file in files])
-        settings_form.put(name, unsorted.id)
-        st.session_state[f"told_{name}"] = ngettext(
-            "{n} photo is here and chosen.", "{n} photos are here and chosen.", report.added
-        ).format(n=report.added)

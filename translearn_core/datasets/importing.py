@@ -175,21 +175,23 @@ def add_photos(
     files: Iterable[tuple[str, Path | BinaryIO]],
     *,
     progress: Tell | None = None,
+    stop: Stop | None = None,
 ) -> ImportReport:
     """Add photos to one class, which is made where it is new.
 
     Args:
         class_name: class the photos belong to.
         files: pairs of a file name and the file.
+        stop: asked now and then; True ends it, and nothing is added.
 
     Raises:
-        SourceError: the class has no name.
+        SourceError: the class has no name, or `stop` said so.
         StorageError: the disk is full; nothing was added.
     """
     class_name = tidy(class_name)
     if not class_name:
         raise SourceError(_("The class has no name. Give it one, then add its photos."))
-    work = Work(load_configuration().limits, True, progress, None)
+    work = Work(load_configuration().limits, True, progress, stop)
     with new_folder() as folder:
         found, left_out = spool(files, folder / "incoming", work)
         found = [
