@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -89,6 +90,38 @@ def test_class_folders_are_the_first_task_and_the_table_adds_to_them(
     assert len(kept.labels) == 30
     assert "18 of 48" in note
     assert dataset.classes == ["blue", "green", "red"]
+
+
+@pytest.mark.parametrize("flat", [True, False])
+def test_photos_kept_for_the_test_stand_in_the_same_table(
+    flat: bool, drawn: Path, workspace: Path, tmp_path: Path
+) -> None:
+    labels = pd.read_csv(drawn / "labels.csv", dtype=str).set_index("file")
+    tested = sorted(labels.index)[::6]
+    rows = []
+    for file in labels.index:
+        colour = labels.loc[file, "colour"]
+        part = "later" if file in tested else "first"
+        target = tmp_path / part / ("" if flat else colour) / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((drawn / "photos" / file).read_bytes())
+        rows.append({"file": f"later/{file}" if flat and file in tested else file})
+        rows[-1] |= {"light": labels.loc[file, "light"]} | ({"colour": colour} if flat else {})
+    pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
+    table = read_table(tmp_path / "labels.csv")
+    dataset, note = bring_in(tmp_path / "first", table, test_source=tmp_path / "later")
+    photos = dataset.photos.set_index("path")
+    assert note == ""
+    assert (photos["split"] == "test").sum() == len(tested)
+    kept = tasks_of(dataset)
+    assert kept is not None
+    assert kept.main == ("colour" if flat else "class")
+    for path, given in kept.labels.items():
+        assert (
+            given.get("light", photos.loc[path, "file"]).split("-")[0] in photos.loc[path, "file"]
+        )
+    held = [kept.labels[path] for path in photos.index[photos["split"] == "test"]]
+    assert sum("light" in given for given in held) == labels.loc[tested, "light"].notna().sum()
 
 
 @pytest.mark.parametrize(

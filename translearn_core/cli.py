@@ -253,11 +253,13 @@ def train(
             )
         )
     _have_weights(settings)
-    table = _table_of_labels(tasks, test_source)
+    table = label_table.read_table(tasks) if tasks is not None else None
     began = time.monotonic()
     with _Bar() as bar:
         if table is not None:
-            dataset, note = label_table.bring_in(source, table, progress=bar.show_progress)
+            dataset, note = label_table.bring_in(
+                source, table, test_source=test_source, progress=bar.show_progress
+            )
             if note:
                 bar.show(_("Note: {text}").format(text=note), None, always=True)
         else:
@@ -279,19 +281,6 @@ def train(
     )
     _work(run)
     return _report_run(run, json_)
-
-
-def _table_of_labels(path: Path | None, test_source: Path | None) -> Any:
-    """The table of more labels, read before any photo is; None without one."""
-    from translearn_core.label_table import read_table
-
-    if path is None:
-        return None
-    if test_source is not None:
-        raise SettingsError(
-            _("`--tasks` and `--test-source` do not go together yet. Leave one out.")
-        )
-    return read_table(path)
 
 
 def _absolute(named: str) -> str:

@@ -6,7 +6,9 @@ and keeping the labels beside the data set. Leaves to others: learning them (`ta
 The table is a CSV file with a column `file` (a photo's path within the folder, or its name) and one
 column for each kind of label; an empty cell is a label that is missing. Where the folder has class
 folders, these are the first task and the table's columns come beside it; where it has none, the
-column with the fewest gaps is the first task, and photos without it are left out.
+column with the fewest gaps is the first task, and photos without it are left out. Photos kept for
+the test stand in the same table: by their path within the test folder with its name before it
+(`later/a.jpg`), or by their name alone where no other photo has it.
 
 File: `<dataset>/tasks.json`: `main` (name of the first task), `tasks` (names of the others) and
 `labels`: path in the manifest -> name of a task -> label.
@@ -105,9 +107,13 @@ def bring_in(
     source: Path,
     table: LabelTable,
     *,
+    test_source: Path | None = None,
     progress: Callable[[Any], None] | None = None,
 ) -> tuple[Dataset, str]:
     """Make a data set of a folder of photos and a table.
+
+    Args:
+        test_source: a folder of photos that are kept for the test; the table names them, too.
 
     Returns:
         The data set, and a sentence on what did not match (empty when all did).
@@ -115,20 +121,30 @@ def bring_in(
     Raises:
         SourceError: nothing matched, or the folder is refused.
     """
-    if not source.is_dir():
-        raise SourceError(
-            _("With a table of labels, {source} must be a folder.").format(source=source)
-        )
+    for place in filter(None, (source, test_source)):
+        if not place.is_dir():
+            raise SourceError(
+                _("With a table of labels, {source} must be a folder.").format(source=place)
+            )
     if len([child for child in source.iterdir() if child.is_dir() and child.name[0] != "."]) >= 2:
-        dataset = datasets.import_source(source, in_place=True, check=False, progress=progress)
+        dataset = datasets.import_source(
+            source, test_source=test_source, in_place=True, check=False, progress=progress
+        )
         return dataset, attach(dataset, table, main=MAIN)
     main = min(table.tasks, key=lambda task: list(table.labels[task]).count(""))
     cache = home() / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="by-label-", dir=cache) as folder:
-        staged = Path(folder) / source.name
-        places = _stage(source, table, main, staged)
-        dataset = datasets.import_source(staged, check=False, progress=progress, name=source.name)
+        staged, kept = Path(folder) / "learned" / source.name, None
+        places = _stage(source, table.labels[main], staged)
+        if test_source is not None:
+            kept = Path(folder) / "tested" / test_source.name
+            rest = table.labels[main].drop(list(places))
+            tested = _stage(test_source, rest, kept)
+            places |= {file: f"{kept.name}/{place}" for file, place in tested.items()}
+        dataset = datasets.import_source(
+            staged, test_source=kept, check=False, progress=progress, name=source.name
+        )
     moved = table.labels.loc[list(places)].rename(index=places)
     found = LabelTable(tasks=table.tasks, labels=moved)
     attach(dataset, found, main=main)
@@ -140,14 +156,15 @@ def bring_in(
     return dataset, ""
 
 
-def _stage(source: Path, table: LabelTable, main: str, staged: Path) -> dict[str, str]:
-    """Put photos into folders named by their `main` label; the new place of each file."""
+def _stage(source: Path, labels: pd.Series[str], staged: Path) -> dict[str, str]:
+    """Put photos into folders named by their label; the new place of each file of the table."""
     files = {
         path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()
     }
     by_name = {PurePosixPath(file).name: path for file, path in files.items()}
+    files |= {f"{source.name}/{file}": path for file, path in files.items()}
     places: dict[str, str] = {}
-    for number, (file, label) in enumerate(table.labels[main].items()):
+    for number, (file, label) in enumerate(labels.items()):
         path = files.get(str(file)) or by_name.get(PurePosixPath(str(file)).name)
         if path is None or not label:
             continue
