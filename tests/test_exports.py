@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.trained import copy_of, trained
-from translearn_core import cli, export
+from translearn_core import cli, export, predict
 from translearn_core.adopt import look_at
 from translearn_core.datasets import decode_photo
 from translearn_core.decision import Decision, write_decision
@@ -23,10 +23,15 @@ from translearn_core.export import FORMATS, Format
 from translearn_core.exports import process, program, proof, writers
 from translearn_core.exports.make import Watch, make_export
 from translearn_core.exports.prepare import prepare
+from translearn_core.heads import TaskHead, save_heads
+from translearn_core.joined import part
+from translearn_core.predict import open_predictor
 from translearn_core.runs import Run
 
 SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8", "web"}
 """Formats that take TensorFlow to write or to run."""
+TWO_TASKS = {"keras", "onnx", "web", "litert-int8"}
+"""Formats that are checked with a run that answers two questions; the others with one."""
 FEW = 20
 """Photos of the check, in tests."""
 
@@ -37,6 +42,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "workspace"))
     monkeypatch.setattr(proof, "PHOTOS", FEW)
     return copy_of(trained("frozen"), tmp_path / "run")
+
+
+def add_task(run: Run) -> None:
+    """Give a run a second question, whose answers hang on the photo."""
+    width = open_predictor(run).head[0].kernel.shape[0]
+    kernel = np.random.default_rng(5).normal(0, 1, (width, 2)).astype(np.float32)
+    layers = ((kernel, np.zeros(2, np.float32)),)
+    save_heads(run.folder, [TaskHead(name="light", classes=("bright", "dark"), layers=layers)])
+    predict._open.clear()  # the app opens a run anew when its model changes, not its tasks
 
 
 def _rows() -> list[Any]:
@@ -78,6 +92,9 @@ def test_wide_grey_is_scaled_as_the_app_does(values: list[int], tmp_path: Path) 
 
 @pytest.mark.parametrize("row", _rows())
 def test_an_export_answers_as_the_app_and_says_so(row: Format, run: Run) -> None:
+    tasks = row.name in TWO_TASKS
+    if tasks:
+        add_task(run)
     parity = make_export(run, row)
     assert parity.within, export.sentence_of(parity)
     assert parity.photos == FEW
@@ -92,10 +109,12 @@ def test_an_export_answers_as_the_app_and_says_so(row: Format, run: Run) -> None
     assert json.loads(told)["max_difference"] == parity.max_difference
     assert export.sentence_of(parity) in readme
     assert str(run.folder) not in readme
+    assert ("light: bright, dark" in readme) == tasks
     if row.name == "keras":
         brought_back = look_at(export.zip_path(run, row))
         assert brought_back.classes == ("blue", "green", "red")
         assert brought_back.ours
+        assert brought_back.tasks == (("light", ("bright", "dark")),)
     assert not [left for left in export.folder_of(run).iterdir() if left.name.startswith(".")]
 
 
@@ -104,8 +123,25 @@ def test_every_program_is_short_and_whole(row: Format) -> None:
     text = program.program(row)
     compile(text, "classify.py", "exec")
     code = [line for line in text.split('"""', 2)[2].splitlines() if line.strip()]
-    assert len(code) <= 36
+    assert len(code) <= 44
     assert "translearn" not in text.lower()
+
+
+def test_all_tasks_leave_in_one_model_and_come_apart_again(run: Run) -> None:
+    add_task(run)
+    source = writers.Source(run)
+    photos = np.random.default_rng(0).uniform(0, 255, (3, *source.model.input_shape[1:]))
+    answers = source.model.predict_on_batch(photos)
+    assert source.widths == [3, 2]
+    assert answers.shape == (3, 5)
+    assert np.allclose(answers[:, 3:].sum(axis=1), 1, atol=1e-5)
+    alone, heads = part(source.model, [("light", ["bright", "dark"])])
+    assert np.allclose(alone.predict_on_batch(photos), answers[:, :3], atol=1e-6)
+    assert np.array_equal(heads[0].layers[0][0], source.heads[0].layers[0][0])
+    with pytest.raises(InputError, match="does not answer it"):
+        part(source.model, [("light", ["bright", "dark", "dim"])])
+    with pytest.raises(InputError, match="does not answer it"):
+        part(alone, [("light", ["bright", "dark"])])
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -78,6 +78,7 @@ class Candidate:
         ours: whether its input and output are named as in our models.
         backbone: what it is built on, a row of our table, where it says so and its layers agree;
             a run can then go on from it. Empty otherwise.
+        tasks: name and classes of each further task that the file says it answers.
     """
 
     path: Path
@@ -87,6 +88,7 @@ class Candidate:
     outputs: int
     ours: bool
     backbone: str = ""
+    tasks: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Origin(BaseModel):
@@ -177,6 +179,7 @@ def adopt_model(
             "pixels": "0..255" if candidate.ours else pixels,
             "most_bytes": MOST_BYTES,
             "most_side": MOST_SIDE,
+            "tasks": candidate.tasks,
         }
         tell(_("Opening the model in a process of its own"))
         answer = _examine(folder, request, file_name, stop)
@@ -426,7 +429,22 @@ def _describe(
         outputs=outputs,
         ours=inputs_named and config.get("config", {}).get("name") == "translearn",
         backbone=_backbone_of(config, labels),
+        tasks=_tasks_of(labels),
     )
+
+
+def _tasks_of(labels: dict[str, Any] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The further tasks that labels.json names; none where it is not as ours."""
+    most = load_configuration().limits.classes
+    found = []
+    for task in (labels or {}).get("tasks") or []:
+        name, classes = (
+            (task.get("name"), task.get("classes")) if isinstance(task, dict) else ("", 0)
+        )
+        if not isinstance(name, str) or not isinstance(classes, list) or len(classes) > most:
+            return ()
+        found.append((name[:200], tuple(str(one)[:200] for one in classes)))
+    return tuple(found)
 
 
 def _backbone_of(config: dict[str, Any], labels: dict[str, Any] | None) -> str:
@@ -680,7 +698,7 @@ def _make_run(
     run_id = f"{stamp}-{secrets.token_hex(3)}"
     made = Run(folder / run_id)
     made.folder.mkdir()
-    for file in ("model.keras", "model.openvino.xml", "model.openvino.bin"):
+    for file in ("model.keras", "model.openvino.xml", "model.openvino.bin", "tasks.npz"):
         if (folder / file).is_file():
             (folder / file).replace(made.folder / file)
     labels = {"schema_version": 1, "classes": list(classes), "image_size": image_size}

@@ -22,6 +22,8 @@ import numpy as np
 
 from translearn_core.errors import InputError, TransLearnError
 from translearn_core.files import write_atomically
+from translearn_core.heads import save_heads
+from translearn_core.joined import part
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -65,6 +67,9 @@ def examine(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     version = _keras_version(received)
     check_weights(received, request["most_bytes"])
     model = _open(received)
+    if request.get("tasks"):
+        model, heads = part(model, request["tasks"])
+        save_heads(folder, heads)
     size = _check_ends(model, request)
     if request["pixels"] in SCALING:
         model = _scaled(model, size, *SCALING[request["pixels"]])

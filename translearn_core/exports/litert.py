@@ -47,11 +47,14 @@ def write_float16(model: Any, path: Path) -> None:
     _round_kernels(path)
 
 
-def write_int8(model: Any, path: Path, photos: Sequence[Path]) -> None:
+def write_int8(
+    model: Any, path: Path, photos: Sequence[Path], *, widths: Sequence[int] | None = None
+) -> None:
     """Kernels in int8, and the arithmetic too, unless that changes too many answers.
 
     Args:
         photos: a sample of what the model will see.
+        widths: how many probabilities each task takes in a row of answers; None: one task.
     """
     import tensorflow as tf
 
@@ -67,7 +70,7 @@ def write_int8(model: Any, path: Path, photos: Sequence[Path]) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     path.write_bytes(converter.convert())
     judged = [prepare(file, size) for file in photos[:: max(1, len(photos) // JUDGED)]]
-    agreement = _agreement(model, path, judged)
+    agreement = _agreement(model, path, judged, widths or [model.output_shape[-1]])
     logger.info("int8 arithmetic gives the model's answer on %.1f%%", 100 * agreement)
     if agreement < AGREEMENT:
         converter = _converter(model)
@@ -94,8 +97,8 @@ def _converter(model: Any) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen], holder)
 
 
-def _agreement(model: Any, path: Path, photos: Sequence[Array]) -> float:
-    """Share of the photos on which a file answers as the model does."""
+def _agreement(model: Any, path: Path, photos: Sequence[Array], widths: Sequence[int]) -> float:
+    """Share of the photos on which a file answers every task as the model does."""
     interpreter = open_file(path)
     entry = interpreter.get_input_details()[0]["index"]
     answer = interpreter.get_output_details()[0]["index"]
@@ -104,8 +107,15 @@ def _agreement(model: Any, path: Path, photos: Sequence[Array]) -> float:
         interpreter.set_tensor(entry, photo[None])
         interpreter.invoke()
         expected = model.predict_on_batch(photo[None])[0]
-        same += int(expected.argmax() == interpreter.get_tensor(answer)[0].argmax())
+        received = interpreter.get_tensor(answer)[0]
+        same += int(winners(expected, widths) == winners(received, widths))
     return same / max(1, len(photos))
+
+
+def winners(answers: Array, widths: Sequence[int]) -> list[int]:
+    """The place of the likeliest class of each task in a row of answers."""
+    parts = np.split(answers, np.cumsum(widths)[:-1])
+    return [int(part.argmax()) for part in parts]
 
 
 def open_file(path: Path) -> Any:

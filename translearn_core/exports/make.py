@@ -87,7 +87,7 @@ def _make(run: Run, row: Format, watch: Watch, work: Path) -> Parity:
 
     watch.tell(_("Asking the exported model about the same photos"))
     answers = row.run(folder, work / "photos", export.log_path(run, row), watch.progress)
-    found = proof.compare(app, answers, run.labels)
+    found = proof.compare(app, answers, proof.questions_in(folder))
     parity = _parity(row, folder, found, stamp)
     _write_proof(run, row, folder, parity)
     _stop_if_asked(watch)

@@ -12,13 +12,15 @@ from pathlib import Path
 
 from translearn_core.decision import read_decision
 from translearn_core.export import Format
+from translearn_core.heads import load_heads
 from translearn_core.runs import Run
 
 PROGRAM = '''\
 """Names what is on photos: python classify.py FOLDER
 
 Needs: {pip}
-Prints a table (CSV): file, answer, whether it is sure, and the probability of every class.
+Prints a table (CSV): file, answer, whether it is sure, and the probability of every class; where
+the model answers more questions at once (tasks), theirs follow.
 """
 
 import csv
@@ -28,8 +30,10 @@ from pathlib import Path
 
 {opening}
 
+more = labels.get("tasks", [])  # further questions that the same look answers
+names = [*labels["classes"], *(f"{{task['name']}}: {{name}}" for task in more for name in task["classes"])]
 table = csv.writer(sys.stdout)
-table.writerow(["file", "answer", "sure", *labels["classes"]])
+table.writerow(["file", "answer", "sure", *names, *(task["name"] for task in more)])
 place = Path(sys.argv[1])
 for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
     try:
@@ -37,10 +41,16 @@ for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
     except (OSError, SyntaxError, ValueError) as error:
         print(f"{{file}}: {{error}}", file=sys.stderr)
         continue
-    shares = ask(photo)  # one probability for each class
-    best = shares.argmax()
+    shares = ask(photo)  # one probability for each class of each question
+    at = len(labels["classes"])
+    best = shares[:at].argmax()
     sure = "yes" if shares[best] >= labels["sure_from"] else "no"
-    table.writerow([file, labels["classes"][best], sure, *(f"{{share:.9f}}" for share in shares)])
+    answers = []
+    for task in more:
+        answers.append(task["classes"][shares[at : at + len(task["classes"])].argmax()])
+        at += len(task["classes"])
+    row = [file, labels["classes"][best], sure, *(f"{{share:.9f}}" for share in shares), *answers]
+    table.writerow(row)
 '''
 _PREPARATION = """\
 from prepare import prepare
@@ -69,7 +79,7 @@ What goes in
 What comes out
   A probability for each class: {classes}
   Below {sure_from:.0%} the answer counts as "not sure". The model always prefers one of its
-  classes, even for a photo of something else.
+  classes, even for a photo of something else.{tasks}
 
 How good it is
   {quality}
@@ -93,10 +103,14 @@ def program(row: Format) -> str:
 
 
 def labels_json(run: Run) -> str:
-    """The names of the classes, the side of the photos, and from when on an answer is sure."""
+    """The names of the classes, the side of the photos, from when on an answer is sure, and the
+    classes of further tasks."""
     content = json.loads((run.folder / "labels.json").read_text(encoding="utf-8"))
     content["name"] = run.config.name or run.config.dataset_name or run.id
     content["sure_from"] = read_decision(run.folder).sure_from
+    heads = load_heads(run.folder)
+    if heads:
+        content["tasks"] = [{"name": head.name, "classes": list(head.classes)} for head in heads]
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
@@ -131,9 +145,19 @@ def readme(run: Run, row: Format, *, parity: str) -> str:
         prepare=_PREPARE.rstrip("\n") if row.program else "",
         classes=", ".join(labels["classes"]),
         sure_from=read_decision(run.folder).sure_from,
+        tasks=_tasks(run),
         quality=_quality(run),
         parity=parity,
     )
+
+
+def _tasks(run: Run) -> str:
+    """What follows the probabilities of the classes, where there are further tasks."""
+    heads = load_heads(run.folder)
+    if not heads:
+        return ""
+    lines = "".join(f"\n    {head.name}: {', '.join(head.classes)}" for head in heads)
+    return f"\n  In the same row follow the probabilities of further questions (tasks):{lines}"
 
 
 def _steps(row: Format) -> str:
@@ -149,7 +173,12 @@ def _quality(run: Run) -> str:
     if not run.has_result or not run.metrics.get("n_test"):
         return "Not measured: it was brought in from elsewhere, or no photos were kept for a test."
     metrics = run.metrics
-    return (
+    first = (
         f"Right on {metrics['test_correct']} of {metrics['n_test']} photos that it had not seen "
         f"while learning ({metrics['test_accuracy']:.0%})."
     )
+    further = [
+        f"{task['name']}: right on {task['test_correct']} of {task['n_test']}."
+        for task in (metrics.get("tasks") or [])[1:]
+    ]
+    return "\n  ".join([first, *further])

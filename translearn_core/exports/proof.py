@@ -31,6 +31,7 @@ from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.exports.prepare import prepare
 from translearn_core.exports.writers import tested_photos
+from translearn_core.heads import load_heads
 from translearn_core.predict import predict
 from translearn_core.runs import Run
 from translearn_core.texts import _
@@ -47,7 +48,8 @@ Runner = Callable[[Path, Path, Path, Progress], dict[str, Array]]
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What a model says of photos: probabilities `(n, classes) float64`, in the order of `files`."""
+    """What a model says of photos: probabilities `(n, classes) float64`, in the order of `files`;
+    those of further tasks follow in the same row."""
 
     files: list[Path]
     kinds: list[str]
@@ -200,7 +202,10 @@ def ask_app(run: Run, photos: Sequence[tuple[Path, str]]) -> Answers:
         if answer.probabilities is not None:
             files.append(file)
             kinds.append(kind)
-            rows.append([answer.probabilities[name] for name in run.labels])
+            row = [answer.probabilities[name] for name in run.labels]
+            for head in load_heads(run.folder):
+                row += [(answer.tasks or {})[head.name][name] for name in head.classes]
+            rows.append(row)
     return Answers(files=files, kinds=kinds, probabilities=np.array(rows, np.float64))
 
 
@@ -212,7 +217,7 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
         progress: called with photos answered so far, and photos in all.
 
     Returns:
-        Name of the photo -> its probabilities `(classes,)`.
+        Name of the photo -> its probabilities `(classes,)`, those of further tasks after them.
 
     Raises:
         TransLearnError: it ended with an error.
@@ -222,6 +227,7 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
     environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [sys.executable, "-u", str(folder / "classify.py"), str(photos)]
     total = sum(1 for _file in photos.iterdir())
+    width = sum(map(len, questions_in(folder)))
     with log.open("ab") as errors:
         process = subprocess.Popen(
             command,
@@ -238,12 +244,18 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
             rows = csv.reader(process.stdout)
             next(rows, None)
             for row in rows:
-                found[Path(row[0]).name] = np.array(row[3:], np.float64)
+                found[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
                 progress(len(found), total)
         code = process.wait()
     if code != 0 or not found:
         raise TransLearnError(_broken())
     return found
+
+
+def questions_in(folder: Path) -> list[list[str]]:
+    """The classes of each task of an unpacked export, the first one first."""
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return [labels["classes"], *(task["classes"] for task in labels.get("tasks", []))]
 
 
 def _broken() -> str:
@@ -313,23 +325,33 @@ def _ask_onnx(folder: Path, pixels: Array) -> list[Array]:
     return [session.run(None, {"photo": photo[None]})[0][0] for photo in pixels]
 
 
-def compare(app: Answers, export: dict[str, Array], classes: Sequence[str]) -> Difference:
-    """Hold an export's answers against the app's. A photo that it did not answer is a change."""
+def compare(
+    app: Answers, export: dict[str, Array], questions: Sequence[Sequence[str]]
+) -> Difference:
+    """Hold an export's answers against the app's. A photo that it did not answer is a change.
+
+    Args:
+        questions: the classes of each task, the first one first.
+    """
     largest, changes = 0.0, []
+    ends = np.cumsum([len(classes) for classes in questions])[:-1]
     for file, kind, expected in zip(app.files, app.kinds, app.probabilities, strict=True):
         received = export.get(file.name, np.zeros_like(expected))
         largest = max(largest, float(np.abs(received - expected).max()))
-        before, after = int(expected.argmax()), int(received.argmax())
-        if before != after or file.name not in export:
-            changes.append(
-                {
-                    "photo": kind,
-                    "app": classes[before],
-                    "export": classes[after] if file.name in export else None,
-                    "app_probability": round(float(expected[before]), 6),
-                    "export_probability": round(float(received[after]), 6),
-                }
-            )
+        parts = zip(questions, np.split(expected, ends), np.split(received, ends), strict=True)
+        for classes, one, other in parts:
+            before, after = int(one.argmax()), int(other.argmax())
+            if before != after or file.name not in export:
+                changes.append(
+                    {
+                        "photo": kind,
+                        "app": classes[before],
+                        "export": classes[after] if file.name in export else None,
+                        "app_probability": round(float(one[before]), 6),
+                        "export_probability": round(float(other[after]), 6),
+                    }
+                )
+                break
     return Difference(
         largest=largest, changes=changes, photos=len(app.files), kinds=dict(Counter(app.kinds))
     )

@@ -4,7 +4,8 @@ Owns: the conversions, and which photos one is fitted to.
 Leaves to others: the graph in ONNX (`onnx_graph.py`), whether it answers as the app (`proof.py`).
 
 Every model takes `photo` `(n, size, size, 3) float32 in [0, 255]` and gives probabilities
-`(n, classes) float32`. Imports TensorFlow only inside the functions.
+`(n, classes) float32`; where the run has further tasks, theirs follow in the same row
+(`joined.py`). Imports TensorFlow only inside the functions.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.errors import SourceError
+from translearn_core.heads import TaskHead, load_heads
+from translearn_core.joined import join
 from translearn_core.runs import Run
 
 MOST_FITTED = 100
@@ -41,7 +44,17 @@ class Source:
         from translearn_core.model import load_model
 
         model = load_model(self.run.model_path)
-        return _in_float32(model) if self.is_mixed else model
+        return join(_in_float32(model) if self.is_mixed else model, self.heads)
+
+    @cached_property
+    def heads(self) -> tuple[TaskHead, ...]:
+        """What answers the run's further tasks; none where it has one only."""
+        return load_heads(self.run.folder)
+
+    @property
+    def widths(self) -> list[int]:
+        """How many probabilities each task takes in a row of answers."""
+        return [len(self.run.labels), *(len(head.classes) for head in self.heads)]
 
     @cached_property
     def is_mixed(self) -> bool:
@@ -64,8 +77,9 @@ def _in_float32(model: Any) -> Any:
 
 
 def write_keras(source: Source, path: Path) -> None:
-    """The file as it is, but for mixed precision, in which a processor is slow and less exact."""
-    if source.is_mixed:
+    """The file as it is, but for mixed precision, in which a processor is slow and less exact, and
+    for further tasks, which are joined to it."""
+    if source.is_mixed or source.heads:
         source.model.save(path)
     else:
         shutil.copyfile(source.run.model_path, path)
@@ -76,7 +90,7 @@ def write_openvino(source: Source, path: Path) -> None:
     from translearn_core.engine import convert_to_openvino
 
     own = source.run.openvino_path
-    if not own.is_file():
+    if source.heads or not own.is_file():
         convert_to_openvino(source.model, path)
         return
     for ending in (".bin", ".xml"):
@@ -123,7 +137,7 @@ def write_litert_int8(source: Source, path: Path) -> None:
     """Kernels in a quarter of the bytes, fitted to the photos that the run learned from."""
     from translearn_core.exports import litert
 
-    litert.write_int8(source.model, path, training_photos(source.run))
+    litert.write_int8(source.model, path, training_photos(source.run), widths=source.widths)
 
 
 WEB_FOLDER = Path(__file__).with_name("web")

@@ -71,12 +71,26 @@ function percent(share) {
 }
 
 function describe(labels, shares) {
+  // The answer to each question: in a row of shares they follow one another.
+  const box = document.createElement("div");
+  let at = labels.classes.length;
+  describeOne(box, labels.classes, shares.slice(0, at), (best, share) =>
+    share >= labels.sure_from ? best : `Not sure; if anything, ${best}`);
+  box.dataset.answer = box.firstChild.dataset.answer;
+  for (const { name, classes } of labels.tasks || []) {
+    describeOne(box, classes, shares.slice(at, at + classes.length), (best) => `${name}: ${best}`);
+    at += classes.length;
+  }
+  return box;
+}
+
+function describeOne(box, classes, shares, inWords) {
   // The answer in words and a bar for each of the likeliest classes.
-  const order = shares.map((share, place) => [share, labels.classes[place]]).sort((a, b) => b[0] - a[0]);
-  const box = document.createElement("div"), head = document.createElement("h2");
+  const order = shares.map((share, place) => [share, classes[place]]).sort((a, b) => b[0] - a[0]);
+  const head = document.createElement("h2");
   const [share, best] = order[0];
-  head.textContent = share >= labels.sure_from ? best : `Not sure; if anything, ${best}`;
-  box.dataset.answer = best;
+  head.textContent = inWords(best, share);
+  head.dataset.answer = best;
   box.append(head);
   for (const [part, name] of order.slice(0, MOST_BARS)) {
     const line = document.createElement("div"), words = document.createElement("span");
@@ -90,7 +104,6 @@ function describe(labels, shares) {
     line.append(words, track, figure);
     box.append(line);
   }
-  return box;
 }
 
 function showProblem(text) {
