@@ -41,7 +41,7 @@ _MOST_PARTNERS = 200
 _MOST_NEIGHBOURS = 12
 _FLAT = 2.0  # standard deviation in grey levels below which a photo has no pattern
 _DIMENSIONS = 128
-_ROWS = 1024
+_AT_ONCE = 2**24
 
 
 @dataclass(frozen=True)
@@ -242,17 +242,22 @@ def _burst_similarity(points: Floats, names: npt.NDArray[np.object_]) -> float:
     if len(set(names)) < 2:
         return 0.9
     chosen = np.arange(0, len(points), max(1, len(points) // 2000))
-    similar = points[chosen] @ points.T
-    similar[names[chosen][:, None] == names[None, :]] = -1.0
-    unlike = float(np.quantile(similar.max(axis=1), 0.9))
+    codes, _names = pd.factorize(names)
+    nearest = []
+    for begin in range(0, len(chosen), rows := _rows_at_once(len(points))):
+        part = chosen[begin : begin + rows]
+        similar = points[part] @ points.T
+        similar[codes[part][:, None] == codes[None, :]] = -1.0
+        nearest.append(similar.max(axis=1))
+    unlike = float(np.quantile(np.concatenate(nearest), 0.9))
     return (1.0 + max(unlike, 0.4)) / 2
 
 
 def _neighbours(points: Floats, least: float) -> tuple[Ints, Ints]:
     """Pairs (first < second) at least so similar; of each photo at most the nearest twelve."""
     firsts, seconds = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for begin in range(0, len(points), _ROWS):
-        similar = points[begin : begin + _ROWS] @ points[begin:].T  # (rows, the rest)
+    for begin in range(0, len(points), rows := _rows_at_once(len(points))):
+        similar = points[begin : begin + rows] @ points[begin:].T  # (rows, the rest)
         similar[np.tril_indices(len(similar), m=similar.shape[1])] = -1.0
         crowded = np.flatnonzero((similar >= least).sum(axis=1) > _MOST_NEIGHBOURS)
         if len(crowded):
@@ -268,6 +273,11 @@ def _neighbours(points: Floats, least: float) -> tuple[Ints, Ints]:
         firsts.append(first + begin)
         seconds.append(second + begin)
     return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _rows_at_once(n: int) -> int:
+    """How many photos are held against all `n` at a time, so that memory does not grow with `n`."""
+    return min(1024, max(16, _AT_ONCE // max(1, n)))
 
 
 def _candidates(hashes: npt.NDArray[np.uint64], looks: Floats) -> tuple[Ints, Ints]:
