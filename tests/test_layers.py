@@ -14,6 +14,7 @@ LEVELS = {
     "ending": 0,
     "errors": 0,
     "files": 0,
+    "stopping": 0,
     "texts": 0,
     "decoding": 1,
     "datasets": 1,

@@ -22,6 +22,7 @@ from translearn_core.errors import PhotoError
 from translearn_core.features import FeatureTable, Output
 from translearn_core.gather import PIXELS, POOLED, Look, PassReport
 from translearn_core.plan import Network, Plan
+from translearn_core.stopping import run_stoppable
 from translearn_core.techniques import find_run
 from translearn_core.texts import _
 
@@ -78,12 +79,8 @@ def gather_material(plan: Plan) -> Material:
     datasets.check_ready(dataset)
     hashes = list(dataset.photos["sha256"])
     pooled = plan.look.table(POOLED, 0, hashes)
-    groups = _tell_groups(plan, pooled)
-    split = datasets.assign_splits(
-        dataset,
-        validation_share=settings.validation_share,
-        test_share=settings.test_share,
-        seed=settings.seed,
+    groups, split = run_stoppable(
+        lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: plan.run.stop_requested
     )
     photos = dataset.photos.reset_index(drop=True)
     parts = split.loc[photos["path"]].to_numpy(dtype=str)
@@ -110,6 +107,17 @@ def gather_material(plan: Plan) -> Material:
         views_pooled=tuple(_Spread(t[POOLED], rows, len(photos)) for t in views),
         views_cut=tuple(_Spread(t[cut_name], rows, len(photos)) for t in views if cut_name in t),
         photos_per_s=report.photos_per_s,
+    )
+
+
+def _split(plan: Plan) -> pd.Series:
+    """The part of each photo, by its path."""
+    settings = plan.settings
+    return datasets.assign_splits(
+        plan.dataset,
+        validation_share=settings.validation_share,
+        test_share=settings.test_share,
+        seed=settings.seed,
     )
 
 
