@@ -21,8 +21,9 @@ def test_a_step_is_left_when_a_stop_is_asked_for() -> None:
 
 
 def test_results_errors_and_the_language_come_through() -> None:
-    language.set("de")
+    before = language.set("de")
     assert run_stoppable(language.get, lambda: False) == "de"
+    language.reset(before)
 
     def fail() -> None:
         raise InputError("no")
