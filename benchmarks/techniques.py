@@ -75,6 +75,8 @@ def compared(what: str, make: Callable[[int], Any]) -> None:
 def draw(source: Path, folder: Path, seed: int, per_class: int = FEW) -> tuple[Path, Path]:
     """Copy a few photos of each class to one folder, and the rest, unsorted, to another."""
     few, rest = folder / f"few-{source.name}-{seed}", folder / f"rest-{source.name}-{seed}"
+    if few.exists():
+        return few, rest
     rng = np.random.default_rng(seed)
     for place in sorted(path for path in source.iterdir() if path.is_dir()):
         photos = rng.permutation(sorted(place.iterdir()))
@@ -148,25 +150,34 @@ def measure_unlabelled(folder: Path) -> None:
     compared("flowers12, 5 of each sorted, `--unlabelled` the rest", make)
 
 
-def measure_source(folder: Path) -> None:
-    """Photos first, then five cartoons of each kind."""
-    source = PHOTOS / "pacs" / "photo"
-    cartoons = PHOTOS / "pacs" / "cartoon"
+def measure_source(folder: Path, old: str = "photo", new: str = "cartoon") -> None:
+    """Pictures of one kind first, then five of each class of another kind."""
 
     def make(seed: int) -> Any:
-        few, rest = draw(cartoons, folder, seed)
+        few, rest = draw(PHOTOS / "pacs" / new, folder, seed)
         test = sort_again(rest)
-        before = train(source, seed=seed)
-        return train(
+        before = train(PHOTOS / "pacs" / old, seed=seed)
+        run = train(
             few, test_source=test, start_from=str(before.folder), compare_plain=True, seed=seed
         )
+        weight = run.metrics["carryover"].get("weight")
+        print(f"{old} to {new}, seed {seed}: weight {weight}", file=sys.stderr)
+        return run
 
-    compared("5 cartoons of each, `--start-from` a run on photos", make)
+    compared(f"5 of each in {new}, `--start-from` a run on {old}", make)
+
+
+def measure_other_sources(folder: Path) -> None:
+    """The pairs of places that the constants go by."""
+    for old, new in (("photo", "sketch"), ("cartoon", "sketch"), ("sketch", "cartoon")):
+        measure_source(folder, old, new)
 
 
 def sort_again(rest: Path) -> Path:
     """Class folders of what `draw` left over, told by the names of the files."""
     target = rest.with_name(f"sorted-{rest.name}")
+    if target.exists():
+        return target
     for photo in sorted(rest.iterdir()):
         place = target / photo.name.split("-")[0]
         place.mkdir(parents=True, exist_ok=True)
@@ -199,6 +210,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "ways": measure_ways,
     "unlabelled": measure_unlabelled,
     "source": measure_source,
+    "other_sources": measure_other_sources,
     "distillation": measure_distillation,
 }
 

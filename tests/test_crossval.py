@@ -46,6 +46,19 @@ def test_heads_are_those_of_scikit_learn() -> None:
             assert np.abs(found - expected).max() < 0.01
 
 
+def test_a_photo_that_counts_half_counts_half() -> None:
+    features, labels = draw_points(60, seed=0)
+    space = Space.of(np.concatenate([features, features[:20]]))
+    twice, once = np.ones(80, bool), np.ones(80)
+    once[:20] = once[60:] = 0.5
+    both = np.concatenate([labels, labels[:20]])
+    half = crossval.fit_heads(space, both, once[None], CLASSES, penalty=0.1)
+    gone = crossval.fit_heads(space, both, (np.arange(80) < 60)[None], CLASSES, penalty=0.1)
+    all_of_them = crossval.fit_heads(space, both, twice[None], CLASSES, penalty=0.1)
+    asked = [crossval.ask_heads(space.points, heads) for heads in (half, gone, all_of_them)]
+    assert np.abs(asked[0] - asked[1]).max() < 0.01 < np.abs(asked[0] - asked[2]).max()
+
+
 def test_photos_beyond_the_space_are_placed_in_it() -> None:
     features, _labels = draw_points(50, seed=0)
     space = Space.of(features)

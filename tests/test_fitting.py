@@ -118,3 +118,40 @@ def test_gradients_added_up_over_pieces_of_a_batch_learn_the_same(run: runs.Run)
         )
         learned.append(model.get_weights()[0])
     np.testing.assert_allclose(learned[1], learned[0], rtol=1e-3, atol=1e-5)
+
+
+class StopsWhenRead(SmallMemory):
+    """A source whose run is asked to stop once so many batches of it have been read."""
+
+    def __init__(self, run: runs.Run, *, after: int) -> None:
+        super().__init__(40, holds=40)
+        self._run, self._left = run, after
+        self.reads = 0
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        self.reads += 1
+        if self.reads == self._left:
+            self._run.request_stop()
+        return super().take(rows)
+
+
+def test_validation_ends_when_a_person_stops_and_does_not_count_as_the_best(
+    run: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("translearn_core.fitting.IN_MEMORY_BYTES", 0)
+    validation = StopsWhenRead(run, after=62)
+    fit(
+        run,
+        small_model(),
+        part(SmallMemory(8, holds=8), 8),
+        part(validation, 40),
+        settings=Settings(batch_size=1),
+        phase="fine_tune",
+        epochs=9,
+        first_epoch=0,
+    )
+    epochs = [event for event in run.events()[0] if event["kind"] == "epoch"]
+    assert len(epochs) == 2
+    assert epochs[0]["val_loss"] is not None
+    assert epochs[1]["val_loss"] is epochs[1]["val_accuracy"] is None
+    assert validation.reads < 80

@@ -188,6 +188,9 @@ def test_an_uneven_set_is_weighted_so_that_the_small_class_counts() -> None:
     assert weights[labels == 0].sum() == pytest.approx(weights[labels == 1].sum())
     assert weights.mean() == pytest.approx(1.0)
     assert (class_weights(labels, 2, balance=False) == 1).all()
+    counting = np.where(labels == 0, 0.1, 1.0)
+    weighed = class_weights(labels, 2, True, counting) * counting
+    assert weighed[labels == 0].sum() == pytest.approx(weighed[labels == 1].sum())
 
 
 def test_a_stop_before_learning_keeps_nothing_and_says_so(dataset: Dataset) -> None:

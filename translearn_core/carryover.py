@@ -2,10 +2,11 @@
 
 Owns: what is carried over from a run: its backbone's weights where they were changed, its hidden
 layer, the outputs of classes with the same name, and, where its photos are still here, the photos
-of those classes, which are learned from beside the new ones so that nothing is forgotten
-(rehearsal, as by Robins 1995). They are moved to the mean and deviation of the new photos first,
-and weigh as much as those together.
-Leaves to others: the fit (`train.py`), which runs fit (`techniques.py`).
+of those classes, which are learned from beside the new ones (rehearsal, as by Robins 1995). They
+are moved to the mean and deviation of the new photos first. How much they weigh, and whether they
+help at all, is settled by new photos that are hidden in turn.
+Leaves to others: the fit (`train.py`), linear heads and folds (`crossval.py`), which runs fit
+(`techniques.py`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core import crossval
 from translearn_core.config import Settings
 from translearn_core.gather import WeightChange
 from translearn_core.runs import Run
@@ -32,6 +34,15 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 SHRINK = 0.1
 """Part of the old photos' deviation that is added to that of a few new ones."""
+WEIGHTS = (0.0, 0.03, 0.1, 0.3, 1.0)
+"""What all old photos together may weigh, as a share of what the new ones do; 0 leaves them out."""
+PENALTY = 0.1
+"""Of the linear heads that judge the weights, see `crossval.fit_heads`."""
+FOLDS, REPEATS = 5, 2
+STEPS = 150
+"""Of those heads: with the usual 30 they have not arrived, and the largest weight always won."""
+JUDGED = 500
+"""So many new photos, and so many old ones, are enough to settle the weight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +62,11 @@ class Move:
     def __call__(self, features: Array) -> Array:
         moved: Array = (features * self.scale + self.shift).astype(np.float32)
         return moved
+
+    def apply_to(self, others: Others) -> Others:
+        """The same photos with features and views moved."""
+        views = tuple(self(view) for view in others.views)
+        return replace(others, pooled=self(others.pooled), views=views)
 
 
 def backbone_change(settings: Settings) -> WeightChange | None:
@@ -95,28 +111,35 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
         SettingsError: that run learned from photos that are tested here.
         StopRequestedError: the run was asked to stop.
     """
-    from translearn_core.lesson import Lesson
+    from translearn_core.lesson import Lesson, build_new_head
 
     run = find_run(plan.settings.start_from)
     tested = material.photos.iloc[material.rows("test")]
     refuse_taught(run, set(tested["sha256"]))
     shared = [name for name in run.labels if name in material.classes]
-    lesson, old = Lesson(material=material), None
+    lesson, move, verdict = Lesson(material=material), None, None
     others = _old_photos(plan, run, material) if shared and not plan.fine_tunes else None
     if others is not None:
-        rows = np.flatnonzero(material.split == "train")
-        move = Move.between(others.pooled, material.pooled.take(rows))
-        lesson, old = _rehearsing(material, others, move), move
+        new = np.flatnonzero(material.split != "test")
+        move = Move.between(others.pooled, material.pooled.take(new))
+        others = move.apply_to(others)
+        verdict = _judge(plan, material, others)
+        lesson = _rehearsing(material, others, verdict.weight)
+    useless = verdict is not None and not verdict.helps
+    if verdict is not None and useless:
+        plan.run.append_event("warning", text=_left_out(verdict))
     figures = {
         "run": str(run.folder),
-        "classes_carried_over": shared,
+        "classes_carried_over": [] if useless else shared,
         "backbone_changed": plan.change is not None,
-        "rehearsed_photos": 0 if others is None else len(others),
-    }
+        "rehearsed_photos": 0 if others is None or useless else len(others),
+    } | ({} if verdict is None else verdict.figures())
     carried: list[str] = []
 
     def new_head(plan: Plan, material: Material) -> Any:
-        head, parts = start_head(plan, material, run, old)
+        if useless:
+            return build_new_head(plan, material)
+        head, parts = start_head(plan, material, run, move)
         carried[:] = parts
         return head
 
@@ -125,6 +148,13 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
         new_head=new_head,
         report=lambda _answers: {"carryover": figures | {"layers": list(carried)}},
     )
+
+
+def _left_out(verdict: Verdict) -> str:
+    return _(
+        "The photos of that run and what its head knows are not used: with them, {having:.0%} of {n} "
+        "new photos, hidden in turn, were named right, without them {plain:.0%}."
+    ).format(having=verdict.best_with, plain=verdict.right[0], n=verdict.hidden)
 
 
 def _old_photos(plan: Plan, run: Run, material: Material) -> Others | None:
@@ -148,20 +178,118 @@ def _old_photos(plan: Plan, run: Run, material: Material) -> Others | None:
     return others.chosen(chosen) if len(chosen) else None
 
 
-def _rehearsing(material: Material, others: Others, move: Move) -> Lesson:
-    """Old photos among what is learned, moved to where the new ones lie."""
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What linear heads say of new photos that are hidden in turn, for each of `WEIGHTS`.
+
+    `right` is the share that is named right, `surprise` the mean negative logarithm of the
+    probability of the right class.
+    """
+
+    right: Array
+    surprise: Array
+    hidden: int
+
+    @property
+    def place(self) -> int:
+        """Which of `WEIGHTS` makes the hidden photos least surprising."""
+        return int(self.surprise.argmin())
+
+    @property
+    def weight(self) -> float:
+        """What the old photos weigh."""
+        return WEIGHTS[self.place]
+
+    @property
+    def helps(self) -> bool:
+        """Whether old photos are learned from at all."""
+        return self.place > 0
+
+    @property
+    def best_with(self) -> float:
+        """Share named right by the best head that also learned from old photos."""
+        return float(self.right[1 + int(self.surprise[1:].argmin())])
+
+    def figures(self) -> dict[str, Any]:
+        """For metrics.json."""
+        return {
+            "helps": self.helps,
+            "weight": self.weight,
+            "hidden": self.hidden,
+            "hidden_accuracy_plain": float(self.right[0]),
+            "hidden_accuracy": float(self.right[self.place]),
+        }
+
+
+def _judge(plan: Plan, material: Material, others: Others) -> Verdict:
+    """Hide new photos in turn, and see how much of the old ones makes them least surprising."""
+    rng = np.random.default_rng([plan.settings.seed, 73])
+    rows = _some(np.flatnonzero(material.split != "test"), rng)
+    others = others.chosen(_some(np.arange(len(others)), rng))
+    labels, n, m = material.labels[rows], len(rows), len(others)
+    views = [
+        np.concatenate([source.take(rows), old])
+        for source, old in zip(
+            (material.pooled, *material.views_pooled), (others.pooled, *others.views), strict=True
+        )
+    ]
+    space = crossval.Space.of(np.concatenate(views))
+    points = space.points.reshape(len(views), n + m, -1)
+    deals = [
+        crossval.deal_folds(labels, material.groups[rows], folds=FOLDS, rng=rng)
+        for _repeat in range(REPEATS)
+    ]
+    known = np.concatenate([deal != np.arange(FOLDS)[:, None] for deal in deals])  # (heads, n)
+    codes = _codes(material, others)
+    everyone, each = np.concatenate([labels, codes]), _shares(codes)
+    right, surprise = np.zeros(len(WEIGHTS)), np.zeros(len(WEIGHTS))
+    for place, weight in enumerate(WEIGHTS):
+        old = np.minimum(1.0, weight * known.sum(axis=1, keepdims=True) * each)  # (heads, m)
+        heads = crossval.fit_heads(
+            space,
+            np.tile(everyone, len(views)),
+            np.tile(np.concatenate([known, old], axis=1), len(views)),
+            len(material.classes),
+            penalty=PENALTY,
+            steps=STEPS,
+            stop=lambda: plan.run.stop_requested,
+        )
+        answers = np.mean([crossval.ask_heads(part[:n], heads, ~known) for part in points], axis=0)
+        right[place] = (answers.argmax(axis=1) == labels).mean()
+        surprise[place] = crossval.log_loss(answers, labels)
+    return Verdict(right=right, surprise=surprise, hidden=n)
+
+
+def _some(rows: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """At most `JUDGED` of these rows, in order."""
+    return rows if len(rows) <= JUDGED else np.sort(rng.permutation(rows)[:JUDGED])
+
+
+def _codes(material: Material, others: Others) -> npt.NDArray[np.int64]:
+    """The class number of each old photo."""
+    codes = {name: code for code, name in enumerate(material.classes)}
+    return np.array([codes[name] for name in others.photos["class_name"]], np.int64)
+
+
+def _shares(codes: npt.NDArray[np.int64]) -> Array:
+    """Of all that old photos weigh, the share of each: every class weighs alike."""
+    counts = np.bincount(codes)
+    shares: Array = 1 / (counts[codes] * (counts > 0).sum())
+    return shares
+
+
+def _rehearsing(material: Material, others: Others, weight: float) -> Lesson:
+    """Old photos among what is learned; all together they weigh `weight` times the new ones."""
     from translearn_core.lesson import Lesson
     from translearn_core.others import with_guests
 
-    codes = {name: code for code, name in enumerate(material.classes)}
-    labels = [codes[name] for name in others.photos["class_name"]]
-    targets = np.eye(len(codes), dtype=np.float32)[labels]
-    moved = replace(
-        others, pooled=move(others.pooled), views=tuple(move(view) for view in others.views)
-    )
+    if not weight:
+        return Lesson(material=material)
+    codes = _codes(material, others)
+    targets = np.eye(len(material.classes), dtype=np.float32)[codes]
     own = int((material.split != "test").sum())
-    weights = np.full(len(others), min(1.0, own / len(others)), np.float32)
-    return Lesson(material=with_guests(material, moved.as_guests(targets, weights)))
+    weights = np.minimum(1.0, weight * own * _shares(codes)).astype(np.float32)
+    return Lesson(material=with_guests(material, others.as_guests(targets, weights)))
 
 
 def start_head(

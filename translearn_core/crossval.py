@@ -101,19 +101,22 @@ def _with_one(points: Array) -> Array:
 def fit_heads(
     space: Space,
     labels: Ints,
-    learned: Bools,
+    learned: Bools | Array,
     classes: int,
     *,
     penalty: float,
+    steps: int = STEPS,
     stop: Callable[[], bool] = _never,
 ) -> Array:
     """Learn many heads at once.
 
     Args:
         labels: `(n,)`, or `(heads, n)` for labels of each head's own.
-        learned: `(heads, n)`: which photos each head learns from.
+        learned: `(heads, n)`: which photos each head learns from, or how much each counts.
         classes: how many there are.
         penalty: of the squared weights, per photo learned from.
+        steps: where heads learn from few of many photos, or photos count unequally, the default
+            is too little to arrive.
         stop: asked now and then; True ends it.
 
     Returns:
@@ -126,14 +129,20 @@ def fit_heads(
     labels = np.broadcast_to(labels, (heads, n))
     at_once = max(1, _WIDTH_CELLS // (n * classes))
     parts = [
-        _fit_some(space.points, labels[part], learned[part], classes, penalty, stop)
+        _fit_some(space.points, labels[part], learned[part], classes, penalty, steps, stop)
         for part in (slice(b, b + at_once) for b in range(0, heads, at_once))
     ]
     return np.concatenate(parts)
 
 
 def _fit_some(
-    points: Array, labels: Ints, learned: Bools, classes: int, penalty: float, stop: Any
+    points: Array,
+    labels: Ints,
+    learned: Array,
+    classes: int,
+    penalty: float,
+    steps: int,
+    stop: Any,
 ) -> Array:
     heads, n = learned.shape
     width = points.shape[1]
@@ -145,7 +154,7 @@ def _fit_some(
     curve = _curvature(points, mask, shrink)
     weights: Array = np.zeros((width, heads, classes), np.float32)
     ahead, pace = weights, np.ones(heads, np.float32)
-    for _step in range(STEPS):
+    for _step in range(steps):
         if stop():
             raise StopRequestedError
         error = _softmax(points @ ahead.reshape(width, -1), heads)  # (n, heads, classes)

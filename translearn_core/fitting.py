@@ -57,7 +57,8 @@ class Part:
 
     `rows` `(n,)`, `labels` `(n,)` class indices, `weights` `(n,)` of each photo in the loss.
     `views` holds, beside the source itself, sources of varied views with the same rows.
-    `targets` `(n, classes) float32` are learned instead of the labels, where there are some.
+    `targets` `(n, classes) float32` are learned instead of the labels, where there are some, and
+    `view_targets` by each of the views, where those differ.
     """
 
     source: Source
@@ -66,12 +67,15 @@ class Part:
     weights: npt.NDArray[np.float32]
     views: tuple[Source, ...] = ()
     targets: Array | None = None
+    view_targets: tuple[Array, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def answers(self, classes: int) -> Array:
+    def answers(self, classes: int, view: int = 0) -> Array:
         """What is to be answered, `(n, classes) float32`: soft targets, or one-hot labels."""
+        if view and self.view_targets:
+            return self.view_targets[view - 1]
         if self.targets is not None:
             return self.targets
         return np.eye(classes, dtype=np.float32)[self.labels]
@@ -102,7 +106,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__()
         self._mixing = mixing
         self._part = part
-        self._answers = part.answers(classes)
+        self._answers = [part.answers(classes, view) for view in range(1 + len(part.views))]
         self._batch_size = batch_size
         self._rng = rng
         self._strength = strength
@@ -119,14 +123,15 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> tuple[Array, Array, Array]:
         chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        source = self._part.source
+        source, view = self._part.source, 0
         if self._rng is not None and self._part.views:
             sources = (source, *self._part.views)
-            source = sources[int(self._rng.integers(len(sources)))]
+            view = int(self._rng.integers(len(sources)))
+            source = sources[view]
         inputs = source.take(self._part.rows[chosen])
         if self._rng is not None and self._strength != "none":
             inputs = np.stack([augment(image, self._strength, self._rng) for image in inputs])
-        batch = inputs.astype(np.float32), self._answers[chosen], self._part.weights[chosen]
+        batch = inputs.astype(np.float32), self._answers[view][chosen], self._part.weights[chosen]
         if self._mixing is not None and self._rng is not None:
             return mix(*batch, self._mixing, self._rng)
         return batch
@@ -143,6 +148,9 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         quiet: stop when asked to, but tell nothing.
         at_end: called with the model as the last step left it, before the best weights are put
             back (this callback has to stand before the one that does so).
+
+    Validation heeds a stop, too. What it says of some of the photos is not held against what
+    earlier epochs said of all: such an epoch is the best only when it is the first.
     """
 
     def __init__(
@@ -164,7 +172,9 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._epochs = epochs
         self._epoch = 0
         self._epoch_started = self._told = self._asked = time.monotonic()
+        self._cut_short = False
         self.epochs_run = 0
+        self.val_batches = 0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Start the epoch's clock."""
@@ -192,9 +202,16 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
             accuracy=_rounded(logs.get("accuracy")),
         )
 
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """End validation when the run is asked to stop."""
+        if batch + 1 < self.val_batches and self._run.stop_requested:
+            self._cut_short = self.model.stop_evaluating = True
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Tell the epoch's figures."""
-        logs = logs or {}
+        logs = {} if logs is None else logs
+        if self._cut_short:
+            logs["val_loss"], logs["val_accuracy"] = math.inf, math.nan
         seconds = time.monotonic() - self._epoch_started
         self.epochs_run = epoch + 1
         if not self._quiet:
@@ -240,14 +257,21 @@ def _rounded(value: float | None) -> float | None:
     return float(f"{float(value):.5g}")
 
 
-def class_weights(labels: npt.NDArray[np.int64], classes: int, balance: bool) -> Array:
-    """Weight of each photo in the loss `(n,) float32`, mean 1: n / (classes x n_class), or 1."""
+def class_weights(
+    labels: npt.NDArray[np.int64], classes: int, balance: bool, counting: Array | None = None
+) -> Array:
+    """Weight of each photo in the loss `(n,) float32`, mean 1: n / (classes x n_class), or 1.
+
+    Args:
+        counting: how much each photo counts for n and n_class, `(n,)`; 1 by default.
+    """
     if not balance:
         return np.ones(len(labels), np.float32)
-    counts = np.bincount(labels, minlength=classes)
+    counts = np.bincount(labels, weights=counting, minlength=classes)
     present = int((counts > 0).sum())
-    per_class = len(labels) / (present * np.maximum(counts, 1))
-    return per_class[labels].astype(np.float32)
+    per_class = counts.sum() / (present * np.maximum(counts, 1e-9))
+    weights: Array = per_class[labels].astype(np.float32)
+    return weights
 
 
 def fit(
@@ -407,6 +431,7 @@ def _fit_once(
     else:
         if len(validation):
             options["validation_data"] = _as_input(validation, classes, batch_size)
+            callback.val_batches = math.ceil(len(validation) / batch_size)
         fed = _unrolled(train, classes) if at_hand else train
         feed = Batches(fed, classes, batch_size, rng=rng, strength=strength, mixing=mixing)
         model.fit(feed, **options)
@@ -545,9 +570,8 @@ def _as_arrays(part: Part, classes: int) -> Arrays:
     inputs = np.empty((n * len(sources), *part.source.shape[1:]), np.float32)
     for place, source in enumerate(sources):
         inputs[place * n : (place + 1) * n] = source.take(part.rows)
-    targets = part.answers(classes)
-    copies = len(sources)
-    return inputs, np.tile(targets, (copies, 1)), np.tile(part.weights, copies)
+    targets = np.concatenate([part.answers(classes, view) for view in range(len(sources))])
+    return inputs, targets, np.tile(part.weights, len(sources))
 
 
 class InMemory:

@@ -51,6 +51,8 @@ class Material:
     photos_per_s: float | None
     targets: Array | None = None
     """What each photo is to be answered with, `(n, classes) float32`; None: its label."""
+    view_targets: tuple[Array, ...] = ()
+    """The same for each of the views, where it differs."""
     weights: Array | None = None
     """How much each photo counts in the loss beside the balance of classes, `(n,) float32`."""
 

@@ -55,13 +55,16 @@ class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
         grown = 2 / (1 + math.exp(-10 * epoch / EPOCHS)) - 1
         self._layer.strength.assign(STRENGTH * grown)
 
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Heed a stop."""
+        if self._plan.run.stop_requested:
+            self.model.stop_training = True
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Heed a stop, and show that it goes on."""
+        """Show that it goes on."""
         self._plan.run.append_event(
             "progress", stage="technique", done=epoch + 1, total=EPOCHS, per_s=0, left_s=0
         )
-        if self._plan.run.stop_requested:
-            self.model.stop_training = True
 
 
 def train_reversed(

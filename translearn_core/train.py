@@ -302,12 +302,19 @@ def _part(material: Material, name: str, source: Any, views: tuple[Any, ...], pl
     rows = material.rows(name)
     labels = material.labels[rows]
     balance = plan.settings.class_weighting and name == "train"
-    weights = class_weights(labels, len(material.classes), balance)
-    if material.weights is not None:
-        weights = weights * material.weights[rows]
-    targets = None if material.targets is None or name != "train" else material.targets[rows]
+    counting = None if material.weights is None else material.weights[rows]
+    weights = class_weights(labels, len(material.classes), balance, counting)
+    if counting is not None:
+        weights = weights * counting
+    learned = name == "train"
     return Part(
-        source=source, rows=rows, labels=labels, weights=weights, views=views, targets=targets
+        source=source,
+        rows=rows,
+        labels=labels,
+        weights=weights,
+        views=views,
+        targets=material.targets[rows] if learned and material.targets is not None else None,
+        view_targets=tuple(one[rows] for one in material.view_targets) if learned else (),
     )
 
 

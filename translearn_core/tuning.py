@@ -8,7 +8,7 @@ A trial learns as a run would, on cached features, in cross-validation over the 
 test part; it is given up after one fold when it falls far behind. The test photos are touched once,
 at the end, by the best settings and by the default: the gain is the difference on the same photos,
 with a bootstrap interval and McNemar's exact test. Settings only count as better when they beat
-the default by more than a standard error in cross-validation; otherwise the default stands.
+the default by more than two standard errors in cross-validation; otherwise the default stands.
 
 Optuna's TPE: Bergstra et al. 2011, https://papers.nips.cc/paper/4443.
 """
@@ -58,6 +58,9 @@ DEEP_MINUTES = 10.0
 """From so many minutes on, trials may also free the last blocks; each takes minutes itself."""
 LOSS_WEIGHT = 0.02
 """How much the log-loss counts beside the accuracy, to tell equals apart."""
+CERTAINTY = 2.0
+"""Standard errors by which settings have to beat the default: the best of many looks about one
+better than it is, because it was picked."""
 Enter = Callable[..., None]
 
 
@@ -79,10 +82,10 @@ class Score:
         return self.accuracy - LOSS_WEIGHT * min(self.log_loss, 5.0)
 
     def beats(self, other: Score) -> bool:
-        """Whether it is better by more than a standard error, with McNemar's correction."""
+        """Whether it is better by more than `CERTAINTY` standard errors, with McNemar's correction."""
         better = int((self.right & ~other.right).sum())
         worse = int((~self.right & other.right).sum())
-        return bool(better - worse - 1 > (better + worse) ** 0.5)
+        return bool(better - worse - 1 > CERTAINTY * (better + worse) ** 0.5)
 
 
 class _TimedRun(Run):

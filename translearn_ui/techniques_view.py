@@ -183,7 +183,22 @@ def _carried_over(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
         parts.append(
             _("{n:,} of its photos, learned from again").format(n=told["rehearsed_photos"])
         )
-    return _("Carried over: {parts}.").format(parts=", ".join(parts) or _("nothing")), []
+    sentence = _("Carried over: {parts}.").format(parts=", ".join(parts) or _("nothing"))
+    if "helps" not in told:
+        return sentence, []
+    hidden = _("{n:,} new photos, hidden in turn").format(n=told["hidden"])
+    return sentence, [
+        (
+            _("{where}: from the new photos alone").format(where=hidden),
+            told["hidden_accuracy_plain"],
+            True,
+        ),
+        (
+            _("{where}: with the old ones").format(where=hidden),
+            told["hidden_accuracy"] if told["helps"] else None,
+            False,
+        ),
+    ]
 
 
 def _distilled(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
