@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import datasets
+from translearn_core.augment import view_of
 from translearn_core.errors import PhotoError, SettingsError, StopRequestedError
 from translearn_core.lesson import Lesson
 from translearn_core.material import Material
@@ -46,17 +47,19 @@ def distil(plan: Plan, material: Material) -> Lesson:
     tested = material.photos.iloc[material.rows("test")]
     refuse_taught(teacher, set(tested["sha256"]))
     learned = np.flatnonzero(material.split != "test")
-    answers = _ask(plan, teacher, material, learned)[:, columns]
-    right = float((answers.argmax(axis=1) == material.labels[learned]).mean())
-    targets = np.eye(len(material.classes), dtype=np.float32)[material.labels]
-    targets[learned] = SHARE * soften(answers) + (1 - SHARE) * targets[learned]
+    answers = _ask(plan, teacher, material, learned)[..., columns]  # (views, n, classes)
+    right = float((answers[0].argmax(axis=1) == material.labels[learned]).mean())
+    certain = np.eye(len(material.classes), dtype=np.float32)[material.labels]
+    targets = [certain.copy() for _view in answers]
+    for one, theirs in zip(targets, answers, strict=True):
+        one[learned] = SHARE * soften(theirs) + (1 - SHARE) * certain[learned]
     figures = {
         "teacher": str(teacher.folder),
         "teacher_test_accuracy": teacher.metrics.get("test_accuracy"),
         "agrees_with_labels": round(right, 4),
     }
     return Lesson(
-        material=replace(material, targets=targets),
+        material=replace(material, targets=targets[0], view_targets=tuple(targets[1:])),
         report=lambda _answers: {"distillation": figures},
     )
 
@@ -87,17 +90,28 @@ def _columns(teacher: Run, classes: list[str]) -> list[int]:
 
 
 def _ask(plan: Plan, teacher: Run, material: Material, rows: npt.NDArray[np.int64]) -> Array:
-    """The teacher's answers `(n, classes)` about these rows; even ones where a photo vanished."""
+    """The teacher's answers about these rows, and about each view that is learned from.
+
+    It sees the same views as its pupil: a teacher has to be consistent (Beyer et al. 2022).
+
+    Returns:
+        `(1 + views, n, classes)`; even ones where a photo vanished.
+    """
     predictor = open_predictor(teacher)
-    answers = np.full((len(rows), len(predictor.classes)), 1 / len(predictor.classes), np.float32)
-    paths = [plan.dataset.photo_path(path) for path in material.photos["path"].iloc[rows]]
+    views = 1 + max(len(material.views_pooled), len(material.views_cut))
+    classes = len(predictor.classes)
+    answers = np.full((views, len(rows), classes), 1 / classes, np.float32)
+    chosen = material.photos.iloc[rows]
+    paths = [plan.dataset.photo_path(path) for path in chosen["path"]]
+    hashes = list(chosen["sha256"])
     images: list[Array] = []
-    places: list[int] = []
+    places: list[tuple[int, int]] = []
     began, told = time.monotonic(), 0.0
 
     def flush() -> None:
         if images:
-            answers[places] = predictor.probabilities(np.stack(images))
+            view, place = np.array(places).T
+            answers[view, place] = predictor.probabilities(np.stack(images))
         images.clear()
         places.clear()
 
@@ -106,11 +120,17 @@ def _ask(plan: Plan, teacher: Run, material: Material, rows: npt.NDArray[np.int6
     ):
         if plan.run.stop_requested:
             raise StopRequestedError
+        seen: list[Array] = []
         if not isinstance(photo, PhotoError):
-            images.append(photo.image)
-            places.append(place)
-        if len(images) == BATCH:
-            flush()
+            seen = [
+                view_of(photo.image, plan.strength, sha256=hashes[place], view=view)
+                for view in range(views)
+            ]
+        for view, image in enumerate(seen):
+            images.append(image)
+            places.append((view, place))
+            if len(images) == BATCH:
+                flush()
         now = time.monotonic()
         if now - told > TELL_EVERY_S or done == len(paths):
             told = now
