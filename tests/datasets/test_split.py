@@ -13,7 +13,7 @@ from drawing import draw_image, draw_photo, make_tree, make_zip
 from PIL import Image, ImageEnhance
 
 from translearn_core import datasets
-from translearn_core.datasets.copies import groups_of
+from translearn_core.datasets.copies import find_pairs, groups_of
 from translearn_core.datasets.library import COLUMNS, as_table
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "datasets"
@@ -247,6 +247,10 @@ def test_features_find_frames_that_hashes_miss(tmp_path: Path) -> None:
                 buffer = io.BytesIO()
                 image.crop((left, top, left + 264, top + 212)).save(buffer, "JPEG")
                 files[f"{name}/{scene}-{number}.jpg"] = buffer.getvalue()
+            for quality in (60, 85, 95):
+                buffer = io.BytesIO()
+                image.crop((0, 0, 264, 212)).save(buffer, "JPEG", quality=quality)
+                files[f"{name}/{scene}-again{quality}.jpg"] = buffer.getvalue()
     dataset = datasets.import_source(make_zip(tmp_path / "a.zip", files))
     scenes = dataset.photos["file"].str.split("-").str[0]
     features = _features_of(dataset, list(scenes))
@@ -255,6 +259,9 @@ def test_features_find_frames_that_hashes_miss(tmp_path: Path) -> None:
     assert (datasets.groups(dataset) == groups).all()
     assert len(set(without)) > len(set(groups)) == 18
     assert pd.Series(groups).groupby(scenes.to_numpy()).nunique().max() == 1
+    pairs = find_pairs(dataset.photos, features)
+    assert len(pairs.first) > len(find_pairs(dataset.photos, features, for_groups=True).first)
+    assert (datasets.groups_of(dataset.photos, features, pairs=pairs) == groups).all()
     for seed in range(3):
         split = datasets.assign_splits(dataset, validation_share=0.15, test_share=0.2, seed=seed)
         assert split.groupby(scenes.to_numpy()).nunique().max() == 1

@@ -65,13 +65,20 @@ class Pairs:
         return Pairs(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def find_pairs(photos: pd.DataFrame, features: npt.NDArray[np.floating] | None = None) -> Pairs:
+def find_pairs(
+    photos: pd.DataFrame,
+    features: npt.NDArray[np.floating] | None = None,
+    *,
+    for_groups: bool = False,
+) -> Pairs:
     """All pairs of copies and of frames of one burst.
 
     Args:
         photos: rows of a manifest; rows without facts have no partner.
         features: `(n, d)` of the same photos, of any network; without them only what perceptual
             hashes tell apart is found.
+        for_groups: leave out what groups do not depend on: pairs within a chain of strict ones,
+            and how alike strict ones are. Of many frames of one scene that is nearly all.
     """
     exact = _exact_pairs(photos)
     rows = np.flatnonzero((photos["look"].str.len() > 0).to_numpy())
@@ -80,20 +87,34 @@ def find_pairs(photos: pd.DataFrame, features: npt.NDArray[np.floating] | None =
     table = photos.iloc[rows]
     looks = unpack_looks(list(table["look"]))
     first, second, strict = _hash_pairs(list(table["phash"]), looks)
-    if features is None:
-        whole, fine = _compare(looks, first, second)
-        likeness = (whole + fine) / 2
-        near, found = likeness >= LEAST_LIKENESS, np.ones(len(first), np.bool_)
-    else:
+    found = np.ones(len(first), np.bool_)
+    chains = seen = np.arange(len(rows))
+    if for_groups:
+        chains = _chains(len(rows), first[strict], second[strict])
+        same = pd.DataFrame({"chain": chains, "phash": table["phash"].to_numpy()})
+        seen = np.flatnonzero(~same.duplicated().to_numpy())
+    points, burst_from = None, 1.0
+    if features is not None:
         points = spread_out(np.asarray(features)[rows])
         burst_from = _burst_similarity(points, table["class_name"].to_numpy(dtype=object))
-        close = _neighbours(points, min(_LEAST_SIMILARITY, burst_from))
-        first, second, found, strict = _add(first, second, strict, *close)
-        whole, fine = _compare(looks, first, second)
-        similarity = np.einsum("ij,ij->i", points[first], points[second])
-        likeness = (whole + fine + similarity) / 3
-        near = (likeness >= LEAST_LIKENESS) & (similarity >= _LEAST_SIMILARITY)
-        found |= near | ((similarity >= burst_from) & (whole >= _LEAST_BURST_WHOLE))
+        one, other = _neighbours(points[seen], min(_LEAST_SIMILARITY, burst_from))
+        first, second, found, strict = _add(first, second, strict, seen[one], seen[other])
+    if for_groups:
+        kept = strict | (chains[first] != chains[second])
+        first, second, found, strict = (part[kept] for part in (first, second, found, strict))
+    likeness, near = np.ones(len(first), np.float32), np.ones(len(first), np.bool_)
+    open_ = np.flatnonzero(~strict) if for_groups else np.arange(len(first))
+    one, other = first[open_], second[open_]
+    whole, fine = _compare(looks, one, other)
+    if points is None:
+        likeness[open_] = (whole + fine) / 2
+        near[open_] = likeness[open_] >= LEAST_LIKENESS
+    else:
+        similarity = _similarity(points, one, other)
+        likeness[open_] = (whole + fine + similarity) / 3
+        near[open_] = (likeness[open_] >= LEAST_LIKENESS) & (similarity >= _LEAST_SIMILARITY)
+        found[open_] |= (similarity >= burst_from) & (whole >= _LEAST_BURST_WHOLE)
+        found |= near
     sure: Floats = np.clip(likeness, 0.0, 1.0).astype(np.float32)
     strict |= sure >= _STRICT_LIKENESS
     none = np.zeros(len(first), np.bool_)
@@ -119,7 +140,7 @@ def groups_of(
         (n,) int64, numbered from 0 in order of first appearance.
     """
     n = len(photos)
-    pairs = find_pairs(photos, features) if pairs is None else pairs
+    pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
     most = _MOST_OF_CLASS if features is None else _MOST_OF_CLASS_SEEN
     groups = _components(n, pairs)
     for kept in (pairs.strict, pairs.exact):
@@ -259,17 +280,14 @@ def _neighbours(points: Floats, least: float) -> tuple[Ints, Ints]:
     for begin in range(0, len(points), rows := _rows_at_once(len(points))):
         similar = points[begin : begin + rows] @ points[begin:].T  # (rows, the rest)
         similar[np.tril_indices(len(similar), m=similar.shape[1])] = -1.0
-        crowded = np.flatnonzero((similar >= least).sum(axis=1) > _MOST_NEIGHBOURS)
+        close = similar >= least
+        crowded = np.flatnonzero(close.sum(axis=1) > _MOST_NEIGHBOURS)
         if len(crowded):
-            near = np.argpartition(-similar[crowded], _MOST_NEIGHBOURS, axis=1)
-            np.put_along_axis(
-                near_only := np.full_like(similar[crowded], -1.0),
-                near[:, :_MOST_NEIGHBOURS],
-                np.take_along_axis(similar[crowded], near[:, :_MOST_NEIGHBOURS], 1),
-                1,
-            )
-            similar[crowded] = near_only
-        first, second = np.nonzero(similar >= least)
+            near = np.argpartition(similar[crowded], -_MOST_NEIGHBOURS)[:, -_MOST_NEIGHBOURS:]
+            close[crowded] = False
+            place = crowded[:, None], near
+            close[place] = similar[place] >= least
+        first, second = np.nonzero(close)
         firsts.append(first + begin)
         seconds.append(second + begin)
     return np.concatenate(firsts), np.concatenate(seconds)
@@ -321,14 +339,28 @@ def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
     return pairs // n, pairs % n
 
 
-def _components(n: int, pairs: Pairs) -> Ints:
+def _similarity(points: Floats, first: Ints, second: Ints) -> Floats:
+    """Similarity of the features of each pair, `(n,)`."""
+    result = np.empty(len(first), np.float32)
+    for begin in range(0, len(first), 100_000):
+        part = slice(begin, begin + 100_000)
+        result[part] = np.einsum("ij,ij->i", points[first[part]], points[second[part]])
+    return result
+
+
+def _chains(n: int, first: Ints, second: Ints) -> Ints:
+    """A number for each of `n` photos; those that a chain of pairs joins share one."""
     from scipy.sparse import coo_array  # type: ignore[import-untyped]
     from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
 
-    edges = (np.ones(len(pairs.first), dtype=bool), (pairs.first, pairs.second))
-    graph = coo_array(edges, shape=(n, n))
+    graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
     _count, labels = connected_components(graph, directed=False)
-    groups, _values = pd.factorize(labels)
+    numbers: Ints = labels.astype(np.int64)
+    return numbers
+
+
+def _components(n: int, pairs: Pairs) -> Ints:
+    groups, _values = pd.factorize(_chains(n, pairs.first, pairs.second))
     result: Ints = groups.astype(np.int64)
     return result
 
