@@ -24,6 +24,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> runs.Run:
 
 def test_a_new_run_is_queued_and_reads_back_as_written(run: runs.Run) -> None:
     again = runs.Run(run.folder)
+    assert again in [run], "the same folder is the same run"
     assert again.config.settings == Settings(epochs=3)
     assert again.config.dataset_name == "pets"
     assert again.state.state == "queued"

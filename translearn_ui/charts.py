@@ -210,6 +210,8 @@ def curves(
         (_("training"), metric, TRAINING_COLOR, "dot"),
         (_("validation"), f"val_{metric}", VALIDATION_COLOR, "solid"),
     ):
+        if history and all(e.get(field) is None for e in history):
+            continue  # nothing was kept aside to choose by
         figure.add_scatter(
             x=rounds,
             y=[e.get(field) for e in history],
