@@ -1,0 +1,48 @@
+"""The app without a browser: `python -m translearn_core …`.
+
+Owns: running one command, exit codes: 0 when the thing was done, 2 with one line on stderr for bad
+input, 1 for anything else, 130 when interrupted.
+Leaves to others: the doing; the commands, each in the module of what it is for (`look.py`,
+`learn.py`, `ask.py`, `take.py`), make the calls that the pages make.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+# isort: off
+from translearn_core.cli import look, learn, ask, take  # noqa: F401 - the order of --help
+
+# isort: on
+from translearn_core.cli.app import app
+from translearn_core.errors import InputError, TransLearnError
+from translearn_core.texts import _
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        result = app(args=arguments, prog_name="python -m translearn_core", standalone_mode=False)
+        return int(result or 0)
+    except InputError as error:
+        return _complain(error.message, 2)
+    except TransLearnError as error:
+        return _complain(error.message, 1)
+    except (KeyboardInterrupt, typer.Abort):
+        return _complain(_("Interrupted."), 130)
+    except Exception as error:
+        # What click itself says of wrong arguments is one line, too.
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+            return _complain(str(error.format_message()), 2)
+        raise
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(" ".join(message.split()) + "\n")
+    return code

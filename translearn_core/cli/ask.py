@@ -1,0 +1,145 @@
+"""Commands about runs that are there: `predict`, `compare`, `report`."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
+from translearn_core.errors import InputError, RunError
+from translearn_core.texts import _
+
+
+@app.command()
+def predict(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    json_: JsonOption = False,
+    csv_: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to FILE.")
+    ] = None,
+) -> int:
+    """Ask a trained model about photos. A file that cannot be read is a row with an error."""
+    from translearn_core.predict import find_photos
+    from translearn_core.predict import predict as ask
+    from translearn_core.runs import Run
+
+    run = Run(run_dir)
+    paths = list(find_photos(photos))
+    if not paths:
+        raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
+    predictions = list(ask(run, paths))
+    if csv_ is not None:
+        _write_csv(csv_, run.labels, predictions)
+    if json_:
+        print_json([asdict(prediction) for prediction in predictions])
+    elif csv_ is None:
+        for prediction in predictions:
+            _print_prediction(prediction)
+    if all(prediction.error for prediction in predictions):
+        raise InputError(_("None of the files could be read as a photo."))
+    return 0
+
+
+def _join(paths: list[Path]) -> str:
+    return ", ".join(map(str, paths))
+
+
+def _print_prediction(prediction: Any) -> None:
+    if prediction.error:
+        print_line(f"{prediction.file}: {prediction.error}")
+        return
+    answer = f"{prediction.label} ({prediction.confidence:.1%})"
+    more = "".join(
+        f"; {task}: {next(iter(shares))} ({next(iter(shares.values())):.1%})"
+        for task, shares in (prediction.tasks or {}).items()
+    )
+    if prediction.unlike:
+        answer = _("like nothing it was shown; if anything {answer}").format(answer=answer)
+    elif not prediction.sure:
+        answer = _("not sure; if anything {answer}").format(answer=answer)
+    print_line(f"{prediction.file}: {answer}{more}")
+
+
+def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
+            head = ["file", "label", "confidence", *classes, "error", "sure", "unlike", *tasks]
+            writer.writerow(head)
+            for row in predictions:
+                shares = row.probabilities or {}
+                answers = [shares.get(name, "") for name in classes]
+                facts = [row.file, row.label or "", row.confidence or "", *answers]
+                said = {True: "yes", False: "no", None: ""}
+                more = [next(iter((row.tasks or {}).get(task, {})), "") for task in tasks]
+                writer.writerow([*facts, row.error or "", said[row.sure], said[row.unlike], *more])
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+@app.command()
+def compare(
+    run_dirs: Annotated[list[Path], typer.Argument(help="The folders of two runs or more.")],
+    against: Annotated[
+        Path | None, typer.Option(help="The run to hold the others against; default the best.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Hold runs against each other on photos that none of them learned from."""
+    from translearn_core.compare import as_json
+    from translearn_core.compare import compare as hold
+    from translearn_core.runs import Run
+
+    found = [Run(folder) for folder in run_dirs]
+    reference = Run(against).id if against is not None else None
+    if reference is not None and reference not in [run.id for run in found]:
+        raise RunError(_("`--against` must name one of the runs that are compared."))
+    with Bar() as bar:
+        comparison = hold(
+            found,
+            reference=reference,
+            progress=lambda done, total, what: bar.show(f"{what} {done} / {total}", done / total),
+        )
+    if json_:
+        print_json(as_json(comparison))
+    else:
+        _print_comparison(comparison)
+
+
+def _print_comparison(comparison: Any) -> None:
+    print_line(comparison.sentence)
+    for one in comparison.runs:
+        low, high = one.interval
+        seconds = one.facts.get("seconds")
+        took = f"{seconds:.0f} s" if seconds is not None else "-"
+        print_line(
+            f"  {one.letter}  {one.accuracy:>6.1%} [{low:.1%}, {high:.1%}]  {took:>7}  "
+            f"{one.name}  {one.run.folder}"
+        )
+    for duel in comparison.duels:
+        print_line(f"{duel.sentence} (p = {duel.p_corrected:.3g})")
+    for name, values in comparison.settings.items():
+        print_line(
+            f"  {name}: " + ", ".join(f"{letter} {value}" for letter, value in values.items())
+        )
+    for text in comparison.remarks:
+        print_line(_("Note: {text}").format(text=text))
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST", help="An HTML file to write.")],
+) -> None:
+    """Write a report of a run: one HTML file that holds everything and can be printed."""
+    from translearn_core.report import write_report
+    from translearn_core.runs import Run
+
+    print_line(_("Written: {file}").format(file=write_report(Run(run_dir), target)))

@@ -1,0 +1,199 @@
+"""Commands that look before anything is trained: `backbones`, `check`, `feasible`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.screen import Bar, output_to, print_json, print_line
+from translearn_core.cli.settings import check_early, have_weights, make_settings_of
+from translearn_core.errors import InputError
+from translearn_core.texts import _, ngettext
+
+
+@app.command()
+def backbones(json_: JsonOption = False) -> None:
+    """List the backbones and whether their weights are on this machine."""
+    from translearn_core.backbones import BACKBONES, weights_status
+
+    rows = []
+    for backbone in BACKBONES.values():
+        status = weights_status(backbone)
+        rows.append(
+            {
+                "name": backbone.name,
+                "title": backbone.title,
+                "size_mb": backbone.size_mb,
+                "parameters": backbone.parameters,
+                "input_size": backbone.input_size,
+                "top1": backbone.top1,
+                "licence": backbone.licence,
+                "when": _(backbone.when),
+                "weights": status.state,
+                "weights_file": str(status.path),
+                "weights_sentence": status.sentence,
+            }
+        )
+    if json_:
+        print_json(rows)
+        return
+    for row in rows:
+        top1 = f"{row['top1']:.1%}" if row["top1"] is not None else "-"
+        print_line(
+            f"{row['name']:<20} {row['size_mb']:>5.0f} MB {row['input_size']:>4} px "
+            f"{top1:>6}  {row['weights']:<9} {row['when']}"
+        )
+
+
+@app.command()
+def check(
+    source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
+    json_: JsonOption = False,
+) -> None:
+    """Look at a labelled folder or zip: classes, counts, what would be left out, warnings."""
+    from translearn_core import datasets
+
+    with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
+        with _workspace(Path(folder)), Bar() as bar:
+            dataset = datasets.import_source(
+                source, in_place=source.is_dir(), progress=bar.show_progress
+            )
+        report = _describe(dataset)
+        bar.clear()
+    if json_:
+        print_json(report)
+    else:
+        _print_report(report)
+    if report["problem"]:
+        raise InputError(report["problem"])
+
+
+def _describe(dataset: Any) -> dict[str, Any]:
+    """What `check` reports of a data set."""
+    from translearn_core import datasets
+
+    try:
+        datasets.check_ready(dataset)
+        problem = ""
+    except InputError as error:
+        problem = error.message
+    photos = dataset.photos
+    return {
+        "name": dataset.name,
+        "classes": {name: int(n) for name, n in dataset.counts.items()},
+        "n_photos": len(photos),
+        "splits": {str(k): int(n) for k, n in photos["split"].value_counts().items() if k},
+        "left_out": _rows(dataset.left_out),
+        "smallest": [int(photos["width"].min()), int(photos["height"].min())]
+        if len(photos)
+        else [],
+        "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
+        "warnings": datasets.warnings(dataset),
+        "problem": problem,
+    }
+
+
+def _rows(frame: Any) -> list[dict[str, str]]:
+    return [
+        {"file": str(file), "reason": str(reason)}
+        for file, reason in zip(frame["file"], frame["reason"], strict=True)
+    ]
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    n, classes = report["n_photos"], report["classes"]
+    print_line(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
+    for name, count in classes.items():
+        print_line(f"  {count:>6}  {name}")
+    left_out = report["left_out"]
+    if left_out:
+        print_line(
+            ngettext("{n} file left out:", "{n} files left out:", len(left_out)).format(
+                n=len(left_out)
+            )
+        )
+    for row in left_out:
+        print_line(f"  {row['file']}: {row['reason']}")
+    for warning in report["warnings"]:
+        print_line(_("Note: {text}").format(text=warning))
+
+
+@app.command()
+def feasible(
+    source: Annotated[Path, typer.Argument(help="A folder or zip whose folders are the classes.")],
+    test_source: Annotated[
+        Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
+    ] = None,
+    backbone: Annotated[str, typer.Option(help="A name that `backbones` lists.")] = "",
+    seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
+    json_: JsonOption = False,
+) -> None:
+    """Say, before anyone trains, whether these photos can be told apart, and what would help."""
+    from translearn_core import datasets
+    from translearn_core import feasible as check
+    from translearn_core.backbones import get_backbone
+
+    settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
+    check_early(settings)
+    have_weights(settings)
+    with Bar() as bar:
+        dataset = datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
+    folder = check.folder_of(dataset)
+    folder.mkdir(exist_ok=True)
+    looking = _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s")
+    with output_to(folder / "log.txt"), Bar() as bar:
+        report = check.assess(
+            dataset,
+            backbone=get_backbone(backbone) if backbone else None,
+            seed=seed,
+            progress=lambda done, total, per_s: bar.show(
+                looking.format(done=done, total=total, per_s=per_s), done / max(total, 1)
+            ),
+            tell=lambda name: bar.show(_(check.STAGES[name]), None, always=True),
+        )
+    if json_:
+        print_json(report.model_dump(mode="json"), indent=None)
+    else:
+        _print_feasible(report)
+
+
+def _print_feasible(report: Any) -> None:
+    print_line(report.sentence)
+    ahead = report.forecast
+    if ahead is not None:
+        print_line(
+            _(
+                "With {n} photos it would get about {share:.0%}, between {low:.0%} and {high:.0%}."
+            ).format(n=ahead.n, share=ahead.accuracy, low=ahead.low, high=ahead.high)
+        )
+    if report.advice:
+        print_line(_("What would help, most first:"))
+    for number, advice in enumerate(report.advice, 1):
+        print_line(f"  {number}. {advice.text}")
+
+
+@contextmanager
+def _workspace(folder: Path) -> Iterator[None]:
+    """Work in another workspace for a while, so that nothing is left in the person's own."""
+    before = os.environ.get("TRANSLEARN_HOME")
+    os.environ["TRANSLEARN_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TRANSLEARN_HOME"]
+        else:
+            os.environ["TRANSLEARN_HOME"] = before

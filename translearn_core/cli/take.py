@@ -1,0 +1,107 @@
+"""Commands that take models away and bring them in: `export`, `code`, `import-model`."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.screen import Bar, cannot_write, output_to, print_json, print_line
+from translearn_core.errors import InputError
+from translearn_core.texts import _
+
+
+@app.command()
+def export(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    format_: Annotated[str, typer.Argument(metavar="FORMAT", help="See docs/exports.md.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST", help="A .zip file or a folder.")],
+    json_: JsonOption = False,
+) -> int:
+    """Make a model ready for other programs, check it against the app, and write the zip."""
+    from translearn_core import export as exports
+    from translearn_core.exports.make import Watch, folder_name, make_export
+    from translearn_core.runs import Run
+
+    run, row = Run(run_dir), exports.get_format(format_)
+    exports.check_model(run)
+    if target.is_dir() or not target.suffix:
+        target = target / f"{folder_name(run, row)}.zip"
+    exports.folder_of(run).mkdir(exist_ok=True)
+    with output_to(exports.log_path(run, row)), Bar() as bar:
+        watch = Watch(
+            tell=lambda words: bar.show(words, None, always=True),
+            progress=lambda done, total: bar.show(
+                _("Photo {done} of {total}").format(done=done, total=total), done / max(total, 1)
+            ),
+        )
+        parity = make_export(run, row, watch)
+    _copy_export(exports.zip_path(run, row), target)
+    if json_:
+        print_json({"file": str(target)} | parity.model_dump(exclude={"stamp"}))
+    else:
+        print_line(exports.sentence_of(parity))
+        print_line(_("Written: {file}").format(file=target))
+    return 0 if parity.within else 1
+
+
+def _copy_export(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+@app.command()
+def code(
+    run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST", help="A .py or .ipynb file to write.")],
+) -> None:
+    """Write a run as a short Keras program or notebook that does the same without the app."""
+    from translearn_core.runs import Run
+    from translearn_core.script import write_code
+
+    for file in write_code(Run(run_dir), target):
+        print_line(_("Written: {file}").format(file=file))
+
+
+@app.command(name="import-model")
+def import_model(
+    source: Annotated[Path, typer.Argument(help="A .keras file, or a zip that TransLearn made.")],
+    classes: Annotated[
+        str, typer.Option(help="Class names in the order of the outputs, separated by commas.")
+    ] = "",
+    name: Annotated[str, typer.Option(help="What to call it.")] = "",
+    image_size: Annotated[int, typer.Option(help="Side of the photos, where any will do.")] = 0,
+    pixels: Annotated[
+        str, typer.Option(help="What the model expects for a pixel: 0..255, 0..1 or -1..1.")
+    ] = "0..255",
+    json_: JsonOption = False,
+) -> None:
+    """Bring a model from elsewhere back, as a run that can be asked about photos."""
+    from translearn_core.adopt import PIXELS, adopt_model
+
+    chosen = next((known for known in PIXELS if known == pixels), None)
+    if chosen is None:
+        raise InputError(
+            _("`--pixels` must be {allowed}. Received: {received}.").format(
+                allowed=_(" or ").join(f"`{known}`" for known in PIXELS), received=pixels
+            )
+        )
+    with Bar() as bar:
+        run = adopt_model(
+            source,
+            classes=[part for part in classes.split(",") if part.strip()] or None,
+            name=name,
+            image_size=image_size,
+            pixels=chosen,
+            tell=lambda words: bar.show(words, None, always=True),
+        )
+    if json_:
+        print_json({"run_dir": str(run.folder), "classes": run.labels})
+    else:
+        print_line(_("The run is at {folder}").format(folder=run.folder))
