@@ -15,8 +15,9 @@ import streamlit as st
 
 from translearn_core import backbones, datasets, feasible, jobs
 from translearn_core.datasets import Dataset
+from translearn_core.errand import State
 from translearn_core.errors import TransLearnError
-from translearn_core.feasible import Report, State
+from translearn_core.feasible import Report
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import (
     evidence_view,

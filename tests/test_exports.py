@@ -18,6 +18,7 @@ from translearn_core import cli, export, predict
 from translearn_core.adopt import look_at
 from translearn_core.datasets import decode_photo
 from translearn_core.decision import Decision, write_decision
+from translearn_core.errand import State
 from translearn_core.errors import InputError, RunError, TransLearnError
 from translearn_core.export import FORMATS, Format
 from translearn_core.exports import process, program, proof, writers
@@ -256,7 +257,7 @@ def test_a_run_without_a_model_is_refused(run: Run) -> None:
 # ------------------------------------------------------------------------------ the process
 
 
-def _wait(run: Run, row: Format, *states: str) -> process.State:
+def _wait(run: Run, row: Format, *states: str) -> State:
     end = time.monotonic() + 90
     while time.monotonic() < end:
         now = process.state(run, row)

@@ -15,7 +15,8 @@ from tests.conftest import draw_photos
 from tests.test_pages import assert_well, open_app, words
 from translearn_core import backbones, datasets, feasible
 from translearn_core.datasets import Dataset
-from translearn_core.feasible import Report, State
+from translearn_core.errand import State
+from translearn_core.feasible import Report
 from translearn_core.verdict import TITLES
 
 

@@ -40,6 +40,7 @@ LEVELS = {
     "study": 2,
     "label_table": 2,
     "heads": 2,
+    "errand": 2,
     "joined": 2,
     "tasks": 3,
     "tuning": 3,

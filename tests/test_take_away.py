@@ -9,7 +9,8 @@ import pytest
 from tests.test_pages import assert_well, open_app, words
 from tests.trained import copy_of, trained
 from translearn_core import export
-from translearn_core.exports import process, proof
+from translearn_core.errand import State
+from translearn_core.exports import proof
 from translearn_core.exports.make import make_export
 from translearn_core.files import write_atomically
 from translearn_core.runs import Run
@@ -27,7 +28,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 def _state(run: Run, name: str, **fields: object) -> None:
     """A state as the process that makes an export leaves it."""
     export.folder_of(run).mkdir(exist_ok=True)
-    state = process.State.model_validate(fields)
+    state = State.model_validate(fields)
     write_atomically(export.folder_of(run) / f"{name}.state.json", state.model_dump_json())
 
 

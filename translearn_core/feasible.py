@@ -1,7 +1,8 @@
 """Can this work with these photos? The report of the whole check of a data set, before anyone trains.
 
 Owns: the report and its files, and the process that makes it.
-Leaves to others: what is computed (`assessment.py`), and the verdict (`verdict.py`).
+Leaves to others: what is computed (`assessment.py`), the verdict (`verdict.py`), the state file and
+the endings of the process (`errand.py`).
 
 Files, in `<dataset>/feasible/`, each written whole:
     report.json      `Report`
@@ -18,27 +19,22 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import psutil
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from translearn_core import backbones, datasets, jobs
+from translearn_core import backbones, datasets, errand
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset
-from translearn_core.errors import StopRequestedError, StorageError, TransLearnError, WeightsError
+from translearn_core.errand import State, Teller
+from translearn_core.errors import StorageError, WeightsError
 from translearn_core.files import write_atomically
-from translearn_core.runs import live_process
 from translearn_core.texts import N_, _
 from translearn_core.verdict import Verdict
 
@@ -329,22 +325,6 @@ def _write(dataset: Dataset, report: Report, table: pd.DataFrame, found: list[Fi
 # ------------------------------------------------------------------------------- the process
 
 
-class State(_Part):
-    """state.json: what the process is doing: which of `STAGES`, `done` of `total` photos, and how
-    many a second."""
-
-    state: Literal["running", "finished", "failed", "stopped"]
-    pid: int = 0
-    pid_started: float = 0.0
-    stage: str = ""
-    done: int = 0
-    total: int = 0
-    per_s: float = 0.0
-    reason: str = ""
-    fingerprint: str = ""
-    t: float = 0.0
-
-
 def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
     """Start the process that checks a data set, unless one is at it.
 
@@ -362,16 +342,12 @@ def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
         *(sys.executable, "-m", "translearn_core.worker", "--feasible", str(dataset.folder)),
         *("--backbone", chosen.name, "--seed", str(seed)),
     ]
-    with (folder / "log.txt").open("wb") as log:
-        process = jobs._spawn(arguments, log)
-    begun = State(
-        state="running",
-        pid=process.pid,
-        pid_started=psutil.Process(process.pid).create_time(),
+    errand.start(
+        arguments,
+        state=folder / "state.json",
+        log=folder / "log.txt",
         fingerprint=dataset.fingerprint,
-        t=time.time(),
     )
-    write_atomically(folder / "state.json", begun.model_dump_json())
 
 
 def state(dataset: Dataset) -> State | None:
@@ -379,15 +355,8 @@ def state(dataset: Dataset) -> State | None:
 
     A process that is gone without a word has failed.
     """
-    jobs.reap()
-    try:
-        found = State.model_validate_json((folder_of(dataset) / "state.json").read_bytes())
-    except (OSError, ValidationError):
-        return None
-    if found.state == "running" and live_process(found.pid, found.pid_started) is None:
-        reason = _("The check ended before it was done. Try again; its log may tell why.")
-        return found.model_copy(update={"state": "failed", "reason": reason})
-    return found
+    gone = _("The check ended before it was done. Try again; its log may tell why.")
+    return errand.read(folder_of(dataset) / "state.json", gone=gone)
 
 
 def request_stop(dataset: Dataset) -> None:
@@ -395,30 +364,6 @@ def request_stop(dataset: Dataset) -> None:
     folder = folder_of(dataset)
     if folder.is_dir():
         (folder / "stop").touch()
-
-
-class _StateWriter:
-    """The one writer of state.json while the process lives."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._path = folder_of(dataset) / "state.json"
-        self._lock = threading.Lock()
-        self._state = State(
-            state="running",
-            pid=os.getpid(),
-            pid_started=psutil.Process().create_time(),
-            fingerprint=dataset.fingerprint,
-        )
-
-    def update(self, **changes: object) -> None:
-        """Replace the state with `changes`."""
-        with self._lock:
-            self._state = self._state.model_copy(update={"t": time.time(), **changes})
-            write_atomically(self._path, self._state.model_dump_json())
-
-    def begin_stage(self, name: str) -> None:
-        """A new stage; how far it is is not known yet."""
-        self.update(stage=name, done=0, total=0, per_s=0.0)
 
 
 def work(folder: Path, *, backbone: str = "", seed: int = 0) -> bool:
@@ -432,64 +377,22 @@ def work(folder: Path, *, backbone: str = "", seed: int = 0) -> bool:
     except Timeout:
         logger.info("Another process is checking this data set")
         return False
-    with lock:
-        writer = _StateWriter(dataset)
-        writer.update()
-        with _stopping_in_time(place / "stop", writer):
-            return _work(dataset, writer, backbone, seed)
+    teller, stop = Teller(place / "state.json", fingerprint=dataset.fingerprint), place / "stop"
 
-
-def _work(dataset: Dataset, writer: _StateWriter, backbone: str, seed: int) -> bool:
-    stop = folder_of(dataset) / "stop"
-    try:
+    def check() -> None:
         report = assess(
             dataset,
             backbone=backbones.get_backbone(backbone) if backbone else None,
             seed=seed,
-            progress=lambda done, total, per_s: writer.update(done=done, total=total, per_s=per_s),
+            progress=teller.progress,
             stop=stop.exists,
-            tell=writer.begin_stage,
+            tell=teller.tell,
         )
-    except StopRequestedError:
-        stop.unlink(missing_ok=True)  # before the word: who reads it may start anew at once
-        writer.update(state="stopped", reason=_("Stopped by request."))
-    except TransLearnError as error:
-        logger.exception("The check failed")
-        writer.update(state="failed", reason=error.message)
-    except MemoryError:
-        logger.exception("Out of memory")
-        writer.update(state="failed", reason=_("The memory of this machine was not enough."))
-    except Exception:  # a bug: the log has it, the person gets a sentence
-        logger.exception("The check failed unexpectedly")
-        reason = _("Something unexpected went wrong. The log of the check has the details.")
-        writer.update(state="failed", reason=reason)
-    else:
-        writer.update(state="finished", stage="", fingerprint=report.fingerprint)
-        return True
-    return False
+        teller.update(fingerprint=report.fingerprint)
 
-
-@contextmanager
-def _stopping_in_time(stop: Path, writer: _StateWriter) -> Iterator[None]:
-    """End the process when a stage does not listen to the request to stop (t-SNE does not)."""
-    ended = threading.Event()
-
-    def watch() -> None:
-        asked = 0.0
-        while not ended.wait(0.2):
-            if stop.exists():
-                asked = asked or time.monotonic()
-                if time.monotonic() - asked > STOP_PATIENCE_S:
-                    with suppress(OSError):
-                        stop.unlink(missing_ok=True)
-                        writer.update(state="stopped", reason=_("Stopped by request."))
-                    os._exit(0)
-
-    thread = threading.Thread(target=watch, name="stop", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        stop.unlink(missing_ok=True)
+    with lock:
+        teller.update()
+        # a stage may not listen to the request to stop (t-SNE does not)
+        with errand.ended_when_asked(stop, teller, patience_s=STOP_PATIENCE_S):
+            failed = _("Something unexpected went wrong. The log of the check has the details.")
+            return errand.carry_out(check, teller, stop=stop, failed=failed)

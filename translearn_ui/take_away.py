@@ -11,6 +11,7 @@ import time
 import streamlit as st
 
 from translearn_core import export
+from translearn_core.errand import State
 from translearn_core.export import Format, Parity, Purpose
 from translearn_core.exports import process
 from translearn_core.runs import Run
@@ -97,7 +98,7 @@ def _show_format(run: Run, row: Format) -> None:
             st.rerun()  # the whole page, which looks at it from now on
 
 
-def _show_working(run: Run, row: Format, now: process.State) -> None:
+def _show_working(run: Run, row: Format, now: State) -> None:
     text = now.stage
     if now.total:
         text += " · " + _("{done:,} of {total:,}").format(done=now.done, total=now.total)
