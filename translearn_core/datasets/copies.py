@@ -95,7 +95,8 @@ def find_pairs(
         seen = np.flatnonzero(~same.duplicated().to_numpy())
     points, burst_from = None, 1.0
     if features is not None:
-        points = spread_out(np.asarray(features)[rows])
+        features = np.asarray(features)
+        points = spread_out(features if len(rows) == len(features) else features[rows])
         burst_from = _burst_similarity(points, table["class_name"].to_numpy(dtype=object))
         one, other = _neighbours(points[seen], min(_LEAST_SIMILARITY, burst_from))
         first, second, found, strict = _add(first, second, strict, seen[one], seen[other])
@@ -227,12 +228,17 @@ def spread_out(features: npt.NDArray[np.floating]) -> Floats:
 
     What all photos share is taken away, so that 0 means no more alike than any two photos.
     """
-    values = features.astype(np.float32)
-    values = values - values.mean(axis=0)
-    if values.shape[1] > _DIMENSIONS < len(values):
-        values = values @ _main_directions(values[:: max(1, len(values) // 5000)])
-    length = np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-6)
-    points: Floats = (values / length).astype(np.float32)
+    n, width = features.shape
+    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if width > _DIMENSIONS < n:
+        turn = _main_directions(features[:: max(1, n // 5000)].astype(np.float32) - mean)
+    else:
+        turn = np.eye(width, dtype=np.float32)
+    points = np.empty((n, turn.shape[1]), np.float32)
+    for begin in range(0, n, 4096):  # a copy of all would be as large as the features again
+        part = features[begin : begin + 4096].astype(np.float32) - mean
+        points[begin : begin + 4096] = part @ turn
+    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-6)
     return points
 
 
