@@ -45,7 +45,7 @@ def measure(command: Sequence[str], *, environment: Mapping[str, str] | None = N
     Raises:
         RuntimeError: it failed; with what it wrote.
     """
-    began = time.monotonic()
+    began, before = time.monotonic(), os.times()
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -58,9 +58,11 @@ def measure(command: Sequence[str], *, environment: Mapping[str, str] | None = N
     output, errors = process.communicate()
     seconds = time.monotonic() - began
     watch.end()
+    after = os.times()  # of the command and of every process that it waited for
+    cpu_s = sum(after[2:4]) - sum(before[2:4])
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}\n{output}\n{errors}")
-    return Measured(seconds=seconds, cpu_s=watch.cpu_s, peak_bytes=watch.peak_bytes, output=output)
+    return Measured(seconds=seconds, cpu_s=cpu_s, peak_bytes=watch.peak_bytes, output=output)
 
 
 class _Watch:
@@ -70,7 +72,6 @@ class _Watch:
         self._process = process
         self._ended = threading.Event()
         self.peak_bytes = 0
-        self.cpu_s = 0.0
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
 
@@ -84,8 +85,6 @@ class _Watch:
             try:
                 family = [self._process, *self._process.children(recursive=True)]
                 self.peak_bytes = max(self.peak_bytes, sum(map(_resident, family)))
-                times = self._process.cpu_times()
-                self.cpu_s = times.user + times.system
             except psutil.Error:
                 return
 
