@@ -116,7 +116,7 @@ def measure_ways(_folder: Path) -> None:
     """Every way of adaptation that is not `auto`."""
     for target in ("cartoon", "sketch"):
         place = PHOTOS / "pacs" / target
-        for way in ("batchnorm", "coral", "dann", "pseudo"):
+        for way in ("pseudo", "dann", "coral", "batchnorm"):
             metrics = [
                 train(
                     PHOTOS / "pacs" / "photo",

@@ -31,7 +31,8 @@ SOFTNESS = 2.0
 """Temperature of the teacher's answers: what it confuses becomes visible."""
 SHARE = 0.7
 """How much of a target is the teacher's; the rest is the label."""
-BATCH = 32
+BATCH = 16
+"""Photos that the teacher is asked about at a time; a stop waits for them."""
 TELL_EVERY_S = 0.25
 
 

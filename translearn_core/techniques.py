@@ -153,8 +153,8 @@ _ROWS = (
         term=N_("source-domain learning"),
         plain=N_(
             "First learn on many related photos, then move on to the few that matter, from what "
-            "was learned there. Take it when a run on similar things is at hand and the new photos "
-            "are few."
+            "was learned there, as far as it helps. Take it when a run on similar things is at hand "
+            "and the new photos are few."
         ),
         chapter="knowledge",
         settings=("start_from",),
@@ -169,7 +169,8 @@ _ROWS = (
         term=N_("distillation, soft labels"),
         plain=N_(
             "A large model says how likely it finds each class for each photo, and a small, quick "
-            "one learns to answer like it. Take it when the model has to be small."
+            "one learns to answer like it. Take it when the model has to be small; with a few "
+            "hundred photos it has brought little."
         ),
         chapter="knowledge",
         settings=("distill_from",),
