@@ -11,7 +11,9 @@ import pytest
 from translearn_core import runs
 from translearn_core.config import Settings
 from translearn_core.errors import TrainingError
-from translearn_core.fitting import Batches, FusedAdam, Part, fit
+from translearn_core.feeding import Batches, Part
+from translearn_core.fitting import fit
+from translearn_core.optimiser import FusedAdam
 
 
 class SmallMemory:

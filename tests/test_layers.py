@@ -47,6 +47,8 @@ LEVELS = {
     "engine": 2,
     "features": 2,
     "fitting": 2,
+    "feeding": 2,
+    "optimiser": 2,
     "flatten": 2,
     "crossval": 2,
     "jobs": 2,

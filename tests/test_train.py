@@ -181,7 +181,7 @@ def test_no_copy_of_a_test_photo_is_learned_from(
 
 
 def test_an_uneven_set_is_weighted_so_that_the_small_class_counts() -> None:
-    from translearn_core.fitting import class_weights
+    from translearn_core.feeding import class_weights
 
     labels = np.array([0] * 90 + [1] * 10)
     weights = class_weights(labels, 2, balance=True)

@@ -28,7 +28,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from translearn_core.config import Settings
-from translearn_core.fitting import Source
+from translearn_core.feeding import Source
 from translearn_core.model import OUTPUT
 from translearn_core.runs import Run
 

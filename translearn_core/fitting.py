@@ -1,8 +1,8 @@
 """Fits Keras models on cached features, and tells a run folder how it goes.
 
-Owns: the Keras callback, the learning-rate schedule, feeding features in batches, and the
-answer to running out of memory.
-Leaves to others: which model on which features (`train.py`), the features (`features.py`).
+Owns: the Keras callback, the fit loop and its answer to running out of memory.
+Leaves to others: which model on which features (`train.py`), batches of them (`feeding.py`), the
+optimiser (`optimiser.py`).
 """
 
 from __future__ import annotations
@@ -11,26 +11,33 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.augment import Strength, augment
+from translearn_core.augment import Strength
 from translearn_core.config import Settings
 from translearn_core.errors import TrainingError
-from translearn_core.mixing import mix, mixes
+from translearn_core.feeding import (
+    Array,
+    Arrays,
+    Batches,
+    Part,
+    Source,
+    as_arrays,
+    bytes_of,
+    unrolled,
+)
+from translearn_core.mixing import mixes
 from translearn_core.model import build_head
+from translearn_core.optimiser import FusedAdam, make_schedule
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
-Arrays = tuple[Array, Array, Array]
-"""Inputs, targets and weights, a row each for a photo."""
 BATCH_EVENT_S = 0.5
 IN_MEMORY_BYTES = 2**28
 """Features up to this size are handed to Keras as one array, which then copies them; larger ones
@@ -39,102 +46,6 @@ BATCHES_TOGETHER = 4
 LEAST_STEPS = 6
 STEPS_PER_CALL = 64
 """Training steps of a small model that run in one call, to save the overhead of each."""
-
-
-class Source(Protocol):
-    """Inputs by row: cached features, or photos decoded as they are asked for."""
-
-    shape: tuple[int, ...]
-
-    def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """Inputs `(len(rows), ...)`."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """Rows of a source to learn from or to judge by.
-
-    `rows` `(n,)`, `labels` `(n,)` class indices, `weights` `(n,)` of each photo in the loss.
-    `views` holds, beside the source itself, sources of varied views with the same rows.
-    `targets` `(n, classes) float32` are learned instead of the labels, where there are some, and
-    `view_targets` by each of the views, where those differ.
-    """
-
-    source: Source
-    rows: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float32]
-    views: tuple[Source, ...] = ()
-    targets: Array | None = None
-    view_targets: tuple[Array, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def answers(self, classes: int, view: int = 0) -> Array:
-        """What is to be answered, `(n, classes) float32`: soft targets, or one-hot labels."""
-        if view and self.view_targets:
-            return self.view_targets[view - 1]
-        if self.targets is not None:
-            return self.targets
-        return np.eye(classes, dtype=np.float32)[self.labels]
-
-
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of a part: inputs float32, one-hot labels, weights.
-
-    Args:
-        part: what to feed.
-        classes: how many classes.
-        batch_size: rows a batch.
-        rng: shuffles each epoch and picks views; None keeps the order and the plain view.
-        strength: variation made on the fly, for sources that are pixels.
-        mixing: settings that say how rows are blended; None does not.
-    """
-
-    def __init__(
-        self,
-        part: Part,
-        classes: int,
-        batch_size: int,
-        *,
-        rng: np.random.Generator | None = None,
-        strength: Strength = "none",
-        mixing: Settings | None = None,
-    ) -> None:
-        super().__init__()
-        self._mixing = mixing
-        self._part = part
-        self._answers = [part.answers(classes, view) for view in range(1 + len(part.views))]
-        self._batch_size = batch_size
-        self._rng = rng
-        self._strength = strength
-        self._order = np.arange(len(part))
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._part) / self._batch_size)
-
-    def on_epoch_end(self) -> None:
-        """Shuffle for the next epoch."""
-        if self._rng is not None:
-            self._rng.shuffle(self._order)
-
-    def __getitem__(self, index: int) -> tuple[Array, Array, Array]:
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
-        source, view = self._part.source, 0
-        if self._rng is not None and self._part.views:
-            sources = (source, *self._part.views)
-            view = int(self._rng.integers(len(sources)))
-            source = sources[view]
-        inputs = source.take(self._part.rows[chosen])
-        if self._rng is not None and self._strength != "none":
-            inputs = np.stack([augment(image, self._strength, self._rng) for image in inputs])
-        batch = inputs.astype(np.float32), self._answers[view][chosen], self._part.weights[chosen]
-        if self._mixing is not None and self._rng is not None:
-            return mix(*batch, self._mixing, self._rng)
-        return batch
 
 
 class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
@@ -257,23 +168,6 @@ def _rounded(value: float | None) -> float | None:
     return float(f"{float(value):.5g}")
 
 
-def class_weights(
-    labels: npt.NDArray[np.int64], classes: int, balance: bool, counting: Array | None = None
-) -> Array:
-    """Weight of each photo in the loss `(n,) float32`, mean 1: n / (classes x n_class), or 1.
-
-    Args:
-        counting: how much each photo counts for n and n_class, `(n,)`; 1 by default.
-    """
-    if not balance:
-        return np.ones(len(labels), np.float32)
-    counts = np.bincount(labels, weights=counting, minlength=classes)
-    present = int((counts > 0).sum())
-    per_class = counts.sum() / (present * np.maximum(counts, 1e-9))
-    weights: Array = per_class[labels].astype(np.float32)
-    return weights
-
-
 def fit(
     run: Run,
     model: Any,
@@ -394,7 +288,7 @@ def _fit_once(
     small = phase == "head"
     rng = np.random.default_rng([settings.seed, 1 if small else 2])
     views = 1 + len(train.views)
-    at_hand = small and _bytes_of(train) * views <= IN_MEMORY_BYTES
+    at_hand = small and bytes_of(train) * views <= IN_MEMORY_BYTES
     samples = len(train) * (views if at_hand else 1)
     peak = settings.learning_rate if small else settings.fine_tune_learning_rate
     if small and settings.large_batches:
@@ -422,7 +316,7 @@ def _fit_once(
     if plainly:
         fit_arrays(
             model,
-            _as_arrays(train, classes),
+            as_arrays(train, classes),
             validation=validation if len(validation) else None,
             batch_size=batch_size,
             rng=rng,
@@ -432,7 +326,7 @@ def _fit_once(
         if len(validation):
             options["validation_data"] = _as_input(validation, classes, batch_size)
             callback.val_batches = math.ceil(len(validation) / batch_size)
-        fed = _unrolled(train, classes) if at_hand else train
+        fed = unrolled(train, classes) if at_hand else train
         feed = Batches(fed, classes, batch_size, rng=rng, strength=strength, mixing=mixing)
         model.fit(feed, **options)
 
@@ -488,64 +382,12 @@ def _judge(model: Any, part: Part) -> dict[str, float]:
     return {"loss": float(loss), "accuracy": float(right.mean())}
 
 
-class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]
-    """Adam (Kingma & Ba 2015) whose step is one operation for each variable under TensorFlow.
-
-    Keras writes it as a dozen, each of which walks through all weights: for a head with one
-    hidden layer that takes longer than the gradients.
-    """
-
-    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """See `keras.Optimizer.update_step`."""
-        if keras.backend.backend() != "tensorflow":
-            super().update_step(gradient, variable, learning_rate)
-            return
-        import tensorflow as tf
-
-        place = self._get_variable_index(variable)
-        step = tf.cast(self.iterations + 1, variable.dtype)
-        tf.raw_ops.ResourceApplyAdam(
-            var=_handle(variable),
-            m=_handle(self._momentums[place]),
-            v=_handle(self._velocities[place]),
-            beta1_power=tf.pow(tf.cast(self.beta_1, variable.dtype), step),
-            beta2_power=tf.pow(tf.cast(self.beta_2, variable.dtype), step),
-            lr=tf.cast(learning_rate, variable.dtype),
-            beta1=self.beta_1,
-            beta2=self.beta_2,
-            epsilon=self.epsilon,
-            grad=tf.cast(gradient, variable.dtype),
-        )
-
-
-def _handle(variable: Any) -> Any:
-    """TensorFlow's handle of a Keras or TensorFlow variable."""
-    return variable.handle if hasattr(variable, "handle") else variable.value.handle
-
-
 def _batches_together(samples: int, batch_size: int) -> int:
     """How many batches a head takes in one step, at a rate as many times higher.
 
     The rule that rate grows with the batch is Goyal et al. 2017. An epoch keeps a few steps.
     """
     return max(1, min(BATCHES_TOGETHER, samples // (batch_size * LEAST_STEPS)))
-
-
-def make_schedule(peak: float, steps: int, kind: str = "cosine") -> Any:
-    """Warm-up over a twentieth of the steps to `peak`, then cosine decay to a hundredth of it.
-
-    `constant` is `peak` throughout.
-    """
-    if kind == "constant":
-        return peak
-    warmup = max(1, steps // 20)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=peak * 0.1,
-        decay_steps=max(1, steps - warmup),
-        alpha=0.01,
-        warmup_target=peak,
-        warmup_steps=warmup,
-    )
 
 
 def _best_weights(settings: Settings, has_validation: bool, epochs: int) -> Any:
@@ -559,49 +401,9 @@ def _best_weights(settings: Settings, has_validation: bool, epochs: int) -> Any:
     )
 
 
-def _bytes_of(part: Part) -> int:
-    return int(len(part) * np.prod(part.source.shape[1:]) * 4)
-
-
-def _as_arrays(part: Part, classes: int) -> Arrays:
-    """All rows of a part and of its views, one below the other."""
-    sources = (part.source, *part.views)
-    n = len(part)
-    inputs = np.empty((n * len(sources), *part.source.shape[1:]), np.float32)
-    for place, source in enumerate(sources):
-        inputs[place * n : (place + 1) * n] = source.take(part.rows)
-    targets = np.concatenate([part.answers(classes, view) for view in range(len(sources))])
-    return inputs, targets, np.tile(part.weights, len(sources))
-
-
-class InMemory:
-    """A `Source` whose rows are an array."""
-
-    def __init__(self, rows: Array) -> None:
-        self._rows = rows
-        self.shape = rows.shape
-
-    def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `Source`."""
-        taken: Array = self._rows[rows]
-        return taken
-
-
-def _unrolled(part: Part, classes: int) -> Part:
-    """The same part with its views as rows of their own, in memory."""
-    inputs, targets, weights = _as_arrays(part, classes)
-    return Part(
-        source=InMemory(inputs),
-        rows=np.arange(len(inputs)),
-        labels=targets.argmax(axis=1),
-        weights=weights,
-        targets=targets,
-    )
-
-
 def _as_input(part: Part, classes: int, batch_size: int) -> Arrays | Batches:
-    if _bytes_of(part) <= IN_MEMORY_BYTES // 4:
-        return _as_arrays(part, classes)
+    if bytes_of(part) <= IN_MEMORY_BYTES // 4:
+        return as_arrays(part, classes)
     return Batches(part, classes, batch_size)
 
 

@@ -42,9 +42,9 @@ class Material:
     groups: npt.NDArray[np.int64]
     """Copies and frames of one burst share a number."""
     pooled: Any
-    """Features of every photo, a `fitting.Source`."""
+    """Features of every photo, a `feeding.Source`."""
     cut: Any
-    """Inputs of the unfrozen part, a `fitting.Source`; None when all is frozen."""
+    """Inputs of the unfrozen part, a `feeding.Source`; None when all is frozen."""
     cut_is_pixels: bool
     views_pooled: tuple[Any, ...]
     views_cut: tuple[Any, ...]
@@ -153,7 +153,7 @@ class _Spread:
         self.shape = (total, *table.shape[1:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `fitting.Source`."""
+        """See `feeding.Source`."""
         return self._table.take(self._place[rows])
 
 

@@ -35,7 +35,7 @@ class Stacked:
         self.shape = (int(self._starts[-1]), *sources[0].shape[1:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `fitting.Source`."""
+        """See `feeding.Source`."""
         result = np.empty((len(rows), *self.shape[1:]), np.float32)
         places = np.searchsorted(self._starts, rows, side="right") - 1
         for number, source in enumerate(self._sources):
@@ -53,7 +53,7 @@ class InMemory:
         self.shape = features.shape
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `fitting.Source`."""
+        """See `feeding.Source`."""
         taken: Array = self._features[rows]
         return taken
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.errors import SettingsError
-from translearn_core.fitting import FusedAdam, make_schedule
+from translearn_core.optimiser import FusedAdam, make_schedule
 from translearn_core.plan import Plan
 from translearn_core.texts import _
 

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.feeding import InMemory, Part, class_weights
 from translearn_core.files import replace_file
-from translearn_core.fitting import InMemory, Part, class_weights, fit
+from translearn_core.fitting import fit
 from translearn_core.heads import TaskHead, save_heads
 from translearn_core.label_table import MoreTasks, tasks_of
 from translearn_core.material import Material

@@ -297,7 +297,7 @@ def _seed(seed: int) -> None:
 
 def _part(material: Material, name: str, source: Any, views: tuple[Any, ...], plan: Plan) -> Any:
     """The training or validation part, fed from `source`."""
-    from translearn_core.fitting import Part, class_weights
+    from translearn_core.feeding import Part, class_weights
 
     rows = material.rows(name)
     labels = material.labels[rows]
