@@ -355,6 +355,16 @@ def test_photos_arrive_when_the_processes_are_killed(tmp_path: Path) -> None:
     assert all(isinstance(photo, DecodedPhoto) for _place, photo in seen)
 
 
+def test_photos_arrive_where_no_process_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = _folder(tmp_path, 20) * 15
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
+    seen = list(datasets.decode_ahead(paths, size=16))
+    assert [place for place, _photo in seen] == list(range(300))
+    assert all(isinstance(photo, DecodedPhoto) for _place, photo in seen)
+
+
 def test_closing_early_ends_the_processes(tmp_path: Path) -> None:
     paths = _folder(tmp_path, 20) * 50
     photos = datasets.decode_ahead(paths, size=16)

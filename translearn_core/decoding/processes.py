@@ -164,27 +164,16 @@ class _Decoder(threading.Thread):
         self._requests = requests
         self._unanswered: deque[_Request] = deque()
         self._let_go = False
-        root = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
-        one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
-        options: dict[str, Any] = {}
-        if sys.platform == "win32":
-            options["creationflags"] = subprocess.CREATE_NO_WINDOW
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=os.environ | one_thread | {"PYTHONPATH": path},
-            **options,
-        )
+        self._process = _start()
         self.start()
 
     def run(self) -> None:
         """The thread."""
         language.set(self._setup.language)
         try:
-            with self._process as process:
-                self._ask_all(process.stdin, process.stdout)
+            if self._process is not None:
+                with self._process as process:
+                    self._ask_all(process.stdin, process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError):
             if not self._let_go:
                 logger.exception("A decoding process ended; going on without it")
@@ -196,7 +185,8 @@ class _Decoder(threading.Thread):
     def let_go(self) -> None:
         """End the process now: nobody wants what is not answered yet."""
         self._let_go = True
-        self._process.kill()
+        if self._process is not None:
+            self._process.kill()
         self._requests.put(None)
 
     def _ask_all(self, questions: Any, answers: Any) -> None:
@@ -222,6 +212,27 @@ class _Decoder(threading.Thread):
             request.answer.set_result(_decode(request.paths, self._setup, None))
         except BaseException as error:  # noqa: BLE001 - raised where the answer is asked for
             request.answer.set_exception(error)
+
+
+def _start() -> subprocess.Popen[bytes] | None:
+    """A process that decodes; None where none can be started."""
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    options: dict[str, Any] = {}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NO_WINDOW
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | one_thread | {"PYTHONPATH": path},
+            **options,
+        )
+    except OSError:
+        logger.exception("No decoding process could be started; going on without it")
+        return None
 
 
 def _send(stream: Any, message: object) -> None:
