@@ -110,6 +110,16 @@ def test_every_backbone_and_setting_gives_a_program(name: str, kind: str, tmp_pa
     assert max(map(len, code.splitlines())) <= 110
 
 
+def test_the_program_says_which_questions_it_leaves_out(tmp_path: Path) -> None:
+    run = copy_of(trained("frozen"), tmp_path / "run")
+    tasks = [{"name": "class"}, {"name": "light"}]
+    content = json.dumps(run.metrics | {"tasks": tasks})
+    (run.folder / "metrics.json").write_text(content, encoding="utf-8")
+    said = script(run)
+    assert "It learns the first question only, and leaves out: light." in said
+    assert "first question" not in script(trained("frozen"))
+
+
 def test_the_zip_holds_program_notebook_and_what_they_need() -> None:
     with zipfile.ZipFile(BytesIO(code_zip(trained("frozen")))) as archive:
         assert set(archive.namelist()) == {"train.py", "train.ipynb", "train.csv", "starter.npz"}

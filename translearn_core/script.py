@@ -276,6 +276,9 @@ def _introduction(facts: _Facts) -> str:
             f"This program learns plainly. It leaves out: {', '.join(left_out)}.",
             "So its figure may differ.",
         ]
+    further = [task["name"] for task in (metrics.get("tasks") or [])[1:]]
+    if further:
+        lines += [f"It learns the first question only, and leaves out: {', '.join(further)}."]
     needs = "tensorflow numpy pillow" + (" pi-heif" if facts.heif else "")
     return "\n".join([*lines, "", f"Needs: pip install {needs}"])
 
