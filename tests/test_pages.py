@@ -225,6 +225,8 @@ def test_train_page_offers_every_technique_and_refuses_two_that_do_not_go_togeth
         assert row.title in said
         assert row.plain in said
 
+    assert "None of your trainings fits yet" in said
+
     app.selectbox("set_adapt_to").set_value(more.id).run()
     assert_well(app)
     assert "two different tasks" in words(app), "the other one is greyed out, with the reason"

@@ -18,7 +18,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from translearn_core.config import setting_fields
-from translearn_core.runs import list_runs
+from translearn_core.runs import Run, list_runs
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import edit_dataset
 
@@ -112,11 +112,15 @@ def show_group(
             show_setting(name, (unused or {}).get(name, ""))
 
 
-def show_setting(name: str, unused: str) -> None:
-    """One setting: its widget, its sentence, and, where it was changed, the way back."""
+def show_setting(name: str, unused: str, *, fitting: Callable[[Run], bool] | None = None) -> None:
+    """One setting: its widget, its sentence, and, where it was changed, the way back.
+
+    Args:
+        fitting: whether a run may be chosen, for a setting that names one; None: any with a model.
+    """
     field = setting_fields()[name]
     with st.container(key=f"setting_{name}", gap="xxsmall"):
-        _show_widget(name, field, disabled=bool(unused))
+        _show_widget(name, field, disabled=bool(unused), fitting=fitting)
         st.caption(unused or _(field.description or name))
         if name in changed_values():
             st.button(
@@ -129,7 +133,9 @@ def show_setting(name: str, unused: str) -> None:
             )
 
 
-def _show_widget(name: str, field: FieldInfo, *, disabled: bool) -> None:
+def _show_widget(
+    name: str, field: FieldInfo, *, disabled: bool, fitting: Callable[[Run], bool] | None
+) -> None:
     """The widget that fits the field's type and limits."""
     kind = _plain_type(field.annotation)
     st.session_state.setdefault(key_of(name), _for_widget(name, field.default))
@@ -154,7 +160,11 @@ def _show_widget(name: str, field: FieldInfo, *, disabled: bool) -> None:
         low, high = round(100 * low), round(100 * high)
         st.slider(**common, min_value=low, max_value=high, step=1, format="%d %%")
     elif kind is str and _extra(field).get("picks") == "run":
-        runs = {run.id: edit_dataset.describe_run(run) for run in list_runs() if run.has_model}
+        runs = {
+            run.id: edit_dataset.describe_run(run)
+            for run in list_runs()
+            if run.has_model and (fitting is None or fitting(run))
+        }
         chosen = st.session_state[key_of(name)]
         options = ["", *runs] if chosen in ("", *runs) else ["", chosen, *runs]
         st.selectbox(

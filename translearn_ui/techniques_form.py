@@ -8,6 +8,7 @@ Leaves to others: moving uploads to the disk (`add_photos.py`), the table (`tran
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -15,6 +16,8 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.config import load_configuration, setting_fields
 from translearn_core.datasets import Dataset
+from translearn_core.errors import TransLearnError
+from translearn_core.runs import Run, list_runs
 from translearn_core.techniques import CHAPTERS, TECHNIQUES, Situation, Technique
 from translearn_core.texts import _, ngettext
 from translearn_ui import add_photos, frame, settings_form, tasks
@@ -63,8 +66,43 @@ def _show_card(row: Technique, dataset: Dataset, situation: Situation | None) ->
                 continue
             if _picks(name) == "photos":
                 choose_photos(name, dataset)
+            elif _picks(name) == "run":
+                _choose_run(name, dataset, situation)
             else:
                 settings_form.show_setting(name, "")
+
+
+def _choose_run(name: str, dataset: Dataset, situation: Situation | None) -> None:
+    """Choose one of the runs that this setting can name, or say which would be one."""
+    fits: dict[str, tuple[Callable[[Run], bool], str]] = {
+        "distill_from": (
+            lambda run: _knows(run, dataset.classes),
+            _("None of your trainings fits yet: it takes one on the same classes."),
+        ),
+    }
+    if situation is not None:
+        backbone = situation.backbone
+        fits["start_from"] = (
+            lambda run: run.config.settings.backbone == backbone.name,
+            _("None of your trainings fits yet: it takes one that is built on {backbone}.").format(
+                backbone=_(backbone.title)
+            ),
+        )
+    fitting, nothing = fits.get(name, (None, ""))
+    chosen = settings_form.value_of(name)
+    runs = [run for run in list_runs() if run.has_model]
+    if fitting is not None and not chosen and not any(map(fitting, runs)):
+        st.caption(f":material/block: {frame.plain(nothing)}")
+        return
+    settings_form.show_setting(name, "", fitting=fitting)
+
+
+def _knows(run: Run, classes: Sequence[str]) -> bool:
+    """Whether a run's model answers just these classes; False where its labels cannot be read."""
+    try:
+        return set(run.labels) == set(classes)
+    except TransLearnError:
+        return False
 
 
 def _picks(name: str) -> str:
