@@ -426,7 +426,7 @@ def _describe(
         member=member,
         classes=classes,
         image_size=size,
-        outputs=outputs,
+        outputs=0 if _tasks_of(labels) else outputs,  # of several tasks: told when it is opened
         ours=inputs_named and config.get("config", {}).get("name") == "translearn",
         backbone=_backbone_of(config, labels),
         tasks=_tasks_of(labels),
