@@ -68,7 +68,7 @@ def start(
         log: where all that it prints goes.
     """
     with log.open("wb") as output:
-        process = jobs._spawn([*arguments], output)
+        process = jobs.spawn([*arguments], output)
     begun = State(
         state="running",
         pid=process.pid,

@@ -61,7 +61,7 @@ class LocalRunner:
             return
         arguments = [sys.executable, "-m", "translearn_core.worker", str(run.folder)]
         with (run.folder / "log.txt").open("ab") as log:
-            _spawn(arguments, log)  # the worker writes its own pid: one writer at a time
+            spawn(arguments, log)  # the worker writes its own pid: one writer at a time
 
     def force_stop(self, run: Run) -> None:
         """See `Runner.force_stop`. Ends the worker and what it started, if it is still that one."""
@@ -77,7 +77,7 @@ class LocalRunner:
             run.append_event("state", state="stopped", stage="")
 
 
-def _spawn(
+def spawn(
     arguments: list[str], log: Any, *, stdin: int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
     """Start a process that survives this one, with the package importable from anywhere."""
@@ -198,7 +198,7 @@ def warm_up() -> None:
     """Have a worker waiting with TensorFlow imported: somebody is likely to train soon."""
     reap()
     if not standby.is_waiting() and not any(_is_running(run) for run in runs.list_runs()):
-        standby.warm_up(_spawn)
+        standby.warm_up(spawn)
 
 
 def force_stop(run: Run) -> None:
@@ -279,7 +279,7 @@ def measure(backbone_name: str) -> None:
         return
     arguments = [sys.executable, "-m", "translearn_core.worker", "--measure", backbone_name]
     with (folder / "measure.log").open("ab") as log:
-        process = _spawn(arguments, log)
+        process = spawn(arguments, log)
     mark = {"pid": process.pid, "pid_started": _started(process.pid)}
     write_atomically(_measuring_mark(backbone_name), json.dumps(mark))
 
