@@ -27,11 +27,15 @@ def wait_for(condition: Callable[[], bool], *, timeout_s: float = 200.0) -> None
 
 
 def waiting_worker() -> psutil.Process:
-    found = [
-        child
-        for child in psutil.Process().children()
-        if "--standby" in child.cmdline() and child.status() != psutil.STATUS_ZOMBIE
-    ]
+    def find() -> list[psutil.Process]:  # just after its start a process has no arguments yet
+        return [
+            child
+            for child in psutil.Process().children()
+            if child.status() != psutil.STATUS_ZOMBIE and "--standby" in child.cmdline()
+        ]
+
+    wait_for(lambda: bool(find()))
+    found = find()
     assert len(found) == 1
     return found[0]
 

@@ -94,7 +94,9 @@ def test_the_page_gives_the_answers_of_the_app(
     page.get_by_text("photos answered").wait_for()
     for file, answer in zip(files, predict(run, files), strict=True):
         row = page.locator(f'.answer[data-file="{file.name}"]')
-        assert row.locator("[data-answer]").get_attribute("data-answer") == answer.label, file.name
+        assert row.locator("h2[data-answer]").get_attribute("data-answer") == answer.label, (
+            file.name
+        )
     screenshot(page, "web-export")
 
 
