@@ -1,10 +1,11 @@
 """Starting from a run: what was learned on other photos is where learning begins.
 
-Owns: what is carried over from a run: its backbone's weights where they were changed, its hidden
-layer, the outputs of classes with the same name, and, where its photos are still here, the photos
-of those classes, which are learned from beside the new ones (rehearsal, as by Robins 1995). They
-are moved to the mean and deviation of the new photos first. How much they weigh, and whether they
-help at all, is settled by new photos that are hidden in turn.
+Owns: what is carried over from a run: its backbone's weights where they were changed, and, where
+its photos are still here, the photos of classes with the same name, which are learned from beside
+the new ones (rehearsal, as by Robins 1995) by a head that begins afresh. They are moved to the mean
+and deviation of the new photos first. How much they weigh, and whether they help at all, is settled
+by new photos that are hidden in turn. Without those photos: the hidden layer and the outputs of
+classes with the same name, as where learning begins.
 Leaves to others: the fit (`train.py`), linear heads and folds (`crossval.py`), which runs fit
 (`techniques.py`).
 """
@@ -117,12 +118,11 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
     tested = material.photos.iloc[material.rows("test")]
     refuse_taught(run, set(tested["sha256"]))
     shared = [name for name in run.labels if name in material.classes]
-    lesson, move, verdict = Lesson(material=material), None, None
+    lesson, verdict = Lesson(material=material), None
     others = _old_photos(plan, run, material) if shared and not plan.fine_tunes else None
     if others is not None:
         new = np.flatnonzero(material.split != "test")
-        move = Move.between(others.pooled, material.pooled.take(new))
-        others = move.apply_to(others)
+        others = Move.between(others.pooled, material.pooled.take(new)).apply_to(others)
         verdict = _judge(plan, material, others)
         lesson = _rehearsing(material, others, verdict.weight)
     useless = verdict is not None and not verdict.helps
@@ -137,9 +137,9 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
     carried: list[str] = []
 
     def new_head(plan: Plan, material: Material) -> Any:
-        if useless:
+        if others is not None:  # the photos say more than what a head made of them
             return build_new_head(plan, material)
-        head, parts = start_head(plan, material, run, move)
+        head, parts = start_head(plan, material, run)
         carried[:] = parts
         return head
 
@@ -292,14 +292,8 @@ def _rehearsing(material: Material, others: Others, weight: float) -> Lesson:
     return Lesson(material=with_guests(material, others.as_guests(targets, weights)))
 
 
-def start_head(
-    plan: Plan, material: Material, run: Run, move: Move | None
-) -> tuple[Any, list[str]]:
-    """A head that begins with what the run's head knows, and what that is, by layer.
-
-    Args:
-        move: from the features that the run's head knows to those of this run.
-    """
+def start_head(plan: Plan, material: Material, run: Run) -> tuple[Any, list[str]]:
+    """A head that begins with what the run's head knows, and what that is, by layer."""
     from translearn_core.lesson import build_new_head
     from translearn_core.model import OUTPUT, load_model
 
@@ -315,11 +309,10 @@ def start_head(
     if hidden is not None and old_hidden is not None:
         if hidden.kernel.shape != old_hidden.kernel.shape:
             return head, carried
-        hidden.set_weights(_moved(old_hidden.get_weights(), move))
+        hidden.set_weights(old_hidden.get_weights())
         carried.append("head_hidden")
-        move = None
     kernel, bias = head.get_layer(OUTPUT).get_weights()
-    old_kernel, old_bias = _moved(output.get_weights(), move)
+    old_kernel, old_bias = output.get_weights()
     if old_kernel.shape[0] != kernel.shape[0]:
         return head, carried
     for place, name in enumerate(material.classes):
@@ -329,12 +322,3 @@ def start_head(
             carried.append(f"{OUTPUT}: {name}")
     head.get_layer(OUTPUT).set_weights([kernel, bias])
     return head, carried
-
-
-def _moved(weights: list[Array], move: Move | None) -> list[Array]:
-    """A dense layer's weights that answer to moved features as they did to the old ones."""
-    if move is None:
-        return weights
-    kernel, bias = weights
-    turned = kernel / move.scale[:, None]
-    return [turned, bias - move.shift @ turned]

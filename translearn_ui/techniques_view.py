@@ -177,11 +177,13 @@ def _carried_over(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
     if "head_hidden" in told["layers"]:
         parts.append(_("the hidden layer"))
     shared = told["classes_carried_over"]
-    if shared:
+    if shared and told["layers"]:
         parts.append(_("what it knew of {classes}").format(classes=frame.listed(shared)))
     if told["rehearsed_photos"]:
         parts.append(
-            _("{n:,} of its photos, learned from again").format(n=told["rehearsed_photos"])
+            _("{n:,} of its photos ({classes}), learned from again").format(
+                n=told["rehearsed_photos"], classes=frame.listed(shared)
+            )
         )
     sentence = _("Carried over: {parts}.").format(parts=", ".join(parts) or _("nothing"))
     if "helps" not in told:
