@@ -252,10 +252,9 @@ def rehearse() -> None:
     settings = Settings(hidden_units=8)
     model = build_head(8, 2, settings)
     inputs, targets = np.zeros((64, 8), np.float32), np.eye(2, dtype=np.float32)[np.arange(64) % 2]
-    model.compile(
-        FusedAdam(make_schedule(1e-3, 2)), "categorical_crossentropy", steps_per_execution=2
-    )
-    model.fit(inputs, targets, sample_weight=np.ones(64, np.float32), epochs=1, verbose=0)
+    model.compile(FusedAdam(make_schedule(1e-3, 2)), "categorical_crossentropy")
+    data = inputs, targets, np.ones(64, np.float32)
+    fit_arrays(model, data, batch_size=32, epochs=1, callbacks=[], rng=np.random.default_rng(0))
     keras.backend.clear_session()
 
 
@@ -310,7 +309,6 @@ def _fit_once(
     )
     options: dict[str, Any] = {
         "epochs": epochs,
-        "verbose": 0,
         "callbacks": [callback, _best_weights(settings, len(validation) > 0, epochs)],
     }
     if plainly:
@@ -328,7 +326,7 @@ def _fit_once(
             callback.val_batches = math.ceil(len(validation) / batch_size)
         fed = unrolled(train, classes) if at_hand else train
         feed = Batches(fed, classes, batch_size, rng=rng, strength=strength, mixing=mixing)
-        model.fit(feed, **options)
+        model.fit(feed, verbose=0, **options)
 
 
 def fit_arrays(
@@ -340,7 +338,6 @@ def fit_arrays(
     callbacks: list[Any],
     rng: np.random.Generator,
     validation: Part | None = None,
-    verbose: int = 0,
 ) -> None:
     """What `model.fit` does with arrays, without making a pipeline of them in every epoch.
 
@@ -348,9 +345,7 @@ def fit_arrays(
     `data` holds inputs, targets and weights, `rng` shuffles.
     """
     steps = math.ceil(len(data[0]) / batch_size)
-    told = keras.callbacks.CallbackList(
-        callbacks, model=model, epochs=epochs, steps=steps, verbose=verbose
-    )
+    told = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, steps=steps)
     model.stop_training = False
     told.on_train_begin()
     for epoch in range(epochs):

@@ -14,15 +14,8 @@ T = TypeVar("T")
 ASK_EVERY_S = 0.2
 
 
-def run_stoppable(work: Callable[[], T], stop: Callable[[], bool]) -> T:
-    """What `work` returns; it is left to itself when a stop is asked for meanwhile.
-
-    For steps without side effects that take long only with very many photos. A step that was
-    left goes on in a thread that does not keep the process from ending.
-
-    Raises:
-        StopRequestedError: `stop` said so.
-    """
+def begin(work: Callable[[], T]) -> Future[T]:
+    """Have `work` done in a thread that does not keep the process from ending."""
     done: Future[T] = Future()
 
     def go() -> None:
@@ -32,8 +25,26 @@ def run_stoppable(work: Callable[[], T], stop: Callable[[], bool]) -> T:
             done.set_exception(error)
 
     context = contextvars.copy_context()  # its texts speak the caller's language
-    threading.Thread(target=context.run, args=(go,), name="stoppable", daemon=True).start()
+    threading.Thread(target=context.run, args=(go,), name="begun", daemon=True).start()
+    return done
+
+
+def wait_for(done: Future[T], stop: Callable[[], bool]) -> T:
+    """The result, unless a stop is asked for meanwhile; the work is then left to itself.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
     while not wait([done], timeout=ASK_EVERY_S).done:
         if stop():
             raise StopRequestedError
     return done.result()
+
+
+def run_stoppable(work: Callable[[], T], stop: Callable[[], bool]) -> T:
+    """What `work` returns, which must have no side effects that a stop could cut in two.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
+    return wait_for(begin(work), stop)

@@ -16,7 +16,6 @@ import logging
 import math
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,6 +37,7 @@ from translearn_core.material import Material, gather_material
 from translearn_core.plan import Network, Plan, make_plan
 from translearn_core.prepare import prepare_lesson
 from translearn_core.runs import Run
+from translearn_core.stopping import begin, wait_for
 from translearn_core.techniques import plain_settings
 from translearn_core.texts import _
 
@@ -88,8 +88,7 @@ def train(
 
 def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], clock: Clock) -> bool:
     plan = make_plan(run)
-    importing = threading.Thread(target=_import_keras, name="import-keras", daemon=True)
-    importing.start()
+    importing = begin(import_keras)
     update(device=plan.device)
 
     enter("running", "features")
@@ -109,7 +108,7 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
                 "helps little. Free some blocks (`freeze`), best all of them."
             ),
         )
-    _wait_for(importing, run)
+    logger.info("Keras %s", wait_for(importing, lambda: run.stop_requested).__version__)
     learned = learn(plan, material, enter, clock)
     stopped = run.stop_requested
     enter("running", "evaluate")
@@ -274,19 +273,6 @@ def _compare_plain(
         "plain_test_correct": right,
         "plain_val_accuracy": answers.val_accuracy,
     }
-
-
-def _wait_for(thread: threading.Thread, run: Run) -> None:
-    """Wait until `thread` has ended, unless the run is asked to stop meanwhile."""
-    while thread.is_alive():
-        thread.join(0.1)
-        if run.stop_requested:
-            raise StopRequestedError
-
-
-def _import_keras() -> None:
-    """Import Keras while photos are being decoded: it takes seconds."""
-    logger.info("Keras %s", import_keras().__version__)
 
 
 def _seed(seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,4 +15,11 @@ app = typer.Typer(
     help="Teach a computer to tell photos apart, on this machine, without code.",
 )
 
+SourceArgument = Annotated[
+    Path, typer.Argument(help="A folder or zip whose folders are the classes.")
+]
+TestSourceOption = Annotated[
+    Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
+]
+BackboneOption = Annotated[str, typer.Option(help="A name that `backbones` lists.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

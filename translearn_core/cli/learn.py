@@ -12,7 +12,13 @@ from typing import Annotated, Any
 
 import typer
 
-from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.app import (
+    BackboneOption,
+    JsonOption,
+    SourceArgument,
+    TestSourceOption,
+    app,
+)
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
 from translearn_core.cli.settings import check_early, have_weights, make_settings_of
 from translearn_core.errors import RunError, TransLearnError
@@ -21,11 +27,9 @@ from translearn_core.texts import _
 
 @app.command()
 def train(
-    source: Annotated[Path, typer.Argument(help="A folder or zip whose folders are the classes.")],
-    test_source: Annotated[
-        Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
-    ] = None,
-    backbone: Annotated[str, typer.Option(help="A name that `backbones` lists.")] = "",
+    source: SourceArgument,
+    test_source: TestSourceOption = None,
+    backbone: BackboneOption = "",
     freeze: Annotated[
         str | None,
         typer.Option(
@@ -139,11 +143,9 @@ def _absolute(named: str) -> str:
 
 @app.command()
 def tune(
-    source: Annotated[Path, typer.Argument(help="A folder or zip whose folders are the classes.")],
+    source: SourceArgument,
     minutes: Annotated[float, typer.Option(help="How long it may take, in all.")] = 3.0,
-    test_source: Annotated[
-        Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
-    ] = None,
+    test_source: TestSourceOption = None,
     backbone: Annotated[str, typer.Option(help="The backbone of the default to beat.")] = "",
     seed: Annotated[int | None, typer.Option(help="Same seed, same split.")] = None,
     json_: JsonOption = False,

@@ -11,7 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.app import (
+    BackboneOption,
+    JsonOption,
+    SourceArgument,
+    TestSourceOption,
+    app,
+)
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
 from translearn_core.cli.settings import check_early, have_weights, make_settings_of
 from translearn_core.errors import InputError
@@ -127,11 +133,9 @@ def _print_report(report: dict[str, Any]) -> None:
 
 @app.command()
 def feasible(
-    source: Annotated[Path, typer.Argument(help="A folder or zip whose folders are the classes.")],
-    test_source: Annotated[
-        Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
-    ] = None,
-    backbone: Annotated[str, typer.Option(help="A name that `backbones` lists.")] = "",
+    source: SourceArgument,
+    test_source: TestSourceOption = None,
+    backbone: BackboneOption = "",
     seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
     json_: JsonOption = False,
 ) -> None:

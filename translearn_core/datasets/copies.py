@@ -19,7 +19,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.likeness import Bools, Floats, Ints, compare, correlate, shrink
+from translearn_core.datasets.likeness import (
+    Bools,
+    Floats,
+    Ints,
+    compare,
+    correlate,
+    multiply,
+    shrink,
+)
 from translearn_core.decoding.facts import unpack_looks
 
 MOST_BITS = 10
@@ -111,7 +119,7 @@ def find_pairs(
         likeness[open_] = (whole + fine) / 2
         near[open_] = likeness[open_] >= LEAST_LIKENESS
     else:
-        similarity = _similarity(points, one, other)
+        similarity = multiply(points, one, other)
         likeness[open_] = (whole + fine + similarity) / 3
         near[open_] = (likeness[open_] >= LEAST_LIKENESS) & (similarity >= _LEAST_SIMILARITY)
         found[open_] |= (similarity >= burst_from) & (whole >= _LEAST_BURST_WHOLE)
@@ -343,15 +351,6 @@ def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
             keys.append(np.unique(low * n + np.maximum(first[close], second[close])))
     pairs = np.unique(np.concatenate(keys))
     return pairs // n, pairs % n
-
-
-def _similarity(points: Floats, first: Ints, second: Ints) -> Floats:
-    """Similarity of the features of each pair, `(n,)`."""
-    result = np.empty(len(first), np.float32)
-    for begin in range(0, len(first), 100_000):
-        part = slice(begin, begin + 100_000)
-        result[part] = np.einsum("ij,ij->i", points[first[part]], points[second[part]])
-    return result
 
 
 def _chains(n: int, first: Ints, second: Ints) -> Ints:

@@ -69,11 +69,15 @@ def compare(looks: Floats, first: Ints, second: Ints) -> Likeness:
 
 def correlate(values: Floats, first: Ints, second: Ints) -> Floats:
     """Correlation of the rows of `values` `(photos, k)` for each pair, `(n,)` in [-1, 1]."""
-    scaled = _standardise(values)
+    return multiply(_standardise(values), first, second)
+
+
+def multiply(points: Floats, first: Ints, second: Ints) -> Floats:
+    """Scalar product of the rows of `points` `(photos, k)` for each pair, `(n,)`."""
     result = np.empty(len(first), np.float32)
     for begin in range(0, len(first), 100_000):
         part = slice(begin, begin + 100_000)
-        result[part] = np.einsum("ij,ij->i", scaled[first[part]], scaled[second[part]])
+        result[part] = np.einsum("ij,ij->i", points[first[part]], points[second[part]])
     return result
 
 
