@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "translearn_core"
 LEVELS = {
     "config": 0,
-    "ending": 0,
+    "processes": 0,
     "errors": 0,
     "files": 0,
     "stopping": 0,

@@ -39,6 +39,7 @@ from translearn_core import __version__, backbones
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.errors import InputError, StopRequestedError, StorageError
 from translearn_core.files import write_atomically
+from translearn_core.processes import import_path
 from translearn_core.runs import Run, RunConfig
 from translearn_core.texts import N_, _
 
@@ -627,10 +628,8 @@ def _examine(
         StopRequestedError: `stop` said so.
     """
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
-    root = str(Path(__file__).resolve().parent.parent)
-    python_path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     environment = os.environ | {
-        "PYTHONPATH": python_path,
+        "PYTHONPATH": import_path(),
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "CUDA_VISIBLE_DEVICES": "-1",
         "KERAS_BACKEND": "tensorflow",

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from translearn_core import jobs
 from translearn_core.errors import StopRequestedError, TransLearnError
 from translearn_core.files import write_atomically
+from translearn_core.processes import repeated
 from translearn_core.runs import live_process
 from translearn_core.texts import _
 
@@ -162,24 +163,20 @@ def ended_when_asked(
         patience_s: how long it may take to listen, in seconds; 0: it never does.
         tidy: removes what is half made.
     """
-    ended = threading.Event()
+    asked = 0.0
 
     def watch() -> None:
-        asked = 0.0
-        while not ended.wait(POLL_S):
-            if not stop.exists():
-                continue
-            asked = asked or time.monotonic()
-            if time.monotonic() - asked >= patience_s:
-                _end_now(stop, teller, tidy)
+        nonlocal asked
+        if not stop.exists():
+            return
+        asked = asked or time.monotonic()
+        if time.monotonic() - asked >= patience_s:
+            _end_now(stop, teller, tidy)
 
-    thread = threading.Thread(target=watch, name="stop", daemon=True)
-    thread.start()
     try:
-        yield
+        with repeated(watch, every_s=POLL_S, name="stop"):
+            yield
     finally:
-        ended.set()
-        thread.join()
         stop.unlink(missing_ok=True)
 
 

@@ -31,6 +31,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.engine import count_gpus
 from translearn_core.errors import WeightsError
 from translearn_core.files import write_atomically
+from translearn_core.processes import import_path
 from translearn_core.runs import Run
 from translearn_core.techniques import Situation
 from translearn_core.texts import _
@@ -81,9 +82,7 @@ def spawn(
     arguments: list[str], log: Any, *, stdin: int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
     """Start a process that survives this one, with the package importable from anywhere."""
-    package_root = str(Path(__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
-    environment = os.environ | {"PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    environment = os.environ | {"PYTHONPATH": import_path(), "TF_CPP_MIN_LOG_LEVEL": "2"}
     options: dict[str, Any] = {}
     if sys.platform == "win32":
         options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

@@ -15,17 +15,16 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import psutil
 
 from translearn_core import jobs, standby, study
 from translearn_core.config import load_configuration
-from translearn_core.ending import end_process
 from translearn_core.engine import count_gpus, import_keras
 from translearn_core.errors import StopRequestedError, TransLearnError
+from translearn_core.processes import end_process, repeated
 from translearn_core.runs import ENDED_STATES, Run
 from translearn_core.texts import _
 
@@ -53,24 +52,14 @@ class StateWriter:
         self._run.append_event("state", state=state, stage=stage)
 
 
-@contextmanager
-def _heartbeat(writer: StateWriter) -> Iterator[None]:
-    ended = threading.Event()
-
+def _heartbeat(writer: StateWriter) -> AbstractContextManager[None]:
     def beat() -> None:
-        while not ended.wait(HEARTBEAT_S):
-            try:
-                writer.update()
-            except OSError:  # a full disk must not kill the heartbeat
-                logger.exception("The heartbeat could not be written")
+        try:
+            writer.update()
+        except OSError:  # a full disk must not kill the heartbeat
+            logger.exception("The heartbeat could not be written")
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return repeated(beat, every_s=HEARTBEAT_S, name="heartbeat")
 
 
 def work(run: Run) -> bool:

@@ -40,6 +40,7 @@ from translearn_core.decoding.decode import (
     processor_count,
 )
 from translearn_core.errors import PhotoError
+from translearn_core.processes import import_path
 from translearn_core.texts import language
 
 logger = logging.getLogger(__name__)
@@ -216,8 +217,6 @@ class _Decoder(threading.Thread):
 
 def _start() -> subprocess.Popen[bytes] | None:
     """A process that decodes; None where none can be started."""
-    root = str(Path(__file__).resolve().parents[2])
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     options: dict[str, Any] = {}
     if sys.platform == "win32":
@@ -227,7 +226,7 @@ def _start() -> subprocess.Popen[bytes] | None:
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | one_thread | {"PYTHONPATH": path},
+            env=os.environ | one_thread | {"PYTHONPATH": import_path()},
             **options,
         )
     except OSError:
