@@ -36,7 +36,8 @@ def main() -> None:
     st.title(_("My work"), anchor=False)
     sets, runs = datasets.list_datasets(), list_runs()
     # without numbers: a tab whose name changes is left for the first one
-    tabs = st.tabs([_("Data sets"), _("Runs"), _("This installation")], key="work_tabs")
+    names = [_("Data sets"), _("Runs"), _("This installation")]
+    tabs = st.tabs(names, key="tab", bind="query-params")
     with tabs[0], frame.errors_shown():
         _show_datasets(sets)
     with tabs[1], frame.errors_shown():

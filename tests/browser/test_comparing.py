@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -44,8 +45,8 @@ def well(page: Any) -> None:
 
 
 def open_work(page: Any) -> None:
-    page.goto("/work")
-    page.get_by_role("tab").nth(1).click(timeout=PATIENCE_MS)
+    page.goto("/work?tab=Runs")
+    expect(page.locator(".st-key-bring_back")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_from_my_work_to_a_comparison_with_notes_report_and_code(
@@ -128,4 +129,8 @@ def test_a_model_is_brought_back_and_a_strange_file_is_refused(
         run.is_dir() and (run / "adopted.json").is_file()
         for run in (server.home / "runs").iterdir()
     )
+    page.get_by_role("tab").nth(2).click()
+    expect(page).to_have_url(re.compile("tab=This"))
+    page.reload()
+    expect(page.get_by_role("tab").nth(2)).to_have_attribute("aria-selected", "true")
     well(page)
