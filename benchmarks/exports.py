@@ -26,7 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from translearn_core import datasets, jobs, runs, worker
-from translearn_core.backbones import BACKBONES, Backbone, get_backbone, weights_status
+from translearn_core.backbones import BACKBONES, Backbone, get_backbone
 from translearn_core.config import make_settings
 from translearn_core.datasets import Dataset
 from translearn_core.export import FORMATS, Format
@@ -34,6 +34,7 @@ from translearn_core.exports import litert, make, proof
 from translearn_core.exports.prepare import prepare
 from translearn_core.exports.writers import Source, tested_photos
 from translearn_core.runs import Run
+from translearn_core.weights import weights_status
 
 FEW = 8
 SMALL = 96

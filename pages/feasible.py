@@ -13,12 +13,13 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from translearn_core import backbones, datasets, feasible, jobs
+from translearn_core import backbones, datasets, feasible, jobs, recommendation
 from translearn_core.datasets import Dataset
 from translearn_core.errand import State
 from translearn_core.errors import TransLearnError
 from translearn_core.feasible import Report
 from translearn_core.texts import N_, _, ngettext
+from translearn_core.weights import weights_status
 from translearn_ui import (
     evidence_view,
     findings_view,
@@ -110,11 +111,9 @@ def show_offer(dataset: Dataset) -> None:
 def choose_backbone() -> str:
     """Which network looks: the best that is ready here, unless the person wants another."""
     ready = [
-        row.name
-        for row in backbones.BACKBONES.values()
-        if backbones.weights_status(row).state == "ready"
+        row.name for row in backbones.BACKBONES.values() if weights_status(row).state == "ready"
     ]
-    default = backbones.default_backbone().name
+    default = recommendation.default_backbone().name
     if len(ready) < 2:
         return default
     chosen = st.selectbox(

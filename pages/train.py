@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from translearn_core import augment, backbones, datasets, jobs, techniques
+from translearn_core import augment, backbones, datasets, freezing, jobs, techniques
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, make_settings, setting_fields
 from translearn_core.datasets import Dataset
@@ -198,7 +198,7 @@ def situation_of(backbone: Backbone, freeze: int | str) -> Situation | None:
     """What decides whether a technique makes sense; None where settings do not go together."""
     try:
         settings = make_settings(chosen_values(backbone, freeze))
-        choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
     except TransLearnError:
         return None
     return Situation(settings=settings, backbone=backbone, choice=choice)
@@ -214,7 +214,7 @@ def chosen_values(backbone: Backbone, freeze: int | str) -> dict[str, Any]:
 def show_layer_choice(backbone: Backbone) -> None:
     """For the expert: the last frozen layer by its name."""
     field = setting_fields()["freeze_layer"]
-    graph = backbones.blocks_of(backbone)
+    graph = freezing.blocks_of(backbone)
     stored = st.session_state.get(freeze_control.LAYER_KEY)
     if stored and stored not in graph.names:
         del st.session_state[freeze_control.LAYER_KEY]
@@ -319,7 +319,7 @@ def read_settings(backbone: Backbone, freeze: int | str) -> Settings | None:
     try:
         settings = make_settings(chosen_values(backbone, freeze))
         backbones.image_size_for(backbone, settings)
-        choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
         techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
     except TransLearnError as error:
         frame.show_error(error)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from translearn_core.backbones import BACKBONES, blocks_of
+from translearn_core.backbones import BACKBONES
 from translearn_core.config import Configuration, Limits, allowed_values, setting_fields
 from translearn_core.feasible import Report
 from translearn_core.findings import CHECKS_TABLE
+from translearn_core.freezing import blocks_of
 from translearn_core.properties import PROPERTIES
 from translearn_core.verdict import GOOD, RULES, SURE, TITLES, USEFUL, WEAKEST
 

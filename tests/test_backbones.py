@@ -1,4 +1,4 @@
-"""The table of backbones, the freeze choice and files of weights: all without TensorFlow."""
+"""The table of backbones, the default, the freeze choice and files of weights: without TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,24 +18,19 @@ import numpy as np
 import pytest
 
 from translearn_core import weights
-from translearn_core.backbones import (
-    BACKBONES,
-    Backbone,
-    blocks_of,
-    default_backbone,
+from translearn_core.backbones import BACKBONES, Backbone, get_backbone, image_size_for
+from translearn_core.config import Settings
+from translearn_core.errors import SettingsError, StorageError, WeightsError
+from translearn_core.freezing import blocks_of, freeze_choice
+from translearn_core.recommendation import default_backbone, stronger_backbone
+from translearn_core.weights import (
     download_weights,
-    freeze_choice,
-    get_backbone,
-    image_size_for,
     reachable,
     store_weights,
-    stronger_backbone,
     weights_folder,
     weights_path,
     weights_status,
 )
-from translearn_core.config import Settings
-from translearn_core.errors import SettingsError, StorageError, WeightsError
 
 SHARED_WEIGHTS = Path(__file__).parents[1].parent / "shared" / "weights"
 CUTS_AND_LAYERS = {
@@ -93,8 +88,8 @@ def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_imports_no_heavy_library() -> None:
     code = (
-        "import sys, translearn_core.backbones as b; "
-        "b.freeze_choice(b.default_backbone(), -2); "
+        "import sys; from translearn_core import freezing, recommendation; "
+        "freezing.freeze_choice(recommendation.default_backbone(), -2); "
         "print({'tensorflow', 'keras', 'openvino', 'h5py'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

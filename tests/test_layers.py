@@ -19,6 +19,8 @@ LEVELS = {
     "decoding": 1,
     "datasets": 1,
     "backbones": 1,
+    "freezing": 1,
+    "recommendation": 1,
     "weights": 1,
     "runs": 1,
     "metrics": 1,
@@ -139,7 +141,19 @@ def test_the_core_knows_no_streamlit(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["config", "errors", "texts", "datasets", "backbones", "weights", "runs", "metrics"]
+    "room",
+    [
+        "config",
+        "errors",
+        "texts",
+        "datasets",
+        "backbones",
+        "freezing",
+        "recommendation",
+        "weights",
+        "runs",
+        "metrics",
+    ],
 )
 def test_what_the_web_process_imports_names_nothing_heavy_at_import(room: str) -> None:
     paths = [path for path in _modules() if _room(path) == room]

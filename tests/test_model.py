@@ -16,15 +16,11 @@ import numpy as np
 import pytest
 
 from translearn_core import model as graphs
-from translearn_core.backbones import (
-    BACKBONES,
-    Backbone,
-    blocks_of,
-    freeze_choice,
-    weights_path,
-)
+from translearn_core.backbones import BACKBONES, Backbone
 from translearn_core.config import Settings
 from translearn_core.errors import RunError, SettingsError, WeightsError
+from translearn_core.freezing import blocks_of, freeze_choice
+from translearn_core.weights import weights_path
 
 DATA = Path(graphs.__file__).parent / "data"
 SHARED_WEIGHTS = Path(__file__).parents[1].parent / "shared" / "weights"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from translearn_core import backbones, cli
+from translearn_core import backbones, cli, freezing
 from translearn_core.config import make_settings
 from translearn_core.model import build_backbone, build_head, split_at
 from translearn_core.presets import PRESETS
@@ -21,7 +21,7 @@ def test_every_preset_is_allowed_and_differs_from_the_default(name: str) -> None
     settings = make_settings(dict(preset.settings))
     if settings.backbone:
         backbone = backbones.get_backbone(settings.backbone)
-        choice = backbones.freeze_choice(backbone, settings.freeze)
+        choice = freezing.freeze_choice(backbone, settings.freeze)
         check(Situation(settings=settings, backbone=backbone, choice=choice))
     assert settings.changed()
     assert preset.title
@@ -32,7 +32,7 @@ def test_the_articles_network_is_vgg16_with_1024_units_on_frozen_blocks() -> Non
     settings = make_settings(dict(PRESETS["article"].settings))
     backbone = backbones.get_backbone(settings.backbone)
     network = build_backbone(backbone, size=32, weights="random")
-    prefix, suffix = split_at(network, backbones.freeze_choice(backbone, "all").cut_layer)
+    prefix, suffix = split_at(network, freezing.freeze_choice(backbone, "all").cut_layer)
     head = build_head(backbone.features, 6, settings)
     assert suffix is None
     assert not prefix.trainable_weights

@@ -11,10 +11,12 @@ import pytest
 
 from tests.conftest import shared_photos
 from translearn_core import starter
-from translearn_core.backbones import BACKBONES, default_backbone, weights_path, weights_status
+from translearn_core.backbones import BACKBONES
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import WeightsError
 from translearn_core.model import build_backbone, load_model, save_model, split_at
+from translearn_core.recommendation import default_backbone
+from translearn_core.weights import weights_path, weights_status
 
 ROW = BACKBONES["starter"]
 # NumPy 2 against TensorFlow's arrays, inside Keras

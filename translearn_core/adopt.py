@@ -35,7 +35,7 @@ from typing import IO, Any, Literal
 import psutil
 from pydantic import BaseModel, ConfigDict
 
-from translearn_core import __version__, backbones
+from translearn_core import __version__, backbones, freezing
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.errors import InputError, StopRequestedError, StorageError
 from translearn_core.files import write_atomically
@@ -455,7 +455,7 @@ def _backbone_of(config: dict[str, Any], labels: dict[str, Any] | None) -> str:
         return ""
     listed = config.get("config", {}).get("layers", [])
     there = {layer.get("name") for layer in listed if isinstance(layer, dict)}
-    wanted = set(backbones.blocks_of(backbones.BACKBONES[named]).names)
+    wanted = set(freezing.blocks_of(backbones.BACKBONES[named]).names)
     return named if len(wanted & there) >= 0.9 * len(wanted) else ""
 
 

@@ -21,7 +21,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import backbones, crossval, datasets, findings, flatten, forecast, trivial
+from translearn_core import (
+    crossval,
+    datasets,
+    findings,
+    flatten,
+    forecast,
+    recommendation,
+    trivial,
+)
 from translearn_core.backbones import Backbone
 from translearn_core.crossval import CurvePoint, Judged, Space
 from translearn_core.datasets import Dataset
@@ -562,8 +570,8 @@ def _hopes(
     n = len(material.labels)
     hoped = sum(float(probabilities[one.row, one.suggested]) for one in suspects) / n
     weak, weak_gain = _weak_classes(material, judgement)
-    known = backbones.PROBED.get(backbone.name, 1.0)
-    best = max([share for share in backbones.PROBED.values() if share > known], default=known)
+    known = recommendation.PROBED.get(backbone.name, 1.0)
+    best = max([share for share in recommendation.PROBED.values() if share > known], default=known)
     share = (best - known) / max(1.0 - known, 1e-9)
     return Hopes(
         suspects=len(suspects),
@@ -574,7 +582,7 @@ def _hopes(
         weak_gain=weak_gain,
         twice=0 if ahead is None else ahead.n,
         twice_gain=0.0 if ahead is None else max(0.0, ahead.accuracy - accuracy),
-        backbone=backbones.stronger_backbone(backbone),
+        backbone=recommendation.stronger_backbone(backbone),
         backbone_gain=share * (1.0 - accuracy),
     )
 

@@ -1,9 +1,10 @@
-"""The table of backbones, and what can be said about them without building one.
+"""The table of backbones, and what a row alone can say.
 
-Owns: `BACKBONES` (a backbone is a row here), the choice of a default, pixel scaling as
-numbers, and the freeze choice, read from `data/blocks.json` (made by `scripts/make_blocks`).
-Leaves to others: files of weights (`weights.py`, whose functions are offered here too) and
-Keras graphs (`model.py`).
+Owns: `BACKBONES` (a backbone is a row here), the size of its photos and its pixel scaling as
+numbers.
+Leaves to others: its blocks and what may stay frozen (`freezing.py`), files of weights
+(`weights.py`), which row is recommended on this machine (`recommendation.py`) and Keras graphs
+(`model.py`).
 
 Imports no TensorFlow and no Keras: the web process shows all of this.
 Units: `top1` is a share in [0, 1]; `size_mb` is 10^6 bytes; `parameters` and `macs`
@@ -13,47 +14,12 @@ Units: `top1` is a share in [0, 1]; `size_mb` is 10^6 bytes; `parameters` and `m
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from typing import Any, Literal
 
 from translearn_core.config import Settings
 from translearn_core.errors import SettingsError
-from translearn_core.texts import N_, _, ngettext
-from translearn_core.weights import (
-    WeightsStatus,
-    download_weights,
-    reachable,
-    store_weights,
-    weights_folder,
-    weights_path,
-    weights_status,
-)
-
-__all__ = [
-    "BACKBONES",
-    "Backbone",
-    "BackboneGraph",
-    "Block",
-    "FreezeChoice",
-    "PixelScaling",
-    "WeightsStatus",
-    "blocks_of",
-    "default_backbone",
-    "download_weights",
-    "freeze_choice",
-    "get_backbone",
-    "image_size_for",
-    "pixel_scaling",
-    "reachable",
-    "stronger_backbone",
-    "store_weights",
-    "weights_folder",
-    "weights_path",
-    "weights_status",
-]
+from translearn_core.texts import N_, _
 
 _GOOGLE = "https://storage.googleapis.com/"
 _KERAS = f"{_GOOGLE}tensorflow/keras-applications/"
@@ -102,7 +68,7 @@ class Backbone:
     when: str
     """A sentence on when to choose it; translate it when it is shown."""
     default_rank: int
-    """Lower is the better default on a plain laptop, see `default_backbone`."""
+    """Lower is the better default on a plain laptop, see `recommendation.py`."""
     weight_file: str
     """The file that Keras looks for in its folder of models."""
     weight_url: str = ""
@@ -419,13 +385,6 @@ _ROWS = (
 BACKBONES: dict[str, Backbone] = {row.name: row for row in _ROWS}
 """All backbones by name, in the order in which they are offered."""
 
-LAST_RESORT = "starter"
-"""The default where no ImageNet weights are on this machine; its own ship with the package."""
-
-PROBED = {"mobilenet_v2": 0.88, "starter": 0.80}
-"""Mean accuracy of a logistic regression on frozen features of six photo sets, where it was
-measured side by side (docs/starter.md)."""
-
 
 def get_backbone(name: str) -> Backbone:
     """The row called `name`.
@@ -438,43 +397,9 @@ def get_backbone(name: str) -> Backbone:
     except KeyError:
         raise SettingsError(
             _("There is no backbone `{name}`.{guess} The backbones are: {names}.").format(
-                name=name, guess=_did_you_mean(name, list(BACKBONES)), names=", ".join(BACKBONES)
+                name=name, guess=did_you_mean(name, list(BACKBONES)), names=", ".join(BACKBONES)
             )
         ) from None
-
-
-def default_backbone() -> Backbone:
-    """The best backbone for a plain laptop among those whose weights are ready here.
-
-    Frozen features are computed once per photo, so that accuracy counts for more than the last
-    bit of speed; what is slow without a graphics card comes last.
-    """
-    for backbone in sorted(BACKBONES.values(), key=lambda row: row.default_rank):
-        if weights_status(backbone).state == "ready":
-            return backbone
-    return BACKBONES[LAST_RESORT]
-
-
-def stronger_backbone(backbone: Backbone) -> str:
-    """A sentence that names a better backbone to download, and what it is expected to gain.
-
-    Empty where none is known to be better, and where it is here already or cannot be fetched.
-    Looks at the disk only, never at the network.
-    """
-    known = PROBED.get(backbone.name, 1.0)
-    for name, share in PROBED.items():
-        better = BACKBONES[name]
-        if share > known and weights_status(better).state == "download":
-            return _(
-                "With a network, {title} can be downloaded once ({size} MB). On six photo sets "
-                "it named about {gain} more of 100 photos right than {this}."
-            ).format(
-                title=better.title,
-                size=max(1, round(better.size_mb)),
-                gain=round(100 * (share - known)),
-                this=backbone.title,
-            )
-    return ""
 
 
 def image_size_for(backbone: Backbone, settings: Settings) -> int:
@@ -500,7 +425,8 @@ def image_size_for(backbone: Backbone, settings: Settings) -> int:
     return settings.image_size
 
 
-def _did_you_mean(name: str, names: list[str]) -> str:
+def did_you_mean(name: str, names: list[str]) -> str:
+    """A question that names up to three of `names` which are spelt much like `name`; else empty."""
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
     if not close:
@@ -534,179 +460,3 @@ def pixel_scaling(pixels: str) -> PixelScaling | None:
     if pixels == "caffe":
         return PixelScaling([1.0, 1.0, 1.0], [-103.939, -116.779, -123.68], flip_channels=True)
     return None
-
-
-# -------------------------------------------------------------------------- blocks and freeze
-
-
-@dataclass(frozen=True)
-class Block:
-    """A stretch of a backbone that the freeze control steps by."""
-
-    title: str
-    end_layer: str
-    """Its last layer (or bare operation), a cut point."""
-    layers: int
-    parameters: int
-    macs: int
-    """Multiply-accumulate operations for one photo at the native size."""
-    output: tuple[int, int, int]
-    """Height, width and channels of what it hands on, at the native size."""
-
-
-@dataclass(frozen=True)
-class BackboneGraph:
-    """What is known about a backbone's graph without building it."""
-
-    blocks: tuple[Block, ...]
-    layers: int
-    """Layers without the top, the input included, as Keras counts them."""
-    parameters: int
-    macs: int
-    names: tuple[str, ...]
-    """All operations in topological order."""
-    cuts: tuple[int, ...]
-    """Positions in `names` where the graph can be cut; the last one is the output."""
-    layers_up_to: tuple[int, ...]
-    """For each cut: layers up to it, itself included."""
-    trainable_after: tuple[int, ...]
-    """For each cut: weights after it that learn when all of that is unfrozen."""
-    macs_up_to: tuple[int, ...]
-    """For each cut: multiply-accumulate operations up to it."""
-    trainable: int
-    """Weights that learn when nothing is frozen (BatchNormalization never does)."""
-
-
-@dataclass(frozen=True)
-class FreezeChoice:
-    """What stays frozen, in the words of a person and of the graph."""
-
-    frozen_blocks: int
-    """Whole frozen blocks."""
-    blocks: int
-    cut_layer: str | None
-    """The last frozen layer; None: nothing is frozen."""
-    frozen_layers: int
-    total_layers: int
-    trainable_weights: int
-    """Weights of the backbone that learn; the head's come on top."""
-    note: str = ""
-    """What a person should know about how the choice was understood."""
-
-    @property
-    def all_frozen(self) -> bool:
-        """Whether only the head learns."""
-        return self.frozen_layers == self.total_layers
-
-
-@lru_cache(maxsize=1)
-def _graphs() -> dict[str, Any]:
-    file = resources.files("translearn_core").joinpath("data/blocks.json")
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    backbones: dict[str, Any] = content["backbones"]
-    return backbones
-
-
-@lru_cache(maxsize=64)
-def blocks_of(backbone: Backbone) -> BackboneGraph:
-    """The blocks, cut points and totals of a backbone, from the package's own data."""
-    entry = _graphs()[backbone.name]
-    blocks = tuple(
-        Block(**(block | {"output": tuple(block["output"])})) for block in entry["blocks"]
-    )
-    return BackboneGraph(
-        blocks=blocks,
-        layers=entry["layers"],
-        parameters=entry["parameters"],
-        macs=entry["macs"],
-        names=tuple(entry["names"].split()),
-        cuts=tuple(entry["cuts"]),
-        layers_up_to=tuple(entry["layers_up_to"]),
-        trainable_after=tuple(entry["trainable_after"]),
-        macs_up_to=tuple(entry["macs_up_to"]),
-        trainable=entry["trainable"],
-    )
-
-
-def freeze_choice(
-    backbone: Backbone, freeze: int | Literal["all", "none"], freeze_layer: str = ""
-) -> FreezeChoice:
-    """What `freeze` (blocks) or `freeze_layer` (a name) means for this backbone.
-
-    Args:
-        freeze: the first N blocks, a negative N to leave the last N trainable, `all`, `none`.
-        freeze_layer: name of the last frozen layer; snaps to the nearest cut point at or before
-            it, and overrides `freeze` where it is not empty.
-
-    Raises:
-        SettingsError: N is out of range, or there is no such layer.
-    """
-    graph = blocks_of(backbone)
-    if freeze_layer:
-        return _freeze_up_to(backbone, graph, freeze_layer)
-    count = len(graph.blocks)
-    if freeze == "all":
-        return _choice(graph, len(graph.cuts) - 1)
-    if freeze == "none":
-        return _choice(graph, None)
-    if not -count <= freeze <= count:
-        raise SettingsError(
-            ngettext(
-                "`freeze` must be between 0 and {count} block, or below 0 to leave that many of "
-                "the last ones trainable. Received: {received}. Choose {count} to train the head "
-                "only.",
-                "`freeze` must be between 0 and {count} blocks, or between -{count} and -1 to "
-                "leave that many of the last ones trainable. Received: {received}. Choose "
-                "{count} to train the head only.",
-                count,
-            ).format(count=count, received=freeze)
-        )
-    frozen = freeze if freeze >= 0 else count + freeze
-    if frozen == 0:
-        return _choice(graph, None)
-    end = graph.names.index(graph.blocks[frozen - 1].end_layer)
-    return _choice(graph, graph.cuts.index(end))
-
-
-def _choice(graph: BackboneGraph, cut: int | None, note: str = "") -> FreezeChoice:
-    """The choice to freeze up to the cut with index `cut`, or nothing."""
-    if cut is None:
-        return FreezeChoice(0, len(graph.blocks), None, 0, graph.layers, graph.trainable, note)
-    position = graph.cuts[cut]
-    ends = [graph.names.index(block.end_layer) for block in graph.blocks]
-    return FreezeChoice(
-        frozen_blocks=sum(end <= position for end in ends),
-        blocks=len(graph.blocks),
-        cut_layer=graph.names[position],
-        frozen_layers=graph.layers_up_to[cut],
-        total_layers=graph.layers,
-        trainable_weights=graph.trainable_after[cut],
-        note=note,
-    )
-
-
-def _freeze_up_to(backbone: Backbone, graph: BackboneGraph, layer: str) -> FreezeChoice:
-    if layer not in graph.names:
-        raise SettingsError(
-            _("{title} has no layer `{layer}`.{guess} Its blocks end in: {names}.").format(
-                title=backbone.title,
-                layer=layer,
-                guess=_did_you_mean(layer, list(graph.names)),
-                names=", ".join(block.end_layer for block in graph.blocks),
-            )
-        )
-    position = graph.names.index(layer)
-    before = [index for index, cut in enumerate(graph.cuts) if cut <= position]
-    if not before:
-        note = _("Before `{layer}` and at it {title} cannot be cut, so nothing is frozen.").format(
-            layer=layer, title=backbone.title
-        )
-        return _choice(graph, None, note)
-    nearest = graph.names[graph.cuts[before[-1]]]
-    note = ""
-    if nearest != layer:
-        note = _(
-            "The network cannot be cut at `{layer}`, because other paths run beside it; it is "
-            "frozen up to `{nearest}`, the nearest place before."
-        ).format(layer=layer, nearest=nearest)
-    return _choice(graph, before[-1], note)

@@ -29,7 +29,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from translearn_core import backbones, datasets, errand
+from translearn_core import backbones, datasets, errand, recommendation
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset
 from translearn_core.errand import State, Teller
@@ -37,6 +37,7 @@ from translearn_core.errors import StorageError, WeightsError
 from translearn_core.files import write_atomically
 from translearn_core.texts import N_, _
 from translearn_core.verdict import Verdict
+from translearn_core.weights import weights_status
 
 if TYPE_CHECKING:
     from translearn_core.findings import Finding
@@ -296,8 +297,8 @@ def assess(
 def _check_early(dataset: Dataset, backbone: Backbone | None) -> Backbone:
     """The backbone that will look, once what can be refused before any photo is read was not."""
     datasets.check_ready(dataset)
-    chosen = backbone or backbones.default_backbone()
-    status = backbones.weights_status(chosen)
+    chosen = backbone or recommendation.default_backbone()
+    status = weights_status(chosen)
     if status.state != "ready":
         raise WeightsError(status.sentence)
     return chosen

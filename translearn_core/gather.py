@@ -40,6 +40,7 @@ from translearn_core.features import (
     cache_folder,
     extract,
 )
+from translearn_core.weights import weights_status
 
 Array = npt.NDArray[Any]
 TELL_EVERY_S = 0.25
@@ -107,7 +108,7 @@ class Look:
             return self.change.identity
         if self.weights == "random":
             return f"random-{self.seed}"
-        path = backbones.weights_status(self.backbone).path
+        path = weights_status(self.backbone).path
         facts = path.stat()
         return f"{path.name}-{facts.st_size}-{facts.st_mtime_ns}"
 

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import psutil
 from filelock import FileLock, Timeout
 
-from translearn_core import backbones, datasets, runs, standby, techniques
+from translearn_core import backbones, datasets, freezing, recommendation, runs, standby, techniques
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import count_gpus
@@ -35,6 +35,7 @@ from translearn_core.processes import import_path
 from translearn_core.runs import Run
 from translearn_core.techniques import Situation
 from translearn_core.texts import _
+from translearn_core.weights import weights_status
 
 logger = logging.getLogger(__name__)
 
@@ -170,13 +171,13 @@ def check_settings(dataset: Dataset, settings: Settings) -> Settings:
         backbone = backbones.get_backbone(settings.backbone)
     else:
         name = techniques.required_backbone(settings)
-        backbone = backbones.get_backbone(name) if name else backbones.default_backbone()
+        backbone = backbones.get_backbone(name) if name else recommendation.default_backbone()
         settings = settings.model_copy(update={"backbone": backbone.name})
     backbones.image_size_for(backbone, settings)
-    choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
     techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
     if settings.weights == "imagenet":
-        status = backbones.weights_status(backbone)
+        status = weights_status(backbone)
         if status.state != "ready":
             raise WeightsError(status.sentence)
     return settings
@@ -360,7 +361,7 @@ def expected_epoch_s(backbone_name: str, frozen_blocks: int, n_photos: int) -> f
     speed = measured(backbone_name)
     if speed is None or not speed.get("train_all_per_s"):
         return None
-    graph = backbones.blocks_of(backbones.get_backbone(backbone_name))
+    graph = freezing.blocks_of(backbones.get_backbone(backbone_name))
     total = sum(block.macs for block in graph.blocks) or 1
     suffix = sum(block.macs for block in graph.blocks[frozen_blocks:])
     return float(n_photos * (HEAD_PHOTO_S + suffix / total / speed["train_all_per_s"]))

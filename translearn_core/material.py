@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import backbones, datasets, lineage
+from translearn_core import datasets, freezing, lineage
 from translearn_core.augment import VIEWS
 from translearn_core.errors import PhotoError
 from translearn_core.features import FeatureTable, Output
@@ -205,7 +205,7 @@ def _cut_values(plan: Plan) -> int:
     if plan.settings.freeze_layer:  # maybe within a block, whose shape only the graph knows
         prefix, _suffix = Network(plan).parts
         return int(np.prod(prefix.output_shape[1:]))
-    graph = backbones.blocks_of(plan.backbone)
+    graph = freezing.blocks_of(plan.backbone)
     height, width, channels = graph.blocks[plan.choice.frozen_blocks - 1].output
     scale = (plan.size / plan.backbone.input_size) ** 2
     return int(height * width * channels * scale) + 1

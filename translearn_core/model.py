@@ -27,16 +27,11 @@ from typing import Any, Literal
 
 import keras
 
-from translearn_core.backbones import (
-    Backbone,
-    image_size_for,
-    pixel_scaling,
-    weights_path,
-    weights_status,
-)
+from translearn_core.backbones import Backbone, image_size_for, pixel_scaling
 from translearn_core.config import Settings
 from translearn_core.errors import RunError, SettingsError, WeightsError
 from translearn_core.texts import _
+from translearn_core.weights import weights_path, weights_status
 
 __all__ = [
     "GraphBlock",

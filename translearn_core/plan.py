@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from translearn_core import augment, backbones, datasets, techniques
+from translearn_core import augment, backbones, datasets, freezing, recommendation, techniques
 from translearn_core.augment import Strength
-from translearn_core.backbones import Backbone, FreezeChoice
+from translearn_core.backbones import Backbone
 from translearn_core.carryover import backbone_change
 from translearn_core.config import Configuration, Settings, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import prepare_device
+from translearn_core.freezing import FreezeChoice
 from translearn_core.gather import Look, WeightChange
 from translearn_core.runs import Run
 from translearn_core.techniques import Situation
@@ -111,9 +112,9 @@ def make_plan(run: Run, settings: Settings | None = None) -> Plan:
     backbone = (
         backbones.get_backbone(settings.backbone)
         if settings.backbone
-        else backbones.default_backbone()
+        else recommendation.default_backbone()
     )
-    choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
     techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
     return Plan(
         run=run,

@@ -32,6 +32,7 @@ from translearn_core.parts import Parts, parts_of
 from translearn_core.runs import Run
 from translearn_core.texts import _
 from translearn_core.train import REFIT_BELOW
+from translearn_core.weights import weights_path
 
 STARTER_WEIGHTS = "starter.npz"
 
@@ -202,7 +203,7 @@ def _files(run: Run, stem: str, *, kinds: tuple[str, ...]) -> dict[str, bytes]:
         files[f"{stem}.ipynb"] = content.encode("utf-8")
     files[f"{stem}.csv"] = _photo_list(parts, facts.photos).encode("utf-8")
     if facts.backbone.packaged and facts.settings.weights == "imagenet":
-        files[STARTER_WEIGHTS] = backbones.weights_path(facts.backbone).read_bytes()
+        files[STARTER_WEIGHTS] = weights_path(facts.backbone).read_bytes()
     return files
 
 

@@ -17,9 +17,10 @@ from typing import Literal
 import pandas as pd
 
 from translearn_core import backbones, datasets, lineage
-from translearn_core.backbones import Backbone, FreezeChoice
+from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, home, setting_fields
 from translearn_core.errors import RunError, SettingsError
+from translearn_core.freezing import FreezeChoice
 from translearn_core.runs import Run
 from translearn_core.texts import N_, _
 

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core import backbones, jobs
+from translearn_core import freezing, jobs
 from translearn_core.artefacts import Answers, Clock, save_model, write_figures
 from translearn_core.augment import Strength
 from translearn_core.config import load_configuration
@@ -424,7 +424,7 @@ def _photos_at_once(plan: Plan) -> int | None:
     frozen = 0 if plan.resists else plan.choice.frozen_blocks  # attacks go through all of it
     photo_s = jobs.expected_epoch_s(plan.backbone.name, frozen, 1)
     if photo_s is None:
-        blocks = backbones.blocks_of(plan.backbone).blocks[frozen:]
+        blocks = freezing.blocks_of(plan.backbone).blocks[frozen:]
         area = (plan.size / plan.backbone.input_size) ** 2
         operations = 6 * sum(block.macs for block in blocks) * area  # forward and twice back
         photo_s = operations / (OPERATIONS_PER_S * (os.cpu_count() or 1))

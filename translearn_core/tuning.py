@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import backbones, runs
+from translearn_core import backbones, freezing, runs
 from translearn_core.artefacts import Clock
 from translearn_core.backbones import Backbone
 from translearn_core.compare import mcnemar
@@ -42,6 +42,7 @@ from translearn_core.plan import Plan, make_plan
 from translearn_core.runs import Run
 from translearn_core.study import StudyResult, read_plan
 from translearn_core.texts import _, ngettext
+from translearn_core.weights import weights_status
 
 logger = logging.getLogger(__name__)
 
@@ -134,7 +135,7 @@ class Search:
             for row in backbones.BACKBONES.values()
             if row.top1 is not None
             and row.name != default.name
-            and backbones.weights_status(row).state == "ready"
+            and weights_status(row).state == "ready"
             and self._pass_s(row) < 0.1 * self.minutes * 60
         ]
         return [default, *sorted(others, key=lambda row: -(row.top1 or 0))][:MOST_BACKBONES]
@@ -149,7 +150,7 @@ class Search:
         if measured is not None:
             return measured
         area = (backbone.own_size / backbone.input_size) ** 2
-        macs = sum(block.macs for block in backbones.blocks_of(backbone).blocks)
+        macs = sum(block.macs for block in freezing.blocks_of(backbone).blocks)
         return n * 2 * macs * area / OPERATIONS_PER_S
 
     def propose(self, trial: Any) -> Settings:

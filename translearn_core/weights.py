@@ -29,16 +29,14 @@ from http.client import HTTPException
 from importlib import resources
 from itertools import count, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from filelock import FileLock, Timeout
 
+from translearn_core.backbones import Backbone
 from translearn_core.config import load_configuration
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.texts import _
-
-if TYPE_CHECKING:
-    from translearn_core.backbones import Backbone
 
 log = logging.getLogger(__name__)
 

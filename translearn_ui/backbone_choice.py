@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones, jobs
-from translearn_core.backbones import Backbone, WeightsStatus
+from translearn_core import backbones, freezing, jobs, recommendation
+from translearn_core.backbones import Backbone
 from translearn_core.texts import N_, _
+from translearn_core.weights import WeightsStatus, download_weights, store_weights, weights_status
 from translearn_ui import charts, frame, tasks
 
 KEY = "set_backbone"
@@ -53,7 +54,7 @@ _downloads: dict[str, str] = {}
 def choose() -> Backbone:
     """Show the cards and return the chosen backbone."""
     st.html(STYLE)
-    default = backbones.default_backbone().name
+    default = recommendation.default_backbone().name
     chosen = st.session_state.get(KEY) or default
     everything = st.session_state.get("train_all_backbones", False)
     first_row = FIRST_ROW if default in FIRST_ROW else (default, *FIRST_ROW[1:])
@@ -79,7 +80,7 @@ def choose() -> Backbone:
             persist_state="session",
         )
         st.caption(f"{_(backbone.when)} ({_('licence {name}').format(name=backbone.licence)})")
-    if advice := backbones.stronger_backbone(backbone):
+    if advice := recommendation.stronger_backbone(backbone):
         st.info(advice, icon=":material/trending_up:")
     return backbone
 
@@ -91,10 +92,10 @@ def _describe(backbone: Backbone, is_default: bool) -> str:
         _("{rate:,.0f} photos/s here").format(rate=speed["forward_per_s"])
         if speed and speed.get("forward_per_s")
         else _("{n:.1f} billion steps a photo").format(
-            n=sum(block.macs for block in backbones.blocks_of(backbone).blocks) / 1e9
+            n=sum(block.macs for block in freezing.blocks_of(backbone).blocks) / 1e9
         )
     )
-    status = backbones.weights_status(backbone)
+    status = weights_status(backbone)
     state = {
         "ready": ":green[:material/check_circle:] " + _("ready"),
         "download": ":blue[:material/download:] "
@@ -129,7 +130,7 @@ def show_weights(backbone: Backbone) -> WeightsStatus:
             frame.show_error(task.error)
             st.session_state[f"weights_unreachable_{backbone.name}"] = True
         task = None
-    status = backbones.weights_status(backbone)
+    status = weights_status(backbone)
     if task is not None:
         tasks.show(task)
     elif status.state != "ready":
@@ -164,7 +165,7 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
             )
             if file is not None:
                 with frame.errors_shown():
-                    backbones.store_weights(backbone, file)
+                    store_weights(backbone, file)
                     st.rerun()
 
 
@@ -174,7 +175,7 @@ def download(backbone: Backbone) -> None:
         return
 
     def work(task: tasks.Task) -> object:
-        return backbones.download_weights(
+        return download_weights(
             backbone,
             progress=lambda done, total: task.report(done // 1000, total // 1000, _("kilobytes")),
             stop=task.stop,

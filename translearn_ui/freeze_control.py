@@ -1,7 +1,7 @@
 """How much of the backbone stays frozen: a picture of its blocks with a handle, and the cost.
 
 Owns: the picture, the handle, and the sentences about layers, weights and time.
-Leaves to others: what a choice means for the graph (`backbones.freeze_choice`), measuring
+Leaves to others: what a choice means for the graph (`freezing.freeze_choice`), measuring
 speed (`jobs.measure`).
 """
 
@@ -16,10 +16,11 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core import backbones, jobs, runs
-from translearn_core.backbones import Backbone, BackboneGraph, FreezeChoice
+from translearn_core import freezing, jobs, runs
+from translearn_core.backbones import Backbone
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
+from translearn_core.freezing import BackboneGraph, FreezeChoice
 from translearn_core.texts import _, ngettext
 from translearn_ui import charts, frame, tasks
 
@@ -76,7 +77,7 @@ def choose(
         classes: names, for the picture.
     """
     st.html(STYLE)
-    graph = backbones.blocks_of(backbone)
+    graph = freezing.blocks_of(backbone)
     freeze, choice = _read_choice(backbone, graph)
     st.html(_picture_html(graph, choice, photo, classes))
     layer = st.session_state.get(LAYER_KEY)
@@ -109,10 +110,10 @@ def _read_choice(
     )
     layer = st.session_state.get(LAYER_KEY) or ""
     try:
-        return freeze, backbones.freeze_choice(backbone, freeze, layer)
+        return freeze, freezing.freeze_choice(backbone, freeze, layer)
     except SettingsError as error:
         frame.show_error(error)
-        return freeze, backbones.freeze_choice(backbone, freeze)
+        return freeze, freezing.freeze_choice(backbone, freeze)
 
 
 def _show_handle(backbone: Backbone, blocks: int, *, disabled: bool) -> None:

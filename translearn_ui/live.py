@@ -571,11 +571,11 @@ def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
 
 def describe(settings: Settings) -> str:
     """The settings of a run in one line: backbone and how much of it is frozen."""
-    from translearn_core import backbones
+    from translearn_core import backbones, freezing
 
     try:
         backbone = backbones.get_backbone(settings.backbone)
-        choice = backbones.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
     except TransLearnError:
         return settings.backbone
     if choice.frozen_blocks == choice.blocks:

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core import backbones
+from translearn_core import backbones, freezing, recommendation
 from translearn_core.config import setting_fields
 from translearn_core.presets import PRESETS
 from translearn_core.texts import _
@@ -60,10 +60,12 @@ def fill_in(values: Any) -> None:
     for name in fields:
         if name not in settings_form.OWN_VIEWS:
             settings_form.put(name, values.get(name, fields[name].default))
-    backbone = backbones.get_backbone(values.get("backbone") or backbones.default_backbone().name)
+    backbone = backbones.get_backbone(
+        values.get("backbone") or recommendation.default_backbone().name
+    )
     st.session_state[backbone_choice.KEY] = backbone.name
     st.session_state.pop(freeze_control.LAYER_KEY, None)
     if values.get("freeze_layer"):
         st.session_state[freeze_control.LAYER_KEY] = values["freeze_layer"]
-    choice = backbones.freeze_choice(backbone, values.get("freeze", "all"))
+    choice = freezing.freeze_choice(backbone, values.get("freeze", "all"))
     freeze_control.put(backbone, choice.frozen_blocks)

@@ -27,7 +27,8 @@ from translearn_core.texts import _, ngettext
 @app.command()
 def backbones(json_: JsonOption = False) -> None:
     """List the backbones and whether their weights are on this machine."""
-    from translearn_core.backbones import BACKBONES, weights_status
+    from translearn_core.backbones import BACKBONES
+    from translearn_core.weights import weights_status
 
     rows = []
     for backbone in BACKBONES.values():

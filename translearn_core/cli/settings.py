@@ -51,12 +51,9 @@ def make_settings_of(
 def check_early(settings: Any) -> None:
     """Refuse what does not fit the backbone before any photo is read."""
     from translearn_core import techniques
-    from translearn_core.backbones import (
-        default_backbone,
-        freeze_choice,
-        get_backbone,
-        image_size_for,
-    )
+    from translearn_core.backbones import get_backbone, image_size_for
+    from translearn_core.freezing import freeze_choice
+    from translearn_core.recommendation import default_backbone
 
     name = settings.backbone or techniques.required_backbone(settings)
     chosen = get_backbone(name) if name else default_backbone()
@@ -67,7 +64,8 @@ def check_early(settings: Any) -> None:
 
 def have_weights(settings: Any) -> None:
     """Download the backbone's weights if they are not here and may be fetched."""
-    from translearn_core.backbones import download_weights, get_backbone, weights_status
+    from translearn_core.backbones import get_backbone
+    from translearn_core.weights import download_weights, weights_status
 
     if not settings.backbone or settings.weights != "imagenet":
         return
