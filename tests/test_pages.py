@@ -182,7 +182,10 @@ def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(
     assert app.session_state["set_backbone"] == "vgg16"
     assert app.session_state["set_schedule"] == "constant"
     assert (app.session_state["set_epochs"], app.session_state["set_refit"]) == (10, False)
+    app.session_state["set_epochs"] = 11
+    assert app.run().button_group(key="train_preset").value is None
     app.button_group(key="train_preset").set_value("default").run()
+    assert app.button_group(key="train_preset").value == "default"
     assert app.session_state["set_schedule"] == "cosine"
     assert app.session_state["set_backbone"] != "vgg16"
 

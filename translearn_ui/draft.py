@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core import recommendation, runs
+from translearn_core import runs
 from translearn_core.config import make_settings, setting_fields
 from translearn_core.errors import TransLearnError
 from translearn_ui import preset_choice, techniques_form
@@ -55,8 +55,7 @@ def _is_offered(name: str, value: Any) -> bool:
 
 def keep(values: dict[str, Any]) -> None:
     """Write the settings that are chosen into the address, as far as they differ from defaults."""
-    defaults = {name: field.default for name, field in setting_fields().items()}
-    defaults["backbone"] = recommendation.default_backbone().name
+    defaults = preset_choice.default_values()
     changed = {name: value for name, value in values.items() if value != defaults[name]}
     if changed:
         st.query_params[PART] = json.dumps(changed, separators=(",", ":"))

@@ -78,7 +78,7 @@ def choose(
     """
     st.html(STYLE)
     graph = freezing.blocks_of(backbone)
-    freeze, choice = _read_choice(backbone, graph)
+    freeze, choice = _read_choice(backbone)
     st.html(_picture_html(graph, choice, photo, classes))
     layer = st.session_state.get(LAYER_KEY)
     with st.container(key="freeze_handle"):
@@ -99,15 +99,16 @@ def put(backbone: Backbone, frozen_blocks: int) -> None:
     st.session_state[_key(backbone)] = frozen_blocks
 
 
-def _read_choice(
-    backbone: Backbone, graph: BackboneGraph
-) -> tuple[int | Literal["all", "none"], FreezeChoice]:
-    """The setting as the handle stands, and what it means."""
-    blocks = len(graph.blocks)
+def value_of(backbone: Backbone) -> int | Literal["all", "none"]:
+    """The setting as the handle stands, drawn yet or not."""
+    blocks = len(freezing.blocks_of(backbone).blocks)
     stands = st.session_state.get(_key(backbone), blocks)
-    freeze: int | Literal["all", "none"] = (
-        "all" if stands == blocks else "none" if stands == 0 else int(stands)
-    )
+    return "all" if stands == blocks else "none" if stands == 0 else int(stands)
+
+
+def _read_choice(backbone: Backbone) -> tuple[int | Literal["all", "none"], FreezeChoice]:
+    """The setting as the handle stands, and what it means."""
+    freeze = value_of(backbone)
     layer = st.session_state.get(LAYER_KEY) or ""
     try:
         return freeze, freezing.freeze_choice(backbone, freeze, layer)
