@@ -56,6 +56,10 @@ STYLE = """
 [role="tab"][aria-selected="true"] {color: inherit !important; font-weight: 600;}
 [data-testid="stToastContainer"] {top: auto !important; bottom: 1.5rem;}
 
+/* quiet words stay readable, and a link among them is as bright as any other */
+[data-testid="stCaptionContainer"] {opacity: 1;
+  color: color-mix(in srgb, currentColor 74%, transparent);}
+
 /* photos */
 [class*="st-key-gallery_"] img {aspect-ratio: 1; object-fit: cover; width: 100%;
   border-radius: .5rem; background: color-mix(in srgb, currentColor 8%, transparent);}
