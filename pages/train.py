@@ -6,7 +6,6 @@ A run named in the URL is shown in whatever state it is; without one, the page s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -20,6 +19,7 @@ from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run
 from translearn_core.techniques import Situation
 from translearn_core.texts import N_, _
+from translearn_core.weights import weights_status
 from translearn_ui import (
     backbone_choice,
     draft,
@@ -61,11 +61,12 @@ def show_set_up(dataset: Dataset) -> None:
     st.html(STYLE)
     st.title(_("Train"), anchor=False)
     n = int(dataset.counts.sum())
-    st.markdown(
-        _("**{name}**: {n:,} photos in {classes} classes. You can press Train right away.").format(
-            name=frame.plain(dataset.name), n=n, classes=len(dataset.classes)
-        )
+    words = _("**{name}**: {n:,} photos in {classes} classes.").format(
+        name=frame.plain(dataset.name), n=n, classes=len(dataset.classes)
     )
+    if can_start(dataset):
+        words += " " + _("You can press Train right away.")
+    st.markdown(words)
     show_other_run(dataset)
     obstacle = show_warnings(dataset)
     if not obstacle:
@@ -86,7 +87,9 @@ def show_set_up(dataset: Dataset) -> None:
                 )
             )
     backbone = backbone_choice.choose()
-    status = backbone_choice.show_weights(backbone)
+    status = backbone_choice.show_weights(
+        backbone, needed=settings_form.value_of("weights") != "random"
+    )
 
     with st.container(horizontal=True, vertical_alignment="center", key="freeze_head"):
         st.subheader(_("How much of it stays as it is (frozen)"), anchor=False, width="content")
@@ -109,9 +112,20 @@ def show_set_up(dataset: Dataset) -> None:
     )
     show_more_settings(dataset, backbone, freeze)
     tasks_view.show_set_up(dataset)
-    draft.keep(chosen_values(backbone, freeze))
-    show_button(dataset, backbone, freeze, status.state, obstacle=obstacle)
+    draft.keep(preset_choice.present_values())
+    show_button(dataset, backbone, status.state, obstacle=obstacle)
     jobs.warm_up()
+
+
+def can_start(dataset: Dataset) -> bool:
+    """Whether nothing is missing: photos enough, and the backbone's weights where it needs them."""
+    try:
+        datasets.check_ready(dataset)
+        backbone = backbones.get_backbone(preset_choice.present_values()["backbone"])
+    except TransLearnError:
+        return False
+    from_nothing = settings_form.value_of("weights") == "random"
+    return from_nothing or weights_status(backbone).state == "ready"
 
 
 def show_other_run(dataset: Dataset) -> None:
@@ -181,7 +195,7 @@ def show_more_settings(dataset: Dataset, backbone: Backbone, freeze: int | str) 
         for tab, group in zip(tabs, settings_form.GROUPS, strict=True):
             with tab:
                 if group == "techniques":
-                    techniques_form.show(dataset, situation_of(backbone, freeze))
+                    techniques_form.show(dataset, situation_of(backbone))
                     continue
                 settings_form.show_group(
                     group,
@@ -194,21 +208,14 @@ def show_more_settings(dataset: Dataset, backbone: Backbone, freeze: int | str) 
                     show_layer_choice(backbone)
 
 
-def situation_of(backbone: Backbone, freeze: int | str) -> Situation | None:
+def situation_of(backbone: Backbone) -> Situation | None:
     """What decides whether a technique makes sense; None where settings do not go together."""
     try:
-        settings = make_settings(chosen_values(backbone, freeze))
+        settings = make_settings(preset_choice.present_values())
         choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
     except TransLearnError:
         return None
     return Situation(settings=settings, backbone=backbone, choice=choice)
-
-
-def chosen_values(backbone: Backbone, freeze: int | str) -> dict[str, Any]:
-    """All settings that were chosen on this page."""
-    values = settings_form.changed_values() | {"backbone": backbone.name, "freeze": freeze}
-    layer = st.session_state.get(freeze_control.LAYER_KEY)
-    return values | {"freeze_layer": layer} if layer else values
 
 
 def show_layer_choice(backbone: Backbone) -> None:
@@ -272,13 +279,20 @@ def make_views(path: str, strength: augment.Strength) -> Image.Image:
 # --- the button ------------------------------------------------------------------------------
 
 
-def show_button(
-    dataset: Dataset, backbone: Backbone, freeze: int | str, weights: str, *, obstacle: str
-) -> None:
+def show_button(dataset: Dataset, backbone: Backbone, weights: str, *, obstacle: str) -> None:
     """The one primary button, with what it is about to do."""
-    settings = read_settings(backbone, freeze)
+    settings = read_settings(backbone)
     random = settings is not None and settings.weights == "random"
     waits = weights != "ready" and not random
+    if random and settings is not None and settings.freeze == "all" and not settings.freeze_layer:
+        st.warning(
+            _(
+                "The backbone begins with nothing and, frozen, learns nothing: only the head learns, "
+                "on what chance shows it. Free all blocks, or let it begin with what it knows "
+                "(More settings, The network)."
+            ),
+            icon=":material/info:",
+        )
     with st.container(key="train_go", horizontal=True, vertical_alignment="center", gap="medium"):
         pressed = st.button(
             _("Train"),
@@ -314,10 +328,10 @@ def show_button(
             st.rerun()
 
 
-def read_settings(backbone: Backbone, freeze: int | str) -> Settings | None:
+def read_settings(backbone: Backbone) -> Settings | None:
     """The settings as they stand; None, and the reason shown, when they do not go together."""
     try:
-        settings = make_settings(chosen_values(backbone, freeze))
+        settings = make_settings(preset_choice.present_values())
         backbones.image_size_for(backbone, settings)
         choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
         techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))

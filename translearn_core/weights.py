@@ -18,6 +18,7 @@ import os
 import re
 import secrets
 import shutil
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -221,7 +222,7 @@ def _fetch(
         cause = _("the server answers {code} {reason}").format(code=error.code, reason=error.reason)
         raise _unreachable(backbone, url, cause) from error
     except urllib.error.URLError as error:
-        raise _unreachable(backbone, url, str(error.reason)) from error
+        raise _unreachable(backbone, url, _cause(error.reason)) from error
     except (ConnectionError, TimeoutError, ssl.SSLError, HTTPException) as error:
         raise _unreachable(backbone, url, str(error) or type(error).__name__) from error
     except ValueError as error:
@@ -279,6 +280,13 @@ def _read(answer: Any) -> bytes:
         return bytes(answer.read1(PIECE_BYTES))
     except OSError as error:
         raise ConnectionError(str(error)) from error
+
+
+def _cause(reason: str | BaseException) -> str:
+    """Why a server cannot be reached, in words where the system has only a number."""
+    if isinstance(reason, socket.gaierror):
+        return _("there seems to be no network, or it does not lead there")
+    return str(reason)
 
 
 def _unreachable(backbone: Backbone, url: str, cause: str) -> WeightsError:

@@ -120,40 +120,57 @@ def _describe_strength(backbone: Backbone) -> str:
     )
 
 
-def show_weights(backbone: Backbone) -> WeightsStatus:
-    """Show what is left to do before the backbone's weights are here; nothing when they are."""
+def show_weights(backbone: Backbone, *, needed: bool) -> WeightsStatus:
+    """Show what is left to do before the backbone's weights are here; nothing when they are.
+
+    Args:
+        needed: whether the training starts from them; nothing is offered where it does not.
+    """
     task = tasks.find(_downloads.get(backbone.name))
     if task is not None and task.finished:
         _downloads.pop(backbone.name, None)
         tasks.forget(task)
-        if task.error is not None:
+        if task.cancelled and task.error is not None:
             frame.show_error(task.error)
-            st.session_state[f"weights_unreachable_{backbone.name}"] = True
+        elif task.error is not None:
+            st.session_state[_failed_key(backbone)] = task.error
         task = None
     status = weights_status(backbone)
     if task is not None:
         tasks.show(task)
-    elif status.state != "ready":
+    elif status.state != "ready" and needed:
         _offer_weights(backbone, status)
     return status
 
 
+def _failed_key(backbone: Backbone) -> str:
+    return f"weights_failed_{backbone.name}"
+
+
 def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
+    """Why it cannot be trained yet, and the three ways on: download, a file, another backbone."""
+    failed: Exception | None = st.session_state.get(_failed_key(backbone))
+    if failed is not None:
+        frame.show_error(failed)
     with st.container(border=True, key="weights_box"):
         st.markdown(status.sentence)
-        if status.state == "download":
-            st.button(
-                _("Download {size}").format(size=frame.size(status.bytes)),
-                key="weights_download",
-                icon=":material/download:",
-                on_click=download,
-                args=(backbone,),
-            )
-        failed = st.session_state.get(f"weights_unreachable_{backbone.name}", False)
+        with st.container(horizontal=True, key="weights_ways"):
+            if status.state == "download":
+                st.button(
+                    _("Download {size}").format(size=frame.size(status.bytes))
+                    if failed is None
+                    else _("Try the download again"),
+                    key="weights_download",
+                    icon=":material/download:",
+                    on_click=download,
+                    args=(backbone,),
+                )
+            _offer_ready_one(backbone)
+        by_hand = failed is not None or status.state == "missing"
         with st.expander(
             _("No network? Bring the file yourself"),
-            expanded=failed or status.state == "missing",
-            key="weights_upload_box",
+            expanded=by_hand,
+            key=f"weights_upload_box_{by_hand}",
         ):
             st.markdown(
                 _("Get `{file}` from\n{url}\nand drop it here, or put it into `{folder}`.").format(
@@ -169,10 +186,29 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
                     st.rerun()
 
 
+def _offer_ready_one(backbone: Backbone) -> None:
+    """The way on without these weights: the same settings on a backbone that is ready."""
+    ready = recommendation.default_backbone()
+    if ready.name == backbone.name or weights_status(ready).state != "ready":
+        return
+    st.button(
+        _("Use {name} with these settings").format(name=_(ready.title)),
+        key="weights_other",
+        icon=":material/swap_horiz:",
+        on_click=_choose,
+        args=(ready,),
+    )
+
+
+def _choose(backbone: Backbone) -> None:
+    st.session_state[KEY] = backbone.name
+
+
 def download(backbone: Backbone) -> None:
     """Start downloading the weights, unless that is going on."""
     if tasks.find(_downloads.get(backbone.name)) is not None:
         return
+    st.session_state.pop(_failed_key(backbone), None)
 
     def work(task: tasks.Task) -> object:
         return download_weights(
