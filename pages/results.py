@@ -84,12 +84,12 @@ def show_result(run: Run) -> None:
     for text in metrics.get("warnings") or []:
         st.warning(frame.plain(text), icon=":material/info:")
     show_next(run)
-    predictions = read_predictions(str(run.folder), run.model_path.stat().st_mtime_ns)
-    show_matrix(run, metrics, predictions)
-    show_classes(metrics)
     techniques_view.show(run.config.settings, metrics)
     attack_view.show(run, metrics)
     tasks_view.show_results(metrics)
+    predictions = read_predictions(str(run.folder), run.model_path.stat().st_mtime_ns)
+    show_matrix(run, metrics, predictions)
+    show_classes(metrics)
     show_wrong_photos(run, predictions)
     sureness.show_threshold(run, predictions)
     sureness.show_reliability(metrics, predictions)
@@ -101,20 +101,28 @@ def show_result(run: Run) -> None:
 def show_verdict(run: Run, metrics: dict[str, Any]) -> None:
     """The sentence, and the same as a picture: share, interval, guessing."""
     sentence, rest = live.result_sentence(metrics)
-    st.html(f'<h1 class="tl-verdict">{sentence}</h1>{scale_html(metrics)}')
+    moved = techniques_view.tested_elsewhere(metrics)
+    scale = "" if moved else scale_html(metrics)
+    st.html(f'<h1 class="tl-verdict">{sentence}</h1>{scale}')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(rest)
-        with st.popover(_("why?"), type="tertiary", key="why_interval"):
-            st.markdown(
-                _(
-                    "These photos were kept aside from the start: nothing was learned or chosen by "
-                    "them, so the figure is honest (test set). But they are only {n}; with other "
-                    "{n} photos it would come out a little differently. The span says how much "
-                    "(95 % confidence interval, Wilson)."
-                ).format(n=metrics["n_test"])
-            )
+        if not moved:
+            show_why(metrics)
     if run.state.state == "stopped":
         st.caption(_("This training was stopped early; the best so far was kept."))
+
+
+def show_why(metrics: dict[str, Any]) -> None:
+    """What the interval of the result means."""
+    with st.popover(_("why?"), type="tertiary", key="why_interval"):
+        st.markdown(
+            _(
+                "These photos were kept aside from the start: nothing was learned or chosen by "
+                "them, so the figure is honest (test set). But they are only {n}; with other "
+                "{n} photos it would come out a little differently. The span says how much "
+                "(95 % confidence interval, Wilson)."
+            ).format(n=metrics["n_test"])
+        )
 
 
 def scale_html(metrics: dict[str, Any]) -> str:
@@ -182,6 +190,8 @@ def show_matrix(run: Run, metrics: dict[str, Any], predictions: pd.DataFrame) ->
                     "beside it is a mistake. The shade is the share of the row's photos."
                 )
             )
+    if techniques_view.tested_elsewhere(metrics):
+        st.caption(_("From here on: the test photos, which are of the old place."))
     sentence = charts.confusion_sentence(counts, names)
     st.markdown(frame.plain(sentence))
     figure = charts.confusion_matrix(counts, names)
@@ -365,7 +375,7 @@ def show_photos(run: Run, rows: pd.DataFrame, *, key: str) -> None:
     number = 1
     if pages > 1:
         with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key=f"{key}_page", max_visible_pages=5)
+            number = st.pagination(pages, key=f"{key}_page", width="stretch")
     shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
     with place, st.grid(min_column_width=150, gap="small") as grid:
         for row in shown.astype(object).to_dict("records"):
@@ -490,7 +500,7 @@ def show_runs(here: Run) -> None:
 def run_label(run: Run) -> str:
     """A run in one line: when, on what, with what, how good."""
     when = datetime.fromtimestamp(run.config.created).strftime("%d.%m. %H:%M")
-    share = charts.percent(run.metrics["test_accuracy"])
+    share = charts.percent(techniques_view.headline_share(run.metrics))
     name = run.config.name or run.config.dataset_name
     return f"{share} · {name} · {live.describe(run.config.settings)} · {when}"
 

@@ -252,6 +252,7 @@ def curves(
     else:
         figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
+        showlegend=True,  # a line that is alone has a name, too
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
         uirevision=metric,
         hovermode="closest",
@@ -421,7 +422,11 @@ def confidence_histogram(
     figure.add_vline(
         x=sure_from,
         line={"color": QUIET_COLOR, "width": 2},
-        annotation={"text": _("not sure") if sure_from > 0.12 else "", "font": {"size": 12}},
+        annotation={
+            "text": _("not sure") if sure_from > 0.12 else "",
+            "font": {"size": 12},
+            "yanchor": "bottom",  # above the bars
+        },
         annotation_position="top left",
     )
     figure.update_xaxes(
@@ -435,9 +440,9 @@ def confidence_histogram(
     figure.update_yaxes(title=_("test photos"), gridcolor=_GRID, zeroline=False, automargin=True)
     figure.update_layout(
         barmode="stack",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        legend={"orientation": "h", "y": 1.13, "yanchor": "bottom", "x": 0, "title": None},
     )
-    return finished(figure, height=240, bargap=0.06)
+    return finished(figure, height=260, bargap=0.06)
 
 
 def _write_cells(

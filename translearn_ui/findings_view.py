@@ -361,7 +361,7 @@ def _page_of(n: int, per_page: int, key: str) -> tuple[slice, Any]:
     number = 1
     if pages > 1:
         with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key=key, max_visible_pages=5)
+            number = st.pagination(pages, key=key, width="stretch")
     return slice((number - 1) * per_page, number * per_page), place
 
 

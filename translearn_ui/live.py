@@ -551,17 +551,13 @@ def _start_again(run: Run) -> None:
 
 def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
     """A run's result in words: the one sentence, and what it has to be held against."""
+    if techniques_view.tested_elsewhere(metrics):
+        return techniques_view.new_place_words(metrics)
     correct, n = int(metrics["test_correct"]), int(metrics["n_test"])
     low, high = (float(end) for end in metrics["test_interval"])
-    moved = techniques_view.tested_elsewhere(metrics)
-    words = (
-        _("Right on {correct:,} of {n:,} photos of the old place ({share}).")
-        if moved
-        else _("Right on {correct:,} of {n:,} new photos ({share}).")
+    sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
+        correct=correct, n=n, share=charts.percent(metrics["test_accuracy"])
     )
-    sentence = words.format(correct=correct, n=n, share=charts.percent(metrics["test_accuracy"]))
-    if moved:
-        return sentence, techniques_view.new_place_sentence(metrics)
     rest = _(
         "On other photos like these, expect between {low:.0f} and {high:.0f} of 100 "
         "(with 95 % certainty). Always guessing the largest class would get {majority:.0f}."

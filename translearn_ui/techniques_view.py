@@ -88,24 +88,43 @@ def tested_elsewhere(metrics: Mapping[str, Any]) -> bool:
     return bool(told and not metrics.get("test_given") and not told["tested_photos_seen"])
 
 
-def new_place_sentence(metrics: Mapping[str, Any]) -> str:
-    """How well a run does in the place that it got used to, as far as that is known."""
+def headline_share(metrics: Mapping[str, Any]) -> float:
+    """The share of right answers that a run is known by: in the new place where it was made for one.
+
+    Returns:
+        In [0, 1]; that of the test photos where nothing is known of the new place.
+    """
+    there = (metrics.get("adaptation") or {}).get("target_accuracy_after")
+    known = there is not None and tested_elsewhere(metrics)
+    return float(there if known else metrics["test_accuracy"])
+
+
+def new_place_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """How well a run does in the place that it got used to, and what it does in the old one."""
     told = metrics["adaptation"]
     n = told["n_target_labelled"]
+    old = _("On {n:,} test photos of the old place it is right on {correct:,} ({share}).").format(
+        n=int(metrics["n_test"]),
+        correct=int(metrics["test_correct"]),
+        share=charts.percent(metrics["test_accuracy"]),
+    )
     if not n:
-        return _(
-            "It was made for the new place. How well it does there is not known yet: bring in "
-            "photos from there that are sorted into the same classes and choose them as the new "
-            "place. Their classes are then used to measure, not to learn."
+        unknown = _("Made for the new place; how well it does there is not known yet.")
+        how = _(
+            "To know it, bring in photos from there that are sorted into the same classes and "
+            "choose them as the new place: their classes are then used to measure, not to learn."
         )
-    return _(
-        "It was made for the new place. There it is right on {after} of {n:,} photos whose class is "
-        "known; plain training on {before}."
-    ).format(
+        return unknown, f"{how} {old}"
+    sentence = _("Right on {after:,} of {n:,} photos of the new place ({share}).").format(
         n=n,
         after=round(told["target_accuracy_after"] * n),
-        before=round(told["target_accuracy_before"] * n),
+        share=charts.percent(told["target_accuracy_after"]),
     )
+    rest = _(
+        "Plain training gets {before:,} of them. They are the photos that it got used to; their "
+        "classes only served to count."
+    ).format(before=round(told["target_accuracy_before"] * n))
+    return sentence, f"{rest} {old}"
 
 
 def _show_bars(rows: list[Row]) -> None:
