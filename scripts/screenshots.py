@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -26,7 +27,10 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "images"
-PATIENCE_MS = 240_000
+PATIENCE_MS = 1_800_000
+"""For anything to appear: a machine may do other things first, and nobody waits for this."""
+STILL_S, RESTLESS_S = 1.5, 60
+"""A page that has not changed for so long is finished; one that never rests is taken as it is."""
 QUALITY = 82
 """Of WebP: text stays sharp, and a picture is some 40 kB."""
 
@@ -80,13 +84,13 @@ def _walk(url: str) -> None:
         page.goto(f"{url}/train?{_about_photos(page)}")
         page.locator(".st-key-train_button button").wait_for()
         _take(page, "train")
-        _train(page, picture=True)
-        page.locator(".st-key-live_done button").first.click()
+        _train(page, picture="live")
+        page.locator(".st-key-live_results button").click()
         page.locator(".tl-verdict").wait_for()
         _take(page, "results")
         settings = urllib.parse.quote(json.dumps({"backbone": "starter", "head": "linear"}))
         page.goto(f"{url}/train?{_about_photos(page)}&set={settings}")
-        _train(page, picture=False)
+        _train(page)
         page.goto(f"{url}/compare?{_about_photos(page)}")
         page.locator(".st-key-compare_accuracy .js-plotly-plot").wait_for()
         _take(page, "compare")
@@ -111,22 +115,55 @@ def _check(page: Page) -> None:
     _take(page, "feasible")
 
 
-def _train(page: Page, *, picture: bool) -> None:
-    """Train, and take pictures of the live view: the last one with curves stays."""
-    page.locator(".st-key-train_button button").click()
-    for _attempt in range(800):
-        if page.locator(".st-key-live_done button").count():
-            return
-        if picture and page.locator(".st-key-live_curves .js-plotly-plot").count():
-            _take(page, "live", settle_ms=0)
+def _train(page: Page, *, picture: str = "") -> None:
+    """Train to the end; `picture` names the one that is taken last while its curves moved."""
+    page.locator(".st-key-train_button button:enabled").click()
+    done = page.locator(".st-key-live_results button")
+    curves = page.locator(".st-key-live_curves .js-plotly-plot").first
+    learning, kept = re.compile("Learning|Fine-tuning"), b""
+    while not done.count():
+        if page.locator(".st-key-live_again").count():
+            sys.exit(page.locator('[data-testid="stAlert"]').first.inner_text())
         page.wait_for_timeout(400)
-    sys.exit("the training did not end")
+        if not picture or curves.count() == 0:
+            continue
+        words = page.locator(".tl-now").first.text_content() or ""
+        shot = page.screenshot(animations="disabled")
+        if page.locator(".st-key-live_stop button").count() and (
+            learning.search(words) or not kept
+        ):
+            kept = shot
+    if picture:
+        if not kept:
+            sys.exit("the training was over before a picture of it could be taken")
+        _save(kept, picture)
 
 
-def _take(page: Page, name: str, *, settle_ms: int = 3000) -> None:
-    page.wait_for_timeout(settle_ms)
-    picture = Image.open(io.BytesIO(page.screenshot()))
-    picture.convert("RGB").save(IMAGES / f"{name}.webp", quality=QUALITY, method=6)
+def _take(page: Page, name: str) -> None:
+    """Take a picture once nothing moves any more."""
+    page.mouse.move(0, 0)
+    _wait_until_still(page)
+    _save(page.screenshot(animations="disabled"), name)
+
+
+def _wait_until_still(page: Page) -> None:
+    """Wait until no script runs, no notice lies over the page, and it has stopped changing."""
+    page.locator('[data-testid="stToast"], [data-testid="stSkeleton"]').first.wait_for(
+        state="hidden"
+    )
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    before, since = b"", time.monotonic()
+    end = since + RESTLESS_S
+    while time.monotonic() < min(end, since + STILL_S):
+        page.wait_for_timeout(300)
+        now = page.screenshot(animations="disabled")
+        if now != before:
+            before, since = now, time.monotonic()
+
+
+def _save(picture: bytes, name: str) -> None:
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image.save(IMAGES / f"{name}.webp", quality=QUALITY, method=6)
 
 
 if __name__ == "__main__":

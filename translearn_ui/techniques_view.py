@@ -95,8 +95,9 @@ def headline_share(metrics: Mapping[str, Any]) -> float:
         In [0, 1]; that of the test photos where nothing is known of the new place.
     """
     there = (metrics.get("adaptation") or {}).get("target_accuracy_after")
-    known = there is not None and tested_elsewhere(metrics)
-    return float(there if known else metrics["test_accuracy"])
+    if there is None or not tested_elsewhere(metrics):
+        return float(metrics["test_accuracy"])
+    return float(there)
 
 
 def new_place_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
