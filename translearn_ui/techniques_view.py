@@ -21,6 +21,7 @@ STYLE = f"""
 .tl-brought {{width: 100%; max-width: 46rem; border-collapse: collapse; font-size: .95rem;}}
 .tl-brought td {{padding: .42rem .6rem .42rem 0; text-align: left; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);}}
+.tl-brought td:first-child {{width: 48%;}}
 .tl-brought .n {{font-variant-numeric: tabular-nums; font-weight: 650; white-space: nowrap;}}
 .tl-brought .bar {{height: .4rem; border-radius: .3rem; margin-top: .25rem; min-width: 4rem;
   background: color-mix(in srgb, currentColor 12%, transparent);}}
