@@ -200,10 +200,10 @@ def test_queued_run_says_its_place(workspace: Path) -> None:
 
     app = open_page("train", run)
 
-    assert "1 training is ahead of this one" in words(app)
+    assert "1 training or search is ahead of this one" in words(app)
     assert "live_stop" in labels(app)
     assert live.what_now(make_run(workspace), run.state, live.Story())[0] == (
-        "Waiting: 2 trainings are ahead of this one."
+        "Waiting: 2 trainings or searches are ahead of this one."
     )
 
 

@@ -207,13 +207,14 @@ def force_stop(run: Run) -> None:
 
 
 def place_in_queue(run: Run) -> int:
-    """How many runs are before this one: 0 when it is running, 1 when it is the next."""
+    """How many runs and searches this one waits for: 0 when it is running or about to."""
     if run.state.state != "queued":
         return 0
     waiting = [other.folder for other in queue(run.folder.parent)]
-    running = sum(1 for other in runs.list_runs(run.folder.parent) if _is_running(other))
     before = waiting.index(run.folder) if run.folder in waiting else 0
-    return max(1, before + running)
+    folders = {run.folder.parent} | {home() / name for name in ("runs", "studies")}
+    running = sum(_is_running(other) for folder in folders for other in runs.list_runs(folder))
+    return before + running
 
 
 def queue(folder: Path | None = None) -> list[Run]:

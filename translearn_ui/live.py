@@ -24,7 +24,7 @@ import streamlit as st
 from translearn_core import datasets, jobs, techniques
 from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
-from translearn_core.runs import LIVE_STATES, Run, RunState, list_runs
+from translearn_core.runs import LIVE_STATES, Run, RunState
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import charts, frame, tasks, techniques_view
 
@@ -199,17 +199,7 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
             return _("Taking it out of the queue …"), ""
         return _("Stopping after this round, keeping the best so far …"), ""
     if state.state == "queued":
-        before = jobs.place_in_queue(run)
-        if before == 0 or (before == 1 and not _another_runs(run)):
-            return _("Starting …"), ""
-        return (
-            ngettext(
-                "Waiting: {n} training is ahead of this one.",
-                "Waiting: {n} trainings are ahead of this one.",
-                before,
-            ).format(n=before),
-            _("It begins by itself; you can leave this page."),
-        )
+        return waiting_words(run)
     stage = state.stage or story.stage
     if stage in LOOKING and story.progress.get("stage") == stage:
         return _looking_words(story.progress)
@@ -231,8 +221,19 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
     return sentences.get(stage, _("Working …")), ""
 
 
-def _another_runs(run: Run) -> bool:
-    return any(other.state.state == "running" for other in list_runs(run.folder.parent))
+def waiting_words(run: Run) -> tuple[str, str]:
+    """What a run in the queue waits for, in words."""
+    before = jobs.place_in_queue(run)
+    if before == 0:
+        return _("Starting …"), ""
+    return (
+        ngettext(
+            "Waiting: {n} training or search is ahead of this one.",
+            "Waiting: {n} trainings or searches are ahead of this one.",
+            before,
+        ).format(n=before),
+        _("It begins by itself; you can leave this page."),
+    )
 
 
 def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
@@ -308,7 +309,8 @@ def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
     for index, name in enumerate(names):
         if _is_skipped(name, settings, has_tasks="tasks" in story.stages):
             continue
-        kind = "done" if index < place else "now" if index == place else "ahead"
+        over = index < place or name in story.stages
+        kind = "now" if index == place else "done" if over else "ahead"
         current = ' aria-current="step"' if kind == "now" else ""
         sign = "✓" if kind == "done" else ""
         items.append(f'<li class="{kind}"{current}><i>{sign}</i>{escape(_(STAGES[name]))}</li>')

@@ -125,21 +125,29 @@ def _follow(run: Run) -> None:
         if state.state not in LIVE_STATES:
             st.rerun()
         trials = study.read_trials(run)
-        total_s = study.read_plan(run).minutes * 60
-        spent_s = time.time() - state.started_at if state.started_at else 0.0
         words, figures = _now(run, state.state, state.stage, trials)
         st.html(
             f'<p class="tl-now" role="status">{escape(words)} <span>{escape(figures)}</span></p>'
         )
-        st.progress(min(1.0, spent_s / total_s))
-        left = total_s - spent_s
-        st.caption(
-            _("About {time} left").format(time=tasks.duration(left))
-            if left > 0
-            else _("Almost done: the last trainings.")
-        )
+        _show_time(run, state.started_at)
         _show_trials(run, trials)
         _show_stop(run)
+
+
+def _show_time(run: Run, started_at: float) -> None:
+    """How much of its time a search has used; nothing of it while it waits."""
+    total_s = study.read_plan(run).minutes * 60
+    spent_s = time.time() - started_at if started_at else 0.0
+    st.progress(min(1.0, spent_s / total_s))
+    left_s = total_s - spent_s
+    if run.stop_requested:
+        st.caption(_("What was tried so far is kept."))
+    elif not started_at:
+        st.caption(_("Then it takes about {time}.").format(time=tasks.duration(total_s)))
+    elif left_s > 0:
+        st.caption(_("About {time} left").format(time=tasks.duration(left_s)))
+    else:
+        st.caption(_("Almost done: the last trainings."))
 
 
 def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tuple[str, str]:
@@ -147,7 +155,7 @@ def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tupl
     if run.stop_requested:
         return _("Stopping, keeping the best so far …"), ""
     if state == "queued":
-        return _("Waiting for its turn …"), _("it begins by itself; you can leave this page.")
+        return live.waiting_words(run)
     if stage == "train_best":
         return _("Training the best settings …"), ""
     if stage == "train_default":
