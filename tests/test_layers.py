@@ -77,6 +77,7 @@ LEVELS = {
     "predict": 3,
     "report": 3,
     "report_charts": 2,
+    "report_page": 2,
     "script": 3,
     "examine": 3,
     "explain": 3,

@@ -2,8 +2,8 @@
 
 Owns: what is said of a run to somebody who was not there, in plain words (a model card, after
 Mitchell et al., 2019): result, photos, mistakes, learning, settings, limits, how it was measured.
-Leaves to others: the charts (`report_charts.py`), sentences on confidence and limits
-(`testimony.py`), every figure (`artefacts.py`, `metrics.py`).
+Leaves to others: how it looks (`report_page.py`), the charts (`report_charts.py`), sentences on
+confidence and limits (`testimony.py`), every figure (`artefacts.py`, `metrics.py`).
 
 The file has no script and its content security policy forbids every request; pictures are
 inside as `data:` addresses. It prints on A4 and follows the reader's choice of light or dark.
@@ -11,10 +11,8 @@ inside as `data:` addresses. It prints on A4 and follows the reader's choice of 
 
 from __future__ import annotations
 
-import base64
 import io
 import json
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from typing import Any
 
 import pandas as pd
 
-from translearn_core import __version__, backbones, report_charts, testimony
+from translearn_core import __version__, backbones, report_charts, report_page, testimony
 from translearn_core.calibration import reliability_of
 from translearn_core.config import setting_fields
 from translearn_core.datasets import Dataset
@@ -36,83 +34,12 @@ from translearn_core.metrics import wilson_interval
 from translearn_core.notes import Notes, name_of, read_notes
 from translearn_core.parts import parts_of, read_answers
 from translearn_core.runs import Run
-from translearn_core.texts import _, language, ngettext
+from translearn_core.texts import _, ngettext
 
 MOST_EXAMPLES = 12
 """Photos named right, and photos named wrong, that a report shows at most."""
 MOST_CLASS_PICTURES = 24
 PICTURE_SIDE = 176
-
-STYLE = """
-:root {color-scheme: light dark; --page: #fbfaf6; --text: #22302e; --quiet: #5d6967;
-  --line: #ddd9cd; --soft: #f1efe8; --accent: #17695b;}
-@media (prefers-color-scheme: dark) {:root {--page: #151a19; --text: #e6ebe8; --quiet: #a3afac;
-  --line: #35403d; --soft: #1f2625; --accent: #5cc7b0;}}
-* {box-sizing: border-box;}
-body {margin: 0; background: var(--page); color: var(--text);
-  font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;}
-main {max-width: 52rem; margin: 0 auto; padding: 2.4rem 1.2rem 4rem;}
-h1 {font-size: 1.05rem; font-weight: 600; color: var(--quiet); margin: 0 0 .3rem;}
-.verdict {font-size: clamp(1.5rem, 4vw, 2.05rem); line-height: 1.2; font-weight: 680;
-  letter-spacing: -.015em; margin: 0 0 .5rem; text-wrap: balance;}
-h2 {font-size: 1.25rem; margin: 2.4rem 0 .5rem; padding-top: .9rem;
-  border-top: 1px solid var(--line);}
-h3 {font-size: 1rem; margin: 1.2rem 0 .4rem;}
-p, ul {margin: .4rem 0 .8rem; max-width: 44rem;}
-li {margin: .25rem 0;}
-.quiet, figcaption, caption {color: var(--quiet); font-size: .9rem;}
-.by {display: flex; gap: 1.5rem; flex-wrap: wrap; margin: 1.2rem 0 0; font-size: .9rem;
-  color: var(--quiet);}
-.by span {flex: 1 1 14rem; border-bottom: 1px solid var(--line); padding-bottom: .1rem;
-  min-height: 1.7rem;}
-.tag {display: inline-block; background: var(--soft); border-radius: 99px; padding: .05rem .7rem;
-  margin-right: .35rem; font-size: .87rem;}
-.note {white-space: pre-wrap; background: var(--soft); border-radius: .6rem; padding: .7rem .9rem;}
-table {border-collapse: collapse; width: 100%; font-size: .93rem; margin: .4rem 0 1rem;}
-caption {text-align: left; padding-bottom: .3rem;}
-th, td {text-align: left; padding: .34rem .7rem .34rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: break-word;}
-td {overflow-wrap: anywhere;}
-thead th {color: var(--quiet); font-weight: 500; font-size: .86rem;}
-tbody th {font-weight: 600;}
-td.n, th.n {text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap;}
-.interval {display: block; width: 100%; min-width: 6rem; height: .8rem;}
-.big.interval {height: 1.5rem; max-width: 44rem; margin: .6rem 0 .2rem;}
-.rail, .empty {fill: var(--text); fill-opacity: .1;}
-.guess {stroke: var(--text); stroke-width: 2; stroke-dasharray: 2 1.5; opacity: .7;
-  vector-effect: non-scaling-stroke;}
-.chart {width: 100%; height: auto; display: block;}
-.chart text {font-size: 12px; fill: var(--text);}
-.chart text[fill] {fill: #fff;}
-.chart .strong {font-weight: 650;}
-.chart .grid {stroke: var(--text); opacity: .15;}
-.two {display: grid; grid-template-columns: repeat(auto-fit, minmax(17rem, 1fr)); gap: 1rem 1.6rem;}
-.photos {display: grid; grid-template-columns: repeat(auto-fill, minmax(7.2rem, 1fr)); gap: .8rem;
-  margin: .6rem 0;}
-figure {margin: 0; break-inside: avoid;}
-.photos img {width: 100%; aspect-ratio: 1; object-fit: cover; border-radius: .45rem; display: block;
-  background: var(--soft);}
-figcaption {line-height: 1.3; margin-top: .25rem; font-size: .84rem; overflow-wrap: anywhere;}
-figcaption b {color: var(--text);}
-footer {margin-top: 2.5rem; padding-top: .8rem; border-top: 1px solid var(--line);
-  color: var(--quiet); font-size: .87rem;}
-@media (max-width: 34rem) {
-  main {padding: 1.6rem 1rem 3rem;}
-  .photos {grid-template-columns: repeat(3, 1fr); gap: .5rem;}
-  .classes :is(th, td):nth-child(3) {display: none;}
-  .classes td.n, .classes th {white-space: normal;}
-}
-@page {size: A4; margin: 16mm;}
-@media print {
-  :root {color-scheme: light; --page: #fff; --text: #111; --quiet: #444; --line: #ccc;
-    --soft: #f3f3f0; --accent: #17695b;}
-  body {font-size: 10.5pt; -webkit-print-color-adjust: exact; print-color-adjust: exact;}
-  main {max-width: none; padding: 0;}
-  h2, h3 {break-after: avoid;}
-  section.whole, table, .chart {break-inside: avoid;}
-  .photos {grid-template-columns: repeat(6, 1fr);}
-}
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,18 +84,7 @@ def report_html(run: Run) -> str:
         _settings_section(case),
         _footer(case),
     ]
-    title = escape(name_of(run))
-    return (
-        f'<!DOCTYPE html>\n<html lang="{escape(language.get().replace("_", "-"))}">\n<head>\n'
-        '<meta charset="utf-8">\n'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'\">\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(section for section in sections if section)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    return report_page.page(name_of(run), sections)
 
 
 def write_report(run: Run, target: Path) -> Path:
@@ -259,9 +175,9 @@ def _verdict(case: _Case) -> str:
         majority=metrics["majority_class"],
         guess=100 * metrics["majority_accuracy"],
     )
-    picture = report_charts.interval(
+    picture = report_page.big_interval(
         metrics["test_accuracy"], low, high, guess=metrics["majority_accuracy"]
-    ).replace('class="interval"', 'class="big interval"')
+    )
     legend = _(
         "From 0 to 100 %: the mark is the result, the band its 95 % range, dashed is guessing."
     )
@@ -303,7 +219,7 @@ def _photos_section(case: _Case) -> str:
     pictures = _class_pictures(case)
     if pictures:
         parts.append(f'<div class="photos">{"".join(pictures)}</div>')
-    return _section(*parts)
+    return report_page.section(*parts)
 
 
 def _counts_table(case: _Case) -> str:
@@ -319,7 +235,7 @@ def _counts_table(case: _Case) -> str:
             [name, *(int(counts.get((name, part), 0)) for part in ("train", "val", "test"))]
             for name in case.classes
         ]
-    return _table(_("Photos of each class"), head, rows)
+    return report_page.table(_("Photos of each class"), head, rows)
 
 
 def _class_pictures(case: _Case) -> list[str]:
@@ -345,7 +261,7 @@ def _mistakes_section(case: _Case) -> str:
         "Each row holds the test photos of one class, each column an answer. The diagonal is right; "
         "everything beside it is a mistake."
     )
-    return _section(
+    return report_page.section(
         f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
         f"<p><strong>{escape(words)}</strong> {escape(reading)}</p>",
         report_charts.matrix(counts, names, words=words),
@@ -395,7 +311,7 @@ def _classes_section(case: _Case) -> str:
         _("right when answered (precision)"),
     ]
     cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    return _section(
+    return report_page.section(
         f"<h2>{escape(_('Class by class'))}</h2>",
         f'<table class="classes"><caption>{escape(_("The hardest classes come first."))}</caption>'
         f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
@@ -419,7 +335,7 @@ def _examples_section(case: _Case) -> str:
         if figures:
             parts.append(f"<h3>{escape(title)}</h3>")
             parts.append(f'<div class="photos">{"".join(figures)}</div>')
-    return _section(*parts)
+    return report_page.section(*parts)
 
 
 def _answer_figure(case: _Case, row: Mapping[Any, Any]) -> str:
@@ -440,12 +356,7 @@ def _figure(case: _Case, path: str, file: str, words: str) -> str:
         content = case.dataset.thumbnail(path, side=PICTURE_SIDE).read_bytes()
     except (PhotoError, OSError):
         return ""
-    source = base64.b64encode(content).decode("ascii")
-    alt = escape(_("Photo {file}").format(file=Path(file).name))
-    return (
-        f'<figure><img src="data:image/jpeg;base64,{source}" alt="{alt}">'
-        f"<figcaption>{words}</figcaption></figure>"
-    )
+    return report_page.photo(content, file, words)
 
 
 def _sureness_section(case: _Case) -> str:
@@ -466,15 +377,10 @@ def _sureness_section(case: _Case) -> str:
         said += testimony.unlike_sentence(unlike).split("\n\n")
     bins = reliability_of(confidence, right, bins=min(10, max(3, len(right) // 12)))
     chart = report_charts.reliability(bins, words=_("How often answers were right, by confidence"))
-    words = "".join(f"<p>{_bold(text)}</p>" for text in said)
-    return _section(
+    words = "".join(f"<p>{report_page.bold(text)}</p>" for text in said)
+    return report_page.section(
         f"<h2>{escape(_('How sure it is, and when it does not know'))}</h2>", words, chart
     )
-
-
-def _bold(text: str) -> str:
-    """A sentence of `testimony.py` as HTML."""
-    return re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text))
 
 
 def _learning_section(case: _Case) -> str:
@@ -492,7 +398,7 @@ def _learning_section(case: _Case) -> str:
         took = _("{n} rounds; the whole training took {seconds:.0f} s on {device}.").format(
             n=len(epochs), seconds=seconds, device=case.metrics.get("device", "")
         )
-    return _section(
+    return report_page.section(
         f"<h2>{escape(_('How it learned'))}</h2><p>{escape(text)} {escape(took)}</p>",
         f'<div class="two">{report_charts.curves(epochs, metric="accuracy")}'
         f"{report_charts.curves(epochs, metric='loss')}</div>",
@@ -502,7 +408,7 @@ def _learning_section(case: _Case) -> str:
 
 def _limits_section(case: _Case) -> str:
     items = "".join(f"<li>{escape(text)}</li>" for text in testimony.limits(case.run))
-    return _section(f"<h2>{escape(_('What it cannot do'))}</h2><ul>{items}</ul>")
+    return report_page.section(f"<h2>{escape(_('What it cannot do'))}</h2><ul>{items}</ul>")
 
 
 def _method_section(case: _Case) -> str:
@@ -529,7 +435,7 @@ def _method_section(case: _Case) -> str:
         ).format(difference=case.metrics.get("parity_max_diff") or 0.0),
     ]
     items = "".join(f"<li>{escape(text)}</li>" for text in how)
-    return _section(f"<h2>{escape(_('How this was measured'))}</h2><ul>{items}</ul>")
+    return report_page.section(f"<h2>{escape(_('How this was measured'))}</h2><ul>{items}</ul>")
 
 
 def _settings_section(case: _Case) -> str:
@@ -555,9 +461,11 @@ def _settings_section(case: _Case) -> str:
         title = _(setting_fields()[name].title or name) + mark
         facts.append([title, _value_words(value)])
     facts += [[name, text] for name, text in _versions(case.run).items()]
-    return _section(
+    return report_page.section(
         f"<h2>{escape(_('Settings and versions'))}</h2>",
-        _table(_("● differs from the default."), [_("what"), _("value")], facts, numbers=False),
+        report_page.table(
+            _("● differs from the default."), [_("what"), _("value")], facts, numbers=False
+        ),
     )
 
 
@@ -585,31 +493,3 @@ def _footer(case: _Case) -> str:
         run=case.run.id, version=__version__, when=datetime.now().strftime("%Y-%m-%d %H:%M")
     )
     return f"<footer>{escape(text)}</footer>"
-
-
-def _section(*parts: str, whole: bool = False) -> str:
-    """A stretch of the page; a `whole` one is not torn apart by the end of a sheet."""
-    kind = ' class="whole"' if whole else ""
-    return f"<section{kind}>{''.join(parts)}</section>"
-
-
-def _table(
-    caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: bool = True
-) -> str:
-    kind = ' class="n"' if numbers else ""
-    cells = "".join(
-        f'<th scope="col"{kind if place else ""}>{escape(name)}</th>'
-        for place, name in enumerate(head)
-    )
-    lines = "".join(
-        f'<tr><th scope="row">{escape(str(row[0]))}</th>'
-        + "".join(
-            f"<td{kind}>{escape(f'{v:,}' if isinstance(v, int) else str(v))}</td>" for v in row[1:]
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead><tr>{cells}</tr></thead>"
-        f"<tbody>{lines}</tbody></table>"
-    )
