@@ -15,7 +15,9 @@ from translearn_core import cli, datasets
 from translearn_core.errors import SourceError
 from translearn_core.heads import load_heads
 from translearn_core.label_table import attach, bring_in, read_table, tasks_of
+from translearn_core.parts import read_task_answers
 from translearn_core.predict import predict
+from translearn_core.report import report_html
 from translearn_core.runs import Run
 
 COLOURS = {"red": (210, 50, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
@@ -52,7 +54,18 @@ def test_a_table_trains_a_head_for_each_column_and_predicts_each(
     drawn: Path, workspace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "run"
-    options = ["--backbone", "starter", "--set", "image_size=32", "--epochs", "12", "--seed", "1"]
+    options = [
+        "--backbone",
+        "starter",
+        "--set",
+        "image_size=32",
+        "--set",
+        "validation_share=0.3",
+        "--epochs",
+        "12",
+        "--seed",
+        "1",
+    ]
     arguments = ["train", str(drawn / "photos"), "--tasks", str(drawn / "labels.csv"), *options]
     assert cli.main([*arguments, "--run-dir", str(folder), "--json"]) == 0
     metrics = json.loads(capsys.readouterr().out)
@@ -65,6 +78,20 @@ def test_a_table_trains_a_head_for_each_column_and_predicts_each(
     assert np.sum(second["confusion"]) == second["n_test"]
     run = Run(folder)
     assert [head.name for head in load_heads(run.folder)] == ["light"]
+    calibrated = second["calibration"]
+    assert 0 < calibrated["fitted_on"] < metrics["n_val"]  # gaps are no part of it, either
+    assert calibrated["temperature"] != 1
+    kept = read_task_answers(run, "light")
+    assert len(kept) == second["n_test"]
+    assert kept["correct"].sum() == second["test_correct"]
+    again = predict(
+        run, [datasets.open_dataset(Path(run.config.dataset)).photo_path(p) for p in kept["path"]]
+    )
+    said = [max((answer.tasks or {})["light"].values()) for answer in again]
+    assert np.allclose(said, kept["confidence"], atol=1e-3)  # the app answers as it was measured
+    report = report_html(run)
+    assert "Another question: light" in report
+    assert f"Right on {second['test_correct']} of {second['n_test']} new photos" in report
     photos = sorted((drawn / "photos").glob("*-bright-*.png"))
     answers = [answer.tasks or {} for answer in predict(run, photos)]
     lights = [next(iter(answer["light"])) for answer in answers]

@@ -1,6 +1,7 @@
 """What the head of a run learns from, once the techniques of its settings have had their say.
 
-Owns: `Lesson`. A plain run's lesson is its material as it is.
+Owns: `Lesson`, and whether validation photos are learned from, too. A plain run's lesson is its
+material as it is.
 Leaves to others: which technique makes it (`prepare.py`), the techniques themselves, each a
 module of its own, and learning (`train.py`).
 """
@@ -16,12 +17,27 @@ from translearn_core.gather import WeightChange
 from translearn_core.material import Material
 from translearn_core.plan import Plan
 
+REFIT_BELOW = 150
+"""With so many validation photos they judge well, and matter little as training photos: with 198 a
+refit on 2,000 photos of litter gained nothing over five seeds (0.776 after 0.781)."""
+
 
 def build_new_head(plan: Plan, material: Material) -> Any:
     """A head that knows nothing yet."""
     from translearn_core import model as graphs
 
     return graphs.build_head(plan.backbone.features, len(material.classes), plan.settings)
+
+
+def learns_again(plan: Plan, material: Material, judges: int) -> bool:
+    """Whether a head learns once more, from training and validation photos together.
+
+    Args:
+        judges: validation photos that carry a label of the head's task.
+    """
+    given = (material.photos["split"] == "val").any()
+    wanted = plan.settings.refit and not plan.fine_tunes and not plan.run.stop_requested
+    return bool(wanted and not given and 0 < judges < REFIT_BELOW)
 
 
 def _as_it_is(what: Any) -> Any:

@@ -2,7 +2,7 @@
 
 Owns: telling the parts of a run afterwards. They follow from the settings and the photos
 (`datasets.assign_splits`); the test part also stands in predictions.parquet, against which the
-rest is checked.
+rest is checked. Reads the answers that a run kept about them.
 Leaves to others: making the split of a new run (`material.py`).
 """
 
@@ -56,6 +56,23 @@ def read_answers(run: Run) -> pd.DataFrame:
             )
         )
     return pd.read_parquet(path)
+
+
+def read_task_answers(run: Run, task: str) -> pd.DataFrame:
+    """The test photos that carry a label of a further task (tasks.parquet), as `read_answers`.
+
+    Returns:
+        path, file, truth, label, confidence, correct; without rows where the run does not have it.
+    """
+    columns = ["path", "file", task, f"{task}: answer", f"{task}: confidence"]
+    names = ["path", "file", "truth", "label", "confidence"]
+    try:
+        table = pd.read_parquet(run.folder / "tasks.parquet", columns=columns)
+    except (OSError, ValueError, KeyError):
+        return pd.DataFrame(columns=[*names, "correct"])
+    table = table.set_axis(names, axis=1)
+    table = table[table["truth"] != ""].reset_index(drop=True)
+    return table.assign(correct=table["truth"] == table["label"])
 
 
 def parts_of(run: Run) -> Parts:

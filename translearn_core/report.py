@@ -32,7 +32,7 @@ from translearn_core.errors import PhotoError, RunError, SourceError, StorageErr
 from translearn_core.files import write_atomically
 from translearn_core.metrics import wilson_interval
 from translearn_core.notes import Notes, name_of, read_notes
-from translearn_core.parts import parts_of, read_answers
+from translearn_core.parts import parts_of, read_answers, read_task_answers
 from translearn_core.runs import Run
 from translearn_core.texts import _, ngettext
 
@@ -60,6 +60,12 @@ class _Case:
         return list(self.metrics["classes"])
 
     @property
+    def tasks(self) -> list[Mapping[str, Any]]:
+        """The figures of each task, the first one first; none where there is one only."""
+        found = self.metrics.get("tasks") or []
+        return list(found) if len(found) > 1 else []
+
+    @property
     def n_test(self) -> int:
         return int(self.metrics["n_test"])
 
@@ -78,6 +84,7 @@ def report_html(run: Run) -> str:
         _classes_section(case),
         _examples_section(case),
         _sureness_section(case),
+        *(_task_section(case, task) for task in case.tasks[1:]),
         _learning_section(case),
         _limits_section(case),
         _method_section(case),
@@ -142,7 +149,7 @@ def _read_case(run: Run) -> _Case:
 
 
 def _head(case: _Case) -> str:
-    metrics, run = case.metrics, case.run
+    run = case.run
     when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
     title = _("{name}: what a computer learned from photos").format(name=name_of(run))
     tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in case.notes.tags)
@@ -153,7 +160,8 @@ def _head(case: _Case) -> str:
     )
     return (
         f"<header><h1>{escape(title)}</h1>{_verdict(case)}"
-        f"<p>{escape(_what_it_does(metrics))}</p>{f'<p>{tags}</p>' if tags else ''}{note}{people}"
+        f"<p>{escape(_what_it_does(case))}</p>{_tasks_table(case)}"
+        f"{f'<p>{tags}</p>' if tags else ''}{note}{people}"
         "</header>"
     )
 
@@ -187,13 +195,52 @@ def _verdict(case: _Case) -> str:
     )
 
 
-def _what_it_does(metrics: Mapping[str, Any]) -> str:
-    names = metrics["classes"]
-    return _(
+def _what_it_does(case: _Case) -> str:
+    names = case.classes
+    words = _(
         "This model looks at a photo and says which of {n} classes it shows: {names}. It was made "
         "by transfer learning: a network that had already learned to see ({backbone}) was taught "
         "these classes with new photos."
-    ).format(n=len(names), names=", ".join(names), backbone=_backbone_title(metrics))
+    ).format(n=len(names), names=", ".join(names), backbone=_backbone_title(case.metrics))
+    if not case.tasks:
+        return words
+    further = "; ".join(f"{one['name']} ({', '.join(one['classes'])})" for one in case.tasks[1:])
+    return (
+        words
+        + " "
+        + _(
+            "That is the question “{first}”, and this report is about it where it names no other. "
+            "The same look answers more questions: {further}."
+        ).format(first=case.tasks[0]["name"], further=further)
+    )
+
+
+def _tasks_table(case: _Case) -> str:
+    """How well each question is answered; nothing where there is one only."""
+    rows = [
+        _share_row(
+            task["name"],
+            task["test_correct"],
+            task["n_test"],
+            testimony.percent(task["majority_accuracy"]) if task["n_test"] else "–",
+        )
+        for task in case.tasks
+    ]
+    caption = _("Question by question (tasks), on the test photos that carry such a label")
+    head = [_("question"), _("right"), "", _("95 % range"), _("guessing")]
+    return report_page.table_of(caption, head, rows) if rows else ""
+
+
+def _share_row(name: str, correct: int, n: int, last: str) -> str:
+    """A row of a table: so many of so many right, as picture and range, and a value at the end."""
+    low, high = wilson_interval(correct, n)
+    found = _("{correct} of {n}").format(correct=correct, n=n)
+    picture = report_charts.interval(correct / n, low, high) if n else ""
+    span = f"{low:.0%} – {high:.0%}" if n else "–"
+    return (
+        f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(found)}</td>'
+        f'<td>{picture}</td><td class="n">{span}</td><td class="n">{escape(last)}</td></tr>'
+    )
 
 
 def _backbone_title(metrics: Mapping[str, Any]) -> str:
@@ -255,18 +302,22 @@ def _class_pictures(case: _Case) -> list[str]:
 def _mistakes_section(case: _Case) -> str:
     if not case.n_test:
         return ""
-    counts, names = case.metrics["confusion"], case.classes
-    words = _confusion_sentence(counts, names)
+    return report_page.section(
+        f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
+        _matrix(case.metrics),
+        whole=True,
+    )
+
+
+def _matrix(figures: Mapping[str, Any]) -> str:
+    """The confusion matrix of a task, and what it says."""
+    words = _confusion_sentence(figures["confusion"], figures["classes"])
     reading = _(
         "Each row holds the test photos of one class, each column an answer. The diagonal is right; "
         "everything beside it is a mistake."
     )
-    return report_page.section(
-        f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
-        f"<p><strong>{escape(words)}</strong> {escape(reading)}</p>",
-        report_charts.matrix(counts, names, words=words),
-        whole=True,
-    )
+    drawn = report_charts.matrix(figures["confusion"], figures["classes"], words=words)
+    return f"<p><strong>{escape(words)}</strong> {escape(reading)}</p>{drawn}"
 
 
 def _confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
@@ -289,20 +340,19 @@ def _confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -
 def _classes_section(case: _Case) -> str:
     if not case.n_test:
         return ""
+    return report_page.section(
+        f"<h2>{escape(_('Class by class'))}</h2>", _classes_table(case.metrics)
+    )
+
+
+def _classes_table(figures: Mapping[str, Any]) -> str:
+    """How well each class of a task is found."""
     rows = []
-    for figures in sorted(case.metrics["per_class"], key=lambda one: one["recall"] or 0.0):
-        n, correct = figures["n_test"], figures["correct"]
-        low, high = wilson_interval(correct, n)
-        found = _("{correct} of {n}").format(correct=correct, n=n)
-        span = f"{low:.0%} – {high:.0%}" if n else "–"
-        picture = report_charts.interval(correct / n, low, high) if n else ""
+    for one in sorted(figures["per_class"], key=lambda one: one["recall"] or 0.0):
         answered = "–"
-        if figures["answered"]:
-            answered = _("{correct} of {n}").format(correct=correct, n=figures["answered"])
-        rows.append(
-            f'<tr><th scope="row">{escape(figures["name"])}</th><td class="n">{escape(found)}</td>'
-            f'<td>{picture}</td><td class="n">{span}</td><td class="n">{escape(answered)}</td></tr>'
-        )
+        if one["answered"]:
+            answered = _("{correct} of {n}").format(correct=one["correct"], n=one["answered"])
+        rows.append(_share_row(one["name"], one["correct"], one["n_test"], answered))
     head = [
         _("class"),
         _("found (recall)"),
@@ -310,12 +360,7 @@ def _classes_section(case: _Case) -> str:
         _("95 % range"),
         _("right when answered (precision)"),
     ]
-    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    return report_page.section(
-        f"<h2>{escape(_('Class by class'))}</h2>",
-        f'<table class="classes"><caption>{escape(_("The hardest classes come first."))}</caption>'
-        f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>",
-    )
+    return report_page.table_of(_("The hardest classes come first."), head, rows)
 
 
 def _examples_section(case: _Case) -> str:
@@ -363,23 +408,61 @@ def _sureness_section(case: _Case) -> str:
     """How far its confidence can be believed, and what it refuses to answer."""
     if case.answers.empty:
         return ""
-    confidence = case.answers["confidence"].to_numpy(float)
-    right = case.answers["correct"].to_numpy(bool)
-    sure_from = read_decision(case.run.folder).sure_from
     said = [
         testimony.calibration_sentence(case.metrics.get("calibration")),
-        _("Below {share} it says “not sure”.").format(share=testimony.percent(sure_from))
-        + " "
-        + testimony.trade_sentence(trade_at(confidence, right, sure_from)),
+        _trade_words(case, case.answers),
     ]
     unlike = case.metrics.get("unlike")
     if unlike and unlike.get("threshold") is not None:
         said += testimony.unlike_sentence(unlike).split("\n\n")
+    confidence = case.answers["confidence"].to_numpy(float)
+    right = case.answers["correct"].to_numpy(bool)
     bins = reliability_of(confidence, right, bins=min(10, max(3, len(right) // 12)))
     chart = report_charts.reliability(bins, words=_("How often answers were right, by confidence"))
     words = "".join(f"<p>{report_page.bold(text)}</p>" for text in said)
     return report_page.section(
         f"<h2>{escape(_('How sure it is, and when it does not know'))}</h2>", words, chart
+    )
+
+
+def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
+    """From when on an answer is given, and what that did with the test photos of a task."""
+    sure_from = read_decision(case.run.folder).sure_from
+    confidence, right = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
+    words = _("Below {share} it says “not sure”.").format(share=testimony.percent(sure_from))
+    return f"{words} {testimony.trade_sentence(trade_at(confidence, right, sure_from))}"
+
+
+def _task_section(case: _Case, task: Mapping[str, Any]) -> str:
+    """A further question: how well it is answered, what is taken for what, class by class."""
+    title = _("Another question: {task}").format(task=task["name"])
+    learned = _("{n:,} of the photos to learn from carry such a label.").format(n=task["n_train"])
+    if not task["n_test"]:
+        words = _("No test photo carries such a label, so nothing is known of how well it works.")
+        return report_page.section(f"<h2>{escape(title)}</h2><p>{escape(f'{learned} {words}')}</p>")
+    low, high = task["test_interval"]
+    words = _(
+        "Right on {correct:,} of {n:,} new photos ({share}). On other photos like these, expect "
+        "between {low:.0f} and {high:.0f} of 100 (with 95 % certainty). Guessing would get {guess}."
+    ).format(
+        correct=task["test_correct"],
+        n=task["n_test"],
+        share=testimony.percent(task["test_accuracy"]),
+        low=100 * low,
+        high=100 * high,
+        guess=testimony.percent(task["majority_accuracy"]),
+    )
+    if low <= task["majority_accuracy"]:
+        words += " " + _("That may be no better than guessing.")
+    answers = read_task_answers(case.run, task["name"])
+    said = [testimony.calibration_sentence(task.get("calibration"))]
+    if not answers.empty:
+        said.append(_trade_words(case, answers))
+    return report_page.section(
+        f"<h2>{escape(title)}</h2><p><strong>{escape(words)}</strong> {escape(learned)}</p>",
+        _matrix(task),
+        _classes_table(task),
+        "".join(f"<p>{report_page.bold(text)}</p>" for text in said),
     )
 
 

@@ -27,11 +27,11 @@ from translearn_core.backbones import Backbone
 from translearn_core.config import Settings
 from translearn_core.errors import InputError, RunError, StorageError
 from translearn_core.files import write_atomically
+from translearn_core.lesson import REFIT_BELOW
 from translearn_core.notes import name_of
 from translearn_core.parts import Parts, parts_of
 from translearn_core.runs import Run
 from translearn_core.texts import _
-from translearn_core.train import REFIT_BELOW
 from translearn_core.weights import weights_path
 
 STARTER_WEIGHTS = "starter.npz"

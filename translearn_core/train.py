@@ -32,7 +32,7 @@ from translearn_core.doubt import Validation, calibrate, calibration_figures, ke
 from translearn_core.engine import count_gpus, import_keras
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import trim_cache
-from translearn_core.lesson import Lesson, build_new_head
+from translearn_core.lesson import Lesson, build_new_head, learns_again
 from translearn_core.material import Material, gather_material
 from translearn_core.plan import Network, Plan, make_plan
 from translearn_core.prepare import prepare_lesson
@@ -52,9 +52,6 @@ STEP_S = 2.0
 """Longest step of fine-tuning on a processor, about: a stop waits for its end."""
 OPERATIONS_PER_S = 35e9
 """Floating-point operations a second of one processor core in training, about."""
-REFIT_BELOW = 150
-"""With so many validation photos they judge well, and matter little as training photos: with 198 a
-refit on 2,000 photos of litter gained nothing over five seeds (0.776 after 0.781)."""
 
 
 def train(
@@ -126,7 +123,7 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     )
     if learned.trial is not None:
         more |= learned.trial.report()
-    more |= _learn_more_tasks(plan, material, learned, answers, enter)
+    more |= _learn_more_tasks(plan, material, learned, answers, enter, more["calibration"])
     more["unlike"] = _keep_reference(plan, material, learned)
     write_figures(plan, material, answers, proof, clock, learned.epochs, stopped, more)
     return not stopped
@@ -202,7 +199,12 @@ def learn(
 
 
 def _learn_more_tasks(
-    plan: Plan, material: Material, learned: Learned, answers: Answers, enter: Callable[..., None]
+    plan: Plan,
+    material: Material,
+    learned: Learned,
+    answers: Answers,
+    enter: Callable[..., None],
+    calibration: dict[str, Any],
 ) -> dict[str, Any]:
     """A head for each further kind of label of the data set, and the figures of all tasks."""
     from translearn_core import tasks
@@ -216,7 +218,7 @@ def _learn_more_tasks(
     if plan.fine_tunes and learned.network.is_built:
         rows = np.arange(len(material.photos))
         features = predict_rows(_learner(learned.network, material), material.cut, rows)
-    first = tasks.first_task(plan, answers, material)
+    first = tasks.first_task(plan, answers, material) | {"calibration": calibration}
     return {"tasks": [first, *tasks.learn_tasks(plan, material, features)]}
 
 
@@ -336,10 +338,7 @@ def _head_epochs(plan: Plan, material: Material) -> int:
 
 
 def _refits(plan: Plan, material: Material) -> bool:
-    """Whether the head learns once more, from training and validation photos together."""
-    given = (material.photos["split"] == "val").any()
-    wanted = plan.settings.refit and not plan.fine_tunes and not plan.run.stop_requested
-    return bool(wanted and not given and 0 < len(material.rows("val")) < REFIT_BELOW)
+    return learns_again(plan, material, len(material.rows("val")))
 
 
 def _refit_head(plan: Plan, lesson: Lesson, head: Any) -> Any:
