@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import json
+import runpy
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -54,6 +58,38 @@ def add_task(run: Run) -> None:
     predict._open.clear()  # the app opens a run anew when its model changes, not its tasks
 
 
+def decide_by_task(run: Run) -> None:
+    """Choose a threshold that about half of the answers to the second question reach."""
+    answers = predict.predict(run, writers.tested_photos(run, most=8))
+    shares = sorted(max((answer.tasks or {})["light"].values()) for answer in answers)
+    write_decision(run.folder, Decision(sure_from=float(shares[3] + shares[4]) / 2))
+
+
+def check_words_of_program(
+    run: Run, row: Format, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Answer and "not sure" of every task are the app's, as the program of a zip prints them."""
+    with zipfile.ZipFile(export.zip_path(run, row)) as archive:
+        archive.extractall(folder)
+    program_path = next(folder.rglob("classify.py"))
+    photos = folder / "photos"
+    photos.mkdir()
+    for number, path in enumerate(writers.tested_photos(run, most=8)):
+        (photos / f"{number}{path.suffix}").write_bytes(path.read_bytes())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(program_path.parent)
+        patch.setattr(sys, "argv", [program_path.name, str(photos)])
+        capsys.readouterr()
+        runpy.run_path(str(program_path), run_name="__main__")
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    said = {True: "yes", False: "no"}
+    for told, answer in zip(rows, predict.predict(run, sorted(photos.iterdir())), strict=True):
+        assert (told["answer"], told["sure"]) == (answer.label, said[bool(answer.sure)])
+        assert told["light"] == next(iter((answer.tasks or {})["light"]))
+        assert told["light: sure"] == said[(answer.tasks_sure or {})["light"]]
+    assert {told["light: sure"] for told in rows} == {"yes", "no"}
+
+
 def _rows() -> list[Any]:
     return [
         pytest.param(row, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
@@ -92,10 +128,13 @@ def test_wide_grey_is_scaled_as_the_app_does(values: list[int], tmp_path: Path) 
 
 
 @pytest.mark.parametrize("row", _rows())
-def test_an_export_answers_as_the_app_and_says_so(row: Format, run: Run) -> None:
+def test_an_export_answers_as_the_app_and_says_so(
+    row: Format, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     tasks = row.name in TWO_TASKS
     if tasks:
         add_task(run)
+        decide_by_task(run)
     parity = make_export(run, row)
     if row.name == "litert-int8":  # a grey photo is neither red, green nor blue: it may tip over
         assert all("grey" in change["photo"] for change in parity.changed), parity.changed
@@ -114,6 +153,8 @@ def test_an_export_answers_as_the_app_and_says_so(row: Format, run: Run) -> None
     assert export.sentence_of(parity) in readme
     assert str(run.folder) not in readme
     assert ("light: bright, dark" in readme) == tasks
+    if row.name == "onnx":
+        check_words_of_program(run, row, tmp_path / "unpacked", capsys)
     if row.name == "keras":
         brought_back = look_at(export.zip_path(run, row))
         assert brought_back.classes == ("blue", "green", "red")

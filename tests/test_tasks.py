@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from translearn_core import cli, datasets
 from translearn_core.errors import SourceError
+from translearn_core.export import predictions_csv
 from translearn_core.heads import load_heads
 from translearn_core.label_table import attach, bring_in, read_table, tasks_of
 from translearn_core.parts import read_task_answers
@@ -89,6 +91,9 @@ def test_a_table_trains_a_head_for_each_column_and_predicts_each(
     )
     said = [max((answer.tasks or {})["light"].values()) for answer in again]
     assert np.allclose(said, kept["confidence"], atol=1e-3)  # the app answers as it was measured
+    table = pd.read_csv(io.BytesIO(predictions_csv(run)), keep_default_na=False)
+    assert len(table) == metrics["n_test"]
+    assert (table["light"] != "").sum() == second["n_test"]
     report = report_html(run)
     assert "Another question: light" in report
     assert f"Right on {second['test_correct']} of {second['n_test']} new photos" in report

@@ -470,7 +470,8 @@ def _difference_in_words(difference: float) -> str:
 def predictions_csv(run: Run) -> bytes:
     """The answers on the test photos as CSV (UTF-8 with a mark that spreadsheets understand).
 
-    Columns: file, truth, answer, probability, correct, and `p(<class>)` for each class.
+    Columns: file, truth, answer, probability, correct, and `p(<class>)` for each class; then, for
+    each further task, truth, answer and confidence under its name.
 
     Raises:
         RunError: the run has no predictions.
@@ -485,5 +486,10 @@ def predictions_csv(run: Run) -> bytes:
         )
     names = {f"p_{place}": f"p({name})" for place, name in enumerate(run.labels)}
     names |= {"label": "answer", "confidence": "probability"}
-    table = pd.read_parquet(path).drop(columns="path").rename(columns=names)
+    table = pd.read_parquet(path).rename(columns=names)
+    further = run.folder / "tasks.parquet"
+    if further.is_file():
+        more = pd.read_parquet(further).drop(columns="file")
+        table = table.merge(more, on="path", how="left")
+    table = table.drop(columns="path")
     return table.to_csv(index=False).encode("utf-8-sig")

@@ -54,6 +54,8 @@ class Prediction:
     """Whether the photo is like nothing that was learned from; None where the run cannot tell."""
     tasks: dict[str, dict[str, float]] | None = None
     """What it says of each further task: class name -> probability, the likeliest first."""
+    tasks_sure: dict[str, bool] | None = None
+    """Whether these answers reach the run's threshold, as `sure`."""
 
 
 class Predictor:
@@ -168,7 +170,9 @@ def _ask(predictor: Predictor, photos: Array, decision: Decision) -> Iterator[Pr
             unlike=None if unlike is None else bool(unlike[place]),
         )
         if predictor.tasks and seen.pooled is not None:
-            prediction = replace(prediction, tasks=_more(predictor, seen.pooled[place]))
+            more = _more(predictor, seen.pooled[place])
+            sure = {task: decision.is_sure(next(iter(s.values()))) for task, s in more.items()}
+            prediction = replace(prediction, tasks=more, tasks_sure=sure)
         yield prediction
 
 

@@ -176,7 +176,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
             all=", ".join(f"{name} {share:.0%}" for name, share in list(probabilities.items())[:5])
         ),
     )
-    tasks_view.show_answers(prediction.tasks)
+    tasks_view.show_answers(prediction, sure_from=sure_from)
 
 
 def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
@@ -192,7 +192,10 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
             "unlike": "" if prediction.unlike is None else _yes_or_no(prediction.unlike),
             "error": prediction.error or "",
         }
-        row |= {task: next(iter(shares)) for task, shares in (prediction.tasks or {}).items()}
+        for task, shares in (prediction.tasks or {}).items():
+            label, share = next(iter(shares.items()))
+            sure = share >= sure_from and not prediction.unlike
+            row |= {task: label, f"{task}: sure": _yes_or_no(sure)}
         classes = sorted(prediction.probabilities or {})
         rows.append(
             row | {f"p({name})": (prediction.probabilities or {})[name] for name in classes}

@@ -14,9 +14,10 @@ import pandas as pd
 import streamlit as st
 
 from translearn_core import calibration, decision, testimony
+from translearn_core.parts import read_task_answers
 from translearn_core.runs import Run
 from translearn_core.texts import _
-from translearn_ui import charts
+from translearn_ui import charts, frame
 
 _MOST_BINS = 10
 
@@ -63,6 +64,12 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
     sure_from = slider(run, key="results_sure")
     sentence = testimony.trade_sentence(decision.trade_at(confidence, right, sure_from))
     st.markdown(sentence)
+    for task in (run.metrics.get("tasks") or [])[1:]:
+        answers = read_task_answers(run, task["name"])
+        if not answers.empty:
+            said, true = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
+            words = testimony.trade_sentence(decision.trade_at(said, true, sure_from))
+            st.markdown(f"{frame.plain(task['name'])}: {words}")
     charts.show(
         charts.confidence_histogram(list(confidence), list(right), sure_from=sure_from),
         key="results_sure_chart",

@@ -7,14 +7,17 @@ Owns: these three views. Leaves to others: the table (`translearn_core.label_tab
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from translearn_core import label_table
+from translearn_core import label_table, testimony
 from translearn_core.datasets import Dataset
 from translearn_core.texts import _
 from translearn_ui import charts, frame
+
+if TYPE_CHECKING:
+    from translearn_core.predict import Prediction
 
 
 def show_set_up(dataset: Dataset) -> None:
@@ -62,7 +65,10 @@ def show_results(metrics: Mapping[str, Any]) -> None:
         return
     st.subheader(_("Question by question (tasks)"), anchor=False)
     st.caption(
-        _("One look of the backbone answers all of them; the rest of this page is the first.")
+        _(
+            "One look of the backbone answers all of them. The rest of this page is about the first; "
+            "“not sure” below is about all."
+        )
     )
     for number, task in enumerate(tasks):
         with st.container(border=True, key=f"task_{number}"):
@@ -76,6 +82,7 @@ def show_results(metrics: Mapping[str, Any]) -> None:
                         key=f"task_confusion_{number}",
                         alt=_("Confusion matrix.") + " " + words,
                     )
+                    st.caption(testimony.calibration_sentence(task.get("calibration")))
 
 
 def _sentence(task: Mapping[str, Any]) -> str:
@@ -105,14 +112,15 @@ def _share(share: float) -> str:
     return _("over 99 %") if share > 0.99 else charts.percent(share)
 
 
-def show_answers(tasks: Mapping[str, Mapping[str, float]] | None) -> None:
+def show_answers(prediction: Prediction, *, sure_from: float) -> None:
     """What is said of one photo in each further task."""
-    for number, (task, shares) in enumerate((tasks or {}).items()):
+    for number, (task, shares) in enumerate((prediction.tasks or {}).items()):
         best, share = next(iter(shares.items()))
+        words = _("{task}: **{answer}** ({share})")
+        if share < sure_from or prediction.unlike:
+            words = _("{task}: **not sure.** If anything, {answer} ({share})")
         st.markdown(
-            _("{task}: **{answer}** ({share})").format(
-                task=frame.plain(task), answer=frame.plain(best), share=_share(share)
-            )
+            words.format(task=frame.plain(task), answer=frame.plain(best), share=_share(share))
         )
         colors = {name: charts.class_color(place) for place, name in enumerate(sorted(shares))}
         charts.show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,10 +56,7 @@ def _print_prediction(prediction: Any) -> None:
         print_line(f"{prediction.file}: {prediction.error}")
         return
     answer = f"{prediction.label} ({prediction.confidence:.1%})"
-    more = "".join(
-        f"; {task}: {next(iter(shares))} ({next(iter(shares.values())):.1%})"
-        for task, shares in (prediction.tasks or {}).items()
-    )
+    more = "".join(f"; {words}" for words in _task_words(prediction))
     if prediction.unlike:
         answer = _("like nothing it was shown; if anything {answer}").format(answer=answer)
     elif not prediction.sure:
@@ -66,19 +64,34 @@ def _print_prediction(prediction: Any) -> None:
     print_line(f"{prediction.file}: {answer}{more}")
 
 
+def _task_words(prediction: Any) -> Iterator[str]:
+    """What is said in each further task."""
+    for task, shares in (prediction.tasks or {}).items():
+        label, share = next(iter(shares.items()))
+        answer = f"{label} ({share:.1%})"
+        if not prediction.tasks_sure[task]:
+            answer = _("not sure; if anything {answer}").format(answer=answer)
+        yield f"{task}: {answer}"
+
+
 def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
-            head = ["file", "label", "confidence", *classes, "error", "sure", "unlike", *tasks]
+            head = ["file", "label", "confidence", *classes, "error", "sure", "unlike"]
+            for task in tasks:
+                head += [task, f"{task}: confidence", f"{task}: sure"]
             writer.writerow(head)
             for row in predictions:
                 shares = row.probabilities or {}
                 answers = [shares.get(name, "") for name in classes]
                 facts = [row.file, row.label or "", row.confidence or "", *answers]
                 said = {True: "yes", False: "no", None: ""}
-                more = [next(iter((row.tasks or {}).get(task, {})), "") for task in tasks]
+                more: list[Any] = []
+                for task in tasks:
+                    label, share = next(iter((row.tasks or {}).get(task, {"": ""}).items()))
+                    more += [label, share, said[(row.tasks_sure or {}).get(task)]]
                 writer.writerow([*facts, row.error or "", said[row.sure], said[row.unlike], *more])
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -125,6 +138,8 @@ def _print_comparison(comparison: Any) -> None:
         )
     for duel in comparison.duels:
         print_line(f"{duel.sentence} (p = {duel.p_corrected:.3g})")
+    for task in comparison.tasks:
+        print_line(f"{task.name}: {task.sentence}")
     for name, values in comparison.settings.items():
         print_line(
             f"  {name}: " + ", ".join(f"{letter} {value}" for letter, value in values.items())

@@ -20,7 +20,8 @@ PROGRAM = '''\
 
 Needs: {pip}
 Prints a table (CSV): file, answer, whether it is sure, and the probability of every class; where
-the model answers more questions at once (tasks), theirs follow.
+the model answers more questions at once (tasks), theirs follow, then each answer and whether it is
+sure.
 """
 
 import csv
@@ -32,8 +33,16 @@ from pathlib import Path
 
 more = labels.get("tasks", [])  # further questions that the same look answers
 names = [*labels["classes"], *(f"{{task['name']}}: {{name}}" for task in more for name in task["classes"])]
+questions = [name for task in more for name in (task["name"], f"{{task['name']}}: sure")]
 table = csv.writer(sys.stdout)
-table.writerow(["file", "answer", "sure", *names, *(task["name"] for task in more)])
+table.writerow(["file", "answer", "sure", *names, *questions])
+
+
+def answer(classes, shares):
+    best = shares.argmax()
+    return [classes[best], "yes" if shares[best] >= labels["sure_from"] else "no"]
+
+
 place = Path(sys.argv[1])
 for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
     try:
@@ -42,15 +51,11 @@ for file in sorted(place.rglob("*")) if place.is_dir() else [place]:
         print(f"{{file}}: {{error}}", file=sys.stderr)
         continue
     shares = ask(photo)  # one probability for each class of each question
-    at = len(labels["classes"])
-    best = shares[:at].argmax()
-    sure = "yes" if shares[best] >= labels["sure_from"] else "no"
-    answers = []
-    for task in more:
-        answers.append(task["classes"][shares[at : at + len(task["classes"])].argmax()])
-        at += len(task["classes"])
-    row = [file, labels["classes"][best], sure, *(f"{{share:.9f}}" for share in shares), *answers]
-    table.writerow(row)
+    answers, at = [], 0
+    for classes in (labels["classes"], *(task["classes"] for task in more)):
+        answers += answer(classes, shares[at : at + len(classes)])
+        at += len(classes)
+    table.writerow([file, *answers[:2], *(f"{{share:.9f}}" for share in shares), *answers[2:]])
 '''
 _PREPARATION = """\
 from prepare import prepare
@@ -157,7 +162,10 @@ def _tasks(run: Run) -> str:
     if not heads:
         return ""
     lines = "".join(f"\n    {head.name}: {', '.join(head.classes)}" for head in heads)
-    return f"\n  In the same row follow the probabilities of further questions (tasks):{lines}"
+    return (
+        f"\n  In the same row follow the probabilities of further questions (tasks):{lines}"
+        '\n  "Not sure" holds for each of them alike.'
+    )
 
 
 def _steps(row: Format) -> str:

@@ -78,7 +78,8 @@ function describe(labels, shares) {
     share >= labels.sure_from ? best : `Not sure; if anything, ${best}`);
   box.dataset.answer = box.firstChild.dataset.answer;
   for (const { name, classes } of labels.tasks || []) {
-    describeOne(box, classes, shares.slice(at, at + classes.length), (best) => `${name}: ${best}`);
+    describeOne(box, classes, shares.slice(at, at + classes.length), (best, share) =>
+      share >= labels.sure_from ? `${name}: ${best}` : `${name}: not sure; if anything, ${best}`);
     at += classes.length;
   }
   return box;
