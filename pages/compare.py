@@ -143,6 +143,8 @@ def _show(found: Comparison) -> None:
     views.show_table(found)
     if len(found.runs) > 2:
         views.show_duels(found)
+    if found.tasks:
+        views.show_tasks(found)
     st.subheader(_("How they learned"), anchor=False)
     views.show_curves(found)
     st.subheader(_("What was set differently"), anchor=False)

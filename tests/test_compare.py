@@ -17,9 +17,10 @@ from scipy import stats
 from tests.conftest import draw_photos
 from tests.trained import copy_of, train, trained
 from translearn_core import datasets, runs
-from translearn_core.compare import as_json, compare, holm, mcnemar
+from translearn_core.compare import as_json, compare
 from translearn_core.config import make_settings
 from translearn_core.datasets import Dataset
+from translearn_core.duels import holm, mcnemar
 from translearn_core.errors import InputError, RunError
 from translearn_core.notes import name_of, read_notes, write_notes
 from translearn_core.parts import parts_of
@@ -79,6 +80,37 @@ def made_run(
     (run.folder / "model.keras").write_bytes(b"not asked")
     run.update_state(state="finished")
     return run
+
+
+def add_task(run: Run, task: str, wrong: set[int]) -> Run:
+    """Give a run a further task: two of three test photos carry a label of it, so 20."""
+    tested = pd.read_parquet(run.folder / "predictions.parquet")[["path", "file"]]
+    truth = [("", "small", "large")[n % 3] for n in range(len(tested))]
+    tested[task] = truth
+    tested[f"{task}: answer"] = ["none" if n in wrong else t for n, t in enumerate(truth)]
+    tested[f"{task}: confidence"] = 0.9
+    tested.to_parquet(run.folder / "tasks.parquet")
+    metrics = run.metrics | {"tasks": [{"name": "class"}, {"name": task}]}
+    (run.folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
+    return Run(run.folder)
+
+
+def test_a_task_that_all_answer_is_compared_on_the_photos_with_its_label(dataset: Dataset) -> None:
+    plain = made_run(dataset, {4})
+    first = add_task(made_run(dataset, {0}), "size", wrong={1, 3})  # 3 carries no label
+    second = add_task(made_run(dataset, {1}), "size", wrong={0, 2, 4, 5, 7, 8, 10, 11, 13})
+    found = compare([second, first])
+    (task,) = found.tasks
+    assert [(one.letter, one.correct, one.n) for one in task.runs] == [("A", 12, 20), ("B", 19, 20)]
+    assert task.sentence == (
+        "Of the same 20 photos, right: A 12, B 19. B is better than A on 8 photos, worse on 1: "
+        "chance would hardly do that."
+    )
+    assert as_json(found)["tasks"][0]["duels"][0]["p_value"] == pytest.approx(mcnemar(8, 1))
+    assert found.held_against("A").tasks[0].reference == "A"
+    mixed = compare([first, plain])
+    assert mixed.tasks == ()
+    assert any("not compared: size" in text for text in mixed.remarks)
 
 
 @pytest.mark.parametrize(

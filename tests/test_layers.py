@@ -67,6 +67,8 @@ LEVELS = {
     "assessment": 3,
     "artefacts": 3,
     "compare": 3,
+    "compare_tasks": 3,
+    "duels": 2,
     "export": 3,
     "exports": 3,
     "feasible": 3,

@@ -1,34 +1,29 @@
 """Holds runs against each other on the same photos.
 
-Owns: which photos are fair to all of them, the answers on those, and whether a difference is
-more than chance. Leaves to others: the page and the printing.
+Owns: which photos are fair to all of them, and the answers on those.
+Leaves to others: whether a difference is more than chance (`duels.py`), further tasks
+(`compare_tasks.py`), the page and the printing.
 
 The rule for photos: a photo counts when none of the runs learned from it, and all know its class.
 That is each photo on which every run was tested, and each on which some were tested while the
 others never had it, nor a copy of it, in their data sets. Models that have not been asked about
 such a photo yet are asked now.
-
-The test: McNemar's exact test (Q. McNemar, 1947) on the photos where one is right and the other is
-wrong; with more than two runs, p-values are corrected by Holm's step-down method (S. Holm, 1979),
-over the comparisons with the chosen run, or over all pairs where the best is found by these very
-photos.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from translearn_core.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
 from translearn_core.config import setting_fields
 from translearn_core.datasets.copies import group_copies
+from translearn_core.duels import Duel, Score, best_of, hold_against, outcome
 from translearn_core.errors import RunError, SourceError, StopRequestedError
-from translearn_core.metrics import wilson_interval
 from translearn_core.notes import name_of, read_notes
 from translearn_core.parts import Parts, parts_of, read_answers
 from translearn_core.predict import predict
@@ -38,19 +33,15 @@ from translearn_core.texts import _, ngettext
 MOST_RUNS = 8
 LETTERS = "ABCDEFGH"
 """A run of a comparison is called by its letter beside its name."""
-SIGNIFICANT = 0.05
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contestant:
+class Contestant(Score):
     """One run in a comparison, judged on the common photos."""
 
     run: Run
-    letter: str
     name: str
-    n: int
-    correct: int
     asked: int
     """Photos about which the model was asked only now."""
     facts: Mapping[str, Any]
@@ -58,58 +49,9 @@ class Contestant:
     tags: tuple[str, ...] = ()
 
     @property
-    def accuracy(self) -> float:
-        """Share of the common photos that it names right."""
-        return self.correct / self.n
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's interval of the accuracy, 95 %."""
-        return wilson_interval(self.correct, self.n)
-
-    @property
     def title(self) -> str:
         """Letter and name."""
         return f"{self.letter} · {self.name}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Duel:
-    """One run against another: on how many photos is `letter` right and `against` wrong?"""
-
-    letter: str
-    against: str
-    better: int
-    worse: int
-    p_value: float
-    p_corrected: float
-    """Holm's; equal to `p_value` where there is one comparison only."""
-
-    @property
-    def shown(self) -> bool:
-        """Whether the difference is more than chance would explain."""
-        return self.p_corrected < SIGNIFICANT
-
-    @property
-    def sentence(self) -> str:
-        """The outcome in words."""
-        if self.better + self.worse == 0:
-            return _("{a} and {b} are right on the very same photos.").format(
-                a=self.letter, b=self.against
-            )
-        first, second, better, worse = self.letter, self.against, self.better, self.worse
-        if worse > better:
-            first, second, better, worse = second, first, worse, better
-        counts = ngettext(
-            "{a} is better than {b} on {better} photo, worse on {worse}: ",
-            "{a} is better than {b} on {better} photos, worse on {worse}: ",
-            better,
-        ).format(a=first, b=second, better=better, worse=worse)
-        if self.shown:
-            return counts + _("chance would hardly do that.")
-        if mcnemar(self.better + self.worse, 0) >= SIGNIFICANT:
-            return counts + _("so few that nothing can be concluded.")
-        return counts + _("this could be chance.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +65,7 @@ class Comparison:
         duels: every other run against the reference.
         remarks: how the photos were found, and what limits the comparison; sentences.
         settings: names of the settings that differ, each with the value of every run by letter.
+        tasks: the further tasks that all of them answer.
     """
 
     runs: tuple[Contestant, ...]
@@ -131,42 +74,17 @@ class Comparison:
     duels: tuple[Duel, ...]
     remarks: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]]
+    tasks: tuple[TaskComparison, ...] = ()
 
     @property
     def best(self) -> Contestant:
         """The run that is right most often; the first of equals."""
-        return max(self.runs, key=lambda one: one.correct)
+        return best_of(self.runs)
 
     @property
     def sentence(self) -> str:
         """The outcome in a sentence or two."""
-        best, n = self.best, len(self.photos)
-        equal = [one.letter for one in self.runs if one.correct == best.correct]
-        if len(equal) == len(self.runs):
-            return _("All are right equally often: on {correct} of {n} photos.").format(
-                correct=best.correct, n=n
-            )
-        shares = ", ".join(f"{one.letter} {one.correct}" for one in self.runs)
-        text = _("Of the same {n} photos, right: {shares}.").format(n=n, shares=shares)
-        if len(self.duels) == 1:
-            return f"{text} {self.duels[0].sentence}"
-        proven = [duel for duel in self.duels if duel.shown]
-        if not proven:
-            return (
-                text
-                + " "
-                + _("None differs from {reference} by more than chance.").format(
-                    reference=self.reference
-                )
-            )
-        names = ", ".join(duel.letter for duel in proven)
-        return (
-            text
-            + " "
-            + _("More than chance: {reference} against {names}.").format(
-                reference=self.reference, names=names
-            )
-        )
+        return outcome(self.runs, self.duels, self.reference)
 
     def held_against(self, letter: str | None) -> Comparison:
         """The same with another reference: the run with this letter, or (None) the best."""
@@ -174,6 +92,7 @@ class Comparison:
             self,
             reference=letter or self.best.letter,
             duels=hold_against(self.runs, self.photos, letter),
+            tasks=tuple(task.held_against(letter) for task in self.tasks),
         )
 
     def disagreements(self) -> pd.DataFrame:
@@ -212,7 +131,10 @@ def compare(
         _contestant(run, place, photos, asked[place]) for place, run in enumerate(runs)
     )
     letter = next((one.letter for one in contestants if one.run.id == reference), None)
-    remarks = list(found.remarks)
+    given = {
+        one.letter: (one.run, test.answers) for one, test in zip(contestants, tests, strict=True)
+    }
+    remarks = [*found.remarks, *unshared_tasks(runs)]
     if sum(asked):
         remarks.append(
             _(
@@ -222,10 +144,11 @@ def compare(
     return Comparison(
         runs=contestants,
         photos=photos,
-        reference=letter or max(contestants, key=lambda one: one.correct).letter,
+        reference=letter or best_of(contestants).letter,
         duels=hold_against(contestants, photos, letter),
         remarks=tuple(remarks),
         settings=differing_settings(runs),
+        tasks=tuple(task.held_against(letter) for task in compare_tasks(given)),
     )
 
 
@@ -470,72 +393,6 @@ def _contestant(run: Run, place: int, photos: pd.DataFrame, asked: int) -> Conte
     )
 
 
-# --- more than chance? -----------------------------------------------------------------------
-
-
-def mcnemar(better: int, worse: int) -> float:
-    """McNemar's exact test, two-sided: how likely so uneven a count is if neither is better.
-
-    Args:
-        better, worse: photos that only the one, and only the other, names right.
-
-    Returns:
-        The p-value in [0, 1]; 1 where there is no such photo.
-    """
-    n, few = better + worse, min(better, worse)
-    if n == 0:
-        return 1.0
-    tail = sum(math.comb(n, k) for k in range(few + 1))
-    return min(1.0, float(2 * tail / 2**n))  # integers until the one division: exact
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for their number by Holm's step-down method, in the same order."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    corrected = [1.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = highest
-    return corrected
-
-
-def hold_against(
-    runs: Sequence[Contestant], photos: pd.DataFrame, chosen: str | None
-) -> tuple[Duel, ...]:
-    """Every run against the chosen one, or against the best where none was chosen.
-
-    The best is found by the same photos that then judge: to stay honest, all pairs are counted in
-    the correction then.
-    """
-    letters = [one.letter for one in runs]
-    reference = chosen or max(runs, key=lambda one: one.correct).letter
-    pairs = [(a, b) for a, b in combinations(letters, 2) if chosen is None or chosen in (a, b)]
-    counts = {}
-    for a, b in pairs:
-        right_a = photos[f"correct_{letters.index(a)}"]
-        right_b = photos[f"correct_{letters.index(b)}"]
-        counts[a, b] = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
-    p_values = [mcnemar(*counts[pair]) for pair in pairs]
-    duels = []
-    for (a, b), p_value, corrected in zip(pairs, p_values, holm(p_values), strict=True):
-        if reference not in (a, b):
-            continue
-        only_a, only_b = counts[a, b]
-        turned = a == reference
-        duels.append(
-            Duel(
-                letter=b if turned else a,
-                against=reference,
-                better=only_b if turned else only_a,
-                worse=only_a if turned else only_b,
-                p_value=p_value,
-                p_corrected=corrected,
-            )
-        )
-    return tuple(duels)
-
-
 # --- what they were made with ----------------------------------------------------------------
 
 
@@ -572,18 +429,37 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             }
             for one in comparison.runs
         ],
-        "duels": [
+        "duels": [_duel_json(duel) for duel in comparison.duels],
+        "tasks": [
             {
-                "run": duel.letter,
-                "against": duel.against,
-                "better": duel.better,
-                "worse": duel.worse,
-                "p_value": duel.p_value,
-                "p_corrected": duel.p_corrected,
-                "sentence": duel.sentence,
+                "name": task.name,
+                "n_photos": len(task.photos),
+                "sentence": task.sentence,
+                "runs": [
+                    {
+                        "letter": one.letter,
+                        "correct": one.correct,
+                        "accuracy": one.accuracy,
+                        "interval": list(one.interval),
+                    }
+                    for one in task.runs
+                ],
+                "duels": [_duel_json(duel) for duel in task.duels],
             }
-            for duel in comparison.duels
+            for task in comparison.tasks
         ],
         "settings": {name: dict(row) for name, row in comparison.settings.items()},
         "disagreements": len(comparison.disagreements()),
+    }
+
+
+def _duel_json(duel: Duel) -> dict[str, Any]:
+    return {
+        "run": duel.letter,
+        "against": duel.against,
+        "better": duel.better,
+        "worse": duel.worse,
+        "p_value": duel.p_value,
+        "p_corrected": duel.p_corrected,
+        "sentence": duel.sentence,
     }

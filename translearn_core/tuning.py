@@ -31,9 +31,9 @@ import pandas as pd
 from translearn_core import backbones, freezing, runs
 from translearn_core.artefacts import Clock
 from translearn_core.backbones import Backbone
-from translearn_core.compare import mcnemar
 from translearn_core.config import Settings, make_settings
 from translearn_core.crossval import deal_folds, log_loss
+from translearn_core.duels import mcnemar
 from translearn_core.errors import StopRequestedError
 from translearn_core.files import write_atomically
 from translearn_core.material import Material, gather_material

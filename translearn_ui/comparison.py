@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from translearn_core.compare import Comparison, Contestant
+    from translearn_core.duels import Score
 
 PER_PAGE = 12
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot", "longdashdot", "solid", "dash")
@@ -156,6 +157,40 @@ def _row_html(one: Contestant) -> str:
         f'<td class="n">{escape(photos)}</td>'
         f'<td class="n">{escape(tasks.duration(seconds)) if seconds else "–"}</td>'
         f'<td class="n">{escape(frame.size(size)) if size else "–"}</td></tr>'
+    )
+
+
+def show_tasks(comparison: Comparison) -> None:
+    """Each further task that all of them answer: how often each run is right on the same photos."""
+    st.subheader(_("Question by question (tasks)"), anchor=False)
+    st.caption(
+        _(
+            "Further questions that all of these trainings answer, each on the test photos that all "
+            "have in common and that carry such a label. The rest of this page is about the first."
+        )
+    )
+    head = "".join(f'<th scope="col">{letter_html(one.letter)}</th>' for one in comparison.runs)
+    rows = "".join(
+        f'<tr><th scope="row">{escape(task.name)}</th>'
+        + "".join(f'<td class="n">{_score_html(one)}</td>' for one in task.runs)
+        + "</tr>"
+        for task in comparison.tasks
+        if task.runs
+    )
+    if rows:
+        st.html(
+            f'<div class="tl-wide"><table class="tl-runs"><thead><tr><th scope="col">'
+            f"{escape(_('question'))}</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+        )
+    for task in comparison.tasks:
+        st.markdown(f"**{frame.plain(task.name)}**: {frame.plain(task.sentence)}")
+
+
+def _score_html(one: Score) -> str:
+    low, high = one.interval
+    return (
+        f"{one.correct} / {one.n} ({charts.percent(one.accuracy)})"
+        f"<small>{low:.0%} – {high:.0%}</small>"
     )
 
 
