@@ -148,20 +148,23 @@ def _random_run(dataset: Dataset, backbone: Backbone) -> Run:
     """A run folder with a model of random weights."""
     import keras
 
-    from translearn_core import model as graphs
+    from translearn_core.graph.assembly import assemble, build_head, split_at
+    from translearn_core.graph.backbone import build_backbone
+    from translearn_core.graph.saving import save_model
+    from translearn_core.graph.walk import cut_points
 
     settings = make_settings({"backbone": backbone.name, "weights": "random", "head": "linear"})
     size = max(backbone.min_size, SMALL)
-    network = graphs.build_backbone(backbone, size=size, weights="random", seed=0)
-    prefix, suffix = graphs.split_at(network, graphs.cut_points(network)[-1])
-    head = graphs.build_head(backbone.features, len(dataset.classes), settings)
+    network = build_backbone(backbone, size=size, weights="random", seed=0)
+    prefix, suffix = split_at(network, cut_points(network)[-1])
+    head = build_head(backbone.features, len(dataset.classes), settings)
     sample = np.stack([prepare(file, size) for file in _some(dataset)[:4]])
     features = prefix.predict_on_batch(sample)
     kernel, bias = head.layers[-1].get_weights()
     kernel *= SPREAD / (features @ kernel).std()
     head.layers[-1].set_weights([kernel, bias])
     run = runs.create_run(dataset.folder, settings, dataset_name=dataset.name)
-    graphs.save_model(graphs.assemble(prefix, suffix, head), run.model_path)
+    save_model(assemble(prefix, suffix, head), run.model_path)
     labels = {"schema_version": 1, "classes": dataset.classes, "image_size": size}
     (run.folder / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
     keras.backend.clear_session()

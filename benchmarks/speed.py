@@ -86,10 +86,11 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
     if not target.is_file():
         code = (
             "import sys; from pathlib import Path\n"
-            "from translearn_core import model, backbones, engine\n"
+            "from translearn_core import backbones, engine\n"
+            "from translearn_core.graph import assembly, backbone, walk\n"
             "from translearn_core.config import Settings\n"
-            f"network = model.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
-            "prefix, _ = model.split_at(network, model.cut_points(network)[-1])\n"
+            f"network = backbone.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
+            "prefix, _ = assembly.split_at(network, walk.cut_points(network)[-1])\n"
             "engine.convert_to_openvino(prefix, Path(sys.argv[1]))\n"
         )
         measure(python("-c", code, str(target)), environment=weights)

@@ -211,16 +211,18 @@ def _share(head: Any, seen: Any, wanted: list[int], boxes: list[Any], *, smooth:
 
 def _random_model(name: str, size: int, seed: int) -> Any:
     """The same network, backbone and head, as it was before it learned anything."""
-    from translearn_core import model as graphs
     from translearn_core.backbones import get_backbone
     from translearn_core.config import Settings
+    from translearn_core.graph.assembly import assemble, build_head, split_at
+    from translearn_core.graph.backbone import build_backbone
+    from translearn_core.graph.walk import cut_points
     from translearn_core.probe import KerasProbe
 
     backbone = get_backbone(name)
-    network = graphs.build_backbone(backbone, size=size, weights="random", seed=seed)
-    prefix, _none = graphs.split_at(network, graphs.cut_points(network)[-1])
-    head = graphs.build_head(backbone.features, 3, Settings(seed=seed))
-    return KerasProbe(graphs.assemble(prefix, None, head))
+    network = build_backbone(backbone, size=size, weights="random", seed=seed)
+    prefix, _none = split_at(network, cut_points(network)[-1])
+    head = build_head(backbone.features, 3, Settings(seed=seed))
+    return KerasProbe(assemble(prefix, None, head))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from tests.trained import TINY, train
 from translearn_core import datasets, jobs, runs, worker
 from translearn_core.adversarial import Attack, scores_of
 from translearn_core.config import make_settings
-from translearn_core.model import build_head
+from translearn_core.graph.assembly import build_head
 from translearn_core.runs import Run
 
 

@@ -50,10 +50,10 @@ def test_scaling_probabilities_is_scaling_logits() -> None:
 
 
 def test_a_scaled_head_gives_the_scaled_probabilities() -> None:
-    from translearn_core import model as graphs
     from translearn_core.config import Settings
+    from translearn_core.graph.assembly import build_head
 
-    head = graphs.build_head(8, 3, Settings(hidden_units=5))
+    head = build_head(8, 3, Settings(hidden_units=5))
     features = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)
     before = np.asarray(head(features))
     calibration.scale_head(head, 2.5)
@@ -63,10 +63,10 @@ def test_a_scaled_head_gives_the_scaled_probabilities() -> None:
 def test_a_head_inside_another_is_scaled_and_one_without_logits_is_left() -> None:
     import keras
 
-    from translearn_core import model as graphs
     from translearn_core.config import Settings
+    from translearn_core.graph.assembly import build_head
 
-    head = graphs.build_head(8, 3, Settings(hidden_units=5))
+    head = build_head(8, 3, Settings(hidden_units=5))
     inputs = keras.Input((8,))
     outer = keras.Model(inputs, head(keras.layers.Rescaling(2.0)(inputs)))
     features = np.random.default_rng(0).normal(size=(6, 8)).astype(np.float32)

@@ -45,10 +45,10 @@ def test_a_run_leaves_photos_that_new_ones_are_held_against(kind: str) -> None:
 
 
 def test_a_head_is_calibrated_by_what_it_said_of_other_photos() -> None:
-    from translearn_core import model as graphs
     from translearn_core.config import Settings
+    from translearn_core.graph.assembly import build_head
 
-    head = graphs.build_head(8, 3, Settings(hidden_units=5))
+    head = build_head(8, 3, Settings(hidden_units=5))
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 1.5, (3000, 3))
     labels = np.array([rng.choice(3, p=row) for row in calibration.softmax(logits)])
@@ -63,10 +63,10 @@ def test_a_head_is_calibrated_by_what_it_said_of_other_photos() -> None:
 
 
 def test_without_validation_photos_confidence_stays_as_it_is() -> None:
-    from translearn_core import model as graphs
     from translearn_core.config import Settings
+    from translearn_core.graph.assembly import build_head
 
-    head = graphs.build_head(8, 3, Settings(hidden_units=5))
+    head = build_head(8, 3, Settings(hidden_units=5))
     none = Validation(answers=np.empty((0, 3), np.float32), labels=np.empty(0, np.int64))
     assert calibrate(head, none) == 1.0
     assert none.accuracy is None

@@ -30,14 +30,16 @@ def first_photo() -> Path:
 
 def assembled(name: str, *, size: int = 96, classes: int = 3, seed: int = 0) -> Any:
     """A whole model with random weights, as a run makes it."""
-    from translearn_core import model as graphs
     from translearn_core.config import Settings
+    from translearn_core.graph.assembly import assemble, build_head, split_at
+    from translearn_core.graph.backbone import build_backbone
+    from translearn_core.graph.walk import cut_points
 
     row = get_backbone(name)
-    network = graphs.build_backbone(row, size=size, weights="random", seed=seed)
-    prefix, _none = graphs.split_at(network, graphs.cut_points(network)[-1])
-    head = graphs.build_head(row.features, classes, Settings(hidden_units=32, seed=seed))
-    return graphs.assemble(prefix, None, head)
+    network = build_backbone(row, size=size, weights="random", seed=seed)
+    prefix, _none = split_at(network, cut_points(network)[-1])
+    head = build_head(row.features, classes, Settings(hidden_units=32, seed=seed))
+    return assemble(prefix, None, head)
 
 
 def autodiff_cam(model: Any, photo: np.ndarray, class_index: int) -> np.ndarray:
@@ -65,7 +67,7 @@ def autodiff_cam(model: Any, photo: np.ndarray, class_index: int) -> np.ndarray:
 
 
 def test_grad_cam_without_gradients_is_grad_cam(predictor: predict.Predictor) -> None:
-    from translearn_core.model import load_model
+    from translearn_core.graph.saving import load_model
 
     model = load_model(trained_run()[0].model_path)
     photo = decode_photo(first_photo(), size=predictor.size).image

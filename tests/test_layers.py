@@ -55,7 +55,7 @@ LEVELS = {
     "crossval": 2,
     "jobs": 2,
     "standby": 2,
-    "model": 2,
+    "graph": 2,
     "properties": 1,
     "onnx_graph": 2,
     "trivial": 2,
@@ -135,6 +135,23 @@ def test_imports_run_downward(path: Path) -> None:
     assert room in LEVELS, f"{room} has no level yet: give it one here"
     for other in _core_rooms(path) - {room}:
         assert LEVELS[other] <= LEVELS[room], f"{room} imports {other}, which lies above it"
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in CORE.glob("*/__init__.py")), ids=lambda path: path.name
+)
+def test_no_circle_inside_a_folder(folder: Path) -> None:
+    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    inside = f"{CORE.name}.{folder.name}."
+    reads = {}
+    for name in names:
+        imports = _imports(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
+        siblings = {i.removeprefix(inside).split(".")[0] for i in imports if i.startswith(inside)}
+        reads[name] = siblings & names - {name}
+    while ready := [name for name, others in reads.items() if not others & reads.keys()]:
+        for name in ready:
+            del reads[name]
+    assert not reads, f"{sorted(reads)} import each other"
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(CORE)))

@@ -9,7 +9,8 @@ import pytest
 
 from translearn_core import backbones, cli, freezing
 from translearn_core.config import make_settings
-from translearn_core.model import build_backbone, build_head, split_at
+from translearn_core.graph.assembly import build_head, split_at
+from translearn_core.graph.backbone import build_backbone
 from translearn_core.presets import PRESETS
 from translearn_core.runs import Run
 from translearn_core.techniques import Situation, check

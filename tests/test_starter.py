@@ -14,7 +14,9 @@ from translearn_core import starter
 from translearn_core.backbones import BACKBONES
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import WeightsError
-from translearn_core.model import build_backbone, load_model, save_model, split_at
+from translearn_core.graph.assembly import split_at
+from translearn_core.graph.backbone import build_backbone
+from translearn_core.graph.saving import load_model, save_model
 from translearn_core.recommendation import default_backbone
 from translearn_core.weights import weights_path, weights_status
 

@@ -2,7 +2,7 @@
 
 Owns: the attacks (FGSM, PGD), the model that learns from attacked photos beside the clean ones,
 and the trial before and after: how many test photos are still named right under attack.
-Leaves to others: the fit loop (`fitting.py`), the graph (`model.py`), the order of steps
+Leaves to others: the fit loop (`fitting.py`), the graph (`graph/`), the order of steps
 (`train.py`).
 
 FGSM: Goodfellow et al. 2015, https://arxiv.org/abs/1412.6572; in training one step from a random
@@ -29,7 +29,7 @@ from PIL import Image
 
 from translearn_core.config import Settings
 from translearn_core.feeding import Source
-from translearn_core.model import OUTPUT
+from translearn_core.graph.assembly import OUTPUT
 from translearn_core.runs import Run
 
 Array = npt.NDArray[Any]

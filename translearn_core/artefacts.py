@@ -75,12 +75,12 @@ def save_model(
     plan: Plan, material: Material, network: Network, head: Any, answers: Answers
 ) -> Proof:
     """Put the model together, save it, load it afresh and hold it against the measured path."""
-    from translearn_core import model as graphs
+    from translearn_core.graph import saving
 
     assembled = network.assemble(head)
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     folder = plan.run.folder
-    graphs.save_model(assembled, plan.run.model_path)
+    saving.save_model(assembled, plan.run.model_path)
     content = {
         "schema_version": 1,
         "classes": material.classes,
@@ -97,7 +97,7 @@ def save_model(
     ]
     photos, kept = _decode_sample(paths, plan.size)
     expected = answers.test[chosen][kept]
-    loaded = graphs.load_model(plan.run.model_path)
+    loaded = saving.load_model(plan.run.model_path)
     received = run_keras(loaded, photos)
     difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
     if difference > 0.02:

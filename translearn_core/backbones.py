@@ -4,7 +4,7 @@ Owns: `BACKBONES` (a backbone is a row here), the size of its photos and its pix
 numbers.
 Leaves to others: its blocks and what may stay frozen (`freezing.py`), files of weights
 (`weights.py`), which row is recommended on this machine (`recommendation.py`) and Keras graphs
-(`model.py`).
+(`graph/`).
 
 Imports no TensorFlow and no Keras: the web process shows all of this.
 Units: `top1` is a share in [0, 1]; `size_mb` is 10^6 bytes; `parameters` and `macs`

@@ -93,7 +93,7 @@ def backbone_change(settings: Settings) -> WeightChange | None:
     facts = run.model_path.stat()
 
     def apply(network: Any) -> None:
-        from translearn_core.model import load_model
+        from translearn_core.graph.saving import load_model
 
         model = load_model(run.model_path)
         known = {layer.name: layer for layer in model.layers}
@@ -294,8 +294,9 @@ def _rehearsing(material: Material, others: Others, weight: float) -> Lesson:
 
 def start_head(plan: Plan, material: Material, run: Run) -> tuple[Any, list[str]]:
     """A head that begins with what the run's head knows, and what that is, by layer."""
+    from translearn_core.graph.assembly import OUTPUT
+    from translearn_core.graph.saving import load_model
     from translearn_core.lesson import build_new_head
-    from translearn_core.model import OUTPUT, load_model
 
     head = build_new_head(plan, material)
     model = load_model(run.model_path)

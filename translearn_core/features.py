@@ -2,7 +2,7 @@
 
 Owns: the feature cache and the one pass that decodes photos, checks them and runs the frozen
 prefix while the next ones are being decoded.
-Leaves to others: the graph (`model.py`), how it is run (`engine.py`), decoding (`datasets`).
+Leaves to others: the graph (`graph/`), how it is run (`engine.py`), decoding (`datasets`).
 
 Files: `cache/features/<key>/<shard>.npy` `(n, ...)` with `<shard>.txt` (a content hash a line),
 written whole and renamed, the `.txt` last: a shard without it does not exist. `used` in the

@@ -30,8 +30,8 @@ from translearn_core.feeding import (
     bytes_of,
     unrolled,
 )
+from translearn_core.graph.assembly import build_head
 from translearn_core.mixing import mixes
-from translearn_core.model import build_head
 from translearn_core.optimiser import FusedAdam, make_schedule
 from translearn_core.runs import Run
 from translearn_core.texts import _

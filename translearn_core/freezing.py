@@ -3,7 +3,7 @@
 Owns: what is known about each backbone's graph without building it, read from
 `data/blocks.json` (made by `scripts/make_blocks`), and the freeze choice.
 Leaves to others: which backbones there are (`backbones.py`), finding blocks and cut points in a
-graph and cutting it (`model.py`).
+graph and cutting it (`graph/`).
 
 Imports no TensorFlow and no Keras: the web process shows all of this.
 Units: `parameters` and `macs` (multiply-accumulate operations for one photo at the native size)

@@ -147,11 +147,12 @@ class Look:
         built: list[Any] = []
 
         def build() -> Any:
-            from translearn_core import model as graphs
+            from translearn_core.graph.assembly import split_at
+            from translearn_core.graph.walk import cut_points
 
             built.append(network := self.build_network())
-            layer = graphs.cut_points(network)[-1] if cut == POOLED else cut
-            return graphs.split_at(network, layer)[0]
+            layer = cut_points(network)[-1] if cut == POOLED else cut
+            return split_at(network, layer)[0]
 
         engine = open_prefix_engine(self.engine_path(cut), build, quick=quick)
         if built and not isinstance(engine, KerasEngine):
@@ -168,12 +169,12 @@ class Look:
         One that an engine was just made from is given away, once.
         """
         import_keras()
-        from translearn_core import model as graphs
+        from translearn_core.graph.backbone import build_backbone
 
         identity, network = _left_over.pop() if _left_over else (None, None)
         if identity == self._identity:
             return network
-        network = graphs.build_backbone(
+        network = build_backbone(
             self.backbone, size=self.size, weights=self.weights, seed=self.seed
         )
         if self.change is not None:

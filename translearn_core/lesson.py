@@ -24,9 +24,9 @@ refit on 2,000 photos of litter gained nothing over five seeds (0.776 after 0.78
 
 def build_new_head(plan: Plan, material: Material) -> Any:
     """A head that knows nothing yet."""
-    from translearn_core import model as graphs
+    from translearn_core.graph.assembly import build_head
 
-    return graphs.build_head(plan.backbone.features, len(material.classes), plan.settings)
+    return build_head(plan.backbone.features, len(material.classes), plan.settings)
 
 
 def learns_again(plan: Plan, material: Material, judges: int) -> bool:

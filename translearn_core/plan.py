@@ -151,16 +151,16 @@ class Network:
         if self._parts is None:
             import keras
 
-            from translearn_core import model as graphs
+            from translearn_core.graph.assembly import split_at
 
             plan = self._plan
             network = replace(plan.look, change=self._change).build_network()
             keras.utils.set_random_seed(plan.settings.seed)  # alike, built now or before
-            self._parts = graphs.split_at(network, plan.choice.cut_layer)
+            self._parts = split_at(network, plan.choice.cut_layer)
         return self._parts
 
     def assemble(self, head: Any) -> Any:
         """Pixels to probabilities, as one model."""
-        from translearn_core import model as graphs
+        from translearn_core.graph.assembly import assemble
 
-        return graphs.assemble(*self.parts, head)
+        return assemble(*self.parts, head)

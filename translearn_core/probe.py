@@ -5,7 +5,7 @@ further outputs, and reading the head's weights out of it.
 Leaves to others: how a graph is prepared (`engine.py`), what is made of the features
 (`unlike.py`, `explain.py`), which run (`predict.py`).
 
-Every model of ours ends in global average pooling and a head of dense layers (`model.py`), so
+Every model of ours ends in global average pooling and a head of dense layers (`graph/assembly.py`), so
 both can be found by walking back from the output. In a model that ends otherwise nothing is
 found, and only the probabilities are told.
 
@@ -73,7 +73,7 @@ def open_probe(openvino_path: Path, keras_path: Path) -> Probe:
     if openvino_path.is_file():
         return OpenVINOProbe(openvino_path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    from translearn_core.model import load_model
+    from translearn_core.graph.saving import load_model
 
     return KerasProbe(load_model(keras_path))
 

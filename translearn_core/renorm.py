@@ -63,9 +63,9 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
     """The statistics of these photos, as a change of the backbone's weights."""
     import keras
 
-    from translearn_core import model as graphs
+    from translearn_core.graph.backbone import build_backbone
 
-    network = graphs.build_backbone(
+    network = build_backbone(
         plan.backbone, size=plan.size, weights=plan.settings.weights, seed=plan.settings.seed
     )
     layers = [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]

@@ -2,7 +2,7 @@
 
 Owns: the layer that turns gradients round, and the short training in which a head learns classes
 from sorted photos while its hidden layer unlearns the place, from sorted and unsorted ones.
-Leaves to others: which features (`adaptation.py`), building the head (`model.py`).
+Leaves to others: which features (`adaptation.py`), building the head (`graph/assembly.py`).
 """
 
 from __future__ import annotations

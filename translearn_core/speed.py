@@ -30,13 +30,15 @@ TRAIN_BATCH = 8
 
 def measure_speed(backbone_name: str) -> None:
     """Measure and keep photos a second: through the frozen backbone, and training all of it."""
-    from translearn_core import model as graphs
+    from translearn_core.graph.assembly import split_at
+    from translearn_core.graph.backbone import build_backbone
+    from translearn_core.graph.walk import cut_points
 
     backbone = get_backbone(backbone_name)
     size = backbone.own_size
     device = prepare_device()
-    network = graphs.build_backbone(backbone, size=size, weights="random", seed=0)
-    prefix, _suffix = graphs.split_at(network, graphs.cut_points(network)[-1])
+    network = build_backbone(backbone, size=size, weights="random", seed=0)
+    prefix, _suffix = split_at(network, cut_points(network)[-1])
     path = cache_folder() / "engines" / f"speed-{backbone_name}.xml"
     engine = open_prefix_engine(path, lambda: prefix)
     photos = np.random.default_rng(0).integers(
@@ -55,12 +57,12 @@ def _training_step(network: Any, size: int) -> Any:
     """One step with every block unfrozen, as a function to call."""
     import keras
 
-    from translearn_core import model as graphs
+    from translearn_core.graph.assembly import set_trainable, split_at
 
-    prefix, suffix = graphs.split_at(network, None)
+    prefix, suffix = split_at(network, None)
     if suffix is None:
         raise AssertionError("nothing is frozen, so there is a suffix")
-    graphs.set_trainable(suffix)
+    set_trainable(suffix)
     inputs = keras.Input((size, size, 3))
     outputs = keras.layers.Dense(2, activation="softmax")(suffix(prefix(inputs)))
     learner = keras.Model(inputs, outputs)

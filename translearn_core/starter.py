@@ -1,9 +1,9 @@
 """The backbone of our own: a small residual network whose weights ship with the program.
 
 Owns: the graph of `starter` and how its weights file in `data/` is read. `Starter` is called
-the way the builders of `keras.applications` are, so that `model.py` treats it as one more.
+the way the builders of `keras.applications` are, so that `graph/backbone.py` treats it as one more.
 Leaves to others: how the weights were made (`tools/train_starter/`, told in
-`docs/starter.md`), pixel scaling (`model.py`: pixels arrive in [-1, 1]).
+`docs/starter.md`), pixel scaling (`graph/backbone.py`: pixels arrive in [-1, 1]).
 
 Dense 3x3 convolutions instead of depthwise ones, because they keep CPU cores busy; 16-fold
 down-sampling instead of 32-fold, because it is used on small pictures.

@@ -25,12 +25,12 @@ from translearn_core.doubt import Validation, calibrate, calibration_figures
 from translearn_core.feeding import InMemory, Part, class_weights
 from translearn_core.files import replace_file
 from translearn_core.fitting import fit, predict_rows
+from translearn_core.graph.assembly import build_head
 from translearn_core.heads import TaskHead, save_heads
 from translearn_core.label_table import MoreTasks, tasks_of
 from translearn_core.lesson import learns_again
 from translearn_core.material import Material
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
-from translearn_core.model import build_head
 from translearn_core.plan import Plan
 from translearn_core.texts import _
 

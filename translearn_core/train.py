@@ -3,7 +3,7 @@
 Owns: the order of the steps and what each hands to the next.
 Leaves to others: the process and its states (`worker.py`), what is settled before (`plan.py`),
 photos and features (`material.py`), techniques (`lesson.py`), the fit loop and its callback (`fitting.py`), graphs
-(`model.py`), the files of the result (`artefacts.py`).
+(`graph/`), the files of the result (`artefacts.py`).
 
 The frozen part of the network runs once per photo, in the pass that decodes it; the head
 learns on what came out; where blocks are unfrozen, they and the head then learn together, from
@@ -387,13 +387,13 @@ def _fine_tune(
     quiet: bool = False,
 ) -> int:
     """Train the unfrozen part and the head together, from where the head stopped."""
-    from translearn_core import model as graphs
     from translearn_core.adversarial import make_resisting
     from translearn_core.fitting import fit
+    from translearn_core.graph.assembly import set_trainable
 
     _prefix, suffix = network.parts
     if suffix is not None:
-        graphs.set_trainable(suffix, batch_norm=plan.settings.weights == "random")
+        set_trainable(suffix, batch_norm=plan.settings.weights == "random")
     learner = _learner(network, material, head)
     if plan.resists:
         learner = make_resisting(learner, _scores(network, head), plan.settings)

@@ -2,7 +2,8 @@
 
 Owns: Keras' folder of models (`KERAS_HOME`), downloads, files that a person hands in, and the
 check that a file fits its backbone (h5py; `data/weights.json` holds the expected shapes).
-Leaves to others: which backbones there are (`backbones.py`) and building them (`model.py`).
+Leaves to others: which backbones there are (`backbones.py`) and building them
+(`graph/backbone.py`).
 
 Files: `<KERAS_HOME>/models/<weight_file>`, beside it `<weight_file>.part` while a download is
 under way. Imports no TensorFlow and no Keras. Units: `_bytes` bytes, `_s` seconds.

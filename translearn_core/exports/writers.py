@@ -41,7 +41,7 @@ class Source:
     @cached_property
     def model(self) -> Any:
         """As Keras has it, computing in float32 wherever it was trained."""
-        from translearn_core.model import load_model
+        from translearn_core.graph.saving import load_model
 
         model = load_model(self.run.model_path)
         return join(_in_float32(model) if self.is_mixed else model, self.heads)

@@ -15,14 +15,27 @@ import keras
 import numpy as np
 import pytest
 
-from translearn_core import model as graphs
+import translearn_core
 from translearn_core.backbones import BACKBONES, Backbone
 from translearn_core.config import Settings
 from translearn_core.errors import RunError, SettingsError, WeightsError
 from translearn_core.freezing import blocks_of, freeze_choice
+from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
+from translearn_core.graph.backbone import build_backbone, restore_names
+from translearn_core.graph.blocks import (
+    _has_kernel,
+    _is_activation,
+    _is_linear,
+    _is_merge,
+    _is_normalization,
+    find_blocks,
+)
+from translearn_core.graph.description import describe_backbone, describe_weights
+from translearn_core.graph.saving import load_model, save_model
+from translearn_core.graph.walk import cut_points, cut_positions, replay, walk_graph
 from translearn_core.weights import weights_path
 
-DATA = Path(graphs.__file__).parent / "data"
+DATA = Path(translearn_core.__file__).parent / "data"
 SHARED_WEIGHTS = Path(__file__).parents[1].parent / "shared" / "weights"
 SLOW = {"nasnet_mobile", "efficientnet_v2_s", "densenet121", "efficientnet_v2_b0"}
 SMALL = BACKBONES["mobilenet_v2_035"]
@@ -45,7 +58,7 @@ def backbone(request: pytest.FixtureRequest) -> Backbone:
 
 @lru_cache(maxsize=1)
 def _built(backbone: Backbone) -> keras.Model:
-    return graphs.build_backbone(backbone, size=backbone.min_size, weights="random")
+    return build_backbone(backbone, size=backbone.min_size, weights="random")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,7 +103,7 @@ def test_pixel_scaling_is_that_of_keras(backbone: Backbone) -> None:
     photos = _photos(size)
     expected = module.preprocess_input(photos.copy())
     if backbone.after_normalization:  # Keras adds it only with the ImageNet weights
-        scaled = graphs._replay(
+        scaled = replay(
             application,
             cut := keras.Input((size, size, 3)),
             after_normalization=backbone.after_normalization,
@@ -111,20 +124,20 @@ def application_module(backbone: Backbone) -> str:
 
 def _weights_in_order(application: keras.Model, ours: keras.Model) -> list[np.ndarray]:
     by_name = {layer.name: layer.get_weights() for layer in ours.layers}
-    graphs._restore_names(application)
+    restore_names(application)
     return [weight for layer in application.layers for weight in by_name.get(layer.name, [])]
 
 
 def test_suffix_of_prefix_is_the_model(backbone: Backbone) -> None:
     model = _built(backbone)
-    cuts = graphs.cut_points(model)
+    cuts = cut_points(model)
     blocks = blocks_of(backbone).blocks
     photos = _photos(backbone.min_size)
     expected = _run(model, photos).mean(axis=(1, 2))
     scale = float(np.abs(expected).max())
     assert scale > 0
     for cut in {None, cuts[len(cuts) // 2], blocks[-2].end_layer, cuts[-1]}:
-        prefix, suffix = graphs.split_at(model, cut)
+        prefix, suffix = split_at(model, cut)
         assert prefix.inputs[0].name == "photo"
         assert (suffix is None) == (cut == cuts[-1])
         features = _run(prefix, photos)
@@ -138,9 +151,9 @@ def test_what_learns_is_what_the_table_says(backbone: Backbone) -> None:
     blocks = blocks_of(backbone).blocks
     for frozen in {0, len(blocks) - 1}:
         choice = freeze_choice(backbone, frozen)
-        _prefix, suffix = graphs.split_at(model, choice.cut_layer)
+        _prefix, suffix = split_at(model, choice.cut_layer)
         assert suffix is not None
-        graphs.set_trainable(suffix)
+        set_trainable(suffix)
         learns = sum(int(np.prod(weight.shape)) for weight in suffix.trainable_weights)
         assert learns == choice.trainable_weights
 
@@ -148,11 +161,11 @@ def test_what_learns_is_what_the_table_says(backbone: Backbone) -> None:
 def test_assembled_saved_and_loaded(backbone: Backbone, tmp_path: Path) -> None:
     model = _built(backbone)
     choice = freeze_choice(backbone, -1)
-    prefix, suffix = graphs.split_at(model, choice.cut_layer)
+    prefix, suffix = split_at(model, choice.cut_layer)
     assert suffix is not None
-    graphs.set_trainable(suffix)
-    head = graphs.build_head(backbone.features, 3, Settings(head="linear"))
-    assembled = graphs.assemble(prefix, suffix, head)
+    set_trainable(suffix)
+    head = build_head(backbone.features, 3, Settings(head="linear"))
+    assembled = assemble(prefix, suffix, head)
     photos = _photos(backbone.min_size)
     features = _run(suffix, _run(prefix, photos))
     _make_sensitive(head, features)
@@ -160,8 +173,8 @@ def test_assembled_saved_and_loaded(backbone: Backbone, tmp_path: Path) -> None:
     assert np.abs(expected - 1 / 3).max() > 0.05
     np.testing.assert_allclose(_run(assembled, photos), expected, atol=1e-5)
 
-    graphs.save_model(assembled, tmp_path / "model.keras")
-    loaded = graphs.load_model(tmp_path / "model.keras")
+    save_model(assembled, tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(_run(loaded, photos), expected, atol=1e-5)
     assert loaded.inputs[0].name == "photo"
     assert loaded.input_shape == (None, backbone.min_size, backbone.min_size, 3)
@@ -176,22 +189,22 @@ def test_assembled_saved_and_loaded(backbone: Backbone, tmp_path: Path) -> None:
 
 
 def test_no_block_ends_between_a_convolution_and_what_belongs_to_it(backbone: Backbone) -> None:
-    walk = graphs._walk(_built(backbone))
-    cuts = set(graphs._cut_positions(walk))
-    ends = {block.end for block in graphs.find_blocks(_built(backbone))}
+    walk = walk_graph(_built(backbone))
+    cuts = set(cut_positions(walk))
+    ends = {block.end for block in find_blocks(_built(backbone))}
     for position in cuts:
         here = walk.operation(position)
         if here.name in ends and position + 1 in cuts:  # a plain chain goes on
             following = walk.operation(position + 1)
-            assert not (graphs._has_kernel(here) and graphs._is_normalization(following))
-            assert not (graphs._is_linear(here) and graphs._is_activation(following))
-            assert not (graphs._is_merge(here) and graphs._is_activation(following))
+            assert not (_has_kernel(here) and _is_normalization(following))
+            assert not (_is_linear(here) and _is_activation(following))
+            assert not (_is_merge(here) and _is_activation(following))
 
 
 def test_cut_points_are_all_that_flows_on(backbone: Backbone) -> None:
     """Checked the slow and plain way: without the cut no input reaches the output."""
-    walk = graphs._walk(_built(backbone))
-    cuts = set(graphs._cut_positions(walk))
+    walk = walk_graph(_built(backbone))
+    cuts = set(cut_positions(walk))
     last = len(walk.nodes) - 1
     step = max(1, last // 60)
     for removed in range(1, last, step):
@@ -204,9 +217,9 @@ def test_cut_points_are_all_that_flows_on(backbone: Backbone) -> None:
 
 def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     """Whoever changes a row or a rule runs `scripts/make_blocks`."""
-    described = json.loads(json.dumps(graphs.describe_backbone(backbone)))
+    described = json.loads(json.dumps(describe_backbone(backbone)))
     assert described == _entry("blocks.json", backbone)
-    assert graphs.describe_weights(backbone) == _entry("weights.json", backbone)
+    assert describe_weights(backbone) == _entry("weights.json", backbone)
 
 
 # -------------------------------------------------------------------------- one is enough
@@ -214,12 +227,8 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
 
 def test_names_do_not_depend_on_what_was_built_before() -> None:
     backbone = BACKBONES["inception_v3"]
-    first = [
-        op.name for op in graphs.build_backbone(backbone, size=75, weights="random").operations
-    ]
-    again = [
-        op.name for op in graphs.build_backbone(backbone, size=75, weights="random").operations
-    ]
+    first = [op.name for op in build_backbone(backbone, size=75, weights="random").operations]
+    again = [op.name for op in build_backbone(backbone, size=75, weights="random").operations]
     assert first == again
     assert "conv2d_5" in first
     assert "mixed7" in first
@@ -228,7 +237,7 @@ def test_names_do_not_depend_on_what_was_built_before() -> None:
 def test_random_weights_are_reproducible() -> None:
     photos = _photos(32)
     outputs = [
-        _run(graphs.build_backbone(SMALL, size=32, weights="random", seed=seed), photos)
+        _run(build_backbone(SMALL, size=32, weights="random", seed=seed), photos)
         for seed in (1, 1, 2)
     ]
     np.testing.assert_array_equal(outputs[0], outputs[1])
@@ -236,13 +245,13 @@ def test_random_weights_are_reproducible() -> None:
 
 
 def test_layers_are_shared_and_training_shows_in_the_assembled_model() -> None:
-    model = graphs.build_backbone(SMALL, size=32, weights="random")
+    model = build_backbone(SMALL, size=32, weights="random")
     choice = freeze_choice(SMALL, -2)
-    prefix, suffix = graphs.split_at(model, choice.cut_layer)
+    prefix, suffix = split_at(model, choice.cut_layer)
     assert suffix is not None
-    graphs.set_trainable(suffix)
-    head = graphs.build_head(SMALL.features, 2, Settings(head="linear", dropout=0.0))
-    assembled = graphs.assemble(prefix, suffix, head)
+    set_trainable(suffix)
+    head = build_head(SMALL.features, 2, Settings(head="linear", dropout=0.0))
+    assembled = assemble(prefix, suffix, head)
     photos = _photos(32, 8)
     _make_sensitive(head, _run(suffix, _run(prefix, photos)))
     before = _run(assembled, photos)
@@ -273,22 +282,22 @@ def _statistics(model: keras.Model) -> list[np.ndarray]:
 
 
 def test_a_suffix_can_learn_again_after_all_was_frozen() -> None:
-    model = graphs.build_backbone(SMALL, size=32, weights="random")
-    graphs.split_at(model, "out_relu")
-    _prefix, suffix = graphs.split_at(model, "block_15_add")
+    model = build_backbone(SMALL, size=32, weights="random")
+    split_at(model, "out_relu")
+    _prefix, suffix = split_at(model, "block_15_add")
     assert suffix is not None
-    graphs.set_trainable(suffix)
+    set_trainable(suffix)
     assert suffix.trainable_weights
 
 
 def test_a_loaded_model_trains_without_touching_the_statistics(tmp_path: Path) -> None:
-    model = graphs.build_backbone(SMALL, size=32, weights="random")
-    prefix, suffix = graphs.split_at(model, None)
+    model = build_backbone(SMALL, size=32, weights="random")
+    prefix, suffix = split_at(model, None)
     assert suffix is not None
-    graphs.set_trainable(suffix)
-    head = graphs.build_head(SMALL.features, 2, Settings(head="linear"))
-    graphs.save_model(graphs.assemble(prefix, suffix, head), tmp_path / "m.keras")
-    loaded = graphs.load_model(tmp_path / "m.keras")
+    set_trainable(suffix)
+    head = build_head(SMALL.features, 2, Settings(head="linear"))
+    save_model(assemble(prefix, suffix, head), tmp_path / "m.keras")
+    loaded = load_model(tmp_path / "m.keras")
     before = _statistics(loaded)
     loaded.compile("adam", "sparse_categorical_crossentropy")
     loaded.fit(_photos(32, 4), np.array([0, 1, 0, 1]), verbose=0)
@@ -299,7 +308,7 @@ def test_a_loaded_model_trains_without_touching_the_statistics(tmp_path: Path) -
 @pytest.mark.parametrize("kind", ["linear", "hidden"])
 def test_head(kind: str) -> None:
     settings = Settings(head=kind, hidden_units=16, dropout=0.5, seed=3)
-    head = graphs.build_head(10, 4, settings)
+    head = build_head(10, 4, settings)
     kinds = [type(layer).__name__ for layer in head.layers]
     hidden = ["Dense", "Dropout"] if kind == "hidden" else []
     assert kinds == ["InputLayer", "Dropout", *hidden, "Dense"]
@@ -307,17 +316,17 @@ def test_head(kind: str) -> None:
     probabilities = _run(head, x)
     assert probabilities.shape == (6, 4)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
-    np.testing.assert_array_equal(probabilities, _run(graphs.build_head(10, 4, settings), x))
+    np.testing.assert_array_equal(probabilities, _run(build_head(10, 4, settings), x))
 
 
 def test_probabilities_are_float32_under_mixed_precision() -> None:
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        model = graphs.build_backbone(SMALL, size=32, weights="random")
-        prefix, suffix = graphs.split_at(model, "block_15_add")
+        model = build_backbone(SMALL, size=32, weights="random")
+        prefix, suffix = split_at(model, "block_15_add")
         assert suffix is not None
-        head = graphs.build_head(SMALL.features, 3, Settings(head="hidden", hidden_units=8))
-        assembled = graphs.assemble(prefix, suffix, head)
+        head = build_head(SMALL.features, 3, Settings(head="hidden", hidden_units=8))
+        assembled = assemble(prefix, suffix, head)
     finally:
         keras.config.set_dtype_policy("float32")
     assert suffix.output.dtype == "float32"
@@ -326,16 +335,16 @@ def test_probabilities_are_float32_under_mixed_precision() -> None:
 
 
 def test_all_frozen_prefix_ends_in_pooled_features() -> None:
-    prefix, suffix = graphs.split_at(_built(SMALL), freeze_choice(SMALL, "all").cut_layer)
+    prefix, suffix = split_at(_built(SMALL), freeze_choice(SMALL, "all").cut_layer)
     assert suffix is None
     assert prefix.output_shape == (None, SMALL.features)
     assert not prefix.trainable_weights
-    head = graphs.build_head(SMALL.features, 3, Settings(head="linear"))
-    assert _run(graphs.assemble(prefix, None, head), _photos(32)).shape == (2, 3)
+    head = build_head(SMALL.features, 3, Settings(head="linear"))
+    assert _run(assemble(prefix, None, head), _photos(32)).shape == (2, 3)
 
 
 def test_nothing_frozen_leaves_only_the_pixel_scaling_to_the_prefix() -> None:
-    prefix, suffix = graphs.split_at(_built(SMALL), None)
+    prefix, suffix = split_at(_built(SMALL), None)
     assert suffix is not None
     photos = _photos(32)
     np.testing.assert_allclose(_run(prefix, photos), photos / 127.5 - 1, atol=1e-6)
@@ -343,31 +352,31 @@ def test_nothing_frozen_leaves_only_the_pixel_scaling_to_the_prefix() -> None:
 
 def test_cutting_where_no_cut_is() -> None:
     with pytest.raises(SettingsError, match=r"cannot be cut at `block_2_depthwise`. Choose one of"):
-        graphs.split_at(_built(SMALL), "block_2_depthwise")
+        split_at(_built(SMALL), "block_2_depthwise")
 
 
 def test_too_small_a_photo() -> None:
     with pytest.raises(SettingsError, match="must be at least 71"):
-        graphs.build_backbone(BACKBONES["xception"], size=64, weights="random")
+        build_backbone(BACKBONES["xception"], size=64, weights="random")
 
 
 def test_missing_and_broken_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path))
     with pytest.raises(WeightsError, match="are not on this machine yet"):
-        graphs.build_backbone(SMALL, size=32)
+        build_backbone(SMALL, size=32)
     weights_path(SMALL).parent.mkdir()
     weights_path(SMALL).write_text("not weights", encoding="utf-8")
     with pytest.raises(WeightsError, match="does not fit MobileNetV2"):
-        graphs.build_backbone(SMALL, size=32)
+        build_backbone(SMALL, size=32)
 
 
 def test_missing_and_broken_model(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="There is no model at"):
-        graphs.load_model(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
     (tmp_path / "model.keras").write_text("not a model", encoding="utf-8")
     with pytest.raises(RunError, match="cannot be read"):
-        graphs.load_model(tmp_path / "model.keras")
+        load_model(tmp_path / "model.keras")
 
 
 @pytest.mark.skipif(not SHARED_WEIGHTS.is_dir(), reason="../shared/weights is not here")
@@ -377,7 +386,7 @@ def test_imagenet_weights_are_loaded_from_keras_home(
 ) -> None:
     monkeypatch.setenv("KERAS_HOME", str(SHARED_WEIGHTS))
     backbone = BACKBONES[name]
-    model = graphs.build_backbone(backbone, size=96)
+    model = build_backbone(backbone, size=96)
     application = keras.applications.MobileNetV2(
         input_shape=(96, 96, 3),
         include_top=False,

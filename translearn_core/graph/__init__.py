@@ -1,0 +1,17 @@
+"""All Keras graph code: from a backbone's pixels to probabilities, and to a file.
+
+Owns: walking a graph (`walk.py`), grouping it into blocks (`blocks.py`), building a backbone
+(`backbone.py`), cutting it and putting a model together (`assembly.py`), saving and loading
+(`saving.py`), and what the web process must know of a graph (`description.py`).
+Leaves to others: which backbones there are (`backbones.py`) and what a person chose
+(`freezing.py`), running a prefix over photos (`features.py`), training (`train.py`).
+
+Every model here takes `(n, h, w, 3) float32 in [0, 255]`: pixel scaling is part of the graph.
+
+Words: an *operation* is a node of the graph (a layer, or a bare operation such as ConvNeXt's
+adds). A *cut point* is an operation whose output is all that flows on from there. A *block*
+is a stretch of the graph that ends in a cut point and that a person would name. *Prefix* and
+*suffix* are the two sides of one cut.
+
+Its modules import Keras when they are imported: not for the web process.
+"""
