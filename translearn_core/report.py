@@ -209,7 +209,7 @@ def _what_it_does(case: _Case) -> str:
         words
         + " "
         + _(
-            "That is the question “{first}”, and this report is about it where it names no other. "
+            "That is the question “{first}”; where this report names no other, it is about this one. "
             "The same look answers more questions: {further}."
         ).format(first=case.tasks[0]["name"], further=further)
     )
@@ -223,6 +223,7 @@ def _tasks_table(case: _Case) -> str:
             task["test_correct"],
             task["n_test"],
             testimony.percent(task["majority_accuracy"]) if task["n_test"] else "–",
+            guess=task["majority_accuracy"],
         )
         for task in case.tasks
     ]
@@ -231,11 +232,11 @@ def _tasks_table(case: _Case) -> str:
     return report_page.table_of(caption, head, rows) if rows else ""
 
 
-def _share_row(name: str, correct: int, n: int, last: str) -> str:
+def _share_row(name: str, correct: int, n: int, last: str, *, guess: float | None = None) -> str:
     """A row of a table: so many of so many right, as picture and range, and a value at the end."""
     low, high = wilson_interval(correct, n)
     found = _("{correct} of {n}").format(correct=correct, n=n)
-    picture = report_charts.interval(correct / n, low, high) if n else ""
+    picture = report_charts.interval(correct / n, low, high, guess=guess) if n else ""
     span = f"{low:.0%} – {high:.0%}" if n else "–"
     return (
         f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(found)}</td>'
@@ -302,20 +303,20 @@ def _class_pictures(case: _Case) -> list[str]:
 def _mistakes_section(case: _Case) -> str:
     if not case.n_test:
         return ""
-    return report_page.section(
-        f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
-        _matrix(case.metrics),
-        whole=True,
-    )
-
-
-def _matrix(figures: Mapping[str, Any]) -> str:
-    """The confusion matrix of a task, and what it says."""
-    words = _confusion_sentence(figures["confusion"], figures["classes"])
     reading = _(
         "Each row holds the test photos of one class, each column an answer. The diagonal is right; "
         "everything beside it is a mistake."
     )
+    return report_page.section(
+        f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
+        _matrix(case.metrics, reading),
+        whole=True,
+    )
+
+
+def _matrix(figures: Mapping[str, Any], reading: str = "") -> str:
+    """The confusion matrix of a task, what it says, and how to read it."""
+    words = _confusion_sentence(figures["confusion"], figures["classes"])
     drawn = report_charts.matrix(figures["confusion"], figures["classes"], words=words)
     return f"<p><strong>{escape(words)}</strong> {escape(reading)}</p>{drawn}"
 

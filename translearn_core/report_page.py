@@ -157,7 +157,11 @@ def table(
 
 def table_of(caption: str, head: Sequence[str], rows: Sequence[str]) -> str:
     """A table whose rows are HTML; its third column is a picture, which narrow screens leave out."""
-    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    numbers = ' class="n"'
+    cells = "".join(
+        f'<th scope="col"{"" if place in (0, 2) else numbers}>{escape(name)}</th>'
+        for place, name in enumerate(head)
+    )
     return (
         f'<table class="classes"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
