@@ -81,6 +81,7 @@ LEVELS = {
     "report_charts": 2,
     "report_page": 2,
     "script": 3,
+    "script_code": 3,
     "examine": 3,
     "explain": 3,
     "speed": 3,

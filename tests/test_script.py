@@ -10,34 +10,60 @@ import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from tests.trained import copy_of, trained
+from translearn_core import datasets
 from translearn_core.backbones import BACKBONES
 from translearn_core.errors import InputError, RunError
+from translearn_core.label_table import attach, detach, read_table
 from translearn_core.parts import parts_of
 from translearn_core.runs import Run
 from translearn_core.script import code_zip, notebook, script, write_code
 
-MOST_LINES = {"frozen": 90, "tuned": 115}
-"""Lines with code on them."""
+MOST_LINES = {"frozen": 118, "tuned": 115}
+"""Lines with code on them; of the first with a further task, which takes 28."""
 
 
 def lines_of(code: str) -> list[str]:
     return [line for line in code.splitlines() if line.strip() and not line.startswith("#")]
 
 
+@contextmanager
+def one_more_task(folder: Path) -> Iterator[Run]:
+    """A copy of the frozen run that was also asked whether a photo's tone is warm or cold."""
+    run = copy_of(trained("frozen"), folder / "asked")
+    dataset = datasets.open_dataset(Path(run.config.dataset))
+    lines = [
+        f"{file},{ {'blue': 'cold', 'red': 'warm'}.get(name, '') }"
+        for file, name in zip(dataset.photos["file"], dataset.photos["class_name"], strict=True)
+    ]
+    (folder / "labels.csv").write_text("file,tone\n" + "\n".join(lines), encoding="utf-8")
+    attach(dataset, read_table(folder / "labels.csv"))
+    calibration = {"temperature": 2.0, "fitted_on": 12}
+    tone = {"name": "tone", "classes": ["cold", "warm"], "test_correct": 9, "n_test": 10}
+    tasks = [{"name": "class"}, tone | {"calibration": calibration}]
+    (run.folder / "metrics.json").write_text(json.dumps(run.metrics | {"tasks": tasks}))
+    try:
+        yield Run(run.folder)
+    finally:
+        detach(dataset)
+
+
 @pytest.mark.slow
 def test_the_program_gets_what_the_run_got_without_the_app(tmp_path: Path) -> None:
-    programs = []
-    for kind in ("frozen", "tuned"):
-        program, photos, weights = write_code(trained(kind), tmp_path / kind / "learn.py")
-        assert (photos.name, weights.name) == ("learn.csv", "starter.npz")
-        assert len(lines_of(program.read_text(encoding="utf-8"))) <= MOST_LINES[kind]
-        programs.append(str(program))
+    programs, tuned = [], trained("tuned")  # before the photos carry a further task
+    with one_more_task(tmp_path) as asked:
+        for kind, run in (("frozen", asked), ("tuned", tuned)):
+            program, photos, weights = write_code(run, tmp_path / kind / "learn.py")
+            assert (photos.name, weights.name) == ("learn.csv", "starter.npz")
+            assert len(lines_of(program.read_text(encoding="utf-8"))) <= MOST_LINES[kind]
+            programs.append(str(program))
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         [
@@ -61,6 +87,10 @@ def test_the_program_gets_what_the_run_got_without_the_app(tmp_path: Path) -> No
         assert int(n) == metrics["n_test"]
         assert abs(int(correct) - metrics["test_correct"]) <= max(2, 0.15 * metrics["n_test"])
         assert (tmp_path / kind / "learn.keras").is_file()
+    (more,) = re.findall(r"tone: right on (\d+) of (\d+) test photos", done.stdout)
+    blue_or_red = [one for one in trained("frozen").metrics["per_class"] if one["name"] != "green"]
+    assert int(more[1]) == sum(one["n_test"] for one in blue_or_red)  # the others have no label
+    assert int(more[0]) >= 0.8 * int(more[1])
 
 
 def test_the_list_of_photos_is_the_split_of_the_run(tmp_path: Path) -> None:
@@ -116,8 +146,13 @@ def test_the_program_says_which_questions_it_leaves_out(tmp_path: Path) -> None:
     content = json.dumps(run.metrics | {"tasks": tasks})
     (run.folder / "metrics.json").write_text(content, encoding="utf-8")
     said = script(run)
-    assert "It learns the first question only, and leaves out: light." in said
-    assert "first question" not in script(trained("frozen"))
+    assert "It leaves out light: the labels are not with the photos any more." in said
+    assert "leaves out" not in script(trained("frozen"))
+    with one_more_task(tmp_path) as asked:
+        said = script(asked)
+    assert "further questions: tone (right on 9 of 10)." in said
+    ast.parse(said)
+    assert max(map(len, said.splitlines())) <= 120
 
 
 def test_the_zip_holds_program_notebook_and_what_they_need() -> None:
