@@ -37,6 +37,11 @@ STYLE = f"""
   background: {charts.ACCENT_COLOR};}}
 .tl-attack .plain .bar i {{background: color-mix(in srgb, currentColor 45%, transparent);}}
 .st-key-attack_pictures img {{border-radius: .5rem; image-rendering: pixelated;}}
+@media (max-width: 720px) {{
+  .st-key-attack_pictures {{flex-wrap: nowrap; align-items: flex-start;}}
+  .st-key-attack_pictures > div {{flex: 1 1 0; min-width: 0;}}
+  .st-key-attack_pictures img {{width: 100%; height: auto;}}
+}}
 </style>
 """
 
@@ -65,17 +70,24 @@ def show(run: Run, metrics: dict[str, Any]) -> None:
 
 def sentence(told: dict[str, Any]) -> str:
     """The outcome in words."""
-    clean, pgd = told["clean"], told["pgd"]
-    return _(
+    clean, pgd, n = told["clean"], told["pgd"], told["n"]
+    trained, plain = (round(pgd[which] * n) for which in ("trained", "plain"))
+    words = _(
         "Under attack (PGD) it is right on {trained} of {n} test photos; plainly trained it was on "
         "{plain}. On photos as they are: {trained_clean}, plainly trained {plain_clean}."
     ).format(
-        n=told["n"],
-        trained=round(pgd["trained"] * told["n"]),
-        plain=round(pgd["plain"] * told["n"]),
-        trained_clean=round(clean["trained"] * told["n"]),
-        plain_clean=round(clean["plain"] * told["n"]),
+        n=n,
+        trained=trained,
+        plain=plain,
+        trained_clean=round(clean["trained"] * n),
+        plain_clean=round(clean["plain"] * n),
     )
+    if trained <= plain:
+        words += " " + _(
+            "So it has not learned to withstand them. Give it more rounds of fine-tuning, free more "
+            "blocks, or choose a smaller strength."
+        )
+    return words
 
 
 def _table_html(told: dict[str, Any]) -> str:
