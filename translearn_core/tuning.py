@@ -451,9 +451,9 @@ def _train_as_run(
 
 def _sentence(facts: dict[str, Any]) -> str:
     """What the search brought, in words that claim no more than the photos say."""
-    n = facts["trials"]
+    n = facts["trials"] + facts["given_up"]
     tried = ngettext("{n} setting tried.", "{n} settings tried.", n).format(n=n)
-    if facts["trials"] + facts["given_up"] < 2:
+    if n < 2:
         return _("The time was enough for the default only. Give the search more minutes.")
     if not facts["best"]:
         return (

@@ -168,7 +168,7 @@ def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tupl
         return _("Getting ready …"), ""
     n = len(trials)
     judged = [trial["accuracy"] for trial in trials if trial["accuracy"] is not None]
-    best = _("best {share}").format(share=charts.percent(max(judged), 1)) if judged else ""
+    best = _("· best so far {share}").format(share=charts.percent(max(judged), 1)) if judged else ""
     return ngettext("{n} setting tried", "{n} settings tried", n).format(n=n), best
 
 
@@ -207,15 +207,18 @@ def _show_trials(run: Run, trials: list[dict[str, Any]]) -> None:
         table(trials, run.config.settings),
         hide_index=True,
         key="search_table",
+        placeholder=_("given up"),
         column_config={
-            "accuracy": st.column_config.NumberColumn(_("Right"), format="percent", width="small"),
-            "number": st.column_config.NumberColumn(_("No."), width="small"),
+            "number": st.column_config.NumberColumn(_("No."), width=60),
+            "accuracy": st.column_config.NumberColumn(_("Right"), format="%.1f %%", width=90),
+            "backbone": st.column_config.TextColumn(_("Backbone"), width=170),
             "settings": st.column_config.TextColumn(_("What differs from the default")),
-            "backbone": _("Backbone"),
-            "seconds": st.column_config.NumberColumn(_("Time"), format="%.0f s", width="small"),
+            "seconds": st.column_config.NumberColumn(_("Time"), format="%.0f s", width=70),
         },
         alt=_("The settings that were tried"),
     )
+    if len(judged) < len(trials):
+        st.caption(_("Given up: so far behind on the first photos that the rest was not tried."))
 
 
 def plot(trials: list[dict[str, Any]]) -> go.Figure:
@@ -248,7 +251,10 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
     figure.update_xaxes(title=_("setting no."), dtick=max(1, len(trials) // 10), showgrid=False)
     low, high = max(0.0, min(shares) - 0.05), min(1.0, max(shares) + 0.05)
     figure.update_yaxes(title=_("right in cross-validation"), tickformat=".0%", range=[low, high])
-    return charts.finished(figure, height=280)
+    figure.update_layout(
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
+    )
+    return charts.finished(figure, height=300)
 
 
 def table(trials: list[dict[str, Any]], default: Settings) -> pd.DataFrame:
@@ -256,12 +262,10 @@ def table(trials: list[dict[str, Any]], default: Settings) -> pd.DataFrame:
     rows = [
         {
             "number": trial["number"],
-            "accuracy": trial["accuracy"],
+            "accuracy": None if trial["accuracy"] is None else 100 * trial["accuracy"],
             "backbone": _title(trial["settings"].get("backbone", default.backbone)),
             "settings": difference(trial["settings"])
-            or (_("nothing: the default") if not trial["settings"] else "")
-            if not trial["given_up"]
-            else _("given up: far behind · {what}").format(what=difference(trial["settings"])),
+            or (_("only the backbone") if trial["settings"] else _("nothing: the default")),
             "seconds": trial["seconds"],
         }
         for trial in trials
@@ -298,9 +302,12 @@ def _show_ended(run: Run) -> None:
         )
     else:
         _show_result(run, result)
-    if st.button(_("Search again"), key="search_again", icon=":material/replay:"):
-        st.query_params.pop(QUERY, None)
-        st.rerun()
+    with st.container(horizontal=True, key="search_next"):
+        if result is not None:
+            _show_next_step(run, result)
+        if st.button(_("Search again"), key="search_again", icon=":material/replay:"):
+            st.query_params.pop(QUERY, None)
+            st.rerun()
     _show_trials(run, study.read_trials(run))
 
 
@@ -321,23 +328,26 @@ def _show_result(run: Run, result: StudyResult) -> None:
                 "chance in {p:.0f} of 100 such comparisons (McNemar's test)."
             ).format(p=100 * (result.p_value or 0.0))
         )
-    with st.container(horizontal=True, key="search_next"):
-        if result.run_dir is not None:
-            if st.button(
-                _("See the results"),
-                key="search_results",
-                type="primary",
-                icon=":material/insights:",
-            ):
-                frame.open_run(Run(Path(result.run_dir)))
-                frame.go("results")
-        elif st.button(
-            _("Train with the best so far"),
-            key="search_train",
+
+
+def _show_next_step(run: Run, result: StudyResult) -> None:
+    """To the results of the best settings, or to train with them where that was not done yet."""
+    if result.run_dir is not None:
+        if st.button(
+            _("See the results"),
+            key="search_results",
             type="primary",
-            icon=":material/play_arrow:",
+            icon=":material/insights:",
         ):
-            _train_best(run, result)
+            frame.open_run(Run(Path(result.run_dir)))
+            frame.go("results")
+    elif st.button(
+        _("Train with the best so far"),
+        key="search_train",
+        type="primary",
+        icon=":material/play_arrow:",
+    ):
+        _train_best(run, result)
 
 
 def _train_best(run: Run, result: StudyResult) -> None:
