@@ -303,9 +303,9 @@ class Settings(BaseModel):
     adaptation: Literal["auto", "batchnorm", "coral", "dann", "pseudo"] = _setting(
         "auto",
         title=N_("How it gets used to the new place"),
-        plain=N_("`auto` takes what has helped most on other photos."),
+        plain=N_("Automatic takes what has helped most on other photos."),
         expert=N_(
-            "Re-estimated BatchNorm statistics, correlation alignment, adversarial alignment by "
+            "`auto`, re-estimated BatchNorm statistics, correlation alignment, adversarial alignment by "
             "gradient reversal, or pseudo-labels; only used with `adapt_to`."
         ),
         group="techniques",

@@ -92,9 +92,14 @@ def _needs_frozen(situation: Situation) -> str:
 
 def _start_obstacle(situation: Situation) -> str:
     if situation.settings.weights == "random":
-        return _("A run that starts from random weights starts from no other run.")
+        return _(
+            "A run that starts from random weights starts from no other run. Choose one of the two."
+        )
     if situation.settings.adapt_to:
-        return _("Getting used to a new place begins from the bare backbone, not from a run.")
+        return _(
+            "Getting used to a new place begins from the bare backbone, not from a run. Choose one "
+            "of the two."
+        )
     return ""
 
 
@@ -105,15 +110,24 @@ def _adapt_obstacle(situation: Situation) -> str:
             "Choose one of the two."
         )
     if situation.settings.start_from:
-        return _("Getting used to a new place begins from the bare backbone, not from a run.")
+        return _(
+            "Getting used to a new place begins from the bare backbone, not from a run. Choose one "
+            "of the two."
+        )
     if situation.settings.distill_from:
-        return _("A model cannot answer like another one and get used to a new place at once.")
+        return _(
+            "A model cannot answer like another one and get used to a new place at once. Choose one "
+            "of the two."
+        )
     return _needs_frozen(situation)
 
 
 def _unlabelled_obstacle(situation: Situation) -> str:
     if situation.settings.start_from or situation.settings.distill_from:
-        return _("It does not go together with another run to start or to learn from yet.")
+        return _(
+            "It does not go together with another run to start or to learn from. Choose one of the "
+            "two."
+        )
     if situation.settings.adapt_to:
         return _(
             "Photos of a new place and unsorted photos of the same place are two different tasks. "
@@ -124,9 +138,15 @@ def _unlabelled_obstacle(situation: Situation) -> str:
 
 def _distill_obstacle(situation: Situation) -> str:
     if situation.settings.start_from:
-        return _("A run either starts from another one or learns to answer like one.")
+        return _(
+            "A run either starts from another one or learns to answer like one. Choose one of the "
+            "two."
+        )
     if situation.settings.adapt_to:
-        return _("A model cannot answer like another one and get used to a new place at once.")
+        return _(
+            "A model cannot answer like another one and get used to a new place at once. Choose one "
+            "of the two."
+        )
     return ""
 
 
@@ -141,7 +161,10 @@ def _cutmix_obstacle(situation: Situation) -> str:
 
 def _adversarial_obstacle(situation: Situation) -> str:
     if situation.settings.adapt_to:
-        return _("Withstanding tricks and getting used to a new place cannot be learned at once.")
+        return _(
+            "Withstanding tricks and getting used to a new place cannot be learned at once. Choose "
+            "one of the two."
+        )
     return ""
 
 

@@ -266,7 +266,9 @@ def choose_run(runs: list[Run], label: str, *, key: str) -> Run:
 
 
 def describe_run(run: Run) -> str:
-    """A run in a list: `leaves · mobilenet_v2 · today 14:05`."""
+    """A run in a list: `leaves · 93 % · mobilenet_v2 · today 14:05`."""
     config = run.config
     name = config.name or config.dataset_name or run.id
-    return " · ".join(filter(None, [name, config.settings.backbone, when(config.created)]))
+    share = run.metrics.get("test_accuracy") if run.has_result else None
+    known = "" if share is None else f"{100 * share:.0f} %"
+    return " · ".join(filter(None, [name, known, config.settings.backbone, when(config.created)]))

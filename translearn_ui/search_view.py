@@ -208,6 +208,7 @@ def _show_trials(run: Run, trials: list[dict[str, Any]]) -> None:
         hide_index=True,
         key="search_table",
         placeholder=_("given up"),
+        row_height=46,  # two lines
         column_config={
             "number": st.column_config.NumberColumn(_("No."), width=60),
             "accuracy": st.column_config.NumberColumn(_("Right"), format="%.1f %%", width=90),
@@ -248,7 +249,13 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
         line={"color": charts.QUIET_COLOR, "dash": "dot", "width": 1},
         annotation={"text": _("the default"), "font": {"size": 12}},
     )
-    figure.update_xaxes(title=_("setting no."), dtick=max(1, len(trials) // 10), showgrid=False)
+    n = max(numbers)
+    figure.update_xaxes(
+        title=_("setting no."),
+        dtick=max(1, n // 10),
+        range=[1 - 0.05 * n, n + max(1, n // 5)],  # with room for the word at the line's end
+        showgrid=False,
+    )
     low, high = max(0.0, min(shares) - 0.05), min(1.0, max(shares) + 0.05)
     figure.update_yaxes(title=_("right in cross-validation"), tickformat=".0%", range=[low, high])
     figure.update_layout(
