@@ -212,9 +212,9 @@ def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Datase
     app = open_app("search", data=dataset.id, study=search.id)
 
     assert_well(app)
-    table = app.dataframe[0].value
-    assert list(table["number"]) == [2, 1]
-    assert "Dropout 30 %" in table["settings"].iloc[0]
+    table = app.table[0].value
+    assert list(table["No."]) == ["2", "1"]
+    assert "Dropout 30 %" in table["What was tried"].iloc[0]
     assert app.button(key="search_train")
 
 

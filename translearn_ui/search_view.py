@@ -29,6 +29,17 @@ from translearn_ui import charts, frame, live, settings_form, tasks
 POLL_S = 1.0
 QUERY = "study"
 DEFAULT_MINUTES = 3
+MOST_ROWS = 14
+"""Of the table that are seen at once."""
+STYLE = """
+<style>
+.st-key-search_table td {vertical-align: top; font-variant-numeric: tabular-nums;}
+.st-key-search_table :is(td, th):not(:nth-child(3)), .st-key-search_table td:not(:nth-child(3)) * {
+  white-space: nowrap;}
+.st-key-search_table td:nth-child(3), .st-key-search_table td:nth-child(3) * {max-width: none;}
+.st-key-search_table td:nth-child(3) {width: 99%;}
+</style>
+"""
 
 
 # --- before ----------------------------------------------------------------------------------
@@ -111,7 +122,7 @@ def _words_for_state(run: Run) -> str:
 
 def show(run: Run) -> None:
     """Show a search in whatever state it is, and follow it while it lives."""
-    st.html(live.STYLE)
+    st.html(live.STYLE + STYLE)
     if run.state.state in LIVE_STATES:
         _follow(run)
     else:
@@ -203,21 +214,14 @@ def _show_trials(run: Run, trials: list[dict[str, Any]]) -> None:
                 n=best["number"], share=charts.percent(best["accuracy"], 1)
             ),
         )
-    st.dataframe(
-        table(trials, run.config.settings),
-        hide_index=True,
-        key="search_table",
-        placeholder=_("given up"),
-        row_height=46,  # two lines
-        column_config={
-            "number": st.column_config.NumberColumn(_("No."), width=60),
-            "accuracy": st.column_config.NumberColumn(_("Right"), format="%.1f %%", width=90),
-            "backbone": st.column_config.TextColumn(_("Backbone"), width=170),
-            "settings": st.column_config.TextColumn(_("What differs from the default")),
-            "seconds": st.column_config.NumberColumn(_("Time"), format="%.0f s", width=70),
-        },
-        alt=_("The settings that were tried"),
-    )
+    with st.container(key="search_table"):
+        st.table(
+            table(trials, run.config.settings),
+            hide_index=True,
+            border="horizontal",
+            height="content" if len(trials) <= MOST_ROWS else 36 * MOST_ROWS,
+            alt=_("The settings that were tried"),
+        )
     if len(judged) < len(trials):
         st.caption(_("Given up: so far behind on the first photos that the rest was not tried."))
 
@@ -252,8 +256,8 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
     n = max(numbers)
     figure.update_xaxes(
         title=_("setting no."),
-        dtick=max(1, n // 10),
-        range=[1 - 0.05 * n, n + max(1, n // 5)],  # with room for the word at the line's end
+        tickvals=list(range(1, n + 1, max(1, n // 10))),
+        range=[1 - 0.05 * n, 1.3 * n],  # with room for the word at the line's end
         showgrid=False,
     )
     low, high = max(0.0, min(shares) - 0.05), min(1.0, max(shares) + 0.05)
@@ -265,19 +269,27 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
 
 
 def table(trials: list[dict[str, Any]], default: Settings) -> pd.DataFrame:
-    """One row a trial, the best first, those that were given up last."""
+    """One row a trial in words, the best first, those that were given up last."""
+    judged_first = sorted(trials, key=lambda trial: -(trial["accuracy"] or 0.0))
     rows = [
         {
-            "number": trial["number"],
-            "accuracy": None if trial["accuracy"] is None else 100 * trial["accuracy"],
-            "backbone": _title(trial["settings"].get("backbone", default.backbone)),
-            "settings": difference(trial["settings"])
-            or (_("only the backbone") if trial["settings"] else _("nothing: the default")),
-            "seconds": trial["seconds"],
+            _("No."): str(trial["number"]),
+            _("Right"): _("given up")
+            if trial["accuracy"] is None
+            else charts.percent(trial["accuracy"], 1),
+            _("What was tried"): _in_words(trial["settings"], default),
+            _("Time"): tasks.duration(trial["seconds"]),
         }
-        for trial in trials
+        for trial in judged_first
     ]
-    return pd.DataFrame(rows).sort_values("accuracy", ascending=False, na_position="last")
+    return pd.DataFrame(rows)
+
+
+def _in_words(changed: dict[str, Any], default: Settings) -> str:
+    """A trial's settings, as Markdown: the backbone, and what else differs from the default."""
+    title = _title(changed.get("backbone", default.backbone))
+    what = difference(changed) if changed else _("the default")
+    return f"**{frame.plain(title)}**" + (f" · {frame.plain(what)}" if what else "")
 
 
 def difference(settings: dict[str, Any]) -> str:
