@@ -135,13 +135,13 @@ from ai_edge_litert.interpreter import Interpreter
 
 model = Interpreter(model_path=str(here / "{model}"))
 model.allocate_tensors()
-entry, answer = model.get_input_details()[0]["index"], model.get_output_details()[0]["index"]
+entry, result = model.get_input_details()[0]["index"], model.get_output_details()[0]["index"]
 
 
 def ask(photo):
     model.set_tensor(entry, photo[None])
     model.invoke()
-    return model.get_tensor(answer)[0]
+    return model.get_tensor(result)[0]
 """
 _ONNX = """\
 import onnxruntime
