@@ -93,7 +93,10 @@ def _train(run: Run, writer: StateWriter) -> bool:
 
             finished = train(run, writer.enter, writer.update)
     except StopRequestedError:
-        _end(run, writer, "stopped", _("Stopped by request."))
+        reason = _(
+            "Stopped, as you asked, before there was a result. Photos and settings are kept."
+        )
+        _end(run, writer, "stopped", reason)
     except TransLearnError as error:
         logger.exception("The run failed")
         _fail(run, writer, error.message)

@@ -26,7 +26,7 @@ from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run, RunState
 from translearn_core.texts import N_, _, ngettext
-from translearn_ui import charts, frame, tasks, techniques_view
+from translearn_ui import charts, frame, run_tools, tasks, techniques_view
 
 POLL_S = 1.0
 _MOST_BATCH_POINTS = 400
@@ -197,6 +197,8 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
     if run.stop_requested:
         if state.state == "queued":
             return _("Taking it out of the queue …"), ""
+        if not story.epochs and not story.batches:
+            return _("Stopping …"), _("there is nothing to keep yet.")
         return _("Stopping after this round, keeping the best so far …"), ""
     if state.state == "queued":
         return waiting_words(run)
@@ -370,7 +372,9 @@ def _show_photos(run: Run, story: Story) -> None:
     if not pictures:
         return
     share = 0.0
-    if story.progress.get("total"):
+    if "features" in story.stages and story.stage != "features":
+        share = 1.0
+    elif story.progress.get("total"):
         share = float(story.progress["done"]) / float(story.progress["total"])
     past = int(share * len(pictures))
     st.html(
@@ -490,14 +494,16 @@ def _show_outcome(run: Run, state: RunState) -> None:
         else:
             st.info(state.reason or _("Stopped before there was a result."), icon=":material/info:")
         with st.container(horizontal=True, key="live_next"):
-            if run.has_result and st.button(
+            if not run.has_result:
+                _show_again(run)
+            elif st.button(
                 _("See the results"),
                 key="live_results",
                 type="primary",
                 icon=":material/insights:",
             ):
                 frame.go("results")
-            _show_set_up_again(primary=not run.has_result)
+            _show_set_up_again(run)
 
 
 def _show_accident(run: Run, state: RunState) -> None:
@@ -514,16 +520,8 @@ def _show_accident(run: Run, state: RunState) -> None:
             icon=":material/error:",
         )
     with st.container(horizontal=True, key="live_next"):
-        st.button(
-            _("Start again"),
-            key="live_again",
-            type="primary",
-            icon=":material/replay:",
-            on_click=_start_again,
-            args=(run,),
-            help=_("A new training with the same photos and settings."),
-        )
-        _show_set_up_again(primary=False)
+        _show_again(run)
+        _show_set_up_again(run)
     tail = run.log_tail()
     with st.expander(_("What it said last (log)"), key="live_log", expanded=state.state == "lost"):
         if tail:
@@ -532,15 +530,32 @@ def _show_accident(run: Run, state: RunState) -> None:
             st.caption(_("The log is empty: the process ended before it said anything."))
 
 
-def _show_set_up_again(*, primary: bool) -> None:
+def _show_again(run: Run) -> None:
+    st.button(
+        _("Start again"),
+        key="live_again",
+        type="primary",
+        icon=":material/replay:",
+        on_click=_start_again,
+        args=(run,),
+        help=_("A new training with the same photos and settings."),
+    )
+
+
+def _show_set_up_again(run: Run) -> None:
     st.button(
         _("Train again with other settings"),
         key="live_set_up",
-        type="primary" if primary else "secondary",
         icon=":material/tune:",
-        on_click=frame.open_run,
-        args=(None,),
+        on_click=_set_up_again,
+        args=(run,),
+        help=_("Its settings are filled in, to change what you like."),
     )
+
+
+def _set_up_again(run: Run) -> None:
+    with frame.errors_shown():
+        run_tools.fill_in(run)
 
 
 def _start_again(run: Run) -> None:

@@ -75,11 +75,12 @@ def start_again(run: Run) -> None:
 def set_up_like(run: Run) -> None:
     """To the training page, with the photos and settings of a run filled in, to be changed there."""
     with frame.errors_shown():
-        _fill_in(run)
+        fill_in(run)
         frame.go("train")
 
 
-def _fill_in(run: Run, **more: str) -> None:
+def fill_in(run: Run, **more: str) -> None:
+    """Put the photos and settings of a run, and `more` settings, into the training page."""
     if run.config.dataset:
         frame.open_dataset(datasets.open_dataset(run.config.dataset))
     preset_choice.fill_in(run.config.settings.changed() | more)
@@ -108,7 +109,7 @@ def offer_to_learn_on(run: Run) -> None:
             add = st.button(_("Add photos"), type="primary", key=f"learn_on_add_{run.id}")
             train = st.button(_("They are there already: train"), key=f"learn_on_train_{run.id}")
             if add or train:
-                _fill_in(run, start_from=run.id)
+                fill_in(run, start_from=run.id)
                 frame.go("photos" if add else "train")
 
     ask()

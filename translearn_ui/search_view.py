@@ -332,6 +332,10 @@ def _show_ended(run: Run) -> None:
 
 def _show_result(run: Run, result: StudyResult) -> None:
     st.html(f'<p class="tl-now">✓ {escape(result.sentence)}</p>')
+    if run.state.state == "stopped":
+        st.caption(
+            _("You stopped it before its time was over; what it had tried until then counts.")
+        )
     if result.best:
         words = difference(result.best)
         backbone = _title(result.best.get("backbone", run.config.settings.backbone))
