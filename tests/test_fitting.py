@@ -137,6 +137,21 @@ class StopsWhenRead(SmallMemory):
         return super().take(rows)
 
 
+def test_what_a_stop_cut_short_is_not_validated(
+    run: runs.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("translearn_core.fitting.IN_MEMORY_BYTES", 0)
+    validation = StopsWhenRead(run, after=-1)
+    settings = Settings(batch_size=1)
+    learned, judged = part(StopsWhenRead(run, after=1), 40), part(validation, 40)
+    fit(
+        run, small_model(), learned, judged, settings=settings, phase="fine_tune", epochs=9,
+        first_epoch=0,
+    )  # fmt: skip
+    assert validation.reads == 0
+    assert [event["val_loss"] for event in run.events()[0] if event["kind"] == "epoch"] == [None]
+
+
 def test_validation_ends_when_a_person_stops_and_does_not_count_as_the_best(
     run: runs.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,20 @@ STEPS_PER_CALL = 64
 """Training steps of a small model that run in one call, to save the overhead of each."""
 
 
+class _UnlessCutShort(list[int]):
+    """The epochs that Keras validates after: all but one that a stop has cut short.
+
+    The first batch of a validation takes as long as many others, for its graph is built then.
+    """
+
+    def __init__(self, callback: RunCallback) -> None:
+        super().__init__()
+        self._callback = callback
+
+    def __contains__(self, epoch: object) -> bool:
+        return not self._callback.cut_short
+
+
 class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
     """Appends batches and epochs to a run's events, and stops when the run is asked to.
 
@@ -83,7 +97,7 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         self._epochs = epochs
         self._epoch = 0
         self._epoch_started = self._told = self._asked = time.monotonic()
-        self._cut_short = False
+        self.cut_short = False
         self.epochs_run = 0
         self.val_batches = 0
 
@@ -99,6 +113,7 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
             self._asked = now
             if self._run.stop_requested:
                 self.model.stop_training = True
+                self.cut_short = self.val_batches > 0
         if self._quiet or now - self._told < BATCH_EVENT_S or not logs:
             return
         self._told = now
@@ -116,12 +131,12 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """End validation when the run is asked to stop."""
         if batch + 1 < self.val_batches and self._run.stop_requested:
-            self._cut_short = self.model.stop_evaluating = True
+            self.cut_short = self.model.stop_evaluating = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Tell the epoch's figures."""
         logs = {} if logs is None else logs
-        if self._cut_short:
+        if self.cut_short:
             logs["val_loss"], logs["val_accuracy"] = math.inf, math.nan
         seconds = time.monotonic() - self._epoch_started
         self.epochs_run = epoch + 1
@@ -324,6 +339,7 @@ def _fit_once(
         if len(validation):
             options["validation_data"] = _as_input(validation, classes, batch_size)
             callback.val_batches = math.ceil(len(validation) / batch_size)
+            options["validation_freq"] = _UnlessCutShort(callback)
         fed = unrolled(train, classes) if at_hand else train
         feed = Batches(fed, classes, batch_size, rng=rng, strength=strength, mixing=mixing)
         model.fit(feed, verbose=0, **options)

@@ -203,7 +203,10 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
     if state.state == "queued":
         return waiting_words(run)
     stage = state.stage or story.stage
+    attacks = _attacks_only(run.config.settings)
     if stage in LOOKING and story.progress.get("stage") == stage:
+        if attacks and stage == "technique":
+            return _attacking_words(story.progress)
         return _looking_words(story.progress)
     if stage in ("head", "fine_tune") and (story.epochs or story.batches):
         resists = stage == "fine_tune" and run.config.settings.adversarial != "none"
@@ -212,7 +215,9 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
         "start": _("Getting ready …"),
         "import": _("Reading the photos …"),
         "features": _("Getting the backbone ready …"),
-        "technique": _("Making use of the other photos and models …"),
+        "technique": _("Trying trick photos on the model as it is …")
+        if attacks
+        else _("Making use of the other photos and models …"),
         "head": _("Learning your classes …"),
         "fine_tune": _("Fine-tuning the unfrozen blocks …"),
         "evaluate": _("Testing on photos it has never seen …"),
@@ -253,13 +258,27 @@ def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
     return words, " · ".join(figures)
 
 
+def _attacks_only(settings: Settings) -> bool:
+    """Whether trick photos are all that a run's techniques look at."""
+    return [row.name for row in techniques.in_use(settings) if row.looks] == ["adversarial"]
+
+
+def _attacking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
+    words = _("Trying trick photos on the model as it is")
+    return words, _("{done:,} of {total:,}").format(**progress)
+
+
 def _learning_words(stage: str, story: Story) -> tuple[str, str]:
-    latest = max(story.epochs[-1:] + story.batches[-1:], key=lambda event: event["t"])
     words = {
         "head": _("Learning your classes"),
         "fine_tune": _("Fine-tuning the unfrozen blocks"),
         "resist": _("Learning to withstand trick photos"),
     }[stage]
+    phase = "head" if stage == "head" else "fine_tune"
+    events = [e for e in story.epochs[-1:] + story.batches[-1:] if e["phase"] == phase]
+    if not events:
+        return words, _("the first step takes longest")
+    latest = max(events, key=lambda event: event["t"])
     figures = [
         _("round {n} of at most {most}").format(n=latest["epoch"], most=latest["epochs"]),
     ]
@@ -293,13 +312,23 @@ def _share_done(state: RunState, story: Story) -> float:
         return 0.0
     if story.stage in LOOKING and story.progress.get("total"):
         return min(1.0, float(story.progress["done"]) / float(story.progress["total"]))
-    if story.stage in ("head", "fine_tune") and (story.epochs or story.batches):
-        done = float(story.epochs[-1]["epoch"]) if story.epochs else 0.0
-        latest = (story.epochs or story.batches)[-1]
-        if story.batches and story.batches[-1]["epoch"] > done and story.batches[-1]["batches"]:
-            done += float(story.batches[-1]["batch"]) / float(story.batches[-1]["batches"])
-        return min(1.0, done / max(1.0, float(latest["epochs"])))
+    if story.stage in ("head", "fine_tune"):
+        return _share_learned(story)
     return 1.0 if story.stage in ("evaluate", "save") else 0.0
+
+
+def _share_learned(story: Story) -> float:
+    """How much of the rounds of the present phase is over, in [0, 1]."""
+    epochs = [event for event in story.epochs if event["phase"] == story.stage]
+    batches = [event for event in story.batches[-1:] if event["phase"] == story.stage]
+    if not epochs and not batches:
+        return 0.0
+    before = max((e["epoch"] for e in story.epochs if e["phase"] != story.stage), default=0)
+    done = float(epochs[-1]["epoch"]) if epochs else float(before)
+    if batches and batches[-1]["epoch"] > done and batches[-1]["batches"]:
+        done += float(batches[-1]["batch"]) / float(batches[-1]["batches"])
+    most = float((epochs or batches)[-1]["epochs"])
+    return min(1.0, (done - before) / max(1.0, most - before))
 
 
 def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
