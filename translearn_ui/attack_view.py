@@ -40,7 +40,8 @@ STYLE = f"""
 @media (max-width: 720px) {{
   .st-key-attack_pictures {{flex-wrap: nowrap; align-items: flex-start;}}
   .st-key-attack_pictures > div {{flex: 1 1 0; min-width: 0;}}
-  .st-key-attack_pictures img {{width: 100%; height: auto;}}
+  .st-key-attack_pictures :is([data-testid="stImageContainer"], img) {{width: 100% !important;
+    height: auto;}}
 }}
 </style>
 """
