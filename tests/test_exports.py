@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import dataclasses
 import io
@@ -166,7 +167,16 @@ def test_an_export_answers_as_the_app_and_says_so(
 @pytest.mark.parametrize("row", FORMATS.values(), ids=lambda row: row.name)
 def test_every_program_is_short_and_whole(row: Format) -> None:
     text = program.program(row)
-    compile(text, "classify.py", "exec")
+    bound = []  # names of functions and values, but for those within them
+    for line in ast.parse(text).body:
+        if isinstance(line, ast.FunctionDef):
+            bound.append(line.name)
+        elif isinstance(line, ast.Assign):
+            ends = [node for target in line.targets for node in ast.walk(target)]
+            bound += [end.id for end in ends if isinstance(end, ast.Name)]
+    assert len(set(bound)) == len(bound), (
+        "two things of one name: what opens the model, and the rest"
+    )
     code = [line for line in text.split('"""', 2)[2].splitlines() if line.strip()]
     assert len(code) <= 44
     assert "translearn" not in text.lower()

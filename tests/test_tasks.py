@@ -162,6 +162,7 @@ def test_photos_kept_for_the_test_stand_in_the_same_table(
         ("name,colour\na.jpg,red\n", "no column `file`"),
         ("file,colour\na.jpg,red\nb.jpg,red\n", "two different"),
         ("file\na.jpg\n", "none given"),
+        ("file,path\na.jpg,left\nb.jpg,right\n", "a column `path`"),
     ],
 )
 def test_a_table_that_is_none_is_refused(text: str, message: str, tmp_path: Path) -> None:

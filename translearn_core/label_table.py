@@ -40,6 +40,8 @@ FILE = "file"
 MAIN = "class"
 """What the task of the class folders is called."""
 NAME = "tasks.json"
+TAKEN = "path"
+"""What no task can be called: tasks.parquet has such a column beside those of the tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +89,13 @@ def read_table(source: Path | Any) -> LabelTable:
             _("{file} has no column `file`. Its columns are: {columns}.").format(
                 file=name, columns=", ".join(frame.columns)
             )
+        )
+    if TAKEN in frame.columns:
+        raise SourceError(
+            _(
+                "{file} has a column `{name}`, under which the answers of a run keep the place of a "
+                "photo. Give the column another name."
+            ).format(file=name, name=TAKEN)
         )
     frame = frame.apply(lambda column: column.str.strip())
     tasks = [column for column in frame.columns if column != FILE]

@@ -195,7 +195,8 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
         for task, shares in (prediction.tasks or {}).items():
             label, share = next(iter(shares.items()))
             sure = share >= sure_from and not prediction.unlike
-            row |= {task: label, f"{task}: sure": _yes_or_no(sure)}
+            column = f"task: {task}" if task in row else task  # `answer` and the like are taken
+            row |= {column: label, f"{column}: sure": _yes_or_no(sure)}
         classes = sorted(prediction.probabilities or {})
         rows.append(
             row | {f"p({name})": (prediction.probabilities or {})[name] for name in classes}
