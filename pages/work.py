@@ -8,7 +8,7 @@ from typing import Literal
 import streamlit as st
 
 from translearn_core import datasets
-from translearn_core.adopt import origin_of
+from translearn_core.adoption.origin import origin_of
 from translearn_core.config import home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.notes import name_of

@@ -20,7 +20,7 @@ from PIL import Image
 
 from tests.trained import copy_of, trained
 from translearn_core import cli, export, predict
-from translearn_core.adopt import look_at
+from translearn_core.adoption.candidate import look_at
 from translearn_core.datasets import decode_photo
 from translearn_core.decision import Decision, write_decision
 from translearn_core.errand import State

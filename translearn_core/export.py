@@ -2,7 +2,7 @@
 
 Owns: `FORMATS` (a format is a row here), which of them a run can go to and why not, the files of
 finished exports, the answers on the test photos as a table.
-Leaves to others: making an export (`exports/`), the `.keras` coming back (`adopt.py`).
+Leaves to others: making an export (`exports/`), the `.keras` coming back (`adoption/`).
 
 Files, in `<run>/exports/`, for each format:
     <format>.zip     what leaves: the model, labels.json, prepare.py, classify.py, README.txt,

@@ -1,7 +1,7 @@
 """All tasks of a run in one Keras model, as it leaves, and taken apart again when it comes back.
 
 Owns: `join` and `part`. Leaves to others: the heads and their file (`heads.py`), which formats the
-joined model goes to (`exports/`), whether a model from elsewhere may be opened at all (`adopt.py`).
+joined model goes to (`exports/`), whether a model from elsewhere may be opened at all (`adoption/`).
 
 A joined model takes `photo` and gives `(n, classes + classes of every further task) float32`: the
 probabilities of the first task, then those of each further one, in the order of `labels.json`.

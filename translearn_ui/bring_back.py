@@ -1,6 +1,6 @@
 """Bringing a model from elsewhere back: the upload, the questions that it leaves open, the task.
 
-Owns: the form. Leaves to others: what is taken and what is refused (`translearn_core.adopt`).
+Owns: the form. Leaves to others: what is taken and what is refused (`translearn_core.adoption`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from translearn_core import adopt
+from translearn_core.adoption import adopt
+from translearn_core.adoption.candidate import Candidate, check_classes, look_at
 from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError
 from translearn_core.runs import Run
@@ -34,7 +35,7 @@ class _Seen:
     file_id: str
     name: str
     path: Path
-    candidate: adopt.Candidate | None
+    candidate: Candidate | None
     problem: str
 
 
@@ -89,7 +90,7 @@ def _look(upload: UploadedFile) -> _Seen:
         shutil.copyfileobj(upload, target, 2**20)
     candidate, problem = None, ""
     try:
-        candidate = adopt.look_at(path)
+        candidate = look_at(path)
     except InputError as error:
         problem = error.message.replace(str(path), upload.name)
         if problem.startswith("upload "):
@@ -105,7 +106,7 @@ def _forget() -> None:
         shutil.rmtree(seen.path.parent, ignore_errors=True)
 
 
-def _ask(seen: _Seen, candidate: adopt.Candidate, box: add_photos.Box) -> None:
+def _ask(seen: _Seen, candidate: Candidate, box: add_photos.Box) -> None:
     """What the file does not say, and the button."""
     if candidate.classes:
         n = len(candidate.classes)
@@ -144,7 +145,7 @@ def _ask(seen: _Seen, candidate: adopt.Candidate, box: add_photos.Box) -> None:
             _("Bring it in"), type="primary", key="bring_back_go", icon=":material/upload:"
         ):
             classes = [line.strip() for line in text.splitlines() if line.strip()]
-            classes = adopt.check_classes(classes, candidate)  # refused here, the file stays
+            classes = check_classes(classes, candidate)  # refused here, the file stays
             task = _start(seen, classes, name, int(size), pixels)
             box.empty()
             st.query_params[_TASK] = task.id

@@ -83,7 +83,7 @@ def import_model(
     json_: JsonOption = False,
 ) -> None:
     """Bring a model from elsewhere back, as a run that can be asked about photos."""
-    from translearn_core.adopt import PIXELS, adopt_model
+    from translearn_core.adoption.adopt import PIXELS, adopt_model
 
     chosen = next((known for known in PIXELS if known == pixels), None)
     if chosen is None:

@@ -15,8 +15,10 @@ import pytest
 
 from tests.trained import trained
 from tests.trained import workspace as trained_workspace
-from translearn_core import adopt, examine
-from translearn_core.adopt import adopt_model, look_at, origin_of
+from translearn_core.adoption import adopt, examine
+from translearn_core.adoption.adopt import adopt_model
+from translearn_core.adoption.candidate import look_at
+from translearn_core.adoption.origin import origin_of
 from translearn_core.errors import InputError, StopRequestedError
 from translearn_core.predict import predict
 from translearn_core.runs import list_runs
