@@ -79,15 +79,8 @@ def save_model(
 
     assembled = network.assemble(head)
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
-    folder = plan.run.folder
     saving.save_model(assembled, plan.run.model_path)
-    content = {
-        "schema_version": 1,
-        "classes": material.classes,
-        "image_size": plan.size,
-        "backbone": plan.backbone.name,
-    }
-    write_atomically(folder / "labels.json", json.dumps(content, ensure_ascii=False, indent=1))
+    plan.run.write_labels(material.classes, image_size=plan.size, backbone=plan.backbone.name)
 
     chosen = np.linspace(0, len(answers.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
     chosen = np.unique(chosen)

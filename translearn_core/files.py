@@ -1,11 +1,13 @@
-"""Files that are whole at every moment.
+"""Files that are whole at every moment, and known by what is in them.
 
-Owns: replacing a file in one step, on every system. Leaves to others: what is in it.
+Owns: replacing a file in one step, on every system; the hash of its content. Leaves to others: what
+is in it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 import time
 from pathlib import Path
@@ -35,3 +37,9 @@ def replace_file(source: Path, target: Path) -> None:
             if attempt == ATTEMPTS - 1:
                 raise
             time.sleep(0.02)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,7 +21,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -239,6 +239,24 @@ class Run:
         """Class names in the order of the model's outputs."""
         return list(self._read_json("labels.json")["classes"])
 
+    def write_labels(self, classes: Sequence[str], *, image_size: int, backbone: str = "") -> None:
+        """Write labels.json.
+
+        Args:
+            classes: in the order of the model's outputs.
+            image_size: side of the photos in pixels.
+            backbone: what the model is built on, where that is known.
+        """
+        content: dict[str, Any] = {
+            "schema_version": SCHEMA,
+            "classes": list(classes),
+            "image_size": image_size,
+        }
+        if backbone:
+            content["backbone"] = backbone
+        text = json.dumps(content, ensure_ascii=False, indent=1)
+        write_atomically(self.folder / "labels.json", text)
+
     @property
     def metrics(self) -> dict[str, Any]:
         """metrics.json: the object that `train --json` prints, and what the results page shows."""
@@ -288,6 +306,16 @@ class Run:
         return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
 
 
+def new_id(created: float) -> str:
+    """A name for a run folder that no other has; names sort by time.
+
+    Args:
+        created: seconds since the epoch.
+    """
+    stamp = datetime.fromtimestamp(created).strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{secrets.token_hex(3)}"
+
+
 def create_run(
     dataset_folder: Path,
     settings: Settings,
@@ -308,8 +336,7 @@ def create_run(
         RunError: `folder` already holds something.
     """
     created = time.time()
-    stamp = datetime.fromtimestamp(created).strftime("%Y%m%d-%H%M%S")
-    folder = folder or home() / "runs" / f"{stamp}-{secrets.token_hex(3)}"
+    folder = folder or home() / "runs" / new_id(created)
     if folder.exists() and any(folder.iterdir()):
         raise RunError(
             _("The run folder {folder} is not empty. Name a new or an empty folder.").format(

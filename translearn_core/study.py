@@ -14,8 +14,7 @@ default), `accuracy` and `log_loss` in cross-validation (None where it was given
 
 from __future__ import annotations
 
-import secrets
-from datetime import datetime
+import time
 from pathlib import Path
 from typing import Any
 
@@ -124,13 +123,12 @@ def create_study(
             ).format(least=LEAST_MINUTES, most=MOST_MINUTES, minutes=minutes)
         )
     settings = jobs.check_settings(dataset, settings)
-    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     study = runs.create_run(
         dataset.folder,
         settings,
         dataset_name=dataset.name,
         fingerprint=dataset.fingerprint,
-        folder=folder_of_studies() / f"{stamp}-{secrets.token_hex(3)}",
+        folder=folder_of_studies() / runs.new_id(time.time()),
         import_s=import_s,
     )
     plan = StudyPlan(minutes=minutes)

@@ -10,7 +10,6 @@ An adopted run is `finished`, has no figures and no data set: `Run.has_model`, n
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
@@ -19,7 +18,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -31,9 +29,9 @@ from translearn_core.adoption.candidate import MOST_SIDE, Candidate, check_class
 from translearn_core.adoption.origin import Origin
 from translearn_core.config import Settings, home
 from translearn_core.errors import InputError, StopRequestedError, StorageError
-from translearn_core.files import write_atomically
+from translearn_core.files import sha256_of, write_atomically
 from translearn_core.processes import import_path
-from translearn_core.runs import Run, RunConfig
+from translearn_core.runs import Run, RunConfig, new_id
 from translearn_core.texts import N_, _
 
 Pixels = Literal["0..255", "0..1", "-1..1"]
@@ -102,7 +100,7 @@ def adopt_model(
         answer = _examine(folder, request, file_name, stop)
         origin = Origin(
             file=file_name,
-            sha256=_hash(path),
+            sha256=sha256_of(path),
             adopted=time.time(),
             keras_version=answer["keras_version"],
             pixels=request["pixels"],
@@ -204,15 +202,13 @@ def _make_run(
 ) -> Run:
     """Put what the examination left together as a run; it appears whole or not at all."""
     created = origin.adopted
-    stamp = datetime.fromtimestamp(created).strftime("%Y%m%d-%H%M%S")
-    run_id = f"{stamp}-{secrets.token_hex(3)}"
+    run_id = new_id(created)
     made = Run(folder / run_id)
     made.folder.mkdir()
     for file in ("model.keras", "model.openvino.xml", "model.openvino.bin", "tasks.npz"):
         if (folder / file).is_file():
             (folder / file).replace(made.folder / file)
-    labels = {"schema_version": 1, "classes": list(classes), "image_size": image_size}
-    write_atomically(made.folder / "labels.json", json.dumps(labels, ensure_ascii=False, indent=1))
+    made.write_labels(classes, image_size=image_size)
     write_atomically(made.folder / "adopted.json", origin.model_dump_json(indent=1))
     config = RunConfig(
         id=run_id,
@@ -231,8 +227,3 @@ def _make_run(
     target.parent.mkdir(parents=True, exist_ok=True)
     made.folder.replace(target)
     return Run(target)
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

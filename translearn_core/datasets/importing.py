@@ -66,6 +66,7 @@ from translearn_core.decoding.decode import (
 )
 from translearn_core.decoding.facts import FACTS_SIDE, PhotoFacts
 from translearn_core.errors import PhotoError, SourceError, StorageError
+from translearn_core.files import sha256_of
 from translearn_core.texts import _
 
 
@@ -128,7 +129,7 @@ def import_source(
     if test_source is not None:
         record = record.model_copy(update={"test_source": str(sources[1])})
     elif sources[0].is_file():
-        record = record.model_copy(update={"source_sha256": _hash_file(sources[0])})
+        record = record.model_copy(update={"source_sha256": sha256_of(sources[0])})
         again = _imported_before(record, check)
         if again is not None:
             return again
@@ -459,11 +460,6 @@ def _check_in_place(photos: pd.DataFrame, work: Work) -> tuple[pd.DataFrame, Lef
     photos = fill_facts(photos, facts)
     kept = photos[~photos["path"].isin(list(reasons))]
     return kept, [(files[path], reason) for path, reason in reasons.items()]
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _imported_before(record: Record, check: bool) -> Dataset | None:
