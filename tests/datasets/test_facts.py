@@ -8,11 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from drawing import draw_image, draw_photo, make_tree
+from drawing import draw_image, make_tree
 from PIL import Image, ImageFilter
 
 from translearn_core import datasets
-from translearn_core.decoding.facts import SMOOTHEST, PhotoFacts, unpack_looks, unpack_tints
+from translearn_core.decoding.facts import (
+    FACTS_SIDE,
+    SMOOTHEST,
+    PhotoFacts,
+    unpack_looks,
+    unpack_tints,
+)
 
 
 def _facts(image: Image.Image, kind: str = "PNG", **options: object) -> PhotoFacts:
@@ -80,17 +86,9 @@ def test_an_older_manifest_opens_and_is_completed(tmp_path: Path) -> None:
     assert not photos["checked"].any()
     assert set(photos["look"]) == {""}
     assert datasets.groups_of(photos).tolist() == list(range(6))
-    told: list[tuple[int, int]] = []
-    dataset.complete_facts(progress=lambda done, total: told.append((done, total)))
+    facts = {
+        path: datasets.decode_photo(dataset.photo_path(path), size=FACTS_SIDE).facts
+        for path in photos["path"]
+    }
+    dataset.record_facts(facts)
     pd.testing.assert_frame_equal(dataset.photos, new)
-    assert told[-1] == (6, 6)
-
-
-def test_completing_leaves_out_what_cannot_be_read_and_stops(tmp_path: Path) -> None:
-    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 3, "b": 3}), check=False)
-    (dataset.folder / dataset.photos["path"].iloc[1]).write_bytes(draw_photo(1)[:200])
-    dataset.complete_facts(stop=lambda: True)
-    assert dataset.photos["checked"].sum() == 1
-    dataset.complete_facts()
-    assert dataset.photos["checked"].tolist() == [True] * 5
-    assert "damaged" in dataset.left_out["reason"].iloc[0]

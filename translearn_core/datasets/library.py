@@ -23,7 +23,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -33,9 +33,9 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translearn_core.config import home, load_configuration
-from translearn_core.decoding.decode import iterate_photos, make_thumbnail
-from translearn_core.decoding.facts import FACTS_SIDE, PhotoFacts
-from translearn_core.errors import PhotoError, SourceError, StorageError
+from translearn_core.decoding.decode import make_thumbnail
+from translearn_core.decoding.facts import PhotoFacts
+from translearn_core.errors import SourceError, StorageError
 from translearn_core.files import write_atomically
 from translearn_core.texts import _
 
@@ -228,37 +228,6 @@ class Dataset:
                 self.write_left_out(pd.concat([self.left_out, reasons]))
             self.write_photos(photos[~gone])
             self.discard_files(rows["path"])
-
-    def complete_facts(
-        self,
-        *,
-        progress: Callable[[int, int], None] | None = None,
-        stop: Callable[[], bool] | None = None,
-    ) -> None:
-        """Decode and record every photo whose facts are not known: a pass found its features in the
-        cache, or the manifest comes from an earlier version.
-
-        Args:
-            progress: called with photos done and photos in all.
-            stop: asked between photos; True ends it, what was done is kept.
-        """
-        photos = self.photos
-        paths = list(photos.loc[~photos["checked"], "path"])
-        facts: dict[str, PhotoFacts] = {}
-        reasons: dict[str, str] = {}
-        decoded = iterate_photos([self.photo_path(path) for path in paths], size=FACTS_SIDE)
-        with contextlib.closing(decoded):
-            for place, photo in decoded:
-                if isinstance(photo, PhotoError):
-                    reasons[paths[place]] = photo.message
-                else:
-                    facts[paths[place]] = photo.facts
-                if progress is not None:
-                    progress(place + 1, len(paths))
-                if stop is not None and stop():
-                    break
-        if paths:
-            self.record_facts(facts, reasons)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
