@@ -279,7 +279,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> g
             z=part,
             x=places,
             y=places,
-            colorscale=[[0, _with_alpha(color, 0.0)], [1, _with_alpha(color, 0.92)]],
+            colorscale=[[0, with_alpha(color, 0.0)], [1, with_alpha(color, 0.92)]],
             zmin=0,
             zmax=1,
             xgap=2,
@@ -508,7 +508,8 @@ def _share_range(
     return [max(0.0, int(lowest * 10) / 10 - 0.1), 1.02]
 
 
-def _with_alpha(color: str, alpha: float) -> str:
+def with_alpha(color: str, alpha: float) -> str:
+    """A colour `#rrggbb` that lets what is below shine through; `alpha` in [0, 1]."""
     red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
     return f"rgba({red},{green},{blue},{alpha})"
 
@@ -518,6 +519,12 @@ def _shortened(name: str, most: int = 16) -> str:
 
 
 def finished(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
+    """The figure with what all figures of the pages share.
+
+    Args:
+        height: in pixels.
+        layout: further arguments of plotly's layout.
+    """
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 12, "t": 24, "b": 8},

@@ -110,7 +110,7 @@ def accuracy_chart(runs: tuple[Contestant, ...]) -> go.Figure:
                 "arrayminus": [one.accuracy - low],
                 "thickness": 5,
                 "width": 0,
-                "color": _faded(color_of(one.letter)),
+                "color": charts.with_alpha(color_of(one.letter), 0.42),
             },
             hovertemplate=_("{name}: right on {correct} of {n}").format(
                 name=escape(one.title), correct=one.correct, n=one.n
@@ -127,7 +127,7 @@ def accuracy_chart(runs: tuple[Contestant, ...]) -> go.Figure:
         zeroline=False,
     )
     figure.update_yaxes(type="category", range=[len(runs) - 0.5, -0.8], showgrid=False)
-    return _laid_out(figure, height=90 + 46 * len(runs))
+    return charts.finished(figure, height=90 + 46 * len(runs), hovermode="closest")
 
 
 def show_table(comparison: Comparison) -> None:
@@ -272,7 +272,7 @@ def curves_chart(runs: tuple[Contestant, ...], *, metric: str, training: bool = 
     figure.update_layout(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
     )
-    return _laid_out(figure, height=360)
+    return charts.finished(figure, height=360, hovermode="closest")
 
 
 def show_settings(comparison: Comparison) -> None:
@@ -388,20 +388,3 @@ def summary(comparison: Comparison) -> str:
         "On {n} of {all} photos their answers differ.",
         n,
     ).format(n=n, all=len(comparison.photos))
-
-
-def _faded(color: str) -> str:
-    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.42)"
-
-
-def _laid_out(figure: go.Figure, *, height: int) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 12, "t": 24, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        dragmode=False,
-        hovermode="closest",
-    )
-    return figure
