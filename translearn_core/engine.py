@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.errors import InputError, TransLearnError
-from translearn_core.files import write_atomically
+from translearn_core.files import replace_file, write_atomically
 
 logger = logging.getLogger(__name__)
 _importing = threading.Lock()
@@ -274,8 +274,8 @@ def _save(converted: Any, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.xml")
     openvino.save_model(converted, temporary, compress_to_fp16=False)
-    temporary.with_suffix(".bin").replace(path.with_suffix(".bin"))
-    temporary.replace(path)
+    replace_file(temporary.with_suffix(".bin"), path.with_suffix(".bin"))
+    replace_file(temporary, path)
 
 
 def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = False) -> Engine:

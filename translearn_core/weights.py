@@ -38,6 +38,7 @@ from filelock import FileLock, Timeout
 from translearn_core.backbones import Backbone
 from translearn_core.config import load_configuration
 from translearn_core.errors import StorageError, WeightsError
+from translearn_core.files import replace_file
 from translearn_core.texts import _
 
 log = logging.getLogger(__name__)
@@ -191,7 +192,7 @@ def download_weights(
                     url=status.url, problem=problem, by_hand=_by_hand(backbone)
                 )
             )
-        part.replace(status.path)
+        replace_file(part, status.path)
     return status.path
 
 
@@ -385,7 +386,7 @@ def store_weights(backbone: Backbone, source: Path | BinaryIO) -> Path:
                         expected=backbone.weight_file,
                     )
                 )
-            temporary.replace(path)
+            replace_file(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     return path

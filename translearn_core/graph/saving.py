@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 
 from translearn_core.errors import RunError
+from translearn_core.files import replace_file
 from translearn_core.texts import _
 
 
@@ -20,7 +21,7 @@ def save_model(model: keras.Model, path: Path) -> None:
     temporary = path.with_name(f".{secrets.token_hex(4)}.{path.stem}.keras")
     try:
         model.save(temporary)
-        temporary.replace(path)
+        replace_file(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
