@@ -570,9 +570,6 @@ def _hopes(
     n = len(material.labels)
     hoped = sum(float(probabilities[one.row, one.suggested]) for one in suspects) / n
     weak, weak_gain = _weak_classes(material, judgement)
-    known = recommendation.PROBED.get(backbone.name, 1.0)
-    best = max([share for share in recommendation.PROBED.values() if share > known], default=known)
-    share = (best - known) / max(1.0 - known, 1e-9)
     return Hopes(
         suspects=len(suspects),
         suspects_gain=hoped,
@@ -583,7 +580,7 @@ def _hopes(
         twice=0 if ahead is None else ahead.n,
         twice_gain=0.0 if ahead is None else max(0.0, ahead.accuracy - accuracy),
         backbone=recommendation.stronger_backbone(backbone),
-        backbone_gain=share * (1.0 - accuracy),
+        backbone_gain=recommendation.saved_mistakes(backbone) * (1.0 - accuracy),
     )
 
 

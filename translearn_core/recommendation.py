@@ -54,3 +54,10 @@ def stronger_backbone(backbone: Backbone) -> str:
                 this=backbone.title,
             )
     return ""
+
+
+def saved_mistakes(backbone: Backbone) -> float:
+    """Share of its mistakes that the best measured backbone is not expected to make, in [0, 1]."""
+    known = PROBED.get(backbone.name, 1.0)
+    best = max([share for share in PROBED.values() if share > known], default=known)
+    return (best - known) / max(1.0 - known, 1e-9)
