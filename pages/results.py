@@ -34,6 +34,7 @@ from translearn_ui import (
     tasks_view,
     techniques_view,
 )
+from translearn_ui.paging import page_of
 
 PER_PAGE = 12
 
@@ -368,15 +369,8 @@ def show_photos(run: Run, rows: pd.DataFrame, *, key: str) -> None:
     except TransLearnError as error:
         st.info(_("The photos are no longer there: {why}").format(why=frame.plain(error.message)))
         return
-    pages = max(1, -(-len(rows) // PER_PAGE))
-    if st.session_state.get(f"{key}_page", 1) > pages:
-        del st.session_state[f"{key}_page"]
-    place = st.container()
-    number = 1
-    if pages > 1:
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key=f"{key}_page", width="stretch")
-    shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
+    part, place = page_of(len(rows), PER_PAGE, key=f"{key}_page")
+    shown = rows.iloc[part]
     with place, st.grid(min_column_width=150, gap="small") as grid:
         for row in shown.astype(object).to_dict("records"):
             with grid.cell():

@@ -19,6 +19,7 @@ from translearn_core.config import setting_fields
 from translearn_core.errors import TransLearnError
 from translearn_core.texts import _, ngettext
 from translearn_ui import charts, frame, settings_form, tasks
+from translearn_ui.paging import page_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -324,15 +325,8 @@ def show_disagreements(comparison: Comparison) -> None:
         key=f"compare_group_{'_'.join(names)}",
     )
     rows = groups[chosen]
-    pages = max(1, -(-len(rows) // PER_PAGE))
-    place, number = st.container(), 1
-    key = f"compare_page_{chosen}"
-    if pages > 1:
-        if st.session_state.get(key, 1) > pages:
-            del st.session_state[key]
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key=key, width="stretch")
-    shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
+    part, place = page_of(len(rows), PER_PAGE, key=f"compare_page_{chosen}")
+    shown = rows.iloc[part]
     with place, st.container(key="gallery_compare"), st.grid(min_column_width=160) as grid:
         for row in shown.to_dict("records"):
             with grid.cell():

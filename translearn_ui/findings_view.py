@@ -23,6 +23,7 @@ from translearn_core import datasets, feasible, findings
 from translearn_core.findings import Check, Finding
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import frame, photo_acts
+from translearn_ui.paging import page_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -352,26 +353,13 @@ def _pixels(row: Row) -> int:
     return int(row["width"]) * int(row["height"])
 
 
-def _page_of(n: int, per_page: int, key: str) -> tuple[slice, Any]:
-    """The part of `n` things that is shown, and the place above the page numbers."""
-    pages = max(1, -(-n // per_page))
-    if st.session_state.get(key, 1) > pages:
-        del st.session_state[key]
-    place = st.container()
-    number = 1
-    if pages > 1:
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key=key, width="stretch")
-    return slice((number - 1) * per_page, number * per_page), place
-
-
 # --- photos one by one -------------------------------------------------------------------------------
 
 
 def _show_photos(dataset: Dataset, one: Found, rows: Mapping[str, Row]) -> None:
     name = one.check.name
     items = [item for item in one.open if item.paths[0] in rows]
-    part, place = _page_of(len(items), PER_PAGE, f"page_{name}")
+    part, place = page_of(len(items), PER_PAGE, key=f"page_{name}")
     shown = items[part]
     pictures = photo_acts.thumbnails(dataset, [item.paths[0] for item in shown])
     with place, st.grid(min_column_width=168, gap="small") as grid:
@@ -429,7 +417,7 @@ def sure(score: float) -> str:
 
 def _show_sets(dataset: Dataset, one: Found, rows: Mapping[str, Row]) -> None:
     name = one.check.name
-    part, place = _page_of(len(one.open), SETS_PER_PAGE, f"page_{name}")
+    part, place = page_of(len(one.open), SETS_PER_PAGE, key=f"page_{name}")
     shown = one.open[part]
     everything = [path for item in shown for path in item.paths[:MOST_OF_A_SET] if path in rows]
     pictures = photo_acts.thumbnails(dataset, everything)

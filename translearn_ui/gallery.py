@@ -1,7 +1,8 @@
 """Photos on a page: thumbnails in a grid that fits any width, leafed through in pages.
 
 Owns: how thumbnails are laid out, described for those who do not see them, and chosen.
-Leaves to others: making thumbnails (`Dataset.thumbnail`), which photos are shown.
+Leaves to others: making thumbnails (`Dataset.thumbnail`), page numbers (`paging.py`), which photos
+are shown.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import streamlit as st
 from translearn_core.errors import TransLearnError
 from translearn_core.texts import _
 from translearn_ui.frame import plain
+from translearn_ui.paging import page_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,17 +41,8 @@ def show(
     Returns:
         The `path` of the photos that are ticked, on all pages.
     """
-    pages = max(1, -(-len(rows) // PER_PAGE))
-    number = 1
-    if pages > 1:
-        stored = st.session_state.get(f"{key}_page")
-        if stored is not None and stored > pages:
-            del st.session_state[f"{key}_page"]
-    place = st.container()
-    if pages > 1:
-        with st.container(horizontal=True, horizontal_alignment="center"):
-            number = st.pagination(pages, key=f"{key}_page", width="stretch")
-    shown = rows.iloc[(number - 1) * PER_PAGE : number * PER_PAGE]
+    part, place = page_of(len(rows), PER_PAGE, key=f"{key}_page")
+    shown = rows.iloc[part]
     chosen: set[str] = st.session_state.setdefault(f"{key}_chosen", set()) if choose else set()
     with place:
         _show_grid(dataset, shown, key=key, chosen=chosen if choose else None, named=named)
