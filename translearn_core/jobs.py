@@ -152,16 +152,37 @@ def start(dataset: Dataset, settings: Settings, *, name: str = "") -> Run:
         SettingsError: a setting does not fit the backbone.
         WeightsError: the backbone's weights are not on this machine.
     """
-    settings = check_settings(dataset, settings)
-    run = runs.create_run(
+    run = make_run(dataset, settings, name=name)
+    submit(run)
+    return run
+
+
+def make_run(
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    name: str = "",
+    folder: Path | None = None,
+    import_s: float = 0.0,
+) -> Run:
+    """Check that a run of these photos can be made, and make it; nothing trains yet.
+
+    Args:
+        folder, import_s: as in `runs.create_run`.
+
+    Raises:
+        SourceError, SettingsError, WeightsError: as in `start`.
+        RunError: `folder` already holds something.
+    """
+    return runs.create_run(
         dataset.folder,
-        settings,
+        check_settings(dataset, settings),
         dataset_name=dataset.name,
         fingerprint=dataset.fingerprint,
         name=name,
+        folder=folder,
+        import_s=import_s,
     )
-    submit(run)
-    return run
 
 
 def check_settings(dataset: Dataset, settings: Settings) -> Settings:

@@ -316,6 +316,20 @@ def new_id(created: float) -> str:
     return f"{stamp}-{secrets.token_hex(3)}"
 
 
+def check_free(folder: Path) -> None:
+    """Refuse a folder that a run cannot be put into.
+
+    Raises:
+        RunError: it already holds something.
+    """
+    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise RunError(
+            _("The run folder {folder} is not empty. Name a new or an empty folder.").format(
+                folder=folder
+            )
+        )
+
+
 def create_run(
     dataset_folder: Path,
     settings: Settings,
@@ -337,12 +351,7 @@ def create_run(
     """
     created = time.time()
     folder = folder or home() / "runs" / new_id(created)
-    if folder.exists() and any(folder.iterdir()):
-        raise RunError(
-            _("The run folder {folder} is not empty. Name a new or an empty folder.").format(
-                folder=folder
-            )
-        )
+    check_free(folder)
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(folder)
     config = RunConfig(

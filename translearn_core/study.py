@@ -122,15 +122,8 @@ def create_study(
                 "The search may take from {least} to {most:.0f} minutes. Received: {minutes}."
             ).format(least=LEAST_MINUTES, most=MOST_MINUTES, minutes=minutes)
         )
-    settings = jobs.check_settings(dataset, settings)
-    study = runs.create_run(
-        dataset.folder,
-        settings,
-        dataset_name=dataset.name,
-        fingerprint=dataset.fingerprint,
-        folder=folder_of_studies() / runs.new_id(time.time()),
-        import_s=import_s,
-    )
+    folder = folder_of_studies() / runs.new_id(time.time())
+    study = jobs.make_run(dataset, settings, folder=folder, import_s=import_s)
     plan = StudyPlan(minutes=minutes)
     write_atomically(study.folder / "study.json", plan.model_dump_json(indent=1))
     return study

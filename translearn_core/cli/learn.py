@@ -21,7 +21,7 @@ from translearn_core.cli.app import (
 )
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
 from translearn_core.cli.settings import check_early, have_weights, make_settings_of
-from translearn_core.errors import RunError, TransLearnError
+from translearn_core.errors import TransLearnError
 from translearn_core.texts import _
 
 
@@ -99,12 +99,8 @@ def train(
         options=options,
     )
     check_early(settings)
-    if run_dir is not None and run_dir.exists() and (run_dir.is_file() or any(run_dir.iterdir())):
-        raise RunError(
-            _("The run folder {folder} is not empty. Name a new or an empty folder.").format(
-                folder=run_dir
-            )
-        )
+    if run_dir is not None:
+        runs.check_free(run_dir)
     have_weights(settings)
     table = label_table.read_table(tasks) if tasks is not None else None
     began = time.monotonic()
@@ -123,15 +119,8 @@ def train(
                 check=False,
                 progress=bar.show_progress,
             )
-    settings = jobs.check_settings(dataset, settings)
-    run = runs.create_run(
-        dataset.folder,
-        settings,
-        dataset_name=dataset.name,
-        fingerprint=dataset.fingerprint,
-        folder=run_dir,
-        import_s=time.monotonic() - began,
-    )
+    import_s = time.monotonic() - began
+    run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
     work_here(run)
     return _report_run(run, json_)
 
