@@ -310,10 +310,26 @@ def _fit_head(
     plan: Plan, material: Material, head: Any, last: list[Validation], *, quiet: bool = False
 ) -> int:
     """Epochs run; `last` receives what the last weights, before the best are put back, answer."""
-    from translearn_core.fitting import fit
 
     def keep(model: Any) -> None:
         last.append(_answer_validation(material, model, material.pooled))
+
+    at_end = keep if _refits(plan, material) else None
+    epochs = _head_epochs(plan, material)
+    return _fit_pooled(plan, material, head, epochs=epochs, quiet=quiet, at_end=at_end)
+
+
+def _fit_pooled(
+    plan: Plan,
+    material: Material,
+    head: Any,
+    *,
+    epochs: int,
+    quiet: bool,
+    at_end: Callable[[Any], None] | None = None,
+) -> int:
+    """Fit a head to the pooled features of all views; the epochs run."""
+    from translearn_core.fitting import fit
 
     return fit(
         plan.run,
@@ -322,10 +338,10 @@ def _fit_head(
         _part(material, "val", material.pooled, (), plan),
         settings=plan.settings,
         phase="head",
-        epochs=_head_epochs(plan, material),
+        epochs=epochs,
         first_epoch=0,
         quiet=quiet,
-        at_end=keep if _refits(plan, material) else None,
+        at_end=at_end,
     )
 
 
@@ -350,22 +366,10 @@ def _refit_head(plan: Plan, lesson: Lesson, head: Any) -> Any:
 
     The one that was handed in is kept when a person stops in the middle.
     """
-    from translearn_core.fitting import fit
-
     material = lesson.material
     together = lesson.together or material.joined()
     fresh = lesson.new_head(plan, material)
-    fit(
-        plan.run,
-        fresh,
-        _part(together, "train", together.pooled, together.views_pooled, plan),
-        _part(together, "val", together.pooled, (), plan),
-        settings=plan.settings,
-        phase="head",
-        epochs=_head_epochs(plan, material),
-        first_epoch=0,
-        quiet=True,
-    )
+    _fit_pooled(plan, together, fresh, epochs=_head_epochs(plan, material), quiet=True)
     return head if plan.run.stop_requested else fresh
 
 
