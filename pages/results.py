@@ -181,16 +181,16 @@ def read_predictions(folder: str, changed_ns: int) -> pd.DataFrame:
 def show_matrix(run: Run, metrics: dict[str, Any], predictions: pd.DataFrame) -> None:
     """Truth against answer; a field that is clicked opens its photos."""
     names, counts = list(metrics["classes"]), metrics["confusion"]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(_("What is taken for what (confusion matrix)"), anchor=False, width="content")
-        with st.popover(_("how to read it"), type="tertiary", key="why_matrix"):
-            st.markdown(
-                _(
-                    "Each row holds the photos of one class; the columns say what the model "
-                    "answered. Right answers stand on the diagonal, in green and bold; what stands "
-                    "beside it is a mistake. The shade is the share of the row's photos."
-                )
-            )
+    frame.heading(
+        _("What is taken for what (confusion matrix)"),
+        _(
+            "Each row holds the photos of one class; the columns say what the model "
+            "answered. Right answers stand on the diagonal, in green and bold; what stands "
+            "beside it is a mistake. The shade is the share of the row's photos."
+        ),
+        name="matrix",
+        ask=_("how to read it"),
+    )
     if techniques_view.tested_elsewhere(metrics):
         st.caption(_("From here on: the test photos, which are of the old place."))
     sentence = charts.confusion_sentence(counts, names)
@@ -415,16 +415,16 @@ def show_learning(run: Run, metrics: dict[str, Any]) -> None:
     story = live.story_of(run)
     if not story.epochs:
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(_("How it learned"), anchor=False, width="content")
-        with st.popover(_("how to read it"), type="tertiary", key="why_curves"):
-            st.markdown(
-                _(
-                    "Dotted: the photos it learns from. Solid: photos kept aside while it learns "
-                    "(validation). When dotted goes on getting better and solid does not, it is "
-                    "learning by heart (overfitting). The star marks the round that was kept."
-                )
-            )
+    frame.heading(
+        _("How it learned"),
+        _(
+            "Dotted: the photos it learns from. Solid: photos kept aside while it learns "
+            "(validation). When dotted goes on getting better and solid does not, it is "
+            "learning by heart (overfitting). The star marks the round that was kept."
+        ),
+        name="curves",
+        ask=_("how to read it"),
+    )
     live.show_curves(story, epochs=0, key="results")
 
 

@@ -75,33 +75,31 @@ def show_set_up(dataset: Dataset) -> None:
     run_tools.show_start()
     preset_choice.show()
 
-    with st.container(horizontal=True, vertical_alignment="center", key="backbone_head"):
-        st.subheader(_("Which network to build on (backbone)"), anchor=False, width="content")
-        with st.popover(_("why?"), type="tertiary", key="why_backbone"):
-            st.markdown(
-                _(
-                    "A backbone has already learned to see, on a million photos of a thousand "
-                    "things (ImageNet). Yours only has to learn the last step: which of what it "
-                    "sees belongs to which of your classes. That is called transfer learning, and "
-                    "why a few photos are enough."
-                )
-            )
+    frame.heading(
+        _("Which network to build on (backbone)"),
+        _(
+            "A backbone has already learned to see, on a million photos of a thousand "
+            "things (ImageNet). Yours only has to learn the last step: which of what it "
+            "sees belongs to which of your classes. That is called transfer learning, and "
+            "why a few photos are enough."
+        ),
+        name="backbone",
+    )
     backbone = backbone_choice.choose()
     status = backbone_choice.show_weights(
         backbone, needed=settings_form.value_of("weights") != "random"
     )
 
-    with st.container(horizontal=True, vertical_alignment="center", key="freeze_head"):
-        st.subheader(_("How much of it stays as it is (frozen)"), anchor=False, width="content")
-        with st.popover(_("why?"), type="tertiary", key="why_freeze"):
-            st.markdown(
-                _(
-                    "The first blocks see edges and colours, the last ones shapes and things. With "
-                    "few photos, leave all frozen: quick, and nothing is learned by heart "
-                    "(overfitting). With many photos, or photos unlike everyday ones, free the "
-                    "last blocks: slower, often better."
-                )
-            )
+    frame.heading(
+        _("How much of it stays as it is (frozen)"),
+        _(
+            "The first blocks see edges and colours, the last ones shapes and things. With "
+            "few photos, leave all frozen: quick, and nothing is learned by heart "
+            "(overfitting). With many photos, or photos unlike everyday ones, free the "
+            "last blocks: slower, often better."
+        ),
+        name="freeze",
+    )
     kept = 1 - settings_form.value_of("validation_share") - settings_form.value_of("test_share")
     freeze = freeze_control.choose(
         backbone,

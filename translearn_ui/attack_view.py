@@ -53,17 +53,17 @@ def show(run: Run, metrics: dict[str, Any]) -> None:
     if not told:
         return
     st.html(STYLE)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(_("Against trick photos (adversarial)"), anchor=False, width="content")
-        with st.popover(_("what is that?"), type="tertiary", key="why_attack"):
-            st.markdown(
-                _(
-                    "Whoever has the model can work out how to change a photo, too little to see, "
-                    "so that the answer is wrong: each dot by at most {steps:.1f} of 255 steps "
-                    "here. FGSM changes all dots at once, PGD in {n} small steps, which is harder "
-                    "to withstand. “Plain” is the same network before it learned to withstand."
-                ).format(steps=told["strength"] * 255, n=told["steps"])
-            )
+    frame.heading(
+        _("Against trick photos (adversarial)"),
+        _(
+            "Whoever has the model can work out how to change a photo, too little to see, "
+            "so that the answer is wrong: each dot by at most {steps:.1f} of 255 steps "
+            "here. FGSM changes all dots at once, PGD in {n} small steps, which is harder "
+            "to withstand. “Plain” is the same network before it learned to withstand."
+        ).format(steps=told["strength"] * 255, n=told["steps"]),
+        name="attack",
+        ask=_("what is that?"),
+    )
     st.markdown(sentence(told))
     st.html(_table_html(told))
     _show_example(run, told.get("example"))

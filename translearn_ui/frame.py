@@ -1,7 +1,7 @@
 """What stands around every page: navigation, the path of five steps, what is being looked at.
 
 Owns: the table of pages, the cure for deep links, the current data set and run (both in the
-URL, so that a reload and a second tab keep them), and how errors are shown.
+URL, so that a reload and a second tab keep them), and how headings and errors are shown.
 Leaves to others: colours and spacing (`theme.py`), what a page holds (`pages/`).
 
 A page file begins, right after its imports, with `frame.page("photos")`.
@@ -310,6 +310,20 @@ def empty_state(
 
 
 # --- how things are written ----------------------------------------------------------------
+
+
+def heading(title: str, why: str, *, name: str, ask: str = "") -> None:
+    """A heading, and beside it an explanation for those who ask.
+
+    Args:
+        why: the explanation, in Markdown.
+        name: of the explanation, within the page.
+        ask: the question that leads to it; default “why?”.
+    """
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(title, anchor=False, width="content")
+        with st.popover(ask or _("why?"), type="tertiary", key=f"why_{name}"):
+            st.markdown(why)
 
 
 def plain(text: str) -> str:

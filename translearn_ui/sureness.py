@@ -40,17 +40,16 @@ def slider(run: Run, *, key: str) -> float:
 
 def show_threshold(run: Run, predictions: pd.DataFrame) -> None:
     """The threshold over the test photos: what it refuses, and which mistakes it avoids."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(_("When to say “not sure”"), anchor=False, width="content")
-        with st.popover(_("why?"), type="tertiary", key="why_sure"):
-            st.markdown(
-                _(
-                    "A model always finds some class most likely. Refusing the answers that it is "
-                    "least sure of avoids mistakes and costs answers (reject option; what is still "
-                    "answered is its coverage). The value is kept with this training: *Try it*, "
-                    "the command line and everything you take away go by it."
-                )
-            )
+    frame.heading(
+        _("When to say “not sure”"),
+        _(
+            "A model always finds some class most likely. Refusing the answers that it is "
+            "least sure of avoids mistakes and costs answers (reject option; what is still "
+            "answered is its coverage). The value is kept with this training: *Try it*, "
+            "the command line and everything you take away go by it."
+        ),
+        name="sure",
+    )
     if predictions.empty:
         st.caption(_("No photos were left for a test."))
         return
