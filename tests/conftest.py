@@ -61,3 +61,12 @@ def shared_photos(*parts: str) -> Path:
     if not folder.is_dir():
         pytest.skip("the shared photo sets are not beside the project")
     return folder
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace and a folder of weights of its own, both empty, and nothing configured."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.delenv("TRANSLEARN_WEIGHTS_URL", raising=False)
+    monkeypatch.delenv("TRANSLEARN_ALLOW_DOWNLOADS", raising=False)
