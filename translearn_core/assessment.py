@@ -21,15 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import (
-    crossval,
-    datasets,
-    findings,
-    flatten,
-    forecast,
-    recommendation,
-    trivial,
-)
+from translearn_core import crossval, datasets, findings, flatten, forecast, trivial
 from translearn_core.backbones import Backbone
 from translearn_core.crossval import CurvePoint, Judged, Space
 from translearn_core.datasets import Dataset
@@ -49,6 +41,7 @@ from translearn_core.feasible import (
 from translearn_core.findings import Finding
 from translearn_core.gather import gather_pooled
 from translearn_core.metrics import confusion_matrix
+from translearn_core.recommendation import saved_mistakes, stronger_backbone
 from translearn_core.suspects import Suspect
 from translearn_core.verdict import Figures, Hopes, advise, decide, explain, say
 
@@ -579,8 +572,8 @@ def _hopes(
         weak_gain=weak_gain,
         twice=0 if ahead is None else ahead.n,
         twice_gain=0.0 if ahead is None else max(0.0, ahead.accuracy - accuracy),
-        backbone=recommendation.stronger_backbone(backbone),
-        backbone_gain=recommendation.saved_mistakes(backbone) * (1.0 - accuracy),
+        backbone=stronger_backbone(backbone),
+        backbone_gain=saved_mistakes(backbone) * (1.0 - accuracy),
     )
 
 
