@@ -31,12 +31,12 @@ from translearn_core.config import Settings
 from translearn_core.feeding import Source
 from translearn_core.graph.assembly import OUTPUT
 from translearn_core.runs import Run
+from translearn_core.techniques import ATTACK_STEPS
 
 Array = npt.NDArray[Any]
 Scores = Callable[[Any], Any]
 """Photos -> scores before the softmax, `(n, classes)`, without dropout."""
 
-TRAINING_STEPS = 5
 TRIAL_STEPS = 10
 FAST_STEP = 1.25
 """Size of fast FGSM's one step, as a share of the radius."""
@@ -125,13 +125,8 @@ def make_resisting(learner: Any, scores: Scores, settings: Settings) -> Any:
     model = Resisting(learner.inputs, learner.outputs, name="learner")
     model.scores = scores
     model.radius = settings.strength * 255.0
-    model.steps = steps_of(settings)
+    model.steps = ATTACK_STEPS[settings.adversarial]
     return model
-
-
-def steps_of(settings: Settings) -> int:
-    """Gradients that the attack of one training step takes."""
-    return {"none": 0, "fgsm": 1, "pgd": TRAINING_STEPS}[settings.adversarial]
 
 
 # ------------------------------------------------------------------------------- the trial

@@ -86,9 +86,10 @@ def read_table(source: Path | Any) -> LabelTable:
     frame.columns = [str(column).strip() for column in frame.columns]
     if FILE not in frame.columns:
         raise SourceError(
-            _("{file} has no column `file`. Its columns are: {columns}.").format(
-                file=name, columns=", ".join(frame.columns)
-            )
+            _(
+                "{file} has no column `file`. Its columns are: {columns}. Rename the one that holds "
+                "the names of the photos."
+            ).format(file=name, columns=", ".join(frame.columns))
         )
     if TAKEN in frame.columns:
         raise SourceError(

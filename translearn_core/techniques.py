@@ -35,6 +35,10 @@ CHAPTERS: dict[Chapter, str] = {
 """What the techniques are for, in the order in which a person meets them."""
 
 
+ATTACK_STEPS: dict[str, int] = {"none": 0, "fgsm": 1, "pgd": 5}
+"""Gradients that the attack of one step of adversarial training takes, by the setting."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Situation:
     """What decides whether a technique makes sense."""
@@ -90,6 +94,12 @@ def _needs_frozen(situation: Situation) -> str:
     return _("It works on what a wholly frozen backbone sees. Freeze all blocks.")
 
 
+def _no_unsorted(situation: Situation) -> str:
+    if not situation.settings.unlabelled:
+        return ""
+    return _("It does not go together with photos that nobody sorted. Choose one of the two.")
+
+
 def _start_obstacle(situation: Situation) -> str:
     if situation.settings.weights == "random":
         return _(
@@ -100,7 +110,7 @@ def _start_obstacle(situation: Situation) -> str:
             "Getting used to a new place begins from the bare backbone, not from a run. Choose one "
             "of the two."
         )
-    return ""
+    return _no_unsorted(situation)
 
 
 def _adapt_obstacle(situation: Situation) -> str:
@@ -119,6 +129,8 @@ def _adapt_obstacle(situation: Situation) -> str:
             "A model cannot answer like another one and get used to a new place at once. Choose one "
             "of the two."
         )
+    if situation.settings.adversarial != "none":
+        return _tricks_or_place()
     return _needs_frozen(situation)
 
 
@@ -147,7 +159,7 @@ def _distill_obstacle(situation: Situation) -> str:
             "A model cannot answer like another one and get used to a new place at once. Choose one "
             "of the two."
         )
-    return ""
+    return _no_unsorted(situation)
 
 
 def _cutmix_obstacle(situation: Situation) -> str:
@@ -159,13 +171,15 @@ def _cutmix_obstacle(situation: Situation) -> str:
     return ""
 
 
+def _tricks_or_place() -> str:
+    return _(
+        "Withstanding tricks and getting used to a new place cannot be learned at once. Choose one "
+        "of the two."
+    )
+
+
 def _adversarial_obstacle(situation: Situation) -> str:
-    if situation.settings.adapt_to:
-        return _(
-            "Withstanding tricks and getting used to a new place cannot be learned at once. Choose "
-            "one of the two."
-        )
-    return ""
+    return _tricks_or_place() if situation.settings.adapt_to else ""
 
 
 # ------------------------------------------------------------------------------- the table

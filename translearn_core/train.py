@@ -38,7 +38,7 @@ from translearn_core.plan import Network, Plan, make_plan
 from translearn_core.prepare import prepare_lesson
 from translearn_core.runs import Run
 from translearn_core.stopping import begin, wait_for
-from translearn_core.techniques import plain_settings
+from translearn_core.techniques import ATTACK_STEPS, plain_settings
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -432,9 +432,7 @@ def _photos_at_once(plan: Plan) -> int | None:
         operations = 6 * sum(block.macs for block in blocks) * area  # forward and twice back
         photo_s = operations / (OPERATIONS_PER_S * (os.cpu_count() or 1))
     if plan.resists:
-        from translearn_core.adversarial import steps_of
-
-        photo_s *= 2 + steps_of(plan.settings)
+        photo_s *= 2 + ATTACK_STEPS[plan.settings.adversarial]
     return max(1, int(STEP_S / max(photo_s, 1e-9)))
 
 

@@ -16,13 +16,13 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core import freezing, jobs, runs
+from translearn_core import freezing, jobs, runs, techniques
 from translearn_core.backbones import Backbone
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.freezing import BackboneGraph, FreezeChoice
 from translearn_core.texts import _, ngettext
-from translearn_ui import charts, frame, tasks
+from translearn_ui import charts, frame, settings_form, tasks
 
 LAYER_KEY = "set_freeze_layer"
 
@@ -267,13 +267,16 @@ def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_phot
 def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos: int) -> str:
     """What it costs here: once to look at the photos, and per round."""
     pass_s = jobs.expected_pass_s(backbone.name, n_photos)
-    epoch_s = jobs.expected_epoch_s(backbone.name, choice.frozen_blocks, n_train)
+    steps = techniques.ATTACK_STEPS[settings_form.value_of("adversarial")]
+    frozen = 0 if steps else choice.frozen_blocks  # attacks go through all of it
+    epoch_s = jobs.expected_epoch_s(backbone.name, frozen, n_train)
     if pass_s is None or epoch_s is None:
         if jobs.is_measuring(backbone.name):
             return _("time on this machine: measuring …")
         if _something_runs():
             return _("time on this machine: measured when no training is going on")
         return _("time on this machine: not measured")
+    epoch_s *= 2 + steps if steps else 1
     once = tasks.duration(pass_s)
     each = _("under 1 s") if epoch_s < 1 else _("about {time}").format(time=tasks.duration(epoch_s))
     return _(
