@@ -506,9 +506,9 @@ def _show_ended(run: Run, state: RunState, story: Story) -> None:
         _show_outcome(run, state)
     else:
         _show_accident(run, state)
+    _show_warnings(story)
     if story.epochs:
         show_curves(story, epochs=0, key="live")
-    _show_warnings(story)
 
 
 def _show_outcome(run: Run, state: RunState) -> None:

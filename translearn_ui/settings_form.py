@@ -11,13 +11,15 @@ Unsaved values live in the session under `set_<name>` and survive a change of pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from translearn_core.config import setting_fields
+from translearn_core import datasets
+from translearn_core.config import home, setting_fields
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import edit_dataset
@@ -200,8 +202,21 @@ def words_for(name: str, value: Any) -> str:
     if name in PERCENT:
         return f"{value * 100:.0f} %"
     if isinstance(value, str):
-        return _(CHOICES.get(value, value)) if value else _("none")
+        picks = _extra(setting_fields()[name]).get("picks", "")
+        named = _what_is_named(picks, value) if value else ""
+        return named or _(CHOICES.get(value, value)) if value else _("none")
     return f"{value:g}"
+
+
+def _what_is_named(picks: str, value: str) -> str:
+    """The run or the photos that a setting names, in words; an empty text where there are none."""
+    if picks == "run":
+        run = Run(home() / "runs" / Path(value).name)
+        return edit_dataset.describe_run(run) if run.folder.is_dir() else ""
+    if picks == "photos":
+        sets = datasets.list_datasets()
+        return next((one.name for one in sets if one.id == value), "")
+    return ""
 
 
 def _extra(field: FieldInfo) -> dict[str, str]:

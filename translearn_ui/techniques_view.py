@@ -52,6 +52,9 @@ def show(settings: Settings, metrics: dict[str, Any]) -> None:
             st.markdown(frame.plain(sentence))
         _show_bars(bars)
     if plain is not None:
+        for row in in_use(settings):
+            if row not in used:  # nothing more is known of it than the comparison
+                st.markdown(f"**{_(row.title)}** · {_(row.term)}")
         elsewhere = tested_elsewhere(metrics)
         words = _("These test photos are from the old place:") + " " if elsewhere else ""
         st.markdown(words + _compared(float(plain), metrics))
