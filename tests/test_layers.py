@@ -163,6 +163,7 @@ def test_the_core_knows_no_streamlit(path: Path) -> None:
 @pytest.mark.parametrize(
     "room",
     [
+        "adoption",
         "config",
         "errors",
         "texts",
