@@ -425,7 +425,7 @@ def show_learning(run: Run, metrics: dict[str, Any]) -> None:
         name="curves",
         ask=_("how to read it"),
     )
-    live.show_curves(story, epochs=0, key="results")
+    live.show_curves(story, key="results")
 
 
 def show_settings(run: Run, metrics: dict[str, Any]) -> None:

@@ -119,7 +119,7 @@ def _train(page: Page, *, picture: str = "") -> None:
     """Train to the end; `picture` names the one that is taken last while its curves moved."""
     page.locator(".st-key-train_button button:enabled").click()
     done = page.locator(".st-key-live_results button")
-    curves = page.locator(".st-key-live_curves .js-plotly-plot").first
+    curves = page.locator(".st-key-live_curves .tl-curve").first
     learning, kept = re.compile("Learning|Fine-tuning"), b""
     while not done.count():
         if page.locator(".st-key-live_again").count():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote
+
 import pandas as pd
 import pytest
 
-from translearn_ui import charts
+from translearn_ui import charts, moving_curves
 
 
 def epoch(number: int, *, phase: str = "head", loss: float = 0.5) -> dict[str, float | str]:
@@ -58,12 +60,17 @@ def test_curves_show_both_parts_and_mark_the_kept_round(metric: str) -> None:
     assert figure.layout.yaxis.title.text
 
 
-def test_curves_can_begin_within_the_first_round() -> None:
+def test_moving_curves_grow_from_within_the_first_round() -> None:
     batch = {"epoch": 1, "batch": 5, "batches": 20, "loss": 1.0, "accuracy": 0.3}
+    begun = moving_curves.html([], metric="accuracy", batches=[batch], words="just <begun>")
+    assert 'data-points="0"' in begun
+    assert "just &lt;begun&gt;" in begun
+    assert f'points="{100 * 0.25 / 4.5:.2f},' in unquote(begun)
 
-    figure = charts.curves([], metric="loss", batches=[batch])
-
-    assert list(figure.data[0].x) == [0.25]
+    history = [epoch(1), epoch(2, loss=0.4), epoch(3, phase="fine_tune", loss=0.3)]
+    drawn = moving_curves.html(history, metric="loss", best_epoch=3, words="three rounds")
+    assert 'data-points="3"' in drawn
+    assert all(word in drawn for word in ("training", "validation", "★", "fine-tuning"))
 
 
 def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:

@@ -178,33 +178,18 @@ def curves(
     history: Sequence[Mapping[str, Any]],
     *,
     metric: str,
-    batches: Sequence[Mapping[str, Any]] = (),
-    epochs: int = 0,
     best_epoch: int = 0,
 ) -> go.Figure:
-    """One measure over the rounds, for the training and the validation photos.
+    """One measure over the rounds of a run that has ended, for training and validation photos.
 
     Args:
         history: `epoch` events of a run: epoch (from 1), phase, and the measures.
         metric: `accuracy` (a share) or `loss`.
-        batches: `batch` events of the round that is going on (and of earlier ones): epoch,
-            batch, batches, and the measure; drawn thin, between the rounds.
-        epochs: how many rounds there will be at most; 0 leaves the axis to the data.
         best_epoch: the round whose weights are kept, marked; 0 for none.
     """
     figure = go.Figure()
     title = _("right answers (accuracy)") if metric == "accuracy" else _("error (loss)")
     value = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
-    if batches:
-        figure.add_scatter(
-            x=[b["epoch"] - 1 + b["batch"] / max(1, b["batches"] or 1) for b in batches],
-            y=[b.get(metric) for b in batches],
-            mode="lines",
-            name=_("within a round"),
-            line={"color": TRAINING_COLOR, "width": 1},
-            opacity=0.55,
-            hovertemplate=value + "<extra></extra>",
-        )
     rounds = [e["epoch"] for e in history]
     for name, field, color, dash in (
         (_("training"), metric, TRAINING_COLOR, "dot"),
@@ -237,10 +222,10 @@ def curves(
             hovertemplate=_("kept: round %{x}") + "<extra></extra>",
         )
     _mark_fine_tuning(figure, history)
-    last = max([*rounds, *(b["epoch"] for b in batches)], default=1)
+    last = max(rounds, default=1)
     figure.update_xaxes(
         title=_("round (epoch)"),
-        range=[0, max(last, epochs if epochs <= 2 * last else 0, 4) + 0.5],
+        range=[0, max(last, 4) + 0.5],
         tickformat="d",
         nticks=8,
         gridcolor=_GRID,
@@ -248,7 +233,7 @@ def curves(
     )
     figure.update_yaxes(title=title, gridcolor=_GRID, zeroline=False, automargin=True)
     if metric == "accuracy":
-        figure.update_yaxes(tickformat=".0%", range=_share_range(history, batches))
+        figure.update_yaxes(tickformat=".0%", range=_share_range(history))
     else:
         figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
@@ -499,11 +484,8 @@ def _mark_fine_tuning(figure: go.Figure, history: Sequence[Mapping[str, Any]]) -
     )
 
 
-def _share_range(
-    history: Sequence[Mapping[str, Any]], batches: Sequence[Mapping[str, Any]]
-) -> list[float]:
+def _share_range(history: Sequence[Mapping[str, Any]]) -> list[float]:
     found = [e.get(name) for e in history for name in ("accuracy", "val_accuracy")]
-    found += [b.get("accuracy") for b in batches]
     lowest = min((value for value in found if value is not None), default=0.0)
     return [max(0.0, int(lowest * 10) / 10 - 0.1), 1.02]
 

@@ -26,7 +26,7 @@ from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run, RunState
 from translearn_core.texts import N_, _, ngettext
-from translearn_ui import charts, frame, run_tools, tasks, techniques_view
+from translearn_ui import charts, frame, moving_curves, run_tools, tasks, techniques_view
 
 POLL_S = 1.0
 _MOST_BATCH_POINTS = 400
@@ -39,9 +39,9 @@ STAGES: dict[str, str] = {
     "head": N_("Learn the classes"),
     "fine_tune": N_("Fine-tune"),
     "evaluate": N_("Test"),
-    "tasks": N_("More tasks"),
     "compare": N_("Compare"),
     "save": N_("Save"),
+    "tasks": N_("More tasks"),
 }
 """The stages of a running run that a person sees, in their order."""
 
@@ -314,7 +314,7 @@ def _share_done(state: RunState, story: Story) -> float:
         return min(1.0, float(story.progress["done"]) / float(story.progress["total"]))
     if story.stage in ("head", "fine_tune"):
         return _share_learned(story)
-    return 1.0 if story.stage in ("evaluate", "save") else 0.0
+    return 1.0 if story.stage in ("evaluate", "compare", "save", "tasks") else 0.0
 
 
 def _share_learned(story: Story) -> float:
@@ -392,7 +392,21 @@ def _show_curves(run: Run, story: Story) -> None:
         text = _("The curves appear here as soon as it begins to learn.")
         st.html(f'<div class="tl-curves-wait"><span>{escape(text)}</span></div>')
         return
-    show_curves(story, epochs=run.config.settings.epochs, key="live")
+    best = story.best
+    left, right = st.columns(2, gap="medium")
+    for place, metric in ((left, "accuracy"), (right, "loss")):
+        with place, st.container(key=f"live_{metric}"):
+            st.html(
+                moving_curves.STYLE
+                + moving_curves.html(
+                    story.epochs,
+                    metric=metric,
+                    batches=story.batches_now,
+                    epochs=run.config.settings.epochs,
+                    best_epoch=best["epoch"] if best else 0,
+                    words=_curve_in_words(story, metric),
+                )
+            )
 
 
 def _show_photos(run: Run, story: Story) -> None:
@@ -429,24 +443,12 @@ def _pictures_of(run: Run) -> list[str]:
     return pictures
 
 
-def show_curves(story: Story, *, epochs: int, key: str) -> None:
-    """The two curves of a run, with a sentence for a class beside them.
-
-    Args:
-        epochs: at most so many rounds, of a run that is going on; else 0.
-        key: begins the keys of the elements.
-    """
+def show_curves(story: Story, *, key: str) -> None:
+    """The two curves of a run that has ended; `key` begins the keys of the elements."""
     best = story.best
-    batches = story.batches_now if epochs else []
     left, right = st.columns(2, gap="medium")
     for place, metric in ((left, "accuracy"), (right, "loss")):
-        figure = charts.curves(
-            story.epochs,
-            metric=metric,
-            batches=batches,
-            epochs=epochs,
-            best_epoch=best["epoch"] if best else 0,
-        )
+        figure = charts.curves(story.epochs, metric=metric, best_epoch=best["epoch"] if best else 0)
         with place:
             charts.show(figure, key=f"{key}_{metric}", alt=_curve_in_words(story, metric))
 
@@ -508,7 +510,7 @@ def _show_ended(run: Run, state: RunState, story: Story) -> None:
         _show_accident(run, state)
     _show_warnings(story)
     if story.epochs:
-        show_curves(story, epochs=0, key="live")
+        show_curves(story, key="ended")
 
 
 def _show_outcome(run: Run, state: RunState) -> None:

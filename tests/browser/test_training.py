@@ -76,13 +76,12 @@ def begin(dataset: datasets.Dataset, **settings: Any) -> runs.Run:
 
 
 def count_points(page: Any) -> int:
-    """How many points the validation curve of the accuracy has."""
+    """How many points the validation curve of the accuracy has; 0 when it is gone."""
     return int(
         page.evaluate(
             """() => {
-              const plot = document.querySelector('.st-key-live_accuracy .js-plotly-plot');
-              const curve = plot && plot.data.find(trace => trace.name === 'validation');
-              return curve ? curve.x.length : 0;
+              const curve = document.querySelector('.st-key-live_accuracy .tl-curve');
+              return curve ? Number(curve.dataset.points) : 0;
             }"""
         )
     )
@@ -111,7 +110,7 @@ def test_train_to_done_with_moving_curves(
     seen = set()
     done = page.locator(".st-key-live_results button")
     page.wait_for_function(
-        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+        "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
     )
     screenshot(page, "train_live")
     while not done.is_visible():
@@ -131,7 +130,7 @@ def test_reload_and_second_tab_lose_nothing(new_page: Any, dataset: datasets.Dat
     page = new_page()
     page.goto(f"/train?data={dataset.id}&run={run.id}")
     page.wait_for_function(
-        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+        "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
     )
     before = count_points(page)
     page.reload()
@@ -139,7 +138,7 @@ def test_reload_and_second_tab_lose_nothing(new_page: Any, dataset: datasets.Dat
     other.goto(page.url)
     for tab in (page, other):
         tab.wait_for_function(
-            "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=30_000
+            "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=30_000
         )
         tab.wait_for_timeout(500)
         assert count_points(tab) >= before
@@ -160,7 +159,7 @@ def test_stop_keeps_the_best_so_far(page: Any, dataset: datasets.Dataset) -> Non
     run = begin(dataset, epochs=1000, fine_tune_epochs=999)
     page.goto(f"/train?data={dataset.id}&run={run.id}")
     page.wait_for_function(
-        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+        "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
     )
 
     page.get_by_role("button", name="Stop", exact=True).click()
@@ -174,11 +173,11 @@ def test_ending_at_once_ends_the_process(page: Any, dataset: datasets.Dataset) -
     run = begin(dataset, epochs=1000, fine_tune_epochs=999)
     page.goto(f"/train?data={dataset.id}&run={run.id}")
     page.wait_for_function(
-        "document.querySelector('.st-key-live_accuracy .js-plotly-plot')", timeout=WORKER_MS
+        "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
     )
     run.request_stop()
 
     page.get_by_role("button", name="End at once").click(timeout=10_000)
 
-    expect(page.locator(".st-key-live_set_up button")).to_be_visible(timeout=20_000)
+    expect(page.locator(".st-key-live_set_up button").first).to_be_visible(timeout=20_000)
     assert run.process() is None
