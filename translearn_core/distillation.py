@@ -17,14 +17,13 @@ import numpy.typing as npt
 
 from translearn_core import datasets
 from translearn_core.augment import view_of
-from translearn_core.errors import PhotoError, SettingsError, StopRequestedError
+from translearn_core.errors import PhotoError, StopRequestedError
 from translearn_core.lesson import Lesson
 from translearn_core.material import Material
 from translearn_core.plan import Plan
 from translearn_core.predict import open_predictor
 from translearn_core.runs import Run
-from translearn_core.techniques import find_run, refuse_taught
-from translearn_core.texts import _
+from translearn_core.techniques import check_same_classes, find_run, refuse_taught
 
 Array = npt.NDArray[Any]
 SOFTNESS = 2.0
@@ -76,17 +75,7 @@ def soften(answers: Array) -> Array:
 def _columns(teacher: Run, classes: list[str]) -> list[int]:
     """Where the teacher's answers hold each of `classes`."""
     known = teacher.labels
-    if set(known) != set(classes):
-        raise SettingsError(
-            _(
-                "The run {run} knows other classes ({theirs}) than these photos have ({ours}). "
-                "Choose a run on the same classes."
-            ).format(
-                run=teacher.config.name or teacher.id,
-                theirs=", ".join(known),
-                ours=", ".join(classes),
-            )
-        )
+    check_same_classes(teacher, classes)
     return [known.index(name) for name in classes]
 
 

@@ -197,6 +197,8 @@ def check_settings(dataset: Dataset, settings: Settings) -> Settings:
     backbones.image_size_for(backbone, settings)
     choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
     techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
+    if settings.distill_from:
+        techniques.check_same_classes(techniques.find_run(settings.distill_from), dataset.classes)
     if settings.weights == "imagenet":
         status = weights_status(backbone)
         if status.state != "ready":

@@ -9,7 +9,7 @@ Leaves to others: the settings themselves (`config.py`) and the doing (`adaptati
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, home, setting_fields
 from translearn_core.errors import RunError, SettingsError
 from translearn_core.freezing import FreezeChoice
+from translearn_core.notes import name_of
 from translearn_core.runs import Run
 from translearn_core.texts import N_, _
 
@@ -346,9 +347,9 @@ def _check_built_alike(run: Run, backbone: Backbone) -> None:
         title = backbones.BACKBONES[theirs].title if theirs in backbones.BACKBONES else theirs
         raise SettingsError(
             _(
-                "The run {run} is built on {theirs}, this one on {ours}. Choose the backbone "
+                "The run “{run}” is built on {theirs}, this one on {ours}. Choose the backbone "
                 "{theirs}, or another run to start from."
-            ).format(run=run.config.name or run.id, theirs=title or "?", ours=backbone.title)
+            ).format(run=name_of(run), theirs=title or "?", ours=backbone.title)
         )
 
 
@@ -366,11 +367,28 @@ def find_run(named: str) -> Run:
     _config = run.config  # raises where it is no run
     if not run.has_model:
         raise RunError(
-            _("The run {run} has no model: it is {state}. Choose a finished run.").format(
-                run=run.config.name or run.id, state=run.state.state
+            _("The run “{run}” has no model: it is {state}. Choose a finished run.").format(
+                run=name_of(run), state=run.state.state
             )
         )
     return run
+
+
+def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
+    """Refuse a run to learn from that answers other classes.
+
+    Raises:
+        SettingsError: it does.
+    """
+    if set(teacher.labels) != set(classes):
+        raise SettingsError(
+            _(
+                "The run “{run}” knows other classes ({theirs}) than these photos have ({ours}). "
+                "Choose a run on the same classes."
+            ).format(
+                run=name_of(teacher), theirs=", ".join(teacher.labels), ours=", ".join(classes)
+            )
+        )
 
 
 def refuse_taught(run: Run, tested: set[str]) -> None:
@@ -398,7 +416,7 @@ def refuse_taught(run: Run, tested: set[str]) -> None:
     if n:
         raise SettingsError(
             _(
-                "The run {run} has learned from {n} of the {total} photos that this run is tested "
+                "The run “{run}” has learned from {n} of the {total} photos that this run is tested "
                 "on, so the test would flatter. Give both the same seed and the same shares."
-            ).format(run=run.config.name or run.id, n=n, total=len(tested))
+            ).format(run=name_of(run), n=n, total=len(tested))
         )
