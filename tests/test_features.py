@@ -119,10 +119,11 @@ def test_photos_decoded_before_the_engine_is_open_wait_for_it(
 ) -> None:
     paths = sorted(colour_photos.rglob("*.jpg"))
     done: list[int] = []
+    told_before_open: list[int] = []
 
     def open_late() -> Slow:
-        while len(done) < 3:  # opens only once photos were decoded
-            time.sleep(0.01)
+        time.sleep(0.3)  # photos are decoded meanwhile
+        told_before_open.extend(done)
         return Slow()
 
     output = Output(
@@ -131,6 +132,9 @@ def test_photos_decoded_before_the_engine_is_open_wait_for_it(
     result = extract(paths, [output], progress=lambda n, _total, _per_s: done.append(n))
     hashes = [result.facts[place].sha256 for place in range(len(paths))]
     assert FeatureCache(output.key, root=tmp_path).table(hashes).shape == (len(paths), 3)
+    assert told_before_open == [], "no photo has been looked at before"
+    assert done == sorted(done)
+    assert done[-1] == len(paths)
 
 
 def test_a_stop_does_not_wait_for_an_engine_to_open(tmp_path: Path, colour_photos: Path) -> None:

@@ -181,12 +181,15 @@ class _ShardWriter:
         self._parts: list[Array] = []
         self._bytes = 0
         self._seen: set[str] = set()
+        self.photos = 0
+        """How many it was handed."""
 
     def put(self, hashes: Sequence[str], features: Array) -> None:
         """Keep the features of photos that are not kept yet."""
         with self._lock:
             fresh = [i for i, name in enumerate(hashes) if name not in self._seen]
             self._seen.update(hashes)
+            self.photos += len(hashes)
             if not fresh:
                 return
             self._hashes += [hashes[i] for i in fresh]
@@ -240,7 +243,8 @@ def extract(
     Args:
         paths: the photos.
         outputs: what to keep of each; all at the same photo size.
-        progress: called with photos done, photos in all and photos per second so far.
+        progress: called with photos that are done with, photos in all and photos per second so far;
+            not while the engines are still being opened.
         stop: asked between batches; True ends the pass, what was done stays cached.
 
     Returns:
@@ -250,17 +254,21 @@ def extract(
     facts: dict[int, PhotoFacts] = {}
     left_out: dict[int, str] = {}
     started = time.monotonic()
-    feed = _Feed(outputs, writers, stop or _never)
+
+    def tell() -> None:
+        done = min(writer.photos for writer in writers) + len(left_out)
+        if progress and done:
+            progress(done, len(paths), done / max(time.monotonic() - started, 1e-6))
+
+    feed = _Feed(outputs, writers, stop or _never, tell)
     photos = decode_ahead(paths, size=outputs[0].key.size)
     try:
         for batch in _batches(photos, facts, left_out, ENGINE_BATCH):
             feed.put(batch)
-            done = len(facts) + len(left_out)
-            if progress:
-                progress(done, len(paths), done / max(time.monotonic() - started, 1e-6))
             if feed.stopped():
                 break
         feed.finish()
+        tell()
     finally:
         photos.close()
         for writer in writers:
@@ -294,7 +302,9 @@ class _Feed:
         outputs: Sequence[Output],
         writers: Sequence[_ShardWriter],
         stop: Callable[[], bool],
+        tell: Callable[[], None],
     ) -> None:
+        self._tell = tell
         self._outputs = outputs
         self._writers = writers
         self._stop = stop
@@ -344,6 +354,7 @@ class _Feed:
         while self._waiting and submitted != most and (most or not self.stopped()):
             _submit(self._waiting.popleft(), self._outputs, engines, self._writers)
             submitted += 1
+            self._tell()
         self._waiting_bytes = sum(image.nbytes for batch in self._waiting for _, image in batch)
 
 

@@ -63,7 +63,13 @@ class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Show that it goes on."""
         self._plan.run.append_event(
-            "progress", stage="technique", done=epoch + 1, total=EPOCHS, per_s=0, left_s=0
+            "progress",
+            stage="technique",
+            what="rounds",
+            done=epoch + 1,
+            total=EPOCHS,
+            per_s=0,
+            left_s=0,
         )
 
 

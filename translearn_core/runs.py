@@ -188,7 +188,7 @@ class Run:
 
         Kinds and their fields:
             state     state, stage
-            progress  stage, done, total (counts of photos), per_s, left_s
+            progress  stage, done, total (counts of photos, or of `what`: rounds), per_s, left_s
             batch     phase (head | fine_tune), epoch (from 1), epochs, batch, batches, loss, accuracy
             epoch     phase, epoch, epochs, loss, accuracy, val_loss, val_accuracy, seconds, left_s,
                       learning_rate; `epoch` counts on through the phases

@@ -245,6 +245,9 @@ def waiting_words(run: Run) -> tuple[str, str]:
 
 def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
     done, total = int(progress["done"]), int(progress["total"])
+    if progress.get("what") == "rounds":
+        words = _("Getting used to the new place")
+        return words, _("round {n} of {most}").format(n=done, most=total)
     if done >= total:
         return _("All {total:,} photos looked at").format(total=total), _(
             "now to learn from them …"

@@ -80,7 +80,11 @@ class Bar:
     def _show_event(self, event: dict[str, Any]) -> None:
         kind = event["kind"]
         if kind == "progress":
-            text = _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s · {left:.0f} s left")
+            text = (
+                _("Getting used to the new place · round {done:,} of {total:,}")
+                if event.get("what") == "rounds"
+                else _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s · {left:.0f} s left")
+            )
             self.show(
                 text.format(
                     done=event["done"],
