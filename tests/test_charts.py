@@ -73,6 +73,15 @@ def test_moving_curves_grow_from_within_the_first_round() -> None:
     assert all(word in drawn for word in ("training", "validation", "★", "fine-tuning"))
 
 
+def test_what_a_search_tried_is_drawn_with_the_best_so_far() -> None:
+    drawn = unquote(moving_curves.trials_html([(1, 0.8), (2, 0.7), (4, 0.9)], words="three"))
+    best = drawn.split('points="')[1].split('"')[0].split()
+    heights = [float(point.split(",")[1]) for point in best]
+    assert heights == sorted(heights, reverse=True)
+    assert len(heights) == 5, "it goes on level until a better one comes"
+    assert drawn.count('class="dot"') == 3
+
+
 def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:
     figure = charts.confusion_matrix([[8, 2], [0, 1]], ["cats", "dogs"])
 

@@ -1,7 +1,7 @@
-"""The curves of a run that is learning, drawn so that they grow in place.
+"""The curves of a run that is learning, and what a search has tried, drawn to grow in place.
 
-Owns: their HTML. Leaves to others: the curves of a run that has ended (`charts.curves`), which can
-be pointed at and exported. That kind is built anew with every new point, and is gone for a moment
+Owns: their HTML. Leaves to others: the charts of what has ended (`charts.curves`,
+`search_view.plot`), which can be pointed at and exported. That kind is built anew with every new point, and is gone for a moment
 each time; this one is not.
 
 Places are percentages of the box, so that lines stretch with the page and words do not.
@@ -24,6 +24,14 @@ Points = list[tuple[float, float]]
 
 _MOST_DOTS = 30
 _HANDSOME = (1.0, 2.0, 2.5, 5.0, 10.0)
+_LOOKS: dict[str, tuple[str, str, bool]] = {
+    "batches": (charts.TRAINING_COLOR, 'stroke-width="1" opacity=".55"', False),
+    "training": (charts.TRAINING_COLOR, 'stroke-width="2.5" stroke-dasharray="2 4"', True),
+    "validation": (charts.VALIDATION_COLOR, 'stroke-width="2.5"', True),
+    "best": (charts.ACCENT_COLOR, 'stroke-width="2"', False),
+    "trials": (charts.VALIDATION_COLOR, 'stroke-width="0"', True),
+}
+"""Line -> its colour, its look, and whether its points are dots."""
 
 STYLE = f"""
 <style>
@@ -47,6 +55,8 @@ STYLE = f"""
 .tl-curve .tuning {{position: absolute; top: 0; bottom: 0; border-left: 1px dashed;
   border-color: {charts.QUIET_COLOR};}}
 .tl-curve .tuning span {{position: absolute; bottom: .1rem; right: .3rem; white-space: nowrap;}}
+.tl-curve .box .start {{position: absolute; left: 0; right: 0;}}
+.tl-curve .start {{border-top: 1px dashed {charts.QUIET_COLOR} !important;}}
 .tl-curve p {{text-align: center; margin: 0 0 .8rem 3rem; opacity: .75; font-size: inherit;}}
 </style>
 """
@@ -107,6 +117,47 @@ def html(
     )
 
 
+def trials_html(judged: Sequence[tuple[int, float]], *, words: str) -> str:
+    """Right answers of each setting that a search has judged, and the best so far as a line.
+
+    Args:
+        judged: number and share of right answers, the default first.
+        words: what the chart shows, for people who do not see it.
+    """
+    shares = [share for _number, share in judged]
+    low, high = max(0.0, min(shares) - 0.05), min(1.0, max(shares) + 0.05)
+    reach = judged[-1][0] + 0.5
+
+    def placed(number: float, share: float) -> tuple[float, float]:
+        return 100 * number / reach, 100 * (share - low) / (high - low)
+
+    best: Points = []
+    leader = 0.0
+    for number, share in judged:
+        best += [placed(number, leader)] if best else []
+        leader = max(leader, share)
+        best.append(placed(number, leader))
+    trials = [placed(number, share) for number, share in judged]
+    step = 0.05 if high - low < 0.3 else 0.1
+    start = f'<div class="start" style="bottom:{trials[0][1]:.2f}%"></div>'
+    inside = (
+        _grid_html(low, high, step, is_share=True)
+        + _rounds_html(reach)
+        + start
+        + _lines_html({"best": best, "trials": trials})
+    )
+    legend = (
+        f"<b>{escape(_('right in cross-validation'))}</b>"
+        f'<span><i style="border-color:{charts.ACCENT_COLOR}"></i>{escape(_("best so far"))}</span>'
+        f'<span><i class="start"></i>{escape(_("the default"))}</span>'
+    )
+    return (
+        f'<figure class="tl-curve" role="img" aria-label="{escape(words)}">'
+        f'<figcaption>{legend}</figcaption><div class="box">{inside}</div>'
+        f"<p>{escape(_('setting no.'))}</p></figure>"
+    )
+
+
 def _range_of(values: Sequence[float], *, is_share: bool) -> tuple[float, float, float]:
     """Lowest and highest value of the axis, and the step between its lines."""
     if is_share:
@@ -152,22 +203,17 @@ def _tuning_html(history: Events, reach: float) -> str:
 
 def _lines_html(places: Mapping[str, Points]) -> str:
     """The lines as one picture, since pages take no drawing as such, and their dots."""
-    looks = {
-        "batches": (charts.TRAINING_COLOR, 'stroke-width="1" opacity=".55"'),
-        "training": (charts.TRAINING_COLOR, 'stroke-width="2.5" stroke-dasharray="2 4"'),
-        "validation": (charts.VALIDATION_COLOR, 'stroke-width="2.5"'),
-    }
     lines, dots = "", ""
-    for name, (color, look) in looks.items():
-        path = " ".join(f"{x:.2f},{100 - y:.2f}" for x, y in places[name])
+    for name, points in places.items():
+        color, look, dotted = _LOOKS[name]
+        path = " ".join(f"{x:.2f},{100 - y:.2f}" for x, y in points)
         lines += (
             f'<polyline points="{path}" fill="none" stroke="{color}" stroke-linejoin="round" '
             f'vector-effect="non-scaling-stroke" {look}/>'
         )
-        if name != "batches" and len(places[name]) < _MOST_DOTS:
+        if dotted and (len(points) < _MOST_DOTS or name == "trials"):
             dots += "".join(
-                f'<i class="dot" style="{_at(place)};background:{color}"></i>'
-                for place in places[name]
+                f'<i class="dot" style="{_at(place)};background:{color}"></i>' for place in points
             )
     drawing = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" '

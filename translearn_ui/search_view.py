@@ -24,7 +24,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.runs import LIVE_STATES, Run, delete_run
 from translearn_core.study import StudyResult
 from translearn_core.texts import _, ngettext
-from translearn_ui import charts, frame, live, settings_form, tasks
+from translearn_ui import charts, frame, live, moving_curves, settings_form, tasks
 
 POLL_S = 1.0
 QUERY = "study"
@@ -207,13 +207,14 @@ def _show_trials(run: Run, trials: list[dict[str, Any]]) -> None:
     judged = [trial for trial in trials if trial["accuracy"] is not None]
     if judged:
         best = max(judged, key=lambda trial: trial["accuracy"])
-        charts.show(
-            plot(trials),
-            key="search_plot",
-            alt=_("Right answers of each setting tried; the best, no. {n}, has {share}.").format(
-                n=best["number"], share=charts.percent(best["accuracy"], 1)
-            ),
+        words = _("Right answers of each setting tried; the best, no. {n}, has {share}.").format(
+            n=best["number"], share=charts.percent(best["accuracy"], 1)
         )
+        if run.state.state in LIVE_STATES:
+            points = [(trial["number"], trial["accuracy"]) for trial in judged]
+            st.html(moving_curves.STYLE + moving_curves.trials_html(points, words=words))
+        else:
+            charts.show(plot(trials), key="search_plot", alt=words)
     with st.container(key="search_table"):
         st.table(
             table(trials, run.config.settings),
