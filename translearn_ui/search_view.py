@@ -24,7 +24,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.runs import LIVE_STATES, Run, delete_run
 from translearn_core.study import StudyResult
 from translearn_core.texts import _, ngettext
-from translearn_ui import charts, frame, live, moving_curves, settings_form, tasks
+from translearn_ui import charts, edit_dataset, frame, live, moving_curves, settings_form, tasks
 
 POLL_S = 1.0
 QUERY = "study"
@@ -94,7 +94,8 @@ def _show_earlier(dataset: Dataset) -> None:
         with st.container(
             border=True, horizontal=True, vertical_alignment="center", key=f"search_{run.id}"
         ):
-            st.markdown(frame.plain(words), width="stretch")
+            when = edit_dataset.when(run.config.created)
+            st.markdown(f"{frame.plain(words)}  \n:small[{when}]", width="stretch")
             if st.button(_("Look"), key=f"search_open_{run.id}"):
                 st.query_params[QUERY] = run.id
                 st.rerun()
@@ -336,6 +337,16 @@ def _show_result(run: Run, result: StudyResult) -> None:
     if run.state.state == "stopped":
         st.caption(
             _("You stopped it before its time was over; what it had tried until then counts.")
+        )
+    judged = [
+        trial["accuracy"] for trial in study.read_trials(run) if trial["accuracy"] is not None
+    ]
+    if not result.best and judged and max(judged) > judged[0]:
+        st.caption(
+            _(
+                "The best in the table is {points:.1f} points above the default; among so many "
+                "settings and so few photos, that much may be luck."
+            ).format(points=100 * (max(judged) - judged[0]))
         )
     if result.best:
         words = difference(result.best)
