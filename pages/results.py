@@ -29,6 +29,7 @@ from translearn_ui import (
     live,
     run_tools,
     settings_form,
+    story,
     sureness,
     tasks,
     tasks_view,
@@ -412,8 +413,8 @@ def show_photo(run: Run, dataset: Dataset, row: Mapping[Any, Any], *, key: str) 
 
 def show_learning(run: Run, metrics: dict[str, Any]) -> None:
     """The curves and what they say about learning by heart."""
-    story = live.story_of(run)
-    if not story.epochs:
+    told = story.story_of(run)
+    if not told.epochs:
         return
     frame.heading(
         _("How it learned"),
@@ -425,7 +426,7 @@ def show_learning(run: Run, metrics: dict[str, Any]) -> None:
         name="curves",
         ask=_("how to read it"),
     )
-    live.show_curves(story, key="results")
+    live.show_curves(told, key="results")
 
 
 def show_settings(run: Run, metrics: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from translearn_core.config import Settings
 from translearn_core.files import write_atomically
 from translearn_core.runs import Run
 from translearn_ui import live
+from translearn_ui.story import Story
 
 ROOT = Path(__file__).parents[1]
 
@@ -147,7 +148,7 @@ def labels(app: AppTest) -> dict[str, str]:
 
 
 def test_story_reads_on_from_where_it_was(workspace: Path) -> None:
-    run, story = make_run(workspace), live.Story()
+    run, story = make_run(workspace), Story()
     append_epoch(run, 1)
     story.read_on(run)
     before = story.offset
@@ -159,7 +160,7 @@ def test_story_reads_on_from_where_it_was(workspace: Path) -> None:
 
 
 def test_story_leaves_half_a_line_for_later(workspace: Path) -> None:
-    run, story = make_run(workspace), live.Story()
+    run, story = make_run(workspace), Story()
     with (run.folder / "events.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"t": 1, "kind": "warning", "te')
         file.flush()
@@ -172,7 +173,7 @@ def test_story_leaves_half_a_line_for_later(workspace: Path) -> None:
 
 
 def test_story_of_a_phase_that_began_again_is_told_once(workspace: Path) -> None:
-    run, story = make_run(workspace), live.Story()
+    run, story = make_run(workspace), Story()
     for number in (1, 2, 3, 1, 2):
         append_epoch(run, number)
     story.read_on(run)
@@ -181,7 +182,7 @@ def test_story_of_a_phase_that_began_again_is_told_once(workspace: Path) -> None
 
 
 def test_kept_round_is_the_best_of_the_latest_phase(workspace: Path) -> None:
-    run, story = make_run(workspace), live.Story()
+    run, story = make_run(workspace), Story()
     append_epoch(run, 1, val_loss=0.1)
     append_epoch(run, 2, phase="fine_tune", val_loss=0.4)
     append_epoch(run, 3, phase="fine_tune", val_loss=0.6)
@@ -202,7 +203,7 @@ def test_queued_run_says_its_place(workspace: Path) -> None:
 
     assert "1 training or search is ahead of this one" in words(app)
     assert "live_stop" in labels(app)
-    assert live.what_now(make_run(workspace), run.state, live.Story())[0] == (
+    assert live.what_now(make_run(workspace), run.state, Story())[0] == (
         "Waiting: 2 trainings or searches are ahead of this one."
     )
 

@@ -1,9 +1,9 @@
 """The live view of a run: what is happening now, the curves, and how to end it.
 
-Owns: following one run through its folder (its events are read from where the last look
-ended, and folded into a `Story` kept in the session), and every state of a run in words:
-waiting, running, finished, stopped, failed, lost.
-Leaves to others: training (`worker.py`), the figures of a finished run (`pages/results.py`).
+Owns: following one run through its folder, and every state of a run in words: waiting, running,
+finished, stopped, failed, lost.
+Leaves to others: what its events have told (`story.py`), training (`worker.py`), the figures of a
+finished run (`pages/results.py`).
 
 While the run lives, the view is a fragment that looks again every `POLL_S` seconds and ends
 with one rerun of the page. Nothing is known here that is not in the run folder: a reload, a
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -27,9 +26,16 @@ from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run, RunState
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import charts, frame, moving_curves, run_tools, tasks, techniques_view
+from translearn_ui.story import (
+    LOOKING,
+    POLL_S,
+    Story,
+    left_now,
+    share_done,
+    story_of,
+    time_left,
+)
 
-POLL_S = 1.0
-_MOST_BATCH_POINTS = 400
 _MOST_PICTURES = 14
 
 STAGES: dict[str, str] = {
@@ -81,70 +87,6 @@ STYLE = """
 """
 
 
-LOOKING = ("features", "technique")
-"""Stages in which photos are looked at, one by one."""
-
-
-@dataclass
-class Story:
-    """What a run's events have told so far."""
-
-    offset: int = 0
-    stage: str = ""
-    stages: list[str] = field(default_factory=list)
-    progress: dict[str, Any] = field(default_factory=dict)
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    batches: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    def read_on(self, run: Run) -> None:
-        """Take in what was appended since the last look."""
-        events, self.offset = run.events(self.offset)
-        for event in events:
-            self._take(event)
-
-    def _take(self, event: dict[str, Any]) -> None:
-        kind = event["kind"]
-        if kind == "state":
-            self.stage = event.get("stage", "")
-            if self.stage and self.stage not in self.stages:
-                self.stages.append(self.stage)
-        elif kind == "progress":
-            self.progress = event
-        elif kind == "batch":
-            self.batches = [*self.batches, event][-_MOST_BATCH_POINTS:]
-        elif kind == "epoch":  # a phase that began again (memory ran out) replaces what it told
-            self.epochs = [e for e in self.epochs if e["epoch"] < event["epoch"]] + [event]
-        elif kind == "warning":
-            self.warnings.append(event["text"])
-        elif kind == "error":
-            self.errors.append(event["text"])
-
-    @property
-    def best(self) -> dict[str, Any] | None:
-        """The epoch whose weights are kept: the lowest validation loss of the latest phase."""
-        phase = self.epochs[-1]["phase"] if self.epochs else ""
-        judged = [e for e in self.epochs if e["phase"] == phase and e.get("val_loss") is not None]
-        return min(judged, key=lambda e: float(e["val_loss"])) if judged else None
-
-    @property
-    def batches_now(self) -> list[dict[str, Any]]:
-        """Points within the epoch that is going on, where epochs are long enough to want them."""
-        latest = self.epochs[-1] if self.epochs else {"epoch": 0, "seconds": 2 * POLL_S}
-        if float(latest.get("seconds") or 0.0) < 2 * POLL_S:
-            return []
-        return [batch for batch in self.batches if batch["epoch"] > latest["epoch"]]
-
-
-def story_of(run: Run) -> Story:
-    """The run's story up to now, kept in the session and read on from where it was."""
-    key = f"live_story_{run.folder}"
-    story: Story = st.session_state.setdefault(key, Story())
-    story.read_on(run)
-    return story
-
-
 def show(run: Run) -> None:
     """Show a run in whatever state it is, and follow it while it lives."""
     st.html(STYLE)
@@ -174,7 +116,7 @@ def _show_live(run: Run, state: RunState, story: Story) -> None:
     story.stage = state.stage or story.stage
     with st.container(key="live_now", gap="small"):
         st.html(f'<p class="tl-now" role="status">{_now_html(run, state, story)}</p>')
-        st.progress(_share_done(state, story))
+        st.progress(share_done(state, story))
         st.html(_stages_html(run.config.settings, state, story))
     st.html(_facts_html(run, state, story))
     # Each part has a place of its own, so that none moves when another comes or goes.
@@ -257,7 +199,7 @@ def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
     if progress.get("per_s"):
         figures.append(_("{rate:,.0f} photos/s").format(rate=progress["per_s"]))
     if progress.get("left_s"):
-        figures.append(_("{time} left").format(time=tasks.duration(_left_now(progress))))
+        figures.append(_("{time} left").format(time=tasks.duration(left_now(progress))))
     return words, " · ".join(figures)
 
 
@@ -285,53 +227,12 @@ def _learning_words(stage: str, story: Story) -> tuple[str, str]:
     figures = [
         _("round {n} of at most {most}").format(n=latest["epoch"], most=latest["epochs"]),
     ]
-    left = _time_left(story)
+    left = time_left(story)
     if left is not None:
         almost = left < 1
         words_left = _("almost done") if almost else _("at most {time} left")
         figures.append(words_left.format(time=tasks.duration(left)))
     return words, " · ".join(figures)
-
-
-def _left_now(event: Mapping[str, Any]) -> float:
-    """Seconds left now, of an event that told them a moment ago."""
-    return max(0.0, float(event["left_s"]) - (time.time() - float(event["t"])))
-
-
-def _time_left(story: Story) -> float | None:
-    """Seconds until the present stage ends at the latest, or None when nobody knows."""
-    if story.stage in LOOKING and story.progress.get("left_s") is not None:
-        return _left_now(story.progress)
-    if story.stage in ("head", "fine_tune") and story.epochs:
-        latest = story.epochs[-1]
-        if latest["phase"] == story.stage and latest.get("left_s") is not None:
-            return _left_now(latest)
-    return None
-
-
-def _share_done(state: RunState, story: Story) -> float:
-    """How much of the present stage is done, in [0, 1]."""
-    if state.state == "queued":
-        return 0.0
-    if story.stage in LOOKING and story.progress.get("total"):
-        return min(1.0, float(story.progress["done"]) / float(story.progress["total"]))
-    if story.stage in ("head", "fine_tune"):
-        return _share_learned(story)
-    return 1.0 if story.stage in ("evaluate", "compare", "save", "tasks") else 0.0
-
-
-def _share_learned(story: Story) -> float:
-    """How much of the rounds of the present phase is over, in [0, 1]."""
-    epochs = [event for event in story.epochs if event["phase"] == story.stage]
-    batches = [event for event in story.batches[-1:] if event["phase"] == story.stage]
-    if not epochs and not batches:
-        return 0.0
-    before = max((e["epoch"] for e in story.epochs if e["phase"] != story.stage), default=0)
-    done = float(epochs[-1]["epoch"]) if epochs else float(before)
-    if batches and batches[-1]["epoch"] > done and batches[-1]["batches"]:
-        done += float(batches[-1]["batch"]) / float(batches[-1]["batches"])
-    most = float((epochs or batches)[-1]["epochs"])
-    return min(1.0, (done - before) / max(1.0, most - before))
 
 
 def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
@@ -374,7 +275,7 @@ def _facts_html(run: Run, state: RunState, story: Story) -> str:
         rows.append((_("Waiting for"), tasks.duration(time.time() - state.queued_at), ""))
     else:
         rows.append((_("Running for"), tasks.duration(time.time() - state.started_at), ""))
-        left = _time_left(story)
+        left = time_left(story)
         if left is not None and left >= 1 and not run.stop_requested:
             rows.append((_("Left"), tasks.duration(left), _("of this step, at most")))
     if state.device:
