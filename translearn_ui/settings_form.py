@@ -114,16 +114,24 @@ def show_group(
             show_setting(name, (unused or {}).get(name, ""))
 
 
-def show_setting(name: str, unused: str, *, fitting: Callable[[Run], bool] | None = None) -> None:
+def show_setting(
+    name: str,
+    unused: str,
+    *,
+    fitting: Callable[[Run], bool] | None = None,
+    described: bool = True,
+) -> None:
     """One setting: its widget, its sentence, and, where it was changed, the way back.
 
     Args:
         fitting: whether a run may be chosen, for a setting that names one; None: any with a model.
+        described: whether its sentence is shown; not where the same stands above it.
     """
     field = setting_fields()[name]
     with st.container(key=f"setting_{name}", gap="xxsmall"):
         _show_widget(name, field, disabled=bool(unused), fitting=fitting)
-        st.caption(unused or _(field.description or name))
+        if unused or described:
+            st.caption(unused or _(field.description or name))
         if name in changed_values():
             st.button(
                 _("Changed · back to {default}").format(default=words_for(name, field.default)),

@@ -94,7 +94,7 @@ def _choose_run(name: str, dataset: Dataset, situation: Situation | None) -> Non
     if fitting is not None and not chosen and not any(map(fitting, runs)):
         st.caption(f":material/block: {frame.plain(nothing)}")
         return
-    settings_form.show_setting(name, "", fitting=fitting)
+    settings_form.show_setting(name, "", fitting=fitting, described=False)
 
 
 def _knows(run: Run, classes: Sequence[str]) -> bool:
