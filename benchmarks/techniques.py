@@ -1,10 +1,10 @@
 """What each technique brings over plain training, on real photos, with the plain run beside it.
 
-    python -m benchmarks.techniques [PART] …
+    python -m benchmarks.techniques [SEEDS] [PART] …
 
 Needs the photo sets and ImageNet weights beside the project (`../shared`). Makes its runs in a
 workspace that is removed afterwards. Each part prints rows of the table in docs/techniques.md:
-mean and spread (lowest to highest) over `SEEDS`. A part is a function in `PARTS`.
+mean and spread (lowest to highest) over so many seeds (3 unless said). A part is a function in `PARTS`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="translearn-bench-") as folder:
         os.environ["TRANSLEARN_HOME"] = f"{folder}/workspace"
         print("| what | without | with | gain |\n|---|---|---|---|")
-        for name in sys.argv[1:] or list(PARTS):
+        asked = sys.argv[1:]
+        if asked and asked[0].isdigit():
+            global SEEDS
+            SEEDS = range(int(asked.pop(0)))
+        for name in asked or list(PARTS):
             PARTS[name](Path(folder))
 
 
@@ -150,13 +154,13 @@ def measure_unlabelled(folder: Path) -> None:
     compared("flowers12, 5 of each sorted, `--unlabelled` the rest", make)
 
 
-def measure_source(folder: Path, old: str = "photo", new: str = "cartoon") -> None:
-    """Pictures of one kind first, then five of each class of another kind."""
+def measure_source(folder: Path, old: str = "photo", new: str = "cartoon", **settings: Any) -> None:
+    """Pictures of one kind first, by `settings`, then five of each class of another kind."""
 
     def make(seed: int) -> Any:
         few, rest = draw(PHOTOS / "pacs" / new, folder, seed)
         test = sort_again(rest)
-        before = train(PHOTOS / "pacs" / old, seed=seed)
+        before = train(PHOTOS / "pacs" / old, seed=seed, **settings)
         run = train(
             few, test_source=test, start_from=str(before.folder), compare_plain=True, seed=seed
         )
@@ -164,13 +168,25 @@ def measure_source(folder: Path, old: str = "photo", new: str = "cartoon") -> No
         print(f"{old} to {new}, seed {seed}: weight {weight}", file=sys.stderr)
         return run
 
-    compared(f"5 of each in {new}, `--start-from` a run on {old}", make)
+    tuned = ", fine-tuned" if settings else ""
+    compared(f"5 of each in {new}, `--start-from` a run on {old}{tuned}", make)
 
 
 def measure_other_sources(folder: Path) -> None:
     """The pairs of places that the constants go by."""
     for old, new in (("photo", "sketch"), ("cartoon", "sketch"), ("sketch", "cartoon")):
         measure_source(folder, old, new)
+
+
+def measure_tuned_source(folder: Path, new: str = "cartoon") -> None:
+    """The run on the old photos frees the upper half of its backbone."""
+    measure_source(
+        folder,
+        new=new,
+        freeze_layer="block_6_project_BN",
+        fine_tune_learning_rate=3e-4,
+        fine_tune_epochs=15,
+    )
 
 
 def sort_again(rest: Path) -> Path:
@@ -211,6 +227,8 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "unlabelled": measure_unlabelled,
     "source": measure_source,
     "other_sources": measure_other_sources,
+    "tuned_source": measure_tuned_source,
+    "tuned_source_sketch": lambda folder: measure_tuned_source(folder, "sketch"),
     "distillation": measure_distillation,
 }
 

@@ -4,8 +4,9 @@ Owns: what is carried over from a run: its backbone's weights where they were ch
 its photos are still here, the photos of classes with the same name, which are learned from beside
 the new ones (rehearsal, as by Robins 1995) by a head that begins afresh. They are moved to the mean
 and deviation of the new photos first. How much they weigh, and whether they help at all, is settled
-by new photos that are hidden in turn. Without those photos: the hidden layer and the outputs of
-classes with the same name, as where learning begins.
+by new photos that are hidden in turn. Without those photos, and where blocks of that run's backbone
+learned from them: the hidden layer and the outputs of classes with the same name, as where learning
+begins.
 Leaves to others: the fit (`train.py`), linear heads and folds (`crossval.py`), which runs fit
 (`techniques.py`).
 """
@@ -119,7 +120,8 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
     refuse_taught(run, set(tested["sha256"]))
     shared = [name for name in run.labels if name in material.classes]
     lesson, verdict = Lesson(material=material), None
-    others = _old_photos(plan, run, material) if shared and not plan.fine_tunes else None
+    rehearses = shared and not plan.fine_tunes and not _fine_tuned(run)
+    others = _old_photos(plan, run, material) if rehearses else None
     if others is not None:
         new = np.flatnonzero(material.split != "test")
         others = Move.between(others.pooled, material.pooled.take(new)).apply_to(others)
@@ -148,6 +150,12 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
         new_head=new_head,
         report=lambda _answers: {"carryover": figures | {"layers": list(carried)}},
     )
+
+
+def _fine_tuned(run: Run) -> bool:
+    """Whether blocks of its backbone learned: its photos are known by heart there, and its weights
+    say more of them than the photos do."""
+    return (run.folder / "metrics.json").is_file() and bool(run.metrics.get("fine_tuned"))
 
 
 def _left_out(verdict: Verdict) -> str:
