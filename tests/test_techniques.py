@@ -190,6 +190,18 @@ def test_a_run_that_starts_from_another_says_what_was_carried_over(place: Path, 
     assert not figures["backbone_changed"]
 
 
+@pytest.mark.slow
+def test_a_run_whose_backbone_learned_hands_on_its_weights(place: Path) -> None:
+    old = train(place / "photos", freeze=-1, epochs=2)
+    run = train(place / "few", test=place / "test", start_from=old.id, epochs=2)
+    assert_saved_as_measured(run)
+    figures = run.metrics["carryover"]
+    assert figures["backbone_changed"]
+    assert figures["rehearsed_photos"] == 0
+    assert "head_hidden" in figures["layers"]
+    assert any(name.endswith(": blue") for name in figures["layers"])
+
+
 def test_a_pupil_learns_the_answers_of_its_teacher(place: Path, plain: Run) -> None:
     run = train(place / "few", test=place / "test", distill_from=str(plain.folder), head="linear")
     assert_saved_as_measured(run)
