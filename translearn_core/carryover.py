@@ -80,7 +80,7 @@ def backbone_change(settings: Settings) -> WeightChange | None:
     if not settings.start_from:
         return None
     run = find_run(settings.start_from)
-    figures = run.metrics if (run.folder / "metrics.json").is_file() else {}
+    figures = _figures_of(run)
     theirs = run.config.settings
     renormed = figures.get("adaptation", {}).get("way") == "batchnorm"
     if not (
@@ -120,7 +120,8 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
     refuse_taught(run, set(tested["sha256"]))
     shared = [name for name in run.labels if name in material.classes]
     lesson, verdict = Lesson(material=material), None
-    rehearses = shared and not plan.fine_tunes and not _fine_tuned(run)
+    by_heart = _figures_of(run).get("fine_tuned")  # its weights say more of them than the photos
+    rehearses = shared and not plan.fine_tunes and not by_heart
     others = _old_photos(plan, run, material) if rehearses else None
     if others is not None:
         new = np.flatnonzero(material.split != "test")
@@ -152,10 +153,9 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
     )
 
 
-def _fine_tuned(run: Run) -> bool:
-    """Whether blocks of its backbone learned: its photos are known by heart there, and its weights
-    say more of them than the photos do."""
-    return (run.folder / "metrics.json").is_file() and bool(run.metrics.get("fine_tuned"))
+def _figures_of(run: Run) -> dict[str, Any]:
+    """What metrics.json says; nothing for a model that was brought in."""
+    return run.metrics if (run.folder / "metrics.json").is_file() else {}
 
 
 def _left_out(verdict: Verdict) -> str:

@@ -409,6 +409,19 @@ class Settings(BaseModel):
         """The settings that differ from their defaults, by name."""
         return self.model_dump(exclude_defaults=True)
 
+    def split_epochs(self, *, fine_tunes: bool, share: float = 0.25) -> tuple[int, int]:
+        """Epochs of the head alone, and those in which unfrozen blocks learn, too.
+
+        Args:
+            fine_tunes: whether there is a second phase.
+            share: of `epochs` that it takes where no number is set.
+        """
+        second = 0
+        if fine_tunes:
+            wanted = self.fine_tune_epochs or max(1, round(self.epochs * share))
+            second = max(1, min(wanted, self.epochs - 1))
+        return max(1, self.epochs - second), second
+
 
 def setting_fields() -> dict[str, FieldInfo]:
     """The settings table: name -> field with title, description, limits and extras."""

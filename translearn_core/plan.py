@@ -53,16 +53,17 @@ class Plan:
     @property
     def fine_tune_epochs(self) -> int:
         """Epochs of the second phase."""
-        if not self.fine_tunes:
-            return 0
-        share = 0.5 if self.resists else 0.25
-        wanted = self.settings.fine_tune_epochs or max(1, round(self.settings.epochs * share))
-        return max(1, min(wanted, self.settings.epochs - 1))
+        return self._epochs[1]
 
     @property
     def head_epochs(self) -> int:
         """Epochs of the first phase."""
-        return max(1, self.settings.epochs - self.fine_tune_epochs)
+        return self._epochs[0]
+
+    @property
+    def _epochs(self) -> tuple[int, int]:
+        share = 0.5 if self.resists else 0.25
+        return self.settings.split_epochs(fine_tunes=self.fine_tunes, share=share)
 
     @property
     def look(self) -> Look:

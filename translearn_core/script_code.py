@@ -67,14 +67,11 @@ class Facts:
 
     @property
     def fine_tune_epochs(self) -> int:
-        if not self.fine_tunes:
-            return 0
-        wanted = self.settings.fine_tune_epochs or max(1, round(self.settings.epochs / 4))
-        return max(1, min(wanted, self.settings.epochs - 1))
+        return self.settings.split_epochs(fine_tunes=self.fine_tunes)[1]
 
     @property
     def head_epochs(self) -> int:
-        return max(1, self.settings.epochs - self.fine_tune_epochs)
+        return self.settings.split_epochs(fine_tunes=self.fine_tunes)[0]
 
     @property
     def frozen_layers(self) -> int:
