@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawing import draw_image, draw_photo, make_tree, make_zip
-from PIL import Image, ImageEnhance
+from PIL import Image, ImageDraw, ImageEnhance
 
 from translearn_core import datasets
 from translearn_core.datasets.copies import find_pairs, groups_of
@@ -113,6 +113,46 @@ def test_bursts_stay_on_one_side(tmp_path: Path) -> None:
 def test_a_class_of_one_burst_can_still_be_trained(tmp_path: Path) -> None:
     dataset = _bursts(tmp_path, scenes=1, shots=6)
     assert (_table(dataset, _split(dataset)) >= 1).all().all()
+
+
+def _frames(folder: Path, *, per_class: int) -> datasets.Dataset:
+    """Webcam frames: two classes, each one scene in which a disc moves a little further."""
+    rng = np.random.default_rng(0)
+    for number, name in enumerate(("cup", "pen")):
+        small = Image.fromarray(rng.integers(60, 200, (7, 9, 3)).astype(np.uint8))
+        scene = small.resize((320, 240), Image.Resampling.BICUBIC)
+        (folder / name).mkdir(parents=True)
+        for frame in range(per_class):
+            photo = scene.copy()
+            left = 60 + frame * (4 + 3 * number)
+            colour = ((240, 60, 60), (60, 60, 240))[number]
+            ImageDraw.Draw(photo).ellipse((left, 80, left + 60, 150), fill=colour)
+            noisy = np.asarray(photo).astype(int) + rng.integers(-4, 5, (240, 320, 3))
+            pixels = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+            pixels.save(folder / name / f"{frame:02}.jpg", quality=80)
+    return datasets.import_source(folder, name="frames")
+
+
+@pytest.mark.parametrize("per_class", [6, 24])
+def test_classes_of_webcam_frames_can_be_split(
+    per_class: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most of each class is one chain of near copies, so groups are built in three rounds."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    dataset = _frames(tmp_path / "frames", per_class=per_class)
+    features = np.stack([_grey_features(dataset, path) for path in dataset.photos["path"]])
+    for groups in (groups_of(dataset.photos), groups_of(dataset.photos, features)):
+        assert len(groups) == 2 * per_class
+        classes = pd.Series(dataset.photos["class_name"].to_numpy()).groupby(groups)
+        assert classes.nunique().max() == 1
+    split = datasets.assign_splits(dataset, validation_share=0.2, test_share=0.2, seed=0)
+    table = pd.crosstab(dataset.photos["class_name"].to_numpy(), split.to_numpy())
+    assert (table[["train", "val", "test"]] > 0).all(axis=None)
+
+
+def _grey_features(dataset: datasets.Dataset, path: str) -> np.ndarray:
+    with Image.open(dataset.photo_path(path)) as photo:
+        return np.asarray(photo.convert("L").resize((16, 12)), np.float32).ravel()
 
 
 def test_two_heaps_of_copies_go_to_two_sides(tmp_path: Path) -> None:

@@ -152,12 +152,11 @@ def groups_of(
     pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
     most = _MOST_OF_CLASS if features is None else _MOST_OF_CLASS_SEEN
     groups = _components(n, pairs)
-    for kept in (pairs.strict, pairs.exact):
+    for bound in ("strict", "exact"):
         large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), most)
         if not large.any():
             break
-        stays = ~large[pairs.first] | kept
-        pairs, kept = pairs.where(stays), kept[stays]
+        pairs = pairs.where(~large[pairs.first] | getattr(pairs, bound))
         groups = _components(n, pairs)
     return groups
 
