@@ -304,7 +304,7 @@ def adapt(plan: Plan, material: Material, learn_plainly: Callable[[], Any]) -> L
     if len(others) < FEWEST:
         raise SourceError(
             _(
-                "{n} photos tell too little of a new place; at least {least} are needed. Add more "
+                "{n} photos are too few to adapt to a domain; at least {least} are needed. Add more "
                 "to {name}."
             ).format(n=len(others), least=FEWEST, name=plan.settings.adapt_to)
         )

@@ -30,7 +30,7 @@ from translearn_core.metrics import class_figures, confusion_matrix, wilson_inte
 from translearn_core.plan import Network, Plan
 from translearn_core.runs import Run
 from translearn_core.techniques import find_run
-from translearn_core.texts import _
+from translearn_core.texts import _, percent
 
 logger = logging.getLogger(__name__)
 
@@ -99,8 +99,8 @@ def save_model(
             "warning",
             text=_(
                 "The saved model answers a little differently from the one that was measured: "
-                "probabilities differ by up to {difference:.1%}."
-            ).format(difference=difference),
+                "probabilities differ by up to {difference}."
+            ).format(difference=percent(difference, 1)),
         )
     copied = convert_checked(
         loaded,

@@ -25,7 +25,7 @@ from translearn_core.config import Settings
 from translearn_core.gather import WeightChange
 from translearn_core.runs import Run
 from translearn_core.techniques import find_run, refuse_taught
-from translearn_core.texts import _
+from translearn_core.texts import _, percent
 
 if TYPE_CHECKING:
     from translearn_core.lesson import Lesson
@@ -160,9 +160,9 @@ def _figures_of(run: Run) -> dict[str, Any]:
 
 def _left_out(verdict: Verdict) -> str:
     return _(
-        "The photos of that run and what its head knows are not used: with them, {having:.0%} of {n} "
-        "new photos, hidden in turn, were named right, without them {plain:.0%}."
-    ).format(having=verdict.best_with, plain=verdict.right[0], n=verdict.hidden)
+        "The photos of that run and what its head knows are not used: with them, {having} of {n} "
+        "new photos, held out in turn, were right, without them {plain}."
+    ).format(having=percent(verdict.best_with), plain=percent(verdict.right[0]), n=verdict.hidden)
 
 
 def _old_photos(plan: Plan, run: Run, material: Material) -> Others | None:

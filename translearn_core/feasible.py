@@ -46,10 +46,10 @@ logger = logging.getLogger(__name__)
 
 SCHEMA = 1
 STAGES: dict[str, str] = {
-    "look": N_("Looking at the photos"),
-    "judge": N_("Learning and judging, many times"),
-    "compare": N_("Comparing with luck, and with colour and size alone"),
-    "curve": N_("Learning from fewer photos, to see what more would bring"),
+    "look": N_("Extracting features of the photos"),
+    "judge": N_("Cross-validating"),
+    "compare": N_("Comparing with shuffled labels, and with colour and size alone"),
+    "curve": N_("Learning curve: training on fewer photos, to see what more would bring"),
     "check": N_("Checking the photos"),
     "map": N_("Drawing the map"),
 }
@@ -166,7 +166,7 @@ class Report(_Part):
     trivial: dict[str, float] = Field(description="from each trivial property alone")
     shuffled_accuracy: float = Field(description="after the labels were shuffled, mean")
     random_split_accuracy: float = Field(
-        description="with copies torn apart by lot: the flattering figure"
+        description="naive random split (near-duplicates on both sides): too optimistic"
     )
     forecast: Forecast | None = Field(
         description="`n`, `accuracy`, `low`, `high`, and `past_error`: how far off the same forecast "

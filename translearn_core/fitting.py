@@ -145,7 +145,7 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if not math.isfinite(logs.get("loss", 0.0)):
             raise TrainingError(
                 _(
-                    "Learning went off the rails: the loss is no longer a number. "
+                    "Training diverged: the loss became NaN. "
                     "Choose a smaller learning rate and train again."
                 )
             )

@@ -45,9 +45,7 @@ def read_notes(run: Run) -> Notes:
         return Notes()
     except (ValidationError, OSError) as error:
         raise RunError(
-            _("{file} cannot be read. Mend or delete it; the run itself is whole.").format(
-                file=path
-            )
+            _("{file} cannot be read. Fix or delete it; the run itself is whole.").format(file=path)
         ) from error
 
 

@@ -73,7 +73,7 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
         raise SettingsError(
             _(
                 "{backbone} has no BatchNorm layers, so there are no statistics to measure. Choose "
-                "another way of getting used to the new place."
+                "another adaptation method."
             ).format(backbone=plan.backbone.title)
         )
     for layer in layers:

@@ -34,7 +34,7 @@ from translearn_core.metrics import wilson_interval
 from translearn_core.notes import Notes, name_of, read_notes
 from translearn_core.parts import parts_of, read_answers, read_task_answers
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
+from translearn_core.texts import _, ngettext, percent
 
 MOST_EXAMPLES = 12
 """Photos named right, and photos named wrong, that a report shows at most."""
@@ -171,17 +171,17 @@ def _verdict(case: _Case) -> str:
     if not case.n_test:
         return f'<p class="verdict">{escape(_("No photos were left for a test."))}</p>'
     low, high = metrics["test_interval"]
-    sentence = _("Right on {correct:,} of {n:,} new photos ({share:.0%}).").format(
-        correct=metrics["test_correct"], n=case.n_test, share=metrics["test_accuracy"]
+    sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
+        correct=metrics["test_correct"], n=case.n_test, share=percent(metrics["test_accuracy"])
     )
     rest = _(
-        "On other photos like these, expect between {low:.0f} and {high:.0f} of 100 (with 95 % "
-        "certainty). Always answering “{majority}” would get {guess:.0f}."
+        "95 % confidence interval: {low:.0f}-{high:.0f} %. Always answering “{majority}” would be "
+        "right on {guess}."
     ).format(
         low=100 * low,
         high=100 * high,
         majority=metrics["majority_class"],
-        guess=100 * metrics["majority_accuracy"],
+        guess=percent(metrics["majority_accuracy"]),
     )
     picture = report_page.big_interval(
         metrics["test_accuracy"], low, high, guess=metrics["majority_accuracy"]
@@ -222,7 +222,7 @@ def _tasks_table(case: _Case) -> str:
             task["name"],
             task["test_correct"],
             task["n_test"],
-            testimony.percent(task["majority_accuracy"]) if task["n_test"] else "–",
+            percent(task["majority_accuracy"]) if task["n_test"] else "–",
             guess=task["majority_accuracy"],
         )
         for task in case.tasks
@@ -237,7 +237,7 @@ def _share_row(name: str, correct: int, n: int, last: str, *, guess: float | Non
     low, high = wilson_interval(correct, n)
     found = _("{correct} of {n}").format(correct=correct, n=n)
     picture = report_charts.interval(correct / n, low, high, guess=guess) if n else ""
-    span = f"{low:.0%} – {high:.0%}" if n else "–"
+    span = f"{100 * low:.0f}–{100 * high:.0f} %" if n else "–"
     return (
         f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(found)}</td>'
         f'<td>{picture}</td><td class="n">{span}</td><td class="n">{escape(last)}</td></tr>'
@@ -385,7 +385,7 @@ def _examples_section(case: _Case) -> str:
 
 
 def _answer_figure(case: _Case, row: Mapping[Any, Any]) -> str:
-    sure = f"{row['confidence']:.0%}"
+    sure = percent(row["confidence"])
     if row["correct"]:
         words = f"✓ <b>{escape(row['truth'])}</b> {sure}"
     else:
@@ -430,7 +430,7 @@ def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
     """From when on an answer is given, and what that did with the test photos of a task."""
     sure_from = read_decision(case.run.folder).sure_from
     confidence, right = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
-    words = _("Below {share} it says “not sure”.").format(share=testimony.percent(sure_from))
+    words = _("Below {share} it says “not sure”.").format(share=percent(sure_from))
     return f"{words} {testimony.trade_sentence(trade_at(confidence, right, sure_from))}"
 
 
@@ -443,15 +443,15 @@ def _task_section(case: _Case, task: Mapping[str, Any]) -> str:
         return report_page.section(f"<h2>{escape(title)}</h2><p>{escape(f'{learned} {words}')}</p>")
     low, high = task["test_interval"]
     words = _(
-        "Right on {correct:,} of {n:,} new photos ({share}). On other photos like these, expect "
-        "between {low:.0f} and {high:.0f} of 100 (with 95 % certainty). Guessing would get {guess}."
+        "Right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval: "
+        "{low:.0f}-{high:.0f} %). Guessing would be right on {guess}."
     ).format(
         correct=task["test_correct"],
         n=task["n_test"],
-        share=testimony.percent(task["test_accuracy"]),
+        share=percent(task["test_accuracy"]),
         low=100 * low,
         high=100 * high,
-        guess=testimony.percent(task["majority_accuracy"]),
+        guess=percent(task["majority_accuracy"]),
     )
     if low <= task["majority_accuracy"]:
         words += " " + _("That may be no better than guessing.")
@@ -502,21 +502,18 @@ def _method_section(case: _Case) -> str:
         _("The source of the photos says which are for the test.")
         if given
         else _(
-            "The test photos were drawn at random ({share:.0%} of each class, seed {seed}); copies "
+            "The test photos were drawn at random ({share} of each class, seed {seed}); copies "
             "and near-copies of a photo stay in the same part."
-        ).format(share=settings.test_share, seed=settings.seed),
+        ).format(share=percent(settings.test_share), seed=settings.seed),
         _(
-            "Nothing was learned or chosen by the test photos; they were looked at once, at the end."
+            "The test photos were held out from training and model selection and used once, at the end."
         ),
-        _(
-            "Ranges are Wilson's score intervals at 95 %: with other test photos of the same kind, "
-            "the figure would come out somewhere in there in 95 of 100 cases."
-        ),
+        _("Ranges are 95 % confidence intervals (Wilson's score interval)."),
         _("“Guessing” always answers the class with most photos to learn from."),
         _(
-            "The saved model was loaded afresh and held against the measured one: probabilities "
-            "differ by at most {difference:.2%}."
-        ).format(difference=case.metrics.get("parity_max_diff") or 0.0),
+            "The saved model was loaded afresh and compared with the measured one: probabilities "
+            "differ by at most {difference}."
+        ).format(difference=percent(case.metrics.get("parity_max_diff") or 0.0, 2)),
     ]
     items = "".join(f"<li>{escape(text)}</li>" for text in how)
     return report_page.section(f"<h2>{escape(_('How this was measured'))}</h2><ul>{items}</ul>")

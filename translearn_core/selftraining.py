@@ -26,7 +26,7 @@ from translearn_core.material import Material
 from translearn_core.others import Others, gather_others, with_guests
 from translearn_core.plan import Plan
 from translearn_core.propagation import balance, near_graph, spread
-from translearn_core.texts import _
+from translearn_core.texts import _, percent
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
@@ -140,9 +140,13 @@ def self_train(plan: Plan, material: Material) -> Lesson:
         _tell(
             plan,
             _(
-                "The unsorted photos are not used: with guesses for them, {guessed:.0%} of "
-                "{n} hidden sorted photos were named right, without {plain:.0%}."
-            ).format(guessed=verdict.with_guesses, plain=verdict.plain, n=verdict.hidden),
+                "The unlabelled photos are not used: with pseudo-labels for them, {guessed} of "
+                "{n} labelled photos, held out in turn, were right, without them {plain}."
+            ).format(
+                guessed=percent(verdict.with_guesses),
+                plain=percent(verdict.plain),
+                n=verdict.hidden,
+            ),
         )
         return Lesson(material=material, report=lambda _a: _figures(len(others), 0, verdict))
     train = material.split[rows] == "train"

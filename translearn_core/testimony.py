@@ -13,15 +13,10 @@ from typing import Any
 
 from translearn_core import calibration, decision
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
+from translearn_core.texts import _, ngettext, percent
 
 FEW_TEST_PHOTOS = 10
 _FEWEST_TO_JUDGE = 30
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share in [0, 1] as a person reads it: `86 %`."""
-    return f"{share * 100:.{digits}f} %"
 
 
 def trade_sentence(trade: decision.Trade) -> str:
@@ -130,9 +125,9 @@ def limits(run: Run) -> list[str]:
     if n and high - low > 0.1:
         found.append(
             _(
-                "Tested on {n} photos only: the true share of right answers may lie anywhere between "
-                "{low:.0%} and {high:.0%}."
-            ).format(n=n, low=low, high=high)
+                "Tested on {n} photos only: the 95 % confidence interval of its accuracy reaches from "
+                "{low} to {high}."
+            ).format(n=n, low=percent(low), high=percent(high))
         )
     if n and low <= metrics["majority_accuracy"]:
         found.append(_("It is not certain that it is better than always giving the same answer."))

@@ -41,7 +41,7 @@ from translearn_core.metrics import paired_gain
 from translearn_core.plan import Plan, make_plan
 from translearn_core.runs import Run
 from translearn_core.study import StudyResult, read_plan
-from translearn_core.texts import _, ngettext
+from translearn_core.texts import _, ngettext, percent
 from translearn_core.weights import weights_status
 
 logger = logging.getLogger(__name__)
@@ -463,20 +463,21 @@ def _sentence(facts: dict[str, Any]) -> str:
         )
     if facts.get("gain") is None:
         return (
-            _("In cross-validation the best settings are right on {best:.1%}, the default on ")
-            + _("{default:.1%}; on the test photos this was not tried.")
+            _("In cross-validation the best settings are right on {best}, the default on ")
+            + _("{default}; they were not run on the test photos.")
         ).format(
-            best=facts["validation_accuracy"], default=facts["default_validation_accuracy"]
+            best=percent(facts["validation_accuracy"], 1),
+            default=percent(facts["default_validation_accuracy"], 1),
         ) + f" {tried}"
     low, high = facts["gain_interval"]
     text = _(
-        "On {n} test photos that the search never saw, the best settings are right on {best:.1%} and "
-        "the default on {default:.1%}: {gain:+.1f} points, with 95 % certainty between {low:+.1f} and "
-        "{high:+.1f}."
+        "On {n} test photos that the search never saw, the best settings are right on {best} and the "
+        "default on {default}: {gain:+.1f} points (95 % confidence interval: {low:+.1f} to "
+        "{high:+.1f})."
     ).format(
         n=facts["n_test"],
-        best=facts["test_accuracy"],
-        default=facts["default_test_accuracy"],
+        best=percent(facts["test_accuracy"], 1),
+        default=percent(facts["default_test_accuracy"], 1),
         gain=100 * facts["gain"],
         low=100 * low,
         high=100 * high,
