@@ -3,7 +3,7 @@
     python -m benchmarks.techniques [SEEDS] [PART] …
 
 Needs the photo sets and ImageNet weights beside the project (`../shared`). Makes its runs in a
-workspace that is removed afterwards. Each part prints rows of the table in docs/techniques.md:
+workspace that is removed afterwards. Each part prints rows of the tables in docs/experiments/:
 mean and spread (lowest to highest) over so many seeds (3 unless said). A part is a function in `PARTS`.
 """
 

@@ -8,7 +8,7 @@ re-estimated BatchNorm statistics (`renorm.py`), gradient reversal (`reversal.py
 (`train.py`).
 
 Labels that the photos of the new place may carry are used for `target_accuracy_*` only. How the
-constants were chosen, and what that means for the figures, stands in docs/techniques.md.
+constants were chosen, and what that means for the figures: docs/experiments/domain_adaptation.md.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def scores_of(parts: Sequence[Any], head: Any) -> Scores:
 
 
 def _ascent(scores: Scores, photos: Any, targets: Any) -> Any:
-    """The sign of the loss's gradient in each dot, `(n, h, w, 3)`. The one place that needs tf."""
+    """The sign of the loss's gradient at each pixel value, `(n, h, w, 3)`."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:

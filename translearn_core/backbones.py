@@ -55,7 +55,7 @@ class Backbone:
     transfer_size: int = 0
     """Side that photos get unless a person chooses; 0 is the native one. A network that ends in a
     mean over the map often gains from seeing photos larger than it was trained on (Touvron et
-    al., 2019); set where that was measured, see docs/backbones.md."""
+    al., 2019); set where that was measured, see docs/experiments/default_recipe.md."""
     parameters: int
     """Without the top."""
     features: int

@@ -66,8 +66,8 @@ def _never() -> bool:
 class WeightChange:
     """What makes a backbone's weights others than those of its file.
 
-    `identity` tells these weights from others, for cache keys; `apply` changes a backbone as
-    `model.build_backbone` makes it.
+    `identity` tells these weights from others, for cache keys; `apply` changes a backbone that
+    `graph.backbone.build_backbone` made.
     """
 
     identity: str

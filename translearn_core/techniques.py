@@ -28,8 +28,8 @@ from translearn_core.texts import N_, _
 Chapter = Literal["knowledge", "place", "labels", "safety"]
 
 CHAPTERS: dict[Chapter, str] = {
-    "knowledge": N_("Start from an existing model"),
-    "place": N_("Adapt to another domain"),
+    "knowledge": N_("Build on other models"),
+    "place": N_("Work in another domain"),
     "labels": N_("Make more of the labels"),
     "safety": N_("Resist manipulated photos"),
 }

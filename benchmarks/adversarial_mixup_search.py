@@ -1,10 +1,10 @@
-"""What blending photos, adversarial training, several tasks and the search bring, on real photos.
+"""What MixUp, adversarial training and the hyperparameter search bring, on real photos.
 
-    python -m benchmarks.more_techniques [adversarial] [mixing] [tuning]
+    python -m benchmarks.adversarial_mixup_search [adversarial] [mixing] [tuning]
 
 Needs `trash` and ImageNet weights beside the project (`../shared`). Makes its runs in a workspace
-that is removed afterwards. Prints rows of the tables in docs/techniques.md: mean and spread (lowest
-to highest) over `SEEDS`, the plain run beside each.
+that is removed afterwards. Prints rows of the tables in docs/experiments/: mean and spread
+(lowest to highest) over `SEEDS`, the plain run beside each.
 """
 
 from __future__ import annotations
