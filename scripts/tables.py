@@ -17,11 +17,11 @@ from translearn_core.backbones import BACKBONES
 from translearn_core.config import Configuration, Limits, allowed_values, setting_fields
 from translearn_core.feasible import Report
 from translearn_core.findings import CHECKS_TABLE
+from translearn_core.formatting import percent
 from translearn_core.freezing import blocks_of
 from translearn_core.presets import PRESETS
 from translearn_core.properties import PROPERTIES
 from translearn_core.techniques import CHAPTERS, TECHNIQUES
-from translearn_core.texts import percent
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -25,12 +25,13 @@ from translearn_core.datasets import Dataset
 from translearn_core.engine import convert_checked, run_keras
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.files import replace_file, write_atomically
+from translearn_core.formatting import percent
 from translearn_core.material import Material
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
 from translearn_core.plan import Network, Plan
 from translearn_core.runs import Run
 from translearn_core.techniques import find_run
-from translearn_core.texts import _, percent
+from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
 

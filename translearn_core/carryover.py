@@ -22,10 +22,11 @@ import numpy.typing as npt
 
 from translearn_core import crossval
 from translearn_core.config import Settings
+from translearn_core.formatting import percent
 from translearn_core.gather import WeightChange
 from translearn_core.runs import Run
 from translearn_core.techniques import find_run, refuse_taught
-from translearn_core.texts import _, percent
+from translearn_core.texts import _
 
 if TYPE_CHECKING:
     from translearn_core.lesson import Lesson

@@ -30,11 +30,12 @@ from translearn_core.datasets import Dataset
 from translearn_core.decision import read_decision, trade_at
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
 from translearn_core.files import write_atomically
+from translearn_core.formatting import percent, percent_range
 from translearn_core.metrics import wilson_interval
 from translearn_core.notes import Notes, name_of, read_notes
 from translearn_core.parts import parts_of, read_answers, read_task_answers
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext, percent
+from translearn_core.texts import _, ngettext
 
 MOST_EXAMPLES = 12
 """Photos named right, and photos named wrong, that a report shows at most."""
@@ -175,11 +176,10 @@ def _verdict(case: _Case) -> str:
         correct=metrics["test_correct"], n=case.n_test, share=percent(metrics["test_accuracy"])
     )
     rest = _(
-        "95 % confidence interval: {low:.0f}-{high:.0f} %. Always answering “{majority}” would be "
+        "95 % confidence interval: {interval}. Always answering “{majority}” would be "
         "right on {guess}."
     ).format(
-        low=100 * low,
-        high=100 * high,
+        interval=percent_range(low, high),
         majority=metrics["majority_class"],
         guess=percent(metrics["majority_accuracy"]),
     )
@@ -237,7 +237,7 @@ def _share_row(name: str, correct: int, n: int, last: str, *, guess: float | Non
     low, high = wilson_interval(correct, n)
     found = _("{correct} of {n}").format(correct=correct, n=n)
     picture = report_charts.interval(correct / n, low, high, guess=guess) if n else ""
-    span = f"{100 * low:.0f}–{100 * high:.0f} %" if n else "–"
+    span = percent_range(low, high) if n else "–"
     return (
         f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(found)}</td>'
         f'<td>{picture}</td><td class="n">{span}</td><td class="n">{escape(last)}</td></tr>'
@@ -444,13 +444,12 @@ def _task_section(case: _Case, task: Mapping[str, Any]) -> str:
     low, high = task["test_interval"]
     words = _(
         "Right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval: "
-        "{low:.0f}-{high:.0f} %). Guessing would be right on {guess}."
+        "{interval}). Guessing would be right on {guess}."
     ).format(
         correct=task["test_correct"],
         n=task["n_test"],
         share=percent(task["test_accuracy"]),
-        low=100 * low,
-        high=100 * high,
+        interval=percent_range(low, high),
         guess=percent(task["majority_accuracy"]),
     )
     if low <= task["majority_accuracy"]:

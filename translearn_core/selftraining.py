@@ -21,12 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import crossval
+from translearn_core.formatting import percent
 from translearn_core.lesson import Lesson
 from translearn_core.material import Material
 from translearn_core.others import Others, gather_others, with_guests
 from translearn_core.plan import Plan
 from translearn_core.propagation import balance, near_graph, spread
-from translearn_core.texts import _, percent
+from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]

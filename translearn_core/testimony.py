@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from translearn_core import calibration, decision
+from translearn_core.formatting import percent
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext, percent
+from translearn_core.texts import _, ngettext
 
 FEW_TEST_PHOTOS = 10
 _FEWEST_TO_JUDGE = 30

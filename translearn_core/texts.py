@@ -1,4 +1,4 @@
-"""The translation of every sentence for a person (gettext), and how a share is written.
+"""The door through which every sentence for a person passes (gettext).
 
 Owns: the message catalogues in `translearn_core/locale/<language>/LC_MESSAGES/translearn.mo`
 and the choice of language. Leaves to others: the sentences themselves, which stand
@@ -33,11 +33,6 @@ def _(message: str) -> str:
 def ngettext(singular: str, plural: str, n: int) -> str:
     """Translate the form of a message that fits the number `n`."""
     return _catalogue(language.get()).ngettext(singular, plural, n)
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share in [0, 1] as every text writes it: `86 %`."""
-    return f"{share * 100:.{digits}f} %"
 
 
 def N_(message: str) -> str:

@@ -36,12 +36,13 @@ from translearn_core.crossval import deal_folds, log_loss
 from translearn_core.duels import mcnemar
 from translearn_core.errors import StopRequestedError
 from translearn_core.files import write_atomically
+from translearn_core.formatting import percent
 from translearn_core.material import Material, gather_material
 from translearn_core.metrics import paired_gain
 from translearn_core.plan import Plan, make_plan
 from translearn_core.runs import Run
 from translearn_core.study import StudyResult, read_plan
-from translearn_core.texts import _, ngettext, percent
+from translearn_core.texts import _, ngettext
 from translearn_core.weights import weights_status
 
 logger = logging.getLogger(__name__)

@@ -170,7 +170,7 @@ def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | N
     """What `say` says, after its first words."""
     parts = [
         _(
-            "Right on about {right} of 100 new photos (95 % confidence interval: {low}-{high} %)."
+            "Right on about {right} of 100 new photos (95 % confidence interval: {low} – {high} %)."
         ).format(
             right=_of_100(figures.accuracy),
             low=_of_100(figures.interval[0]),

@@ -13,7 +13,8 @@ import typer
 from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
 from translearn_core.errors import InputError, RunError
-from translearn_core.texts import _, percent
+from translearn_core.formatting import percent, percent_range
+from translearn_core.texts import _
 
 
 @app.command()
@@ -135,9 +136,8 @@ def _print_comparison(comparison: Any) -> None:
         seconds = one.facts.get("seconds")
         took = f"{seconds:.0f} s" if seconds is not None else "-"
         print_line(
-            f"  {one.letter}  {percent(one.accuracy, 1):>7} [{percent(low, 1)}, {percent(high, 1)}]  "
-            f"{took:>7}  "
-            f"{one.name}  {one.run.folder}"
+            f"  {one.letter}  {percent(one.accuracy, 1):>7} [{percent_range(low, high, 1)}]  "
+            f"{took:>7}  {one.name}  {one.run.folder}"
         )
     for duel in comparison.duels:
         print_line(f"{duel.sentence} (p = {duel.p_corrected:.3g})")

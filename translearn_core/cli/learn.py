@@ -22,7 +22,8 @@ from translearn_core.cli.app import (
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
 from translearn_core.cli.settings import check_early, have_weights, make_settings_of
 from translearn_core.errors import TransLearnError
-from translearn_core.texts import _, percent
+from translearn_core.formatting import percent, percent_range
+from translearn_core.texts import _
 
 
 @app.command()
@@ -250,13 +251,12 @@ def _print_result(metrics: dict[str, Any]) -> None:
         print_line(
             _(
                 "Test accuracy {accuracy}: right on {correct} of {n} new photos (95 % confidence "
-                "interval: {low:.1f}-{high:.1f} %). Always answering {majority} would get {guess}."
+                "interval: {interval}). Always answering {majority} would get {guess}."
             ).format(
                 correct=metrics["test_correct"],
                 n=metrics["n_test"],
                 accuracy=percent(metrics["test_accuracy"], 1),
-                low=100 * low,
-                high=100 * high,
+                interval=percent_range(low, high, 1),
                 majority=metrics["majority_class"],
                 guess=percent(metrics["majority_accuracy"], 1),
             )

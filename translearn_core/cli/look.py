@@ -21,7 +21,8 @@ from translearn_core.cli.app import (
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
 from translearn_core.cli.settings import check_early, have_weights, make_settings_of
 from translearn_core.errors import InputError
-from translearn_core.texts import _, ngettext, percent
+from translearn_core.formatting import percent, percent_range
+from translearn_core.texts import _, ngettext
 
 
 @app.command()
@@ -183,12 +184,11 @@ def _print_feasible(report: Any) -> None:
     if ahead is not None:
         print_line(
             _(
-                "With {n} photos the expected accuracy is {share} (95 % interval: {low:.0f}-{high:.0f} %)."
+                "With {n} photos the expected accuracy is {share} (95 % interval: {interval})."
             ).format(
                 n=ahead.n,
                 share=percent(ahead.accuracy),
-                low=100 * ahead.low,
-                high=100 * ahead.high,
+                interval=percent_range(ahead.low, ahead.high),
             )
         )
     if report.advice:

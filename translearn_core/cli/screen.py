@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from translearn_core.errors import InputError
-from translearn_core.texts import _, percent
+from translearn_core.formatting import percent
+from translearn_core.texts import _
 
 
 class Bar:

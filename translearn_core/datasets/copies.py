@@ -7,8 +7,8 @@ how alike two photos look (`likeness.py`).
 Pairs worth a look are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose small pictures correlate by at least 0.96; and, where a network's features
 are at hand, near neighbours among them: that finds what hashes miss, crops and other light.
-Then one photo is laid over the other. Bounds measured on photos of litter, flowers, hands,
-seven kinds of things (PACS) with seeded copies: `docs/benchmarks.md`.
+Then one photo is registered on the other. Bounds were measured on photos of litter, flowers, hands
+and PACS with seeded copies; recall and precision on two of these sets: `docs/benchmarks.md`.
 """
 
 from __future__ import annotations
