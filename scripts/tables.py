@@ -85,6 +85,15 @@ def techniques_page() -> str:
     return _fill("techniques.md", chapters=CHAPTERS, techniques=list(TECHNIQUES.values()))
 
 
+def glossary_page() -> str:
+    """The field's terms, with the words that the pages show for settings and techniques."""
+    return _fill(
+        "glossary.md",
+        title=lambda name: setting_fields()[name].title,
+        technique=lambda name: TECHNIQUES[name].title,
+    )
+
+
 def _fill(name: str, **tables: Any) -> str:
     """The page of the template `name` with these tables in it; ends in one line break."""
     return TEMPLATES.get_template(name).render(**tables).rstrip("\n") + "\n"
@@ -95,6 +104,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "checks.md": checks_page,
     "configuration.md": configuration_page,
     "feasible.md": feasible_page,
+    "glossary.md": glossary_page,
     "settings.md": settings_page,
     "techniques.md": techniques_page,
 }

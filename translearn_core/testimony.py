@@ -84,9 +84,9 @@ def unlike_sentence(figures: Mapping[str, Any]) -> str:
     """What the threshold for unlike photos does, in words, for Markdown."""
     parts = [
         _(
-            "A new photo is held against {n:,} photos that it learned from. Where even the nearest "
-            "ones are far away, it says **this looks like nothing I was shown** (distance in "
-            "feature space)."
+            "A new photo is compared with {n:,} training photos. Where even the nearest ones are far "
+            "away, the model says **this looks like nothing I was shown** (out-of-distribution "
+            "detection by the distance in feature space)."
         ).format(n=figures["photos"])
     ]
     if figures.get("refused") is not None and figures["n_test"] >= _FEWEST_TO_JUDGE:
