@@ -17,7 +17,7 @@ LEVELS = {
     "find": 1,
     "predictions": 1,
     "resolve": 1,
-    "weight_change": 1,
+    "weight_change": 3,
     "processes": 0,
     "errors": 0,
     "files": 0,
