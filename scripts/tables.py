@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from translearn_core import verdict
 from translearn_core.backbones import BACKBONES
 from translearn_core.config import Configuration, Limits, allowed_values, setting_fields
-from translearn_core.feasible import Report
+from translearn_core.feasible_report import Report
 from translearn_core.findings import CHECKS_TABLE
 from translearn_core.formatting import percent
 from translearn_core.freezing import blocks_of

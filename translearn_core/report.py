@@ -359,7 +359,7 @@ def _classes_table(figures: Mapping[str, Any]) -> str:
         _("found (recall)"),
         "",
         _("95 % range"),
-        _("right when answered (precision)"),
+        _("correct when predicted (precision)"),
     ]
     return report_page.table_of(_("The hardest classes come first."), head, rows)
 

@@ -132,7 +132,9 @@ def self_train(plan: Plan, material: Material) -> Lesson:
     strange = np.flatnonzero(~others.photos["sha256"].isin(own).to_numpy())
     others = others.chosen(strange)
     if not len(others):
-        _tell(plan, _("All unsorted photos are among the sorted ones; there is nothing to add."))
+        _tell(
+            plan, _("All unlabelled photos are among the labelled ones; there is nothing to add.")
+        )
         return Lesson(material=material, report=lambda _a: _figures(0, 0, None))
     rows = np.flatnonzero(material.split != "test")
     scene = _set_scene(plan, material, rows, others)

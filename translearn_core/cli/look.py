@@ -144,7 +144,7 @@ def feasible(
     json_: JsonOption = False,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
-    from translearn_core import datasets
+    from translearn_core import datasets, feasible_report
     from translearn_core import feasible as check
     from translearn_core.backbones import get_backbone
 
@@ -159,7 +159,7 @@ def feasible(
             check=False,
             progress=bar.show_progress,
         )
-    folder = check.folder_of(dataset)
+    folder = feasible_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     extracting = _("Extracting features: photo {done:,} of {total:,} · {per_s:.0f}/s")
     with output_to(folder / "log.txt"), Bar() as bar:
