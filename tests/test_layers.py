@@ -22,6 +22,7 @@ LEVELS = {
     "errors": 0,
     "files": 0,
     "stopping": 0,
+    "formatting": 0,
     "texts": 0,
     "decoding": 1,
     "datasets": 1,
