@@ -86,11 +86,13 @@ def techniques_page() -> str:
 
 
 def glossary_page() -> str:
-    """The field's terms, with the words that the pages show for settings and techniques."""
+    """The field's terms, with the words that the pages show for settings, techniques
+    and checks."""
     return _fill(
         "glossary.md",
         title=lambda name: setting_fields()[name].title,
         technique=lambda name: TECHNIQUES[name].title,
+        check=lambda name: next(row.title for row in CHECKS_TABLE if row.name == name),
     )
 
 

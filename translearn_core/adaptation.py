@@ -304,8 +304,8 @@ def adapt(plan: Plan, material: Material, learn_plainly: Callable[[], Any]) -> L
     if len(others) < FEWEST:
         raise SourceError(
             _(
-                "{n} photos are too few to adapt to a domain; at least {least} are needed. Add more "
-                "to {name}."
+                "{n} photos are too few to adapt to a domain; at least {least} are needed. Add "
+                "more to {name}."
             ).format(n=len(others), least=FEWEST, name=plan.settings.adapt_to)
         )
     domains = Domains(plan=plan, material=material, others=others, rows=material.rows("train"))

@@ -64,7 +64,8 @@ class Settings(BaseModel):
         "all",
         title=N_("Frozen blocks"),
         plain=N_(
-            "How much of the backbone is not trained. Freezing all blocks is fastest and right for few photos."
+            "How much of the backbone is not trained. Freezing all blocks is fastest and right "
+            "for few photos."
         ),
         expert=N_("The first N blocks are frozen; a negative N leaves the last N trainable."),
         group="model",
@@ -80,7 +81,8 @@ class Settings(BaseModel):
         "imagenet",
         title=N_("Starting weights"),
         plain=N_(
-            "Start from what the backbone learned on a million photos (ImageNet), or from random weights."
+            "Start from what the backbone learned on a million photos (ImageNet), or from random "
+            "weights."
         ),
         expert=N_("`random` initialises the backbone afresh: the baseline without transfer."),
         group="model",
@@ -125,11 +127,12 @@ class Settings(BaseModel):
         40,
         title=N_("Epochs"),
         plain=N_(
-            "At most this many passes over all training photos; training stops earlier when nothing improves, and with thousands of photos fewer are enough."
+            "At most this many passes over all training photos; training stops earlier when "
+            "nothing improves, and with thousands of photos fewer are enough."
         ),
         expert=N_(
-            "Upper bound over head training and fine-tuning together. With early stopping, the head "
-            "sees at most about 30,000 photos in all, or all of them 12 times."
+            "Upper bound over head training and fine-tuning together. With early stopping, the "
+            "head sees at most about 30,000 photos in all, or all of them 12 times."
         ),
         group="learning",
         ge=1,
@@ -159,7 +162,8 @@ class Settings(BaseModel):
         1e-4,
         title=N_("Learning rate of fine-tuning"),
         plain=N_(
-            "How large the training steps are once unfrozen blocks are trained, too; small steps keep what they have learned."
+            "How large the training steps are once unfrozen blocks are trained, too; small steps "
+            "keep what they have learned."
         ),
         expert=N_("Adam's peak rate for suffix and head together."),
         group="learning",
@@ -179,7 +183,8 @@ class Settings(BaseModel):
         True,
         title=N_("Larger batches for the head"),
         plain=N_(
-            "Trains the head on up to four batches at a time, with steps as much larger: just as accurate, and much quicker."
+            "Trains the head on up to four batches at a time, with steps as much larger: just as "
+            "accurate, and much quicker."
         ),
         expert=N_(
             "Batch size and rate of the head times 4 (less on small sets); off: exactly the batch "
@@ -221,7 +226,8 @@ class Settings(BaseModel):
         True,
         title=N_("Train on the validation photos at the end (refit)"),
         plain=N_(
-            "Once it is clear when to stop, the head is trained once more, with the validation photos added. The test photos stay untouched."
+            "Once it is clear when to stop, the head is trained once more, with the validation "
+            "photos added. The test photos stay untouched."
         ),
         expert=N_(
             "Refits the head on training and validation photos over the whole schedule of the "
@@ -234,9 +240,9 @@ class Settings(BaseModel):
         "auto",
         title=N_("Vary the photos (augmentation)"),
         plain=N_(
-            "Shows each photo also mirrored, or shifted and recoloured too, as if there were more of "
-            "them. `auto` mirrors where photos are few. Choose `none` where left and right make "
-            "the difference."
+            "Shows each photo also mirrored, or shifted and recoloured too, as if there were more "
+            "of them. `auto` mirrors where photos are few. Choose `none` where left and right "
+            "make the difference."
         ),
         expert=N_(
             "Under a frozen prefix a fixed number of views is computed once and cached; `auto` is "
@@ -257,7 +263,8 @@ class Settings(BaseModel):
         0.2,
         title=N_("Share kept for the test"),
         plain=N_(
-            "Photos held out for the final figure; nothing is learned or chosen by them, so the estimate is unbiased."
+            "Photos held out for the final figure; nothing is learned or chosen by them, so the "
+            "estimate is unbiased."
         ),
         expert=N_("Share of all photos; near-duplicates stay together, and given splits are kept."),
         group="photos",
@@ -278,7 +285,8 @@ class Settings(BaseModel):
         "",
         title=N_("Start from a run"),
         plain=N_(
-            "Builds on a model that was trained before, on related photos, instead of on the backbone alone (warm start)."
+            "Builds on a model that was trained before, on related photos, instead of on the "
+            "backbone alone (warm start)."
         ),
         expert=N_(
             "A run's folder or id. Its backbone weights, its hidden layer, and the output rows of "
@@ -291,7 +299,8 @@ class Settings(BaseModel):
         "",
         title=N_("Adapt to a new domain"),
         plain=N_(
-            "Photos of the place where the model is going to be used (the target domain); nobody has to label them."
+            "Photos of the place where the model is going to be used (the target domain); nobody "
+            "has to label them."
         ),
         expert=N_(
             "A folder, or a data set's id, of unlabelled photos of the target domain. Labels that "
@@ -305,8 +314,8 @@ class Settings(BaseModel):
         title=N_("Adaptation method"),
         plain=N_("`auto` takes the method that helped most on other photo sets."),
         expert=N_(
-            "`auto`, re-estimated BatchNorm statistics, correlation alignment, adversarial alignment by "
-            "gradient reversal, or pseudo-labels; only used with `adapt_to`."
+            "`auto`, re-estimated BatchNorm statistics, correlation alignment, adversarial "
+            "alignment by gradient reversal, or pseudo-labels; only used with `adapt_to`."
         ),
         group="techniques",
     )
@@ -314,7 +323,8 @@ class Settings(BaseModel):
         "",
         title=N_("Unlabelled photos"),
         plain=N_(
-            "More photos of the same things, without classes: the model guesses their classes and learns from the guesses where that helps (self-training)."
+            "More photos of the same things, without classes: the model guesses their classes and "
+            "learns from the guesses where that helps (self-training)."
         ),
         expert=N_(
             "A folder, or a data set's id. Pseudo-labels are used only where held-out photos say "
@@ -327,7 +337,8 @@ class Settings(BaseModel):
         "",
         title=N_("Learn from a stronger model (distillation)"),
         plain=N_(
-            "A larger model (the teacher) gives its probabilities for each photo, and the new one learns to predict the same."
+            "A larger model (the teacher) gives its probabilities for each photo, and the new one "
+            "learns to predict the same."
         ),
         expert=N_(
             "A run's folder or id with the same classes; its softened probabilities are targets "
@@ -340,7 +351,8 @@ class Settings(BaseModel):
         False,
         title=N_("Compare with plain training"),
         plain=N_(
-            "Also trains without any of these techniques, on the same photos, to measure what they bring."
+            "Also trains without any of these techniques, on the same photos, to measure what "
+            "they bring."
         ),
         expert=N_(
             "Same split, seed and cached features; the figure stands in `plain_test_accuracy`."
@@ -351,10 +363,12 @@ class Settings(BaseModel):
         0.0,
         title=N_("Blend photos (MixUp)"),
         plain=N_(
-            "Trains on blends of two photos, with blended labels, so that the model is less overconfident between classes. 0 is off; 0.2 is usual."
+            "Trains on blends of two photos, with blended labels, so that the model is less "
+            "overconfident between classes. 0 is off; 0.2 is usual."
         ),
         expert=N_(
-            "Alpha of the Beta distribution of the mixing share (Zhang et al. 2018): of pooled features while the head is trained, of feature maps at the cut while blocks are."
+            "Alpha of the Beta distribution of the mixing share (Zhang et al. 2018): of pooled "
+            "features while the head is trained, of feature maps at the cut while blocks are."
         ),
         group="techniques",
         ge=0.0,
@@ -364,7 +378,8 @@ class Settings(BaseModel):
         0.0,
         title=N_("Paste pieces of photos (CutMix)"),
         plain=N_(
-            "Trains on photos with a piece of another one pasted in, with labels in proportion. 0 is off; 1 is usual. Only while unfrozen blocks are trained."
+            "Trains on photos with a piece of another one pasted in, with labels in proportion. 0 "
+            "is off; 1 is usual. Only while unfrozen blocks are trained."
         ),
         expert=N_(
             "Alpha of the Beta distribution of the area (Yun et al. 2019); on photos, "
@@ -378,11 +393,13 @@ class Settings(BaseModel):
         "none",
         title=N_("Adversarial training"),
         plain=N_(
-            "Also trains on photos that were changed on purpose, too little to see, so that the model errs. Slower, because the changes are computed anew in every epoch."
+            "Also trains on photos that were changed on purpose, too little to see, so that the "
+            "model errs. Slower, because the changes are computed anew in every epoch."
         ),
         expert=N_(
             "Fast FGSM from a random start (Wong et al. 2020), or PGD with several steps (Madry et "
-            "al. 2018), through the whole network; the loss is the mean of clean and attacked photos."
+            "al. 2018), through the whole network; the loss is the mean of clean and attacked "
+            "photos."
         ),
         group="techniques",
     )
@@ -390,7 +407,8 @@ class Settings(BaseModel):
         0.004,
         title=N_("Perturbation size (epsilon)"),
         plain=N_(
-            "How much each pixel value may be changed, as a share of the range from black to white: 0.004 is one of 255 steps, which nobody sees; 0.016 is four."
+            "How much each pixel value may be changed, as a share of the range from black to "
+            "white: 0.004 is one of 255 steps, which nobody sees; 0.016 is four."
         ),
         expert=N_("Radius of the L-infinity ball, as a share of the pixel range."),
         group="techniques",
@@ -447,8 +465,8 @@ def make_settings(values: dict[str, Any], *, base: Settings | None = None) -> Se
     if settings.validation_share + settings.test_share > 0.8:
         raise SettingsError(
             _(
-                "`validation_share` and `test_share` together must leave at least 0.2 of the photos "
-                "for training. Received: {validation} and {test}. Choose smaller shares."
+                "`validation_share` and `test_share` together must leave at least 0.2 of the "
+                "photos for training. Received: {validation} and {test}. Choose smaller shares."
             ).format(validation=settings.validation_share, test=settings.test_share)
         )
     return settings
@@ -533,7 +551,8 @@ class Configuration(BaseModel):
     )
     standby: bool = Field(
         True,
-        description="Whether a worker process waits with TensorFlow loaded, so that training starts at once.",
+        description="Whether a worker process waits with TensorFlow loaded, so that training "
+        "starts at once.",
     )
     standby_idle_s: float = Field(
         600.0, gt=0, description="A waiting worker ends after so long without work."

@@ -146,8 +146,8 @@ class Report(_Part):
         description="files of one photo that lies under more than one class"
     )
     leaks: list[dict[str, str]] = Field(
-        description="leakage: given test or validation photos with a copy in the given training set: "
-        "`file`, `split`, `copy_of`, `kind`"
+        description="leakage: given test or validation photos with a copy in the given training "
+        "set: `file`, `split`, `copy_of`, `kind`"
     )
     shortcuts: list[str] = Field(description="sentences about shortcuts: what gives a class away")
     findings_counts: dict[str, int] = Field(description="findings of each [check](checks.md)")

@@ -127,7 +127,8 @@ def refuse_taught(run: Run, tested: set[str]) -> None:
     if n:
         raise SettingsError(
             _(
-                "The run “{run}” has learned from {n} of the {total} photos that this run is tested "
-                "on, so the test would be too optimistic. Give both the same seed and shares."
+                "The run “{run}” has learned from {n} of the {total} photos that this run is "
+                "tested on, so the test would be too optimistic. Give both the same seed and "
+                "shares."
             ).format(run=name_of(run), n=n, total=len(tested))
         )

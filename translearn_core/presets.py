@@ -31,7 +31,9 @@ PRESETS: dict[str, Preset] = {
             name="article",
             title=N_("VGG16 baseline"),
             sentence=N_(
-                "The classic recipe of many tutorials: VGG16 frozen, one hidden layer of 1024 units, ten epochs of Adam at 0.001 in batches of 32, and nothing else. Good for lessons and comparison; the default is quicker and more accurate."
+                "The classic recipe of many tutorials: VGG16 frozen, one hidden layer of 1024 "
+                "units, ten epochs of Adam at 0.001 in batches of 32, and nothing else. Good for "
+                "lessons and comparison; the default is quicker and more accurate."
             ),
             settings={
                 "backbone": "vgg16",
@@ -55,7 +57,8 @@ PRESETS: dict[str, Preset] = {
             name="quick",
             title=N_("Quick baseline"),
             sentence=N_(
-                "A linear head on photos without augmentation, ten epochs: an answer within seconds, a few points below the default."
+                "A linear head on photos without augmentation, ten epochs: an answer within "
+                "seconds, a few points below the default."
             ),
             settings={
                 "head": "linear",

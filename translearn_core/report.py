@@ -209,8 +209,8 @@ def _what_it_does(case: _Case) -> str:
         words
         + " "
         + _(
-            "That is the question “{first}”; where this report names no other, it is about this one. "
-            "The same look answers more questions: {further}."
+            "That is the question “{first}”; where this report names no other, it is about this "
+            "one. The same look answers more questions: {further}."
         ).format(first=case.tasks[0]["name"], further=further)
     )
 
@@ -304,8 +304,8 @@ def _mistakes_section(case: _Case) -> str:
     if not case.n_test:
         return ""
     reading = _(
-        "Each row holds the test photos of one class, each column an answer. The diagonal is right; "
-        "everything beside it is a mistake."
+        "Each row holds the test photos of one class, each column an answer. The diagonal is "
+        "right; everything beside it is a mistake."
     )
     return report_page.section(
         f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
@@ -505,7 +505,8 @@ def _method_section(case: _Case) -> str:
             "and near-copies of a photo stay in the same part."
         ).format(share=percent(settings.test_share), seed=settings.seed),
         _(
-            "The test photos were held out from training and model selection and used once, at the end."
+            "The test photos were held out from training and model selection and used once, at "
+            "the end."
         ),
         _("Ranges are 95 % confidence intervals (Wilson's score interval)."),
         _("“Guessing” always answers the class with most photos to learn from."),

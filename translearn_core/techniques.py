@@ -106,7 +106,8 @@ def _start_obstacle(situation: Situation) -> str:
         )
     if situation.settings.adapt_to:
         return _(
-            "Domain adaptation begins from the backbone alone, not from a run. Choose one of the two."
+            "Domain adaptation begins from the backbone alone, not from a run. Choose one of the "
+            "two."
         )
     return _no_unsorted(situation)
 
@@ -114,11 +115,13 @@ def _start_obstacle(situation: Situation) -> str:
 def _adapt_obstacle(situation: Situation) -> str:
     if situation.settings.unlabelled:
         return _(
-            "Photos of a new domain and unlabelled photos of the same domain are two different tasks. Choose one of the two."
+            "Photos of a new domain and unlabelled photos of the same domain are two different "
+            "tasks. Choose one of the two."
         )
     if situation.settings.start_from:
         return _(
-            "Domain adaptation begins from the backbone alone, not from a run. Choose one of the two."
+            "Domain adaptation begins from the backbone alone, not from a run. Choose one of the "
+            "two."
         )
     if situation.settings.distill_from:
         return _("Distillation and domain adaptation cannot be combined. Choose one of the two.")
@@ -135,7 +138,8 @@ def _unlabelled_obstacle(situation: Situation) -> str:
         )
     if situation.settings.adapt_to:
         return _(
-            "Photos of a new domain and unlabelled photos of the same domain are two different tasks. Choose one of the two."
+            "Photos of a new domain and unlabelled photos of the same domain are two different "
+            "tasks. Choose one of the two."
         )
     return _needs_frozen(situation)
 
@@ -143,7 +147,8 @@ def _unlabelled_obstacle(situation: Situation) -> str:
 def _distill_obstacle(situation: Situation) -> str:
     if situation.settings.start_from:
         return _(
-            "A run either starts from another one or learns from its answers. Choose one of the two."
+            "A run either starts from another one or learns from its answers. Choose one of the "
+            "two."
         )
     if situation.settings.adapt_to:
         return _("Distillation and domain adaptation cannot be combined. Choose one of the two.")
@@ -153,7 +158,8 @@ def _distill_obstacle(situation: Situation) -> str:
 def _cutmix_obstacle(situation: Situation) -> str:
     if situation.choice.all_frozen and situation.settings.adversarial == "none":
         return _(
-            "It pastes pieces of photos, but with all blocks frozen the head only sees averages over the whole photo. Unfreeze the last two blocks, or blend photos (MixUp) instead."
+            "It pastes pieces of photos, but with all blocks frozen the head only sees averages "
+            "over the whole photo. Unfreeze the last two blocks, or blend photos (MixUp) instead."
         )
     return ""
 
@@ -176,7 +182,9 @@ _ROWS = (
         title=N_("Start from a model of yours"),
         term=N_("warm start from a source domain"),
         plain=N_(
-            "First train on many related photos, then continue with the few that matter, as far as the first ones help. Use it when a run on similar things exists and the new photos are few."
+            "First train on many related photos, then continue with the few that matter, as far "
+            "as the first ones help. Use it when a run on similar things exists and the new "
+            "photos are few."
         ),
         chapter="knowledge",
         settings=("start_from",),
@@ -190,7 +198,9 @@ _ROWS = (
         title=N_("Learn from a stronger model"),
         term=N_("distillation, soft labels"),
         plain=N_(
-            "A large model (the teacher) says how likely each class is for each photo, and a small, quick one (the student) learns these answers. Use it when the model has to be small; with a few hundred photos it has brought little."
+            "A large model (the teacher) says how likely each class is for each photo, and a "
+            "small, quick one (the student) learns these answers. Use it when the model has to be "
+            "small; with a few hundred photos it has brought little."
         ),
         chapter="knowledge",
         settings=("distill_from",),
@@ -204,7 +214,10 @@ _ROWS = (
         title=N_("Adapt to a new domain"),
         term=N_("domain adaptation"),
         plain=N_(
-            "The labelled photos come from one place (the source domain, say a studio), the model will work in another (the target domain, say a phone in the street): unlabelled photos from there let it adapt. Use it when new photos look different from the labelled ones."
+            "The labelled photos come from one place (the source domain, say a studio), the model "
+            "will work in another (the target domain, say a phone in the street): unlabelled "
+            "photos from there let it adapt. Use it when new photos look different from the "
+            "labelled ones."
         ),
         chapter="place",
         settings=("adapt_to", "adaptation"),
@@ -219,7 +232,8 @@ _ROWS = (
         title=N_("Use unlabelled photos"),
         term=N_("self-training, pseudo-labels"),
         plain=N_(
-            "It guesses the classes of unlabelled photos and learns from these guesses where that helps. Use it when labelling is expensive and unlabelled photos are plenty."
+            "It guesses the classes of unlabelled photos and learns from these guesses where that "
+            "helps. Use it when labelling is expensive and unlabelled photos are plenty."
         ),
         chapter="labels",
         settings=("unlabelled",),
@@ -235,7 +249,9 @@ _ROWS = (
         title=N_("Blend photos"),
         term=N_("MixUp, soft labels"),
         plain=N_(
-            "It trains on blends of two photos whose label is a blend, too, so that the model gets less overconfident. Use it when the model is more confident than accurate; on few photos it seldom raises the accuracy."
+            "It trains on blends of two photos whose label is a blend, too, so that the model "
+            "gets less overconfident. Use it when the model is more confident than accurate; on "
+            "few photos it seldom raises the accuracy."
         ),
         chapter="labels",
         settings=("mixup",),
@@ -248,7 +264,9 @@ _ROWS = (
         title=N_("Paste pieces of photos"),
         term=N_("CutMix, soft labels"),
         plain=N_(
-            "It trains on photos with a piece of another one pasted in, so that the model uses the whole object and not one detail. Use it when blocks of the backbone are trained, too."
+            "It trains on photos with a piece of another one pasted in, so that the model uses "
+            "the whole object and not one detail. Use it when blocks of the backbone are trained, "
+            "too."
         ),
         chapter="labels",
         settings=("cutmix",),
@@ -261,7 +279,9 @@ _ROWS = (
         title=N_("Adversarial training"),
         term=N_("FGSM, PGD"),
         plain=N_(
-            "Somebody can change a photo so little that nobody sees it, and the model errs; training on such photos makes the model more robust. Use it when somebody gains from fooling the model; it is slow, and works best with some blocks unfrozen."
+            "Somebody can change a photo so little that nobody sees it, and the model errs; "
+            "training on such photos makes the model more robust. Use it when somebody gains from "
+            "fooling the model; it is slow, and works best with some blocks unfrozen."
         ),
         chapter="safety",
         settings=("adversarial", "strength"),

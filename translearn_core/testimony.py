@@ -84,9 +84,9 @@ def unlike_sentence(figures: Mapping[str, Any]) -> str:
     """What the threshold for unlike photos does, in words, for Markdown."""
     parts = [
         _(
-            "A new photo is compared with {n:,} training photos. Where even the nearest ones are far "
-            "away, the model says **this looks like nothing I was shown** (out-of-distribution "
-            "detection by the distance in feature space)."
+            "A new photo is compared with {n:,} training photos. Where even the nearest ones are "
+            "far away, the model says **this looks like nothing I was shown** "
+            "(out-of-distribution detection by the distance in feature space)."
         ).format(n=figures["photos"])
     ]
     if figures.get("refused") is not None and figures["n_test"] >= _FEWEST_TO_JUDGE:
@@ -126,8 +126,8 @@ def limits(run: Run) -> list[str]:
     if n and high - low > 0.1:
         found.append(
             _(
-                "Tested on {n} photos only: the 95 % confidence interval of its accuracy reaches from "
-                "{low} to {high}."
+                "Tested on {n} photos only: the 95 % confidence interval of its accuracy reaches "
+                "from {low} to {high}."
             ).format(n=n, low=percent(low), high=percent(high))
         )
     if n and low <= metrics["majority_accuracy"]:
@@ -152,8 +152,9 @@ def limits(run: Run) -> list[str]:
             "light and seasons. Elsewhere it may do worse."
         ),
         _(
-            "It may have learned something that only happens to go with a class, like a background. "
-            "Look at its mistakes before you trust it, and let a person decide where it matters."
+            "It may have learned something that only happens to go with a class, like a "
+            "background. Look at its mistakes before you trust it, and let a person decide where "
+            "it matters."
         ),
     ]
 

@@ -471,8 +471,8 @@ def _sentence(facts: dict[str, Any]) -> str:
         ) + f" {tried}"
     low, high = facts["gain_interval"]
     text = _(
-        "On {n} test photos that the search never saw, the best settings are right on {best} and the "
-        "default on {default}: {gain:+.1f} points (95 % confidence interval: {low:+.1f} to "
+        "On {n} test photos that the search never saw, the best settings are right on {best} and "
+        "the default on {default}: {gain:+.1f} points (95 % confidence interval: {low:+.1f} to "
         "{high:+.1f})."
     ).format(
         n=facts["n_test"],

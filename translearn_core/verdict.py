@@ -97,21 +97,24 @@ RULES: tuple[Rule, ...] = (
     Rule(
         verdict="no_sign",
         when=N_(
-            "The mean recall over classes is not above every result on shuffled labels, or not three of their standard deviations above their mean."
+            "The mean recall over classes is not above every result on shuffled labels, or not "
+            "three of their standard deviations above their mean."
         ),
         holds=lambda figures: not figures.is_a_sign,
     ),
     Rule(
         verdict="not_yet",
         when=N_(
-            "The low end of the confidence interval avoids less than 40 % of the mistakes of guessing."
+            "The low end of the confidence interval avoids less than 40 % of the mistakes of "
+            "guessing."
         ),
         holds=lambda figures: figures.avoided < USEFUL,
     ),
     Rule(
         verdict="not_yet",
         when=N_(
-            "A shortcut gives classes away, and the low end of the confidence interval is not above the accuracy from colour and size alone."
+            "A shortcut gives classes away, and the low end of the confidence interval is not "
+            "above the accuracy from colour and size alone."
         ),
         holds=lambda figures: bool(figures.shortcuts) and not figures.beats_trivial,
     ),
@@ -123,14 +126,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         verdict="works_with_limits",
         when=N_(
-            "The low end of the confidence interval is not above the accuracy from colour and size alone."
+            "The low end of the confidence interval is not above the accuracy from colour and "
+            "size alone."
         ),
         holds=lambda figures: not figures.beats_trivial,
     ),
     Rule(
         verdict="works_with_limits",
         when=N_(
-            "The low end of the confidence interval avoids less than 80 % of the mistakes of guessing."
+            "The low end of the confidence interval avoids less than 80 % of the mistakes of "
+            "guessing."
         ),
         holds=lambda figures: figures.avoided < GOOD,
     ),
