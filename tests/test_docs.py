@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -50,6 +51,30 @@ def _anchors(path: Path) -> set[str]:
     """The anchors that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _shown() -> str:
+    """Every text in the code of pages and core, one a line."""
+    files = [
+        p
+        for room in ("pages", "translearn_core", "translearn_ui")
+        for p in (ROOT / room).rglob("*.py")
+    ]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return "\n".join(node.value for node in nodes if isinstance(node.value, str))
+
+
+SHOWN = _shown()
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name
+)
+def test_labels_of_the_pages_that_the_docs_name_in_italics_exist(path: Path) -> None:
+    text = re.sub(r"\*\*.+?\*\*|`[^`]+`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for label in re.findall(r"(?<![\w*])\*([A-Z][^*|]+)\*(?![\w*])", text):
+        assert " ".join(label.split()) in SHOWN, label
 
 
 def test_every_step_of_the_readme_is_a_script() -> None:
