@@ -71,7 +71,7 @@ def unshared_tasks(runs: Sequence[Run]) -> list[str]:
     left = [task for task in named if not _all_answer(task, runs)]
     if not left:
         return []
-    words = _("Not all of them answer these further questions, which are not compared: {tasks}.")
+    words = _("Not all of them have these further tasks, which are not compared: {tasks}.")
     return [words.format(tasks=", ".join(left))]
 
 

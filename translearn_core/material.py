@@ -215,7 +215,7 @@ def _warn_no_room(plan: Plan, needed_bytes: float) -> None:
     plan.run.append_event(
         "warning",
         text=_(
-            "What the frozen blocks see of all photos would take {needed:.1f} GB, more than the "
+            "The features of all photos would take {needed:.1f} GB, more than the "
             "cache may hold ({room:.1f} GB). They run again in every epoch, which is slower. "
             "Raise `cache_bytes` in config.toml, or freeze fewer or more blocks."
         ).format(needed=needed_bytes / 2**30, room=plan.configuration.cache_bytes / 2**30),

@@ -182,7 +182,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=4,
             sentence=N_(
                 "The size gives the class {name} away: by width and height alone {found} of 100 "
-                "of its photos are told, and {wrong} of 100 others taken for it."
+                "of its photos are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -196,7 +196,8 @@ PROPERTIES: tuple[Property, ...] = (
             depth=4,
             sentence=N_(
                 "The kind of file gives the class {name} away: by file type and compression alone "
-                "{found} of 100 of its photos are told, and {wrong} of 100 others taken for it."
+                "{found} of 100 of its photos are recognised, and {wrong} of 100 others taken for "
+                "it."
             ),
         ),
     ),
@@ -245,7 +246,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=3,
             sentence=N_(
                 "The border gives the class {name} away: by the outermost edge alone {found} of "
-                "100 of its photos are told, and {wrong} of 100 others taken for it."
+                "100 of its photos are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -259,7 +260,8 @@ PROPERTIES: tuple[Property, ...] = (
             depth=4,
             sentence=N_(
                 "The background gives the class {name} away: by the colours around the edge alone "
-                "{found} of 100 of its photos are told, and {wrong} of 100 others taken for it."
+                "{found} of 100 of its photos are recognised, and {wrong} of 100 others taken for "
+                "it."
             ),
         ),
     ),

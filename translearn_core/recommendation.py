@@ -46,7 +46,7 @@ def stronger_backbone(backbone: Backbone) -> str:
         if share > known and weights_status(better).state == "download":
             return _(
                 "With a network, {title} can be downloaded once ({size} MB). On six photo sets "
-                "it named about {gain} more of 100 photos right than {this}."
+                "its accuracy was about {gain} points higher than that of {this}."
             ).format(
                 title=better.title,
                 size=max(1, round(better.size_mb)),

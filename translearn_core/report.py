@@ -152,7 +152,7 @@ def _read_case(run: Run) -> _Case:
 def _head(case: _Case) -> str:
     run = case.run
     when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
-    title = _("{name}: what a computer learned from photos").format(name=name_of(run))
+    title = _("{name}: report of an image classifier").format(name=name_of(run))
     tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in case.notes.tags)
     note = f'<p class="note">{escape(case.notes.note)}</p>' if case.notes.note else ""
     people = (
@@ -198,9 +198,9 @@ def _verdict(case: _Case) -> str:
 def _what_it_does(case: _Case) -> str:
     names = case.classes
     words = _(
-        "This model looks at a photo and says which of {n} classes it shows: {names}. It was made "
-        "by transfer learning: a network that had already learned to see ({backbone}) was taught "
-        "these classes with new photos."
+        "This image classifier predicts which of {n} classes a photo shows: {names}. It was made "
+        "by transfer learning: a pretrained network ({backbone}) was trained on photos of these "
+        "classes."
     ).format(n=len(names), names=", ".join(names), backbone=_backbone_title(case.metrics))
     if not case.tasks:
         return words
@@ -209,8 +209,8 @@ def _what_it_does(case: _Case) -> str:
         words
         + " "
         + _(
-            "That is the question “{first}”; where this report names no other, it is about this "
-            "one. The same look answers more questions: {further}."
+            "That is the task “{first}”; where this report names no other, it is about this one. "
+            "The same model has further tasks: {further}."
         ).format(first=case.tasks[0]["name"], further=further)
     )
 
@@ -227,8 +227,8 @@ def _tasks_table(case: _Case) -> str:
         )
         for task in case.tasks
     ]
-    caption = _("Question by question (tasks), on the test photos that carry such a label")
-    head = [_("question"), _("right"), "", _("95 % range"), _("guessing")]
+    caption = _("Task by task (multi-task), on the test photos that carry such a label")
+    head = [_("task"), _("right"), "", _("95 % range"), _("guessing")]
     return report_page.table_of(caption, head, rows) if rows else ""
 
 
@@ -253,8 +253,8 @@ def _photos_section(case: _Case) -> str:
     metrics = case.metrics
     total = metrics["n_train"] + metrics["n_val"] + case.n_test
     text = _(
-        "{total:,} photos: {train:,} to learn from, {val:,} to watch the learning (validation), "
-        "{test:,} kept aside for the test."
+        "{total:,} photos: {train:,} for training, {val:,} for validation, {test:,} held out for "
+        "the test."
     ).format(total=total, train=metrics["n_train"], val=metrics["n_val"], test=case.n_test)
     left_out = metrics.get("left_out") or []
     if left_out:
@@ -374,8 +374,8 @@ def _examples_section(case: _Case) -> str:
         right = right.iloc[[round(place * step) for place in range(MOST_EXAMPLES)]]
     parts = [f"<h2>{escape(_('Examples from the test'))}</h2>"]
     for title, rows in (
-        (_("Wrong answers, the surest first"), wrong.head(MOST_EXAMPLES)),
-        (_("Right answers, from the surest to the least sure"), right),
+        (_("Wrong answers, the most confident first"), wrong.head(MOST_EXAMPLES)),
+        (_("Right answers, from the most to the least confident"), right),
     ):
         figures = [_answer_figure(case, row) for row in rows.to_dict("records")]
         if figures:
@@ -422,7 +422,7 @@ def _sureness_section(case: _Case) -> str:
     chart = report_charts.reliability(bins, words=_("How often answers were right, by confidence"))
     words = "".join(f"<p>{report_page.bold(text)}</p>" for text in said)
     return report_page.section(
-        f"<h2>{escape(_('How sure it is, and when it does not know'))}</h2>", words, chart
+        f"<h2>{escape(_('Confidence, calibration, and when it does not know'))}</h2>", words, chart
     )
 
 
@@ -436,8 +436,8 @@ def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
 
 def _task_section(case: _Case, task: Mapping[str, Any]) -> str:
     """A further question: how well it is answered, what is taken for what, class by class."""
-    title = _("Another question: {task}").format(task=task["name"])
-    learned = _("{n:,} of the photos to learn from carry such a label.").format(n=task["n_train"])
+    title = _("Task: {task}").format(task=task["name"])
+    learned = _("{n:,} of the training photos carry such a label.").format(n=task["n_train"])
     if not task["n_test"]:
         words = _("No test photo carries such a label, so nothing is known of how well it works.")
         return report_page.section(f"<h2>{escape(title)}</h2><p>{escape(f'{learned} {words}')}</p>")
@@ -471,9 +471,8 @@ def _learning_section(case: _Case) -> str:
     if not epochs:
         return ""
     text = _(
-        "Dotted: the photos it learns from. Solid: photos kept aside while it learns (validation). "
-        "When dotted goes on getting better and solid does not, it is learning by heart "
-        "(overfitting)."
+        "Dotted: training photos. Solid: validation photos. When dotted goes on getting better "
+        "and solid does not, the model is overfitting (learning by heart)."
     )
     seconds = (case.metrics.get("seconds") or {}).get("total")
     took = _("{n} rounds").format(n=len(epochs))
@@ -509,7 +508,7 @@ def _method_section(case: _Case) -> str:
             "the end."
         ),
         _("Ranges are 95 % confidence intervals (Wilson's score interval)."),
-        _("“Guessing” always answers the class with most photos to learn from."),
+        _("“Guessing” always answers the class with most training photos."),
         _(
             "The saved model was loaded afresh and compared with the measured one: probabilities "
             "differ by at most {difference}."

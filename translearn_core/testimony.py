@@ -106,8 +106,7 @@ def unlike_sentence(figures: Mapping[str, Any]) -> str:
             _(
                 "And of photos of an unknown kind it still takes about **{share}** for a known one "
                 "(false accepts). That was measured by leaving out each class in turn and showing "
-                "its photos; the more a strange thing differs from your classes, the better it is "
-                "told."
+                "its photos; the more a photo differs from your classes, the better it is detected."
             ).format(share=percent(figures["accepted"]))
         )
     return "\n\n".join(parts)
@@ -131,7 +130,9 @@ def limits(run: Run) -> list[str]:
             ).format(n=n, low=percent(low), high=percent(high))
         )
     if n and low <= metrics["majority_accuracy"]:
-        found.append(_("It is not certain that it is better than always giving the same answer."))
+        found.append(
+            _("Its accuracy is not significantly above that of always giving the same answer.")
+        )
     few = [one["name"] for one in metrics["per_class"] if one["n_test"] < FEW_TEST_PHOTOS]
     if few:
         found.append(

@@ -102,8 +102,8 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
         run.append_event(
             "warning",
             text=_(
-                "With all blocks frozen only the head can learn to withstand changed photos, which "
-                "helps little. Free some blocks (`freeze`), best all of them."
+                "With all blocks frozen only the head is trained against attacks, which helps "
+                "little. Unfreeze some blocks (`freeze`), best all of them."
             ),
         )
     logger.info("Keras %s", wait_for(importing, lambda: run.stop_requested).__version__)

@@ -400,7 +400,7 @@ def _train_and_judge(
         return facts
     if not same:
         enter("running", "train_default")
-        title = _("The default, to hold a search against")
+        title = _("The default, to compare a search with")
         other = _train_as_run(found, found.plan.settings, title, train_run)
     if other is None:
         return facts
