@@ -1,4 +1,4 @@
-"""Getting used to a new place: domain adaptation with unsorted photos of it.
+"""Domain adaptation with unlabelled photos of the target domain.
 
 Owns: the ways of adaptation on what a frozen backbone sees (`WAYS`), and the figures before and
 after. Every way ends in a head for the features of the new place as they come out of the

@@ -1,4 +1,4 @@
-"""Photos changed on purpose, too little to see, so that a model errs; and learning from them.
+"""Adversarial attacks (FGSM, PGD) and adversarial training.
 
 Owns: the attacks (FGSM, PGD), the model that learns from attacked photos beside the clean ones,
 and the trial before and after: how many test photos are still named right under attack.

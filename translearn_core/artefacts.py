@@ -1,4 +1,4 @@
-"""What a run leaves in its folder once it has learned.
+"""Saves and verifies the model of a run, and writes its figures.
 
 Owns: the saved model and the proof that it answers as it was measured, the copy for predictions
 without TensorFlow, metrics.json and predictions.parquet.

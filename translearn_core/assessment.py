@@ -1,4 +1,4 @@
-"""The whole check of a data set: what is computed, in which order, on how many photos.
+"""The computation of a feasibility check: what is computed, in which order, on how many photos.
 
 Owns: `compute`. Leaves to others: judging (`crossval.py`), trivial properties (`trivial.py`), the
 forecast (`forecast.py`), checks of the photos (`findings.py`), likely wrong labels (`suspects.py`),

@@ -1,4 +1,4 @@
-"""Varied views of one photo: flipped, shifted, recoloured.
+"""Augmented views of a photo: flipped, shifted, recoloured.
 
 Owns: what `mirror`, `light`, `strong` and `auto` mean. Leaves to others: how many views a photo gets and
 where they are kept (`features.py`).

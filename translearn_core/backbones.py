@@ -1,4 +1,4 @@
-"""The table of backbones, and what a row alone can say.
+"""The table of backbones, and what follows from a row alone.
 
 Owns: `BACKBONES` (a backbone is a row here), the size of its photos and its pixel scaling as
 numbers.

@@ -1,4 +1,4 @@
-"""Starting from a run: what was learned on other photos is where learning begins.
+"""Warm start from an earlier run: fine-tuned weights, or rehearsal of its photos.
 
 Owns: what is carried over from a run: its backbone's weights where they were changed, and, where
 its photos are still here, the photos of classes with the same name, which are learned from beside

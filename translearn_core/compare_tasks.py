@@ -1,4 +1,4 @@
-"""Holds runs against each other in the further tasks that all of them answer.
+"""Compares runs in the further tasks that all of them have.
 
 Owns: which photos count for such a task, and how often each run is right on them.
 Leaves to others: the first task (`compare.py`), the test of a difference (`duels.py`).

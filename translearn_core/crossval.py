@@ -1,5 +1,4 @@
-"""How well photos can be told apart by a linear head on frozen features, judged on photos it has
-not seen.
+"""Cross-validation of a linear head on frozen features.
 
 Owns: the folds, a head that is learned many times at once, what it answers out of sample, the
 accuracy with its interval, and what is left of it when the labels are shuffled.

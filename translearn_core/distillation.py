@@ -1,4 +1,4 @@
-"""Learning from a stronger run: its answers are what is learned, beside the labels.
+"""Distillation: a run learns the softened probabilities of a teacher beside the labels.
 
 Owns: asking the teacher about every photo that is learned from, matching its classes, and softened
 targets (Hinton, Vinyals & Dean 2015). No photo that is tested here may be one that the teacher

@@ -1,4 +1,4 @@
-"""What a run finds out about its own answers: how true its confidence is, and what is unlike all it saw.
+"""Calibration and out-of-distribution reference of a run, after training.
 
 Owns: the temperature of a trained head, `reference.npz`, and what metrics.json says of both under
 `calibration` and `unlike`.

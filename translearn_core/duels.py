@@ -1,4 +1,4 @@
-"""How often runs are right on the same photos, and whether a difference is more than chance.
+"""Paired significance tests of runs on the same photos (McNemar, Holm).
 
 Owns: the test and its words. Leaves to others: which photos, and which answers (`compare.py`,
 `compare_tasks.py`).

@@ -1,4 +1,4 @@
-"""What can be taken away from a run: the table of formats, and what was made of a run already.
+"""The table of export formats, and the exports that a run already has.
 
 Owns: `FORMATS` (a format is a row here), which of them a run can go to and why not, the files of
 finished exports, the answers on the test photos as a table.

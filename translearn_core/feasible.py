@@ -1,4 +1,4 @@
-"""Can this work with these photos? The report of the whole check of a data set, before anyone trains.
+"""The feasibility check of a data set: its stages and its process.
 
 Owns: the report and its files, and the process that makes it.
 Leaves to others: what is computed (`assessment.py`), the verdict (`verdict.py`), the state file and

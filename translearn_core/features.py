@@ -1,4 +1,4 @@
-"""Runs the frozen part of a network once over photos, and keeps what came out.
+"""The feature cache, and the pass that fills it.
 
 Owns: the feature cache and the one pass that decodes photos, checks them and runs the frozen
 prefix while the next ones are being decoded.

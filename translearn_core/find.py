@@ -1,4 +1,4 @@
-"""Which run a setting names.
+"""Finds the run that a setting names.
 
 Owns: `find_run`, by id in the workspace or by folder. Leaves to others: what a run is (`runs.py`).
 """

@@ -1,4 +1,4 @@
-"""What may be wrong with the photos: every check, its rule, its words, and what it finds.
+"""The table of checks of the photos: rule, words, and how each finds.
 
 Owns: `CHECKS_TABLE`, one row per check (the page, the report, the docs and the tests read it), and
 `find_all`. Leaves to others: measuring photos (`decoding/facts.py`), copies (`datasets/copies.py`),

@@ -1,4 +1,4 @@
-"""Fits Keras models on cached features, and tells a run folder how it goes.
+"""Fits Keras models on cached features and reports progress to the run folder.
 
 Owns: the Keras callback, the fit loop and its answer to running out of memory.
 Leaves to others: which model on which features (`train.py`), batches of them (`feeding.py`), the

@@ -1,4 +1,4 @@
-"""What more photos would bring: a learning curve carried on beyond the photos there are.
+"""Extrapolates a learning curve to more photos.
 
 Owns: the fit of `accuracy(n) = a - b * n ** -c` and its range.
 Leaves to others: the points of the curve (`crossval.py`).

@@ -1,4 +1,4 @@
-"""Looks at the photos of a data set once, through the frozen part of a network.
+"""Extracts features of a data set through the frozen part of a backbone.
 
 Owns: which outputs are kept of each photo under which key, the engine for each, the pass over
 what is not cached yet, and what that pass tells the data set (facts, unreadable files).

@@ -1,4 +1,4 @@
-"""Which photos a run learned from, by their content, so that a run that goes on from it is tested fairly.
+"""Provenance of training photos by content, so that a run that continues from another has a fair test.
 
 Owns: `photos.parquet` of a run, the split of a run that starts from another one, and refusing a
 run that learned from photos which another one is tested on.

@@ -1,4 +1,4 @@
-"""What a person writes about a run: another name, tags, a note.
+"""Annotations of a run: name, tags, note.
 
 Owns: `notes.json` in a run folder, replaced whole; nothing else of a run ever changes with it.
 Leaves to others: everything that a run itself knows (`runs.py`).

@@ -1,4 +1,4 @@
-"""What a model says of photos whose class is known.
+"""Predictions of a model on photos whose class is known.
 
 Owns: `Answers` to the test photos, `Validation` answers. Plain arrays.
 Leaves to others: metrics of them (`metrics.py`), files (`artefacts.py`).

@@ -1,4 +1,4 @@
-"""Classes of unsorted photos, from what a head thinks of them and from what lies near what.
+"""Label propagation over a graph of nearest neighbours.
 
 Owns: `balance` (answers about many photos whose classes should be about as frequent as is known),
 the graph of near photos, and `spread`: photos that are alike come to the same answer.

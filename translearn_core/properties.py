@@ -1,4 +1,4 @@
-"""What a photo has besides what it shows: size, kind of file, brightness, colours, marks.
+"""Trivial properties of photos: size, file type, brightness, colours, marks.
 
 Owns: `PROPERTIES`, one row per trivial property: how it is measured from the facts of a photo, and
 when one of them gives a class away. Leaves to others: the facts (`decoding/facts.py`), how far

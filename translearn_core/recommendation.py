@@ -1,4 +1,4 @@
-"""Which backbone is recommended on this machine.
+"""The recommended backbone on this machine.
 
 Owns: the default among those whose weights are ready, and the sentence that names a stronger one
 to download, with the accuracies that it rests on.

@@ -1,4 +1,4 @@
-"""Statistics of BatchNormalization measured afresh on other photos (AdaBN, Li et al. 2016).
+"""BatchNorm statistics re-estimated on other photos (AdaBN, Li et al. 2016).
 
 Owns: measuring them in one pass through the Keras graph, and the lesson that follows: the head
 learns on sorted photos seen with statistics of their own, and answers with those of the new place,

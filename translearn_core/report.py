@@ -1,4 +1,4 @@
-"""A report of a run: one HTML file that holds everything and asks for nothing else.
+"""The report of a run: one HTML file without references to others.
 
 Owns: what is said of a run to somebody who was not there, in plain words (a model card, after
 Mitchell et al., 2019): result, photos, mistakes, learning, settings, limits, how it was measured.

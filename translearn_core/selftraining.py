@@ -1,4 +1,4 @@
-"""Using photos that nobody sorted: self-training with guesses that hold.
+"""Self-training with pseudo-labels for unlabelled photos, checked on held-out ones.
 
 Owns: guessing the classes of unsorted photos, how sure a guess has to be, and whether guesses are
 used at all: sorted photos are hidden in turn, and only what names the hidden ones better than

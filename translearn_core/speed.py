@@ -1,4 +1,4 @@
-"""Measures how fast this machine is with a backbone, so that a page can say what a choice costs.
+"""Measures the speed of a backbone on this machine, for the costs that a page shows.
 
 Owns: the measurement. Leaves to others: keeping and using the figures (`costs.py`).
 Runs in a process of its own, with random weights: time does not depend on them.

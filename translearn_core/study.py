@@ -1,4 +1,4 @@
-"""A search for better settings: its folder, and what comes out of it.
+"""The records of a hyperparameter search: its folder, its trials, its result.
 
 Owns: the files of a search and their meaning, reading and listing searches.
 Leaves to others: making one (`jobs.py`), the search itself (`tuning.py`), the process (`worker.py`).

@@ -1,4 +1,4 @@
-"""Learns more tasks on the backbone of a run: one more head for each kind of label.
+"""Multi-task training: one more head on the backbone of a run for each further task.
 
 Owns: the heads, which photos each learns from and is judged by, and their figures.
 Leaves to others: the labels (`label_table.py`), the first task, which is the run's own (`train.py`),

@@ -1,4 +1,4 @@
-"""What a run says of itself, in sentences, for page and report.
+"""Sentences about a run's calibration and limits, for page and report.
 
 Owns: the words about confidence, "not sure", photos of something else, and the limits of a model.
 Leaves to others: the figures (`calibration.py`, `decision.py`, `unlike.py`), where sentences stand.

@@ -1,4 +1,4 @@
-"""Trains one run: features, head, fine-tuning, the honest test, and what the run leaves.
+"""Trains one run: features, head, fine-tuning, test, and what the run saves.
 
 Owns: the order of the steps and what each hands to the next.
 Leaves to others: the process and its states (`worker.py`), what is settled before (`plan.py`),

@@ -1,4 +1,4 @@
-"""Searches for better settings within a time that a person names.
+"""Hyperparameter search within a time limit.
 
 Owns: what is tried (the space), how a trial is scored, when the search ends, and how the gain over
 the default is stated.

@@ -1,8 +1,8 @@
-"""From figures to one of four answers, in words: can this work with these photos?
+"""The verdict of a feasibility check: rules, sentence, and what would help most.
 
 Owns: `RULES`, the table that the verdict follows from, its sentence, and what would help most.
 Leaves to others: the figures (`crossval.py`, `forecast.py`, `trivial.py`) and their files
-(`feasible.py`). docs/feasible.md holds the same table.
+(`feasible_report.py`). docs/feasible.md holds the same table.
 
 Shares are in [0, 1]; gains are shares of all new photos.
 """

@@ -1,4 +1,4 @@
-"""What makes a run's backbone differ from the weights of its file.
+"""The difference of a run's backbone from the weights of its file.
 
 Owns: `WeightChange`, and which one a run has that starts from another run.
 Leaves to others: building the backbone (`graph/backbone.py`), features through it (`gather.py`).

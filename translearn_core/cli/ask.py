@@ -1,4 +1,4 @@
-"""Commands about runs that are there: `predict`, `compare`, `report`."""
+"""Commands on trained runs: `predict`, `compare`, `report`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands that train: `train` and `tune`, in this process, with a bar; and what came of it."""
+"""Commands that train in this process: `train` and `tune`."""
 
 from __future__ import annotations
 

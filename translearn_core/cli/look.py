@@ -1,4 +1,4 @@
-"""Commands that look before anything is trained: `backbones`, `check`, `feasible`."""
+"""Commands that come before training: `backbones`, `check`, `feasible`."""
 
 from __future__ import annotations
 

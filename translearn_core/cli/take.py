@@ -1,4 +1,4 @@
-"""Commands that take models away and bring them in: `export`, `code`, `import-model`."""
+"""Commands that export and import models: `export`, `code`, `import-model`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is looked at before training: what forbids it, and what a person should know.
+"""Checks before training: what forbids it, and what a person should know.
 
 Owns: `CHECKS`, one row per data check, and the sentences. Leaves to others: the facts.
 """

@@ -1,4 +1,4 @@
-"""Photos that are copies of each other, exact or near (bursts, saved again, cut, lit differently).
+"""Near-duplicate detection: exact copies, near copies (saved again, cropped, other light), bursts.
 
 Owns: what counts as a near copy and as a burst, finding all of them without comparing every pair,
 and the groups that they form. Leaves to others: what follows from it (`split.py`, `findings.py`),

@@ -1,4 +1,4 @@
-"""How photos get into data sets, copied or left in place.
+"""Imports photos into data sets, copied or left in place.
 
 Owns: `import_source`, `import_files`, `create_dataset`, `add_photos`, `add_source`, `build_drawn`.
 Everything is gathered in a temporary folder and takes its place by one rename: an import that

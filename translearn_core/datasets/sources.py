@@ -1,4 +1,4 @@
-"""Where photos come from: folders, zips, uploads. Lists what may be a photo, with its place.
+"""Lists candidate photos of a source (folder, zip, upload) with their paths.
 
 Owns: `Found` (a candidate with a way to its bytes), listing a source safely, moving uploads to
 disk, `Work` (bounds, progress and stop of one import), `unpacked`, `allowed_folder`. Sources are
