@@ -168,7 +168,7 @@ PROPERTIES: tuple[Property, ...] = (
             sentence=N_(
                 "A mark gives the class {name} away: its photos have the same spot {place}, like "
                 "a watermark, a date or a frame. By that alone {found} of 100 of its photos are "
-                "told, and {wrong} of 100 others taken for it."
+                "recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -211,7 +211,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=3,
             sentence=N_(
                 "Brightness gives the class {name} away: by it alone {found} of 100 of its photos "
-                "are told, and {wrong} of 100 others taken for it."
+                "are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -225,7 +225,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=2,
             sentence=N_(
                 "Sharpness gives the class {name} away: by it alone {found} of 100 of its photos "
-                "are told, and {wrong} of 100 others taken for it."
+                "are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
