@@ -1,6 +1,6 @@
-"""Whether confidence is true, strange photos are told, and heat maps point at what decides.
+"""Measures calibration, out-of-distribution detection, and where Grad-CAM points.
 
-    python -m benchmarks.understand [calibration] [unlike] [pointing]
+    python -m benchmarks.calibration_ood_heatmaps [calibration] [unlike] [pointing]
 
 Needs the photo sets and ImageNet weights beside the project (`../shared`). Makes its runs in a
 workspace that is removed afterwards; about five minutes on two cores.
