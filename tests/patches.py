@@ -1,6 +1,6 @@
 """Photos whose class is decided by one coloured patch alone, anywhere on them.
 
-Used by the pointing test of heat maps, here and in `benchmarks/calibration_ood_heatmaps.py`: what decides is
+Used by the pointing test of heat maps, here and in `benchmarks/understand.py`: what decides is
 known to the pixel, so a heat map can be right or wrong.
 """
 

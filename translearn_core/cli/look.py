@@ -52,8 +52,8 @@ def backbones(json_: JsonOption = False) -> None:
     if json_:
         print_json(rows)
         return
-    for row in rows:
-        top1 = percent(row["top1"], 1) if row["top1"] is not None else "-"
+    for backbone, row in zip(BACKBONES.values(), rows, strict=True):
+        top1 = percent(backbone.top1, 1) if backbone.top1 is not None else "-"
         print_line(
             f"{row['name']:<20} {row['size_mb']:>5.0f} MB {row['input_size']:>4} px "
             f"{top1:>7}  {row['weights']:<9} {row['when']}"
