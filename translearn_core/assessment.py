@@ -120,16 +120,19 @@ def compute(
     """
     began = time.monotonic()
     tell("look")
-    threading.Thread(target=_import_ahead, name="import", daemon=True).start()
+    imports = threading.Thread(target=_import_ahead, name="import", daemon=True)
+    imports.start()
     material = _gather(dataset, backbone, seed, progress, stop)
     with _few_threads(len(material.rows) * len(material.classes)):
         space = crossval.Space.of(material.features[material.rows])
         with ThreadPoolExecutor(1) as beside:
+            beside.submit(imports.join)  # two threads that import scikit-learn at once may deadlock
             few = len(material.labels) <= flatten.MOST_PHOTOS  # all of them are drawn: begin now
             places = beside.submit(_lay_out, material, space, []) if few else None
             judgement = _judge(material, space, tell, stop)
             probabilities = _ask_about_all(material, judgement)
             tell("check")
+            imports.join()
             suspects, found = _find(material, probabilities)
             _go_on(stop)
             tell("map")
