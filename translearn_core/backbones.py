@@ -36,7 +36,7 @@ CC_BY = "CC BY 4.0"
 
 @dataclass(frozen=True, kw_only=True)
 class Backbone:
-    """One row of the table: a network that has already learned to see."""
+    """One row of the table: a pretrained network."""
 
     name: str
     title: str

@@ -56,12 +56,12 @@ class Contestant(Score):
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Runs held against each other.
+    """Runs compared with each other.
 
     Attributes:
         photos: one row a common photo: path, dataset (folder), file, truth, and for the run with
             index i: `label_i`, `confidence_i`, `correct_i`.
-        reference: letter of the run that the others are held against.
+        reference: letter of the run that the others are compared with.
         duels: every other run against the reference.
         remarks: how the photos were found, and what limits the comparison; sentences.
         settings: names of the settings that differ, each with the value of every run by letter.

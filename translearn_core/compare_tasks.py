@@ -22,7 +22,7 @@ from translearn_core.texts import _
 
 @dataclass(frozen=True, kw_only=True)
 class TaskComparison:
-    """Runs held against each other in one further task.
+    """Runs compared with each other in one further task.
 
     Attributes:
         photos: one row a common photo: truth, and for the run with index i `correct_i`.

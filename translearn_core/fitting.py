@@ -74,7 +74,7 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         at_end: called with the model as the last step left it, before the best weights are put
             back (this callback has to stand before the one that does so).
 
-    Validation heeds a stop, too. What it says of some of the photos is not held against what
+    Validation heeds a stop, too. What it says of some of the photos is not compared with what
     earlier epochs said of all: such an epoch is the best only when it is the first.
     """
 

@@ -36,7 +36,7 @@ Z = 1.959964
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """Expected accuracy with `n` photos, and the range that it lies in with 95 % certainty."""
+    """Expected accuracy with `n` photos, and its 95 % interval."""
 
     n: int
     accuracy: float

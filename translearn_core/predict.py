@@ -62,7 +62,7 @@ class Predictor:
     """An open model of a run. Safe to use from several threads; one photo batch at a time.
 
     `head` holds the dense layers behind the pooled features, none where the model ends otherwise;
-    `reference` the training photos that new ones are held against, None where the run has none.
+    `reference` the training photos that new ones are compared with, None where the run has none.
 
     Raises:
         RunError: the run has no model that can be opened.

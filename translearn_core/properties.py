@@ -50,7 +50,7 @@ class Property:
     Args:
         name, title: what the property is called in code, and for people.
         measure: manifest rows with facts -> `(n, k)` numbers.
-        counted: whether it belongs to "colour and size alone", which the accuracy is held against.
+        counted: whether it belongs to "colour and size alone", which the accuracy is compared with.
         giveaway: None where a class may rightly be told by it.
     """
 

@@ -472,7 +472,7 @@ def _evaluate(plan: Plan, material: Material, learned: Learned) -> Answers:
 
 
 def _keep_reference(plan: Plan, own: Material, learned: Learned) -> dict[str, Any] | None:
-    """The photos that new ones are held against; None where a stop should not wait for them."""
+    """The photos that new ones are compared with; None where a stop should not wait for them."""
     from translearn_core.fitting import predict_rows
 
     material = learned.lesson.material

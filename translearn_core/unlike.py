@@ -66,7 +66,7 @@ class Similar:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Training photos that a new one is held against.
+    """Training photos that a new one is compared with.
 
     `units` `(n, d) float16` unit vectors, `labels` `(n,)`, `paths` `(n,)`; `threshold` is the
     distance above which a photo is unlike them all, None where there were too few to tell.
@@ -152,7 +152,7 @@ class UnlikeFigures:
 
     Attributes:
         threshold: distance above which a photo counts as unlike.
-        photos: how many training photos a new one is held against.
+        photos: how many training photos a new one is compared with.
         wanted: share of known photos that the threshold was set to refuse.
         refused, n_test, refused_interval: share of the test photos that it refuses (they are all
             of known kinds: false refusals), of how many, and its 95 % interval.
@@ -194,8 +194,8 @@ def make_reference(
         test: features of the test photos; used for measuring only.
         held_out: features of photos that no weight of the network learned from, to set the
             threshold by; needed where the backbone itself learned. Without them each training
-            photo is held against the others, which is as good where the backbone is frozen.
-        groups: copies of each other carry the same number and are not held against each other.
+            photo is compared with the others, which is as good where the backbone is frozen.
+        groups: copies of each other carry the same number and are not compared with each other.
         seed: which photos are kept where there are too many.
 
     Returns:

@@ -307,7 +307,7 @@ def _neighbours(points: Floats, least: float) -> tuple[Ints, Ints]:
 
 
 def _rows_at_once(n: int) -> int:
-    """How many photos are held against all `n` at a time, so that memory does not grow with `n`."""
+    """How many photos are compared with all `n` at a time, so that memory does not grow with `n`."""
     return min(1024, max(16, _AT_ONCE // max(1, n)))
 
 
