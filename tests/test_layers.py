@@ -16,6 +16,7 @@ LEVELS = {
     "files": 0,
     "stopping": 0,
     "texts": 0,
+    "templates": 0,
     "decoding": 1,
     "datasets": 1,
     "backbones": 1,
