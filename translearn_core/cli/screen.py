@@ -53,13 +53,14 @@ class Bar:
     def show(self, text: str, share: float | None, *, always: bool = False) -> None:
         """Show a text and how much of it is done, in [0, 1]; None where that is not known."""
         if self._terminal:
-            progress = self._open()
-            progress.update(
-                progress.task_ids[0],
-                description=text,
-                total=None if share is None else 1.0,
-                completed=share or 0.0,
-            )
+            facts = {"total": None if share is None else 1.0, "completed": share or 0.0}
+            if self._progress is None:
+                self._progress = self._new_progress()
+                self._progress.add_task(text, **facts)
+                self._progress.start()
+            else:
+                task = self._progress.task_ids[0]
+                self._progress.update(task, description=text, refresh=always, **facts)
             return
         now = time.monotonic()
         if always or now - self._told >= EVERY_S:
@@ -74,22 +75,17 @@ class Bar:
         else:
             sys.stderr.write(line + "\n")
 
-    def _open(self) -> Progress:
-        """The bar on the terminal, which is begun where there is none."""
+    def _new_progress(self) -> Progress:
         from rich.progress import BarColumn, Progress, TextColumn
 
-        if self._progress is None:
-            self._progress = Progress(
-                BarColumn(bar_width=20),
-                TextColumn("{task.description}", markup=False),
-                console=self._console,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._progress.add_task("")
-            self._progress.start()
-        return self._progress
+        return Progress(
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def show_progress(self, progress: Any) -> None:
         """Show how far an import is."""
