@@ -110,17 +110,17 @@ def show_ways(bench: Bench) -> None:
     size = ours.result["image_size"]
     floors = {
         side: bench.run(
-            *("benchmarks.ways", "floor", *places, "--size", str(side)),
+            *("benchmarks.baselines", "floor", *places, "--size", str(side)),
             *("--engine", str(_engine_file(bench, side, bench.environment))),
         )
         for side in (size, 224)
     }
     tutorials = {
-        side: bench.run("benchmarks.ways", "tutorial", *places, "--size", str(side))
+        side: bench.run("benchmarks.baselines", "tutorial", *places, "--size", str(side))
         for side in (size, 224)
     }
     teachable, regression = (
-        bench.run("benchmarks.ways", way, *places) for way in ("teachable", "regression")
+        bench.run("benchmarks.baselines", way, *places) for way in ("teachable", "regression")
     )
     rows: list[tuple[str, int, Measured]] = [
         ("(a) ours, nothing cached", size, ours),
@@ -172,7 +172,7 @@ def show_epochs(bench: Bench) -> None:
         ours = _epoch_seconds(Path(result["run_dir"]), "fine_tune" if blocks != 0 else "head")
         unfrozen = result["total_layers"] - result["frozen_layers"]
         plain = bench.run(
-            "benchmarks.ways", "epochs", str(train), str(test), "--unfrozen", str(unfrozen)
+            "benchmarks.baselines", "epochs", str(train), str(test), "--unfrozen", str(unfrozen)
         ).result["seconds_per_epoch"]
         _row(
             "all" if blocks is None else blocks,
@@ -276,7 +276,7 @@ def show_backbones(bench: Bench) -> None:
         )
         seconds = measured.result["seconds"]
         plain = bench.run(
-            "benchmarks.ways", "epochs", str(train), str(test), "--backbone", plain_name
+            "benchmarks.baselines", "epochs", str(train), str(test), "--backbone", plain_name
         ).result["seconds_per_epoch"]
         learn = seconds["features"] + seconds["head"]
         _row(name, f"{seconds['features']:.1f}", f"{plain:.1f}", f"{10 * plain / learn:.1f}")

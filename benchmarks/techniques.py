@@ -3,7 +3,7 @@
     python -m benchmarks.techniques [SEEDS] [PART] …
 
 Needs the photo sets and ImageNet weights beside the project (`../shared`). Makes its runs in a
-workspace that is removed afterwards. Each part prints rows of the table in docs/techniques.md:
+workspace that is removed afterwards. Each part prints rows of the tables in docs/experiments/:
 mean and spread (lowest to highest) over so many seeds (3 unless said). A part is a function in `PARTS`.
 """
 
@@ -44,11 +44,11 @@ def main() -> None:
 
 def train(source: Path, *, test_source: Path | None = None, **settings: Any) -> Any:
     """A run as the command line makes it; the run."""
-    from translearn_core import datasets, jobs, runs, worker
+    from translearn_core import datasets, resolve, runs, worker
     from translearn_core.config import make_settings
 
     dataset = datasets.import_source(source, test_source=test_source, in_place=True, check=False)
-    chosen = jobs.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
+    chosen = resolve.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:

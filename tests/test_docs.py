@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from scripts import tables
+from translearn_core.config import setting_fields
 from translearn_core.runs import StateName
 from translearn_core.techniques import TECHNIQUES
 
@@ -28,14 +31,50 @@ def test_every_run_state_is_explained(state: str) -> None:
 
 
 def _documents() -> list[Path]:
-    return [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    return [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tools").rglob("*.md")]
 
 
-@pytest.mark.parametrize("path", _documents(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", _documents(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_to_files_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text(encoding="utf-8")):
-        if not target.startswith("http"):
-            assert (path.parent / target).exists(), target
+    for target, anchor in re.findall(
+        r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)", path.read_text(encoding="utf-8")
+    ):
+        if target.startswith("http"):
+            continue
+        file = path.parent / target if target else path
+        assert file.exists(), target
+        if anchor:
+            assert anchor in _anchors(file), f"{target}#{anchor}"
+
+
+def _anchors(path: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def _shown() -> str:
+    """Every text in the code of pages and core, one a line."""
+    files = [
+        p
+        for room in ("pages", "translearn_core", "translearn_ui")
+        for p in (ROOT / room).rglob("*.py")
+    ]
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return "\n".join(node.value for node in nodes if isinstance(node.value, str))
+
+
+SHOWN = _shown()
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name
+)
+def test_labels_of_the_pages_that_the_docs_name_in_italics_exist(path: Path) -> None:
+    text = re.sub(r"\*\*.+?\*\*|`[^`]+`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for label in re.findall(r"(?<![\w*])\*([A-Z][^*|]+)\*(?![\w*])", text):
+        assert " ".join(label.split()) in SHOWN, label
 
 
 def test_every_step_of_the_readme_is_a_script() -> None:
@@ -46,8 +85,24 @@ def test_every_step_of_the_readme_is_a_script() -> None:
 
 
 @pytest.mark.parametrize("name", list(TECHNIQUES))
-def test_every_technique_is_explained_with_its_source(name: str) -> None:
-    words = " ".join((ROOT / "docs" / "techniques.md").read_text(encoding="utf-8").split())
+def test_every_technique_is_in_the_glossary_by_its_title_and_its_terms(name: str) -> None:
+    rows = tables.glossary_page().splitlines()
     row = TECHNIQUES[name]
-    for text in (row.title, row.plain, row.source, row.link, f"`{row.switch}`"):
-        assert text in words
+    assert any(f"| {row.title} |" in line and f"`{row.switch}`" in line for line in rows)
+    for term in row.term.split(", "):
+        assert any(term in line.split(" | ")[0] for line in rows), term
+
+
+@pytest.mark.parametrize("name", list(setting_fields()))
+def test_every_setting_is_in_the_glossary(name: str) -> None:
+    settings = [line.rsplit(" | ", 1)[-1] for line in tables.glossary_page().splitlines()]
+    assert any(f"`{name}`" in cell for cell in settings)
+
+
+def test_the_newest_version_of_the_changelog_is_that_of_the_project() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \[([^\]]+)\](?: - (\d{4}-\d\d-\d\d))?$", changelog, re.MULTILINE)
+    assert versions[0] == ("Unreleased", "")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert versions[1][0] == project["version"]
+    assert all(date for _version, date in versions[1:])

@@ -11,10 +11,18 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "translearn_core"
 LEVELS = {
     "config": 0,
+    "monitor": 0,
+    "costs": 1,
+    "feasible_report": 1,
+    "find": 1,
+    "predictions": 1,
+    "resolve": 1,
+    "weight_change": 3,
     "processes": 0,
     "errors": 0,
     "files": 0,
     "stopping": 0,
+    "formatting": 0,
     "texts": 0,
     "templates": 0,
     "decoding": 1,

@@ -131,7 +131,13 @@ def test_limits_name_what_is_weak(run: Run) -> None:
     metrics |= {"test_interval": [0.2, 0.6], "majority_accuracy": 0.34, "warnings": ["A warning."]}
     path.write_text(json.dumps(metrics), encoding="utf-8")
     said = " ".join(testimony.limits(run))
-    for part in ("A warning.", "between 20% and 60%", "not certain", "Missed more often", "blue"):
+    for part in (
+        "A warning.",
+        "from 20 % to 60 %",
+        "not significantly above",
+        "Missed more often",
+        "blue",
+    ):
         assert part in said
 
 

@@ -95,7 +95,7 @@ def test_a_table_trains_a_head_for_each_column_and_predicts_each(
     assert len(table) == metrics["n_test"]
     assert (table["light"] != "").sum() == second["n_test"]
     report = report_html(run)
-    assert "Another question: light" in report
+    assert "Task: light" in report
     assert f"Right on {second['test_correct']} of {second['n_test']} new photos" in report
     photos = sorted((drawn / "photos").glob("*-bright-*.png"))
     answers = [answer.tasks or {} for answer in predict(run, photos)]

@@ -1,3 +1,3 @@
-"""TransLearn's core: teaches a computer to tell photos apart. Knows no Streamlit."""
+"""TransLearn's core: image classification by transfer learning. Does not import Streamlit."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Getting used to a new place: domain adaptation with unsorted photos of it.
+"""Domain adaptation with unlabelled photos of the target domain.
 
 Owns: the ways of adaptation on what a frozen backbone sees (`WAYS`), and the figures before and
 after. Every way ends in a head for the features of the new place as they come out of the
@@ -8,7 +8,7 @@ re-estimated BatchNorm statistics (`renorm.py`), gradient reversal (`reversal.py
 (`train.py`).
 
 Labels that the photos of the new place may carry are used for `target_accuracy_*` only. How the
-constants were chosen, and what that means for the figures, stands in docs/techniques.md.
+constants were chosen, and what that means for the figures: docs/experiments/domain_adaptation.md.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import crossval
-from translearn_core.artefacts import Answers
 from translearn_core.errors import SourceError
 from translearn_core.lesson import Lesson, build_new_head
 from translearn_core.material import Material
 from translearn_core.others import InMemory, Others, gather_others, with_guests
 from translearn_core.plan import Plan
+from translearn_core.predictions import Answers
 from translearn_core.propagation import balance, find_centres, near_graph, sharpened, spread
 from translearn_core.texts import _
 
@@ -304,8 +304,8 @@ def adapt(plan: Plan, material: Material, learn_plainly: Callable[[], Any]) -> L
     if len(others) < FEWEST:
         raise SourceError(
             _(
-                "{n} photos tell too little of a new place; at least {least} are needed. Add more "
-                "to {name}."
+                "{n} photos are too few to adapt to a domain; at least {least} are needed. Add "
+                "more to {name}."
             ).format(n=len(others), least=FEWEST, name=plan.settings.adapt_to)
         )
     domains = Domains(plan=plan, material=material, others=others, rows=material.rows("train"))

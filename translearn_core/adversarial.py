@@ -1,4 +1,4 @@
-"""Photos changed on purpose, too little to see, so that a model errs; and learning from them.
+"""Adversarial attacks (FGSM, PGD) and adversarial training.
 
 Owns: the attacks (FGSM, PGD), the model that learns from attacked photos beside the clean ones,
 and the trial before and after: how many test photos are still named right under attack.
@@ -62,7 +62,7 @@ def scores_of(parts: Sequence[Any], head: Any) -> Scores:
 
 
 def _ascent(scores: Scores, photos: Any, targets: Any) -> Any:
-    """The sign of the loss's gradient in each dot, `(n, h, w, 3)`. The one place that needs tf."""
+    """The sign of the loss's gradient at each pixel value, `(n, h, w, 3)`."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:

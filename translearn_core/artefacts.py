@@ -1,4 +1,4 @@
-"""What a run leaves in its folder once it has learned.
+"""Saves and verifies the model of a run, and writes its figures.
 
 Owns: the saved model and the proof that it answers as it was measured, the copy for predictions
 without TensorFlow, metrics.json and predictions.parquet.
@@ -25,11 +25,13 @@ from translearn_core.datasets import Dataset
 from translearn_core.engine import convert_checked, run_keras
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.files import replace_file, write_atomically
+from translearn_core.find import find_run
+from translearn_core.formatting import percent
 from translearn_core.material import Material
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
 from translearn_core.plan import Network, Plan
+from translearn_core.predictions import Answers
 from translearn_core.runs import Run
-from translearn_core.techniques import find_run
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -49,16 +51,6 @@ class Clock:
     def lap(self, name: str, began: float) -> None:
         """Add the time since `began` to `name`."""
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What the trained model says: probabilities `(n, classes) float32` by row; `truth` `(n,)`."""
-
-    test_rows: npt.NDArray[np.int64]
-    test: Array
-    truth: npt.NDArray[np.int64]
-    val_accuracy: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +91,8 @@ def save_model(
             "warning",
             text=_(
                 "The saved model answers a little differently from the one that was measured: "
-                "probabilities differ by up to {difference:.1%}."
-            ).format(difference=difference),
+                "probabilities differ by up to {difference}."
+            ).format(difference=percent(difference, 1)),
         )
     copied = convert_checked(
         loaded,

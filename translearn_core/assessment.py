@@ -1,4 +1,4 @@
-"""The whole check of a data set: what is computed, in which order, on how many photos.
+"""The computation of a feasibility check: what is computed, in which order, on how many photos.
 
 Owns: `compute`. Leaves to others: judging (`crossval.py`), trivial properties (`trivial.py`), the
 forecast (`forecast.py`), checks of the photos (`findings.py`), likely wrong labels (`suspects.py`),
@@ -27,7 +27,7 @@ from translearn_core.crossval import CurvePoint, Judged, Space
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.copies import Pairs, find_pairs
 from translearn_core.errors import StopRequestedError
-from translearn_core.feasible import (
+from translearn_core.feasible_report import (
     PHOTO_COLUMNS,
     AdviceLine,
     ClassResult,

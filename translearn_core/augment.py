@@ -1,4 +1,4 @@
-"""Varied views of one photo: flipped, shifted, recoloured.
+"""Augmented views of a photo: flipped, shifted, recoloured.
 
 Owns: what `mirror`, `light`, `strong` and `auto` mean. Leaves to others: how many views a photo gets and
 where they are kept (`features.py`).
@@ -17,7 +17,7 @@ VIEWS: dict[str, int] = {"none": 0, "mirror": 1, "light": 3, "strong": 6}
 """Varied views of each training photo, beside the photo itself."""
 MIRROR_BELOW = 200
 """Photos a class from which `auto` no longer mirrors: with 100 of each it was worth two points,
-with 180 no more than the spread between splits, and it doubles the work (docs/benchmarks.md)."""
+with 180 no more than the spread between splits, and it doubles the work."""
 
 
 def settle(wanted: Strength | Literal["auto"], *, photos: int, classes: int) -> Strength:

@@ -1,4 +1,4 @@
-"""The table of backbones, and what a row alone can say.
+"""The table of backbones, and what follows from a row alone.
 
 Owns: `BACKBONES` (a backbone is a row here), the size of its photos and its pixel scaling as
 numbers.
@@ -55,7 +55,7 @@ class Backbone:
     transfer_size: int = 0
     """Side that photos get unless a person chooses; 0 is the native one. A network that ends in a
     mean over the map often gains from seeing photos larger than it was trained on (Touvron et
-    al., 2019); set where that was measured, see docs/backbones.md."""
+    al., 2019); set where that was measured, see docs/experiments/default_recipe.md."""
     parameters: int
     """Without the top."""
     features: int
@@ -101,7 +101,7 @@ _ROWS = (
         features=640,
         top1=None,
         licence=APACHE,
-        when=N_("Comes with TransLearn and works without a network; it has seen fewer photos."),
+        when=N_("Included in TransLearn, needs no network; pretrained on fewer photos."),
         default_rank=17,
         weight_file="starter.npz",
         packaged=True,
@@ -306,7 +306,7 @@ _ROWS = (
         features=1024,
         top1=0.750,
         licence=BSD,
-        when=N_("Every layer sees all before it; often used for medical and plant photos."),
+        when=N_("Every layer receives all before it; often used for medical and plant photos."),
         default_rank=8,
         weight_file=f"densenet121_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}densenet/densenet121_{_KERNELS}_notop.h5",
@@ -323,7 +323,7 @@ _ROWS = (
         features=2048,
         top1=0.779,
         licence=APACHE,
-        when=N_("Looks at several scales at once; larger photos, more time."),
+        when=N_("Processes several scales at once; larger photos, more time."),
         default_rank=11,
         weight_file=f"inception_v3_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}inception_v3/inception_v3_{_KERNELS}_notop.h5",
@@ -374,7 +374,7 @@ _ROWS = (
         features=1056,
         top1=0.744,
         licence=APACHE,
-        when=N_("Designed by a computer; it can only be frozen as a whole."),
+        when=N_("Found by architecture search; it can only be frozen as a whole."),
         default_rank=10,
         weight_file="nasnet_mobile_no_top.h5",
         weight_url=f"{_KERAS}nasnet/NASNet-mobile-no-top.h5",

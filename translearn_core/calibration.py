@@ -1,4 +1,4 @@
-"""Makes a model's confidence mean what it says: of its answers given at 80 %, 80 % are right.
+"""Calibration of confidence by temperature scaling, and its measurement.
 
 Owns: the temperature of a head, the calibration error, the bins of a reliability diagram.
 Leaves to others: which photos it is fitted on (`train.py`), where figures are kept

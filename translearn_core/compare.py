@@ -1,4 +1,4 @@
-"""Holds runs against each other on the same photos.
+"""Compares runs on the same photos.
 
 Owns: which photos are fair to all of them, and the answers on those.
 Leaves to others: whether a difference is more than chance (`duels.py`), further tasks

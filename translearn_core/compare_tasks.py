@@ -1,4 +1,4 @@
-"""Holds runs against each other in the further tasks that all of them answer.
+"""Compares runs in the further tasks that all of them have.
 
 Owns: which photos count for such a task, and how often each run is right on them.
 Leaves to others: the first task (`compare.py`), the test of a difference (`duels.py`).
@@ -71,7 +71,7 @@ def unshared_tasks(runs: Sequence[Run]) -> list[str]:
     left = [task for task in named if not _all_answer(task, runs)]
     if not left:
         return []
-    words = _("Not all of them answer these further questions, which are not compared: {tasks}.")
+    words = _("Not all of them have these further tasks, which are not compared: {tasks}.")
     return [words.format(tasks=", ".join(left))]
 
 

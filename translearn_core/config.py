@@ -56,7 +56,7 @@ class Settings(BaseModel):
     backbone: str = _setting(
         "",
         title=N_("Backbone"),
-        plain=N_("The network that has already learned to see; yours is built on it."),
+        plain=N_("The pretrained network that your model is built on."),
         expert=N_("A row of the backbone table; empty takes the best one that is ready here."),
         group="model",
     )
@@ -64,7 +64,8 @@ class Settings(BaseModel):
         "all",
         title=N_("Frozen blocks"),
         plain=N_(
-            "How much of the backbone stays as it is. All is fastest and right for few photos."
+            "How much of the backbone is not trained. Freezing all blocks is fastest and right "
+            "for few photos."
         ),
         expert=N_("The first N blocks are frozen; a negative N leaves the last N trainable."),
         group="model",
@@ -79,8 +80,11 @@ class Settings(BaseModel):
     weights: Literal["imagenet", "random"] = _setting(
         "imagenet",
         title=N_("Starting weights"),
-        plain=N_("Start from what the backbone learned on a million photos, or from nothing."),
-        expert=N_("`random` initialises the backbone afresh: the control for any transfer claim."),
+        plain=N_(
+            "Start from what the backbone learned on a million photos (ImageNet), or from random "
+            "weights."
+        ),
+        expert=N_("`random` initialises the backbone afresh: the baseline without transfer."),
         group="model",
     )
     image_size: int = _setting(
@@ -97,7 +101,7 @@ class Settings(BaseModel):
     head: Literal["linear", "hidden"] = _setting(
         "hidden",
         title=N_("Head"),
-        plain=N_("The new part that learns your classes: simple, or with one hidden layer."),
+        plain=N_("The new last part that learns your classes: linear, or with one hidden layer."),
         expert=N_("Softmax regression on pooled features, or Dense + ReLU before it."),
         group="head",
     )
@@ -105,7 +109,7 @@ class Settings(BaseModel):
         1024,
         title=N_("Units in the hidden layer"),
         plain=N_("How large the hidden layer is, where the head has one."),
-        expert=N_("1024 is the article's choice; only used with the `hidden` head."),
+        expert=N_("Width of the dense layer; only used with the `hidden` head."),
         group="head",
         ge=1,
         le=8192,
@@ -113,7 +117,7 @@ class Settings(BaseModel):
     dropout: float = _setting(
         0.5,
         title=N_("Dropout"),
-        plain=N_("Hides part of the evidence while learning, so that nothing is learned by heart."),
+        plain=N_("Randomly drops features during training to reduce overfitting."),
         expert=N_("Rate before each dense layer of the head."),
         group="head",
         ge=0.0,
@@ -123,12 +127,12 @@ class Settings(BaseModel):
         40,
         title=N_("Epochs"),
         plain=N_(
-            "At most this many rounds over all photos; it stops earlier when nothing improves, and "
-            "with thousands of photos fewer are enough."
+            "At most this many passes over all training photos; training stops earlier when "
+            "nothing improves, and with thousands of photos fewer are enough."
         ),
         expert=N_(
-            "Upper bound over head training and fine-tuning together. With early stopping, the head "
-            "sees at most about 30,000 photos in all, or all of them 12 times."
+            "Upper bound over head training and fine-tuning together. With early stopping, the "
+            "head sees at most about 30,000 photos in all, or all of them 12 times."
         ),
         group="learning",
         ge=1,
@@ -138,7 +142,7 @@ class Settings(BaseModel):
         0,
         title=N_("Epochs for fine-tuning"),
         plain=N_(
-            "How many of the rounds also train the unfrozen blocks. 0 takes a quarter of them."
+            "How many of the epochs also train the unfrozen blocks. 0 takes a quarter of them."
         ),
         expert=N_("Part of `epochs`; ignored when everything is frozen."),
         group="learning",
@@ -148,7 +152,7 @@ class Settings(BaseModel):
     learning_rate: float = _setting(
         1e-3,
         title=N_("Learning rate of the head"),
-        plain=N_("How large the steps are while the new part learns."),
+        plain=N_("How large the training steps of the head are."),
         expert=N_("Adam's peak rate for the head, with warm-up and cosine decay."),
         group="learning",
         gt=0.0,
@@ -158,7 +162,8 @@ class Settings(BaseModel):
         1e-4,
         title=N_("Learning rate of fine-tuning"),
         plain=N_(
-            "How large the steps are once unfrozen blocks learn too; small keeps what they know."
+            "How large the training steps are once unfrozen blocks are trained, too; small steps "
+            "keep what they have learned."
         ),
         expert=N_("Adam's peak rate for suffix and head together."),
         group="learning",
@@ -168,8 +173,8 @@ class Settings(BaseModel):
     batch_size: int = _setting(
         32,
         title=N_("Batch size"),
-        plain=N_("How many photos are looked at before each small step."),
-        expert=N_("Halved by itself, and said, when memory runs out."),
+        plain=N_("How many photos the model sees before each training step."),
+        expert=N_("Halved automatically, with a warning, when memory runs out."),
         group="learning",
         ge=1,
         le=1024,
@@ -178,8 +183,8 @@ class Settings(BaseModel):
         True,
         title=N_("Larger batches for the head"),
         plain=N_(
-            "Lets the new part learn from up to four batches at a time, in steps as much larger: "
-            "just as good, and much quicker."
+            "Trains the head on up to four batches at a time, with steps as much larger: just as "
+            "accurate, and much quicker."
         ),
         expert=N_(
             "Batch size and rate of the head times 4 (less on small sets); off: exactly the batch "
@@ -189,15 +194,15 @@ class Settings(BaseModel):
     )
     schedule: Literal["cosine", "constant"] = _setting(
         "cosine",
-        title=N_("How the rate changes"),
-        plain=N_("Small steps at first, then large, then smaller and smaller; or always the same."),
+        title=N_("Learning rate schedule"),
+        plain=N_("Small steps at first, then large, then smaller and smaller; or all the same."),
         expert=N_("Warm-up and cosine decay, or one constant rate."),
         group="learning",
     )
     label_smoothing: float = _setting(
         0.0,
         title=N_("Label smoothing"),
-        plain=N_("Teaches the computer to be a little less sure of every answer."),
+        plain=N_("Makes the model a little less confident in every answer."),
         expert=N_("Mixes the one-hot target with the uniform one by this share."),
         group="learning",
         ge=0.0,
@@ -205,24 +210,24 @@ class Settings(BaseModel):
     )
     class_weighting: bool = _setting(
         True,
-        title=N_("Balance the classes"),
-        plain=N_("Gives a class with few photos the same say as a class with many."),
+        title=N_("Balance the classes (class weights)"),
+        plain=N_("Gives a class with few photos the same weight as a class with many."),
         expert=N_("Weights n / (classes x n_class) in the loss."),
         group="learning",
     )
     early_stopping: bool = _setting(
         True,
-        title=N_("Stop when it stops improving"),
-        plain=N_("Ends early once the photos kept aside are no longer recognised better."),
+        title=N_("Stop when it stops improving (early stopping)"),
+        plain=N_("Ends training once the validation photos are no longer recognised better."),
         expert=N_("Patience on validation loss; the best weights are restored either way."),
         group="learning",
     )
     refit: bool = _setting(
         True,
-        title=N_("Learn from the validation photos at the end"),
+        title=N_("Train on the validation photos at the end (refit)"),
         plain=N_(
-            "Once it is clear when to stop, the head learns once more, with the photos that were kept "
-            "aside for that. The test photos stay untouched."
+            "Once it is clear when to stop, the head is trained once more, with the validation "
+            "photos added. The test photos stay untouched."
         ),
         expert=N_(
             "Refits the head on training and validation photos over the whole schedule of the "
@@ -233,11 +238,11 @@ class Settings(BaseModel):
     )
     augmentation: Literal["auto", "none", "mirror", "light", "strong"] = _setting(
         "auto",
-        title=N_("Vary the photos"),
+        title=N_("Vary the photos (augmentation)"),
         plain=N_(
-            "Shows each photo also mirrored, or shifted and recoloured too, as if there were more of "
-            "them. `auto` mirrors where photos are few. Choose `none` where left and right make "
-            "the difference."
+            "Shows each photo also mirrored, or shifted and recoloured too, as if there were more "
+            "of them. `auto` mirrors where photos are few. Choose `none` where left and right "
+            "make the difference."
         ),
         expert=N_(
             "Under a frozen prefix a fixed number of views is computed once and cached; `auto` is "
@@ -248,8 +253,8 @@ class Settings(BaseModel):
     validation_share: float = _setting(
         0.1,
         title=N_("Share kept for validation"),
-        plain=N_("Photos kept aside to decide when to stop."),
-        expert=N_("Share of all photos, by groups of near-copies; given splits are honoured."),
+        plain=N_("Photos held out to decide when to stop."),
+        expert=N_("Share of all photos; near-duplicates stay together, and given splits are kept."),
         group="photos",
         ge=0.05,
         le=0.5,
@@ -257,8 +262,11 @@ class Settings(BaseModel):
     test_share: float = _setting(
         0.2,
         title=N_("Share kept for the test"),
-        plain=N_("Photos kept aside for the final, honest figure; nothing is chosen by them."),
-        expert=N_("Share of all photos, by groups of near-copies; given splits are honoured."),
+        plain=N_(
+            "Photos held out for the final figure; nothing is learned or chosen by them, so the "
+            "estimate is unbiased."
+        ),
+        expert=N_("Share of all photos; near-duplicates stay together, and given splits are kept."),
         group="photos",
         ge=0.05,
         le=0.5,
@@ -277,21 +285,22 @@ class Settings(BaseModel):
         "",
         title=N_("Start from a run"),
         plain=N_(
-            "Builds on a model that was trained before, on related photos, instead of on the bare "
-            "backbone."
+            "Builds on a model that was trained before, on related photos, instead of on the "
+            "backbone alone (warm start)."
         ),
         expert=N_(
             "A run's folder or id. Its backbone weights, its hidden layer, and the output rows of "
-            "classes with the same name are where learning starts."
+            "classes with the same name are the initial weights."
         ),
         group="techniques",
         picks="run",
     )
     adapt_to: str = _setting(
         "",
-        title=N_("Get used to a new place"),
+        title=N_("Adapt to a new domain"),
         plain=N_(
-            "Photos of the place where the model is going to be used; nobody has to sort them."
+            "Photos of the place where the model is going to be used (the target domain); nobody "
+            "has to label them."
         ),
         expert=N_(
             "A folder, or a data set's id, of unlabelled photos of the target domain. Labels that "
@@ -302,20 +311,20 @@ class Settings(BaseModel):
     )
     adaptation: Literal["auto", "batchnorm", "coral", "dann", "pseudo"] = _setting(
         "auto",
-        title=N_("How it gets used to the new place"),
-        plain=N_("Automatic takes what has helped most on other photos."),
+        title=N_("Adaptation method"),
+        plain=N_("`auto` takes the method that helped most on other photo sets."),
         expert=N_(
-            "`auto`, re-estimated BatchNorm statistics, correlation alignment, adversarial alignment by "
-            "gradient reversal, or pseudo-labels; only used with `adapt_to`."
+            "`auto`, re-estimated BatchNorm statistics, correlation alignment, adversarial "
+            "alignment by gradient reversal, or pseudo-labels; only used with `adapt_to`."
         ),
         group="techniques",
     )
     unlabelled: str = _setting(
         "",
-        title=N_("Photos that nobody sorted"),
+        title=N_("Unlabelled photos"),
         plain=N_(
-            "More photos of the same things, without classes: it guesses them, and learns from the "
-            "guesses that hold."
+            "More photos of the same things, without classes: the model guesses their classes and "
+            "learns from the guesses where that helps (self-training)."
         ),
         expert=N_(
             "A folder, or a data set's id. Pseudo-labels are used only where held-out photos say "
@@ -326,10 +335,10 @@ class Settings(BaseModel):
     )
     distill_from: str = _setting(
         "",
-        title=N_("Learn from a stronger run"),
+        title=N_("Learn from a stronger model (distillation)"),
         plain=N_(
-            "A larger model tells what it thinks of each photo, and the new one learns to answer "
-            "like it."
+            "A larger model (the teacher) gives its probabilities for each photo, and the new one "
+            "learns to predict the same."
         ),
         expert=N_(
             "A run's folder or id with the same classes; its softened probabilities are targets "
@@ -342,7 +351,8 @@ class Settings(BaseModel):
         False,
         title=N_("Compare with plain training"),
         plain=N_(
-            "Also trains without any of these techniques, on the same photos, to see what they bring."
+            "Also trains without any of these techniques, on the same photos, to measure what "
+            "they bring."
         ),
         expert=N_(
             "Same split, seed and cached features; the figure stands in `plain_test_accuracy`."
@@ -353,12 +363,12 @@ class Settings(BaseModel):
         0.0,
         title=N_("Blend photos (MixUp)"),
         plain=N_(
-            "Learns from blends of two photos, with blended answers, so that it is not too sure "
-            "between classes. 0 is off; 0.2 is usual."
+            "Trains on blends of two photos, with blended labels, so that the model is less "
+            "overconfident between classes. 0 is off; 0.2 is usual."
         ),
         expert=N_(
-            "Alpha of the Beta distribution that shares are drawn from (Zhang et al. 2018): of "
-            "pooled features while the head learns, of what comes out at the cut while blocks do."
+            "Alpha of the Beta distribution of the mixing share (Zhang et al. 2018): of pooled "
+            "features while the head is trained, of feature maps at the cut while blocks are."
         ),
         group="techniques",
         ge=0.0,
@@ -368,11 +378,11 @@ class Settings(BaseModel):
         0.0,
         title=N_("Paste pieces of photos (CutMix)"),
         plain=N_(
-            "Learns from photos with a piece of another one pasted in, and answers in proportion. "
-            "0 is off; 1 is usual. Only while unfrozen blocks learn."
+            "Trains on photos with a piece of another one pasted in, with labels in proportion. 0 "
+            "is off; 1 is usual. Only while unfrozen blocks are trained."
         ),
         expert=N_(
-            "Alpha of the Beta distribution that areas are drawn from (Yun et al. 2019); on photos, "
+            "Alpha of the Beta distribution of the area (Yun et al. 2019); on photos, "
             "or on feature maps at the cut. With MixUp, each batch takes one of the two."
         ),
         group="techniques",
@@ -381,23 +391,24 @@ class Settings(BaseModel):
     )
     adversarial: Literal["none", "fgsm", "pgd"] = _setting(
         "none",
-        title=N_("Withstand trick photos (adversarial training)"),
+        title=N_("Adversarial training"),
         plain=N_(
-            "Also learns from photos changed on purpose, too little to see, to make it err. "
-            "Slower, because the changes are found anew in every round."
+            "Also trains on photos that were changed on purpose, too little to see, so that the "
+            "model errs. Slower, because the changes are computed anew in every epoch."
         ),
         expert=N_(
             "Fast FGSM from a random start (Wong et al. 2020), or PGD with several steps (Madry et "
-            "al. 2018), through the whole network; the loss is the mean of clean and attacked photos."
+            "al. 2018), through the whole network; the loss is the mean of clean and attacked "
+            "photos."
         ),
         group="techniques",
     )
     strength: float = _setting(
         0.004,
-        title=N_("Strength of the trick"),
+        title=N_("Perturbation size (epsilon)"),
         plain=N_(
-            "How much each dot of a photo may be changed, as a share from black to white: 0.004 is "
-            "one of 255 steps, which nobody sees; 0.016 is four."
+            "How much each pixel value may be changed, as a share of the range from black to "
+            "white: 0.004 is one of 255 steps, which nobody sees; 0.016 is four."
         ),
         expert=N_("Radius of the L-infinity ball, as a share of the pixel range."),
         group="techniques",
@@ -454,8 +465,8 @@ def make_settings(values: dict[str, Any], *, base: Settings | None = None) -> Se
     if settings.validation_share + settings.test_share > 0.8:
         raise SettingsError(
             _(
-                "`validation_share` and `test_share` together must leave at least 0.2 of the photos "
-                "for training. Received: {validation} and {test}. Choose smaller shares."
+                "`validation_share` and `test_share` together must leave at least 0.2 of the "
+                "photos for training. Received: {validation} and {test}. Choose smaller shares."
             ).format(validation=settings.validation_share, test=settings.test_share)
         )
     return settings
@@ -508,7 +519,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     zip_ratio: float = Field(
-        default=200.0, gt=1, description="Most times a file in a zip may grow."
+        default=200.0, gt=1, description="Highest compression ratio of a file in a zip."
     )
     total_bytes: int = Field(
         default=50 * 2**30, gt=0, description="Most bytes of one import, unpacked."
@@ -518,9 +529,7 @@ class Limits(BaseModel):
     photo_bytes: int = Field(default=100 * 2**20, gt=0, description="Most bytes of one photo file.")
     photo_pixels: int = Field(default=100_000_000, gt=0, description="Most pixels of one photo.")
     classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
-    free_bytes: int = Field(
-        default=500 * 2**20, ge=0, description="Disk space that is never filled."
-    )
+    free_bytes: int = Field(default=500 * 2**20, ge=0, description="Disk space that is kept free.")
 
 
 class Configuration(BaseModel):
@@ -534,7 +543,7 @@ class Configuration(BaseModel):
     cache_bytes: int = Field(10 * 2**30, ge=0, description="Most bytes of the feature cache.")
     slots: int = Field(0, ge=0, description="Runs at a time; 0 is one per GPU, or one.")
     heartbeat_lost_s: float = Field(
-        30.0, gt=0, description="A run without a sign of life for so long counts as lost."
+        30.0, gt=0, description="A run without a heartbeat for so long counts as lost."
     )
     allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
     measure_speed: bool = Field(
@@ -542,7 +551,8 @@ class Configuration(BaseModel):
     )
     standby: bool = Field(
         True,
-        description="Whether a worker waits with TensorFlow loaded, so that training begins at once.",
+        description="Whether a worker process waits with TensorFlow loaded, so that training "
+        "starts at once.",
     )
     standby_idle_s: float = Field(
         600.0, gt=0, description="A waiting worker ends after so long without work."
@@ -569,7 +579,7 @@ def load_configuration() -> Configuration:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(
-                _("{file} cannot be read: {cause}. Mend or remove the file.").format(
+                _("{file} cannot be read: {cause}. Fix or delete the file.").format(
                     file=path, cause=error
                 )
             ) from error

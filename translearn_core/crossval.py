@@ -1,5 +1,4 @@
-"""How well photos can be told apart by a linear head on frozen features, judged on photos it has
-not seen.
+"""Cross-validation of a linear head on frozen features.
 
 Owns: the folds, a head that is learned many times at once, what it answers out of sample, the
 accuracy with its interval, and what is left of it when the labels are shuffled.
@@ -238,12 +237,12 @@ def deal_folds(labels: Ints, groups: Ints, *, folds: int, rng: np.random.Generat
     np.add.at(own, (group, labels), 1)
     result = np.empty(len(sizes), np.int64)
     filled = np.zeros((folds, own.shape[1]), np.int64)
-    luck = rng.random(len(sizes))
-    for number in np.lexsort((luck, -sizes)):
+    tie_break = rng.random(len(sizes))
+    for number in np.lexsort((tie_break, -sizes)):
         name = int(own[number].argmax())
         load = filled[:, name] * len(labels) + filled.sum(axis=1)
         least = np.flatnonzero(load == load.min())
-        place = least[int(luck[number] * len(least))]
+        place = least[int(tie_break[number] * len(least))]
         filled[place] += own[number]
         result[number] = place
     return result[group]
@@ -356,7 +355,7 @@ def choose_penalty(
 ) -> float:
     """The penalty with the least log-loss on photos not learned from.
 
-    One number out of six for the whole set: choosing it on the photos that are judged flatters
+    One number out of six for the whole set: choosing it on the evaluated photos raises
     the accuracy by less than can be measured.
     """
     best, least = PENALTIES[0], np.inf
@@ -506,10 +505,10 @@ def _take_parts(
     _names, first, group = np.unique(groups[rows], return_index=True, return_inverse=True)
     name = labels[rows][first]  # the class of a group: that of its first photo
     sizes = np.bincount(group)
-    luck = rng.permutation(len(sizes))
+    order = rng.permutation(len(sizes))
     turn = np.empty(len(sizes))
     for one in np.unique(name):
-        members = luck[name[luck] == one]
+        members = order[name[order] == one]
         reached = np.cumsum(sizes[members]) - 0.5 * sizes[members]
         turn[members] = reached / sizes[members].sum()
     result = np.zeros((len(shares), len(labels)), bool)

@@ -1,4 +1,4 @@
-"""When a run's answer is given, and when it says "not sure" instead.
+"""The confidence threshold of a run, below which the answer is "not sure".
 
 Owns: `decision.json` of a run and what a threshold costs and saves on the test photos.
 Leaves to others: the confidence itself (`calibration.py`), photos unlike anything seen

@@ -1,4 +1,4 @@
-"""How often runs are right on the same photos, and whether a difference is more than chance.
+"""Paired significance tests of runs on the same photos (McNemar, Holm).
 
 Owns: the test and its words. Leaves to others: which photos, and which answers (`compare.py`,
 `compare_tasks.py`).
@@ -140,8 +140,8 @@ def hold_against(
 ) -> tuple[Duel, ...]:
     """Every run against the chosen one, or against the best where none was chosen.
 
-    The best is found by the same photos that then judge: to stay honest, all pairs are counted in
-    the correction then.
+    The best is chosen on the photos of the test itself. To correct for that selection, all pairs
+    are counted in the correction then.
     """
     letters = [one.letter for one in runs]
     reference = chosen or best_of(runs).letter

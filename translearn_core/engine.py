@@ -1,4 +1,4 @@
-"""Runs a frozen graph over many photos as fast as this machine can.
+"""Runs a frozen graph over many photos at full speed (OpenVINO or Keras).
 
 Owns: the gate to OpenVINO (CPU) and the Keras way (GPU, or where OpenVINO cannot), the
 conversion of a Keras model to an OpenVINO file and the check that both agree.

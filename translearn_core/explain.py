@@ -1,4 +1,4 @@
-"""Shows what a model looked at: heat maps over a photo, and the photos it learned from beside it.
+"""Explains predictions: Grad-CAM, occlusion, and similar training photos.
 
 Owns: Grad-CAM, the check by occlusion, laying a heat map over a photo, and all of that together
 for one photo (`Explanation`).

@@ -1,4 +1,4 @@
-"""What can be taken away from a run: the table of formats, and what was made of a run already.
+"""The table of export formats, and the exports that a run already has.
 
 Owns: `FORMATS` (a format is a row here), which of them a run can go to and why not, the files of
 finished exports, the answers on the test photos as a table.
@@ -126,7 +126,7 @@ _ROWS = (
     Format(
         name="savedmodel",
         title="TensorFlow SavedModel",
-        what=N_("For servers and tools that speak TensorFlow, such as TensorFlow Serving."),
+        what=N_("For TensorFlow servers and tools, such as TensorFlow Serving."),
         purpose="python",
         model="saved_model",
         needs="tensorflow",
@@ -137,7 +137,7 @@ _ROWS = (
         name="web",
         title=N_("Web page"),
         what=N_(
-            "A folder with a page that answers photos and the webcam in the browser itself, "
+            "A folder with a page that classifies photos and the webcam in the browser itself, "
             "without a network."
         ),
         purpose="browser",
@@ -189,8 +189,8 @@ _ROWS = (
         name="litert-int8",
         title="LiteRT int8",
         what=N_(
-            "A quarter of the size, for slow devices: rounded to whole numbers that are fitted to "
-            "your own photos. Now and then an answer changes."
+            "A quarter of the size, for slow devices: quantised to int8 on your own photos. Now "
+            "and then an answer changes."
         ),
         purpose="phone",
         model="model-int8.tflite",
@@ -265,10 +265,7 @@ def obstacle(run: Run, row: Format) -> str:
                 "The model has layers that {format} cannot hold ({kinds}). Take it as Keras."
             ).format(format=row.title, kinds=", ".join(unknown))
     if row.needs_photos and not writers.training_photos(run, most=1):
-        return _(
-            "This format is fitted to the photos that the model learned from, and they are no "
-            "longer here."
-        )
+        return _("This format is calibrated on the training photos, and they are no longer here.")
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Runs the frozen part of a network once over photos, and keeps what came out.
+"""The feature cache, and the pass that fills it.
 
 Owns: the feature cache and the one pass that decodes photos, checks them and runs the frozen
 prefix while the next ones are being decoded.
@@ -51,7 +51,8 @@ class FeatureKey:
 
     backbone: str
     weights: str
-    """Identity of the weights: hash of the file, or `random-<seed>`."""
+    """Identity of the weights: `<file name>-<bytes>-<mtime in ns>`, `random-<seed>`, or that of the
+    run whose fine-tuned weights are used. The content of the file is not hashed."""
     cut: str
     """Cut layer; `pooled` for the whole backbone, `pixels` for the decoded photo."""
     size: int

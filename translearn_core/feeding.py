@@ -1,4 +1,4 @@
-"""What a Keras model is fed with: rows of cached features or of photos, batch by batch or at once.
+"""Batches for Keras models: rows of cached features or photos.
 
 Owns: `Source`, `Part` and the ways from there to arrays. Leaves to others: what is learned from
 them (`fitting.py`), the features (`features.py`).

@@ -1,4 +1,4 @@
-"""Files that are whole at every moment, and known by what is in them.
+"""Atomic writes and content hashes of files.
 
 Owns: replacing a file in one step, on every system; the hash of its content. Leaves to others: what
 is in it.

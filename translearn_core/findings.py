@@ -1,4 +1,4 @@
-"""What may be wrong with the photos: every check, its rule, its words, and what it finds.
+"""The table of checks of the photos: rule, words, and how each finds.
 
 Owns: `CHECKS_TABLE`, one row per check (the page, the report, the docs and the tests read it), and
 `find_all`. Leaves to others: measuring photos (`decoding/facts.py`), copies (`datasets/copies.py`),
@@ -372,7 +372,7 @@ CHECKS_TABLE: tuple[Check, ...] = (
         name="unreadable",
         title=N_("Cannot be read"),
         threshold=1.0,
-        rule="the one decode cannot read the file to its last byte",
+        rule="the decoder cannot read the file to its last byte",
         sentence=N_("The file is damaged, cut off or no photo; it was left out."),
         advice=N_("Save the photo again from its source, or do without it."),
         find=_find_unreadable,
@@ -392,8 +392,8 @@ CHECKS_TABLE: tuple[Check, ...] = (
         name="near_copies",
         title=N_("Nearly the same photo"),
         threshold=0.94,
-        rule="laid over each other, two photos of a class are the same: mean of the correlation of "
-        "the whole, of the fine structure, and of the network's features",
+        rule="two registered photos of a class agree: mean correlation of the whole image, of its "
+        "fine structure, and of the features",
         sentence=N_("The same photo saved again, cut or lit differently, or frames of one burst."),
         advice=N_(
             "They may stay, but count as one: better are photos of other things, places and light."
@@ -418,8 +418,8 @@ CHECKS_TABLE: tuple[Check, ...] = (
         name="wrong_label",
         title=N_("Probably in the wrong class"),
         threshold=0.5,
-        rule="confident learning on answers of models that have not learned from the photo",
-        sentence=N_("Models that have not seen this photo say that it belongs to another class."),
+        rule="confident learning on cross-validated predictions",
+        sentence=N_("Models that were not trained on this photo predict another class."),
         advice=N_("Look at it: move it to the right class, or keep it where it is."),
         find=_find_wrong_labels,
     ),
@@ -427,8 +427,8 @@ CHECKS_TABLE: tuple[Check, ...] = (
         name="outlier",
         title=N_("Unlike the others of its class"),
         threshold=0.5,
-        rule="mean distance to the five nearest photos of its class lies three robust standard "
-        "deviations above the median of the class",
+        rule="mean feature distance to the five nearest neighbours of its class is three robust "
+        "standard deviations above the median of the class",
         sentence=N_("Nothing in its class looks like this photo."),
         advice=N_("If it does not belong here, remove it; if it does, add more photos like it."),
         find=_find_outliers,
@@ -502,7 +502,7 @@ CHECKS_TABLE: tuple[Check, ...] = (
         title=N_("Unequal classes"),
         threshold=0.5,
         rule="the largest class has more than five times as many photos",
-        sentence=N_("The large class will be guessed too often."),
+        sentence=N_("The large class will be predicted too often."),
         advice=N_("Add photos to the small class."),
         find=_find_imbalance,
     ),
@@ -519,20 +519,20 @@ CHECKS_TABLE: tuple[Check, ...] = (
         name="shortcut",
         title=N_("Something else gives the class away"),
         threshold=0.9,
-        rule="by one trivial property alone (kind of file, size, a mark near the rim, brightness, "
-        "sharpness, border, background) nearly all photos of the class are told and hardly any "
-        "other: mean of both shares at least 0.95 (a mark: 0.9, or 0.75 where it takes few parts of the "
-        "photo; from brightness on: 0.97)",
-        sentence=N_("The model may learn this instead of what the photos show."),
+        rule="one trivial property alone (file type, size, a mark near the rim, brightness, "
+        "sharpness, border, background) predicts the class: mean of recall and of the share of "
+        "other photos that are rejected at least 0.95 (a mark: 0.9, or 0.75 where it takes few "
+        "parts of the photo; from brightness on: 0.97)",
+        sentence=N_("The model may learn this shortcut instead of what the photos show."),
         advice=N_("Take photos of all classes in the same way, or cut the mark off."),
         find=_find_shortcuts,
     ),
     Check(
         name="leak",
-        title=N_("Test photos that were learned from"),
+        title=N_("Test photos that are also training photos (leakage)"),
         threshold=0.9,
         rule="a photo given for validation or the test has a copy, or another frame of its burst, "
-        "among the photos given to train",
+        "in the given training set",
         sentence=N_("The accuracy will look better than it is."),
         advice=N_("Remove the copies from the test photos, or let the split be made here."),
         find=_find_leaks,

@@ -1,4 +1,4 @@
-"""Fits Keras models on cached features, and tells a run folder how it goes.
+"""Fits Keras models on cached features and reports progress to the run folder.
 
 Owns: the Keras callback, the fit loop and its answer to running out of memory.
 Leaves to others: which model on which features (`train.py`), batches of them (`feeding.py`), the
@@ -145,7 +145,7 @@ class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
         if not math.isfinite(logs.get("loss", 0.0)):
             raise TrainingError(
                 _(
-                    "Learning went off the rails: the loss is no longer a number. "
+                    "Training diverged: the loss became NaN. "
                     "Choose a smaller learning rate and train again."
                 )
             )

@@ -1,4 +1,4 @@
-"""Lays photos out on a plane, so that photos that a network finds alike lie near each other.
+"""Projects features to two dimensions (PCA, t-SNE).
 
 Owns: the two projections. Leaves to others: the picture of it (`translearn_ui`).
 

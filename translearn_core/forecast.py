@@ -1,12 +1,12 @@
-"""What more photos would bring: a learning curve carried on beyond the photos there are.
+"""Extrapolates a learning curve to more photos.
 
 Owns: the fit of `accuracy(n) = a - b * n ** -c` and its range.
 Leaves to others: the points of the curve (`crossval.py`).
 
 The power law is the usual form of learning curves (Cortes et al. 1994; Figueroa et al. 2012).
-With five points it is not determined: the fit is a grid of all sane curves, each with a weight
-by how well it goes through the points and by what is usual, and the answer is their weighted
-mean. So a curve that has not bent yet does not run off to 100 %.
+Five points do not determine it. The fit is a grid of plausible curves, each weighted by its
+likelihood and a prior; the forecast is their weighted mean. So a curve that has not flattened yet
+is not extrapolated to 100 %.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How much of a backbone stays frozen: its blocks, and what a choice among them means.
+"""The blocks of a backbone, and how many of them stay frozen.
 
 Owns: what is known about each backbone's graph without building it, read from
 `data/blocks.json` (made by `scripts/make_blocks`), and the freeze choice.

@@ -1,4 +1,4 @@
-"""The heads of more tasks: what they answer, without Keras, and their file.
+"""The heads of further tasks: prediction without Keras, and their file.
 
 Owns: `TaskHead` and `<run>/tasks.npz`: for task number i `i_name`, `i_classes`, and for each of its
 layers j `i_j_kernel`, `i_j_bias` (ReLU between layers, softmax at the end).

@@ -1,4 +1,4 @@
-"""All tasks of a run in one Keras model, as it leaves, and taken apart again when it comes back.
+"""All heads of a multi-task run in one Keras model, and back.
 
 Owns: `join` and `part`. Leaves to others: the heads and their file (`heads.py`), which formats the
 joined model goes to (`exports/`), whether a model from elsewhere may be opened at all (`adoption/`).

@@ -1,4 +1,4 @@
-"""More kinds of labels for the same photos, out of a table: several tasks for one backbone.
+"""Reads a table with several labels for each photo (multi-task).
 
 Owns: reading and checking such a table, making a data set of a folder that has no class folders,
 and keeping the labels beside the data set. Leaves to others: learning them (`tasks.py`).

@@ -20,10 +20,10 @@ from translearn_core import datasets, freezing, lineage
 from translearn_core.augment import VIEWS
 from translearn_core.errors import PhotoError
 from translearn_core.features import FeatureTable, Output
+from translearn_core.find import find_run
 from translearn_core.gather import PIXELS, POOLED, Look, PassReport
 from translearn_core.plan import Network, Plan
 from translearn_core.stopping import run_stoppable
-from translearn_core.techniques import find_run
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
@@ -215,7 +215,7 @@ def _warn_no_room(plan: Plan, needed_bytes: float) -> None:
     plan.run.append_event(
         "warning",
         text=_(
-            "What the frozen blocks see of all photos would take {needed:.1f} GB, more than the "
+            "The features of all photos would take {needed:.1f} GB, more than the "
             "cache may hold ({room:.1f} GB). They run again in every epoch, which is slower. "
             "Raise `cache_bytes` in config.toml, or freeze fewer or more blocks."
         ).format(needed=needed_bytes / 2**30, room=plan.configuration.cache_bytes / 2**30),

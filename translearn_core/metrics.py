@@ -1,4 +1,4 @@
-"""Figures about predictions: accuracy with its interval, per class, confusion.
+"""Metrics of predictions: accuracy with its interval, per class, confusion.
 
 Owns: the formulas. Leaves to others: where predictions come from and how figures are shown.
 Shares and probabilities are in [0, 1].

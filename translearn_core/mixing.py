@@ -1,4 +1,4 @@
-"""Training on blends of photos: MixUp and CutMix.
+"""MixUp and CutMix.
 
 Owns: how two inputs and their labels become one, and the batches made so.
 Leaves to others: which inputs (`material.py`), the fit loop (`fitting.py`).

@@ -1,4 +1,4 @@
-"""What a person writes about a run: another name, tags, a note.
+"""Annotations of a run: name, tags, note.
 
 Owns: `notes.json` in a run folder, replaced whole; nothing else of a run ever changes with it.
 Leaves to others: everything that a run itself knows (`runs.py`).
@@ -45,9 +45,7 @@ def read_notes(run: Run) -> Notes:
         return Notes()
     except (ValidationError, OSError) as error:
         raise RunError(
-            _("{file} cannot be read. Mend or delete it; the run itself is whole.").format(
-                file=path
-            )
+            _("{file} cannot be read. Fix or delete it; the run itself is whole.").format(file=path)
         ) from error
 
 

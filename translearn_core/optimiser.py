@@ -1,4 +1,4 @@
-"""How weights move: the optimiser and its learning rate over time."""
+"""The optimiser and its learning rate schedule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Photos beside a run's own: unsorted ones, as the run's backbone sees them, and learning from them.
+"""Further samples beside a run's own photos: unlabelled ones, their features, training on them.
 
 Owns: `Others` (unsorted photos with their features), `with_guests` (the run's material with such
 photos among what is learned), sources put together from several.

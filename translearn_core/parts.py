@@ -1,4 +1,4 @@
-"""Which photos a run learned from, and which it was tested on.
+"""The split of a run, and its predictions on the test photos.
 
 Owns: telling the parts of a run afterwards. They follow from the settings and the photos
 (`datasets.assign_splits`); the test part also stands in predictions.parquet, against which the

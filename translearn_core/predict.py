@@ -1,4 +1,4 @@
-"""Asks a trained model about new photos.
+"""Predicts new photos with a trained model.
 
 Owns: opening a run's model for prediction, the small cache of open models, batches of photos,
 and saying of each answer whether it is sure and whether the photo is like anything known.

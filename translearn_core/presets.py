@@ -29,11 +29,11 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset(
             name="article",
-            title=N_("As in the article"),
+            title=N_("VGG16 baseline"),
             sentence=N_(
-                "The classic walk-through: VGG16 frozen, one hidden layer of 1024 units, ten rounds "
-                "of Adam at 0.001 in batches of 32, and nothing else. Good to learn from; the "
-                "default is quicker and better."
+                "The classic recipe of many tutorials: VGG16 frozen, one hidden layer of 1024 "
+                "units, ten epochs of Adam at 0.001 in batches of 32, and nothing else. Good for "
+                "lessons and comparison; the default is quicker and more accurate."
             ),
             settings={
                 "backbone": "vgg16",
@@ -55,10 +55,10 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             name="quick",
-            title=N_("A first look"),
+            title=N_("Quick baseline"),
             sentence=N_(
-                "A simple head on photos as they are, ten rounds: an answer within seconds, a few "
-                "points below the default."
+                "A linear head on photos without augmentation, ten epochs: an answer within "
+                "seconds, a few points below the default."
             ),
             settings={
                 "head": "linear",

@@ -1,4 +1,4 @@
-"""Opens a trained model so that it tells more than probabilities: what its head was given.
+"""Opens a trained model so that it gives features and feature maps beside probabilities.
 
 Owns: running a whole model over photos with its pooled features and its last feature maps as
 further outputs, and reading the head's weights out of it.

@@ -1,4 +1,4 @@
-"""Processes of this package: how they find it, what they do now and then, how they end."""
+"""Helper functions for processes of this package: import path, periodic calls, end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Classes of unsorted photos, from what a head thinks of them and from what lies near what.
+"""Label propagation over a graph of nearest neighbours.
 
 Owns: `balance` (answers about many photos whose classes should be about as frequent as is known),
 the graph of near photos, and `spread`: photos that are alike come to the same answer.
@@ -67,7 +67,7 @@ def sharpened(answers: Array, *, power: float = 4.0) -> Array:
 
 
 def find_centres(points: Array, answers: Array, shares: Array, *, strength: float) -> Array:
-    """Answers by the nearest centre, centres by the answers, in turns until both are calm.
+    """Answers by the nearest centre, centres by the answers, in turn until both converge.
 
     Spherical k-means whose centres begin where a head thinks the classes are, as in SHOT (Liang,
     Hu & Feng 2020), with `balance` in each turn.
@@ -111,7 +111,7 @@ def near_graph(
 
 
 def spread(graph: Any, answers: Array, *, trust: float = TRUST) -> Array:
-    """Let near photos agree: each answer is mixed with those of its neighbours until all is calm.
+    """Label propagation: each answer is averaged with those of its neighbours until convergence.
 
     Zhou et al. 2003, Learning with local and global consistency; `trust` is their alpha.
 
@@ -124,5 +124,5 @@ def spread(graph: Any, answers: Array, *, trust: float = TRUST) -> Array:
     for _round in range(ROUNDS):
         result = trust * (graph @ result) + (1 - trust) * start
     result = np.maximum(result, 1e-9)
-    calm: Array = result / result.sum(axis=1, keepdims=True)
-    return calm
+    propagated: Array = result / result.sum(axis=1, keepdims=True)
+    return propagated

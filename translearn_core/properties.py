@@ -1,4 +1,4 @@
-"""What a photo has besides what it shows: size, kind of file, brightness, colours, marks.
+"""Trivial properties of photos: size, file type, brightness, colours, marks.
 
 Owns: `PROPERTIES`, one row per trivial property: how it is measured from the facts of a photo, and
 when one of them gives a class away. Leaves to others: the facts (`decoding/facts.py`), how far
@@ -168,7 +168,7 @@ PROPERTIES: tuple[Property, ...] = (
             sentence=N_(
                 "A mark gives the class {name} away: its photos have the same spot {place}, like "
                 "a watermark, a date or a frame. By that alone {found} of 100 of its photos are "
-                "told, and {wrong} of 100 others taken for it."
+                "recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -182,7 +182,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=4,
             sentence=N_(
                 "The size gives the class {name} away: by width and height alone {found} of 100 "
-                "of its photos are told, and {wrong} of 100 others taken for it."
+                "of its photos are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -196,7 +196,8 @@ PROPERTIES: tuple[Property, ...] = (
             depth=4,
             sentence=N_(
                 "The kind of file gives the class {name} away: by file type and compression alone "
-                "{found} of 100 of its photos are told, and {wrong} of 100 others taken for it."
+                "{found} of 100 of its photos are recognised, and {wrong} of 100 others taken for "
+                "it."
             ),
         ),
     ),
@@ -210,7 +211,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=3,
             sentence=N_(
                 "Brightness gives the class {name} away: by it alone {found} of 100 of its photos "
-                "are told, and {wrong} of 100 others taken for it."
+                "are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -224,7 +225,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=2,
             sentence=N_(
                 "Sharpness gives the class {name} away: by it alone {found} of 100 of its photos "
-                "are told, and {wrong} of 100 others taken for it."
+                "are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -245,7 +246,7 @@ PROPERTIES: tuple[Property, ...] = (
             depth=3,
             sentence=N_(
                 "The border gives the class {name} away: by the outermost edge alone {found} of "
-                "100 of its photos are told, and {wrong} of 100 others taken for it."
+                "100 of its photos are recognised, and {wrong} of 100 others taken for it."
             ),
         ),
     ),
@@ -259,7 +260,8 @@ PROPERTIES: tuple[Property, ...] = (
             depth=4,
             sentence=N_(
                 "The background gives the class {name} away: by the colours around the edge alone "
-                "{found} of 100 of its photos are told, and {wrong} of 100 others taken for it."
+                "{found} of 100 of its photos are recognised, and {wrong} of 100 others taken for "
+                "it."
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Which backbone is recommended on this machine.
+"""The recommended backbone on this machine.
 
 Owns: the default among those whose weights are ready, and the sentence that names a stronger one
 to download, with the accuracies that it rests on.
@@ -46,7 +46,7 @@ def stronger_backbone(backbone: Backbone) -> str:
         if share > known and weights_status(better).state == "download":
             return _(
                 "With a network, {title} can be downloaded once ({size} MB). On six photo sets "
-                "it named about {gain} more of 100 photos right than {this}."
+                "its accuracy was about {gain} points higher than that of {this}."
             ).format(
                 title=better.title,
                 size=max(1, round(better.size_mb)),

@@ -1,4 +1,4 @@
-"""Statistics of BatchNormalization measured afresh on other photos (AdaBN, Li et al. 2016).
+"""BatchNorm statistics re-estimated on other photos (AdaBN, Li et al. 2016).
 
 Owns: measuring them in one pass through the Keras graph, and the lesson that follows: the head
 learns on sorted photos seen with statistics of their own, and answers with those of the new place,
@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from translearn_core import datasets
 from translearn_core.errors import PhotoError, SettingsError, StopRequestedError
-from translearn_core.gather import POOLED, WeightChange
+from translearn_core.gather import POOLED
 from translearn_core.lesson import Lesson
 from translearn_core.material import Material, look_through
 from translearn_core.others import InMemory, Others
 from translearn_core.plan import Plan
 from translearn_core.texts import _
+from translearn_core.weight_change import WeightChange
 
 Array = npt.NDArray[Any]
 MOST_PHOTOS = 512
@@ -73,7 +74,7 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
         raise SettingsError(
             _(
                 "{backbone} has no BatchNorm layers, so there are no statistics to measure. Choose "
-                "another way of getting used to the new place."
+                "another adaptation method."
             ).format(backbone=plan.backbone.title)
         )
     for layer in layers:

@@ -1,4 +1,4 @@
-"""A report of a run: one HTML file that holds everything and asks for nothing else.
+"""The report of a run: one HTML file without references to others.
 
 Owns: what is said of a run to somebody who was not there, in plain words (a model card, after
 Mitchell et al., 2019): result, photos, mistakes, learning, settings, limits, how it was measured.
@@ -30,6 +30,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.decision import read_decision, trade_at
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
 from translearn_core.files import write_atomically
+from translearn_core.formatting import percent, percent_range
 from translearn_core.metrics import wilson_interval
 from translearn_core.notes import Notes, name_of, read_notes
 from translearn_core.parts import parts_of, read_answers, read_task_answers
@@ -151,7 +152,7 @@ def _read_case(run: Run) -> _Case:
 def _head(case: _Case) -> str:
     run = case.run
     when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
-    title = _("{name}: what a computer learned from photos").format(name=name_of(run))
+    title = _("{name}: report of an image classifier").format(name=name_of(run))
     tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in case.notes.tags)
     note = f'<p class="note">{escape(case.notes.note)}</p>' if case.notes.note else ""
     people = (
@@ -171,17 +172,16 @@ def _verdict(case: _Case) -> str:
     if not case.n_test:
         return f'<p class="verdict">{escape(_("No photos were left for a test."))}</p>'
     low, high = metrics["test_interval"]
-    sentence = _("Right on {correct:,} of {n:,} new photos ({share:.0%}).").format(
-        correct=metrics["test_correct"], n=case.n_test, share=metrics["test_accuracy"]
+    sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
+        correct=metrics["test_correct"], n=case.n_test, share=percent(metrics["test_accuracy"])
     )
     rest = _(
-        "On other photos like these, expect between {low:.0f} and {high:.0f} of 100 (with 95 % "
-        "certainty). Always answering “{majority}” would get {guess:.0f}."
+        "95 % confidence interval: {interval}. Always answering “{majority}” would be "
+        "right on {guess}."
     ).format(
-        low=100 * low,
-        high=100 * high,
+        interval=percent_range(low, high),
         majority=metrics["majority_class"],
-        guess=100 * metrics["majority_accuracy"],
+        guess=percent(metrics["majority_accuracy"]),
     )
     picture = report_page.big_interval(
         metrics["test_accuracy"], low, high, guess=metrics["majority_accuracy"]
@@ -198,9 +198,9 @@ def _verdict(case: _Case) -> str:
 def _what_it_does(case: _Case) -> str:
     names = case.classes
     words = _(
-        "This model looks at a photo and says which of {n} classes it shows: {names}. It was made "
-        "by transfer learning: a network that had already learned to see ({backbone}) was taught "
-        "these classes with new photos."
+        "This image classifier predicts which of {n} classes a photo shows: {names}. It was made "
+        "by transfer learning: a pretrained network ({backbone}) was trained on photos of these "
+        "classes."
     ).format(n=len(names), names=", ".join(names), backbone=_backbone_title(case.metrics))
     if not case.tasks:
         return words
@@ -209,8 +209,8 @@ def _what_it_does(case: _Case) -> str:
         words
         + " "
         + _(
-            "That is the question “{first}”; where this report names no other, it is about this one. "
-            "The same look answers more questions: {further}."
+            "That is the task “{first}”; where this report names no other, it is about this one. "
+            "The same model has further tasks: {further}."
         ).format(first=case.tasks[0]["name"], further=further)
     )
 
@@ -222,13 +222,13 @@ def _tasks_table(case: _Case) -> str:
             task["name"],
             task["test_correct"],
             task["n_test"],
-            testimony.percent(task["majority_accuracy"]) if task["n_test"] else "–",
+            percent(task["majority_accuracy"]) if task["n_test"] else "–",
             guess=task["majority_accuracy"],
         )
         for task in case.tasks
     ]
-    caption = _("Question by question (tasks), on the test photos that carry such a label")
-    head = [_("question"), _("right"), "", _("95 % range"), _("guessing")]
+    caption = _("Task by task (multi-task), on the test photos that carry such a label")
+    head = [_("task"), _("right"), "", _("95 % range"), _("guessing")]
     return report_page.table_of(caption, head, rows) if rows else ""
 
 
@@ -237,7 +237,7 @@ def _share_row(name: str, correct: int, n: int, last: str, *, guess: float | Non
     low, high = wilson_interval(correct, n)
     found = _("{correct} of {n}").format(correct=correct, n=n)
     picture = report_charts.interval(correct / n, low, high, guess=guess) if n else ""
-    span = f"{low:.0%} – {high:.0%}" if n else "–"
+    span = percent_range(low, high) if n else "–"
     return (
         f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(found)}</td>'
         f'<td>{picture}</td><td class="n">{span}</td><td class="n">{escape(last)}</td></tr>'
@@ -253,8 +253,8 @@ def _photos_section(case: _Case) -> str:
     metrics = case.metrics
     total = metrics["n_train"] + metrics["n_val"] + case.n_test
     text = _(
-        "{total:,} photos: {train:,} to learn from, {val:,} to watch the learning (validation), "
-        "{test:,} kept aside for the test."
+        "{total:,} photos: {train:,} for training, {val:,} for validation, {test:,} held out for "
+        "the test."
     ).format(total=total, train=metrics["n_train"], val=metrics["n_val"], test=case.n_test)
     left_out = metrics.get("left_out") or []
     if left_out:
@@ -304,8 +304,8 @@ def _mistakes_section(case: _Case) -> str:
     if not case.n_test:
         return ""
     reading = _(
-        "Each row holds the test photos of one class, each column an answer. The diagonal is right; "
-        "everything beside it is a mistake."
+        "Each row holds the test photos of one class, each column an answer. The diagonal is "
+        "right; everything beside it is a mistake."
     )
     return report_page.section(
         f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
@@ -359,7 +359,7 @@ def _classes_table(figures: Mapping[str, Any]) -> str:
         _("found (recall)"),
         "",
         _("95 % range"),
-        _("right when answered (precision)"),
+        _("correct when predicted (precision)"),
     ]
     return report_page.table_of(_("The hardest classes come first."), head, rows)
 
@@ -374,8 +374,8 @@ def _examples_section(case: _Case) -> str:
         right = right.iloc[[round(place * step) for place in range(MOST_EXAMPLES)]]
     parts = [f"<h2>{escape(_('Examples from the test'))}</h2>"]
     for title, rows in (
-        (_("Wrong answers, the surest first"), wrong.head(MOST_EXAMPLES)),
-        (_("Right answers, from the surest to the least sure"), right),
+        (_("Wrong answers, the most confident first"), wrong.head(MOST_EXAMPLES)),
+        (_("Right answers, from the most to the least confident"), right),
     ):
         figures = [_answer_figure(case, row) for row in rows.to_dict("records")]
         if figures:
@@ -385,7 +385,7 @@ def _examples_section(case: _Case) -> str:
 
 
 def _answer_figure(case: _Case, row: Mapping[Any, Any]) -> str:
-    sure = f"{row['confidence']:.0%}"
+    sure = percent(row["confidence"])
     if row["correct"]:
         words = f"✓ <b>{escape(row['truth'])}</b> {sure}"
     else:
@@ -422,7 +422,7 @@ def _sureness_section(case: _Case) -> str:
     chart = report_charts.reliability(bins, words=_("How often answers were right, by confidence"))
     words = "".join(f"<p>{report_page.bold(text)}</p>" for text in said)
     return report_page.section(
-        f"<h2>{escape(_('How sure it is, and when it does not know'))}</h2>", words, chart
+        f"<h2>{escape(_('Confidence, calibration, and when it does not know'))}</h2>", words, chart
     )
 
 
@@ -430,28 +430,27 @@ def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
     """From when on an answer is given, and what that did with the test photos of a task."""
     sure_from = read_decision(case.run.folder).sure_from
     confidence, right = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
-    words = _("Below {share} it says “not sure”.").format(share=testimony.percent(sure_from))
+    words = _("Below {share} it says “not sure”.").format(share=percent(sure_from))
     return f"{words} {testimony.trade_sentence(trade_at(confidence, right, sure_from))}"
 
 
 def _task_section(case: _Case, task: Mapping[str, Any]) -> str:
     """A further question: how well it is answered, what is taken for what, class by class."""
-    title = _("Another question: {task}").format(task=task["name"])
-    learned = _("{n:,} of the photos to learn from carry such a label.").format(n=task["n_train"])
+    title = _("Task: {task}").format(task=task["name"])
+    learned = _("{n:,} of the training photos carry such a label.").format(n=task["n_train"])
     if not task["n_test"]:
         words = _("No test photo carries such a label, so nothing is known of how well it works.")
         return report_page.section(f"<h2>{escape(title)}</h2><p>{escape(f'{learned} {words}')}</p>")
     low, high = task["test_interval"]
     words = _(
-        "Right on {correct:,} of {n:,} new photos ({share}). On other photos like these, expect "
-        "between {low:.0f} and {high:.0f} of 100 (with 95 % certainty). Guessing would get {guess}."
+        "Right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval: "
+        "{interval}). Guessing would be right on {guess}."
     ).format(
         correct=task["test_correct"],
         n=task["n_test"],
-        share=testimony.percent(task["test_accuracy"]),
-        low=100 * low,
-        high=100 * high,
-        guess=testimony.percent(task["majority_accuracy"]),
+        share=percent(task["test_accuracy"]),
+        interval=percent_range(low, high),
+        guess=percent(task["majority_accuracy"]),
     )
     if low <= task["majority_accuracy"]:
         words += " " + _("That may be no better than guessing.")
@@ -472,9 +471,8 @@ def _learning_section(case: _Case) -> str:
     if not epochs:
         return ""
     text = _(
-        "Dotted: the photos it learns from. Solid: photos kept aside while it learns (validation). "
-        "When dotted goes on getting better and solid does not, it is learning by heart "
-        "(overfitting)."
+        "Dotted: training photos. Solid: validation photos. When dotted goes on getting better "
+        "and solid does not, the model is overfitting (learning by heart)."
     )
     seconds = (case.metrics.get("seconds") or {}).get("total")
     took = _("{n} rounds").format(n=len(epochs))
@@ -502,21 +500,19 @@ def _method_section(case: _Case) -> str:
         _("The source of the photos says which are for the test.")
         if given
         else _(
-            "The test photos were drawn at random ({share:.0%} of each class, seed {seed}); copies "
+            "The test photos were drawn at random ({share} of each class, seed {seed}); copies "
             "and near-copies of a photo stay in the same part."
-        ).format(share=settings.test_share, seed=settings.seed),
+        ).format(share=percent(settings.test_share), seed=settings.seed),
         _(
-            "Nothing was learned or chosen by the test photos; they were looked at once, at the end."
+            "The test photos were held out from training and model selection and used once, at "
+            "the end."
         ),
+        _("Ranges are 95 % confidence intervals (Wilson's score interval)."),
+        _("“Guessing” always answers the class with most training photos."),
         _(
-            "Ranges are Wilson's score intervals at 95 %: with other test photos of the same kind, "
-            "the figure would come out somewhere in there in 95 of 100 cases."
-        ),
-        _("“Guessing” always answers the class with most photos to learn from."),
-        _(
-            "The saved model was loaded afresh and held against the measured one: probabilities "
-            "differ by at most {difference:.2%}."
-        ).format(difference=case.metrics.get("parity_max_diff") or 0.0),
+            "The saved model was loaded afresh and compared with the measured one: probabilities "
+            "differ by at most {difference}."
+        ).format(difference=percent(case.metrics.get("parity_max_diff") or 0.0, 2)),
     ]
     items = "".join(f"<li>{escape(text)}</li>" for text in how)
     return report_page.section(f"<h2>{escape(_('How this was measured'))}</h2><ul>{items}</ul>")

@@ -1,4 +1,4 @@
-"""Features that do not tell two places apart, by gradient reversal (DANN, Ganin et al. 2016).
+"""Domain-adversarial training by gradient reversal (DANN, Ganin et al. 2016).
 
 Owns: the layer that turns gradients round, and the short training in which a head learns classes
 from sorted photos while its hidden layer unlearns the place, from sorted and unsorted ones.

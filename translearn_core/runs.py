@@ -151,7 +151,7 @@ class Run:
         alive = written.pid == 0 or self.process() is not None  # pid 0: the worker is starting
         if alive and age_s < load_configuration().heartbeat_lost_s:
             return written
-        reason = _("The training process ended without a word. See its log, or start it again.")
+        reason = _("The training process exited unexpectedly. See its log, or start it again.")
         return written.model_copy(update={"state": "lost", "reason": reason})
 
     @property

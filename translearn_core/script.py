@@ -1,4 +1,4 @@
-"""Prints a run as a short plain Keras program, and as a notebook, that do the same without the app.
+"""Writes a run as a short Keras program or notebook that trains the same without the app.
 
 Owns: program, notebook and the files beside them. It reads the run's photos by a list (CSV) written
 beside it, so that the split is the run's own.

@@ -1,4 +1,4 @@
-"""Using photos that nobody sorted: self-training with guesses that hold.
+"""Self-training with pseudo-labels for unlabelled photos, checked on held-out ones.
 
 Owns: guessing the classes of unsorted photos, how sure a guess has to be, and whether guesses are
 used at all: sorted photos are hidden in turn, and only what names the hidden ones better than
@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import crossval
+from translearn_core.formatting import percent
 from translearn_core.lesson import Lesson
 from translearn_core.material import Material
 from translearn_core.others import Others, gather_others, with_guests
@@ -131,7 +132,9 @@ def self_train(plan: Plan, material: Material) -> Lesson:
     strange = np.flatnonzero(~others.photos["sha256"].isin(own).to_numpy())
     others = others.chosen(strange)
     if not len(others):
-        _tell(plan, _("All unsorted photos are among the sorted ones; there is nothing to add."))
+        _tell(
+            plan, _("All unlabelled photos are among the labelled ones; there is nothing to add.")
+        )
         return Lesson(material=material, report=lambda _a: _figures(0, 0, None))
     rows = np.flatnonzero(material.split != "test")
     scene = _set_scene(plan, material, rows, others)
@@ -140,9 +143,13 @@ def self_train(plan: Plan, material: Material) -> Lesson:
         _tell(
             plan,
             _(
-                "The unsorted photos are not used: with guesses for them, {guessed:.0%} of "
-                "{n} hidden sorted photos were named right, without {plain:.0%}."
-            ).format(guessed=verdict.with_guesses, plain=verdict.plain, n=verdict.hidden),
+                "The unlabelled photos are not used: with pseudo-labels for them, {guessed} of "
+                "{n} labelled photos, held out in turn, were right, without them {plain}."
+            ).format(
+                guessed=percent(verdict.with_guesses),
+                plain=percent(verdict.plain),
+                n=verdict.hidden,
+            ),
         )
         return Lesson(material=material, report=lambda _a: _figures(len(others), 0, verdict))
     train = material.split[rows] == "train"

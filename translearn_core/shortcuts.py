@@ -1,4 +1,4 @@
-"""Classes that a trivial property gives away: a model would learn that instead of the thing.
+"""Shortcut detection: classes that a trivial property predicts.
 
 Owns: what can be told from one property alone. Leaves to others: the properties and when one
 counts (`properties.py`), how far they get together (`trivial.py`), showing it (`findings.py`).

@@ -1,4 +1,4 @@
-"""The backbone of our own: a small residual network whose weights ship with the program.
+"""The `starter` backbone: a small residual network whose weights ship with the program.
 
 Owns: the graph of `starter` and how its weights file in `data/` is read. `Starter` is called
 the way the builders of `keras.applications` are, so that `graph/backbone.py` treats it as one more.

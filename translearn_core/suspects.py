@@ -1,4 +1,4 @@
-"""Photos whose label is likely wrong.
+"""Label errors found by confident learning.
 
 Owns: which photos are suspected, how strongly, and what they may be instead.
 Leaves to others: the probabilities (`crossval.py`), what is said of a suspect (`findings.py`).

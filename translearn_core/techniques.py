@@ -1,4 +1,4 @@
-"""The table of techniques: ways to carry more knowledge over than plain training does.
+"""The table of techniques: ways to transfer more knowledge than plain training does.
 
 Owns: `TECHNIQUES` (a technique is a row here): its words, what switches it on, where it comes
 from, and when it makes no sense; the check that a run's settings go together, which the page, the
@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
-from translearn_core import backbones, datasets, lineage
+from translearn_core import backbones, datasets
 from translearn_core.backbones import Backbone
-from translearn_core.config import Settings, home, setting_fields
-from translearn_core.errors import RunError, SettingsError
+from translearn_core.config import Settings, setting_fields
+from translearn_core.errors import SettingsError
+from translearn_core.find import find_run
 from translearn_core.freezing import FreezeChoice
 from translearn_core.notes import name_of
 from translearn_core.runs import Run
@@ -28,10 +26,10 @@ from translearn_core.texts import N_, _
 Chapter = Literal["knowledge", "place", "labels", "safety"]
 
 CHAPTERS: dict[Chapter, str] = {
-    "knowledge": N_("Build on what was learned before"),
-    "place": N_("Work in another place"),
+    "knowledge": N_("Build on other models"),
+    "place": N_("Work in another domain"),
     "labels": N_("Make more of the labels"),
-    "safety": N_("Stand up to tampering"),
+    "safety": N_("Resist manipulated photos"),
 }
 """What the techniques are for, in the order in which a person meets them."""
 
@@ -92,13 +90,13 @@ class Technique:
 def _needs_frozen(situation: Situation) -> str:
     if situation.choice.all_frozen:
         return ""
-    return _("It works on what a wholly frozen backbone sees. Freeze all blocks.")
+    return _("It works on the features of a fully frozen backbone. Freeze all blocks.")
 
 
 def _no_unsorted(situation: Situation) -> str:
     if not situation.settings.unlabelled:
         return ""
-    return _("It does not go together with photos that nobody sorted. Choose one of the two.")
+    return _("It does not go together with unlabelled photos. Choose one of the two.")
 
 
 def _start_obstacle(situation: Situation) -> str:
@@ -108,8 +106,8 @@ def _start_obstacle(situation: Situation) -> str:
         )
     if situation.settings.adapt_to:
         return _(
-            "Getting used to a new place begins from the bare backbone, not from a run. Choose one "
-            "of the two."
+            "Domain adaptation begins from the backbone alone, not from a run. Choose one of the "
+            "two."
         )
     return _no_unsorted(situation)
 
@@ -117,21 +115,18 @@ def _start_obstacle(situation: Situation) -> str:
 def _adapt_obstacle(situation: Situation) -> str:
     if situation.settings.unlabelled:
         return _(
-            "Photos of a new place and unsorted photos of the same place are two different tasks. "
-            "Choose one of the two."
+            "Photos of a new domain and unlabelled photos of the same domain are two different "
+            "tasks. Choose one of the two."
         )
     if situation.settings.start_from:
         return _(
-            "Getting used to a new place begins from the bare backbone, not from a run. Choose one "
-            "of the two."
+            "Domain adaptation begins from the backbone alone, not from a run. Choose one of the "
+            "two."
         )
     if situation.settings.distill_from:
-        return _(
-            "A model cannot answer like another one and get used to a new place at once. Choose one "
-            "of the two."
-        )
+        return _("Distillation and domain adaptation cannot be combined. Choose one of the two.")
     if situation.settings.adversarial != "none":
-        return _tricks_or_place()
+        return _adversarial_or_adaptation()
     return _needs_frozen(situation)
 
 
@@ -143,8 +138,8 @@ def _unlabelled_obstacle(situation: Situation) -> str:
         )
     if situation.settings.adapt_to:
         return _(
-            "Photos of a new place and unsorted photos of the same place are two different tasks. "
-            "Choose one of the two."
+            "Photos of a new domain and unlabelled photos of the same domain are two different "
+            "tasks. Choose one of the two."
         )
     return _needs_frozen(situation)
 
@@ -152,35 +147,31 @@ def _unlabelled_obstacle(situation: Situation) -> str:
 def _distill_obstacle(situation: Situation) -> str:
     if situation.settings.start_from:
         return _(
-            "A run either starts from another one or learns to answer like one. Choose one of the "
+            "A run either starts from another one or learns from its answers. Choose one of the "
             "two."
         )
     if situation.settings.adapt_to:
-        return _(
-            "A model cannot answer like another one and get used to a new place at once. Choose one "
-            "of the two."
-        )
+        return _("Distillation and domain adaptation cannot be combined. Choose one of the two.")
     return _no_unsorted(situation)
 
 
 def _cutmix_obstacle(situation: Situation) -> str:
     if situation.choice.all_frozen and situation.settings.adversarial == "none":
         return _(
-            "It pastes pieces of photos, but with all blocks frozen only averages over the whole "
-            "photo are learned from. Free the last two blocks, or blend photos (MixUp) instead."
+            "It pastes pieces of photos, but with all blocks frozen the head only sees averages "
+            "over the whole photo. Unfreeze the last two blocks, or blend photos (MixUp) instead."
         )
     return ""
 
 
-def _tricks_or_place() -> str:
+def _adversarial_or_adaptation() -> str:
     return _(
-        "Withstanding tricks and getting used to a new place cannot be learned at once. Choose one "
-        "of the two."
+        "Adversarial training and domain adaptation cannot be combined. Choose one of the two."
     )
 
 
 def _adversarial_obstacle(situation: Situation) -> str:
-    return _tricks_or_place() if situation.settings.adapt_to else ""
+    return _adversarial_or_adaptation() if situation.settings.adapt_to else ""
 
 
 # ------------------------------------------------------------------------------- the table
@@ -189,11 +180,11 @@ _ROWS = (
     Technique(
         name="start_from",
         title=N_("Start from a model of yours"),
-        term=N_("source-domain learning"),
+        term=N_("warm start from a source domain"),
         plain=N_(
-            "First learn on many related photos, then move on to the few that matter, from what "
-            "was learned there, as far as it helps. Take it when a run on similar things is at hand "
-            "and the new photos are few."
+            "First train on many related photos, then continue with the few that matter, as far "
+            "as the first ones help. Use it when a run on similar things exists and the new "
+            "photos are few."
         ),
         chapter="knowledge",
         settings=("start_from",),
@@ -207,9 +198,9 @@ _ROWS = (
         title=N_("Learn from a stronger model"),
         term=N_("distillation, soft labels"),
         plain=N_(
-            "A large model says how likely it finds each class for each photo, and a small, quick "
-            "one learns to answer like it. Take it when the model has to be small; with a few "
-            "hundred photos it has brought little."
+            "A large model (the teacher) says how likely each class is for each photo, and a "
+            "small, quick one (the student) learns these answers. Use it when the model has to be "
+            "small; with a few hundred photos it has brought little."
         ),
         chapter="knowledge",
         settings=("distill_from",),
@@ -220,12 +211,13 @@ _ROWS = (
     ),
     Technique(
         name="adapt_to",
-        title=N_("Get used to a new place"),
+        title=N_("Adapt to a new domain"),
         term=N_("domain adaptation"),
         plain=N_(
-            "The photos you sorted come from one place (a studio), the model will work in another "
-            "(a phone in the street): unsorted photos from there let it get used to it. Take it "
-            "when new photos look different from the sorted ones."
+            "The labelled photos come from one place (the source domain, say a studio), the model "
+            "will work in another (the target domain, say a phone in the street): unlabelled "
+            "photos from there let it adapt. Use it when new photos look different from the "
+            "labelled ones."
         ),
         chapter="place",
         settings=("adapt_to", "adaptation"),
@@ -237,11 +229,11 @@ _ROWS = (
     ),
     Technique(
         name="unlabelled",
-        title=N_("Use photos that nobody sorted"),
+        title=N_("Use unlabelled photos"),
         term=N_("self-training, pseudo-labels"),
         plain=N_(
-            "It guesses the classes of unsorted photos and learns from the guesses that hold. Take "
-            "it when sorting is the expensive part and unsorted photos are plenty."
+            "It guesses the classes of unlabelled photos and learns from these guesses where that "
+            "helps. Use it when labelling is expensive and unlabelled photos are plenty."
         ),
         chapter="labels",
         settings=("unlabelled",),
@@ -257,9 +249,9 @@ _ROWS = (
         title=N_("Blend photos"),
         term=N_("MixUp, soft labels"),
         plain=N_(
-            "It learns from blends of two photos whose answer is a blend, too, so that it does not "
-            "get too sure. Take it when the model is surer than it is right; on few photos it "
-            "seldom makes it right more often."
+            "It trains on blends of two photos whose label is a blend, too, so that the model "
+            "gets less overconfident. Use it when the model is more confident than accurate; on "
+            "few photos it seldom raises the accuracy."
         ),
         chapter="labels",
         settings=("mixup",),
@@ -272,8 +264,9 @@ _ROWS = (
         title=N_("Paste pieces of photos"),
         term=N_("CutMix, soft labels"),
         plain=N_(
-            "It learns from photos with a piece of another one pasted in, so that it looks at the "
-            "whole thing and not at one detail. Take it when blocks of the backbone learn, too."
+            "It trains on photos with a piece of another one pasted in, so that the model uses "
+            "the whole object and not one detail. Use it when blocks of the backbone are trained, "
+            "too."
         ),
         chapter="labels",
         settings=("cutmix",),
@@ -283,12 +276,12 @@ _ROWS = (
     ),
     Technique(
         name="adversarial",
-        title=N_("Withstand trick photos"),
-        term=N_("adversarial training: FGSM, PGD"),
+        title=N_("Adversarial training"),
+        term=N_("FGSM, PGD"),
         plain=N_(
-            "Somebody can change a photo so little that nobody sees it, and the model errs; it "
-            "learns from such photos until it withstands them better. Take it when somebody gains "
-            "from fooling it; it is slow, and best with some blocks free."
+            "Somebody can change a photo so little that nobody sees it, and the model errs; "
+            "training on such photos makes the model more robust. Use it when somebody gains from "
+            "fooling the model; it is slow, and works best with some blocks unfrozen."
         ),
         chapter="safety",
         settings=("adversarial", "strength"),
@@ -353,27 +346,6 @@ def _check_built_alike(run: Run, backbone: Backbone) -> None:
         )
 
 
-# ------------------------------------------------------------------- what a setting names
-
-
-def find_run(named: str) -> Run:
-    """The run with this id in the workspace, or in this folder, that has a model.
-
-    Raises:
-        RunError: there is none, or it has no model.
-    """
-    inside = home() / "runs" / named
-    run = Run(inside if Path(named).name == named and inside.is_dir() else Path(named))
-    _config = run.config  # raises where it is no run
-    if not run.has_model:
-        raise RunError(
-            _("The run “{run}” has no model: it is {state}. Choose a finished run.").format(
-                run=name_of(run), state=run.state.state
-            )
-        )
-    return run
-
-
 def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
     """Refuse a run to learn from that answers other classes.
 
@@ -388,35 +360,4 @@ def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
             ).format(
                 run=name_of(teacher), theirs=", ".join(teacher.labels), ours=", ".join(classes)
             )
-        )
-
-
-def refuse_taught(run: Run, tested: set[str]) -> None:
-    """Refuse a run that learned from photos which another one is going to be tested on.
-
-    What it knows of them would make the test flatter. Where its data set or its answers are gone,
-    nothing can be told and nothing is refused.
-
-    Args:
-        tested: content hashes of the photos of the test.
-
-    Raises:
-        SettingsError: it learned from some of them.
-    """
-    taught = lineage.learned_from(run)
-    if taught is None:
-        answers = run.folder / "predictions.parquet"
-        folder = Path(run.config.dataset)
-        if not answers.is_file() or not (folder / "dataset.json").is_file():
-            return
-        photos = datasets.open_dataset(folder).photos
-        kept_out = set(pd.read_parquet(answers, columns=["path"])["path"])
-        taught = set(photos.loc[~photos["path"].isin(kept_out), "sha256"]) - {""}
-    n = len(taught & tested)
-    if n:
-        raise SettingsError(
-            _(
-                "The run “{run}” has learned from {n} of the {total} photos that this run is tested "
-                "on, so the test would flatter. Give both the same seed and the same shares."
-            ).format(run=name_of(run), n=n, total=len(tested))
         )

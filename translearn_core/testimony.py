@@ -1,4 +1,4 @@
-"""What a run says of itself, in sentences, for page and report.
+"""Sentences about a run's calibration and limits, for page and report.
 
 Owns: the words about confidence, "not sure", photos of something else, and the limits of a model.
 Leaves to others: the figures (`calibration.py`, `decision.py`, `unlike.py`), where sentences stand.
@@ -12,16 +12,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from translearn_core import calibration, decision
+from translearn_core.formatting import percent
 from translearn_core.runs import Run
 from translearn_core.texts import _, ngettext
 
 FEW_TEST_PHOTOS = 10
 _FEWEST_TO_JUDGE = 30
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share in [0, 1] as a person reads it: `86 %`."""
-    return f"{share * 100:.{digits}f} %"
 
 
 def trade_sentence(trade: decision.Trade) -> str:
@@ -88,9 +84,9 @@ def unlike_sentence(figures: Mapping[str, Any]) -> str:
     """What the threshold for unlike photos does, in words, for Markdown."""
     parts = [
         _(
-            "A new photo is held against {n:,} photos that it learned from. Where even the nearest "
-            "ones are far away, it says **this looks like nothing I was shown** (distance in "
-            "feature space)."
+            "A new photo is compared with {n:,} training photos. Where even the nearest ones are "
+            "far away, the model says **this looks like nothing I was shown** "
+            "(out-of-distribution detection by the distance in feature space)."
         ).format(n=figures["photos"])
     ]
     if figures.get("refused") is not None and figures["n_test"] >= _FEWEST_TO_JUDGE:
@@ -110,8 +106,7 @@ def unlike_sentence(figures: Mapping[str, Any]) -> str:
             _(
                 "And of photos of an unknown kind it still takes about **{share}** for a known one "
                 "(false accepts). That was measured by leaving out each class in turn and showing "
-                "its photos; the more a strange thing differs from your classes, the better it is "
-                "told."
+                "its photos; the more a photo differs from your classes, the better it is detected."
             ).format(share=percent(figures["accepted"]))
         )
     return "\n\n".join(parts)
@@ -130,12 +125,14 @@ def limits(run: Run) -> list[str]:
     if n and high - low > 0.1:
         found.append(
             _(
-                "Tested on {n} photos only: the true share of right answers may lie anywhere between "
-                "{low:.0%} and {high:.0%}."
-            ).format(n=n, low=low, high=high)
+                "Tested on {n} photos only: the 95 % confidence interval of its accuracy reaches "
+                "from {low} to {high}."
+            ).format(n=n, low=percent(low), high=percent(high))
         )
     if n and low <= metrics["majority_accuracy"]:
-        found.append(_("It is not certain that it is better than always giving the same answer."))
+        found.append(
+            _("Its accuracy is not significantly above that of always giving the same answer.")
+        )
     few = [one["name"] for one in metrics["per_class"] if one["n_test"] < FEW_TEST_PHOTOS]
     if few:
         found.append(
@@ -156,8 +153,9 @@ def limits(run: Run) -> list[str]:
             "light and seasons. Elsewhere it may do worse."
         ),
         _(
-            "It may have learned something that only happens to go with a class, like a background. "
-            "Look at its mistakes before you trust it, and let a person decide where it matters."
+            "It may have learned something that only happens to go with a class, like a "
+            "background. Look at its mistakes before you trust it, and let a person decide where "
+            "it matters."
         ),
     ]
 

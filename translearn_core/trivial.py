@@ -1,4 +1,4 @@
-"""How far trivial properties of photos get: their size, their file, their brightness, their colour.
+"""The accuracy of a head on trivial properties of photos: size, file type, brightness, colour.
 
 Owns: what a head learns from each alone and from all together. Leaves to others: the properties
 (`properties.py`), judging (`crossval.py`), and classes that one of them gives away (`shortcuts.py`).

@@ -1,4 +1,4 @@
-"""Searches for better settings within a time that a person names.
+"""Hyperparameter search within a time limit.
 
 Owns: what is tried (the space), how a trial is scored, when the search ends, and how the gain over
 the default is stated.
@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import backbones, freezing, runs
+from translearn_core import backbones, costs, freezing, runs
 from translearn_core.artefacts import Clock
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, make_settings
@@ -36,6 +36,7 @@ from translearn_core.crossval import deal_folds, log_loss
 from translearn_core.duels import mcnemar
 from translearn_core.errors import StopRequestedError
 from translearn_core.files import write_atomically
+from translearn_core.formatting import percent
 from translearn_core.material import Material, gather_material
 from translearn_core.metrics import paired_gain
 from translearn_core.plan import Plan, make_plan
@@ -142,11 +143,10 @@ class Search:
 
     def _pass_s(self, backbone: Backbone) -> float:
         """Seconds that looking at all photos through a backbone takes, about."""
-        from translearn_core import jobs
         from translearn_core.train import OPERATIONS_PER_S
 
         n = len(self.plan.dataset.photos)
-        measured = jobs.expected_pass_s(backbone.name, n)
+        measured = costs.expected_pass_s(backbone.name, n)
         if measured is not None:
             return measured
         area = (backbone.own_size / backbone.input_size) ** 2
@@ -400,7 +400,7 @@ def _train_and_judge(
         return facts
     if not same:
         enter("running", "train_default")
-        title = _("The default, to hold a search against")
+        title = _("The default, to compare a search with")
         other = _train_as_run(found, found.plan.settings, title, train_run)
     if other is None:
         return facts
@@ -463,20 +463,21 @@ def _sentence(facts: dict[str, Any]) -> str:
         )
     if facts.get("gain") is None:
         return (
-            _("In cross-validation the best settings are right on {best:.1%}, the default on ")
-            + _("{default:.1%}; on the test photos this was not tried.")
+            _("In cross-validation the best settings are right on {best}, the default on ")
+            + _("{default}; they were not run on the test photos.")
         ).format(
-            best=facts["validation_accuracy"], default=facts["default_validation_accuracy"]
+            best=percent(facts["validation_accuracy"], 1),
+            default=percent(facts["default_validation_accuracy"], 1),
         ) + f" {tried}"
     low, high = facts["gain_interval"]
     text = _(
-        "On {n} test photos that the search never saw, the best settings are right on {best:.1%} and "
-        "the default on {default:.1%}: {gain:+.1f} points, with 95 % certainty between {low:+.1f} and "
-        "{high:+.1f}."
+        "On {n} test photos that the search never saw, the best settings are right on {best} and "
+        "the default on {default}: {gain:+.1f} points (95 % confidence interval: {low:+.1f} to "
+        "{high:+.1f})."
     ).format(
         n=facts["n_test"],
-        best=facts["test_accuracy"],
-        default=facts["default_test_accuracy"],
+        best=percent(facts["test_accuracy"], 1),
+        default=percent(facts["default_test_accuracy"], 1),
         gain=100 * facts["gain"],
         low=100 * low,
         high=100 * high,

@@ -1,4 +1,4 @@
-"""Tells photos that are like nothing the model was shown, and finds the most similar ones it was.
+"""Out-of-distribution detection by nearest neighbours in feature space, and similar photos.
 
 Owns: `reference.npz` of a run (features of its training photos), the distance of a new photo to
 them, the distance from which a photo counts as unlike, and how well that works.

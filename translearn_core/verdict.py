@@ -1,8 +1,8 @@
-"""From figures to one of four answers, in words: can this work with these photos?
+"""The verdict of a feasibility check: rules, sentence, and what would help most.
 
 Owns: `RULES`, the table that the verdict follows from, its sentence, and what would help most.
 Leaves to others: the figures (`crossval.py`, `forecast.py`, `trivial.py`) and their files
-(`feasible.py`). docs/feasible.md holds the same table.
+(`feasible_report.py`). docs/feasible.md holds the same table.
 
 Shares are in [0, 1]; gains are shares of all new photos.
 """
@@ -48,7 +48,6 @@ class Figures:
         trivial: accuracy of colour and size alone.
         weakest: share found of the class of which least was found.
         shortcuts: sentences about properties that give classes away.
-        leaks: given test photos that are copies of training photos.
     """
 
     accuracy: float
@@ -98,21 +97,24 @@ RULES: tuple[Rule, ...] = (
     Rule(
         verdict="no_sign",
         when=N_(
-            "The share of photos found, each class counted alike, is not above every result on "
-            "shuffled labels and three of their standard deviations above their mean."
+            "The mean recall over classes is not above every result on shuffled labels, or not "
+            "three of their standard deviations above their mean."
         ),
         holds=lambda figures: not figures.is_a_sign,
     ),
     Rule(
         verdict="not_yet",
-        when=N_("The low end of the interval avoids less than 40 % of the mistakes of guessing."),
+        when=N_(
+            "The low end of the confidence interval avoids less than 40 % of the mistakes of "
+            "guessing."
+        ),
         holds=lambda figures: figures.avoided < USEFUL,
     ),
     Rule(
         verdict="not_yet",
         when=N_(
-            "A shortcut gives classes away, and the low end of the interval is not above what "
-            "colour and size alone reach."
+            "A shortcut gives classes away, and the low end of the confidence interval is not "
+            "above the accuracy from colour and size alone."
         ),
         holds=lambda figures: bool(figures.shortcuts) and not figures.beats_trivial,
     ),
@@ -123,17 +125,23 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         verdict="works_with_limits",
-        when=N_("The low end of the interval is not above what colour and size alone reach."),
+        when=N_(
+            "The low end of the confidence interval is not above the accuracy from colour and "
+            "size alone."
+        ),
         holds=lambda figures: not figures.beats_trivial,
     ),
     Rule(
         verdict="works_with_limits",
-        when=N_("The low end of the interval avoids less than 80 % of the mistakes of guessing."),
+        when=N_(
+            "The low end of the confidence interval avoids less than 80 % of the mistakes of "
+            "guessing."
+        ),
         holds=lambda figures: figures.avoided < GOOD,
     ),
     Rule(
         verdict="works_with_limits",
-        when=N_("Of some class fewer than 60 of 100 photos are found."),
+        when=N_("A class has a recall below 60 %."),
         holds=lambda figures: figures.weakest < WEAKEST,
     ),
     Rule(verdict="works_well", when=N_("None of these."), holds=lambda figures: True),
@@ -166,7 +174,9 @@ def say(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None 
 def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None) -> str:
     """What `say` says, after its first words."""
     parts = [
-        _("Right on about {right} of 100 new photos, between {low} and {high}.").format(
+        _(
+            "Right on about {right} of 100 new photos (95 % confidence interval: {low} – {high} %)."
+        ).format(
             right=_of_100(figures.accuracy),
             low=_of_100(figures.interval[0]),
             high=_of_100(figures.interval[1]),
@@ -190,7 +200,7 @@ def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
     remarks = []
     if figures.shortcuts:
         remarks.append(
-            _("But it may go by the wrong thing: {what}").format(what=" ".join(figures.shortcuts))
+            _("But it may use a shortcut: {what}").format(what=" ".join(figures.shortcuts))
         )
     elif not figures.beats_trivial:
         remarks.append(
@@ -233,7 +243,7 @@ class Hopes:
 
     Args:
         suspects: likely wrong labels.
-        suspects_gain: accuracy that mending all of them adds.
+        suspects_gain: accuracy that correcting all of them adds.
         across: photos that lie under more than one class.
         weak: classes that more photos help most, with what doubling them adds.
         weak_photos: photos in these classes.
@@ -331,9 +341,9 @@ def _mend_labels(hopes: Hopes) -> Advice | None:
         count=hopes.suspects,
         gain=hopes.suspects_gain,
         text=ngettext(
-            "Look at {n} label that is likely wrong, and mend it if it is: up to {gain} more "
+            "Look at {n} label that is likely wrong, and correct it if it is: up to {gain} more "
             "right.",
-            "Look at {n} labels that are likely wrong, and mend those that are: up to {gain} "
+            "Look at {n} labels that are likely wrong, and correct those that are: up to {gain} "
             "more right.",
             hopes.suspects,
         ).format(n=hopes.suspects, gain=_gain(hopes.suspects_gain)),

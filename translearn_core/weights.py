@@ -1,4 +1,4 @@
-"""Files of pretrained weights: where they lie, whether they are here, fetching, taking, checking.
+"""Files of pretrained weights: path, status, download, upload, verification.
 
 Owns: Keras' folder of models (`KERAS_HOME`), downloads, files that a person hands in, and the
 check that a file fits its backbone (h5py; `data/weights.json` holds the expected shapes).

@@ -1,4 +1,4 @@
-"""Bringing a model from elsewhere back, as a run that can be tried.
+"""Importing a model from elsewhere as a run that can predict.
 
 Owns: opening its file within bounds (`archive.py`), the layers that it may be built of
 (`allowlist.py`), what it tells of itself (`candidate.py`), the process that opens it

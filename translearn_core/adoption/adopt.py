@@ -1,4 +1,4 @@
-"""Makes a run of a model from elsewhere.
+"""Makes a run of an imported model.
 
 Owns: the order of the steps, the process that opens the model with its limits of time and memory,
 and the run folder that comes of it.

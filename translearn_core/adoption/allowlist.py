@@ -1,4 +1,4 @@
-"""The layers that a model from elsewhere may be built of.
+"""The layers that an imported model may consist of.
 
 Owns: the modules of Keras whose objects are allowed, the layers among them that are not because
 they hold code, read files or read words, and the refusal that names the layer.

@@ -1,4 +1,4 @@
-"""A file that a stranger made, opened within bounds.
+"""Opens an untrusted model file within bounds of size and number of files.
 
 Owns: telling by its first bytes what it is, what is refused with what sentence, and zips whose
 entries cannot grow without measure.

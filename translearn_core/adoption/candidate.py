@@ -1,4 +1,4 @@
-"""What a model from elsewhere tells of itself, before anything of it is opened by Keras.
+"""Reads what an imported model says of itself, before Keras opens any of it.
 
 Owns: finding the `.keras` in a file, its class names, photo size, backbone and tasks, and which
 class names can be kept.

@@ -1,4 +1,4 @@
-"""The process that opens a model from elsewhere: `python -m translearn_core.adoption.examine FOLDER`.
+"""The sandbox process that opens an imported model: `python -m translearn_core.adoption.examine FOLDER`.
 
 Owns: opening `received.keras` in FOLDER in Keras' safe mode, judging its input and its answers,
 and writing it anew: `model.keras`, the copy for predictions without TensorFlow, and, last,

@@ -1,4 +1,4 @@
-"""Where the model of a run came from.
+"""Provenance of an imported model.
 
 Owns: `adopted.json` in the folder of a run whose model was brought in; a run that was trained here
 has none.

@@ -12,14 +12,16 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="Teach a computer to tell photos apart, on this machine, without code.",
+    help="Train and use image classifiers by transfer learning, on this machine, without code.",
 )
 
 SourceArgument = Annotated[
     Path, typer.Argument(help="A folder or zip whose folders are the classes.")
 ]
 TestSourceOption = Annotated[
-    Path | None, typer.Option(help="Photos kept for the test, in folders of the same names.")
+    Path | None, typer.Option(help="Test set: photos in folders of the same names.")
 ]
-BackboneOption = Annotated[str, typer.Option(help="A name that `backbones` lists.")]
+BackboneOption = Annotated[
+    str, typer.Option(help="Pretrained network: a name that `backbones` lists.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]

@@ -1,4 +1,4 @@
-"""Commands about runs that are there: `predict`, `compare`, `report`."""
+"""Commands on trained runs: `predict`, `compare`, `report`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
 from translearn_core.errors import InputError, RunError
+from translearn_core.formatting import percent, percent_range
 from translearn_core.texts import _
 
 
@@ -25,7 +26,7 @@ def predict(
         Path | None, typer.Option("--csv", metavar="FILE", help="Write a table to FILE.")
     ] = None,
 ) -> int:
-    """Ask a trained model about photos. A file that cannot be read is a row with an error."""
+    """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
     from translearn_core.predict import find_photos
     from translearn_core.predict import predict as ask
     from translearn_core.runs import Run
@@ -55,12 +56,14 @@ def _print_prediction(prediction: Any) -> None:
     if prediction.error:
         print_line(f"{prediction.file}: {prediction.error}")
         return
-    answer = f"{prediction.label} ({prediction.confidence:.1%})"
+    answer = f"{prediction.label} ({percent(prediction.confidence, 1)})"
     more = "".join(f"; {words}" for words in _task_words(prediction))
     if prediction.unlike:
-        answer = _("like nothing it was shown; if anything {answer}").format(answer=answer)
+        answer = _(
+            "out of distribution (like nothing in the training photos); most likely {answer}"
+        ).format(answer=answer)
     elif not prediction.sure:
-        answer = _("not sure; if anything {answer}").format(answer=answer)
+        answer = _("not sure; most likely {answer}").format(answer=answer)
     print_line(f"{prediction.file}: {answer}{more}")
 
 
@@ -68,9 +71,9 @@ def _task_words(prediction: Any) -> Iterator[str]:
     """What is said in each further task."""
     for task, shares in (prediction.tasks or {}).items():
         label, share = next(iter(shares.items()))
-        answer = f"{label} ({share:.1%})"
+        answer = f"{label} ({percent(share, 1)})"
         if not prediction.tasks_sure[task]:
-            answer = _("not sure; if anything {answer}").format(answer=answer)
+            answer = _("not sure; most likely {answer}").format(answer=answer)
         yield f"{task}: {answer}"
 
 
@@ -101,11 +104,11 @@ def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
 def compare(
     run_dirs: Annotated[list[Path], typer.Argument(help="The folders of two runs or more.")],
     against: Annotated[
-        Path | None, typer.Option(help="The run to hold the others against; default the best.")
+        Path | None, typer.Option(help="The reference run; default the most accurate.")
     ] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Hold runs against each other on photos that none of them learned from."""
+    """Compare runs on photos that none of them was trained on (McNemar test)."""
     from translearn_core.compare import as_json
     from translearn_core.compare import compare as hold
     from translearn_core.runs import Run
@@ -133,8 +136,8 @@ def _print_comparison(comparison: Any) -> None:
         seconds = one.facts.get("seconds")
         took = f"{seconds:.0f} s" if seconds is not None else "-"
         print_line(
-            f"  {one.letter}  {one.accuracy:>6.1%} [{low:.1%}, {high:.1%}]  {took:>7}  "
-            f"{one.name}  {one.run.folder}"
+            f"  {one.letter}  {percent(one.accuracy, 1):>7} [{percent_range(low, high, 1)}]  "
+            f"{took:>7}  {one.name}  {one.run.folder}"
         )
     for duel in comparison.duels:
         print_line(f"{duel.sentence} (p = {duel.p_corrected:.3g})")
@@ -153,7 +156,7 @@ def report(
     run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
     target: Annotated[Path, typer.Argument(metavar="DEST", help="An HTML file to write.")],
 ) -> None:
-    """Write a report of a run: one HTML file that holds everything and can be printed."""
+    """Write a report (model card) of a run: one HTML file that can be printed."""
     from translearn_core.report import write_report
     from translearn_core.runs import Run
 

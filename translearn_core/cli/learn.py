@@ -1,4 +1,4 @@
-"""Commands that train: `train` and `tune`, in this process, with a bar; and what came of it."""
+"""Commands that train in this process: `train` and `tune`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from translearn_core.cli.app import (
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
 from translearn_core.cli.settings import check_early, have_weights, make_settings_of
 from translearn_core.errors import TransLearnError
+from translearn_core.formatting import percent, percent_range
 from translearn_core.texts import _
 
 
@@ -33,50 +34,58 @@ def train(
     freeze: Annotated[
         str | None,
         typer.Option(
-            help="all, none, or N: the first N blocks; -2: all but the last two. Default all, with "
-            "--adversarial none."
+            help="Frozen blocks of the backbone: all, none, or N for the first N; -2: all but the "
+            "last two. Default all, or none with --adversarial."
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="At most so many rounds.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Same seed, same split.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed of the split and the initial weights.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
     ] = None,
     tasks: Annotated[
         Path | None,
         typer.Option(
-            metavar="TABLE.csv", help="More kinds of labels: a column `file`, and one each."
+            metavar="TABLE.csv",
+            help="Multi-task training: a table with a column `file` and a column for each task.",
         ),
     ] = None,
-    preset: Annotated[str, typer.Option(help="Settings that go together: article, quick.")] = "",
+    preset: Annotated[
+        str, typer.Option(help="A set of settings: article (VGG16 baseline) or quick.")
+    ] = "",
     adversarial: Annotated[
-        str | None, typer.Option(help="fgsm or pgd: learn to withstand photos changed on purpose.")
+        str | None, typer.Option(help="Adversarial training: fgsm or pgd.")
     ] = None,
     strength: Annotated[
-        float | None, typer.Option(help="How much a dot may change, as a share of its range.")
+        float | None,
+        typer.Option(help="Perturbation size (epsilon), as a share of the pixel range."),
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
-    start_from: Annotated[
-        str, typer.Option(metavar="RUN", help="Build on this run instead of the bare backbone.")
-    ] = "",
+    start_from: Annotated[str, typer.Option(metavar="RUN", help="Warm start from this run.")] = "",
     adapt_to: Annotated[
-        str, typer.Option(metavar="DIR", help="Unsorted photos of the place to get used to.")
+        str,
+        typer.Option(
+            metavar="DIR", help="Domain adaptation: unlabelled photos of the target domain."
+        ),
     ] = "",
     adaptation: Annotated[
-        str, typer.Option(help="How: auto, batchnorm, coral, dann or pseudo.")
+        str, typer.Option(help="Adaptation method: auto, batchnorm, coral, dann or pseudo.")
     ] = "",
     unlabelled: Annotated[
-        str, typer.Option(metavar="DIR", help="Unsorted photos of the same things.")
+        str,
+        typer.Option(metavar="DIR", help="Self-training: unlabelled photos of the same classes."),
     ] = "",
     distill_from: Annotated[
-        str, typer.Option(metavar="RUN", help="A stronger run to learn from.")
+        str, typer.Option(metavar="RUN", help="Distillation: the run of the teacher.")
     ] = "",
     compare_plain: Annotated[
-        bool, typer.Option("--compare-plain", help="Also train plainly, to compare.")
+        bool, typer.Option("--compare-plain", help="Also train without techniques, as a baseline.")
     ] = False,
     json_: JsonOption = False,
 ) -> int:
-    """Train on a labelled folder or zip, and say how well it does on photos kept aside."""
+    """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
     from translearn_core import datasets, jobs, label_table, runs
 
     options = {
@@ -133,14 +142,17 @@ def _absolute(named: str) -> str:
 @app.command()
 def tune(
     source: SourceArgument,
-    minutes: Annotated[float, typer.Option(help="How long it may take, in all.")] = 3.0,
+    minutes: Annotated[float, typer.Option(help="Time limit of the search, in minutes.")] = 3.0,
     test_source: TestSourceOption = None,
-    backbone: Annotated[str, typer.Option(help="The backbone of the default to beat.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Same seed, same split.")] = None,
+    backbone: Annotated[str, typer.Option(help="The backbone of the default settings.")] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed of the split and the initial weights.")
+    ] = None,
     json_: JsonOption = False,
 ) -> int:
-    """Search for better settings within a time, and say by how much they are better."""
+    """Search hyperparameters within a time limit, and measure the gain on the test photos."""
     from translearn_core import datasets, study
+    from translearn_core.jobs import create_study
 
     settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
     check_early(settings)
@@ -154,7 +166,7 @@ def tune(
             check=False,
             progress=bar.show_progress,
         )
-    run = study.create_study(
+    run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )
     work_here(run)
@@ -222,9 +234,7 @@ def _report_run(run: Any, json_: bool) -> int:
         raise TransLearnError(state.reason)
     if not run.has_result:
         raise TransLearnError(
-            _("Stopped before anything was learned. The run is at {folder}.").format(
-                folder=run.folder
-            )
+            _("Stopped before training began. The run is at {folder}.").format(folder=run.folder)
         )
     metrics = run.metrics
     if json_:
@@ -241,16 +251,15 @@ def _print_result(metrics: dict[str, Any]) -> None:
     else:
         print_line(
             _(
-                "Right on {correct} of {n} new photos ({accuracy:.1%}; with 95 % certainty between "
-                "{low:.1%} and {high:.1%}). Always answering {majority} would get {guess:.1%}."
+                "Test accuracy {accuracy}: right on {correct} of {n} new photos (95 % confidence "
+                "interval: {interval}). Always answering {majority} would get {guess}."
             ).format(
                 correct=metrics["test_correct"],
                 n=metrics["n_test"],
-                accuracy=metrics["test_accuracy"],
-                low=low,
-                high=high,
+                accuracy=percent(metrics["test_accuracy"], 1),
+                interval=percent_range(low, high, 1),
                 majority=metrics["majority_class"],
-                guess=metrics["majority_accuracy"],
+                guess=percent(metrics["majority_accuracy"], 1),
             )
         )
     _print_techniques(metrics)
@@ -261,23 +270,23 @@ def _print_techniques(metrics: dict[str, Any]) -> None:
     """What further tasks and attacks came to."""
     for task in metrics.get("tasks") or []:
         print_line(
-            _("{task}: right on {correct} of {n} ({share:.1%})").format(
+            _("{task}: right on {correct} of {n} ({share})").format(
                 task=task["name"],
                 correct=task["test_correct"],
                 n=task["n_test"],
-                share=task["test_accuracy"] or 0.0,
+                share=percent(task["test_accuracy"] or 0.0, 1),
             )
         )
     told = metrics.get("adversarial")
     if told:
         print_line(
             _(
-                "Under attack (PGD) right on {trained:.1%}, plainly trained on {plain:.1%}; on photos "
-                "as they are {clean:.1%} and {plain_clean:.1%}."
+                "Accuracy under attack (PGD) {trained}, before adversarial training {plain}; on "
+                "unchanged photos {clean} and {plain_clean}."
             ).format(
-                trained=told["pgd"]["trained"],
-                plain=told["pgd"]["plain"],
-                clean=told["clean"]["trained"],
-                plain_clean=told["clean"]["plain"],
+                trained=percent(told["pgd"]["trained"], 1),
+                plain=percent(told["pgd"]["plain"], 1),
+                clean=percent(told["clean"]["trained"], 1),
+                plain_clean=percent(told["clean"]["plain"], 1),
             )
         )

@@ -1,4 +1,4 @@
-"""Commands that look before anything is trained: `backbones`, `check`, `feasible`."""
+"""Commands that come before training: `backbones`, `check`, `feasible`."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from translearn_core.cli.app import (
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
 from translearn_core.cli.settings import check_early, have_weights, make_settings_of
 from translearn_core.errors import InputError
+from translearn_core.formatting import percent, percent_range
 from translearn_core.texts import _, ngettext
 
 
@@ -51,11 +52,11 @@ def backbones(json_: JsonOption = False) -> None:
     if json_:
         print_json(rows)
         return
-    for row in rows:
-        top1 = f"{row['top1']:.1%}" if row["top1"] is not None else "-"
+    for backbone, row in zip(BACKBONES.values(), rows, strict=True):
+        top1 = percent(backbone.top1, 1) if backbone.top1 is not None else "-"
         print_line(
             f"{row['name']:<20} {row['size_mb']:>5.0f} MB {row['input_size']:>4} px "
-            f"{top1:>6}  {row['weights']:<9} {row['when']}"
+            f"{top1:>7}  {row['weights']:<9} {row['when']}"
         )
 
 
@@ -64,7 +65,7 @@ def check(
     source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
     json_: JsonOption = False,
 ) -> None:
-    """Look at a labelled folder or zip: classes, counts, what would be left out, warnings."""
+    """Check a labelled folder or zip: classes, counts, files that would be left out, warnings."""
     from translearn_core import datasets
 
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
@@ -137,11 +138,13 @@ def feasible(
     source: SourceArgument,
     test_source: TestSourceOption = None,
     backbone: BackboneOption = "",
-    seed: Annotated[int, typer.Option(help="Same seed, same answer.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Random seed: the same seed gives the same answer.")
+    ] = 0,
     json_: JsonOption = False,
 ) -> None:
-    """Say, before anyone trains, whether these photos can be told apart, and what would help."""
-    from translearn_core import datasets
+    """Estimate by cross-validation how well training will work, and what would help most."""
+    from translearn_core import datasets, feasible_report
     from translearn_core import feasible as check
     from translearn_core.backbones import get_backbone
 
@@ -156,16 +159,16 @@ def feasible(
             check=False,
             progress=bar.show_progress,
         )
-    folder = check.folder_of(dataset)
+    folder = feasible_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
-    looking = _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s")
+    extracting = _("Extracting features: photo {done:,} of {total:,} · {per_s:.0f}/s")
     with output_to(folder / "log.txt"), Bar() as bar:
         report = check.assess(
             dataset,
             backbone=get_backbone(backbone) if backbone else None,
             seed=seed,
             progress=lambda done, total, per_s: bar.show(
-                looking.format(done=done, total=total, per_s=per_s), done / max(total, 1)
+                extracting.format(done=done, total=total, per_s=per_s), done / max(total, 1)
             ),
             tell=lambda name: bar.show(_(check.STAGES[name]), None, always=True),
         )
@@ -181,11 +184,15 @@ def _print_feasible(report: Any) -> None:
     if ahead is not None:
         print_line(
             _(
-                "With {n} photos it would get about {share:.0%}, between {low:.0%} and {high:.0%}."
-            ).format(n=ahead.n, share=ahead.accuracy, low=ahead.low, high=ahead.high)
+                "With {n} photos the expected accuracy is {share} (95 % interval: {interval})."
+            ).format(
+                n=ahead.n,
+                share=percent(ahead.accuracy),
+                interval=percent_range(ahead.low, ahead.high),
+            )
         )
     if report.advice:
-        print_line(_("What would help, most first:"))
+        print_line(_("What would help most, in order:"))
     for number, advice in enumerate(report.advice, 1):
         print_line(f"  {number}. {advice.text}")
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from translearn_core.errors import InputError
+from translearn_core.formatting import percent
 from translearn_core.texts import _
 
 if TYPE_CHECKING:
@@ -111,9 +112,9 @@ class Bar:
         kind = event["kind"]
         if kind == "progress":
             text = (
-                _("Getting used to the new place · round {done:,} of {total:,}")
+                _("Adapting to the new domain · epoch {done:,} of {total:,}")
                 if event.get("what") == "rounds"
-                else _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s · {left:.0f} s left")
+                else _("Photo {done:,} of {total:,} · {per_s:.0f}/s · {left:.0f} s left")
             )
             self.show(
                 text.format(
@@ -128,19 +129,19 @@ class Bar:
             accuracy = (
                 event["val_accuracy"] if event["val_accuracy"] is not None else event["accuracy"]
             )
-            text = _("Round {epoch} of {epochs} · right on {accuracy:.1%} · loss {loss:.3f}")
+            text = _("Epoch {epoch} of {epochs} · accuracy {accuracy} · loss {loss:.3f}")
             self.show(
                 text.format(
                     epoch=event["epoch"],
                     epochs=event["epochs"],
-                    accuracy=accuracy or 0.0,
+                    accuracy=percent(accuracy or 0.0, 1),
                     loss=event["loss"] or 0.0,
                 ),
                 event["epoch"] / event["epochs"],
             )
         elif kind == "trial":
-            text = _("Settings no. {n}: right on {share} in cross-validation")
-            share = _("given up") if event["given_up"] else f"{event['accuracy']:.1%}"
+            text = _("Trial {n}: {share} in cross-validation")
+            share = _("pruned") if event["given_up"] else percent(event["accuracy"], 1)
             self.show(text.format(n=event["number"], share=share), None, always=True)
         elif kind == "warning":
             self.note(event["text"])

@@ -1,4 +1,4 @@
-"""The settings of a run out of a command's options, and what has to be there before it begins.
+"""The settings of a run from command line options, and the checks before it begins.
 
 Owns: how options, presets and `--set` go together. Leaves to others: what the settings are
 (`config.py`), which of them make sense together (`techniques.py`).

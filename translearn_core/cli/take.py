@@ -1,4 +1,4 @@
-"""Commands that take models away and bring them in: `export`, `code`, `import-model`."""
+"""Commands that export and import models: `export`, `code`, `import-model`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def export(
     target: Annotated[Path, typer.Argument(metavar="DEST", help="A .zip file or a folder.")],
     json_: JsonOption = False,
 ) -> int:
-    """Make a model ready for other programs, check it against the app, and write the zip."""
+    """Export a model to a format, verify it against the app, and write the zip."""
     from translearn_core import export as exports
     from translearn_core.exports.make import Watch, folder_name, make_export
     from translearn_core.runs import Run
@@ -61,7 +61,7 @@ def code(
     run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
     target: Annotated[Path, typer.Argument(metavar="DEST", help="A .py or .ipynb file to write.")],
 ) -> None:
-    """Write a run as a short Keras program or notebook that does the same without the app."""
+    """Write a run as a short Keras program or notebook that trains the same without the app."""
     from translearn_core.runs import Run
     from translearn_core.script import write_code
 
@@ -76,13 +76,15 @@ def import_model(
         str, typer.Option(help="Class names in the order of the outputs, separated by commas.")
     ] = "",
     name: Annotated[str, typer.Option(help="What to call it.")] = "",
-    image_size: Annotated[int, typer.Option(help="Side of the photos, where any will do.")] = 0,
+    image_size: Annotated[
+        int, typer.Option(help="Side of the input in pixels, where the model takes any.")
+    ] = 0,
     pixels: Annotated[
         str, typer.Option(help="What the model expects for a pixel: 0..255, 0..1 or -1..1.")
     ] = "0..255",
     json_: JsonOption = False,
 ) -> None:
-    """Bring a model from elsewhere back, as a run that can be asked about photos."""
+    """Import a model from elsewhere as a run that can predict photos."""
     from translearn_core.adoption.adopt import PIXELS, adopt_model
 
     chosen = next((known for known in PIXELS if known == pixels), None)

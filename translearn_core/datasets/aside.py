@@ -1,4 +1,4 @@
-"""Photos that a person has taken out of a data set and can put back.
+"""Photos that a person has excluded from a data set and can restore.
 
 Owns: in the data set's folder
     excluded.parquet   their rows of the manifest, as they were

@@ -1,4 +1,4 @@
-"""What is looked at before training: what forbids it, and what a person should know.
+"""Checks before training: what forbids it, and what a person should know.
 
 Owns: `CHECKS`, one row per data check, and the sentences. Leaves to others: the facts.
 """
@@ -81,8 +81,10 @@ def _find_few(dataset: Dataset) -> list[str]:
     names = _list_names([f"{name} ({n})" for name, n in few.items()])
     return [
         ngettext(
-            "Fewer than {least} photos in the class {names}. It will be learned badly; more help.",
-            "Fewer than {least} photos in the classes {names}. They will be learned badly; more help.",
+            "Fewer than {least} photos in the class {names}. Its accuracy will be low; more "
+            "photos help.",
+            "Fewer than {least} photos in the classes {names}. They will be learned badly; more "
+            "help.",
             len(few),
         ).format(least=FEW_PHOTOS, names=names)
     ]
@@ -95,7 +97,7 @@ def _find_imbalance(dataset: Dataset) -> list[str]:
     return [
         _(
             "The classes are unequal: {large} has {most} photos, {small} only {least}. The large "
-            "one will be guessed too often; more photos of {small} help."
+            "one will be predicted too often; more photos of {small} help."
         ).format(
             large=counts.idxmax(),
             most=int(counts.max()),

@@ -1,4 +1,4 @@
-"""Photos that are copies of each other, exact or near (bursts, saved again, cut, lit differently).
+"""Near-duplicate detection: exact copies, near copies (saved again, cropped, other light), bursts.
 
 Owns: what counts as a near copy and as a burst, finding all of them without comparing every pair,
 and the groups that they form. Leaves to others: what follows from it (`split.py`, `findings.py`),
@@ -7,8 +7,8 @@ how alike two photos look (`likeness.py`).
 Pairs worth a look are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose small pictures correlate by at least 0.96; and, where a network's features
 are at hand, near neighbours among them: that finds what hashes miss, crops and other light.
-Then one photo is laid over the other. Bounds measured on photos of litter, flowers, hands,
-seven kinds of things (PACS) with seeded copies: `docs/benchmarks.md`.
+Then one photo is registered on the other. Bounds were measured on photos of litter, flowers, hands
+and PACS with seeded copies; recall and precision on two of these sets: `docs/benchmarks.md`.
 """
 
 from __future__ import annotations

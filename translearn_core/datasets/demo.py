@@ -1,4 +1,4 @@
-"""A data set that the product draws itself: five kinds of fruit, some hard to tell apart.
+"""A data set of drawn photos: five kinds of fruit, some hard to tell apart.
 
 Owns: the pictures of `make_demo`, drawn with numpy and Pillow in a few seconds. Lemons and
 oranges share shapes and light, green apples look like pears: enough to show learning, confusion

@@ -1,4 +1,4 @@
-"""What a person changes in a data set: names, classes, single photos; and undo.
+"""Changes to a data set by a person: names, classes, single photos; and undo.
 
 Owns: edits of the manifest, each under the data set's lock and written atomically, and
 `undo.json` with the last ones that can be taken back. Files do not move when a class changes its

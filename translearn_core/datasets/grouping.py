@@ -1,4 +1,4 @@
-"""Which photos of a data set belong together: told once, by features, for everything that splits it.
+"""Groups of near-duplicates of a data set, computed once from features, for every split of it.
 
 Owns: `<dataset>/groups.parquet`, a row per photo: `path`, `group`, and the `fingerprint` of the set
 that it was told for. Leaves to others: what a group is (`copies.py`), splitting (`split.py`).

@@ -1,4 +1,4 @@
-"""How photos get into data sets, copied or left in place.
+"""Imports photos into data sets, copied or left in place.
 
 Owns: `import_source`, `import_files`, `create_dataset`, `add_photos`, `add_source`, `build_drawn`.
 Everything is gathered in a temporary folder and takes its place by one rename: an import that
@@ -23,12 +23,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from translearn_core.config import load_configuration
-from translearn_core.datasets.layout import (
-    NameKeeper,
-    Place,
-    safe_name,
-    tidy,
-)
+from translearn_core.datasets.layout import NameKeeper, Place, safe_name, tidy
 from translearn_core.datasets.library import (
     COLUMNS,
     FACT_COLUMNS,

@@ -1,4 +1,4 @@
-"""Which class and which split a photo belongs to, told from its path alone; safe file names.
+"""The class and the split of a photo from its path alone; safe file names.
 
 Owns: the rule of classes (`assign_classes`), which files are candidates for photos, which
 are passed over in silence, and names that every operating system can store.

@@ -1,4 +1,4 @@
-"""How alike two photos look once one is laid over the other.
+"""Registers one photo on another and measures how far they agree.
 
 Owns: laying one small picture over another (a crop, a shift, a slight turn, other light) and
 the correlation of what both show. Leaves to others: which pairs are worth it (`copies.py`).

@@ -1,4 +1,4 @@
-"""Where photos come from: folders, zips, uploads. Lists what may be a photo, with its place.
+"""Lists candidate photos of a source (folder, zip, upload) with their paths.
 
 Owns: `Found` (a candidate with a way to its bytes), listing a source safely, moving uploads to
 disk, `Work` (bounds, progress and stop of one import), `unpacked`, `allowed_folder`. Sources are
@@ -28,10 +28,7 @@ from translearn_core.datasets.layout import (
     reason_not_photo,
     safe_name,
 )
-from translearn_core.datasets.library import (
-    disk_errors,
-    need_room,
-)
+from translearn_core.datasets.library import disk_errors, need_room
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.texts import _
 

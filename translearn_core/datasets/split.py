@@ -1,4 +1,4 @@
-"""Which photos are learned from, which decide when to stop, and which are kept for the test.
+"""Splits photos into training, validation and test set.
 
 Owns: `assign_splits` and `split_leaks`. Leaves to others: what counts as a copy (`copies.py`).
 """

@@ -1,4 +1,4 @@
-"""Photos that nobody has to sort: of a new place, or more of the same things.
+"""Unlabelled photos: of a target domain, or more of the same classes.
 
 Owns: `open_unsorted`, which makes of a data set's id, of its folder, or of any folder of photos
 something that can be looked at like a data set. A folder's photos stay where they are; what is

@@ -1,4 +1,4 @@
-"""From the bytes of a photo to its pixels and facts: the one decode, in this process or in others.
+"""From the bytes of a photo to pixels and image statistics, in this process or in a pool.
 
 Imports no pandas: processes that only decode start in a fifth of a second.
 """

@@ -1,4 +1,4 @@
-"""The one decode: bytes -> verified -> turned upright -> RGB -> resized, with the photo's facts.
+"""The one decode: bytes -> verified -> upright -> RGB -> resized, with image statistics.
 
 Owns: which formats are read, how every kind of pixel becomes 8-bit RGB, the one way of
 resizing, and decoding many photos ahead of their consumer. Leaves to others: what is measured

@@ -1,4 +1,4 @@
-"""What one decode tells about a photo: the figures that checks, splits and copies go by.
+"""Image statistics from one decode, which checks, splits and near-duplicate detection use.
 
 Owns: `PhotoFacts`, how each figure is measured, and the two small pictures that stand for the
 photo where many are compared. Leaves to others: reading and verifying the file (`decode.py`),

@@ -1,4 +1,4 @@
-"""Decodes many photos ahead of their consumer, in processes of their own.
+"""A pool of processes that decodes photos ahead of their consumer.
 
 Owns: starting those processes, handing them photos a few at a time, and taking pixels and facts
 back in order. Leaves to others: the decode itself (`decode.py`).

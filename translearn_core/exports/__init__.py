@@ -1,4 +1,4 @@
-"""Making a model ready for other programs; which formats there are is told in `export.py`.
+"""Making exports; the table of formats is in `export.py`.
 
 Owns: writing each format (`writers.py`), the program and the preparation of a
 photo that go with it (`program.py`, `prepare.py`), the zip (`make.py`), the proof that it answers

@@ -1,4 +1,4 @@
-"""Makes an export: the model, what goes with it, the proof, the zip.
+"""Makes an export: the model, its program, the verification, the zip.
 
 Owns: the order of these steps and the files that are kept. Leaves to others: each of the steps.
 Raises sentences for a person; nothing half made is left.

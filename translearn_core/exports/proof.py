@@ -1,4 +1,4 @@
-"""Runs an exported model in a fresh process and holds its answers against the app's.
+"""Verifies an export: runs it in a new process and compares its predictions with the app's.
 
 Owns: the photos of the check (a run's own test photos, and made ones of every awkward kind), the
 process, the comparison.

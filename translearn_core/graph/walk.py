@@ -1,8 +1,9 @@
 """Walking Keras' graph: its operations in order, the cut points, calling it again.
 
-Owns: the one look into Keras' own nodes, and how operations are named.
+Owns: the order of Keras' own nodes that cutting and rebuilding a network uses, and how operations
+are named.
 Leaves to others: what the operations mean (`blocks.py`), building graphs (`backbone.py`,
-`assembly.py`).
+`assembly.py`). `onnx_graph.py` and `probe.py` read Keras' nodes themselves.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Walk:
 
 
 def walk_graph(model: keras.Model) -> Walk:
-    """Every node once, inputs first. The one place that looks into Keras' graph."""
+    """Every node once, inputs first."""
     by_depth = model._nodes_by_depth
     nodes = tuple(node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth])
     made_at = {id(tensor): i for i, node in enumerate(nodes) for tensor in node.output_tensors}

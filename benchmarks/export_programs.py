@@ -1,4 +1,4 @@
-"""Each export's program in an empty environment: `python -m benchmarks.alone RUN_DIR PHOTOS`.
+"""Each export's program in an empty environment: `python -m benchmarks.export_programs RUN_DIR PHOTOS`.
 
 For every format with a program: a virtual environment that holds nothing but what the program's
 first lines name (`pip install ...`), the zip unpacked, the program run on 50 of the photos, its

@@ -1,16 +1,16 @@
-"""The plain ways to the same end, each a process of its own that prints one line of JSON.
+"""Baselines of other tools, each in a separate process that prints one line of JSON.
 
-    python -m benchmarks.ways tutorial TRAIN TEST
-    python -m benchmarks.ways teachable TRAIN TEST
-    python -m benchmarks.ways regression TRAIN TEST
-    python -m benchmarks.ways floor TRAIN TEST [--size 224]
-    python -m benchmarks.ways epochs TRAIN TEST [--unfrozen LAYERS]
+    python -m benchmarks.baselines tutorial TRAIN TEST
+    python -m benchmarks.baselines teachable TRAIN TEST
+    python -m benchmarks.baselines regression TRAIN TEST
+    python -m benchmarks.baselines floor TRAIN TEST [--size 224]
+    python -m benchmarks.baselines epochs TRAIN TEST [--unfrozen LAYERS]
 
 `tutorial` is the TensorFlow tutorial on transfer learning: `image_dataset_from_directory`, the
 frozen base inside `fit`, Adam at 1e-3, ten epochs, without its flips and rotations.
 `teachable` is Teachable Machine's recipe: features once, Dense 100, a softmax without bias,
 Adam at 1e-3, 50 epochs, batches of 16. `regression` is features and logistic regression.
-`floor` decodes each photo once and runs it once through OpenVINO, and nothing else.
+`floor` is the lower bound: each photo decoded once and run once through OpenVINO.
 `epochs` times one epoch of plain Keras with the last layers trainable.
 """
 

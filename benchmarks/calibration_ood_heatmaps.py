@@ -1,6 +1,6 @@
-"""Whether confidence is true, strange photos are told, and heat maps point at what decides.
+"""Measures calibration, out-of-distribution detection, and where Grad-CAM points.
 
-    python -m benchmarks.understand [calibration] [unlike] [pointing]
+    python -m benchmarks.calibration_ood_heatmaps [calibration] [unlike] [pointing]
 
 Needs the photo sets and ImageNet weights beside the project (`../shared`). Makes its runs in a
 workspace that is removed afterwards; about five minutes on two cores.
@@ -66,10 +66,10 @@ def _bring_in(name: str) -> Any:
 
 
 def _train(dataset: Any, **settings: Any) -> Any:
-    from translearn_core import jobs, runs, worker
+    from translearn_core import resolve, runs, worker
     from translearn_core.config import make_settings
 
-    chosen = jobs.check_settings(dataset, make_settings(settings))
+    chosen = resolve.check_settings(dataset, make_settings(settings))
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:
