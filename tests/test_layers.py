@@ -88,7 +88,6 @@ LEVELS = {
     "predict": 3,
     "report": 3,
     "report_charts": 2,
-    "report_page": 2,
     "script": 3,
     "script_code": 3,
     "explain": 3,
