@@ -21,6 +21,7 @@ SOURCES = sorted(
         for p in (ROOT / name).rglob("*.py")
     ]
 )
+TEMPLATES = sorted((ROOT / "translearn_core" / "templates").rglob("*.j2"))
 CALLS = {"_": 1, "N_": 1, "ngettext": 2}
 
 
@@ -44,15 +45,17 @@ def test_texts_are_constant_so_that_the_extractor_finds_them(path: Path) -> None
                 )
 
 
-def test_the_extractor_finds_the_sentences_of_pages_and_core() -> None:
+def test_the_extractor_finds_the_sentences_of_pages_core_and_templates() -> None:
     found = set()
-    for path in SOURCES:
+    for path in [*SOURCES, *TEMPLATES]:
+        method = "python" if path.suffix == ".py" else "jinja2.ext:babel_extract"
         keywords = {"_": None, "N_": None, "ngettext": (1, 2)}
         for _line, message, *_rest in extract(
-            "python", io.BytesIO(path.read_bytes()), keywords=keywords
+            method, io.BytesIO(path.read_bytes()), keywords=keywords
         ):
             found.update([message] if isinstance(message, str) else filter(None, message))
     assert "Backbone" in found
+    assert "What it cannot do" in found
     assert len(found) > 300
 
 

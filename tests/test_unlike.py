@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tests.conftest import SHARED, shared_photos
 from translearn_core import unlike
@@ -113,6 +114,14 @@ def test_auroc_of_cases_by_hand(
     known: list[float], strange: list[float], expected: float | None
 ) -> None:
     assert unlike.auroc(np.array(known), np.array(strange)) == expected
+
+
+def test_auroc_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    known, strange = rng.integers(0, 9, 60) / 9, rng.integers(3, 12, 40) / 9  # many ties
+    labels = np.repeat([0, 1], [len(known), len(strange)])
+    expected = roc_auc_score(labels, np.concatenate([known, strange]))
+    assert unlike.auroc(known, strange) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.slow

@@ -32,8 +32,8 @@ FEWEST_PHOTOS = 10
 """With fewer photos than this the temperature stays 1."""
 BINS = 15
 _RANGE = (1 / 16, 16.0)
-_STEPS = 60
-_GOLDEN = (math.sqrt(5) - 1) / 2
+_TOLERANCE = 1e-8
+"""Of the logarithm of the temperature."""
 
 
 def as_logits(probabilities: Array) -> Array:
@@ -43,14 +43,10 @@ def as_logits(probabilities: Array) -> Array:
 
 def softmax(logits: Array) -> Array:
     """Probabilities `(n, classes) float64` that add up to 1 in each row."""
-    return np.exp(_log_softmax(logits))
+    from scipy import special
 
-
-def _log_softmax(logits: Array) -> Array:
-    shifted = np.asarray(logits, np.float64)
-    shifted = shifted - shifted.max(axis=1, keepdims=True)
-    result: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result
+    shares: Array = special.softmax(np.asarray(logits, np.float64), axis=1)
+    return shares
 
 
 def fit_temperature(logits: Array, labels: Labels) -> float:
@@ -68,34 +64,26 @@ def fit_temperature(logits: Array, labels: Labels) -> float:
     Returns:
         A temperature in [1/16, 16]; 1 with fewer than `FEWEST_PHOTOS` photos.
     """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
     n = len(labels)
     if n < FEWEST_PHOTOS:
         return 1.0
-    classes = np.asarray(logits).shape[1]
+    logits = np.asarray(logits, np.float64)
+    classes = logits.shape[1]
     doubt = 1 / (2 * n + 2)
     targets = np.full((n, classes), doubt / (classes - 1))
     targets[np.arange(n), labels] = 1 - doubt
 
     def surprise(log_t: float) -> float:
-        return float(-(targets * _log_softmax(logits / math.exp(log_t))).sum() / n)
+        return float(-(targets * log_softmax(logits / math.exp(log_t), axis=1)).sum() / n)
 
-    return math.exp(_minimum_of(surprise, math.log(_RANGE[0]), math.log(_RANGE[1])))
-
-
-def _minimum_of(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function with one minimum has it (golden section search, J. Kiefer 1953)."""
-    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_left, at_right = function(left), function(right)
-    for _step in range(_STEPS):
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - _GOLDEN * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + _GOLDEN * (high - low)
-            at_right = function(right)
-    return (low + high) / 2
+    low, high = (math.log(bound) for bound in _RANGE)
+    found = minimize_scalar(
+        surprise, bounds=(low, high), method="bounded", options={"xatol": _TOLERANCE}
+    )
+    return math.exp(found.x)
 
 
 def scale_head(head: Any, temperature: float) -> bool:

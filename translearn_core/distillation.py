@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from translearn_core import datasets
 from translearn_core.augment import view_of
+from translearn_core.calibration import softmax
 from translearn_core.errors import PhotoError, StopRequestedError
 from translearn_core.find import find_run
 from translearn_core.lesson import Lesson
@@ -68,10 +69,7 @@ def distil(plan: Plan, material: Material) -> Lesson:
 
 def soften(answers: Array) -> Array:
     """Probabilities at temperature `SOFTNESS`, `(n, classes)`."""
-    logits = np.log(np.asarray(answers, np.float64) + 1e-7) / SOFTNESS
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    soft: Array = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return soft
+    return softmax(np.log(np.asarray(answers, np.float64) + 1e-7) / SOFTNESS).astype(np.float32)
 
 
 def _columns(teacher: Run, classes: list[str]) -> list[int]:

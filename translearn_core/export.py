@@ -86,8 +86,8 @@ class Format:
     """File or folder of the model in the zip."""
     needs: str
     """What its program needs, as pip takes it, beside pillow and numpy."""
-    opening: str
-    """Lines of the program that open the model and define `ask(photo)`."""
+    template: str
+    """Of its program, in `templates/classify`: opens the model and defines `ask(photo)`."""
     here: tuple[str, ...] = ()
     """Packages that making and checking it needs on this machine, beside TensorFlow."""
     bars: Bars = FLOAT
@@ -112,59 +112,6 @@ class Format:
         return f"pip install {self.needs} pillow numpy"
 
 
-_KERAS = """\
-import keras
-
-model = keras.models.load_model(here / "model.keras")
-
-
-def ask(photo):
-    return model.predict_on_batch(photo[None])[0]
-"""
-_SAVED_MODEL = """\
-import tensorflow as tf
-
-model = tf.saved_model.load(here / "saved_model")
-
-
-def ask(photo):
-    return model.serve(tf.constant(photo[None])).numpy()[0]
-"""
-_LITERT = """\
-from ai_edge_litert.interpreter import Interpreter
-
-model = Interpreter(model_path=str(here / "{model}"))
-model.allocate_tensors()
-entry, result = model.get_input_details()[0]["index"], model.get_output_details()[0]["index"]
-
-
-def ask(photo):
-    model.set_tensor(entry, photo[None])
-    model.invoke()
-    return model.get_tensor(result)[0]
-"""
-_ONNX = """\
-import onnxruntime
-
-onnxruntime.disable_telemetry_events()
-model = onnxruntime.InferenceSession(here / "model.onnx", providers=["CPUExecutionProvider"])
-
-
-def ask(photo):
-    return model.run(None, {"photo": photo[None]})[0][0]
-"""
-_OPENVINO = """\
-sys.modules["openvino_telemetry"] = None  # it would tell its maker that it is used
-import openvino
-
-precise = {"INFERENCE_PRECISION_HINT": "f32"}
-model = openvino.Core().compile_model(here / "model.xml", "CPU", precise)
-
-
-def ask(photo):
-    return model(photo[None])[0][0]
-"""
-
 _ROWS = (
     Format(
         name="keras",
@@ -173,7 +120,7 @@ _ROWS = (
         purpose="python",
         model="model.keras",
         needs="tensorflow",
-        opening=_KERAS,
+        template="keras",
         write=writers.write_keras,
     ),
     Format(
@@ -183,7 +130,7 @@ _ROWS = (
         purpose="python",
         model="saved_model",
         needs="tensorflow",
-        opening=_SAVED_MODEL,
+        template="savedmodel",
         write=writers.write_saved_model,
     ),
     Format(
@@ -196,7 +143,7 @@ _ROWS = (
         purpose="browser",
         model="model.onnx",
         needs="onnxruntime",
-        opening=_ONNX,
+        template="onnx",
         here=("onnx", "onnxruntime"),
         write=writers.write_web,
         kinds=ONNX_KINDS,
@@ -222,7 +169,7 @@ _ROWS = (
         purpose="phone",
         model="model.tflite",
         needs="ai-edge-litert",
-        opening=_LITERT,
+        template="litert",
         here=("ai_edge_litert",),
         write=writers.write_litert,
     ),
@@ -233,7 +180,7 @@ _ROWS = (
         purpose="phone",
         model="model-float16.tflite",
         needs="ai-edge-litert",
-        opening=_LITERT,
+        template="litert",
         here=("ai_edge_litert",),
         bars=HALF,
         write=writers.write_litert_float16,
@@ -248,7 +195,7 @@ _ROWS = (
         purpose="phone",
         model="model-int8.tflite",
         needs="ai-edge-litert",
-        opening=_LITERT,
+        template="litert",
         here=("ai_edge_litert",),
         bars=INT8,
         write=writers.write_litert_int8,
@@ -261,7 +208,7 @@ _ROWS = (
         purpose="server",
         model="model.onnx",
         needs="onnxruntime",
-        opening=_ONNX,
+        template="onnx",
         here=("onnx", "onnxruntime"),
         write=writers.write_onnx,
         kinds=ONNX_KINDS,
@@ -273,7 +220,7 @@ _ROWS = (
         purpose="server",
         model="model.xml",
         needs="openvino",
-        opening=_OPENVINO,
+        template="openvino",
         write=writers.write_openvino,
     ),
 )

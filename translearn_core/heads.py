@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.calibration import softmax
 from translearn_core.files import replace_file
 
 Array = npt.NDArray[Any]
@@ -35,9 +36,7 @@ class TaskHead:
             x = x @ kernel + bias
             if number < len(self.layers):
                 x = np.maximum(x, 0)
-        x = np.exp(x - x.max(axis=1, keepdims=True))
-        shares: Array = x / x.sum(axis=1, keepdims=True)
-        return shares
+        return softmax(x).astype(np.float32)
 
 
 def save_heads(folder: Path, heads: list[TaskHead]) -> None:

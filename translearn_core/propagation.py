@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse  # type: ignore[import-untyped]
+from scipy import sparse
 
+from translearn_core.calibration import softmax
 from translearn_core.errors import StopRequestedError
 
 Array = npt.NDArray[Any]
@@ -53,15 +54,9 @@ def balance(answers: Array, shares: Array, *, strength: float) -> Array:
     wanted = np.log(np.maximum(shares, 1e-6))
     shift = np.zeros(logits.shape[1])
     for _round in range(BALANCE_ROUNDS):
-        missing = wanted - np.log(_softmax(logits + shift).mean(axis=0) + 1e-9)
+        missing = wanted - np.log(softmax(logits + shift).mean(axis=0) + 1e-9)
         shift += 0.5 * (strength * missing - (1 - strength) * shift)
-    return _softmax(logits + shift)
-
-
-def _softmax(logits: Array) -> Array:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    result: Array = powers / powers.sum(axis=1, keepdims=True)
-    return result
+    return softmax(logits + shift)
 
 
 def sharpened(answers: Array, *, power: float = 4.0) -> Array:
@@ -81,7 +76,7 @@ def find_centres(points: Array, answers: Array, shares: Array, *, strength: floa
     for _round in range(CENTRE_ROUNDS):
         centres = sharpened(answers).T @ unit  # (classes, d)
         centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-9)
-        answers = balance(_softmax(CLOSENESS * (unit @ centres.T)), shares, strength=strength)
+        answers = balance(softmax(CLOSENESS * (unit @ centres.T)), shares, strength=strength)
     return answers
 
 

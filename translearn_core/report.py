@@ -2,7 +2,7 @@
 
 Owns: what is said of a run to somebody who was not there, in plain words (a model card, after
 Mitchell et al., 2019): result, photos, mistakes, learning, settings, limits, how it was measured.
-Leaves to others: how it looks (`report_page.py`), the charts (`report_charts.py`), sentences on
+Leaves to others: how it looks (`templates/report`), the charts (`report_charts.py`), sentences on
 confidence and limits (`testimony.py`), every figure (`artefacts.py`, `metrics.py`).
 
 The file has no script and its content security policy forbids every request; pictures are
@@ -11,19 +11,19 @@ inside as `data:` addresses. It prints on A4 and follows the reader's choice of 
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from translearn_core import __version__, backbones, report_charts, report_page, testimony
+from translearn_core import __version__, backbones, report_charts, testimony
 from translearn_core.calibration import reliability_of
 from translearn_core.config import setting_fields
 from translearn_core.datasets import Dataset
@@ -35,7 +35,8 @@ from translearn_core.metrics import wilson_interval
 from translearn_core.notes import Notes, name_of, read_notes
 from translearn_core.parts import parts_of, read_answers, read_task_answers
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
+from translearn_core.templates import render
+from translearn_core.texts import _, language, ngettext
 
 MOST_EXAMPLES = 12
 """Photos named right, and photos named wrong, that a report shows at most."""
@@ -78,21 +79,23 @@ def report_html(run: Run) -> str:
         RunError: the run has no figures.
     """
     case = _read_case(run)
-    sections = [
-        _head(case),
-        _photos_section(case),
-        _mistakes_section(case),
-        _classes_section(case),
-        _examples_section(case),
-        _sureness_section(case),
-        *(_task_section(case, task) for task in case.tasks[1:]),
-        _learning_section(case),
-        _limits_section(case),
-        _method_section(case),
-        _settings_section(case),
-        _footer(case),
-    ]
-    return report_page.page(name_of(run), sections)
+    return render(
+        "report/report.html.j2",
+        language=language.get().replace("_", "-"),
+        name=name_of(run),
+        **_head(case),
+        photos=_photos(case),
+        confusion=_mistakes(case),
+        classes=_classes_table(case.metrics) if case.n_test else None,
+        examples=_examples(case),
+        confidence=_confidence(case),
+        further_tasks=[_task(case, task) for task in case.tasks[1:]],
+        learning=_learning(case),
+        limits=testimony.limits(run),
+        method=_method(case),
+        settings=_settings(case),
+        footer=_footer(case),
+    )
 
 
 def write_report(run: Run, target: Path) -> Path:
@@ -146,31 +149,27 @@ def _read_case(run: Run) -> _Case:
     )
 
 
-# --- the sections ----------------------------------------------------------------------------
+# --- what the sections of the template are filled in with --------------------------------------
 
 
-def _head(case: _Case) -> str:
+def _head(case: _Case) -> dict[str, Any]:
+    """What stands above the first section."""
     run = case.run
     when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
-    title = _("{name}: report of an image classifier").format(name=name_of(run))
-    tags = "".join(f'<span class="tag">{escape(tag)}</span>' for tag in case.notes.tags)
-    note = f'<p class="note">{escape(case.notes.note)}</p>' if case.notes.note else ""
-    people = (
-        f'<div class="by"><span>{escape(_("Made by:"))}</span>'
-        f"<span>{escape(_('Date: {when}').format(when=when))}</span></div>"
-    )
-    return (
-        f"<header><h1>{escape(title)}</h1>{_verdict(case)}"
-        f"<p>{escape(_what_it_does(case))}</p>{_tasks_table(case)}"
-        f"{f'<p>{tags}</p>' if tags else ''}{note}{people}"
-        "</header>"
-    )
+    return {
+        "title": _("{name}: report of an image classifier").format(name=name_of(run)),
+        "verdict": _verdict(case),
+        "what_it_does": _what_it_does(case),
+        "tasks": _tasks_table(case),
+        "notes": case.notes,
+        "made": _("Date: {when}").format(when=when),
+    }
 
 
-def _verdict(case: _Case) -> str:
+def _verdict(case: _Case) -> dict[str, str]:
     metrics = case.metrics
     if not case.n_test:
-        return f'<p class="verdict">{escape(_("No photos were left for a test."))}</p>'
+        return {"sentence": _("No photos were left for a test."), "drawing": ""}
     low, high = metrics["test_interval"]
     sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
         correct=metrics["test_correct"], n=case.n_test, share=percent(metrics["test_accuracy"])
@@ -183,16 +182,11 @@ def _verdict(case: _Case) -> str:
         majority=metrics["majority_class"],
         guess=percent(metrics["majority_accuracy"]),
     )
-    picture = report_page.big_interval(
+    drawing = report_charts.interval(
         metrics["test_accuracy"], low, high, guess=metrics["majority_accuracy"]
     )
-    legend = _(
-        "From 0 to 100 %: the mark is the result, the band its 95 % range, dashed is guessing."
-    )
-    return (
-        f'<p class="verdict">{escape(sentence)}</p>{picture}'
-        f'<p class="quiet">{escape(legend)}</p><p>{escape(rest)}</p>'
-    )
+    wide = drawing.replace('class="interval"', 'class="big interval"')
+    return {"sentence": sentence, "drawing": wide, "range": rest}
 
 
 def _what_it_does(case: _Case) -> str:
@@ -215,7 +209,7 @@ def _what_it_does(case: _Case) -> str:
     )
 
 
-def _tasks_table(case: _Case) -> str:
+def _tasks_table(case: _Case) -> dict[str, Any] | None:
     """How well each question is answered; nothing where there is one only."""
     rows = [
         _share_row(
@@ -229,19 +223,29 @@ def _tasks_table(case: _Case) -> str:
     ]
     caption = _("Task by task (multi-task), on the test photos that carry such a label")
     head = [_("task"), _("right"), "", _("95 % range"), _("guessing")]
-    return report_page.table_of(caption, head, rows) if rows else ""
+    return {"caption": caption, "head": head, "rows": rows} if rows else None
 
 
-def _share_row(name: str, correct: int, n: int, last: str, *, guess: float | None = None) -> str:
+def _share_row(
+    name: str, correct: int, n: int, last: str, *, guess: float | None = None
+) -> dict[str, str]:
     """A row of a table: so many of so many right, as picture and range, and a value at the end."""
     low, high = wilson_interval(correct, n)
-    found = _("{correct} of {n}").format(correct=correct, n=n)
-    picture = report_charts.interval(correct / n, low, high, guess=guess) if n else ""
-    span = percent_range(low, high) if n else "–"
-    return (
-        f'<tr><th scope="row">{escape(name)}</th><td class="n">{escape(found)}</td>'
-        f'<td>{picture}</td><td class="n">{span}</td><td class="n">{escape(last)}</td></tr>'
-    )
+    return {
+        "name": name,
+        "count": _("{correct} of {n}").format(correct=correct, n=n),
+        "picture": report_charts.interval(correct / n, low, high, guess=guess) if n else "",
+        "interval": percent_range(low, high) if n else "–",
+        "last": last,
+    }
+
+
+def _values_table(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: bool = True
+) -> dict[str, Any]:
+    """A table of values; with `numbers` all but the first column stand to the right."""
+    texts = [[f"{v:,}" if isinstance(v, int) else str(v) for v in row] for row in rows]
+    return {"caption": caption, "head": head, "rows": texts, "numbers": numbers}
 
 
 def _backbone_title(metrics: Mapping[str, Any]) -> str:
@@ -249,7 +253,7 @@ def _backbone_title(metrics: Mapping[str, Any]) -> str:
     return _(row.title) if row else str(metrics["backbone"])
 
 
-def _photos_section(case: _Case) -> str:
+def _photos(case: _Case) -> dict[str, Any]:
     metrics = case.metrics
     total = metrics["n_train"] + metrics["n_val"] + case.n_test
     text = _(
@@ -261,16 +265,15 @@ def _photos_section(case: _Case) -> str:
         text += " " + ngettext(
             "{n} file could not be used.", "{n} files could not be used.", len(left_out)
         ).format(n=len(left_out))
-    parts = [f"<h2>{escape(_('The photos'))}</h2><p>{escape(text)}</p>", _counts_table(case)]
-    if case.gone:
-        parts.append(f'<p class="quiet">{escape(case.gone)}</p>')
-    pictures = _class_pictures(case)
-    if pictures:
-        parts.append(f'<div class="photos">{"".join(pictures)}</div>')
-    return report_page.section(*parts)
+    return {
+        "sentence": text,
+        "counts": _counts_table(case),
+        "gone": case.gone,
+        "pictures": _class_pictures(case),
+    }
 
 
-def _counts_table(case: _Case) -> str:
+def _counts_table(case: _Case) -> dict[str, Any]:
     tested = case.answers["truth"].value_counts()
     head = [_("class")]
     if case.parts is None:
@@ -283,10 +286,10 @@ def _counts_table(case: _Case) -> str:
             [name, *(int(counts.get((name, part), 0)) for part in ("train", "val", "test"))]
             for name in case.classes
         ]
-    return report_page.table(_("Photos of each class"), head, rows)
+    return _values_table(_("Photos of each class"), head, rows)
 
 
-def _class_pictures(case: _Case) -> list[str]:
+def _class_pictures(case: _Case) -> list[dict[str, str]]:
     """One photo of each class, of those that were learned from where that is known."""
     if case.dataset is None:
         return []
@@ -296,29 +299,25 @@ def _class_pictures(case: _Case) -> list[str]:
         of_class = photos[photos["class_name"] == name]
         if len(of_class):
             row = of_class.iloc[len(of_class) // 2]
-            found.append(_figure(case, row["path"], row["file"], f"<b>{escape(name)}</b>"))
+            found += _pictures(case, row["path"], row["file"], bold=name)
     return found
 
 
-def _mistakes_section(case: _Case) -> str:
+def _mistakes(case: _Case) -> dict[str, str] | None:
     if not case.n_test:
-        return ""
+        return None
     reading = _(
         "Each row holds the test photos of one class, each column an answer. The diagonal is "
         "right; everything beside it is a mistake."
     )
-    return report_page.section(
-        f"<h2>{escape(_('What is taken for what (confusion matrix)'))}</h2>",
-        _matrix(case.metrics, reading),
-        whole=True,
-    )
+    return _confusion(case.metrics, reading)
 
 
-def _matrix(figures: Mapping[str, Any], reading: str = "") -> str:
+def _confusion(figures: Mapping[str, Any], reading: str = "") -> dict[str, str]:
     """The confusion matrix of a task, what it says, and how to read it."""
     words = _confusion_sentence(figures["confusion"], figures["classes"])
     drawn = report_charts.matrix(figures["confusion"], figures["classes"], words=words)
-    return f"<p><strong>{escape(words)}</strong> {escape(reading)}</p>{drawn}"
+    return {"sentence": words, "reading": reading, "drawing": drawn}
 
 
 def _confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
@@ -338,15 +337,7 @@ def _confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -
     ).format(truth=truth, answer=answer, n=n)
 
 
-def _classes_section(case: _Case) -> str:
-    if not case.n_test:
-        return ""
-    return report_page.section(
-        f"<h2>{escape(_('Class by class'))}</h2>", _classes_table(case.metrics)
-    )
-
-
-def _classes_table(figures: Mapping[str, Any]) -> str:
+def _classes_table(figures: Mapping[str, Any]) -> dict[str, Any]:
     """How well each class of a task is found."""
     rows = []
     for one in sorted(figures["per_class"], key=lambda one: one["recall"] or 0.0):
@@ -361,54 +352,60 @@ def _classes_table(figures: Mapping[str, Any]) -> str:
         _("95 % range"),
         _("correct when predicted (precision)"),
     ]
-    return report_page.table_of(_("The hardest classes come first."), head, rows)
+    return {"caption": _("The hardest classes come first."), "head": head, "rows": rows}
 
 
-def _examples_section(case: _Case) -> str:
+def _examples(case: _Case) -> list[tuple[str, list[dict[str, str]]]] | None:
+    """Titled rows of pictures."""
     if case.dataset is None or not case.n_test:
-        return ""
+        return None
     wrong = case.answers[~case.answers["correct"]].sort_values("confidence", ascending=False)
     right = case.answers[case.answers["correct"]].sort_values("confidence", ascending=False)
     if len(right) > MOST_EXAMPLES:  # from the surest to the least sure
         step = (len(right) - 1) / (MOST_EXAMPLES - 1)
         right = right.iloc[[round(place * step) for place in range(MOST_EXAMPLES)]]
-    parts = [f"<h2>{escape(_('Examples from the test'))}</h2>"]
-    for title, rows in (
+    titled = (
         (_("Wrong answers, the most confident first"), wrong.head(MOST_EXAMPLES)),
         (_("Right answers, from the most to the least confident"), right),
-    ):
-        figures = [_answer_figure(case, row) for row in rows.to_dict("records")]
-        if figures:
-            parts.append(f"<h3>{escape(title)}</h3>")
-            parts.append(f'<div class="photos">{"".join(figures)}</div>')
-    return report_page.section(*parts)
+    )
+    return [
+        (title, [one for row in rows.to_dict("records") for one in _answer_picture(case, row)])
+        for title, rows in titled
+    ]
 
 
-def _answer_figure(case: _Case, row: Mapping[Any, Any]) -> str:
+def _answer_picture(case: _Case, row: Mapping[Any, Any]) -> list[dict[str, str]]:
     sure = percent(row["confidence"])
     if row["correct"]:
-        words = f"✓ <b>{escape(row['truth'])}</b> {sure}"
+        caption = {"before": "✓ ", "bold": row["truth"], "after": f" {sure}"}
     else:
         said = _("said {label} ({sure}), really {truth}").format(
             label=row["label"], sure=sure, truth=row["truth"]
         )
-        words = f"✗ {escape(said)}"
-    return _figure(case, row["path"], row["file"], words)
+        caption = {"before": f"✗ {said}"}
+    return _pictures(case, row["path"], row["file"], **caption)
 
 
-def _figure(case: _Case, path: str, file: str, words: str) -> str:
+def _pictures(
+    case: _Case, path: str, file: str, *, before: str = "", bold: str = "", after: str = ""
+) -> list[dict[str, str]]:
+    """A picture with its caption; none where it cannot be made."""
     assert case.dataset is not None
     try:
         content = case.dataset.thumbnail(path, side=PICTURE_SIDE).read_bytes()
     except (PhotoError, OSError):
-        return ""
-    return report_page.photo(content, file, words)
+        return []
+    picture = {
+        "jpeg": base64.b64encode(content).decode("ascii"),
+        "alt": _("Photo {file}").format(file=Path(file).name),
+    }
+    return [picture | {"before": before, "bold": bold, "after": after}]
 
 
-def _sureness_section(case: _Case) -> str:
+def _confidence(case: _Case) -> dict[str, Any] | None:
     """How far its confidence can be believed, and what it refuses to answer."""
     if case.answers.empty:
-        return ""
+        return None
     said = [
         testimony.calibration_sentence(case.metrics.get("calibration")),
         _trade_words(case, case.answers),
@@ -420,10 +417,7 @@ def _sureness_section(case: _Case) -> str:
     right = case.answers["correct"].to_numpy(bool)
     bins = reliability_of(confidence, right, bins=min(10, max(3, len(right) // 12)))
     chart = report_charts.reliability(bins, words=_("How often answers were right, by confidence"))
-    words = "".join(f"<p>{report_page.bold(text)}</p>" for text in said)
-    return report_page.section(
-        f"<h2>{escape(_('Confidence, calibration, and when it does not know'))}</h2>", words, chart
-    )
+    return {"sentences": said, "drawing": chart}
 
 
 def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
@@ -434,13 +428,13 @@ def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
     return f"{words} {testimony.trade_sentence(trade_at(confidence, right, sure_from))}"
 
 
-def _task_section(case: _Case, task: Mapping[str, Any]) -> str:
+def _task(case: _Case, task: Mapping[str, Any]) -> dict[str, Any]:
     """A further question: how well it is answered, what is taken for what, class by class."""
     title = _("Task: {task}").format(task=task["name"])
     learned = _("{n:,} of the training photos carry such a label.").format(n=task["n_train"])
     if not task["n_test"]:
         words = _("No test photo carries such a label, so nothing is known of how well it works.")
-        return report_page.section(f"<h2>{escape(title)}</h2><p>{escape(f'{learned} {words}')}</p>")
+        return {"title": title, "learned": learned, "sentence": words, "confusion": None}
     low, high = task["test_interval"]
     words = _(
         "Right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval: "
@@ -458,18 +452,20 @@ def _task_section(case: _Case, task: Mapping[str, Any]) -> str:
     said = [testimony.calibration_sentence(task.get("calibration"))]
     if not answers.empty:
         said.append(_trade_words(case, answers))
-    return report_page.section(
-        f"<h2>{escape(title)}</h2><p><strong>{escape(words)}</strong> {escape(learned)}</p>",
-        _matrix(task),
-        _classes_table(task),
-        "".join(f"<p>{report_page.bold(text)}</p>" for text in said),
-    )
+    return {
+        "title": title,
+        "learned": learned,
+        "sentence": words,
+        "confusion": _confusion(task),
+        "classes": _classes_table(task),
+        "confidence": said,
+    }
 
 
-def _learning_section(case: _Case) -> str:
+def _learning(case: _Case) -> dict[str, Any] | None:
     epochs = case.run.epochs()
     if not epochs:
-        return ""
+        return None
     text = _(
         "Dotted: training photos. Solid: validation photos. When dotted goes on getting better "
         "and solid does not, the model is overfitting (learning by heart)."
@@ -480,23 +476,14 @@ def _learning_section(case: _Case) -> str:
         took = _("{n} rounds; the whole training took {seconds:.0f} s on {device}.").format(
             n=len(epochs), seconds=seconds, device=case.metrics.get("device", "")
         )
-    return report_page.section(
-        f"<h2>{escape(_('How it learned'))}</h2><p>{escape(text)} {escape(took)}</p>",
-        f'<div class="two">{report_charts.curves(epochs, metric="accuracy")}'
-        f"{report_charts.curves(epochs, metric='loss')}</div>",
-        whole=True,
-    )
+    curves = [report_charts.curves(epochs, metric=metric) for metric in ("accuracy", "loss")]
+    return {"reading": text, "took": took, "curves": curves}
 
 
-def _limits_section(case: _Case) -> str:
-    items = "".join(f"<li>{escape(text)}</li>" for text in testimony.limits(case.run))
-    return report_page.section(f"<h2>{escape(_('What it cannot do'))}</h2><ul>{items}</ul>")
-
-
-def _method_section(case: _Case) -> str:
+def _method(case: _Case) -> list[str]:
     settings = case.run.config.settings
     given = case.parts is not None and case.parts["split"].isin(["val", "test"]).any()
-    how = [
+    return [
         _("The source of the photos says which are for the test.")
         if given
         else _(
@@ -514,11 +501,9 @@ def _method_section(case: _Case) -> str:
             "differ by at most {difference}."
         ).format(difference=percent(case.metrics.get("parity_max_diff") or 0.0, 2)),
     ]
-    items = "".join(f"<li>{escape(text)}</li>" for text in how)
-    return report_page.section(f"<h2>{escape(_('How this was measured'))}</h2><ul>{items}</ul>")
 
 
-def _settings_section(case: _Case) -> str:
+def _settings(case: _Case) -> dict[str, Any]:
     metrics, settings = case.metrics, case.run.config.settings
     row = backbones.BACKBONES.get(metrics["backbone"])
     facts: list[list[Any]] = [
@@ -541,11 +526,8 @@ def _settings_section(case: _Case) -> str:
         title = _(setting_fields()[name].title or name) + mark
         facts.append([title, _value_words(value)])
     facts += [[name, text] for name, text in _versions(case.run).items()]
-    return report_page.section(
-        f"<h2>{escape(_('Settings and versions'))}</h2>",
-        report_page.table(
-            _("● differs from the default."), [_("what"), _("value")], facts, numbers=False
-        ),
+    return _values_table(
+        _("● differs from the default."), [_("what"), _("value")], facts, numbers=False
     )
 
 
@@ -569,7 +551,6 @@ def _versions(run: Run) -> dict[str, str]:
 
 
 def _footer(case: _Case) -> str:
-    text = _("Report of the training {run}, written by TransLearn {version} on {when}.").format(
+    return _("Report of the training {run}, written by TransLearn {version} on {when}.").format(
         run=case.run.id, version=__version__, when=datetime.now().strftime("%Y-%m-%d %H:%M")
     )
-    return f"<footer>{escape(text)}</footer>"

@@ -278,6 +278,7 @@ def auroc(known: Array, strange: Array) -> float | None:
     """The chance that a strange photo is farther away than a known one, ties counting half.
 
     This is the area under the ROC curve (J. A. Hanley and B. J. McNeil, 1982); None without both.
+    `sklearn.metrics.roc_auc_score` gives the same, but importing it would cost each run a second.
     """
     if not len(known) or not len(strange):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import imagehash
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +29,6 @@ def _facts(image: Image.Image, kind: str = "PNG", **options: object) -> PhotoFac
 
 
 def test_the_hash_is_that_of_imagehash() -> None:
-    imagehash = pytest.importorskip("imagehash", reason="comes with requirements-bench.txt")
     for seed in range(20):
         image = draw_image(seed, size=(128, 128)).convert("L")
         assert _facts(image).phash == str(imagehash.phash(image))

@@ -119,7 +119,7 @@ def train(
                 source, table, test_source=test_source, progress=bar.show_progress
             )
             if note:
-                bar.show(_("Note: {text}").format(text=note), None, always=True)
+                bar.note(note)
         else:
             dataset = datasets.import_source(
                 source,

@@ -15,20 +15,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
 from translearn_core.texts import _
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+EVERY_S = 2.0
+"""Least time between two lines of progress where stderr is not a terminal."""
+
 
 class Bar:
-    """Progress on stderr: a bar on a terminal, else a line every few seconds."""
+    """Progress on stderr: a bar on a terminal (rich), else a line every few seconds."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._told = 0.0 if self._terminal else time.monotonic()
-        self._width = 0
+        from rich.console import Console
+
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._terminal = sys.stderr.isatty() and not self._console.is_dumb_terminal
+        self._told = time.monotonic()
+        self._progress: Progress | None = None
 
     def __enter__(self) -> Bar:
         return self
@@ -38,25 +47,46 @@ class Bar:
 
     def clear(self) -> None:
         """Remove the bar from the terminal."""
-        if self._terminal and self._width:
-            sys.stderr.write("\r" + " " * self._width + "\r")
-            sys.stderr.flush()
-        self._width = 0
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
     def show(self, text: str, share: float | None, *, always: bool = False) -> None:
-        """Show a text and how much of it is done."""
+        """Show a text and how much of it is done, in [0, 1]; None where that is not known."""
+        if self._terminal:
+            facts = {"total": None if share is None else 1.0, "completed": share or 0.0}
+            if self._progress is None:
+                self._progress = self._new_progress()
+                self._progress.add_task(text, **facts)
+                self._progress.start()
+            else:
+                task = self._progress.task_ids[0]
+                self._progress.update(task, description=text, refresh=always, **facts)
+            return
         now = time.monotonic()
-        if not always and now - self._told < (0.1 if self._terminal else 2.0):
-            return
-        self._told = now
-        if not self._terminal:
+        if always or now - self._told >= EVERY_S:
+            self._told = now
             sys.stderr.write(text + "\n")
-            return
-        filled = "" if share is None else "█" * round(20 * share) + "░" * (20 - round(20 * share))
-        line = f"{filled} {text}".strip()[:110]
-        sys.stderr.write("\r" + line.ljust(self._width))
-        sys.stderr.flush()
-        self._width = len(line)
+
+    def note(self, text: str) -> None:
+        """Show a line that stays, above the bar."""
+        line = _("Note: {text}").format(text=text)
+        if self._terminal:
+            self._console.print(line, markup=False, soft_wrap=True)
+        else:
+            sys.stderr.write(line + "\n")
+
+    def _new_progress(self) -> Progress:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        return Progress(
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}", markup=False),
+            console=self._console,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def show_progress(self, progress: Any) -> None:
         """Show how far an import is."""
@@ -114,10 +144,7 @@ class Bar:
             share = _("pruned") if event["given_up"] else percent(event["accuracy"], 1)
             self.show(text.format(n=event["number"], share=share), None, always=True)
         elif kind == "warning":
-            self.clear()
-            self.show(_("Note: {text}").format(text=event["text"]), None, always=True)
-            if self._terminal:
-                sys.stderr.write("\n")
+            self.note(event["text"])
 
 
 def print_json(content: Any, *, indent: int | None = 1) -> None:

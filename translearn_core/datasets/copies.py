@@ -255,7 +255,7 @@ def _main_directions(values: Floats) -> Floats:
     Halko, Martinsson and Tropp 2011, with one power and a fixed start: a tenth of the time of all
     directions.
     """
-    from scipy.linalg import qr  # type: ignore[import-untyped]
+    from scipy.linalg import qr
 
     start = np.random.default_rng(0).standard_normal((values.shape[1], _DIMENSIONS + 32))
     space = start.astype(np.float32)
@@ -354,8 +354,8 @@ def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
 
 def _chains(n: int, first: Ints, second: Ints) -> Ints:
     """A number for each of `n` photos; those that a chain of pairs joins share one."""
-    from scipy.sparse import coo_array  # type: ignore[import-untyped]
-    from scipy.sparse.csgraph import connected_components  # type: ignore[import-untyped]
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
     graph = coo_array((np.ones(len(first), dtype=bool), (first, second)), shape=(n, n))
     _count, labels = connected_components(graph, directed=False)
