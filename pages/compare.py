@@ -10,7 +10,9 @@ import streamlit as st
 from translearn_core.notes import name_of
 from translearn_core.runs import ENDED_STATES, Run, list_runs
 from translearn_core.texts import _
-from translearn_ui import edit_dataset, frame, run_tools, tasks
+from translearn_ui.components import background_tasks, run_actions
+from translearn_ui.photos import edit_dataset
+from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
     from translearn_core.compare import Comparison
@@ -90,9 +92,9 @@ def _compare(runs: list[Run]) -> Comparison | None:
     if kept is None or kept[0] != mark:
         task = _task_of(runs, mark)
         if not task.finished:
-            tasks.show(task)
+            background_tasks.show(task)
             return None
-        tasks.forget(task)
+        background_tasks.forget(task)
         st.session_state.pop(_TASK, None)
         if task.error is not None:
             raise task.error
@@ -107,17 +109,19 @@ def _changed(run: Run) -> tuple[int, ...]:
     return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
 
 
-def _task_of(runs: list[Run], mark: object) -> tasks.Task:
+def _task_of(runs: list[Run], mark: object) -> background_tasks.Task:
     """The task that compares these runs; short ones are waited for."""
     kept = st.session_state.get(_TASK)
-    task = tasks.find(kept[1]) if kept is not None and kept[0] == mark else None
+    task = background_tasks.find(kept[1]) if kept is not None and kept[0] == mark else None
     if task is None:
         from translearn_core import compare
 
-        def work(task: tasks.Task) -> Comparison:
+        def work(task: background_tasks.Task) -> Comparison:
             return compare.compare(runs, progress=task.report, stop=task.stop)
 
-        task = tasks.start(_("Asking the models about photos that are new to them"), work)
+        task = background_tasks.start(
+            _("Asking the models about photos that are new to them"), work
+        )
         st.session_state[_TASK] = (mark, task.id)
         until = time.monotonic() + PATIENCE_S
         while not task.finished and time.monotonic() < until:
@@ -127,7 +131,7 @@ def _task_of(runs: list[Run], mark: object) -> tasks.Task:
 
 def _show(found: Comparison) -> None:
     """Verdict, figures, curves, settings, photos, and what can be done with each run."""
-    from translearn_ui import comparison as views
+    from translearn_ui.compare import comparison_view as views
 
     if len(found.runs) > 2:
         letters = {one.letter: one.title for one in found.runs}
@@ -159,7 +163,7 @@ def _show(found: Comparison) -> None:
 
 def _show_run(run: Run, title: str) -> None:
     """One run: its note, and what can be done with it."""
-    notes = run_tools.notes_or_none(run)
+    notes = run_actions.notes_or_none(run)
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key=f"compare_row_{run.id}"
     ):
@@ -173,9 +177,9 @@ def _show_run(run: Run, title: str) -> None:
             if st.button(_("Results"), key=f"compare_open_{run.id}"):
                 frame.open_run(run)
                 frame.go("results")
-            run_tools.download_report(run, key=f"compare_report_{run.id}")
-            if run_tools.show_menu(run, key=f"compare_menu_{run.id}") == "delete":
-                run_tools.confirm_delete(run)
+            run_actions.download_report(run, key=f"compare_report_{run.id}")
+            if run_actions.show_menu(run, key=f"compare_menu_{run.id}") == "delete":
+                run_actions.confirm_delete(run)
 
 
 main()

@@ -20,16 +20,10 @@ from translearn_core.errors import TransLearnError
 from translearn_core.feasible import Report
 from translearn_core.texts import N_, _, ngettext
 from translearn_core.weights import weights_status
-from translearn_ui import (
-    evidence_view,
-    findings_view,
-    frame,
-    live,
-    photo_acts,
-    photo_map,
-    tasks,
-    verdict_view,
-)
+from translearn_ui.components import background_tasks
+from translearn_ui.feasibility import cv_view, findings_view, photo_actions, photo_map, verdict_view
+from translearn_ui.shell import frame
+from translearn_ui.training import live
 
 POLL_S = 0.7
 # the parts of the evidence, one drawn at a time
@@ -105,7 +99,7 @@ def show_offer(dataset: Dataset) -> None:
                 args=(dataset, backbone),
             )
             st.caption(_expected(dataset, backbone))
-    photo_acts.show_excluded(dataset)
+    photo_actions.show_excluded(dataset)
 
 
 def choose_backbone() -> str:
@@ -134,7 +128,7 @@ def _expected(dataset: Dataset, backbone: str) -> str:
     look_s = jobs.expected_pass_s(backbone, len(dataset.photos))
     if look_s is None:
         return _("Nothing is changed. It goes on when you leave this page.")
-    about = tasks.duration(look_s + 10)
+    about = background_tasks.duration(look_s + 10)
     return _("Takes about {time}. Nothing is changed.").format(time=about)
 
 
@@ -190,7 +184,7 @@ def _now(state: State, stopping: bool) -> tuple[str, str]:
         figures.append(_("{rate:,.0f} photos/s").format(rate=state.per_s))
         left_s = (state.total - state.done) / state.per_s - (time.time() - state.t)
         if left_s >= 1:
-            figures.append(_("{time} left").format(time=tasks.duration(left_s)))
+            figures.append(_("{time} left").format(time=background_tasks.duration(left_s)))
     return words, " · ".join(figures)
 
 
@@ -253,7 +247,7 @@ def show_report(dataset: Dataset, report: Report, *, running: bool) -> None:
         st.subheader(_("How often it is right"), anchor=False)
         verdict_view.show_scale(report)
         verdict_view.show_how(report)
-        evidence_view.show_curve(report)
+        cv_view.show_curve(report)
     with right:
         verdict_view.show_advice(report)
     st.divider()
@@ -262,7 +256,7 @@ def show_report(dataset: Dataset, report: Report, *, running: bool) -> None:
     part = choose_part(sum(one.photos for one in found))
     with frame.errors_shown():
         show_part(part, dataset, report, assessed, found)
-    photo_acts.show_excluded(dataset)
+    photo_actions.show_excluded(dataset)
 
 
 def show_outdated(dataset: Dataset, report: Report) -> None:
@@ -349,9 +343,9 @@ def show_part(
     """One part of the evidence."""
     shows: dict[str, Callable[[], None]] = {
         "findings": lambda: findings_view.show(dataset, found),
-        "mixups": lambda: evidence_view.show_mixups(dataset, report, assessed),
+        "mixups": lambda: cv_view.show_mixups(dataset, report, assessed),
         "map": lambda: photo_map.show(dataset, assessed),
-        "figures": lambda: evidence_view.show_figures(dataset, report),
+        "figures": lambda: cv_view.show_figures(dataset, report),
     }
     shows[part]()
 

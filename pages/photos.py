@@ -15,7 +15,9 @@ import streamlit as st
 from translearn_core.config import home
 from translearn_core.errors import SourceError
 from translearn_core.texts import _, ngettext
-from translearn_ui import add_photos, frame, tasks
+from translearn_ui.components import background_tasks
+from translearn_ui.photos import add_photos
+from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset
@@ -27,9 +29,9 @@ ALL = ""
 
 def main() -> None:
     """The start page without a data set, the data set's page with one."""
-    task = tasks.find(st.query_params.get("task"))
+    task = background_tasks.find(st.query_params.get("task"))
     if task is not None and not task.finished:
-        tasks.show(task)
+        background_tasks.show(task)
         return
     if task is not None:
         _end_task(task)
@@ -40,16 +42,16 @@ def main() -> None:
         _show_dataset(dataset)
 
 
-def _begin(task: tasks.Task) -> None:
+def _begin(task: background_tasks.Task) -> None:
     st.query_params["task"] = task.id
     st.rerun()
 
 
-def _end_task(task: tasks.Task) -> None:
+def _end_task(task: background_tasks.Task) -> None:
     """Take over what a task left: a data set to open, an error to show."""
     from translearn_core.datasets import Dataset
 
-    tasks.forget(task)
+    background_tasks.forget(task)
     st.query_params.pop("task", None)
     if task.error is not None:
         if task.cancelled:
@@ -137,7 +139,8 @@ def _show_recent() -> None:
     if not any((home() / "datasets").glob("*/dataset.json")):
         return  # a newcomer's first page needs nothing heavy
     from translearn_core import datasets
-    from translearn_ui import edit_dataset, gallery
+    from translearn_ui.components import gallery
+    from translearn_ui.photos import edit_dataset
 
     recent = datasets.list_datasets()[:6]
     if not recent:
@@ -158,7 +161,7 @@ def _show_recent() -> None:
 
 
 def _show_dataset(dataset: Dataset) -> None:
-    from translearn_ui import edit_dataset
+    from translearn_ui.photos import edit_dataset
 
     ready = _why_not_ready(dataset)
     _show_title(dataset, ready)
@@ -200,7 +203,7 @@ def _why_not_ready(dataset: Dataset) -> str:
 
 
 def _show_title(dataset: Dataset, ready: str) -> None:
-    from translearn_ui import edit_dataset
+    from translearn_ui.photos import edit_dataset
 
     with st.container(key="dataset_title", horizontal=True, vertical_alignment="bottom"):
         with st.container(width="stretch", gap="xsmall"):
@@ -214,7 +217,7 @@ def _show_title(dataset: Dataset, ready: str) -> None:
                 icon=":material/fact_check:",
                 disabled=bool(ready),
             ):
-                from translearn_ui import verdict_view
+                from translearn_ui.feasibility import verdict_view
 
                 verdict_view.begin(dataset)
             if st.button(
@@ -229,7 +232,7 @@ def _show_title(dataset: Dataset, ready: str) -> None:
 
 
 def _show_overview(dataset: Dataset) -> None:
-    from translearn_ui import charts
+    from translearn_ui.components import charts
 
     counts, notes = st.columns([1.5, 1], gap="medium")
     with counts, st.container(border=True, key="counts_box"):
@@ -284,7 +287,7 @@ def _show_left_out(dataset: Dataset) -> None:
 
 
 def _show_sizes(dataset: Dataset) -> None:
-    from translearn_ui import edit_dataset
+    from translearn_ui.photos import edit_dataset
 
     sizes = edit_dataset.sizes(dataset)
     if not len(sizes):
@@ -305,7 +308,8 @@ def _show_sizes(dataset: Dataset) -> None:
 
 
 def _show_gallery(dataset: Dataset) -> None:
-    from translearn_ui import edit_dataset, gallery
+    from translearn_ui.components import gallery
+    from translearn_ui.photos import edit_dataset
 
     st.subheader(_("Look at them"), anchor=False)
     name = _choose_class(dataset)

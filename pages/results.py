@@ -20,22 +20,20 @@ from translearn_core.errors import TransLearnError
 from translearn_core.metrics import wilson_interval
 from translearn_core.runs import ENDED_STATES, Run, list_runs
 from translearn_core.texts import _, ngettext
-from translearn_ui import (
-    attack_view,
+from translearn_ui.components import (
+    background_tasks,
     charts,
-    explanation,
-    frame,
+    explanation_view,
     gallery,
-    live,
-    run_tools,
-    settings_form,
-    story,
-    sureness,
-    tasks,
-    tasks_view,
+    run_actions,
+    run_progress,
+    task_heads_view,
     techniques_view,
 )
-from translearn_ui.paging import page_of
+from translearn_ui.components.paging import page_of
+from translearn_ui.results import attack_view, calibration_view
+from translearn_ui.shell import frame
+from translearn_ui.training import live, settings_form
 
 PER_PAGE = 12
 
@@ -88,14 +86,14 @@ def show_result(run: Run) -> None:
     show_next(run)
     techniques_view.show(run.config.settings, metrics)
     attack_view.show(run, metrics)
-    tasks_view.show_results(metrics)
+    task_heads_view.show_results(metrics)
     predictions = read_predictions(str(run.folder), run.model_path.stat().st_mtime_ns)
     show_matrix(run, metrics, predictions)
     show_classes(metrics)
     show_wrong_photos(run, predictions)
-    sureness.show_threshold(run, predictions)
-    sureness.show_reliability(metrics, predictions)
-    sureness.show_unlike(metrics)
+    calibration_view.show_threshold(run, predictions)
+    calibration_view.show_reliability(metrics, predictions)
+    calibration_view.show_unlike(metrics)
     show_learning(run, metrics)
     show_settings(run, metrics)
 
@@ -161,13 +159,13 @@ def show_next(run: Run) -> None:
             icon=":material/replay:",
             help=_("With the same photos and settings filled in, to change what you like."),
         ):
-            run_tools.set_up_like(run)
+            run_actions.set_up_like(run)
         if st.button(
             _("Search for better settings"), key="results_search", icon=":material/manage_search:"
         ):
             frame.go("search")
-        if run_tools.show_menu(run, key="results_menu", leave_out=("settings",)) == "delete":
-            run_tools.confirm_delete(run)
+        if run_actions.show_menu(run, key="results_menu", leave_out=("settings",)) == "delete":
+            run_actions.confirm_delete(run)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
@@ -405,7 +403,7 @@ def show_photo(run: Run, dataset: Dataset, row: Mapping[Any, Any], *, key: str) 
             _("Why {label}?") if row["correct"] else _("Why {label}? It is really {truth}")
         ).format(label=frame.plain(row["label"]), truth=frame.plain(row["truth"]))
         path = dataset.photo_path(row["path"])
-        explanation.offer_dialog(run, path, title=title, name=row["file"])
+        explanation_view.offer_dialog(run, path, title=title, name=row["file"])
 
 
 # --- how it got there ------------------------------------------------------------------------
@@ -413,7 +411,7 @@ def show_photo(run: Run, dataset: Dataset, row: Mapping[Any, Any], *, key: str) 
 
 def show_learning(run: Run, metrics: dict[str, Any]) -> None:
     """The curves and what they say about learning by heart."""
-    told = story.story_of(run)
+    told = run_progress.story_of(run)
     if not told.epochs:
         return
     frame.heading(
@@ -443,7 +441,7 @@ def show_settings(run: Run, metrics: dict[str, Any]) -> None:
                 train=metrics["n_train"], val=metrics["n_val"], test=metrics["n_test"]
             ),
             _("Rounds (epochs)"): str(metrics["epochs_run"]),
-            _("Time"): tasks.duration(float(seconds.get("total") or 0.0)),
+            _("Time"): background_tasks.duration(float(seconds.get("total") or 0.0)),
             _("Device"): str(metrics.get("device", "")),
             _("Saved model against the measured one"): _(
                 "probabilities differ by at most {difference:.2%}"

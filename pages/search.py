@@ -9,7 +9,8 @@ import streamlit as st
 from translearn_core.runs import Run
 from translearn_core.study import folder_of_studies, is_study
 from translearn_core.texts import _
-from translearn_ui import frame, search_view
+from translearn_ui.search import search_view
+from translearn_ui.shell import frame
 
 frame.page("search")
 

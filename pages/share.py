@@ -7,7 +7,10 @@ import streamlit as st
 from translearn_core import export
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _
-from translearn_ui import edit_dataset, frame, run_tools, take_away
+from translearn_ui.components import run_actions
+from translearn_ui.photos import edit_dataset
+from translearn_ui.share import export_view
+from translearn_ui.shell import frame
 
 frame.page("share")
 
@@ -35,7 +38,7 @@ def main() -> None:
             "as the app does."
         )
     )
-    take_away.show(run)
+    export_view.show(run)
     if run.has_result:
         with st.container(border=True, key="share_figures"), frame.errors_shown():
             _show_figures(run)
@@ -59,7 +62,7 @@ def _show_figures(run: Run) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        run_tools.download_report(run, key="share_report")
+        run_actions.download_report(run, key="share_report")
 
 
 main()

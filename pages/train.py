@@ -20,18 +20,17 @@ from translearn_core.runs import LIVE_STATES, Run
 from translearn_core.techniques import Situation
 from translearn_core.texts import N_, _
 from translearn_core.weights import weights_status
-from translearn_ui import (
+from translearn_ui.components import run_actions, task_heads_view
+from translearn_ui.feasibility import verdict_view
+from translearn_ui.shell import frame
+from translearn_ui.training import (
     backbone_choice,
     draft,
-    frame,
     freeze_control,
     live,
     preset_choice,
-    run_tools,
     settings_form,
-    tasks_view,
     techniques_form,
-    verdict_view,
 )
 
 STYLE = """
@@ -72,7 +71,7 @@ def show_set_up(dataset: Dataset) -> None:
     if not obstacle:
         st.html(verdict_view.STYLE)
         verdict_view.show_note(dataset, begin=lambda: verdict_view.begin(dataset))
-    run_tools.show_start()
+    run_actions.show_start()
     preset_choice.show()
 
     frame.heading(
@@ -109,7 +108,7 @@ def show_set_up(dataset: Dataset) -> None:
         classes=dataset.classes,
     )
     show_more_settings(dataset, backbone, freeze)
-    tasks_view.show_set_up(dataset)
+    task_heads_view.show_set_up(dataset)
     draft.keep(preset_choice.present_values())
     show_button(dataset, backbone, status.state, obstacle=obstacle)
     jobs.warm_up()

@@ -9,7 +9,11 @@ import streamlit as st
 from translearn_core.decision import read_decision
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _, ngettext
-from translearn_ui import add_photos, answers, edit_dataset, frame, sureness, tasks
+from translearn_ui.components import background_tasks
+from translearn_ui.photos import add_photos, edit_dataset
+from translearn_ui.results import calibration_view
+from translearn_ui.shell import frame
+from translearn_ui.try_it import prediction_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,9 +36,9 @@ def main() -> None:
             page="train" if frame.current_dataset() else "photos",
         )
         return
-    task = tasks.find(st.query_params.get("task"))
+    task = background_tasks.find(st.query_params.get("task"))
     if task is not None and not task.finished:
-        tasks.show(task)
+        background_tasks.show(task)
         return
     if task is not None:
         _end_task(task, run)
@@ -78,7 +82,7 @@ def _take_photos(run: Run) -> None:
     elif way == "zip":
         upload = st.file_uploader(_("A zip file of photos"), type=["zip"], key=box.key)
         if upload is not None:
-            _start(answers.start_zip(run, upload), box)
+            _start(prediction_view.start_zip(run, upload), box)
     else:
         uploads = st.file_uploader(
             _("One photo or many") if way == "photos" else _("A folder of photos"),
@@ -89,10 +93,10 @@ def _take_photos(run: Run) -> None:
         if len(uploads) == 1:
             _ask(run, [(uploads[0].name, uploads[0].getvalue())], uploads[0].file_id)
         elif uploads:
-            _start(answers.start(run, uploads), box)
+            _start(prediction_view.start(run, uploads), box)
 
 
-def _start(task: tasks.Task, box: add_photos.Box) -> None:
+def _start(task: background_tasks.Task, box: add_photos.Box) -> None:
     box.empty()
     st.query_params["task"] = task.id
     st.rerun()
@@ -104,12 +108,12 @@ def _ask(run: Run, photos: Sequence[tuple[str, bytes]], photo_id: str) -> None:
     if st.session_state.get("try_asked") == mark:
         return
     with st.spinner(_("Looking at it…")):
-        st.session_state[_RESULT] = (run.id, answers.ask(run, photos))
+        st.session_state[_RESULT] = (run.id, prediction_view.ask(run, photos))
     st.session_state["try_asked"] = mark
 
 
-def _end_task(task: tasks.Task, run: Run) -> None:
-    tasks.forget(task)
+def _end_task(task: background_tasks.Task, run: Run) -> None:
+    background_tasks.forget(task)
     st.query_params.pop("task", None)
     if task.error is not None:
         frame.show_error(task.error)
@@ -132,12 +136,12 @@ def _show_result(run: Run) -> None:
         return
     sure = read_decision(run.folder).sure_from
     if len(rows) == 1:
-        answers.show_one(rows[0], sure_from=sure, run=run)
+        prediction_view.show_one(rows[0], sure_from=sure, run=run)
     else:
         st.subheader(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
         )
-        answers.show_many(rows, sure_from=sure, name=run.id)
+        prediction_view.show_many(rows, sure_from=sure, name=run.id)
     with st.popover(_("Not sure?"), icon=":material/help:", type="tertiary", key="try_sure_box"):
         st.markdown(
             _(
@@ -146,7 +150,7 @@ def _show_result(run: Run) -> None:
                 "with this training; *Results* shows what it costs and what it saves."
             )
         )
-        sureness.slider(run, key="try_sure")
+        calibration_view.slider(run, key="try_sure")
 
 
 main()

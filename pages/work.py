@@ -14,7 +14,10 @@ from translearn_core.datasets import Dataset
 from translearn_core.notes import name_of
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _, ngettext
-from translearn_ui import bring_back, edit_dataset, frame, run_tools
+from translearn_ui.components import run_actions
+from translearn_ui.photos import edit_dataset
+from translearn_ui.shell import frame
+from translearn_ui.work import import_view
 
 frame.page("work")
 
@@ -103,7 +106,7 @@ def _show_runs(runs: list[Run]) -> None:
             button=_("Go to training"),
             page="train",
         )
-        bring_back.show()
+        import_view.show()
         return
     shown = _filter(runs)
     bar = st.container(horizontal=True, vertical_alignment="center", key="work_compare_bar")
@@ -115,18 +118,18 @@ def _show_runs(runs: list[Run]) -> None:
                 _show_run(run)
     with bar:
         _show_compare(runs)
-    bring_back.show()
+    import_view.show()
 
 
 def _filter(runs: list[Run]) -> list[Run]:
     """The runs with the tags that were chosen; all where none was."""
-    tags = run_tools.known_tags(runs)
+    tags = run_actions.known_tags(runs)
     if not tags:
         return runs
     chosen = st.pills(
         _("Tags"), tags, selection_mode="multi", key="work_tags", format_func=frame.plain
     )
-    return [run for run in runs if set(chosen) <= set(run_tools.notes_or_none(run).tags)]
+    return [run for run in runs if set(chosen) <= set(run_actions.notes_or_none(run).tags)]
 
 
 def _show_compare(runs: list[Run]) -> None:
@@ -156,7 +159,7 @@ def _show_run(run: Run) -> None:
         border=True, horizontal=True, vertical_alignment="center", key=f"row_{run.id}"
     ):
         text = f"**{frame.plain(name_of(run))}**"
-        notes = run_tools.notes_or_none(run)
+        notes = run_actions.notes_or_none(run)
         text += "".join(f" :gray-badge[{frame.plain(tag)}]" for tag in notes.tags)
         text += f"  \n:small[{frame.plain(' · '.join(_facts(run)))}]"
         if notes.note:
@@ -173,8 +176,8 @@ def _show_run(run: Run) -> None:
             if st.button(_("Open"), key=f"open_{config.id}"):
                 frame.open_run(run)
                 frame.go(_page_for(run))
-            if run_tools.show_menu(run, key=f"menu_{run.id}") == "delete":
-                run_tools.confirm_delete(run)
+            if run_actions.show_menu(run, key=f"menu_{run.id}") == "delete":
+                run_actions.confirm_delete(run)
 
 
 def _show_tick(run: Run) -> None:

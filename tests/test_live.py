@@ -16,8 +16,8 @@ from translearn_core import runs
 from translearn_core.config import Settings
 from translearn_core.files import write_atomically
 from translearn_core.runs import Run
-from translearn_ui import live
-from translearn_ui.story import Story
+from translearn_ui.components.run_progress import Story
+from translearn_ui.training import live
 
 ROOT = Path(__file__).parents[1]
 

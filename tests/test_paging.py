@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 def _page() -> None:
     import streamlit as st
 
-    from translearn_ui.paging import page_of
+    from translearn_ui.components.paging import page_of
 
     things = list(range(st.session_state.get("n", 25)))
     part, place = page_of(len(things), 10, key="page")

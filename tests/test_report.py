@@ -15,7 +15,7 @@ from translearn_core.errors import RunError
 from translearn_core.notes import write_notes
 from translearn_core.report import report_html, write_report
 from translearn_core.runs import Run
-from translearn_ui import charts
+from translearn_ui.components import charts
 
 VOID = {"meta", "img", "br", "input", "link", "rect", "line", "circle", "polyline"}
 

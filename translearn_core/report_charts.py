@@ -2,7 +2,7 @@
 
 Owns: the drawing of curves, of the matrix, of confidence and of a share with its interval, for
 reports.
-Leaves to others: the charts of the app (`translearn_ui/charts.py`), whose colours these share.
+Leaves to others: the charts of the app (`translearn_ui/components/charts.py`), whose colours these share.
 
 Text and axes take the page's own colour (`currentColor`), so that a chart is readable on light and
 dark pages and on paper; colour is never the only sign.

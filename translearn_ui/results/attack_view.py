@@ -1,0 +1,129 @@
+"""How a model stands up to photos changed on purpose: figures, and one such photo to look at.
+
+Owns: the section of the Results page. Leaves to others: the attacks themselves
+(`translearn_core.adversarial`), whose figures and pictures lie in the run's folder.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import streamlit as st
+
+from translearn_core.runs import Run
+from translearn_core.texts import N_, _
+from translearn_ui.components import charts
+from translearn_ui.shell import frame
+
+FOLDER = "adversarial"
+ROWS: dict[str, str] = {
+    "clean": N_("Photos as they are"),
+    "fgsm": N_("Changed in one step (FGSM)"),
+    "pgd": N_("Changed as badly as possible (PGD)"),
+}
+"""Figures of the trial -> words for a person."""
+
+STYLE = f"""
+<style>
+.tl-attack {{width: 100%; max-width: 46rem; border-collapse: collapse; font-size: .95rem;}}
+.tl-attack td, .tl-attack th {{padding: .42rem .6rem .42rem 0; text-align: left; border: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);}}
+.tl-attack th {{font-weight: 500; opacity: .7; font-size: .84rem;}}
+.tl-attack td.plain, .tl-attack td.trained {{width: 27%;}}
+.tl-attack .n {{font-variant-numeric: tabular-nums; font-weight: 650; white-space: nowrap;}}
+.tl-attack .bar {{height: .4rem; border-radius: .3rem; margin-top: .25rem; min-width: 4rem;
+  background: color-mix(in srgb, currentColor 12%, transparent);}}
+.tl-attack .bar i {{display: block; height: 100%; border-radius: .3rem;
+  background: {charts.ACCENT_COLOR};}}
+.tl-attack .plain .bar i {{background: color-mix(in srgb, currentColor 45%, transparent);}}
+.st-key-attack_pictures img {{border-radius: .5rem; image-rendering: pixelated;}}
+@media (max-width: 720px) {{
+  .st-key-attack_pictures {{flex-wrap: nowrap; align-items: flex-start;}}
+  .st-key-attack_pictures > div {{flex: 1 1 0; min-width: 0;}}
+  .st-key-attack_pictures :is([data-testid="stImageContainer"], img) {{width: 100% !important;
+    height: auto;}}
+}}
+</style>
+"""
+
+
+def show(run: Run, metrics: dict[str, Any]) -> None:
+    """Show the section where the run learned to resist; nothing otherwise."""
+    told = metrics.get("adversarial")
+    if not told:
+        return
+    st.html(STYLE)
+    frame.heading(
+        _("Against trick photos (adversarial)"),
+        _(
+            "Whoever has the model can work out how to change a photo, too little to see, "
+            "so that the answer is wrong: each dot by at most {steps:.1f} of 255 steps "
+            "here. FGSM changes all dots at once, PGD in {n} small steps, which is harder "
+            "to withstand. “Plain” is the same network before it learned to withstand."
+        ).format(steps=told["strength"] * 255, n=told["steps"]),
+        name="attack",
+        ask=_("what is that?"),
+    )
+    st.markdown(sentence(told))
+    st.html(_table_html(told))
+    _show_example(run, told.get("example"))
+
+
+def sentence(told: dict[str, Any]) -> str:
+    """The outcome in words."""
+    clean, pgd, n = told["clean"], told["pgd"], told["n"]
+    trained, plain = (round(pgd[which] * n) for which in ("trained", "plain"))
+    words = _(
+        "Under attack (PGD) it is right on {trained} of {n} test photos; plainly trained it was on "
+        "{plain}. On photos as they are: {trained_clean}, plainly trained {plain_clean}."
+    ).format(
+        n=n,
+        trained=trained,
+        plain=plain,
+        trained_clean=round(clean["trained"] * n),
+        plain_clean=round(clean["plain"] * n),
+    )
+    if trained <= plain:
+        words += " " + _(
+            "So it has not learned to withstand them. Give it more rounds of fine-tuning, free more "
+            "blocks, or choose a smaller strength."
+        )
+    return words
+
+
+def _table_html(told: dict[str, Any]) -> str:
+    head = f"<th></th><th>{_('plain')}</th><th>{_('learned to withstand')}</th>"
+    rows = "".join(
+        f"<tr><td>{escape(_(words))}</td>{_cell(told[name]['plain'], 'plain')}"
+        f"{_cell(told[name]['trained'], 'trained')}</tr>"
+        for name, words in ROWS.items()
+    )
+    return f'<table class="tl-attack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+
+
+def _cell(share: float, kind: str) -> str:
+    return (
+        f'<td class="{kind}"><span class="n">{charts.percent(share)}</span>'
+        f'<div class="bar"><i style="width:{100 * share:.0f}%"></i></div></td>'
+    )
+
+
+def _show_example(run: Run, example: dict[str, str] | None) -> None:
+    if example is None:
+        return
+    folder = run.folder / FOLDER
+    captions = {
+        "photo": _("as it is: {truth}").format(truth=example["truth"]),
+        "change": _("the change, magnified"),
+        "attacked": _("changed: plain says {plain}, this model {trained}").format(
+            plain=example["plain"], trained=example["trained"]
+        ),
+    }
+    if not all((folder / f"{name}.png").is_file() for name in captions):
+        return
+    with st.container(horizontal=True, key="attack_pictures", gap="small"):
+        for name, caption in captions.items():
+            st.image(
+                str(folder / f"{name}.png"), caption=frame.plain(caption), width=224, alt=caption
+            )
