@@ -7,8 +7,7 @@ import streamlit as st
 from translearn_core import export
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _
-from translearn_ui.components import run_actions
-from translearn_ui.photos import edit_dataset
+from translearn_ui.components import run_actions, run_picker
 from translearn_ui.share import export_view
 from translearn_ui.shell import frame
 
@@ -30,7 +29,7 @@ def main() -> None:
             page="train" if dataset else "photos",
         )
         return
-    run = edit_dataset.choose_run(runs, _("Which run"), key="share_run")
+    run = run_picker.choose_run(runs, _("Which run"), key="share_run")
     st.markdown(
         _(
             "Each download is a zip with the model, its class names, a short program and the exact "

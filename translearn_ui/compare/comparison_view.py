@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from translearn_core import palette
 from translearn_core.config import setting_fields
 from translearn_core.errors import TransLearnError
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import background_tasks, charts
+from translearn_core.training_curves import curves_of
+from translearn_ui.components import charts, format, run_text, setting_words
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
-from translearn_ui.training import settings_form
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,32 +32,11 @@ if TYPE_CHECKING:
 
 PER_PAGE = 12
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot", "longdashdot", "solid", "dash")
-_GRID = "rgba(128,128,128,0.22)"
-
-STYLE = """
-<style>
-.tl-say {font-size: clamp(1.3rem, 2.6vw, 1.75rem); line-height: 1.25; font-weight: 640;
-  letter-spacing: -.012em; margin: .3rem 0 .3rem; text-wrap: balance;}
-.tl-runs {width: 100%; border-collapse: collapse; font-size: .95rem;}
-.tl-runs td, .tl-runs th {padding: .45rem .9rem .45rem 0; text-align: left; vertical-align: top;
-  border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);}
-.tl-runs thead th {font-weight: 500; opacity: .7; font-size: .84rem;}
-.tl-runs tbody th {font-weight: 600;}
-.tl-runs .n {font-variant-numeric: tabular-nums; white-space: nowrap;}
-.tl-runs small {opacity: .7; font-size: .84rem; font-weight: 400; display: block;}
-.tl-letter {display: inline-flex; align-items: center; justify-content: center; width: 1.45rem;
-  height: 1.45rem; border-radius: .4rem; color: white; font-size: .82rem; font-weight: 700;
-  margin-right: .5rem; flex: none; text-shadow: 0 0 3px rgba(0,0,0,.45);}
-.tl-wide {overflow-x: auto;}
-.tl-runs thead th:has(.tl-letter) {opacity: 1;}
-@media (max-width: 640px) {.tl-facts-table :is(th, td):is(:nth-child(4), :nth-child(6)) {display: none;}}
-</style>
-"""
 
 
 def color_of(letter: str) -> str:
     """The colour of the run with this letter."""
-    return charts.class_color(ord(letter) - ord("A"))
+    return palette.class_color(ord(letter) - ord("A"))
 
 
 def letter_html(letter: str) -> str:
@@ -66,7 +46,6 @@ def letter_html(letter: str) -> str:
 
 def show_verdict(comparison: Comparison) -> None:
     """The outcome in words, what it rests on, and how to read it."""
-    st.html(STYLE)
     st.html(f'<p class="tl-say" role="status">{escape(comparison.sentence)}</p>')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(frame.plain(" ".join(comparison.remarks)), width="stretch")
@@ -77,8 +56,8 @@ def show_verdict(comparison: Comparison) -> None:
                     "apart. If neither were better, such photos would fall to either side like a "
                     "coin. When the split is so uneven that a fair coin would show it in fewer than "
                     "5 of 100 games, we say that chance would hardly do that (McNemar's exact "
-                    "test). With several comparisons at once, luck has more tries; the bar is "
-                    "raised accordingly (Holm's correction)."
+                    "test). With several comparisons at once, the p-values are corrected "
+                    "(Holm)."
                 )
             )
 
@@ -86,7 +65,7 @@ def show_verdict(comparison: Comparison) -> None:
 def show_accuracy(comparison: Comparison) -> None:
     """Each run's share of right answers with its interval."""
     runs = comparison.runs
-    words = ", ".join(f"{one.title} {charts.percent(one.accuracy)}" for one in runs)
+    words = ", ".join(f"{one.title} {format.percent(one.accuracy)}" for one in runs)
     charts.show(
         accuracy_chart(runs),
         key="compare_accuracy",
@@ -103,7 +82,7 @@ def accuracy_chart(runs: tuple[Contestant, ...]) -> go.Figure:
             x=[one.accuracy],
             y=[f"<b>{one.letter}</b>"],
             mode="markers+text",
-            text=[charts.percent(one.accuracy)],
+            text=[format.percent(one.accuracy)],
             textposition="top center",
             marker={"size": 13, "color": color_of(one.letter)},
             error_x={
@@ -118,16 +97,13 @@ def accuracy_chart(runs: tuple[Contestant, ...]) -> go.Figure:
             hovertemplate=_("{name}: right on {correct} of {n}").format(
                 name=escape(one.title), correct=one.correct, n=one.n
             )
-            + f"<br>{low:.1%} – {high:.1%}<extra></extra>",
+            + f"<br>{format.percent_range(low, high, 1)}<extra></extra>",
             showlegend=False,
         )
     lowest = min(one.interval[0] for one in runs)
     figure.update_xaxes(
         title=_("right answers (accuracy), with the 95 % range"),
-        range=[max(0.0, int(lowest * 10) / 10 - 0.05), 1.02],
-        tickformat=".0%",
-        gridcolor=_GRID,
-        zeroline=False,
+        **charts.share_axis(max(0.0, int(lowest * 10) / 10 - 0.05)),
     )
     figure.update_yaxes(type="category", range=[len(runs) - 0.5, -0.8], showgrid=False)
     return charts.finished(figure, height=90 + 46 * len(runs), hovermode="closest")
@@ -145,30 +121,29 @@ def show_table(comparison: Comparison) -> None:
 
 
 def _row_html(one: Contestant) -> str:
-    from translearn_ui.training import live
 
     low, high = one.interval
     facts = one.facts
-    details = [live.describe(one.run.config.settings), *(f"#{tag}" for tag in one.tags)]
+    details = [run_text.describe(one.run.config.settings), *(f"#{tag}" for tag in one.tags)]
     photos = _("{n:,} photos").format(n=facts["n_train"]) if facts.get("n_train") else "–"
     seconds, size = facts.get("seconds"), facts.get("model_bytes")
     return (
         f'<tr><th scope="row">{letter_html(one.letter)}{escape(one.name)}'
         f"<small>{escape(' · '.join(details))}</small></th>"
         f'<td class="n">{one.correct} / {one.n}</td>'
-        f'<td class="n">{low:.0%} – {high:.0%}</td>'
+        f'<td class="n">{format.percent_range(low, high)}</td>'
         f'<td class="n">{escape(photos)}</td>'
-        f'<td class="n">{escape(background_tasks.duration(seconds)) if seconds else "–"}</td>'
-        f'<td class="n">{escape(frame.size(size)) if size else "–"}</td></tr>'
+        f'<td class="n">{escape(format.duration(seconds)) if seconds else "–"}</td>'
+        f'<td class="n">{escape(format.size(size)) if size else "–"}</td></tr>'
     )
 
 
 def show_tasks(comparison: Comparison) -> None:
     """Each further task that all of them answer: how often each run is right on the same photos."""
-    st.subheader(_("Question by question (tasks)"), anchor=False)
+    st.subheader(_("Label by label (multi-task)"), anchor=False)
     st.caption(
         _(
-            "Further questions that all of these trainings answer, each on the test photos that all "
+            "Further labels that all of these trainings predict, each on the test photos that all "
             "have in common and that carry such a label. The rest of this page is about the first."
         )
     )
@@ -183,7 +158,7 @@ def show_tasks(comparison: Comparison) -> None:
     if rows:
         st.html(
             f'<div class="tl-wide"><table class="tl-runs"><thead><tr><th scope="col">'
-            f"{escape(_('question'))}</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+            f"{escape(_('label'))}</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         )
     for task in comparison.tasks:
         st.markdown(f"**{frame.plain(task.name)}**: {frame.plain(task.sentence)}")
@@ -192,8 +167,8 @@ def show_tasks(comparison: Comparison) -> None:
 def _score_html(one: Score) -> str:
     low, high = one.interval
     return (
-        f"{one.correct} / {one.n} ({charts.percent(one.accuracy)})"
-        f"<small>{low:.0%} – {high:.0%}</small>"
+        f"{one.correct} / {one.n} ({format.percent(one.accuracy)})"
+        f"<small>{format.percent_range(low, high)}</small>"
     )
 
 
@@ -233,8 +208,8 @@ def show_curves(comparison: Comparison) -> None:
     )
     st.caption(
         _(
-            "Solid and dashed: photos kept aside while learning (validation). Trainings with other "
-            "validation photos are not judged by the same ones here; the table above is."
+            "Solid and dashed: validation photos. Trainings with other validation photos are not "
+            "measured on the same ones here; those of the table above are."
         )
     )
 
@@ -242,8 +217,9 @@ def show_curves(comparison: Comparison) -> None:
 def curves_chart(runs: tuple[Contestant, ...], *, metric: str, training: bool = False) -> go.Figure:
     """One measure over the rounds of several runs; told apart by colour, dash and letter."""
     figure = go.Figure()
-    for place, one in enumerate(runs):
-        epochs = one.run.epochs()
+    histories = [one.run.epochs() for one in runs]
+    together = curves_of([epoch for history in histories for epoch in history], metric=metric)
+    for place, (one, epochs) in enumerate(zip(runs, histories, strict=True)):
         rounds = [epoch["epoch"] for epoch in epochs]
         color = color_of(one.letter)
         if training:
@@ -261,21 +237,21 @@ def curves_chart(runs: tuple[Contestant, ...], *, metric: str, training: bool = 
             mode="lines+markers" if len(rounds) == 1 else "lines",
             name=one.title,
             line={"color": color, "width": 2.5, "dash": _DASHES[place % len(_DASHES)]},
-            hovertemplate=f"{one.letter}, "
-            + _("round %{x}")
-            + (": %{y:.1%}" if metric == "accuracy" else ": %{y:.3f}")
-            + "<extra></extra>",
+            customdata=[_value_text(epoch.get(f"val_{metric}"), metric) for epoch in epochs],
+            hovertemplate=f"{one.letter}, " + _("round %{x}") + ": %{customdata}<extra></extra>",
         )
-    figure.update_xaxes(title=_("round (epoch)"), tickformat="d", gridcolor=_GRID, zeroline=False)
-    figure.update_yaxes(gridcolor=_GRID, zeroline=False, automargin=True)
-    if metric == "accuracy":
-        figure.update_yaxes(tickformat=".0%", title=_("right answers (accuracy)"))
-    else:
-        figure.update_yaxes(rangemode="tozero", title=_("error (loss)"))
-    figure.update_layout(
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
+    figure.update_xaxes(title=_("round (epoch)"), **charts.axis(together.x, "{:.0f}".format))
+    figure.update_yaxes(
+        title=together.title, automargin=True, **charts.axis(together.y, together.value_text)
     )
-    return charts.finished(figure, height=360, hovermode="closest")
+    return charts.finished(figure, height=360, hovermode="closest", legend=charts.LEGEND_ABOVE)
+
+
+def _value_text(value: float | None, metric: str) -> str:
+    """A value of a measure when it is pointed at."""
+    if value is None:
+        return ""
+    return format.percent(value, 1) if metric == "accuracy" else f"{value:.3f}"
 
 
 def show_settings(comparison: Comparison) -> None:
@@ -304,7 +280,7 @@ def _words(name: str, value: Any) -> str:
 
         row = backbones.BACKBONES.get(value)
         return _(row.title) if row else str(value)
-    return str(settings_form.words_for(name, value) or "–")
+    return str(setting_words.words_for(name, value) or "–")
 
 
 # --- the photos on which they disagree ---------------------------------------------------------
@@ -372,7 +348,7 @@ def _show_photo(comparison: Comparison, row: Mapping[Any, Any]) -> None:
         right = row[f"correct_{place}"]
         mark = ":green[✓]" if right else ":red[✗]"
         label = frame.plain(row[f"label_{place}"])
-        lines.append(f"{one.letter} {mark} {label} {charts.percent(row[f'confidence_{place}'])}")
+        lines.append(f"{one.letter} {mark} {label} {format.percent(row[f'confidence_{place}'])}")
     st.caption("  \n".join(lines))
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import streamlit as st
 
 from translearn_core.texts import _
+from translearn_ui.components import format
 
 log = logging.getLogger(__name__)
 
@@ -76,18 +77,10 @@ class Task:
         if self.total and self.done > 0 and elapsed_s > 0.5:
             rate = self.done / elapsed_s
             parts.append(_("{rate:,.0f} per second").format(rate=rate))
-            parts.append(_("{time} left").format(time=duration((self.total - self.done) / rate)))
+            parts.append(
+                _("{time} left").format(time=format.duration((self.total - self.done) / rate))
+            )
         return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """A time span as a person says it: `8 s`, `3 min`, `1 h 5 min`."""
-    if seconds < 90:
-        return _("{n} s").format(n=max(1, round(seconds)))
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return _("{n} min").format(n=minutes)
-    return _("{h} h {m} min").format(h=minutes // 60, m=minutes % 60)
 
 
 def start(title: str, work: Callable[[Task], Any]) -> Task:

@@ -18,47 +18,18 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from translearn_core import palette
 from translearn_core.texts import _, ngettext
-
-CLASS_COLORS = (
-    "#2A85C7",  # blue
-    "#E69F00",  # orange
-    "#00A078",  # green
-    "#CC79A7",  # pink
-    "#D55E00",  # vermilion
-    "#56B4E9",  # sky
-    "#A08C00",  # olive
-    "#8367B5",  # violet
-    "#8A8A8A",  # grey
-    "#A3623A",  # brown
-)
-"""One colour for each class, in the order of the sorted class names, used over and over again."""
-
-TRAINING_COLOR = "#E69F00"
-VALIDATION_COLOR = "#2A85C7"
-ACCENT_COLOR = "#2f9e87"
-"""The app's green where it must hold on light and dark alike."""
-FROZEN_COLOR = "#56B4E9"
-TRAINABLE_COLOR = "#E8710A"
-RIGHT_COLOR = "#00A078"
-WRONG_COLOR = "#D55E00"
-QUIET_COLOR = "#8A8A8A"
+from translearn_core.training_curves import LOOKS, Axis, curves_of
+from translearn_ui.components import format
 
 TEXT_COLORS = {"light": "#22302e", "dark": "#e6ebe8"}
 """The page's text colour, as in `.streamlit/config.toml`."""
 
-_GRID = "rgba(128,128,128,0.22)"
+GRID_COLOR = "rgba(128,128,128,0.22)"
+LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
+"""Where the names of the lines stand."""
 _MOST_CELLS_WITH_NUMBERS = 24
-
-
-def class_color(index: int) -> str:
-    """The colour of the class with this index in the sorted class names, as `#rrggbb`."""
-    return CLASS_COLORS[index % len(CLASS_COLORS)]
-
-
-def percent(share: float, digits: int = 0) -> str:
-    """A share in [0, 1] as a person reads it: `86 %`."""
-    return f"{share * 100:.{digits}f} %"
 
 
 def show(
@@ -108,7 +79,7 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
     counts = counts.sort_index()
     names = [str(name) for name in counts.index]
     if colors is None:
-        colors = {name: class_color(index) for index, name in enumerate(names)}
+        colors = {name: palette.class_color(index) for index, name in enumerate(names)}
     values = [int(n) for n in counts]
     figure = go.Figure(
         go.Bar(
@@ -128,7 +99,7 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
     figure.update_xaxes(
         title=_("photos"),
         rangemode="tozero",
-        gridcolor=_GRID,
+        gridcolor=GRID_COLOR,
         zeroline=False,
         range=[0, max(values, default=1) * 1.12],
     )
@@ -146,7 +117,9 @@ def probability_bars(
         most: more classes than this are left out, the least likely first.
     """
     if colors is None:
-        colors = {name: class_color(index) for index, name in enumerate(sorted(probabilities))}
+        colors = {
+            name: palette.class_color(index) for index, name in enumerate(sorted(probabilities))
+        }
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:most]
     names = [name for name, _share in ranked]
     shares = [share for _name, share in ranked]
@@ -155,21 +128,18 @@ def probability_bars(
             x=shares,
             y=names,
             orientation="h",
-            text=[percent(share) for share in shares],
+            text=[format.percent(share) for share in shares],
             textposition="outside",
             cliponaxis=False,
             marker={"color": [colors[name] for name in names], "cornerradius": 3},
-            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+            customdata=[format.percent(share, 1) for share in shares],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
     )
     figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
         title=_("how sure (probability)"),
-        range=[0, 1.14],
-        tickvals=[0, 0.25, 0.5, 0.75, 1],
-        tickformat=".0%",
-        gridcolor=_GRID,
-        zeroline=False,
+        **share_axis(room=0.14),
     )
     return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
 
@@ -187,62 +157,79 @@ def curves(
         metric: `accuracy` (a share) or `loss`.
         best_epoch: the round whose weights are kept, marked; 0 for none.
     """
+    drawn = curves_of(history, metric=metric, best_epoch=best_epoch)
     figure = go.Figure()
-    title = _("right answers (accuracy)") if metric == "accuracy" else _("error (loss)")
-    value = "%{y:.1%}" if metric == "accuracy" else "%{y:.3f}"
-    rounds = [e["epoch"] for e in history]
-    for name, field, color, dash in (
-        (_("training"), metric, TRAINING_COLOR, "dot"),
-        (_("validation"), f"val_{metric}", VALIDATION_COLOR, "solid"),
+    for name, words, dash in (
+        ("training", _("training"), "dot"),
+        ("validation", _("validation"), "solid"),
     ):
-        if history and all(e.get(field) is None for e in history):
-            continue  # nothing was kept aside to choose by
+        points = drawn.lines[name]
+        if history and not points:
+            continue  # there were no validation photos
+        digits = [format.percent(y, 1) if drawn.is_share else f"{y:.3f}" for _x, y in points]
         figure.add_scatter(
-            x=rounds,
-            y=[e.get(field) for e in history],
-            mode="lines+markers" if len(rounds) < 30 else "lines",
-            name=name,
-            line={"color": color, "width": 2.5, "dash": dash},
+            x=[x for x, _y in points],
+            y=[y for _x, y in points],
+            customdata=digits,
+            mode="lines+markers" if len(points) < 30 else "lines",
+            name=words,
+            line={"color": LOOKS[name].color, "width": LOOKS[name].width, "dash": dash},
             marker={"size": 6},
-            hovertemplate=_("round %{x}") + f", {name}: {value}<extra></extra>",
+            hovertemplate=_("round %{x}") + f", {words}: %{{customdata}}<extra></extra>",
         )
-    best = next((e for e in history if e["epoch"] == best_epoch), None)
-    if best is not None and best.get(f"val_{metric}") is not None:
+    if drawn.best is not None:
         figure.add_scatter(
-            x=[best_epoch],
-            y=[best[f"val_{metric}"]],
+            x=[drawn.best[0]],
+            y=[drawn.best[1]],
             mode="markers",
             name=_("kept"),
             marker={
                 "size": 13,
                 "symbol": "star",
-                "color": VALIDATION_COLOR,
+                "color": palette.VALIDATION_COLOR,
                 "line": {"width": 1, "color": "white"},
             },
             hovertemplate=_("kept: round %{x}") + "<extra></extra>",
         )
-    _mark_fine_tuning(figure, history)
-    last = max(rounds, default=1)
-    figure.update_xaxes(
-        title=_("round (epoch)"),
-        range=[0, max(last, 4) + 0.5],
-        tickformat="d",
-        nticks=8,
-        gridcolor=_GRID,
-        zeroline=False,
-    )
-    figure.update_yaxes(title=title, gridcolor=_GRID, zeroline=False, automargin=True)
-    if metric == "accuracy":
-        figure.update_yaxes(tickformat=".0%", range=_share_range(history))
-    else:
-        figure.update_yaxes(rangemode="tozero")
+    if drawn.fine_tuning is not None:
+        figure.add_vline(
+            x=drawn.fine_tuning,
+            line={"color": palette.QUIET_COLOR, "dash": "dash", "width": 1},
+            annotation={"text": _("fine-tuning") + " →", "font": {"size": 11}},
+            annotation_position="bottom left",
+        )
+    figure.update_xaxes(title=_("round (epoch)"), **axis(drawn.x, "{:.0f}".format))
+    figure.update_yaxes(title=drawn.title, automargin=True, **axis(drawn.y, drawn.value_text))
     figure.update_layout(
         showlegend=True,  # a line that is alone has a name, too
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        legend=LEGEND_ABOVE,
         uirevision=metric,
         hovermode="closest",
     )
     return finished(figure, height=300)
+
+
+def axis(shape: Axis, text: Callable[[float], str]) -> dict[str, Any]:
+    """Limits and ticks of an axis of plotly; `text` writes the value at a tick."""
+    return {
+        "range": [shape.low, shape.high],
+        "tickvals": list(shape.ticks),
+        "ticktext": [text(value) for value in shape.ticks],
+        "gridcolor": GRID_COLOR,
+        "zeroline": False,
+    }
+
+
+def share_axis(low: float = 0.0, high: float = 1.0, *, room: float = 0.02) -> dict[str, Any]:
+    """An axis of shares with a line at each quarter, or at each twentieth of a narrow range.
+
+    Args:
+        room: beyond 1, for what stands there.
+    """
+    step = 0.25 if high - low > 0.6 else 0.1 if high - low > 0.25 else 0.05
+    first, last = round(low / step + 0.49), round(high / step - 0.49)
+    ticks = tuple(step * number for number in range(first, last + 1))
+    return axis(Axis(low, high + room, ticks), format.percent)
 
 
 def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figure:
@@ -259,7 +246,7 @@ def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> g
     wrong = [[None if r == c else s for c, s in enumerate(row)] for r, row in enumerate(shares)]
     places = list(range(len(names)))
     figure = go.Figure()
-    for part, color in ((right, RIGHT_COLOR), (wrong, WRONG_COLOR)):
+    for part, color in ((right, palette.RIGHT_COLOR), (wrong, palette.WRONG_COLOR)):
         figure.add_heatmap(
             z=part,
             x=places,
@@ -327,49 +314,44 @@ def reliability(bins: Sequence[Mapping[str, float]]) -> go.Figure:
         x=[0, 1],
         y=[0, 1],
         mode="lines",
-        name=_("if it kept its word"),
-        line={"color": QUIET_COLOR, "dash": "dash", "width": 1.5},
+        name=_("perfectly calibrated"),
+        line={"color": palette.QUIET_COLOR, "dash": "dash", "width": 1.5},
         hoverinfo="skip",
     )
     figure.add_scatter(
         x=[bin_["confidence"] for bin_ in bins],
         y=[bin_["accuracy"] for bin_ in bins],
-        customdata=[[bin_["n"], bin_["low"], bin_["high"]] for bin_ in bins],
+        customdata=[
+            [
+                bin_["n"],
+                format.percent(bin_["confidence"]),
+                format.percent(bin_["accuracy"]),
+                format.percent_range(bin_["low"], bin_["high"]),
+            ]
+            for bin_ in bins
+        ],
         error_y={
             "type": "data",
             "symmetric": False,
             "array": [bin_["high"] - bin_["accuracy"] for bin_ in bins],
             "arrayminus": [bin_["accuracy"] - bin_["low"] for bin_ in bins],
-            "color": VALIDATION_COLOR,
+            "color": palette.VALIDATION_COLOR,
             "thickness": 1.2,
             "width": 4,
         },
         mode="lines+markers",
         name=_("test photos"),
-        line={"color": VALIDATION_COLOR, "width": 2},
+        line={"color": palette.VALIDATION_COLOR, "width": 2},
         marker={"size": 8},
         hovertemplate=_(
-            "%{customdata[0]} answers, %{x:.0%} sure on average:<br>%{y:.0%} right "
-            "(%{customdata[1]:.0%} to %{customdata[2]:.0%})"
+            "%{customdata[0]} answers, %{customdata[1]} sure on average:<br>"
+            "%{customdata[2]} right (%{customdata[3]})"
         )
         + "<extra></extra>",
     )
-    ticks = [0, 0.25, 0.5, 0.75, 1]
-    for axis, title in (
-        (figure.update_xaxes, _("how sure it was (confidence)")),
-        (figure.update_yaxes, _("how often it was right")),
-    ):
-        axis(
-            title=title,
-            range=[0, 1.02],
-            tickvals=ticks,
-            tickformat=".0%",
-            gridcolor=_GRID,
-            zeroline=False,
-        )
-    figure.update_layout(
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
-    )
+    figure.update_xaxes(title=_("how sure it was (confidence)"), **share_axis())
+    figure.update_yaxes(title=_("how often it was right"), **share_axis())
+    figure.update_layout(legend=LEGEND_ABOVE)
     return finished(figure, height=320)
 
 
@@ -385,8 +367,8 @@ def confidence_histogram(
     """
     figure = go.Figure()
     for wanted, name, color, shape in (
-        (False, _("wrong"), WRONG_COLOR, "/"),
-        (True, _("right"), RIGHT_COLOR, ""),
+        (False, _("wrong"), palette.WRONG_COLOR, "/"),
+        (True, _("right"), palette.RIGHT_COLOR, ""),
     ):
         figure.add_histogram(
             x=[c for c, hit in zip(confidence, right, strict=True) if bool(hit) is wanted],
@@ -403,10 +385,10 @@ def confidence_histogram(
             },
             hovertemplate=_("%{y} answers") + f", {name}<extra></extra>",
         )
-    figure.add_vrect(x0=0, x1=sure_from, fillcolor=QUIET_COLOR, opacity=0.16, line_width=0)
+    figure.add_vrect(x0=0, x1=sure_from, fillcolor=palette.QUIET_COLOR, opacity=0.16, line_width=0)
     figure.add_vline(
         x=sure_from,
-        line={"color": QUIET_COLOR, "width": 2},
+        line={"color": palette.QUIET_COLOR, "width": 2},
         annotation={
             "text": _("not sure") if sure_from > 0.12 else "",
             "font": {"size": 12},
@@ -415,14 +397,11 @@ def confidence_histogram(
         annotation_position="top left",
     )
     figure.update_xaxes(
-        title=_("how sure it was (confidence)"),
-        range=[0, 1.012],
-        tickvals=[0, 0.25, 0.5, 0.75, 1],
-        tickformat=".0%",
-        showgrid=False,
-        zeroline=False,
+        title=_("how sure it was (confidence)"), showgrid=False, **share_axis(room=0.012)
     )
-    figure.update_yaxes(title=_("test photos"), gridcolor=_GRID, zeroline=False, automargin=True)
+    figure.update_yaxes(
+        title=_("test photos"), gridcolor=GRID_COLOR, zeroline=False, automargin=True
+    )
     figure.update_layout(
         barmode="stack",
         legend={"orientation": "h", "y": 1.13, "yanchor": "bottom", "x": 0, "title": None},
@@ -458,36 +437,20 @@ def _add_fields(
     figure.add_scatter(
         x=[c for _r, c in filled],
         y=[r for r, _c in filled],
-        customdata=[[names[r], names[c], counts[r][c], shares[r][c]] for r, c in filled],
+        customdata=[
+            [names[r], names[c], counts[r][c], format.percent(shares[r][c])] for r, c in filled
+        ],
         mode="markers",
         marker={"size": 34, "symbol": "square", "color": "rgba(0,0,0,0)"},
         selected=unseen,
         unselected=unseen,
         hovertemplate=_(
             "really %{customdata[0]}, answered %{customdata[1]}:<br>%{customdata[2]} photos "
-            "(%{customdata[3]:.0%} of this class)"
+            "(%{customdata[3]} of this class)"
         )
         + "<extra></extra>",
         showlegend=False,
     )
-
-
-def _mark_fine_tuning(figure: go.Figure, history: Sequence[Mapping[str, Any]]) -> None:
-    first = next((e["epoch"] for e in history if e.get("phase") == "fine_tune"), None)
-    if first is None or first <= 1:
-        return
-    figure.add_vline(
-        x=first - 0.5,
-        line={"color": QUIET_COLOR, "dash": "dash", "width": 1},
-        annotation={"text": _("fine-tuning") + " →", "font": {"size": 11}},
-        annotation_position="bottom left",
-    )
-
-
-def _share_range(history: Sequence[Mapping[str, Any]]) -> list[float]:
-    found = [e.get(name) for e in history for name in ("accuracy", "val_accuracy")]
-    lowest = min((value for value in found if value is not None), default=0.0)
-    return [max(0.0, int(lowest * 10) / 10 - 0.1), 1.02]
 
 
 def with_alpha(color: str, alpha: float) -> str:

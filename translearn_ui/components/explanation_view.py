@@ -18,7 +18,7 @@ from translearn_core import datasets
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import Run
 from translearn_core.texts import _
-from translearn_ui.components import charts, gallery
+from translearn_ui.components import format, gallery
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -27,13 +27,6 @@ if TYPE_CHECKING:
 _MOST_SIMILAR = 6
 _STATE = "explanation_of"
 _WAYS = ("heat", "cover")
-
-STYLE = """
-<style>
-[class*="st-key-"][class*="_explain_picture"] img {max-height: min(52vh, 30rem); width: auto !important;
-  max-width: 100%; object-fit: contain; border-radius: .6rem;}
-</style>
-"""
 
 
 def show(run: Run, source: Path | bytes, *, key: str, name: str) -> None:
@@ -47,7 +40,6 @@ def show(run: Run, source: Path | bytes, *, key: str, name: str) -> None:
     """
     with st.spinner(_("Looking at it…")):
         explanation = _explanation(run, source)
-    st.html(STYLE)
     see, like = st.columns([1.1, 1], gap="medium")
     with see, frame.errors_shown():
         _show_heat(run, explanation, key, name)
@@ -100,7 +92,7 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
         wanted = st.selectbox(
             _("What speaks for"),
             ranked,
-            format_func=lambda index: f"{classes[index]} · {charts.percent(float(shares[index]))}",
+            format_func=lambda index: f"{classes[index]} · {format.percent(float(shares[index]))}",
             key=f"{key}_class",
         )
         opacity = st.slider(
@@ -186,7 +178,7 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
                         dataset.thumbnail(found.path),
                         file=found.path,
                         class_name=name,
-                        caption=f"{frame.plain(name)} · {charts.percent(found.similarity)}",
+                        caption=f"{frame.plain(name)} · {format.percent(found.similarity)}",
                     )
                 except (TransLearnError, OSError):
                     st.caption(_("{file} can no longer be read.").format(file=found.path))

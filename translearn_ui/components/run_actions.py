@@ -23,9 +23,8 @@ from translearn_core.notes import (
 )
 from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
 from translearn_core.texts import _
-from translearn_ui.photos import edit_dataset
+from translearn_ui.components import dialogs, format, run_setup
 from translearn_ui.shell import frame
-from translearn_ui.training import preset_choice, settings_form
 
 
 def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | None:
@@ -85,7 +84,7 @@ def fill_in(run: Run, **more: str) -> None:
     """Put the photos and settings of a run, and `more` settings, into the training page."""
     if run.config.dataset:
         frame.open_dataset(datasets.open_dataset(run.config.dataset))
-    preset_choice.fill_in(run.config.settings.changed() | more)
+    run_setup.fill_in(run.config.settings.changed() | more)
     frame.open_run(None)
 
 
@@ -115,30 +114,6 @@ def offer_to_learn_on(run: Run) -> None:
                 frame.go("photos" if add else "train")
 
     ask()
-
-
-def show_start() -> None:
-    """On the training page: which run the next one begins from, and the way back."""
-    named = str(settings_form.value_of("start_from"))
-    if not named:
-        return
-    name = next((name_of(run) for run in list_runs() if run.id == named), named)
-    with st.container(
-        border=True, horizontal=True, vertical_alignment="center", key="train_start_from"
-    ):
-        st.markdown(
-            _(":material/redo: It begins with what **{name}** has learned.").format(
-                name=frame.plain(name)
-            ),
-            width="stretch",
-        )
-        st.button(
-            _("Begin anew instead"),
-            key="train_start_anew",
-            type="tertiary",
-            on_click=settings_form.put,
-            args=("start_from", ""),
-        )
 
 
 def notes_or_none(run: Run) -> Notes:
@@ -264,10 +239,10 @@ def confirm_delete(run: Run) -> None:
             frame.open_run(None)
         st.toast(_("The run is deleted."))
 
-    edit_dataset.ask_once(
+    dialogs.ask_once(
         _("Delete the run {name}?").format(name=frame.plain(name_of(run))),
         _("Its model, figures and log go for good ({size}). The photos stay.").format(
-            size=frame.size(run.size_bytes())
+            size=format.size(run.size_bytes())
         ),
         _("Delete for good"),
         delete,

@@ -14,12 +14,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from translearn_core import backbones, feasible
+from translearn_core import backbones, feasible, palette
 from translearn_core.datasets import Dataset
 from translearn_core.feasible import Mixup, Report
 from translearn_core.properties import PROPERTIES
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import background_tasks, charts
+from translearn_ui.components import charts, format
 from translearn_ui.feasibility import findings_view, photo_actions
 from translearn_ui.shell import frame
 
@@ -55,7 +55,6 @@ def show_mixups(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> Non
 
 
 def _show_pairs(dataset: Dataset, mixups: Sequence[Mixup], assessed: pd.DataFrame) -> None:
-    st.html(photo_actions.STYLE)
     by_name = {f"{pair.truth}\0{pair.answer}": pair for pair in mixups}
     if st.session_state.get(_PAIR) not in by_name:
         st.session_state[_PAIR] = next(iter(by_name))
@@ -82,7 +81,7 @@ def _show_pairs(dataset: Dataset, mixups: Sequence[Mixup], assessed: pd.DataFram
             n=pair.n,
             truth=frame.plain(pair.truth),
             answer=frame.plain(pair.answer),
-            share=charts.percent(pair.share),
+            share=format.percent(pair.share),
         )
     )
     rows = findings_view.rows_of(dataset)
@@ -161,7 +160,7 @@ def show_curve(report: Report) -> None:
                 "{high:.0f} %."
             ).format(
                 n=ahead.n,
-                share=charts.percent(ahead.accuracy),
+                share=format.percent(ahead.accuracy),
                 low=100 * ahead.low,
                 high=100 * ahead.high,
             )
@@ -191,7 +190,7 @@ def _past_words(error: float | None) -> str:
 
 def _curve_words(report: Report) -> str:
     parts = [
-        _("{share} with {n:,} photos").format(share=charts.percent(point.accuracy), n=point.n)
+        _("{share} with {n:,} photos").format(share=format.percent(point.accuracy), n=point.n)
         for point in report.learning_curve
     ]
     return _("Accuracy by the number of photos learned from: {points}.").format(
@@ -208,9 +207,10 @@ def curve(report: Report) -> go.Figure:
         y=[point.accuracy for point in points],
         mode="lines+markers",
         name=_("measured"),
-        line={"color": charts.VALIDATION_COLOR, "width": 2.5},
+        line={"color": palette.VALIDATION_COLOR, "width": 2.5},
         marker={"size": 9},
-        hovertemplate=_("%{x:,} photos: %{y:.1%}") + "<extra></extra>",
+        customdata=[format.percent(point.accuracy, 1) for point in points],
+        hovertemplate=_("%{x:,} photos: %{customdata}") + "<extra></extra>",
     )
     ahead, last = report.forecast, points[-1] if points else None
     if ahead is not None and last is not None:
@@ -219,24 +219,25 @@ def curve(report: Report) -> go.Figure:
             y=[last.accuracy, ahead.accuracy],
             mode="lines+markers",
             name=_("forecast"),
-            line={"color": charts.ACCENT_COLOR, "width": 2.5, "dash": "dash"},
+            line={"color": palette.ACCENT_COLOR, "width": 2.5, "dash": "dash"},
             marker={"size": [0, 11], "symbol": "diamond"},
             error_y={
                 "type": "data",
                 "symmetric": False,
                 "array": [0, ahead.high - ahead.accuracy],
                 "arrayminus": [0, ahead.accuracy - ahead.low],
-                "color": charts.ACCENT_COLOR,
+                "color": palette.ACCENT_COLOR,
                 "thickness": 2,
                 "width": 7,
             },
-            hovertemplate=_("%{x:,} photos: about %{y:.1%}") + "<extra></extra>",
+            customdata=[format.percent(share, 1) for share in (last.accuracy, ahead.accuracy)],
+            hovertemplate=_("%{x:,} photos: about %{customdata}") + "<extra></extra>",
         )
     guess = report.majority_accuracy
     figure.add_hline(
         y=guess,
-        line={"color": charts.QUIET_COLOR, "dash": "dot", "width": 1.5},
-        annotation={"text": _("guessing"), "font": {"color": charts.QUIET_COLOR}},
+        line={"color": palette.QUIET_COLOR, "dash": "dot", "width": 1.5},
+        annotation={"text": _("guessing"), "font": {"color": palette.QUIET_COLOR}},
         annotation_position="bottom left",
     )
     sizes = [point.n for point in points] + ([ahead.n] if ahead else [])
@@ -245,25 +246,13 @@ def curve(report: Report) -> go.Figure:
         type="log",
         tickvals=sizes,
         ticktext=[f"{n:,}" for n in sizes],
-        gridcolor="rgba(128,128,128,0.22)",
+        gridcolor=charts.GRID_COLOR,
         zeroline=False,
     )
     figure.update_yaxes(
-        title=_("right answers (accuracy)"),
-        tickformat=".0%",
-        range=[0, 1.03],
-        gridcolor="rgba(128,128,128,0.22)",
-        zeroline=False,
-        automargin=True,
+        title=_("right answers (accuracy)"), automargin=True, **charts.share_axis(room=0.03)
     )
-    figure.update_layout(
-        height=290,
-        margin={"l": 8, "r": 12, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
-    )
-    return figure
+    return charts.finished(figure, height=306, legend=charts.LEGEND_ABOVE)
 
 
 # --- every figure ----------------------------------------------------------------------------------
@@ -275,23 +264,26 @@ def show_figures(dataset: Dataset, report: Report) -> None:
     rows = [
         (_("accuracy on photos not learned from"), _share(report.accuracy, report.interval)),
         (_("each class counted alike"), _share(report.mean_recall)),
-        (_("with copies torn apart by lot"), _share(report.random_split_accuracy)),
+        (
+            _("naive random split (near-duplicates on both sides)"),
+            _share(report.random_split_accuracy),
+        ),
         (_("guessing the largest class"), _share(report.majority_accuracy)),
-        (_("shuffled labels"), _share(report.shuffled_accuracy)),
-        (_("colour and size alone"), _share(report.trivial_accuracy)),
+        (_("shuffled labels (chance)"), _share(report.shuffled_accuracy)),
+        (_("colour and size alone (trivial features)"), _share(report.trivial_accuracy)),
         *(
             ("– " + _(titles.get(name, name)), _share(share))
             for name, share in sorted(report.trivial.items(), key=lambda item: -item[1])
         ),
         (_("photos that can be read"), f"{report.n_photos:,}"),
-        (_("of these learned from and judged"), f"{report.n_judged:,}"),
+        (_("of these cross-validated"), f"{report.n_judged:,}"),
         (_("groups (copies and bursts count once)"), f"{report.n_groups:,}"),
         (
-            _("divisions"),
+            _("repeats and folds"),
             _("{repeats} times {folds}").format(repeats=report.repeats, folds=report.folds),
         ),
         (_("looked at by"), backbones.get_backbone(report.backbone).title),
-        (_("took"), background_tasks.duration(report.seconds)),
+        (_("took"), format.duration(report.seconds)),
         (_("made"), datetime.fromtimestamp(report.created).strftime("%Y-%m-%d %H:%M")),
     ]
     if report.given_test is not None:
@@ -317,7 +309,7 @@ def show_figures(dataset: Dataset, report: Report) -> None:
 
 
 def _share(share: float, interval: tuple[float, float] | None = None) -> str:
-    text = charts.percent(share, 1)
+    text = format.percent(share, 1)
     if interval is not None:
         text += f" ({100 * interval[0]:.1f} – {100 * interval[1]:.1f} %)"
     return text

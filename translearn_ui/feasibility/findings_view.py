@@ -182,7 +182,6 @@ def show(dataset: Dataset, found: Sequence[Found]) -> None:
         )
         photo_actions.show_bar(dataset)
         return
-    st.html(photo_actions.STYLE)
     one = _choose(found)
     with st.container(key="finding_words", gap="xsmall"):
         st.subheader(_(one.check.title), anchor=False)

@@ -19,7 +19,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import gallery
+from translearn_ui.components import dialogs, format, gallery
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -29,21 +29,6 @@ LARGE_PIXELS = 1024
 _MOST_EXCLUDED_SHOWN = 36
 _DONE = "photo_acts_done"
 _workers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="thumbnail")
-
-STYLE = """
-<style>
-.st-key-acts_bar {position: sticky; bottom: .6rem; z-index: 5; padding: .45rem .9rem;
-  border-radius: .7rem; border: 1px solid color-mix(in srgb, currentColor 16%, transparent);
-  background: color-mix(in srgb, currentColor 4%, var(--tl-page, Canvas));
-  box-shadow: 0 .3rem 1.2rem rgba(0,0,0,.16);}
-[class*="st-key-card_"] img {aspect-ratio: 1; object-fit: cover; width: 100%;
-  border-radius: .5rem; background: color-mix(in srgb, currentColor 8%, transparent);}
-[class*="st-key-card_"] button {min-height: 2.2rem; padding: .2rem .6rem; text-align: left;}
-[class*="st-key-card_"] button p {font-size: .86rem; line-height: 1.2; overflow-wrap: anywhere;}
-[class*="st-key-card_"] {gap: .4rem;}
-[class*="st-key-card_"] [data-testid="stCaptionContainer"] p {line-height: 1.35; overflow-wrap: anywhere;}
-</style>
-"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +51,7 @@ def move(dataset: Dataset, paths: Sequence[str], class_name: str) -> None:
 
 
 def exclude(dataset: Dataset, paths: Sequence[str]) -> None:
-    """Take photos out of the data set; they are kept aside."""
+    """Take photos out of the data set; none is deleted."""
     with frame.errors_shown():
         if datasets.exclude_photos(dataset, paths):
             _remember(dataset, datasets.last_change(dataset))
@@ -196,7 +181,7 @@ def facts(row: Mapping[str, Any]) -> str:
     parts = [f"**{frame.plain(str(row['class_name']))}**", frame.plain(str(row["file"]))]
     if row["width"]:
         parts.append(f"{row['width']:,} × {row['height']:,}")
-    parts.append(frame.size(int(row["bytes"])))
+    parts.append(format.size(int(row["bytes"])))
     return " · ".join(parts)
 
 
@@ -218,7 +203,7 @@ def show_excluded(dataset: Dataset) -> None:
     if not box.open:
         return
     with box:
-        st.caption(_("They are kept aside: nothing learns from them, and none is deleted."))
+        st.caption(_("They are excluded from training and checks; none is deleted."))
         head = rows.head(_MOST_EXCLUDED_SHOWN).astype(object)
         shown: list[Mapping[str, Any]] = [dict(row) for _place, row in head.iterrows()]
         with st.container(horizontal=True, gap="xxsmall", key="strip_excluded"):
@@ -256,13 +241,12 @@ def _put_all_back(dataset: Dataset) -> None:
 
 
 def _confirm_delete(dataset: Dataset, n: int) -> None:
-    from translearn_ui.photos.edit_dataset import ask_once
 
     def delete() -> None:
         datasets.delete_excluded(dataset, datasets.read_excluded(dataset)["path"])
         st.session_state.get(_DONE, {}).pop(dataset.id, None)
 
-    ask_once(
+    dialogs.ask_once(
         ngettext("Delete {n:,} excluded photo?", "Delete {n:,} excluded photos?", n).format(n=n),
         _("Their copies in the workspace are deleted. Photos left in your own folders stay there."),
         _("Delete for good"),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from translearn_core import palette
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui.components import charts
 from translearn_ui.feasibility import findings_view, photo_actions
@@ -46,7 +47,6 @@ def show(dataset: Dataset, assessed: pd.DataFrame) -> None:
     Args:
         assessed: photos.parquet of the report.
     """
-    st.html(photo_actions.STYLE)
     st.caption(
         _(
             "Each point is a photo; alike ones lie near each other. A point among strangers is "
@@ -172,7 +172,7 @@ def _add_class(
         for path, answer, right in zip(own["path"], own["answer"], own["correct"], strict=True)
     ]
     marker = {
-        "color": charts.class_color(index),
+        "color": palette.class_color(index),
         "symbol": SYMBOLS[index % len(SYMBOLS)],
         "size": size,
         "opacity": shown,

@@ -11,22 +11,15 @@ Files: `<workspace>/uploads/<random>/` holds a zip only while it is read.
 
 from __future__ import annotations
 
-import errno
-import os
 import secrets
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from translearn_core.config import home, load_configuration
-from translearn_core.errors import SourceError, StorageError
 from translearn_core.texts import N_, _, ngettext
-from translearn_ui.components import background_tasks
+from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -47,13 +40,6 @@ _WAY_ICONS = {
     "classes": ":material/category:",
     "server": ":material/dns:",
 }
-
-
-def photo_types() -> list[str]:
-    """The endings of files that can be read as photos, for an upload box."""
-    from translearn_core.datasets import PHOTO_SUFFIXES
-
-    return sorted(suffix.lstrip(".") for suffix in PHOTO_SUFFIXES)
 
 
 def show_ways() -> background_tasks.Task | None:
@@ -83,12 +69,12 @@ def start_demo() -> background_tasks.Task:
     from translearn_core import datasets
 
     return background_tasks.start(
-        _("Drawing the demo photos"), lambda task: datasets.make_demo(progress=_teller(task))
+        _("Drawing the demo photos"), lambda task: datasets.make_demo(progress=uploads.teller(task))
     )
 
 
 def _from_zip() -> background_tasks.Task | None:
-    box = Box("zip")
+    box = uploads.Box("zip")
     upload = st.file_uploader(
         _("Drop a zip file here: inside it, one folder for each class"),
         type=["zip"],
@@ -110,31 +96,31 @@ def _from_zip() -> background_tasks.Task | None:
 def _import_zip(task: background_tasks.Task, upload: UploadedFile) -> Dataset:
     from translearn_core import datasets
 
-    with on_disk(upload) as path:
+    with uploads.on_disk(upload) as path:
         return datasets.import_source(
-            path, name=Path(upload.name).stem, progress=_teller(task), stop=task.stop
+            path, name=Path(upload.name).stem, progress=uploads.teller(task), stop=task.stop
         )
 
 
 def _from_folder() -> background_tasks.Task | None:
     from translearn_core import datasets
 
-    box = Box("folder")
-    uploads = st.file_uploader(
+    box = uploads.Box("folder")
+    given = st.file_uploader(
         _("Drop a folder here: inside it, one folder for each class"),
         accept_multiple_files="directory",
         key=box.key,
     )
     st.caption(_("For more than about 5,000 photos a zip file is quicker."))
-    if not uploads:
+    if not given:
         return None
-    files = _releasing(uploads)
-    first = PurePosixPath(uploads[0].name).parts
+    files = uploads.releasing(given)
+    first = PurePosixPath(given[0].name).parts
     name = first[0] if len(first) > 1 else _("My photos")
     task = background_tasks.start(
         _("Bringing in {name}").format(name=name),
         lambda task: datasets.import_files(
-            files, name=name, progress=_teller(task), stop=task.stop
+            files, name=name, progress=uploads.teller(task), stop=task.stop
         ),
     )
     box.empty()
@@ -191,7 +177,7 @@ def _from_server() -> background_tasks.Task | None:
     return background_tasks.start(
         _("Bringing in {name}").format(name=folder.name),
         lambda task: datasets.import_source(
-            folder, in_place=in_place, progress=_teller(task), stop=task.stop
+            folder, in_place=in_place, progress=uploads.teller(task), stop=task.stop
         ),
     )
 
@@ -249,7 +235,7 @@ def show_add(dataset: Dataset) -> background_tasks.Task | None:
 def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
     from translearn_core import datasets
 
-    box = Box("add_zip")
+    box = uploads.Box("add_zip")
     upload = st.file_uploader(
         _("Drop a zip file here: inside it, one folder for each class"),
         type=["zip"],
@@ -259,8 +245,8 @@ def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
         return None
 
     def work(task: background_tasks.Task) -> Any:
-        with on_disk(upload) as path:
-            return datasets.add_source(dataset, path, progress=_teller(task), stop=task.stop)
+        with uploads.on_disk(upload) as path:
+            return datasets.add_source(dataset, path, progress=uploads.teller(task), stop=task.stop)
 
     task = background_tasks.start(_("Adding {name}").format(name=upload.name), work)
     box.empty()
@@ -270,23 +256,23 @@ def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
 def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
     from translearn_core import datasets
 
-    box = Box("add_files")
-    uploads = st.file_uploader(
+    box = uploads.Box("add_files")
+    given = st.file_uploader(
         _("Photos of {name}").format(name=name),
-        type=photo_types(),
+        type=uploads.photo_types(),
         accept_multiple_files=True,
         key=box.key,
     )
-    if not uploads:
+    if not given:
         return None
-    total = len(uploads)
-    files = _releasing(uploads)
+    total = len(given)
+    files = uploads.releasing(given)
     task = background_tasks.start(
         ngettext("Adding {n} photo to {name}", "Adding {n} photos to {name}", total).format(
             n=total, name=name
         ),
         lambda task: datasets.add_photos(
-            dataset, name, files, progress=_teller(task), stop=task.stop
+            dataset, name, files, progress=uploads.teller(task), stop=task.stop
         ),
     )
     box.empty()
@@ -296,7 +282,7 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
 def _add_from_camera(dataset: Dataset, name: str) -> None:
     from translearn_core import datasets
 
-    box = Box("add_camera")
+    box = uploads.Box("add_camera")
     photo = st.camera_input(
         _("Photo of {name}").format(name=name), key=box.key, resolution="720p", width=480
     )
@@ -308,92 +294,3 @@ def _add_from_camera(dataset: Dataset, name: str) -> None:
     st.toast(_("Added to {name}.").format(name=name), icon=":material/photo_camera:")
     box.empty()
     st.rerun()
-
-
-def take_unsorted(uploads: list[UploadedFile]) -> background_tasks.Task:
-    """Start making a data set of photos that nobody sorted.
-
-    The task's result is the data set and the report of what was left out; it fails where no photo
-    could be read, and then leaves nothing.
-    """
-    from translearn_core import datasets
-
-    total = len(uploads)
-    files = _releasing(uploads)
-    stamp = datetime.now().strftime("%d.%m. %H:%M")
-
-    def work(task: background_tasks.Task) -> Any:
-        unsorted = datasets.create_dataset(_("Unsorted photos, {when}").format(when=stamp))
-        try:
-            report = datasets.add_photos(
-                unsorted, _("unsorted"), files, progress=_teller(task), stop=task.stop
-            )
-            if not report.added:
-                file, reason = report.left_out[0]
-                raise SourceError(
-                    _(
-                        "None of these files is a photo that can be read. {file}: {reason} Choose "
-                        "other files."
-                    ).format(file=file, reason=reason)
-                )
-        except Exception:
-            datasets.delete_dataset(unsorted)
-            raise
-        return unsorted, report
-
-    return background_tasks.start(
-        ngettext("Bringing in {n} photo", "Bringing in {n} photos", total).format(n=total), work
-    )
-
-
-# --- uploads ---------------------------------------------------------------------------------
-
-
-class Box:
-    """An upload box that can be emptied: a new key lets Streamlit release the old files."""
-
-    def __init__(self, name: str) -> None:
-        self._counter = f"box_{name}"
-        self.key = f"upload_{name}_{st.session_state.get(self._counter, 0)}"
-
-    def empty(self) -> None:
-        """Let go of what was uploaded; the next run shows an empty box."""
-        st.session_state[self._counter] = st.session_state.get(self._counter, 0) + 1
-
-
-@contextmanager
-def on_disk(upload: UploadedFile) -> Iterator[Path]:
-    """Move an upload from memory to the workspace, for as long as the block lasts."""
-    folder = home() / "uploads" / secrets.token_hex(4)
-    try:
-        folder.mkdir(parents=True)
-        path = folder / "upload.zip"
-        with path.open("wb") as target:
-            shutil.copyfileobj(upload, target, 2**20)
-        upload.close()
-        yield path
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise StorageError(
-                _("The disk is full: {name} does not fit. Make room and drop it again.").format(
-                    name=upload.name
-                )
-            ) from error
-        raise
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _releasing(uploads: list[UploadedFile]) -> Iterator[tuple[str, Path | BinaryIO]]:
-    """The uploads one by one; each is let go once it has been taken over."""
-    waiting = uploads[::-1]
-    uploads = []
-    while waiting:
-        upload = waiting.pop()
-        yield upload.name.replace(os.sep, "/"), cast(BinaryIO, upload)
-        upload.close()
-
-
-def _teller(task: background_tasks.Task) -> Any:
-    """A progress function for the core that reports to the task."""
-    return lambda progress: task.report(progress.done, progress.total, progress.what)

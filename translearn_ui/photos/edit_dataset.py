@@ -7,26 +7,17 @@ Leaves to others: the changes themselves (`translearn_core.datasets`).
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
 import pandas as pd
 import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.runs import Run
 from translearn_core.texts import _, ngettext
+from translearn_ui.components import dataset_actions, dialogs
 from translearn_ui.shell import frame
 
 _UNDO = "edit_undo"
-
-
-def summary(dataset: Dataset) -> str:
-    """`600 photos in 6 classes · 11 MB`."""
-    photos, classes = len(dataset.photos), len(dataset.classes)
-    text = ngettext("{n:,} photo", "{n:,} photos", photos).format(n=photos)
-    text += " " + ngettext("in {n:,} class", "in {n:,} classes", classes).format(n=classes)
-    return f"{text} · {frame.size(int(dataset.photos['bytes'].sum()))}"
 
 
 def sizes(dataset: Dataset) -> pd.DataFrame:
@@ -56,7 +47,7 @@ def show_menu(dataset: Dataset) -> None:
         frame.open_dataset(None)
         st.rerun()
     elif action == "delete":
-        confirm_delete(dataset)
+        dataset_actions.confirm_delete(dataset)
 
 
 def show_class_menu(dataset: Dataset, name: str) -> None:
@@ -160,11 +151,11 @@ def _remove_class(dataset: Dataset, name: str) -> None:
         datasets.remove_class(dataset, name)
         _forget_class()
 
-    ask_once(
+    dialogs.ask_once(
         _("Remove the class {name}?").format(name=frame.plain(name)),
         ngettext("{n:,} photo goes with it.", "{n:,} photos go with it.", n).format(n=n)
         + " "
-        + _where_photos_stay(dataset),
+        + dataset_actions.where_photos_stay(dataset),
         _("Remove"),
         remove,
     )
@@ -183,92 +174,6 @@ def show_remove_photos(dataset: Dataset, chosen: list[str], then: Callable[[], N
         then()
 
     if st.button(label, key="remove_photos", icon=":material/delete:"):
-        ask_once(f"{label}?", _where_photos_stay(dataset), _("Remove"), remove)
-
-
-def confirm_delete(dataset: Dataset) -> None:
-    """Delete the data set after one question; runs keep their models and figures."""
-    runs = len(frame.runs_of(dataset.id))
-    text = _where_photos_stay(dataset)
-    if runs:
-        text += " " + ngettext(
-            "The {n} run that learned from it stays.",
-            "The {n} runs that learned from it stay.",
-            runs,
-        ).format(n=runs)
-
-    name = frame.plain(dataset.name)
-
-    def delete() -> None:
-        datasets.delete_dataset(dataset)
-        if st.query_params.get("data") == dataset.id:
-            frame.open_dataset(None)
-        st.toast(_("{name} is deleted.").format(name=name))
-
-    ask_once(
-        _("Delete {name}?").format(name=name),
-        f"**{summary(dataset)}.** {text}",
-        _("Delete for good"),
-        delete,
-    )
-
-
-def _where_photos_stay(dataset: Dataset) -> str:
-    if dataset.kind == "folder":
-        return _("Your own files in {folder} are not touched.").format(
-            folder=f"`{dataset.record.source}`"
+        dialogs.ask_once(
+            f"{label}?", dataset_actions.where_photos_stay(dataset), _("Remove"), remove
         )
-    return _(
-        "The copies in the workspace are deleted; what you brought in stays where you have it."
-    )
-
-
-def ask_once(title: str, text: str, yes: str, act: Callable[[], None]) -> None:
-    """Ask before something goes: what goes, and two buttons."""
-
-    @st.dialog(title)
-    def ask() -> None:
-        st.markdown(text)
-        with st.container(horizontal=True, horizontal_alignment="right"), frame.errors_shown():
-            if st.button(_("Keep"), key="ask_no"):
-                st.rerun()
-            if st.button(yes, key="ask_yes", type="primary"):
-                with st.spinner(_("One moment…")):
-                    act()
-                st.rerun()
-
-    ask()
-
-
-def when(unix_s: float) -> str:
-    """A time as a person says it: `today 14:05`, `3 Nov`."""
-    moment = datetime.fromtimestamp(unix_s)
-    if moment.date() == datetime.now().date():
-        return _("today {time}").format(time=moment.strftime("%H:%M"))
-    return moment.strftime("%d %b %Y")
-
-
-def choose_run(runs: list[Run], label: str, *, key: str) -> Run:
-    """A box to choose one of `runs` (at least one); what is chosen becomes the current run.
-
-    Args:
-        key: begins the widget's key, which changes with the current run so that the box follows it.
-    """
-    ids = [run.id for run in runs]
-    current = frame.current_run()
-    index = ids.index(current.id) if current is not None and current.id in ids else 0
-    chosen = st.selectbox(
-        label, runs, index=index, format_func=describe_run, key=f"{key}_{ids[index]}"
-    )
-    if chosen.id != st.query_params.get("run"):
-        frame.open_run(chosen)
-    return chosen
-
-
-def describe_run(run: Run) -> str:
-    """A run in a list: `leaves · 93 % · mobilenet_v2 · today 14:05`."""
-    config = run.config
-    name = config.name or config.dataset_name or run.id
-    share = run.metrics.get("test_accuracy") if run.has_result else None
-    known = "" if share is None else f"{100 * share:.0f} %"
-    return " · ".join(filter(None, [name, known, config.settings.backbone, when(config.created)]))

@@ -13,7 +13,7 @@ import streamlit as st
 
 from translearn_core.runs import Run
 from translearn_core.texts import N_, _
-from translearn_ui.components import charts
+from translearn_ui.components import format
 from translearn_ui.shell import frame
 
 FOLDER = "adversarial"
@@ -24,43 +24,19 @@ ROWS: dict[str, str] = {
 }
 """Figures of the trial -> words for a person."""
 
-STYLE = f"""
-<style>
-.tl-attack {{width: 100%; max-width: 46rem; border-collapse: collapse; font-size: .95rem;}}
-.tl-attack td, .tl-attack th {{padding: .42rem .6rem .42rem 0; text-align: left; border: 0;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);}}
-.tl-attack th {{font-weight: 500; opacity: .7; font-size: .84rem;}}
-.tl-attack td.plain, .tl-attack td.trained {{width: 27%;}}
-.tl-attack .n {{font-variant-numeric: tabular-nums; font-weight: 650; white-space: nowrap;}}
-.tl-attack .bar {{height: .4rem; border-radius: .3rem; margin-top: .25rem; min-width: 4rem;
-  background: color-mix(in srgb, currentColor 12%, transparent);}}
-.tl-attack .bar i {{display: block; height: 100%; border-radius: .3rem;
-  background: {charts.ACCENT_COLOR};}}
-.tl-attack .plain .bar i {{background: color-mix(in srgb, currentColor 45%, transparent);}}
-.st-key-attack_pictures img {{border-radius: .5rem; image-rendering: pixelated;}}
-@media (max-width: 720px) {{
-  .st-key-attack_pictures {{flex-wrap: nowrap; align-items: flex-start;}}
-  .st-key-attack_pictures > div {{flex: 1 1 0; min-width: 0;}}
-  .st-key-attack_pictures :is([data-testid="stImageContainer"], img) {{width: 100% !important;
-    height: auto;}}
-}}
-</style>
-"""
-
 
 def show(run: Run, metrics: dict[str, Any]) -> None:
     """Show the section where the run learned to resist; nothing otherwise."""
     told = metrics.get("adversarial")
     if not told:
         return
-    st.html(STYLE)
     frame.heading(
-        _("Against trick photos (adversarial)"),
+        _("Against photos changed on purpose (adversarial)"),
         _(
             "Whoever has the model can work out how to change a photo, too little to see, "
-            "so that the answer is wrong: each dot by at most {steps:.1f} of 255 steps "
-            "here. FGSM changes all dots at once, PGD in {n} small steps, which is harder "
-            "to withstand. “Plain” is the same network before it learned to withstand."
+            "so that the answer is wrong: each pixel by at most {steps:.1f} of 255 steps "
+            "here. FGSM changes all pixels at once, PGD in {n} small steps, which is harder "
+            "to withstand. “Plain” is the same network before adversarial training."
         ).format(steps=told["strength"] * 255, n=told["steps"]),
         name="attack",
         ask=_("what is that?"),
@@ -86,14 +62,14 @@ def sentence(told: dict[str, Any]) -> str:
     )
     if trained <= plain:
         words += " " + _(
-            "So it has not learned to withstand them. Give it more rounds of fine-tuning, free more "
-            "blocks, or choose a smaller strength."
+            "So adversarial training has not helped. Give it more epochs of fine-tuning, free more "
+            "blocks, or choose a smaller perturbation (epsilon)."
         )
     return words
 
 
 def _table_html(told: dict[str, Any]) -> str:
-    head = f"<th></th><th>{_('plain')}</th><th>{_('learned to withstand')}</th>"
+    head = f"<th></th><th>{_('plain')}</th><th>{_('trained adversarially')}</th>"
     rows = "".join(
         f"<tr><td>{escape(_(words))}</td>{_cell(told[name]['plain'], 'plain')}"
         f"{_cell(told[name]['trained'], 'trained')}</tr>"
@@ -104,7 +80,7 @@ def _table_html(told: dict[str, Any]) -> str:
 
 def _cell(share: float, kind: str) -> str:
     return (
-        f'<td class="{kind}"><span class="n">{charts.percent(share)}</span>'
+        f'<td class="{kind}"><span class="n">{format.percent(share)}</span>'
         f'<div class="bar"><i style="width:{100 * share:.0f}%"></i></div></td>'
     )
 

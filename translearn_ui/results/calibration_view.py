@@ -17,26 +17,10 @@ from translearn_core import calibration, decision, testimony
 from translearn_core.parts import read_task_answers
 from translearn_core.runs import Run
 from translearn_core.texts import _
-from translearn_ui.components import charts
+from translearn_ui.components import charts, format, threshold_slider
 from translearn_ui.shell import frame
 
 _MOST_BINS = 10
-
-
-def slider(run: Run, *, key: str) -> float:
-    """Let the person move the threshold of a run; it is kept at once.
-
-    Returns:
-        The probability from which on an answer is given.
-    """
-    st.session_state[key] = 100 * decision.read_decision(run.folder).sure_from
-
-    def keep() -> None:
-        chosen = float(st.session_state[key]) / 100
-        decision.write_decision(run.folder, decision.Decision(sure_from=chosen))
-
-    st.slider(_("“Not sure” below"), 0.0, 99.0, step=1.0, format="%.0f %%", key=key, on_change=keep)
-    return decision.read_decision(run.folder).sure_from
 
 
 def show_threshold(run: Run, predictions: pd.DataFrame) -> None:
@@ -61,7 +45,7 @@ def show_threshold(run: Run, predictions: pd.DataFrame) -> None:
 def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
     confidence = predictions["confidence"].to_numpy(float)
     right = predictions["correct"].to_numpy(bool)
-    sure_from = slider(run, key="results_sure")
+    sure_from = threshold_slider.show(run, key="results_sure")
     sentence = testimony.trade_sentence(decision.trade_at(confidence, right, sure_from))
     st.markdown(sentence)
     for task in (run.metrics.get("tasks") or [])[1:]:
@@ -94,7 +78,7 @@ def show_reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> N
         sentence = _(
             "On average it was {sure} sure of its answers on the test photos, and {right} of them "
             "were right."
-        ).format(sure=charts.percent(confidence.mean()), right=charts.percent(right.mean()))
+        ).format(sure=format.percent(confidence.mean()), right=format.percent(right.mean()))
         st.markdown(sentence)
         st.markdown(testimony.calibration_sentence(metrics.get("calibration")))
         charts.show(

@@ -18,31 +18,21 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from translearn_core import backbones, jobs, study
+from translearn_core import backbones, jobs, palette, study
 from translearn_core.config import Settings, setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.runs import LIVE_STATES, Run, delete_run
 from translearn_core.study import StudyResult
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import background_tasks, charts, live_curves
-from translearn_ui.photos import edit_dataset
+from translearn_core.training_curves import zoomed_share_axis
+from translearn_ui.components import charts, format, live_curves, run_text, setting_words
 from translearn_ui.shell import frame
-from translearn_ui.training import live, settings_form
 
 POLL_S = 1.0
 QUERY = "study"
 DEFAULT_MINUTES = 3
 MOST_ROWS = 14
 """Of the table that are seen at once."""
-STYLE = """
-<style>
-.st-key-search_table td {vertical-align: top; font-variant-numeric: tabular-nums;}
-.st-key-search_table :is(td, th):not(:nth-child(3)), .st-key-search_table td:not(:nth-child(3)) * {
-  white-space: nowrap;}
-.st-key-search_table td:nth-child(3), .st-key-search_table td:nth-child(3) * {max-width: none;}
-.st-key-search_table td:nth-child(3) {width: 99%;}
-</style>
-"""
 
 
 # --- before ----------------------------------------------------------------------------------
@@ -52,9 +42,9 @@ def show_set_up(dataset: Dataset) -> None:
     """How long it may take, and the button."""
     st.markdown(
         _(
-            "**{name}**: tries other backbones, heads and rates on your photos, each judged on "
-            "photos that it has not learned from (cross-validation). At the end the best one and "
-            "the default are trained and held against each other on the test photos, which the "
+            "**{name}**: tries other backbones, heads and learning rates, each evaluated by "
+            "cross-validation on your photos. At the end the best one and "
+            "the default are trained and compared on the test photos, which the "
             "search never saw."
         ).format(name=frame.plain(dataset.name))
     )
@@ -73,8 +63,8 @@ def show_set_up(dataset: Dataset) -> None:
         )
     st.caption(
         _(
-            "Minutes buy trials: a few for a first look, ten or more to also try freeing the last "
-            "blocks of the backbone."
+            "A longer search tries more settings: a few minutes for a first look, ten or more to also "
+            "try fine-tuning the last blocks of the backbone."
         )
     )
     if pressed:
@@ -97,7 +87,7 @@ def _show_earlier(dataset: Dataset) -> None:
         with st.container(
             border=True, horizontal=True, vertical_alignment="center", key=f"search_{run.id}"
         ):
-            when = edit_dataset.when(run.config.created)
+            when = format.when(run.config.created)
             st.markdown(f"{frame.plain(words)}  \n:small[{when}]", width="stretch")
             if st.button(_("Look"), key=f"search_open_{run.id}"):
                 st.query_params[QUERY] = run.id
@@ -126,7 +116,6 @@ def _words_for_state(run: Run) -> str:
 
 def show(run: Run) -> None:
     """Show a search in whatever state it is, and follow it while it lives."""
-    st.html(live.STYLE + STYLE)
     if run.state.state in LIVE_STATES:
         _follow(run)
     else:
@@ -158,9 +147,9 @@ def _show_time(run: Run, started_at: float) -> None:
     if run.stop_requested:
         st.caption(_("What was tried so far is kept."))
     elif not started_at:
-        st.caption(_("Then it takes about {time}.").format(time=background_tasks.duration(total_s)))
+        st.caption(_("Then it takes about {time}.").format(time=format.duration(total_s)))
     elif left_s > 0:
-        st.caption(_("About {time} left").format(time=background_tasks.duration(left_s)))
+        st.caption(_("About {time} left").format(time=format.duration(left_s)))
     else:
         st.caption(_("Almost done: the last trainings."))
 
@@ -170,7 +159,7 @@ def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tupl
     if run.stop_requested:
         return _("Stopping, keeping the best so far …"), ""
     if state == "queued":
-        return live.waiting_words(run)
+        return run_text.waiting_words(run)
     if stage == "train_best":
         return _("Training the best settings …"), ""
     if stage == "train_default":
@@ -183,7 +172,7 @@ def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tupl
         return _("Getting ready …"), ""
     n = len(trials)
     judged = [trial["accuracy"] for trial in trials if trial["accuracy"] is not None]
-    best = _("· best so far {share}").format(share=charts.percent(max(judged), 1)) if judged else ""
+    best = _("· best so far {share}").format(share=format.percent(max(judged), 1)) if judged else ""
     return ngettext("{n} setting tried", "{n} settings tried", n).format(n=n), best
 
 
@@ -212,11 +201,11 @@ def _show_trials(run: Run, trials: list[dict[str, Any]]) -> None:
     if judged:
         best = max(judged, key=lambda trial: trial["accuracy"])
         words = _("Right answers of each setting tried; the best, no. {n}, has {share}.").format(
-            n=best["number"], share=charts.percent(best["accuracy"], 1)
+            n=best["number"], share=format.percent(best["accuracy"], 1)
         )
         if run.state.state in LIVE_STATES:
             points = [(trial["number"], trial["accuracy"]) for trial in judged]
-            st.html(live_curves.STYLE + live_curves.trials_html(points, words=words))
+            st.html(live_curves.trials_html(points, words=words))
         else:
             charts.show(plot(trials), key="search_plot", alt=words)
     with st.container(key="search_table"):
@@ -242,7 +231,7 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
         y=pd.Series(shares).cummax().tolist(),
         mode="lines",
         name=_("best so far"),
-        line={"color": charts.ACCENT_COLOR, "width": 2, "shape": "hv"},
+        line={"color": palette.ACCENT_COLOR, "width": 2, "shape": "hv"},
         hoverinfo="skip",
     )
     figure.add_scatter(
@@ -250,12 +239,13 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
         y=shares,
         mode="markers",
         name=_("a setting"),
-        marker={"color": charts.VALIDATION_COLOR, "size": 9},
-        hovertemplate=_("no. %{x}: %{y:.1%}") + "<extra></extra>",
+        marker={"color": palette.VALIDATION_COLOR, "size": 9},
+        customdata=[format.percent(share, 1) for share in shares],
+        hovertemplate=_("no. %{x}: %{customdata}") + "<extra></extra>",
     )
     figure.add_hline(
         y=shares[0],
-        line={"color": charts.QUIET_COLOR, "dash": "dot", "width": 1},
+        line={"color": palette.QUIET_COLOR, "dash": "dot", "width": 1},
         annotation={"text": _("the default"), "font": {"size": 12}},
     )
     n = max(numbers)
@@ -265,12 +255,11 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
         range=[1 - 0.05 * n, 1.3 * n],  # with room for the word at the line's end
         showgrid=False,
     )
-    low, high = max(0.0, min(shares) - 0.05), min(1.0, max(shares) + 0.05)
-    figure.update_yaxes(title=_("right in cross-validation"), tickformat=".0%", range=[low, high])
-    figure.update_layout(
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
+    figure.update_yaxes(
+        title=_("right in cross-validation"),
+        **charts.axis(zoomed_share_axis(shares), format.percent),
     )
-    return charts.finished(figure, height=300)
+    return charts.finished(figure, height=300, legend=charts.LEGEND_ABOVE)
 
 
 def table(trials: list[dict[str, Any]], default: Settings) -> pd.DataFrame:
@@ -281,9 +270,9 @@ def table(trials: list[dict[str, Any]], default: Settings) -> pd.DataFrame:
             _("No."): str(trial["number"]),
             _("Right"): _("given up")
             if trial["accuracy"] is None
-            else charts.percent(trial["accuracy"], 1),
+            else format.percent(trial["accuracy"], 1),
             _("What was tried"): _in_words(trial["settings"], default),
-            _("Time"): background_tasks.duration(trial["seconds"]),
+            _("Time"): format.duration(trial["seconds"]),
         }
         for trial in judged_first
     ]
@@ -301,7 +290,7 @@ def difference(settings: dict[str, Any]) -> str:
     """Changed settings in words, without the backbone."""
     fields = setting_fields()
     return " · ".join(
-        f"{_(fields[name].title or name)} {settings_form.words_for(name, value)}"
+        f"{_(fields[name].title or name)} {setting_words.words_for(name, value)}"
         for name, value in settings.items()
         if name != "backbone"
     )
@@ -348,7 +337,7 @@ def _show_result(run: Run, result: StudyResult) -> None:
         st.caption(
             _(
                 "The best in the table is {points:.1f} points above the default; among so many "
-                "settings and so few photos, that much may be luck."
+                "settings and so few photos, that much may be chance."
             ).format(points=100 * (max(judged) - judged[0]))
         )
     if result.best:

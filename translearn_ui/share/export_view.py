@@ -16,7 +16,7 @@ from translearn_core.export import Format, Parity, Purpose
 from translearn_core.exports import process
 from translearn_core.runs import Run
 from translearn_core.texts import _
-from translearn_ui.components import background_tasks
+from translearn_ui.components import format
 from translearn_ui.shell import frame
 
 _LOOK_EVERY_S = 0.7
@@ -104,7 +104,7 @@ def _show_working(run: Run, row: Format, now: State) -> None:
     if now.total:
         text += " · " + _("{done:,} of {total:,}").format(done=now.done, total=now.total)
     else:
-        text += " · " + background_tasks.duration(time.time() - now.t)
+        text += " · " + format.duration(time.time() - now.t)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, now.done / now.total) if now.total else 0.0, text=text)
         if st.button(_("Stop"), key=f"stop_{row.name}", icon=":material/stop_circle:"):
@@ -117,14 +117,14 @@ def _show_done(run: Run, row: Format, done: Parity) -> None:
         st.caption(f":green[:material/verified:] {sentence}")
     else:
         st.warning(
-            sentence + " " + _("That is more than is good: rely on another format."),
+            sentence + " " + _("That is too much: use another format."),
             icon=":material/warning:",
         )
     path = export.zip_path(run, row)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             _("Download {format} ({size})").format(
-                format=_(row.title), size=frame.size(done.zip_bytes)
+                format=_(row.title), size=format.size(done.zip_bytes)
             ),
             path.read_bytes,
             file_name=f"translearn-{run.id}-{row.name}.zip",
@@ -143,7 +143,7 @@ def _show_check(row: Format, done: Parity) -> None:
     st.markdown(
         _(
             "The program in the zip was run in a process of its own ({runtime}) on {n} photos, and "
-            "its answers were held against the app's. The largest difference of a probability is "
+            "its predictions were compared with the app's. The largest difference of a probability is "
             "{difference:.6f}; at most {bar:g} is asked for."
         ).format(
             runtime=done.runtime,
@@ -155,12 +155,12 @@ def _show_check(row: Format, done: Parity) -> None:
     st.markdown(_("Among the photos: {kinds}.").format(kinds=", ".join(done.kinds)))
     for change in done.changed[:8]:
         st.markdown(
-            _("- {photo}: the app says {app} ({p:.0%}), the export {export} ({q:.0%})").format(
+            _("- {photo}: the app says {app} ({p}), the export {export} ({q})").format(
                 photo=change["photo"],
                 app=frame.plain(change["app"]),
-                p=change["app_probability"],
+                p=format.percent(change["app_probability"]),
                 export=frame.plain(change["export"] or _("nothing")),
-                q=change["export_probability"],
+                q=format.percent(change["export_probability"]),
             )
         )
     st.code(row.pip if row.program else "python -m http.server", language="bash")

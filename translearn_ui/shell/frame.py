@@ -337,13 +337,3 @@ def listed(names: Sequence[str], most: int = 8) -> str:
     if len(names) > most:
         text = _("{names} and {n} more").format(names=text, n=len(names) - most)
     return text
-
-
-def size(n_bytes: int) -> str:
-    """Bytes as a person reads them: `640 kB`, `11 MB`, `2.3 GB`."""
-    value = float(n_bytes)
-    for unit in ("B", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"

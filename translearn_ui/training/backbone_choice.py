@@ -13,10 +13,9 @@ from translearn_core import backbones, freezing, jobs, recommendation
 from translearn_core.backbones import Backbone
 from translearn_core.texts import N_, _
 from translearn_core.weights import WeightsStatus, download_weights, store_weights, weights_status
-from translearn_ui.components import background_tasks, charts
+from translearn_ui.components import background_tasks, format, run_setup
 from translearn_ui.shell import frame
 
-KEY = "set_backbone"
 FIRST_ROW = ("mobilenet_v2_035", "mobilenet_v2", "efficientnet_v2_b0", "convnext_tiny")
 """From quick and small to strong and slow: the cards that everybody sees."""
 
@@ -28,25 +27,6 @@ STRENGTHS: tuple[tuple[float, str], ...] = (
 )
 """Least ImageNet top-1 accuracy -> word."""
 
-STYLE = f"""
-<style>
-.st-key-set_backbone [data-testid="stWidgetLabel"] {{display: none;}}
-.st-key-set_backbone [role="radiogroup"] {{display: grid; gap: .7rem; width: 100%;
-  grid-template-columns: repeat(auto-fill, minmax(min(100%, 14.5rem), 1fr));}}
-.st-key-set_backbone [role="radiogroup"] > div {{position: relative; padding: .8rem .9rem;
-  border: 1px solid color-mix(in srgb, currentColor 18%, transparent); border-radius: .7rem;
-  transition: border-color .15s, box-shadow .15s, background-color .15s;}}
-.st-key-set_backbone [role="radiogroup"] > div:hover {{border-color: {charts.ACCENT_COLOR};}}
-.st-key-set_backbone [role="radiogroup"] > div[data-selected] {{border-color: {charts.ACCENT_COLOR};
-  box-shadow: inset 0 0 0 1px {charts.ACCENT_COLOR};
-  background: color-mix(in srgb, {charts.ACCENT_COLOR} 9%, transparent);}}
-.st-key-set_backbone [role="radiogroup"] > div:has(input:focus-visible) {{
-  outline: 2px solid {charts.ACCENT_COLOR}; outline-offset: 2px;}}
-.st-key-set_backbone [data-testid="stRadioOption"]::after {{content: ""; position: absolute;
-  inset: 0; cursor: pointer;}}
-.st-key-set_backbone [data-testid="stRadioCaption"] p {{line-height: 1.55;}}
-</style>
-"""
 
 _downloads: dict[str, str] = {}
 """Backbone -> id of the task that downloads its weights; one for all sessions of this server."""
@@ -54,21 +34,20 @@ _downloads: dict[str, str] = {}
 
 def choose() -> Backbone:
     """Show the cards and return the chosen backbone."""
-    st.html(STYLE)
     default = recommendation.default_backbone().name
-    chosen = st.session_state.get(KEY) or default
+    chosen = st.session_state.get(run_setup.BACKBONE_KEY) or default
     everything = st.session_state.get("train_all_backbones", False)
     first_row = FIRST_ROW if default in FIRST_ROW else (default, *FIRST_ROW[1:])
     names = [
         name for name in backbones.BACKBONES if everything or name in first_row or name == chosen
     ]
-    st.session_state.setdefault(KEY, default)
+    st.session_state.setdefault(run_setup.BACKBONE_KEY, default)
     name = st.radio(
         _("Backbone"),
         names,
         format_func=lambda name: f"**{_(backbones.BACKBONES[name].title)}**",
         captions=[_describe(backbones.BACKBONES[name], name == default) for name in names],
-        key=KEY,
+        key=run_setup.BACKBONE_KEY,
         label_visibility="collapsed",
         persist_state="session",
         width="stretch",
@@ -100,7 +79,7 @@ def _describe(backbone: Backbone, is_default: bool) -> str:
     state = {
         "ready": ":green[:material/check_circle:] " + _("ready"),
         "download": ":blue[:material/download:] "
-        + _("to download: {size}").format(size=frame.size(status.bytes)),
+        + _("to download: {size}").format(size=format.size(status.bytes)),
         "missing": ":orange[:material/block:] " + _("weights missing"),
     }[status.state]
     lines = [
@@ -117,7 +96,7 @@ def _describe_strength(backbone: Backbone) -> str:
         return _("simple · comes with TransLearn")
     strength = next(word for least, word in STRENGTHS if top1 >= least)
     return _("{strength} · {share} on ImageNet").format(
-        strength=_(strength), share=charts.percent(top1)
+        strength=_(strength), share=format.percent(top1)
     )
 
 
@@ -158,7 +137,7 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
         with st.container(horizontal=True, key="weights_ways"):
             if status.state == "download":
                 st.button(
-                    _("Download {size}").format(size=frame.size(status.bytes))
+                    _("Download {size}").format(size=format.size(status.bytes))
                     if failed is None
                     else _("Try the download again"),
                     key="weights_download",
@@ -202,7 +181,7 @@ def _offer_ready_one(backbone: Backbone) -> None:
 
 
 def _choose(backbone: Backbone) -> None:
-    st.session_state[KEY] = backbone.name
+    st.session_state[run_setup.BACKBONE_KEY] = backbone.name
 
 
 def download(backbone: Backbone) -> None:

@@ -17,7 +17,8 @@ import streamlit as st
 from translearn_core import runs
 from translearn_core.config import make_settings, setting_fields
 from translearn_core.errors import TransLearnError
-from translearn_ui.training import preset_choice, techniques_form
+from translearn_ui.components import run_setup
+from translearn_ui.training import unlabelled_photos
 
 PART = "set"
 _READ = "draft_read"
@@ -36,7 +37,7 @@ def restore() -> None:
         chosen = {name: value for name, value in values.items() if _is_offered(name, value)}
         make_settings(chosen)
         if chosen:
-            preset_choice.fill_in(chosen)
+            run_setup.fill_in(chosen)
     except (ValueError, AttributeError, TransLearnError):
         st.query_params.pop(PART, None)
 
@@ -49,13 +50,13 @@ def _is_offered(name: str, value: Any) -> bool:
     if picks == "run":
         return any(run.id == value for run in runs.list_runs())
     if picks == "photos":
-        return value in techniques_form.offered_photos()
+        return value in unlabelled_photos.offered()
     return field is not None
 
 
 def keep(values: dict[str, Any]) -> None:
     """Write the settings that are chosen into the address, as far as they differ from defaults."""
-    defaults = preset_choice.default_values()
+    defaults = run_setup.default_values()
     changed = {name: value for name, value in values.items() if value != defaults[name]}
     if changed:
         st.query_params[PART] = json.dumps(changed, separators=(",", ":"))

@@ -16,55 +16,14 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core import freezing, jobs, runs, techniques
+from translearn_core import freezing, jobs, palette, runs, techniques
 from translearn_core.backbones import Backbone
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.freezing import BackboneGraph, FreezeChoice
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import background_tasks, charts
+from translearn_ui.components import format, run_setup
 from translearn_ui.shell import frame
-from translearn_ui.training import settings_form
-
-LAYER_KEY = "set_freeze_layer"
-
-STYLE = f"""
-<style>
-.tl-net {{display: grid; grid-template-columns: 3.4rem minmax(0, 1fr) 3.4rem; gap: .7rem;
-  align-items: end; height: 7.2rem;}}
-.tl-net figure {{margin: 0; text-align: center;}}
-.tl-net .in img, .tl-net .in b {{width: 3.4rem; height: 3.4rem; object-fit: cover; display: block;
-  border-radius: .5rem; background: color-mix(in srgb, currentColor 12%, transparent);}}
-.tl-net .row {{display: flex; align-items: flex-end; height: 100%; gap: clamp(1px, .25vw, 4px);
-  border-bottom: 2px solid color-mix(in srgb, currentColor 25%, transparent);}}
-.tl-net .row span {{flex: 1 1 0; min-width: 0; border-radius: 4px 4px 0 0;
-  transition: background-color .2s;}}
-.tl-net .frozen {{background: repeating-linear-gradient(135deg,
-  color-mix(in srgb, {charts.FROZEN_COLOR} 46%, transparent) 0 5px,
-  color-mix(in srgb, {charts.FROZEN_COLOR} 26%, transparent) 5px 10px);}}
-.tl-net .learns {{background: {charts.TRAINABLE_COLOR};}}
-.tl-net .out b {{width: 3.4rem; height: 3.4rem; border-radius: .5rem; display: flex;
-  flex-wrap: wrap; gap: .28rem; align-content: center; justify-content: center; padding: .35rem;
-  background: color-mix(in srgb, {charts.TRAINABLE_COLOR} 22%, transparent);
-  border: 2px solid {charts.TRAINABLE_COLOR};}}
-.tl-net .out i {{width: .6rem; height: .6rem; border-radius: 50%;}}
-.tl-net figcaption {{font-size: .72rem; opacity: .75; line-height: 1.2; margin-top: .25rem;
-  height: 1rem; white-space: nowrap;}}
-.tl-net .row-box {{height: 100%; display: flex; flex-direction: column;}}
-.tl-net .row-box > p {{font-size: .72rem; opacity: .75; line-height: 1.2; height: 1rem;
-  margin: .25rem 0 0; display: flex; justify-content: space-between;}}
-.st-key-freeze_handle {{padding: 0 4.1rem;}}
-.tl-key {{display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .87rem; opacity: .9;}}
-.tl-key span {{display: inline-flex; align-items: center; gap: .4rem;}}
-.tl-key i {{width: .95rem; height: .95rem; border-radius: 3px;}}
-@media (max-width: 640px) {{
-  .tl-net {{grid-template-columns: 2.4rem minmax(0, 1fr) 2.4rem; gap: .5rem;}}
-  .tl-net .in img, .tl-net .in b, .tl-net .out b {{width: 2.4rem; height: 2.4rem;}}
-  .tl-net .out i {{width: .45rem; height: .45rem;}}
-  .st-key-freeze_handle {{padding: 0 2.9rem;}}
-}}
-</style>
-"""
 
 
 def choose(
@@ -78,11 +37,10 @@ def choose(
         photo: one of the person's own, for the picture.
         classes: names, for the picture.
     """
-    st.html(STYLE)
     graph = freezing.blocks_of(backbone)
     freeze, choice = _read_choice(backbone)
     st.html(_picture_html(graph, choice, photo, classes))
-    layer = st.session_state.get(LAYER_KEY)
+    layer = st.session_state.get(run_setup.LAYER_KEY)
     with st.container(key="freeze_handle"):
         _show_handle(backbone, len(graph.blocks), disabled=bool(layer))
     st.html(_legend_html(choice))
@@ -92,26 +50,10 @@ def choose(
     return freeze
 
 
-def _key(backbone: Backbone) -> str:
-    return f"set_freeze_{backbone.name}"
-
-
-def put(backbone: Backbone, frozen_blocks: int) -> None:
-    """Set the handle; for callbacks, before it is drawn."""
-    st.session_state[_key(backbone)] = frozen_blocks
-
-
-def value_of(backbone: Backbone) -> int | Literal["all", "none"]:
-    """The setting as the handle stands, drawn yet or not."""
-    blocks = len(freezing.blocks_of(backbone).blocks)
-    stands = st.session_state.get(_key(backbone), blocks)
-    return "all" if stands == blocks else "none" if stands == 0 else int(stands)
-
-
 def _read_choice(backbone: Backbone) -> tuple[int | Literal["all", "none"], FreezeChoice]:
     """The setting as the handle stands, and what it means."""
-    freeze = value_of(backbone)
-    layer = st.session_state.get(LAYER_KEY) or ""
+    freeze = run_setup.freeze_value(backbone)
+    layer = st.session_state.get(run_setup.LAYER_KEY) or ""
     try:
         return freeze, freezing.freeze_choice(backbone, freeze, layer)
     except SettingsError as error:
@@ -120,7 +62,7 @@ def _read_choice(backbone: Backbone) -> tuple[int | Literal["all", "none"], Free
 
 
 def _show_handle(backbone: Backbone, blocks: int, *, disabled: bool) -> None:
-    key = _key(backbone)
+    key = run_setup.freeze_key(backbone)
     st.session_state.setdefault(key, blocks)
     st.slider(
         _("Frozen blocks"),
@@ -146,14 +88,14 @@ def _picture_html(
         title = _("{name}: {layers} layers, {weights} weights, {state}").format(
             name=block.title,
             layers=block.layers,
-            weights=count_words(block.parameters),
+            weights=format.count(block.parameters),
             state=_("frozen") if kind == "frozen" else _("learns"),
         )
         bars.append(
             f'<span class="{kind}" style="height:{height:.0f}%" title="{escape(title)}"></span>'
         )
     dots = "".join(
-        f'<i style="background:{charts.class_color(index)}"></i>'
+        f'<i style="background:{palette.class_color(index)}"></i>'
         for index in range(min(6, len(classes)))
     )
     label = _("{frozen} of {blocks} blocks are frozen; the rest and the head learn.").format(
@@ -200,8 +142,8 @@ def _legend_html(choice: FreezeChoice) -> str:
 
 def _swatch(*, frozen: bool) -> str:
     if not frozen:
-        return f"background:{charts.TRAINABLE_COLOR}"
-    color = charts.FROZEN_COLOR
+        return f"background:{palette.TRAINABLE_COLOR}"
+    color = palette.FROZEN_COLOR
     return (
         f"background:repeating-linear-gradient(135deg,color-mix(in srgb,{color} 55%,transparent) "
         f"0 3px,color-mix(in srgb,{color} 28%,transparent) 3px 6px)"
@@ -252,7 +194,7 @@ def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_phot
             frozen=choice.frozen_layers, total=choice.total_layers
         ),
         _("trainable weights **{n}** and the head's").format(
-            n=count_words(choice.trainable_weights)
+            n=format.count(choice.trainable_weights)
         )
         if choice.trainable_weights
         else _("trainable weights: **only the head's**"),
@@ -269,7 +211,7 @@ def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_phot
 def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos: int) -> str:
     """What it costs here: once to look at the photos, and per round."""
     pass_s = jobs.expected_pass_s(backbone.name, n_photos)
-    steps = techniques.ATTACK_STEPS[settings_form.value_of("adversarial")]
+    steps = techniques.ATTACK_STEPS[run_setup.value_of("adversarial")]
     frozen = 0 if steps else choice.frozen_blocks  # attacks go through all of it
     epoch_s = jobs.expected_epoch_s(backbone.name, frozen, n_train)
     if pass_s is None or epoch_s is None:
@@ -279,21 +221,10 @@ def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos
             return _("time on this machine: measured when no training is going on")
         return _("time on this machine: not measured")
     epoch_s *= 2 + steps if steps else 1
-    once = background_tasks.duration(pass_s)
+    once = format.duration(pass_s)
     each = (
-        _("under 1 s")
-        if epoch_s < 1
-        else _("about {time}").format(time=background_tasks.duration(epoch_s))
+        _("under 1 s") if epoch_s < 1 else _("about {time}").format(time=format.duration(epoch_s))
     )
     return _(
         "on this machine about **{once}** once to look at the photos, then **{each}** a round (epoch)"
     ).format(once=once, each=each)
-
-
-def count_words(n: int) -> str:
-    """A large number as a person reads it: `1.2 million`."""
-    if n >= 1_000_000:
-        return _("{n:.1f} million").format(n=n / 1e6)
-    if n >= 10_000:
-        return _("{n:,.0f} thousand").format(n=n / 1e3)
-    return f"{n:,}"

@@ -24,13 +24,14 @@ from translearn_core import datasets, jobs, techniques
 from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import LIVE_STATES, Run, RunState
-from translearn_core.texts import N_, _, ngettext
+from translearn_core.texts import N_, _
 from translearn_ui.components import (
-    background_tasks,
-    charts,
+    curves_view,
+    format,
     live_curves,
     run_actions,
-    techniques_view,
+    run_text,
+    stage_strip,
 )
 from translearn_ui.components.run_progress import (
     LOOKING,
@@ -58,45 +59,9 @@ STAGES: dict[str, str] = {
 }
 """The stages of a running run that a person sees, in their order."""
 
-STYLE = """
-<style>
-.tl-stages {display: flex; flex-wrap: wrap; gap: .3rem 1.15rem; list-style: none;
-  margin: 0 !important; padding: 0 !important; font-size: .87rem;}
-.tl-stages li {display: flex; align-items: center; gap: .4rem; margin: 0; opacity: .55;}
-.tl-stages li.done {opacity: .85;}
-.tl-stages li.now {opacity: 1; font-weight: 650;}
-.tl-stages i {width: 1.05rem; height: 1.05rem; border-radius: 50%; display: inline-flex;
-  align-items: center; justify-content: center; font-style: normal; font-size: .68rem;
-  border: 1.5px solid currentColor;}
-.tl-stages li.done i {background: #2f9e87; border-color: #2f9e87;
-  color: white;}
-.tl-stages li.now i {border-color: #2f9e87;
-  box-shadow: inset 0 0 0 .22rem #2f9e87; animation: tl-breathe 1.6s infinite;}
-@keyframes tl-breathe {50% {opacity: .45;}}
-.tl-facts {display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
-  gap: .6rem 1.2rem; margin: .2rem 0 !important; padding: 0 !important;}
-.tl-facts div {min-width: 0;}
-.tl-facts dt {font-size: .82rem; opacity: .7; font-weight: 400; margin: 0 !important;}
-.tl-facts dd {font-size: 1.3rem; font-weight: 600; margin: 0 !important; line-height: 1.35;
-  font-variant-numeric: tabular-nums; overflow-wrap: anywhere;}
-.tl-facts dd small {font-size: .82rem; font-weight: 400; opacity: .7; display: block;}
-.tl-now {font-size: 1.2rem; font-weight: 600; line-height: 1.35; margin: 0;
-  font-variant-numeric: tabular-nums;}
-.tl-now span {font-weight: 400; opacity: .75;}
-.tl-curves-wait {border: 1px dashed color-mix(in srgb, currentColor 28%, transparent);
-  border-radius: .6rem; min-height: 240px; display: flex; align-items: center;
-  justify-content: center; text-align: center; padding: 1rem;}
-.st-key-live_photos [data-testid="stImage"] {gap: .4rem;}
-.st-key-live_photos img {width: 4rem; height: 4rem; object-fit: cover; border-radius: .5rem;
-  transition: opacity .4s, filter .4s;}
-.tl-curves-wait span {opacity: .65; max-width: 26rem;}
-</style>
-"""
-
 
 def show(run: Run) -> None:
     """Show a run in whatever state it is, and follow it while it lives."""
-    st.html(STYLE)
     if run.state.state in LIVE_STATES:
         _follow(run)
     else:
@@ -122,9 +87,9 @@ def _show_live(run: Run, state: RunState, story: Story) -> None:
     queued = state.state == "queued"
     story.stage = state.stage or story.stage
     with st.container(key="live_now", gap="small"):
-        st.html(f'<p class="tl-now" role="status">{_now_html(run, state, story)}</p>')
+        st.html(stage_strip.headline_html(*what_now(run, state, story)))
         st.progress(share_done(state, story))
-        st.html(_stages_html(run.config.settings, state, story))
+        st.html(_strip_html(run.config.settings, state, story))
     st.html(_facts_html(run, state, story))
     # Each part has a place of its own, so that none moves when another comes or goes.
     with st.container(key="live_curves"):
@@ -133,12 +98,6 @@ def _show_live(run: Run, state: RunState, story: Story) -> None:
     with st.container(key="live_warnings"):
         _show_warnings(story)
     _show_stop(run)
-
-
-def _now_html(run: Run, state: RunState, story: Story) -> str:
-    """What is happening, as a headline: the main words, and the figures more quietly."""
-    words, figures = what_now(run, state, story)
-    return f"{escape(words)} <span>{escape(figures)}</span>" if figures else escape(words)
 
 
 def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
@@ -150,7 +109,7 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
             return _("Stopping …"), _("there is nothing to keep yet.")
         return _("Stopping after this round, keeping the best so far …"), ""
     if state.state == "queued":
-        return waiting_words(run)
+        return run_text.waiting_words(run)
     stage = state.stage or story.stage
     attacks = _attacks_only(run.config.settings)
     if stage in LOOKING and story.progress.get("stage") == stage:
@@ -164,7 +123,7 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
         "start": _("Getting ready …"),
         "import": _("Reading the photos …"),
         "features": _("Getting the backbone ready …"),
-        "technique": _("Trying trick photos on the model as it is …")
+        "technique": _("Attacking the model as it is with changed photos …")
         if attacks
         else _("Making use of the other photos and models …"),
         "head": _("Learning your classes …"),
@@ -177,25 +136,10 @@ def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
     return sentences.get(stage, _("Working …")), ""
 
 
-def waiting_words(run: Run) -> tuple[str, str]:
-    """What a run in the queue waits for, in words."""
-    before = jobs.place_in_queue(run)
-    if before == 0:
-        return _("Starting …"), ""
-    return (
-        ngettext(
-            "Waiting: {n} training or search is ahead of this one.",
-            "Waiting: {n} trainings or searches are ahead of this one.",
-            before,
-        ).format(n=before),
-        _("It begins by itself; you can leave this page."),
-    )
-
-
 def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
     done, total = int(progress["done"]), int(progress["total"])
     if progress.get("what") == "rounds":
-        words = _("Getting used to the new place")
+        words = _("Adapting to the new domain")
         return words, _("round {n} of {most}").format(n=done, most=total)
     if done >= total:
         return _("All {total:,} photos looked at").format(total=total), _(
@@ -206,17 +150,17 @@ def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
     if progress.get("per_s"):
         figures.append(_("{rate:,.0f} photos/s").format(rate=progress["per_s"]))
     if progress.get("left_s"):
-        figures.append(_("{time} left").format(time=background_tasks.duration(left_now(progress))))
+        figures.append(_("{time} left").format(time=format.duration(left_now(progress))))
     return words, " · ".join(figures)
 
 
 def _attacks_only(settings: Settings) -> bool:
-    """Whether trick photos are all that a run's techniques look at."""
+    """Whether adversarial photos are all that a run's techniques look at."""
     return [row.name for row in techniques.in_use(settings) if row.looks] == ["adversarial"]
 
 
 def _attacking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
-    words = _("Trying trick photos on the model as it is")
+    words = _("Attacking the model as it is with changed photos")
     return words, _("{done:,} of {total:,}").format(**progress)
 
 
@@ -224,7 +168,7 @@ def _learning_words(stage: str, story: Story) -> tuple[str, str]:
     words = {
         "head": _("Learning your classes"),
         "fine_tune": _("Fine-tuning the unfrozen blocks"),
-        "resist": _("Learning to withstand trick photos"),
+        "resist": _("Adversarial training"),
     }[stage]
     phase = "head" if stage == "head" else "fine_tune"
     events = [e for e in story.epochs[-1:] + story.batches[-1:] if e["phase"] == phase]
@@ -238,25 +182,18 @@ def _learning_words(stage: str, story: Story) -> tuple[str, str]:
     if left is not None:
         almost = left < 1
         words_left = _("almost done") if almost else _("at most {time} left")
-        figures.append(words_left.format(time=background_tasks.duration(left)))
+        figures.append(words_left.format(time=format.duration(left)))
     return words, " · ".join(figures)
 
 
-def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
-    """The stages as a line of steps: done ones ticked, the present one marked and named so."""
-    here = state.stage or story.stage
-    names = list(STAGES)
-    place = names.index(here) if here in names else -1
-    items = []
-    for index, name in enumerate(names):
-        if _is_skipped(name, settings, has_tasks="tasks" in story.stages):
-            continue
-        over = index < place or name in story.stages
-        kind = "now" if index == place else "done" if over else "ahead"
-        current = ' aria-current="step"' if kind == "now" else ""
-        sign = "✓" if kind == "done" else ""
-        items.append(f'<li class="{kind}"{current}><i>{sign}</i>{escape(_(STAGES[name]))}</li>')
-    return f'<ol class="tl-stages">{"".join(items)}</ol>'
+def _strip_html(settings: Settings, state: RunState, story: Story) -> str:
+    has_tasks = "tasks" in story.stages
+    titles = {
+        name: _(title)
+        for name, title in STAGES.items()
+        if not _is_skipped(name, settings, has_tasks=has_tasks)
+    }
+    return stage_strip.strip_html(titles, state.stage or story.stage, done=story.stages)
 
 
 def _is_skipped(stage: str, settings: Settings, *, has_tasks: bool) -> bool:
@@ -277,20 +214,16 @@ def _facts_html(run: Run, state: RunState, story: Story) -> str:
     rows = []
     if best is not None and best.get("val_accuracy") is not None:
         where = _("validation, round {n}").format(n=best["epoch"])
-        rows.append((_("Best so far"), charts.percent(best["val_accuracy"]), where))
+        rows.append((_("Best so far"), format.percent(best["val_accuracy"]), where))
     if state.state == "queued":
-        rows.append(
-            (_("Waiting for"), background_tasks.duration(time.time() - state.queued_at), "")
-        )
+        rows.append((_("Waiting for"), format.duration(time.time() - state.queued_at), ""))
     else:
-        rows.append(
-            (_("Running for"), background_tasks.duration(time.time() - state.started_at), "")
-        )
+        rows.append((_("Running for"), format.duration(time.time() - state.started_at), ""))
         left = time_left(story)
         if left is not None and left >= 1 and not run.stop_requested:
-            rows.append((_("Left"), background_tasks.duration(left), _("of this step, at most")))
+            rows.append((_("Left"), format.duration(left), _("of this step, at most")))
     if state.device:
-        memory = _("{size} of memory").format(size=frame.size(state.memory_bytes))
+        memory = _("{size} of memory").format(size=format.size(state.memory_bytes))
         rows.append((_("Device"), state.device, memory if state.memory_bytes else ""))
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
@@ -312,14 +245,13 @@ def _show_curves(run: Run, story: Story) -> None:
     for place, metric in ((left, "accuracy"), (right, "loss")):
         with place, st.container(key=f"live_{metric}"):
             st.html(
-                live_curves.STYLE
-                + live_curves.html(
+                live_curves.html(
                     story.epochs,
                     metric=metric,
                     batches=story.batches_now,
                     epochs=run.config.settings.epochs,
                     best_epoch=best["epoch"] if best else 0,
-                    words=_curve_in_words(story, metric),
+                    words=curves_view.in_words(story, metric),
                 )
             )
 
@@ -356,30 +288,6 @@ def _pictures_of(run: Run) -> list[str]:
             st.session_state[key] = []
     pictures: list[str] = st.session_state[key]
     return pictures
-
-
-def show_curves(story: Story, *, key: str) -> None:
-    """The two curves of a run that has ended; `key` begins the keys of the elements."""
-    best = story.best
-    left, right = st.columns(2, gap="medium")
-    for place, metric in ((left, "accuracy"), (right, "loss")):
-        figure = charts.curves(story.epochs, metric=metric, best_epoch=best["epoch"] if best else 0)
-        with place:
-            charts.show(figure, key=f"{key}_{metric}", alt=_curve_in_words(story, metric))
-
-
-def _curve_in_words(story: Story, metric: str) -> str:
-    if not story.epochs:
-        return _("A curve that is just beginning.")
-    latest = story.epochs[-1]
-    name = _("accuracy") if metric == "accuracy" else _("loss")
-    value = latest.get(f"val_{metric}")
-    if value is None:
-        return _("{name} over {n} rounds.").format(name=name, n=latest["epoch"])
-    shown = charts.percent(value) if metric == "accuracy" else f"{value:.2f}"
-    return _("{name} over {n} rounds; on the validation photos now {value}.").format(
-        name=name, n=latest["epoch"], value=shown
-    )
 
 
 def _show_warnings(story: Story) -> None:
@@ -425,14 +333,14 @@ def _show_ended(run: Run, state: RunState, story: Story) -> None:
         _show_accident(run, state)
     _show_warnings(story)
     if story.epochs:
-        show_curves(story, key="ended")
+        curves_view.show(story, key="ended")
 
 
 def _show_outcome(run: Run, state: RunState) -> None:
     """A run that came to an end as it should: its sentence, and the next step."""
     with st.container(key="live_done", gap="small"):
         if run.has_result:
-            sentence, rest = result_sentence(run.metrics)
+            sentence, rest = run_text.result_sentence(run.metrics)
             if state.state == "stopped":
                 rest = _("Stopped early; the best so far was kept.") + " " + rest
             st.html(f'<p class="tl-now">✓ {escape(sentence)}</p>')
@@ -510,35 +418,3 @@ def _start_again(run: Run) -> None:
 
 
 # --- words -----------------------------------------------------------------------------------
-
-
-def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
-    """A run's result in words: the one sentence, and what it has to be held against."""
-    if techniques_view.tested_elsewhere(metrics):
-        return techniques_view.new_place_words(metrics)
-    correct, n = int(metrics["test_correct"]), int(metrics["n_test"])
-    low, high = (float(end) for end in metrics["test_interval"])
-    sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
-        correct=correct, n=n, share=charts.percent(metrics["test_accuracy"])
-    )
-    rest = _(
-        "On other photos like these, expect between {low:.0f} and {high:.0f} of 100 "
-        "(with 95 % certainty). Always guessing the largest class would get {majority:.0f}."
-    ).format(low=low * 100, high=high * 100, majority=metrics["majority_accuracy"] * 100)
-    return sentence, rest
-
-
-def describe(settings: Settings) -> str:
-    """The settings of a run in one line: backbone and how much of it is frozen."""
-    from translearn_core import backbones, freezing
-
-    try:
-        backbone = backbones.get_backbone(settings.backbone)
-        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
-    except TransLearnError:
-        return settings.backbone
-    if choice.frozen_blocks == choice.blocks:
-        frozen = _("all blocks frozen")
-    else:
-        frozen = _("{n} of {all} blocks frozen").format(n=choice.frozen_blocks, all=choice.blocks)
-    return f"{_(backbone.title)} · {frozen}"

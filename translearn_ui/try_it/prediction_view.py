@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from translearn_core import datasets
+from translearn_core import datasets, palette
 from translearn_core.errors import PhotoError
 from translearn_core.runs import Run
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import background_tasks
-from translearn_ui.photos import add_photos
+from translearn_ui.components import background_tasks, charts, format, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def start_zip(run: Run, upload: UploadedFile) -> background_tasks.Task:
     """Start asking about the photos in an uploaded zip; the result is a list of answers."""
 
     def work(task: background_tasks.Task) -> list[Answer]:
-        with add_photos.on_disk(upload) as path, datasets.unpacked(path) as folder:
+        with uploads.on_disk(upload) as path, datasets.unpacked(path) as folder:
             paths = [file for file in sorted(folder.rglob("*")) if file.is_file()]
             photos = ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths)
             return _ask_many(run, photos, len(paths), task)
@@ -126,7 +125,7 @@ def sentence(answer: Answer, *, sure_from: float) -> str:
     prediction = answer.prediction
     if prediction.error or prediction.label is None:
         return _("This file cannot be read: {reason}").format(reason=prediction.error)
-    share = _share(prediction.confidence)
+    share = format.certainty(prediction.confidence or 0.0)
     if prediction.unlike:
         return _("**This looks like nothing I was shown.** If anything, {name} ({share}).").format(
             name=frame.plain(prediction.label), share=share
@@ -140,14 +139,9 @@ def sentence(answer: Answer, *, sure_from: float) -> str:
     )
 
 
-def _share(confidence: float | None) -> str:
-    """A probability in words; nothing is ever quite certain."""
-    return _("over 99 %") if (confidence or 0.0) > 0.99 else f"{confidence or 0.0:.0%}"
-
-
 def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
     """Show one photo, the answer in words, the likeliest classes as bars, and why on demand."""
-    from translearn_ui.components import charts, explanation_view, task_heads_view
+    from translearn_ui.components import charts, explanation_view
 
     prediction = answer.prediction
     if prediction.error:
@@ -170,15 +164,17 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
                 answer.picture, alt=_("The photo {file}").format(file=prediction.file), width=420
             )
     probabilities = prediction.probabilities or {}
-    colors = {name: charts.class_color(place) for place, name in enumerate(run.labels)}
+    colors = {name: palette.class_color(place) for place, name in enumerate(run.labels)}
     charts.show(
         charts.probability_bars(probabilities, colors=colors, most=5),
         key="answer_bars",
         alt=_("How likely each class is: {all}").format(
-            all=", ".join(f"{name} {share:.0%}" for name, share in list(probabilities.items())[:5])
+            all=", ".join(
+                f"{name} {format.percent(share)}" for name, share in list(probabilities.items())[:5]
+            )
         ),
     )
-    task_heads_view.show_answers(prediction, sure_from=sure_from)
+    _show_tasks(prediction, sure_from=sure_from)
 
 
 def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
@@ -251,7 +247,7 @@ def _show_pictures(answers: Sequence[Answer], sure_from: float) -> None:
             if answer.picture is None:
                 continue
             prediction = answer.prediction
-            share = _share(prediction.confidence)
+            share = format.certainty(prediction.confidence or 0.0)
             sure = answer.is_sure(sure_from)
             label = frame.plain(prediction.label or "")
             with grid.cell():
@@ -293,3 +289,25 @@ def _counts_sentence(answers: Sequence[Answer], sure_from: float) -> str:
     if broken:
         parts.append(_("unreadable {n:,}").format(n=broken))
     return " · ".join(parts)
+
+
+def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
+    """What is said of one photo in each further task."""
+    for number, (task, shares) in enumerate((prediction.tasks or {}).items()):
+        best, share = next(iter(shares.items()))
+        words = _("{task}: **{answer}** ({share})")
+        if share < sure_from or prediction.unlike:
+            words = _("{task}: **not sure.** If anything, {answer} ({share})")
+        st.markdown(
+            words.format(
+                task=frame.plain(task), answer=frame.plain(best), share=format.certainty(share)
+            )
+        )
+        colors = {name: palette.class_color(place) for place, name in enumerate(sorted(shares))}
+        charts.show(
+            charts.probability_bars(shares, colors=colors, most=4),
+            key=f"answer_task_{number}",
+            alt=", ".join(
+                f"{name} {format.percent(value)}" for name, value in list(shares.items())[:4]
+            ),
+        )

@@ -19,8 +19,7 @@ from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError
 from translearn_core.runs import Run
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import background_tasks
-from translearn_ui.photos import add_photos
+from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def _show_upload() -> None:
             "code of theirs."
         )
     )
-    box = add_photos.Box("model")
+    box = uploads.Box("model")
     upload = st.file_uploader(_("A model file"), key=box.key)
     if upload is None:
         _forget()
@@ -108,7 +107,7 @@ def _forget() -> None:
         shutil.rmtree(seen.path.parent, ignore_errors=True)
 
 
-def _ask(seen: _Seen, candidate: Candidate, box: add_photos.Box) -> None:
+def _ask(seen: _Seen, candidate: Candidate, box: uploads.Box) -> None:
     """What the file does not say, and the button."""
     if candidate.classes:
         n = len(candidate.classes)

@@ -5,7 +5,6 @@ Owns: the sentences and bars. Leaves to others: the figures, which stand in metr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -14,26 +13,12 @@ import streamlit as st
 from translearn_core.config import Settings
 from translearn_core.techniques import in_use
 from translearn_core.texts import _
-from translearn_ui.components import charts
+from translearn_ui.components import format, run_text
 from translearn_ui.shell import frame
 
-STYLE = f"""
-<style>
-.tl-brought {{width: 100%; max-width: 46rem; border-collapse: collapse; font-size: .95rem;}}
-.tl-brought td {{padding: .42rem .6rem .42rem 0; text-align: left; border: 0;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent);}}
-.tl-brought td:first-child {{width: 48%;}}
-.tl-brought .n {{font-variant-numeric: tabular-nums; font-weight: 650; white-space: nowrap;}}
-.tl-brought .bar {{height: .4rem; border-radius: .3rem; margin-top: .25rem; min-width: 4rem;
-  background: color-mix(in srgb, currentColor 12%, transparent);}}
-.tl-brought .bar i {{display: block; height: 100%; border-radius: .3rem;
-  background: {charts.ACCENT_COLOR};}}
-.tl-brought .before .bar i {{background: color-mix(in srgb, currentColor 45%, transparent);}}
-</style>
-"""
 LIKELY_DIFFERENT = 0.1
 """Share of photos that two trainings usually answer differently; two deviations of the difference
-are luck."""
+are chance."""
 Row = tuple[str, float | None, bool]
 """Words, a share, and whether it is the figure before."""
 
@@ -44,7 +29,6 @@ def show(settings: Settings, metrics: dict[str, Any]) -> None:
     plain = metrics.get("plain_test_accuracy")
     if not used and plain is None:
         return
-    st.html(STYLE)
     st.subheader(_("What the techniques brought"), anchor=False)
     for row in used:
         st.markdown(f"**{_(row.title)}** · {_(row.term)}")
@@ -56,8 +40,8 @@ def show(settings: Settings, metrics: dict[str, Any]) -> None:
         for row in in_use(settings):
             if row not in used:  # nothing more is known of it than the comparison
                 st.markdown(f"**{_(row.title)}** · {_(row.term)}")
-        elsewhere = tested_elsewhere(metrics)
-        words = _("These test photos are from the old place:") + " " if elsewhere else ""
+        elsewhere = run_text.tested_elsewhere(metrics)
+        words = _("These test photos are of the source domain:") + " " if elsewhere else ""
         st.markdown(words + _compared(float(plain), metrics))
         _show_bars(
             [
@@ -79,58 +63,8 @@ def _compared(plain: float, metrics: dict[str, Any]) -> str:
         else _("{more} fewer of {n} test photos right than by plain training.")
     ).format(more=abs(more), n=n)
     if abs(more) < 2 * (LIKELY_DIFFERENT * max(1, n)) ** 0.5:
-        words += " " + _("That few may be luck.")
+        words += " " + _("So few may be chance.")
     return words
-
-
-def tested_elsewhere(metrics: Mapping[str, Any]) -> bool:
-    """Whether a run got used to a new place, but its test photos are from the old one.
-
-    Test photos that the person named themselves, or that were among the unsorted ones, count as
-    photos of the new place.
-    """
-    told = metrics.get("adaptation") or {}
-    return bool(told and not metrics.get("test_given") and not told["tested_photos_seen"])
-
-
-def headline_share(metrics: Mapping[str, Any]) -> float:
-    """The share of right answers that a run is known by: in the new place where it was made for one.
-
-    Returns:
-        In [0, 1]; that of the test photos where nothing is known of the new place.
-    """
-    there = (metrics.get("adaptation") or {}).get("target_accuracy_after")
-    if there is None or not tested_elsewhere(metrics):
-        return float(metrics["test_accuracy"])
-    return float(there)
-
-
-def new_place_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
-    """How well a run does in the place that it got used to, and what it does in the old one."""
-    told = metrics["adaptation"]
-    n = told["n_target_labelled"]
-    old = _("On {n:,} test photos of the old place it is right on {correct:,} ({share}).").format(
-        n=int(metrics["n_test"]),
-        correct=int(metrics["test_correct"]),
-        share=charts.percent(metrics["test_accuracy"]),
-    )
-    if not n:
-        unknown = _("Made for the new place; how well it does there is not known yet.")
-        how = _(
-            "To know it, bring in photos from there that are sorted into the same classes and "
-            "choose them as the new place: their classes are then used to measure, not to learn."
-        )
-        return unknown, f"{how} {old}"
-    sentence = _("Right on {after:,} of {n:,} photos of the new place ({share}).").format(
-        n=n,
-        after=round(told["target_accuracy_after"] * n),
-        share=charts.percent(told["target_accuracy_after"]),
-    )
-    rest = _(
-        "Plain training gets {before:,} of them. They are the photos that it got used to; their "
-        "classes only served to count."
-    ).format(before=round(told["target_accuracy_before"] * n))
-    return sentence, f"{rest} {old}"
 
 
 def _show_bars(rows: list[Row]) -> None:
@@ -139,7 +73,7 @@ def _show_bars(rows: list[Row]) -> None:
         return
     cells = "".join(
         f'<tr class="{"before" if before else "after"}"><td>{escape(words)}</td>'
-        f'<td class="n">{charts.percent(share)}</td>'
+        f'<td class="n">{format.percent(share)}</td>'
         f'<td style="width:40%"><div class="bar"><i style="width:{100 * share:.0f}%"></i></div>'
         "</td></tr>"
         for words, share, before in known
@@ -152,17 +86,15 @@ def _adapted(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
     if not told:
         return "", []
     sentence = _(
-        "Looked at {n:,} unsorted photos of the new place. It is now made for that place; on the "
-        "sorted photos it may be worse than before."
+        "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the source "
+        "domain it may be worse than before."
     ).format(n=told["n_target"])
     if told["tested_photos_seen"]:
         sentence += " " + _(
             "{n:,} of the test photos were among them, without their classes."
         ).format(n=told["tested_photos_seen"])
-    there = _("The new place, {n:,} photos whose class is known").format(
-        n=told["n_target_labelled"]
-    )
-    here = _("The old place, {n:,} validation photos").format(n=told["n_source"])
+    there = _("New domain, {n:,} photos with labels").format(n=told["n_target_labelled"])
+    here = _("Source domain, {n:,} validation photos").format(n=told["n_source"])
     return sentence, [
         (_("{where}: before").format(where=there), told["target_accuracy_before"], True),
         (_("{where}: after").format(where=there), told["target_accuracy_after"], False),
@@ -176,15 +108,15 @@ def _self_trained(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
     if "helps" not in told:
         return "", []
     words = (
-        _("Learned from guesses for {used:,} of {n:,} unsorted photos.")
+        _("Trained on pseudo-labels of {used:,} of {n:,} unlabelled photos.")
         if told["helps"]
-        else _("{n:,} unsorted photos were looked at and not used: they would not have helped.")
+        else _("{n:,} unlabelled photos were tried and not used: they would not have helped.")
     )
     sentence = words.format(used=told["pseudo_labels"], n=told["n_unlabelled"])
     hidden = _("{n:,} sorted photos, hidden in turn").format(n=told["hidden"])
     return sentence, [
         (
-            _("{where}: without the guesses").format(where=hidden),
+            _("{where}: without pseudo-labels").format(where=hidden),
             told["hidden_accuracy_plain"],
             True,
         ),
@@ -233,9 +165,8 @@ def _distilled(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
     if not told:
         return "", []
     sentence = _(
-        "Learned to answer like a model that agrees with {share:.0%} of the labels it was asked "
-        "about."
-    ).format(share=told["agrees_with_labels"])
+        "Learned to answer like a model that agrees with {share} of the labels it was asked about."
+    ).format(share=format.percent(told["agrees_with_labels"]))
     return sentence, [
         (_("The model it learned from, on its own test"), told["teacher_test_accuracy"], True),
         (_("This one"), metrics["test_accuracy"], False),

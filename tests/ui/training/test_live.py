@@ -16,10 +16,11 @@ from translearn_core import runs
 from translearn_core.config import Settings
 from translearn_core.files import write_atomically
 from translearn_core.runs import Run
+from translearn_ui.components import run_text
 from translearn_ui.components.run_progress import Story
 from translearn_ui.training import live
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +70,7 @@ def append_epoch(run: Run, number: int, *, phase: str = "head", val_loss: float 
 
 
 def _class_row(name: str, *, found: int, answered: int) -> dict[str, Any]:
-    """A row of `per_class`; a class that was never answered has no precision."""
+    """A row of `per_class`; a class that was never predicted has no precision."""
     precision = found / answered if answered else None
     return {
         "name": name,
@@ -263,23 +264,23 @@ def test_finished_run_says_its_result_and_the_next_step(workspace: Path) -> None
     app = open_page("train", run)
 
     assert "Right on 86 of 100 new photos (86 %)." in words(app)
-    assert "between 78 and 91 of 100" in words(app)
+    assert "95 % confidence interval for photos like these: 78 – 91 %" in words(app)
     assert "live_results" in labels(app)
     assert len(app.get("plotly_chart")) == 2
 
 
-def test_a_run_made_for_a_new_place_says_where_it_was_tested(workspace: Path) -> None:
+def test_a_run_adapted_to_a_new_domain_says_where_it_was_tested(workspace: Path) -> None:
     run = make_run(workspace)
     finish(run)
     told = {"tested_photos_seen": 0, "n_target_labelled": 0}
-    sentence, rest = live.result_sentence(run.metrics | {"adaptation": told})
+    sentence, rest = run_text.result_sentence(run.metrics | {"adaptation": told})
     assert "not known yet" in sentence
-    assert "On 100 test photos of the old place it is right on 86 (86 %)." in rest
+    assert "On 100 test photos of the source domain it is right on 86 (86 %)." in rest
     told |= {"n_target_labelled": 50, "target_accuracy_before": 0.3, "target_accuracy_after": 0.7}
-    sentence = live.result_sentence(run.metrics | {"adaptation": told})[0]
-    assert sentence == "Right on 35 of 50 photos of the new place (70 %)."
+    sentence = run_text.result_sentence(run.metrics | {"adaptation": told})[0]
+    assert sentence == "Right on 35 of 50 photos of the new domain (70 %)."
     given = run.metrics | {"adaptation": told, "test_given": True}
-    assert "new photos" in live.result_sentence(given)[0], "the person named the test photos"
+    assert "new photos" in run_text.result_sentence(given)[0], "the person named the test photos"
 
 
 def test_lost_run_shows_its_log_and_a_way_on(workspace: Path) -> None:
@@ -331,7 +332,7 @@ def test_results_begin_with_one_sentence_and_show_every_part(workspace: Path) ->
     assert "Right on 86 of 100 new photos (86 %)." in said
     assert "Most often mixed up: pears taken for apples" in said.replace("\\", "")
     assert "46 of its 50 photos were found" in said
-    assert "it was never answered" in said
+    assert "it was never predicted" in said
     assert "When to say" in said
     assert "Confidence is calibrated" in said or "was not calibrated" in said
     drawn = ["matrix", "threshold", "reliability", "accuracy by round", "loss by round"]

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pytest
 
+from translearn_core import palette
 from translearn_ui.components import charts, live_curves
 
 
@@ -22,8 +23,8 @@ def epoch(number: int, *, phase: str = "head", loss: float = 0.5) -> dict[str, f
 
 
 def test_class_colors_differ_and_repeat() -> None:
-    assert len(set(charts.CLASS_COLORS)) == len(charts.CLASS_COLORS)
-    assert charts.class_color(len(charts.CLASS_COLORS)) == charts.class_color(0)
+    assert len(set(palette.CLASS_COLORS)) == len(palette.CLASS_COLORS)
+    assert palette.class_color(len(palette.CLASS_COLORS)) == palette.class_color(0)
 
 
 def test_counts_are_sorted_by_name_and_colored_by_their_place() -> None:
@@ -32,7 +33,7 @@ def test_counts_are_sorted_by_name_and_colored_by_their_place() -> None:
     bars = figure.data[0]
     assert list(bars.y) == ["apples", "pears"]
     assert list(bars.text) == ["1,200", "3"]
-    assert list(bars.marker.color) == [charts.class_color(0), charts.class_color(1)]
+    assert list(bars.marker.color) == [palette.class_color(0), palette.class_color(1)]
 
 
 def test_probabilities_are_ranked_but_keep_their_class_color() -> None:
@@ -41,7 +42,7 @@ def test_probabilities_are_ranked_but_keep_their_class_color() -> None:
     bars = figure.data[0]
     assert list(bars.y) == ["pears", "apples"]
     assert list(bars.text) == ["90 %", "10 %"]
-    assert list(bars.marker.color) == [charts.class_color(1), charts.class_color(0)]
+    assert list(bars.marker.color) == [palette.class_color(1), palette.class_color(0)]
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "loss"])
