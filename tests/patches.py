@@ -91,7 +91,7 @@ _kept: list[TemporaryDirectory[str]] = []
 @lru_cache(maxsize=1)
 def trained_run() -> tuple[Any, dict[Path, Box]]:
     """A run on drawn patches, trained once for all test modules, and new photos with their boxes."""
-    from translearn_core import datasets, jobs, runs, worker
+    from translearn_core import datasets, resolve, runs, worker
     from translearn_core.config import make_settings
 
     _kept.append(TemporaryDirectory(prefix="translearn-patches-"))
@@ -102,7 +102,7 @@ def trained_run() -> tuple[Any, dict[Path, Box]]:
         patched.setenv("TRANSLEARN_HOME", str(folder / "home"))
         dataset = datasets.import_source(folder / "photos", in_place=True, check=False)
         wanted = {"backbone": "starter", "image_size": 96, "epochs": 12, "hidden_units": 128}
-        settings = jobs.check_settings(dataset, make_settings(wanted))
+        settings = resolve.check_settings(dataset, make_settings(wanted))
         run = runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint)
         worker.work(run)
     assert run.state.reason == ""

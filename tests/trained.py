@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import draw_photos
-from translearn_core import datasets, jobs, runs, worker
+from translearn_core import datasets, resolve, runs, worker
 from translearn_core.config import make_settings
 from translearn_core.datasets import Dataset
 from translearn_core.runs import Run
@@ -30,7 +30,7 @@ def workspace() -> Path:
 
 def train(dataset: Dataset, **settings: Any) -> Run:
     """Train in this process."""
-    chosen = jobs.check_settings(dataset, make_settings(TINY | settings))
+    chosen = resolve.check_settings(dataset, make_settings(TINY | settings))
     run = runs.create_run(
         dataset.folder, chosen, dataset_name=dataset.name, fingerprint=dataset.fingerprint
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones, datasets, feasible, jobs, recommendation
+from translearn_core import backbones, costs, datasets, feasible, recommendation
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.texts import _
@@ -72,7 +72,7 @@ def choose_backbone() -> str:
 
 def _expected(dataset: Dataset, backbone: str) -> str:
     """About how long it takes, where it is known."""
-    look_s = jobs.expected_pass_s(backbone, len(dataset.photos))
+    look_s = costs.expected_pass_s(backbone, len(dataset.photos))
     if look_s is None:
         return _("Nothing is changed. It goes on when you leave this page.")
     about = format.duration(look_s + 10)

@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from translearn_core import feasible
+from translearn_core import feasible, feasible_report
 from translearn_core.datasets import Dataset
 from translearn_core.errand import State
 from translearn_core.texts import N_, _
@@ -34,7 +34,7 @@ def follow(dataset: Dataset) -> None:
         state = feasible.state(dataset)
     if state is None or state.state != "running":
         st.rerun()
-    stopping = (feasible.folder_of(dataset) / "stop").exists()
+    stopping = (feasible_report.folder_of(dataset) / "stop").exists()
     with st.container(border=True, key="feasible_running"):
         words, figures = _now(state, stopping)
         st.html(stage_strip.headline_html(words, figures))

@@ -12,7 +12,7 @@ from html import escape
 
 import streamlit as st
 
-from translearn_core.feasible import Report
+from translearn_core.feasible_report import Report
 from translearn_core.texts import N_, _, ngettext
 from translearn_core.verdict import TITLES, Verdict
 from translearn_ui.components import format
