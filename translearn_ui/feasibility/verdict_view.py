@@ -12,6 +12,7 @@ from html import escape
 
 import streamlit as st
 
+from translearn_core import palette
 from translearn_core.feasible_report import Report
 from translearn_core.texts import N_, _, ngettext
 from translearn_core.verdict import TITLES, Verdict
@@ -24,7 +25,7 @@ SIGNS: dict[Verdict, tuple[str, str]] = {
     "works_well": ("✓", "#1f8a6f"),
     "works_with_limits": ("✓", "#a87400"),
     "not_yet": ("!", "#c05621"),
-    "no_sign": ("✕", "#8a8a8a"),
+    "no_sign": ("✕", palette.QUIET_COLOR),
 }
 """Of each verdict a sign and a colour that white text can be read on."""
 SAME = 0.005

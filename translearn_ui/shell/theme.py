@@ -1,7 +1,7 @@
 """The style sheet of the pages, loaded once for each run of a page.
 
 Owns: loading `translearn.css`, and handing it the colours of `translearn_core.palette` as variables
-(`--tl-accent`, `--tl-training`, …), so that each colour is written in one place.
+(`--tl-accent`, `--tl-frozen`, …), so that each colour is written in one place.
 Leaves to others: the rules themselves (`translearn.css`), the colours of widgets
 (`.streamlit/config.toml`), everything that a widget does.
 """
@@ -18,7 +18,6 @@ from translearn_core import palette
 SHEET = Path(__file__).with_name("translearn.css")
 VARIABLES: dict[str, str] = {
     "accent": palette.ACCENT_COLOR,
-    "training": palette.TRAINING_COLOR,
     "validation": palette.VALIDATION_COLOR,
     "frozen": palette.FROZEN_COLOR,
     "trainable": palette.TRAINABLE_COLOR,
