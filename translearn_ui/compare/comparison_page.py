@@ -31,7 +31,7 @@ def show(found: Comparison) -> None:
     comparison_view.show_accuracy(found)
     comparison_view.show_table(found)
     if len(found.runs) > 2:
-        comparison_view.show_duels(found)
+        comparison_view.show_paired_tests(found)
     if found.tasks:
         comparison_view.show_tasks(found)
     st.subheader(_("How they learned"), anchor=False)

@@ -172,12 +172,12 @@ def _score_html(one: Score) -> str:
     )
 
 
-def show_duels(comparison: Comparison) -> None:
+def show_paired_tests(comparison: Comparison) -> None:
     """Each run against the reference, in a sentence."""
-    for duel in comparison.duels:
-        icon = ":material/trending_up:" if duel.shown else ":material/drag_handle:"
-        p_value = "< 0.001" if duel.p_corrected < 0.001 else f"= {duel.p_corrected:.3f}"
-        st.markdown(f"{icon} {duel.sentence} :small[:gray[p {p_value}]]")
+    for paired in comparison.duels:
+        icon = ":material/trending_up:" if paired.shown else ":material/drag_handle:"
+        p_value = "< 0.001" if paired.p_corrected < 0.001 else f"= {paired.p_corrected:.3f}"
+        st.markdown(f"{icon} {paired.sentence} :small[:gray[p {p_value}]]")
 
 
 def show_curves(comparison: Comparison) -> None:
@@ -215,11 +215,11 @@ def show_curves(comparison: Comparison) -> None:
 
 
 def curves_chart(runs: tuple[Contestant, ...], *, metric: str, training: bool = False) -> go.Figure:
-    """One measure over the rounds of several runs; told apart by colour, dash and letter."""
+    """One measure over the rounds of several runs; distinguished by colour, dash and letter."""
     figure = go.Figure()
     histories = [one.run.epochs() for one in runs]
     together = curves_of([epoch for history in histories for epoch in history], metric=metric)
-    for place, (one, epochs) in enumerate(zip(runs, histories, strict=True)):
+    for index, (one, epochs) in enumerate(zip(runs, histories, strict=True)):
         rounds = [epoch["epoch"] for epoch in epochs]
         color = color_of(one.letter)
         if training:
@@ -236,7 +236,7 @@ def curves_chart(runs: tuple[Contestant, ...], *, metric: str, training: bool = 
             y=[epoch.get(f"val_{metric}") for epoch in epochs],
             mode="lines+markers" if len(rounds) == 1 else "lines",
             name=one.title,
-            line={"color": color, "width": 2.5, "dash": _DASHES[place % len(_DASHES)]},
+            line={"color": color, "width": 2.5, "dash": _DASHES[index % len(_DASHES)]},
             customdata=[_value_text(epoch.get(f"val_{metric}"), metric) for epoch in epochs],
             hovertemplate=f"{one.letter}, " + _("round %{x}") + ": %{customdata}<extra></extra>",
         )
@@ -315,11 +315,11 @@ def disagreement_groups(comparison: Comparison) -> dict[str, pd.DataFrame]:
     """The photos that are not answered alike: `only_<letter>` right, `some` right, `none` right."""
     rows = comparison.disagreements()
     letters = [one.letter for one in comparison.runs]
-    right = rows[[f"correct_{place}" for place in range(len(letters))]].to_numpy(dtype=bool)
+    right = rows[[f"correct_{index}" for index in range(len(letters))]].to_numpy(dtype=bool)
     counts = right.sum(axis=1)
     groups = {
-        f"only_{letter}": rows[(counts == 1) & right[:, place]]
-        for place, letter in enumerate(letters)
+        f"only_{letter}": rows[(counts == 1) & right[:, index]]
+        for index, letter in enumerate(letters)
     }
     if len(letters) > 2:
         groups["some"] = rows[counts > 1]
@@ -344,11 +344,11 @@ def _show_photo(comparison: Comparison, row: Mapping[Any, Any]) -> None:
     except (TransLearnError, OSError):
         st.caption(_("{file} can no longer be read.").format(file=frame.plain(row["file"])))
     lines = [f"**{frame.plain(row['truth'])}**"]
-    for place, one in enumerate(comparison.runs):
-        right = row[f"correct_{place}"]
+    for index, one in enumerate(comparison.runs):
+        right = row[f"correct_{index}"]
         mark = ":green[✓]" if right else ":red[✗]"
-        label = frame.plain(row[f"label_{place}"])
-        lines.append(f"{one.letter} {mark} {label} {format.percent(row[f'confidence_{place}'])}")
+        label = frame.plain(row[f"label_{index}"])
+        lines.append(f"{one.letter} {mark} {label} {format.percent(row[f'confidence_{index}'])}")
     st.caption("  \n".join(lines))
 
 

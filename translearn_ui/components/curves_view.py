@@ -9,24 +9,26 @@ import streamlit as st
 
 from translearn_core.texts import _
 from translearn_ui.components import charts, format
-from translearn_ui.components.run_progress import Story
+from translearn_ui.components.run_progress import RunProgress
 
 
-def show(story: Story, *, key: str) -> None:
+def show(progress: RunProgress, *, key: str) -> None:
     """The two curves of a run that has ended; `key` begins the keys of the elements."""
-    best = story.best
+    best = progress.best
     left, right = st.columns(2, gap="medium")
-    for place, metric in ((left, "accuracy"), (right, "loss")):
-        figure = charts.curves(story.epochs, metric=metric, best_epoch=best["epoch"] if best else 0)
-        with place:
-            charts.show(figure, key=f"{key}_{metric}", alt=in_words(story, metric))
+    for column, metric in ((left, "accuracy"), (right, "loss")):
+        figure = charts.curves(
+            progress.epochs, metric=metric, best_epoch=best["epoch"] if best else 0
+        )
+        with column:
+            charts.show(figure, key=f"{key}_{metric}", alt=in_words(progress, metric))
 
 
-def in_words(story: Story, metric: str) -> str:
+def in_words(progress: RunProgress, metric: str) -> str:
     """What a curve shows, for people who do not see it."""
-    if not story.epochs:
+    if not progress.epochs:
         return _("A curve that is just beginning.")
-    latest = story.epochs[-1]
+    latest = progress.epochs[-1]
     name = _("accuracy") if metric == "accuracy" else _("loss")
     value = latest.get(f"val_{metric}")
     if value is None:

@@ -84,7 +84,7 @@ def _once(name: str, make: Callable[[], Any]) -> Any:
 
 
 def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
-    place = st.container(key=f"{key}_picture")
+    picture_box = st.container(key=f"{key}_picture")
     classes = run.labels
     shares = explanation.probabilities
     ranked = sorted(range(len(classes)), key=lambda index: -float(shares[index]))
@@ -112,14 +112,14 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
         label_visibility="collapsed",
     )
     if way == "cover":
-        with place, st.spinner(_("Covering one part after the other…")):
+        with picture_box, st.spinner(_("Covering one part after the other…")):
             heat = _once(f"cover_{wanted}", lambda: explanation.occlusion(wanted))
     else:
         heat = explanation.heat_map(wanted)
     from translearn_core.explain import overlay
 
     class_name = classes[wanted]
-    with place:
+    with picture_box:
         st.image(
             overlay(explanation.picture, heat, opacity / 100),
             alt=_("The photo {file}; warm colours show what speaks for {name}").format(

@@ -55,7 +55,7 @@ def html(
         + _epochs_html(drawn.x)
         + _tuning_html(drawn)
         + _lines_html({name: drawn.placed(points) for name, points in drawn.lines.items()})
-        + "".join(f'<span class="star" style="{_at(place)}">★</span>' for place in best)
+        + "".join(f'<span class="star" style="{_at(point)}">★</span>' for point in best)
     )
     return (
         f'<figure class="tl-curve" role="img" aria-label="{escape(words)}" '
@@ -100,8 +100,8 @@ def trials_html(judged: Sequence[tuple[int, float]], *, words: str) -> str:
     )
 
 
-def _at(place: Point) -> str:
-    return f"left:{100 * place[0]:.2f}%;bottom:{100 * place[1]:.2f}%"
+def _at(point: Point) -> str:
+    return f"left:{100 * point[0]:.2f}%;bottom:{100 * point[1]:.2f}%"
 
 
 def _grid_html(axis: Axis, texts: Sequence[str]) -> str:
@@ -134,10 +134,10 @@ def _lines_html(lines: Mapping[str, Sequence[Point]]) -> str:
         f'preserveAspectRatio="none">{drawing(lines)}</svg>'
     )
     dots = "".join(
-        f'<i class="dot" style="{_at(place)};background:{LOOKS[name].color}"></i>'
+        f'<i class="dot" style="{_at(point)};background:{LOOKS[name].color}"></i>'
         for name, points in lines.items()
         if name in _DOTTED and (len(points) < _MOST_DOTS or name == "trials")
-        for place in points
+        for point in points
     )
     return f'<img alt="" decoding="sync" src="data:image/svg+xml,{quote(svg)}">{dots}'
 

@@ -1,6 +1,6 @@
-"""What the events of a run have told: the one memory that its live view has.
+"""The progress of a run, read from its events: the memory of its live view.
 
-Owns: folding events into a `Story`, kept in the session and read on from where the last look ended,
+Owns: folding events into a `RunProgress`, kept in the session and read on from where the last look ended,
 and what follows from it in figures: the best so far, the time left, the share done.
 Leaves to others: saying it in words (`live.py`).
 """
@@ -24,13 +24,13 @@ LOOKING = ("features", "technique")
 
 
 @dataclass
-class Story:
-    """What a run's events have told so far."""
+class RunProgress:
+    """What the events of a run say so far; `counted` is the latest event that counts photos."""
 
     offset: int = 0
     stage: str = ""
     stages: list[str] = field(default_factory=list)
-    progress: dict[str, Any] = field(default_factory=dict)
+    counted: dict[str, Any] = field(default_factory=dict)
     epochs: list[dict[str, Any]] = field(default_factory=list)
     batches: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -49,10 +49,10 @@ class Story:
             if self.stage and self.stage not in self.stages:
                 self.stages.append(self.stage)
         elif kind == "progress":
-            self.progress = event
+            self.counted = event
         elif kind == "batch":
             self.batches = [*self.batches, event][-_MOST_BATCH_POINTS:]
-        elif kind == "epoch":  # a phase that began again (memory ran out) replaces what it told
+        elif kind == "epoch":  # a phase that began again (memory ran out) replaces its epochs
             self.epochs = [e for e in self.epochs if e["epoch"] < event["epoch"]] + [event]
         elif kind == "warning":
             self.warnings.append(event["text"])
@@ -75,48 +75,48 @@ class Story:
         return [batch for batch in self.batches if batch["epoch"] > latest["epoch"]]
 
 
-def story_of(run: Run) -> Story:
-    """The run's story up to now, kept in the session and read on from where it was."""
-    key = f"live_story_{run.folder}"
-    story: Story = st.session_state.setdefault(key, Story())
-    story.read_on(run)
-    return story
+def progress_of(run: Run) -> RunProgress:
+    """The progress of the run up to now, kept in the session and read on from where it was."""
+    key = f"live_progress_{run.folder}"
+    progress: RunProgress = st.session_state.setdefault(key, RunProgress())
+    progress.read_on(run)
+    return progress
 
 
 def left_now(event: Mapping[str, Any]) -> float:
-    """Seconds left now, of an event that told them a moment ago."""
+    """Seconds left now, of an event of a moment ago."""
     return max(0.0, float(event["left_s"]) - (time.time() - float(event["t"])))
 
 
-def time_left(story: Story) -> float | None:
+def time_left(progress: RunProgress) -> float | None:
     """Seconds until the present stage ends at the latest, or None when nobody knows."""
-    if story.stage in LOOKING and story.progress.get("left_s") is not None:
-        return left_now(story.progress)
-    if story.stage in ("head", "fine_tune") and story.epochs:
-        latest = story.epochs[-1]
-        if latest["phase"] == story.stage and latest.get("left_s") is not None:
+    if progress.stage in LOOKING and progress.counted.get("left_s") is not None:
+        return left_now(progress.counted)
+    if progress.stage in ("head", "fine_tune") and progress.epochs:
+        latest = progress.epochs[-1]
+        if latest["phase"] == progress.stage and latest.get("left_s") is not None:
             return left_now(latest)
     return None
 
 
-def share_done(state: RunState, story: Story) -> float:
+def share_done(state: RunState, progress: RunProgress) -> float:
     """How much of the present stage is done, in [0, 1]."""
     if state.state == "queued":
         return 0.0
-    if story.stage in LOOKING and story.progress.get("total"):
-        return min(1.0, float(story.progress["done"]) / float(story.progress["total"]))
-    if story.stage in ("head", "fine_tune"):
-        return _share_learned(story)
-    return 1.0 if story.stage in ("evaluate", "compare", "save", "tasks") else 0.0
+    if progress.stage in LOOKING and progress.counted.get("total"):
+        return min(1.0, float(progress.counted["done"]) / float(progress.counted["total"]))
+    if progress.stage in ("head", "fine_tune"):
+        return _share_learned(progress)
+    return 1.0 if progress.stage in ("evaluate", "compare", "save", "tasks") else 0.0
 
 
-def _share_learned(story: Story) -> float:
+def _share_learned(progress: RunProgress) -> float:
     """How much of the rounds of the present phase is over, in [0, 1]."""
-    epochs = [event for event in story.epochs if event["phase"] == story.stage]
-    batches = [event for event in story.batches[-1:] if event["phase"] == story.stage]
+    epochs = [event for event in progress.epochs if event["phase"] == progress.stage]
+    batches = [event for event in progress.batches[-1:] if event["phase"] == progress.stage]
     if not epochs and not batches:
         return 0.0
-    before = max((e["epoch"] for e in story.epochs if e["phase"] != story.stage), default=0)
+    before = max((e["epoch"] for e in progress.epochs if e["phase"] != progress.stage), default=0)
     done = float(epochs[-1]["epoch"]) if epochs else float(before)
     if batches and batches[-1]["epoch"] > done and batches[-1]["batches"]:
         done += float(batches[-1]["batch"]) / float(batches[-1]["batches"])

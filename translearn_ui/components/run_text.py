@@ -71,8 +71,8 @@ def tested_elsewhere(metrics: Mapping[str, Any]) -> bool:
     Test photos that the person named themselves, or that were among the unlabelled ones, count as
     photos of the new domain.
     """
-    told = metrics.get("adaptation") or {}
-    return bool(told and not metrics.get("test_given") and not told["tested_photos_seen"])
+    figures = metrics.get("adaptation") or {}
+    return bool(figures and not metrics.get("test_given") and not figures["tested_photos_seen"])
 
 
 def headline_share(metrics: Mapping[str, Any]) -> float:
@@ -89,8 +89,8 @@ def headline_share(metrics: Mapping[str, Any]) -> float:
 
 def new_domain_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
     """How well a run does in the domain that it was adapted to, and in the source domain."""
-    told = metrics["adaptation"]
-    n = told["n_target_labelled"]
+    figures = metrics["adaptation"]
+    n = figures["n_target_labelled"]
     old = _(
         "On {n:,} test photos of the source domain it is right on {correct:,} ({share})."
     ).format(
@@ -107,11 +107,11 @@ def new_domain_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
         return unknown, f"{how} {old}"
     sentence = _("Right on {after:,} of {n:,} photos of the new domain ({share}).").format(
         n=n,
-        after=round(told["target_accuracy_after"] * n),
-        share=format.percent(told["target_accuracy_after"]),
+        after=round(figures["target_accuracy_after"] * n),
+        share=format.percent(figures["target_accuracy_after"]),
     )
     rest = _(
         "Without adaptation {before:,} of them are right. These are the photos that it was adapted "
         "to; their labels were used to count only."
-    ).format(before=round(told["target_accuracy_before"] * n))
+    ).format(before=round(figures["target_accuracy_before"] * n))
     return sentence, f"{rest} {old}"

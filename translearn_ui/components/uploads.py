@@ -80,6 +80,6 @@ def releasing(uploads: list[UploadedFile]) -> Iterator[tuple[str, Path | BinaryI
         upload.close()
 
 
-def teller(task: background_tasks.Task) -> Any:
+def reporter(task: background_tasks.Task) -> Any:
     """A progress function for the core that reports to the task."""
     return lambda progress: task.report(progress.done, progress.total, progress.what)

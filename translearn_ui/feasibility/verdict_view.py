@@ -134,9 +134,9 @@ def show_advice(report: Report) -> None:
     st.subheader(_("What would help most"), anchor=False)
     if not report.advice:
         st.markdown(_("Nothing stands out. Train, and try the model on new photos."))
-    for place, one in enumerate(report.advice, 1):
+    for number, one in enumerate(report.advice, 1):
         with st.container(key=f"advice_{one.kind}", gap="xxsmall"):
-            st.html(f'<div class="tl-help"><b>{place}</b><p>{escape(one.text)}</p></div>')
+            st.html(f'<div class="tl-help"><b>{number}</b><p>{escape(one.text)}</p></div>')
             if one.kind in _LOOK:
                 check, label = _LOOK[one.kind]
                 st.button(

@@ -69,7 +69,8 @@ def start_demo() -> background_tasks.Task:
     from translearn_core import datasets
 
     return background_tasks.start(
-        _("Drawing the demo photos"), lambda task: datasets.make_demo(progress=uploads.teller(task))
+        _("Drawing the demo photos"),
+        lambda task: datasets.make_demo(progress=uploads.reporter(task)),
     )
 
 
@@ -98,7 +99,7 @@ def _import_zip(task: background_tasks.Task, upload: UploadedFile) -> Dataset:
 
     with uploads.on_disk(upload) as path:
         return datasets.import_source(
-            path, name=Path(upload.name).stem, progress=uploads.teller(task), stop=task.stop
+            path, name=Path(upload.name).stem, progress=uploads.reporter(task), stop=task.stop
         )
 
 
@@ -120,7 +121,7 @@ def _from_folder() -> background_tasks.Task | None:
     task = background_tasks.start(
         _("Bringing in {name}").format(name=name),
         lambda task: datasets.import_files(
-            files, name=name, progress=uploads.teller(task), stop=task.stop
+            files, name=name, progress=uploads.reporter(task), stop=task.stop
         ),
     )
     box.empty()
@@ -177,7 +178,7 @@ def _from_server() -> background_tasks.Task | None:
     return background_tasks.start(
         _("Bringing in {name}").format(name=folder.name),
         lambda task: datasets.import_source(
-            folder, in_place=in_place, progress=uploads.teller(task), stop=task.stop
+            folder, in_place=in_place, progress=uploads.reporter(task), stop=task.stop
         ),
     )
 
@@ -246,7 +247,9 @@ def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
 
     def work(task: background_tasks.Task) -> Any:
         with uploads.on_disk(upload) as path:
-            return datasets.add_source(dataset, path, progress=uploads.teller(task), stop=task.stop)
+            return datasets.add_source(
+                dataset, path, progress=uploads.reporter(task), stop=task.stop
+            )
 
     task = background_tasks.start(_("Adding {name}").format(name=upload.name), work)
     box.empty()
@@ -272,7 +275,7 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
             n=total, name=name
         ),
         lambda task: datasets.add_photos(
-            dataset, name, files, progress=uploads.teller(task), stop=task.stop
+            dataset, name, files, progress=uploads.reporter(task), stop=task.stop
         ),
     )
     box.empty()

@@ -27,8 +27,8 @@ ROWS: dict[str, str] = {
 
 def show(run: Run, metrics: dict[str, Any]) -> None:
     """Show the section where the run learned to resist; nothing otherwise."""
-    told = metrics.get("adversarial")
-    if not told:
+    figures = metrics.get("adversarial")
+    if not figures:
         return
     frame.heading(
         _("Against photos changed on purpose (adversarial)"),
@@ -37,18 +37,18 @@ def show(run: Run, metrics: dict[str, Any]) -> None:
             "so that the answer is wrong: each pixel by at most {steps:.1f} of 255 steps "
             "here. FGSM changes all pixels at once, PGD in {n} small steps, which is harder "
             "to withstand. “Plain” is the same network before adversarial training."
-        ).format(steps=told["strength"] * 255, n=told["steps"]),
+        ).format(steps=figures["strength"] * 255, n=figures["steps"]),
         name="attack",
         ask=_("what is that?"),
     )
-    st.markdown(sentence(told))
-    st.html(_table_html(told))
-    _show_example(run, told.get("example"))
+    st.markdown(sentence(figures))
+    st.html(_table_html(figures))
+    _show_example(run, figures.get("example"))
 
 
-def sentence(told: dict[str, Any]) -> str:
+def sentence(figures: dict[str, Any]) -> str:
     """The outcome in words."""
-    clean, pgd, n = told["clean"], told["pgd"], told["n"]
+    clean, pgd, n = figures["clean"], figures["pgd"], figures["n"]
     trained, plain = (round(pgd[which] * n) for which in ("trained", "plain"))
     words = _(
         "Under attack (PGD) it is right on {trained} of {n} test photos; plainly trained it was on "
@@ -68,11 +68,11 @@ def sentence(told: dict[str, Any]) -> str:
     return words
 
 
-def _table_html(told: dict[str, Any]) -> str:
+def _table_html(figures: dict[str, Any]) -> str:
     head = f"<th></th><th>{_('plain')}</th><th>{_('trained adversarially')}</th>"
     rows = "".join(
-        f"<tr><td>{escape(_(words))}</td>{_cell(told[name]['plain'], 'plain')}"
-        f"{_cell(told[name]['trained'], 'trained')}</tr>"
+        f"<tr><td>{escape(_(words))}</td>{_cell(figures[name]['plain'], 'plain')}"
+        f"{_cell(figures[name]['trained'], 'trained')}</tr>"
         for name, words in ROWS.items()
     )
     return f'<table class="tl-attack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

@@ -10,8 +10,8 @@ from translearn_ui.shell import frame
 
 def show(run: Run) -> None:
     """The curves and what they say about overfitting."""
-    told = run_progress.story_of(run)
-    if not told.epochs:
+    progress = run_progress.progress_of(run)
+    if not progress.epochs:
         return
     frame.heading(
         _("How it learned"),
@@ -23,4 +23,4 @@ def show(run: Run) -> None:
         name="curves",
         ask=_("how to read it"),
     )
-    curves_view.show(told, key="results")
+    curves_view.show(progress, key="results")

@@ -82,93 +82,93 @@ def _show_bars(rows: list[Row]) -> None:
 
 
 def _adapted(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    told = metrics.get("adaptation") or {}
-    if not told:
+    figures = metrics.get("adaptation") or {}
+    if not figures:
         return "", []
     sentence = _(
         "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the source "
         "domain it may be worse than before."
-    ).format(n=told["n_target"])
-    if told["tested_photos_seen"]:
+    ).format(n=figures["n_target"])
+    if figures["tested_photos_seen"]:
         sentence += " " + _(
             "{n:,} of the test photos were among them, without their classes."
-        ).format(n=told["tested_photos_seen"])
-    there = _("New domain, {n:,} photos with labels").format(n=told["n_target_labelled"])
-    here = _("Source domain, {n:,} validation photos").format(n=told["n_source"])
+        ).format(n=figures["tested_photos_seen"])
+    there = _("New domain, {n:,} photos with labels").format(n=figures["n_target_labelled"])
+    here = _("Source domain, {n:,} validation photos").format(n=figures["n_source"])
     return sentence, [
-        (_("{where}: before").format(where=there), told["target_accuracy_before"], True),
-        (_("{where}: after").format(where=there), told["target_accuracy_after"], False),
-        (_("{where}: before").format(where=here), told["source_accuracy_before"], True),
-        (_("{where}: after").format(where=here), told["source_accuracy_after"], False),
+        (_("{where}: before").format(where=there), figures["target_accuracy_before"], True),
+        (_("{where}: after").format(where=there), figures["target_accuracy_after"], False),
+        (_("{where}: before").format(where=here), figures["source_accuracy_before"], True),
+        (_("{where}: after").format(where=here), figures["source_accuracy_after"], False),
     ]
 
 
 def _self_trained(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    told = metrics.get("selftraining") or {}
-    if "helps" not in told:
+    figures = metrics.get("selftraining") or {}
+    if "helps" not in figures:
         return "", []
     words = (
         _("Trained on pseudo-labels of {used:,} of {n:,} unlabelled photos.")
-        if told["helps"]
+        if figures["helps"]
         else _("{n:,} unlabelled photos were tried and not used: they would not have helped.")
     )
-    sentence = words.format(used=told["pseudo_labels"], n=told["n_unlabelled"])
-    hidden = _("{n:,} sorted photos, hidden in turn").format(n=told["hidden"])
+    sentence = words.format(used=figures["pseudo_labels"], n=figures["n_unlabelled"])
+    hidden = _("{n:,} sorted photos, hidden in turn").format(n=figures["hidden"])
     return sentence, [
         (
             _("{where}: without pseudo-labels").format(where=hidden),
-            told["hidden_accuracy_plain"],
+            figures["hidden_accuracy_plain"],
             True,
         ),
-        (_("{where}: with them").format(where=hidden), told["hidden_accuracy"], False),
+        (_("{where}: with them").format(where=hidden), figures["hidden_accuracy"], False),
     ]
 
 
 def _carried_over(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    told = metrics.get("carryover") or {}
-    if not told:
+    figures = metrics.get("carryover") or {}
+    if not figures:
         return "", []
     parts = []
-    if told["backbone_changed"]:
+    if figures["backbone_changed"]:
         parts.append(_("the backbone as that run changed it"))
-    if "head_hidden" in told["layers"]:
+    if "head_hidden" in figures["layers"]:
         parts.append(_("the hidden layer"))
-    shared = told["classes_carried_over"]
-    if shared and told["layers"]:
+    shared = figures["classes_carried_over"]
+    if shared and figures["layers"]:
         parts.append(_("what it knew of {classes}").format(classes=frame.listed(shared)))
-    if told["rehearsed_photos"]:
+    if figures["rehearsed_photos"]:
         parts.append(
             _("{n:,} of its photos ({classes}), learned from again").format(
-                n=told["rehearsed_photos"], classes=frame.listed(shared)
+                n=figures["rehearsed_photos"], classes=frame.listed(shared)
             )
         )
     sentence = _("Carried over: {parts}.").format(parts=", ".join(parts) or _("nothing"))
-    if "helps" not in told:
+    if "helps" not in figures:
         return sentence, []
-    hidden = _("{n:,} new photos, hidden in turn").format(n=told["hidden"])
+    hidden = _("{n:,} new photos, hidden in turn").format(n=figures["hidden"])
     return sentence, [
         (
             _("{where}: from the new photos alone").format(where=hidden),
-            told["hidden_accuracy_plain"],
+            figures["hidden_accuracy_plain"],
             True,
         ),
         (
             _("{where}: with the old ones").format(where=hidden),
-            told["hidden_accuracy"] if told["helps"] else None,
+            figures["hidden_accuracy"] if figures["helps"] else None,
             False,
         ),
     ]
 
 
 def _distilled(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    told = metrics.get("distillation") or {}
-    if not told:
+    figures = metrics.get("distillation") or {}
+    if not figures:
         return "", []
     sentence = _(
         "Learned to answer like a model that agrees with {share} of the labels it was asked about."
-    ).format(share=format.percent(told["agrees_with_labels"]))
+    ).format(share=format.percent(figures["agrees_with_labels"]))
     return sentence, [
-        (_("The model it learned from, on its own test"), told["teacher_test_accuracy"], True),
+        (_("The model it learned from, on its own test"), figures["teacher_test_accuracy"], True),
         (_("This one"), metrics["test_accuracy"], False),
     ]
 

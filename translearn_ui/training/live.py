@@ -2,7 +2,7 @@
 
 Owns: following one run through its folder, and every state of a run in words: waiting, running,
 finished, stopped, failed, lost.
-Leaves to others: what its events have told (`run_progress.py`), training (`worker.py`), the figures of a
+Leaves to others: its progress (`run_progress.py`), training (`worker.py`), the figures of a
 finished run (`pages/results.py`).
 
 While the run lives, the view is a fragment that looks again every `POLL_S` seconds and ends
@@ -36,10 +36,10 @@ from translearn_ui.components import (
 from translearn_ui.components.run_progress import (
     LOOKING,
     POLL_S,
-    Story,
+    RunProgress,
     left_now,
+    progress_of,
     share_done,
-    story_of,
     time_left,
 )
 from translearn_ui.shell import frame
@@ -65,7 +65,7 @@ def show(run: Run) -> None:
     if run.state.state in LIVE_STATES:
         _follow(run)
     else:
-        _show_ended(run, run.state, story_of(run))
+        _show_ended(run, run.state, progress_of(run))
 
 
 @st.fragment(run_every=POLL_S)
@@ -73,52 +73,52 @@ def _follow(run: Run) -> None:
     """The part of the page that looks again by itself, until the run has ended."""
     with frame.errors_shown():
         state = run.state
-        story = story_of(run)
+        progress = progress_of(run)
     if state.state not in LIVE_STATES:
         jobs.warm_up()  # who trained once is likely to train again
         st.rerun()
-    _show_live(run, state, story)
+    _show_live(run, state, progress)
 
 
 # --- a run that lives ------------------------------------------------------------------------
 
 
-def _show_live(run: Run, state: RunState, story: Story) -> None:
+def _show_live(run: Run, state: RunState, progress: RunProgress) -> None:
     queued = state.state == "queued"
-    story.stage = state.stage or story.stage
+    progress.stage = state.stage or progress.stage
     with st.container(key="live_now", gap="small"):
-        st.html(stage_strip.headline_html(*what_now(run, state, story)))
-        st.progress(share_done(state, story))
-        st.html(_strip_html(run.config.settings, state, story))
-    st.html(_facts_html(run, state, story))
+        st.html(stage_strip.headline_html(*what_now(run, state, progress)))
+        st.progress(share_done(state, progress))
+        st.html(_strip_html(run.config.settings, state, progress))
+    st.html(_facts_html(run, state, progress))
     # Each part has a place of its own, so that none moves when another comes or goes.
     with st.container(key="live_curves"):
-        if not queued or story.epochs:
-            _show_curves(run, story)
+        if not queued or progress.epochs:
+            _show_curves(run, progress)
     with st.container(key="live_warnings"):
-        _show_warnings(story)
+        _show_warnings(progress)
     _show_stop(run)
 
 
-def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
+def what_now(run: Run, state: RunState, progress: RunProgress) -> tuple[str, str]:
     """What a living run is doing, in words, and its figures (empty where there are none)."""
     if run.stop_requested:
         if state.state == "queued":
             return _("Taking it out of the queue …"), ""
-        if not story.epochs and not story.batches:
+        if not progress.epochs and not progress.batches:
             return _("Stopping …"), _("there is nothing to keep yet.")
         return _("Stopping after this round, keeping the best so far …"), ""
     if state.state == "queued":
         return run_text.waiting_words(run)
-    stage = state.stage or story.stage
+    stage = state.stage or progress.stage
     attacks = _attacks_only(run.config.settings)
-    if stage in LOOKING and story.progress.get("stage") == stage:
+    if stage in LOOKING and progress.counted.get("stage") == stage:
         if attacks and stage == "technique":
-            return _attacking_words(story.progress)
-        return _looking_words(story.progress)
-    if stage in ("head", "fine_tune") and (story.epochs or story.batches):
+            return _attacking_words(progress.counted)
+        return _looking_words(progress.counted)
+    if stage in ("head", "fine_tune") and (progress.epochs or progress.batches):
         resists = stage == "fine_tune" and run.config.settings.adversarial != "none"
-        return _learning_words("resist" if resists else stage, story)
+        return _learning_words("resist" if resists else stage, progress)
     sentences = {
         "start": _("Getting ready …"),
         "import": _("Reading the photos …"),
@@ -164,21 +164,21 @@ def _attacking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
     return words, _("{done:,} of {total:,}").format(**progress)
 
 
-def _learning_words(stage: str, story: Story) -> tuple[str, str]:
+def _learning_words(stage: str, progress: RunProgress) -> tuple[str, str]:
     words = {
         "head": _("Learning your classes"),
         "fine_tune": _("Fine-tuning the unfrozen blocks"),
         "resist": _("Adversarial training"),
     }[stage]
     phase = "head" if stage == "head" else "fine_tune"
-    events = [e for e in story.epochs[-1:] + story.batches[-1:] if e["phase"] == phase]
+    events = [e for e in progress.epochs[-1:] + progress.batches[-1:] if e["phase"] == phase]
     if not events:
         return words, _("the first step takes longest")
     latest = max(events, key=lambda event: event["t"])
     figures = [
         _("round {n} of at most {most}").format(n=latest["epoch"], most=latest["epochs"]),
     ]
-    left = time_left(story)
+    left = time_left(progress)
     if left is not None:
         almost = left < 1
         words_left = _("almost done") if almost else _("at most {time} left")
@@ -186,14 +186,14 @@ def _learning_words(stage: str, story: Story) -> tuple[str, str]:
     return words, " · ".join(figures)
 
 
-def _strip_html(settings: Settings, state: RunState, story: Story) -> str:
-    has_tasks = "tasks" in story.stages
+def _strip_html(settings: Settings, state: RunState, progress: RunProgress) -> str:
+    has_tasks = "tasks" in progress.stages
     titles = {
         name: _(title)
         for name, title in STAGES.items()
         if not _is_skipped(name, settings, has_tasks=has_tasks)
     }
-    return stage_strip.strip_html(titles, state.stage or story.stage, done=story.stages)
+    return stage_strip.strip_html(titles, state.stage or progress.stage, done=progress.stages)
 
 
 def _is_skipped(stage: str, settings: Settings, *, has_tasks: bool) -> bool:
@@ -208,9 +208,9 @@ def _is_skipped(stage: str, settings: Settings, *, has_tasks: bool) -> bool:
     return stage == "compare" and not settings.compare_plain
 
 
-def _facts_html(run: Run, state: RunState, story: Story) -> str:
+def _facts_html(run: Run, state: RunState, progress: RunProgress) -> str:
     """Best so far, time, device: the figures beside the headline."""
-    best = story.best
+    best = progress.best
     rows = []
     if best is not None and best.get("val_accuracy") is not None:
         where = _("validation, round {n}").format(n=best["epoch"])
@@ -219,7 +219,7 @@ def _facts_html(run: Run, state: RunState, story: Story) -> str:
         rows.append((_("Waiting for"), format.duration(time.time() - state.queued_at), ""))
     else:
         rows.append((_("Running for"), format.duration(time.time() - state.started_at), ""))
-        left = time_left(story)
+        left = time_left(progress)
         if left is not None and left >= 1 and not run.stop_requested:
             rows.append((_("Left"), format.duration(left), _("of this step, at most")))
     if state.device:
@@ -233,39 +233,39 @@ def _facts_html(run: Run, state: RunState, story: Story) -> str:
     return f'<dl class="tl-facts">{cells}</dl>'
 
 
-def _show_curves(run: Run, story: Story) -> None:
+def _show_curves(run: Run, progress: RunProgress) -> None:
     """Accuracy and loss side by side; before there are any, what will stand there."""
-    if not story.epochs and not story.batches:
-        _show_photos(run, story)
+    if not progress.epochs and not progress.batches:
+        _show_photos(run, progress)
         text = _("The curves appear here as soon as it begins to learn.")
         st.html(f'<div class="tl-curves-wait"><span>{escape(text)}</span></div>')
         return
-    best = story.best
+    best = progress.best
     left, right = st.columns(2, gap="medium")
-    for place, metric in ((left, "accuracy"), (right, "loss")):
-        with place, st.container(key=f"live_{metric}"):
+    for column, metric in ((left, "accuracy"), (right, "loss")):
+        with column, st.container(key=f"live_{metric}"):
             st.html(
                 live_curves.html(
-                    story.epochs,
+                    progress.epochs,
                     metric=metric,
-                    batches=story.batches_now,
+                    batches=progress.batches_now,
                     epochs=run.config.settings.epochs,
                     best_epoch=best["epoch"] if best else 0,
-                    words=curves_view.in_words(story, metric),
+                    words=curves_view.in_words(progress, metric),
                 )
             )
 
 
-def _show_photos(run: Run, story: Story) -> None:
+def _show_photos(run: Run, progress: RunProgress) -> None:
     """A few of the photos, evenly from all; those it has been past are bright."""
     pictures = _pictures_of(run)
     if not pictures:
         return
     share = 0.0
-    if "features" in story.stages and story.stage != "features":
+    if "features" in progress.stages and progress.stage != "features":
         share = 1.0
-    elif story.progress.get("total"):
-        share = float(story.progress["done"]) / float(story.progress["total"])
+    elif progress.counted.get("total"):
+        share = float(progress.counted["done"]) / float(progress.counted["total"])
     past = int(share * len(pictures))
     st.html(
         f"<style>.st-key-live_photos [data-testid=stImageContainer]:nth-child(n+{past + 1}) img"
@@ -290,8 +290,8 @@ def _pictures_of(run: Run) -> list[str]:
     return pictures
 
 
-def _show_warnings(story: Story) -> None:
-    for text in story.warnings:
+def _show_warnings(progress: RunProgress) -> None:
+    for text in progress.warnings:
         st.warning(frame.plain(text), icon=":material/info:")
 
 
@@ -326,14 +326,14 @@ def _force(run: Run) -> None:
 # --- a run that has ended --------------------------------------------------------------------
 
 
-def _show_ended(run: Run, state: RunState, story: Story) -> None:
+def _show_ended(run: Run, state: RunState, progress: RunProgress) -> None:
     if state.state in ("finished", "stopped"):
         _show_outcome(run, state)
     else:
         _show_accident(run, state)
-    _show_warnings(story)
-    if story.epochs:
-        curves_view.show(story, key="ended")
+    _show_warnings(progress)
+    if progress.epochs:
+        curves_view.show(progress, key="ended")
 
 
 def _show_outcome(run: Run, state: RunState) -> None:

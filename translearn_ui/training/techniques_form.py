@@ -41,8 +41,8 @@ def show(dataset: Dataset, situation: Situation | None) -> None:
         st.markdown(f"**{_(title)}**")
         columns = st.columns(2, gap="medium")
         rows = [row for row in TECHNIQUES.values() if row.chapter == chapter]
-        for place, row in enumerate(rows):
-            with columns[place % 2]:
+        for number, row in enumerate(rows):
+            with columns[number % 2]:
                 _show_card(row, dataset, situation)
     settings_form.show_setting("compare_plain", "")
 

@@ -174,7 +174,7 @@ def _take(given: list[UploadedFile]) -> background_tasks.Task:
         added = datasets.create_dataset(_("Unlabelled photos, {when}").format(when=stamp))
         try:
             report = datasets.add_photos(
-                added, _("unlabelled"), files, progress=uploads.teller(task), stop=task.stop
+                added, _("unlabelled"), files, progress=uploads.reporter(task), stop=task.stop
             )
             if not report.added:
                 file, reason = report.left_out[0]

@@ -164,7 +164,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
                 answer.picture, alt=_("The photo {file}").format(file=prediction.file), width=420
             )
     probabilities = prediction.probabilities or {}
-    colors = {name: palette.class_color(place) for place, name in enumerate(run.labels)}
+    colors = {name: palette.class_color(index) for index, name in enumerate(run.labels)}
     charts.show(
         charts.probability_bars(probabilities, colors=colors, most=5),
         key="answer_bars",
@@ -303,7 +303,7 @@ def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
                 task=frame.plain(task), answer=frame.plain(best), share=format.certainty(share)
             )
         )
-        colors = {name: palette.class_color(place) for place, name in enumerate(sorted(shares))}
+        colors = {name: palette.class_color(index) for index, name in enumerate(sorted(shares))}
         charts.show(
             charts.probability_bars(shares, colors=colors, most=4),
             key=f"answer_task_{number}",

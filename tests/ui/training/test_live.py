@@ -17,7 +17,7 @@ from translearn_core.config import Settings
 from translearn_core.files import write_atomically
 from translearn_core.runs import Run
 from translearn_ui.components import run_text
-from translearn_ui.components.run_progress import Story
+from translearn_ui.components.run_progress import RunProgress
 from translearn_ui.training import live
 
 ROOT = Path(__file__).parents[3]
@@ -145,52 +145,52 @@ def labels(app: AppTest) -> dict[str, str]:
     return {button.key: button.label for button in app.button if button.key}
 
 
-# --- the story that events tell ------------------------------------------------------------
+# --- progress read from events ----------------------------------------------------------------
 
 
-def test_story_reads_on_from_where_it_was(workspace: Path) -> None:
-    run, story = make_run(workspace), Story()
+def test_progress_reads_on_from_where_it_was(workspace: Path) -> None:
+    run, progress = make_run(workspace), RunProgress()
     append_epoch(run, 1)
-    story.read_on(run)
-    before = story.offset
+    progress.read_on(run)
+    before = progress.offset
     append_epoch(run, 2)
-    story.read_on(run)
+    progress.read_on(run)
 
-    assert [epoch["epoch"] for epoch in story.epochs] == [1, 2]
-    assert story.offset > before
+    assert [epoch["epoch"] for epoch in progress.epochs] == [1, 2]
+    assert progress.offset > before
 
 
-def test_story_leaves_half_a_line_for_later(workspace: Path) -> None:
-    run, story = make_run(workspace), Story()
+def test_progress_leaves_half_a_line_for_later(workspace: Path) -> None:
+    run, progress = make_run(workspace), RunProgress()
     with (run.folder / "events.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"t": 1, "kind": "warning", "te')
         file.flush()
-        story.read_on(run)
-        assert story.warnings == []
+        progress.read_on(run)
+        assert progress.warnings == []
         file.write('xt": "little memory"}\n')
-    story.read_on(run)
+    progress.read_on(run)
 
-    assert story.warnings == ["little memory"]
+    assert progress.warnings == ["little memory"]
 
 
-def test_story_of_a_phase_that_began_again_is_told_once(workspace: Path) -> None:
-    run, story = make_run(workspace), Story()
+def test_progress_of_a_phase_that_began_again_is_told_once(workspace: Path) -> None:
+    run, progress = make_run(workspace), RunProgress()
     for number in (1, 2, 3, 1, 2):
         append_epoch(run, number)
-    story.read_on(run)
+    progress.read_on(run)
 
-    assert [epoch["epoch"] for epoch in story.epochs] == [1, 2]
+    assert [epoch["epoch"] for epoch in progress.epochs] == [1, 2]
 
 
 def test_kept_round_is_the_best_of_the_latest_phase(workspace: Path) -> None:
-    run, story = make_run(workspace), Story()
+    run, progress = make_run(workspace), RunProgress()
     append_epoch(run, 1, val_loss=0.1)
     append_epoch(run, 2, phase="fine_tune", val_loss=0.4)
     append_epoch(run, 3, phase="fine_tune", val_loss=0.6)
-    story.read_on(run)
+    progress.read_on(run)
 
-    assert story.best is not None
-    assert story.best["epoch"] == 2
+    assert progress.best is not None
+    assert progress.best["epoch"] == 2
 
 
 # --- the page in every state ---------------------------------------------------------------
@@ -204,7 +204,7 @@ def test_queued_run_says_its_place(workspace: Path) -> None:
 
     assert "1 training or search is ahead of this one" in words(app)
     assert "live_stop" in labels(app)
-    assert live.what_now(make_run(workspace), run.state, Story())[0] == (
+    assert live.what_now(make_run(workspace), run.state, RunProgress())[0] == (
         "Waiting: 2 trainings or searches are ahead of this one."
     )
 
