@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import feasible
 from translearn_core.datasets import Dataset
 from translearn_core.texts import _, ngettext
 from translearn_ui.components import verdict_note
@@ -18,7 +17,7 @@ from translearn_ui.shell import frame
 
 def main(dataset: Dataset) -> None:
     """The page of a data set in whatever state its check is."""
-    state, report = feasible.state(dataset), verdict_note.read(dataset)
+    state, report = progress.state_of(dataset), verdict_note.read(dataset)
     running = state is not None and state.state == "running"
     if running:
         show_head(dataset)

@@ -1,4 +1,4 @@
-"""What the last check of a data set said, for every page: its report, a note of one line, a new check.
+"""The last check of a data set, for every page: its report, a note of one line, a new check.
 
 Owns: reading a report once per state of its file, the note, and starting a check from another page.
 Leaves to others: the page of the check (`translearn_ui/feasibility/`), the check itself
@@ -83,3 +83,9 @@ def begin(dataset: Dataset) -> None:
         if report is None or is_outdated(dataset, report):
             feasible.start(dataset)
         frame.go("feasible")
+
+
+def start(dataset: Dataset, backbone: str = "") -> None:
+    """Start a check; with an empty `backbone` the best one that is ready looks at the photos."""
+    with frame.errors_shown():
+        feasible.start(dataset, backbone=backbone)

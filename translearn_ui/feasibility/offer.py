@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones, costs, datasets, feasible, recommendation
+from translearn_core import backbones, costs, datasets, recommendation
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.texts import _
 from translearn_core.weights import weights_status
-from translearn_ui.components import format
+from translearn_ui.components import format, verdict_note
 from translearn_ui.feasibility import photo_actions
 from translearn_ui.shell import frame
 
@@ -42,7 +42,7 @@ def show(dataset: Dataset) -> None:
                 key="feasible_start",
                 type="primary",
                 icon=":material/fact_check:",
-                on_click=start,
+                on_click=verdict_note.start,
                 args=(dataset, backbone),
             )
             st.caption(_expected(dataset, backbone))
@@ -77,9 +77,3 @@ def _expected(dataset: Dataset, backbone: str) -> str:
         return _("Nothing is changed. It goes on when you leave this page.")
     about = format.duration(look_s + 10)
     return _("Takes about {time}. Nothing is changed.").format(time=about)
-
-
-def start(dataset: Dataset, backbone: str = "") -> None:
-    """Start a check."""
-    with frame.errors_shown():
-        feasible.start(dataset, backbone=backbone)

@@ -27,11 +27,16 @@ STAGE_TITLES: dict[str, str] = {
 POLL_S = 0.7
 
 
+def state_of(dataset: Dataset) -> State | None:
+    """Where the check of a data set is, or how the last one ended; None where there was none."""
+    return feasible.state(dataset)
+
+
 @st.fragment(run_every=POLL_S)
 def follow(dataset: Dataset) -> None:
     """Where the check is, with a way to stop; the page runs again when it has ended."""
     with frame.errors_shown():
-        state = feasible.state(dataset)
+        state = state_of(dataset)
     if state is None or state.state != "running":
         st.rerun()
     stopping = (feasible_report.folder_of(dataset) / "stop").exists()

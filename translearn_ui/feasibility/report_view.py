@@ -18,7 +18,6 @@ from translearn_ui.components import verdict_note
 from translearn_ui.feasibility import (
     cv_view,
     findings_view,
-    offer,
     photo_actions,
     photo_map,
     verdict_view,
@@ -74,7 +73,7 @@ def show_outdated(dataset: Dataset, report: Report) -> None:
             key="feasible_again",
             type="primary",
             icon=":material/refresh:",
-            on_click=offer.start,
+            on_click=verdict_note.start,
             args=(dataset, report.backbone),
         )
 

@@ -1,9 +1,9 @@
 """The answer to "can this work with my photos?" on a page: the verdict, what it is compared with,
 and what would help most.
 
-Owns: reading a report once per state of its file, the scale of accuracies, the list of advice, and
-the short note that other pages show. Leaves to others: the figures (`translearn_core.feasible`), the
-evidence (`cv_view.py`), when a check runs (`pages/feasible.py`).
+Owns: the verdict in words, the scale of accuracies, the list of advice. Leaves to others: the figures
+(`translearn_core.feasible_report`), the evidence (`cv_view.py`), the note on other pages
+(`verdict_note.py`).
 """
 
 from __future__ import annotations

@@ -26,7 +26,14 @@ from translearn_core.runs import LIVE_STATES, Run, delete_run
 from translearn_core.study import StudyResult
 from translearn_core.texts import _, ngettext
 from translearn_core.training_curves import zoomed_share_axis
-from translearn_ui.components import charts, format, live_curves, run_text, setting_words
+from translearn_ui.components import (
+    charts,
+    format,
+    live_curves,
+    run_text,
+    setting_words,
+    stage_strip,
+)
 from translearn_ui.shell import frame
 
 POLL_S = 1.0
@@ -131,9 +138,7 @@ def _follow(run: Run) -> None:
             st.rerun()
         trials = study.read_trials(run)
         words, figures = _now(run, state.state, state.stage, trials)
-        st.html(
-            f'<p class="tl-now" role="status">{escape(words)} <span>{escape(figures)}</span></p>'
-        )
+        st.html(stage_strip.headline_html(words, figures))
         _show_time(run, state.started_at)
         _show_trials(run, trials)
         _show_stop(run)
