@@ -18,6 +18,7 @@ from translearn_ui.components import verdict_note
 from translearn_ui.feasibility import (
     cv_view,
     findings_view,
+    open_findings,
     photo_actions,
     photo_map,
     verdict_view,
@@ -49,7 +50,7 @@ def show(dataset: Dataset, report: Report, *, running: bool) -> None:
         verdict_view.show_advice(report)
     st.divider()
     assessed = feasible_report.read_photos(dataset)
-    found = findings_view.read(dataset, assessed)
+    found = open_findings.read(dataset, assessed)
     part = choose_part(sum(one.photos for one in found))
     with frame.errors_shown():
         show_part(part, dataset, report, assessed, found)
@@ -135,7 +136,7 @@ def show_part(
     dataset: Dataset,
     report: Report,
     assessed: pd.DataFrame,
-    found: list[findings_view.Found],
+    found: list[open_findings.Found],
 ) -> None:
     """One part of the evidence."""
     shows: dict[str, Callable[[], None]] = {

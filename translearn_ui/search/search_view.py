@@ -1,7 +1,7 @@
-"""A search for better settings on the page: setting it up, following it, and what it found.
+"""A search for better settings, in whatever state it is, followed while it lives.
 
-Owns: the views of a search. Leaves to others: the search (`translearn_core.tuning`), its files
-(`translearn_core.study`), and what a run found (`pages/results.py`).
+Leaves to others: the search (`translearn_core.tuning`), its files (`translearn_core.study`), setting
+one up (`search_form.py`), what it tried (`trials_view.py`) and what came of it (`result_view.py`).
 
 While the search lives, the view is a fragment that looks into its folder again every `POLL_S`
 seconds; nothing is known here that is not in that folder.
@@ -10,116 +10,22 @@ seconds; nothing is known here that is not in that folder.
 from __future__ import annotations
 
 import time
-from html import escape
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from translearn_core import backbones, jobs, palette, study
-from translearn_core.config import Settings, setting_fields
-from translearn_core.datasets import Dataset
-from translearn_core.jobs import create_study
-from translearn_core.runs import LIVE_STATES, Run, delete_run
-from translearn_core.study import StudyResult
+from translearn_core import study
+from translearn_core.runs import LIVE_STATES, Run
 from translearn_core.texts import _, ngettext
-from translearn_core.training_curves import zoomed_share_axis
 from translearn_ui.components import (
-    charts,
     format,
-    live_curves,
     run_text,
-    setting_words,
     stage_strip,
 )
+from translearn_ui.search import result_view, trials_view
 from translearn_ui.shell import frame
 
 POLL_S = 1.0
-QUERY = "study"
-DEFAULT_MINUTES = 3
-MOST_ROWS = 14
-"""Of the table that are seen at once."""
-
-
-# --- before ----------------------------------------------------------------------------------
-
-
-def show_set_up(dataset: Dataset) -> None:
-    """How long it may take, and the button."""
-    st.markdown(
-        _(
-            "**{name}**: tries other backbones, heads and learning rates, each evaluated by "
-            "cross-validation on your photos. At the end the best one and "
-            "the default are trained and compared on the test photos, which the "
-            "search never saw."
-        ).format(name=frame.plain(dataset.name))
-    )
-    with st.container(horizontal=True, vertical_alignment="bottom", key="search_go"):
-        minutes = st.number_input(
-            _("Minutes it may take"),
-            min_value=1,
-            max_value=24 * 60,
-            value=DEFAULT_MINUTES,
-            key="search_minutes",
-            persist_state="session",
-            width=200,
-        )
-        pressed = st.button(
-            _("Search"), key="search_button", type="primary", icon=":material/manage_search:"
-        )
-    st.caption(
-        _(
-            "A longer search tries more settings: a few minutes for a first look, ten or more to also "
-            "try fine-tuning the last blocks of the backbone."
-        )
-    )
-    if pressed:
-        run = create_study(dataset, minutes=float(minutes), settings=Settings())
-        jobs.submit(run)
-        st.query_params[QUERY] = run.id
-        st.rerun()
-    _show_earlier(dataset)
-
-
-def _show_earlier(dataset: Dataset) -> None:
-    """Searches on these photos, to look at again."""
-    earlier = study.list_studies(dataset.id)
-    if not earlier:
-        return
-    st.subheader(_("Earlier searches"), anchor=False)
-    for run in earlier[:8]:
-        result = study.read_result(run)
-        words = result.sentence if result else _words_for_state(run)
-        with st.container(
-            border=True, horizontal=True, vertical_alignment="center", key=f"search_{run.id}"
-        ):
-            when = format.when(run.config.created)
-            st.markdown(f"{frame.plain(words)}  \n:small[{when}]", width="stretch")
-            if st.button(_("Look"), key=f"search_open_{run.id}"):
-                st.query_params[QUERY] = run.id
-                st.rerun()
-            if run.state.state in LIVE_STATES:
-                continue
-            with st.popover(_("Delete"), type="tertiary", key=f"search_delete_box_{run.id}"):
-                st.markdown(_("Deletes this search. The runs that it trained stay in My work."))
-                st.button(
-                    _("Delete this search"),
-                    key=f"search_delete_{run.id}",
-                    on_click=delete_run,
-                    args=(run,),
-                )
-
-
-def _words_for_state(run: Run) -> str:
-    state = run.state
-    if state.state in LIVE_STATES:
-        return _("This search is going on.")
-    return state.reason or _("This search ended without a result.")
-
-
-# --- while it goes on ------------------------------------------------------------------------
 
 
 def show(run: Run) -> None:
@@ -127,7 +33,7 @@ def show(run: Run) -> None:
     if run.state.state in LIVE_STATES:
         _follow(run)
     else:
-        _show_ended(run)
+        result_view.show(run)
 
 
 @st.fragment(run_every=POLL_S)
@@ -140,7 +46,7 @@ def _follow(run: Run) -> None:
         words, figures = _now(run, state.state, state.stage, trials)
         st.html(stage_strip.headline_html(words, figures))
         _show_time(run, state.started_at)
-        _show_trials(run, trials)
+        trials_view.show(run, trials)
         _show_stop(run)
 
 
@@ -192,203 +98,3 @@ def _show_stop(run: Run) -> None:
         on_click=run.request_stop,
         help=_("Ends the search and keeps the best settings so far."),
     )
-
-
-# --- what was tried --------------------------------------------------------------------------
-
-
-def _show_trials(run: Run, trials: list[dict[str, Any]]) -> None:
-    """Plot and table of the trials."""
-    if not trials:
-        text = _("Each setting that was tried appears here.")
-        st.html(f'<div class="tl-curves-wait"><span>{escape(text)}</span></div>')
-        return
-    judged = [trial for trial in trials if trial["accuracy"] is not None]
-    if judged:
-        best = max(judged, key=lambda trial: trial["accuracy"])
-        words = _("Right answers of each setting tried; the best, no. {n}, has {share}.").format(
-            n=best["number"], share=format.percent(best["accuracy"], 1)
-        )
-        if run.state.state in LIVE_STATES:
-            points = [(trial["number"], trial["accuracy"]) for trial in judged]
-            st.html(live_curves.trials_html(points, words=words))
-        else:
-            charts.show(plot(trials), key="search_plot", alt=words)
-    with st.container(key="search_table"):
-        st.table(
-            table(trials, run.config.settings),
-            hide_index=True,
-            border="horizontal",
-            height="content" if len(trials) <= MOST_ROWS else 36 * MOST_ROWS,
-            alt=_("The settings that were tried"),
-        )
-    if len(judged) < len(trials):
-        st.caption(_("Given up: so far behind on the first photos that the rest was not tried."))
-
-
-def plot(trials: list[dict[str, Any]]) -> go.Figure:
-    """Right answers of each trial in cross-validation, and the best so far as a line."""
-    judged = [trial for trial in trials if trial["accuracy"] is not None]
-    numbers = [trial["number"] for trial in judged]
-    shares = [trial["accuracy"] for trial in judged]
-    figure = go.Figure()
-    figure.add_scatter(
-        x=numbers,
-        y=pd.Series(shares).cummax().tolist(),
-        mode="lines",
-        name=_("best so far"),
-        line={"color": palette.ACCENT_COLOR, "width": 2, "shape": "hv"},
-        hoverinfo="skip",
-    )
-    figure.add_scatter(
-        x=numbers,
-        y=shares,
-        mode="markers",
-        name=_("a setting"),
-        marker={"color": palette.VALIDATION_COLOR, "size": 9},
-        customdata=[format.percent(share, 1) for share in shares],
-        hovertemplate=_("no. %{x}: %{customdata}") + "<extra></extra>",
-    )
-    figure.add_hline(
-        y=shares[0],
-        line={"color": palette.QUIET_COLOR, "dash": "dot", "width": 1},
-        annotation={"text": _("the default"), "font": {"size": 12}},
-    )
-    n = max(numbers)
-    figure.update_xaxes(
-        title=_("setting no."),
-        tickvals=list(range(1, n + 1, max(1, n // 10))),
-        range=[1 - 0.05 * n, 1.3 * n],  # with room for the word at the line's end
-        showgrid=False,
-    )
-    figure.update_yaxes(
-        title=_("right in cross-validation"),
-        **charts.axis(zoomed_share_axis(shares), format.percent),
-    )
-    return charts.finished(figure, height=300, legend=charts.LEGEND_ABOVE)
-
-
-def table(trials: list[dict[str, Any]], default: Settings) -> pd.DataFrame:
-    """One row a trial in words, the best first, those that were given up last."""
-    judged_first = sorted(trials, key=lambda trial: -(trial["accuracy"] or 0.0))
-    rows = [
-        {
-            _("No."): str(trial["number"]),
-            _("Right"): _("given up")
-            if trial["accuracy"] is None
-            else format.percent(trial["accuracy"], 1),
-            _("What was tried"): _in_words(trial["settings"], default),
-            _("Time"): format.duration(trial["seconds"]),
-        }
-        for trial in judged_first
-    ]
-    return pd.DataFrame(rows)
-
-
-def _in_words(changed: dict[str, Any], default: Settings) -> str:
-    """A trial's settings, as Markdown: the backbone, and what else differs from the default."""
-    title = _title(changed.get("backbone", default.backbone))
-    what = difference(changed) if changed else _("the default")
-    return f"**{frame.plain(title)}**" + (f" · {frame.plain(what)}" if what else "")
-
-
-def difference(settings: dict[str, Any]) -> str:
-    """Changed settings in words, without the backbone."""
-    fields = setting_fields()
-    return " · ".join(
-        f"{_(fields[name].title or name)} {setting_words.words_for(name, value)}"
-        for name, value in settings.items()
-        if name != "backbone"
-    )
-
-
-def _title(name: str) -> str:
-    row = backbones.BACKBONES.get(name)
-    return _(row.title) if row else name
-
-
-# --- what came out ---------------------------------------------------------------------------
-
-
-def _show_ended(run: Run) -> None:
-    """The outcome, the next step, and all that was tried."""
-    result = study.read_result(run)
-    if result is None:
-        state = run.state
-        st.error(
-            frame.plain(state.reason or _("The search ended without a result.")),
-            icon=":material/error:",
-        )
-    else:
-        _show_result(run, result)
-    with st.container(horizontal=True, key="search_next"):
-        if result is not None:
-            _show_next_step(run, result)
-        if st.button(_("Search again"), key="search_again", icon=":material/replay:"):
-            st.query_params.pop(QUERY, None)
-            st.rerun()
-    _show_trials(run, study.read_trials(run))
-
-
-def _show_result(run: Run, result: StudyResult) -> None:
-    st.html(f'<p class="tl-now">✓ {escape(result.sentence)}</p>')
-    if run.state.state == "stopped":
-        st.caption(
-            _("You stopped it before its time was over; what it had tried until then counts.")
-        )
-    judged = [
-        trial["accuracy"] for trial in study.read_trials(run) if trial["accuracy"] is not None
-    ]
-    if not result.best and judged and max(judged) > judged[0]:
-        st.caption(
-            _(
-                "The best in the table is {points:.1f} points above the default; among so many "
-                "settings and so few photos, that much may be chance."
-            ).format(points=100 * (max(judged) - judged[0]))
-        )
-    if result.best:
-        words = difference(result.best)
-        backbone = _title(result.best.get("backbone", run.config.settings.backbone))
-        st.markdown(
-            _("The best: **{backbone}** {what}").format(
-                backbone=backbone, what=f"· {frame.plain(words)}" if words else ""
-            )
-        )
-    if result.gain is not None and result.best:
-        st.caption(
-            _(
-                "Each photo was asked of both; a difference as large or larger would come up by "
-                "chance in {p:.0f} of 100 such comparisons (McNemar's test)."
-            ).format(p=100 * (result.p_value or 0.0))
-        )
-
-
-def _show_next_step(run: Run, result: StudyResult) -> None:
-    """To the results of the best settings, or to train with them where that was not done yet."""
-    if result.run_dir is not None:
-        if st.button(
-            _("See the results"),
-            key="search_results",
-            type="primary",
-            icon=":material/insights:",
-        ):
-            frame.open_run(Run(Path(result.run_dir)))
-            frame.go("results")
-    elif st.button(
-        _("Train with the best so far"),
-        key="search_train",
-        type="primary",
-        icon=":material/play_arrow:",
-    ):
-        _train_best(run, result)
-
-
-def _train_best(run: Run, result: StudyResult) -> None:
-    from translearn_core import datasets
-    from translearn_core.config import make_settings
-
-    with frame.errors_shown():
-        dataset = datasets.open_dataset(Path(run.config.dataset))
-        settings = make_settings(result.best, base=run.config.settings)
-        frame.open_run(jobs.start(dataset, settings, name=_("The best of a search")))
-        frame.go("train")

@@ -18,7 +18,7 @@ from translearn_core.files import write_atomically
 from translearn_core.runs import Run
 from translearn_ui.components import run_text
 from translearn_ui.components.run_progress import RunProgress
-from translearn_ui.training import live
+from translearn_ui.training import run_words
 
 ROOT = Path(__file__).parents[3]
 
@@ -204,7 +204,7 @@ def test_queued_run_says_its_place(workspace: Path) -> None:
 
     assert "1 training or search is ahead of this one" in words(app)
     assert "live_stop" in labels(app)
-    assert live.what_now(make_run(workspace), run.state, RunProgress())[0] == (
+    assert run_words.what_now(make_run(workspace), run.state, RunProgress())[0] == (
         "Waiting: 2 trainings or searches are ahead of this one."
     )
 
