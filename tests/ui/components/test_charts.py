@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
-
 import pandas as pd
 import pytest
 
 from translearn_core import palette
-from translearn_ui.components import charts, live_curves
+from translearn_ui.components import charts
 
 
 def epoch(number: int, *, phase: str = "head", loss: float = 0.5) -> dict[str, float | str]:
@@ -59,28 +57,6 @@ def test_curves_show_both_parts_and_mark_the_kept_round(metric: str) -> None:
     assert figure.layout.shapes[0].x0 == 2.5  # where fine-tuning begins
     assert figure.layout.xaxis.title.text
     assert figure.layout.yaxis.title.text
-
-
-def test_moving_curves_grow_from_within_the_first_round() -> None:
-    batch = {"epoch": 1, "batch": 5, "batches": 20, "loss": 1.0, "accuracy": 0.3}
-    begun = live_curves.html([], metric="accuracy", batches=[batch], words="just <begun>")
-    assert 'data-points="0"' in begun
-    assert "just &lt;begun&gt;" in begun
-    assert f'points="{100 * 0.25 / 4.5:.2f},' in unquote(begun)
-
-    history = [epoch(1), epoch(2, loss=0.4), epoch(3, phase="fine_tune", loss=0.3)]
-    drawn = live_curves.html(history, metric="loss", best_epoch=3, words="three rounds")
-    assert 'data-points="3"' in drawn
-    assert all(word in drawn for word in ("training", "validation", "★", "fine-tuning"))
-
-
-def test_what_a_search_tried_is_drawn_with_the_best_so_far() -> None:
-    drawn = unquote(live_curves.trials_html([(1, 0.8), (2, 0.7), (4, 0.9)], words="three"))
-    best = drawn.split('points="')[1].split('"')[0].split()
-    heights = [float(point.split(",")[1]) for point in best]
-    assert heights == sorted(heights, reverse=True)
-    assert len(heights) == 5, "it goes on level until a better one comes"
-    assert drawn.count('class="dot"') == 3
 
 
 def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:
