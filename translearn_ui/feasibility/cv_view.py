@@ -116,9 +116,7 @@ def _show_classes(report: Report) -> None:
         {
             "name": [one.name for one in ranked],
             "recall": [100 * one.recall for one in ranked],
-            "span": [
-                f"{100 * one.interval[0]:.0f} – {100 * one.interval[1]:.0f} %" for one in ranked
-            ],
+            "span": [format.percent_range(*one.interval) for one in ranked],
             "n": [one.n for one in ranked],
         }
     )
@@ -156,13 +154,11 @@ def show_curve(report: Report) -> None:
     else:
         st.markdown(
             _(
-                "Twice as many photos ({n:,}) would give about **{share}**, between {low:.0f} and "
-                "{high:.0f} %."
+                "Twice as many photos ({n:,}) would give about **{share}** (95 % interval: {range})."
             ).format(
                 n=ahead.n,
                 share=format.percent(ahead.accuracy),
-                low=100 * ahead.low,
-                high=100 * ahead.high,
+                range=format.percent_range(ahead.low, ahead.high),
             )
         )
     charts.show(curve(report), key="feasible_curve", alt=_curve_words(report))
@@ -311,5 +307,5 @@ def show_figures(dataset: Dataset, report: Report) -> None:
 def _share(share: float, interval: tuple[float, float] | None = None) -> str:
     text = format.percent(share, 1)
     if interval is not None:
-        text += f" ({100 * interval[0]:.1f} – {100 * interval[1]:.1f} %)"
+        text += f" ({format.percent_range(*interval, 1)})"
     return text

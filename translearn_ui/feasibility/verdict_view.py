@@ -83,7 +83,7 @@ def _row(name: str, share: float, kind: str, *, interval: tuple[float, float] | 
     if interval is not None:
         low, high = (100 * end for end in interval)
         band = f'<i class="band" style="left:{low:.1f}%;width:{high - low:.1f}%"></i>'
-        span = f"<small>{low:.0f} – {high:.0f} %</small>"
+        span = f"<small>{format.percent_range(*interval)}</small>"
     return (
         f'<div class="row {kind}" role="listitem"><span class="name">{escape(name)}</span>'
         f'<span class="track" aria-hidden="true"><i class="bar" style="width:{100 * share:.1f}%">'

@@ -46,7 +46,7 @@ def scale_html(metrics: dict[str, Any]) -> str:
     low, high = (100 * float(end) for end in metrics["test_interval"])
     share, guess = 100 * metrics["test_accuracy"], 100 * metrics["majority_accuracy"]
     guessing = _("guessing: {share}").format(share=format.percent(guess / 100))
-    label = f"{low:.0f} – {high:.0f} %"
+    label = format.percent_range(*metrics["test_interval"])
     middle = min(94.0, (low + high) / 2)
     return (
         f'<div class="tl-scale" aria-hidden="true"><div class="rail"></div>'
