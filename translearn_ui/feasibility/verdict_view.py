@@ -71,7 +71,7 @@ def _rows(report: Report) -> list[str]:
         name = ngettext("On your {n} test photo", "On your {n} test photos", given.n)
         rows.append(_row(name.format(n=given.n), given.accuracy, "", interval=given.interval))
     rows += [
-        _row(_("From colour and size alone (trivial features)"), report.trivial_accuracy, ""),
+        _row(_("From colour and size alone"), report.trivial_accuracy, ""),
         _row(_("Guessing the largest class"), report.majority_accuracy, ""),
         _row(_("With shuffled labels (chance)"), report.shuffled_accuracy, ""),
     ]
