@@ -7,7 +7,6 @@ the checks found (`findings_view.py`), the map (`photo_map.py`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -280,7 +279,7 @@ def show_figures(dataset: Dataset, report: Report) -> None:
         ),
         (_("looked at by"), backbones.get_backbone(report.backbone).title),
         (_("took"), format.duration(report.seconds)),
-        (_("made"), datetime.fromtimestamp(report.created).strftime("%Y-%m-%d %H:%M")),
+        (_("made"), format.stamp(report.created)),
     ]
     if report.given_test is not None:
         given = report.given_test

@@ -6,7 +6,7 @@ Owns: the box, the upload and what became of it. Leaves to others: uploads on th
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from translearn_core.config import load_configuration, setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.texts import _, ngettext
-from translearn_ui.components import background_tasks, run_setup, uploads
+from translearn_ui.components import background_tasks, format, run_setup, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _take(given: list[UploadedFile]) -> background_tasks.Task:
 
     total = len(given)
     files = uploads.releasing(given)
-    stamp = datetime.now().strftime("%d.%m. %H:%M")
+    stamp = format.stamp(time.time())
 
     def work(task: background_tasks.Task) -> Any:
         added = datasets.create_dataset(_("Unlabelled photos, {when}").format(when=stamp))
