@@ -12,7 +12,6 @@ from pathlib import Path
 
 from translearn_core.decision import read_decision
 from translearn_core.export import Format
-from translearn_core.formatting import percent
 from translearn_core.heads import load_heads
 from translearn_core.runs import Run
 
@@ -84,7 +83,7 @@ What goes in
 
 What comes out
   A probability for each class: {classes}
-  Below {sure_from} the answer counts as "not sure". The model always prefers one of its
+  Below {sure_from:.0%} the answer counts as "not sure". The model always prefers one of its
   classes, even for a photo of something else.{tasks}
 
 How good it is
@@ -150,7 +149,7 @@ def readme(run: Run, row: Format, *, parity: str) -> str:
         size=labels["image_size"],
         prepare=_PREPARE.rstrip("\n") if row.program else "",
         classes=", ".join(labels["classes"]),
-        sure_from=percent(read_decision(run.folder).sure_from),
+        sure_from=read_decision(run.folder).sure_from,
         tasks=_tasks(run),
         quality=_quality(run),
         parity=parity,
@@ -184,7 +183,7 @@ def _quality(run: Run) -> str:
     metrics = run.metrics
     first = (
         f"Right on {metrics['test_correct']} of {metrics['n_test']} photos that it had not seen "
-        f"while learning ({percent(metrics['test_accuracy'])})."
+        f"while learning ({metrics['test_accuracy']:.0%})."
     )
     further = [
         f"{task['name']}: right on {task['test_correct']} of {task['n_test']}."
