@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_ui import frame
+from translearn_ui.shell import frame
 
 st.set_page_config(
     page_title="TransLearn",

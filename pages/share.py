@@ -7,7 +7,9 @@ import streamlit as st
 from translearn_core import export
 from translearn_core.runs import Run, list_runs
 from translearn_core.texts import _
-from translearn_ui import edit_dataset, frame, run_tools, take_away
+from translearn_ui.components import run_actions, run_picker
+from translearn_ui.share import export_view
+from translearn_ui.shell import frame
 
 frame.page("share")
 
@@ -27,7 +29,7 @@ def main() -> None:
             page="train" if dataset else "photos",
         )
         return
-    run = edit_dataset.choose_run(runs, _("Which run"), key="share_run")
+    run = run_picker.choose_run(runs, _("Which run"), key="share_run")
     st.markdown(
         _(
             "Each download is a zip with the model, its class names, a short program and the exact "
@@ -35,7 +37,7 @@ def main() -> None:
             "as the app does."
         )
     )
-    take_away.show(run)
+    export_view.show(run)
     if run.has_result:
         with st.container(border=True, key="share_figures"), frame.errors_shown():
             _show_figures(run)
@@ -59,7 +61,7 @@ def _show_figures(run: Run) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
-        run_tools.download_report(run, key="share_report")
+        run_actions.download_report(run, key="share_report")
 
 
 main()

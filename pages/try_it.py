@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from translearn_core.decision import read_decision
 from translearn_core.runs import Run, list_runs
-from translearn_core.texts import _, ngettext
-from translearn_ui import add_photos, answers, edit_dataset, frame, sureness, tasks
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from translearn_core.texts import _
+from translearn_ui.components import background_tasks, run_picker
+from translearn_ui.shell import frame
+from translearn_ui.try_it import photo_input, result_view
 
 frame.page("try_it")
-
-_RESULT = "try_result"
 
 
 def main() -> None:
@@ -32,17 +26,17 @@ def main() -> None:
             page="train" if frame.current_dataset() else "photos",
         )
         return
-    task = tasks.find(st.query_params.get("task"))
+    task = background_tasks.find(st.query_params.get("task"))
     if task is not None and not task.finished:
-        tasks.show(task)
+        background_tasks.show(task)
         return
     if task is not None:
-        _end_task(task, run)
+        photo_input.end_task(task, run)
     give, see = st.columns([1, 1.25], gap="large")
     with give, frame.errors_shown():
-        _take_photos(run)
+        photo_input.show(run)
     with see, frame.errors_shown():
-        _show_result(run)
+        result_view.show(run)
 
 
 def _choose_run() -> Run | None:
@@ -50,103 +44,7 @@ def _choose_run() -> Run | None:
     runs = [run for run in list_runs() if run.has_model]
     if not runs:
         return None
-    return edit_dataset.choose_run(runs, _("Which one shall answer"), key="try_run")
-
-
-def _take_photos(run: Run) -> None:
-    way = st.segmented_control(
-        _("How to hand in photos"),
-        ["photos", "camera", "folder", "zip"],
-        format_func=lambda name: {
-            "photos": _(":material/image: Photos"),
-            "camera": _(":material/photo_camera: Webcam"),
-            "folder": _(":material/folder_open: Folder"),
-            "zip": _(":material/folder_zip: Zip"),
-        }[name],
-        default="photos",
-        required=True,
-        key="try_way",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    box = add_photos.Box(f"try_{way}")
-    if way == "camera":
-        photo = st.camera_input(_("Hold it in front of the camera"), key=box.key, width=480)
-        if photo is None:
-            return
-        _ask(run, [(_("webcam photo"), photo.getvalue())], photo.file_id)
-    elif way == "zip":
-        upload = st.file_uploader(_("A zip file of photos"), type=["zip"], key=box.key)
-        if upload is not None:
-            _start(answers.start_zip(run, upload), box)
-    else:
-        uploads = st.file_uploader(
-            _("One photo or many") if way == "photos" else _("A folder of photos"),
-            type=add_photos.photo_types() if way == "photos" else None,
-            accept_multiple_files=True if way == "photos" else "directory",
-            key=box.key,
-        )
-        if len(uploads) == 1:
-            _ask(run, [(uploads[0].name, uploads[0].getvalue())], uploads[0].file_id)
-        elif uploads:
-            _start(answers.start(run, uploads), box)
-
-
-def _start(task: tasks.Task, box: add_photos.Box) -> None:
-    box.empty()
-    st.query_params["task"] = task.id
-    st.rerun()
-
-
-def _ask(run: Run, photos: Sequence[tuple[str, bytes]], photo_id: str) -> None:
-    """Ask about one photo, once."""
-    mark = (run.id, photo_id)
-    if st.session_state.get("try_asked") == mark:
-        return
-    with st.spinner(_("Looking at it…")):
-        st.session_state[_RESULT] = (run.id, answers.ask(run, photos))
-    st.session_state["try_asked"] = mark
-
-
-def _end_task(task: tasks.Task, run: Run) -> None:
-    tasks.forget(task)
-    st.query_params.pop("task", None)
-    if task.error is not None:
-        frame.show_error(task.error)
-    else:
-        st.session_state[_RESULT] = (run.id, task.result)
-        st.session_state.pop("try_asked", None)
-
-
-def _show_result(run: Run) -> None:
-    asked, rows = st.session_state.get(_RESULT, (None, []))
-    if asked != run.id or not rows:
-        frame.empty_state(
-            title=_("Show it something new"),
-            text=_("Best a photo that it has not learned from. It knows: {classes}.").format(
-                classes=frame.listed(run.labels)
-            ),
-            icon=":material/image_search:",
-            key="try_result",
-        )
-        return
-    sure = read_decision(run.folder).sure_from
-    if len(rows) == 1:
-        answers.show_one(rows[0], sure_from=sure, run=run)
-    else:
-        st.subheader(
-            ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
-        )
-        answers.show_many(rows, sure_from=sure, name=run.id)
-    with st.popover(_("Not sure?"), icon=":material/help:", type="tertiary", key="try_sure_box"):
-        st.markdown(
-            _(
-                "A model always finds some class most likely, even for a photo of something "
-                "else. Below this probability we call its answer *not sure*. The value is kept "
-                "with this training; *Results* shows what it costs and what it saves."
-            )
-        )
-        sureness.slider(run, key="try_sure")
+    return run_picker.choose_run(runs, _("Model"), key="try_run")
 
 
 main()

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from translearn_core import datasets, jobs, study
 from translearn_core.config import make_settings
 from translearn_core.techniques import TECHNIQUES
-from translearn_ui import frame
+from translearn_ui.shell import frame
 
 ROOT = Path(__file__).parents[1]
 NAMES = [row.name for row in frame.PAGES]

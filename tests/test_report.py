@@ -15,7 +15,6 @@ from translearn_core.errors import RunError
 from translearn_core.notes import write_notes
 from translearn_core.report import report_html, write_report
 from translearn_core.runs import Run
-from translearn_ui import charts
 
 VOID = {"meta", "img", "br", "input", "link", "rect", "line", "circle", "polyline"}
 
@@ -166,11 +165,6 @@ def test_a_run_without_figures_has_no_report(run: Run, tmp_path: Path) -> None:
         report_html(run)
     with pytest.raises(RunError, match="is not a run"):
         report_html(Run(tmp_path))
-
-
-def test_report_and_app_share_their_colours() -> None:
-    for name in ("TRAINING_COLOR", "VALIDATION_COLOR", "RIGHT_COLOR", "WRONG_COLOR"):
-        assert getattr(report_charts, name) == getattr(charts, name)
 
 
 def test_curves_cope_with_one_epoch_and_without_validation() -> None:

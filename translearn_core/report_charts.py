@@ -1,8 +1,9 @@
 """Charts as SVG text that stands in a page by itself: no script, no other file.
 
-Owns: the drawing of curves, of the matrix, of confidence and of a share with its interval, for
-reports.
-Leaves to others: the charts of the app (`translearn_ui/charts.py`), whose colours these share.
+Owns: the drawing of the matrix, of confidence and of a share with its interval, and what stands
+around training curves, for reports.
+Leaves to others: the lines of training curves (`training_curves.py`), colours (`palette.py`), the
+charts of the app (`translearn_ui/components/charts.py`).
 
 Text and axes take the page's own colour (`currentColor`), so that a chart is readable on light and
 dark pages and on paper; colour is never the only sign.
@@ -10,18 +11,15 @@ dark pages and on paper; colour is never the only sign.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from translearn_core import palette, training_curves
 from translearn_core.calibration import Bin
+from translearn_core.formatting import percent
 from translearn_core.texts import _
-
-TRAINING_COLOR = "#E69F00"
-VALIDATION_COLOR = "#2A85C7"
-RIGHT_COLOR = "#00A078"
-WRONG_COLOR = "#D55E00"
+from translearn_core.training_curves import TrainingCurves
 
 WIDTH = 420
 HEIGHT = 230
@@ -30,76 +28,47 @@ _MOST_CELLS_WITH_NUMBERS = 24
 
 
 def curves(epochs: Sequence[Mapping[str, Any]], *, metric: str) -> str:
-    """One measure over the epochs, training dotted and validation solid.
+    """One measure over the epochs, training dotted and validation solid; nothing without epochs.
 
     Args:
         epochs: `epoch` events of a run.
         metric: `accuracy` (a share) or `loss`.
     """
-    is_share = metric == "accuracy"
-    lines = {
-        "training": [(e["epoch"], e.get(metric)) for e in epochs],
-        "validation": [(e["epoch"], e.get(f"val_{metric}")) for e in epochs],
-    }
-    values = [value for points in lines.values() for _x, value in points if value is not None]
-    if not values:
+    drawn = training_curves.curves_of(epochs, metric=metric)
+    if not any(drawn.lines.values()):
         return ""
-    low = max(0.0, math.floor(min(values) * 10 - 0.5) / 10) if is_share else 0.0
-    high = 1.0 if is_share else _round_up(max(values))
-    last = max(e["epoch"] for e in epochs)
-
-    def place(x: float, y: float) -> tuple[float, float]:
-        share_x = (x - 1) / max(1, last - 1)
-        share_y = (y - low) / ((high - low) or 1.0)
-        return (
-            _LEFT + share_x * (WIDTH - _LEFT - _RIGHT),
-            HEIGHT - _BOTTOM - share_y * (HEIGHT - _TOP - _BOTTOM),
-        )
-
-    name = _("right answers (accuracy)") if is_share else _("error (loss)")
-    parts = [_grid(low, high, last, place, is_share)]
-    for kind, color, dash in (
-        ("training", TRAINING_COLOR, ' stroke-dasharray="2 4"'),
-        ("validation", VALIDATION_COLOR, ""),
-    ):
-        known = [(x, y) for x, y in lines[kind] if y is not None]
-        if not known:
-            continue
-        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(x, y) for x, y in known))
-        parts.append(
-            f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2.4" '
-            f'stroke-linejoin="round" stroke-linecap="round"{dash}/>'
-        )
-        if len(known) == 1:
-            x, y = place(*known[0])
-            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>')
-    parts.append(_legend(name, lines))
-    return _svg(WIDTH, HEIGHT, "".join(parts), _curve_words(name, lines, last, is_share))
-
-
-def _round_up(value: float) -> float:
-    """The next handsome number above `value`."""
-    scale = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
-    return next(
-        (step * scale for step in (1.0, 1.5, 2.0, 3.0, 5.0, 7.5) if step * scale >= value),
-        10.0 * scale,
+    box = {
+        "left": _LEFT,
+        "top": _TOP,
+        "width": WIDTH - _LEFT - _RIGHT,
+        "height": HEIGHT - _TOP - _BOTTOM,
+    }
+    placed = {name: drawn.placed(points) for name, points in drawn.lines.items()}
+    dots = "".join(
+        f'<circle cx="{box["left"] + points[0][0] * box["width"]:.1f}" '
+        f'cy="{box["top"] + (1 - points[0][1]) * box["height"]:.1f}" r="3.5" '
+        f'fill="{training_curves.LOOKS[name].color}"/>'
+        for name, points in placed.items()
+        if len(points) == 1
     )
+    content = _grid(drawn) + training_curves.drawing(placed, **box) + dots + _legend(drawn)
+    return _svg(WIDTH, HEIGHT, content, _curve_words(drawn))
 
 
-def _grid(low: float, high: float, last: int, place: Any, is_share: bool) -> str:
+def _grid(drawn: TrainingCurves) -> str:
+    """Lines and values of the vertical axis, epochs of the horizontal one."""
     parts = []
-    for step in range(5):
-        value = low + (high - low) * step / 4
-        _x, y = place(1, value)
-        text = f"{value:.0%}" if is_share else f"{value:.2g}"
+    for value in drawn.y.ticks:
+        y = _TOP + (1 - drawn.y.at(value)) * (HEIGHT - _TOP - _BOTTOM)
         parts.append(
             f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
-            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>'
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">'
+            f"{drawn.value_text(value)}</text>"
         )
-    for epoch in sorted({1, last, *range(0, last, max(1, math.ceil(last / 6)))} - {0}):
-        x, _y = place(epoch, low)
+    for epoch in drawn.x.ticks:
+        x = _LEFT + drawn.x.at(epoch) * (WIDTH - _LEFT - _RIGHT)
         parts.append(
-            f'<text x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">{epoch}</text>'
+            f'<text x="{x:.1f}" y="{HEIGHT - _BOTTOM + 16}" text-anchor="middle">{epoch:.0f}</text>'
         )
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     label = escape(_("round (epoch)"))
@@ -107,39 +76,28 @@ def _grid(low: float, high: float, last: int, place: Any, is_share: bool) -> str
     return "".join(parts)
 
 
-def _legend(name: str, lines: Mapping[str, Sequence[tuple[int, float | None]]]) -> str:
-    parts = [f'<text x="0" y="13" class="strong">{escape(name)}</text>']
+def _legend(drawn: TrainingCurves) -> str:
+    parts = [f'<text x="0" y="13" class="strong">{escape(drawn.title)}</text>']
     x = float(WIDTH - _RIGHT)
-    for kind, color, dash, label in (
-        ("validation", VALIDATION_COLOR, "", _("validation")),
-        ("training", TRAINING_COLOR, ' stroke-dasharray="2 4"', _("training")),
-    ):
-        if not any(value is not None for _x, value in lines[kind]):
+    for name, label in (("validation", _("validation")), ("training", _("training"))):
+        if not drawn.lines[name]:
             continue
         x -= 7.0 * len(label)
         parts.append(f'<text x="{x:.0f}" y="13">{escape(label)}</text>')
-        parts.append(
-            f'<line x1="{x - 26:.0f}" x2="{x - 6:.0f}" y1="9" y2="9" stroke="{color}" '
-            f'stroke-width="2.4"{dash}/>'
-        )
+        sign = {name: [(0.0, 0.5), (1.0, 0.5)]}
+        parts.append(training_curves.drawing(sign, left=x - 26, top=4, width=20, height=10))
         x -= 38
     return "".join(parts)
 
 
-def _curve_words(
-    name: str,
-    lines: Mapping[str, Sequence[tuple[int, float | None]]],
-    last: int,
-    is_share: bool,
-) -> str:
+def _curve_words(drawn: TrainingCurves) -> str:
     ends = []
-    for kind, label in (("training", _("training")), ("validation", _("validation"))):
-        known = [value for _x, value in lines[kind] if value is not None]
-        if known:
-            shown = f"{known[-1]:.0%}" if is_share else f"{known[-1]:.2f}"
-            ends.append(f"{label} {shown}")
+    for name, label in (("training", _("training")), ("validation", _("validation"))):
+        if drawn.lines[name]:
+            value = drawn.lines[name][-1][1]
+            ends.append(f"{label} {percent(value) if drawn.is_share else f'{value:.2f}'}")
     return _("{name} over {n} rounds; at the end {ends}.").format(
-        name=name, n=last, ends=", ".join(ends)
+        name=drawn.title, n=drawn.last, ends=", ".join(ends)
     )
 
 
@@ -159,8 +117,8 @@ def reliability(bins: Sequence[Bin], *, words: str) -> str:
         parts.append(
             f'<line x1="{left}" x2="{left + side}" y1="{y(share):.1f}" y2="{y(share):.1f}" '
             'class="grid"/>'
-            f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{share:.0%}</text>'
-            f'<text x="{x(share):.1f}" y="{top + side + 15}" text-anchor="middle">{share:.0%}</text>'
+            f'<text x="{left - 6}" y="{y(share) + 4:.1f}" text-anchor="end">{percent(share)}</text>'
+            f'<text x="{x(share):.1f}" y="{top + side + 15}" text-anchor="middle">{percent(share)}</text>'
         )
     parts.append(
         f'<line x1="{x(0)}" y1="{y(0)}" x2="{x(1)}" y2="{y(1)}" stroke="currentColor" '
@@ -170,8 +128,8 @@ def reliability(bins: Sequence[Bin], *, words: str) -> str:
         at = x(one.confidence)
         parts.append(
             f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{y(one.low):.1f}" y2="{y(one.high):.1f}" '
-            f'stroke="{VALIDATION_COLOR}" stroke-width="1.5"/>'
-            f'<circle cx="{at:.1f}" cy="{y(one.accuracy):.1f}" r="3.6" fill="{VALIDATION_COLOR}"/>'
+            f'stroke="{palette.VALIDATION_COLOR}" stroke-width="1.5"/>'
+            f'<circle cx="{at:.1f}" cy="{y(one.accuracy):.1f}" r="3.6" fill="{palette.VALIDATION_COLOR}"/>'
         )
     parts.append(
         f'<text x="{x(0.5)}" y="{top + side + 31}" text-anchor="middle">'
@@ -217,7 +175,7 @@ def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], *, words: str)
 
 def _cell(x: float, y: float, side: float, count: int, of: int, right: bool, n: int) -> str:
     share = count / max(1, of)
-    color = RIGHT_COLOR if right else WRONG_COLOR
+    color = palette.RIGHT_COLOR if right else palette.WRONG_COLOR
     rect = (
         f'<rect x="{x + 1:.1f}" y="{y + 1:.1f}" width="{side - 2:.1f}" height="{side - 2:.1f}" '
         f'rx="3" '
@@ -246,9 +204,9 @@ def interval(share: float, low: float, high: float, *, guess: float | None = Non
         '<svg class="interval" viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">'
         '<rect x="0" y="4" width="100" height="2" rx="1" class="rail"/>'
         f'<rect x="{low * 100:.1f}" y="2.5" width="{(high - low) * 100:.1f}" height="5" rx="1" '
-        f'fill="{RIGHT_COLOR}" fill-opacity=".38"/>'
+        f'fill="{palette.RIGHT_COLOR}" fill-opacity=".38"/>'
         f'<rect x="{max(0.0, share * 100 - 0.4):.1f}" y="1.5" width="0.8" height="7" '
-        f'fill="{RIGHT_COLOR}"/>{guessing}</svg>'
+        f'fill="{palette.RIGHT_COLOR}"/>{guessing}</svg>'
     )
 
 

@@ -1,1 +1,1 @@
-"""The Streamlit code that the pages share: frame, theme, gallery, charts, live run."""
+"""The Streamlit code behind the pages, in rooms: `shell`, `components`, and one folder per page."""

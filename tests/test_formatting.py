@@ -1,0 +1,47 @@
+"""Percentages are written one way, by one function."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from translearn_core.formatting import percent, percent_range
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted(
+    path
+    for name in ("pages", "translearn_ui", "translearn_core")
+    for path in (ROOT / name).rglob("*.py")
+)
+PERCENT_FORMAT = re.compile(r"\.\d+%")
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (0.86, 0, "86 %"),
+        (0.864, 1, "86.4 %"),
+        (0.0, 0, "0 %"),
+        (1.0, 0, "100 %"),
+        (0.005, 1, "0.5 %"),
+    ],
+)
+def test_a_share_is_written_as_a_percentage(share: float, digits: int, text: str) -> None:
+    assert percent(share, digits) == text
+
+
+def test_an_interval_names_its_unit_once() -> None:
+    assert percent_range(0.83, 0.89) == "83 – 89 %"
+    assert percent_range(0.831, 0.894, 1) == "83.1 – 89.4 %"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_source_formats_a_percentage_by_itself(path: Path) -> None:
+    """Neither `f"{x:.0%}"` and `"{x:.0%}".format`, nor plotly's `tickformat=".0%"`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = PERCENT_FORMAT.search(node.value)
+            assert not found, f"line {node.lineno}: use translearn_core.formatting.percent"

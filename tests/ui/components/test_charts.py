@@ -1,0 +1,75 @@
+"""Charts: what is drawn is what was handed in; colours are the same everywhere."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from translearn_core import palette
+from translearn_ui.components import charts
+
+
+def epoch(number: int, *, phase: str = "head", loss: float = 0.5) -> dict[str, float | str]:
+    return {
+        "epoch": number,
+        "phase": phase,
+        "loss": loss,
+        "accuracy": 0.8,
+        "val_loss": loss + 0.1,
+        "val_accuracy": 0.7,
+    }
+
+
+def test_class_colors_differ_and_repeat() -> None:
+    assert len(set(palette.CLASS_COLORS)) == len(palette.CLASS_COLORS)
+    assert palette.class_color(len(palette.CLASS_COLORS)) == palette.class_color(0)
+
+
+def test_counts_are_sorted_by_name_and_colored_by_their_place() -> None:
+    figure = charts.counts_chart(pd.Series({"pears": 3, "apples": 1200}))
+
+    bars = figure.data[0]
+    assert list(bars.y) == ["apples", "pears"]
+    assert list(bars.text) == ["1,200", "3"]
+    assert list(bars.marker.color) == [palette.class_color(0), palette.class_color(1)]
+
+
+def test_probabilities_are_ranked_but_keep_their_class_color() -> None:
+    figure = charts.probability_bars({"apples": 0.1, "pears": 0.9})
+
+    bars = figure.data[0]
+    assert list(bars.y) == ["pears", "apples"]
+    assert list(bars.text) == ["90 %", "10 %"]
+    assert list(bars.marker.color) == [palette.class_color(1), palette.class_color(0)]
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "loss"])
+def test_curves_show_both_parts_and_mark_the_kept_round(metric: str) -> None:
+    history = [epoch(1), epoch(2, loss=0.4), epoch(3, phase="fine_tune", loss=0.3)]
+
+    figure = charts.curves(history, metric=metric, best_epoch=3)
+
+    by_name = {trace.name: trace for trace in figure.data}
+    assert list(by_name["training"].x) == [1, 2, 3]
+    assert list(by_name["validation"].y) == [e[f"val_{metric}"] for e in history]
+    assert list(by_name["kept"].x) == [3]
+    assert by_name["training"].line.dash != by_name["validation"].line.dash
+    assert figure.layout.shapes[0].x0 == 2.5  # where fine-tuning begins
+    assert figure.layout.xaxis.title.text
+    assert figure.layout.yaxis.title.text
+
+
+def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:
+    figure = charts.confusion_matrix([[8, 2], [0, 1]], ["cats", "dogs"])
+
+    right, wrong = figure.data[0].z, figure.data[1].z
+    assert right[0][0] == 0.8
+    assert right[0][1] is None
+    assert wrong[0][1] == 0.2
+    assert [note.text for note in figure.layout.annotations] == ["<b>8</b>", "2", "<b>1</b>"]
+
+
+def test_largest_confusion_is_said_in_words() -> None:
+    sentence = charts.confusion_sentence([[8, 2], [1, 9]], ["cats", "dogs"])
+    assert sentence == "Most often mixed up: cats taken for dogs (2 photos)."
+    assert "No mistake" in charts.confusion_sentence([[1, 0], [0, 1]], ["cats", "dogs"])

@@ -1,0 +1,1 @@
+"""The parts of the Compare page: choosing runs and showing them side by side."""

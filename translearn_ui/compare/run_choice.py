@@ -1,0 +1,41 @@
+"""Which runs are compared: chosen, kept in the URL."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core.runs import Run
+from translearn_core.texts import _
+from translearn_ui.components import run_picker
+from translearn_ui.shell import frame
+
+_RUNS, _CHOSEN = "runs", "compare_runs"
+MOST_RUNS = 8
+
+
+def choose(runs: list[Run]) -> list[Run]:
+    """The runs to compare, in the order in which they were chosen; kept in the URL."""
+    by_id = {run.id: run for run in runs}
+    named = [name for name in st.query_params.get(_RUNS, "").split(",") if name in by_id]
+    if st.session_state.get(_CHOSEN) is None:
+        st.session_state[_CHOSEN] = named or [run.id for run in _first_guess(runs)]
+    st.session_state[_CHOSEN] = [name for name in st.session_state[_CHOSEN] if name in by_id]
+    ids: list[str] = st.multiselect(
+        _("Which trainings"),
+        list(by_id),
+        format_func=lambda name: run_picker.describe_run(by_id[name]),
+        key=_CHOSEN,
+        max_selections=MOST_RUNS,
+        placeholder=_("Choose two or more"),
+    )
+    st.query_params[_RUNS] = ",".join(ids)
+    return [by_id[name] for name in ids]
+
+
+def _first_guess(runs: list[Run]) -> list[Run]:
+    """The current run, or the newest, and the newest other one on the same photos, if any."""
+    first = frame.current_run()
+    first = first if first is not None and first in runs else runs[0]
+    others = [run for run in runs if run.id != first.id]
+    same = [run for run in others if run.config.dataset == first.config.dataset]
+    return [first, (same or others)[0]]

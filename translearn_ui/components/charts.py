@@ -1,0 +1,481 @@
+"""Every chart of the app, in one palette.
+
+Owns: the colours (chosen to stay apart for colour-blind eyes, after Okabe and Ito, and to be
+readable on a light and on a dark page), the figures, and how they are put on a page (`show`:
+theme, export button, text for screen readers).
+Leaves to others: the figures' numbers; nothing is computed here but what is drawn.
+
+Colour is never the only sign: curves differ by dash too, bars and cells carry their number,
+classes their name. Shares are in [0, 1] and are written as percentages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from translearn_core import palette
+from translearn_core.texts import _, ngettext
+from translearn_core.training_curves import LOOKS, Axis, curves_of
+from translearn_ui.components import format
+
+TEXT_COLORS = {"light": "#22302e", "dark": "#e6ebe8"}
+"""The page's text colour, as in `.streamlit/config.toml`."""
+
+GRID_COLOR = "rgba(128,128,128,0.22)"
+LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
+"""Where the names of the lines stand."""
+_MOST_CELLS_WITH_NUMBERS = 24
+
+
+def show(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    height: int | None = None,
+    on_select: Callable[[], None] | None = None,
+) -> None:
+    """Put a figure on the page: in the page's theme, exportable as a picture, with its description.
+
+    Args:
+        key: of the element, and the name of the exported file.
+        alt: what the chart shows, in a sentence, for people who do not see it.
+        height: in pixels; default is the figure's own.
+        on_select: called when a point was clicked; the selection stands in the session under `key`.
+    """
+    if height is not None:
+        figure.update_layout(height=height)
+    figure.update_layout(font={"color": TEXT_COLORS[st.context.theme.type or "light"]})
+    config = {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "scrollZoom": False,
+        "doubleClick": "reset",
+        "toImageButtonOptions": {"format": "png", "scale": 2, "filename": key},
+    }
+    st.plotly_chart(
+        figure,
+        key=key,
+        alt=alt,
+        config=config,
+        width="stretch",
+        on_select=on_select or "ignore",
+        selection_mode="points",
+    )
+
+
+def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) -> go.Figure:
+    """How many photos each class has, as horizontal bars that carry their number.
+
+    Args:
+        counts: class name -> number of photos.
+        colors: class name -> colour; default: by the place in the sorted names.
+    """
+    counts = counts.sort_index()
+    names = [str(name) for name in counts.index]
+    if colors is None:
+        colors = {name: palette.class_color(index) for index, name in enumerate(names)}
+    values = [int(n) for n in counts]
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=names,
+            orientation="h",
+            text=[f"{n:,}" for n in values],
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": [colors[name] for name in names], "cornerradius": 3},
+            hovertemplate=_("%{y}: %{x} photos") + "<extra></extra>",
+        )
+    )
+    figure.update_yaxes(
+        type="category", autorange="reversed", title=None, automargin=True, showgrid=False
+    )
+    figure.update_xaxes(
+        title=_("photos"),
+        rangemode="tozero",
+        gridcolor=GRID_COLOR,
+        zeroline=False,
+        range=[0, max(values, default=1) * 1.12],
+    )
+    return finished(figure, height=max(110, 64 + 30 * len(names)), bargap=0.28)
+
+
+def probability_bars(
+    probabilities: Mapping[str, float], *, colors: Mapping[str, str] | None = None, most: int = 8
+) -> go.Figure:
+    """How sure the model is of each class, the likeliest first.
+
+    Args:
+        probabilities: class name -> share in [0, 1].
+        colors: class name -> colour; default: by the place in the sorted names.
+        most: more classes than this are left out, the least likely first.
+    """
+    if colors is None:
+        colors = {
+            name: palette.class_color(index) for index, name in enumerate(sorted(probabilities))
+        }
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])[:most]
+    names = [name for name, _share in ranked]
+    shares = [share for _name, share in ranked]
+    figure = go.Figure(
+        go.Bar(
+            x=shares,
+            y=names,
+            orientation="h",
+            text=[format.percent(share) for share in shares],
+            textposition="outside",
+            cliponaxis=False,
+            marker={"color": [colors[name] for name in names], "cornerradius": 3},
+            customdata=[format.percent(share, 1) for share in shares],
+            hovertemplate="%{y}: %{customdata}<extra></extra>",
+        )
+    )
+    figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
+    figure.update_xaxes(
+        title=_("how sure (probability)"),
+        **share_axis(room=0.14),
+    )
+    return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
+
+
+def curves(
+    history: Sequence[Mapping[str, Any]],
+    *,
+    metric: str,
+    best_epoch: int = 0,
+) -> go.Figure:
+    """One measure over the rounds of a run that has ended, for training and validation photos.
+
+    Args:
+        history: `epoch` events of a run: epoch (from 1), phase, and the measures.
+        metric: `accuracy` (a share) or `loss`.
+        best_epoch: the round whose weights are kept, marked; 0 for none.
+    """
+    drawn = curves_of(history, metric=metric, best_epoch=best_epoch)
+    figure = go.Figure()
+    for name, words, dash in (
+        ("training", _("training"), "dot"),
+        ("validation", _("validation"), "solid"),
+    ):
+        points = drawn.lines[name]
+        if history and not points:
+            continue  # there were no validation photos
+        digits = [format.percent(y, 1) if drawn.is_share else f"{y:.3f}" for _x, y in points]
+        figure.add_scatter(
+            x=[x for x, _y in points],
+            y=[y for _x, y in points],
+            customdata=digits,
+            mode="lines+markers" if len(points) < 30 else "lines",
+            name=words,
+            line={"color": LOOKS[name].color, "width": LOOKS[name].width, "dash": dash},
+            marker={"size": 6},
+            hovertemplate=_("round %{x}") + f", {words}: %{{customdata}}<extra></extra>",
+        )
+    if drawn.best is not None:
+        figure.add_scatter(
+            x=[drawn.best[0]],
+            y=[drawn.best[1]],
+            mode="markers",
+            name=_("kept"),
+            marker={
+                "size": 13,
+                "symbol": "star",
+                "color": palette.VALIDATION_COLOR,
+                "line": {"width": 1, "color": "white"},
+            },
+            hovertemplate=_("kept: round %{x}") + "<extra></extra>",
+        )
+    if drawn.fine_tuning is not None:
+        figure.add_vline(
+            x=drawn.fine_tuning,
+            line={"color": palette.QUIET_COLOR, "dash": "dash", "width": 1},
+            annotation={"text": _("fine-tuning") + " →", "font": {"size": 11}},
+            annotation_position="bottom left",
+        )
+    figure.update_xaxes(title=_("round (epoch)"), **axis(drawn.x, "{:.0f}".format))
+    figure.update_yaxes(title=drawn.title, automargin=True, **axis(drawn.y, drawn.value_text))
+    figure.update_layout(
+        showlegend=True,  # a line that is alone has a name, too
+        legend=LEGEND_ABOVE,
+        uirevision=metric,
+        hovermode="closest",
+    )
+    return finished(figure, height=300)
+
+
+def axis(shape: Axis, text: Callable[[float], str]) -> dict[str, Any]:
+    """Limits and ticks of an axis of plotly; `text` writes the value at a tick."""
+    return {
+        "range": [shape.low, shape.high],
+        "tickvals": list(shape.ticks),
+        "ticktext": [text(value) for value in shape.ticks],
+        "gridcolor": GRID_COLOR,
+        "zeroline": False,
+    }
+
+
+def share_axis(low: float = 0.0, high: float = 1.0, *, room: float = 0.02) -> dict[str, Any]:
+    """An axis of shares with a line at each quarter, or at each twentieth of a narrow range.
+
+    Args:
+        room: beyond 1, for what stands there.
+    """
+    step = 0.25 if high - low > 0.6 else 0.1 if high - low > 0.25 else 0.05
+    first, last = round(low / step + 0.49), round(high / step - 0.49)
+    ticks = tuple(step * number for number in range(first, last + 1))
+    return axis(Axis(low, high + room, ticks), format.percent)
+
+
+def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figure:
+    """Truth against answer, with the number of photos in each cell.
+
+    The shade is the share of the row's photos, so that a small class is as readable as a
+    large one; right answers (the diagonal) and mistakes have different colours.
+
+    Args:
+        counts: rows are the truth, columns the answer, in the order of `names`.
+    """
+    shares = [[n / max(1, sum(row)) for n in row] for row in counts]
+    right = [[s if r == c else None for c, s in enumerate(row)] for r, row in enumerate(shares)]
+    wrong = [[None if r == c else s for c, s in enumerate(row)] for r, row in enumerate(shares)]
+    places = list(range(len(names)))
+    figure = go.Figure()
+    for part, color in ((right, palette.RIGHT_COLOR), (wrong, palette.WRONG_COLOR)):
+        figure.add_heatmap(
+            z=part,
+            x=places,
+            y=places,
+            colorscale=[[0, with_alpha(color, 0.0)], [1, with_alpha(color, 0.92)]],
+            zmin=0,
+            zmax=1,
+            xgap=2,
+            ygap=2,
+            showscale=False,
+            hoverinfo="skip",
+        )
+    if len(names) <= _MOST_CELLS_WITH_NUMBERS:
+        _write_cells(figure, counts, shares)
+    _add_fields(figure, counts, shares, names)
+    shown = [_shortened(name) for name in names]
+    figure.update_xaxes(
+        title=_("answer"),
+        tickvals=places,
+        ticktext=shown,
+        side="bottom",
+        showgrid=False,
+        zeroline=False,
+        autotickangles=[0, -40, -90],
+        automargin=True,
+    )
+    figure.update_yaxes(
+        title=_("truth"),
+        tickvals=places,
+        ticktext=shown,
+        autorange="reversed",
+        showgrid=False,
+        zeroline=False,
+        automargin=True,
+    )
+    return finished(figure, height=min(900, 150 + max(26, 46 - len(names)) * len(names)))
+
+
+def confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    """The most frequent mistake in words, or that there was none."""
+    mistakes = [
+        (n, names[r], names[c])
+        for r, row in enumerate(counts)
+        for c, n in enumerate(row)
+        if r != c and n > 0
+    ]
+    if not mistakes:
+        return _("No mistake at all on these photos.")
+    n, truth, answer = max(mistakes, key=lambda mistake: mistake[0])
+    return ngettext(
+        "Most often mixed up: {truth} taken for {answer} ({n} photo).",
+        "Most often mixed up: {truth} taken for {answer} ({n} photos).",
+        n,
+    ).format(truth=truth, answer=answer, n=n)
+
+
+def reliability(bins: Sequence[Mapping[str, float]]) -> go.Figure:
+    """How often answers were right against how sure they were, with the line where both agree.
+
+    Args:
+        bins: `confidence`, `accuracy`, `low`, `high` (its interval) and `n`, from the least sure.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name=_("perfectly calibrated"),
+        line={"color": palette.QUIET_COLOR, "dash": "dash", "width": 1.5},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=[bin_["confidence"] for bin_ in bins],
+        y=[bin_["accuracy"] for bin_ in bins],
+        customdata=[
+            [
+                bin_["n"],
+                format.percent(bin_["confidence"]),
+                format.percent(bin_["accuracy"]),
+                format.percent_range(bin_["low"], bin_["high"]),
+            ]
+            for bin_ in bins
+        ],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [bin_["high"] - bin_["accuracy"] for bin_ in bins],
+            "arrayminus": [bin_["accuracy"] - bin_["low"] for bin_ in bins],
+            "color": palette.VALIDATION_COLOR,
+            "thickness": 1.2,
+            "width": 4,
+        },
+        mode="lines+markers",
+        name=_("test photos"),
+        line={"color": palette.VALIDATION_COLOR, "width": 2},
+        marker={"size": 8},
+        hovertemplate=_(
+            "%{customdata[0]} answers, %{customdata[1]} sure on average:<br>"
+            "%{customdata[2]} right (%{customdata[3]})"
+        )
+        + "<extra></extra>",
+    )
+    figure.update_xaxes(title=_("how sure it was (confidence)"), **share_axis())
+    figure.update_yaxes(title=_("how often it was right"), **share_axis())
+    figure.update_layout(legend=LEGEND_ABOVE)
+    return finished(figure, height=320)
+
+
+def confidence_histogram(
+    confidence: Sequence[float], right: Sequence[bool], *, sure_from: float
+) -> go.Figure:
+    """How sure right and wrong answers were, and from where on an answer is given.
+
+    Args:
+        confidence: of each answer, in [0, 1].
+        right: whether it was right.
+        sure_from: answers below it are "not sure".
+    """
+    figure = go.Figure()
+    for wanted, name, color, shape in (
+        (False, _("wrong"), palette.WRONG_COLOR, "/"),
+        (True, _("right"), palette.RIGHT_COLOR, ""),
+    ):
+        figure.add_histogram(
+            x=[c for c, hit in zip(confidence, right, strict=True) if bool(hit) is wanted],
+            xbins={"start": 0, "end": 1.0001, "size": 0.05},
+            name=name,
+            marker={
+                "color": color,
+                "pattern": {
+                    "shape": shape,
+                    "fillmode": "overlay",
+                    "fgcolor": "rgba(255,255,255,0.7)",
+                    "size": 6,
+                },
+            },
+            hovertemplate=_("%{y} answers") + f", {name}<extra></extra>",
+        )
+    figure.add_vrect(x0=0, x1=sure_from, fillcolor=palette.QUIET_COLOR, opacity=0.16, line_width=0)
+    figure.add_vline(
+        x=sure_from,
+        line={"color": palette.QUIET_COLOR, "width": 2},
+        annotation={
+            "text": _("not sure") if sure_from > 0.12 else "",
+            "font": {"size": 12},
+            "yanchor": "bottom",  # above the bars
+        },
+        annotation_position="top left",
+    )
+    figure.update_xaxes(
+        title=_("how sure it was (confidence)"), showgrid=False, **share_axis(room=0.012)
+    )
+    figure.update_yaxes(
+        title=_("test photos"), gridcolor=GRID_COLOR, zeroline=False, automargin=True
+    )
+    figure.update_layout(
+        barmode="stack",
+        legend={"orientation": "h", "y": 1.13, "yanchor": "bottom", "x": 0, "title": None},
+    )
+    return finished(figure, height=260, bargap=0.06)
+
+
+def _write_cells(
+    figure: go.Figure, counts: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]
+) -> None:
+    for r, row in enumerate(counts):
+        for c, n in enumerate(row):
+            if n == 0 and r != c:
+                continue
+            figure.add_annotation(
+                x=c,
+                y=r,
+                text=f"<b>{n}</b>" if r == c else str(n),
+                showarrow=False,
+                font={"color": "white"} if shares[r][c] > 0.7 else {},
+            )
+
+
+def _add_fields(
+    figure: go.Figure,
+    counts: Sequence[Sequence[int]],
+    shares: Sequence[Sequence[float]],
+    names: Sequence[str],
+) -> None:
+    """Invisible points over the filled cells: a heat map has none that could be clicked."""
+    filled = [(r, c) for r, row in enumerate(counts) for c, n in enumerate(row) if n]
+    unseen = {"marker": {"color": "rgba(0,0,0,0)"}}
+    figure.add_scatter(
+        x=[c for _r, c in filled],
+        y=[r for r, _c in filled],
+        customdata=[
+            [names[r], names[c], counts[r][c], format.percent(shares[r][c])] for r, c in filled
+        ],
+        mode="markers",
+        marker={"size": 34, "symbol": "square", "color": "rgba(0,0,0,0)"},
+        selected=unseen,
+        unselected=unseen,
+        hovertemplate=_(
+            "really %{customdata[0]}, answered %{customdata[1]}:<br>%{customdata[2]} photos "
+            "(%{customdata[3]} of this class)"
+        )
+        + "<extra></extra>",
+        showlegend=False,
+    )
+
+
+def with_alpha(color: str, alpha: float) -> str:
+    """A colour `#rrggbb` that lets what is below shine through; `alpha` in [0, 1]."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha})"
+
+
+def _shortened(name: str, most: int = 16) -> str:
+    return name if len(name) <= most else name[: most - 1] + "…"
+
+
+def finished(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:
+    """The figure with what all figures of the pages share.
+
+    Args:
+        height: in pixels.
+        layout: further arguments of plotly's layout.
+    """
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 12, "t": 24, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        dragmode=False,
+        **layout,
+    )
+    return figure

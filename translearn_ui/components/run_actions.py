@@ -1,0 +1,249 @@
+"""What can be done with one run, wherever it is listed: notes, start again, settings, report, code.
+
+Owns: the menu of a run and its dialogs. Leaves to others: doing it (`translearn_core`), and the
+pages that list runs or show one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import streamlit as st
+
+from translearn_core import datasets, jobs
+from translearn_core.errors import RunError
+from translearn_core.notes import (
+    LONGEST_NAME,
+    LONGEST_NOTE,
+    MOST_TAGS,
+    Notes,
+    name_of,
+    read_notes,
+    write_notes,
+)
+from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
+from translearn_core.texts import _
+from translearn_ui.components import dialogs, format, run_setup
+from translearn_ui.shell import frame
+
+
+def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | None:
+    """The menu of a run; does what is chosen, and returns `delete` where that was.
+
+    Args:
+        leave_out: entries that stand beside the menu already.
+    """
+    names = ["notes"]
+    if run.has_result:
+        names += ["again", "settings", "continue", "report", "code"]
+    elif run.has_model and run.config.settings.backbone:
+        names.append("continue")
+    if run.state.state not in LIVE_STATES:
+        names.append("delete")
+    words = {
+        "notes": _(":material/edit_note: Name, tags, note"),
+        "again": _(":material/replay: Start again"),
+        "settings": _(":material/tune: Use its settings"),
+        "continue": _(":material/add_photo_alternate: Learn on with new photos"),
+        "report": _(":material/description: Report"),
+        "code": _(":material/code: Show me the code"),
+        "delete": _(":material/delete: Delete"),
+    }
+    names = [name for name in names if name not in leave_out]
+    action = st.menu_button(_("More"), names, format_func=words.__getitem__, key=key)
+    if action == "notes":
+        edit_notes(run)
+    elif action == "again":
+        start_again(run)
+    elif action == "settings":
+        set_up_like(run)
+    elif action == "continue":
+        offer_to_learn_on(run)
+    elif action == "report":
+        show_report(run)
+    elif action == "code":
+        show_code(run)
+    return str(action) if action else None
+
+
+def start_again(run: Run) -> None:
+    """A new run with the same photos and settings; goes to where it can be watched."""
+    with frame.errors_shown():
+        frame.open_run(jobs.start_again(run))
+        frame.go("train")
+
+
+def set_up_like(run: Run) -> None:
+    """To the training page, with the photos and settings of a run filled in, to be changed there."""
+    with frame.errors_shown():
+        fill_in(run)
+        frame.go("train")
+
+
+def fill_in(run: Run, **more: str) -> None:
+    """Put the photos and settings of a run, and `more` settings, into the training page."""
+    if run.config.dataset:
+        frame.open_dataset(datasets.open_dataset(run.config.dataset))
+    run_setup.fill_in(run.config.settings.changed() | more)
+    frame.open_run(None)
+
+
+def offer_to_learn_on(run: Run) -> None:
+    """The dialog from which a training goes on from a run."""
+
+    @st.dialog(_("Learn on with new photos"))
+    def ask() -> None:
+        text = (
+            _(
+                "The next training begins with what **{name}** has learned. Add the new photos to "
+                "its data set first, to classes that are there or to new ones. The photos that it "
+                "was tested on are tested again, and none that it learned from."
+            )
+            if run.has_result
+            else _(
+                "The next training begins with what **{name}** has learned. It came without its "
+                "photos: bring in photos that it has not learned from, or their test will flatter."
+            )
+        )
+        st.markdown(text.format(name=frame.plain(name_of(run))))
+        with frame.errors_shown(), st.container(horizontal=True):
+            add = st.button(_("Add photos"), type="primary", key=f"learn_on_add_{run.id}")
+            train = st.button(_("They are there already: train"), key=f"learn_on_train_{run.id}")
+            if add or train:
+                fill_in(run, start_from=run.id)
+                frame.go("photos" if add else "train")
+
+    ask()
+
+
+def notes_or_none(run: Run) -> Notes:
+    """What was written about a run; nothing where that cannot be read."""
+    try:
+        return read_notes(run)
+    except RunError:
+        return Notes()
+
+
+def known_tags(runs: list[Run]) -> list[str]:
+    """All tags of some runs, sorted."""
+    return sorted({tag for run in runs for tag in notes_or_none(run).tags})
+
+
+def edit_notes(run: Run) -> None:
+    """The dialog for name, tags and note."""
+    before = notes_or_none(run)
+    tags = sorted({*known_tags(list_runs()), *before.tags})
+
+    @st.dialog(_("About this training"))
+    def ask() -> None:
+        with st.form(f"notes_{run.id}", border=False), frame.errors_shown():
+            name = st.text_input(
+                _("Name"), name_of(run), key=f"notes_name_{run.id}", max_chars=LONGEST_NAME
+            )
+            chosen = st.multiselect(
+                _("Tags"),
+                tags,
+                default=list(before.tags),
+                accept_new_options=True,
+                max_selections=MOST_TAGS,
+                placeholder=_("Choose, or type a new one"),
+                key=f"notes_tags_{run.id}",
+            )
+            note = st.text_area(
+                _("Note"),
+                before.note,
+                max_chars=LONGEST_NOTE,
+                placeholder=_("What was tried, and what came of it"),
+                key=f"notes_note_{run.id}",
+            )
+            if st.form_submit_button(_("Keep"), type="primary", key="notes_go"):
+                write_notes(run, name=name, tags=chosen, note=note)
+                st.rerun()
+
+    ask()
+
+
+def show_report(run: Run) -> None:
+    """The dialog from which the report is taken away."""
+
+    @st.dialog(_("Report"))
+    def ask() -> None:
+        st.markdown(
+            _(
+                "One HTML file with everything: result, photos, mistakes, curves, settings, limits. "
+                "It opens in any browser without a network, and prints on A4."
+            )
+        )
+        download_report(run, key=f"report_{run.id}", primary=True)
+
+    ask()
+
+
+def download_report(run: Run, *, key: str, primary: bool = False) -> None:
+    """The button that makes and downloads the report of a run with a result."""
+
+    def make() -> bytes:
+        from translearn_core.report import report_html
+
+        return report_html(run).encode("utf-8")
+
+    st.download_button(
+        _("Download the report"),
+        make,
+        file_name=f"translearn-report-{run.id}.html",
+        mime="text/html",
+        key=key,
+        type="primary" if primary else "secondary",
+        icon=":material/description:",
+        on_click="ignore",
+    )
+
+
+def show_code(run: Run) -> None:
+    """The dialog with the run as a program."""
+
+    @st.dialog(_("Show me the code"), width="large")
+    def ask() -> None:
+        with frame.errors_shown():
+            from translearn_core.script import code_zip, script
+
+            text = script(run)
+            st.markdown(
+                _(
+                    "This training as a plain Keras program: the same photos in the same parts, the "
+                    "same preparation and settings. The download holds it as a program and as a "
+                    "notebook, with the list of photos."
+                )
+            )
+            st.download_button(
+                _("Download the code"),
+                lambda: code_zip(run),
+                file_name=f"translearn-code-{run.id}.zip",
+                mime="application/zip",
+                key=f"code_{run.id}",
+                type="primary",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+            st.code(text, language="python", height=420)
+
+    ask()
+
+
+def confirm_delete(run: Run) -> None:
+    """Delete a run for good after one question."""
+
+    def delete() -> None:
+        delete_run(run)
+        if st.query_params.get("run") == run.id:
+            frame.open_run(None)
+        st.toast(_("The run is deleted."))
+
+    dialogs.ask_once(
+        _("Delete the run {name}?").format(name=frame.plain(name_of(run))),
+        _("Its model, figures and log go for good ({size}). The photos stay.").format(
+            size=format.size(run.size_bytes())
+        ),
+        _("Delete for good"),
+        delete,
+    )

@@ -1,0 +1,117 @@
+"""A run in words: its result, its settings in a line, its place in the queue.
+
+Owns: these sentences. Leaves to others: the figures (metrics.json), what a run is doing
+(`translearn_ui/training/live.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from translearn_core import backbones, freezing, jobs
+from translearn_core.config import Settings
+from translearn_core.errors import TransLearnError
+from translearn_core.runs import Run
+from translearn_core.texts import _, ngettext
+from translearn_ui.components import format
+
+
+def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """A run's result in words: the one sentence, and what to compare it with."""
+    if tested_elsewhere(metrics):
+        return new_domain_words(metrics)
+    correct, n = int(metrics["test_correct"]), int(metrics["n_test"])
+    low, high = (float(end) for end in metrics["test_interval"])
+    sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
+        correct=correct, n=n, share=format.percent(metrics["test_accuracy"])
+    )
+    rest = _(
+        "95 % confidence interval for photos like these: {range}. Always guessing the largest "
+        "class would get {majority}."
+    ).format(
+        range=format.percent_range(low, high),
+        majority=format.percent(metrics["majority_accuracy"]),
+    )
+    return sentence, rest
+
+
+def describe(settings: Settings) -> str:
+    """The settings of a run in one line: backbone and how much of it is frozen."""
+    try:
+        backbone = backbones.get_backbone(settings.backbone)
+        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+    except TransLearnError:
+        return settings.backbone
+    if choice.frozen_blocks == choice.blocks:
+        frozen = _("all blocks frozen")
+    else:
+        frozen = _("{n} of {all} blocks frozen").format(n=choice.frozen_blocks, all=choice.blocks)
+    return f"{_(backbone.title)} · {frozen}"
+
+
+def waiting_words(run: Run) -> tuple[str, str]:
+    """What a run in the queue waits for, in words."""
+    before = jobs.place_in_queue(run)
+    if before == 0:
+        return _("Starting …"), ""
+    return (
+        ngettext(
+            "Waiting: {n} training or search is ahead of this one.",
+            "Waiting: {n} trainings or searches are ahead of this one.",
+            before,
+        ).format(n=before),
+        _("It begins by itself; you can leave this page."),
+    )
+
+
+def tested_elsewhere(metrics: Mapping[str, Any]) -> bool:
+    """Whether a run was adapted to a new domain, but its test photos are of the source domain.
+
+    Test photos that the person named themselves, or that were among the unlabelled ones, count as
+    photos of the new domain.
+    """
+    figures = metrics.get("adaptation") or {}
+    return bool(figures and not metrics.get("test_given") and not figures["tested_photos_seen"])
+
+
+def headline_share(metrics: Mapping[str, Any]) -> float:
+    """The share of right answers that a run is known by: in the new domain where it was adapted to one.
+
+    Returns:
+        In [0, 1]; that of the test photos where nothing is known of the new domain.
+    """
+    there = (metrics.get("adaptation") or {}).get("target_accuracy_after")
+    if there is None or not tested_elsewhere(metrics):
+        return float(metrics["test_accuracy"])
+    return float(there)
+
+
+def new_domain_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
+    """How well a run does in the domain that it was adapted to, and in the source domain."""
+    figures = metrics["adaptation"]
+    n = figures["n_target_labelled"]
+    old = _(
+        "On {n:,} test photos of the source domain it is right on {correct:,} ({share})."
+    ).format(
+        n=int(metrics["n_test"]),
+        correct=int(metrics["test_correct"]),
+        share=format.percent(metrics["test_accuracy"]),
+    )
+    if not n:
+        unknown = _("Adapted to the new domain; its accuracy there is not known yet.")
+        how = _(
+            "To measure it, bring in photos from there that are sorted into the same classes and "
+            "choose them as the new domain: their labels are used to measure, not to train."
+        )
+        return unknown, f"{how} {old}"
+    sentence = _("Right on {after:,} of {n:,} photos of the new domain ({share}).").format(
+        n=n,
+        after=round(figures["target_accuracy_after"] * n),
+        share=format.percent(figures["target_accuracy_after"]),
+    )
+    rest = _(
+        "Without adaptation {before:,} of them are right. These are the photos that it was adapted "
+        "to; their labels were used to count only."
+    ).format(before=round(figures["target_accuracy_before"] * n))
+    return sentence, f"{rest} {old}"

@@ -1,0 +1,28 @@
+"""The confidence threshold of a run as a slider; what is chosen is kept in the run's folder at once.
+
+Leaves to others: what a threshold costs and saves (`calibration_view.py`).
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core import decision
+from translearn_core.runs import Run
+from translearn_core.texts import _
+
+
+def show(run: Run, *, key: str) -> float:
+    """Let the person move the threshold of a run; it is kept at once.
+
+    Returns:
+        The probability from which on an answer is given.
+    """
+    st.session_state[key] = 100 * decision.read_decision(run.folder).sure_from
+
+    def keep() -> None:
+        chosen = float(st.session_state[key]) / 100
+        decision.write_decision(run.folder, decision.Decision(sure_from=chosen))
+
+    st.slider(_("“Not sure” below"), 0.0, 99.0, step=1.0, format="%.0f %%", key=key, on_change=keep)
+    return decision.read_decision(run.folder).sure_from

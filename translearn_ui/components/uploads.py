@@ -1,0 +1,85 @@
+"""Uploads: boxes that can be emptied, and moving what was uploaded from memory to the disk.
+
+Owns: both, and handing photos on one by one so that memory is freed on the way.
+Leaves to others: what becomes of the files.
+
+Files: `<workspace>/uploads/<random>/` holds a zip only while it is read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import streamlit as st
+
+from translearn_core.config import home
+from translearn_core.errors import StorageError
+from translearn_core.texts import _
+from translearn_ui.components import background_tasks
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+
+def photo_types() -> list[str]:
+    """The endings of files that can be read as photos, for an upload box."""
+    from translearn_core.datasets import PHOTO_SUFFIXES
+
+    return sorted(suffix.lstrip(".") for suffix in PHOTO_SUFFIXES)
+
+
+class Box:
+    """An upload box that can be emptied: a new key lets Streamlit release the old files."""
+
+    def __init__(self, name: str) -> None:
+        self._counter = f"box_{name}"
+        self.key = f"upload_{name}_{st.session_state.get(self._counter, 0)}"
+
+    def empty(self) -> None:
+        """Let go of what was uploaded; the next run shows an empty box."""
+        st.session_state[self._counter] = st.session_state.get(self._counter, 0) + 1
+
+
+@contextmanager
+def on_disk(upload: UploadedFile) -> Iterator[Path]:
+    """Move an upload from memory to the workspace, for as long as the block lasts."""
+    folder = home() / "uploads" / secrets.token_hex(4)
+    try:
+        folder.mkdir(parents=True)
+        path = folder / "upload.zip"
+        with path.open("wb") as target:
+            shutil.copyfileobj(upload, target, 2**20)
+        upload.close()
+        yield path
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StorageError(
+                _("The disk is full: {name} does not fit. Make room and drop it again.").format(
+                    name=upload.name
+                )
+            ) from error
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def releasing(uploads: list[UploadedFile]) -> Iterator[tuple[str, Path | BinaryIO]]:
+    """The uploads one by one; each is let go once it has been taken over."""
+    waiting = uploads[::-1]
+    uploads = []
+    while waiting:
+        upload = waiting.pop()
+        yield upload.name.replace(os.sep, "/"), cast(BinaryIO, upload)
+        upload.close()
+
+
+def reporter(task: background_tasks.Task) -> Any:
+    """A progress function for the core that reports to the task."""
+    return lambda progress: task.report(progress.done, progress.total, progress.what)

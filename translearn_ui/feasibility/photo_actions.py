@@ -1,0 +1,254 @@
+"""What a person can do with single photos: move, exclude, keep, look at large; and undo.
+
+Owns: the buttons and what they do, the bar that says what was done last with a way back, and the
+list of excluded photos. Nothing is changed without a click.
+Leaves to others: the changes themselves (`translearn_core.datasets`), which photos are shown
+(`findings_view.py`, `photo_map.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from translearn_core import datasets
+from translearn_core.errors import PhotoError, TransLearnError
+from translearn_core.texts import _, ngettext
+from translearn_ui.components import dialogs, format, gallery
+from translearn_ui.shell import frame
+
+if TYPE_CHECKING:
+    from translearn_core.datasets import Dataset
+
+LARGE_PIXELS = 1024
+_MOST_EXCLUDED_SHOWN = 36
+_DONE = "photo_acts_done"
+_workers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="thumbnail")
+
+
+@dataclass(frozen=True)
+class _Done:
+    """One thing that was done in this session: a change of the data set, or findings kept."""
+
+    dataset_id: str
+    sentence: str
+    kept: tuple[datasets.Kept, ...] = field(default=())
+
+
+# --- what is done ----------------------------------------------------------------------------
+
+
+def move(dataset: Dataset, paths: Sequence[str], class_name: str) -> None:
+    """Give photos another class."""
+    with frame.errors_shown():
+        if datasets.move_photos(dataset, paths, class_name):
+            _remember(dataset, datasets.last_change(dataset))
+
+
+def exclude(dataset: Dataset, paths: Sequence[str]) -> None:
+    """Take photos out of the data set; none is deleted."""
+    with frame.errors_shown():
+        if datasets.exclude_photos(dataset, paths):
+            _remember(dataset, datasets.last_change(dataset))
+
+
+def keep(dataset: Dataset, pairs: Sequence[datasets.Kept]) -> None:
+    """Remember that these findings are no faults."""
+    with frame.errors_shown():
+        datasets.keep(dataset, pairs)
+        n = len({path for _check, path in pairs})
+        text = ngettext("{n:,} photo stays as it is.", "{n:,} photos stay as they are.", n)
+        _remember(dataset, text.format(n=n), tuple(pairs))
+
+
+def undo(dataset: Dataset) -> None:
+    """Take back what was done last: first what this session did, then what the data set tells."""
+    done = _done(dataset)
+    last = done.pop() if done else None
+    with frame.errors_shown():
+        if last is not None and last.kept:
+            datasets.stop_keeping(dataset, last.kept)
+            st.toast(_("Shown again."), icon=":material/undo:")
+            return
+        st.toast(frame.plain(datasets.undo(dataset)), icon=":material/undo:")
+
+
+def show_bar(dataset: Dataset) -> None:
+    """What was done last, with Undo; nothing where nothing was done."""
+    done = _done(dataset)
+    kept = bool(done) and bool(done[-1].kept)
+    sentence = done[-1].sentence if kept else datasets.last_change(dataset)
+    if not sentence:
+        return
+    with st.container(
+        key="acts_bar", horizontal=True, vertical_alignment="center", width="content"
+    ):
+        st.markdown(f":material/check: {frame.plain(sentence)}", width="content")
+        st.button(
+            _("Undo"),
+            key="acts_undo",
+            type="tertiary",
+            icon=":material/undo:",
+            on_click=undo,
+            args=(dataset,),
+        )
+
+
+def _done(dataset: Dataset) -> list[_Done]:
+    """What this session did with the data set, the latest last."""
+    everything: dict[str, list[_Done]] = st.session_state.setdefault(_DONE, {})
+    return everything.setdefault(dataset.id, [])
+
+
+def _remember(dataset: Dataset, sentence: str, kept: tuple[datasets.Kept, ...] = ()) -> None:
+    _done(dataset).append(_Done(dataset.id, sentence, kept))
+
+
+# --- photos with their buttons -----------------------------------------------------------------
+
+
+def thumbnails(dataset: Dataset, paths: Iterable[str]) -> dict[str, Future[Path]]:
+    """Begin to make the thumbnails of photos, several at a time."""
+    return {path: _workers.submit(dataset.thumbnail, path) for path in paths}
+
+
+def show_thumbnail(row: Mapping[str, Any], thumbnail: Future[Path]) -> None:
+    """One photo, or a sentence where it cannot be read any more.
+
+    Args:
+        row: of the manifest.
+    """
+    try:
+        gallery.show_photo(thumbnail.result(), file=row["file"], class_name=row["class_name"])
+    except (TransLearnError, OSError):
+        text = _(":material/broken_image: {file} can no longer be read")
+        st.caption(text.format(file=frame.plain(str(row["file"]))))
+
+
+def show_menu(dataset: Dataset, row: Mapping[str, Any], *, key: str, note: str = "") -> None:
+    """Everything that can be done with one photo: larger, another class, exclude."""
+    path, own = str(row["path"]), str(row["class_name"])
+    actions = {("large", ""): _(":material/zoom_in: Show large")}
+    for name in dataset.classes:
+        if name != own:
+            actions["move", name] = _(":material/arrow_forward: Move to {name}").format(
+                name=frame.plain(name)
+            )
+    actions["exclude", ""] = _(":material/block: Exclude")
+    chosen = st.menu_button(
+        _("More"),
+        list(actions),
+        format_func=actions.__getitem__,
+        key=f"{key}_menu_{path}",
+        type="tertiary",
+    )
+    if chosen is None:
+        return
+    kind, name = chosen
+    if kind == "large":
+        show_large(dataset, row, note=note)
+        return
+    if kind == "move":
+        move(dataset, [path], name)
+    else:
+        exclude(dataset, [path])
+    st.rerun()
+
+
+def show_large(dataset: Dataset, row: Mapping[str, Any], *, note: str = "") -> None:
+    """A photo in a dialog, with what is known of it."""
+
+    @st.dialog(frame.plain(_short(str(row["file"]))), width="large")
+    def look() -> None:
+        try:
+            path = dataset.thumbnail(str(row["path"]), side=LARGE_PIXELS)
+        except (PhotoError, OSError) as error:
+            frame.show_error(error)
+            return
+        gallery.show_photo(path, file=str(row["file"]), class_name=str(row["class_name"]))
+        st.caption(facts(row) + (f"  \n{note}" if note else ""))
+
+    look()
+
+
+def facts(row: Mapping[str, Any]) -> str:
+    """What is known of a photo, in one line for Markdown."""
+    parts = [f"**{frame.plain(str(row['class_name']))}**", frame.plain(str(row["file"]))]
+    if row["width"]:
+        parts.append(f"{row['width']:,} × {row['height']:,}")
+    parts.append(format.size(int(row["bytes"])))
+    return " · ".join(parts)
+
+
+def _short(file: str, most: int = 48) -> str:
+    return file if len(file) <= most else "…" + file[1 - most :]
+
+
+# --- what was excluded -------------------------------------------------------------------------
+
+
+def show_excluded(dataset: Dataset) -> None:
+    """The photos that were taken out, with the way back and the way out for good."""
+    rows = datasets.read_excluded(dataset)
+    n = len(rows)
+    if not n:
+        return
+    title = ngettext("{n:,} photo excluded", "{n:,} photos excluded", n).format(n=n)
+    box = st.expander(title, icon=":material/block:", key="excluded", on_change="rerun")
+    if not box.open:
+        return
+    with box:
+        st.caption(_("They are excluded from training and checks; none is deleted."))
+        head = rows.head(_MOST_EXCLUDED_SHOWN).astype(object)
+        shown: list[Mapping[str, Any]] = [dict(row) for _place, row in head.iterrows()]
+        with st.container(horizontal=True, gap="xxsmall", key="strip_excluded"):
+            for row in shown:
+                _show_excluded_photo(dataset, row)
+        if n > len(shown):
+            st.caption(_("and {n:,} more").format(n=n - len(shown)))
+        with st.container(horizontal=True):
+            st.button(
+                _("Put all back"),
+                key="excluded_back",
+                icon=":material/undo:",
+                on_click=_put_all_back,
+                args=(dataset,),
+            )
+            if st.button(_("Delete for good"), key="excluded_delete", type="tertiary"):
+                _confirm_delete(dataset, n)
+
+
+def _show_excluded_photo(dataset: Dataset, row: Mapping[str, Any]) -> None:
+    try:
+        file = datasets.file_of_excluded(dataset, str(row["path"]))
+        picture = datasets.make_thumbnail(file, side=128)
+    except (PhotoError, OSError):
+        st.caption(frame.plain(str(row["file"])))
+        return
+    alt = _("Photo {file} of the class {name}")
+    st.image(picture, width=72, alt=alt.format(file=row["file"], name=row["class_name"]))
+
+
+def _put_all_back(dataset: Dataset) -> None:
+    with frame.errors_shown():
+        datasets.put_back(dataset, datasets.read_excluded(dataset)["path"])
+        st.session_state.get(_DONE, {}).pop(dataset.id, None)
+
+
+def _confirm_delete(dataset: Dataset, n: int) -> None:
+
+    def delete() -> None:
+        datasets.delete_excluded(dataset, datasets.read_excluded(dataset)["path"])
+        st.session_state.get(_DONE, {}).pop(dataset.id, None)
+
+    dialogs.ask_once(
+        ngettext("Delete {n:,} excluded photo?", "Delete {n:,} excluded photos?", n).format(n=n),
+        _("Their copies in the workspace are deleted. Photos left in your own folders stay there."),
+        _("Delete for good"),
+        delete,
+    )

@@ -1,0 +1,1 @@
+"""The parts of the Photos page: bringing photos in, overview, gallery, editing."""

@@ -1,0 +1,299 @@
+"""The ways photos come in: zip, folder, class by class, webcam, a folder of this machine, demo.
+
+Owns: the upload boxes, and moving each upload from memory to disk at once, in a task.
+Leaves to others: what becomes of the files (`translearn_core.datasets`), showing the task's
+progress and its end (`pages/photos.py`).
+
+`datasets` is imported where it is used, so that the first page is there before it.
+
+Files: `<workspace>/uploads/<random>/` holds a zip only while it is read.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from translearn_core.config import home, load_configuration
+from translearn_core.texts import N_, _, ngettext
+from translearn_ui.components import background_tasks, uploads
+from translearn_ui.shell import frame
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from translearn_core.datasets import Dataset
+
+
+WAYS = {
+    "zip": N_("Zip file"),
+    "folder": N_("Folder"),
+    "classes": N_("Class by class"),
+    "server": N_("Folder on this machine"),
+}
+_WAY_ICONS = {
+    "zip": ":material/folder_zip:",
+    "folder": ":material/folder_open:",
+    "classes": ":material/category:",
+    "server": ":material/dns:",
+}
+
+
+def show_ways() -> background_tasks.Task | None:
+    """Show the ways to a new data set; returns the task of an import that has just been started."""
+    way = st.pills(
+        _("How your photos come in"),
+        list(WAYS),
+        format_func=lambda name: f"{_WAY_ICONS[name]} {_(WAYS[name])}",
+        default="zip",
+        required=True,
+        key="way",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if way == "folder":
+        return _from_folder()
+    if way == "classes":
+        _from_classes()
+        return None
+    if way == "server":
+        return _from_server()
+    return _from_zip()
+
+
+def start_demo() -> background_tasks.Task:
+    """Start drawing the demo photos."""
+    from translearn_core import datasets
+
+    return background_tasks.start(
+        _("Drawing the demo photos"),
+        lambda task: datasets.make_demo(progress=uploads.reporter(task)),
+    )
+
+
+def _from_zip() -> background_tasks.Task | None:
+    box = uploads.Box("zip")
+    upload = st.file_uploader(
+        _("Drop a zip file here: inside it, one folder for each class"),
+        type=["zip"],
+        key=box.key,
+    )
+    st.caption(
+        _("Folders may lie at any depth. `train`, `val` and `test` folders are kept apart as such.")
+    )
+    if upload is None:
+        return None
+    task = background_tasks.start(
+        _("Bringing in {name}").format(name=upload.name),
+        lambda task: _import_zip(task, upload),
+    )
+    box.empty()
+    return task
+
+
+def _import_zip(task: background_tasks.Task, upload: UploadedFile) -> Dataset:
+    from translearn_core import datasets
+
+    with uploads.on_disk(upload) as path:
+        return datasets.import_source(
+            path, name=Path(upload.name).stem, progress=uploads.reporter(task), stop=task.stop
+        )
+
+
+def _from_folder() -> background_tasks.Task | None:
+    from translearn_core import datasets
+
+    box = uploads.Box("folder")
+    given = st.file_uploader(
+        _("Drop a folder here: inside it, one folder for each class"),
+        accept_multiple_files="directory",
+        key=box.key,
+    )
+    st.caption(_("For more than about 5,000 photos a zip file is quicker."))
+    if not given:
+        return None
+    files = uploads.releasing(given)
+    first = PurePosixPath(given[0].name).parts
+    name = first[0] if len(first) > 1 else _("My photos")
+    task = background_tasks.start(
+        _("Bringing in {name}").format(name=name),
+        lambda task: datasets.import_files(
+            files, name=name, progress=uploads.reporter(task), stop=task.stop
+        ),
+    )
+    box.empty()
+    return task
+
+
+def _from_classes() -> None:
+    from translearn_core import datasets
+
+    with st.form("classes_form", border=False):
+        name = st.text_input(
+            _("A name for your photos"),
+            placeholder=_("for example: leaves of our school yard"),
+            key="classes_name",
+        )
+        st.caption(_("Then name your classes, and add photos to each, from files or the webcam."))
+        if st.form_submit_button(_("Begin"), type="primary", key="classes_begin"):
+            frame.open_dataset(datasets.create_dataset(name.strip() or _("My photos")))
+            st.session_state.pop("way", None)
+            st.rerun()
+
+
+def _from_server() -> background_tasks.Task | None:
+    from translearn_core import datasets
+
+    roots = load_configuration().source_folders
+    if not roots:
+        st.info(
+            _(
+                "No folder of this machine is opened to the pages yet. Name some in "
+                '`{file}`, with a line like `source_folders = ["{example}"]`.'
+            ).format(file=home() / "config.toml", example=(Path.home() / "Pictures").as_posix()),
+            icon=":material/info:",
+        )
+        return None
+    chosen = st.selectbox(
+        _("Folder with one folder for each class"),
+        _folders_below(roots),
+        index=None,
+        accept_new_options=True,
+        placeholder=_("Choose a folder, or type a path below {roots}").format(
+            roots=", ".join(map(str, roots))
+        ),
+        key="server_folder",
+    )
+    in_place = st.checkbox(
+        _("Leave the photos where they are (takes no room; they must stay there)"),
+        value=True,
+        key="server_in_place",
+    )
+    if not st.button(_("Use this folder"), key="server_go", type="primary", disabled=not chosen):
+        return None
+    folder = datasets.allowed_folder(Path(str(chosen)))
+    return background_tasks.start(
+        _("Bringing in {name}").format(name=folder.name),
+        lambda task: datasets.import_source(
+            folder, in_place=in_place, progress=uploads.reporter(task), stop=task.stop
+        ),
+    )
+
+
+def _folders_below(roots: tuple[Path, ...]) -> list[str]:
+    """The roots and the folders right below them, at most 200."""
+    found: list[str] = []
+    for root in roots:
+        if root.is_dir():
+            inside = sorted(child for child in root.iterdir() if child.is_dir())
+            found += [str(child) for child in inside if not child.name.startswith(".")]
+            found.append(str(root))
+    return found[:200]
+
+
+# --- more photos for a data set that is there ----------------------------------------------
+
+
+def show_add(dataset: Dataset) -> background_tasks.Task | None:
+    """Show how to add photos to a data set; returns the task that has just been started."""
+    from_where = st.segmented_control(
+        _("From where"),
+        ["files", "camera", "zip"],
+        format_func=lambda where: {
+            "files": _(":material/add_photo_alternate: Files"),
+            "camera": _(":material/photo_camera: Webcam"),
+            "zip": _(":material/folder_zip: Zip file"),
+        }[where],
+        default="files",
+        required=True,
+        key="add_from",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if from_where == "zip":
+        return _add_zip(dataset)
+    name = st.selectbox(
+        _("Class"),
+        dataset.classes,
+        index=None,
+        accept_new_options=True,
+        placeholder=_("Choose a class, or type the name of a new one"),
+        key="add_class",
+        persist_state="session",
+    )
+    if not name or not name.strip():
+        st.caption(_("First say what is on the photos: that is their class."))
+        return None
+    if from_where == "camera":
+        _add_from_camera(dataset, name.strip())
+        return None
+    return _add_files(dataset, name.strip())
+
+
+def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
+    from translearn_core import datasets
+
+    box = uploads.Box("add_zip")
+    upload = st.file_uploader(
+        _("Drop a zip file here: inside it, one folder for each class"),
+        type=["zip"],
+        key=box.key,
+    )
+    if upload is None:
+        return None
+
+    def work(task: background_tasks.Task) -> Any:
+        with uploads.on_disk(upload) as path:
+            return datasets.add_source(
+                dataset, path, progress=uploads.reporter(task), stop=task.stop
+            )
+
+    task = background_tasks.start(_("Adding {name}").format(name=upload.name), work)
+    box.empty()
+    return task
+
+
+def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
+    from translearn_core import datasets
+
+    box = uploads.Box("add_files")
+    given = st.file_uploader(
+        _("Photos of {name}").format(name=name),
+        type=uploads.photo_types(),
+        accept_multiple_files=True,
+        key=box.key,
+    )
+    if not given:
+        return None
+    total = len(given)
+    files = uploads.releasing(given)
+    task = background_tasks.start(
+        ngettext("Adding {n} photo to {name}", "Adding {n} photos to {name}", total).format(
+            n=total, name=name
+        ),
+        lambda task: datasets.add_photos(
+            dataset, name, files, progress=uploads.reporter(task), stop=task.stop
+        ),
+    )
+    box.empty()
+    return task
+
+
+def _add_from_camera(dataset: Dataset, name: str) -> None:
+    from translearn_core import datasets
+
+    box = uploads.Box("add_camera")
+    photo = st.camera_input(
+        _("Photo of {name}").format(name=name), key=box.key, resolution="720p", width=480
+    )
+    if not frame.server_is_here():
+        st.caption(_("From another machine, browsers open the webcam only over https."))
+    if photo is None:
+        return
+    datasets.add_photos(dataset, name, [(f"webcam-{secrets.token_hex(3)}.jpg", photo)])
+    st.toast(_("Added to {name}.").format(name=name), icon=":material/photo_camera:")
+    box.empty()
+    st.rerun()

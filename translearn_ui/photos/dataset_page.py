@@ -1,0 +1,77 @@
+"""The page of one data set: title and menus, adding photos, overview, gallery."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core import datasets
+from translearn_core.datasets import Dataset
+from translearn_core.errors import SourceError
+from translearn_core.texts import _
+from translearn_ui.components import dataset_actions, verdict_note
+from translearn_ui.photos import add_photos, edit_dataset, import_task, overview, photo_gallery
+from translearn_ui.shell import frame
+
+
+def show(dataset: Dataset) -> None:
+    """The page of one data set."""
+    ready = _why_not_ready(dataset)
+    _show_title(dataset, ready)
+    edit_dataset.show_undo(dataset)
+    if not len(dataset.photos):
+        frame.empty_state(
+            title=_("No photos yet"),
+            text=_("Name a class and add photos of it. Two classes are enough to begin."),
+            icon=":material/add_photo_alternate:",
+            key="dataset",
+        )
+    elif ready:
+        st.info(ready, icon=":material/info:")
+    with (
+        st.expander(
+            _("Add photos"),
+            icon=":material/add:",
+            expanded=not len(dataset.photos) or len(dataset.classes) < 2,
+            key="add",
+        ),
+        frame.errors_shown(),
+    ):
+        task = add_photos.show_add(dataset)
+        if task is not None:
+            import_task.begin(task)
+    if len(dataset.photos):
+        overview.show(dataset)
+        photo_gallery.show(dataset)
+
+
+def _why_not_ready(dataset: Dataset) -> str:
+    try:
+        datasets.check_ready(dataset)
+    except SourceError as error:
+        return error.message
+    return ""
+
+
+def _show_title(dataset: Dataset, ready: str) -> None:
+    with st.container(key="dataset_title", horizontal=True, vertical_alignment="bottom"):
+        with st.container(width="stretch", gap="xsmall"):
+            st.title(frame.plain(dataset.name), anchor=False)
+            st.caption(dataset_actions.summary(dataset))
+        with st.container(horizontal=True, width="content"):
+            edit_dataset.show_menu(dataset)
+            if st.button(
+                _("Can this work?"),
+                key="feasible",
+                icon=":material/fact_check:",
+                disabled=bool(ready),
+            ):
+                verdict_note.begin(dataset)
+            if st.button(
+                _("Train"),
+                key="train",
+                type="primary",
+                icon=":material/arrow_forward:",
+                icon_position="right",
+                disabled=bool(ready),
+            ):
+                frame.go("train")

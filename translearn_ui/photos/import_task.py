@@ -1,0 +1,44 @@
+"""The task that brings photos in: begun, found again after a reload, and taken over at its end."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core.texts import _, ngettext
+from translearn_ui.components import background_tasks
+from translearn_ui.shell import frame
+
+
+def begin(task: background_tasks.Task) -> None:
+    """Keep the task in the URL and show the page anew."""
+    st.query_params["task"] = task.id
+    st.rerun()
+
+
+def end(task: background_tasks.Task) -> None:
+    """Take over what a task left: a data set to open, an error to show."""
+    from translearn_core.datasets import Dataset
+
+    background_tasks.forget(task)
+    st.query_params.pop("task", None)
+    if task.error is not None:
+        if task.cancelled:
+            st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
+        else:
+            frame.show_error(task.error)
+    elif isinstance(task.result, Dataset):
+        frame.open_dataset(task.result)
+        st.toast(_("Your photos are in."), icon=":material/check_circle:")
+    elif task.result is not None:
+        report = task.result
+        added = ngettext("{n} photo added.", "{n} photos added.", report.added)
+        st.toast(added.format(n=report.added), icon=":material/check_circle:")
+        _show_refused(list(report.left_out))
+
+
+def _show_refused(left_out: list[tuple[str, str]]) -> None:
+    if left_out:
+        lines = [f"- **{file}**: {reason}" for file, reason in left_out[:8]]
+        if len(left_out) > 8:
+            lines.append(_("- and {n} more, listed below").format(n=len(left_out) - 8))
+        st.warning(_("Left out:") + "\n" + "\n".join(lines), icon=":material/filter_alt:")

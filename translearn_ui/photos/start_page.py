@@ -1,0 +1,95 @@
+"""The page without a data set: the ways to bring photos in, the demo, and what was opened before.
+
+It is painted before anything heavy (pandas, Pillow) is imported: that is what a newcomer waits for.
+"""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from translearn_core.config import home
+from translearn_core.texts import _
+from translearn_ui.photos import add_photos, import_task
+from translearn_ui.shell import frame
+
+
+def show() -> None:
+    """The start page."""
+    with st.container(key="start_words", gap="small"):
+        st.title(_("Teach your computer to tell photos apart"), anchor=False)
+        st.markdown(
+            _(
+                "Show it a few examples of each thing. It learns from them right here "
+                "(transfer learning), and then names what is on new photos."
+            )
+        )
+        _show_privacy()
+    ways, demo = st.columns([1.75, 1], gap="medium")
+    with ways, st.container(border=True, key="start_ways"):
+        st.subheader(_("Your photos"), anchor=False)
+        with frame.errors_shown():
+            task = add_photos.show_ways()
+            if task is not None:
+                import_task.begin(task)
+    with demo, st.container(border=True, key="start_demo"):
+        st.subheader(_("Nothing at hand?"), anchor=False)
+        st.markdown(
+            _("Play with photos that we draw for you, in a few seconds. Everything works the same.")
+        )
+        if st.button(
+            _("Try the demo photos"),
+            key="demo",
+            type="secondary" if st.session_state.get("way") in ("classes", "server") else "primary",
+            icon=":material/auto_awesome:",
+            width="stretch",
+        ):
+            import_task.begin(add_photos.start_demo())
+        st.html(_shape_of_a_folder())
+    _show_recent()
+
+
+def _show_privacy() -> None:
+    if frame.server_is_here():
+        text = _(":material/lock: Your photos stay on this computer. Nothing is sent anywhere.")
+    else:
+        text = _(
+            ":material/lock: Your photos go to the computer that runs TransLearn ({host}) and stay "
+            "there. They are sent nowhere else."
+        ).format(host=st.context.headers.get("Host", "").rsplit(":", 1)[0])
+    st.caption(text)
+
+
+def _shape_of_a_folder() -> str:
+    names = [(_("apples"), 3), (_("pears"), 2)]
+    rows = "".join(
+        f"<li><b>{html.escape(name)}</b><span>{'<i></i>' * n}</span></li>" for name, n in names
+    )
+    return (
+        f"<div class='tl-tree'><p>{html.escape(_('What your folder looks like'))}</p>"
+        f"<div>{html.escape(_('my photos'))}</div><ul>{rows}</ul></div>"
+    )
+
+
+def _show_recent() -> None:
+    if not any((home() / "datasets").glob("*/dataset.json")):
+        return  # a newcomer's first page needs nothing heavy
+    from translearn_core import datasets
+    from translearn_ui.components import dataset_actions, gallery
+
+    recent = datasets.list_datasets()[:6]
+    if not recent:
+        return
+    st.subheader(_("Go on with"), anchor=False)
+    with st.grid(min_column_width=260, gap="small", border=True) as grid:
+        for dataset in recent:
+            with grid.cell(), frame.errors_shown():
+                paths = list(dataset.photos.groupby("class_name")["path"].first())[:4]
+                gallery.preview(dataset, paths, key=f"recent_{dataset.id}")
+                st.markdown(
+                    f"**{frame.plain(dataset.name)}**  \n{dataset_actions.summary(dataset)}"
+                )
+                if st.button(_("Open"), key=f"recent_{dataset.id}"):
+                    frame.open_dataset(dataset)
+                    st.rerun()

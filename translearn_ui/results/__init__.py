@@ -1,0 +1,1 @@
+"""The parts of the Results page: figures, confusion matrix, classes, photos, calibration."""

@@ -1,0 +1,105 @@
+"""How sure is sure enough: the threshold of a run, what it does, and whether confidence is true.
+
+Owns: the slider whose value is kept in the run's folder, and the words and charts around it.
+Leaves to others: the figures (`translearn_core.decision`, `calibration`, metrics.json).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from translearn_core import calibration, decision, testimony
+from translearn_core.parts import read_task_answers
+from translearn_core.runs import Run
+from translearn_core.texts import _
+from translearn_ui.components import charts, format, threshold_slider
+from translearn_ui.shell import frame
+
+_MOST_BINS = 10
+
+
+def show_threshold(run: Run, predictions: pd.DataFrame) -> None:
+    """The threshold over the test photos: what it refuses, and which mistakes it avoids."""
+    frame.heading(
+        _("When to say “not sure”"),
+        _(
+            "A model always finds some class most likely. Refusing the answers that it is "
+            "least sure of avoids mistakes and costs answers (reject option; what is still "
+            "answered is its coverage). The value is kept with this training: *Try it*, "
+            "the command line and everything you take away go by it."
+        ),
+        name="sure",
+    )
+    if predictions.empty:
+        st.caption(_("No photos were left for a test."))
+        return
+    _show_trade(run, predictions)
+
+
+@st.fragment
+def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
+    confidence = predictions["confidence"].to_numpy(float)
+    right = predictions["correct"].to_numpy(bool)
+    sure_from = threshold_slider.show(run, key="results_sure")
+    sentence = testimony.trade_sentence(decision.trade_at(confidence, right, sure_from))
+    st.markdown(sentence)
+    for task in (run.metrics.get("tasks") or [])[1:]:
+        answers = read_task_answers(run, task["name"])
+        if not answers.empty:
+            said, true = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
+            words = testimony.trade_sentence(decision.trade_at(said, true, sure_from))
+            st.markdown(f"{frame.plain(task['name'])}: {words}")
+    charts.show(
+        charts.confidence_histogram(list(confidence), list(right), sure_from=sure_from),
+        key="results_sure_chart",
+        alt=_("How sure right and wrong answers were.") + " " + sentence,
+    )
+
+
+def show_reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> None:
+    """Accuracy against confidence, on demand, with what calibration did."""
+    if predictions.empty:
+        return
+    confidence = predictions["confidence"].to_numpy(float)
+    right = predictions["correct"].to_numpy(bool)
+    bins = calibration.reliability_of(
+        confidence, right, bins=min(_MOST_BINS, max(3, len(right) // 12))
+    )
+    with st.expander(
+        _("Is its confidence true? (calibration)"),
+        key="results_reliability",
+        icon=":material/scale:",
+    ):
+        sentence = _(
+            "On average it was {sure} sure of its answers on the test photos, and {right} of them "
+            "were right."
+        ).format(sure=format.percent(confidence.mean()), right=format.percent(right.mean()))
+        st.markdown(sentence)
+        st.markdown(testimony.calibration_sentence(metrics.get("calibration")))
+        charts.show(
+            charts.reliability([asdict(bin_) for bin_ in bins]),
+            key="results_reliability_chart",
+            alt=_("How often answers were right against how sure they were.") + " " + sentence,
+        )
+        st.caption(
+            _(
+                "Each dot holds equally many answers; the lines are 95 % intervals. Below the dashed "
+                "line it promised too much, above it too little."
+            )
+        )
+
+
+def show_unlike(metrics: Mapping[str, Any]) -> None:
+    """How well photos of something else are told, on demand."""
+    figures = metrics.get("unlike")
+    if not figures or figures.get("threshold") is None:
+        return
+    with st.expander(
+        _("Photos of something else"), key="results_unlike", icon=":material/help_center:"
+    ):
+        st.markdown(testimony.unlike_sentence(figures))

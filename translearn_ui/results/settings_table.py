@@ -1,0 +1,51 @@
+"""What a run was made with: facts, and every setting with a mark where it was changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from translearn_core.config import setting_fields
+from translearn_core.runs import Run
+from translearn_core.texts import _
+from translearn_ui.components import format, run_text, setting_words
+
+
+def show(run: Run, metrics: dict[str, Any]) -> None:
+    """What the run was made with: facts, and every setting with a mark where it was changed."""
+    with st.expander(_("Settings and facts of this training"), key="results_settings"):
+        seconds = metrics.get("seconds") or {}
+        facts = {
+            _("Backbone"): run_text.describe(run.config.settings),
+            _("Layers frozen"): _("{n} of {all}").format(
+                n=metrics["frozen_layers"], all=metrics["total_layers"]
+            ),
+            _("Trainable weights"): f"{metrics['trainable_weights']:,}",
+            _("Photos"): _("{train:,} to learn from, {val:,} validation, {test:,} test").format(
+                train=metrics["n_train"], val=metrics["n_val"], test=metrics["n_test"]
+            ),
+            _("Rounds (epochs)"): str(metrics["epochs_run"]),
+            _("Time"): format.duration(float(seconds.get("total") or 0.0)),
+            _("Device"): str(metrics.get("device", "")),
+            _("Saved model against the measured one"): _(
+                "probabilities differ by at most {difference}"
+            ).format(difference=format.percent(metrics.get("parity_max_diff") or 0.0, 2)),
+        }
+        changed = run.config.settings.changed()
+        for name, value in run.config.settings.model_dump().items():
+            if name in ("backbone", "freeze"):
+                continue
+            mark = " ●" if name in changed else ""
+            title = _(setting_fields()[name].title or name)
+            facts[title + mark] = setting_words.words_for(name, value) or "–"
+        table = pd.DataFrame({"": list(facts), " ": list(facts.values())})
+        st.dataframe(
+            table,
+            hide_index=True,
+            key="results_facts",
+            height="content",
+            alt=_("Settings and facts of this training"),
+        )
+        st.caption(_("● differs from the default."))

@@ -1,0 +1,84 @@
+"""The result of a run: one sentence, the same as a picture, and the next step.
+
+Leaves to others: the sentence (`run_text.py`), where the model errs (`confusion_view.py` and others).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from translearn_core.runs import Run
+from translearn_core.texts import _
+from translearn_ui.components import format, run_actions, run_text
+from translearn_ui.shell import frame
+
+
+def show(run: Run, metrics: dict[str, Any]) -> None:
+    """The sentence, and the same as a picture: share, interval, guessing."""
+    sentence, rest = run_text.result_sentence(metrics)
+    moved = run_text.tested_elsewhere(metrics)
+    scale = "" if moved else scale_html(metrics)
+    st.html(f'<h1 class="tl-verdict">{sentence}</h1>{scale}')
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(rest)
+        if not moved:
+            show_why(metrics)
+    if run.state.state == "stopped":
+        st.caption(_("This training was stopped early; the best so far was kept."))
+
+
+def show_why(metrics: dict[str, Any]) -> None:
+    """What the interval of the result means."""
+    with st.popover(_("why?"), type="tertiary", key="why_interval"):
+        st.markdown(
+            _(
+                "These {n} photos were held out from training and model selection (test set), so "
+                "the estimate is unbiased. With other {n} photos it would come out a little "
+                "differently; the span says how much (95 % confidence interval, Wilson)."
+            ).format(n=metrics["n_test"])
+        )
+
+
+def scale_html(metrics: dict[str, Any]) -> str:
+    """A line from 0 to 100 % with the result, its interval and what guessing would get."""
+    low, high = (100 * float(end) for end in metrics["test_interval"])
+    share, guess = 100 * metrics["test_accuracy"], 100 * metrics["majority_accuracy"]
+    guessing = _("guessing: {share}").format(share=format.percent(guess / 100))
+    label = format.percent_range(*metrics["test_interval"])
+    middle = min(94.0, (low + high) / 2)
+    return (
+        f'<div class="tl-scale" aria-hidden="true"><div class="rail"></div>'
+        f'<div class="band" style="left:{low:.1f}%;width:{high - low:.1f}%"></div>'
+        f'<div class="guess" style="left:{guess:.1f}%"></div>'
+        f'<div class="dot" style="left:{share:.1f}%"></div>'
+        f'<small class="up" style="left:{middle:.1f}%">{label}</small>'
+        f'<small class="down" style="left:{max(9.0, guess):.1f}%">{guessing}</small></div>'
+    )
+
+
+def show_next(run: Run) -> None:
+    """The next step, and the way to train once more."""
+    with st.container(horizontal=True, key="results_next"):
+        if st.button(
+            _("Try it on new photos"),
+            key="results_try",
+            type="primary",
+            icon=":material/photo_camera:",
+        ):
+            frame.open_run(run)
+            frame.go("try_it")
+        if st.button(
+            _("Train again"),
+            key="results_train",
+            icon=":material/replay:",
+            help=_("With the same photos and settings filled in, to change what you like."),
+        ):
+            run_actions.set_up_like(run)
+        if st.button(
+            _("Search for better settings"), key="results_search", icon=":material/manage_search:"
+        ):
+            frame.go("search")
+        if run_actions.show_menu(run, key="results_menu", leave_out=("settings",)) == "delete":
+            run_actions.confirm_delete(run)

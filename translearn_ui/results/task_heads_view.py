@@ -1,0 +1,68 @@
+"""Several tasks at once on the pages: the table of labels, each task's figures, each task's answer.
+
+Owns: these three views. Leaves to others: the table (`translearn_core.label_table`), learning
+(`translearn_core.tasks`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from translearn_core import testimony
+from translearn_core.texts import _
+from translearn_ui.components import charts, format
+from translearn_ui.shell import frame
+
+if TYPE_CHECKING:
+    pass
+
+
+def show_results(metrics: Mapping[str, Any]) -> None:
+    """How well each task is answered; nothing where there is one only."""
+    tasks = metrics.get("tasks") or []
+    if len(tasks) < 2:
+        return
+    st.subheader(_("Label by label (multi-task)"), anchor=False)
+    st.caption(
+        _(
+            "One model predicts all of them. The rest of this page is about the first; "
+            "“not sure” below is about all."
+        )
+    )
+    for number, task in enumerate(tasks):
+        with st.container(border=True, key=f"task_{number}"):
+            st.markdown(_sentence(task))
+            if number and task["n_test"]:
+                with st.expander(_("What is taken for what"), key=f"task_matrix_{number}"):
+                    words = charts.confusion_sentence(task["confusion"], task["classes"])
+                    st.markdown(frame.plain(words))
+                    charts.show(
+                        charts.confusion_matrix(task["confusion"], task["classes"]),
+                        key=f"task_confusion_{number}",
+                        alt=_("Confusion matrix.") + " " + words,
+                    )
+                    st.caption(testimony.calibration_sentence(task.get("calibration")))
+
+
+def _sentence(task: Mapping[str, Any]) -> str:
+    name = frame.plain(task["name"])
+    if not task["n_test"]:
+        return _("**{task}**: no test photo carries such a label.").format(task=name)
+    low, high = (float(end) for end in task["test_interval"])
+    words = _(
+        "**{task}**: right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval "
+        "{range}). Always guessing the most frequent gets {guess}."
+    ).format(
+        task=name,
+        correct=task["test_correct"],
+        n=task["n_test"],
+        share=format.percent(task["test_accuracy"]),
+        range=format.percent_range(low, high),
+        guess=format.percent(task["majority_accuracy"]),
+    )
+    if task["test_interval"][0] <= task["majority_accuracy"]:
+        words += " " + _("That may be no better than guessing.")
+    return words

@@ -1,0 +1,1 @@
+"""The parts of the Take it away page: export formats and their state."""

@@ -1,0 +1,166 @@
+"""The cards of the page "Take it away": for each purpose its formats, made on demand.
+
+Owns: how a format and the state of its export are shown, and the buttons.
+Leaves to others: the formats (`translearn_core.export`), making one (`translearn_core.exports`).
+"""
+
+from __future__ import annotations
+
+import time
+
+import streamlit as st
+
+from translearn_core import export
+from translearn_core.errand import State
+from translearn_core.export import Format, Parity, Purpose
+from translearn_core.exports import process
+from translearn_core.runs import Run
+from translearn_core.texts import _
+from translearn_ui.components import format
+from translearn_ui.shell import frame
+
+_LOOK_EVERY_S = 0.7
+_ICONS: dict[Purpose, str] = {
+    "python": ":material/terminal:",
+    "browser": ":material/public:",
+    "phone": ":material/smartphone:",
+    "server": ":material/dns:",
+}
+
+
+def show(run: Run) -> None:
+    """All purposes with their formats."""
+    st.fragment(_show, run_every=_LOOK_EVERY_S if _working(run) else None)(run)
+
+
+def _working(run: Run) -> list[str]:
+    """The formats that are being made."""
+    states = {name: process.state(run, row) for name, row in export.FORMATS.items()}
+    return [name for name, now in states.items() if now is not None and now.state == "running"]
+
+
+def _show(run: Run) -> None:
+    shown_before = f"share_working_{run.id}"
+    working = _working(run)
+    if st.session_state.get(shown_before) and not working:
+        st.session_state[shown_before] = []
+        st.rerun()  # nothing is left to look at: no more looking
+    st.session_state[shown_before] = working
+    offered = [name for name in export.PURPOSES if _rows_of(name)]
+    for start in range(0, len(offered), 2):
+        columns = st.columns(2, gap="medium")
+        for column, purpose in zip(columns, offered[start : start + 2], strict=False):
+            with column, st.container(border=True, key=f"share_{purpose}", height="stretch"):
+                _show_purpose(run, purpose)
+
+
+def _rows_of(purpose: Purpose) -> list[Format]:
+    return [row for row in export.FORMATS.values() if row.purpose == purpose]
+
+
+def _show_purpose(run: Run, purpose: Purpose) -> None:
+    title, sentence = export.PURPOSES[purpose]
+    st.subheader(f"{_ICONS[purpose]} {_(title)}", anchor=False)
+    st.caption(_(sentence))
+    for number, row in enumerate(_rows_of(purpose)):
+        if number:
+            st.divider()
+        with frame.errors_shown():
+            _show_format(run, row)
+
+
+def _show_format(run: Run, row: Format) -> None:
+    with st.container(key=f"format_{row.name}", gap="small"):
+        st.markdown(f"**{_(row.title)}** · {_(row.what)}")
+        done = export.read(run, row)
+        if done is not None:
+            _show_done(run, row, done)
+            return
+        now = process.state(run, row)
+        if now is not None and now.state == "running":
+            _show_working(run, row, now)
+            return
+        reason = export.obstacle(run, row)
+        if reason:
+            st.caption(f":material/block: {reason}")
+            return
+        if now is not None and now.state == "failed":
+            st.error(frame.plain(now.reason), icon=":material/error:")
+        again = now is not None and now.state == "failed"
+        if st.button(
+            _("Try again") if again else _("Make it"),
+            key=f"make_{row.name}",
+            icon=":material/build:",
+            help=_("Writes the model as {format} and checks it against the app.").format(
+                format=_(row.title)
+            ),
+        ):
+            process.start(run, row)
+            st.rerun()  # the whole page, which looks at it from now on
+
+
+def _show_working(run: Run, row: Format, now: State) -> None:
+    text = now.stage
+    if now.total:
+        text += " · " + _("{done:,} of {total:,}").format(done=now.done, total=now.total)
+    else:
+        text += " · " + format.duration(time.time() - now.t)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(min(1.0, now.done / now.total) if now.total else 0.0, text=text)
+        if st.button(_("Stop"), key=f"stop_{row.name}", icon=":material/stop_circle:"):
+            process.request_stop(run, row)
+
+
+def _show_done(run: Run, row: Format, done: Parity) -> None:
+    sentence = export.sentence_of(done)
+    if done.within:
+        st.caption(f":green[:material/verified:] {sentence}")
+    else:
+        st.warning(
+            sentence + " " + _("That is too much: use another format."),
+            icon=":material/warning:",
+        )
+    path = export.zip_path(run, row)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.download_button(
+            _("Download {format} ({size})").format(
+                format=_(row.title), size=format.size(done.zip_bytes)
+            ),
+            path.read_bytes,
+            file_name=f"translearn-{run.id}-{row.name}.zip",
+            mime="application/zip",
+            key=f"download_{row.name}",
+            type="primary" if done.within else "secondary",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+        with st.popover(_("How it was checked"), icon=":material/fact_check:"):
+            _show_check(row, done)
+
+
+def _show_check(row: Format, done: Parity) -> None:
+    """The figures behind the sentence."""
+    st.markdown(
+        _(
+            "The program in the zip was run in a process of its own ({runtime}) on {n} photos, and "
+            "its predictions were compared with the app's. The largest difference of a probability is "
+            "{difference:.6f}; at most {bar:g} is asked for."
+        ).format(
+            runtime=done.runtime,
+            n=done.photos,
+            difference=done.max_difference,
+            bar=done.difference_bar,
+        )
+    )
+    st.markdown(_("Among the photos: {kinds}.").format(kinds=", ".join(done.kinds)))
+    for change in done.changed[:8]:
+        st.markdown(
+            _("- {photo}: the app says {app} ({p}), the export {export} ({q})").format(
+                photo=change["photo"],
+                app=frame.plain(change["app"]),
+                p=format.percent(change["app_probability"]),
+                export=frame.plain(change["export"] or _("nothing")),
+                q=format.percent(change["export_probability"]),
+            )
+        )
+    st.code(row.pip if row.program else "python -m http.server", language="bash")

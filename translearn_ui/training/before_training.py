@@ -1,0 +1,74 @@
+"""What stands above the set-up: an earlier run on these photos, warnings, whether one can start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from translearn_core import backbones, datasets
+from translearn_core.datasets import Dataset
+from translearn_core.errors import TransLearnError
+from translearn_core.runs import LIVE_STATES
+from translearn_core.texts import _
+from translearn_core.weights import weights_status
+from translearn_ui.components import run_setup, run_text
+from translearn_ui.shell import frame
+
+
+def can_start(dataset: Dataset) -> bool:
+    """Whether nothing is missing: photos enough, and the backbone's weights where it needs them."""
+    try:
+        datasets.check_ready(dataset)
+        backbone = backbones.get_backbone(run_setup.present_values()["backbone"])
+    except TransLearnError:
+        return False
+    from_nothing = run_setup.value_of("weights") == "random"
+    return from_nothing or weights_status(backbone).state == "ready"
+
+
+def show_other_run(dataset: Dataset) -> None:
+    """Say that a training on these photos is going on or was made, with the way there."""
+    latest = next(iter(frame.runs_of(dataset.id)), None)
+    if latest is None:
+        return
+    lives = latest.state.state in LIVE_STATES
+    if not lives and not latest.has_result:
+        return
+    text = (
+        _("A training on these photos is going on.")
+        if lives
+        else _("The last training on these photos: {result}").format(
+            result=run_text.result_sentence(latest.metrics)[0]
+        )
+    )
+    with st.container(
+        border=True, horizontal=True, vertical_alignment="center", key="train_other_run"
+    ):
+        st.markdown(text, width="stretch")
+        if st.button(_("Watch it") if lives else _("Results"), key="train_other_go"):
+            frame.open_run(latest)
+            frame.go("train" if lives else "results")
+
+
+def show_warnings(dataset: Dataset) -> str:
+    """What should be known about the photos before training. Returns what forbids it, or ""."""
+    obstacle = ""
+    try:
+        datasets.check_ready(dataset)
+    except TransLearnError as error:
+        obstacle = error.message
+        st.error(frame.plain(obstacle), icon=":material/error:")
+    for text in datasets.warnings(dataset):
+        st.warning(frame.plain(text), icon=":material/info:")
+    return obstacle
+
+
+def first_thumbnail(dataset: Dataset) -> Path | None:
+    """A small picture of one of the person's own photos."""
+    if dataset.photos.empty:
+        return None
+    try:
+        return dataset.thumbnail(str(dataset.photos["path"].iloc[0]))
+    except (TransLearnError, OSError):
+        return None

@@ -1,0 +1,188 @@
+"""The live view of a run: what is happening now, the curves, and how to end it.
+
+Owns: following one run through its folder, and every state of a run in words: waiting, running,
+finished, stopped, failed, lost.
+Leaves to others: its progress (`run_progress.py`), training (`worker.py`), the figures of a
+finished run (`pages/results.py`).
+
+While the run lives, the view is a fragment that looks again every `POLL_S` seconds and ends
+with one rerun of the page. Nothing is known here that is not in the run folder: a reload, a
+second tab and another page lose nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+
+from translearn_core import datasets, jobs
+from translearn_core.errors import TransLearnError
+from translearn_core.runs import LIVE_STATES, Run, RunState
+from translearn_core.texts import _
+from translearn_ui.components import (
+    curves_view,
+    format,
+    live_curves,
+    stage_strip,
+)
+from translearn_ui.components.run_progress import (
+    POLL_S,
+    RunProgress,
+    progress_of,
+    share_done,
+    time_left,
+)
+from translearn_ui.shell import frame
+from translearn_ui.training import ended_view, run_words
+
+_MOST_PICTURES = 14
+
+
+def show(run: Run) -> None:
+    """Show a run in whatever state it is, and follow it while it lives."""
+    if run.state.state in LIVE_STATES:
+        _follow(run)
+    else:
+        ended_view.show(run, run.state, progress_of(run))
+
+
+@st.fragment(run_every=POLL_S)
+def _follow(run: Run) -> None:
+    """The part of the page that looks again by itself, until the run has ended."""
+    with frame.errors_shown():
+        state = run.state
+        progress = progress_of(run)
+    if state.state not in LIVE_STATES:
+        jobs.warm_up()  # who trained once is likely to train again
+        st.rerun()
+    _show_live(run, state, progress)
+
+
+def _show_live(run: Run, state: RunState, progress: RunProgress) -> None:
+    queued = state.state == "queued"
+    progress.stage = state.stage or progress.stage
+    with st.container(key="live_now", gap="small"):
+        st.html(stage_strip.headline_html(*run_words.what_now(run, state, progress)))
+        st.progress(share_done(state, progress))
+        st.html(run_words.strip_html(run.config.settings, state, progress))
+    st.html(_facts_html(run, state, progress))
+    # Each part has a place of its own, so that none moves when another comes or goes.
+    with st.container(key="live_curves"):
+        if not queued or progress.epochs:
+            _show_curves(run, progress)
+    with st.container(key="live_warnings"):
+        ended_view.show_warnings(progress)
+    _show_stop(run)
+
+
+def _facts_html(run: Run, state: RunState, progress: RunProgress) -> str:
+    """Best so far, time, device: the figures beside the headline."""
+    best = progress.best
+    rows = []
+    if best is not None and best.get("val_accuracy") is not None:
+        where = _("validation, round {n}").format(n=best["epoch"])
+        rows.append((_("Best so far"), format.percent(best["val_accuracy"]), where))
+    if state.state == "queued":
+        rows.append((_("Waiting for"), format.duration(time.time() - state.queued_at), ""))
+    else:
+        rows.append((_("Running for"), format.duration(time.time() - state.started_at), ""))
+        left = time_left(progress)
+        if left is not None and left >= 1 and not run.stop_requested:
+            rows.append((_("Left"), format.duration(left), _("of this step, at most")))
+    if state.device:
+        memory = _("{size} of memory").format(size=format.size(state.memory_bytes))
+        rows.append((_("Device"), state.device, memory if state.memory_bytes else ""))
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
+        f"{f'<small>{escape(note)}</small>' if note else ''}</dd></div>"
+        for name, value, note in rows
+    )
+    return f'<dl class="tl-facts">{cells}</dl>'
+
+
+def _show_curves(run: Run, progress: RunProgress) -> None:
+    """Accuracy and loss side by side; before there are any, what will stand there."""
+    if not progress.epochs and not progress.batches:
+        _show_photos(run, progress)
+        text = _("The curves appear here as soon as it begins to learn.")
+        st.html(f'<div class="tl-curves-wait"><span>{escape(text)}</span></div>')
+        return
+    best = progress.best
+    left, right = st.columns(2, gap="medium")
+    for column, metric in ((left, "accuracy"), (right, "loss")):
+        with column, st.container(key=f"live_{metric}"):
+            st.html(
+                live_curves.html(
+                    progress.epochs,
+                    metric=metric,
+                    batches=progress.batches_now,
+                    epochs=run.config.settings.epochs,
+                    best_epoch=best["epoch"] if best else 0,
+                    words=curves_view.in_words(progress, metric),
+                )
+            )
+
+
+def _show_photos(run: Run, progress: RunProgress) -> None:
+    """A few of the photos, evenly from all; those it has been past are bright."""
+    pictures = _pictures_of(run)
+    if not pictures:
+        return
+    share = 0.0
+    if "features" in progress.stages and progress.stage != "features":
+        share = 1.0
+    elif progress.counted.get("total"):
+        share = float(progress.counted["done"]) / float(progress.counted["total"])
+    past = int(share * len(pictures))
+    st.html(
+        f"<style>.st-key-live_photos [data-testid=stImageContainer]:nth-child(n+{past + 1}) img"
+        "{opacity:.28;filter:grayscale(1)}</style>"
+    )
+    with st.container(key="live_photos"):
+        st.image(pictures, width=64, alt=[""] * len(pictures))
+
+
+def _pictures_of(run: Run) -> list[str]:
+    """Thumbnails of some of the run's photos, found once a session."""
+    key = f"live_pictures_{run.folder}"
+    if key not in st.session_state:
+        try:
+            dataset = datasets.open_dataset(Path(run.config.dataset))
+            paths = list(dataset.photos["path"])
+            chosen = paths[:: max(1, len(paths) // _MOST_PICTURES)][:_MOST_PICTURES]
+            st.session_state[key] = [str(dataset.thumbnail(path)) for path in chosen]
+        except (TransLearnError, OSError):
+            st.session_state[key] = []
+    pictures: list[str] = st.session_state[key]
+    return pictures
+
+
+def _show_stop(run: Run) -> None:
+    """Stop, and once that was asked for, the stronger way."""
+    with st.container(key="live_end", horizontal=True, vertical_alignment="center"):
+        if not run.stop_requested:
+            st.button(
+                _("Stop"),
+                key="live_stop",
+                icon=":material/stop_circle:",
+                on_click=run.request_stop,
+                help=_("Ends the training and keeps the best so far."),
+            )
+            return
+        st.button(
+            _("End at once"),
+            key="live_force",
+            icon=":material/cancel:",
+            on_click=_force,
+            args=(run,),
+            help=_("Ends the process now. What it has not saved is lost."),
+        )
+        st.caption(_("It was asked to stop. Ending at once loses what it has learned."))
+
+
+def _force(run: Run) -> None:
+    with frame.errors_shown():
+        jobs.force_stop(run)

@@ -1,0 +1,51 @@
+"""More kinds of labels for the photos of a data set (multi-task learning): the table, and its upload.
+
+Leaves to others: the table (`translearn_core.label_table`), training (`translearn_core.tasks`).
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core import label_table
+from translearn_core.datasets import Dataset
+from translearn_core.texts import _
+from translearn_ui.shell import frame
+
+
+def show(dataset: Dataset) -> None:
+    """More kinds of labels for the photos of a data set: what there is, and a box for a table."""
+    kept = label_table.tasks_of(dataset)
+    n = len(kept.tasks) if kept else 0
+    title = _("Several labels for each photo (multi-task)")
+    with st.expander(
+        f"{title} · {n}" if n else title, key="more_tasks", icon=":material/checklist:"
+    ):
+        st.markdown(
+            _(
+                "One model can predict several labels: what is on a photo, and its colour, its state, "
+                "its maker. Bring a table (CSV) with a column `file` and one column for each further "
+                "label; a cell may be empty."
+            )
+        )
+        if kept is not None:
+            st.markdown(
+                _("Will be learned, too: **{tasks}** (labels of {n:,} photos).").format(
+                    tasks=frame.listed(kept.tasks), n=len(kept.labels)
+                )
+            )
+            st.button(
+                _("Leave them out"),
+                key="tasks_forget",
+                icon=":material/undo:",
+                on_click=label_table.detach,
+                args=(dataset,),
+            )
+        upload = st.file_uploader(_("Table of labels"), type=["csv"], key="tasks_table")
+        if upload is not None and st.session_state.get("tasks_taken") != upload.file_id:
+            st.session_state["tasks_taken"] = upload.file_id
+            with frame.errors_shown():
+                note = label_table.attach(dataset, label_table.read_table(upload))
+                if note:
+                    st.toast(note, icon=":material/info:")
+                st.rerun()

@@ -1,0 +1,1 @@
+"""The parts of the Try it page: handing photos in and showing predictions."""

@@ -1,0 +1,313 @@
+"""What a model says of photos: asking, and showing one answer or many.
+
+Owns: the task of a batch, the sentence, bars and table of answers, the CSV of a batch.
+Leaves to others: the prediction itself (`translearn_core.predict`, imported only when asked).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from translearn_core import datasets, palette
+from translearn_core.errors import PhotoError
+from translearn_core.runs import Run
+from translearn_core.texts import _, ngettext
+from translearn_ui.components import background_tasks, charts, format, uploads
+from translearn_ui.shell import frame
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from translearn_core.predict import Prediction
+
+_MOST_PICTURES = 48
+_PICTURE_SIDE = 256
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A prediction and, for the first photos of a batch, a small picture (JPEG) to show with it.
+
+    `content` is the file itself, kept where the answer may have to be explained.
+    """
+
+    prediction: Prediction
+    picture: bytes | None
+    content: bytes | None = None
+
+    def is_sure(self, sure_from: float) -> bool:
+        """Whether the likeliest class is likely enough to be named, and the photo like any known."""
+        return (self.prediction.confidence or 0.0) >= sure_from and not self.prediction.unlike
+
+
+def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
+    """Ask a run's model about a few photos."""
+    from translearn_core import predict
+
+    return [
+        Answer(prediction, _picture(content, 1024), content)
+        for prediction, (_name, content) in zip(predict.predict(run, photos), photos, strict=True)
+    ]
+
+
+def start(run: Run, uploads: Sequence[UploadedFile]) -> background_tasks.Task:
+    """Start asking about many uploaded photos; the task's result is a list of answers."""
+    waiting = list(uploads)[::-1]
+    total = len(waiting)
+
+    def contents() -> Iterator[tuple[str, bytes]]:
+        while waiting:
+            upload = waiting.pop()
+            yield upload.name, upload.getvalue()
+            upload.close()
+
+    title = ngettext("Looking at {n:,} photo", "Looking at {n:,} photos", total).format(n=total)
+    return background_tasks.start(title, lambda task: _ask_many(run, contents(), total, task))
+
+
+def start_zip(run: Run, upload: UploadedFile) -> background_tasks.Task:
+    """Start asking about the photos in an uploaded zip; the result is a list of answers."""
+
+    def work(task: background_tasks.Task) -> list[Answer]:
+        with uploads.on_disk(upload) as path, datasets.unpacked(path) as folder:
+            paths = [file for file in sorted(folder.rglob("*")) if file.is_file()]
+            photos = ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths)
+            return _ask_many(run, photos, len(paths), task)
+
+    return background_tasks.start(_("Looking at {name}").format(name=upload.name), work)
+
+
+def _ask_many(
+    run: Run, photos: Iterator[tuple[str, bytes]], total: int, task: background_tasks.Task
+) -> list[Answer]:
+    task.report(0, total, _("Opening the model"))
+    from translearn_core import predict
+
+    pictures: list[bytes | None] = []
+
+    def passing() -> Iterator[tuple[str, bytes]]:
+        for name, content in photos:
+            if task.cancelled:
+                return
+            few = len(pictures) < _MOST_PICTURES
+            pictures.append(_picture(content, _PICTURE_SIDE) if few else None)
+            yield name, content
+
+    found: list[Answer] = []
+    for prediction in predict.predict(run, passing()):
+        found.append(Answer(prediction, pictures[len(found)]))
+        task.report(len(found), total, _("Photo"))
+    return found
+
+
+def _picture(content: bytes, side: int) -> bytes | None:
+    """A JPEG of at most `side` pixels a side, as the one decode sees the photo; None if unreadable."""
+    from PIL import Image
+
+    try:
+        image = Image.fromarray(datasets.decode_photo(content, size=None).image)
+    except PhotoError:
+        return None
+    image.thumbnail((side, side))
+    target = io.BytesIO()
+    image.save(target, "JPEG", quality=85)
+    return target.getvalue()
+
+
+def sentence(answer: Answer, *, sure_from: float) -> str:
+    """The answer in words, for Markdown."""
+    prediction = answer.prediction
+    if prediction.error or prediction.label is None:
+        return _("This file cannot be read: {reason}").format(reason=prediction.error)
+    share = format.certainty(prediction.confidence or 0.0)
+    if prediction.unlike:
+        return _("**This looks like nothing I was shown.** If anything, {name} ({share}).").format(
+            name=frame.plain(prediction.label), share=share
+        )
+    if answer.is_sure(sure_from):
+        return _("This looks like **{name}** ({share}).").format(
+            name=frame.plain(prediction.label), share=share
+        )
+    return _("**Not sure.** If anything, {name} ({share}).").format(
+        name=frame.plain(prediction.label), share=share
+    )
+
+
+def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
+    """Show one photo, the answer in words, the likeliest classes as bars, and why on demand."""
+    from translearn_ui.components import charts, explanation_view
+
+    prediction = answer.prediction
+    if prediction.error:
+        st.warning(
+            f"**{frame.plain(prediction.file)}**: {prediction.error}",
+            icon=":material/broken_image:",
+        )
+        return
+    st.subheader(sentence(answer, sure_from=sure_from), anchor=False)
+    why = answer.content is not None and st.toggle(
+        _("Show why"),
+        key="answer_why",
+        help=_("Where it looked, and which photos it knows like this"),
+    )
+    if why and answer.content is not None:
+        explanation_view.show(run, answer.content, key="answer_explain", name=prediction.file)
+    elif answer.picture:
+        with st.container(key="answer_photo"):
+            st.image(
+                answer.picture, alt=_("The photo {file}").format(file=prediction.file), width=420
+            )
+    probabilities = prediction.probabilities or {}
+    colors = {name: palette.class_color(index) for index, name in enumerate(run.labels)}
+    charts.show(
+        charts.probability_bars(probabilities, colors=colors, most=5),
+        key="answer_bars",
+        alt=_("How likely each class is: {all}").format(
+            all=", ".join(
+                f"{name} {format.percent(share)}" for name, share in list(probabilities.items())[:5]
+            )
+        ),
+    )
+    _show_tasks(prediction, sure_from=sure_from)
+
+
+def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
+    """One row a photo: file, answer, probability, sure, unlike, error, and a column for each class."""
+    rows = []
+    for answer in answers:
+        prediction = answer.prediction
+        row = {
+            "file": prediction.file,
+            "answer": prediction.label or "",
+            "probability": prediction.confidence,
+            "sure": "" if prediction.error else _yes_or_no(answer.is_sure(sure_from)),
+            "unlike": "" if prediction.unlike is None else _yes_or_no(prediction.unlike),
+            "error": prediction.error or "",
+        }
+        for task, shares in (prediction.tasks or {}).items():
+            label, share = next(iter(shares.items()))
+            sure = share >= sure_from and not prediction.unlike
+            column = f"task: {task}" if task in row else task  # `answer` and the like are taken
+            row |= {column: label, f"{column}: sure": _yes_or_no(sure)}
+        classes = sorted(prediction.probabilities or {})
+        rows.append(
+            row | {f"p({name})": (prediction.probabilities or {})[name] for name in classes}
+        )
+    return pd.DataFrame(rows)
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None:
+    """Show a batch: what was found how often, pictures, the table, and its CSV."""
+    found = table(answers, sure_from=sure_from)
+    st.markdown(_counts_sentence(answers, sure_from))
+    st.download_button(
+        _("Download as CSV"),
+        found.to_csv(index=False).encode("utf-8-sig"),
+        file_name=f"answers-{name}.csv",
+        mime="text/csv",
+        key="answers_csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    pictures, rows = st.tabs([_("Pictures"), _("Table")], key="answers_view")
+    with rows:
+        st.dataframe(
+            found[[name for name in found.columns if not name.startswith("p(")]],
+            hide_index=True,
+            column_config={
+                "file": _("File"),
+                "answer": _("Answer"),
+                "probability": st.column_config.ProgressColumn(
+                    _("How sure"), format="percent", min_value=0.0, max_value=1.0
+                ),
+                "sure": _("Sure"),
+                "unlike": _("Like nothing it was shown"),
+                "error": _("Could not be read"),
+            },
+            key="answers_table",
+            alt=_("The answer for each photo"),
+        )
+    with pictures:
+        _show_pictures(answers, sure_from)
+
+
+def _show_pictures(answers: Sequence[Answer], sure_from: float) -> None:
+    with st.container(key="gallery_answers"), st.grid(min_column_width=130, gap="xsmall") as grid:
+        for answer in answers:
+            if answer.picture is None:
+                continue
+            prediction = answer.prediction
+            share = format.certainty(prediction.confidence or 0.0)
+            sure = answer.is_sure(sure_from)
+            label = frame.plain(prediction.label or "")
+            with grid.cell():
+                st.image(
+                    answer.picture,
+                    alt=_("{file}, taken for {name}").format(
+                        file=prediction.file, name=prediction.label
+                    ),
+                    caption=_picture_caption(label, share, sure, bool(prediction.unlike)),
+                    width="stretch",
+                )
+    if len(answers) > _MOST_PICTURES:
+        st.caption(
+            _("The first {n} photos are shown; all of them are in the table.").format(
+                n=_MOST_PICTURES
+            )
+        )
+
+
+def _picture_caption(label: str, share: str, sure: bool, unlike: bool) -> str:
+    if unlike:
+        return _("unlike any · {name} {share}").format(name=label, share=share)
+    if sure:
+        return f"**{label}** {share}"
+    return _("not sure · {name} {share}").format(name=label, share=share)
+
+
+def _counts_sentence(answers: Sequence[Answer], sure_from: float) -> str:
+    names = [a.prediction.label for a in answers if a.prediction.label and a.is_sure(sure_from)]
+    counts = pd.Series(names, dtype=object).value_counts()
+    parts = [f"**{frame.plain(str(name))}** {n:,}" for name, n in counts.head(8).items()]
+    unlike = sum(1 for a in answers if a.prediction.unlike)
+    unsure = sum(1 for a in answers if a.prediction.label and not a.is_sure(sure_from)) - unlike
+    broken = sum(1 for a in answers if a.prediction.error)
+    if unsure:
+        parts.append(_("not sure {n:,}").format(n=unsure))
+    if unlike:
+        parts.append(_("like nothing it was shown {n:,}").format(n=unlike))
+    if broken:
+        parts.append(_("unreadable {n:,}").format(n=broken))
+    return " · ".join(parts)
+
+
+def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
+    """What is said of one photo in each further task."""
+    for number, (task, shares) in enumerate((prediction.tasks or {}).items()):
+        best, share = next(iter(shares.items()))
+        words = _("{task}: **{answer}** ({share})")
+        if share < sure_from or prediction.unlike:
+            words = _("{task}: **not sure.** If anything, {answer} ({share})")
+        st.markdown(
+            words.format(
+                task=frame.plain(task), answer=frame.plain(best), share=format.certainty(share)
+            )
+        )
+        colors = {name: palette.class_color(index) for index, name in enumerate(sorted(shares))}
+        charts.show(
+            charts.probability_bars(shares, colors=colors, most=4),
+            key=f"answer_task_{number}",
+            alt=", ".join(
+                f"{name} {format.percent(value)}" for name, value in list(shares.items())[:4]
+            ),
+        )

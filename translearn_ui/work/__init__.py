@@ -1,0 +1,1 @@
+"""The parts of the My work page: data sets, runs, imported models, this installation."""

@@ -1,0 +1,74 @@
+"""How this installation is set up: its folder, its cache, its limits."""
+
+from __future__ import annotations
+
+import shutil
+
+import streamlit as st
+
+from translearn_core.config import home, load_configuration
+from translearn_core.texts import _, ngettext
+from translearn_ui.components import dialogs, format
+
+
+def show() -> None:
+    """Folder, cache and limits."""
+    from translearn_core import features
+
+    configuration = load_configuration()
+    home().mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(home()).free
+    st.markdown(
+        _("Everything lies in one folder: `{folder}`. {free} are free on its disk.").format(
+            folder=home(), free=format.size(free)
+        )
+    )
+    st.caption(_("Another place: set `TRANSLEARN_HOME` before the start."))
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="row_cache"):
+        used = features.cache_size_bytes()
+        st.markdown(
+            _(
+                "**Features computed before** (cache)  \n:small[{used} of at most {most}. A new run on the same photos starts from here.]"
+            ).format(used=format.size(used), most=format.size(configuration.cache_bytes)),
+            width="stretch",
+        )
+        if st.button(
+            _("Empty"),
+            key="cache_empty",
+            type="tertiary",
+            icon=":material/delete:",
+            disabled=not used,
+        ):
+            dialogs.ask_once(
+                _("Empty the cache?"),
+                _("{size} are freed. The next run computes its features anew.").format(
+                    size=format.size(used)
+                ),
+                _("Empty"),
+                features.empty_cache,
+            )
+    st.markdown(_("**Settings of this installation**"))
+    limits = configuration.limits
+    roots = ", ".join(f"`{path}`" for path in configuration.source_folders)
+    lines = [
+        _("Folders that pages may read photos from: {roots}").format(roots=roots or _("none")),
+        ngettext(
+            "At most {n} run at a time", "At most {n} runs at a time", configuration.slots
+        ).format(n=configuration.slots)
+        if configuration.slots
+        else _("One run at a time, or one per graphics card"),
+        _("Backbones may be downloaded: {yes}").format(
+            yes=_("yes") if configuration.allow_downloads else _("no")
+        ),
+        _("At most {files:,} files and {size} in one import, {photo} in one photo").format(
+            files=limits.files,
+            size=format.size(limits.total_bytes),
+            photo=format.size(limits.photo_bytes),
+        ),
+    ]
+    st.markdown("\n".join(f"- {line}" for line in lines))
+    st.caption(
+        _("To change them, write `{file}` (see the manual) and reload the page.").format(
+            file=home() / "config.toml"
+        )
+    )
