@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trained import trained
-from tests.trained import workspace as trained_workspace
+from tests.support.trained import trained, trained_photos
 from translearn_core.adoption import adopt, examine
 from translearn_core.adoption.adopt import adopt_model
 from translearn_core.adoption.candidate import look_at
@@ -77,7 +76,7 @@ def test_a_zip_of_ours_comes_back_and_answers_as_before(workspace: Path, tmp_pat
     assert origin is not None
     assert origin.file == "colours.zip"
     assert origin_of(trained("frozen")) is None
-    photos = sorted((trained_workspace() / "colours").rglob("*.jpg"))[::9]
+    photos = sorted((trained_photos()).rglob("*.jpg"))[::9]
     before, after = (list(predict(one, photos)) for one in (trained("frozen"), run))
     for first, second in zip(before, after, strict=True):
         assert first.label == second.label

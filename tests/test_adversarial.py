@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trained import TINY, train
+from tests.support.trained import TINY, train
 from translearn_core import datasets, jobs, runs, worker
 from translearn_core.adversarial import Attack, scores_of
 from translearn_core.config import make_settings

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import draw_photos
+from tests.support.photos import draw_photos
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ["--backbone", "starter", "--set", "image_size=32"]

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.conftest import draw_photos
-from tests.trained import copy_of, train, trained
+from tests.support.photos import draw_photos
+from tests.support.trained import copy_of, train, trained, trained_photos
 from translearn_core import datasets, runs
 from translearn_core.compare import as_json, compare
 from translearn_core.config import make_settings
@@ -169,7 +169,7 @@ def test_photos_that_one_has_never_seen_are_asked_about_and_learned_ones_left_ou
     workspace: Path, tmp_path: Path
 ) -> None:
     first, new = trained("frozen"), tmp_path / "new"
-    shutil.copytree(first.folder.parents[1] / "colours", new)
+    shutil.copytree(trained_photos(), new)
     draw_photos(tmp_path / "more", per_class=12, seed=2)
     for photo in (tmp_path / "more").rglob("*.jpg"):
         shutil.copy(photo, new / photo.parent.name / f"more-{photo.name}")

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trained import copy_of, trained
+from tests.support.trained import copy_of, trained
 from translearn_core import cli, export, predict
 from translearn_core.adoption.candidate import look_at
 from translearn_core.datasets import decode_photo

@@ -18,7 +18,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from tests.conftest import draw_photos
+from tests.support.photos import draw_photos
 from translearn_core import assessment, backbones, datasets, feasible, jobs
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, StopRequestedError, WeightsError

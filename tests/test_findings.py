@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests import faults
-from tests.conftest import shared_photos
+from benchmarks import faults
+from tests.support.photos import shared_photos
 from translearn_core import datasets, findings
 from translearn_core.findings import CHECKS_TABLE, Evidence, Finding, find_all
 from translearn_core.properties import PROPERTIES

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.patches import trained_run
+from tests.support.trained import trained_on_patches
 from translearn_core import cli, decision, predict, unlike
 from translearn_core.errors import SettingsError
 from translearn_core.runs import Run
@@ -20,13 +20,13 @@ from translearn_core.runs import Run
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A copy of the trained run, to be changed."""
-    original, _new = trained_run()
+    original, _new = trained_on_patches()
     return Run(shutil.copytree(original.folder, tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")
 def photos() -> list[Path]:
-    return list(trained_run()[1])[::17]
+    return list(trained_on_patches()[1])[::17]
 
 
 def keep_reference(run: Run, photos: list[Path], *, threshold: float) -> None:

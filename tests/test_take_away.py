@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_pages import assert_well, open_app, words
-from tests.trained import copy_of, trained
+from tests.support.app import assert_well, open_app, words
+from tests.support.trained import copy_of, trained
 from translearn_core import export
 from translearn_core.errand import State
 from translearn_core.exports import proof

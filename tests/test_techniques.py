@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import draw_photos
+from tests.support.photos import draw_photos
 from translearn_core import datasets, jobs, propagation, runs, worker
 from translearn_core.config import Settings, make_settings, setting_fields
 from translearn_core.errors import InputError

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import draw_photos, shared_photos
+from tests.support.photos import draw_photos, shared_photos
 from translearn_core import datasets, features, jobs, runs, worker
 from translearn_core.backbones import get_backbone
 from translearn_core.config import make_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import SHARED, shared_photos
+from tests.support.photos import SHARED, shared_photos
 from translearn_core import unlike
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.trained import copy_of, trained
-from tests.trained import workspace as trained_workspace
+from tests.support.trained import copy_of, trained, trained_photos
 from translearn_core import export
 from translearn_core.exports import proof
 from translearn_core.exports.make import make_export
@@ -82,7 +81,7 @@ def test_the_page_gives_the_answers_of_the_app(
     page: Any, run: Run, tmp_path: Path, screenshot: Any
 ) -> None:
     assert float(page.locator("body").get_attribute("data-ready")) < 1e-3
-    photos = sorted((trained_workspace() / "colours").rglob("*.jpg"))[::8][:8]
+    photos = sorted((trained_photos()).rglob("*.jpg"))[::8][:8]
     ground = proof._ground(photos[0])
     made = [proof._MADE[kind](ground, tmp_path / f"made{n}") for n, kind in enumerate(proof._MADE)]
     files = []
