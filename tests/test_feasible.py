@@ -144,7 +144,7 @@ def test_of_very_many_photos_some_are_judged() -> None:
     groups = np.arange(n) // 3
     split = np.where(np.arange(n) % 10 == 0, "test", "")
     frame = pd.DataFrame({"split": split})
-    rows = assessment._choose_rows(frame, labels, groups, seed=0)
+    rows = assessment.choose_rows(frame, labels, groups, seed=0)
     assert len(rows) <= 1.1 * assessment.MOST_JUDGED
     assert not np.isin(groups[rows], groups[split == "test"]).any()
     shares = np.bincount(labels[rows]) / len(rows)

@@ -23,12 +23,12 @@ from translearn_core.freezing import blocks_of, freeze_choice
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
 from translearn_core.graph.backbone import build_backbone, restore_names
 from translearn_core.graph.blocks import (
-    _has_kernel,
-    _is_activation,
-    _is_linear,
-    _is_merge,
-    _is_normalization,
     find_blocks,
+    has_kernel,
+    is_activation,
+    is_linear,
+    is_merge,
+    is_normalization,
 )
 from translearn_core.graph.description import describe_backbone, describe_weights
 from translearn_core.graph.saving import load_model, save_model
@@ -196,9 +196,9 @@ def test_no_block_ends_between_a_convolution_and_what_belongs_to_it(backbone: Ba
         here = walk.operation(position)
         if here.name in ends and position + 1 in cuts:  # a plain chain goes on
             following = walk.operation(position + 1)
-            assert not (_has_kernel(here) and _is_normalization(following))
-            assert not (_is_linear(here) and _is_activation(following))
-            assert not (_is_merge(here) and _is_activation(following))
+            assert not (has_kernel(here) and is_normalization(following))
+            assert not (is_linear(here) and is_activation(following))
+            assert not (is_merge(here) and is_activation(following))
 
 
 def test_cut_points_are_all_that_flows_on(backbone: Backbone) -> None:

@@ -43,7 +43,6 @@ def keep_reference(run: Run, photos: list[Path], *, threshold: float) -> None:
         paths=[str(path) for path in photos],
         threshold=threshold,
     ).save(run.folder)
-    predict._open.clear()
 
 
 def test_a_threshold_is_kept_with_the_run_and_read_again(tmp_path: Path) -> None:
@@ -89,7 +88,6 @@ def test_predictions_say_whether_they_are_sure(run: Run, photos: list[Path]) -> 
 
 def test_a_run_without_a_reference_cannot_tell_what_is_unlike(run: Run, photos: list[Path]) -> None:
     (run.folder / unlike.FILE).unlink(missing_ok=True)
-    predict._open.clear()
     assert [answer.unlike for answer in predict.predict(run, photos[:2])] == [None, None]
 
 
