@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from translearn_core import datasets, jobs, runs, worker
+from translearn_core import datasets, resolve, runs, worker
 from translearn_core.backbones import BACKBONES, Backbone, get_backbone
 from translearn_core.config import make_settings
 from translearn_core.datasets import Dataset
@@ -138,7 +138,7 @@ def _ask_page(folder: Path, pixels: list[Any]) -> Any:
 
 
 def _trained_run(dataset: Dataset, backbone: Backbone) -> Run:
-    settings = jobs.check_settings(dataset, make_settings({"backbone": backbone.name}))
+    settings = resolve.check_settings(dataset, make_settings({"backbone": backbone.name}))
     run = runs.create_run(dataset.folder, settings, dataset_name=dataset.name)
     worker.work(run)
     return run

@@ -51,11 +51,11 @@ def main() -> None:
 
 def _train(**settings: Any) -> dict[str, Any]:
     """The figures of one run on `trash`."""
-    from translearn_core import datasets, jobs, runs, worker
+    from translearn_core import datasets, resolve, runs, worker
     from translearn_core.config import make_settings
 
     dataset = datasets.import_source(TRASH, in_place=True, check=False)
-    chosen = jobs.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
+    chosen = resolve.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:
@@ -97,12 +97,13 @@ def measure_tuning() -> None:
     """What three minutes of search bring on test photos that the search never saw."""
     from translearn_core import datasets, study, worker
     from translearn_core.config import make_settings
+    from translearn_core.jobs import create_study
 
     found = []
     for seed in SEEDS:
         dataset = datasets.import_source(TRASH, in_place=True, check=False)
         settings = make_settings({"backbone": BACKBONE, "seed": seed})
-        run = study.create_study(dataset, minutes=3, settings=settings)
+        run = create_study(dataset, minutes=3, settings=settings)
         worker.work(run)
         result = study.read_result(run)
         if result is None:

@@ -44,11 +44,11 @@ def main() -> None:
 
 def train(source: Path, *, test_source: Path | None = None, **settings: Any) -> Any:
     """A run as the command line makes it; the run."""
-    from translearn_core import datasets, jobs, runs, worker
+    from translearn_core import datasets, resolve, runs, worker
     from translearn_core.config import make_settings
 
     dataset = datasets.import_source(source, test_source=test_source, in_place=True, check=False)
-    chosen = jobs.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
+    chosen = resolve.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:

@@ -66,10 +66,10 @@ def _bring_in(name: str) -> Any:
 
 
 def _train(dataset: Any, **settings: Any) -> Any:
-    from translearn_core import jobs, runs, worker
+    from translearn_core import resolve, runs, worker
     from translearn_core.config import make_settings
 
-    chosen = jobs.check_settings(dataset, make_settings(settings))
+    chosen = resolve.check_settings(dataset, make_settings(settings))
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:

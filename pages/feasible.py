@@ -13,11 +13,11 @@ from html import escape
 import pandas as pd
 import streamlit as st
 
-from translearn_core import backbones, datasets, feasible, jobs, recommendation
+from translearn_core import backbones, costs, datasets, feasible, feasible_report, recommendation
 from translearn_core.datasets import Dataset
 from translearn_core.errand import State
 from translearn_core.errors import TransLearnError
-from translearn_core.feasible import Report
+from translearn_core.feasible_report import Report
 from translearn_core.texts import N_, _, ngettext
 from translearn_core.weights import weights_status
 from translearn_ui import (
@@ -131,7 +131,7 @@ def choose_backbone() -> str:
 
 def _expected(dataset: Dataset, backbone: str) -> str:
     """About how long it takes, where it is known."""
-    look_s = jobs.expected_pass_s(backbone, len(dataset.photos))
+    look_s = costs.expected_pass_s(backbone, len(dataset.photos))
     if look_s is None:
         return _("Nothing is changed. It goes on when you leave this page.")
     about = tasks.duration(look_s + 10)
@@ -154,7 +154,7 @@ def follow(dataset: Dataset) -> None:
         state = feasible.state(dataset)
     if state is None or state.state != "running":
         st.rerun()
-    stopping = (feasible.folder_of(dataset) / "stop").exists()
+    stopping = (feasible_report.folder_of(dataset) / "stop").exists()
     with st.container(border=True, key="feasible_running"):
         words, figures = _now(state, stopping)
         st.html(
@@ -257,7 +257,7 @@ def show_report(dataset: Dataset, report: Report, *, running: bool) -> None:
     with right:
         verdict_view.show_advice(report)
     st.divider()
-    assessed = feasible.read_photos(dataset)
+    assessed = feasible_report.read_photos(dataset)
     found = findings_view.read(dataset, assessed)
     part = choose_part(sum(one.photos for one in found))
     with frame.errors_shown():

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.config import Configuration, Limits, allowed_values, setting_fields
-from translearn_core.feasible import Report
+from translearn_core.feasible_report import Report
 from translearn_core.findings import CHECKS_TABLE
 from translearn_core.freezing import blocks_of
 from translearn_core.properties import PROPERTIES

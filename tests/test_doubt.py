@@ -9,8 +9,9 @@ import pytest
 from tests.support.trained import trained
 from translearn_core import calibration, unlike
 from translearn_core.datasets import decode_photo, open_dataset
-from translearn_core.doubt import Validation, calibrate
+from translearn_core.doubt import calibrate
 from translearn_core.predict import Predictor
+from translearn_core.predictions import Validation
 
 
 @pytest.mark.parametrize("kind", ["frozen", "tuned"])

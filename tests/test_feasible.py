@@ -19,10 +19,10 @@ import psutil
 import pytest
 
 from tests.support.photos import draw_photos
-from translearn_core import assessment, backbones, datasets, feasible, jobs
+from translearn_core import assessment, backbones, datasets, feasible, feasible_report, jobs
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, StopRequestedError, WeightsError
-from translearn_core.feasible import Report
+from translearn_core.feasible_report import Report
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTER = backbones.get_backbone("starter")
@@ -78,10 +78,10 @@ def test_easy_photos_work_and_the_report_tells_that_colour_does_it(report: Repor
 
 
 def test_what_was_written_is_what_is_read(dataset: Dataset, report: Report) -> None:
-    assert feasible.read(dataset) == report
+    assert feasible_report.read(dataset) == report
     assert report.fingerprint == dataset.fingerprint
-    table = feasible.read_photos(dataset)
-    assert list(table.columns) == list(feasible.PHOTO_COLUMNS)
+    table = feasible_report.read_photos(dataset)
+    assert list(table.columns) == list(feasible_report.PHOTO_COLUMNS)
     assert list(table["path"]) == list(dataset.photos["path"])
     assert table[["x", "y", "pca_x", "pca_y"]].notna().all(axis=None)
     assert table["p_given"].between(0, 1).all()
@@ -154,10 +154,10 @@ def test_of_very_many_photos_some_are_judged() -> None:
 
 
 def test_a_stop_is_heard_and_nothing_is_lost(dataset: Dataset, report: Report) -> None:
-    before = feasible.read(dataset)
+    before = feasible_report.read(dataset)
     with pytest.raises(StopRequestedError):
         feasible.assess(dataset, backbone=STARTER, seed=5, stop=lambda: True)
-    assert feasible.read(dataset) == before
+    assert feasible_report.read(dataset) == before
 
 
 def test_what_cannot_be_checked_is_refused(
@@ -182,7 +182,7 @@ def test_the_process_finishes_stops_and_its_loss_is_told(dataset: Dataset, repor
     feasible.start(dataset, backbone="starter", seed=3)  # one is at it
     wait_for(lambda: _state(dataset) != "running")
     assert _state(dataset) == "finished", (dataset.folder / "feasible" / "log.txt").read_text()
-    done = feasible.read(dataset)
+    done = feasible_report.read(dataset)
     assert done is not None
     assert done.seed == 2
 
@@ -200,7 +200,7 @@ def test_the_process_finishes_stops_and_its_loss_is_told(dataset: Dataset, repor
     psutil.Process(now.pid).kill()
     wait_for(lambda: _state(dataset) == "failed")
     jobs.reap()
-    assert feasible.read(dataset) == done
+    assert feasible_report.read(dataset) == done
 
 
 def _state(dataset: Dataset) -> str:

@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support.app import assert_well, open_app, words
 from tests.support.photos import draw_photos
-from translearn_core import backbones, datasets, feasible
+from translearn_core import backbones, datasets, feasible, feasible_report
 from translearn_core.datasets import Dataset
 from translearn_core.errand import State
-from translearn_core.feasible import Report
+from translearn_core.feasible_report import Report
 from translearn_core.verdict import TITLES
 
 
@@ -59,8 +59,8 @@ def _no_state_left(home: Path) -> Iterator[None]:
 
 def _put_state(dataset: Dataset, **facts: object) -> None:
     state = State.model_validate({"state": "running", **facts})
-    feasible.folder_of(dataset).mkdir(exist_ok=True)
-    path = feasible.folder_of(dataset) / "state.json"
+    feasible_report.folder_of(dataset).mkdir(exist_ok=True)
+    path = feasible_report.folder_of(dataset) / "state.json"
     path.write_text(state.model_dump_json(), encoding="utf-8")
 
 
@@ -99,7 +99,7 @@ def test_a_check_that_goes_on_can_be_stopped(dataset: Dataset, report: Report) -
     assert_well(app)
     assert "12 of 37" in html(app)
     app.button(key="feasible_stop").click().run()
-    stop = feasible.folder_of(dataset) / "stop"
+    stop = feasible_report.folder_of(dataset) / "stop"
     assert stop.exists()
     stop.unlink()
 
@@ -131,7 +131,7 @@ def test_excluding_a_copy_is_undone_and_outdates_the_answer(
 
 
 def test_a_report_that_cannot_be_read_is_none(dataset: Dataset, report: Report) -> None:
-    path = feasible.folder_of(dataset) / "report.json"
+    path = feasible_report.folder_of(dataset) / "report.json"
     whole = path.read_text(encoding="utf-8")
     path.write_text(json.dumps({"verdict": "who knows"}), encoding="utf-8")
     os.utime(path)

@@ -11,6 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "translearn_core"
 LEVELS = {
     "config": 0,
+    "monitor": 0,
+    "costs": 1,
+    "feasible_report": 1,
+    "find": 1,
+    "predictions": 1,
+    "resolve": 1,
+    "weight_change": 3,
     "processes": 0,
     "errors": 0,
     "files": 0,

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.app import ROOT, assert_well, open_app, words
-from translearn_core import datasets, study
+from translearn_core import datasets, jobs, study
 from translearn_core.config import make_settings
 from translearn_core.techniques import TECHNIQUES
 from translearn_ui import frame
@@ -166,7 +166,7 @@ def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(
 
 def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Dataset) -> None:
     settings = make_settings({"backbone": "starter"})
-    search = study.create_study(dataset, minutes=1, settings=settings)
+    search = jobs.create_study(dataset, minutes=1, settings=settings)
     facts = {"log_loss": 0.4, "given_up": False, "seconds": 2.0}
     search.append_event("trial", number=1, settings={}, accuracy=0.8, best=True, **facts)
     changed = {"dropout": 0.3}

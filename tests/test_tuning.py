@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from translearn_core import cli, datasets, runs, study, worker
+from translearn_core import cli, datasets, jobs, runs, study, worker
 from translearn_core.config import make_settings
 from translearn_core.errors import SettingsError
 from translearn_core.metrics import paired_gain
@@ -60,7 +60,7 @@ def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
 
 def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace: Path) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-    found = study.create_study(dataset, minutes=5, settings=make_settings({"backbone": "starter"}))
+    found = jobs.create_study(dataset, minutes=5, settings=make_settings({"backbone": "starter"}))
     found.request_stop()
     assert not worker.work(found)
     assert found.state.state == "stopped"
@@ -70,4 +70,4 @@ def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace
 def test_minutes_out_of_range_are_refused(colour_photos: Path, workspace: Path) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     with pytest.raises(SettingsError, match="Received: 0"):
-        study.create_study(dataset, minutes=0, settings=make_settings({"backbone": "starter"}))
+        jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": "starter"}))

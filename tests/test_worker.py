@@ -14,6 +14,7 @@ import pytest
 from tests.support.photos import draw_photos
 from translearn_core import datasets, jobs, runs
 from translearn_core.config import make_settings
+from translearn_core.costs import expected_epoch_s, measured, record_speed
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, WeightsError
 from translearn_core.runs import Run
@@ -118,9 +119,9 @@ def test_what_cannot_be_trained_is_refused_before_a_run_is_made(
 
 
 def test_the_cost_of_an_epoch_grows_with_what_is_unfrozen(workspace: Path) -> None:
-    assert jobs.expected_epoch_s("vgg16", 5, 100) is None
-    jobs.record_speed("vgg16", forward_per_s=10.0, train_all_per_s=2.0, device="CPU")
-    costs = [jobs.expected_epoch_s("vgg16", frozen, 100) for frozen in range(6)]
+    assert expected_epoch_s("vgg16", 5, 100) is None
+    record_speed("vgg16", forward_per_s=10.0, train_all_per_s=2.0, device="CPU")
+    costs = [expected_epoch_s("vgg16", frozen, 100) for frozen in range(6)]
     assert all(cost is not None for cost in costs)
     assert costs == sorted(costs, reverse=True)
     assert costs[0] == pytest.approx(50.0, rel=0.01)
@@ -131,8 +132,8 @@ def test_the_cost_of_an_epoch_grows_with_what_is_unfrozen(workspace: Path) -> No
 def test_the_speed_of_this_machine_is_measured_in_a_process_of_its_own(workspace: Path) -> None:
     jobs.measure("mobilenet_v2_035")
     assert jobs.is_measuring("mobilenet_v2_035")
-    wait_for(lambda: "train_all_per_s" in (jobs.measured("mobilenet_v2_035") or {}))
-    speed = jobs.measured("mobilenet_v2_035")
+    wait_for(lambda: "train_all_per_s" in (measured("mobilenet_v2_035") or {}))
+    speed = measured("mobilenet_v2_035")
     assert speed is not None
     assert speed["forward_per_s"] > speed["train_all_per_s"] > 0
     wait_for(lambda: not jobs.is_measuring("mobilenet_v2_035"))

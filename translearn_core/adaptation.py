@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import crossval
-from translearn_core.artefacts import Answers
 from translearn_core.errors import SourceError
 from translearn_core.lesson import Lesson, build_new_head
 from translearn_core.material import Material
 from translearn_core.others import InMemory, Others, gather_others, with_guests
 from translearn_core.plan import Plan
+from translearn_core.predictions import Answers
 from translearn_core.propagation import balance, find_centres, near_graph, sharpened, spread
 from translearn_core.texts import _
 

@@ -25,11 +25,12 @@ from translearn_core.datasets import Dataset
 from translearn_core.engine import convert_checked, run_keras
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.files import replace_file, write_atomically
+from translearn_core.find import find_run
 from translearn_core.material import Material
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
 from translearn_core.plan import Network, Plan
+from translearn_core.predictions import Answers
 from translearn_core.runs import Run
-from translearn_core.techniques import find_run
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
@@ -49,16 +50,6 @@ class Clock:
     def lap(self, name: str, began: float) -> None:
         """Add the time since `began` to `name`."""
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What the trained model says: probabilities `(n, classes) float32` by row; `truth` `(n,)`."""
-
-    test_rows: npt.NDArray[np.int64]
-    test: Array
-    truth: npt.NDArray[np.int64]
-    val_accuracy: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

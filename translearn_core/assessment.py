@@ -27,7 +27,7 @@ from translearn_core.crossval import CurvePoint, Judged, Space
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.copies import Pairs, find_pairs
 from translearn_core.errors import StopRequestedError
-from translearn_core.feasible import (
+from translearn_core.feasible_report import (
     PHOTO_COLUMNS,
     AdviceLine,
     ClassResult,

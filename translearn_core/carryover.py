@@ -15,23 +15,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from translearn_core import crossval
-from translearn_core.config import Settings
-from translearn_core.gather import WeightChange
+from translearn_core.find import find_run
+from translearn_core.lesson import Lesson, build_new_head
+from translearn_core.lineage import refuse_taught
+from translearn_core.material import Material
+from translearn_core.others import Others, gather_others, with_guests
+from translearn_core.plan import Plan
 from translearn_core.runs import Run
-from translearn_core.techniques import find_run, refuse_taught
 from translearn_core.texts import _
-
-if TYPE_CHECKING:
-    from translearn_core.lesson import Lesson
-    from translearn_core.material import Material
-    from translearn_core.others import Others
-    from translearn_core.plan import Plan
+from translearn_core.weight_change import figures_of
 
 Array = npt.NDArray[Any]
 SHRINK = 0.1
@@ -71,41 +69,6 @@ class Move:
         return replace(others, pooled=self(others.pooled), views=views)
 
 
-def backbone_change(settings: Settings) -> WeightChange | None:
-    """What a run that starts from another one has in its backbone beside the file's weights.
-
-    Raises:
-        RunError: the run to start from is not there.
-    """
-    if not settings.start_from:
-        return None
-    run = find_run(settings.start_from)
-    figures = _figures_of(run)
-    theirs = run.config.settings
-    renormed = figures.get("adaptation", {}).get("way") == "batchnorm"
-    if not (
-        not figures  # brought in from elsewhere: nobody knows
-        or figures.get("fine_tuned")
-        or theirs.weights == "random"
-        or renormed
-        or theirs.start_from
-    ):
-        return None
-    facts = run.model_path.stat()
-
-    def apply(network: Any) -> None:
-        from translearn_core.graph.saving import load_model
-
-        model = load_model(run.model_path)
-        known = {layer.name: layer for layer in model.layers}
-        for layer in network.layers:
-            if layer.weights and layer.name in known:
-                layer.set_weights(known[layer.name].get_weights())
-
-    identity = f"run-{run.id}-{facts.st_size}-{facts.st_mtime_ns}"
-    return WeightChange(identity=identity, apply=apply)
-
-
 def carry_over(plan: Plan, material: Material) -> Lesson:
     """The lesson of a run that starts from another one.
 
@@ -113,14 +76,12 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
         SettingsError: that run learned from photos that are tested here.
         StopRequestedError: the run was asked to stop.
     """
-    from translearn_core.lesson import Lesson, build_new_head
-
     run = find_run(plan.settings.start_from)
     tested = material.photos.iloc[material.rows("test")]
     refuse_taught(run, set(tested["sha256"]))
     shared = [name for name in run.labels if name in material.classes]
     lesson, verdict = Lesson(material=material), None
-    by_heart = _figures_of(run).get("fine_tuned")  # its weights say more of them than the photos
+    by_heart = figures_of(run).get("fine_tuned")  # its weights say more of them than the photos
     rehearses = shared and not plan.fine_tunes and not by_heart
     others = _old_photos(plan, run, material) if rehearses else None
     if others is not None:
@@ -153,11 +114,6 @@ def carry_over(plan: Plan, material: Material) -> Lesson:
     )
 
 
-def _figures_of(run: Run) -> dict[str, Any]:
-    """What metrics.json says; nothing for a model that was brought in."""
-    return run.metrics if (run.folder / "metrics.json").is_file() else {}
-
-
 def _left_out(verdict: Verdict) -> str:
     return _(
         "The photos of that run and what its head knows are not used: with them, {having:.0%} of {n} "
@@ -167,8 +123,6 @@ def _left_out(verdict: Verdict) -> str:
 
 def _old_photos(plan: Plan, run: Run, material: Material) -> Others | None:
     """The photos of the run to start from whose classes are known here; None without any."""
-    from translearn_core.others import gather_others
-
     folder = Path(run.config.dataset)
     if not (folder / "dataset.json").is_file():
         plan.run.append_event(
@@ -288,9 +242,6 @@ def _shares(codes: npt.NDArray[np.int64]) -> Array:
 
 def _rehearsing(material: Material, others: Others, weight: float) -> Lesson:
     """Old photos among what is learned; all together they weigh `weight` times the new ones."""
-    from translearn_core.lesson import Lesson
-    from translearn_core.others import with_guests
-
     if not weight:
         return Lesson(material=material)
     codes = _codes(material, others)
@@ -304,7 +255,6 @@ def start_head(plan: Plan, material: Material, run: Run) -> tuple[Any, list[str]
     """A head that begins with what the run's head knows, and what that is, by layer."""
     from translearn_core.graph.assembly import OUTPUT
     from translearn_core.graph.saving import load_model
-    from translearn_core.lesson import build_new_head
 
     head = build_new_head(plan, material)
     model = load_model(run.model_path)

@@ -18,12 +18,14 @@ import numpy.typing as npt
 from translearn_core import datasets
 from translearn_core.augment import view_of
 from translearn_core.errors import PhotoError, StopRequestedError
+from translearn_core.find import find_run
 from translearn_core.lesson import Lesson
+from translearn_core.lineage import refuse_taught
 from translearn_core.material import Material
 from translearn_core.plan import Plan
 from translearn_core.predict import open_predictor
 from translearn_core.runs import Run
-from translearn_core.techniques import check_same_classes, find_run, refuse_taught
+from translearn_core.techniques import check_same_classes
 
 Array = npt.NDArray[Any]
 SOFTNESS = 2.0

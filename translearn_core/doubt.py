@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import numpy.typing as npt
 from translearn_core import calibration, unlike
 from translearn_core.material import Material
 from translearn_core.plan import Plan
+from translearn_core.predictions import Validation
 
 logger = logging.getLogger(__name__)
 
@@ -26,24 +26,6 @@ Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
 MOST_THROUGH_NETWORK = 1000
 """Photos of a part that go through an unfrozen network once more, for their features."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Validation:
-    """What the kept weights said of photos that they had not learned from.
-
-    `answers` `(n, classes) float32` probabilities, `labels` `(n,)` class indices.
-    """
-
-    answers: Array
-    labels: npt.NDArray[np.int64]
-
-    @property
-    def accuracy(self) -> float | None:
-        """Share that was named right; None without photos."""
-        if not len(self.labels):
-            return None
-        return float((self.answers.argmax(axis=1) == self.labels).mean())
 
 
 def calibrate(head: Any, validation: Validation) -> float:

@@ -27,16 +27,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from translearn_core import backbones, datasets, errand, recommendation
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset
 from translearn_core.errand import State, Teller
 from translearn_core.errors import StorageError, WeightsError
+from translearn_core.feasible_report import Report, folder_of
 from translearn_core.files import write_atomically
 from translearn_core.texts import N_, _
-from translearn_core.verdict import Verdict
 from translearn_core.weights import weights_status
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SCHEMA = 1
 STAGES: dict[str, str] = {
     "look": N_("Looking at the photos"),
     "judge": N_("Learning and judging, many times"),
@@ -56,189 +54,6 @@ STAGES: dict[str, str] = {
 """What a check goes through, in order."""
 STOP_PATIENCE_S = 3.0
 """What a stage may still take once it was asked to stop; then the process ends itself."""
-
-PHOTO_COLUMNS: dict[str, str] = {
-    "path": "str",
-    "class_name": "str",
-    "group": "int64",
-    "x": "float64",
-    "y": "float64",
-    "pca_x": "float64",
-    "pca_y": "float64",
-    "answer": "str",
-    "p_given": "float64",
-    "correct": "bool",
-    "suspect_score": "float64",
-    "suggested": "str",
-    "outlier_score": "float64",
-}
-
-
-# ------------------------------------------------------------------------------- the report
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-
-class Forecast(_Part):
-    """Expected accuracy with `n` photos; `past_error`: how far off the same forecast was when it
-    was made from half of the photos (predicted less real), None with too few."""
-
-    n: int
-    accuracy: float
-    low: float
-    high: float
-    past_error: float | None = None
-
-
-class Point(_Part):
-    """Accuracy after learning from `n` photos."""
-
-    n: int
-    accuracy: float
-
-
-class SuspectLabel(_Part):
-    """A label that is likely wrong; score in [0.5, 1]."""
-
-    file: str
-    given: str
-    suggested: str
-    score: float
-    path: str
-
-
-class Mixup(_Part):
-    """Photos of `truth` that were taken for `answer`: `share` of the photos of `truth`."""
-
-    truth: str
-    answer: str
-    n: int
-    share: float
-    paths: list[str]
-
-
-class ClassResult(_Part):
-    """How many photos of a class there are and the share that was found, with its interval."""
-
-    name: str
-    n: int
-    recall: float
-    interval: tuple[float, float]
-
-
-class Given(_Part):
-    """Accuracy on the photos that the source itself keeps for the test."""
-
-    n: int
-    accuracy: float
-    interval: tuple[float, float]
-
-
-class AdviceLine(_Part):
-    """See `verdict.Advice`."""
-
-    text: str
-    kind: str
-    count: int
-    gain: float | None = None
-
-
-class Report(_Part):
-    """report.json, and what `feasible --json` prints. Shares are in [0, 1].
-
-    Files are the names that the photos came with.
-    """
-
-    schema_version: int = SCHEMA
-    verdict: Verdict = Field(description="`works_well`, `works_with_limits`, `not_yet`, `no_sign`")
-    sentence: str = Field(description="the verdict in words")
-    explanation: str = Field(description="the same without its first words", default="")
-    rule: str = Field(description="the rule that it follows from, in words")
-    accuracy: float = Field(description="cross-validated accuracy, groups of copies kept together")
-    interval: tuple[float, float] = Field(
-        description="95 % interval of the accuracy on new photos of a head that learned from so many"
-    )
-    mean_recall: float = Field(description="share of photos found, each class counted alike")
-    majority_accuracy: float = Field(description="always answering the largest class")
-    trivial_accuracy: float = Field(description="from colour and size alone")
-    trivial: dict[str, float] = Field(description="from each trivial property alone")
-    shuffled_accuracy: float = Field(description="after the labels were shuffled, mean")
-    random_split_accuracy: float = Field(
-        description="with copies torn apart by lot: the flattering figure"
-    )
-    forecast: Forecast | None = Field(
-        description="`n`, `accuracy`, `low`, `high`, and `past_error`: how far off the same forecast "
-        "from half of the photos was; null with too few"
-    )
-    learning_curve: list[Point] = Field(description="`n` photos learned from, `accuracy` on others")
-    suspects: list[SuspectLabel] = Field(
-        description="likely wrong labels: `file`, `given`, `suggested`, `score` in [0.5, 1]"
-    )
-    near_duplicate_groups: list[list[str]] = Field(
-        description="files that are copies of each other or frames of one burst"
-    )
-    cross_class_duplicates: list[list[str]] = Field(
-        description="files of one photo that lies under more than one class"
-    )
-    leaks: list[dict[str, str]] = Field(
-        description="given test or validation photos with a copy among those given to train: "
-        "`file`, `split`, `copy_of`, `kind`"
-    )
-    shortcuts: list[str] = Field(description="sentences about what gives a class away")
-    findings_counts: dict[str, int] = Field(description="findings of each [check](checks.md)")
-    seconds: float = Field(description="what the check took, reading the photos included")
-    classes: list[str] = Field(description="class names, sorted: the order of `confusion`")
-    counts: dict[str, int] = Field(description="photos of each class")
-    n_photos: int = Field(description="photos that can be read")
-    n_judged: int = Field(
-        description="photos learned from and judged: no given test photos, and of very many only some"
-    )
-    n_groups: int = Field(description="groups of copies and bursts, single photos included")
-    folds: int = Field(description="parts of a division, ten or fewer")
-    repeats: int = Field(description="divisions")
-    given_test: Given | None = Field(
-        description="`n`, `accuracy`, `interval` on test photos that the source gives; else null"
-    )
-    confusion: list[list[int]] = Field(description="photos by truth (rows) and answer (columns)")
-    mixups: list[Mixup] = Field(description="pairs of classes that are mixed up, with the photos")
-    per_class: list[ClassResult] = Field(
-        description="`name`, `n`, `recall` (share of its photos that was found), `interval`"
-    )
-    advice: list[AdviceLine] = Field(
-        description="what would help, in order: `text`, `kind`, `count`, `gain`"
-    )
-    fingerprint: str = Field(description="of the photos and their classes when they were checked")
-    backbone: str = Field(description="the frozen network that looked")
-    seed: int = Field(description="of folds, subsets and shuffles")
-    created: float = Field(description="seconds since 1970")
-
-
-def folder_of(dataset: Dataset) -> Path:
-    """Where a data set keeps all this."""
-    return dataset.folder / "feasible"
-
-
-def read(dataset: Dataset) -> Report | None:
-    """The last report; None where there is none, or one that cannot be read.
-
-    It is outdated when its `fingerprint` is not the data set's.
-    """
-    try:
-        data = (folder_of(dataset) / "report.json").read_bytes()
-        return Report.model_validate_json(data)
-    except (OSError, ValidationError):
-        return None
-
-
-def read_photos(dataset: Dataset) -> pd.DataFrame:
-    """photos.parquet of the last report; empty where there is none."""
-    try:
-        return pd.read_parquet(folder_of(dataset) / "photos.parquet")
-    except (OSError, ValueError):
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in PHOTO_COLUMNS.items()})
-
 
 # ------------------------------------------------------------------------------- the check
 

@@ -19,18 +19,12 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core import backbones, jobs
+from translearn_core import backbones, costs
 from translearn_core.augment import Strength
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, load_configuration
 from translearn_core.datasets import Dataset, PhotoFacts
-from translearn_core.engine import (
-    Engine,
-    KerasEngine,
-    import_keras,
-    open_prefix_engine,
-    quick_pays,
-)
+from translearn_core.engine import Engine, KerasEngine, import_keras, open_prefix_engine, quick_pays
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import (
     FeatureCache,
@@ -40,6 +34,7 @@ from translearn_core.features import (
     cache_folder,
     extract,
 )
+from translearn_core.weight_change import WeightChange
 from translearn_core.weights import weights_status
 
 Array = npt.NDArray[Any]
@@ -60,18 +55,6 @@ def _tell_nobody(done: int, total: int, per_s: float) -> None:
 
 def _never() -> bool:
     return False
-
-
-@dataclass(frozen=True, kw_only=True)
-class WeightChange:
-    """What makes a backbone's weights others than those of its file.
-
-    `identity` tells these weights from others, for cache keys; `apply` changes a backbone as
-    `model.build_backbone` makes it.
-    """
-
-    identity: str
-    apply: Callable[[Any], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +206,7 @@ class Look:
         if result.stopped:
             raise StopRequestedError
         if len(missing) >= 50:  # a pass long enough to tell the next person by
-            jobs.record_speed(self.backbone.name, pass_per_s=round(result.photos_per_s, 2))
+            costs.record_speed(self.backbone.name, pass_per_s=round(result.photos_per_s, 2))
         return PassReport(photos_per_s=result.photos_per_s, left_out=tuple(reasons))
 
 

@@ -1,12 +1,12 @@
 """Who runs a worker: starts, ends and orders the processes that train.
 
 Owns: submitting a run, the queue (without a daemon: queued workers wait their turn by the
-clock of their runs, for a file lock per slot), ending a run by force, and the small process
-that measures this machine's speed.
+clock of their runs, for a file lock per slot), ending a run by force, and starting the small
+process that measures this machine's speed.
 Leaves to others: what a worker does (`worker.py`), the files of a run (`runs.py`).
 Imports no TensorFlow: the web process uses this module.
 
-Files: `<workspace>/slots/<n>.lock`; `<workspace>/cache/speed.json`, backbone -> figures.
+File: `<workspace>/slots/<n>.lock`.
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ from typing import Any, Protocol
 import psutil
 from filelock import FileLock, Timeout
 
-from translearn_core import backbones, datasets, freezing, recommendation, runs, standby, techniques
+from translearn_core import datasets, runs, standby, study
 from translearn_core.config import Settings, home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import count_gpus
-from translearn_core.errors import WeightsError
+from translearn_core.errors import SettingsError
 from translearn_core.files import write_atomically
 from translearn_core.processes import import_path
+from translearn_core.resolve import check_settings
 from translearn_core.runs import Run
-from translearn_core.techniques import Situation
 from translearn_core.texts import _
-from translearn_core.weights import weights_status
 
 logger = logging.getLogger(__name__)
 
@@ -185,25 +184,29 @@ def make_run(
     )
 
 
-def check_settings(dataset: Dataset, settings: Settings) -> Settings:
-    """The settings with the backbone filled in, once everything that can be refused was not."""
-    datasets.check_ready(dataset)
-    if settings.backbone:
-        backbone = backbones.get_backbone(settings.backbone)
-    else:
-        name = techniques.required_backbone(settings)
-        backbone = backbones.get_backbone(name) if name else recommendation.default_backbone()
-        settings = settings.model_copy(update={"backbone": backbone.name})
-    backbones.image_size_for(backbone, settings)
-    choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
-    techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
-    if settings.distill_from:
-        techniques.check_same_classes(techniques.find_run(settings.distill_from), dataset.classes)
-    if settings.weights == "imagenet":
-        status = weights_status(backbone)
-        if status.state != "ready":
-            raise WeightsError(status.sentence)
-    return settings
+def create_study(
+    dataset: Dataset, *, minutes: float, settings: Settings, import_s: float = 0.0
+) -> Run:
+    """Make the folder of a search, queued; nothing is tried yet.
+
+    Args:
+        minutes: how long it may take, the last trainings included.
+        settings: what it begins with and has to beat.
+
+    Raises:
+        SettingsError: minutes out of range, or settings that do not fit.
+    """
+    if not study.LEAST_MINUTES <= minutes <= study.MOST_MINUTES:
+        raise SettingsError(
+            _(
+                "The search may take from {least} to {most:.0f} minutes. Received: {minutes}."
+            ).format(least=study.LEAST_MINUTES, most=study.MOST_MINUTES, minutes=minutes)
+        )
+    folder = study.folder_of_studies() / runs.new_id(time.time())
+    run = make_run(dataset, settings, folder=folder, import_s=import_s)
+    plan = study.StudyPlan(minutes=minutes)
+    write_atomically(run.folder / "study.json", plan.model_dump_json(indent=1))
+    return run
 
 
 def start_again(run: Run) -> Run:
@@ -321,71 +324,3 @@ def is_measuring(backbone_name: str) -> bool:
 
 def _measuring_mark(backbone_name: str) -> Path:
     return home() / "cache" / f"measuring-{backbone_name}.json"
-
-
-def speed_file() -> Path:
-    """Where measured speeds are kept."""
-    return home() / "cache" / "speed.json"
-
-
-def measured(backbone_name: str) -> dict[str, Any] | None:
-    """This machine's speed for a backbone, or None before it was measured.
-
-    Returns:
-        `forward_per_s` and `train_all_per_s`, photos a second at the backbone's own size through
-        the frozen and through the fully trainable backbone; `device`.
-    """
-    try:
-        speeds: dict[str, dict[str, Any]] = json.loads(speed_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return speeds.get(backbone_name)
-
-
-def record_speed(backbone_name: str, **figures: Any) -> None:
-    """Keep measured figures of a backbone."""
-    path = speed_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        try:
-            speeds = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            speeds = {}
-        speeds[backbone_name] = speeds.get(backbone_name, {}) | figures
-        write_atomically(path, json.dumps(speeds, indent=1))
-
-
-HEAD_PHOTO_S = 2e-4
-"""Seconds a photo and epoch that a head on cached features takes, about."""
-DECODE_PER_S = 250.0
-"""Photos of phone size a second that are read and decoded beside the network, about."""
-
-
-def expected_pass_s(backbone_name: str, n_photos: int) -> float | None:
-    """Seconds that looking at the photos once will take here, or None before it was measured.
-
-    Goes by the last real pass on this machine where there was one, else by the measured network
-    and a usual speed of decoding.
-    """
-    speed = measured(backbone_name)
-    if speed is None or not speed.get("forward_per_s"):
-        return None
-    if speed.get("pass_per_s"):
-        return float(n_photos / speed["pass_per_s"])
-    return float(n_photos * (1 / speed["forward_per_s"] + 1 / DECODE_PER_S))
-
-
-def expected_epoch_s(backbone_name: str, frozen_blocks: int, n_photos: int) -> float | None:
-    """Seconds one epoch will take on this machine, or None before the speed was measured.
-
-    Args:
-        frozen_blocks: how many of the first blocks are frozen.
-        n_photos: training photos.
-    """
-    speed = measured(backbone_name)
-    if speed is None or not speed.get("train_all_per_s"):
-        return None
-    graph = freezing.blocks_of(backbones.get_backbone(backbone_name))
-    total = sum(block.macs for block in graph.blocks) or 1
-    suffix = sum(block.macs for block in graph.blocks[frozen_blocks:])
-    return float(n_photos * (HEAD_PHOTO_S + suffix / total / speed["train_all_per_s"]))

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from translearn_core.artefacts import Answers
-from translearn_core.gather import WeightChange
 from translearn_core.material import Material
 from translearn_core.plan import Plan
+from translearn_core.predictions import Answers
+from translearn_core.weight_change import WeightChange
 
 REFIT_BELOW = 150
 """With so many validation photos they judge well, and matter little as training photos: with 198 a

@@ -1,8 +1,8 @@
 """Which photos a run learned from, by their content, so that a run that goes on from it is tested fairly.
 
-Owns: `photos.parquet` of a run, and the split of a run that starts from another one.
-Leaves to others: the split of all other runs (`datasets.assign_splits`), refusing what cannot be
-made fair (`techniques.py`).
+Owns: `photos.parquet` of a run, the split of a run that starts from another one, and refusing a
+run that learned from photos which another one is tested on.
+Leaves to others: the split of all other runs (`datasets.assign_splits`).
 
 `photos.parquet`: path, sha256, part (train | val | test). Photos that only the runs before have
 learned from stand in it, too, without a path.
@@ -11,14 +11,19 @@ learned from stand in it, too, without a path.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from translearn_core import datasets
 from translearn_core.datasets import groups_of
+from translearn_core.errors import SettingsError
 from translearn_core.files import replace_file
+from translearn_core.notes import name_of
 from translearn_core.runs import Run
+from translearn_core.texts import _
 
 FILE = "photos.parquet"
 FEWEST_NEW = 10
@@ -95,3 +100,34 @@ def _anywhere(
     """Which photos are in a group with a marked one."""
     groups = np.asarray(groups)
     return np.isin(groups, np.unique(groups[marked]))
+
+
+def refuse_taught(run: Run, tested: set[str]) -> None:
+    """Refuse a run that learned from photos which another one is going to be tested on.
+
+    What it knows of them would make the test flatter. Where its data set or its answers are gone,
+    nothing can be told and nothing is refused.
+
+    Args:
+        tested: content hashes of the photos of the test.
+
+    Raises:
+        SettingsError: it learned from some of them.
+    """
+    taught = learned_from(run)
+    if taught is None:
+        answers = run.folder / "predictions.parquet"
+        folder = Path(run.config.dataset)
+        if not answers.is_file() or not (folder / "dataset.json").is_file():
+            return
+        photos = datasets.open_dataset(folder).photos
+        kept_out = set(pd.read_parquet(answers, columns=["path"])["path"])
+        taught = set(photos.loc[~photos["path"].isin(kept_out), "sha256"]) - {""}
+    n = len(taught & tested)
+    if n:
+        raise SettingsError(
+            _(
+                "The run “{run}” has learned from {n} of the {total} photos that this run is tested "
+                "on, so the test would flatter. Give both the same seed and the same shares."
+            ).format(run=name_of(run), n=n, total=len(tested))
+        )

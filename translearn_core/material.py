@@ -20,10 +20,10 @@ from translearn_core import datasets, freezing, lineage
 from translearn_core.augment import VIEWS
 from translearn_core.errors import PhotoError
 from translearn_core.features import FeatureTable, Output
+from translearn_core.find import find_run
 from translearn_core.gather import PIXELS, POOLED, Look, PassReport
 from translearn_core.plan import Network, Plan
 from translearn_core.stopping import run_stoppable
-from translearn_core.techniques import find_run
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]

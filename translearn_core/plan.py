@@ -14,14 +14,14 @@ from typing import Any
 from translearn_core import augment, backbones, datasets, freezing, recommendation, techniques
 from translearn_core.augment import Strength
 from translearn_core.backbones import Backbone
-from translearn_core.carryover import backbone_change
 from translearn_core.config import Configuration, Settings, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import prepare_device
 from translearn_core.freezing import FreezeChoice
-from translearn_core.gather import Look, WeightChange
+from translearn_core.gather import Look
 from translearn_core.runs import Run
 from translearn_core.techniques import Situation
+from translearn_core.weight_change import WeightChange, backbone_change
 
 
 @dataclass(frozen=True, kw_only=True)

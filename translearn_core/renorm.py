@@ -19,12 +19,13 @@ import numpy.typing as npt
 
 from translearn_core import datasets
 from translearn_core.errors import PhotoError, SettingsError, StopRequestedError
-from translearn_core.gather import POOLED, WeightChange
+from translearn_core.gather import POOLED
 from translearn_core.lesson import Lesson
 from translearn_core.material import Material, look_through
 from translearn_core.others import InMemory, Others
 from translearn_core.plan import Plan
 from translearn_core.texts import _
+from translearn_core.weight_change import WeightChange
 
 Array = npt.NDArray[Any]
 MOST_PHOTOS = 512

@@ -1,6 +1,6 @@
 """Measures how fast this machine is with a backbone, so that a page can say what a choice costs.
 
-Owns: the measurement. Leaves to others: keeping and using the figures (`jobs.py`).
+Owns: the measurement. Leaves to others: keeping and using the figures (`costs.py`).
 Runs in a process of its own, with random weights: time does not depend on them.
 """
 
@@ -12,14 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from translearn_core import jobs
+from translearn_core import costs
 from translearn_core.backbones import get_backbone
-from translearn_core.engine import (
-    ENGINE_BATCH,
-    open_prefix_engine,
-    prepare_device,
-    run_engine,
-)
+from translearn_core.engine import ENGINE_BATCH, open_prefix_engine, prepare_device, run_engine
 from translearn_core.features import cache_folder
 
 logger = logging.getLogger(__name__)
@@ -45,9 +40,9 @@ def measure_speed(backbone_name: str) -> None:
         0, 256, (4 * ENGINE_BATCH, size, size, 3), dtype=np.uint8
     )
     forward = _rate(len(photos), lambda: run_engine(engine, photos))
-    jobs.record_speed(backbone_name, forward_per_s=round(forward, 2), device=device)
+    costs.record_speed(backbone_name, forward_per_s=round(forward, 2), device=device)
     train = _rate(TRAIN_BATCH, _training_step(network, size))
-    jobs.record_speed(backbone_name, train_all_per_s=round(train, 2), device=device)
+    costs.record_speed(backbone_name, train_all_per_s=round(train, 2), device=device)
     logger.info("%s: %.1f forward, %.1f training photos/s", backbone_name, forward, train)
     for file in path.parent.glob(f"{path.stem}.*"):
         file.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """A search for better settings: its folder, and what comes out of it.
 
-Owns: the files of a search and their meaning, starting, listing and deleting searches.
-Leaves to others: the search itself (`tuning.py`), the process (`worker.py`).
+Owns: the files of a search and their meaning, reading and listing searches.
+Leaves to others: making one (`jobs.py`), the search itself (`tuning.py`), the process (`worker.py`).
 
 A search is a folder `<workspace>/studies/<id>/` with the files of a run (`config.json` with the
 settings that it begins with, `state.json`, `events.jsonl`, `stop`, `log.txt`; see `runs.py`) and
@@ -14,17 +14,14 @@ default), `accuracy` and `log_loss` in cross-validation (None where it was given
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from translearn_core import jobs, runs
-from translearn_core.config import Settings, home
-from translearn_core.datasets import Dataset
-from translearn_core.errors import RunError, SettingsError
-from translearn_core.files import write_atomically
+from translearn_core import runs
+from translearn_core.config import home
+from translearn_core.errors import RunError
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
@@ -102,31 +99,6 @@ def read_result(study: Run) -> StudyResult | None:
 def read_trials(study: Run) -> list[dict[str, Any]]:
     """The trials so far, in their order; see the module's words on events."""
     return [event for event in study.events()[0] if event["kind"] == "trial"]
-
-
-def create_study(
-    dataset: Dataset, *, minutes: float, settings: Settings, import_s: float = 0.0
-) -> Run:
-    """Make the folder of a search, queued; nothing is tried yet.
-
-    Args:
-        minutes: how long it may take, the last trainings included.
-        settings: what it begins with and has to beat.
-
-    Raises:
-        SettingsError: minutes out of range, or settings that do not fit.
-    """
-    if not LEAST_MINUTES <= minutes <= MOST_MINUTES:
-        raise SettingsError(
-            _(
-                "The search may take from {least} to {most:.0f} minutes. Received: {minutes}."
-            ).format(least=LEAST_MINUTES, most=MOST_MINUTES, minutes=minutes)
-        )
-    folder = folder_of_studies() / runs.new_id(time.time())
-    study = jobs.make_run(dataset, settings, folder=folder, import_s=import_s)
-    plan = StudyPlan(minutes=minutes)
-    write_atomically(study.folder / "study.json", plan.model_dump_json(indent=1))
-    return study
 
 
 def folder_of_studies() -> Path:

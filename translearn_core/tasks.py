@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.doubt import Validation, calibrate, calibration_figures
+from translearn_core.doubt import calibrate, calibration_figures
 from translearn_core.feeding import InMemory, Part, class_weights
 from translearn_core.files import replace_file
 from translearn_core.fitting import fit, predict_rows
@@ -32,6 +32,7 @@ from translearn_core.lesson import learns_again
 from translearn_core.material import Material
 from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
 from translearn_core.plan import Plan
+from translearn_core.predictions import Validation
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-import pandas as pd
-
-from translearn_core import backbones, datasets, lineage
+from translearn_core import backbones, datasets
 from translearn_core.backbones import Backbone
-from translearn_core.config import Settings, home, setting_fields
-from translearn_core.errors import RunError, SettingsError
+from translearn_core.config import Settings, setting_fields
+from translearn_core.errors import SettingsError
+from translearn_core.find import find_run
 from translearn_core.freezing import FreezeChoice
 from translearn_core.notes import name_of
 from translearn_core.runs import Run
@@ -353,27 +351,6 @@ def _check_built_alike(run: Run, backbone: Backbone) -> None:
         )
 
 
-# ------------------------------------------------------------------- what a setting names
-
-
-def find_run(named: str) -> Run:
-    """The run with this id in the workspace, or in this folder, that has a model.
-
-    Raises:
-        RunError: there is none, or it has no model.
-    """
-    inside = home() / "runs" / named
-    run = Run(inside if Path(named).name == named and inside.is_dir() else Path(named))
-    _config = run.config  # raises where it is no run
-    if not run.has_model:
-        raise RunError(
-            _("The run “{run}” has no model: it is {state}. Choose a finished run.").format(
-                run=name_of(run), state=run.state.state
-            )
-        )
-    return run
-
-
 def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
     """Refuse a run to learn from that answers other classes.
 
@@ -388,35 +365,4 @@ def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
             ).format(
                 run=name_of(teacher), theirs=", ".join(teacher.labels), ours=", ".join(classes)
             )
-        )
-
-
-def refuse_taught(run: Run, tested: set[str]) -> None:
-    """Refuse a run that learned from photos which another one is going to be tested on.
-
-    What it knows of them would make the test flatter. Where its data set or its answers are gone,
-    nothing can be told and nothing is refused.
-
-    Args:
-        tested: content hashes of the photos of the test.
-
-    Raises:
-        SettingsError: it learned from some of them.
-    """
-    taught = lineage.learned_from(run)
-    if taught is None:
-        answers = run.folder / "predictions.parquet"
-        folder = Path(run.config.dataset)
-        if not answers.is_file() or not (folder / "dataset.json").is_file():
-            return
-        photos = datasets.open_dataset(folder).photos
-        kept_out = set(pd.read_parquet(answers, columns=["path"])["path"])
-        taught = set(photos.loc[~photos["path"].isin(kept_out), "sha256"]) - {""}
-    n = len(taught & tested)
-    if n:
-        raise SettingsError(
-            _(
-                "The run “{run}” has learned from {n} of the {total} photos that this run is tested "
-                "on, so the test would flatter. Give both the same seed and the same shares."
-            ).format(run=name_of(run), n=n, total=len(tested))
         )

@@ -24,17 +24,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core import freezing, jobs
-from translearn_core.artefacts import Answers, Clock, save_model, write_figures
+from translearn_core import costs, freezing
+from translearn_core.artefacts import Clock, save_model, write_figures
 from translearn_core.augment import Strength
 from translearn_core.config import load_configuration
-from translearn_core.doubt import Validation, calibrate, calibration_figures, keep_reference
+from translearn_core.doubt import calibrate, calibration_figures, keep_reference
 from translearn_core.engine import count_gpus, import_keras
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import trim_cache
 from translearn_core.lesson import Lesson, build_new_head, learns_again
 from translearn_core.material import Material, gather_material
 from translearn_core.plan import Network, Plan, make_plan
+from translearn_core.predictions import Answers, Validation
 from translearn_core.prepare import prepare_lesson
 from translearn_core.runs import Run
 from translearn_core.stopping import begin, wait_for
@@ -425,7 +426,7 @@ def _photos_at_once(plan: Plan) -> int | None:
     if count_gpus():
         return None
     frozen = 0 if plan.resists else plan.choice.frozen_blocks  # attacks go through all of it
-    photo_s = jobs.expected_epoch_s(plan.backbone.name, frozen, 1)
+    photo_s = costs.expected_epoch_s(plan.backbone.name, frozen, 1)
     if photo_s is None:
         blocks = freezing.blocks_of(plan.backbone).blocks[frozen:]
         area = (plan.size / plan.backbone.input_size) ** 2

@@ -28,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core import backbones, freezing, runs
+from translearn_core import backbones, costs, freezing, runs
 from translearn_core.artefacts import Clock
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, make_settings
@@ -142,11 +142,10 @@ class Search:
 
     def _pass_s(self, backbone: Backbone) -> float:
         """Seconds that looking at all photos through a backbone takes, about."""
-        from translearn_core import jobs
         from translearn_core.train import OPERATIONS_PER_S
 
         n = len(self.plan.dataset.photos)
-        measured = jobs.expected_pass_s(backbone.name, n)
+        measured = costs.expected_pass_s(backbone.name, n)
         if measured is not None:
             return measured
         area = (backbone.own_size / backbone.input_size) ** 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones, freezing, jobs, recommendation
+from translearn_core import backbones, costs, freezing, recommendation
 from translearn_core.backbones import Backbone
 from translearn_core.texts import N_, _
 from translearn_core.weights import WeightsStatus, download_weights, store_weights, weights_status
@@ -87,7 +87,7 @@ def choose() -> Backbone:
 
 def _describe(backbone: Backbone, is_default: bool) -> str:
     """A card's lines: strength, size and speed, and whether it is ready."""
-    speed = jobs.measured(backbone.name)
+    speed = costs.measured(backbone.name)
     pace = (
         _("{rate:,.0f} photos/s here").format(rate=speed["forward_per_s"])
         if speed and speed.get("forward_per_s")

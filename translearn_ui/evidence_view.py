@@ -14,9 +14,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from translearn_core import backbones, feasible
+from translearn_core import backbones, feasible_report
 from translearn_core.datasets import Dataset
-from translearn_core.feasible import Mixup, Report
+from translearn_core.feasible_report import Mixup, Report
 from translearn_core.properties import PROPERTIES
 from translearn_core.texts import _, ngettext
 from translearn_ui import charts, findings_view, frame, photo_acts, tasks
@@ -303,7 +303,7 @@ def show_figures(dataset: Dataset, report: Report) -> None:
         key="feasible_figures",
         alt=_("Every figure of the check"),
     )
-    path = feasible.folder_of(dataset) / "report.json"
+    path = feasible_report.folder_of(dataset) / "report.json"
     st.download_button(
         _("The report as a file (JSON)"),
         path.read_bytes(),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from translearn_core import datasets, feasible, findings
+from translearn_core import datasets, feasible_report, findings
 from translearn_core.findings import Check, Finding
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import frame, photo_acts
@@ -97,7 +97,7 @@ def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
     Args:
         assessed: photos.parquet of the report: what the photos were when they were checked.
     """
-    path = feasible.folder_of(dataset) / "findings.json"
+    path = feasible_report.folder_of(dataset) / "findings.json"
     if not path.is_file():
         return []
     listed = _read(str(path), path.stat().st_mtime_ns)

@@ -16,7 +16,7 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core import freezing, jobs, runs, techniques
+from translearn_core import costs, freezing, jobs, runs, techniques
 from translearn_core.backbones import Backbone
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
@@ -211,7 +211,7 @@ def _swatch(*, frozen: bool) -> str:
 
 def _show_cost(backbone: Backbone, choice: FreezeChoice, *, n_train: int, n_photos: int) -> None:
     """Layers, weights and time; measures this machine's speed where that was not done yet."""
-    speed = jobs.measured(backbone.name)
+    speed = costs.measured(backbone.name)
     if speed is None or not speed.get("train_all_per_s"):
         _begin_measuring(backbone)
     if jobs.is_measuring(backbone.name):
@@ -266,10 +266,10 @@ def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_phot
 
 def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos: int) -> str:
     """What it costs here: once to look at the photos, and per round."""
-    pass_s = jobs.expected_pass_s(backbone.name, n_photos)
+    pass_s = costs.expected_pass_s(backbone.name, n_photos)
     steps = techniques.ATTACK_STEPS[settings_form.value_of("adversarial")]
     frozen = 0 if steps else choice.frozen_blocks  # attacks go through all of it
-    epoch_s = jobs.expected_epoch_s(backbone.name, frozen, n_train)
+    epoch_s = costs.expected_epoch_s(backbone.name, frozen, n_train)
     if pass_s is None or epoch_s is None:
         if jobs.is_measuring(backbone.name):
             return _("time on this machine: measuring …")

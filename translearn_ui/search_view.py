@@ -21,6 +21,7 @@ import streamlit as st
 from translearn_core import backbones, jobs, study
 from translearn_core.config import Settings, setting_fields
 from translearn_core.datasets import Dataset
+from translearn_core.jobs import create_study
 from translearn_core.runs import LIVE_STATES, Run, delete_run
 from translearn_core.study import StudyResult
 from translearn_core.texts import _, ngettext
@@ -75,7 +76,7 @@ def show_set_up(dataset: Dataset) -> None:
         )
     )
     if pressed:
-        run = study.create_study(dataset, minutes=float(minutes), settings=Settings())
+        run = create_study(dataset, minutes=float(minutes), settings=Settings())
         jobs.submit(run)
         st.query_params[QUERY] = run.id
         st.rerun()

@@ -13,9 +13,9 @@ from html import escape
 
 import streamlit as st
 
-from translearn_core import feasible
+from translearn_core import feasible, feasible_report
 from translearn_core.datasets import Dataset
-from translearn_core.feasible import Report
+from translearn_core.feasible_report import Report
 from translearn_core.texts import N_, _, ngettext
 from translearn_core.verdict import TITLES, Verdict
 from translearn_ui import charts, findings_view, frame
@@ -81,7 +81,7 @@ STYLE = """
 
 def read(dataset: Dataset) -> Report | None:
     """The last report of a data set; None where there is none."""
-    path = feasible.folder_of(dataset) / "report.json"
+    path = feasible_report.folder_of(dataset) / "report.json"
     try:
         changed_ns = path.stat().st_mtime_ns
     except OSError:
@@ -92,7 +92,7 @@ def read(dataset: Dataset) -> Report | None:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _read(_dataset: Dataset, path: str, changed_ns: int) -> Report | None:
     """`changed_ns` only tells one state of the file from another."""
-    return feasible.read(_dataset)
+    return feasible_report.read(_dataset)
 
 
 def is_outdated(dataset: Dataset, report: Report) -> bool:

@@ -141,6 +141,7 @@ def tune(
 ) -> int:
     """Search for better settings within a time, and say by how much they are better."""
     from translearn_core import datasets, study
+    from translearn_core.jobs import create_study
 
     settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
     check_early(settings)
@@ -154,7 +155,7 @@ def tune(
             check=False,
             progress=bar.show_progress,
         )
-    run = study.create_study(
+    run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )
     work_here(run)

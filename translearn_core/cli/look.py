@@ -141,7 +141,7 @@ def feasible(
     json_: JsonOption = False,
 ) -> None:
     """Say, before anyone trains, whether these photos can be told apart, and what would help."""
-    from translearn_core import datasets
+    from translearn_core import datasets, feasible_report
     from translearn_core import feasible as check
     from translearn_core.backbones import get_backbone
 
@@ -156,7 +156,7 @@ def feasible(
             check=False,
             progress=bar.show_progress,
         )
-    folder = check.folder_of(dataset)
+    folder = feasible_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     looking = _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s")
     with output_to(folder / "log.txt"), Bar() as bar:

@@ -32,12 +32,7 @@ from translearn_core.datasets.importing import (
 )
 from translearn_core.datasets.kept import Kept, keep, read_kept, stop_keeping
 from translearn_core.datasets.layout import PHOTO_SUFFIXES
-from translearn_core.datasets.library import (
-    Dataset,
-    delete_dataset,
-    list_datasets,
-    open_dataset,
-)
+from translearn_core.datasets.library import Dataset, delete_dataset, list_datasets, open_dataset
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
 from translearn_core.datasets.unsorted import find_unsorted, open_unsorted

@@ -23,12 +23,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from translearn_core.config import load_configuration
-from translearn_core.datasets.layout import (
-    NameKeeper,
-    Place,
-    safe_name,
-    tidy,
-)
+from translearn_core.datasets.layout import NameKeeper, Place, safe_name, tidy
 from translearn_core.datasets.library import (
     COLUMNS,
     FACT_COLUMNS,

@@ -28,10 +28,7 @@ from translearn_core.datasets.layout import (
     reason_not_photo,
     safe_name,
 )
-from translearn_core.datasets.library import (
-    disk_errors,
-    need_room,
-)
+from translearn_core.datasets.library import disk_errors, need_room
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.texts import _
 
