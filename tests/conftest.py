@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -52,6 +54,19 @@ def _weight(group: list[pytest.Item]) -> tuple[int, int]:
         if any(item.iter_markers("slow")) or any(item.iter_markers("browser"))
     ]
     return len(slow), len(group)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _heap_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Streamlit collects garbage after every run of a page. With TensorFlow in the process that
+    takes seconds, so modules that run pages keep what is there already out of it."""
+    if not {"AppTest", "open_app"} & vars(request.module).keys():
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from tests.support.commands import call
 from tests.support.photos import draw_photos
 from tests.support.trained import copy_of, train, trained, trained_photos
 from translearn_core import datasets, runs
@@ -261,17 +259,7 @@ def test_notes_are_kept_beside_the_run_and_bounded(dataset: Dataset) -> None:
 def test_the_command_prints_json_or_words(tmp_path: Path) -> None:
     run = trained("frozen")
     twin = copy_of(run, tmp_path / "twin")
-    command = [
-        sys.executable,
-        "-m",
-        "translearn_core",
-        "compare",
-        str(run.folder),
-        str(twin.folder),
-    ]
-    done = subprocess.run(
-        [*command, "--json"], capture_output=True, text=True, check=False, env=dict(os.environ)
-    )
+    done = call("compare", run.folder, twin.folder, "--json")
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed["n_photos"] == run.metrics["n_test"]
