@@ -263,7 +263,7 @@ def _batchnorm(domains: Domains) -> Lesson:
 
 def _dann(domains: Domains) -> Lesson:
     """Features that do not tell the places apart, by gradient reversal (Ganin et al. 2016)."""
-    from translearn_core.reversal import train_reversed
+    from translearn_core.reversal import EPOCHS, train_reversed
 
     of = domains.others.pooled
     lesson = Lesson(material=_standardised(domains))
@@ -276,10 +276,23 @@ def _dann(domains: Domains) -> Lesson:
         )
         copies = 1 + len(material.views_pooled)
         labels = np.tile(material.labels[material.rows("train")], copies)
-        train_reversed(plan, head, source, labels, target)
+        train_reversed(
+            head,
+            source,
+            labels,
+            target,
+            learning_rate=plan.settings.learning_rate,
+            stop=domains.stop,
+            tell=lambda epoch: _tell_rounds(plan, epoch, EPOCHS),
+        )
         return head
 
     return _folded(replace(lesson, new_head=new_head, learned=True), of)
+
+
+def _tell_rounds(plan: Plan, done: int, total: int) -> None:
+    facts = {"what": "rounds", "done": done, "total": total, "per_s": 0, "left_s": 0}
+    plan.run.append_event("progress", stage="technique", **facts)
 
 
 WAYS: dict[str, Callable[[Domains], Lesson]] = {
