@@ -174,7 +174,7 @@ def measure_pointing() -> None:
 
 
 def _measure_pointing(folder: Path, backbone: str, side: int, patch: int, idle: int) -> None:
-    from tests.patches import draw_patches
+    from benchmarks.patches import draw_patches
     from translearn_core import datasets, predict
 
     options = {"side": side, "patch": patch, "idle": idle}
@@ -199,7 +199,7 @@ def _measure_pointing(folder: Path, backbone: str, side: int, patch: int, idle: 
 
 
 def _share(head: Any, seen: Any, wanted: list[int], boxes: list[Any], *, smooth: bool) -> float:
-    from tests.patches import points_into
+    from benchmarks.patches import points_into
     from translearn_core import explain
 
     hits = 0

@@ -3,7 +3,7 @@
     python -m benchmarks.checks
 
 Needs the photo sets and weights beside the project, and `requirements-bench.txt`. Seeds faults into
-copies of `trash` and `flowers12` (`tests/faults.py`), reads them through the ImageNet MobileNetV2 0.35,
+copies of `trash` and `flowers12` (`benchmarks/faults.py`), reads them through the ImageNet MobileNetV2 0.35,
 and prints recall and precision of each check, how far ours and CleanVision's flags agree, seconds
 per 1,000 photos, and what a burst set does to the accuracy.
 """
@@ -27,7 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from tests import faults  # noqa: E402
+from benchmarks import faults  # noqa: E402
 from translearn_core import backbones, crossval, datasets, findings  # noqa: E402
 from translearn_core.decoding.decode import iterate_photos  # noqa: E402
 from translearn_core.decoding.facts import gather_facts  # noqa: E402

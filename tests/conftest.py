@@ -1,34 +1,72 @@
-"""What several test modules need: a workspace of their own, drawn photos, the real photo sets."""
+"""What all tests share: how they are spread over processes, workspaces, photos, weights."""
 
 from __future__ import annotations
 
+import gc
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TRANSLEARN_MEASURE_SPEED", "false")  # not behind a test's back
 os.environ.setdefault("TRANSLEARN_STANDBY", "false")
 
-import numpy as np
 import pytest
-from PIL import Image
 
-SHARED = Path(__file__).resolve().parents[1].parent / "shared"
-COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+from tests.support import session
+from tests.support.photos import SHARED, draw_photos
 
 
-def draw_photos(folder: Path, *, per_class: int, side: int = 64, seed: int = 0) -> Path:
-    """Write noisy photos of a colour each, `<folder>/<colour>/<n>.jpg`; all differ."""
-    rng = np.random.default_rng(seed)
-    for name, colour in COLOURS.items():
-        place = folder / name
-        place.mkdir(parents=True, exist_ok=True)
-        for n in range(per_class):
-            blocks = rng.normal(0, 45, (8, 8, 3)) + colour
-            coarse = Image.fromarray(np.clip(blocks, 0, 255).astype(np.uint8))
-            photo = coarse.resize((side, side), Image.Resampling.BILINEAR)
-            photo.save(place / f"{n:03}.jpg", quality=90)
-    return folder
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that starts the others makes the folder that they share, and removes it."""
+    if not hasattr(config, "workerinput"):
+        folder = session.begin()
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests run in one process, and in which order; for `pytest -n ... --dist loadgroup`.
+
+    Tests of a file stay together unless their marks say otherwise, and so do all that drive a
+    browser: they share a server. Groups with many slow tests come first, so that no long one is
+    left for the end.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.xdist_group("browser"))
+        elif item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        mark = item.get_closest_marker("xdist_group")
+        assert mark is not None
+        groups.setdefault(mark.args[0], []).append(item)
+    order = sorted(groups.values(), key=_weight, reverse=True)
+    items[:] = [item for group in order for item in group]
+
+
+def _weight(group: list[pytest.Item]) -> tuple[int, int]:
+    slow = [
+        item
+        for item in group
+        if any(item.iter_markers("slow")) or any(item.iter_markers("browser"))
+    ]
+    return len(slow), len(group)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _heap_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Streamlit collects garbage after every run of a page. With TensorFlow in the process that
+    takes seconds, so modules that run pages keep what is there already out of it."""
+    if not {"AppTest", "open_app"} & vars(request.module).keys():
+        yield
+        return
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -52,14 +90,6 @@ def shared_weights(monkeypatch: pytest.MonkeyPatch) -> Path:
     if not folder.is_dir():
         pytest.skip("the shared weights are not beside the project")
     monkeypatch.setenv("KERAS_HOME", str(folder))
-    return folder
-
-
-def shared_photos(*parts: str) -> Path:
-    """A real photo set beside the project; skips without it."""
-    folder = SHARED.joinpath("datasets", *parts)
-    if not folder.is_dir():
-        pytest.skip("the shared photo sets are not beside the project")
     return folder
 
 

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.trained import trained
-from tests.trained import workspace as trained_workspace
-from translearn_core.adoption import adopt, examine
-from translearn_core.adoption.adopt import adopt_model
+from tests.support.trained import trained, trained_photos
+from translearn_core.adoption import examine
+from translearn_core.adoption.adopt import Limits, adopt_model
 from translearn_core.adoption.candidate import look_at
 from translearn_core.adoption.origin import origin_of
 from translearn_core.errors import InputError, StopRequestedError
@@ -77,7 +76,7 @@ def test_a_zip_of_ours_comes_back_and_answers_as_before(workspace: Path, tmp_pat
     assert origin is not None
     assert origin.file == "colours.zip"
     assert origin_of(trained("frozen")) is None
-    photos = sorted((trained_workspace() / "colours").rglob("*.jpg"))[::9]
+    photos = sorted(trained_photos().rglob("*.jpg"))[::9]
     before, after = (list(predict(one, photos)) for one in (trained("frozen"), run))
     for first, second in zip(before, after, strict=True):
         assert first.label == second.label
@@ -177,18 +176,15 @@ def test_class_names_have_to_fit(classes: list[str] | None, sentence: str, works
 
 
 def test_a_model_that_takes_too_long_or_is_not_wanted_any_more_is_given_up(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, tmp_path: Path
 ) -> None:
     path = exported(tmp_path / "colours.zip")
     with pytest.raises(StopRequestedError):
         adopt_model(path, stop=lambda: True)
-    monkeypatch.setattr(adopt, "TIME_S", 0.05)
     with pytest.raises(InputError, match="takes too long"):
-        adopt_model(path)
-    monkeypatch.setattr(adopt, "TIME_S", 60.0)
-    monkeypatch.setattr(adopt, "MEMORY_BYTES", 2**20)
+        adopt_model(path, limits=Limits(time_s=0.05))
     with pytest.raises(InputError, match="too much memory"):
-        adopt_model(path)
+        adopt_model(path, limits=Limits(memory_bytes=2**20))
     assert list_runs() == []
 
 

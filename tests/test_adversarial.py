@@ -9,21 +9,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trained import TINY, train
+from tests.support.trained import TINY, train
 from translearn_core import datasets, resolve, runs, worker
 from translearn_core.adversarial import Attack, scores_of
 from translearn_core.config import make_settings
 from translearn_core.graph.assembly import build_head
 from translearn_core.runs import Run
 
+STRENGTH = 0.1
+
 
 @pytest.fixture(scope="module")
 def resisting(tmp_path_factory: pytest.TempPathFactory, colour_photos: Path) -> Run:
-    """A run that learned to resist, with its last block free."""
+    """A run that learned to resist attacks that a plain model cannot withstand."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(tmp_path_factory.mktemp("resisting")))
         dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-        return train(dataset, adversarial="fgsm", strength=0.03, freeze=-1, epochs=8)
+        return train(dataset, adversarial="fgsm", strength=STRENGTH, freeze=-1, epochs=4)
 
 
 def test_attacks_stay_within_strength_and_range_and_lower_the_right_score() -> None:
@@ -52,23 +54,23 @@ def test_attacks_stay_within_strength_and_range_and_lower_the_right_score() -> N
 def test_a_run_tells_clean_and_attacked_accuracy_of_both(resisting: Run) -> None:
     told = resisting.metrics["adversarial"]
     assert told["n"] == resisting.metrics["n_test"]
-    assert told["strength"] == 0.03
+    assert told["strength"] == STRENGTH
     for name in ("clean", "fgsm", "pgd"):
         assert 0 <= told[name]["plain"] <= 1
         assert 0 <= told[name]["trained"] <= 1
-    assert told["pgd"]["plain"] <= told["clean"]["plain"]
+    assert told["pgd"]["plain"] < told["clean"]["plain"]
     assert told["clean"]["trained"] == pytest.approx(resisting.metrics["test_accuracy"])
     assert resisting.metrics["parity_max_diff"] < 1e-3
 
 
 def test_the_example_shows_a_change_that_is_as_small_as_said(resisting: Run) -> None:
-    if resisting.metrics["adversarial"]["example"] is None:
-        pytest.skip("nothing fooled the plain model")
+    example = resisting.metrics["adversarial"]["example"]
+    assert example["plain"] != example["truth"]
     pictures = [
         np.asarray(Image.open(resisting.folder / "adversarial" / f"{name}.png"), float)
         for name in ("photo", "attacked")
     ]
-    assert 0 < np.abs(pictures[0] - pictures[1]).max() <= round(0.03 * 255) + 1
+    assert 0 < np.abs(pictures[0] - pictures[1]).max() <= round(STRENGTH * 255) + 1
 
 
 @pytest.mark.slow
@@ -76,7 +78,7 @@ def test_with_everything_frozen_only_the_head_learns_to_resist(
     colour_photos: Path, workspace: Path
 ) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-    values = TINY | {"adversarial": "pgd", "epochs": 3, "strength": 0.01}
+    values = TINY | {"adversarial": "pgd", "epochs": 1, "strength": 0.01}
     run = runs.create_run(dataset.folder, resolve.check_settings(dataset, make_settings(values)))
     worker.work(run)
     assert (run.state.state, run.state.reason) == ("finished", "")

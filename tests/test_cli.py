@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -12,25 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import draw_photos
+from tests.support.commands import call
+from tests.support.photos import draw_photos
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ["--backbone", "starter", "--set", "image_size=32"]
 
 
-def call(*arguments: str | Path, workspace: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {
-        "TRANSLEARN_HOME": str(workspace),
-        "KERAS_HOME": str(workspace / "keras"),
-        "TRANSLEARN_WEIGHTS_URL": "http://127.0.0.1:9",
-    }
+@pytest.fixture(autouse=True)
+def _no_weights_from_elsewhere(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(workspace / "keras"))
+    monkeypatch.setenv("TRANSLEARN_WEIGHTS_URL", "http://127.0.0.1:9")
+
+
+def in_a_process(*arguments: str | Path | int) -> subprocess.CompletedProcess[str]:
+    """Run one command as a person does."""
     return subprocess.run(
         [sys.executable, "-m", "translearn_core", *map(str, arguments)],
         capture_output=True,
         text=True,
         encoding="utf-8",
         cwd=ROOT,
-        env=environment,
         timeout=280,
         check=False,
     )
@@ -44,10 +45,8 @@ def test_train_then_predict_from_a_zip(
         for photo in sorted(colour_photos.rglob("*.jpg")):
             file.write(photo, Path("outer") / photo.relative_to(colour_photos))
     run_dir = tmp_path / "run"
-    trained = call(
-        "train", archive, *TINY, "--epochs", 3, "--seed", 1, "--run-dir", run_dir, "--json",
-        workspace=workspace,
-    )  # fmt: skip
+    trained = in_a_process(
+        "train", archive, *TINY, "--epochs", 3, "--seed", 1, "--run-dir", run_dir, "--json")  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     result = json.loads(trained.stdout.splitlines()[-1])
     promised = (
@@ -64,10 +63,8 @@ def test_train_then_predict_from_a_zip(
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "notes.jpg").write_text("not a photo", encoding="utf-8")
     table = tmp_path / "answers.csv"
-    asked = call(
-        "predict", run_dir, colour_photos / "red", tmp_path / "new", "--json", "--csv", table,
-        workspace=workspace,
-    )  # fmt: skip
+    asked = in_a_process(
+        "predict", run_dir, colour_photos / "red", tmp_path / "new", "--json", "--csv", table)  # fmt: skip
     assert asked.returncode == 0, asked.stderr
     answers = json.loads(asked.stdout)
     assert len(answers) == 17
@@ -82,14 +79,14 @@ def test_train_then_predict_from_a_zip(
 def test_check_reports_and_leaves_no_trace(
     workspace: Path, colour_photos: Path, tmp_path: Path
 ) -> None:
-    done = call("check", colour_photos, "--json", workspace=workspace)
+    done = call("check", colour_photos, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["classes"] == {"blue": 16, "green": 16, "red": 16}
     assert not (workspace / "datasets").exists()
 
 
 def test_backbones_tell_what_is_ready(workspace: Path) -> None:
-    done = call("backbones", "--json", workspace=workspace)
+    done = call("backbones", "--json")
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert len(rows) >= 16
     assert rows["vgg16"]["weights"] == "download"
@@ -133,7 +130,7 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
     (tmp_path / "torn.zip").write_bytes(b"PK\x03\x04 and then nothing")
     arguments, expected = BAD[case]
     filled = [text.format(tmp=tmp_path, photos=colour_photos, other=other) for text in arguments]
-    done = call(*filled, workspace=workspace)
+    done = call(*filled)
     assert done.returncode == 2, (done.stdout, done.stderr)
     assert expected in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
@@ -144,6 +141,6 @@ def test_a_class_with_a_single_photo_is_named(workspace: Path, tmp_path: Path) -
     source = draw_photos(tmp_path / "photos", per_class=3)
     for photo in sorted((source / "green").glob("*.jpg"))[1:]:
         photo.unlink()
-    done = call("train", source, *TINY, workspace=workspace)
+    done = call("train", source, *TINY)
     assert done.returncode == 2
     assert "green" in done.stderr

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +11,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from tests.conftest import draw_photos
-from tests.trained import copy_of, train, trained
+from tests.support.commands import call
+from tests.support.photos import draw_photos
+from tests.support.trained import copy_of, train, trained, trained_photos
 from translearn_core import datasets, runs
 from translearn_core.compare import as_json, compare
 from translearn_core.config import make_settings
@@ -169,7 +167,7 @@ def test_photos_that_one_has_never_seen_are_asked_about_and_learned_ones_left_ou
     workspace: Path, tmp_path: Path
 ) -> None:
     first, new = trained("frozen"), tmp_path / "new"
-    shutil.copytree(first.folder.parents[1] / "colours", new)
+    shutil.copytree(trained_photos(), new)
     draw_photos(tmp_path / "more", per_class=12, seed=2)
     for photo in (tmp_path / "more").rglob("*.jpg"):
         shutil.copy(photo, new / photo.parent.name / f"more-{photo.name}")
@@ -261,17 +259,7 @@ def test_notes_are_kept_beside_the_run_and_bounded(dataset: Dataset) -> None:
 def test_the_command_prints_json_or_words(tmp_path: Path) -> None:
     run = trained("frozen")
     twin = copy_of(run, tmp_path / "twin")
-    command = [
-        sys.executable,
-        "-m",
-        "translearn_core",
-        "compare",
-        str(run.folder),
-        str(twin.folder),
-    ]
-    done = subprocess.run(
-        [*command, "--json"], capture_output=True, text=True, check=False, env=dict(os.environ)
-    )
+    done = call("compare", run.folder, twin.folder, "--json")
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
     assert printed["n_photos"] == run.metrics["n_test"]

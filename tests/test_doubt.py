@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.trained import trained
+from tests.support.trained import trained
 from translearn_core import calibration, unlike
 from translearn_core.datasets import decode_photo, open_dataset
 from translearn_core.doubt import calibrate

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.patches import points_into, trained_run
+from benchmarks.patches import points_into
+from tests.support.trained import trained_on_patches
 from translearn_core import explain, predict
 from translearn_core import probe as probes
 from translearn_core.backbones import get_backbone
@@ -21,11 +22,11 @@ PHOTOS = 100
 
 @pytest.fixture(scope="module")
 def predictor() -> predict.Predictor:
-    return predict.open_predictor(trained_run()[0])
+    return predict.open_predictor(trained_on_patches()[0])
 
 
 def first_photo() -> Path:
-    return next(iter(trained_run()[1]))
+    return next(iter(trained_on_patches()[1]))
 
 
 def assembled(name: str, *, size: int = 96, classes: int = 3, seed: int = 0) -> Any:
@@ -69,7 +70,7 @@ def autodiff_cam(model: Any, photo: np.ndarray, class_index: int) -> np.ndarray:
 def test_grad_cam_without_gradients_is_grad_cam(predictor: predict.Predictor) -> None:
     from translearn_core.graph.saving import load_model
 
-    model = load_model(trained_run()[0].model_path)
+    model = load_model(trained_on_patches()[0].model_path)
     photo = decode_photo(first_photo(), size=predictor.size).image
     seen = predictor.see(photo[None], maps=True)
     assert seen.pooled is not None
@@ -80,7 +81,7 @@ def test_grad_cam_without_gradients_is_grad_cam(predictor: predict.Predictor) ->
 
 
 def test_openvino_and_keras_tell_the_same(predictor: predict.Predictor) -> None:
-    run, new = trained_run()
+    run, new = trained_on_patches()
     photos = np.stack([decode_photo(path, size=96).image for path in list(new)[:10]])
     ours = predictor.see(photos, maps=True)
     keras_probe = probes.open_probe(run.folder / "missing.xml", run.model_path)
@@ -121,7 +122,7 @@ def test_other_backbones_can_be_explained(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_hottest_point_lies_in_the_patch_that_decides(predictor: predict.Predictor) -> None:
-    run, new = trained_run()
+    run, new = trained_on_patches()
     hits = 0
     for path, box in list(new.items())[:PHOTOS]:
         explanation = explain.explain_photo(predictor, path)
@@ -133,7 +134,7 @@ def test_the_hottest_point_lies_in_the_patch_that_decides(predictor: predict.Pre
 @pytest.mark.slow
 def test_with_random_weights_it_points_nowhere_in_particular() -> None:
     """After J. Adebayo et al., Sanity Checks for Saliency Maps, 2018."""
-    run, new = trained_run()
+    run, new = trained_on_patches()
     photos = list(new.items())[:PHOTOS]
     images = np.stack([decode_photo(path, size=96).image for path, _box in photos])
     probe = probes.KerasProbe(assembled("starter"))
@@ -149,7 +150,7 @@ def test_with_random_weights_it_points_nowhere_in_particular() -> None:
 
 
 def test_covering_the_patch_costs_the_class_most(predictor: predict.Predictor) -> None:
-    run, new = trained_run()
+    run, new = trained_on_patches()
     hits = 0
     for path, box in list(new.items())[::12]:
         explanation = explain.explain_photo(predictor, path)

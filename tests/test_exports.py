@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.trained import copy_of, trained
+from tests.support.drawing import draw_image
+from tests.support.trained import copy_of, trained
 from translearn_core import cli, export, predict
 from translearn_core.adoption.candidate import look_at
 from translearn_core.datasets import decode_photo
@@ -46,7 +47,6 @@ FEW = 20
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A trained run of the test's own; exports are checked on a few photos."""
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "workspace"))
-    monkeypatch.setattr(proof, "PHOTOS", FEW)
     return copy_of(trained("frozen"), tmp_path / "run")
 
 
@@ -56,7 +56,6 @@ def add_task(run: Run) -> None:
     kernel = np.random.default_rng(5).normal(0, 1, (width, 2)).astype(np.float32)
     layers = ((kernel, np.zeros(2, np.float32)),)
     save_heads(run.folder, [TaskHead(name="light", classes=("bright", "dark"), layers=layers)])
-    predict._open.clear()  # the app opens a run anew when its model changes, not its tasks
 
 
 def decide_by_task(run: Run) -> None:
@@ -102,18 +101,20 @@ def _rows() -> list[Any]:
 
 
 @pytest.mark.parametrize("size", [32, 224])
-@pytest.mark.parametrize("kind", list(proof._MADE))
+@pytest.mark.parametrize("kind", list(proof.MADE))
 def test_the_program_prepares_every_kind_of_photo_as_the_app_does(
     kind: str, size: int, tmp_path: Path
 ) -> None:
-    file = proof._MADE[kind](proof._drawn(3), tmp_path / "photo")
+    file = proof.MADE[kind](draw_image(3, size=(320, 240)), tmp_path / "photo")
     expected = decode_photo(file, size=size).image
     assert np.array_equal(prepare(file, size), expected.astype(np.float32))
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_every_turn_is_undone_as_the_app_does(turn: int, tmp_path: Path) -> None:
-    file = proof._turned(turn)(proof._drawn(1), tmp_path / "photo")
+    exif, file = Image.Exif(), tmp_path / "photo.jpg"
+    exif[0x0112] = turn
+    draw_image(1, size=(320, 240)).save(file, exif=exif)
     assert np.array_equal(prepare(file, 64), decode_photo(file, size=64).image)
 
 
@@ -136,13 +137,13 @@ def test_an_export_answers_as_the_app_and_says_so(
     if tasks:
         add_task(run)
         decide_by_task(run)
-    parity = make_export(run, row)
+    parity = make_export(run, row, photos=FEW)
     if row.name == "litert-int8":  # a grey photo is neither red, green nor blue: it may tip over
         assert all("grey" in change["photo"] for change in parity.changed), parity.changed
     else:
         assert parity.within, export.sentence_of(parity)
     assert parity.photos == FEW
-    assert set(proof._MADE) <= set(parity.kinds)
+    assert set(proof.MADE) <= set(parity.kinds)
     with zipfile.ZipFile(export.zip_path(run, row)) as archive:
         names = {name.split("/", 1)[1] for name in archive.namelist()}
         readme = next(archive.read(n).decode() for n in archive.namelist() if "README" in n)
@@ -207,13 +208,13 @@ def test_every_format_has_words_in_the_docs(name: str) -> None:
 
 def test_an_export_is_made_once_and_anew_when_the_model_says_otherwise(run: Run) -> None:
     row = FORMATS["openvino"]
-    first = make_export(run, row)
+    first = make_export(run, row, photos=FEW)
     told: list[str] = []
-    assert make_export(run, row, Watch(tell=told.append)) == first
+    assert make_export(run, row, Watch(tell=told.append), photos=FEW) == first
     assert told == []
     write_decision(run.folder, Decision(sure_from=0.9))
     assert export.read(run, row) is None
-    make_export(run, row)
+    make_export(run, row, photos=FEW)
     with zipfile.ZipFile(export.zip_path(run, row)) as archive:
         name = next(n for n in archive.namelist() if n.endswith("labels.json"))
         assert json.loads(archive.read(name))["sure_from"] == 0.9
@@ -251,7 +252,7 @@ def _write_another(source: writers.Source, path: Path) -> None:
 
 def test_an_export_that_answers_otherwise_is_found_out(run: Run) -> None:
     row = dataclasses.replace(FORMATS["onnx"], write=_write_another)
-    parity = make_export(run, row)
+    parity = make_export(run, row, photos=FEW)
     assert not parity.within
     assert parity.label_changes > 0
     assert {change["app"] for change in parity.changed} <= {"blue", "red", "green"}
@@ -261,7 +262,7 @@ def test_an_export_that_answers_otherwise_is_found_out(run: Run) -> None:
 def test_a_program_that_breaks_is_a_sentence_and_nothing_is_handed_out(run: Run) -> None:
     row = dataclasses.replace(FORMATS["openvino"], opening="import openvino\n\nboom\n")
     with pytest.raises(TransLearnError, match="program ended with an error"):
-        make_export(run, row)
+        make_export(run, row, photos=FEW)
     assert not export.zip_path(run, row).exists()
     assert "NameError" in export.log_path(run, row).read_text(encoding="utf-8")
 
@@ -292,9 +293,9 @@ def test_a_model_without_photos_and_figures_is_checked_on_drawn_photos(run: Run)
     for name in ("metrics.json", "predictions.parquet"):
         (run.folder / name).unlink()
     row = FORMATS["openvino"]
-    parity = make_export(run, row)
+    parity = make_export(run, row, photos=FEW)
     assert parity.within
-    assert parity.kinds["drawn"] == FEW - len(proof._MADE)
+    assert parity.kinds["drawn"] == FEW - len(proof.MADE)
     with zipfile.ZipFile(export.zip_path(run, row)) as archive:
         name = next(n for n in archive.namelist() if n.endswith("README.txt"))
         assert "Not measured" in archive.read(name).decode()

@@ -6,8 +6,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,7 +16,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from tests.conftest import draw_photos
+from tests.support.commands import call
+from tests.support.photos import draw_photos
 from translearn_core import assessment, backbones, datasets, feasible, feasible_report, jobs
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, StopRequestedError, WeightsError
@@ -144,7 +143,7 @@ def test_of_very_many_photos_some_are_judged() -> None:
     groups = np.arange(n) // 3
     split = np.where(np.arange(n) % 10 == 0, "test", "")
     frame = pd.DataFrame({"split": split})
-    rows = assessment._choose_rows(frame, labels, groups, seed=0)
+    rows = assessment.choose_rows(frame, labels, groups, seed=0)
     assert len(rows) <= 1.1 * assessment.MOST_JUDGED
     assert not np.isin(groups[rows], groups[split == "test"]).any()
     shares = np.bincount(labels[rows]) / len(rows)
@@ -215,26 +214,14 @@ def test_the_command_says_it_in_json_and_in_words(
     with zipfile.ZipFile(archive, "w") as file:
         for photo in sorted(photos.rglob("*.jpg")):
             file.write(photo, photo.relative_to(photos))
-    told = _call("feasible", archive, "--backbone", "starter", "--json")
+    told = call("feasible", archive, "--backbone", "starter", "--json")
     assert told.returncode == 0, told.stderr
     content = json.loads(told.stdout)
     assert set(PROMISED.split()) <= set(content)
     assert content["accuracy"] == report.accuracy
     assert "Traceback" not in told.stderr
-    spoken = _call("feasible", photos, "--backbone", "starter")
+    spoken = call("feasible", photos, "--backbone", "starter")
     assert spoken.stdout.splitlines()[0] == report.sentence
-    wrong = _call("feasible", tmp_path / "nowhere")
+    wrong = call("feasible", tmp_path / "nowhere")
     assert wrong.returncode == 2
     assert len(wrong.stderr.strip().splitlines()) == 1
-
-
-def _call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "translearn_core", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        cwd=ROOT,
-        timeout=200,
-        check=False,
-    )

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.conftest import draw_photos
-from tests.test_pages import assert_well, open_app, words
+from tests.support.app import assert_well, open_app, words
+from tests.support.photos import draw_photos
 from translearn_core import backbones, datasets, feasible, feasible_report
 from translearn_core.datasets import Dataset
 from translearn_core.errand import State

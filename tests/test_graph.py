@@ -21,14 +21,14 @@ from translearn_core.config import Settings
 from translearn_core.errors import RunError, SettingsError, WeightsError
 from translearn_core.freezing import blocks_of, freeze_choice
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
-from translearn_core.graph.backbone import build_backbone, restore_names
+from translearn_core.graph.backbone import build_backbone, call_builder, restore_names
 from translearn_core.graph.blocks import (
-    _has_kernel,
-    _is_activation,
-    _is_linear,
-    _is_merge,
-    _is_normalization,
     find_blocks,
+    has_kernel,
+    is_activation,
+    is_linear,
+    is_merge,
+    is_normalization,
 )
 from translearn_core.graph.description import describe_backbone, describe_weights
 from translearn_core.graph.saving import load_model, save_model
@@ -46,7 +46,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(row, id=row.name, marks=[pytest.mark.slow] if row.name in SLOW else [])
+        pytest.param(
+            row,
+            id=row.name,
+            marks=[pytest.mark.xdist_group(f"graph-{row.name}")]
+            + ([pytest.mark.slow] if row.name in SLOW else []),
+        )
         for row in BACKBONES.values()
     ],
 )
@@ -61,10 +66,17 @@ def _built(backbone: Backbone) -> keras.Model:
     return build_backbone(backbone, size=backbone.min_size, weights="random")
 
 
+@lru_cache(maxsize=1)
+def _application(backbone: Backbone) -> keras.Model:
+    """The network as Keras makes it, for the smallest photos."""
+    return call_builder(backbone, backbone.min_size, "random", 0)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _give_memory_back() -> Iterator[None]:
     yield
     _built.cache_clear()
+    _application.cache_clear()
 
 
 def _photos(size: int, count: int = 2) -> np.ndarray:
@@ -95,9 +107,7 @@ def test_pixel_scaling_is_that_of_keras(backbone: Backbone) -> None:
     ours = _built(backbone)
     if backbone.packaged:
         pytest.skip("no preprocess_input of Keras to compare with; tests/test_starter.py does")
-    application = getattr(keras.applications, backbone.builder)(
-        weights=None, include_top=False, input_shape=(size, size, 3), **dict(backbone.arguments)
-    )
+    application = _application(backbone)
     application.set_weights(_weights_in_order(application, ours))
     module = __import__(application_module(backbone), fromlist=["preprocess_input"])
     photos = _photos(size)
@@ -196,9 +206,9 @@ def test_no_block_ends_between_a_convolution_and_what_belongs_to_it(backbone: Ba
         here = walk.operation(position)
         if here.name in ends and position + 1 in cuts:  # a plain chain goes on
             following = walk.operation(position + 1)
-            assert not (_has_kernel(here) and _is_normalization(following))
-            assert not (_is_linear(here) and _is_activation(following))
-            assert not (_is_merge(here) and _is_activation(following))
+            assert not (has_kernel(here) and is_normalization(following))
+            assert not (is_linear(here) and is_activation(following))
+            assert not (is_merge(here) and is_activation(following))
 
 
 def test_cut_points_are_all_that_flows_on(backbone: Backbone) -> None:
@@ -219,7 +229,7 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     """Whoever changes a row or a rule runs `scripts/make_blocks`."""
     described = json.loads(json.dumps(describe_backbone(backbone)))
     assert described == _entry("blocks.json", backbone)
-    assert describe_weights(backbone) == _entry("weights.json", backbone)
+    assert describe_weights(backbone, _application(backbone)) == _entry("weights.json", backbone)
 
 
 # -------------------------------------------------------------------------- one is enough

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.conftest import draw_photos
-from tests.trained import train
+from tests.support.photos import draw_photos
+from tests.support.trained import train
 from translearn_core import datasets, lineage
 from translearn_core.parts import parts_of
 from translearn_core.runs import Run

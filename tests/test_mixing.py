@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.trained import TINY
+from tests.support.trained import TINY
 from translearn_core import datasets, resolve, runs, worker
 from translearn_core.config import make_settings
 from translearn_core.errors import SettingsError

@@ -10,14 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
+from tests.support.app import ROOT, assert_well, open_app, words
 from translearn_core import datasets, jobs, study
 from translearn_core.config import make_settings
 from translearn_core.techniques import TECHNIQUES
 from translearn_ui.shell import frame
 
-ROOT = Path(__file__).parents[1]
 NAMES = [row.name for row in frame.PAGES]
 
 
@@ -40,32 +39,6 @@ def dataset(tmp_path: Path) -> datasets.Dataset:
             Image.fromarray(pixels).save(folder / f"{place}.png")
     (tmp_path / "photos" / "blue" / "notes.jpg").write_text("not a photo", encoding="utf-8")
     return datasets.import_source(tmp_path / "photos", name="Two_colours")
-
-
-def open_app(page: str = "", **query: str) -> AppTest:
-    """The app after its first run, on a page."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    if page:
-        app.switch_page(f"pages/{page}.py").run()
-    return app
-
-
-def assert_well(app: AppTest) -> None:
-    """No exception reached the page, and no box tells of an unforeseen one."""
-    assert not app.exception
-    assert [box.value for box in app.error] == []
-
-
-def words(app: AppTest) -> str:
-    """All that the page says in headings and paragraphs."""
-    return "\n".join(
-        element.value
-        for kind in (app.title, app.subheader, app.markdown, app.caption)
-        for element in kind
-    )
 
 
 @pytest.mark.parametrize("page", NAMES)
@@ -151,9 +124,10 @@ def run_alone(code: str, home: Path) -> str:
 
 def test_no_page_brings_in_a_training_library(tmp_path: Path) -> None:
     code = (
-        "import sys, test_pages\n"
-        "for page in test_pages.NAMES:\n"
-        "    test_pages.assert_well(test_pages.open_app(page))\n"
+        "import sys\n"
+        "from tests.support.app import assert_well, open_app\n"
+        f"for page in {NAMES}:\n"
+        "    assert_well(open_app(page))\n"
         "heavy = {'tensorflow', 'keras', 'openvino', 'sklearn', 'torch', 'jax'}\n"
         "print(*sorted(heavy & set(sys.modules)))\n"
     )

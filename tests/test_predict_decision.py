@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.patches import trained_run
+from tests.support.trained import trained_on_patches
 from translearn_core import cli, decision, predict, unlike
 from translearn_core.errors import SettingsError
 from translearn_core.runs import Run
@@ -20,13 +20,13 @@ from translearn_core.runs import Run
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     """A copy of the trained run, to be changed."""
-    original, _new = trained_run()
+    original, _new = trained_on_patches()
     return Run(shutil.copytree(original.folder, tmp_path / "run"))
 
 
 @pytest.fixture(scope="module")
 def photos() -> list[Path]:
-    return list(trained_run()[1])[::17]
+    return list(trained_on_patches()[1])[::17]
 
 
 def keep_reference(run: Run, photos: list[Path], *, threshold: float) -> None:
@@ -43,7 +43,6 @@ def keep_reference(run: Run, photos: list[Path], *, threshold: float) -> None:
         paths=[str(path) for path in photos],
         threshold=threshold,
     ).save(run.folder)
-    predict._open.clear()
 
 
 def test_a_threshold_is_kept_with_the_run_and_read_again(tmp_path: Path) -> None:
@@ -89,7 +88,6 @@ def test_predictions_say_whether_they_are_sure(run: Run, photos: list[Path]) -> 
 
 def test_a_run_without_a_reference_cannot_tell_what_is_unlike(run: Run, photos: list[Path]) -> None:
     (run.folder / unlike.FILE).unlink(missing_ok=True)
-    predict._open.clear()
     assert [answer.unlike for answer in predict.predict(run, photos[:2])] == [None, None]
 
 

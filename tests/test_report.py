@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trained import copy_of, trained
+from tests.support.trained import copy_of, trained
 from translearn_core import report_charts, testimony
 from translearn_core.errors import RunError
 from translearn_core.notes import write_notes

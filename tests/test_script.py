@@ -10,18 +10,16 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from tests.trained import copy_of, trained
+from tests.support.trained import copy_of, copy_with_dataset, trained
 from translearn_core import datasets
 from translearn_core.backbones import BACKBONES
 from translearn_core.errors import InputError, RunError
-from translearn_core.label_table import attach, detach, read_table
+from translearn_core.label_table import attach, read_table
 from translearn_core.parts import parts_of
 from translearn_core.runs import Run
 from translearn_core.script import code_zip, notebook, script, write_code
@@ -45,10 +43,9 @@ def unused_names(code: str) -> set[str]:
     return {name for name in made - read if not name.startswith("_")}
 
 
-@contextmanager
-def one_more_task(folder: Path) -> Iterator[Run]:
+def with_one_more_task(folder: Path) -> Run:
     """A copy of the frozen run that was also asked whether a photo's tone is warm or cold."""
-    run = copy_of(trained("frozen"), folder / "asked")
+    run = copy_with_dataset(trained("frozen"), folder / "asked")
     dataset = datasets.open_dataset(Path(run.config.dataset))
     lines = [
         f"{file},{ {'blue': 'cold', 'red': 'warm'}.get(name, '') }"
@@ -60,20 +57,16 @@ def one_more_task(folder: Path) -> Iterator[Run]:
     tone = {"name": "tone", "classes": ["cold", "warm"], "test_correct": 9, "n_test": 10}
     tasks = [{"name": "class"}, tone | {"calibration": calibration}]
     (run.folder / "metrics.json").write_text(json.dumps(run.metrics | {"tasks": tasks}))
-    try:
-        yield Run(run.folder)
-    finally:
-        detach(dataset)
+    return Run(run.folder)
 
 
 @pytest.mark.slow
 def test_the_program_gets_what_the_run_got_without_the_app(tmp_path: Path) -> None:
-    programs, tuned = [], trained("tuned")  # before the photos carry a further task
-    with one_more_task(tmp_path) as asked:
-        for kind, run in (("frozen", asked), ("tuned", tuned)):
-            program, photos, weights = write_code(run, tmp_path / kind / "learn.py")
-            assert (photos.name, weights.name) == ("learn.csv", "starter.npz")
-            programs.append(str(program))
+    programs = []
+    for kind, run in (("frozen", with_one_more_task(tmp_path)), ("tuned", trained("tuned"))):
+        program, photos, weights = write_code(run, tmp_path / kind / "learn.py")
+        assert (photos.name, weights.name) == ("learn.csv", "starter.npz")
+        programs.append(str(program))
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
         [
@@ -158,8 +151,7 @@ def test_the_program_says_which_questions_it_leaves_out(tmp_path: Path) -> None:
     said = script(run)
     assert "It leaves out light: the labels are not with the photos any more." in said
     assert "leaves out" not in script(trained("frozen"))
-    with one_more_task(tmp_path) as asked:
-        said = script(asked)
+    said = script(with_one_more_task(tmp_path))
     assert "further questions: tone (right on 9 of 10)." in said
     assert unused_names(said) == set()
 

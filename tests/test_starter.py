@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.conftest import shared_photos
+from tests.support.photos import shared_photos
 from translearn_core import starter
 from translearn_core.backbones import BACKBONES
 from translearn_core.datasets import decode_photo

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.test_crossval import CLASSES, alone, draw_points
+from tests.support.points import CLASSES, alone, draw_points
 from translearn_core import crossval
 from translearn_core.suspects import FLAGGED, find_suspects
 

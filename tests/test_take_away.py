@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_pages import assert_well, open_app, words
-from tests.trained import copy_of, trained
+from tests.support.app import assert_well, open_app, words
+from tests.support.trained import copy_of, trained
 from translearn_core import export
 from translearn_core.errand import State
-from translearn_core.exports import proof
 from translearn_core.exports.make import make_export
 from translearn_core.files import write_atomically
 from translearn_core.runs import Run
@@ -20,7 +19,6 @@ from translearn_core.runs import Run
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """A trained run in a workspace of the test's own."""
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(proof, "PHOTOS", 16)
     (tmp_path / "home" / "runs").mkdir(parents=True)
     return copy_of(trained("frozen"), tmp_path / "home" / "runs" / trained("frozen").id)
 
@@ -43,7 +41,7 @@ def test_every_format_is_offered_with_its_sentence(run: Run) -> None:
 
 
 def test_what_is_ready_failed_or_impossible_says_so(run: Run) -> None:
-    make_export(run, export.FORMATS["openvino"])
+    make_export(run, export.FORMATS["openvino"], photos=16)
     _state(run, "onnx", state="failed", reason="The disk is full.")
     changed = run.config.model_copy(update={"dataset": "/nowhere"})
     (run.folder / "config.json").write_text(changed.model_dump_json(), encoding="utf-8")

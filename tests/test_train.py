@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.conftest import draw_photos, shared_photos
+from tests.support.photos import draw_photos, shared_photos
 from translearn_core import datasets, features, resolve, runs, worker
 from translearn_core.backbones import get_backbone
 from translearn_core.config import make_settings
@@ -249,7 +249,7 @@ def test_unfreezing_two_blocks_of_a_real_backbone_does_no_harm(
     flowers = bring_in(
         shared_photos("flowers12", "train"), test_source=shared_photos("flowers12", "test")
     )
-    real = {"backbone": "mobilenet_v2_035", "image_size": 0, "epochs": 40}
+    real = {"backbone": "mobilenet_v2_035", "image_size": 0, "epochs": 15}
     frozen = train(flowers, **real).metrics["test_accuracy"]
     tuned = train(flowers, freeze=-2, **real).metrics["test_accuracy"]
     assert frozen >= 0.93

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tests.conftest import SHARED, shared_photos
+from tests.support.photos import SHARED, shared_photos
 from translearn_core import unlike
 
 
@@ -99,9 +99,8 @@ def test_too_few_photos_set_no_threshold() -> None:
     assert figures["refused"] is None
 
 
-def test_large_sets_are_thinned_out_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unlike, "MOST_PHOTOS", 100)
-    reference, _figures = made()
+def test_large_sets_are_thinned_out_evenly() -> None:
+    reference, _figures = made(most=100)
     assert 90 <= len(reference) <= 110
     assert set(reference.labels) == set(range(8))
 

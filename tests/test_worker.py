@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import draw_photos
+from tests.support.photos import draw_photos
 from translearn_core import datasets, jobs, runs
 from translearn_core.config import make_settings
 from translearn_core.costs import expected_epoch_s, measured, record_speed

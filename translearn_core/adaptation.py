@@ -13,7 +13,7 @@ constants were chosen, and what that means for the figures: docs/experiments/dom
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,35 +94,72 @@ def _spread_guesses(domains: Domains) -> Lesson:
     photos guesses; the guesses are balanced and spread among photos of the new place that are
     alike, pulled to the centres of their classes, and spread again. A fresh head learns what came
     out, from photos of the new place alone."""
-    answers, points = first_guesses(domains)
-    shares = domains.shares
-    graph = near_graph(points, stop=domains.stop)
+    answers, points = _first_guesses_of(domains)
+    answers = settle_guesses(answers, points, domains.shares, stop=domains.stop)
+    guests = domains.others.as_guests(sharpened(answers).astype(np.float32))
+    return Lesson(material=with_guests(domains.material, guests, own=False))
+
+
+def settle_guesses(
+    answers: Array, points: Array, shares: Array, *, stop: Callable[[], bool] = lambda: False
+) -> Array:
+    """Guesses `(m, classes)`, balanced, agreed on by near `points` `(m, d)`, and pulled to the
+    centres of their classes.
+
+    Args:
+        shares: how frequent each class should be, `(classes,)`.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
+    graph = near_graph(points, stop=stop)
 
     def calm(answers: Array) -> Array:
         return balance(spread(graph, answers), shares, strength=BALANCE)
 
     answers = calm(balance(answers, shares, strength=BALANCE))
-    answers = calm(find_centres(points, answers, shares, strength=BALANCE))
-    guests = domains.others.as_guests(sharpened(answers).astype(np.float32))
-    return Lesson(material=with_guests(domains.material, guests, own=False))
+    return calm(find_centres(points, answers, shares, strength=BALANCE))
 
 
-def first_guesses(domains: Domains) -> tuple[Array, Array]:
+def _first_guesses_of(domains: Domains) -> tuple[Array, Array]:
+    return first_guesses(
+        domains.source_views(),
+        domains.labels,
+        domains.target_views(),
+        classes=domains.classes,
+        stop=domains.stop,
+    )
+
+
+def first_guesses(
+    source_views: Sequence[Array],
+    own_labels: npt.NDArray[np.int64],
+    target_views: Sequence[Array],
+    *,
+    classes: int,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[Array, Array]:
     """What a linear head of the sorted photos says of the unsorted ones, both standardised.
+
+    Args:
+        source_views: features of the sorted photos `(n, d)`, as they are and in each view.
+        own_labels: theirs, `(n,)`.
+        target_views: features of the unsorted photos `(m, d)`, likewise.
 
     Returns:
         Answers `(m, classes)`, the mean over views, and the unsorted photos' points `(m, d')`.
+
+    Raises:
+        StopRequestedError: `stop` said so.
     """
-    source = [_standard(view, domains.source_views()[0]) for view in domains.source_views()]
-    target = [_standard(view, domains.target_views()[0]) for view in domains.target_views()]
+    source = [_standard(view, source_views[0]) for view in source_views]
+    target = [_standard(view, target_views[0]) for view in target_views]
     n, m = len(source[0]), len(target[0])
     space = crossval.Space.of(np.concatenate([*source, *target]))
     learned = np.arange(len(space.points)) < n * len(source)
     labels = np.zeros(len(space.points), np.int64)
-    labels[learned] = np.tile(domains.labels, len(source))
-    head = crossval.fit_heads(
-        space, labels, learned[None], domains.classes, penalty=PENALTY, stop=domains.stop
-    )
+    labels[learned] = np.tile(own_labels, len(source))
+    head = crossval.fit_heads(space, labels, learned[None], classes, penalty=PENALTY, stop=stop)
     points = space.points[n * len(source) :].reshape(len(target), m, -1)
     answers = np.mean([crossval.ask_heads(part, head) for part in points], axis=0)
     return answers, points[:, :, :-1].mean(axis=0)
@@ -144,7 +181,7 @@ def _pseudo(domains: Domains) -> Lesson:
     m = len(target[0])
     space = crossval.Space.of(np.concatenate([source, *target]))
     parts = space.points[len(source) :].reshape(len(target), m, -1)
-    answers, _points = first_guesses(domains)
+    answers, _points = _first_guesses_of(domains)
     kept = np.zeros(m, bool)
     for turn in range(PSEUDO_ROUNDS):
         answers = balance(answers, domains.shares, strength=BALANCE)
@@ -187,7 +224,15 @@ def surest(answers: Array, *, share: float) -> npt.NDArray[np.bool_]:
 
 def _coral(domains: Domains) -> Lesson:
     """Sorted photos recoloured with the correlations of the new place (Sun et al. 2016)."""
-    source, target = domains.source_views()[0], domains.others.pooled
+    move = recolouring(domains.source_views()[0], domains.others.pooled)
+    return Lesson(material=_changed(domains.material, move))
+
+
+def recolouring(source: Array, target: Array) -> Callable[[Array], Array]:
+    """Moves features: mean and correlations of `source` `(n, d)` become those of `target` `(m, d)`.
+
+    Both covariances are taken with the identity added, so the match is not exact.
+    """
     turn = _correlation_root(source, inverse=True) @ _correlation_root(target, inverse=False)
     middle, there = source.mean(axis=0), target.mean(axis=0)
 
@@ -195,7 +240,7 @@ def _coral(domains: Domains) -> Lesson:
         moved: Array = ((features - middle) @ turn + there).astype(np.float32)
         return moved
 
-    return Lesson(material=_changed(domains.material, move))
+    return move
 
 
 def _correlation_root(features: Array, *, inverse: bool) -> Array:
@@ -218,7 +263,7 @@ def _batchnorm(domains: Domains) -> Lesson:
 
 def _dann(domains: Domains) -> Lesson:
     """Features that do not tell the places apart, by gradient reversal (Ganin et al. 2016)."""
-    from translearn_core.reversal import train_reversed
+    from translearn_core.reversal import EPOCHS, train_reversed
 
     of = domains.others.pooled
     lesson = Lesson(material=_standardised(domains))
@@ -231,10 +276,23 @@ def _dann(domains: Domains) -> Lesson:
         )
         copies = 1 + len(material.views_pooled)
         labels = np.tile(material.labels[material.rows("train")], copies)
-        train_reversed(plan, head, source, labels, target)
+        train_reversed(
+            head,
+            source,
+            labels,
+            target,
+            learning_rate=plan.settings.learning_rate,
+            stop=domains.stop,
+            tell=lambda epoch: _tell_rounds(plan, epoch, EPOCHS),
+        )
         return head
 
     return _folded(replace(lesson, new_head=new_head, learned=True), of)
+
+
+def _tell_rounds(plan: Plan, done: int, total: int) -> None:
+    facts = {"what": "rounds", "done": done, "total": total, "per_s": 0, "left_s": 0}
+    plan.run.append_event("progress", stage="technique", **facts)
 
 
 WAYS: dict[str, Callable[[Domains], Lesson]] = {

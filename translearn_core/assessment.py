@@ -190,12 +190,12 @@ def _gather(
         labels=labels,
         pairs=pairs,
         groups=groups,
-        rows=_choose_rows(photos, labels, groups, seed),
+        rows=choose_rows(photos, labels, groups, seed),
         seed=seed,
     )
 
 
-def _choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:
+def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:
     """Rows that are judged: not given for the test (nor copies of those), and not too many.
 
     Of too many photos whole groups are taken, of each class its share.

@@ -13,6 +13,7 @@ Leaves to others: the fit (`train.py`), linear heads and folds (`crossval.py`), 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -185,37 +186,62 @@ class Verdict:
 
 
 def _judge(plan: Plan, material: Material, others: Others) -> Verdict:
-    """Hide new photos in turn, and see how much of the old ones makes them least surprising."""
     rng = np.random.default_rng([plan.settings.seed, 73])
     rows = _some(np.flatnonzero(material.split != "test"), rng)
     others = others.chosen(_some(np.arange(len(others)), rng))
-    labels, n, m = material.labels[rows], len(rows), len(others)
-    views = [
-        np.concatenate([source.take(rows), old])
-        for source, old in zip(
-            (material.pooled, *material.views_pooled), (others.pooled, *others.views), strict=True
-        )
-    ]
-    space = crossval.Space.of(np.concatenate(views))
-    points = space.points.reshape(len(views), n + m, -1)
+    return judge_weights(
+        [source.take(rows) for source in (material.pooled, *material.views_pooled)],
+        material.labels[rows],
+        material.groups[rows],
+        [others.pooled, *others.views],
+        _codes(material, others),
+        classes=len(material.classes),
+        rng=rng,
+        stop=lambda: plan.run.stop_requested,
+    )
+
+
+def judge_weights(
+    new_views: Sequence[Array],
+    labels: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int64],
+    old_views: Sequence[Array],
+    codes: npt.NDArray[np.int64],
+    *,
+    classes: int,
+    rng: np.random.Generator,
+    stop: Callable[[], bool] = lambda: False,
+) -> Verdict:
+    """Hide new photos in turn, and see how much of the old ones makes them least surprising.
+
+    Args:
+        new_views: features of the new photos `(n, d)`, as they are and in each view.
+        labels, groups: theirs, `(n,)`; copies of each other share a group.
+        old_views, codes: features `(m, d)` and classes `(m,)` of the old ones.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
+    n, m = len(labels), len(codes)
+    both = zip(new_views, old_views, strict=True)
+    space = crossval.Space.of(np.concatenate([part for views in both for part in views]))
+    points = space.points.reshape(len(new_views), n + m, -1)
     deals = [
-        crossval.deal_folds(labels, material.groups[rows], folds=FOLDS, rng=rng)
-        for _repeat in range(REPEATS)
+        crossval.deal_folds(labels, groups, folds=FOLDS, rng=rng) for _repeat in range(REPEATS)
     ]
     known = np.concatenate([deal != np.arange(FOLDS)[:, None] for deal in deals])  # (heads, n)
-    codes = _codes(material, others)
     everyone, each = np.concatenate([labels, codes]), _shares(codes)
     right, surprise = np.zeros(len(WEIGHTS)), np.zeros(len(WEIGHTS))
     for place, weight in enumerate(WEIGHTS):
         old = np.minimum(1.0, weight * known.sum(axis=1, keepdims=True) * each)  # (heads, m)
         heads = crossval.fit_heads(
             space,
-            np.tile(everyone, len(views)),
-            np.tile(np.concatenate([known, old], axis=1), len(views)),
-            len(material.classes),
+            np.tile(everyone, len(new_views)),
+            np.tile(np.concatenate([known, old], axis=1), len(new_views)),
+            classes,
             penalty=PENALTY,
             steps=STEPS,
-            stop=lambda: plan.run.stop_requested,
+            stop=stop,
         )
         answers = np.mean([crossval.ask_heads(part[:n], heads, ~known) for part in points], axis=0)
         right[place] = (answers.argmax(axis=1) == labels).mean()

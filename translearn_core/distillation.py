@@ -52,10 +52,7 @@ def distil(plan: Plan, material: Material) -> Lesson:
     learned = np.flatnonzero(material.split != "test")
     answers = _ask(plan, teacher, material, learned)[..., columns]  # (views, n, classes)
     right = float((answers[0].argmax(axis=1) == material.labels[learned]).mean())
-    certain = np.eye(len(material.classes), dtype=np.float32)[material.labels]
-    targets = [certain.copy() for _view in answers]
-    for one, theirs in zip(targets, answers, strict=True):
-        one[learned] = SHARE * soften(theirs) + (1 - SHARE) * certain[learned]
+    targets = [targets_of(theirs, material.labels, learned) for theirs in answers]
     figures = {
         "teacher": str(teacher.folder),
         "teacher_test_accuracy": teacher.metrics.get("test_accuracy"),
@@ -65,6 +62,21 @@ def distil(plan: Plan, material: Material) -> Lesson:
         material=replace(material, targets=targets[0], view_targets=tuple(targets[1:])),
         report=lambda _answers: {"distillation": figures},
     )
+
+
+def targets_of(
+    answers: Array, labels: npt.NDArray[np.int64], learned: npt.NDArray[np.int64]
+) -> Array:
+    """What photos are to be answered with, `(n, classes) float32`: their labels, and in the rows
+    `learned` `SHARE` of the teacher's softened answers.
+
+    Args:
+        answers: of the teacher about the rows `learned`, `(len(learned), classes)`.
+        labels: of all, `(n,)`.
+    """
+    targets = np.eye(answers.shape[1], dtype=np.float32)[labels]
+    targets[learned] = SHARE * soften(answers) + (1 - SHARE) * targets[learned]
+    return targets
 
 
 def soften(answers: Array) -> Array:

@@ -27,10 +27,12 @@ from translearn_core.datasets import decode_photo, iterate_photos
 from translearn_core.datasets.layout import is_junk
 from translearn_core.decision import Decision, read_decision
 from translearn_core.errors import PhotoError, RunError
+from translearn_core.heads import NAME as HEADS_FILE
 from translearn_core.heads import TaskHead, load_heads
 from translearn_core.probe import Dense, Seen, open_probe
 from translearn_core.runs import Run
 from translearn_core.texts import _
+from translearn_core.unlike import FILE as REFERENCE_FILE
 from translearn_core.unlike import Reference, load_reference
 
 Array = npt.NDArray[Any]
@@ -108,14 +110,14 @@ def _read_labels(run: Run) -> dict[str, Any]:
     return content
 
 
-_open: OrderedDict[tuple[str, int], Predictor] = OrderedDict()
+_open: OrderedDict[tuple[str, tuple[int, ...]], Predictor] = OrderedDict()
 _open_lock = threading.Lock()
 
 
 def open_predictor(run: Run) -> Predictor:
     """The open model of a run; the two last used stay open."""
     _labels = _read_labels(run)
-    key = (str(run.folder), run.model_path.stat().st_mtime_ns)
+    key = (str(run.folder), _written(run))
     with _open_lock:
         if key not in _open:
             _open[key] = Predictor(run)
@@ -123,6 +125,12 @@ def open_predictor(run: Run) -> Predictor:
         while len(_open) > OPEN_MODELS:
             _open.popitem(last=False)
         return _open[key]
+
+
+def _written(run: Run) -> tuple[int, ...]:
+    """When the files of an open model were written, in ns; 0 for a file that is not there."""
+    files = (run.model_path, *(run.folder / name for name in (HEADS_FILE, REFERENCE_FILE)))
+    return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
 
 
 def predict(run: Run, photos: Iterable[Path | tuple[str, bytes]]) -> Iterator[Prediction]:

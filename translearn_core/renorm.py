@@ -88,14 +88,14 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
         if not isinstance(photo, PhotoError):
             batch.append(photo.image)
         if len(batch) == BATCH:
-            _take_in(network, layers, batch, done)
+            take_in(network, layers, batch, done)
             batch, done = [], done + 1
     if len(batch) >= BATCH // 2 or (batch and not done):
-        _take_in(network, layers, batch, done)
+        take_in(network, layers, batch, done)
     return _as_change(plan, layers)
 
 
-def _take_in(network: Any, layers: Sequence[Any], batch: Sequence[Array], done: int) -> None:
+def take_in(network: Any, layers: Sequence[Any], batch: Sequence[Array], done: int) -> None:
     """Let the stored statistics become the mean of those of all batches so far."""
     for layer in layers:
         layer.momentum = done / (done + 1)

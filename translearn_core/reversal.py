@@ -8,6 +8,7 @@ Leaves to others: which features (`adaptation.py`), building the head (`graph/as
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,7 +17,6 @@ import numpy.typing as npt
 
 from translearn_core.errors import SettingsError
 from translearn_core.optimiser import FusedAdam, make_schedule
-from translearn_core.plan import Plan
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
@@ -43,38 +43,46 @@ class ReverseGradient(keras.layers.Layer):  # type: ignore[misc]
 
 
 class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
-    """Lets the strength grow from 0, and stops when the run is asked to."""
+    """Lets the strength grow from 0 to `strength`, tells of each epoch, and heeds a stop."""
 
-    def __init__(self, plan: Plan, layer: ReverseGradient) -> None:
+    def __init__(
+        self,
+        layer: ReverseGradient,
+        strength: float,
+        stop: Callable[[], bool],
+        tell: Callable[[int], None],
+    ) -> None:
         super().__init__()
-        self._plan = plan
         self._layer = layer
+        self._strength = strength
+        self._stop = stop
+        self._tell = tell
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """The schedule of the paper, section 5.2.2."""
         grown = 2 / (1 + math.exp(-10 * epoch / EPOCHS)) - 1
-        self._layer.strength.assign(STRENGTH * grown)
+        self._layer.strength.assign(self._strength * grown)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Heed a stop."""
-        if self._plan.run.stop_requested:
+        if self._stop():
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Show that it goes on."""
-        self._plan.run.append_event(
-            "progress",
-            stage="technique",
-            what="rounds",
-            done=epoch + 1,
-            total=EPOCHS,
-            per_s=0,
-            left_s=0,
-        )
+        self._tell(epoch + 1)
 
 
 def train_reversed(
-    plan: Plan, head: Any, source: Array, labels: npt.NDArray[np.int64], target: Array
+    head: Any,
+    source: Array,
+    labels: npt.NDArray[np.int64],
+    target: Array,
+    *,
+    learning_rate: float,
+    strength: float = STRENGTH,
+    stop: Callable[[], bool] = lambda: False,
+    tell: Callable[[int], None] = lambda _epoch: None,
 ) -> None:
     """Teach `head` the classes of `source` in features in which `target` looks the same.
 
@@ -82,11 +90,14 @@ def train_reversed(
         head: with a hidden layer, features `(n, d)` -> probabilities.
         source, labels: sorted photos `(n, d)`, `(n,)`.
         target: unsorted photos `(m, d)`.
+        strength: how strongly the place is unlearned at the end; 0 does not.
+        stop: asked after each batch.
+        tell: called with the number of each of the `EPOCHS` when it is done.
 
     Raises:
         SettingsError: the head has no hidden layer.
     """
-    if plan.settings.head != "hidden":
+    if not any(layer.name == "head_hidden" for layer in head.layers):
         raise SettingsError(
             _("Adversarial alignment changes the hidden layer of the head. Choose a head with one.")
         )
@@ -112,7 +123,7 @@ def train_reversed(
     }
     steps = math.ceil(total / BATCH)
     both.compile(
-        FusedAdam(make_schedule(plan.settings.learning_rate, steps * EPOCHS)),
+        FusedAdam(make_schedule(learning_rate, steps * EPOCHS)),
         loss={"class": "categorical_crossentropy", "place": "binary_crossentropy"},
         steps_per_execution=min(steps, 32),
     )
@@ -123,5 +134,5 @@ def train_reversed(
         epochs=EPOCHS,
         batch_size=BATCH,
         verbose=0,
-        callbacks=[_Growing(plan, reverse)],
+        callbacks=[_Growing(reverse, strength, stop, tell)],
     )

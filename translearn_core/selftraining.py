@@ -13,7 +13,7 @@ and from what lies near what among all photos (Zhou et al. 2003), which are two 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,7 @@ LEAST_GAIN = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Scene:
+class Scene:
     """All photos in one space: the sorted ones first, then the unsorted.
 
     `points` `(views, n + m, d + 1)`; `labels` `(n,)` of the sorted ones; `graph` of all.
@@ -54,6 +54,27 @@ class _Scene:
     classes: int
     graph: Any
     stop: Callable[[], bool]
+
+    @classmethod
+    def of(
+        cls,
+        views: Sequence[Array],
+        labels: Rows,
+        *,
+        classes: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> Scene:
+        """The scene of photos with features `views`, each `(n + m, d)`, the `n` sorted ones first.
+
+        Raises:
+            StopRequestedError: `stop` said so.
+        """
+        space = crossval.Space.of(np.concatenate(views))
+        points = space.points.reshape(len(views), len(views[0]), -1)[:, :, :-1].mean(axis=0)
+        graph = near_graph(points, stop=stop)
+        return cls(
+            space=space, views=len(views), labels=labels, classes=classes, graph=graph, stop=stop
+        )
 
     @property
     def total(self) -> int:
@@ -138,7 +159,7 @@ def self_train(plan: Plan, material: Material) -> Lesson:
         return Lesson(material=material, report=lambda _a: _figures(0, 0, None))
     rows = np.flatnonzero(material.split != "test")
     scene = _set_scene(plan, material, rows, others)
-    verdict = _judge(scene, material.groups[rows], plan.settings.seed)
+    verdict = judge_guesses(scene, material.groups[rows], plan.settings.seed)
     if not verdict.helps:
         _tell(
             plan,
@@ -167,29 +188,20 @@ def _tell(plan: Plan, text: str) -> None:
     plan.run.append_event("warning", text=text)
 
 
-def _set_scene(plan: Plan, material: Material, rows: Rows, others: Others) -> _Scene:
+def _set_scene(plan: Plan, material: Material, rows: Rows, others: Others) -> Scene:
     sources = (material.pooled, *material.views_pooled)
     views = [
         np.concatenate([source.take(rows), more])
         for source, more in zip(sources, (others.pooled, *others.views), strict=True)
     ]
-    space = crossval.Space.of(np.concatenate(views))
-    points = space.points.reshape(len(views), len(views[0]), -1)[:, :, :-1].mean(axis=0)
 
     def stop() -> bool:
         return plan.run.stop_requested
 
-    return _Scene(
-        space=space,
-        views=len(views),
-        labels=material.labels[rows],
-        classes=len(material.classes),
-        graph=near_graph(points, stop=stop),
-        stop=stop,
-    )
+    return Scene.of(views, material.labels[rows], classes=len(material.classes), stop=stop)
 
 
-def _judge(scene: _Scene, groups: Rows, seed: int) -> Verdict:
+def judge_guesses(scene: Scene, groups: Rows, seed: int) -> Verdict:
     """Hide sorted photos in turn, and see what names them better.
 
     The threshold is the one whose hidden photos are least surprising among those that name most
@@ -220,7 +232,7 @@ def _judge(scene: _Scene, groups: Rows, seed: int) -> Verdict:
 
 def _with_guesses(
     material: Material,
-    scene: _Scene,
+    scene: Scene,
     others: Others,
     known: npt.NDArray[np.bool_],
     verdict: Verdict,

@@ -184,6 +184,7 @@ def make_reference(
     held_out: Array | None = None,
     groups: Labels | None = None,
     seed: int = 0,
+    most: int | None = None,
 ) -> tuple[Reference, dict[str, Any]]:
     """Build the reference of a run and measure it.
 
@@ -197,11 +198,12 @@ def make_reference(
             photo is compared with the others, which is as good where the backbone is frozen.
         groups: copies of each other carry the same number and are not compared with each other.
         seed: which photos are kept where there are too many.
+        most: see `choose`.
 
     Returns:
         The reference, and its figures as a dictionary for JSON.
     """
-    kept = choose(np.asarray(labels), features.shape[1], seed)
+    kept = choose(np.asarray(labels), features.shape[1], seed, most=most)
     units = directions(features[kept]).astype(np.float16)
     labels = np.asarray(labels)[kept]
     groups = np.arange(len(kept)) if groups is None else np.asarray(groups)[kept]

@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.photos import SHARED
+
 ROOT = Path(__file__).parents[2]
-SHARED = ROOT.parent / "shared"
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
 Screenshot = Callable[[Any, str], None]
@@ -36,17 +37,26 @@ class Server:
     log: Path
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All journeys carry the marker `browser`."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The app, freshly started on a free port; one for each file of journeys."""
-    folder = tmp_path_factory.mktemp("server")
+    """The app on a free port, one for all journeys; each makes what it needs in the workspace."""
+    yield from _serve(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture
+def fresh_server(tmp_path: Path) -> Iterator[Server]:
+    """The app with an empty workspace, which nobody has asked for anything yet."""
+    yield from _serve(tmp_path)
+
+
+@pytest.fixture
+def server_home(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The server's workspace, made that of the test as well: for what it sets up without a page."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(server.home))
+    return server.home
+
+
+def _serve(folder: Path) -> Iterator[Server]:
     home, log = folder / "home", folder / "server.log"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -92,7 +102,7 @@ def shared() -> Path:
     return SHARED
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A headless Chromium."""
     api = pytest.importorskip("playwright.sync_api")
@@ -100,6 +110,7 @@ def chromium() -> Iterator[Any]:
     path = next((name for name in found if name), None)
     if path is None:
         pytest.skip("There is no Chromium on this machine.")
+    api.expect.set_options(timeout=30_000)  # a busy machine draws charts slowly
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -109,6 +120,17 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def new_page(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
     """Opens pages: `new_page(width=390, color_scheme="dark")`. None may ask another host."""
+    yield from _pages_of(chromium, server)
+
+
+@pytest.fixture
+def fresh_page(chromium: Any, fresh_server: Server) -> Iterator[Any]:
+    """One page of the fresh server."""
+    for open_page in _pages_of(chromium, fresh_server):
+        yield open_page()
+
+
+def _pages_of(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
     foreign: list[str] = []
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import draw_photos
+from tests.support.photos import draw_photos
 from translearn_core import datasets
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -20,13 +17,13 @@ CHECK_MS = 180_000
 
 
 @pytest.fixture(scope="module")
-def dataset(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[datasets.Dataset]:
+def dataset(server: Any, tmp_path_factory: pytest.TempPathFactory) -> datasets.Dataset:
     """Three classes of drawn photos, one of them twice."""
     photos = draw_photos(tmp_path_factory.mktemp("photos"), per_class=10, seed=5)
     (photos / "red" / "twice.jpg").write_bytes(next((photos / "red").glob("*.jpg")).read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(server.home))
-        yield datasets.import_source(photos, name="Colours")
+        return datasets.import_source(photos, name="Colours")
 
 
 def test_check_exclude_undo_and_map(page: Any, dataset: datasets.Dataset, screenshot: Any) -> None:
@@ -55,5 +52,4 @@ def test_check_exclude_undo_and_map(page: Any, dataset: datasets.Dataset, screen
 
 
 def _count(dataset: datasets.Dataset) -> int:
-    folder = Path(os.environ["TRANSLEARN_HOME"]) / "datasets" / dataset.id
-    return len(datasets.open_dataset(folder).photos)
+    return len(datasets.open_dataset(dataset.folder).photos)

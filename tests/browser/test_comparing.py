@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import draw_photos
-from tests.trained import train
+from tests.support.photos import draw_photos
+from tests.support.trained import train
 from translearn_core import datasets
 from translearn_core.runs import Run
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
 PATIENCE_MS = 60_000
-expect.set_options(timeout=30_000)  # a busy machine draws charts slowly
 
 
 @pytest.fixture(scope="module")
-def runs(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Run]]:
+def runs(server: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
     """Two runs on the same drawn photos, in the server's workspace."""
-    before = os.environ.get("TRANSLEARN_HOME")
-    os.environ["TRANSLEARN_HOME"] = str(server.home)
-    source = draw_photos(tmp_path_factory.mktemp("drawn"), per_class=20, seed=3)
-    dataset = datasets.import_source(source, name="Colours", check=False)
-    yield train(dataset, epochs=6), train(dataset, epochs=1, head="linear")
-    if before is None:
-        del os.environ["TRANSLEARN_HOME"]
-    else:
-        os.environ["TRANSLEARN_HOME"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(server.home))
+        source = draw_photos(tmp_path_factory.mktemp("drawn"), per_class=20, seed=3)
+        dataset = datasets.import_source(source, name="Colours", check=False)
+        return train(dataset, epochs=6), train(dataset, epochs=1, head="linear")
 
 
 def well(page: Any) -> None:

@@ -10,7 +10,8 @@ import pytest
 expect = pytest.importorskip("playwright.sync_api").expect
 
 
-def test_first_request_is_a_deep_link(page: Any, screenshot: Any) -> None:
+def test_first_request_is_a_deep_link(fresh_page: Any, screenshot: Any) -> None:
+    page = fresh_page
     page.goto("/work?data=nothing-yet&run=none")
 
     expect(page.locator(".st-key-frame_work_now")).to_be_visible(timeout=20_000)

@@ -6,7 +6,6 @@ beside the checkout, the first journey uses them.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,20 +24,8 @@ WORKER_MS = 120_000
 """A worker has to import TensorFlow, on a machine that may be busy."""
 
 
-@pytest.fixture(scope="module")
-def workspace(server: Any) -> Iterator[Path]:
-    """The server's workspace, for what a test sets up without a page."""
-    before = os.environ.get("TRANSLEARN_HOME")
-    os.environ["TRANSLEARN_HOME"] = str(server.home)
-    yield server.home
-    if before is None:
-        del os.environ["TRANSLEARN_HOME"]
-    else:
-        os.environ["TRANSLEARN_HOME"] = before
-
-
 @pytest.fixture(autouse=True)
-def _leave_no_run(workspace: Path) -> Iterator[None]:
+def _leave_no_run(server_home: Path) -> Iterator[None]:
     """No run outlives its test, nor keeps the next one waiting."""
     yield
     for run in runs.list_runs():
@@ -46,7 +33,7 @@ def _leave_no_run(workspace: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def dataset(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> datasets.Dataset:
+def dataset(server: Any, tmp_path_factory: pytest.TempPathFactory) -> datasets.Dataset:
     """Three classes of sixteen drawn photos."""
     folder = tmp_path_factory.mktemp("drawn")
     rng = np.random.default_rng(0)
@@ -58,7 +45,9 @@ def dataset(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> datase
             box = (left, top, left + 36, top + 36)
             getattr(ImageDraw.Draw(photo), draw)(box, fill=(230, 200, int(rng.integers(0, 255))))
             photo.save(folder / name / f"{place}.png")
-    return datasets.import_source(folder, name="Shapes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(server.home))
+        return datasets.import_source(folder, name="Shapes")
 
 
 def begin(dataset: datasets.Dataset, **settings: Any) -> runs.Run:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.trained import copy_of, trained
-from tests.trained import workspace as trained_workspace
+from tests.support.trained import copy_of, trained
 from translearn_core import export
 from translearn_core.exports import proof
 from translearn_core.exports.make import make_export
@@ -37,8 +36,7 @@ def site(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(folder / "workspace"))
-        patch.setattr(proof, "PHOTOS", 16)
-        parity = make_export(run, export.FORMATS["web"])
+        parity = make_export(run, export.FORMATS["web"], photos=16)
     assert parity.within, export.sentence_of(parity)
     with zipfile.ZipFile(export.zip_path(run, export.FORMATS["web"])) as archive:
         archive.extractall(folder)
@@ -82,13 +80,8 @@ def test_the_page_gives_the_answers_of_the_app(
     page: Any, run: Run, tmp_path: Path, screenshot: Any
 ) -> None:
     assert float(page.locator("body").get_attribute("data-ready")) < 1e-3
-    photos = sorted((trained_workspace() / "colours").rglob("*.jpg"))[::8][:8]
-    ground = proof._ground(photos[0])
-    made = [proof._MADE[kind](ground, tmp_path / f"made{n}") for n, kind in enumerate(proof._MADE)]
-    files = []
-    for number, file in enumerate([*photos, *made]):
-        files.append(tmp_path / f"{number:02}{file.suffix}")
-        files[-1].write_bytes(file.read_bytes())
+    most = len(proof.MADE) + 8
+    files = [file for file, _kind in proof.gather_photos(run, tmp_path / "photos", most=most)]
     page.set_input_files("#files", [str(file) for file in files])
     page.locator(".answer").nth(len(files) - 1).wait_for(timeout=30_000)
     page.get_by_text("photos answered").wait_for()

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from drawing import draw_image, draw_photo
 from PIL import Image
 
+from tests.support.drawing import draw_image, draw_photo
 from translearn_core import datasets
 from translearn_core.config import Limits
 from translearn_core.datasets import DecodedPhoto

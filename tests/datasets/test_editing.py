@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from drawing import draw_photo, make_tree, make_zip, two_classes
 
+from tests.support.drawing import draw_photo, make_tree, make_zip, two_classes
 from translearn_core import datasets
 from translearn_core.errors import SourceError, StorageError
 

@@ -9,9 +9,9 @@ import imagehash
 import numpy as np
 import pandas as pd
 import pytest
-from drawing import draw_image, make_tree
 from PIL import Image, ImageFilter
 
+from tests.support.drawing import draw_image, make_tree
 from translearn_core import datasets
 from translearn_core.decoding.facts import (
     FACTS_SIDE,

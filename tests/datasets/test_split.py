@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from drawing import draw_image, draw_photo, make_tree, make_zip
 from PIL import Image, ImageDraw, ImageEnhance
 
+from tests.support.drawing import draw_image, draw_photo, make_tree, make_zip
 from translearn_core import datasets
 from translearn_core.datasets.copies import find_pairs, groups_of
 from translearn_core.datasets.library import COLUMNS, as_table

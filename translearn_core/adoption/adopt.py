@@ -18,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -42,11 +43,17 @@ PIXELS: dict[Pixels, str] = {
 }
 """What numbers a model from elsewhere expects for a pixel."""
 
-TIME_S = 240.0
-MEMORY_BYTES = 6 * 2**30
 POLL_S = 0.1
 
 Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the process that opens a model may take."""
+
+    time_s: float = 240.0
+    memory_bytes: int = 6 * 2**30
 
 
 def adopt_model(
@@ -59,6 +66,7 @@ def adopt_model(
     file_name: str = "",
     tell: Tell = lambda _words: None,
     stop: Callable[[], bool] = lambda: False,
+    limits: Limits = Limits(),
 ) -> Run:
     """Make a run of a model from elsewhere.
 
@@ -71,6 +79,7 @@ def adopt_model(
         file_name: what the person calls the file, where `path` is a copy.
         tell: called with what is being done.
         stop: asked while the model is examined.
+        limits: of the process that examines it.
 
     Returns:
         A finished run with a model, class names and the copy for predictions without TensorFlow.
@@ -97,7 +106,7 @@ def adopt_model(
             "tasks": candidate.tasks,
         }
         tell(_("Opening the model in a process of its own"))
-        answer = _examine(folder, request, file_name, stop)
+        answer = _examine(folder, request, file_name, stop, limits)
         origin = Origin(
             file=file_name,
             sha256=sha256_of(path),
@@ -128,7 +137,7 @@ def _copy_model(candidate: Candidate, target: Path) -> None:
 
 
 def _examine(
-    folder: Path, request: dict[str, Any], name: str, stop: Callable[[], bool]
+    folder: Path, request: dict[str, Any], name: str, stop: Callable[[], bool], limits: Limits
 ) -> dict[str, Any]:
     """Have the model opened, judged and written anew by a process of its own.
 
@@ -152,7 +161,7 @@ def _examine(
             env=environment,
         )
         try:
-            reason = _watch(process, stop)
+            reason = _watch(process, stop, limits)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -173,17 +182,17 @@ def _examine(
     return answer
 
 
-def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool]) -> str:
+def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool], limits: Limits) -> str:
     """Wait for the process; the reason why it was ended early, else an empty text."""
     began = time.monotonic()
     watched = psutil.Process(process.pid)
     while process.poll() is None:
         if stop():
             raise StopRequestedError
-        if time.monotonic() - began > TIME_S:
+        if time.monotonic() - began > limits.time_s:
             return _("{file} takes too long to open, so it was given up.")
         try:
-            if watched.memory_info().rss > MEMORY_BYTES:
+            if watched.memory_info().rss > limits.memory_bytes:
                 return _("{file} takes too much memory to open, so it was given up.")
         except psutil.Error:
             break  # ended between the two looks

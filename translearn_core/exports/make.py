@@ -40,8 +40,13 @@ class Watch:
     stop: Callable[[], bool] = field(default=lambda: False)
 
 
-def make_export(run: Run, row: Format, watch: Watch | None = None) -> Parity:
+def make_export(
+    run: Run, row: Format, watch: Watch | None = None, *, photos: int = proof.PHOTOS
+) -> Parity:
     """Make an export of a run, unless a finished one is there already.
+
+    Args:
+        photos: so many it is checked on; made ones of every awkward kind are among them.
 
     Returns:
         How near it is to the app. The zip is at `export.zip_path(run, row)`.
@@ -66,12 +71,12 @@ def make_export(run: Run, row: Format, watch: Watch | None = None) -> Parity:
         kept.mkdir(exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{row.name}-", dir=kept))
         try:
-            return _make(run, row, watch, work)
+            return _make(run, row, watch, work, photos)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _make(run: Run, row: Format, watch: Watch, work: Path) -> Parity:
+def _make(run: Run, row: Format, watch: Watch, work: Path, n_photos: int) -> Parity:
     stamp = export.stamp_of(run)
     folder = work / folder_name(run, row)
     folder.mkdir()
@@ -80,8 +85,8 @@ def _make(run: Run, row: Format, watch: Watch, work: Path) -> Parity:
     _write_texts(run, row, folder)
     _stop_if_asked(watch)
 
-    watch.tell(_("Asking the app about {n} photos").format(n=proof.PHOTOS))
-    photos = proof.gather_photos(run, work / "photos", most=proof.PHOTOS)
+    watch.tell(_("Asking the app about {n} photos").format(n=n_photos))
+    photos = proof.gather_photos(run, work / "photos", most=n_photos)
     app = proof.ask_app(run, photos)
     _stop_if_asked(watch)
 

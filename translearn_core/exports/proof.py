@@ -76,10 +76,10 @@ def gather_photos(run: Run, folder: Path, *, most: int) -> list[tuple[Path, str]
     there are too few.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    own = tested_photos(run, most=most - len(_MADE))
-    grounds = [_ground(path) for path in own[: len(_MADE)]] or [_drawn(0)]
+    own = tested_photos(run, most=most - len(MADE))
+    grounds = [_ground(path) for path in own[: len(MADE)]] or [_drawn(0)]
     found = []
-    for number, (kind, make) in enumerate(_MADE.items()):
+    for number, (kind, make) in enumerate(MADE.items()):
         ground = grounds[number % len(grounds)]
         found.append((make(ground, folder / f"made-{number:02}"), kind))
     for number, path in enumerate(own):
@@ -174,7 +174,7 @@ def _make_moving(image: Image.Image, path: Path) -> Path:
     )
 
 
-_MADE: dict[str, Callable[[Image.Image, Path], Path]] = {
+MADE: dict[str, Callable[[Image.Image, Path], Path]] = {
     "turned (EXIF 6)": _turned(6),
     "turned (EXIF 3)": _turned(3),
     "mirrored and turned (EXIF 5)": _turned(5),

@@ -73,7 +73,7 @@ def _block_ends(walk: Walk) -> list[int]:
     has_weights = False
     for index, cut in enumerate(cuts):
         begin = cuts[index - 1] + 1 if index else 0
-        has_weights |= any(_has_kernel(walk.operation(i)) for i in range(begin, cut + 1))
+        has_weights |= any(has_kernel(walk.operation(i)) for i in range(begin, cut + 1))
         if has_weights and index + 1 < len(cuts) and _ends_block(walk, cuts, index):
             ends.append(cut)
             has_weights = False
@@ -92,9 +92,9 @@ def _ends_block(walk: Walk, cuts: Sequence[int], index: int) -> bool:
         return not (_is_growth(walk, cuts, index) and _is_growth(walk, cuts, index + 1))
     if _is_gate_region(cuts, index):
         return False
-    if _is_merge(here) and _is_region(cuts, index - 1):  # rule 1
-        return not _is_activation(following)
-    if _is_activation(here) and index and _is_merge(walk.operation(cuts[index - 1])):
+    if is_merge(here) and _is_region(cuts, index - 1):  # rule 1
+        return not is_activation(following)
+    if is_activation(here) and index and is_merge(walk.operation(cuts[index - 1])):
         return _is_region(cuts, index - 2)
     if isinstance(here, _pooling_layers()):  # rule 3
         return True
@@ -102,7 +102,7 @@ def _ends_block(walk: Walk, cuts: Sequence[int], index: int) -> bool:
     if next_kernel is None:
         return False
     last_kernel = _last_kernel(walk, cuts[index])
-    if _is_linear(here):  # rule 4
+    if is_linear(here):  # rule 4
         return True
     before, after = _first_word(last_kernel), _first_word(next_kernel)  # rule 5
     return bool(before and after and before != after)
@@ -129,7 +129,7 @@ def _is_growth(walk: Walk, cuts: Sequence[int], index: int) -> bool:
     return cuts[index - 1] in walk.reads[cuts[index]]
 
 
-def _is_merge(operation: Any) -> bool:
+def is_merge(operation: Any) -> bool:
     return type(operation).__name__ in {"Add", "Concatenate", "Average", "Maximum", "Subtract"}
 
 
@@ -137,7 +137,7 @@ def _is_gate(operation: Any) -> bool:
     return type(operation).__name__ == "Multiply"
 
 
-def _is_activation(operation: Any) -> bool:
+def is_activation(operation: Any) -> bool:
     return "activation" in type(operation).__module__ or type(operation).__name__ in {
         "Relu",
         "Relu6",
@@ -148,7 +148,7 @@ def _is_activation(operation: Any) -> bool:
     }
 
 
-def _is_normalization(operation: Any) -> bool:
+def is_normalization(operation: Any) -> bool:
     return isinstance(
         operation,
         keras.layers.BatchNormalization
@@ -157,15 +157,15 @@ def _is_normalization(operation: Any) -> bool:
     )
 
 
-def _is_linear(operation: Any) -> bool:
+def is_linear(operation: Any) -> bool:
     """Whether `operation` is a convolution without activation, or a normalisation."""
-    if _is_normalization(operation):
+    if is_normalization(operation):
         return True
     activation = getattr(operation, "activation", None)
-    return _has_kernel(operation) and activation is keras.activations.linear
+    return has_kernel(operation) and activation is keras.activations.linear
 
 
-def _has_kernel(operation: Any) -> bool:
+def has_kernel(operation: Any) -> bool:
     """Whether `operation` holds weights that mix channels or places, at any depth."""
     return any(len(weight.shape) >= 2 for weight in getattr(operation, "weights", []))
 
@@ -178,7 +178,7 @@ def _next_kernel(walk: Walk, cuts: Sequence[int], index: int) -> Any | None:
     """The convolution that comes next on the chain, nothing but padding between; else None."""
     for position in cuts[index + 1 :]:
         operation = walk.operation(position)
-        if _has_kernel(operation):
+        if has_kernel(operation):
             return operation
         if not isinstance(operation, keras.layers.ZeroPadding2D):
             return None
@@ -187,9 +187,7 @@ def _next_kernel(walk: Walk, cuts: Sequence[int], index: int) -> Any | None:
 
 def _last_kernel(walk: Walk, position: int) -> Any:
     """The last operation with a kernel up to `position`."""
-    return next(
-        walk.operation(i) for i in range(position, -1, -1) if _has_kernel(walk.operation(i))
-    )
+    return next(walk.operation(i) for i in range(position, -1, -1) if has_kernel(walk.operation(i)))
 
 
 def _first_word(operation: Any) -> str:
@@ -202,7 +200,7 @@ def _first_word(operation: Any) -> str:
 
 def _title(operations: Sequence[Any], number: int, model_name: str) -> str:
     """What the names of a block's convolutions have in common; else its end's name or `number`."""
-    own = [op.name for op in operations if _has_kernel(op) and not automatic_stem(op)]
+    own = [op.name for op in operations if has_kernel(op) and not automatic_stem(op)]
     words = zip(*(name.split("_") for name in own), strict=False)
     common = "_".join(same[0] for same in takewhile(lambda word: len(set(word)) == 1, words))
     if len(own) == 1:  # `block1a_project_conv` -> `block1a`

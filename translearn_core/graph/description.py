@@ -63,12 +63,15 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
     }
 
 
-def describe_weights(backbone: Backbone) -> list[str]:
+def describe_weights(backbone: Backbone, application: keras.Model | None = None) -> list[str]:
     """One entry of `data/weights.json`: for each layer with weights their shapes, as text.
 
     The order is that of Keras' pretrained files: trainable weights before the others.
+
+    Args:
+        application: the network as its builder makes it, where that was done already.
     """
-    application = call_builder(backbone, backbone.min_size, "random", 0)
+    application = application or call_builder(backbone, backbone.min_size, "random", 0)
     layers = []
     for layer in application.layers:
         weights = layer.trainable_weights + layer.non_trainable_weights

@@ -1,19 +1,15 @@
 """Photos whose class is decided by one coloured patch alone, anywhere on them.
 
-Used by the pointing test of heat maps, here and in `benchmarks/understand.py`: what decides is
-known to the pixel, so a heat map can be right or wrong.
+For pointing tests of heat maps, in `understand.py` and in the tests: what decides is known to the
+pixel, so a heat map can be right or wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
 DECIDING = {"amber": (235, 160, 20), "teal": (20, 160, 150), "violet": (130, 60, 190)}
@@ -83,27 +79,3 @@ def points_into(place: tuple[float, float] | None, box: Box) -> bool:
     row, column = (1000 * share for share in place)
     top, left, bottom, right = box
     return top <= row <= bottom and left <= column <= right
-
-
-_kept: list[TemporaryDirectory[str]] = []
-
-
-@lru_cache(maxsize=1)
-def trained_run() -> tuple[Any, dict[Path, Box]]:
-    """A run on drawn patches, trained once for all test modules, and new photos with their boxes."""
-    from translearn_core import datasets, resolve, runs, worker
-    from translearn_core.config import make_settings
-
-    _kept.append(TemporaryDirectory(prefix="translearn-patches-"))
-    folder = Path(_kept[-1].name)
-    draw_patches(folder / "photos", per_class=40, side=96, patch=30, seed=1)
-    new = draw_patches(folder / "new", per_class=34, side=96, patch=30, seed=2)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("TRANSLEARN_HOME", str(folder / "home"))
-        dataset = datasets.import_source(folder / "photos", in_place=True, check=False)
-        wanted = {"backbone": "starter", "image_size": 96, "epochs": 12, "hidden_units": 128}
-        settings = resolve.check_settings(dataset, make_settings(wanted))
-        run = runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint)
-        worker.work(run)
-    assert run.state.reason == ""
-    return run, new

@@ -1,0 +1,35 @@
+"""The app without a browser: a page opened through `app.py`, and what it says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def open_app(page: str = "", **query: str) -> AppTest:
+    """The app after its first run, on a page."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    if page:
+        app.switch_page(f"pages/{page}.py").run()
+    return app
+
+
+def assert_well(app: AppTest) -> None:
+    """No exception reached the page, and no box tells of an unforeseen one."""
+    assert not app.exception
+    assert [box.value for box in app.error] == []
+
+
+def words(app: AppTest) -> str:
+    """All that the page says in headings and paragraphs."""
+    return "\n".join(
+        element.value
+        for kind in (app.title, app.subheader, app.markdown, app.caption)
+        for element in kind
+    )
