@@ -15,9 +15,9 @@ import streamlit as st
 
 from translearn_core import backbones, costs, datasets, feasible, feasible_report, recommendation
 from translearn_core.datasets import Dataset
-from translearn_core.errand import State
 from translearn_core.errors import TransLearnError
 from translearn_core.feasible_report import Report
+from translearn_core.runs import JobState
 from translearn_core.texts import N_, _, ngettext
 from translearn_core.weights import weights_status
 from translearn_ui import (
@@ -46,7 +46,7 @@ def main(dataset: Dataset) -> None:
     """The page of a data set in whatever state its check is."""
     st.html(live.STYLE + verdict_view.STYLE)
     state, report = feasible.state(dataset), verdict_view.read(dataset)
-    running = state is not None and state.state == "running"
+    running = state is not None and state.is_live
     if running:
         show_head(dataset)
         follow(dataset)
@@ -152,7 +152,7 @@ def follow(dataset: Dataset) -> None:
     """Where the check is, with a way to stop; the page runs again when it has ended."""
     with frame.errors_shown():
         state = feasible.state(dataset)
-    if state is None or state.state != "running":
+    if state is None or not state.is_live:
         st.rerun()
     stopping = (feasible_report.folder_of(dataset) / "stop").exists()
     with st.container(border=True, key="feasible_running"):
@@ -174,13 +174,13 @@ def follow(dataset: Dataset) -> None:
             st.caption(_("You can leave this page or reload it; this goes on."))
 
 
-def _now(state: State, stopping: bool) -> tuple[str, str]:
+def _now(state: JobState, stopping: bool) -> tuple[str, str]:
     """What is going on, in words, and its figures."""
     if stopping:
         return _("Stopping …"), ""
-    if not state.stage:
+    if state.stage not in feasible.STAGES:
         return _("Getting ready …"), ""
-    words = _(feasible.STAGES.get(state.stage, state.stage))
+    words = _(feasible.STAGES[state.stage])
     if state.stage != "look":
         return words, ""
     if not state.total:
@@ -188,13 +188,13 @@ def _now(state: State, stopping: bool) -> tuple[str, str]:
     figures = [_("{done:,} of {total:,}").format(done=state.done, total=state.total)]
     if state.per_s > 0:
         figures.append(_("{rate:,.0f} photos/s").format(rate=state.per_s))
-        left_s = (state.total - state.done) / state.per_s - (time.time() - state.t)
+        left_s = (state.total - state.done) / state.per_s - (time.time() - state.told_at)
         if left_s >= 1:
             figures.append(_("{time} left").format(time=tasks.duration(left_s)))
     return words, " · ".join(figures)
 
 
-def _share_done(state: State) -> float:
+def _share_done(state: JobState) -> float:
     """Of the whole: looking is counted as half of it, the other stages alike."""
     names = list(feasible.STAGES)
     if state.stage not in names:
@@ -204,7 +204,7 @@ def _share_done(state: State) -> float:
     return 0.5 + 0.5 * (names.index(state.stage) - 0.5) / (len(names) - 1)
 
 
-def _stages_html(state: State) -> str:
+def _stages_html(state: JobState) -> str:
     names = list(feasible.STAGES)
     here = names.index(state.stage) if state.stage in names else -1
     titles = {
@@ -224,9 +224,9 @@ def _stages_html(state: State) -> str:
     return f'<ol class="tl-stages">{"".join(items)}</ol>'
 
 
-def show_how_it_ended(state: State | None) -> None:
+def show_how_it_ended(state: JobState | None) -> None:
     """A check that failed or was stopped, and what to do."""
-    if state is not None and state.state == "failed":
+    if state is not None and state.has_failed:
         st.error(
             _("The check failed. {reason}").format(reason=frame.plain(state.reason)),
             icon=":material/error:",

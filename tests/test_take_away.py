@@ -9,11 +9,9 @@ import pytest
 from tests.test_pages import assert_well, open_app, words
 from tests.trained import copy_of, trained
 from translearn_core import export
-from translearn_core.errand import State
 from translearn_core.exports import proof
 from translearn_core.exports.make import make_export
-from translearn_core.files import write_atomically
-from translearn_core.runs import Run
+from translearn_core.runs import JobState, Run
 
 
 @pytest.fixture
@@ -27,9 +25,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def _state(run: Run, name: str, **fields: object) -> None:
     """A state as the process that makes an export leaves it."""
-    export.folder_of(run).mkdir(exist_ok=True)
-    state = State.model_validate(fields)
-    write_atomically(export.folder_of(run) / f"{name}.state.json", state.model_dump_json())
+    job = export.job_of(run, export.FORMATS[name])
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job.write_state(JobState.model_validate(fields))
 
 
 def test_every_format_is_offered_with_its_sentence(run: Run) -> None:

@@ -23,7 +23,7 @@ import streamlit as st
 from translearn_core import datasets, jobs, techniques
 from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
-from translearn_core.runs import LIVE_STATES, Run, RunState
+from translearn_core.runs import LIVE_STATES, JobState, Run
 from translearn_core.texts import N_, _, ngettext
 from translearn_ui import charts, frame, moving_curves, run_tools, tasks, techniques_view
 from translearn_ui.story import (
@@ -111,7 +111,7 @@ def _follow(run: Run) -> None:
 # --- a run that lives ------------------------------------------------------------------------
 
 
-def _show_live(run: Run, state: RunState, story: Story) -> None:
+def _show_live(run: Run, state: JobState, story: Story) -> None:
     queued = state.state == "queued"
     story.stage = state.stage or story.stage
     with st.container(key="live_now", gap="small"):
@@ -128,13 +128,13 @@ def _show_live(run: Run, state: RunState, story: Story) -> None:
     _show_stop(run)
 
 
-def _now_html(run: Run, state: RunState, story: Story) -> str:
+def _now_html(run: Run, state: JobState, story: Story) -> str:
     """What is happening, as a headline: the main words, and the figures more quietly."""
     words, figures = what_now(run, state, story)
     return f"{escape(words)} <span>{escape(figures)}</span>" if figures else escape(words)
 
 
-def what_now(run: Run, state: RunState, story: Story) -> tuple[str, str]:
+def what_now(run: Run, state: JobState, story: Story) -> tuple[str, str]:
     """What a living run is doing, in words, and its figures (empty where there are none)."""
     if run.stop_requested:
         if state.state == "queued":
@@ -235,7 +235,7 @@ def _learning_words(stage: str, story: Story) -> tuple[str, str]:
     return words, " · ".join(figures)
 
 
-def _stages_html(settings: Settings, state: RunState, story: Story) -> str:
+def _stages_html(settings: Settings, state: JobState, story: Story) -> str:
     """The stages as a line of steps: done ones ticked, the present one marked and named so."""
     here = state.stage or story.stage
     names = list(STAGES)
@@ -264,7 +264,7 @@ def _is_skipped(stage: str, settings: Settings, *, has_tasks: bool) -> bool:
     return stage == "compare" and not settings.compare_plain
 
 
-def _facts_html(run: Run, state: RunState, story: Story) -> str:
+def _facts_html(run: Run, state: JobState, story: Story) -> str:
     """Best so far, time, device: the figures beside the headline."""
     best = story.best
     rows = []
@@ -407,7 +407,7 @@ def _force(run: Run) -> None:
 # --- a run that has ended --------------------------------------------------------------------
 
 
-def _show_ended(run: Run, state: RunState, story: Story) -> None:
+def _show_ended(run: Run, state: JobState, story: Story) -> None:
     if state.state in ("finished", "stopped"):
         _show_outcome(run, state)
     else:
@@ -417,7 +417,7 @@ def _show_ended(run: Run, state: RunState, story: Story) -> None:
         show_curves(story, key="ended")
 
 
-def _show_outcome(run: Run, state: RunState) -> None:
+def _show_outcome(run: Run, state: JobState) -> None:
     """A run that came to an end as it should: its sentence, and the next step."""
     with st.container(key="live_done", gap="small"):
         if run.has_result:
@@ -441,7 +441,7 @@ def _show_outcome(run: Run, state: RunState) -> None:
             _show_set_up_again(run)
 
 
-def _show_accident(run: Run, state: RunState) -> None:
+def _show_accident(run: Run, state: JobState) -> None:
     """A run that failed or was lost: why, what it last said, and the way on."""
     if state.state == "lost":
         st.warning(
