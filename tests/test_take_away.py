@@ -58,6 +58,8 @@ def test_what_is_ready_failed_or_impossible_says_so(run: Run) -> None:
 
 def test_a_process_that_is_gone_has_failed(run: Run) -> None:
     _state(run, "keras", state="running", pid=2**22 + 1, stage="Writing")
+    (export.folder_of(run) / "onnx.state.json").write_text('{"state": "running"}')  # of 0.1
     app = open_app("share", run=run.id)
     assert not app.exception
     assert any("ended before it was done" in box.value for box in app.error)
+    assert app.button(key="make_onnx").label == "Make it"
