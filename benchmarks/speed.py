@@ -195,7 +195,8 @@ def show_second(bench: Bench) -> None:
     """From asking for the next run to the first point of its curve, features cached."""
     code = (
         "import sys, time, json; from pathlib import Path\n"
-        "from translearn_core import datasets, jobs, runs, standby\n"
+        "from translearn_core import datasets, jobs, runs\n"
+        "from translearn_core.jobs import warm_worker\n"
         "from translearn_core.config import make_settings\n"
         "dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
         "def go(**values):\n"
@@ -211,7 +212,7 @@ def show_second(bench: Bench) -> None:
         "rows['cold'] = go(dropout=0.3)\n"
         "jobs.warm_up(); time.sleep(15)\n"
         "rows['warm'] = go(dropout=0.4)\n"
-        "standby.let_go()\n"
+        "warm_worker.let_go()\n"
         "print(json.dumps(rows))\n"
     )
     train, _test = bench.photos()

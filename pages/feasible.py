@@ -18,7 +18,7 @@ from translearn_ui.shell import frame
 def main(dataset: Dataset) -> None:
     """The page of a data set in whatever state its check is."""
     state, report = progress.state_of(dataset), verdict_note.read(dataset)
-    running = state is not None and state.state == "running"
+    running = state is not None and state.is_live
     if running:
         show_head(dataset)
         progress.follow(dataset)

@@ -24,7 +24,6 @@ from translearn_core import cli, export, predict
 from translearn_core.adoption.candidate import look_at
 from translearn_core.datasets import decode_photo
 from translearn_core.decision import Decision, write_decision
-from translearn_core.errand import State
 from translearn_core.errors import InputError, RunError, TransLearnError
 from translearn_core.export import FORMATS, Format
 from translearn_core.exports import process, program, proof, writers
@@ -33,7 +32,7 @@ from translearn_core.exports.prepare import prepare
 from translearn_core.heads import TaskHead, save_heads
 from translearn_core.joined import part
 from translearn_core.predict import open_predictor
-from translearn_core.runs import Run
+from translearn_core.runs import JobState, Run
 
 SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8", "web"}
 """Formats that take TensorFlow to write or to run."""
@@ -162,7 +161,7 @@ def test_an_export_answers_as_the_app_and_says_so(
         assert brought_back.classes == ("blue", "green", "red")
         assert brought_back.ours
         assert brought_back.tasks == (("light", ("bright", "dark")),)
-    assert not [left for left in export.folder_of(run).iterdir() if left.name.startswith(".")]
+    assert not [left for left in export.folder_of(run).rglob("*") if left.name.startswith(".")]
 
 
 @pytest.mark.parametrize("row", FORMATS.values(), ids=lambda row: row.name)
@@ -264,7 +263,7 @@ def test_a_program_that_breaks_is_a_sentence_and_nothing_is_handed_out(run: Run)
     with pytest.raises(TransLearnError, match="program ended with an error"):
         make_export(run, row, photos=FEW)
     assert not export.zip_path(run, row).exists()
-    assert "NameError" in export.log_path(run, row).read_text(encoding="utf-8")
+    assert "NameError" in export.job_of(run, row).log_tail()
 
 
 # -------------------------------------------------------------------------- known beforehand
@@ -312,7 +311,7 @@ def test_a_run_without_a_model_is_refused(run: Run) -> None:
 # ------------------------------------------------------------------------------ the process
 
 
-def _wait(run: Run, row: Format, *states: str) -> State:
+def _wait(run: Run, row: Format, *states: str) -> JobState:
     end = time.monotonic() + 90
     while time.monotonic() < end:
         now = process.state(run, row)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 import pytest
 
 from tests.support.commands import call
@@ -22,6 +21,7 @@ from translearn_core import assessment, backbones, datasets, feasible, feasible_
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, StopRequestedError, WeightsError
 from translearn_core.feasible_report import Report
+from translearn_core.runs import ENDED_STATES
 
 ROOT = Path(__file__).resolve().parents[1]
 STARTER = backbones.get_backbone("starter")
@@ -177,9 +177,9 @@ def test_the_process_finishes_stops_and_its_loss_is_told(dataset: Dataset, repor
     feasible.start(dataset, backbone="starter", seed=2)
     first = feasible.state(dataset)
     assert first is not None
-    assert first.state == "running"
+    assert first.is_live
     feasible.start(dataset, backbone="starter", seed=3)  # one is at it
-    wait_for(lambda: _state(dataset) != "running")
+    wait_for(lambda: _state(dataset) in ENDED_STATES)
     assert _state(dataset) == "finished", (dataset.folder / "feasible" / "log.txt").read_text()
     done = feasible_report.read(dataset)
     assert done is not None
@@ -188,16 +188,18 @@ def test_the_process_finishes_stops_and_its_loss_is_told(dataset: Dataset, repor
     feasible.start(dataset, backbone="starter")
     asked = time.monotonic()
     feasible.request_stop(dataset)
-    wait_for(lambda: _state(dataset) != "running")
+    wait_for(lambda: _state(dataset) in ENDED_STATES)
     assert _state(dataset) == "stopped"
     assert time.monotonic() - asked < 20  # five seconds on a quiet machine
-    assert not (dataset.folder / "feasible" / "stop").exists()
 
     feasible.start(dataset, backbone="starter")
-    now = feasible.state(dataset)
-    assert now is not None
-    psutil.Process(now.pid).kill()
-    wait_for(lambda: _state(dataset) == "failed")
+    job = feasible.job_of(dataset)
+    wait_for(lambda: _state(dataset) == "running")
+    assert not job.stop_requested
+    process = job.process()
+    assert process is not None
+    process.kill()
+    wait_for(lambda: _state(dataset) == "lost")
     jobs.reap()
     assert feasible_report.read(dataset) == done
 

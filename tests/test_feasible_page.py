@@ -15,8 +15,8 @@ from tests.support.app import assert_well, open_app, words
 from tests.support.photos import draw_photos
 from translearn_core import backbones, datasets, feasible, feasible_report
 from translearn_core.datasets import Dataset
-from translearn_core.errand import State
 from translearn_core.feasible_report import Report
+from translearn_core.runs import JobState
 from translearn_core.verdict import TITLES
 
 
@@ -58,7 +58,7 @@ def _no_state_left(home: Path) -> Iterator[None]:
 
 
 def _put_state(dataset: Dataset, **facts: object) -> None:
-    state = State.model_validate({"state": "running", **facts})
+    state = JobState.model_validate({"state": "running", **facts})
     feasible_report.folder_of(dataset).mkdir(exist_ok=True)
     path = feasible_report.folder_of(dataset) / "state.json"
     path.write_text(state.model_dump_json(), encoding="utf-8")

@@ -9,14 +9,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from translearn_core import datasets, jobs, runs, standby
+from translearn_core import datasets, jobs, runs
 from translearn_core.config import make_settings
+from translearn_core.jobs import warm_worker
 
 
 @pytest.fixture(autouse=True)
 def nobody_waits_afterwards(workspace: Path) -> Iterator[None]:
     yield
-    standby.let_go()
+    warm_worker.let_go()
 
 
 def wait_for(condition: Callable[[], bool], *, timeout_s: float = 200.0) -> None:
@@ -31,7 +32,7 @@ def waiting_worker() -> psutil.Process:
         return [
             child
             for child in psutil.Process().children()
-            if child.status() != psutil.STATUS_ZOMBIE and "--standby" in child.cmdline()
+            if child.status() != psutil.STATUS_ZOMBIE and child.cmdline()[-1:] == ["-"]
         ]
 
     wait_for(lambda: bool(find()))
@@ -51,7 +52,7 @@ def test_the_waiting_worker_takes_the_next_run_and_another_is_started_for_the_on
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     settings = make_settings({"backbone": "starter", "image_size": 32, "epochs": 2})
     run = jobs.start(dataset, settings)
-    assert not standby.is_waiting()
+    assert not warm_worker.is_waiting()
     wait_for(lambda: run.state.state not in runs.LIVE_STATES)
     assert run.state.state == "finished", run.log_tail()
     assert run.written_state.pid == worker.pid, "the run went to the worker that waited"
@@ -64,19 +65,19 @@ def test_it_ends_when_nobody_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
     monkeypatch.setenv("TRANSLEARN_STANDBY_IDLE_S", "0.5")
     jobs.warm_up()
-    assert standby.is_waiting()
-    wait_for(lambda: not standby.is_waiting())
+    assert warm_worker.is_waiting()
+    wait_for(lambda: not warm_worker.is_waiting())
 
 
 def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSLEARN_STANDBY", "false")
     jobs.warm_up()
-    assert not standby.is_waiting()
+    assert not warm_worker.is_waiting()
 
 
 def test_it_ends_with_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
     jobs.warm_up()
     worker = waiting_worker()
-    standby.let_go()  # closes the pipe, as the end of the server does
+    warm_worker.let_go()  # closes the pipe, as the end of the server does
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

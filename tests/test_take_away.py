@@ -9,10 +9,8 @@ import pytest
 from tests.support.app import assert_well, open_app, words
 from tests.support.trained import copy_of, trained
 from translearn_core import export
-from translearn_core.errand import State
 from translearn_core.exports.make import make_export
-from translearn_core.files import write_atomically
-from translearn_core.runs import Run
+from translearn_core.runs import JobState, Run
 
 
 @pytest.fixture
@@ -25,9 +23,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def _state(run: Run, name: str, **fields: object) -> None:
     """A state as the process that makes an export leaves it."""
-    export.folder_of(run).mkdir(exist_ok=True)
-    state = State.model_validate(fields)
-    write_atomically(export.folder_of(run) / f"{name}.state.json", state.model_dump_json())
+    job = export.job_of(run, export.FORMATS[name])
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job.write_state(JobState.model_validate(fields))
 
 
 def test_every_format_is_offered_with_its_sentence(run: Run) -> None:
@@ -58,6 +56,8 @@ def test_what_is_ready_failed_or_impossible_says_so(run: Run) -> None:
 
 def test_a_process_that_is_gone_has_failed(run: Run) -> None:
     _state(run, "keras", state="running", pid=2**22 + 1, stage="Writing")
+    (export.folder_of(run) / "onnx.state.json").write_text('{"state": "running"}')  # of 0.1
     app = open_app("share", run=run.id)
     assert not app.exception
     assert any("ended before it was done" in box.value for box in app.error)
+    assert app.button(key="make_onnx").label == "Make it"

@@ -542,6 +542,7 @@ class Configuration(BaseModel):
     )
     cache_bytes: int = Field(10 * 2**30, ge=0, description="Most bytes of the feature cache.")
     slots: int = Field(0, ge=0, description="Runs at a time; 0 is one per GPU, or one.")
+    runner: str = Field("local", description="Where jobs run: `local` is on this machine.")
     heartbeat_lost_s: float = Field(
         30.0, gt=0, description="A run without a heartbeat for so long counts as lost."
     )

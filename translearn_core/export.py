@@ -8,6 +8,7 @@ Files, in `<run>/exports/`, for each format:
     <format>.zip     what leaves: the model, labels.json, prepare.py, classify.py, README.txt,
                      parity.json
     <format>.json    `Parity`: how near it is to the app; written last
+    <format>/        the job that makes it (`runs/job.py`), with what is half made (`HALF_MADE`)
 An export is out of date when the model or what the person decided about it has changed since.
 Imports nothing heavy: pages read this.
 """
@@ -30,10 +31,12 @@ from translearn_core.decision import read_decision
 from translearn_core.errors import InputError, RunError
 from translearn_core.exports import proof, writers
 from translearn_core.onnx_graph import KINDS as ONNX_KINDS
-from translearn_core.runs import Run
+from translearn_core.runs import Job, Run
 from translearn_core.texts import N_, _, ngettext
 
 SCHEMA = 1
+HALF_MADE = ".work-"
+"""How folders of what is half made begin."""
 
 Purpose = Literal["python", "phone", "browser", "server"]
 PURPOSES: dict[Purpose, tuple[str, str]] = {
@@ -361,9 +364,9 @@ def zip_path(run: Run, row: Format) -> Path:
     return folder_of(run) / f"{row.name}.zip"
 
 
-def log_path(run: Run, row: Format) -> Path:
-    """Where the process that makes an export writes its log."""
-    return folder_of(run) / f"{row.name}.log.txt"
+def job_of(run: Run, row: Format) -> Job:
+    """The job that makes an export: its latest one, if there was any."""
+    return Job(folder_of(run) / row.name)
 
 
 def stamp_of(run: Run) -> str:

@@ -1,16 +1,9 @@
 """The feasibility check of a data set: its stages and its process.
 
-Owns: the report and its files, and the process that makes it.
-Leaves to others: what is computed (`assessment.py`), the verdict (`verdict.py`), the state file and
-the endings of the process (`errand.py`).
+Owns: writing the report, and the job that makes it (`<dataset>/feasible/` is its folder, too).
+Leaves to others: what is computed (`assessment.py`), the verdict (`verdict.py`), the report's files
+(`feasible_report.py`), the files of the job (`runs/job.py`) and its life (`jobs/background.py`).
 
-Files, in `<dataset>/feasible/`, each written whole:
-    report.json      `Report`
-    photos.parquet   a row per photo, `PHOTO_COLUMNS`
-    findings.json    what the checks found, a list of `Finding` as objects
-    state.json       while a process is at it, and how it ended: `State`
-    stop             a request to stop, by existing
-    log.txt          of the process
 The report of before stays until the new one is whole. Imports nothing heavy: pages read reports.
 """
 
@@ -18,30 +11,27 @@ from __future__ import annotations
 
 import io
 import json
-import logging
-import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from filelock import FileLock, Timeout
 
-from translearn_core import backbones, datasets, errand, recommendation
+from translearn_core import backbones, datasets, jobs, recommendation
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset
-from translearn_core.errand import State, Teller
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.feasible_report import Report, folder_of
 from translearn_core.files import write_atomically
+from translearn_core.monitor import Monitor
+from translearn_core.runs import Job, JobConfig, JobState, Kind
 from translearn_core.texts import N_, _
 from translearn_core.weights import weights_status
 
 if TYPE_CHECKING:
     from translearn_core.findings import Finding
-
-logger = logging.getLogger(__name__)
 
 STAGES: dict[str, str] = {
     "look": N_("Extracting features of the photos"),
@@ -141,74 +131,60 @@ def _write(dataset: Dataset, report: Report, table: pd.DataFrame, found: list[Fi
 # ------------------------------------------------------------------------------- the process
 
 
+class CheckConfig(JobConfig):
+    """What a check was asked to do."""
+
+    kind: Kind = "check"
+    dataset: str
+    """Folder of the data set, absolute."""
+    backbone: str = ""
+    seed: int = 0
+
+
+def job_of(dataset: Dataset) -> Job:
+    """The job that checks a data set: its latest one, if there was any."""
+    return Job(folder_of(dataset))
+
+
 def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
-    """Start the process that checks a data set, unless one is at it.
+    """Have a data set checked in a process of its own, unless one is at it.
 
     Raises:
         SourceError, WeightsError: it could not be checked; nothing was started.
     """
     chosen = _check_early(dataset, backbones.get_backbone(backbone) if backbone else None)
     now = state(dataset)
-    if now is not None and now.state == "running":
+    if now is not None and now.is_live:
         return
-    folder = folder_of(dataset)
-    folder.mkdir(exist_ok=True)
-    (folder / "stop").unlink(missing_ok=True)
-    arguments = [
-        *(sys.executable, "-m", "translearn_core.worker", "--feasible", str(dataset.folder)),
-        *("--backbone", chosen.name, "--seed", str(seed)),
-    ]
-    errand.start(
-        arguments,
-        state=folder / "state.json",
-        log=folder / "log.txt",
-        fingerprint=dataset.fingerprint,
+    config = CheckConfig(
+        created=time.time(), dataset=str(dataset.folder), backbone=chosen.name, seed=seed
     )
+    job = job_of(dataset)
+    job.begin(config, fingerprint=dataset.fingerprint)
+    jobs.submit(job)
 
 
-def state(dataset: Dataset) -> State | None:
-    """What the process is doing or how it ended; None before there was one.
-
-    A process that is gone without a word has failed.
-    """
-    gone = _("The check ended before it was done. Try again; its log may tell why.")
-    return errand.read(folder_of(dataset) / "state.json", gone=gone)
+def state(dataset: Dataset) -> JobState | None:
+    """What the process is doing or how it ended; None before there was one."""
+    return jobs.follow(job_of(dataset))
 
 
 def request_stop(dataset: Dataset) -> None:
     """Ask the process to stop; it does within a few seconds, and the last report stays."""
-    folder = folder_of(dataset)
-    if folder.is_dir():
-        (folder / "stop").touch()
+    if folder_of(dataset).is_dir():
+        job_of(dataset).request_stop()
 
 
-def work(folder: Path, *, backbone: str = "", seed: int = 0) -> bool:
-    """The life of the process: check, and tell every ending. True when there is a report."""
-    dataset = datasets.open_dataset(folder)
-    place = folder_of(dataset)
-    place.mkdir(exist_ok=True)
-    lock = FileLock(place / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        logger.info("Another process is checking this data set")
-        return False
-    teller, stop = Teller(place / "state.json", fingerprint=dataset.fingerprint), place / "stop"
-
-    def check() -> None:
-        report = assess(
-            dataset,
-            backbone=backbones.get_backbone(backbone) if backbone else None,
-            seed=seed,
-            progress=teller.progress,
-            stop=stop.exists,
-            tell=teller.tell,
-        )
-        teller.update(fingerprint=report.fingerprint)
-
-    with lock:
-        teller.update()
-        # a stage may not listen to the request to stop (t-SNE does not)
-        with errand.ended_when_asked(stop, teller, patience_s=STOP_PATIENCE_S):
-            failed = _("Something unexpected went wrong. The log of the check has the details.")
-            return errand.carry_out(check, teller, stop=stop, failed=failed)
+def work(job: Job, monitor: Monitor) -> bool:
+    """Check the data set of a job, see `jobs.background.Work`."""
+    config = job.read_config(CheckConfig)
+    report = assess(
+        datasets.open_dataset(Path(config.dataset)),
+        backbone=backbones.get_backbone(config.backbone) if config.backbone else None,
+        seed=config.seed,
+        progress=monitor.progress,
+        stop=lambda: monitor.stop_requested,
+        tell=monitor.stage,
+    )
+    monitor.update(fingerprint=report.fingerprint)
+    return True

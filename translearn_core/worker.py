@@ -1,11 +1,8 @@
-"""The one process entry: `python -m translearn_core.worker RUN_DIR`.
+"""The one process entry: `python -m translearn_core.worker JOB_DIR`.
 
-Owns: a worker's life: its turn in the queue, heartbeat, states, log, and how every ending is
-told. A folder of a search (`study.py`) is searched instead of trained.
-`--measure BACKBONE` measures this machine's speed instead, `--feasible DATASET_DIR` checks
-whether a data set can be told apart (`feasible.py`), `RUN_DIR --export FORMAT` makes an export
-(`exports/`).
-Leaves to others: the training itself (`train.py`).
+Owns: which code does a job of each kind, and waiting warm for one (`-` in the place of JOB_DIR).
+Leaves to others: turn, heartbeat, states and endings (`jobs/background.py`), the work itself
+(`train.py`, `tuning.py`, `feasible.py`, `exports/process.py`, `speed.py`).
 """
 
 from __future__ import annotations
@@ -13,129 +10,119 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import threading
-import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import psutil
-
-from translearn_core import jobs, standby, study
+from translearn_core import study
 from translearn_core.config import load_configuration
 from translearn_core.engine import count_gpus, import_keras
-from translearn_core.errors import StopRequestedError, TransLearnError
-from translearn_core.processes import end_process, repeated
-from translearn_core.runs import ENDED_STATES, Run
-from translearn_core.texts import _
+from translearn_core.errors import TransLearnError
+from translearn_core.jobs import warm_worker
+from translearn_core.jobs.background import Work, run_job
+from translearn_core.jobs.measurement import MeasureConfig
+from translearn_core.monitor import Monitor
+from translearn_core.processes import end_process
+from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_S = 2.0
 
+@dataclass(frozen=True, kw_only=True)
+class Handler:
+    """How a kind of job is done.
 
-class StateWriter:
-    """The one writer of a run's state.json while its worker lives."""
-
-    def __init__(self, run: Run) -> None:
-        self._run = run
-        self._lock = threading.Lock()
-
-    def update(self, **changes: object) -> None:
-        """Replace the state with `changes` and a fresh heartbeat."""
-        with self._lock:
-            memory = psutil.Process().memory_info().rss
-            self._run.update_state(**{"heartbeat": time.time(), "memory_bytes": memory, **changes})
-
-    def enter(self, state: str, stage: str = "", **changes: object) -> None:
-        """Go to a state and stage, and say so in the events."""
-        self.update(state=state, stage=stage, **changes)
-        self._run.append_event("state", state=state, stage=stage)
-
-
-def _heartbeat(writer: StateWriter) -> AbstractContextManager[None]:
-    def beat() -> None:
-        try:
-            writer.update()
-        except OSError:  # a full disk must not kill the heartbeat
-            logger.exception("The heartbeat could not be written")
-
-    return repeated(beat, every_s=HEARTBEAT_S, name="heartbeat")
-
-
-def work(run: Run) -> bool:
-    """Wait this run's turn, train it, and leave its folder in a final state.
-
-    Returns:
-        Whether the run finished, or was stopped with a result.
+    Attributes:
+        work: does it.
+        patience_s, tidy: of a process of its own, as in `run_job`; `tidy` gets the job.
+        on_gpu: whether it may use a GPU.
     """
-    writer = StateWriter(run)
-    process = psutil.Process()
-    writer.update(pid=process.pid, pid_started=process.create_time())
-    with _heartbeat(writer), jobs.take_slot(run) as slot:
-        if slot is None:
-            _end(run, writer, "stopped", _("Stopped before it began."))
-            return False
-        if count_gpus():
-            os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(slot % count_gpus()))
-        writer.enter("running", "start", started_at=time.time())
-        return _train(run, writer)
+
+    work: Work
+    patience_s: float | None = None
+    tidy: Callable[[Job], None] = lambda _job: None
+    on_gpu: bool = True
 
 
-def _train(run: Run, writer: StateWriter) -> bool:
-    """Train and tell every ending: finished, stopped, or failed with a reason for a person."""
-    try:
-        if study.is_study(run):
-            from translearn_core.tuning import search
+def _train(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.train import train
 
-            finished = search(run, writer.enter, writer.update, _train_within)
-        else:
-            from translearn_core.train import train
+    return train(Run(job.folder), _enter_of(monitor), monitor.update)
 
-            finished = train(run, writer.enter, writer.update)
-    except StopRequestedError:
-        reason = _(
-            "Stopped, as you asked, before there was a result. Photos and settings are kept."
-        )
-        _end(run, writer, "stopped", reason)
-    except TransLearnError as error:
-        logger.exception("The run failed")
-        _fail(run, writer, error.message)
-    except MemoryError:
-        logger.exception("Out of memory")
-        _fail(run, writer, _("The memory of this machine was not enough. Choose smaller photos."))
-    except KeyboardInterrupt:
-        _end(run, writer, "stopped", _("Ended at once, by request."))
-    except Exception:  # a bug: the log has it, the person gets a sentence
-        logger.exception("The run failed unexpectedly")
-        reason = _("Something unexpected went wrong. The log of this run has the details.")
-        _fail(run, writer, reason)
-    else:
-        reason = "" if finished else _("Stopped by request.")
-        _end(run, writer, "finished" if finished else "stopped", reason)
-        return run.has_result or study.read_result(run) is not None
-    return False
+
+def _search(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.tuning import search
+
+    return search(Run(job.folder), _enter_of(monitor), monitor.update, _train_within)
+
+
+def _enter_of(monitor: Monitor) -> Callable[..., None]:
+    def enter(_state: str, stage: str, **changes: Any) -> None:
+        monitor.stage(stage)
+        if changes:
+            monitor.update(**changes)
+
+    return enter
 
 
 def _train_within(run: Run) -> bool:
-    """Train a run that another piece of work needs, in its turn and process."""
-    writer = StateWriter(run)
-    process = psutil.Process()
-    writer.update(pid=process.pid, pid_started=process.create_time(), started_at=time.time())
-    with _heartbeat(writer):
-        return _train(run, writer)
+    """Train a run that another job needs, in its turn and process. Whether there is a result."""
+    return _left_a_result(run, run_job(run, _train, in_turn=False))
 
 
-def _fail(run: Run, writer: StateWriter, reason: str) -> None:
-    run.append_event("error", text=reason)
-    _end(run, writer, "failed", reason)
+def _measure(job: Job, _monitor: Monitor) -> bool:
+    from translearn_core.speed import measure_speed
+
+    measure_speed(job.read_config(MeasureConfig).backbone)
+    return True
 
 
-def _end(run: Run, writer: StateWriter, state: str, reason: str) -> None:
-    writer.enter(state, "", reason=reason, finished_at=time.time())
+def handler_of(kind: Kind) -> Handler:
+    """How a kind is done. Imports what it needs, which the web process must not."""
+    if kind == "check":
+        from translearn_core import feasible
+
+        return Handler(work=feasible.work, patience_s=feasible.STOP_PATIENCE_S)
+    if kind == "export":
+        from translearn_core.exports import process
+
+        # no converter heeds a stop; a GPU belongs to the run that has its turn
+        return Handler(work=process.work, patience_s=0.0, tidy=process.tidy, on_gpu=False)
+    works: dict[Kind, Work] = {"train": _train, "search": _search, "measure": _measure}
+    return Handler(work=works[kind])
+
+
+def work(job: Job, *, own_process: bool = False) -> bool:
+    """Wait a job's turn, do it, and leave its folder in an ended state.
+
+    Args:
+        own_process: whether this process is for this job alone, and may be ended with it.
+
+    Returns:
+        Whether it finished, or was stopped with a result.
+    """
+    handler = handler_of(job.kind)
+    if own_process and not handler.on_gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    ended = run_job(
+        job,
+        handler.work,
+        patience_s=handler.patience_s if own_process else None,
+        tidy=lambda: handler.tidy(job),
+    )
+    return _left_a_result(job, ended)
+
+
+def _left_a_result(job: Job, ended: JobState) -> bool:
+    if ended.state != "stopped":
+        return ended.state == "finished"
+    run = Run(job.folder)
+    return run.has_result or study.read_result(run) is not None
 
 
 def _stand_by() -> Path | None:
-    """Import all that training needs, then wait for a run; its log takes over from here.
+    """Import all that training needs, then wait for a job; its log takes over from here.
 
     Returns None when none came.
     """
@@ -145,10 +132,10 @@ def _stand_by() -> Path | None:
     if not count_gpus():  # a GPU belongs to the run that has its turn
         fitting.rehearse()
     logger.info("Waiting, with %s imported", train.__name__)
-    folder = standby.wait_for_run(load_configuration().standby_idle_s)
+    folder = warm_worker.wait_for_job(load_configuration().standby_idle_s)
     if folder is None:
         return None
-    log = (Path(folder) / "log.txt").open("ab")
+    log = Job(folder).log_path.open("ab")
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)
     return Path(folder)
@@ -157,42 +144,25 @@ def _stand_by() -> Path | None:
 def main(arguments: list[str] | None = None) -> int:
     """Entry of the process. Returns the exit code: 0 when the thing was done."""
     parser = argparse.ArgumentParser(prog="python -m translearn_core.worker")
-    parser.add_argument("run_dir", nargs="?", type=Path)
-    parser.add_argument("--measure", metavar="BACKBONE")
-    parser.add_argument("--feasible", metavar="DATASET_DIR", type=Path)
-    parser.add_argument("--backbone", default="", help="for --feasible")
-    parser.add_argument("--seed", type=int, default=0, help="for --feasible")
-    parser.add_argument("--export", metavar="FORMAT", default="")
-    parser.add_argument("--standby", action="store_true")
+    parser.add_argument(
+        "job_dir", metavar="JOB_DIR", help="a job folder, or -: wait for one on standard input"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    if options.measure:
-        from translearn_core.speed import measure_speed
-
-        measure_speed(options.measure)
-        return 0
-    if options.feasible:
-        from translearn_core import feasible
-
-        done = feasible.work(options.feasible, backbone=options.backbone, seed=options.seed)
-        return 0 if done else 1
-    if options.export and options.run_dir is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # a GPU belongs to the run that has its turn
-        from translearn_core.exports import process
-
-        return 0 if process.work(Run(options.run_dir), options.export) else 1
-    folder = _stand_by() if options.standby else options.run_dir
+    folder = _stand_by() if options.job_dir == "-" else Path(options.job_dir)
     if folder is None:
-        if options.standby:
-            return 0
-        parser.error("name a run folder")
-    run = Run(folder)
-    if run.written_state.state in ENDED_STATES:
-        logger.info("The run has ended already")
         return 0
-    return 0 if work(run) else 1
+    job = Job(folder)
+    if job.written_state.state in ENDED_STATES:
+        logger.info("The job has ended already")
+        return 0
+    try:
+        return 0 if work(job, own_process=True) else 1
+    except TransLearnError as error:  # its folder does not say what is to be done
+        logger.error("%s", error.message)
+        return 2
 
 
 if __name__ == "__main__":

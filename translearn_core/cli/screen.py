@@ -121,7 +121,7 @@ class Bar:
                     done=event["done"],
                     total=event["total"],
                     per_s=event["per_s"],
-                    left=event["left_s"],
+                    left=event["left_s"] or 0.0,
                 ),
                 event["done"] / max(event["total"], 1),
             )

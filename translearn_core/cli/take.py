@@ -30,8 +30,9 @@ def export(
     exports.check_model(run)
     if target.is_dir() or not target.suffix:
         target = target / f"{folder_name(run, row)}.zip"
-    exports.folder_of(run).mkdir(exist_ok=True)
-    with output_to(exports.log_path(run, row)), Bar() as bar:
+    job = exports.job_of(run, row)
+    job.folder.mkdir(parents=True, exist_ok=True)
+    with output_to(job.log_path), Bar() as bar:
         watch = Watch(
             tell=lambda words: bar.show(words, None, always=True),
             progress=lambda done, total: bar.show(

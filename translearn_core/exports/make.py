@@ -66,10 +66,10 @@ def make_export(
     reason = export.obstacle(run, row)
     if reason:
         raise InputError(reason)
-    kept = export.folder_of(run)
+    kept = export.job_of(run, row).folder
     with _disk_errors(kept):
-        kept.mkdir(exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{row.name}-", dir=kept))
+        kept.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=export.HALF_MADE, dir=kept))
         try:
             return _make(run, row, watch, work, photos)
         finally:
@@ -91,7 +91,7 @@ def _make(run: Run, row: Format, watch: Watch, work: Path, n_photos: int) -> Par
     _stop_if_asked(watch)
 
     watch.tell(_("Asking the exported model about the same photos"))
-    answers = row.run(folder, work / "photos", export.log_path(run, row), watch.progress)
+    answers = row.run(folder, work / "photos", export.job_of(run, row).log_path, watch.progress)
     found = proof.compare(app, answers, proof.questions_in(folder))
     parity = _parity(row, folder, found, stamp)
     _write_proof(run, row, folder, parity)

@@ -14,7 +14,7 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core.runs import Run, RunState
+from translearn_core.runs import JobState, Run
 
 POLL_S = 1.0
 """Between two looks at a run that lives."""
@@ -99,7 +99,7 @@ def time_left(progress: RunProgress) -> float | None:
     return None
 
 
-def share_done(state: RunState, progress: RunProgress) -> float:
+def share_done(state: JobState, progress: RunProgress) -> float:
     """How much of the present stage is done, in [0, 1]."""
     if state.state == "queued":
         return 0.0

@@ -8,7 +8,7 @@ import streamlit as st
 
 from translearn_core import feasible, feasible_report
 from translearn_core.datasets import Dataset
-from translearn_core.errand import State
+from translearn_core.runs import JobState
 from translearn_core.texts import N_, _
 from translearn_ui.components import format, stage_strip
 from translearn_ui.shell import frame
@@ -27,7 +27,7 @@ STAGE_TITLES: dict[str, str] = {
 POLL_S = 0.7
 
 
-def state_of(dataset: Dataset) -> State | None:
+def state_of(dataset: Dataset) -> JobState | None:
     """Where the check of a data set is, or how the last one ended; None where there was none."""
     return feasible.state(dataset)
 
@@ -37,7 +37,7 @@ def follow(dataset: Dataset) -> None:
     """Where the check is, with a way to stop; the page runs again when it has ended."""
     with frame.errors_shown():
         state = state_of(dataset)
-    if state is None or state.state != "running":
+    if state is None or not state.is_live:
         st.rerun()
     stopping = (feasible_report.folder_of(dataset) / "stop").exists()
     with st.container(border=True, key="feasible_running"):
@@ -58,13 +58,13 @@ def follow(dataset: Dataset) -> None:
             st.caption(_("You can leave this page or reload it; this goes on."))
 
 
-def _now(state: State, stopping: bool) -> tuple[str, str]:
+def _now(state: JobState, stopping: bool) -> tuple[str, str]:
     """What is going on, in words, and its figures."""
     if stopping:
         return _("Stopping …"), ""
-    if not state.stage:
+    if state.stage not in feasible.STAGES:
         return _("Getting ready …"), ""
-    words = _(feasible.STAGES.get(state.stage, state.stage))
+    words = _(feasible.STAGES[state.stage])
     if state.stage != "look":
         return words, ""
     if not state.total:
@@ -72,13 +72,13 @@ def _now(state: State, stopping: bool) -> tuple[str, str]:
     figures = [_("{done:,} of {total:,}").format(done=state.done, total=state.total)]
     if state.per_s > 0:
         figures.append(_("{rate:,.0f} photos/s").format(rate=state.per_s))
-        left_s = (state.total - state.done) / state.per_s - (time.time() - state.t)
+        left_s = (state.total - state.done) / state.per_s - (time.time() - state.told_at)
         if left_s >= 1:
             figures.append(_("{time} left").format(time=format.duration(left_s)))
     return words, " · ".join(figures)
 
 
-def _share_done(state: State) -> float:
+def _share_done(state: JobState) -> float:
     """Of the whole: looking is counted as half of it, the other stages alike."""
     names = list(feasible.STAGES)
     if state.stage not in names:
@@ -88,9 +88,9 @@ def _share_done(state: State) -> float:
     return 0.5 + 0.5 * (names.index(state.stage) - 0.5) / (len(names) - 1)
 
 
-def show_how_it_ended(state: State | None) -> None:
+def show_how_it_ended(state: JobState | None) -> None:
     """A check that failed or was stopped, and what to do."""
-    if state is not None and state.state == "failed":
+    if state is not None and state.has_failed:
         st.error(
             _("The check failed. {reason}").format(reason=frame.plain(state.reason)),
             icon=":material/error:",

@@ -11,10 +11,9 @@ import time
 import streamlit as st
 
 from translearn_core import export
-from translearn_core.errand import State
 from translearn_core.export import Format, Parity, Purpose
 from translearn_core.exports import process
-from translearn_core.runs import Run
+from translearn_core.runs import JobState, Run
 from translearn_core.texts import _
 from translearn_ui.components import format
 from translearn_ui.shell import frame
@@ -36,7 +35,7 @@ def show(run: Run) -> None:
 def _working(run: Run) -> list[str]:
     """The formats that are being made."""
     states = {name: process.state(run, row) for name, row in export.FORMATS.items()}
-    return [name for name, now in states.items() if now is not None and now.state == "running"]
+    return [name for name, now in states.items() if now is not None and now.is_live]
 
 
 def _show(run: Run) -> None:
@@ -77,16 +76,16 @@ def _show_format(run: Run, row: Format) -> None:
             _show_done(run, row, done)
             return
         now = process.state(run, row)
-        if now is not None and now.state == "running":
+        if now is not None and now.is_live:
             _show_working(run, row, now)
             return
         reason = export.obstacle(run, row)
         if reason:
             st.caption(f":material/block: {reason}")
             return
-        if now is not None and now.state == "failed":
+        if now is not None and now.has_failed:
             st.error(frame.plain(now.reason), icon=":material/error:")
-        again = now is not None and now.state == "failed"
+        again = now is not None and now.has_failed
         if st.button(
             _("Try again") if again else _("Make it"),
             key=f"make_{row.name}",
@@ -99,12 +98,14 @@ def _show_format(run: Run, row: Format) -> None:
             st.rerun()  # the whole page, which looks at it from now on
 
 
-def _show_working(run: Run, row: Format, now: State) -> None:
-    text = now.stage
+def _show_working(run: Run, row: Format, now: JobState) -> None:
+    text = _("Starting") if now.stage in ("", "start") else now.stage
+    if now.state == "queued" and now.pid:
+        text = _("Waiting for another export to finish")
     if now.total:
         text += " · " + _("{done:,} of {total:,}").format(done=now.done, total=now.total)
     else:
-        text += " · " + format.duration(time.time() - now.t)
+        text += " · " + format.duration(time.time() - now.told_at)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, now.done / now.total) if now.total else 0.0, text=text)
         if st.button(_("Stop"), key=f"stop_{row.name}", icon=":material/stop_circle:"):

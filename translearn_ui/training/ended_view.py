@@ -7,14 +7,14 @@ from html import escape
 import streamlit as st
 
 from translearn_core import jobs
-from translearn_core.runs import Run, RunState
+from translearn_core.runs import JobState, Run
 from translearn_core.texts import _
 from translearn_ui.components import curves_view, run_actions, run_text
 from translearn_ui.components.run_progress import RunProgress
 from translearn_ui.shell import frame
 
 
-def show(run: Run, state: RunState, progress: RunProgress) -> None:
+def show(run: Run, state: JobState, progress: RunProgress) -> None:
     """How it ended, its warnings and its curves."""
     if state.state in ("finished", "stopped"):
         _show_outcome(run, state)
@@ -25,7 +25,7 @@ def show(run: Run, state: RunState, progress: RunProgress) -> None:
         curves_view.show(progress, key="ended")
 
 
-def _show_outcome(run: Run, state: RunState) -> None:
+def _show_outcome(run: Run, state: JobState) -> None:
     """A run that came to an end as it should: its sentence, and the next step."""
     with st.container(key="live_done", gap="small"):
         if run.has_result:
@@ -49,7 +49,7 @@ def _show_outcome(run: Run, state: RunState) -> None:
             _show_set_up_again(run)
 
 
-def _show_accident(run: Run, state: RunState) -> None:
+def _show_accident(run: Run, state: JobState) -> None:
     """A run that failed or was lost: why, what it last said, and the way on."""
     if state.state == "lost":
         st.warning(

@@ -20,7 +20,7 @@ import streamlit as st
 
 from translearn_core import datasets, jobs
 from translearn_core.errors import TransLearnError
-from translearn_core.runs import LIVE_STATES, Run, RunState
+from translearn_core.runs import LIVE_STATES, JobState, Run
 from translearn_core.texts import _
 from translearn_ui.components import (
     curves_view,
@@ -61,7 +61,7 @@ def _follow(run: Run) -> None:
     _show_live(run, state, progress)
 
 
-def _show_live(run: Run, state: RunState, progress: RunProgress) -> None:
+def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
     queued = state.state == "queued"
     progress.stage = state.stage or progress.stage
     with st.container(key="live_now", gap="small"):
@@ -78,7 +78,7 @@ def _show_live(run: Run, state: RunState, progress: RunProgress) -> None:
     _show_stop(run)
 
 
-def _facts_html(run: Run, state: RunState, progress: RunProgress) -> str:
+def _facts_html(run: Run, state: JobState, progress: RunProgress) -> str:
     """Best so far, time, device: the figures beside the headline."""
     best = progress.best
     rows = []

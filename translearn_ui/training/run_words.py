@@ -7,7 +7,7 @@ from typing import Any
 
 from translearn_core import techniques
 from translearn_core.config import Settings
-from translearn_core.runs import Run, RunState
+from translearn_core.runs import JobState, Run
 from translearn_core.texts import N_, _
 from translearn_ui.components import format, run_text, stage_strip
 from translearn_ui.components.run_progress import LOOKING, RunProgress, left_now, time_left
@@ -26,7 +26,7 @@ STAGES: dict[str, str] = {
 """The stages of a running run that a person sees, in their order."""
 
 
-def what_now(run: Run, state: RunState, progress: RunProgress) -> tuple[str, str]:
+def what_now(run: Run, state: JobState, progress: RunProgress) -> tuple[str, str]:
     """What a living run is doing, in words, and its figures (empty where there are none)."""
     if run.stop_requested:
         if state.state == "queued":
@@ -112,7 +112,7 @@ def _learning_words(stage: str, progress: RunProgress) -> tuple[str, str]:
     return words, " · ".join(figures)
 
 
-def strip_html(settings: Settings, state: RunState, progress: RunProgress) -> str:
+def strip_html(settings: Settings, state: JobState, progress: RunProgress) -> str:
     """The stages that a run with these settings comes to, the present one marked."""
     has_tasks = "tasks" in progress.stages
     titles = {

@@ -1,9 +1,9 @@
 """A worker that waits warm, so that the next run begins at once.
 
 Owns: starting, handing over to and letting go of one process that has imported TensorFlow and
-waits for the folder of a run on its standard input. It costs no processor time while it waits,
+waits for the folder of a job on its standard input. It costs no processor time while it waits,
 ends after a while without work, and with the process that started it.
-Leaves to others: what it does with a run (`worker.py`), and starting workers cold (`jobs.py`).
+Leaves to others: what it does with a job (`worker.py`), and starting workers cold (`runner.py`).
 Imports no TensorFlow: the web process uses this module.
 
 Files: `<workspace>/cache/standby.log`.
@@ -14,32 +14,25 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
-import sys
 import threading
-from collections.abc import Callable
 
 import psutil
 
 from translearn_core.config import home, load_configuration
-from translearn_core.runs import Run
+from translearn_core.jobs import launch
+from translearn_core.runs import Job
 
 logger = logging.getLogger(__name__)
 
 LEAST_FREE_BYTES = 3 * 2**30
 """With less free memory than this, nothing waits: TensorFlow alone takes a fifth of it."""
 
-Spawn = Callable[..., "subprocess.Popen[bytes]"]
-
 _lock = threading.Lock()
 _waiting: subprocess.Popen[bytes] | None = None
 
 
-def warm_up(spawn: Spawn) -> None:
-    """Have a worker waiting, unless one is, or the configuration or the memory forbids it.
-
-    Args:
-        spawn: starts a process from arguments and a log file, with `stdin=subprocess.PIPE`.
-    """
+def warm_up() -> None:
+    """Have a worker waiting, unless one is, or the configuration or the memory forbids it."""
     global _waiting
     if not load_configuration().standby:
         return
@@ -50,13 +43,12 @@ def warm_up(spawn: Spawn) -> None:
             return
         folder = home() / "cache"
         folder.mkdir(parents=True, exist_ok=True)
-        arguments = [sys.executable, "-m", "translearn_core.worker", "--standby"]
         with (folder / "standby.log").open("wb") as log:
-            _waiting = spawn(arguments, log, stdin=subprocess.PIPE)
+            _waiting = launch.spawn(launch.worker_command("-"), log, stdin=subprocess.PIPE)
 
 
-def hand_over(run: Run) -> bool:
-    """Give `run` to the worker that waits; False when none does."""
+def hand_over(job: Job) -> bool:
+    """Give `job` to the worker that waits; False when none does."""
     global _waiting
     with _lock:
         process, _waiting = _waiting, None
@@ -64,7 +56,7 @@ def hand_over(run: Run) -> bool:
         return False
     try:
         with process.stdin as pipe:
-            pipe.write(f"{run.folder}\n".encode())
+            pipe.write(f"{job.folder}\n".encode())
     except OSError:  # it ended just now
         return False
     return True
@@ -86,7 +78,7 @@ def let_go() -> None:
         process.wait(timeout=30)
 
 
-def wait_for_run(idle_s: float) -> str | None:
+def wait_for_job(idle_s: float) -> str | None:
     """In the process that waits: the folder that comes in as a line, or None.
 
     None means that nobody can hand anything over any more, or that nobody did for `idle_s`.

@@ -1,0 +1,69 @@
+"""Turns: who waits for whom, in the lanes of trainings and of exports."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from translearn_core.jobs.queue import take_slot, waiting_jobs
+from translearn_core.runs import Job, JobConfig, Kind
+
+
+def make(folder: Path, kind: Kind, created: float) -> Job:
+    job = Job(folder)
+    job.begin(JobConfig(kind=kind, created=time.time() + created))
+    return job
+
+
+def has_turn(job: Job, *, within_s: float = 30.0) -> bool:
+    """Whether a job gets a slot; it asks as another process would, and is stopped after a while."""
+    said: list[bool] = []
+
+    def ask() -> None:
+        with take_slot(job, poll_s=0.02) as slot:
+            said.append(slot)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join(within_s)
+    job.request_stop()
+    asking.join()
+    return said == [True]
+
+
+@pytest.mark.parametrize("kind", ["train", "search", "export"])
+def test_the_first_of_a_folder_has_its_turn_and_the_next_waits(
+    kind: Kind, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_SLOTS", "1")
+    second = make(workspace / "jobs" / "a", kind, -1.0)
+    first = make(workspace / "jobs" / "b", kind, -2.0)
+    assert waiting_jobs(workspace / "jobs") == [first, second]
+    assert not has_turn(second, within_s=0.5)
+    assert has_turn(first)
+
+
+def test_a_slot_that_is_held_is_waited_for_and_lanes_do_not_hinder_each_other(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_SLOTS", "1")
+    training = make(workspace / "runs" / "a", "train", -1.0)
+    with take_slot(training) as turn:
+        assert turn
+        training.update_state(state="running")
+        assert not has_turn(make(workspace / "studies" / "b", "search", 0.0), within_s=0.5)
+        assert has_turn(make(workspace / "runs" / "a" / "exports" / "onnx", "export", 0.0))
+        assert has_turn(make(workspace / "datasets" / "c" / "feasible", "check", 0.0))
+    assert has_turn(make(workspace / "more" / "d", "search", 0.0))
+
+
+def test_as_many_work_as_there_are_slots(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSLEARN_SLOTS", "2")
+    first, second, third = (make(workspace / "runs" / name, "train", -1.0) for name in "abc")
+    with take_slot(first), take_slot(second):
+        first.update_state(state="running")
+        second.update_state(state="running")
+        assert not has_turn(third, within_s=0.5)

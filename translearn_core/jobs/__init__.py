@@ -1,0 +1,42 @@
+"""Who does long work, when and where: submitting jobs, their queue, their processes, their endings.
+
+Owns: submitting (`submit.py`), the order (`queue.py`), where jobs run (`runner.py`, `inline.py`),
+starting and ending processes (`launch.py`), the process that waits warm (`warm_worker.py`),
+measuring this machine (`measurement.py`), and the life of a job in its process (`background.py`).
+Leaves to others: the files of a job (`runs/`), and what each kind does (`worker.py` knows it).
+"""
+
+from translearn_core.jobs.launch import reap
+from translearn_core.jobs.measurement import is_measuring, measure
+from translearn_core.jobs.queue import place_in_queue, take_slot
+from translearn_core.jobs.runner import LocalRunner, Runner, current_runner, use_runner
+from translearn_core.jobs.submit import (
+    create_study,
+    follow,
+    force_stop,
+    make_run,
+    start,
+    start_again,
+    submit,
+    warm_up,
+)
+
+__all__ = [
+    "LocalRunner",
+    "Runner",
+    "create_study",
+    "current_runner",
+    "follow",
+    "force_stop",
+    "is_measuring",
+    "make_run",
+    "measure",
+    "place_in_queue",
+    "reap",
+    "start",
+    "start_again",
+    "submit",
+    "take_slot",
+    "use_runner",
+    "warm_up",
+]

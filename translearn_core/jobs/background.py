@@ -1,0 +1,221 @@
+"""The life of a job in its process: its turn, its signs of life, what it tells, how it ends.
+
+Owns: `run_job` with the one chain of endings and their sentences, `JobMonitor`, which is the one
+writer of a job's state and events while its process lives, and a stop that does not wait for code
+that never asks.
+Leaves to others: the work (`worker.py` knows it by kind), the order (`queue.py`), what a dead
+process looks like (`runs/state.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from translearn_core.errors import StopRequestedError, TransLearnError
+from translearn_core.jobs import launch
+from translearn_core.jobs.queue import take_slot
+from translearn_core.jobs.runner import FORCED
+from translearn_core.monitor import Monitor
+from translearn_core.processes import repeated
+from translearn_core.runs import Job, JobState, StateName
+from translearn_core.texts import N_, _
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_S = 2.0
+POLL_S = 0.2
+PROGRESS_EVERY_S = 0.2
+"""Progress is written so often at most, and at the end of a stage."""
+LOCK_WAIT_S = 5.0
+"""An earlier process of the same folder may take so long to leave after it told its ending."""
+
+STOPPED = N_("Stopped by request.")
+STOPPED_BEFORE = N_("Stopped before it began.")
+STOPPED_EARLY = N_(
+    "Stopped, as you asked, before there was a result. Photos and settings are kept."
+)
+NO_MEMORY = N_(
+    "The memory of this machine was not enough. Close other programs or choose smaller photos."
+)
+BUG = N_("Something unexpected went wrong. The log has the details.")
+
+Work = Callable[[Job, Monitor], bool]
+"""Does a job. Returns True when it ran to its end, False when it was stopped and left a result.
+Raises StopRequestedError when it was stopped before that."""
+
+
+class JobMonitor(Monitor):
+    """Writes what the work tells into the state and the events of its job; hears its stop."""
+
+    def __init__(self, job: Job) -> None:
+        process = psutil.Process()
+        self._job = job
+        self._process = process
+        self._lock = threading.Lock()
+        self._told = 0.0
+        self._state = job.written_state
+        self.update(pid=process.pid, pid_started=process.create_time())
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the job to stop."""
+        return self._job.stop_requested
+
+    def update(self, **changes: Any) -> None:
+        """Replace the state with `changes` and a fresh heartbeat."""
+        with self._lock:
+            memory = self._process.memory_info().rss
+            alive = {"heartbeat": time.time(), "memory_bytes": memory}
+            self._state = self._state.model_copy(update=alive | changes)
+            self._job.write_state(self._state)
+
+    def stage(self, name: str) -> None:
+        """See `Monitor.stage`."""
+        self._told = 0.0
+        self._enter("running", name)
+
+    def begin(self) -> None:
+        """It has its turn."""
+        self._enter("running", "start", started_at=time.time())
+
+    def end(self, state: StateName, reason: str = "") -> None:
+        """Tell the ending; the first one stands."""
+        with self._lock:
+            if not self._state.is_live:
+                return
+            self._state = self._state.model_copy(update={"state": state})
+        self._enter(state, "", reason=reason, finished_at=time.time())
+
+    def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
+        """See `Monitor.progress`."""
+        now = time.monotonic()
+        if done < total and now - self._told < PROGRESS_EVERY_S:
+            return
+        self._told = now
+        self.update(done=done, total=total, per_s=per_s, what=what, told_at=time.time())
+        left_s = round((total - done) / per_s, 1) if per_s > 0 else None
+        facts = {"done": done, "total": total, "per_s": round(per_s, 1), "left_s": left_s}
+        named = {"what": what} if what else {}
+        self._job.append_event("progress", stage=self._state.stage, **facts, **named)
+
+    def warning(self, text: str) -> None:
+        """See `Monitor.warning`."""
+        self._job.append_event("warning", text=text)
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """See `Monitor.event`."""
+        self._job.append_event(kind, **fields)
+
+    def beating(self) -> AbstractContextManager[None]:
+        """Signs of life, as long as the block goes on."""
+
+        def beat() -> None:
+            try:
+                self.update()
+            except OSError:  # a full disk must not end the heartbeat
+                logger.exception("The heartbeat could not be written")
+
+        return repeated(beat, every_s=HEARTBEAT_S, name="heartbeat")
+
+    def _enter(self, state: StateName, stage: str, **changes: Any) -> None:
+        fresh = {"done": 0, "total": 0, "per_s": 0.0, "what": "", "told_at": time.time()}
+        self.update(state=state, stage=stage, **(fresh | changes))
+        self._job.append_event("state", state=state, stage=stage)
+
+
+def run_job(
+    job: Job,
+    work: Work,
+    *,
+    patience_s: float | None = None,
+    tidy: Callable[[], None] = lambda: None,
+    in_turn: bool = True,
+) -> JobState:
+    """Wait this job's turn, do it, and leave its folder in an ended state.
+
+    Args:
+        patience_s: how long the work may take to heed a stop, in seconds, before this whole process
+            is ended; 0: it never heeds one. None: it always does, or the process is not its own.
+        tidy: removes what is half made before the process is ended so.
+        in_turn: False where the job is part of another one that has its turn.
+
+    Returns:
+        How it ended; the state as it is where another process is at this job.
+    """
+    lock = FileLock(job.folder / ".lock")
+    try:
+        lock.acquire(timeout=LOCK_WAIT_S)
+    except Timeout:
+        logger.warning("Another process is at the job in %s", job.folder)
+        return job.state
+    with lock:
+        monitor = JobMonitor(job)
+        with monitor.beating(), _ended_when_asked(monitor, patience_s, tidy):
+            _do(job, work, monitor, in_turn)
+        return job.written_state
+
+
+def _do(job: Job, work: Work, monitor: JobMonitor, in_turn: bool) -> None:
+    """Do the work and tell every ending: finished, stopped, or failed with a reason for a person."""
+    try:
+        with take_slot(job) if in_turn else nullcontext(True) as has_turn:
+            if not has_turn:
+                monitor.end("stopped", _(STOPPED_BEFORE))
+                return
+            monitor.begin()
+            finished = work(job, monitor)
+    except StopRequestedError:
+        monitor.end("stopped", _(STOPPED_EARLY))
+    except TransLearnError as error:
+        logger.exception("The job failed")
+        _fail(monitor, error.message)
+    except MemoryError:
+        logger.exception("Out of memory")
+        _fail(monitor, _(NO_MEMORY))
+    except KeyboardInterrupt:
+        monitor.end("stopped", _(FORCED))
+    except Exception:  # a bug: the log has it, the person gets a sentence
+        logger.exception("The job failed unexpectedly")
+        _fail(monitor, _(BUG))
+    else:
+        monitor.end("finished" if finished else "stopped", "" if finished else _(STOPPED))
+
+
+def _fail(monitor: JobMonitor, reason: str) -> None:
+    monitor.event("error", text=reason)
+    monitor.end("failed", reason)
+
+
+@contextmanager
+def _ended_when_asked(
+    monitor: JobMonitor, patience_s: float | None, tidy: Callable[[], None]
+) -> Iterator[None]:
+    """End this process and what it started when it is asked to stop and does not by itself."""
+    if patience_s is None:
+        yield
+        return
+    asked = 0.0
+
+    def watch() -> None:
+        nonlocal asked
+        if not monitor.stop_requested:
+            return
+        asked = asked or time.monotonic()
+        if time.monotonic() - asked >= patience_s:
+            launch.end_children()
+            tidy()
+            with suppress(OSError):
+                monitor.end("stopped", _(STOPPED))
+            os._exit(0)
+
+    with repeated(watch, every_s=POLL_S, name="stop"):
+        yield

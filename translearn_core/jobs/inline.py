@@ -1,0 +1,45 @@
+"""A runner without processes, for tests and for looking at one job in a debugger.
+
+Owns: `InlineRunner`. Use it as `with use_runner(InlineRunner(worker.work)): ...`: what is submitted
+then is done before `submit` returns, by the code of the worker, in this process. Without `work` the
+job is only taken down and told as finished, which is enough to see what a page or a command
+submits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from translearn_core.jobs.runner import end_by_force
+from translearn_core.runs import Job
+
+
+def finish(job: Job) -> None:
+    """Tell a job as finished, without doing anything."""
+    job.update_state(state="finished", started_at=time.time(), finished_at=time.time())
+    job.append_event("state", state="finished", stage="")
+
+
+class InlineRunner:
+    """Does each job in this process before `submit` returns.
+
+    Args:
+        work: does a job and leaves it in an ended state.
+
+    Attributes:
+        submitted: the jobs so far, in their order.
+    """
+
+    def __init__(self, work: Callable[[Job], object] = finish) -> None:
+        self._work = work
+        self.submitted: list[Job] = []
+
+    def submit(self, job: Job) -> None:
+        """See `Runner.submit`; the job has ended when this returns."""
+        self.submitted.append(job)
+        self._work(job)
+
+    def force_stop(self, job: Job) -> None:
+        """See `Runner.force_stop`; only a job that was never submitted can still be live."""
+        end_by_force(job)

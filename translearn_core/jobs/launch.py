@@ -1,0 +1,82 @@
+"""Starts and ends processes of this package.
+
+Owns: starting one that outlives the server, collecting those that have ended, ending one with all
+that it started.
+Leaves to others: which process is needed (`runner.py`, `warm_worker.py`).
+Imports no TensorFlow: the web process uses this module.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+from translearn_core.processes import import_path
+
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def worker_command(job_folder: str) -> list[str]:
+    """The command of a worker; with `-` it waits for the folder on its standard input."""
+    return [sys.executable, "-m", "translearn_core.worker", job_folder]
+
+
+def spawn(
+    arguments: list[str], log: Any, *, stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
+    """Start a process that survives this one, with the package importable from anywhere."""
+    environment = os.environ | {"PYTHONPATH": import_path(), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    options: dict[str, Any] = {}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    else:
+        options["start_new_session"] = True
+    process = subprocess.Popen(
+        arguments,
+        stdin=stdin,
+        stdout=log,
+        stderr=log,
+        env=environment,
+        **options,
+    )
+    _children.append(process)
+    reap()
+    return process
+
+
+def reap() -> None:
+    """Collect children that have ended, so that none stays behind as a zombie."""
+    _children[:] = [child for child in _children if child.poll() is None]
+
+
+def end_tree(process: psutil.Process) -> None:
+    """End a process and all it started; ask first, then insist."""
+    try:
+        family = [*process.children(recursive=True), process]
+    except psutil.NoSuchProcess:
+        return
+    for member in family:
+        _quietly(member.terminate)
+    _gone, alive = psutil.wait_procs(family, timeout=2.0)
+    for member in alive:
+        _quietly(member.kill)
+    psutil.wait_procs(alive, timeout=2.0)
+    reap()
+
+
+def end_children() -> None:
+    """End at once all that this process started."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            child.kill()
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    with suppress(psutil.NoSuchProcess):
+        act()

@@ -1,0 +1,43 @@
+"""The job that measures this machine's speed for a backbone.
+
+Owns: starting it, and whether it goes on.
+Leaves to others: the measurement (`speed.py`), the figures (`costs.py`).
+
+Folder: `<workspace>/cache/measure/<backbone>/`.
+"""
+
+from __future__ import annotations
+
+import time
+
+from translearn_core.config import home
+from translearn_core.jobs.launch import reap
+from translearn_core.jobs.runner import current_runner
+from translearn_core.runs import Job, JobConfig, Kind
+
+
+class MeasureConfig(JobConfig):
+    """Which backbone is to be measured."""
+
+    kind: Kind = "measure"
+    backbone: str
+
+
+def measure(backbone_name: str) -> None:
+    """Start the process that measures this machine's speed, unless one is at it."""
+    if is_measuring(backbone_name):
+        return
+    job = _job_of(backbone_name)
+    job.begin(MeasureConfig(created=time.time(), backbone=backbone_name))
+    current_runner().submit(job)
+
+
+def is_measuring(backbone_name: str) -> bool:
+    """Whether a process is measuring this backbone now."""
+    reap()
+    job = _job_of(backbone_name)
+    return job.state_path.is_file() and job.state.is_live
+
+
+def _job_of(backbone_name: str) -> Job:
+    return Job(home() / "cache" / "measure" / backbone_name)

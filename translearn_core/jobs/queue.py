@@ -1,0 +1,130 @@
+"""Who works at a time: a lane of slots for the kinds of jobs that would hinder each other.
+
+Owns: the lanes, the order of those that wait (first come, first served), and holding a slot.
+There is no daemon: a worker waits its turn by the clock of the jobs beside it, for a file lock.
+Leaves to others: starting workers (`runner.py`).
+
+Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from translearn_core.config import home, load_configuration
+from translearn_core.engine import count_gpus
+from translearn_core.runs import Job, Kind, Run, list_jobs, list_runs
+
+
+def count_slots() -> int:
+    """How many runs may train at a time: as configured, else one per GPU, or one."""
+    return load_configuration().slots or max(1, count_gpus())
+
+
+def _one() -> int:
+    return 1
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Jobs that take their turn with each other.
+
+    Attributes:
+        lock: the name of a slot's file; `{n}` is its number.
+        count: how many may work at a time.
+        on_gpu: whether a slot has a GPU of its own, where there are GPUs.
+    """
+
+    lock: str
+    count: Callable[[], int]
+    on_gpu: bool
+
+
+_TRAINING = Lane("{n}.lock", count_slots, on_gpu=True)
+_EXPORTS = Lane("export.lock", _one, on_gpu=False)  # a conversion takes much memory
+LANES: dict[Kind, Lane] = {"train": _TRAINING, "search": _TRAINING, "export": _EXPORTS}
+"""The lane of each kind; kinds without one begin at once."""
+
+
+def waiting_jobs(folder: Path | None = None) -> list[Job]:
+    """The jobs of a folder that wait, first come, first served; default: the runs."""
+    waiting = []
+    for job in list_jobs(folder or home() / "runs"):
+        state = job.state
+        if state.state == "queued":
+            waiting.append((state.queued_at, job.id, job))
+    return [job for _queued_at, _id, job in sorted(waiting, key=lambda entry: entry[:2])]
+
+
+def place_in_queue(run: Run) -> int:
+    """How many runs and searches this one waits for: 0 when it is running or about to."""
+    if run.state.state != "queued":
+        return 0
+    waiting = waiting_jobs(run.folder.parent)
+    before = waiting.index(run) if run in waiting else 0
+    folders = {run.folder.parent} | {home() / name for name in ("runs", "studies")}
+    running = sum(is_running(other) for folder in folders for other in list_runs(folder))
+    return before + running
+
+
+def is_running(job: Job) -> bool:
+    """Whether a job is at work."""
+    return job.state.state == "running"
+
+
+@contextmanager
+def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
+    """Wait this job's turn, and hold a slot of its lane.
+
+    Yields:
+        False when the job was asked to stop before it had its turn.
+    """
+    lane = LANES.get(job.kind)
+    if lane is None:
+        yield not job.stop_requested
+        return
+    folder = home() / "slots"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = None
+    while lock is None and not job.stop_requested:
+        if _is_my_turn(job, lane):
+            lock = _try_slots(folder, lane)
+        if lock is None:
+            time.sleep(poll_s)
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _is_my_turn(job: Job, lane: Lane) -> bool:
+    """Whether no job of the same folder has waited longer; one elsewhere takes what is free."""
+    waiting = waiting_jobs(job.folder.parent)
+    return job not in waiting or waiting.index(job) < lane.count()
+
+
+def _try_slots(folder: Path, lane: Lane) -> FileLock | None:
+    for slot in range(lane.count()):
+        lock = FileLock(folder / lane.lock.format(n=slot))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            continue
+        if lane.on_gpu:
+            _show_gpu(slot)
+        return lock
+    return None
+
+
+def _show_gpu(slot: int) -> None:
+    """Let this process see the GPU of its slot only."""
+    if count_gpus():
+        os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(slot % count_gpus()))

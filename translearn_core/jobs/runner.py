@@ -1,0 +1,99 @@
+"""Where jobs run: the one seam between submitting a job and the machine that does it.
+
+Owns: the protocol `Runner`, the runner of this machine, and which runner is in use.
+Leaves to others: a runner without processes, for tests (`inline.py`); the order (`queue.py`).
+
+A runner only needs the job folder: it starts `python -m translearn_core.worker JOB_DIR` somewhere
+that sees the folder, and can end it. A further one (a cluster) is a class with these two methods
+and a row in `RUNNERS`; `runner = "<name>"` in config.toml then chooses it.
+Imports no TensorFlow: the web process uses this module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from translearn_core.config import load_configuration
+from translearn_core.errors import SettingsError
+from translearn_core.jobs import launch, warm_worker
+from translearn_core.runs import Job
+from translearn_core.texts import N_, _
+
+FORCED = N_("Ended at once, by request.")
+
+
+class Runner(Protocol):
+    """Where workers run."""
+
+    def submit(self, job: Job) -> None:
+        """Start a worker for a queued job and return at once."""
+        ...
+
+    def force_stop(self, job: Job) -> None:
+        """End the worker now, and leave the job in an ended state."""
+        ...
+
+
+class LocalRunner:
+    """Workers are processes of this machine that outlive the server that started them."""
+
+    def submit(self, job: Job) -> None:
+        """See `Runner.submit`."""
+        if job.kind in ("train", "search") and warm_worker.hand_over(job):
+            return
+        with job.log_path.open("ab") as log:
+            # the worker writes its own pid: one writer at a time
+            launch.spawn(launch.worker_command(str(job.folder)), log)
+
+    def force_stop(self, job: Job) -> None:
+        """See `Runner.force_stop`. Ends the worker and what it started, if it is still that one."""
+        if not job.written_state.is_live:
+            return
+        process = job.process()
+        if process is not None:
+            launch.end_tree(process)
+        end_by_force(job)
+
+
+def end_by_force(job: Job) -> None:
+    """Write the ending of a job whose worker is gone, unless it wrote one itself."""
+    if job.written_state.is_live:
+        job.update_state(state="stopped", stage="", reason=_(FORCED), finished_at=time.time())
+        job.append_event("state", state="stopped", stage="")
+
+
+RUNNERS: dict[str, Callable[[], Runner]] = {"local": LocalRunner}
+"""What `runner` in config.toml may name."""
+
+_in_use: list[Runner] = []
+
+
+def current_runner() -> Runner:
+    """Who runs workers: what `use_runner` put in place, else what the configuration names.
+
+    Raises:
+        SettingsError: the configuration names a runner that does not exist.
+    """
+    if _in_use:
+        return _in_use[-1]
+    name = load_configuration().runner
+    if name not in RUNNERS:
+        raise SettingsError(
+            _("The configuration value `runner` must be {allowed}. Received: {received}.").format(
+                allowed=_(" or ").join(f"`{known}`" for known in RUNNERS), received=name
+            )
+        )
+    return RUNNERS[name]()
+
+
+@contextmanager
+def use_runner(chosen: Runner) -> Iterator[None]:
+    """Have `chosen` run every job that this process submits, in all its threads, meanwhile."""
+    _in_use.append(chosen)
+    try:
+        yield
+    finally:
+        _in_use.remove(chosen)

@@ -1,0 +1,129 @@
+"""Making jobs and handing them over: what the buttons and commands of a training do.
+
+Owns: the check before a run is made, making runs and searches, submitting and ending jobs, reading
+where one is.
+Leaves to others: the files of a run (`runs/`), where a job runs (`runner.py`), when (`queue.py`).
+Imports no TensorFlow: the web process uses this module.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from translearn_core import datasets, runs, study
+from translearn_core.config import Settings
+from translearn_core.datasets import Dataset
+from translearn_core.errors import SettingsError
+from translearn_core.files import write_atomically
+from translearn_core.jobs import warm_worker
+from translearn_core.jobs.launch import reap
+from translearn_core.jobs.queue import is_running
+from translearn_core.jobs.runner import current_runner
+from translearn_core.resolve import check_settings
+from translearn_core.runs import Job, JobState, Kind, Run
+from translearn_core.texts import _
+
+
+def start(dataset: Dataset, settings: Settings, *, name: str = "") -> Run:
+    """Check that a run can be made, make it and hand it to a worker. What the Train button does.
+
+    Raises:
+        SourceError: the data set cannot be trained.
+        SettingsError: a setting does not fit the backbone.
+        WeightsError: the backbone's weights are not on this machine.
+    """
+    run = make_run(dataset, settings, name=name)
+    submit(run)
+    return run
+
+
+def make_run(
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    name: str = "",
+    folder: Path | None = None,
+    import_s: float = 0.0,
+    kind: Kind = "train",
+) -> Run:
+    """Check that a run of these photos can be made, and make it; nothing trains yet.
+
+    Args:
+        folder, import_s, kind: as in `runs.create_run`.
+
+    Raises:
+        SourceError, SettingsError, WeightsError: as in `start`.
+        RunError: `folder` already holds something.
+    """
+    return runs.create_run(
+        dataset.folder,
+        check_settings(dataset, settings),
+        dataset_name=dataset.name,
+        fingerprint=dataset.fingerprint,
+        name=name,
+        folder=folder,
+        import_s=import_s,
+        kind=kind,
+    )
+
+
+def create_study(
+    dataset: Dataset, *, minutes: float, settings: Settings, import_s: float = 0.0
+) -> Run:
+    """Make the folder of a search, queued; nothing is tried yet.
+
+    Args:
+        minutes: how long it may take, the last trainings included.
+        settings: what it begins with and has to beat.
+
+    Raises:
+        SettingsError: minutes out of range, or settings that do not fit.
+    """
+    if not study.LEAST_MINUTES <= minutes <= study.MOST_MINUTES:
+        raise SettingsError(
+            _(
+                "The search may take from {least} to {most:.0f} minutes. Received: {minutes}."
+            ).format(least=study.LEAST_MINUTES, most=study.MOST_MINUTES, minutes=minutes)
+        )
+    folder = study.folder_of_studies() / runs.new_id(time.time())
+    run = make_run(dataset, settings, folder=folder, import_s=import_s, kind="search")
+    plan = study.StudyPlan(minutes=minutes)
+    write_atomically(run.folder / "study.json", plan.model_dump_json(indent=1))
+    return run
+
+
+def start_again(run: Run) -> Run:
+    """A new run with the data set and settings of `run`."""
+    dataset = datasets.open_dataset(Path(run.config.dataset))
+    return start(dataset, run.config.settings, name=run.config.name)
+
+
+def submit(job: Job) -> None:
+    """Have a queued job done, and return at once."""
+    current_runner().submit(job)
+
+
+def force_stop(job: Job) -> None:
+    """End a job now; what it has not saved is lost."""
+    current_runner().force_stop(job)
+
+
+def follow(job: Job) -> JobState | None:
+    """What a job is doing or how it ended; None where there was none, or none that can be read."""
+    reap()
+    if not job.state_path.is_file():
+        return None
+    try:
+        return job.state
+    except ValidationError:
+        return None
+
+
+def warm_up() -> None:
+    """Have a worker waiting with TensorFlow imported: somebody is likely to train soon."""
+    reap()
+    if not warm_worker.is_waiting() and not any(is_running(run) for run in runs.list_runs()):
+        warm_worker.warm_up()

@@ -1,0 +1,198 @@
+"""A job folder: the contract of every piece of work that a process of its own does.
+
+Owns: the files that training, search, check, export and measurement have in common, and listing them.
+Leaves to others: what a run has beside them (`run.py`), who does the work (`jobs/`).
+
+A job folder holds
+    config.json     immutable while the job lives: `JobConfig`, with the fields of its kind
+    state.json      `JobState`, replaced atomically by one writer at a time
+    events.jsonl    append only, one object a line: `t` (unix seconds), `kind`, and what that kind
+                    says (see `Job.append_event`)
+    stop            a request to stop, by existing
+    log.txt         what the process wrote
+    .lock           held by the process that works
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import psutil
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from translearn_core.errors import RunError
+from translearn_core.files import write_atomically
+from translearn_core.runs import events as event_file
+from translearn_core.runs.state import (
+    SCHEMA,
+    JobState,
+    live_process,
+    read_state,
+    with_loss,
+    write_state,
+)
+from translearn_core.texts import _
+
+Kind = Literal["train", "search", "check", "export", "measure"]
+
+
+class JobConfig(BaseModel):
+    """What a job was asked to do; each kind adds fields of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = SCHEMA
+    kind: Kind = "train"
+    created: float
+
+
+Config = TypeVar("Config", bound=JobConfig)
+
+
+class Job:
+    """One job folder. Reading never writes; every read sees the files as they are now.
+
+    Args:
+        folder: the job folder; it need not exist yet.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder).resolve()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and self.folder == other.folder
+
+    def __hash__(self) -> int:
+        return hash(self.folder)
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def kind(self) -> Kind:
+        """What is to be done.
+
+        Raises:
+            RunError: config.json is missing or unreadable.
+        """
+        if (self.folder / "study.json").is_file():  # a search of 0.1 has no kind in its config
+            return "search"
+        return self.read_config(JobConfig).kind
+
+    def read_config(self, model: type[Config]) -> Config:
+        """What the job was asked to do.
+
+        Raises:
+            RunError: config.json is missing or unreadable.
+        """
+        path = self.folder / "config.json"
+        try:
+            return model.model_validate_json(path.read_bytes())
+        except FileNotFoundError as error:
+            raise RunError(
+                _("{folder} is not a run: it has no config.json. Name the folder of a run.").format(
+                    folder=self.folder
+                )
+            ) from error
+        except (ValidationError, OSError) as error:
+            raise RunError(
+                _("{file} cannot be read. The run may come from a newer version.").format(file=path)
+            ) from error
+
+    def begin(self, config: JobConfig, **facts: Any) -> None:
+        """Write what is to be done and queue it; what an earlier job left in the folder goes.
+
+        Args:
+            facts: further fields of the first state.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in ("stop", "events.jsonl", "log.txt"):
+            (self.folder / name).unlink(missing_ok=True)
+        write_atomically(self.folder / "config.json", config.model_dump_json(indent=1))
+        first = JobState(state="queued", queued_at=config.created, told_at=config.created)
+        self.write_state(first.model_copy(update=facts))
+        self.append_event("state", state="queued", stage="")
+
+    @property
+    def state_path(self) -> Path:
+        """The state file."""
+        return self.folder / "state.json"
+
+    @property
+    def state(self) -> JobState:
+        """Where the job stands, with `lost` read off its heartbeat and process."""
+        return with_loss(self.written_state)
+
+    @property
+    def written_state(self) -> JobState:
+        """The content of state.json, without judging the heartbeat."""
+        return read_state(self.state_path)
+
+    def write_state(self, state: JobState) -> None:
+        """Replace state.json. For the one writer: the worker, or the submitter before there is one."""
+        write_state(self.state_path, state)
+
+    def update_state(self, **changes: Any) -> JobState:
+        """Replace state.json by itself with `changes`. For the one writer."""
+        state = self.written_state.model_copy(update=changes)
+        self.write_state(state)
+        return state
+
+    def process(self) -> psutil.Process | None:
+        """The live worker process of this job, identified by pid and start time; else None."""
+        state = self.written_state
+        return live_process(state.pid, state.pid_started)
+
+    def append_event(self, kind: str, **fields: Any) -> None:
+        """Append one line to events.jsonl.
+
+        Kinds and their fields:
+            state     state, stage
+            progress  stage, done, total (counts of photos, or of `what`: rounds), per_s, left_s
+            batch     phase (head | fine_tune), epoch (from 1), epochs, batch, batches, loss, accuracy
+            epoch     phase, epoch, epochs, loss, accuracy, val_loss, val_accuracy, seconds, left_s,
+                      learning_rate; `epoch` counts on through the phases
+            warning   text
+            error     text
+        """
+        event_file.append_event(self.folder / "events.jsonl", kind, **fields)
+
+    def events(self, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """The events from byte `offset` on, and the offset to read on from.
+
+        A last line without a newline is left for the next call.
+        """
+        return event_file.read_events(self.folder / "events.jsonl", offset)
+
+    def request_stop(self) -> None:
+        """Ask the job to stop; a training keeps its best weights."""
+        (self.folder / "stop").touch()
+
+    @property
+    def stop_requested(self) -> bool:
+        """Whether somebody asked the job to stop."""
+        return (self.folder / "stop").exists()
+
+    @property
+    def log_path(self) -> Path:
+        """What the process wrote."""
+        return self.folder / "log.txt"
+
+    def log_tail(self, characters: int = 4000) -> str:
+        """The end of the log."""
+        if not self.log_path.is_file():
+            return ""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")[-characters:]
+
+
+def list_jobs(folder: Path) -> list[Job]:
+    """The jobs whose folders lie in `folder`, in no order."""
+    if not folder.is_dir():
+        return []
+    return [Job(child) for child in folder.iterdir() if (child / "config.json").is_file()]
