@@ -11,13 +11,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from translearn_core import augment, backbones, datasets, freezing, jobs, techniques
+from translearn_core import augment, backbones, datasets, freezing, jobs, resolve
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, make_settings, setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
+from translearn_core.resolve import ResolvedSettings
 from translearn_core.runs import LIVE_STATES, Run
-from translearn_core.techniques import Situation
 from translearn_core.texts import N_, _
 from translearn_core.weights import weights_status
 from translearn_ui import (
@@ -193,7 +193,7 @@ def show_more_settings(dataset: Dataset, backbone: Backbone, freeze: int | str) 
         for tab, group in zip(tabs, settings_form.GROUPS, strict=True):
             with tab:
                 if group == "techniques":
-                    techniques_form.show(dataset, situation_of(backbone))
+                    techniques_form.show(dataset, settings_so_far())
                     continue
                 settings_form.show_group(
                     group,
@@ -206,14 +206,12 @@ def show_more_settings(dataset: Dataset, backbone: Backbone, freeze: int | str) 
                     show_layer_choice(backbone)
 
 
-def situation_of(backbone: Backbone) -> Situation | None:
+def settings_so_far() -> ResolvedSettings | None:
     """What decides whether a technique makes sense; None where settings do not go together."""
     try:
-        settings = make_settings(preset_choice.present_values())
-        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        return resolve.fill_in(make_settings(preset_choice.present_values()))
     except TransLearnError:
         return None
-    return Situation(settings=settings, backbone=backbone, choice=choice)
 
 
 def show_layer_choice(backbone: Backbone) -> None:
@@ -279,7 +277,7 @@ def make_views(path: str, strength: augment.Strength) -> Image.Image:
 
 def show_button(dataset: Dataset, backbone: Backbone, weights: str, *, obstacle: str) -> None:
     """The one primary button, with what it is about to do."""
-    settings = read_settings(backbone)
+    settings = read_settings()
     random = settings is not None and settings.weights == "random"
     waits = weights != "ready" and not random
     if random and settings is not None and settings.freeze == "all" and not settings.freeze_layer:
@@ -326,13 +324,11 @@ def show_button(dataset: Dataset, backbone: Backbone, weights: str, *, obstacle:
             st.rerun()
 
 
-def read_settings(backbone: Backbone) -> Settings | None:
+def read_settings() -> Settings | None:
     """The settings as they stand; None, and the reason shown, when they do not go together."""
     try:
         settings = make_settings(preset_choice.present_values())
-        backbones.image_size_for(backbone, settings)
-        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
-        techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
+        resolve.resolve(settings)
     except TransLearnError as error:
         frame.show_error(error)
         return None

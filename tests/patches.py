@@ -102,7 +102,7 @@ def trained_run() -> tuple[Any, dict[Path, Box]]:
         patched.setenv("TRANSLEARN_HOME", str(folder / "home"))
         dataset = datasets.import_source(folder / "photos", in_place=True, check=False)
         wanted = {"backbone": "starter", "image_size": 96, "epochs": 12, "hidden_units": 128}
-        settings = resolve.check_settings(dataset, make_settings(wanted))
+        settings = resolve.resolve(make_settings(wanted), dataset).settings
         run = runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint)
         worker.work(run)
     assert run.state.reason == ""

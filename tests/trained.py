@@ -30,7 +30,7 @@ def workspace() -> Path:
 
 def train(dataset: Dataset, **settings: Any) -> Run:
     """Train in this process."""
-    chosen = resolve.check_settings(dataset, make_settings(TINY | settings))
+    chosen = resolve.resolve(make_settings(TINY | settings), dataset).settings
     run = runs.create_run(
         dataset.folder, chosen, dataset_name=dataset.name, fingerprint=dataset.fingerprint
     )

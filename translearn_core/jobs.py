@@ -32,7 +32,7 @@ from translearn_core.engine import count_gpus
 from translearn_core.errors import SettingsError
 from translearn_core.files import write_atomically
 from translearn_core.processes import import_path
-from translearn_core.resolve import check_settings
+from translearn_core.resolve import resolve
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
@@ -175,7 +175,7 @@ def make_run(
     """
     return runs.create_run(
         dataset.folder,
-        check_settings(dataset, settings),
+        resolve(settings, dataset).settings,
         dataset_name=dataset.name,
         fingerprint=dataset.fingerprint,
         name=name,

@@ -519,15 +519,17 @@ def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
 
 def describe(settings: Settings) -> str:
     """The settings of a run in one line: backbone and how much of it is frozen."""
-    from translearn_core import backbones, freezing
+    from translearn_core import resolve
 
+    if not settings.backbone:
+        return ""
     try:
-        backbone = backbones.get_backbone(settings.backbone)
-        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        resolved = resolve.fill_in(settings)
     except TransLearnError:
         return settings.backbone
-    if choice.frozen_blocks == choice.blocks:
+    freeze = resolved.freeze
+    if freeze.frozen_blocks == freeze.blocks:
         frozen = _("all blocks frozen")
     else:
-        frozen = _("{n} of {all} blocks frozen").format(n=choice.frozen_blocks, all=choice.blocks)
-    return f"{_(backbone.title)} · {frozen}"
+        frozen = _("{n} of {all} blocks frozen").format(n=freeze.frozen_blocks, all=freeze.blocks)
+    return f"{_(resolved.backbone.title)} · {frozen}"

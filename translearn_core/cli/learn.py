@@ -20,7 +20,7 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
-from translearn_core.cli.settings import check_early, have_weights, make_settings_of
+from translearn_core.cli.settings import have_weights, make_settings_of
 from translearn_core.errors import TransLearnError
 from translearn_core.texts import _
 
@@ -78,6 +78,7 @@ def train(
 ) -> int:
     """Train on a labelled folder or zip, and say how well it does on photos kept aside."""
     from translearn_core import datasets, jobs, label_table, runs
+    from translearn_core.resolve import resolve
 
     options = {
         "start_from": _absolute(start_from),
@@ -98,10 +99,10 @@ def train(
         preset=preset,
         options=options,
     )
-    check_early(settings)
+    resolved = resolve(settings)
     if run_dir is not None:
         runs.check_free(run_dir)
-    have_weights(settings)
+    have_weights(resolved)
     table = label_table.read_table(tasks) if tasks is not None else None
     began = time.monotonic()
     with Bar() as bar:
@@ -142,10 +143,10 @@ def tune(
     """Search for better settings within a time, and say by how much they are better."""
     from translearn_core import datasets, study
     from translearn_core.jobs import create_study
+    from translearn_core.resolve import resolve
 
     settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
-    check_early(settings)
-    have_weights(settings)
+    have_weights(resolve(settings))
     began = time.monotonic()
     with Bar() as bar:
         dataset = datasets.import_source(
