@@ -55,7 +55,7 @@ def _train(**settings: Any) -> dict[str, Any]:
     from translearn_core.config import make_settings
 
     dataset = datasets.import_source(TRASH, in_place=True, check=False)
-    chosen = resolve.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
+    chosen = resolve.resolve(make_settings({"backbone": BACKBONE} | settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:

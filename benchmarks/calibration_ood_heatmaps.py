@@ -69,7 +69,7 @@ def _train(dataset: Any, **settings: Any) -> Any:
     from translearn_core import resolve, runs, worker
     from translearn_core.config import make_settings
 
-    chosen = resolve.check_settings(dataset, make_settings(settings))
+    chosen = resolve.resolve(make_settings(settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:

@@ -138,7 +138,7 @@ def _ask_page(folder: Path, pixels: list[Any]) -> Any:
 
 
 def _trained_run(dataset: Dataset, backbone: Backbone) -> Run:
-    settings = resolve.check_settings(dataset, make_settings({"backbone": backbone.name}))
+    settings = resolve.resolve(make_settings({"backbone": backbone.name}), dataset).settings
     run = runs.create_run(dataset.folder, settings, dataset_name=dataset.name)
     worker.work(run)
     return run

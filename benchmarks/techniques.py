@@ -48,7 +48,7 @@ def train(source: Path, *, test_source: Path | None = None, **settings: Any) -> 
     from translearn_core.config import make_settings
 
     dataset = datasets.import_source(source, test_source=test_source, in_place=True, check=False)
-    chosen = resolve.check_settings(dataset, make_settings({"backbone": BACKBONE} | settings))
+    chosen = resolve.resolve(make_settings({"backbone": BACKBONE} | settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     if not run.has_result:

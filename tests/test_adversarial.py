@@ -79,7 +79,7 @@ def test_with_everything_frozen_only_the_head_learns_to_resist(
 ) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     values = TINY | {"adversarial": "pgd", "epochs": 1, "strength": 0.01}
-    run = runs.create_run(dataset.folder, resolve.check_settings(dataset, make_settings(values)))
+    run = runs.create_run(dataset.folder, resolve.resolve(make_settings(values), dataset).settings)
     worker.work(run)
     assert (run.state.state, run.state.reason) == ("finished", "")
     assert "adversarial" in run.metrics

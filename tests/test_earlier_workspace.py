@@ -205,7 +205,7 @@ def test_an_old_run_is_made_again_and_learned_on(
     dataset: datasets.Dataset, named: dict[str, Run]
 ) -> None:
     third = named["Third"]
-    settings = resolve.check_settings(dataset, third.config.settings)
+    settings = resolve.resolve(third.config.settings, dataset).settings
     again = jobs.make_run(dataset, settings)
     assert again.state.state == "queued"
     again.request_stop()

@@ -24,7 +24,7 @@ TINY = {"backbone": "starter", "image_size": 32, "epochs": 8, "hidden_units": 32
 
 def train(source: Path, *, test: Path | None = None, **settings: Any) -> Run:
     dataset = datasets.import_source(source, test_source=test, in_place=True, check=False)
-    chosen = resolve.check_settings(dataset, make_settings(TINY | settings))
+    chosen = resolve.resolve(make_settings(TINY | settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     return run
@@ -116,15 +116,15 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(
     }
     dataset = datasets.import_source(place / "photos", in_place=True, check=False)
     with pytest.raises(InputError, match=words):
-        resolve.check_settings(dataset, make_settings(TINY | named))
+        resolve.resolve(make_settings(TINY | named), dataset)
 
 
 def test_starting_from_another_backbone_is_refused(place: Path, plain: Run) -> None:
     dataset = datasets.import_source(place / "photos", in_place=True, check=False)
     settings = make_settings({"backbone": "mobilenet_v2", "start_from": str(plain.folder)})
     with pytest.raises(InputError, match="is built on Starter"):
-        resolve.check_settings(dataset, settings)
-    taken = resolve.check_settings(dataset, make_settings({"start_from": plain.id}))
+        resolve.resolve(settings, dataset)
+    taken = resolve.resolve(make_settings({"start_from": plain.id}), dataset).settings
     assert taken.backbone == "starter", "where none is named, it is that of the run"
 
 

@@ -31,7 +31,7 @@ def bring_in(source: Path, **options: Any) -> Dataset:
 
 def train(dataset: Dataset, **settings: Any) -> Run:
     """Train in this process, with a tiny random backbone unless told otherwise."""
-    chosen = resolve.check_settings(dataset, make_settings(TINY | settings))
+    chosen = resolve.resolve(make_settings(TINY | settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
     return run
@@ -194,7 +194,7 @@ def test_an_uneven_set_is_weighted_so_that_the_small_class_counts() -> None:
 
 
 def test_a_stop_before_learning_keeps_nothing_and_says_so(dataset: Dataset) -> None:
-    run = runs.create_run(dataset.folder, resolve.check_settings(dataset, make_settings(TINY)))
+    run = runs.create_run(dataset.folder, resolve.resolve(make_settings(TINY), dataset).settings)
     run.request_stop()
     assert worker.work(run) is False
     assert run.state.state == "stopped"
@@ -208,7 +208,7 @@ def test_a_random_network_is_a_control_that_trains(dataset: Dataset) -> None:
 
 
 def test_a_vanished_data_set_fails_with_a_sentence(dataset: Dataset) -> None:
-    run = runs.create_run(dataset.folder, resolve.check_settings(dataset, make_settings(TINY)))
+    run = runs.create_run(dataset.folder, resolve.resolve(make_settings(TINY), dataset).settings)
     datasets.delete_dataset(dataset)
     worker.work(run)
     assert run.state.state == "failed"

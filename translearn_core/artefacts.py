@@ -72,7 +72,7 @@ def save_model(
     assembled = network.assemble(head)
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     saving.save_model(assembled, plan.run.model_path)
-    plan.run.write_labels(material.classes, image_size=plan.size, backbone=plan.backbone.name)
+    plan.run.write_labels(material.classes, image_size=plan.image_size, backbone=plan.backbone.name)
 
     chosen = np.linspace(0, len(answers.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
     chosen = np.unique(chosen)
@@ -80,7 +80,7 @@ def save_model(
         plan.dataset.photo_path(path)
         for path in material.photos["path"].iloc[answers.test_rows[chosen]]
     ]
-    photos, kept = _decode_sample(paths, plan.size)
+    photos, kept = _decode_sample(paths, plan.image_size)
     expected = answers.test[chosen][kept]
     loaded = saving.load_model(plan.run.model_path)
     received = run_keras(loaded, photos)
@@ -149,19 +149,19 @@ def write_figures(
         "state": "stopped" if stopped else "finished",
         "dataset": plan.dataset.name,
         "classes": classes,
-        "blocks": plan.choice.blocks,
-        "frozen_blocks": plan.choice.frozen_blocks,
+        "blocks": plan.freeze.blocks,
+        "frozen_blocks": plan.freeze.frozen_blocks,
         "n_train": len(material.rows("train")),
         "n_val": len(material.rows("val")),
         "n_test": n,
         "test_given": bool((material.photos["split"] == "test").any()),
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
-        "image_size": plan.size,
-        "augmentation": plan.strength,
-        "cut_layer": plan.choice.cut_layer,
-        "frozen_layers": plan.choice.frozen_layers,
-        "total_layers": plan.choice.total_layers,
+        "image_size": plan.image_size,
+        "augmentation": plan.augmentation,
+        "cut_layer": plan.freeze.cut_layer,
+        "frozen_layers": plan.freeze.frozen_layers,
+        "total_layers": plan.freeze.total_layers,
         "trainable_weights": proof.trainable_weights,
         "val_accuracy": answers.val_accuracy,
         "test_accuracy": correct / n if n else None,

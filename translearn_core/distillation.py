@@ -25,8 +25,8 @@ from translearn_core.lineage import refuse_taught
 from translearn_core.material import Material
 from translearn_core.plan import Plan
 from translearn_core.predict import open_predictor
+from translearn_core.resolve import check_same_classes
 from translearn_core.runs import Run
-from translearn_core.techniques import check_same_classes
 
 Array = npt.NDArray[Any]
 SOFTNESS = 2.0
@@ -125,7 +125,7 @@ def _ask(plan: Plan, teacher: Run, material: Material, rows: npt.NDArray[np.int6
         seen: list[Array] = []
         if not isinstance(photo, PhotoError):
             seen = [
-                view_of(photo.image, plan.strength, sha256=hashes[place], view=view)
+                view_of(photo.image, plan.augmentation, sha256=hashes[place], view=view)
                 for view in range(views)
             ]
         for view, image in enumerate(seen):

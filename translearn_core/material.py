@@ -75,7 +75,7 @@ def gather_material(plan: Plan) -> Material:
     outputs, cut_name = _choose_outputs(plan)
     dataset, settings = plan.dataset, plan.settings
     at_once = list(outputs)
-    if plan.strength == "mirror":  # cheap enough to be made of every photo, in one pass
+    if plan.augmentation == "mirror":  # cheap enough to be made of every photo, in one pass
         at_once += [plan.look.output(o.key.cut, 1) for o in outputs if o.key.cut != PIXELS]
     report = look_through(plan, at_once, list(dataset.photos["path"]))
     datasets.check_ready(dataset)
@@ -95,7 +95,7 @@ def gather_material(plan: Plan) -> Material:
     codes = {name: code for code, name in enumerate(classes)}
     cut: Any = tables.get(cut_name)
     if cut_name == PHOTOS:
-        cut = PhotoSource([dataset.photo_path(path) for path in photos["path"]], plan.size)
+        cut = PhotoSource([dataset.photo_path(path) for path in photos["path"]], plan.image_size)
     rows = np.flatnonzero(learned)
     return Material(
         photos=photos,
@@ -188,12 +188,12 @@ def _choose_outputs(plan: Plan) -> tuple[list[Output], str]:
         return outputs, ""
     n = len(plan.dataset.photos)
     room = plan.configuration.cache_bytes * 0.9
-    copies = 1 + VIEWS[plan.strength] * (1 - plan.settings.test_share)
-    pixels_bytes = n * plan.size * plan.size * 3
-    if plan.choice.cut_layer is not None and not plan.resists:
+    copies = 1 + VIEWS[plan.augmentation] * (1 - plan.settings.test_share)
+    pixels_bytes = n * plan.image_size * plan.image_size * 3
+    if plan.freeze.cut_layer is not None and not plan.resists:
         cut_bytes = n * copies * _cut_values(plan) * 2
         if cut_bytes <= room:
-            return [*outputs, look.output(plan.choice.cut_layer)], plan.choice.cut_layer
+            return [*outputs, look.output(plan.freeze.cut_layer)], plan.freeze.cut_layer
         _warn_no_room(plan, cut_bytes)
     if pixels_bytes <= room:
         return [*outputs, look.output(PIXELS)], PIXELS
@@ -206,8 +206,8 @@ def _cut_values(plan: Plan) -> int:
         prefix, _suffix = Network(plan).parts
         return int(np.prod(prefix.output_shape[1:]))
     graph = freezing.blocks_of(plan.backbone)
-    height, width, channels = graph.blocks[plan.choice.frozen_blocks - 1].output
-    scale = (plan.size / plan.backbone.input_size) ** 2
+    height, width, channels = graph.blocks[plan.freeze.frozen_blocks - 1].output
+    scale = (plan.image_size / plan.backbone.input_size) ** 2
     return int(height * width * channels * scale) + 1
 
 
@@ -227,7 +227,7 @@ def _gather_views(
 ) -> list[dict[str, FeatureTable]]:
     """Features of the varied views of the training photos, a dictionary by cut for each view."""
     look = plan.look
-    numbers = range(1, VIEWS[plan.strength] + 1)
+    numbers = range(1, VIEWS[plan.augmentation] + 1)
     cuts = [output.key.cut for output in outputs if output.key.cut != PIXELS]
     wanted = [look.output(cut, view) for view in numbers for cut in cuts]
     if not wanted:

@@ -152,7 +152,7 @@ def gather_others(plan: Plan, named: str) -> Others:
     """
     dataset = datasets.open_unsorted(named, stop=lambda: plan.run.stop_requested)
     look = plan.look_at(dataset, stage="technique")
-    views = range(VIEWS[plan.strength] + 1)
+    views = range(VIEWS[plan.augmentation] + 1)
     look_through(
         plan, [look.output(POOLED, view) for view in views], list(dataset.photos["path"]), look
     )

@@ -11,31 +11,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from translearn_core import augment, backbones, datasets, freezing, recommendation, techniques
+from translearn_core import datasets
 from translearn_core.augment import Strength
-from translearn_core.backbones import Backbone
 from translearn_core.config import Configuration, Settings, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.engine import prepare_device
-from translearn_core.freezing import FreezeChoice
 from translearn_core.gather import Look
+from translearn_core.resolve import ResolvedSettings, resolve
 from translearn_core.runs import Run
-from translearn_core.techniques import Situation
 from translearn_core.weight_change import WeightChange, backbone_change
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class Plan(ResolvedSettings):
     """What a run is going to do."""
 
     run: Run
     dataset: Dataset
-    settings: Settings
     configuration: Configuration
-    backbone: Backbone
-    choice: FreezeChoice
-    size: int
-    strength: Strength
+    augmentation: Strength
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""
@@ -43,7 +37,7 @@ class Plan:
     @property
     def fine_tunes(self) -> bool:
         """Whether anything learns from more than pooled features."""
-        return not self.choice.all_frozen or self.resists
+        return not self.freeze.all_frozen or self.resists
 
     @property
     def resists(self) -> bool:
@@ -87,10 +81,10 @@ class Plan:
         return Look(
             dataset=dataset,
             backbone=self.backbone,
-            size=self.size,
+            size=self.image_size,
             weights=self.settings.weights,
             seed=self.settings.seed,
-            strength=self.strength,
+            strength=self.augmentation,
             own_cache=self.run.folder / "cache",
             change=self.change,
             progress=tell,
@@ -107,28 +101,14 @@ def make_plan(run: Run, settings: Settings | None = None) -> Plan:
     Raises:
         InputError: the data set, the settings or the weights do not allow it.
     """
-    settings = settings or run.config.settings
     dataset = datasets.open_dataset(Path(run.config.dataset))
-    datasets.check_ready(dataset)
-    backbone = (
-        backbones.get_backbone(settings.backbone)
-        if settings.backbone
-        else recommendation.default_backbone()
-    )
-    choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
-    techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
+    resolved = resolve(settings or run.config.settings, dataset)
     return Plan(
+        **vars(resolved),
         run=run,
         dataset=dataset,
-        settings=settings,
         configuration=load_configuration(),
-        backbone=backbone,
-        choice=choice,
-        change=backbone_change(settings),
-        size=backbones.image_size_for(backbone, settings),
-        strength=augment.settle(
-            settings.augmentation, photos=len(dataset.photos), classes=len(dataset.classes)
-        ),
+        change=backbone_change(resolved.settings),
         device=prepare_device(),
     )
 
@@ -157,7 +137,7 @@ class Network:
             plan = self._plan
             network = replace(plan.look, change=self._change).build_network()
             keras.utils.set_random_seed(plan.settings.seed)  # alike, built now or before
-            self._parts = split_at(network, plan.choice.cut_layer)
+            self._parts = split_at(network, plan.freeze.cut_layer)
         return self._parts
 
     def assemble(self, head: Any) -> Any:

@@ -67,7 +67,7 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
     from translearn_core.graph.backbone import build_backbone
 
     network = build_backbone(
-        plan.backbone, size=plan.size, weights=plan.settings.weights, seed=plan.settings.seed
+        plan.backbone, size=plan.image_size, weights=plan.settings.weights, seed=plan.settings.seed
     )
     layers = [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]
     if not layers:
@@ -82,7 +82,7 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
     chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_PHOTOS)).round().astype(int)
     batch: list[Array] = []
     done = 0
-    for _place, photo in datasets.iterate_photos([paths[i] for i in chosen], size=plan.size):
+    for _place, photo in datasets.iterate_photos([paths[i] for i in chosen], size=plan.image_size):
         if plan.run.stop_requested:
             raise StopRequestedError
         if not isinstance(photo, PhotoError):

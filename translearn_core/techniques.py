@@ -1,26 +1,20 @@
 """The table of techniques: ways to transfer more knowledge than plain training does.
 
 Owns: `TECHNIQUES` (a technique is a row here): its words, what switches it on, where it comes
-from, and when it makes no sense; the check that a run's settings go together, which the page, the
-command line and the worker make; and what a text in the settings names (a run, photos).
-Leaves to others: the settings themselves (`config.py`) and the doing (`adaptation.py`,
-`selftraining.py`, `distillation.py`, `carryover.py`).
+from, and when it makes no sense.
+Leaves to others: the settings themselves (`config.py`), the check of a run's settings
+(`resolve.py`) and the doing (`adaptation.py`, `selftraining.py`, `distillation.py`,
+`carryover.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from translearn_core import backbones, datasets
-from translearn_core.backbones import Backbone
 from translearn_core.config import Settings, setting_fields
-from translearn_core.errors import SettingsError
-from translearn_core.find import find_run
 from translearn_core.freezing import FreezeChoice
-from translearn_core.notes import name_of
-from translearn_core.runs import Run
 from translearn_core.texts import N_, _
 
 Chapter = Literal["knowledge", "place", "labels", "safety"]
@@ -38,21 +32,12 @@ ATTACK_STEPS: dict[str, int] = {"none": 0, "fgsm": 1, "pgd": 5}
 """Gradients that the attack of one step of adversarial training takes, by the setting."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Situation:
-    """What decides whether a technique makes sense."""
-
-    settings: Settings
-    backbone: Backbone
-    choice: FreezeChoice
-
-
-def _no_obstacle(_situation: Situation) -> str:
+def _no_obstacle(_settings: Settings, _freeze: FreezeChoice) -> str:
     return ""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Technique:
+class TechniqueRow:
     """One row of the table."""
 
     name: str
@@ -70,7 +55,7 @@ class Technique:
     link: str
     looks: bool = False
     """Whether it looks at more photos, or at the same ones with another model, before learning."""
-    obstacle: Callable[[Situation], str] = _no_obstacle
+    obstacle: Callable[[Settings, FreezeChoice], str] = _no_obstacle
     """Why it makes no sense with the other settings; an empty text where it does. Asked also
     before it is switched on, to grey it out."""
 
@@ -87,76 +72,76 @@ class Technique:
 # ------------------------------------------------------------------- when it makes no sense
 
 
-def _needs_frozen(situation: Situation) -> str:
-    if situation.choice.all_frozen:
+def _needs_frozen(freeze: FreezeChoice) -> str:
+    if freeze.all_frozen:
         return ""
     return _("It works on the features of a fully frozen backbone. Freeze all blocks.")
 
 
-def _no_unsorted(situation: Situation) -> str:
-    if not situation.settings.unlabelled:
+def _no_unsorted(settings: Settings) -> str:
+    if not settings.unlabelled:
         return ""
     return _("It does not go together with unlabelled photos. Choose one of the two.")
 
 
-def _start_obstacle(situation: Situation) -> str:
-    if situation.settings.weights == "random":
+def _start_obstacle(settings: Settings, _freeze: FreezeChoice) -> str:
+    if settings.weights == "random":
         return _(
             "A run that starts from random weights starts from no other run. Choose one of the two."
         )
-    if situation.settings.adapt_to:
+    if settings.adapt_to:
         return _(
             "Domain adaptation begins from the backbone alone, not from a run. Choose one of the "
             "two."
         )
-    return _no_unsorted(situation)
+    return _no_unsorted(settings)
 
 
-def _adapt_obstacle(situation: Situation) -> str:
-    if situation.settings.unlabelled:
+def _adapt_obstacle(settings: Settings, freeze: FreezeChoice) -> str:
+    if settings.unlabelled:
         return _(
             "Photos of a new domain and unlabelled photos of the same domain are two different "
             "tasks. Choose one of the two."
         )
-    if situation.settings.start_from:
+    if settings.start_from:
         return _(
             "Domain adaptation begins from the backbone alone, not from a run. Choose one of the "
             "two."
         )
-    if situation.settings.distill_from:
+    if settings.distill_from:
         return _("Distillation and domain adaptation cannot be combined. Choose one of the two.")
-    if situation.settings.adversarial != "none":
+    if settings.adversarial != "none":
         return _adversarial_or_adaptation()
-    return _needs_frozen(situation)
+    return _needs_frozen(freeze)
 
 
-def _unlabelled_obstacle(situation: Situation) -> str:
-    if situation.settings.start_from or situation.settings.distill_from:
+def _unlabelled_obstacle(settings: Settings, freeze: FreezeChoice) -> str:
+    if settings.start_from or settings.distill_from:
         return _(
             "It does not go together with another run to start or to learn from. Choose one of the "
             "two."
         )
-    if situation.settings.adapt_to:
+    if settings.adapt_to:
         return _(
             "Photos of a new domain and unlabelled photos of the same domain are two different "
             "tasks. Choose one of the two."
         )
-    return _needs_frozen(situation)
+    return _needs_frozen(freeze)
 
 
-def _distill_obstacle(situation: Situation) -> str:
-    if situation.settings.start_from:
+def _distill_obstacle(settings: Settings, _freeze: FreezeChoice) -> str:
+    if settings.start_from:
         return _(
             "A run either starts from another one or learns from its answers. Choose one of the "
             "two."
         )
-    if situation.settings.adapt_to:
+    if settings.adapt_to:
         return _("Distillation and domain adaptation cannot be combined. Choose one of the two.")
-    return _no_unsorted(situation)
+    return _no_unsorted(settings)
 
 
-def _cutmix_obstacle(situation: Situation) -> str:
-    if situation.choice.all_frozen and situation.settings.adversarial == "none":
+def _cutmix_obstacle(settings: Settings, freeze: FreezeChoice) -> str:
+    if freeze.all_frozen and settings.adversarial == "none":
         return _(
             "It pastes pieces of photos, but with all blocks frozen the head only sees averages "
             "over the whole photo. Unfreeze the last two blocks, or blend photos (MixUp) instead."
@@ -170,14 +155,14 @@ def _adversarial_or_adaptation() -> str:
     )
 
 
-def _adversarial_obstacle(situation: Situation) -> str:
-    return _adversarial_or_adaptation() if situation.settings.adapt_to else ""
+def _adversarial_obstacle(settings: Settings, _freeze: FreezeChoice) -> str:
+    return _adversarial_or_adaptation() if settings.adapt_to else ""
 
 
 # ------------------------------------------------------------------------------- the table
 
 _ROWS = (
-    Technique(
+    TechniqueRow(
         name="start_from",
         title=N_("Start from a model of yours"),
         term=N_("warm start from a source domain"),
@@ -193,7 +178,7 @@ _ROWS = (
         looks=True,
         obstacle=_start_obstacle,
     ),
-    Technique(
+    TechniqueRow(
         name="distill_from",
         title=N_("Learn from a stronger model"),
         term=N_("distillation, soft labels"),
@@ -209,7 +194,7 @@ _ROWS = (
         looks=True,
         obstacle=_distill_obstacle,
     ),
-    Technique(
+    TechniqueRow(
         name="adapt_to",
         title=N_("Adapt to a new domain"),
         term=N_("domain adaptation"),
@@ -227,7 +212,7 @@ _ROWS = (
         looks=True,
         obstacle=_adapt_obstacle,
     ),
-    Technique(
+    TechniqueRow(
         name="unlabelled",
         title=N_("Use unlabelled photos"),
         term=N_("self-training, pseudo-labels"),
@@ -244,7 +229,7 @@ _ROWS = (
         looks=True,
         obstacle=_unlabelled_obstacle,
     ),
-    Technique(
+    TechniqueRow(
         name="mixup",
         title=N_("Blend photos"),
         term=N_("MixUp, soft labels"),
@@ -259,7 +244,7 @@ _ROWS = (
         "Manifold mixup",
         link="https://arxiv.org/abs/1710.09412",
     ),
-    Technique(
+    TechniqueRow(
         name="cutmix",
         title=N_("Paste pieces of photos"),
         term=N_("CutMix, soft labels"),
@@ -274,7 +259,7 @@ _ROWS = (
         link="https://arxiv.org/abs/1905.04899",
         obstacle=_cutmix_obstacle,
     ),
-    Technique(
+    TechniqueRow(
         name="adversarial",
         title=N_("Adversarial training"),
         term=N_("FGSM, PGD"),
@@ -292,10 +277,10 @@ _ROWS = (
         obstacle=_adversarial_obstacle,
     ),
 )
-TECHNIQUES: dict[str, Technique] = {row.name: row for row in _ROWS}
+TECHNIQUES: dict[str, TechniqueRow] = {row.name: row for row in _ROWS}
 
 
-def in_use(settings: Settings) -> list[Technique]:
+def in_use(settings: Settings) -> list[TechniqueRow]:
     """The techniques that a run with `settings` uses."""
     return [row for row in _ROWS if row.is_on(settings)]
 
@@ -305,59 +290,3 @@ def plain_settings(settings: Settings) -> Settings:
     fields = setting_fields()
     names = [name for row in _ROWS for name in row.settings] + ["compare_plain"]
     return settings.model_copy(update={name: fields[name].default for name in names})
-
-
-def check(situation: Situation) -> None:
-    """Refuse techniques that do not go with the other settings.
-
-    Raises:
-        SettingsError: what was chosen makes no sense together; the message says why.
-        RunError: a run that was named is missing, unfinished, or does not fit.
-        SourceError: photos that were named are not there.
-    """
-    settings = situation.settings
-    for row in in_use(settings):
-        why = row.obstacle(situation)
-        if why:
-            raise SettingsError(_("{technique}: {why}").format(technique=_(row.title), why=why))
-    if settings.start_from:
-        _check_built_alike(find_run(settings.start_from), situation.backbone)
-    if settings.distill_from:
-        find_run(settings.distill_from)
-    for named in (settings.adapt_to, settings.unlabelled):
-        if named:
-            datasets.find_unsorted(named)
-
-
-def required_backbone(settings: Settings) -> str:
-    """The backbone that a run must have where none is named: that of the run it starts from."""
-    return find_run(settings.start_from).config.settings.backbone if settings.start_from else ""
-
-
-def _check_built_alike(run: Run, backbone: Backbone) -> None:
-    theirs = run.config.settings.backbone
-    if theirs != backbone.name:
-        title = backbones.BACKBONES[theirs].title if theirs in backbones.BACKBONES else theirs
-        raise SettingsError(
-            _(
-                "The run “{run}” is built on {theirs}, this one on {ours}. Choose the backbone "
-                "{theirs}, or another run to start from."
-            ).format(run=name_of(run), theirs=title or "?", ours=backbone.title)
-        )
-
-
-def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
-    """Refuse a run to learn from that answers other classes.
-
-    Raises:
-        SettingsError: it does.
-    """
-    if set(teacher.labels) != set(classes):
-        raise SettingsError(
-            _(
-                "The run “{run}” knows other classes ({theirs}) than these photos have ({ours}). "
-                "Choose a run on the same classes."
-            ).format(
-                run=name_of(teacher), theirs=", ".join(teacher.labels), ours=", ".join(classes)
-            )
-        )

@@ -95,10 +95,10 @@ def _train(run: Run, enter: Callable[..., None], update: Callable[..., None], cl
     clock.lap("features", began)
     if run.stop_requested:
         raise StopRequestedError
-    if plan.choice.note:
-        run.append_event("warning", text=plan.choice.note)
+    if plan.freeze.note:
+        run.append_event("warning", text=plan.freeze.note)
 
-    if plan.resists and plan.choice.all_frozen:
+    if plan.resists and plan.freeze.all_frozen:
         run.append_event(
             "warning",
             text=_(
@@ -402,7 +402,7 @@ def _fine_tune(
     learner = _learner(network, material, head)
     if plan.resists:
         learner = make_resisting(learner, _scores(network, head), plan.settings)
-    strength: Strength = plan.strength if material.cut_is_pixels else "none"
+    strength: Strength = plan.augmentation if material.cut_is_pixels else "none"
     return fit(
         plan.run,
         learner,
@@ -425,11 +425,11 @@ def _photos_at_once(plan: Plan) -> int | None:
     """
     if count_gpus():
         return None
-    frozen = 0 if plan.resists else plan.choice.frozen_blocks  # attacks go through all of it
+    frozen = 0 if plan.resists else plan.freeze.frozen_blocks  # attacks go through all of it
     photo_s = costs.expected_epoch_s(plan.backbone.name, frozen, 1)
     if photo_s is None:
         blocks = freezing.blocks_of(plan.backbone).blocks[frozen:]
-        area = (plan.size / plan.backbone.input_size) ** 2
+        area = (plan.image_size / plan.backbone.input_size) ** 2
         operations = 6 * sum(block.macs for block in blocks) * area  # forward and twice back
         photo_s = operations / (OPERATIONS_PER_S * (os.cpu_count() or 1))
     if plan.resists:

@@ -228,7 +228,7 @@ class Search:
 
     def _material(self, plan: Plan) -> Material:
         """Photos and features of a plan, gathered once."""
-        key = (plan.backbone.name, plan.size, plan.strength, plan.choice.cut_layer)
+        key = (plan.backbone.name, plan.image_size, plan.augmentation, plan.freeze.cut_layer)
         if key not in self._materials:
             self._materials[key] = gather_material(plan)
         return self._materials[key]

@@ -31,7 +31,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 def train(dataset: Dataset, **settings: Any) -> Run:
     """Train in this process."""
-    chosen = resolve.check_settings(dataset, make_settings(TINY | settings))
+    chosen = resolve.resolve(make_settings(TINY | settings), dataset).settings
     run = runs.create_run(
         dataset.folder, chosen, dataset_name=dataset.name, fingerprint=dataset.fingerprint
     )
@@ -76,7 +76,7 @@ def trained_on_patches() -> tuple[Run, dict[Path, Box]]:
             patch.setenv("TRANSLEARN_HOME", str(folder))
             dataset = datasets.import_source(folder / "photos", in_place=True, check=False)
             wanted = {"backbone": "starter", "image_size": 96, "epochs": 12, "hidden_units": 128}
-            settings = resolve.check_settings(dataset, make_settings(wanted))
+            settings = resolve.resolve(make_settings(wanted), dataset).settings
             run = runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint)
             worker.work(run)
         assert run.state.reason == ""

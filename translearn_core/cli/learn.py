@@ -20,7 +20,7 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
-from translearn_core.cli.settings import check_early, have_weights, make_settings_of
+from translearn_core.cli.settings import have_weights, make_settings_of
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.texts import _
@@ -87,6 +87,7 @@ def train(
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
     from translearn_core import datasets, jobs, label_table, runs
+    from translearn_core.resolve import resolve
 
     options = {
         "start_from": _absolute(start_from),
@@ -107,10 +108,10 @@ def train(
         preset=preset,
         options=options,
     )
-    check_early(settings)
+    resolved = resolve(settings)
     if run_dir is not None:
         runs.check_free(run_dir)
-    have_weights(settings)
+    have_weights(resolved)
     table = label_table.read_table(tasks) if tasks is not None else None
     began = time.monotonic()
     with Bar() as bar:
@@ -153,10 +154,10 @@ def tune(
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
     from translearn_core import datasets, study
     from translearn_core.jobs import create_study
+    from translearn_core.resolve import resolve
 
     settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
-    check_early(settings)
-    have_weights(settings)
+    have_weights(resolve(settings))
     began = time.monotonic()
     with Bar() as bar:
         dataset = datasets.import_source(

@@ -19,7 +19,7 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
-from translearn_core.cli.settings import check_early, have_weights, make_settings_of
+from translearn_core.cli.settings import have_weights, make_settings_of
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.texts import _, ngettext
@@ -147,10 +147,10 @@ def feasible(
     from translearn_core import datasets, feasible_report
     from translearn_core import feasible as check
     from translearn_core.backbones import get_backbone
+    from translearn_core.resolve import resolve
 
     settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
-    check_early(settings)
-    have_weights(settings)
+    have_weights(resolve(settings))
     with Bar() as bar:
         dataset = datasets.import_source(
             source,

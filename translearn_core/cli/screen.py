@@ -54,7 +54,10 @@ class Bar:
     def show(self, text: str, share: float | None, *, always: bool = False) -> None:
         """Show a text and how much of it is done, in [0, 1]; None where that is not known."""
         if self._terminal:
-            facts = {"total": None if share is None else 1.0, "completed": share or 0.0}
+            facts: dict[str, Any] = {
+                "total": None if share is None else 1.0,
+                "completed": share or 0.0,
+            }
             if self._progress is None:
                 self._progress = self._new_progress()
                 self._progress.add_task(text, **facts)

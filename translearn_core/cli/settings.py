@@ -1,16 +1,19 @@
 """The settings of a run from command line options, and the checks before it begins.
 
 Owns: how options, presets and `--set` go together. Leaves to others: what the settings are
-(`config.py`), which of them make sense together (`techniques.py`).
+(`config.py`), which of them make sense together (`resolve.py`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from translearn_core.cli.screen import Bar
 from translearn_core.errors import SettingsError
 from translearn_core.texts import _
+
+if TYPE_CHECKING:
+    from translearn_core.resolve import ResolvedSettings
 
 
 def make_settings_of(
@@ -48,29 +51,12 @@ def make_settings_of(
     return make_settings(values)
 
 
-def check_early(settings: Any) -> None:
-    """Refuse what does not fit the backbone before any photo is read."""
-    from translearn_core import techniques
-    from translearn_core.backbones import get_backbone, image_size_for
-    from translearn_core.freezing import freeze_choice
-    from translearn_core.recommendation import default_backbone
-
-    name = settings.backbone or techniques.required_backbone(settings)
-    chosen = get_backbone(name) if name else default_backbone()
-    choice = freeze_choice(chosen, settings.freeze, settings.freeze_layer)
-    image_size_for(chosen, settings)
-    techniques.check(techniques.Situation(settings=settings, backbone=chosen, choice=choice))
-
-
-def have_weights(settings: Any) -> None:
+def have_weights(resolved: ResolvedSettings) -> None:
     """Download the backbone's weights if they are not here and may be fetched."""
-    from translearn_core.backbones import get_backbone
     from translearn_core.weights import download_weights, weights_status
 
-    if not settings.backbone or settings.weights != "imagenet":
-        return
-    chosen = get_backbone(settings.backbone)
-    if weights_status(chosen).state == "ready":
+    chosen = resolved.backbone
+    if resolved.settings.weights != "imagenet" or weights_status(chosen).state == "ready":
         return
     with Bar() as bar:
 

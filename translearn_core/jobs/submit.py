@@ -22,7 +22,7 @@ from translearn_core.jobs import warm_worker
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.queue import is_running
 from translearn_core.jobs.runner import current_runner
-from translearn_core.resolve import check_settings
+from translearn_core.resolve import resolve
 from translearn_core.runs import Job, JobState, Kind, Run
 from translearn_core.texts import _
 
@@ -60,7 +60,7 @@ def make_run(
     """
     return runs.create_run(
         dataset.folder,
-        check_settings(dataset, settings),
+        resolve(settings, dataset).settings,
         dataset_name=dataset.name,
         fingerprint=dataset.fingerprint,
         name=name,

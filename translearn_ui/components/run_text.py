@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from translearn_core import backbones, freezing, jobs
+from translearn_core import jobs, resolve
 from translearn_core.config import Settings
 from translearn_core.errors import TransLearnError
 from translearn_core.runs import Run
@@ -38,16 +38,18 @@ def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
 
 def describe(settings: Settings) -> str:
     """The settings of a run in one line: backbone and how much of it is frozen."""
+    if not settings.backbone:
+        return ""
     try:
-        backbone = backbones.get_backbone(settings.backbone)
-        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        resolved = resolve.fill_in(settings)
     except TransLearnError:
         return settings.backbone
-    if choice.frozen_blocks == choice.blocks:
+    freeze = resolved.freeze
+    if freeze.frozen_blocks == freeze.blocks:
         frozen = _("all blocks frozen")
     else:
-        frozen = _("{n} of {all} blocks frozen").format(n=choice.frozen_blocks, all=choice.blocks)
-    return f"{_(backbone.title)} · {frozen}"
+        frozen = _("{n} of {all} blocks frozen").format(n=freeze.frozen_blocks, all=freeze.blocks)
+    return f"{_(resolved.backbone.title)} · {frozen}"
 
 
 def waiting_words(run: Run) -> tuple[str, str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import freezing
+from translearn_core import freezing, resolve
 from translearn_core.backbones import Backbone
 from translearn_core.config import make_settings, setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
-from translearn_core.techniques import Situation
+from translearn_core.resolve import ResolvedSettings
 from translearn_core.texts import _
 from translearn_ui.components import run_setup
 from translearn_ui.training import augmentation_preview, settings_form, techniques_form
@@ -32,7 +32,7 @@ def show(dataset: Dataset, backbone: Backbone, freeze: int | str) -> None:
         for tab, group in zip(tabs, settings_form.GROUPS, strict=True):
             with tab:
                 if group == "techniques":
-                    techniques_form.show(dataset, situation_of(backbone))
+                    techniques_form.show(dataset, settings_so_far())
                     continue
                 settings_form.show_group(
                     group,
@@ -45,14 +45,12 @@ def show(dataset: Dataset, backbone: Backbone, freeze: int | str) -> None:
                     show_layer_choice(backbone)
 
 
-def situation_of(backbone: Backbone) -> Situation | None:
+def settings_so_far() -> ResolvedSettings | None:
     """What decides whether a technique makes sense; None where settings do not go together."""
     try:
-        settings = make_settings(run_setup.present_values())
-        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
+        return resolve.fill_in(make_settings(run_setup.present_values()))
     except TransLearnError:
         return None
-    return Situation(settings=settings, backbone=backbone, choice=choice)
 
 
 def show_layer_choice(backbone: Backbone) -> None:

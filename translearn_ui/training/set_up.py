@@ -76,5 +76,5 @@ def show(dataset: Dataset) -> None:
     more_settings.show(dataset, backbone, freeze)
     task_heads_form.show(dataset)
     draft.keep(run_setup.present_values())
-    start_button.show(dataset, backbone, status.state, obstacle=obstacle)
+    start_button.show(dataset, status.state, obstacle=obstacle)
     jobs.warm_up()

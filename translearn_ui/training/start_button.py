@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones, freezing, jobs, techniques
-from translearn_core.backbones import Backbone
+from translearn_core import jobs, resolve
 from translearn_core.config import Settings, make_settings
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
-from translearn_core.techniques import Situation
 from translearn_core.texts import _
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 
 
-def show(dataset: Dataset, backbone: Backbone, weights: str, *, obstacle: str) -> None:
+def show(dataset: Dataset, weights: str, *, obstacle: str) -> None:
     """The one primary button, with what it is about to do."""
-    settings = read_settings(backbone)
+    settings = read_settings()
     random = settings is not None and settings.weights == "random"
     waits = weights != "ready" and not random
     if random and settings is not None and settings.freeze == "all" and not settings.freeze_layer:
@@ -64,13 +62,11 @@ def show(dataset: Dataset, backbone: Backbone, weights: str, *, obstacle: str) -
             st.rerun()
 
 
-def read_settings(backbone: Backbone) -> Settings | None:
+def read_settings() -> Settings | None:
     """The settings as they stand; None, and the reason shown, when they do not go together."""
     try:
         settings = make_settings(run_setup.present_values())
-        backbones.image_size_for(backbone, settings)
-        choice = freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer)
-        techniques.check(Situation(settings=settings, backbone=backbone, choice=choice))
+        resolve.resolve(settings)
     except TransLearnError as error:
         frame.show_error(error)
         return None

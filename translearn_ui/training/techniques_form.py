@@ -15,20 +15,21 @@ import streamlit as st
 from translearn_core.config import setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
+from translearn_core.resolve import ResolvedSettings
 from translearn_core.runs import Run, list_runs
-from translearn_core.techniques import CHAPTERS, TECHNIQUES, Situation, Technique
+from translearn_core.techniques import CHAPTERS, TECHNIQUES, TechniqueRow
 from translearn_core.texts import _
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 from translearn_ui.training import settings_form, unlabelled_photos
 
 
-def show(dataset: Dataset, situation: Situation | None) -> None:
+def show(dataset: Dataset, resolved: ResolvedSettings | None) -> None:
     """All techniques, chapter by chapter.
 
     Args:
         dataset: the sorted photos that are going to be learned from.
-        situation: what decides whether a technique makes sense; None where the settings do not
+        resolved: what decides whether a technique makes sense; None where the settings do not
             go together yet.
     """
     st.caption(
@@ -43,12 +44,12 @@ def show(dataset: Dataset, situation: Situation | None) -> None:
         rows = [row for row in TECHNIQUES.values() if row.chapter == chapter]
         for number, row in enumerate(rows):
             with columns[number % 2]:
-                _show_card(row, dataset, situation)
+                _show_card(row, dataset, resolved)
     settings_form.show_setting("compare_plain", "")
 
 
-def _show_card(row: Technique, dataset: Dataset, situation: Situation | None) -> None:
-    obstacle = row.obstacle(situation) if situation is not None else ""
+def _show_card(row: TechniqueRow, dataset: Dataset, resolved: ResolvedSettings | None) -> None:
+    obstacle = row.obstacle(resolved.settings, resolved.freeze) if resolved is not None else ""
     on = run_setup.value_of(row.switch) != setting_fields()[row.switch].default
     with st.container(border=True, key=f"technique_{row.name}", gap="small"):
         st.markdown(f"**{_(row.title)}** · {_(row.term)}")
@@ -65,12 +66,12 @@ def _show_card(row: Technique, dataset: Dataset, situation: Situation | None) ->
             if _picks(name) == "photos":
                 unlabelled_photos.choose(name, dataset)
             elif _picks(name) == "run":
-                _choose_run(name, dataset, situation)
+                _choose_run(name, dataset, resolved)
             else:
                 settings_form.show_setting(name, "")
 
 
-def _choose_run(name: str, dataset: Dataset, situation: Situation | None) -> None:
+def _choose_run(name: str, dataset: Dataset, resolved: ResolvedSettings | None) -> None:
     """Choose one of the runs that this setting can name, or say which would be one."""
     fits: dict[str, tuple[Callable[[Run], bool], str]] = {
         "distill_from": (
@@ -78,8 +79,8 @@ def _choose_run(name: str, dataset: Dataset, situation: Situation | None) -> Non
             _("None of your trainings fits yet: it takes one on the same classes."),
         ),
     }
-    if situation is not None:
-        backbone = situation.backbone
+    if resolved is not None:
+        backbone = resolved.backbone
         fits["start_from"] = (
             lambda run: run.config.settings.backbone == backbone.name,
             _("None of your trainings fits yet: it takes one that is built on {backbone}.").format(
