@@ -164,6 +164,22 @@ def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(
     assert app.session_state["set_backbone"] != "vgg16"
 
 
+def test_a_mark_that_the_browser_still_shows_takes_no_setting_back(
+    dataset: datasets.Dataset,
+) -> None:
+    app = open_app("train", data=dataset.id)
+    key = f"set_freeze_{app.session_state['set_backbone']}"
+    blocks = app.slider(key=key).value
+    app.slider(key=key).set_value(blocks - 1).run()
+    assert app.button_group(key="train_preset").value is None
+
+    app.button_group(key="train_preset").set_value("default")
+    app.slider(key=key).set_value(blocks - 2).run()
+
+    assert_well(app)
+    assert app.slider(key=key).value == blocks - 2
+
+
 def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Dataset) -> None:
     settings = make_settings({"backbone": "starter"})
     search = jobs.create_study(dataset, minutes=1, settings=settings)

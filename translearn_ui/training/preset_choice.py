@@ -18,6 +18,8 @@ from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 
 KEY = "train_preset"
+_DRAWN = "train_preset_drawn"
+"""In the session: the settings as they stood when the picker was drawn last."""
 DEFAULT = "default"
 
 
@@ -34,6 +36,7 @@ def show() -> None:
             persist_state="session",
             help=_("Fills in the settings below; each can still be changed."),
         )
+    st.session_state[_DRAWN] = run_setup.present_values()
     chosen = st.session_state.get(KEY)
     if chosen in PRESETS:
         st.caption(_(PRESETS[chosen].sentence))
@@ -57,7 +60,15 @@ def _title(name: str) -> str:
 
 
 def _fill_in() -> None:
+    """Fill in the preset that was pressed.
+
+    A browser that is ahead of the page, since a setting was changed twice in a row, sends the mark
+    that it still shows beside the new value of the setting. That is no press: nobody presses a
+    preset and changes a setting at once.
+    """
     with frame.errors_shown():
         chosen = st.session_state[KEY]
+        if run_setup.present_values() != st.session_state.get(_DRAWN):
+            return
         if chosen is not None:  # pressing the marked one changes nothing
             run_setup.fill_in(PRESETS[chosen].settings if chosen in PRESETS else {})
