@@ -15,12 +15,21 @@ from translearn_core.decision import read_decision
 from translearn_core.export import Format
 from translearn_core.heads import load_heads
 from translearn_core.runs import Run
-from translearn_core.templates import render
+from translearn_core.templates import render, render_block
 
 
 def program(row: Format) -> str:
     """The program of a format."""
-    return render(f"classify/{row.template}.py.j2", row=row)
+    return render(_template(row), row=row)
+
+
+def opening(row: Format) -> str:
+    """The part of the program that opens the model and defines `ask(photo)`."""
+    return "\n".join(render_block(_template(row), part, row=row) for part in ("library", "model"))
+
+
+def _template(row: Format) -> str:
+    return f"classify/{row.template}.py.j2"
 
 
 def labels_json(run: Run) -> str:
