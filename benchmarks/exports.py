@@ -30,7 +30,7 @@ from translearn_core.backbones import BACKBONES, Backbone, get_backbone
 from translearn_core.config import make_settings
 from translearn_core.datasets import Dataset
 from translearn_core.export import FORMATS, Format
-from translearn_core.exports import litert, make, proof
+from translearn_core.exports import litert, make, program, proof
 from translearn_core.exports.prepare import prepare
 from translearn_core.exports.writers import Source, tested_photos
 from translearn_core.runs import Run
@@ -122,9 +122,8 @@ def _ask(row: Format, folder: Path, pixels: list[Any]) -> Any:
     """Open the model by the lines of the program that goes along, and ask it."""
     if row.run is proof.run_page:
         return _ask_page(folder, pixels)
-    opening = row.opening.format(model=row.model) if "{model}" in row.opening else row.opening
     names: dict[str, Any] = {"here": folder, "sys": sys}
-    exec(opening, names)
+    exec(program.opening(row), names)
     return np.stack([np.asarray(names["ask"](photo)) for photo in pixels])
 
 

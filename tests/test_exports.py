@@ -258,12 +258,16 @@ def test_an_export_that_answers_otherwise_is_found_out(run: Run) -> None:
     assert "other answers" in export.sentence_of(parity)
 
 
+def _write_no_model(source: writers.Source, path: Path) -> None:
+    path.write_text("This is no model.", encoding="utf-8")
+
+
 def test_a_program_that_breaks_is_a_sentence_and_nothing_is_handed_out(run: Run) -> None:
-    row = dataclasses.replace(FORMATS["openvino"], opening="import openvino\n\nboom\n")
+    row = dataclasses.replace(FORMATS["openvino"], write=_write_no_model)
     with pytest.raises(TransLearnError, match="program ended with an error"):
         make_export(run, row, photos=FEW)
     assert not export.zip_path(run, row).exists()
-    assert "NameError" in export.job_of(run, row).log_tail()
+    assert "RuntimeError" in export.job_of(run, row).log_tail()
 
 
 # -------------------------------------------------------------------------- known beforehand

@@ -54,17 +54,16 @@ class Bar:
     def show(self, text: str, share: float | None, *, always: bool = False) -> None:
         """Show a text and how much of it is done, in [0, 1]; None where that is not known."""
         if self._terminal:
-            facts: dict[str, Any] = {
-                "total": None if share is None else 1.0,
-                "completed": share or 0.0,
-            }
+            total, done = (None, 0) if share is None else (100, round(100 * share))
             if self._progress is None:
                 self._progress = self._new_progress()
-                self._progress.add_task(text, **facts)
+                self._progress.add_task(text, total=total, completed=done)
                 self._progress.start()
             else:
                 task = self._progress.task_ids[0]
-                self._progress.update(task, description=text, refresh=always, **facts)
+                self._progress.update(
+                    task, description=text, total=total, completed=done, refresh=always
+                )
             return
         now = time.monotonic()
         if always or now - self._told >= EVERY_S:
@@ -124,7 +123,7 @@ class Bar:
                     done=event["done"],
                     total=event["total"],
                     per_s=event["per_s"],
-                    left=event["left_s"] or 0.0,
+                    left=event["left_s"],
                 ),
                 event["done"] / max(event["total"], 1),
             )

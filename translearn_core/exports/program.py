@@ -13,14 +13,24 @@ from pathlib import Path
 
 from translearn_core.decision import read_decision
 from translearn_core.export import Format
+from translearn_core.formatting import percent
 from translearn_core.heads import load_heads
 from translearn_core.runs import Run
-from translearn_core.templates import render
+from translearn_core.templates import render, render_block
 
 
 def program(row: Format) -> str:
     """The program of a format."""
-    return render(f"classify/{row.template}.py.j2", row=row)
+    return render(_template(row), row=row)
+
+
+def opening(row: Format) -> str:
+    """The part of the program that opens the model and defines `ask(photo)`."""
+    return "\n".join(render_block(_template(row), part, row=row) for part in ("library", "model"))
+
+
+def _template(row: Format) -> str:
+    return f"classify/{row.template}.py.j2"
 
 
 def labels_json(run: Run) -> str:
@@ -63,7 +73,7 @@ def readme(run: Run, row: Format, *, parity: str) -> str:
         steps=_steps(row),
         size=labels["image_size"],
         classes=labels["classes"],
-        sure_from=f"{read_decision(run.folder).sure_from:.0%}",
+        sure_from=percent(read_decision(run.folder).sure_from),
         heads=load_heads(run.folder),
         quality=_quality(run),
         parity=parity,
@@ -87,7 +97,7 @@ def _quality(run: Run) -> list[str]:
     metrics = run.metrics
     first = (
         f"Right on {metrics['test_correct']} of {metrics['n_test']} photos that it had not seen "
-        f"while learning ({metrics['test_accuracy']:.0%})."
+        f"while learning ({percent(metrics['test_accuracy'])})."
     )
     further = [
         f"{task['name']}: right on {task['test_correct']} of {task['n_test']}."
