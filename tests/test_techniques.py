@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.photos import draw_photos
-from translearn_core import datasets, propagation, resolve, runs, worker
+from translearn_core import datasets, resolve, runs, worker
 from translearn_core.config import Settings, make_settings, setting_fields
 from translearn_core.errors import InputError
 from translearn_core.predict import predict
@@ -214,25 +214,3 @@ def test_a_teacher_that_knows_the_test_photos_is_refused(place: Path, plain: Run
     run = train(place / "photos", distill_from=str(plain.folder), seed=5)
     assert run.state.state == "failed"
     assert "the same seed" in run.state.reason
-
-
-# ---------------------------------------------------------------------- guesses of classes
-
-
-def test_balance_meets_the_shares_at_full_strength_and_changes_nothing_at_none() -> None:
-    rng = np.random.default_rng(0)
-    answers = rng.dirichlet((3, 1, 1), 400)
-    shares = np.array([0.2, 0.3, 0.5])
-    exact = propagation.balance(answers, shares, strength=1.0)
-    assert np.allclose(exact.mean(axis=0), shares, atol=1e-3)
-    assert np.allclose(propagation.balance(answers, shares, strength=0.0), answers, atol=1e-6)
-
-
-def test_spreading_names_two_clouds_from_one_photo_each() -> None:
-    rng = np.random.default_rng(1)
-    points = np.concatenate([rng.normal(0, 0.3, (60, 8)) + 2 * np.eye(8)[i] for i in (0, 1)])
-    known = np.zeros((120, 2))
-    known[0, 0] = known[60, 1] = 1
-    answers = propagation.spread(propagation.near_graph(points), known)
-    assert (answers.argmax(axis=1) == np.repeat([0, 1], 60)).mean() > 0.95
-    assert np.allclose(answers.sum(axis=1), 1)

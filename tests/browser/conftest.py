@@ -37,7 +37,7 @@ class Server:
     log: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The app on a free port, one for all journeys; each makes what it needs in the workspace."""
     yield from _serve(tmp_path_factory.mktemp("server"))
@@ -102,7 +102,7 @@ def shared() -> Path:
     return SHARED
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     """A headless Chromium."""
     api = pytest.importorskip("playwright.sync_api")
