@@ -90,7 +90,7 @@ class Bar:
                     done=event["done"],
                     total=event["total"],
                     per_s=event["per_s"],
-                    left=event["left_s"] or 0.0,
+                    left=event["left_s"],
                 ),
                 event["done"] / max(event["total"], 1),
             )
