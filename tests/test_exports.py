@@ -27,10 +27,11 @@ from translearn_core.decision import Decision, write_decision
 from translearn_core.errors import InputError, RunError, TransLearnError
 from translearn_core.export import FORMATS, Format
 from translearn_core.exports import process, program, proof, writers
-from translearn_core.exports.make import Watch, make_export
+from translearn_core.exports.make import make_export
 from translearn_core.exports.prepare import prepare
 from translearn_core.heads import TaskHead, save_heads
 from translearn_core.joined import part
+from translearn_core.monitor import Monitor
 from translearn_core.predict import open_predictor
 from translearn_core.runs import JobState, Run
 
@@ -205,12 +206,22 @@ def test_every_format_has_words_in_the_docs(name: str) -> None:
     assert f"| `{name}` |" in docs.read_text(encoding="utf-8")
 
 
+class Told(Monitor):
+    """Keeps the stages that it was told."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def stage(self, name: str) -> None:
+        self.stages.append(name)
+
+
 def test_an_export_is_made_once_and_anew_when_the_model_says_otherwise(run: Run) -> None:
     row = FORMATS["openvino"]
     first = make_export(run, row, photos=FEW)
-    told: list[str] = []
-    assert make_export(run, row, Watch(tell=told.append), photos=FEW) == first
-    assert told == []
+    told = Told()
+    assert make_export(run, row, told, photos=FEW) == first
+    assert told.stages == []
     write_decision(run.folder, Decision(sure_from=0.9))
     assert export.read(run, row) is None
     make_export(run, row, photos=FEW)

@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support.app import assert_well, open_app, words
 from tests.support.photos import draw_photos
-from translearn_core import backbones, datasets, feasible, feasible_report
+from translearn_core import backbones, datasets, feasible, feasible_report, jobs, recommendation
 from translearn_core.datasets import Dataset
 from translearn_core.feasible_report import Report
+from translearn_core.jobs.inline import InlineRunner
 from translearn_core.runs import JobState
 from translearn_core.verdict import TITLES
 
@@ -43,6 +44,17 @@ def test_before_the_first_check_it_says_what_it_tells(dataset: Dataset) -> None:
     assert app.button(key="feasible_start").label == "Check my photos"
     train = open_app("train", data=dataset.id)
     assert train.button(key="feasible_begin").label == "Can this work?"
+
+
+def test_the_button_has_the_photos_checked_by_the_chosen_network(dataset: Dataset) -> None:
+    runner = InlineRunner()
+    with jobs.use_runner(runner):
+        app = open_app("feasible", data=dataset.id)
+        app.button(key="feasible_start").click().run()
+    assert_well(app)
+    assert [job.kind for job in runner.submitted] == ["check"]
+    config = runner.submitted[0].read_config(feasible.CheckConfig)
+    assert config.backbone == recommendation.default_backbone().name
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 Owns: the saved model and the proof that it answers as it was measured, the copy for predictions
 without TensorFlow, metrics.json and predictions.parquet.
-Leaves to others: learning (`train.py`), reading these files (`runs.py`, `predict.py`).
+Leaves to others: learning (`train.py`), reading these files (`runs/`, `predict.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Finds the run that a setting names.
 
-Owns: `find_run`, by id in the workspace or by folder. Leaves to others: what a run is (`runs.py`).
+Owns: `find_run`, by id in the workspace or by folder. Leaves to others: what a run is (`runs/`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns: `Monitor`, the one object that is handed down through training, checks, searches and exports.
 The base class is silent and never stops, so every function can be called without a run.
-Leaves to others: where it is written (`runs.py`, `worker.py`), what it looks like on a page.
+Leaves to others: where it is written (`jobs/background.py`), what it looks like on a page.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Annotations of a run: name, tags, note.
 
 Owns: `notes.json` in a run folder, replaced whole; nothing else of a run ever changes with it.
-Leaves to others: everything that a run itself knows (`runs.py`).
+Leaves to others: everything that a run itself knows (`runs/`).
 """
 
 from __future__ import annotations

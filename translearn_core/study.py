@@ -1,10 +1,10 @@
 """The records of a hyperparameter search: its folder, its trials, its result.
 
 Owns: the files of a search and their meaning, reading and listing searches.
-Leaves to others: making one (`jobs.py`), the search itself (`tuning.py`), the process (`worker.py`).
+Leaves to others: making one (`jobs/`), the search itself (`tuning.py`), the process (`worker.py`).
 
 A search is a folder `<workspace>/studies/<id>/` with the files of a run (`config.json` with the
-settings that it begins with, `state.json`, `events.jsonl`, `stop`, `log.txt`; see `runs.py`) and
+settings that it begins with, `state.json`, `events.jsonl`, `stop`, `log.txt`; see `runs/job.py`) and
     study.json    `StudyPlan`, written once
     result.json   `StudyResult`, once it has ended
 Its events are those of a run, and `trial`: `number`, `settings` (those that differ from the

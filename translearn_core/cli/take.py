@@ -11,6 +11,7 @@ import typer
 from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import Bar, cannot_write, output_to, print_json, print_line
 from translearn_core.errors import InputError
+from translearn_core.monitor import Monitor
 from translearn_core.texts import _
 
 
@@ -23,7 +24,7 @@ def export(
 ) -> int:
     """Export a model to a format, verify it against the app, and write the zip."""
     from translearn_core import export as exports
-    from translearn_core.exports.make import Watch, folder_name, make_export
+    from translearn_core.exports.make import folder_name, make_export
     from translearn_core.runs import Run
 
     run, row = Run(run_dir), exports.get_format(format_)
@@ -33,13 +34,7 @@ def export(
     job = exports.job_of(run, row)
     job.folder.mkdir(parents=True, exist_ok=True)
     with output_to(job.log_path), Bar() as bar:
-        watch = Watch(
-            tell=lambda words: bar.show(words, None, always=True),
-            progress=lambda done, total: bar.show(
-                _("Photo {done} of {total}").format(done=done, total=total), done / max(total, 1)
-            ),
-        )
-        parity = make_export(run, row, watch)
+        parity = make_export(run, row, _ExportMonitor(bar))
     _copy_export(exports.zip_path(run, row), target)
     if json_:
         print_json({"file": str(target)} | parity.model_dump(exclude={"stamp"}))
@@ -47,6 +42,22 @@ def export(
         print_line(exports.sentence_of(parity))
         print_line(_("Written: {file}").format(file=target))
     return 0 if parity.within else 1
+
+
+class _ExportMonitor(Monitor):
+    """Shows the steps of an export on a bar."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def stage(self, name: str) -> None:
+        """See `Monitor.stage`."""
+        self._bar.show(name, None, always=True)
+
+    def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
+        """See `Monitor.progress`."""
+        text = _("Photo {done} of {total}").format(done=done, total=total)
+        self._bar.show(text, done / max(total, 1))
 
 
 def _copy_export(source: Path, target: Path) -> None:

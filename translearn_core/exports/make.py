@@ -14,9 +14,8 @@ import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from translearn_core import export
@@ -25,27 +24,20 @@ from translearn_core.export import Format, Parity
 from translearn_core.exports import program, proof
 from translearn_core.exports.writers import Source
 from translearn_core.files import replace_file, write_atomically
+from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """Who looks on: `tell` gets the words of each step, `progress` photos done and in all."""
-
-    tell: Callable[[str], None] = field(default=lambda _words: None)
-    progress: Callable[[int, int], None] = field(default=lambda _done, _total: None)
-    stop: Callable[[], bool] = field(default=lambda: False)
-
-
 def make_export(
-    run: Run, row: Format, watch: Watch | None = None, *, photos: int = proof.PHOTOS
+    run: Run, row: Format, monitor: Monitor | None = None, *, photos: int = proof.PHOTOS
 ) -> Parity:
     """Make an export of a run, unless a finished one is there already.
 
     Args:
+        monitor: its stages are the words of each step; its progress counts photos.
         photos: so many it is checked on; made ones of every awkward kind are among them.
 
     Returns:
@@ -54,11 +46,11 @@ def make_export(
     Raises:
         RunError: the run has no model.
         InputError: it cannot go to this format.
-        StopRequestedError: `watch.stop` said so.
+        StopRequestedError: the monitor said so.
         StorageError: the disk is full.
         TransLearnError: the conversion failed, or its program does not run.
     """
-    watch = watch or Watch()
+    monitor = monitor or Monitor()
     export.check_model(run)
     done = export.read(run, row)
     if done is not None:
@@ -71,33 +63,33 @@ def make_export(
         kept.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=export.HALF_MADE, dir=kept))
         try:
-            return _make(run, row, watch, work, photos)
+            return _make(run, row, monitor, work, photos)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
 
-def _make(run: Run, row: Format, watch: Watch, work: Path, n_photos: int) -> Parity:
+def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) -> Parity:
     stamp = export.stamp_of(run)
     folder = work / folder_name(run, row)
     folder.mkdir()
-    watch.tell(_("Writing the model as {format}").format(format=row.title))
+    monitor.stage(_("Writing the model as {format}").format(format=row.title))
     _write_model(run, row, folder)
     _write_texts(run, row, folder)
-    _stop_if_asked(watch)
+    monitor.check_stop()
 
-    watch.tell(_("Asking the app about {n} photos").format(n=n_photos))
+    monitor.stage(_("Asking the app about {n} photos").format(n=n_photos))
     photos = proof.gather_photos(run, work / "photos", most=n_photos)
     app = proof.ask_app(run, photos)
-    _stop_if_asked(watch)
+    monitor.check_stop()
 
-    watch.tell(_("Asking the exported model about the same photos"))
-    answers = row.run(folder, work / "photos", export.job_of(run, row).log_path, watch.progress)
+    monitor.stage(_("Asking the exported model about the same photos"))
+    answers = row.run(folder, work / "photos", export.job_of(run, row).log_path, monitor.progress)
     found = proof.compare(app, answers, proof.questions_in(folder))
     parity = _parity(row, folder, found, stamp)
     _write_proof(run, row, folder, parity)
-    _stop_if_asked(watch)
+    monitor.check_stop()
 
-    watch.tell(_("Packing"))
+    monitor.stage(_("Packing"))
     packed = _pack(work, folder)
     parity = parity.model_copy(update={"zip_bytes": packed.stat().st_size})
     replace_file(packed, export.zip_path(run, row))
@@ -186,11 +178,6 @@ def _pack(work: Path, folder: Path) -> Path:
             if file.is_file() and "__pycache__" not in file.parts:
                 archive.write(file, file.relative_to(work))
     return packed
-
-
-def _stop_if_asked(watch: Watch) -> None:
-    if watch.stop():
-        raise StopRequestedError
 
 
 @contextmanager

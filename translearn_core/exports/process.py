@@ -72,14 +72,11 @@ def request_stop(run: Run, row: Format) -> None:
 
 def work(job: Job, monitor: Monitor) -> bool:
     """Make the export of a job, see `jobs.background.Work`."""
-    from translearn_core.exports.make import Watch, make_export
+    from translearn_core.exports.make import make_export
 
     tidy(job)
     config = job.read_config(ExportConfig)
-    watch = Watch(
-        tell=monitor.stage, progress=monitor.progress, stop=lambda: monitor.stop_requested
-    )
-    make_export(Run(config.run), export.get_format(config.format), watch)
+    make_export(Run(config.run), export.get_format(config.format), monitor)
     return True
 
 

@@ -1,7 +1,7 @@
 """A Keras model and its `.keras` file.
 
 Owns: writing it whole or not at all, and reading it without running code of its own.
-Leaves to others: which file of a run it is (`runs.py`), models from elsewhere (`adoption/`).
+Leaves to others: which file of a run it is (`runs/`), models from elsewhere (`adoption/`).
 """
 
 from __future__ import annotations

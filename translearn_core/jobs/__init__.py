@@ -8,7 +8,7 @@ Leaves to others: the files of a job (`runs/`), and what each kind does (`worker
 
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.measurement import is_measuring, measure
-from translearn_core.jobs.queue import place_in_queue, take_slot
+from translearn_core.jobs.queue import place_in_queue
 from translearn_core.jobs.runner import LocalRunner, Runner, current_runner, use_runner
 from translearn_core.jobs.submit import (
     create_study,
@@ -36,7 +36,6 @@ __all__ = [
     "start",
     "start_again",
     "submit",
-    "take_slot",
     "use_runner",
     "warm_up",
 ]

@@ -102,7 +102,7 @@ class JobMonitor(Monitor):
             return
         self._told = now
         self.update(done=done, total=total, per_s=per_s, what=what, told_at=time.time())
-        left_s = round((total - done) / per_s, 1) if per_s > 0 else None
+        left_s = round((total - done) / per_s, 1) if per_s > 0 else 0
         facts = {"done": done, "total": total, "per_s": round(per_s, 1), "left_s": left_s}
         named = {"what": what} if what else {}
         self._job.append_event("progress", stage=self._state.stage, **facts, **named)

@@ -43,3 +43,6 @@ class InlineRunner:
     def force_stop(self, job: Job) -> None:
         """See `Runner.force_stop`; only a job that was never submitted can still be live."""
         end_by_force(job)
+
+    def warm_up(self) -> None:
+        """See `Runner.warm_up`; there is nothing to get ready."""

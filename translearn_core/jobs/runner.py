@@ -4,8 +4,8 @@ Owns: the protocol `Runner`, the runner of this machine, and which runner is in 
 Leaves to others: a runner without processes, for tests (`inline.py`); the order (`queue.py`).
 
 A runner only needs the job folder: it starts `python -m translearn_core.worker JOB_DIR` somewhere
-that sees the folder, and can end it. A further one (a cluster) is a class with these two methods
-and a row in `RUNNERS`; `runner = "<name>"` in config.toml then chooses it.
+that sees the folder, and can end it. A further one (a cluster) is a class with these methods and
+a row in `RUNNERS`; `runner = "<name>"` in config.toml then chooses it.
 Imports no TensorFlow: the web process uses this module.
 """
 
@@ -19,7 +19,8 @@ from typing import Protocol
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.jobs import launch, warm_worker
-from translearn_core.runs import Job
+from translearn_core.jobs.queue import is_running
+from translearn_core.runs import Job, list_runs
 from translearn_core.texts import N_, _
 
 FORCED = N_("Ended at once, by request.")
@@ -34,6 +35,10 @@ class Runner(Protocol):
 
     def force_stop(self, job: Job) -> None:
         """End the worker now, and leave the job in an ended state."""
+        ...
+
+    def warm_up(self) -> None:
+        """Get ready for a training that may come soon, where that saves time."""
         ...
 
 
@@ -56,6 +61,12 @@ class LocalRunner:
         if process is not None:
             launch.end_tree(process)
         end_by_force(job)
+
+    def warm_up(self) -> None:
+        """See `Runner.warm_up`. Has a worker waiting with TensorFlow imported, unless one trains."""
+        launch.reap()
+        if not warm_worker.is_waiting() and not any(is_running(run) for run in list_runs()):
+            warm_worker.warm_up()
 
 
 def end_by_force(job: Job) -> None:

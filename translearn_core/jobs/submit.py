@@ -18,9 +18,7 @@ from translearn_core.config import Settings
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SettingsError
 from translearn_core.files import write_atomically
-from translearn_core.jobs import warm_worker
 from translearn_core.jobs.launch import reap
-from translearn_core.jobs.queue import is_running
 from translearn_core.jobs.runner import current_runner
 from translearn_core.resolve import resolve
 from translearn_core.runs import Job, JobState, Kind, Run
@@ -123,7 +121,5 @@ def follow(job: Job) -> JobState | None:
 
 
 def warm_up() -> None:
-    """Have a worker waiting with TensorFlow imported: somebody is likely to train soon."""
-    reap()
-    if not warm_worker.is_waiting() and not any(is_running(run) for run in runs.list_runs()):
-        warm_worker.warm_up()
+    """Get ready for a training: somebody is likely to start one soon."""
+    current_runner().warm_up()
