@@ -20,7 +20,6 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +34,7 @@ from translearn_core.errand import State, Teller
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.feasible_report import Report, folder_of
 from translearn_core.files import write_atomically
+from translearn_core.monitor import SILENT, Monitor
 from translearn_core.texts import N_, _
 from translearn_core.weights import weights_status
 
@@ -58,53 +58,30 @@ STOP_PATIENCE_S = 3.0
 # ------------------------------------------------------------------------------- the check
 
 
-def _tell_nobody(stage: str) -> None:
-    """No stages wanted."""
-
-
-def _no_progress(done: int, total: int, per_s: float) -> None:
-    """No progress wanted."""
-
-
-def _never() -> bool:
-    return False
-
-
 def assess(
     dataset: Dataset,
     *,
     backbone: Backbone | None = None,
     seed: int = 0,
-    progress: Callable[[int, int, float], None] | None = None,
-    stop: Callable[[], bool] | None = None,
-    tell: Callable[[str], None] | None = None,
+    monitor: Monitor = SILENT,
 ) -> Report:
     """Check a data set and write what came out.
 
     Args:
         backbone: default the best that is ready here.
         seed: of folds, subsets and shuffles.
-        progress: called with photos looked at, photos in all, photos a second.
-        stop: asked between steps; True ends it.
-        tell: called with the name of each of `STAGES` as it begins.
+        monitor: told of each of `STAGES` as it begins, and of photos in the first one.
 
     Raises:
         SourceError: the data set has fewer than two classes, or a class with a single photo.
         WeightsError: the backbone's weights are not here.
-        StopRequestedError: `stop` said so; nothing is written.
+        StopRequestedError: the monitor said so; nothing is written.
         StorageError: the disk is full.
     """
     from translearn_core import assessment
 
     chosen = _check_early(dataset, backbone)
-    report, table, found = assessment.compute(
-        dataset,
-        chosen,
-        seed=seed,
-        progress=progress or _no_progress,
-        stop=stop or _never,
-        tell=tell or _tell_nobody,
-    )
+    report, table, found = assessment.compute(dataset, chosen, seed=seed, monitor=monitor)
     _write(dataset, report, table, found)
     return report
 
@@ -182,6 +159,23 @@ def request_stop(dataset: Dataset) -> None:
         (folder / "stop").touch()
 
 
+class _CheckMonitor(Monitor):
+    """Writes stages and progress to the state file; hears the request to stop."""
+
+    def __init__(self, teller: Teller, stop: Path) -> None:
+        self._teller, self._stop = teller, stop
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop.exists()
+
+    def stage(self, name: str) -> None:
+        self._teller.tell(name)
+
+    def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
+        self._teller.progress(done, total, per_s)
+
+
 def work(folder: Path, *, backbone: str = "", seed: int = 0) -> bool:
     """The life of the process: check, and tell every ending. True when there is a report."""
     dataset = datasets.open_dataset(folder)
@@ -200,9 +194,7 @@ def work(folder: Path, *, backbone: str = "", seed: int = 0) -> bool:
             dataset,
             backbone=backbones.get_backbone(backbone) if backbone else None,
             seed=seed,
-            progress=teller.progress,
-            stop=stop.exists,
-            tell=teller.tell,
+            monitor=_CheckMonitor(teller, stop),
         )
         teller.update(fingerprint=report.fingerprint)
 

@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.config import Settings
 from translearn_core.errors import SettingsError
+from translearn_core.monitor import SILENT, Monitor
 from translearn_core.optimiser import FusedAdam, make_schedule
-from translearn_core.plan import Plan
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
@@ -28,7 +29,7 @@ PLACE_UNITS = 128
 
 
 class ReverseGradient(keras.layers.Layer):  # type: ignore[misc]
-    """Gives on what it gets, and its gradient turned round, times a strength that can be set."""
+    """The identity, whose gradient is reversed and scaled by a strength that can be set."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -45,9 +46,9 @@ class ReverseGradient(keras.layers.Layer):  # type: ignore[misc]
 class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
     """Lets the strength grow from 0, and stops when the run is asked to."""
 
-    def __init__(self, plan: Plan, layer: ReverseGradient) -> None:
+    def __init__(self, monitor: Monitor, layer: ReverseGradient) -> None:
         super().__init__()
-        self._plan = plan
+        self._monitor = monitor
         self._layer = layer
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -57,28 +58,26 @@ class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Heed a stop."""
-        if self._plan.run.stop_requested:
+        if self._monitor.stop_requested:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Show that it goes on."""
-        self._plan.run.append_event(
-            "progress",
-            stage="technique",
-            what="rounds",
-            done=epoch + 1,
-            total=EPOCHS,
-            per_s=0,
-            left_s=0,
-        )
+        self._monitor.progress(epoch + 1, EPOCHS, what="rounds")
 
 
 def train_reversed(
-    plan: Plan, head: Any, source: Array, labels: npt.NDArray[np.int64], target: Array
+    settings: Settings,
+    head: Any,
+    source: Array,
+    labels: npt.NDArray[np.int64],
+    target: Array,
+    monitor: Monitor = SILENT,
 ) -> None:
     """Teach `head` the classes of `source` in features in which `target` looks the same.
 
     Args:
+        settings: `head` and `learning_rate` are read.
         head: with a hidden layer, features `(n, d)` -> probabilities.
         source, labels: sorted photos `(n, d)`, `(n,)`.
         target: unsorted photos `(m, d)`.
@@ -86,7 +85,7 @@ def train_reversed(
     Raises:
         SettingsError: the head has no hidden layer.
     """
-    if plan.settings.head != "hidden":
+    if settings.head != "hidden":
         raise SettingsError(
             _("Adversarial alignment changes the hidden layer of the head. Choose a head with one.")
         )
@@ -112,7 +111,7 @@ def train_reversed(
     }
     steps = math.ceil(total / BATCH)
     both.compile(
-        FusedAdam(make_schedule(plan.settings.learning_rate, steps * EPOCHS)),
+        FusedAdam(make_schedule(settings.learning_rate, steps * EPOCHS)),
         loss={"class": "categorical_crossentropy", "place": "binary_crossentropy"},
         steps_per_execution=min(steps, 32),
     )
@@ -123,5 +122,5 @@ def train_reversed(
         epochs=EPOCHS,
         batch_size=BATCH,
         verbose=0,
-        callbacks=[_Growing(plan, reverse)],
+        callbacks=[_Growing(monitor, reverse)],
     )

@@ -139,6 +139,14 @@ class Run:
                 _("{file} cannot be read. The run may come from a newer version.").format(file=path)
             ) from error
 
+    def require(self) -> RunConfig:
+        """What the run was asked to do; refuses a folder that is no run.
+
+        Raises:
+            RunError: it has no config.json that can be read.
+        """
+        return self.config
+
     @property
     def state(self) -> RunState:
         """Where the run stands, with `lost` read off its heartbeat and process."""
@@ -384,7 +392,7 @@ def _iterate_runs(folder: Path) -> Iterator[Run]:
         if (child / "config.json").is_file():
             run = Run(child)
             try:
-                _config = run.config
+                run.require()
             except RunError:
                 continue
             yield run

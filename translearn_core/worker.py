@@ -25,6 +25,7 @@ from translearn_core.config import load_configuration
 from translearn_core.engine import count_gpus, import_keras
 from translearn_core.errors import StopRequestedError, TransLearnError
 from translearn_core.processes import end_process, repeated
+from translearn_core.run_monitor import RunMonitor
 from translearn_core.runs import ENDED_STATES, Run
 from translearn_core.texts import _
 
@@ -83,15 +84,16 @@ def work(run: Run) -> bool:
 
 def _train(run: Run, writer: StateWriter) -> bool:
     """Train and tell every ending: finished, stopped, or failed with a reason for a person."""
+    monitor = RunMonitor(run, writer)
     try:
         if study.is_study(run):
             from translearn_core.tuning import search
 
-            finished = search(run, writer.enter, writer.update, _train_within)
+            finished = search(run, monitor, _train_within)
         else:
             from translearn_core.train import train
 
-            finished = train(run, writer.enter, writer.update)
+            finished = train(run, monitor)
     except StopRequestedError:
         reason = _(
             "Stopped, as you asked, before there was a result. Photos and settings are kept."
