@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.patches import points_into
-from tests.support.trained import trained_on_patches
+from tests.support.trained import copy_of, trained_on_patches
 from translearn_core import explain, predict
 from translearn_core import probe as probes
 from translearn_core.backbones import get_backbone
@@ -101,16 +101,31 @@ def test_openvino_and_keras_tell_the_same(predictor: predict.Predictor) -> None:
     assert keras_probe.see(empty).probabilities.shape == (0, 3)
 
 
+def test_a_run_of_an_earlier_version_tells_the_same(
+    predictor: predict.Predictor, tmp_path: Path
+) -> None:
+    run, new = trained_on_patches()
+    old = copy_of(run, tmp_path / "old")
+    probes.head_path(old.openvino_path).unlink()  # its copy had no head beside it
+    photos = np.stack([decode_photo(path, size=96).image for path in list(new)[:4]])
+    ours, theirs = predictor.see(photos), predict.open_predictor(old).see(photos)
+    assert theirs.pooled is not None
+    assert np.allclose(ours.probabilities, theirs.probabilities, atol=1e-3)
+    assert np.allclose(ours.pooled, theirs.pooled, atol=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "vgg16"])
 def test_other_backbones_can_be_explained(name: str, tmp_path: Path) -> None:
-    from translearn_core.engine import convert_to_openvino
+    from translearn_core.engine import run_keras
 
     size = 64
     model = assembled(name, size=size)
-    convert_to_openvino(model, tmp_path / "model.xml")
-    probe = probes.OpenVINOProbe(tmp_path / "model.xml")
     photo = np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    expected = run_keras(model, photo[None])
+    path = tmp_path / "model.xml"
+    probes.write_copy(model, path, photos=photo[None], expected=expected, tolerance=1e-3)
+    probe = probes.OpenVINOProbe(path)
     seen = probe.see(photo[None], maps=True)
     assert seen.pooled is not None
     assert seen.maps is not None
@@ -193,14 +208,15 @@ def test_an_unreadable_photo_says_so(predictor: predict.Predictor) -> None:
 def test_a_model_that_ends_otherwise_is_not_explained_but_answers(tmp_path: Path) -> None:
     import keras
 
-    from translearn_core.engine import convert_to_openvino
+    from translearn_core.engine import run_keras
 
     photo = keras.Input((32, 32, 3), name="photo")
     x = keras.layers.Conv2D(4, 3, activation="relu")(photo)
     x = keras.layers.Flatten()(x)
     model = keras.Model(photo, keras.layers.Dense(3, activation="softmax")(x))
-    convert_to_openvino(model, tmp_path / "model.xml")
     photos = np.zeros((2, 32, 32, 3), np.uint8)
+    expected, path = run_keras(model, photos), tmp_path / "model.xml"
+    probes.write_copy(model, path, photos=photos, expected=expected, tolerance=1e-3)
     for probe in (probes.OpenVINOProbe(tmp_path / "model.xml"), probes.KerasProbe(model)):
         seen = probe.see(photos, maps=True)
         assert probe.head == ()

@@ -21,6 +21,7 @@ from translearn_core import assessment, backbones, datasets, feasible, feasible_
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, StopRequestedError, WeightsError
 from translearn_core.feasible_report import Report
+from translearn_core.monitor import Monitor
 from translearn_core.runs import ENDED_STATES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -155,7 +156,7 @@ def test_of_very_many_photos_some_are_judged() -> None:
 def test_a_stop_is_heard_and_nothing_is_lost(dataset: Dataset, report: Report) -> None:
     before = feasible_report.read(dataset)
     with pytest.raises(StopRequestedError):
-        feasible.assess(dataset, backbone=STARTER, seed=5, stop=lambda: True)
+        feasible.assess(dataset, backbone=STARTER, seed=5, monitor=Monitor().until(0.0))
     assert feasible_report.read(dataset) == before
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from translearn_core.run_monitor import RunMonitor
 
-from translearn_core import runs
+from translearn_core import runs, worker
 from translearn_core.config import Settings
 from translearn_core.errors import TrainingError
 from translearn_core.feeding import Batches, Part
-from translearn_core.fitting import fit
+from translearn_core.fitting import FitSpec, fit
 from translearn_core.optimiser import FusedAdam
 
 
@@ -40,6 +41,10 @@ def small_model() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(inputs))
 
 
+def monitor_of(run: runs.Run) -> RunMonitor:
+    return RunMonitor(run, worker.StateWriter(run))
+
+
 @pytest.fixture
 def run(workspace: Path) -> runs.Run:
     return runs.create_run(workspace / "photos", Settings())
@@ -53,16 +58,8 @@ def train(run: runs.Run, *, holds: int) -> int:
         labels=np.arange(0),
         weights=np.ones(0, np.float32),
     )
-    return fit(
-        run,
-        small_model(),
-        part(source, 20),
-        empty,
-        settings=Settings(batch_size=16),
-        phase="fine_tune",
-        epochs=2,
-        first_epoch=0,
-    )
+    spec = FitSpec(settings=Settings(batch_size=16), phase="fine_tune", epochs=2)
+    return fit(small_model(), part(source, 20), empty, spec, monitor_of(run)).epochs
 
 
 def test_out_of_memory_is_answered_by_smaller_batches_and_said(run: runs.Run) -> None:
@@ -107,19 +104,21 @@ def test_gradients_added_up_over_pieces_of_a_batch_learn_the_same(run: runs.Run)
     for most_at_once in (None, 4):
         keras.utils.set_random_seed(1)
         model = small_model()
-        fit(
-            run,
-            model,
-            part(source, 16),
-            part(source, 0),
+        spec = FitSpec(
             settings=Settings(batch_size=16),
             phase="fine_tune",
             epochs=3,
-            first_epoch=0,
             most_at_once=most_at_once,
         )
+        fit(model, part(source, 16), part(source, 0), spec, monitor_of(run))
         learned.append(model.get_weights()[0])
     np.testing.assert_allclose(learned[1], learned[0], rtol=1e-3, atol=1e-5)
+
+
+def spec_of_batches() -> FitSpec:
+    """Nothing is held in memory: all is read batch by batch."""
+    settings = Settings(batch_size=1)
+    return FitSpec(settings=settings, phase="fine_tune", epochs=9, in_memory_bytes=0)
 
 
 class StopsWhenRead(SmallMemory):
@@ -137,36 +136,20 @@ class StopsWhenRead(SmallMemory):
         return super().take(rows)
 
 
-def test_what_a_stop_cut_short_is_not_validated(
-    run: runs.Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("translearn_core.fitting.IN_MEMORY_BYTES", 0)
+def test_what_a_stop_cut_short_is_not_validated(run: runs.Run) -> None:
     validation = StopsWhenRead(run, after=-1)
-    settings = Settings(batch_size=1)
     learned, judged = part(StopsWhenRead(run, after=1), 40), part(validation, 40)
-    fit(
-        run, small_model(), learned, judged, settings=settings, phase="fine_tune", epochs=9,
-        first_epoch=0,
-    )  # fmt: skip
+    fit(small_model(), learned, judged, spec_of_batches(), monitor_of(run))
     assert validation.reads == 0
     assert [event["val_loss"] for event in run.events()[0] if event["kind"] == "epoch"] == [None]
 
 
 def test_validation_ends_when_a_person_stops_and_does_not_count_as_the_best(
-    run: runs.Run, monkeypatch: pytest.MonkeyPatch
+    run: runs.Run,
 ) -> None:
-    monkeypatch.setattr("translearn_core.fitting.IN_MEMORY_BYTES", 0)
     validation = StopsWhenRead(run, after=62)
-    fit(
-        run,
-        small_model(),
-        part(SmallMemory(8, holds=8), 8),
-        part(validation, 40),
-        settings=Settings(batch_size=1),
-        phase="fine_tune",
-        epochs=9,
-        first_epoch=0,
-    )
+    learned = part(SmallMemory(8, holds=8), 8)
+    fit(small_model(), learned, part(validation, 40), spec_of_batches(), monitor_of(run))
     epochs = [event for event in run.events()[0] if event["kind"] == "epoch"]
     assert len(epochs) == 2
     assert epochs[0]["val_loss"] is not None

@@ -17,9 +17,9 @@ Strength is a share of the pixel range in [0, 1]; inside, photos are `(n, h, w, 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -28,9 +28,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from translearn_core.config import Settings
-from translearn_core.feeding import Source
 from translearn_core.graph.assembly import OUTPUT
-from translearn_core.runs import Run
+from translearn_core.material import Material
+from translearn_core.monitor import Monitor, PassProgress
+from translearn_core.plan import Network, Plan
+from translearn_core.predictions import Answers
+from translearn_core.sources import Source
+from translearn_core.technique import Technique
 from translearn_core.techniques import ATTACK_STEPS
 
 Array = npt.NDArray[Any]
@@ -78,6 +82,53 @@ def _step(photos: Any, clean: Any, upward: Any, size: float, radius: float) -> A
     moved = photos + size * upward
     moved = keras.ops.clip(moved, clean - radius, clean + radius)
     return keras.ops.clip(moved, 0.0, 255.0)
+
+
+# ------------------------------------------------------------------------- the technique
+
+
+class AdversarialTraining(Technique):
+    """Fine-tunes on attacked photos beside the clean ones, and tries both models out."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self._trial: Trial | None = None
+
+    def before_fine_tuning(
+        self, network: Network, head: Any, data: Material, monitor: Monitor
+    ) -> None:
+        """Attack the test photos before the model has learned to resist, for comparison."""
+        monitor.stage("technique")
+        settings = self.plan.settings
+        rows = choose_rows(data.rows("test"), settings.seed)
+        self._trial = Trial(
+            folder=self.plan.run.folder,
+            source=data.cut,
+            rows=rows,
+            labels=data.labels[rows],
+            classes=data.classes,
+            settings=settings,
+        )
+        self._trial.judge_before(_scores(network, head), monitor)
+
+    def fine_tuned_model(self, model: Any, network: Network, head: Any) -> Any:
+        """See `Technique.fine_tuned_model`."""
+        return make_resisting(model, _scores(network, head), self.plan.settings)
+
+    def after_training(self, network: Network, head: Any, monitor: Monitor) -> None:
+        """Attack the model that learned to resist."""
+        if self._trial is not None:
+            monitor.stage("technique")
+            self._trial.judge_after(_scores(network, head), monitor)
+
+    def figures(self, test: Answers) -> dict[str, Any]:
+        """See `Technique.figures`."""
+        return {} if self._trial is None else self._trial.report()
+
+
+def _scores(network: Network, head: Any) -> Scores:
+    """From pixels to the scores before the softmax."""
+    return scores_of([part for part in network.parts if part is not None], head)
 
 
 # ------------------------------------------------------------------------------- learning
@@ -137,13 +188,13 @@ class Trial:
     """Test photos, and how a model stands up to attacks on them, before and after it learned to.
 
     Args:
-        run: asked for a stop between steps.
+        folder: of the run; pictures of an example go there.
         source: photos `(n, size, size, 3)` by row.
         rows: the test photos that are attacked.
         labels: their classes.
     """
 
-    run: Run
+    folder: Path
     source: Source
     rows: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
@@ -154,41 +205,34 @@ class Trial:
     fooling: dict[int, tuple[Array, Array]] = field(default_factory=dict)
     """Some photos that fooled the plain model, by place: before and after the change."""
 
-    def judge_before(self, scores: Scores) -> None:
+    def judge_before(self, scores: Scores, monitor: Monitor) -> None:
         """Attack the plainly trained model."""
-        self.before = self._judge(scores, keep=True)
+        self.before = self._judge(scores, monitor, keep=True)
 
-    def judge_after(self, scores: Scores) -> None:
+    def judge_after(self, scores: Scores, monitor: Monitor) -> None:
         """Attack the model that learned to resist."""
-        self.after = self._judge(scores)
+        self.after = self._judge(scores, monitor)
 
-    def _judge(self, scores: Scores, *, keep: bool = False) -> dict[str, Array]:
+    def _judge(self, scores: Scores, monitor: Monitor, *, keep: bool = False) -> dict[str, Array]:
         """Answers `(n,)` to clean and attacked photos by name; empty when the run is to stop."""
         attack = Attack(scores, self.settings, len(self.classes))
-        began = time.monotonic()
+        tell = PassProgress(monitor, len(self.rows))
         found: dict[str, list[Array]] = {"clean": [], "fgsm": [], "pgd": []}
         for start in range(0, len(self.rows), TRIAL_BATCH):
             photos = self.source.take(self.rows[start : start + TRIAL_BATCH]).astype(np.float32)
             labels = self.labels[start : start + TRIAL_BATCH]
             found["clean"].append(attack.answer(photos))
             found["fgsm"].append(attack.answer(attack.fgsm(photos, labels)))
-            changed = attack.pgd(photos, labels, stop=lambda: self.run.stop_requested)
+            changed = attack.pgd(photos, labels, stop=lambda: monitor.stop_requested)
             if changed is None:
                 return {}
             found["pgd"].append(attack.answer(changed))
-            self._tell(start + len(photos), began)
+            tell(start + len(photos))
             fooled = (found["clean"][-1] == labels) & (found["pgd"][-1] != labels)
             for place in np.flatnonzero(fooled) if keep else ():
                 if len(self.fooling) < CANDIDATES:
                     self.fooling[start + int(place)] = photos[place], changed[place]
         return {name: np.concatenate(parts) for name, parts in found.items() if parts}
-
-    def _tell(self, done: int, began: float) -> None:
-        """How many photos have been attacked so far."""
-        per_s = done / max(time.monotonic() - began, 1e-6)
-        left_s = round((len(self.rows) - done) / per_s, 1)
-        facts = {"done": done, "total": len(self.rows), "per_s": round(per_s, 1)}
-        self.run.append_event("progress", stage="technique", left_s=left_s, **facts)
 
     def report(self) -> dict[str, Any]:
         """What metrics.json says under `adversarial`; writes the pictures.
@@ -225,7 +269,7 @@ class Trial:
         place = next(iter(resisted or self.fooling))
         photo, changed = self.fooling[place]
         magnified = 127.5 + 127.5 * (changed - photo) / (self.settings.strength * 255.0)
-        folder = self.run.folder / FOLDER
+        folder = self.folder / FOLDER
         folder.mkdir(exist_ok=True)
         for name, picture in {"photo": photo, "attacked": changed, "change": magnified}.items():
             pixels = np.clip(np.round(picture), 0, 255).astype(np.uint8)

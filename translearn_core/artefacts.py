@@ -11,7 +11,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,17 @@ import pandas as pd
 
 from translearn_core import datasets, lineage
 from translearn_core.datasets import Dataset
-from translearn_core.engine import convert_checked, run_keras
+from translearn_core.engine import run_keras
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.files import replace_file, write_atomically
 from translearn_core.find import find_run
 from translearn_core.formatting import percent
 from translearn_core.material import Material
-from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
+from translearn_core.metrics import head_figures
+from translearn_core.monitor import Monitor
 from translearn_core.plan import Network, Plan
 from translearn_core.predictions import Answers
+from translearn_core.probe import write_copy
 from translearn_core.runs import Run
 from translearn_core.texts import _
 
@@ -48,8 +51,11 @@ class Clock:
     seconds: dict[str, float] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
 
-    def lap(self, name: str, began: float) -> None:
-        """Add the time since `began` to `name`."""
+    @contextmanager
+    def lap(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to `name`."""
+        began = time.monotonic()
+        yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
 
 
@@ -64,7 +70,7 @@ class Proof:
 
 
 def save_model(
-    plan: Plan, material: Material, network: Network, head: Any, answers: Answers
+    plan: Plan, data: Material, network: Network, head: Any, test: Answers, monitor: Monitor
 ) -> Proof:
     """Put the model together, save it, load it afresh and hold it against the measured path."""
     from translearn_core.graph import saving
@@ -72,29 +78,27 @@ def save_model(
     assembled = network.assemble(head)
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     saving.save_model(assembled, plan.run.model_path)
-    plan.run.write_labels(material.classes, image_size=plan.image_size, backbone=plan.backbone.name)
+    plan.run.write_labels(data.classes, image_size=plan.image_size, backbone=plan.backbone.name)
 
-    chosen = np.linspace(0, len(answers.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
+    chosen = np.linspace(0, len(test.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
     chosen = np.unique(chosen)
     paths = [
-        plan.dataset.photo_path(path)
-        for path in material.photos["path"].iloc[answers.test_rows[chosen]]
+        plan.dataset.photo_path(path) for path in data.photos["path"].iloc[test.test_rows[chosen]]
     ]
     photos, kept = _decode_sample(paths, plan.image_size)
-    expected = answers.test[chosen][kept]
+    expected = test.test[chosen][kept]
     loaded = saving.load_model(plan.run.model_path)
     received = run_keras(loaded, photos)
     difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
     if difference > 0.02:
         logger.error("The saved model differs from the measured path by %.3g", difference)
-        plan.run.append_event(
-            "warning",
-            text=_(
+        monitor.warning(
+            _(
                 "The saved model answers a little differently from the one that was measured: "
                 "probabilities differ by up to {difference}."
-            ).format(difference=percent(difference, 1)),
+            ).format(difference=percent(difference, 1))
         )
-    copied = convert_checked(
+    copied = write_copy(
         loaded,
         plan.run.openvino_path,
         photos=photos,
@@ -112,37 +116,31 @@ def save_model(
 def _decode_sample(paths: Sequence[Path], size: int) -> tuple[Array, list[int]]:
     """Photos `(n, size, size, 3) uint8` and which of the paths they are."""
     images, kept = [], []
-    for place, photo in datasets.iterate_photos(paths, size=size):
+    for index, photo in datasets.iterate_photos(paths, size=size):
         if not isinstance(photo, PhotoError):
             images.append(photo.image)
-            kept.append(place)
+            kept.append(index)
     return np.stack(images) if images else np.empty((0, size, size, 3), np.uint8), kept
 
 
 def write_figures(
     plan: Plan,
-    material: Material,
-    answers: Answers,
-    proof: Proof,
+    data: Material,
+    test: Answers,
+    saved: Proof,
     clock: Clock,
     epochs: int,
     stopped: bool,
     more: dict[str, Any],
 ) -> None:
     """Write predictions.parquet and, last, metrics.json, with `more` figures of techniques."""
-    run, classes = plan.run, material.classes
-    truth = material.labels[answers.test_rows]
-    labels = answers.test.argmax(axis=1)
-    correct = int((labels == truth).sum())
-    _write_predictions(run, material, answers, truth, labels)
-    lineage.write_photos(run, material.photos, material.split, _run_before(plan))
-    confusion = confusion_matrix(truth, labels, len(classes))
-    majority = int(np.bincount(material.labels[material.rows("train")]).argmax())
+    run, classes = plan.run, data.classes
+    _write_predictions(run, data, test)
+    lineage.write_photos(run, data.photos, data.split, _run_before(plan))
     import_s = run.config.import_s
     seconds = {name: round(value, 3) for name, value in clock.seconds.items()}
     total_s = time.monotonic() - clock.started + import_s
     warnings = [e["text"] for e in run.events()[0] if e["kind"] == "warning"]
-    n = len(answers.test_rows)
     figures = {
         "schema_version": 1,
         "run_dir": str(run.folder),
@@ -151,10 +149,8 @@ def write_figures(
         "classes": classes,
         "blocks": plan.freeze.blocks,
         "frozen_blocks": plan.freeze.frozen_blocks,
-        "n_train": len(material.rows("train")),
-        "n_val": len(material.rows("val")),
-        "n_test": n,
-        "test_given": bool((material.photos["split"] == "test").any()),
+        "n_val": len(data.rows("val")),
+        "test_given": bool((data.photos["split"] == "test").any()),
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
         "image_size": plan.image_size,
@@ -162,23 +158,17 @@ def write_figures(
         "cut_layer": plan.freeze.cut_layer,
         "frozen_layers": plan.freeze.frozen_layers,
         "total_layers": plan.freeze.total_layers,
-        "trainable_weights": proof.trainable_weights,
-        "val_accuracy": answers.val_accuracy,
-        "test_accuracy": correct / n if n else None,
-        "test_correct": correct,
-        "test_interval": list(wilson_interval(correct, n)),
-        "majority_accuracy": float((truth == majority).mean()) if n else None,
-        "majority_class": classes[majority],
-        "per_class": [vars(figure) for figure in class_figures(confusion, classes)],
-        "confusion": confusion.tolist(),
+        "trainable_weights": saved.trainable_weights,
+        "val_accuracy": test.val_accuracy,
+        **head_figures(test.truth, test.test, classes, data.labels[data.rows("train")]),
         "epochs_run": epochs,
         "fine_tuned": "fine_tune" in seconds,
-        "parity_max_diff": proof.parity_max_diff,
-        "openvino_max_diff": proof.openvino_max_diff,
-        "model_bytes": proof.model_bytes,
+        "parity_max_diff": saved.parity_max_diff,
+        "openvino_max_diff": saved.openvino_max_diff,
+        "model_bytes": saved.model_bytes,
         "seconds": {"total": round(total_s, 3), "import": round(import_s, 3)}
         | {name: seconds.get(name, 0.0) for name in ("features", "head", "fine_tune")},
-        "photos_per_s": round(material.photos_per_s, 1) if material.photos_per_s else None,
+        "photos_per_s": round(data.photos_per_s, 1) if data.photos_per_s else None,
         "device": plan.device,
         "settings": plan.settings.model_dump(),
         "warnings": warnings,
@@ -204,23 +194,22 @@ def _left_out(dataset: Dataset) -> list[dict[str, str]]:
     ]
 
 
-def _write_predictions(
-    run: Run, material: Material, answers: Answers, truth: Array, labels: Array
-) -> None:
-    names = np.array(material.classes, dtype=object)
-    chosen = material.photos.iloc[answers.test_rows]
+def _write_predictions(run: Run, data: Material, test: Answers) -> None:
+    names = np.array(data.classes, dtype=object)
+    labels = test.test.argmax(axis=1)
+    chosen = data.photos.iloc[test.test_rows]
     frame = pd.DataFrame(
         {
             "path": chosen["path"].to_numpy(),
             "file": chosen["file"].to_numpy(),
-            "truth": names[truth],
+            "truth": names[test.truth],
             "label": names[labels],
-            "confidence": answers.test.max(axis=1) if len(labels) else np.empty(0),
-            "correct": labels == truth,
+            "confidence": test.test.max(axis=1) if len(labels) else np.empty(0),
+            "correct": labels == test.truth,
         }
     )
     for index in range(len(names)):
-        frame[f"p_{index}"] = answers.test[:, index]
+        frame[f"p_{index}"] = test.test[:, index]
     temporary = run.folder / ".predictions.tmp"
     frame.to_parquet(temporary, index=False)
     replace_file(temporary, run.folder / "predictions.parquet")

@@ -11,7 +11,6 @@ import importlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -26,7 +25,6 @@ from translearn_core.backbones import Backbone
 from translearn_core.crossval import CurvePoint, Judged, Space
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.copies import Pairs, find_pairs
-from translearn_core.errors import StopRequestedError
 from translearn_core.feasible_report import (
     PHOTO_COLUMNS,
     AdviceLine,
@@ -41,6 +39,7 @@ from translearn_core.feasible_report import (
 from translearn_core.findings import Finding
 from translearn_core.gather import gather_pooled
 from translearn_core.metrics import confusion_matrix
+from translearn_core.monitor import Monitor
 from translearn_core.recommendation import saved_mistakes, stronger_backbone
 from translearn_core.suspects import Suspect
 from translearn_core.verdict import Figures, Hopes, advise, decide, explain, say
@@ -109,9 +108,7 @@ def compute(
     backbone: Backbone,
     *,
     seed: int,
-    progress: Callable[[int, int, float], None],
-    stop: Callable[[], bool],
-    tell: Callable[[str], None],
+    monitor: Monitor,
 ) -> tuple[Report, pd.DataFrame, list[Finding]]:
     """Everything that `feasible.assess` promises; writes nothing but facts of photos.
 
@@ -119,28 +116,28 @@ def compute(
         The report, photos.parquet, and what the checks found.
     """
     began = time.monotonic()
-    tell("look")
+    monitor.stage("look")
     imports = threading.Thread(target=_import_ahead, name="import", daemon=True)
     imports.start()
-    material = _gather(dataset, backbone, seed, progress, stop)
+    material = _gather(dataset, backbone, seed, monitor)
     with _few_threads(len(material.rows) * len(material.classes)):
         space = crossval.Space.of(material.features[material.rows])
         with ThreadPoolExecutor(1) as beside:
             beside.submit(imports.join)  # two threads that import scikit-learn at once may deadlock
             few = len(material.labels) <= flatten.MOST_PHOTOS  # all of them are drawn: begin now
             places = beside.submit(_lay_out, material, space, []) if few else None
-            judgement = _judge(material, space, tell, stop)
+            judgement = _judge(material, space, monitor)
             probabilities = _ask_about_all(material, judgement)
-            tell("check")
+            monitor.stage("check")
             imports.join()
             suspects, found = _find(material, probabilities)
-            _go_on(stop)
-            tell("map")
+            monitor.check_stop()
+            monitor.stage("map")
             laid_out = places or beside.submit(
                 _lay_out, material, space, [suspect.row for suspect in suspects]
             )
         table = _photo_table(material, probabilities, suspects, found, laid_out.result())
-    _go_on(stop)
+    monitor.check_stop()
     report = _report(material, judgement, probabilities, suspects, found, backbone, began)
     return report, table, found
 
@@ -161,19 +158,8 @@ def _few_threads(cells: int) -> AbstractContextManager[object]:
     return limits
 
 
-def _go_on(stop: Callable[[], bool]) -> None:
-    if stop():
-        raise StopRequestedError
-
-
-def _gather(
-    dataset: Dataset,
-    backbone: Backbone,
-    seed: int,
-    progress: Callable[[int, int, float], None],
-    stop: Callable[[], bool],
-) -> _Material:
-    pooled = gather_pooled(dataset, backbone, progress=progress, stop=stop)
+def _gather(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -> _Material:
+    pooled = gather_pooled(dataset, backbone, monitor=monitor)
     datasets.check_ready(dataset)  # photos that cannot be read are gone now
     photos = dataset.photos
     classes = dataset.classes
@@ -181,7 +167,7 @@ def _gather(
     with _few_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
         groups = datasets.tell_groups(dataset, pooled.features, pairs=pairs)
-    _go_on(stop)
+    monitor.check_stop()
     return _Material(
         dataset=dataset,
         photos=photos,
@@ -215,14 +201,15 @@ def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> 
     return rows[(rank <= wanted) | few]
 
 
-def _judge(
-    material: _Material, space: Space, tell: Callable[[str], None], stop: Callable[[], bool]
-) -> _Judgement:
+def _judge(material: _Material, space: Space, monitor: Monitor) -> _Judgement:
+    def stop() -> bool:
+        return monitor.stop_requested
+
     labels, groups = material.labels[material.rows], material.groups[material.rows]
     classes = len(material.classes)
     effort = next(one for one in _EFFORTS if len(labels) * classes <= one.up_to)
     folds = min(effort.folds, crossval.count_folds(labels, groups))
-    tell("judge")
+    monitor.stage("judge")
     judged = crossval.judge(
         space, labels, groups, classes,
         repeats=effort.repeats, folds=folds, seed=material.seed, stop=stop,
@@ -235,7 +222,7 @@ def _judge(
             repeats=effort.repeats, folds=folds, seed=material.seed, penalty=judged.penalty,
             stop=stop,
         ).accuracy  # fmt: skip
-    tell("compare")
+    monitor.stage("compare")
     shuffled = crossval.judge_shuffled(
         space, labels, groups, classes,
         penalty=judged.penalty, shuffles=effort.shuffles, seed=material.seed, stop=stop,
@@ -243,7 +230,7 @@ def _judge(
     plain = trivial.judge_properties(
         material.photographed, labels, groups, classes, folds=folds, seed=material.seed
     )
-    tell("curve")
+    monitor.stage("curve")
     curve = crossval.learning_curve(
         space, labels, groups, classes,
         penalty=judged.penalty, draws=effort.draws, seed=material.seed, stop=stop,

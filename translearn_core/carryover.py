@@ -7,7 +7,7 @@ and deviation of the new photos first. How much they weigh, and whether they hel
 by new photos that are hidden in turn. Without those photos, and where blocks of that run's backbone
 learned from them: the hidden layer and the outputs of classes with the same name, as where learning
 begins.
-Leaves to others: the fit (`train.py`), linear heads and folds (`crossval.py`), which runs fit
+Leaves to others: the fit (`head_fitting.py`), linear heads and folds (`crossval.py`), which runs fit
 (`techniques.py`).
 """
 
@@ -24,12 +24,15 @@ import numpy.typing as npt
 from translearn_core import crossval
 from translearn_core.find import find_run
 from translearn_core.formatting import percent
-from translearn_core.lesson import Lesson, build_new_head
+from translearn_core.head_fitting import build_new_head
 from translearn_core.lineage import refuse_taught
 from translearn_core.material import Material
+from translearn_core.monitor import Monitor
 from translearn_core.others import Others, gather_others, with_guests
 from translearn_core.plan import Plan
+from translearn_core.predictions import Answers
 from translearn_core.runs import Run
+from translearn_core.technique import Technique, TrainingSet
 from translearn_core.texts import _
 from translearn_core.weight_change import figures_of
 
@@ -71,49 +74,54 @@ class Move:
         return replace(others, pooled=self(others.pooled), views=views)
 
 
-def carry_over(plan: Plan, material: Material) -> Lesson:
-    """The lesson of a run that starts from another one.
+class WarmStart(Technique):
+    """Starts from another run: its photos beside the new ones, or what its head knows."""
 
-    Raises:
-        SettingsError: that run learned from photos that are tested here.
-        StopRequestedError: the run was asked to stop.
-    """
-    run = find_run(plan.settings.start_from)
-    tested = material.photos.iloc[material.rows("test")]
-    refuse_taught(run, set(tested["sha256"]))
-    shared = [name for name in run.labels if name in material.classes]
-    lesson, verdict = Lesson(material=material), None
-    by_heart = figures_of(run).get("fine_tuned")  # its weights say more of them than the photos
-    rehearses = shared and not plan.fine_tunes and not by_heart
-    others = _old_photos(plan, run, material) if rehearses else None
-    if others is not None:
-        new = np.flatnonzero(material.split != "test")
-        others = Move.between(others.pooled, material.pooled.take(new)).apply_to(others)
-        verdict = _judge(plan, material, others)
-        lesson = _rehearsing(material, others, verdict.weight)
-    useless = verdict is not None and not verdict.helps
-    if verdict is not None and useless:
-        plan.run.append_event("warning", text=_left_out(verdict))
-    figures = {
-        "run": str(run.folder),
-        "classes_carried_over": [] if useless else shared,
-        "backbone_changed": plan.change is not None,
-        "rehearsed_photos": 0 if others is None or useless else len(others),
-    } | ({} if verdict is None else verdict.figures())
-    carried: list[str] = []
+    def prepare(self, training: TrainingSet, monitor: Monitor) -> TrainingSet:
+        """See `Technique.prepare`.
 
-    def new_head(plan: Plan, material: Material) -> Any:
-        if others is not None:  # the photos say more than what a head made of them
-            return build_new_head(plan, material)
-        head, parts = start_head(plan, material, run)
-        carried[:] = parts
+        Raises:
+            SettingsError: that run learned from photos that are tested here.
+        """
+        monitor.stage("technique")
+        plan, data = self.plan, training.data
+        self._run = run = find_run(plan.settings.start_from)
+        refuse_taught(run, set(data.photos["sha256"].iloc[data.rows("test")]))
+        self._shared = [name for name in run.labels if name in data.classes]
+        self._layers: list[str] = []
+        self._verdict: Verdict | None = None
+        by_heart = figures_of(run).get("fine_tuned")  # its weights say more than the photos
+        rehearses = self._shared and not plan.fine_tunes and not by_heart
+        self._old = _old_photos(plan, run, data, monitor) if rehearses else None
+        if self._old is None:
+            return training
+        new = data.pooled.take(np.flatnonzero(data.split != "test"))
+        old = Move.between(self._old.pooled, new).apply_to(self._old)
+        verdict = self._verdict = _judge(plan, data, old, monitor)
+        if not verdict.helps:
+            monitor.warning(_left_out(verdict))
+            return training
+        return TrainingSet.of(_rehearsing(data, old, verdict.weight))
+
+    def initial_head(self, data: Material) -> Any:
+        """See `Technique.initial_head`."""
+        if self._old is not None:  # the photos say more than what a head made of them
+            return None
+        head, self._layers = start_head(self.plan, data, self._run)
         return head
 
-    return replace(
-        lesson,
-        new_head=new_head,
-        report=lambda _answers: {"carryover": figures | {"layers": list(carried)}},
-    )
+    def figures(self, test: Answers) -> dict[str, Any]:
+        """See `Technique.figures`."""
+        verdict = self._verdict
+        useless = verdict is not None and not verdict.helps
+        figures: dict[str, Any] = {
+            "run": str(self._run.folder),
+            "classes_carried_over": [] if useless else self._shared,
+            "backbone_changed": self.plan.change is not None,
+            "rehearsed_photos": 0 if self._old is None or useless else len(self._old),
+        }
+        figures |= {} if verdict is None else verdict.figures()
+        return {"carryover": figures | {"layers": list(self._layers)}}
 
 
 def _left_out(verdict: Verdict) -> str:
@@ -123,21 +131,20 @@ def _left_out(verdict: Verdict) -> str:
     ).format(having=percent(verdict.best_with), plain=percent(verdict.right[0]), n=verdict.hidden)
 
 
-def _old_photos(plan: Plan, run: Run, material: Material) -> Others | None:
+def _old_photos(plan: Plan, run: Run, data: Material, monitor: Monitor) -> Others | None:
     """The photos of the run to start from whose classes are known here; None without any."""
     folder = Path(run.config.dataset)
     if not (folder / "dataset.json").is_file():
-        plan.run.append_event(
-            "warning",
-            text=_(
+        monitor.warning(
+            _(
                 "The photos of the run that this one starts from are no longer here; only its "
                 "weights are carried over."
-            ),
+            )
         )
         return None
-    others = gather_others(plan, str(folder))
-    own = set(material.photos["sha256"])
-    known = others.photos["class_name"].isin(material.classes)
+    others = gather_others(plan, str(folder), monitor)
+    own = set(data.photos["sha256"])
+    known = others.photos["class_name"].isin(data.classes)
     chosen = np.flatnonzero((known & ~others.photos["sha256"].isin(own)).to_numpy())
     return others.chosen(chosen) if len(chosen) else None
 
@@ -146,33 +153,33 @@ def _old_photos(plan: Plan, run: Run, material: Material) -> Others | None:
 class Verdict:
     """What linear heads say of new photos that are hidden in turn, for each of `WEIGHTS`.
 
-    `right` is the share that is named right, `surprise` the mean negative logarithm of the
+    `right` is the share that is named right, `nll` the mean negative logarithm of the
     probability of the right class.
     """
 
     right: Array
-    surprise: Array
+    nll: Array
     hidden: int
 
     @property
-    def place(self) -> int:
+    def index(self) -> int:
         """Which of `WEIGHTS` makes the hidden photos least surprising."""
-        return int(self.surprise.argmin())
+        return int(self.nll.argmin())
 
     @property
     def weight(self) -> float:
         """What the old photos weigh."""
-        return WEIGHTS[self.place]
+        return WEIGHTS[self.index]
 
     @property
     def helps(self) -> bool:
         """Whether old photos are learned from at all."""
-        return self.place > 0
+        return self.index > 0
 
     @property
     def best_with(self) -> float:
         """Share named right by the best head that also learned from old photos."""
-        return float(self.right[1 + int(self.surprise[1:].argmin())])
+        return float(self.right[1 + int(self.nll[1:].argmin())])
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""
@@ -181,23 +188,23 @@ class Verdict:
             "weight": self.weight,
             "hidden": self.hidden,
             "hidden_accuracy_plain": float(self.right[0]),
-            "hidden_accuracy": float(self.right[self.place]),
+            "hidden_accuracy": float(self.right[self.index]),
         }
 
 
-def _judge(plan: Plan, material: Material, others: Others) -> Verdict:
+def _judge(plan: Plan, data: Material, others: Others, monitor: Monitor) -> Verdict:
     rng = np.random.default_rng([plan.settings.seed, 73])
-    rows = _some(np.flatnonzero(material.split != "test"), rng)
+    rows = _some(np.flatnonzero(data.split != "test"), rng)
     others = others.chosen(_some(np.arange(len(others)), rng))
     return judge_weights(
-        [source.take(rows) for source in (material.pooled, *material.views_pooled)],
-        material.labels[rows],
-        material.groups[rows],
+        [source.take(rows) for source in (data.pooled, *data.views_pooled)],
+        data.labels[rows],
+        data.groups[rows],
         [others.pooled, *others.views],
-        _codes(material, others),
-        classes=len(material.classes),
+        _codes(data, others),
+        classes=len(data.classes),
         rng=rng,
-        stop=lambda: plan.run.stop_requested,
+        stop=lambda: monitor.stop_requested,
     )
 
 
@@ -212,11 +219,11 @@ def judge_weights(
     rng: np.random.Generator,
     stop: Callable[[], bool] = lambda: False,
 ) -> Verdict:
-    """Hide new photos in turn, and see how much of the old ones makes them least surprising.
+    """Cross-validate on the new photos how much the old ones should weigh, by log-loss.
 
     Args:
         new_views: features of the new photos `(n, d)`, as they are and in each view.
-        labels, groups: theirs, `(n,)`; copies of each other share a group.
+        labels, groups: theirs, `(n,)`; near-duplicates share a group.
         old_views, codes: features `(m, d)` and classes `(m,)` of the old ones.
 
     Raises:
@@ -231,8 +238,8 @@ def judge_weights(
     ]
     known = np.concatenate([deal != np.arange(FOLDS)[:, None] for deal in deals])  # (heads, n)
     everyone, each = np.concatenate([labels, codes]), _shares(codes)
-    right, surprise = np.zeros(len(WEIGHTS)), np.zeros(len(WEIGHTS))
-    for place, weight in enumerate(WEIGHTS):
+    right, nll = np.zeros(len(WEIGHTS)), np.zeros(len(WEIGHTS))
+    for index, weight in enumerate(WEIGHTS):
         old = np.minimum(1.0, weight * known.sum(axis=1, keepdims=True) * each)  # (heads, m)
         heads = crossval.fit_heads(
             space,
@@ -244,9 +251,9 @@ def judge_weights(
             stop=stop,
         )
         answers = np.mean([crossval.ask_heads(part[:n], heads, ~known) for part in points], axis=0)
-        right[place] = (answers.argmax(axis=1) == labels).mean()
-        surprise[place] = crossval.log_loss(answers, labels)
-    return Verdict(right=right, surprise=surprise, hidden=n)
+        right[index] = (answers.argmax(axis=1) == labels).mean()
+        nll[index] = crossval.log_loss(answers, labels)
+    return Verdict(right=right, nll=nll, hidden=n)
 
 
 def _some(rows: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -254,9 +261,9 @@ def _some(rows: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[
     return rows if len(rows) <= JUDGED else np.sort(rng.permutation(rows)[:JUDGED])
 
 
-def _codes(material: Material, others: Others) -> npt.NDArray[np.int64]:
+def _codes(data: Material, others: Others) -> npt.NDArray[np.int64]:
     """The class number of each old photo."""
-    codes = {name: code for code, name in enumerate(material.classes)}
+    codes = {name: code for code, name in enumerate(data.classes)}
     return np.array([codes[name] for name in others.photos["class_name"]], np.int64)
 
 
@@ -267,23 +274,21 @@ def _shares(codes: npt.NDArray[np.int64]) -> Array:
     return shares
 
 
-def _rehearsing(material: Material, others: Others, weight: float) -> Lesson:
+def _rehearsing(data: Material, others: Others, weight: float) -> Material:
     """Old photos among what is learned; all together they weigh `weight` times the new ones."""
-    if not weight:
-        return Lesson(material=material)
-    codes = _codes(material, others)
-    targets = np.eye(len(material.classes), dtype=np.float32)[codes]
-    own = int((material.split != "test").sum())
+    codes = _codes(data, others)
+    targets = np.eye(len(data.classes), dtype=np.float32)[codes]
+    own = int((data.split != "test").sum())
     weights = np.minimum(1.0, weight * own * _shares(codes)).astype(np.float32)
-    return Lesson(material=with_guests(material, others.as_guests(targets, weights)))
+    return with_guests(data, others.as_guests(targets, weights))
 
 
-def start_head(plan: Plan, material: Material, run: Run) -> tuple[Any, list[str]]:
+def start_head(plan: Plan, data: Material, run: Run) -> tuple[Any, list[str]]:
     """A head that begins with what the run's head knows, and what that is, by layer."""
     from translearn_core.graph.assembly import OUTPUT
     from translearn_core.graph.saving import load_model
 
-    head = build_new_head(plan, material)
+    head = build_new_head(plan, data)
     model = load_model(run.model_path)
     theirs = {layer.name: layer for layer in model.layers if hasattr(layer, "kernel")}
     old_hidden = theirs.get("head_hidden")
@@ -301,10 +306,10 @@ def start_head(plan: Plan, material: Material, run: Run) -> tuple[Any, list[str]
     old_kernel, old_bias = output.get_weights()
     if old_kernel.shape[0] != kernel.shape[0]:
         return head, carried
-    for place, name in enumerate(material.classes):
+    for index, name in enumerate(data.classes):
         if name in run.labels:
-            kernel[:, place] = old_kernel[:, run.labels.index(name)]
-            bias[place] = old_bias[run.labels.index(name)]
+            kernel[:, index] = old_kernel[:, run.labels.index(name)]
+            bias[index] = old_bias[run.labels.index(name)]
             carried.append(f"{OUTPUT}: {name}")
     head.get_layer(OUTPUT).set_weights([kernel, bias])
     return head, carried

@@ -163,7 +163,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
         )
     for run in runs:
         state = run.state.state  # also tells when the folder is no run at all
-        _config = run.config
+        run.require()
         if not run.model_path.is_file() or not (run.folder / "labels.json").is_file():
             raise RunError(
                 _("The run {run} has no model: it is {state}. Choose a finished run.").format(

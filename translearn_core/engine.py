@@ -18,7 +18,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +30,6 @@ from translearn_core.errors import InputError, TransLearnError
 from translearn_core.files import replace_file, write_atomically
 
 logger = logging.getLogger(__name__)
-_importing = threading.Lock()
 
 Array = npt.NDArray[Any]
 ENGINE_BATCH = 8
@@ -68,24 +66,10 @@ def import_openvino() -> Any:
 
 
 def import_keras() -> Any:
-    """Keras, without the libraries that it looks for and that nothing here uses it with.
+    """Keras, which takes seconds: for a thread that imports it ahead of its first use."""
+    import keras
 
-    Importing it takes seconds, a third of which go into scikit-learn and matplotlib, for wrappers
-    and plots of Keras' own. A thread that imports one of them meanwhile would not find it: to be
-    called where none does, like at the beginning of a worker.
-    """
-    with _importing:
-        if "keras" not in sys.modules:
-            hidden = [name for name in ("matplotlib", "sklearn") if name not in sys.modules]
-            try:
-                sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
-                import keras
-            finally:
-                for name in hidden:
-                    sys.modules.pop(name, None)
-        import keras
-
-        return keras
+    return keras
 
 
 class OpenVINOEngine:
@@ -283,6 +267,13 @@ def _convert_traced(model: Any, path: Path) -> None:
     ) as folder:
         tf.saved_model.save(module, folder, signatures=function)
         _save(import_openvino().Core().read_model(folder), path)
+
+
+def keep_one_output(source: Path, path: Path) -> None:
+    """Write an OpenVINO file with the first output of `source` only."""
+    openvino = import_openvino()
+    model = openvino.Core().read_model(source)
+    _save(openvino.Model([model.output(0)], model.get_parameters(), model.friendly_name), path)
 
 
 def _save(converted: Any, path: Path) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import json
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +24,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.feasible_report import Report, folder_of
 from translearn_core.files import write_atomically
-from translearn_core.monitor import Monitor
+from translearn_core.monitor import SILENT, Monitor
 from translearn_core.runs import Job, JobConfig, JobState, Kind
 from translearn_core.texts import N_, _
 from translearn_core.weights import weights_status
@@ -48,53 +47,30 @@ STOP_PATIENCE_S = 3.0
 # ------------------------------------------------------------------------------- the check
 
 
-def _tell_nobody(stage: str) -> None:
-    """No stages wanted."""
-
-
-def _no_progress(done: int, total: int, per_s: float) -> None:
-    """No progress wanted."""
-
-
-def _never() -> bool:
-    return False
-
-
 def assess(
     dataset: Dataset,
     *,
     backbone: Backbone | None = None,
     seed: int = 0,
-    progress: Callable[[int, int, float], None] | None = None,
-    stop: Callable[[], bool] | None = None,
-    tell: Callable[[str], None] | None = None,
+    monitor: Monitor = SILENT,
 ) -> Report:
     """Check a data set and write what came out.
 
     Args:
         backbone: default the best that is ready here.
         seed: of folds, subsets and shuffles.
-        progress: called with photos looked at, photos in all, photos a second.
-        stop: asked between steps; True ends it.
-        tell: called with the name of each of `STAGES` as it begins.
+        monitor: told of each of `STAGES` as it begins, and of photos in the first one.
 
     Raises:
         SourceError: the data set has fewer than two classes, or a class with a single photo.
         WeightsError: the backbone's weights are not here.
-        StopRequestedError: `stop` said so; nothing is written.
+        StopRequestedError: the monitor said so; nothing is written.
         StorageError: the disk is full.
     """
     from translearn_core import assessment
 
     chosen = _check_early(dataset, backbone)
-    report, table, found = assessment.compute(
-        dataset,
-        chosen,
-        seed=seed,
-        progress=progress or _no_progress,
-        stop=stop or _never,
-        tell=tell or _tell_nobody,
-    )
+    report, table, found = assessment.compute(dataset, chosen, seed=seed, monitor=monitor)
     _write(dataset, report, table, found)
     return report
 
@@ -182,9 +158,7 @@ def work(job: Job, monitor: Monitor) -> bool:
         datasets.open_dataset(Path(config.dataset)),
         backbone=backbones.get_backbone(config.backbone) if config.backbone else None,
         seed=config.seed,
-        progress=monitor.progress,
-        stop=lambda: monitor.stop_requested,
-        tell=monitor.stage,
+        monitor=monitor,
     )
     monitor.update(fingerprint=report.fingerprint)
     return True

@@ -1,6 +1,6 @@
 """Batches for Keras models: rows of cached features or photos.
 
-Owns: `Source`, `Part` and the ways from there to arrays. Leaves to others: what is learned from
+Owns: `Part` and the ways from there to arrays. Leaves to others: what is learned from
 them (`fitting.py`), the features (`features.py`).
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,20 +17,11 @@ import numpy.typing as npt
 from translearn_core.augment import Strength, augment
 from translearn_core.config import Settings
 from translearn_core.mixing import mix
+from translearn_core.sources import InMemory, Source
 
 Array = npt.NDArray[Any]
 Arrays = tuple[Array, Array, Array]
 """Inputs, targets and weights, a row each for a photo."""
-
-
-class Source(Protocol):
-    """Inputs by row: cached features, or photos decoded as they are asked for."""
-
-    shape: tuple[int, ...]
-
-    def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """Inputs `(len(rows), ...)`."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,23 +137,10 @@ def as_arrays(part: Part, classes: int) -> Arrays:
     sources = (part.source, *part.views)
     n = len(part)
     inputs = np.empty((n * len(sources), *part.source.shape[1:]), np.float32)
-    for place, source in enumerate(sources):
-        inputs[place * n : (place + 1) * n] = source.take(part.rows)
+    for index, source in enumerate(sources):
+        inputs[index * n : (index + 1) * n] = source.take(part.rows)
     targets = np.concatenate([part.answers(classes, view) for view in range(len(sources))])
     return inputs, targets, np.tile(part.weights, len(sources))
-
-
-class InMemory:
-    """A `Source` whose rows are an array."""
-
-    def __init__(self, rows: Array) -> None:
-        self._rows = rows
-        self.shape = rows.shape
-
-    def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `Source`."""
-        taken: Array = self._rows[rows]
-        return taken
 
 
 def unrolled(part: Part, classes: int) -> Part:

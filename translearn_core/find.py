@@ -22,7 +22,7 @@ def find_run(named: str) -> Run:
     """
     inside = home() / "runs" / named
     run = Run(inside if Path(named).name == named and inside.is_dir() else Path(named))
-    _config = run.config  # raises where it is no run
+    run.require()
     if not run.has_model:
         raise RunError(
             _("The run “{run}” has no model: it is {state}. Choose a finished run.").format(

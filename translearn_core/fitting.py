@@ -1,8 +1,9 @@
-"""Fits Keras models on cached features and reports progress to the run folder.
+"""Fits Keras models on cached features, and tells a monitor how it goes.
 
-Owns: the Keras callback, the fit loop and its answer to running out of memory.
-Leaves to others: which model on which features (`train.py`), batches of them (`feeding.py`), the
-optimiser (`optimiser.py`).
+Owns: the fit of one model (`fit`), what is told of it and how it is stopped, validation, and the
+answer to running out of memory.
+Leaves to others: which model on which features (`head_fitting.py`, `train.py`), batches of them
+(`feeding.py`), the optimiser (`optimiser.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -20,230 +22,92 @@ import numpy.typing as npt
 from translearn_core.augment import Strength
 from translearn_core.config import Settings
 from translearn_core.errors import TrainingError
-from translearn_core.feeding import (
-    Array,
-    Arrays,
-    Batches,
-    Part,
-    Source,
-    as_arrays,
-    bytes_of,
-    unrolled,
-)
+from translearn_core.feeding import Array, Arrays, Batches, Part, as_arrays, bytes_of, unrolled
 from translearn_core.graph.assembly import build_head
 from translearn_core.mixing import mixes
+from translearn_core.monitor import Monitor
 from translearn_core.optimiser import FusedAdam, make_schedule
-from translearn_core.runs import Run
+from translearn_core.sources import Source
 from translearn_core.texts import _
 
 logger = logging.getLogger(__name__)
 
 BATCH_EVENT_S = 0.5
+ASK_EVERY_S = 0.1
+"""A stop is asked for so often at most while batches are learned."""
 IN_MEMORY_BYTES = 2**28
-"""Features up to this size are handed to Keras as one array, which then copies them; larger ones
-are read a batch at a time."""
 BATCHES_TOGETHER = 4
 LEAST_STEPS = 6
 STEPS_PER_CALL = 64
 """Training steps of a small model that run in one call, to save the overhead of each."""
+JUDGE_BATCH = 512
 
 
-class _UnlessCutShort(list[int]):
-    """The epochs that Keras validates after: all but one that a stop has cut short.
+@dataclass(frozen=True, kw_only=True)
+class FitSpec:
+    """How a model is fitted.
 
-    The first batch of a validation takes as long as many others, for its graph is built then.
-    """
-
-    def __init__(self, callback: RunCallback) -> None:
-        super().__init__()
-        self._callback = callback
-
-    def __contains__(self, epoch: object) -> bool:
-        return not self._callback.cut_short
-
-
-class RunCallback(keras.callbacks.Callback):  # type: ignore[misc]
-    """Appends batches and epochs to a run's events, and stops when the run is asked to.
-
-    Args:
-        run: the run folder.
-        phase: `head` or `fine_tune`.
+    Attributes:
+        settings: batch size, rates, schedule, smoothing, mixing, early stopping, seed.
+        phase: decides the learning rate, and the ways that only a small model allows.
+        epochs: at most so many.
         first_epoch: epochs that earlier phases ran.
-        epochs: at most so many epochs in this phase.
-        quiet: stop when asked to, but tell nothing.
-        at_end: called with the model as the last step left it, before the best weights are put
-            back (this callback has to stand before the one that does so).
-
-    Validation heeds a stop, too. What it says of some of the photos is not compared with what
-    earlier epochs said of all: such an epoch is the best only when it is the first.
+        augmentation: variation made on the fly (pixel sources only).
+        most_at_once: at most so many photos in one go; gradients of a batch are added up. It
+            bounds how long a stop has to wait, and memory.
+        keep_last: whether the answers of the last step's weights are kept.
+        in_memory_bytes: features of a head up to this size are handed over as one array; larger
+            ones are read a batch at a time.
     """
 
-    def __init__(
-        self,
-        run: Run,
-        *,
-        phase: str,
-        first_epoch: int,
-        epochs: int,
-        quiet: bool = False,
-        at_end: Callable[[Any], None] | None = None,
-    ) -> None:
-        super().__init__()
-        self._at_end = at_end
-        self._run = run
-        self._quiet = quiet
-        self._phase = phase
-        self._first = first_epoch
-        self._epochs = epochs
-        self._epoch = 0
-        self._epoch_started = self._told = self._asked = time.monotonic()
-        self.cut_short = False
-        self.epochs_run = 0
-        self.val_batches = 0
+    settings: Settings
+    phase: Literal["head", "fine_tune"]
+    epochs: int
+    first_epoch: int = 0
+    augmentation: Strength = "none"
+    most_at_once: int | None = None
+    keep_last: bool = False
+    in_memory_bytes: int = IN_MEMORY_BYTES
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Start the epoch's clock."""
-        self._epoch = epoch
-        self._epoch_started = time.monotonic()
+    @property
+    def is_head(self) -> bool:
+        """Whether a small model is fitted, by itself."""
+        return self.phase == "head"
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """Tell a point within the epoch, a few times a second at most."""
-        now = time.monotonic()
-        if now - self._asked >= 0.1:
-            self._asked = now
-            if self._run.stop_requested:
-                self.model.stop_training = True
-                self.cut_short = self.val_batches > 0
-        if self._quiet or now - self._told < BATCH_EVENT_S or not logs:
-            return
-        self._told = now
-        self._run.append_event(
-            "batch",
-            phase=self._phase,
-            epoch=self._first + self._epoch + 1,
-            epochs=self._first + self._epochs,
-            batch=batch + 1,
-            batches=self.params.get("steps"),
-            loss=_rounded(logs.get("loss")),
-            accuracy=_rounded(logs.get("accuracy")),
-        )
-
-    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        """End validation when the run is asked to stop."""
-        if batch + 1 < self.val_batches and self._run.stop_requested:
-            self.cut_short = self.model.stop_evaluating = True
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Tell the epoch's figures."""
-        logs = {} if logs is None else logs
-        if self.cut_short:
-            logs["val_loss"], logs["val_accuracy"] = math.inf, math.nan
-        seconds = time.monotonic() - self._epoch_started
-        self.epochs_run = epoch + 1
-        if not self._quiet:
-            self._tell_epoch(epoch, logs, seconds)
-        if not math.isfinite(logs.get("loss", 0.0)):
-            raise TrainingError(
-                _(
-                    "Training diverged: the loss became NaN. "
-                    "Choose a smaller learning rate and train again."
-                )
-            )
-        if self._run.stop_requested:
-            self.model.stop_training = True
-
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Hand the model on as it is now."""
-        if self._at_end is not None:
-            self._at_end(self.model)
-
-    def _tell_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> None:
-        self._run.append_event(
-            "epoch",
-            phase=self._phase,
-            epoch=self._first + epoch + 1,
-            epochs=self._first + self._epochs,
-            loss=_rounded(logs.get("loss")),
-            accuracy=_rounded(logs.get("accuracy")),
-            val_loss=_rounded(logs.get("val_loss")),
-            val_accuracy=_rounded(logs.get("val_accuracy")),
-            seconds=round(seconds, 3),
-            left_s=round(seconds * (self._epochs - epoch - 1), 1),
-            learning_rate=_rounded(float(keras.ops.convert_to_numpy(self.learning_rate()))),
-        )
-
-    def learning_rate(self) -> Any:
-        """The optimiser's rate now."""
-        return self.model.optimizer.learning_rate
+    @property
+    def learning_rate(self) -> float:
+        """The highest rate of the schedule."""
+        settings = self.settings
+        return settings.learning_rate if self.is_head else settings.fine_tune_learning_rate
 
 
-def _rounded(value: float | None) -> float | None:
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{float(value):.5g}")
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What a fit brought beside the model's weights.
+
+    `last` `(validation photos, classes) float32` are answers of the weights as the last step left
+    them, before the best ones were put back; None where they were not to be kept.
+    """
+
+    epochs: int
+    last: Array | None = None
 
 
-def fit(
-    run: Run,
-    model: Any,
-    train: Part,
-    validation: Part,
-    *,
-    settings: Settings,
-    phase: str,
-    epochs: int,
-    first_epoch: int,
-    strength: Strength = "none",
-    most_at_once: int | None = None,
-    quiet: bool = False,
-    at_end: Callable[[Any], None] | None = None,
-) -> int:
-    """Fit a compiled-here model and leave it with its best weights.
+def fit(model: Any, train: Part, validation: Part, spec: FitSpec, monitor: Monitor) -> Fitted:
+    """Fit a model, which is compiled here, and leave it with its best weights.
 
     Args:
         model: inputs of the parts' sources -> class probabilities.
         train, validation: what to learn from, and what to judge by; validation may be empty.
-        phase: `head` or `fine_tune`: decides the learning rate.
-        epochs: at most so many.
-        first_epoch: epochs that earlier phases ran.
-        strength: variation made on the fly (pixel sources only).
-        most_at_once: at most so many photos in one go; gradients of a batch are added up. It
-            bounds how long a stop has to wait, and memory.
-        quiet: tell no batches and epochs.
-        at_end: called with the model as its last step left it, before the best weights are put
-            back.
-
-    Returns:
-        Epochs run.
 
     Raises:
         TrainingError: memory does not suffice even for single photos, or the loss diverged.
     """
-    batch_size = min(settings.batch_size, max(1, len(train)))
+    batch_size = min(spec.settings.batch_size, max(1, len(train)))
     start = model.get_weights()
     while True:
-        callback = RunCallback(
-            run,
-            phase=phase,
-            first_epoch=first_epoch,
-            epochs=epochs,
-            quiet=quiet,
-            at_end=at_end,
-        )
         try:
-            _fit_once(
-                model,
-                train,
-                validation,
-                settings=settings,
-                phase=phase,
-                epochs=epochs,
-                batch_size=batch_size,
-                pieces=math.ceil(batch_size / (most_at_once or batch_size)),
-                strength=strength,
-                callback=callback,
-            )
-            return callback.epochs_run
+            return _Fit(model, train, validation, spec, monitor, batch_size).run()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -255,11 +119,282 @@ def fit(
                     )
                 ) from error
         batch_size //= 2
-        run.append_event(
-            "warning",
-            text=_("Memory ran out; going on with batches of {n} photos.").format(n=batch_size),
+        monitor.warning(
+            _("Memory ran out; going on with batches of {n} photos.").format(n=batch_size)
         )
         model.set_weights(start)
+
+
+class _Fit:
+    """One attempt to fit a model with one batch size."""
+
+    def __init__(
+        self,
+        model: Any,
+        train: Part,
+        validation: Part,
+        spec: FitSpec,
+        monitor: Monitor,
+        batch_size: int,
+    ) -> None:
+        self._model, self._train, self._validation = model, train, validation
+        self._spec, self._monitor = spec, monitor
+        settings = spec.settings
+        self._classes = int(model.output_shape[-1])
+        views = 1 + len(train.views)
+        self._in_memory = spec.is_head and bytes_of(train) * views <= spec.in_memory_bytes
+        self._mixes = mixes(settings, spatial=len(train.source.shape) == 4)
+        self._pieces = math.ceil(batch_size / (spec.most_at_once or batch_size))
+        samples = len(train) * (views if self._in_memory else 1)
+        self._together = 1
+        if spec.is_head and settings.large_batches:
+            self._together = _batches_together(samples, batch_size)
+        batch_size *= self._together
+        self._steps = math.ceil(samples / batch_size)
+        self._at_once = math.ceil(batch_size / self._pieces)
+
+    @property
+    def _as_arrays(self) -> bool:
+        """Whether rows are taken from arrays as they are."""
+        return self._in_memory and not self._mixes
+
+    def run(self) -> Fitted:
+        """Compile, fit and put the best weights back."""
+        spec = self._spec
+        self._compile()
+        judge = self._judge_arrays if self._as_arrays else self._judge_batches
+        told = FitCallback(
+            self._monitor,
+            spec,
+            judge=judge if len(self._validation) else None,
+            at_end=self._answer_validation if spec.keep_last else None,
+        )
+        callbacks = [told, _best_weights(spec, len(self._validation) > 0)]
+        rng = np.random.default_rng([spec.settings.seed, 1 if spec.is_head else 2])
+        if self._as_arrays:
+            data = as_arrays(self._train, self._classes)
+            fit_arrays(
+                self._model,
+                data,
+                batch_size=self._at_once,
+                epochs=spec.epochs,
+                callbacks=callbacks,
+                rng=rng,
+            )
+        else:
+            batches = Batches(
+                unrolled(self._train, self._classes) if self._in_memory else self._train,
+                self._classes,
+                self._at_once,
+                rng=rng,
+                strength=spec.augmentation,
+                mixing=spec.settings if self._mixes else None,
+            )
+            self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
+        return Fitted(epochs=told.epochs_run, last=told.last)
+
+    def _compile(self) -> None:
+        spec, settings = self._spec, self._spec.settings
+        in_calls = spec.is_head and not self._as_arrays
+        self._model.compile(
+            optimizer=FusedAdam(
+                make_schedule(
+                    spec.learning_rate * self._together,
+                    self._steps * spec.epochs,
+                    settings.schedule,
+                ),
+                gradient_accumulation_steps=self._pieces if self._pieces > 1 else None,
+            ),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            steps_per_execution=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
+        )
+
+    def _judge_arrays(self, _cut_short: bool) -> dict[str, float] | None:
+        """Loss and accuracy on the validation photos, by the function that predicts later."""
+        part = self._validation
+        answers = predict_rows(self._model, part.source, part.rows, batch_size=JUDGE_BATCH)
+        targets = part.answers(answers.shape[1])
+        loss = self._model.loss(targets, answers, sample_weight=part.weights)
+        right = answers.argmax(axis=1) == targets.argmax(axis=1)
+        return {"loss": float(loss), "accuracy": float(right.mean())}
+
+    def _judge_batches(self, cut_short: bool) -> dict[str, float] | None:
+        """The same by the model's own test step; None where a stop cut it or the epoch short."""
+        if cut_short:  # the first batch of it takes as long as many others: its graph is built then
+            return None
+        part, at_once = self._validation, self._at_once
+        batches: Arrays | Batches
+        if bytes_of(part) <= self._spec.in_memory_bytes // 4:
+            batches = as_arrays(part, self._classes)
+        else:
+            batches = Batches(part, self._classes, at_once)
+        inputs = {"x": batches}
+        if isinstance(batches, tuple):
+            names = ("x", "y", "sample_weight")
+            inputs = dict(zip(names, batches, strict=True)) | {"batch_size": at_once}
+        stops = _StopsEvaluation(self._monitor, math.ceil(len(part) / at_once))
+        figures = self._model.evaluate(**inputs, verbose=0, callbacks=[stops], return_dict=True)
+        return None if stops.cut_short else dict(figures)
+
+    def _answer_validation(self) -> Array:
+        return predict_rows(self._model, self._validation.source, self._validation.rows)
+
+
+class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Judges every epoch, tells a monitor of batches and epochs, and stops when it says so.
+
+    It stands before the callback that keeps the best weights, which goes by what it finds.
+    Where a stop cuts an epoch or its validation short, what was seen of some of the photos is not
+    held against what earlier epochs said of all: such an epoch is the best only when it is the
+    first.
+
+    Args:
+        judge: figures of the validation photos, by whether a stop cut the epoch short; None where
+            they are not to be counted. Without it, nothing is validated.
+        at_end: answers of the weights as the last step left them, before the best are put back.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        spec: FitSpec,
+        *,
+        judge: Callable[[bool], dict[str, float] | None] | None = None,
+        at_end: Callable[[], Array] | None = None,
+    ) -> None:
+        super().__init__()
+        self._monitor, self._spec = monitor, spec
+        self._judge, self._at_end = judge, at_end
+        self._epoch = 0
+        self._began = self._told = self._asked = time.monotonic()
+        self._cut_short = False
+        self.epochs_run = 0
+        self.last: Array | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the epoch's clock."""
+        self._epoch = epoch
+        self._began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell a point within the epoch, a few times a second at most."""
+        now = time.monotonic()
+        if now - self._asked >= ASK_EVERY_S:
+            self._asked = now
+            if self._monitor.stop_requested:
+                self._cut_short = self.model.stop_training = True
+        if now - self._told < BATCH_EVENT_S or not logs:
+            return
+        self._told = now
+        spec = self._spec
+        self._monitor.event(
+            "batch",
+            phase=spec.phase,
+            epoch=spec.first_epoch + self._epoch + 1,
+            epochs=spec.first_epoch + spec.epochs,
+            batch=batch + 1,
+            batches=self.params.get("steps"),
+            loss=_rounded(logs.get("loss")),
+            accuracy=_rounded(logs.get("accuracy")),
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Validate, tell the epoch's figures and hand them on to the next callback."""
+        logs = {} if logs is None else logs
+        if self._judge is not None:
+            figures = self._judge(self._cut_short)
+            if figures is None:
+                figures = {"loss": math.inf, "accuracy": math.nan}
+            logs |= {f"val_{name}": value for name, value in figures.items()}
+        self.epochs_run = epoch + 1
+        self._tell_epoch(epoch, logs, time.monotonic() - self._began)
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise TrainingError(
+                _(
+                    "Training diverged: the loss became NaN. "
+                    "Choose a smaller learning rate and train again."
+                )
+            )
+        if self._monitor.stop_requested:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Keep what the last weights answer."""
+        if self._at_end is not None:
+            self.last = self._at_end()
+
+    def _tell_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> None:
+        spec = self._spec
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        self._monitor.event(
+            "epoch",
+            phase=spec.phase,
+            epoch=spec.first_epoch + epoch + 1,
+            epochs=spec.first_epoch + spec.epochs,
+            loss=_rounded(logs.get("loss")),
+            accuracy=_rounded(logs.get("accuracy")),
+            val_loss=_rounded(logs.get("val_loss")),
+            val_accuracy=_rounded(logs.get("val_accuracy")),
+            seconds=round(seconds, 3),
+            left_s=round(seconds * (spec.epochs - epoch - 1), 1),
+            learning_rate=_rounded(float(rate)),
+        )
+
+
+class _StopsEvaluation(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends an evaluation of so many batches when the monitor says so."""
+
+    def __init__(self, monitor: Monitor, batches: int) -> None:
+        super().__init__()
+        self._monitor, self._batches = monitor, batches
+        self.cut_short = False
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Ask for a stop, unless this was the last batch."""
+        if batch + 1 < self._batches and self._monitor.stop_requested:
+            self.cut_short = self.model.stop_evaluating = True
+
+
+def _rounded(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.5g}")
+
+
+def fit_arrays(
+    model: Any,
+    data: Arrays,
+    *,
+    batch_size: int,
+    epochs: int,
+    callbacks: list[Any],
+    rng: np.random.Generator,
+) -> None:
+    """What `model.fit` does with arrays, without making a pipeline of them in every epoch.
+
+    For a small head that takes as long as learning. Arguments as those of `keras.Model.fit`;
+    `data` holds inputs, targets and weights, `rng` shuffles.
+    """
+    steps = math.ceil(len(data[0]) / batch_size)
+    told = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, steps=steps)
+    model.stop_training = False
+    told.on_train_begin()
+    for epoch in range(epochs):
+        model.reset_metrics()
+        told.on_epoch_begin(epoch)
+        logs: dict[str, float] = {}
+        for step, rows in enumerate(np.array_split(rng.permutation(len(data[0])), steps)):
+            told.on_train_batch_begin(step)
+            inputs, targets, weights = (column[rows] for column in data)
+            logs = model.train_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
+            told.on_train_batch_end(step, logs)
+            if model.stop_training:
+                break
+        told.on_epoch_end(epoch, dict(logs))
+        if model.stop_training:
+            break
+    told.on_train_end(logs)
 
 
 def rehearse() -> None:
@@ -285,114 +420,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _fit_once(
-    model: Any,
-    train: Part,
-    validation: Part,
-    *,
-    settings: Settings,
-    phase: str,
-    epochs: int,
-    batch_size: int,
-    pieces: int,
-    strength: Strength,
-    callback: RunCallback,
-) -> None:
-    classes = int(model.output_shape[-1])
-    small = phase == "head"
-    rng = np.random.default_rng([settings.seed, 1 if small else 2])
-    views = 1 + len(train.views)
-    at_hand = small and bytes_of(train) * views <= IN_MEMORY_BYTES
-    samples = len(train) * (views if at_hand else 1)
-    peak = settings.learning_rate if small else settings.fine_tune_learning_rate
-    if small and settings.large_batches:
-        together = _batches_together(samples, batch_size)
-        batch_size, peak = batch_size * together, peak * together
-    steps = math.ceil(samples / batch_size)
-    mixing = settings if mixes(settings, spatial=len(train.source.shape) == 4) else None
-    plainly = at_hand and mixing is None
-    optimizer = FusedAdam(
-        make_schedule(peak, steps * epochs, settings.schedule),
-        gradient_accumulation_steps=pieces if pieces > 1 else None,
-    )
-    batch_size = math.ceil(batch_size / pieces)
-    model.compile(
-        optimizer=optimizer,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        steps_per_execution=min(steps, STEPS_PER_CALL) if small and not plainly else 1,
-    )
-    options: dict[str, Any] = {
-        "epochs": epochs,
-        "callbacks": [callback, _best_weights(settings, len(validation) > 0, epochs)],
-    }
-    if plainly:
-        fit_arrays(
-            model,
-            as_arrays(train, classes),
-            validation=validation if len(validation) else None,
-            batch_size=batch_size,
-            rng=rng,
-            **options,
-        )
-    else:
-        if len(validation):
-            options["validation_data"] = _as_input(validation, classes, batch_size)
-            callback.val_batches = math.ceil(len(validation) / batch_size)
-            options["validation_freq"] = _UnlessCutShort(callback)
-        fed = unrolled(train, classes) if at_hand else train
-        feed = Batches(fed, classes, batch_size, rng=rng, strength=strength, mixing=mixing)
-        model.fit(feed, verbose=0, **options)
-
-
-def fit_arrays(
-    model: Any,
-    data: Arrays,
-    *,
-    batch_size: int,
-    epochs: int,
-    callbacks: list[Any],
-    rng: np.random.Generator,
-    validation: Part | None = None,
-) -> None:
-    """What `model.fit` does with arrays, without making a pipeline of them in every epoch.
-
-    For a small head that takes as long as learning. Arguments as those of `keras.Model.fit`;
-    `data` holds inputs, targets and weights, `rng` shuffles.
-    """
-    steps = math.ceil(len(data[0]) / batch_size)
-    told = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, steps=steps)
-    model.stop_training = False
-    told.on_train_begin()
-    for epoch in range(epochs):
-        model.reset_metrics()
-        told.on_epoch_begin(epoch)
-        logs: dict[str, float] = {}
-        for step, rows in enumerate(np.array_split(rng.permutation(len(data[0])), steps)):
-            told.on_train_batch_begin(step)
-            inputs, targets, weights = (part[rows] for part in data)
-            logs = model.train_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
-            told.on_train_batch_end(step, logs)
-            if model.stop_training:
-                break
-        logs = dict(logs)
-        if validation is not None:
-            logs |= {f"val_{name}": value for name, value in _judge(model, validation).items()}
-        told.on_epoch_end(epoch, logs)
-        if model.stop_training:
-            break
-    told.on_train_end(logs)
-
-
-def _judge(model: Any, part: Part) -> dict[str, float]:
-    """Loss and accuracy of a model on a part, by the same function that predicts later."""
-    answers = predict_rows(model, part.source, part.rows, batch_size=512)
-    targets = part.answers(answers.shape[1])
-    loss = model.loss(targets, answers, sample_weight=part.weights)
-    right = answers.argmax(axis=1) == targets.argmax(axis=1)
-    return {"loss": float(loss), "accuracy": float(right.mean())}
-
-
 def _batches_together(samples: int, batch_size: int) -> int:
     """How many batches a head takes in one step, at a rate as many times higher.
 
@@ -401,21 +428,15 @@ def _batches_together(samples: int, batch_size: int) -> int:
     return max(1, min(BATCHES_TOGETHER, samples // (batch_size * LEAST_STEPS)))
 
 
-def _best_weights(settings: Settings, has_validation: bool, epochs: int) -> Any:
+def _best_weights(spec: FitSpec, has_validation: bool) -> Any:
     """Keeps the best weights, and ends early where the person did not forbid it."""
-    patience = max(5, epochs // 5) if settings.early_stopping and has_validation else epochs + 1
+    ends_early = spec.settings.early_stopping and has_validation
     return keras.callbacks.EarlyStopping(
         monitor="val_loss" if has_validation else "loss",
         mode="min",
-        patience=patience,
+        patience=max(5, spec.epochs // 5) if ends_early else spec.epochs + 1,
         restore_best_weights=True,
     )
-
-
-def _as_input(part: Part, classes: int, batch_size: int) -> Arrays | Batches:
-    if bytes_of(part) <= IN_MEMORY_BYTES // 4:
-        return as_arrays(part, classes)
-    return Batches(part, classes, batch_size)
 
 
 def predict_rows(
@@ -424,14 +445,11 @@ def predict_rows(
     rows: npt.NDArray[np.int64],
     *,
     batch_size: int = 64,
-    stop: Callable[[], bool] | None = None,
 ) -> Array:
     """Probabilities `(len(rows), classes) float32` of a model on rows of a source."""
-    parts = []
+    answers = []
     for start in range(0, len(rows), batch_size):
-        if stop and stop():
-            break
         inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
-        parts.append(np.asarray(model.predict_on_batch(inputs), np.float32))
+        answers.append(np.asarray(model.predict_on_batch(inputs), np.float32))
     classes = int(model.output_shape[-1])
-    return np.concatenate(parts) if parts else np.empty((0, classes), np.float32)
+    return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)

@@ -19,10 +19,12 @@ import pandas as pd
 from translearn_core import datasets, freezing, lineage
 from translearn_core.augment import VIEWS
 from translearn_core.errors import PhotoError
-from translearn_core.features import FeatureTable, Output
+from translearn_core.features import FeatureTable
 from translearn_core.find import find_run
-from translearn_core.gather import PIXELS, POOLED, Look, PassReport
+from translearn_core.gather import PIXELS, POOLED, Cut, Look, PassReport
+from translearn_core.monitor import Monitor
 from translearn_core.plan import Network, Plan
+from translearn_core.sources import Source
 from translearn_core.stopping import run_stoppable
 from translearn_core.texts import _
 
@@ -33,7 +35,7 @@ PHOTOS = "photos"
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """The photos of a run and what the frozen part made of them; rows are positions in `photos`."""
+    """The photos of a run and what the frozen part made of them; rows are indices of `photos`."""
 
     photos: pd.DataFrame
     classes: list[str]
@@ -41,13 +43,13 @@ class Material:
     split: npt.NDArray[np.str_]
     groups: npt.NDArray[np.int64]
     """Copies and frames of one burst share a number."""
-    pooled: Any
-    """Features of every photo, a `feeding.Source`."""
+    pooled: Source
+    """Features of every photo."""
     cut: Any
-    """Inputs of the unfrozen part, a `feeding.Source`; None when all is frozen."""
+    """Inputs of the unfrozen part, a `Source`; None when all is frozen."""
     cut_is_pixels: bool
-    views_pooled: tuple[Any, ...]
-    views_cut: tuple[Any, ...]
+    views_pooled: tuple[Source, ...]
+    views_cut: tuple[Source, ...]
     photos_per_s: float | None
     targets: Array | None = None
     """What each photo is to be answered with, `(n, classes) float32`; None: its label."""
@@ -55,9 +57,11 @@ class Material:
     """The same for each of the views, where it differs."""
     weights: Array | None = None
     """How much each photo counts in the loss beside the balance of classes, `(n,) float32`."""
+    network: Any = None
+    """The backbone, where it was built on the way and is nobody else's."""
 
     def rows(self, name: str) -> npt.NDArray[np.int64]:
-        """Rows of one part of the split."""
+        """Rows of one subset of the split."""
         return np.flatnonzero(self.split == name)
 
     def joined(self) -> Material:
@@ -65,32 +69,32 @@ class Material:
         return replace(self, split=np.where(self.split == "val", "train", self.split))
 
 
-def gather_material(plan: Plan) -> Material:
+def gather_material(plan: Plan, monitor: Monitor) -> Material:
     """Have every photo decoded, checked and run through the frozen part; then split.
 
     Raises:
         StopRequestedError: the run was asked to stop.
         SourceError: too few photos could be read.
     """
-    outputs, cut_name = _choose_outputs(plan)
-    dataset, settings = plan.dataset, plan.settings
-    at_once = list(outputs)
+    cuts, cut_name = _choose_cuts(plan, monitor)
+    dataset, settings, look = plan.dataset, plan.settings, plan.look
+    at_once = [(cut, 0) for cut in cuts]
     if plan.augmentation == "mirror":  # cheap enough to be made of every photo, in one pass
-        at_once += [plan.look.output(o.key.cut, 1) for o in outputs if o.key.cut != PIXELS]
-    report = look_through(plan, at_once, list(dataset.photos["path"]))
+        at_once += [(cut, 1) for cut in cuts if cut != PIXELS]
+    report = extract_features(look, at_once, list(dataset.photos["path"]), monitor)
     datasets.check_ready(dataset)
     hashes = list(dataset.photos["sha256"])
-    pooled = plan.look.table(POOLED, 0, hashes)
+    pooled = look.table(POOLED, 0, hashes)
     groups, split = run_stoppable(
-        lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: plan.run.stop_requested
+        lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
     photos = dataset.photos.reset_index(drop=True)
-    parts = split.loc[photos["path"]].to_numpy(dtype=str)
+    subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
-        parts = lineage.go_on(parts, photos, find_run(settings.start_from))
-    learned = parts != "test" if settings.refit and not plan.fine_tunes else parts == "train"
-    views = _gather_views(plan, outputs, photos[learned])
-    tables = {o.key.cut: plan.look.table(o.key.cut, 0, hashes) for o in outputs}
+        subsets = lineage.go_on(subsets, photos, find_run(settings.start_from))
+    learned = subsets != "test" if settings.refit and not plan.fine_tunes else subsets == "train"
+    views, network = _extract_views(plan, cuts, photos[learned], monitor)
+    tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
     classes = list(dataset.classes)
     codes = {name: code for code, name in enumerate(classes)}
     cut: Any = tables.get(cut_name)
@@ -101,7 +105,7 @@ def gather_material(plan: Plan) -> Material:
         photos=photos,
         classes=classes,
         labels=np.array([codes[name] for name in photos["class_name"]], np.int64),
-        split=parts,
+        split=subsets,
         groups=groups,
         pooled=tables[POOLED],
         cut=cut,
@@ -109,11 +113,12 @@ def gather_material(plan: Plan) -> Material:
         views_pooled=tuple(_Spread(t[POOLED], rows, len(photos)) for t in views),
         views_cut=tuple(_Spread(t[cut_name], rows, len(photos)) for t in views if cut_name in t),
         photos_per_s=report.photos_per_s,
+        network=report.network or network,
     )
 
 
 def _split(plan: Plan) -> pd.Series:
-    """The part of each photo, by its path."""
+    """The subset of each photo, by its path."""
     settings = plan.settings
     return datasets.assign_splits(
         plan.dataset,
@@ -131,15 +136,15 @@ def _tell_groups(plan: Plan, pooled: FeatureTable) -> npt.NDArray[np.int64]:
     return datasets.tell_groups(plan.dataset, pooled.take(rows))
 
 
-def look_through(
-    plan: Plan, outputs: list[Output], paths: list[str], look: Look | None = None
+def extract_features(
+    look: Look, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor
 ) -> PassReport:
-    """One pass; the run is told of photos that had to be left out."""
-    report = (look or plan.look).take(outputs, paths)
+    """One pass; the person is told of photos that had to be left out."""
+    report = look.take(cuts, paths, monitor)
     if report.left_out:
         names = ", ".join(Path(path).name for path in report.left_out[:3])
         text = _("{n} files could not be read and are left out: {names} …")
-        plan.run.append_event("warning", text=text.format(n=len(report.left_out), names=names))
+        monitor.warning(text.format(n=len(report.left_out), names=names))
     return report
 
 
@@ -148,13 +153,13 @@ class _Spread:
 
     def __init__(self, table: FeatureTable, rows: npt.NDArray[np.int64], total: int) -> None:
         self._table = table
-        self._place = np.full(total, -1, np.int64)
-        self._place[rows] = np.arange(len(rows))
+        self._index = np.full(total, -1, np.int64)
+        self._index[rows] = np.arange(len(rows))
         self.shape = (total, *table.shape[1:])
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `feeding.Source`."""
-        return self._table.take(self._place[rows])
+        """See `Source`."""
+        return self._table.take(self._index[rows])
 
 
 class PhotoSource:
@@ -169,23 +174,21 @@ class PhotoSource:
         """Photos `(len(rows), size, size, 3) uint8`; one that vanished since is grey."""
         result = np.full((len(rows), self._size, self._size, 3), 128, np.uint8)
         chosen = [self._paths[row] for row in rows]
-        for place, photo in datasets.iterate_photos(chosen, size=self._size):
+        for index, photo in datasets.iterate_photos(chosen, size=self._size):
             if not isinstance(photo, PhotoError):
-                result[place] = photo.image
+                result[index] = photo.image
         return result
 
 
-def _choose_outputs(plan: Plan) -> tuple[list[Output], str]:
+def _choose_cuts(plan: Plan, monitor: Monitor) -> tuple[list[str], str]:
     """What to keep of each photo, and the name of what the unfrozen part is fed with.
 
     The head always learns on pooled features. An unfrozen part is fed, in order of preference,
     with what comes out at the cut, with the decoded photos, or with photos decoded afresh in
     every epoch: the first that the cache has room for.
     """
-    look = plan.look
-    outputs = [look.output(POOLED)]
     if not plan.fine_tunes:
-        return outputs, ""
+        return [POOLED], ""
     n = len(plan.dataset.photos)
     room = plan.configuration.cache_bytes * 0.9
     copies = 1 + VIEWS[plan.augmentation] * (1 - plan.settings.test_share)
@@ -193,11 +196,11 @@ def _choose_outputs(plan: Plan) -> tuple[list[Output], str]:
     if plan.freeze.cut_layer is not None and not plan.resists:
         cut_bytes = n * copies * _cut_values(plan) * 2
         if cut_bytes <= room:
-            return [*outputs, look.output(plan.freeze.cut_layer)], plan.freeze.cut_layer
-        _warn_no_room(plan, cut_bytes)
+            return [POOLED, plan.freeze.cut_layer], plan.freeze.cut_layer
+        _warn_no_room(plan, cut_bytes, monitor)
     if pixels_bytes <= room:
-        return [*outputs, look.output(PIXELS)], PIXELS
-    return outputs, PHOTOS
+        return [POOLED, PIXELS], PIXELS
+    return [POOLED], PHOTOS
 
 
 def _cut_values(plan: Plan) -> int:
@@ -211,27 +214,28 @@ def _cut_values(plan: Plan) -> int:
     return int(height * width * channels * scale) + 1
 
 
-def _warn_no_room(plan: Plan, needed_bytes: float) -> None:
-    plan.run.append_event(
-        "warning",
-        text=_(
+def _warn_no_room(plan: Plan, needed_bytes: float, monitor: Monitor) -> None:
+    monitor.warning(
+        _(
             "The features of all photos would take {needed:.1f} GB, more than the "
             "cache may hold ({room:.1f} GB). They run again in every epoch, which is slower. "
             "Raise `cache_bytes` in config.toml, or freeze fewer or more blocks."
-        ).format(needed=needed_bytes / 2**30, room=plan.configuration.cache_bytes / 2**30),
+        ).format(needed=needed_bytes / 2**30, room=plan.configuration.cache_bytes / 2**30)
     )
 
 
-def _gather_views(
-    plan: Plan, outputs: list[Output], photos: pd.DataFrame
-) -> list[dict[str, FeatureTable]]:
-    """Features of the varied views of the training photos, a dictionary by cut for each view."""
+def _extract_views(
+    plan: Plan, cuts: Sequence[str], photos: pd.DataFrame, monitor: Monitor
+) -> tuple[list[dict[str, FeatureTable]], Any]:
+    """Features of the varied views of the training photos, a dictionary by cut for each view; and
+    the backbone that was built on the way, see `PassReport`."""
     look = plan.look
     numbers = range(1, VIEWS[plan.augmentation] + 1)
-    cuts = [output.key.cut for output in outputs if output.key.cut != PIXELS]
-    wanted = [look.output(cut, view) for view in numbers for cut in cuts]
+    cuts = [cut for cut in cuts if cut != PIXELS]
+    wanted = [(cut, view) for view in numbers for cut in cuts]
     if not wanted:
-        return []
-    look_through(plan, wanted, list(photos["path"]))
+        return [], None
+    report = extract_features(look, wanted, list(photos["path"]), monitor)
     hashes = list(photos["sha256"])
-    return [{cut: look.table(cut, view, hashes) for cut in cuts} for view in numbers]
+    tables = [{cut: look.table(cut, view, hashes) for cut in cuts} for view in numbers]
+    return tables, report.network

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -101,3 +102,33 @@ def class_figures(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> lis
             )
         )
     return figures
+
+
+def head_figures(
+    truth: npt.NDArray[np.int64],
+    probs: npt.NDArray[Any],
+    classes: Sequence[str],
+    train_labels: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """How well one head does on test photos, by the keys of metrics.json.
+
+    Args:
+        truth: class indices of the test photos, `(n,)`.
+        probs: what the head answers, `(n, classes)`.
+        train_labels: class indices of the photos that it learned from.
+    """
+    labels = probs.argmax(axis=1)
+    correct, n = int((labels == truth).sum()), len(truth)
+    confusion = confusion_matrix(truth, labels, len(classes))
+    majority = int(np.bincount(train_labels).argmax())
+    return {
+        "n_train": len(train_labels),
+        "n_test": n,
+        "test_accuracy": correct / n if n else None,
+        "test_correct": correct,
+        "test_interval": list(wilson_interval(correct, n)),
+        "majority_accuracy": float((truth == majority).mean()) if n else None,
+        "majority_class": classes[majority],
+        "per_class": [vars(figure) for figure in class_figures(confusion, list(classes))],
+        "confusion": confusion.tolist(),
+    }

@@ -8,10 +8,11 @@ Leaves to others: where it is written (`jobs/background.py`), what it looks like
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from translearn_core.errors import StopRequestedError
+
+TELL_EVERY_S = 0.25
 
 
 class Monitor:
@@ -53,8 +54,9 @@ class Monitor:
         """Append an event of a kind of its own: `batch`, `epoch`, `trial`."""
 
     def silent(self) -> Monitor:
-        """One that tells nothing and heeds the same stop: for work inside of other work."""
-        return _Silent(lambda: self.stop_requested)
+        """One for work inside of other work: it passes warnings on, tells nothing else, and heeds
+        the same stop."""
+        return _Silent(self)
 
     def until(self, deadline: float) -> Monitor:
         """One that also stops at `deadline`, in seconds of `time.monotonic()`."""
@@ -62,12 +64,15 @@ class Monitor:
 
 
 class _Silent(Monitor):
-    def __init__(self, stop: Callable[[], bool]) -> None:
-        self._stop = stop
+    def __init__(self, inner: Monitor) -> None:
+        self._inner = inner
 
     @property
     def stop_requested(self) -> bool:
-        return self._stop()
+        return self._inner.stop_requested
+
+    def warning(self, text: str) -> None:
+        self._inner.warning(text)
 
 
 class _Until(Monitor):
@@ -94,3 +99,29 @@ class _Until(Monitor):
 
     def event(self, kind: str, **fields: Any) -> None:
         self._inner.event(kind, **fields)
+
+
+SILENT = Monitor()
+"""For work that nobody follows and nobody stops."""
+
+
+class PassProgress:
+    """Tells a monitor how far a pass over photos is, a few times a second at most.
+
+    Args:
+        total: how many photos there are.
+        done: how many of them were done before.
+    """
+
+    def __init__(self, monitor: Monitor, total: int, *, done: int = 0) -> None:
+        self._monitor, self._total, self._before = monitor, total, done
+        self._began, self._told = time.monotonic(), 0.0
+
+    def __call__(self, done: int, per_s: float = 0.0) -> None:
+        """So many photos of this pass are done; `per_s` where it was measured elsewhere."""
+        now = time.monotonic()
+        if now - self._told < TELL_EVERY_S and self._before + done < self._total:
+            return
+        self._told = now
+        rate = per_s or done / max(now - self._began, 1e-6)
+        self._monitor.progress(self._before + done, self._total, rate)

@@ -62,7 +62,7 @@ def write_notes(
         InputError: too many tags, or one that is too long.
         RunError: the folder is no run, or its notes cannot be read.
     """
-    _config = run.config  # tells when the folder is no run at all
+    run.require()
     before = read_notes(run)
     notes = Notes(
         name=before.name if name is None else _tidy(name)[:LONGEST_NAME],

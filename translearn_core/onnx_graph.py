@@ -41,8 +41,9 @@ def write_onnx(model: Any, path: Path) -> None:
     """Write a functional model of ours as an ONNX file, in float32.
 
     Args:
-        model: `(n, size, size, 3) float32` -> `(n, classes)` or `(n, h, w, channels) float32`;
-            `size` is fixed.
+        model: `(n, size, size, 3) float32` -> one or more outputs, each `(n, classes)` or
+            `(n, h, w, channels) float32`; `size` is fixed. The first output is named
+            `probabilities`, further ones `output_1`, `output_2`.
 
     Raises:
         InputError: the model has a layer that is not known here.
@@ -51,15 +52,20 @@ def write_onnx(model: Any, path: Path) -> None:
 
     graph = _Graph()
     graph.add(model)
-    output = graph._pad_now(graph.names[id(model.outputs[0])])
-    if len(model.output_shape) == 4:
-        output = graph.node("Transpose", [output], perm=[0, 2, 3, 1])
-    graph.nodes.append(onnx.helper.make_node("Identity", [output], [OUTPUT], name="answer"))
-    sides, shape = model.input_shape[1:3], model.output_shape[1:]
+    answers = []
+    for number, tensor in enumerate(model.outputs):
+        output = graph._pad_now(graph.names[id(tensor)])
+        if len(tensor.shape) == 4:
+            output = graph.node("Transpose", [output], perm=[0, 2, 3, 1])
+        name = f"output_{number}" if number else OUTPUT
+        node = onnx.helper.make_node("Identity", [output], [name], name=f"answer_{name}")
+        graph.nodes.append(node)
+        shape = ["n", *tensor.shape[1:]]
+        answers.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+    sides = model.input_shape[1:3]
     photo = onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["n", *sides, 3])
-    answer = onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["n", *shape])
     body = onnx.helper.make_graph(
-        graph.nodes, "translearn", [photo], [answer], initializer=graph.constants
+        graph.nodes, "translearn", [photo], answers, initializer=graph.constants
     )
     opset = [onnx.helper.make_opsetid("", OPSET)]
     proto = onnx.helper.make_model(

@@ -1,7 +1,7 @@
 """Further samples beside a run's own photos: unlabelled ones, their features, training on them.
 
 Owns: `Others` (unsorted photos with their features), `with_guests` (the run's material with such
-photos among what is learned), sources put together from several.
+photos among what is learned).
 Leaves to others: which classes they are taken for (`adaptation.py`, `selftraining.py`), the pass
 over them (`gather.py`), where they lie (`datasets.open_unsorted`).
 """
@@ -19,43 +19,13 @@ from translearn_core import datasets
 from translearn_core.augment import VIEWS
 from translearn_core.errors import SourceError
 from translearn_core.gather import POOLED
-from translearn_core.material import Material, look_through
+from translearn_core.material import Material, extract_features
+from translearn_core.monitor import Monitor
 from translearn_core.plan import Plan
+from translearn_core.sources import InMemory, Source, Stacked
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
-
-
-class Stacked:
-    """Several sources one below the other, addressed as one."""
-
-    def __init__(self, *sources: Any) -> None:
-        self._sources = sources
-        self._starts = np.cumsum([0, *(source.shape[0] for source in sources)])
-        self.shape = (int(self._starts[-1]), *sources[0].shape[1:])
-
-    def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `feeding.Source`."""
-        result = np.empty((len(rows), *self.shape[1:]), np.float32)
-        places = np.searchsorted(self._starts, rows, side="right") - 1
-        for number, source in enumerate(self._sources):
-            chosen = np.flatnonzero(places == number)
-            if len(chosen):
-                result[chosen] = source.take(rows[chosen] - self._starts[number])
-        return result
-
-
-class InMemory:
-    """Features that were computed here, addressed by row."""
-
-    def __init__(self, features: Array) -> None:
-        self._features = features
-        self.shape = features.shape
-
-    def take(self, rows: npt.NDArray[np.integer]) -> Array:
-        """See `feeding.Source`."""
-        taken: Array = self._features[rows]
-        return taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +37,8 @@ class Guests:
     """
 
     photos: pd.DataFrame
-    pooled: Any
-    views: tuple[Any, ...]
+    pooled: Source
+    views: tuple[Source, ...]
     labels: npt.NDArray[np.int64]
     targets: Array
     weights: Array
@@ -140,7 +110,7 @@ class Others:
         )
 
 
-def gather_others(plan: Plan, named: str) -> Others:
+def gather_others(plan: Plan, named: str, monitor: Monitor) -> Others:
     """Have unsorted photos run through the frozen backbone, in as many views as the run's own.
 
     Args:
@@ -150,12 +120,11 @@ def gather_others(plan: Plan, named: str) -> Others:
         StopRequestedError: the run was asked to stop.
         SourceError: there is no photo that can be read.
     """
-    dataset = datasets.open_unsorted(named, stop=lambda: plan.run.stop_requested)
-    look = plan.look_at(dataset, stage="technique")
+    dataset = datasets.open_unsorted(named, stop=lambda: monitor.stop_requested)
+    look = plan.look_at(dataset)
     views = range(VIEWS[plan.augmentation] + 1)
-    look_through(
-        plan, [look.output(POOLED, view) for view in views], list(dataset.photos["path"]), look
-    )
+    cuts = [(POOLED, view) for view in views]
+    extract_features(look, cuts, list(dataset.photos["path"]), monitor)
     photos = dataset.photos.drop_duplicates("sha256").reset_index(drop=True)
     if photos.empty:
         raise SourceError(_("No photo in {name} could be read.").format(name=dataset.name))

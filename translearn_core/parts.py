@@ -49,7 +49,7 @@ def read_answers(run: Run) -> pd.DataFrame:
     """
     path = run.folder / "predictions.parquet"
     if not path.is_file():
-        _config = run.config  # tells when the folder is no run at all
+        run.require()
         raise RunError(
             _("The run {run} kept no answers on test photos. Choose a finished run.").format(
                 run=run.id

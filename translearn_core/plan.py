@@ -19,6 +19,7 @@ from translearn_core.engine import prepare_device
 from translearn_core.gather import Look
 from translearn_core.resolve import ResolvedSettings, resolve
 from translearn_core.runs import Run
+from translearn_core.techniques import plain_settings
 from translearn_core.weight_change import WeightChange, backbone_change
 
 
@@ -59,25 +60,17 @@ class Plan(ResolvedSettings):
         share = 0.5 if self.resists else 0.25
         return self.settings.split_epochs(fine_tunes=self.fine_tunes, share=share)
 
+    def without_techniques(self) -> Plan:
+        """The plain run that it is compared with."""
+        return replace(self, settings=plain_settings(self.settings), techniques=(), change=None)
+
     @property
     def look(self) -> Look:
-        """How this run looks at its photos, telling its events and heeding its stop."""
-        return self.look_at(self.dataset, stage="features")
+        """How this run extracts the features of its photos."""
+        return self.look_at(self.dataset)
 
-    def look_at(self, dataset: Dataset, *, stage: str) -> Look:
-        """The same at other photos, told as progress of `stage`."""
-
-        def tell(done: int, total: int, per_s: float) -> None:
-            left_s = round((total - done) / max(per_s, 1e-6), 1)
-            self.run.append_event(
-                "progress",
-                stage=stage,
-                done=done,
-                total=total,
-                per_s=round(per_s, 1),
-                left_s=left_s,
-            )
-
+    def look_at(self, dataset: Dataset) -> Look:
+        """The same for other photos."""
         return Look(
             dataset=dataset,
             backbone=self.backbone,
@@ -87,8 +80,6 @@ class Plan(ResolvedSettings):
             strength=self.augmentation,
             own_cache=self.run.folder / "cache",
             change=self.change,
-            progress=tell,
-            stop=lambda: self.run.stop_requested,
         )
 
 
@@ -114,17 +105,18 @@ def make_plan(run: Run, settings: Settings | None = None) -> Plan:
 
 
 class Network:
-    """The backbone of a run, built when it is first needed and cut in two."""
+    """The backbone of a run, built when it is first needed and cut in two.
 
-    def __init__(self, plan: Plan, change: WeightChange | None = None) -> None:
+    Args:
+        change: what its weights differ by from the plan's.
+        built: the plan's backbone, built already, which is nobody else's.
+    """
+
+    def __init__(self, plan: Plan, change: WeightChange | None = None, built: Any = None) -> None:
         self._plan = plan
-        self._change = change or plan.change
+        self._change = change
+        self._built = built
         self._parts: tuple[Any, Any] | None = None
-
-    @property
-    def is_built(self) -> bool:
-        """Whether anything asked for the network yet."""
-        return self._parts is not None
 
     @property
     def parts(self) -> tuple[Any, Any]:
@@ -135,7 +127,10 @@ class Network:
             from translearn_core.graph.assembly import split_at
 
             plan = self._plan
-            network = replace(plan.look, change=self._change).build_network()
+            network = None if self._change else self._built
+            if network is None:
+                look = replace(plan.look, change=self._change or plan.change)
+                network = look.build_network()
             keras.utils.set_random_seed(plan.settings.seed)  # alike, built now or before
             self._parts = split_at(network, plan.freeze.cut_layer)
         return self._parts

@@ -100,7 +100,7 @@ class Predictor:
 def _read_labels(run: Run) -> dict[str, Any]:
     path = run.folder / "labels.json"
     if not path.is_file() or not run.model_path.is_file():
-        _config = run.config  # tells when the folder is no run at all
+        run.require()
         raise RunError(
             _("The run {run} has no model: it is {state}. Choose a finished run.").format(
                 run=run.id, state=run.state.state

@@ -5,9 +5,12 @@ further outputs, and reading the head's weights out of it.
 Leaves to others: how a graph is prepared (`engine.py`), what is made of the features
 (`unlike.py`, `explain.py`), which run (`predict.py`).
 
-Every model of ours ends in global average pooling and a head of dense layers (`graph/assembly.py`), so
-both can be found by walking back from the output. In a model that ends otherwise nothing is
-found, and only the probabilities are told.
+Every model of ours ends in global average pooling and a head of dense layers (`graph/assembly.py`),
+which are found in the Keras model when its OpenVINO copy is written. For a model that ends
+otherwise only the probabilities are told. A copy of an earlier version has no head beside it; the
+Keras model then answers in its place.
+
+Files: `<copy>.xml`, `<copy>.bin`, `<copy>.head.npz`.
 
 Arrays: photos `(n, h, w, 3) uint8`, probabilities `(n, classes)`, pooled features `(n, d)`,
 feature maps `(n, h', w', d)`, all float32.
@@ -24,12 +27,16 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax  # type: ignore[import-untyped]
 
-from translearn_core.engine import ENGINE_BATCH, import_openvino
+from translearn_core.engine import ENGINE_BATCH, convert_checked, import_openvino
+from translearn_core.files import replace_file
 
 logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
+OUTPUTS = ("probabilities", "pooled", "maps")
+"""Of a model that tells more than probabilities, in this order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +77,7 @@ class Probe(Protocol):
 
 def open_probe(openvino_path: Path, keras_path: Path) -> Probe:
     """Open a model by its OpenVINO copy, or by Keras where there is none."""
-    if openvino_path.is_file():
+    if openvino_path.is_file() and head_path(openvino_path).is_file():
         return OpenVINOProbe(openvino_path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from translearn_core.graph.saving import load_model
@@ -113,11 +120,88 @@ def gradient_of(head: Sequence[Dense], pooled: Array, of_logits: Array) -> Array
 # ------------------------------------------------------------------------------------- OpenVINO
 
 
+def write_copy(
+    model: Any, path: Path, *, photos: Array, expected: Array, tolerance: float
+) -> float:
+    """Write the OpenVINO copy of a Keras model that answers without TensorFlow, if it agrees.
+
+    Its outputs are `OUTPUTS`, and the dense layers of its head lie beside it; a copy of a model
+    that ends otherwise has probabilities only, and no layers beside it.
+
+    Args:
+        path: `.xml`; the layers go to `head_path(path)`.
+        photos, expected, tolerance: see `convert_checked`.
+
+    Returns:
+        The largest difference of probabilities; infinite where OpenVINO cannot take the model.
+    """
+    end = find_end(model)
+    if end is not None:
+        difference = _convert(end.told_by(model), path, end.head, photos, expected, tolerance)
+        if path.is_file() and _fits_its_head(OpenVINOProbe(path), photos, tolerance):
+            return difference
+        logger.warning("The copy is written without features: they do not lead to its answers")
+    return _convert(model, path, (), photos, expected, tolerance)
+
+
+def _convert(
+    model: Any,
+    path: Path,
+    head: Sequence[Dense],
+    photos: Array,
+    expected: Array,
+    tolerance: float,
+) -> float:
+    _save_head(head, head_path(path))
+    return convert_checked(model, path, photos=photos, expected=expected, tolerance=tolerance)
+
+
+def _fits_its_head(probe: OpenVINOProbe, photos: Array, tolerance: float) -> bool:
+    """Whether maps lead to the pooled features, and these to the probabilities."""
+    seen = probe.see(photos, maps=True)
+    if seen.pooled is None or seen.maps is None:
+        return False
+    if not len(photos):
+        return True
+    scale = float(np.abs(seen.pooled).max()) or 1.0
+    pooled = np.abs(seen.maps.mean(axis=(1, 2)) - seen.pooled).max() / scale
+    probs = softmax(logits_of(probe.head, seen.pooled), axis=1)
+    return bool(max(pooled, np.abs(probs - seen.probabilities).max()) <= tolerance)
+
+
+def head_path(path: Path) -> Path:
+    """Where the head of the OpenVINO copy `path` lies: for layer j `j_kernel`, `j_bias`, `j_relu`."""
+    return path.with_suffix(".head.npz")
+
+
+def _save_head(head: Sequence[Dense], path: Path) -> None:
+    arrays: dict[str, Array] = {"layers": np.array(len(head))}
+    for j, layer in enumerate(head):
+        arrays |= {f"{j}_kernel": layer.kernel, f"{j}_bias": layer.bias}
+        arrays[f"{j}_relu"] = np.array(layer.relu)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.tmp.npz")
+    np.savez(temporary, **arrays)  # type: ignore[arg-type]
+    replace_file(temporary, path)
+
+
+def _load_head(path: Path) -> tuple[Dense, ...]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return tuple(
+            Dense(
+                kernel=arrays[f"{j}_kernel"],
+                bias=arrays[f"{j}_bias"],
+                relu=bool(arrays[f"{j}_relu"]),
+            )
+            for j in range(int(arrays["layers"]))
+        )
+
+
 class OpenVINOProbe:
     """A model's OpenVINO copy on the CPU, several requests in flight.
 
     Args:
-        path: an OpenVINO `.xml` from `(n, h, w, 3) float32` to probabilities.
+        path: as `write_copy` made it.
     """
 
     name = "OpenVINO"
@@ -126,11 +210,7 @@ class OpenVINOProbe:
         openvino = import_openvino()
         core = openvino.Core()
         model = core.read_model(path)
-        end = _find_end(model)
-        self.head = end.head if end else ()
-        self._channels_first = bool(end and end.channels_first)
-        if end:
-            model.add_outputs([end.pooled, end.maps])
+        self.head = _load_head(head_path(path))
         steps = openvino.preprocess.PrePostProcessor(model)
         steps.input().tensor().set_element_type(openvino.Type.u8)
         settings = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
@@ -142,8 +222,8 @@ class OpenVINOProbe:
 
     def _finish(self, request: Any, start: int) -> None:
         self._parts[start] = [
-            np.array(request.get_output_tensor(place).data, dtype=np.float32)
-            for place in range(self._wanted)
+            np.array(request.get_output_tensor(index).data, dtype=np.float32)
+            for index in range(self._wanted)
         ]
 
     def see(self, photos: Array, *, maps: bool = False) -> Seen:
@@ -157,116 +237,8 @@ class OpenVINOProbe:
         self._parts = {}
         if not parts:
             return Seen(probabilities=np.empty((0, self._classes), np.float32))
-        found = [np.concatenate(column) for column in zip(*parts, strict=True)]
-        pooled = found[1] if len(found) > 1 else None
-        seen_maps = found[2] if len(found) > 2 else None
-        if seen_maps is not None and self._channels_first:
-            seen_maps = np.moveaxis(seen_maps, 1, -1)  # (n, h', w', d)
-        return Seen(probabilities=found[0], pooled=pooled, maps=seen_maps)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _End:
-    """The end of a graph: where the maps and the pooled features come out, and the head."""
-
-    maps: Any
-    pooled: Any
-    channels_first: bool
-    head: tuple[Dense, ...]
-
-
-_PASSING = {"Reshape", "Squeeze", "Convert", "Dropout", "Identity"}
-
-
-def _find_end(model: Any) -> _End | None:
-    """Walk back from the probabilities over dense layers to the mean over all places.
-
-    Returns None where the graph does not end that way.
-    """
-    layers: list[Dense] = []
-    bias: Array | None = None
-    relu = False
-    node = model.outputs[0].get_node().input_value(0).get_node()
-    if node.get_type_name() == "Identity":
-        node = node.input_value(0).get_node()
-    if node.get_type_name() != "Softmax":
-        return None
-    while True:
-        node = _moving_input(node)
-        if node is None:
-            return None
-        kind = node.get_type_name()
-        if kind == "Relu" and bias is None:
-            relu = True
-        elif kind == "Add" and bias is None:
-            bias = _constant_input(node)
-            if bias is None:
-                return None
-            bias = bias.reshape(-1)
-        elif kind == "MatMul":
-            kernel = _constant_input(node)
-            if kernel is None or node.get_attributes()["transpose_a"]:
-                return None
-            kernel = kernel.T if node.get_attributes()["transpose_b"] else kernel
-            zeros = np.zeros(kernel.shape[1], np.float32)
-            layers.append(
-                Dense(
-                    kernel=np.ascontiguousarray(kernel),
-                    bias=zeros if bias is None else bias,
-                    relu=relu,
-                )
-            )
-            bias, relu = None, False
-        elif kind == "ReduceMean" and layers and bias is None:
-            return _end_at(node, tuple(reversed(layers)))
-        elif kind not in _PASSING:
-            return None
-
-
-def _end_at(node: Any, head: tuple[Dense, ...]) -> _End | None:
-    """The end whose pooling is `node`, if that is a mean over the places of feature maps."""
-    axes = _constant_input(node)
-    maps = node.input_value(0)
-    if axes is None or len(maps.get_partial_shape()) != 4:
-        return None
-    places = sorted(int(axis) % 4 for axis in axes.reshape(-1))
-    if places not in ([2, 3], [1, 2]):
-        return None
-    return _End(maps=maps, pooled=_flat_output(node), channels_first=places == [2, 3], head=head)
-
-
-def _flat_output(node: Any) -> Any:
-    """The output of the pooling `node` as `(n, d)`, also where it keeps its dimensions."""
-    output = node.output(0)
-    while len(output.get_partial_shape()) > 2:
-        output = next(iter(output.get_target_inputs())).get_node().output(0)
-    return output
-
-
-def _moving_input(node: Any) -> Any | None:
-    """The one node among the inputs that is no constant; None where there is not exactly one."""
-    sources = [node.input_value(place).get_node() for place in range(node.get_input_size())]
-    moving = [source for source in sources if _constant_of(source) is None]
-    return moving[0] if len(moving) == 1 else None
-
-
-def _constant_input(node: Any) -> Array | None:
-    """The value of the one constant among a node's inputs, float32 for weights."""
-    for place in range(node.get_input_size()):
-        value = _constant_of(node.input_value(place).get_node())
-        if value is not None:
-            return value
-    return None
-
-
-def _constant_of(node: Any) -> Array | None:
-    """The value of a constant, also of one that is stored in a smaller type; else None."""
-    if node.get_type_name() == "Constant":
-        value = np.array(node.get_data())
-        return value.astype(np.float32) if value.dtype.kind == "f" else value
-    if node.get_type_name() == "Convert":
-        return _constant_of(node.input_value(0).get_node())
-    return None
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        return Seen(**dict(zip(OUTPUTS, columns, strict=False)))
 
 
 # ---------------------------------------------------------------------------------------- Keras
@@ -280,10 +252,9 @@ class KerasProbe:
     def __init__(self, model: Any) -> None:
         import keras
 
-        found = _find_keras_end(model)
-        self.head: tuple[Dense, ...] = found[0] if found else ()
-        outputs = [*model.outputs, *found[1:]] if found else model.outputs
-        self._model = keras.Model(model.input, outputs)
+        end = find_end(model)
+        self.head: tuple[Dense, ...] = end.head if end else ()
+        self._model = end.told_by(model) if end else keras.Model(model.input, model.outputs)
 
     def see(self, photos: Array, *, maps: bool = False) -> Seen:
         """See `Probe.see`."""
@@ -295,18 +266,33 @@ class KerasProbe:
             batch = photos[start : start + ENGINE_BATCH].astype(np.float32)
             answer = self._model.predict_on_batch(batch)
             parts.append(answer[: 3 if maps else 2] if self.head else [answer])
-        found = [
+        columns = [
             np.asarray(np.concatenate(column), np.float32) for column in zip(*parts, strict=True)
         ]
-        return Seen(
-            probabilities=found[0],
-            pooled=found[1] if self.head else None,
-            maps=found[2] if self.head and maps else None,
-        )
+        return Seen(**dict(zip(OUTPUTS, columns, strict=False)))
 
 
-def _find_keras_end(model: Any) -> tuple[tuple[Dense, ...], Any, Any] | None:
-    """The head, the pooled features and the feature maps of a Keras model; see `_find_end`."""
+@dataclass(frozen=True, kw_only=True)
+class ModelEnd:
+    """The end of a Keras model: its head, and the tensors of pooled features and feature maps."""
+
+    head: tuple[Dense, ...]
+    pooled: Any
+    maps: Any
+
+    def told_by(self, model: Any) -> Any:
+        """The model with these tensors as further outputs, in the order of `OUTPUTS`."""
+        import keras
+
+        outputs = [model.outputs[0], self.pooled, self.maps]
+        return keras.Model(model.input, outputs, name=model.name)
+
+
+def find_end(model: Any) -> ModelEnd | None:
+    """Walk back from the probabilities over dense layers to global average pooling.
+
+    Returns None where the model does not end that way.
+    """
     import keras
 
     layers: list[Dense] = []
@@ -325,7 +311,9 @@ def _find_keras_end(model: Any) -> tuple[tuple[Dense, ...], Any, Any] | None:
             kernel = np.asarray(operation.kernel, np.float32)
             layers.append(Dense(kernel=kernel, bias=np.asarray(bias, np.float32), relu=relu))
         elif isinstance(operation, keras.layers.GlobalAveragePooling2D):
-            return (tuple(reversed(layers)), tensor, before) if layers else None
+            if not layers:
+                return None
+            return ModelEnd(head=tuple(reversed(layers)), pooled=tensor, maps=before)
         elif not isinstance(operation, keras.layers.Dropout):
             return None
         tensor = before

@@ -1,16 +1,17 @@
 """BatchNorm statistics re-estimated on other photos (AdaBN, Li et al. 2016).
 
-Owns: measuring them in one pass through the Keras graph, and the lesson that follows: the head
-learns on sorted photos seen with statistics of their own, and answers with those of the new place,
+Owns: measuring them in one pass through the Keras graph, and the features with them: the head
+learns on sorted photos with statistics of their own, and answers with those of the new domain,
 which are what the saved network holds.
-Leaves to others: the passes that look at photos with changed weights (`gather.py`).
+Leaves to others: the technique (`adaptation.py`), extracting features with changed weights
+(`gather.py`).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import datasets
-from translearn_core.errors import PhotoError, SettingsError, StopRequestedError
+from translearn_core.errors import PhotoError, SettingsError
 from translearn_core.gather import POOLED
-from translearn_core.lesson import Lesson
-from translearn_core.material import Material, look_through
-from translearn_core.others import InMemory, Others
+from translearn_core.material import Material, extract_features
+from translearn_core.monitor import Monitor
+from translearn_core.others import Others
 from translearn_core.plan import Plan
+from translearn_core.sources import InMemory
 from translearn_core.texts import _
 from translearn_core.weight_change import WeightChange
 
@@ -33,34 +35,52 @@ MOST_PHOTOS = 512
 BATCH = 32
 
 
-def renormalised(plan: Plan, material: Material, others: Others) -> Lesson:
-    """The lesson of a run whose network gets the statistics of the new place.
+@dataclass(frozen=True, kw_only=True)
+class Renormalised:
+    """Features through the network with the statistics of either domain.
+
+    Attributes:
+        data: what is learned: sorted photos, with statistics of their own.
+        own: the sorted photos with the statistics of the new domain, `(n, d)`.
+        target: the photos of the new domain with theirs, `(m, d)`.
+        change: the statistics of the new domain, which the saved network holds.
+    """
+
+    data: Material
+    own: Array
+    target: Array
+    change: WeightChange
+
+
+def renormalise(plan: Plan, data: Material, others: Others, monitor: Monitor) -> Renormalised:
+    """Measure the statistics of both domains and extract features with them.
 
     Raises:
         SettingsError: the backbone has no BatchNormalization.
         StopRequestedError: the run was asked to stop.
     """
-    own = [plan.dataset.photo_path(path) for path in material.photos["path"]]
-    learned = np.flatnonzero(material.split != "test")
-    here = _measure(plan, [own[row] for row in learned])
-    there = _measure(plan, [Path(path) for path in others.photos["path"]])
+    own = [plan.dataset.photo_path(path) for path in data.photos["path"]]
+    learned = np.flatnonzero(data.split != "test")
+    source_change = _measure(plan, [own[row] for row in learned], monitor)
+    target_change = _measure(plan, [Path(path) for path in others.photos["path"]], monitor)
     target = datasets.open_unsorted(plan.settings.adapt_to)
-    views = range(1 + len(material.views_pooled))
-    learning = [_features(plan, plan.dataset, material, here, view) for view in views]
-    answering = _features(plan, plan.dataset, material, there, 0)
-    return Lesson(
-        material=replace(
-            material,
+    views = range(1 + len(data.views_pooled))
+    learning = [
+        _features(plan, plan.dataset, data, source_change, monitor, view=view) for view in views
+    ]
+    return Renormalised(
+        data=replace(
+            data,
             pooled=InMemory(learning[0]),
             views_pooled=tuple(InMemory(features) for features in learning[1:]),
         ),
-        own_features=InMemory(answering),
-        target_features=_features(plan, target, others, there, 0),
-        change=there,
+        own=_features(plan, plan.dataset, data, target_change, monitor),
+        target=_features(plan, target, others, target_change, monitor),
+        change=target_change,
     )
 
 
-def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
+def _measure(plan: Plan, paths: Sequence[Path], monitor: Monitor) -> WeightChange:
     """The statistics of these photos, as a change of the backbone's weights."""
     import keras
 
@@ -69,7 +89,9 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
     network = build_backbone(
         plan.backbone, size=plan.image_size, weights=plan.settings.weights, seed=plan.settings.seed
     )
-    layers = [one for one in network.layers if isinstance(one, keras.layers.BatchNormalization)]
+    layers = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
     if not layers:
         raise SettingsError(
             _(
@@ -82,9 +104,8 @@ def _measure(plan: Plan, paths: Sequence[Path]) -> WeightChange:
     chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_PHOTOS)).round().astype(int)
     batch: list[Array] = []
     done = 0
-    for _place, photo in datasets.iterate_photos([paths[i] for i in chosen], size=plan.image_size):
-        if plan.run.stop_requested:
-            raise StopRequestedError
+    for _index, photo in datasets.iterate_photos([paths[i] for i in chosen], size=plan.image_size):
+        monitor.check_stop()
         if not isinstance(photo, PhotoError):
             batch.append(photo.image)
         if len(batch) == BATCH:
@@ -118,12 +139,18 @@ def _as_change(plan: Plan, layers: Sequence[Any]) -> WeightChange:
 
 
 def _features(
-    plan: Plan, dataset: datasets.Dataset, of: Material | Others, change: WeightChange, view: int
+    plan: Plan,
+    dataset: datasets.Dataset,
+    of: Material | Others,
+    change: WeightChange,
+    monitor: Monitor,
+    *,
+    view: int = 0,
 ) -> Array:
     """Pooled features `(n, d)` of all photos of `of`, through the changed network."""
-    look = replace(plan.look_at(dataset, stage="technique"), change=change)
+    look = replace(plan.look_at(dataset), change=change)
     hashes = list(of.photos["sha256"])
     known = dataset.photos[dataset.photos["sha256"].isin(hashes)]
-    look_through(plan, [look.output(POOLED, view)], list(known["path"]), look)
+    extract_features(look, [(POOLED, view)], list(known["path"]), monitor)
     features: Array = look.table(POOLED, view, hashes).take(np.arange(len(hashes)))
     return features

@@ -123,7 +123,7 @@ def write_report(run: Run, target: Path) -> Path:
 
 
 def _read_case(run: Run) -> _Case:
-    _config = run.config  # tells when the folder is no run at all
+    run.require()
     if run.has_model and not run.has_result:
         raise RunError(
             _(

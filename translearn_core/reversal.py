@@ -8,7 +8,6 @@ Leaves to others: which features (`adaptation.py`), building the head (`graph/as
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.errors import SettingsError
+from translearn_core.monitor import SILENT, Monitor
 from translearn_core.optimiser import FusedAdam, make_schedule
 from translearn_core.texts import _
 
@@ -28,7 +28,7 @@ PLACE_UNITS = 128
 
 
 class ReverseGradient(keras.layers.Layer):  # type: ignore[misc]
-    """Gives on what it gets, and its gradient turned round, times a strength that can be set."""
+    """The identity, whose gradient is reversed and scaled by a strength that can be set."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -45,18 +45,11 @@ class ReverseGradient(keras.layers.Layer):  # type: ignore[misc]
 class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
     """Lets the strength grow from 0 to `strength`, tells of each epoch, and heeds a stop."""
 
-    def __init__(
-        self,
-        layer: ReverseGradient,
-        strength: float,
-        stop: Callable[[], bool],
-        tell: Callable[[int], None],
-    ) -> None:
+    def __init__(self, monitor: Monitor, layer: ReverseGradient, strength: float) -> None:
         super().__init__()
+        self._monitor = monitor
         self._layer = layer
         self._strength = strength
-        self._stop = stop
-        self._tell = tell
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """The schedule of the paper, section 5.2.2."""
@@ -65,12 +58,12 @@ class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Heed a stop."""
-        if self._stop():
+        if self._monitor.stop_requested:
             self.model.stop_training = True
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Show that it goes on."""
-        self._tell(epoch + 1)
+        self._monitor.progress(epoch + 1, EPOCHS, what="rounds")
 
 
 def train_reversed(
@@ -81,8 +74,7 @@ def train_reversed(
     *,
     learning_rate: float,
     strength: float = STRENGTH,
-    stop: Callable[[], bool] = lambda: False,
-    tell: Callable[[int], None] = lambda _epoch: None,
+    monitor: Monitor = SILENT,
 ) -> None:
     """Teach `head` the classes of `source` in features in which `target` looks the same.
 
@@ -91,8 +83,7 @@ def train_reversed(
         source, labels: sorted photos `(n, d)`, `(n,)`.
         target: unsorted photos `(m, d)`.
         strength: how strongly the place is unlearned at the end; 0 does not.
-        stop: asked after each batch.
-        tell: called with the number of each of the `EPOCHS` when it is done.
+        monitor: told of each of the `EPOCHS`; its stop is heeded after each batch.
 
     Raises:
         SettingsError: the head has no hidden layer.
@@ -134,5 +125,5 @@ def train_reversed(
         epochs=EPOCHS,
         batch_size=BATCH,
         verbose=0,
-        callbacks=[_Growing(reverse, strength, stop, tell)],
+        callbacks=[_Growing(monitor, reverse, strength)],
     )

@@ -19,7 +19,7 @@ from translearn_core import techniques
 from translearn_core.augment import VIEWS
 from translearn_core.backbones import Backbone
 from translearn_core.config import Settings
-from translearn_core.lesson import REFIT_BELOW
+from translearn_core.head_fitting import REFIT_BELOW
 from translearn_core.templates import render_block
 
 TEMPLATE = "script/train.py.j2"

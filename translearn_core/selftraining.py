@@ -4,7 +4,7 @@ Owns: guessing the classes of unsorted photos, how sure a guess has to be, and w
 used at all: sorted photos are hidden in turn, and only what names the hidden ones better than
 plain training does is done.
 Leaves to others: gathering the photos (`others.py`), neighbours and balance (`propagation.py`),
-the fit (`train.py`).
+the fit (`head_fitting.py`).
 
 Naive self-training (learn, trust the confident answers, learn again) confirms its own mistakes:
 with five photos a class it lost accuracy in a first trial. Here a guess comes from the sorted photos
@@ -14,7 +14,7 @@ and from what lies near what among all photos (Zhou et al. 2003), which are two 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,12 @@ import numpy.typing as npt
 
 from translearn_core import crossval
 from translearn_core.formatting import percent
-from translearn_core.lesson import Lesson
 from translearn_core.material import Material
+from translearn_core.monitor import Monitor
 from translearn_core.others import Others, gather_others, with_guests
-from translearn_core.plan import Plan
+from translearn_core.predictions import Answers
 from translearn_core.propagation import balance, near_graph, spread
+from translearn_core.technique import Technique, TrainingSet
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
@@ -109,12 +110,13 @@ class Scene:
         learned = np.zeros(self.total, bool)
         learned[:n] = known
         plain = self.answer(self.learn(labels, learned))
-        certain = np.eye(self.classes)[self.labels[known]]
-        shares = np.bincount(self.labels[known], minlength=self.classes) / max(1, known.sum())
-        start = balance(plain, shares, strength=BALANCE)
-        start[:n][known] = certain
-        guesses = balance(spread(self.graph, start), shares, strength=BALANCE)
-        guesses[:n][known] = certain
+        rows = np.flatnonzero(known)
+        one_hot = np.eye(self.classes)[self.labels[rows]]
+        priors = one_hot.sum(axis=0) / max(1, len(rows))
+        start = balance(plain, priors, strength=BALANCE)
+        start[rows] = one_hot
+        guesses = balance(spread(self.graph, start), priors, strength=BALANCE)
+        guesses[rows] = one_hot
         return plain, guesses
 
     def relearn(self, known: npt.NDArray[np.bool_], guesses: Array, threshold: float) -> Array:
@@ -140,65 +142,68 @@ class Verdict:
         """Whether guesses are to be learned from."""
         return self.with_guesses > self.plain + LEAST_GAIN
 
-
-def self_train(plan: Plan, material: Material) -> Lesson:
-    """The lesson of a run that also learns from unsorted photos, where they help.
-
-    Raises:
-        StopRequestedError: the run was asked to stop.
-        SourceError: no photo of them can be read.
-    """
-    others = gather_others(plan, plan.settings.unlabelled)
-    own = set(material.photos["sha256"])
-    strange = np.flatnonzero(~others.photos["sha256"].isin(own).to_numpy())
-    others = others.chosen(strange)
-    if not len(others):
-        _tell(
-            plan, _("All unlabelled photos are among the labelled ones; there is nothing to add.")
-        )
-        return Lesson(material=material, report=lambda _a: _figures(0, 0, None))
-    rows = np.flatnonzero(material.split != "test")
-    scene = _set_scene(plan, material, rows, others)
-    verdict = judge_guesses(scene, material.groups[rows], plan.settings.seed)
-    if not verdict.helps:
-        _tell(
-            plan,
-            _(
-                "The unlabelled photos are not used: with pseudo-labels for them, {guessed} of "
-                "{n} labelled photos, held out in turn, were right, without them {plain}."
-            ).format(
-                guessed=percent(verdict.with_guesses),
-                plain=percent(verdict.plain),
-                n=verdict.hidden,
-            ),
-        )
-        return Lesson(material=material, report=lambda _a: _figures(len(others), 0, verdict))
-    train = material.split[rows] == "train"
-    lesson, _used = _with_guesses(material, scene, others, train, verdict)
-    together, used = _with_guesses(
-        material.joined(), scene, others, np.ones(len(rows), bool), verdict
-    )
-    return replace(
-        Lesson(material=lesson, together=together),
-        report=lambda _a: _figures(len(others), used, verdict),
-    )
+    def figures(self) -> dict[str, Any]:
+        """For metrics.json."""
+        return {
+            "helps": self.helps,
+            "threshold": self.threshold,
+            "hidden": self.hidden,
+            "hidden_accuracy_plain": self.plain,
+            "hidden_accuracy": self.with_guesses,
+        }
 
 
-def _tell(plan: Plan, text: str) -> None:
-    plan.run.append_event("warning", text=text)
+class SelfTraining(Technique):
+    """Learns from unsorted photos, too, where that helps."""
+
+    def prepare(self, training: TrainingSet, monitor: Monitor) -> TrainingSet:
+        """See `Technique.prepare`."""
+        monitor.stage("technique")
+        data, settings = training.data, self.plan.settings
+        others = gather_others(self.plan, settings.unlabelled, monitor)
+        own = set(data.photos["sha256"])
+        others = others.chosen(np.flatnonzero(~others.photos["sha256"].isin(own).to_numpy()))
+        self._unlabelled, self._used = len(others), 0
+        self._verdict: Verdict | None = None
+        if not len(others):
+            text = _("All unlabelled photos are among the labelled ones; there is nothing to add.")
+            monitor.warning(text)
+            return training
+        rows = np.flatnonzero(data.split != "test")
+        scene = _set_scene(data, rows, others, stop=lambda: monitor.stop_requested)
+        verdict = self._verdict = judge_guesses(scene, data.groups[rows], settings.seed)
+        if not verdict.helps:
+            monitor.warning(
+                _(
+                    "The unlabelled photos are not used: with pseudo-labels for them, "
+                    "{guessed} of {n} labelled photos, held out in turn, were right, without "
+                    "them {plain}."
+                ).format(
+                    guessed=percent(verdict.with_guesses),
+                    plain=percent(verdict.plain),
+                    n=verdict.hidden,
+                )
+            )
+            return training
+        train_mask, threshold = data.split[rows] == "train", verdict.threshold
+        learned, _used = _with_guesses(data, scene, others, train_mask, threshold)
+        every = np.ones(len(rows), bool)
+        joined, self._used = _with_guesses(data.joined(), scene, others, every, threshold)
+        return TrainingSet(data=learned, joined=joined)
+
+    def figures(self, test: Answers) -> dict[str, Any]:
+        """See `Technique.figures`."""
+        figures = {"n_unlabelled": self._unlabelled, "pseudo_labels": self._used}
+        return {"selftraining": figures | (self._verdict.figures() if self._verdict else {})}
 
 
-def _set_scene(plan: Plan, material: Material, rows: Rows, others: Others) -> Scene:
-    sources = (material.pooled, *material.views_pooled)
+def _set_scene(data: Material, rows: Rows, others: Others, *, stop: Callable[[], bool]) -> Scene:
+    sources = (data.pooled, *data.views_pooled)
     views = [
         np.concatenate([source.take(rows), more])
         for source, more in zip(sources, (others.pooled, *others.views), strict=True)
     ]
-
-    def stop() -> bool:
-        return plan.run.stop_requested
-
-    return Scene.of(views, material.labels[rows], classes=len(material.classes), stop=stop)
+    return Scene.of(views, data.labels[rows], classes=len(data.classes), stop=stop)
 
 
 def judge_guesses(scene: Scene, groups: Rows, seed: int) -> Verdict:
@@ -231,29 +236,15 @@ def judge_guesses(scene: Scene, groups: Rows, seed: int) -> Verdict:
 
 
 def _with_guesses(
-    material: Material,
+    data: Material,
     scene: Scene,
     others: Others,
     known: npt.NDArray[np.bool_],
-    verdict: Verdict,
+    threshold: float,
 ) -> tuple[Material, int]:
-    """The material with guesses that are sure enough, made by the labels of `known`; how many."""
+    """The data with guesses that are sure enough, made by the labels of `known`; how many."""
     _plain, guesses = scene.guess(known)
     guesses = guesses[len(scene.labels) :]
-    chosen = np.flatnonzero(guesses.max(axis=1) >= verdict.threshold)
+    chosen = np.flatnonzero(guesses.max(axis=1) >= threshold)
     targets = np.eye(scene.classes, dtype=np.float32)[guesses[chosen].argmax(axis=1)]
-    return with_guests(material, others.chosen(chosen).as_guests(targets)), len(chosen)
-
-
-def _figures(n: int, used: int, verdict: Verdict | None) -> dict[str, Any]:
-    """What metrics.json says under `selftraining`."""
-    figures: dict[str, Any] = {"n_unlabelled": n, "pseudo_labels": used}
-    if verdict is not None:
-        figures |= {
-            "helps": verdict.helps,
-            "threshold": verdict.threshold,
-            "hidden": verdict.hidden,
-            "hidden_accuracy_plain": verdict.plain,
-            "hidden_accuracy": verdict.with_guesses,
-        }
-    return {"selftraining": figures}
+    return with_guests(data, others.chosen(chosen).as_guests(targets)), len(chosen)

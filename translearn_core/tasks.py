@@ -1,8 +1,8 @@
-"""Multi-task training: one more head on the backbone of a run for each further task.
+"""Learns the heads of a run: its own, and one more for each further kind of label.
 
-Owns: the heads, which photos each learns from and is judged by, and their figures.
-Leaves to others: the labels (`label_table.py`), the first task, which is the run's own (`train.py`),
-what heads answer about new photos (`heads.py`).
+Owns: how one head is learned (`learn_head`), the data of a further task, and the heads' figures.
+Leaves to others: fitting (`head_fitting.py`), the labels (`label_table.py`), what heads answer
+about new photos (`heads.py`).
 
 All heads read the same pooled features: one pass of the backbone answers every task. A photo whose
 label is missing has no part in that task's loss. Where blocks are unfrozen they learn by the first
@@ -15,30 +15,91 @@ truth, empty where missing), `<task>: answer`, `<task>: confidence`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from translearn_core.doubt import calibrate, calibration_figures
-from translearn_core.feeding import InMemory, Part, class_weights
 from translearn_core.files import replace_file
-from translearn_core.fitting import fit, predict_rows
-from translearn_core.graph.assembly import build_head
+from translearn_core.head_fitting import answer_validation, count_epochs, fit_head, refits
 from translearn_core.heads import TaskHead, save_heads
 from translearn_core.label_table import MoreTasks, tasks_of
-from translearn_core.lesson import learns_again
 from translearn_core.material import Material
-from translearn_core.metrics import class_figures, confusion_matrix, wilson_interval
+from translearn_core.metrics import head_figures
+from translearn_core.monitor import Monitor
 from translearn_core.plan import Plan
-from translearn_core.predictions import Validation
+from translearn_core.predictions import Answers, Validation
+from translearn_core.sources import InMemory
+from translearn_core.technique import Techniques, TrainingSet
 from translearn_core.texts import _
 
 Array = npt.NDArray[Any]
 UNKNOWN = -1
 LEAST_TRAINED = 4
 """Labelled photos that a task must have among those to learn from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedHead:
+    """A head with its kept weights.
+
+    Attributes:
+        epochs: of the first fit.
+        val_accuracy: share of the validation photos that the best weights of it name right.
+        validation: what the head is calibrated by.
+        refitted: whether it learned from the validation photos, too.
+    """
+
+    head: Any
+    epochs: int
+    val_accuracy: float | None
+    validation: Validation
+    refitted: bool
+
+
+def learn_head(
+    plan: Plan,
+    training: TrainingSet,
+    techniques: Techniques,
+    monitor: Monitor,
+    *,
+    epochs: int | None = None,
+) -> LearnedHead:
+    """Learn one head.
+
+    Validation decides which epoch is kept; where validation photos are few, a fresh head then
+    learns from these, too, over the whole schedule, and is calibrated by the last epoch of the one
+    before. The first one is kept when a person stops in the middle.
+
+    Args:
+        epochs: see `fit_head`.
+    """
+    data = training.data
+    again = training.joined is not None and refits(plan, data, monitor)
+    head = techniques.initial_head(data)
+    fitted = techniques.fit_head(head, data, monitor)
+    if fitted is None:
+        fitted = fit_head(plan, data, head, monitor, epochs=epochs, keep_last=again)
+    validation = answer_validation(data, head, data.pooled)
+    first = LearnedHead(
+        head=head,
+        epochs=fitted.epochs,
+        val_accuracy=validation.accuracy,
+        validation=validation,
+        refitted=False,
+    )
+    if training.joined is None or fitted.last is None or monitor.stop_requested:
+        return first
+    fresh = techniques.initial_head(data)
+    if epochs is None:
+        epochs = count_epochs(plan, data)
+    fit_head(plan, training.joined, fresh, monitor.silent(), epochs=epochs)
+    if monitor.stop_requested:
+        return first
+    last = Validation(answers=fitted.last, labels=validation.labels)
+    return replace(first, head=fresh, validation=last, refitted=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +111,12 @@ class TaskLabels:
     labels: npt.NDArray[np.int64]
 
 
-def more_tasks(plan: Plan, material: Material) -> list[TaskLabels]:
+def more_tasks(plan: Plan, data: Material) -> list[TaskLabels]:
     """The tasks of the run's data set beside its classes."""
     kept = tasks_of(plan.dataset)
     if kept is None:
         return []
-    return [_labels_of(kept, task, list(material.photos["path"])) for task in kept.tasks]
+    return [_labels_of(kept, task, list(data.photos["path"])) for task in kept.tasks]
 
 
 def _labels_of(kept: MoreTasks, task: str, paths: list[str]) -> TaskLabels:
@@ -66,43 +127,66 @@ def _labels_of(kept: MoreTasks, task: str, paths: list[str]) -> TaskLabels:
     return TaskLabels(name=task, classes=classes, labels=labels)
 
 
-def learn_tasks(plan: Plan, material: Material, features: Any) -> list[dict[str, Any]]:
+def data_of(data: Material, task: TaskLabels) -> Material:
+    """The data of a run for the head of a further task: photos without its label have no part."""
+    return replace(
+        data,
+        classes=list(task.classes),
+        labels=task.labels,
+        split=np.where(task.labels == UNKNOWN, "aside", data.split),
+        targets=None,
+        view_targets=(),
+        weights=None,
+    )
+
+
+def learn_tasks(
+    plan: Plan, data: Material, features: Array | None, monitor: Monitor
+) -> list[dict[str, Any]]:
     """Learn every further task, keep its head, and judge it on the test photos.
 
     Args:
-        features: pooled features `(n, d)` of all photos of the material, or None to take the
+        features: pooled features `(n, d)` of all photos of the data, or None to take the
             cached ones.
 
     Returns:
         What metrics.json says under `tasks`, one object a task, without the first.
     """
-    source = material.pooled if features is None else InMemory(features)
-    views = material.views_pooled if features is None else ()
+    if features is not None:
+        data = replace(data, pooled=InMemory(features), views_pooled=())
     heads, figures = [], []
-    test = material.rows("test")
-    answers = material.photos.iloc[test][["path", "file"]].reset_index(drop=True)
-    for task in more_tasks(plan, material):
-        if plan.run.stop_requested:
+    test = data.rows("test")
+    answers = data.photos.iloc[test][["path", "file"]].reset_index(drop=True)
+    for task in more_tasks(plan, data):
+        if monitor.stop_requested:
             break
-        rows = _labelled(material, task, "train")
-        if len(rows) < LEAST_TRAINED or len(set(task.labels[rows])) < 2:
+        of_task = data_of(data, task)
+        train_labels = task.labels[of_task.rows("train")]
+        if len(train_labels) < LEAST_TRAINED or len(set(train_labels)) < 2:
             text = _("{task} was not learned: too few photos to learn from carry such a label.")
-            plan.run.append_event("warning", text=text.format(task=task.name))
+            monitor.warning(text.format(task=task.name))
             continue
-        model, validation = _learn_head(plan, material, task, source, views)
-        temperature = calibrate(model, validation)
-        head = _as_task_head(task, model)
-        heads.append(head)
-        shares = head.answer(source.take(test))
-        known = task.labels[test] != UNKNOWN
-        calibrated = calibration_figures(
-            temperature, validation, test=shares[known], truth=task.labels[test][known]
+        learned = learn_head(
+            plan,
+            TrainingSet.of(of_task),
+            Techniques(plan),
+            monitor.silent(),
+            epochs=plan.settings.epochs,
         )
-        figures.append(_figures(task, test, rows, shares) | {"calibration": calibrated})
-        truth = np.array([*task.classes, ""], object)[task.labels[test]]
-        answers[task.name] = truth
-        answers[f"{task.name}: answer"] = np.array(task.classes, object)[shares.argmax(axis=1)]
-        answers[f"{task.name}: confidence"] = shares.max(axis=1)
+        temperature = calibrate(learned.head, learned.validation)
+        head = _as_task_head(task, learned.head)
+        heads.append(head)
+        probs = head.answer(data.pooled.take(test))
+        known = task.labels[test] != UNKNOWN
+        truth = task.labels[test][known]
+        calibration = calibration_figures(
+            temperature, learned.validation, test=probs[known], truth=truth
+        )
+        judged = task_figures(task, truth, probs[known], train_labels)
+        figures.append(judged | {"calibration": calibration})
+        answers[task.name] = np.array([*task.classes, ""], object)[task.labels[test]]
+        answers[f"{task.name}: answer"] = np.array(task.classes, object)[probs.argmax(axis=1)]
+        answers[f"{task.name}: confidence"] = probs.max(axis=1)
     if heads:
         save_heads(plan.run.folder, heads)
         temporary = plan.run.folder / ".tasks.tmp"
@@ -111,96 +195,26 @@ def learn_tasks(plan: Plan, material: Material, features: Any) -> list[dict[str,
     return figures
 
 
-def _labelled(material: Material, task: TaskLabels, *parts: str) -> npt.NDArray[np.int64]:
-    """The photos of these parts that carry a label of the task."""
-    rows: npt.NDArray[np.int64] = np.concatenate([material.rows(part) for part in parts])
-    known: npt.NDArray[np.int64] = rows[task.labels[rows] != UNKNOWN]
-    return known
-
-
-def _learn_head(
-    plan: Plan, material: Material, task: TaskLabels, source: Any, views: Any
-) -> tuple[Any, Validation]:
-    """One head, learned as the first task's is (`train.py`), and what it is calibrated by.
-
-    Validation decides which epoch is kept; where validation photos are few, a head then learns
-    from these, too, over the whole schedule, and is calibrated by the last epoch of the one before.
-    """
-    train, val = _labelled(material, task, "train"), _labelled(material, task, "val")
-    last: list[Validation] = []
-
-    def ask(model: Any) -> Validation:
-        return Validation(answers=predict_rows(model, source, val), labels=task.labels[val])
-
-    def learn(rows: npt.NDArray[np.int64], judges: npt.NDArray[np.int64]) -> Any:
-        head = build_head(plan.backbone.features, len(task.classes), plan.settings)
-        fit(
-            plan.run,
-            head,
-            _part(task, rows, source, views, balance=plan.settings.class_weighting),
-            _part(task, judges, source, (), balance=False),
-            settings=plan.settings,
-            phase="head",
-            epochs=plan.settings.epochs,
-            first_epoch=0,
-            quiet=True,
-            at_end=lambda model: last.append(ask(model)),
-        )
-        return head
-
-    head = learn(train, val)
-    if not learns_again(plan, material, len(val)):
-        return head, ask(head)
-    fresh = learn(_labelled(material, task, "train", "val"), val[:0])
-    return (head, ask(head)) if plan.run.stop_requested else (fresh, last[0])
-
-
-def _part(
-    task: TaskLabels, rows: npt.NDArray[np.int64], source: Any, views: Any, *, balance: bool
-) -> Part:
-    labels = task.labels[rows]
-    weights = class_weights(labels, len(task.classes), balance)
-    return Part(source=source, rows=rows, labels=labels, weights=weights, views=views)
-
-
 def _as_task_head(task: TaskLabels, model: Any) -> TaskHead:
     dense = [layer for layer in model.layers if layer.get_weights()]
     layers = tuple((layer.get_weights()[0], layer.get_weights()[1]) for layer in dense)
     return TaskHead(name=task.name, classes=task.classes, layers=layers)
 
 
-def _figures(
+def task_figures(
     task: TaskLabels,
-    test: npt.NDArray[np.int64],
-    learned: npt.NDArray[np.int64],
-    shares: Array,
+    truth: npt.NDArray[np.int64],
+    probs: Array,
+    train_labels: npt.NDArray[np.int64],
 ) -> dict[str, Any]:
-    """Figures of one task on the test photos that carry its label; `learned` are rows to learn from."""
-    known = task.labels[test] != UNKNOWN
-    truth, said = task.labels[test][known], shares[known].argmax(axis=1)
-    correct, n = int((truth == said).sum()), int(known.sum())
-    confusion = confusion_matrix(truth, said, len(task.classes))
-    majority = int(np.bincount(task.labels[learned]).argmax())
-    return {
-        "name": task.name,
-        "classes": list(task.classes),
-        "n_train": len(learned),
-        "n_test": n,
-        "test_correct": correct,
-        "test_accuracy": correct / n if n else None,
-        "test_interval": list(wilson_interval(correct, n)),
-        "majority_accuracy": float((truth == majority).mean()) if n else None,
-        "per_class": [vars(figure) for figure in class_figures(confusion, list(task.classes))],
-        "confusion": confusion.tolist(),
-    }
+    """Figures of one task on the test photos that carry its label, see `head_figures`."""
+    figures = head_figures(truth, probs, task.classes, train_labels)
+    return {"name": task.name, "classes": list(task.classes), **figures}
 
 
-def first_task(plan: Plan, answers: Any, material: Material) -> dict[str, Any]:
+def first_task(plan: Plan, test: Answers, data: Material) -> dict[str, Any]:
     """The same figures of the run's own task, which is the first one."""
     kept = tasks_of(plan.dataset)
-    labels = TaskLabels(
-        name=kept.main if kept else "",
-        classes=tuple(material.classes),
-        labels=material.labels,
-    )
-    return _figures(labels, answers.test_rows, material.rows("train"), answers.test)
+    name = kept.main if kept else ""
+    task = TaskLabels(name=name, classes=tuple(data.classes), labels=data.labels)
+    return task_figures(task, test.truth, test.test, data.labels[data.rows("train")])

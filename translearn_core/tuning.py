@@ -39,6 +39,7 @@ from translearn_core.files import write_atomically
 from translearn_core.formatting import percent
 from translearn_core.material import Material, gather_material
 from translearn_core.metrics import paired_gain
+from translearn_core.monitor import Monitor
 from translearn_core.plan import Plan, make_plan
 from translearn_core.runs import Run
 from translearn_core.study import StudyResult, read_plan
@@ -63,7 +64,6 @@ LOSS_WEIGHT = 0.02
 CERTAINTY = 2.0
 """Standard errors by which settings have to beat the default: the best of many looks about one
 better than it is, because it was picked."""
-Enter = Callable[..., None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,22 +90,6 @@ class Score:
         return bool(better - worse - 1 > CERTAINTY * (better + worse) ** 0.5)
 
 
-class _TimedRun(Run):
-    """The folder of a search as its trials see it: also asked to stop when the time is up."""
-
-    ends: float = float("inf")
-
-    @property
-    def stop_requested(self) -> bool:
-        """See `Run.stop_requested`."""
-        return time.monotonic() > self.ends or super().stop_requested
-
-    @property
-    def was_asked(self) -> bool:
-        """Whether a person asked, whatever the clock says."""
-        return super().stop_requested
-
-
 @dataclass
 class Search:
     """One search while it goes on.
@@ -113,12 +97,14 @@ class Search:
     Args:
         run: its folder.
         plan: of its default settings.
+        monitor: told of trials and stages.
         minutes: how long it may take.
         began: by the monotonic clock.
     """
 
-    run: _TimedRun
+    run: Run
     plan: Plan
+    monitor: Monitor
     minutes: float
     began: float
     scores: dict[str, Score] = field(default_factory=dict)
@@ -189,10 +175,10 @@ class Search:
             values | {"backbone": self.plan.backbone.name, "head": "linear", "dropout": 0.3}
         ]
 
-    def score(self, settings: Settings) -> Score | None:
-        """Cross-validate settings; None when they were given up, or the time or a person said stop."""
-        plan = plan_with(self.plan, settings)
-        material = self._material(plan)
+    def score(self, settings: Settings, monitor: Monitor) -> Score | None:
+        """Cross-validate settings; None when they were given up, or the monitor said stop."""
+        plan = make_plan(self.run, settings)
+        material = self._material(plan, monitor)
         rows = np.flatnonzero(material.split != "test")
         folds = self._folds(material, rows)
         epochs = min(settings.epochs, TRIAL_EPOCHS)
@@ -203,8 +189,8 @@ class Search:
         leader = self.scores.get(self.leader)
         for fold in range(FOLDS):
             judged = folds == fold
-            answers[judged] = self._learn_fold(learning, material, rows, judged)
-            if self.run.stop_requested:
+            answers[judged] = self._learn_fold(learning, material, rows, judged, monitor)
+            if monitor.stop_requested:
                 return None
             right[judged] = answers[judged].argmax(axis=1) == material.labels[rows[judged]]
             behind = leader is not None and (
@@ -215,7 +201,12 @@ class Search:
         return Score(right=right, log_loss=log_loss(answers, material.labels[rows]))
 
     def _learn_fold(
-        self, plan: Plan, material: Material, rows: Array, judged: npt.NDArray[np.bool_]
+        self,
+        plan: Plan,
+        material: Material,
+        rows: Array,
+        judged: npt.NDArray[np.bool_],
+        monitor: Monitor,
     ) -> Array:
         """Probabilities of the photos of one fold, by a model that learned from the others."""
         from translearn_core.train import learn
@@ -223,14 +214,14 @@ class Search:
         split = material.split.copy()
         split[rows] = np.where(judged, "val", "train")
         with_fold = replace(material, split=split)
-        learned = learn(plan, with_fold, _tell_nobody, Clock(), quiet=True)
-        return learned.validation.answers
+        return learn(plan, with_fold, monitor.silent(), Clock()).validation.answers
 
-    def _material(self, plan: Plan) -> Material:
+    def _material(self, plan: Plan, monitor: Monitor) -> Material:
         """Photos and features of a plan, gathered once."""
         key = (plan.backbone.name, plan.image_size, plan.augmentation, plan.freeze.cut_layer)
         if key not in self._materials:
-            self._materials[key] = gather_material(plan)
+            data = gather_material(plan, monitor.silent())
+            self._materials[key] = replace(data, network=None)  # every trial changes its own
         return self._materials[key]
 
     def _folds(self, material: Material, rows: Array) -> Array:
@@ -244,24 +235,11 @@ class Search:
         )
 
 
-def _tell_nobody(*_stage: Any, **_facts: Any) -> None:
-    """Trials enter no stages of their own."""
-
-
-def plan_with(plan: Plan, settings: Settings) -> Plan:
-    """The plan of the same run with other settings."""
-    return make_plan(plan.run, settings)
-
-
-def search(
-    run: Run, enter: Enter, update: Callable[..., None], train_run: Callable[[Run], bool]
-) -> bool:
+def search(run: Run, monitor: Monitor, train_run: Callable[[Run], bool]) -> bool:
     """Search, train the best settings and the default, and write what came out.
 
     Args:
         run: the folder of the search.
-        enter: called with a state and a stage when a new stage begins.
-        update: called with changes of the state.
         train_run: trains a run within this process.
 
     Returns:
@@ -273,25 +251,22 @@ def search(
     """
     began = time.monotonic()
     minutes = read_plan(run).minutes
-    timed = _TimedRun(run.folder)
-    plan = make_plan(timed)
-    update(device=plan.device)
-    found = Search(run=timed, plan=plan, minutes=minutes, began=began)
-    enter("running", "features")
-    gather_material(plan)
-    if run.stop_requested:
-        raise StopRequestedError
-    enter("running", "search")
-    _try_settings(found, ends=began + minutes * 60 * (1 - LEAST_KEPT))
-    timed.ends = float("inf")
+    plan = make_plan(run)
+    monitor.update(device=plan.device)
+    found = Search(run=run, plan=plan, monitor=monitor, minutes=minutes, began=began)
+    monitor.stage("features")
+    gather_material(plan, monitor)
+    monitor.check_stop()
+    monitor.stage("search")
+    _try_settings(found, monitor.until(began + minutes * 60 * (1 - LEAST_KEPT)))
     if found.leader == "":
         return False
-    _finish(found, enter, train_run)
-    return not timed.was_asked
+    _finish(found, train_run)
+    return not monitor.stop_requested
 
 
-def _try_settings(found: Search, *, ends: float) -> None:
-    """Trials until the time is up or a person says stop; each is told as an event.
+def _try_settings(found: Search, timed: Monitor) -> None:
+    """Trials until the time of `timed` is up or a person says stop; each is told as an event.
 
     The first one, the default, is tried to its end however little time there is.
     """
@@ -303,7 +278,8 @@ def _try_settings(found: Search, *, ends: float) -> None:
     for values in found.begin_with():
         study.enqueue_trial(values, skip_if_exists=True)
     tried: set[str] = set()
-    while not found.run.stop_requested:
+    monitor = found.monitor
+    while not monitor.stop_requested:
         trial = study.ask()
         settings = found.propose(trial)
         key = settings.model_dump_json()
@@ -316,14 +292,14 @@ def _try_settings(found: Search, *, ends: float) -> None:
         tried.add(key)
         began = time.monotonic()
         try:
-            score = found.score(settings)
+            score = found.score(settings, monitor)
         except StopRequestedError:
             return
         seconds = time.monotonic() - began
-        if score is None and found.run.stop_requested:
+        if score is None and monitor.stop_requested:
             return
         _take_down(found, key, settings, score, seconds)
-        found.run.ends = ends
+        monitor = timed
         if score is None:
             study.tell(trial, state=optuna.trial.TrialState.PRUNED)
         else:
@@ -348,7 +324,7 @@ def _take_down(
         for name, value in settings.model_dump().items()
         if value != getattr(found.plan.settings, name)
     }
-    found.run.append_event(
+    found.monitor.event(
         "trial",
         number=sum(1 for event in found.run.events()[0] if event["kind"] == "trial") + 1,
         settings=changed,
@@ -360,7 +336,7 @@ def _take_down(
     )
 
 
-def _finish(found: Search, enter: Enter, train_run: Callable[[Run], bool]) -> None:
+def _finish(found: Search, train_run: Callable[[Run], bool]) -> None:
     """Decide, train what was decided and the default, and write result.json."""
     default_key = next(iter(found.scores))  # the first trial is the default
     default, leader = found.scores[default_key], found.scores[found.leader]
@@ -377,9 +353,9 @@ def _finish(found: Search, enter: Enter, train_run: Callable[[Run], bool]) -> No
         "validation_accuracy": found.scores[best_key].accuracy,
         "default_validation_accuracy": default.accuracy,
     }
-    if not found.run.was_asked:
-        enter("running", "train_best")
-        facts |= _train_and_judge(found, best, best_key == default_key, enter, train_run)
+    if not found.monitor.stop_requested:
+        found.monitor.stage("train_best")
+        facts |= _train_and_judge(found, best, best_key == default_key, train_run)
     facts["seconds"] = round(time.monotonic() - found.began, 1)
     facts["given_up"] = found.given_up
     facts["sentence"] = _sentence(facts)
@@ -388,7 +364,7 @@ def _finish(found: Search, enter: Enter, train_run: Callable[[Run], bool]) -> No
 
 
 def _train_and_judge(
-    found: Search, best: Settings, same: bool, enter: Enter, train_run: Callable[[Run], bool]
+    found: Search, best: Settings, same: bool, train_run: Callable[[Run], bool]
 ) -> dict[str, Any]:
     """Train the best settings and the default as runs, and hold them against each other."""
     run = _train_as_run(found, best, _("The best of a search"), train_run)
@@ -396,10 +372,10 @@ def _train_and_judge(
         return {}
     facts: dict[str, Any] = {"run_dir": str(run.folder)}
     other: Run | None = run
-    if not same and found.run.was_asked:
+    if not same and found.monitor.stop_requested:
         return facts
     if not same:
-        enter("running", "train_default")
+        found.monitor.stage("train_default")
         title = _("The default, to compare a search with")
         other = _train_as_run(found, found.plan.settings, title, train_run)
     if other is None:
@@ -436,7 +412,7 @@ def _train_as_run(
 
     def pass_on_stop() -> None:
         while not ended.wait(0.2):
-            if found.run.was_asked:
+            if found.monitor.stop_requested:
                 run.request_stop()
                 return
 

@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from translearn_core import study
 from translearn_core.config import load_configuration
@@ -48,22 +47,13 @@ class Handler:
 def _train(job: Job, monitor: Monitor) -> bool:
     from translearn_core.train import train
 
-    return train(Run(job.folder), _enter_of(monitor), monitor.update)
+    return train(Run(job.folder), monitor)
 
 
 def _search(job: Job, monitor: Monitor) -> bool:
     from translearn_core.tuning import search
 
-    return search(Run(job.folder), _enter_of(monitor), monitor.update, _train_within)
-
-
-def _enter_of(monitor: Monitor) -> Callable[..., None]:
-    def enter(_state: str, stage: str, **changes: Any) -> None:
-        monitor.stage(stage)
-        if changes:
-            monitor.update(**changes)
-
-    return enter
+    return search(Run(job.folder), monitor, _train_within)
 
 
 def _train_within(run: Run) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.support.clouds import WIDTH, accuracy, draw_clouds
 from translearn_core import crossval
-from translearn_core.adaptation import first_guesses, recolouring, settle_guesses, surest
+from translearn_core.adaptation import coral, first_guesses, settle_guesses, surest
 
 EVEN = np.array([0.5, 0.5])
 
@@ -69,7 +69,7 @@ def test_coral_gives_sorted_photos_the_mean_and_correlations_of_the_new_place() 
     turn = rng.normal(0, 1, (WIDTH, WIDTH))
     source = rng.normal(0, 1, (4000, WIDTH)).astype(np.float32)
     target = (rng.normal(0, 1, (4000, WIDTH)) @ turn + 5).astype(np.float32)
-    result = recolouring(source, target)(source)
+    result = coral(source, target)(source)
     assert np.allclose(result.mean(axis=0), target.mean(axis=0), atol=0.05)
     unit = np.trace(np.cov(target, rowvar=False)) / WIDTH
     expected = (np.cov(target, rowvar=False) + unit * np.eye(WIDTH)) / 2  # source: identity, twice
@@ -78,7 +78,7 @@ def test_coral_gives_sorted_photos_the_mean_and_correlations_of_the_new_place() 
 
 def test_coral_changes_nothing_where_the_places_are_the_same() -> None:
     source, _labels = draw_clouds(40, seed=8)
-    assert np.allclose(recolouring(source, source)(source), source, atol=1e-3)
+    assert np.allclose(coral(source, source)(source), source, atol=1e-3)
 
 
 def test_a_head_learned_on_recoloured_photos_answers_the_shifted_place() -> None:
@@ -87,7 +87,7 @@ def test_a_head_learned_on_recoloured_photos_answers_the_shifted_place() -> None
     target = there.copy()
     target[:, 0] += 9  # now everything looks like the first class
     assert accuracy(trained_on_source(source, labels, target), truth) < 0.7
-    recoloured = recolouring(source, target)(source)
+    recoloured = coral(source, target)(source)
     assert accuracy(trained_on_source(recoloured, labels, target), truth) == 1.0
 
 

@@ -10,6 +10,7 @@ from tests.support.clouds import WIDTH, accuracy, draw_clouds
 from translearn_core.config import Settings
 from translearn_core.errors import SettingsError
 from translearn_core.graph.assembly import build_head
+from translearn_core.monitor import Monitor
 from translearn_core.reversal import EPOCHS, ReverseGradient, train_reversed
 
 
@@ -93,13 +94,28 @@ def test_classes_are_learned_and_the_place_is_unlearned() -> None:
     assert gap(reversed_hidden) < 0.7 * gap(plain_hidden)
 
 
+class Listener(Monitor):
+    """Keeps the epochs that it was told of."""
+
+    def __init__(self, *, stop: bool = False) -> None:
+        self.epochs: list[int] = []
+        self._stop = stop
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop
+
+    def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
+        self.epochs.append(done)
+
+
 def test_every_epoch_is_told_and_a_stop_is_heeded() -> None:
-    told: list[int] = []
-    learn(0.3, tell=told.append)
-    assert told == list(range(1, EPOCHS + 1))
-    told.clear()
-    learn(0.3, tell=told.append, stop=lambda: True)
-    assert len(told) <= 1
+    listener = Listener()
+    learn(0.3, monitor=listener)
+    assert listener.epochs == list(range(1, EPOCHS + 1))
+    stopped = Listener(stop=True)
+    learn(0.3, monitor=stopped)
+    assert len(stopped.epochs) <= 1
 
 
 def test_a_head_without_a_hidden_layer_is_refused() -> None:

@@ -214,7 +214,8 @@ def _make_run(
     run_id = new_id(created)
     made = Run(folder / run_id)
     made.folder.mkdir()
-    for file in ("model.keras", "model.openvino.xml", "model.openvino.bin", "tasks.npz"):
+    copy = [f"model.openvino{ending}" for ending in (".xml", ".bin", ".head.npz")]
+    for file in ("model.keras", *copy, "tasks.npz"):
         if (folder / file).is_file():
             (folder / file).replace(made.folder / file)
     made.write_labels(classes, image_size=image_size)

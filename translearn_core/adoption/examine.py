@@ -257,11 +257,12 @@ def _trial_photos(size: int) -> Any:
 
 def _write_openvino(model: Any, folder: Path, size: int) -> None:
     """The copy for predictions without TensorFlow, where it answers as the model does."""
-    from translearn_core.engine import convert_checked, run_keras
+    from translearn_core.engine import run_keras
+    from translearn_core.probe import write_copy
 
     photos = _trial_photos(size).astype(np.uint8)
     path, expected = folder / "model.openvino.xml", run_keras(model, photos)
-    convert_checked(model, path, photos=photos, expected=expected, tolerance=PARITY)
+    write_copy(model, path, photos=photos, expected=expected, tolerance=PARITY)
 
 
 if __name__ == "__main__":

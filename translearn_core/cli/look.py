@@ -18,7 +18,7 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.screen import Bar, output_to, print_json, print_line
+from translearn_core.cli.screen import Bar, BarMonitor, output_to, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent, percent_range
@@ -161,16 +161,12 @@ def feasible(
         )
     folder = feasible_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
-    extracting = _("Extracting features: photo {done:,} of {total:,} · {per_s:.0f}/s")
     with output_to(folder / "log.txt"), Bar() as bar:
         report = check.assess(
             dataset,
             backbone=get_backbone(backbone) if backbone else None,
             seed=seed,
-            progress=lambda done, total, per_s: bar.show(
-                extracting.format(done=done, total=total, per_s=per_s), done / max(total, 1)
-            ),
-            tell=lambda name: bar.show(_(check.STAGES[name]), None, always=True),
+            monitor=BarMonitor(bar, check.STAGES),
         )
     if json_:
         print_json(report.model_dump(mode="json"), indent=None)

@@ -12,13 +12,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
+from translearn_core.monitor import Monitor
 from translearn_core.texts import _
 
 if TYPE_CHECKING:
@@ -147,6 +148,27 @@ class Bar:
             self.show(text.format(n=event["number"], share=share), None, always=True)
         elif kind == "warning":
             self.note(event["text"])
+
+
+class BarMonitor(Monitor):
+    """Shows stages and progress on a bar.
+
+    Args:
+        stages: name -> what a person reads, not translated yet.
+    """
+
+    def __init__(self, bar: Bar, stages: Mapping[str, str]) -> None:
+        self._bar, self._stages = bar, stages
+
+    def stage(self, name: str) -> None:
+        """See `Monitor.stage`."""
+        self._bar.show(_(self._stages[name]), None, always=True)
+
+    def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
+        """See `Monitor.progress`."""
+        text = _("Looking at photo {done:,} of {total:,} · {per_s:.0f}/s")
+        text = text.format(done=done, total=total, per_s=per_s)
+        self._bar.show(text, done / max(total, 1))
 
 
 def print_json(content: Any, *, indent: int | None = 1) -> None:

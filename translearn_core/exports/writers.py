@@ -87,14 +87,13 @@ def write_keras(source: Source, path: Path) -> None:
 
 def write_openvino(source: Source, path: Path) -> None:
     """The copy that the app answers with, or a new one where there is none."""
-    from translearn_core.engine import convert_to_openvino
+    from translearn_core.engine import convert_to_openvino, keep_one_output
 
     own = source.run.openvino_path
     if source.heads or not own.is_file():
         convert_to_openvino(source.model, path)
         return
-    for ending in (".bin", ".xml"):
-        shutil.copyfile(own.with_suffix(ending), path.with_suffix(ending))
+    keep_one_output(own, path)
 
 
 def write_onnx(source: Source, path: Path) -> None:

@@ -61,6 +61,14 @@ class Run(Job):
         """What the run was asked to do."""
         return self.read_config(RunConfig)
 
+    def require(self) -> RunConfig:
+        """What the run was asked to do; refuses a folder that is no run.
+
+        Raises:
+            RunError: it has no config.json that can be read.
+        """
+        return self.config
+
     @property
     def model_path(self) -> Path:
         """The trained model."""

@@ -227,7 +227,7 @@ def _named_run() -> Run | None:
         return None
     run = Run(home() / "runs" / Path(name).name)
     try:
-        _config = run.config
+        run.require()
     except RunError:
         st.query_params.pop(_RUN, None)
         st.toast(_("That run is no longer there."), icon=":material/info:")
