@@ -43,7 +43,7 @@ def test_many_old_photos_of_the_same_kind_help_few_new_ones() -> None:
     verdict = judged((new, labels), old)
     assert verdict.helps
     assert verdict.weight > 0
-    assert verdict.surprise[verdict.place] < verdict.surprise[0]
+    assert verdict.nll[verdict.index] < verdict.nll[0]
     assert verdict.hidden == 8
 
 
@@ -57,11 +57,11 @@ def test_old_photos_whose_classes_are_the_other_way_round_are_left_out() -> None
     assert verdict.figures()["hidden_accuracy"] == 1.0
 
 
-def test_a_verdict_names_the_weight_that_surprises_least() -> None:
-    surprise = np.array([0.5, 0.4, 0.3, 0.35, 0.9])
+def test_a_verdict_names_the_weight_with_the_least_log_loss() -> None:
+    nll = np.array([0.5, 0.4, 0.3, 0.35, 0.9])
     right = np.array([0.7, 0.75, 0.8, 0.85, 0.6])
-    verdict = Verdict(right=right, surprise=surprise, hidden=20)
-    assert (verdict.place, verdict.weight, verdict.helps) == (2, WEIGHTS[2], True)
+    verdict = Verdict(right=right, nll=nll, hidden=20)
+    assert (verdict.index, verdict.weight, verdict.helps) == (2, WEIGHTS[2], True)
     assert verdict.best_with == 0.8
     assert verdict.figures() == {
         "helps": True,
@@ -70,7 +70,7 @@ def test_a_verdict_names_the_weight_that_surprises_least() -> None:
         "hidden_accuracy_plain": 0.7,
         "hidden_accuracy": 0.8,
     }
-    without = Verdict(right=right, surprise=np.array([0.1, 0.4, 0.3, 0.35, 0.9]), hidden=20)
+    without = Verdict(right=right, nll=np.array([0.1, 0.4, 0.3, 0.35, 0.9]), hidden=20)
     assert not without.helps
     assert without.best_with == 0.8
 
