@@ -51,8 +51,9 @@ def main() -> None:
 
 def _train(**settings: Any) -> dict[str, Any]:
     """The figures of one run on `trash`."""
-    from translearn_core import datasets, resolve, runs, worker
-    from translearn_core.config import make_settings
+    from translearn_core import datasets, runs, worker
+    from translearn_core.recipe import resolve
+    from translearn_core.settings import make_settings
 
     dataset = datasets.import_source(TRASH, in_place=True, check=False)
     chosen = resolve.resolve(make_settings({"backbone": BACKBONE} | settings), dataset).settings
@@ -95,9 +96,10 @@ def measure_mixing() -> None:
 
 def measure_tuning() -> None:
     """What three minutes of search bring on test photos that the search never saw."""
-    from translearn_core import datasets, study, worker
-    from translearn_core.config import make_settings
+    from translearn_core import datasets, worker
     from translearn_core.jobs import create_study
+    from translearn_core.runs import study
+    from translearn_core.settings import make_settings
 
     found = []
     for seed in SEEDS:

@@ -186,7 +186,7 @@ def run_floor(options: argparse.Namespace) -> dict[str, Any]:
 
     from PIL import Image
 
-    from translearn_core.engine import ENGINE_BATCH, OpenVINOEngine
+    from translearn_core.graph.engine import ENGINE_BATCH, OpenVINOEngine
 
     def decode(path: Path) -> Any:
         with Image.open(path) as photo:

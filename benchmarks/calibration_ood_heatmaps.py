@@ -66,8 +66,9 @@ def _bring_in(name: str) -> Any:
 
 
 def _train(dataset: Any, **settings: Any) -> Any:
-    from translearn_core import resolve, runs, worker
-    from translearn_core.config import make_settings
+    from translearn_core import runs, worker
+    from translearn_core.recipe import resolve
+    from translearn_core.settings import make_settings
 
     chosen = resolve.resolve(make_settings(settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
@@ -82,7 +83,7 @@ def _train(dataset: Any, **settings: Any) -> Any:
 
 def measure_calibration() -> None:
     """Expected calibration error of whole runs, with the temperature and without it."""
-    from translearn_core import calibration as cal
+    from translearn_core.evaluation import calibration as cal
 
     for name in SETS:
         dataset = _bring_in(name)
@@ -120,12 +121,12 @@ def measure_calibration() -> None:
 
 def measure_unlike() -> None:
     """Known against unknown flowers: nine learned, three shown besides, over many choices."""
-    from translearn_core import unlike
     from translearn_core.backbones import get_backbone
-    from translearn_core.gather import gather_pooled
+    from translearn_core.evaluation import ood
+    from translearn_core.features.extractor import extract_pooled
 
     dataset = _bring_in("flowers12")
-    features = gather_pooled(dataset, get_backbone(BACKBONE)).features
+    features = extract_pooled(dataset, get_backbone(BACKBONE)).features
     codes = dataset.photos["class_name"].astype("category").cat.codes.to_numpy()
     test = (dataset.photos["split"] == "test").to_numpy()
     choices = list(itertools.combinations(range(12), 3))
@@ -134,7 +135,7 @@ def measure_unlike() -> None:
     for place in chosen:
         strange = np.isin(codes, choices[place])
         learned = ~test & ~strange
-        reference, figures = unlike.make_reference(
+        reference, figures = ood.make_reference(
             features[learned],
             codes[learned],
             [""] * int(learned.sum()),
@@ -144,7 +145,7 @@ def measure_unlike() -> None:
         unknown = reference.distances(features[strange])
         rows.append(
             {
-                "auroc": unlike.auroc(known, unknown),
+                "auroc": ood.auroc(known, unknown),
                 "false refusals": figures["refused"],
                 "false accepts": float((unknown <= (reference.threshold or 0)).mean()),
                 "false accepts as the run measures them": figures["accepted"],
@@ -175,7 +176,8 @@ def measure_pointing() -> None:
 
 def _measure_pointing(folder: Path, backbone: str, side: int, patch: int, idle: int) -> None:
     from benchmarks.patches import draw_patches
-    from translearn_core import datasets, predict
+    from translearn_core import datasets
+    from translearn_core.prediction import predict
 
     options = {"side": side, "patch": patch, "idle": idle}
     draw_patches(folder / "photos", per_class=40, seed=1, **options)
@@ -200,7 +202,7 @@ def _measure_pointing(folder: Path, backbone: str, side: int, patch: int, idle: 
 
 def _share(head: Any, seen: Any, wanted: list[int], boxes: list[Any], *, smooth: bool) -> float:
     from benchmarks.patches import points_into
-    from translearn_core import explain
+    from translearn_core.prediction import explain
 
     hits = 0
     for place, (index, box) in enumerate(zip(wanted, boxes, strict=True)):
@@ -212,11 +214,11 @@ def _share(head: Any, seen: Any, wanted: list[int], boxes: list[Any], *, smooth:
 def _random_model(name: str, size: int, seed: int) -> Any:
     """The same network, backbone and head, as it was before it learned anything."""
     from translearn_core.backbones import get_backbone
-    from translearn_core.config import Settings
     from translearn_core.graph.assembly import assemble, build_head, split_at
-    from translearn_core.graph.backbone import build_backbone
-    from translearn_core.graph.walk import cut_points
-    from translearn_core.probe import KerasProbe
+    from translearn_core.graph.build import build_backbone
+    from translearn_core.graph.cut_points import cut_points
+    from translearn_core.prediction.model_runner import KerasProbe
+    from translearn_core.settings import Settings
 
     backbone = get_backbone(name)
     network = build_backbone(backbone, size=size, weights="random", seed=seed)

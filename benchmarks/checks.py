@@ -24,14 +24,22 @@ SHARED = ROOT.parent / "shared"
 os.environ.setdefault("KERAS_HOME", str(SHARED / "weights"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+from PIL import Image
 
-from benchmarks import faults  # noqa: E402
-from translearn_core import backbones, crossval, datasets, findings  # noqa: E402
-from translearn_core.decoding.decode import iterate_photos  # noqa: E402
-from translearn_core.decoding.facts import gather_facts  # noqa: E402
-from translearn_core.gather import gather_pooled  # noqa: E402
+from benchmarks import faults
+from translearn_core import (
+    backbones,
+    datasets,
+)
+from translearn_core.evaluation import (
+    cross_validation,
+    linear_probe,
+)
+from translearn_core.feasibility import checks
+from translearn_core.features.extractor import extract_pooled
+from translearn_core.imaging.decode import iterate_photos
+from translearn_core.imaging.stats import measure_stats
 
 SETS = {"trash": SHARED / "datasets/trash", "flowers12": SHARED / "datasets/flowers12/train"}
 BACKBONE = "mobilenet_v2_035"
@@ -96,11 +104,11 @@ def main() -> None:
 
 def _measure_set(name: str, seeded: faults.Seeded) -> None:
     dataset = datasets.import_source(seeded.folder)
-    features = gather_pooled(dataset, backbones.BACKBONES[BACKBONE]).features
-    evidence = findings.Evidence.of(dataset, features)
+    features = extract_pooled(dataset, backbones.BACKBONES[BACKBONE]).features
+    evidence = checks.Evidence.of(dataset, features)
     evidence.groups = datasets.groups_of(evidence.photos, features)
     evidence.probabilities = _out_of_sample(evidence)
-    found = findings.find_all(evidence)
+    found = checks.find_all(evidence)
     files = {
         str(path): "/".join(str(file).split("/")[-2:])
         for path, file in zip(evidence.photos["path"], evidence.photos["file"], strict=True)
@@ -123,11 +131,11 @@ def _measure_set(name: str, seeded: faults.Seeded) -> None:
     _print_cost(dataset, evidence, their_seconds)
 
 
-def _out_of_sample(evidence: findings.Evidence) -> Any:
+def _out_of_sample(evidence: checks.Evidence) -> Any:
     assert evidence.features is not None
     assert evidence.groups is not None
-    return crossval.judge(
-        crossval.Space.of(evidence.features),
+    return cross_validation.judge(
+        linear_probe.PCASpace.of(evidence.features),
         evidence.labels,
         evidence.groups,
         len(evidence.classes),
@@ -137,8 +145,8 @@ def _out_of_sample(evidence: findings.Evidence) -> Any:
 # --- what was flagged: files, or pairs of them -----------------------------------------------------
 
 
-def _flags(found: Iterable[findings.Finding], files: dict[str, str]) -> dict[str, set[Any]]:
-    flags: dict[str, set[Any]] = {check.name: set() for check in findings.CHECKS_TABLE}
+def _flags(found: Iterable[checks.Finding], files: dict[str, str]) -> dict[str, set[Any]]:
+    flags: dict[str, set[Any]] = {check.name: set() for check in checks.CHECKS_TABLE}
     for one in found:
         file = files.get(one.path, "/".join(one.path.split("/")[-2:]))
         if one.others:
@@ -178,7 +186,7 @@ def _ask_cleanvision(folder: Path) -> tuple[dict[str, set[Any]], float]:
     return flags, 1000 * seconds / len(lab.issues)
 
 
-def _ask_cleanlab(evidence: findings.Evidence, files: dict[str, str]) -> set[str]:
+def _ask_cleanlab(evidence: checks.Evidence, files: dict[str, str]) -> set[str]:
     """cleanlab's own flags, from the same probabilities."""
     from cleanlab.filter import find_label_issues
 
@@ -248,9 +256,7 @@ def _spent(work: Callable[[], Any]) -> float:
     return min(taken)
 
 
-def _print_cost(
-    dataset: datasets.Dataset, evidence: findings.Evidence, their_seconds: float
-) -> None:
+def _print_cost(dataset: datasets.Dataset, evidence: checks.Evidence, their_seconds: float) -> None:
     """Processor seconds per 1,000 photos: facts within a decode, and findings from facts."""
     paths = [dataset.photo_path(path) for path in evidence.photos["path"]][::2]
     images = [Image.open(path).convert("RGB") for path in paths]
@@ -258,21 +264,21 @@ def _print_cost(
 
     def measure() -> None:
         for image, data in zip(images, contents, strict=True):
-            gather_facts(data, image, turn=None, size=image.size, format="JPEG", mode="RGB")
+            measure_stats(data, image, turn=None, size=image.size, format="JPEG", mode="RGB")
 
     def decode() -> None:
         for _place, _photo in iterate_photos(paths, size=224, workers=1):
             pass
 
     def find(names: Iterable[str]) -> None:
-        again = findings.Evidence.of(dataset, evidence.features)
+        again = checks.Evidence.of(dataset, evidence.features)
         again.probabilities, again.groups = evidence.probabilities, evidence.groups
-        for check in findings.CHECKS_TABLE:
+        for check in checks.CHECKS_TABLE:
             if check.name in names:
                 list(check.find(again))
 
     facts, whole = (1000 / len(paths) * _spent(work) for work in (measure, decode))
-    everything = [check.name for check in findings.CHECKS_TABLE]
+    everything = [check.name for check in checks.CHECKS_TABLE]
     finding, alike = (
         1000 / len(evidence.photos) * _spent(partial(find, names))
         for names in (everything, (*COPIES, *THEIRS))
@@ -296,8 +302,8 @@ def _measure_watermarks(home: Path) -> None:
             clean = faults.copy_set(source, folder)
             class_name = sorted({file.split("/")[0] for file in clean})[1]
             faults.add_watermark(folder, class_name, **look)
-            evidence = findings.Evidence.of(datasets.import_source(folder))
-            told = [one.note for one in findings.find_all(evidence) if one.check == "shortcut"]
+            evidence = checks.Evidence.of(datasets.import_source(folder))
+            told = [one.note for one in checks.find_all(evidence) if one.check == "shortcut"]
             print(f"  {name}, {look or 'a spot of 9 %'} on {class_name}: {told or 'not found'}")
 
 
@@ -305,11 +311,13 @@ def _measure_bursts(home: Path) -> None:
     """Accuracy by cross-validation over groups, over single photos, and on photos of new objects."""
     bursts = faults.make_bursts(SETS["trash"], home / "bursts", objects=20, others=60)
     frames, others = (datasets.import_source(folder) for folder in (bursts.frames, bursts.others))
-    looks = [gather_pooled(one, backbones.BACKBONES[BACKBONE]).features for one in (frames, others)]
+    looks = [
+        extract_pooled(one, backbones.BACKBONES[BACKBONE]).features for one in (frames, others)
+    ]
     evidence, fresh = (
-        findings.Evidence.of(one, seen) for one, seen in zip((frames, others), looks, strict=True)
+        checks.Evidence.of(one, seen) for one, seen in zip((frames, others), looks, strict=True)
     )
-    space = crossval.Space.of(looks[0])
+    space = linear_probe.PCASpace.of(looks[0])
     kinds = {
         "honest": datasets.groups_of(evidence.photos, looks[0]),
         "random": np.arange(len(evidence.labels)),
@@ -318,8 +326,8 @@ def _measure_bursts(home: Path) -> None:
         f"\nbursts: {len(evidence.labels)} frames of 120 objects, {len(fresh.labels)} new objects"
     )
     for kind, groups in kinds.items():
-        judged = crossval.judge(space, evidence.labels, groups, len(evidence.classes))
-        answers = crossval.ask_heads(space.place(looks[1]), judged.heads).argmax(axis=1)
+        judged = cross_validation.judge(space, evidence.labels, groups, len(evidence.classes))
+        answers = linear_probe.predict_heads(space.place(looks[1]), judged.heads).argmax(axis=1)
         print(
             f"  {kind} ({len(np.unique(groups))} groups): {judged.accuracy:.3f}; "
             f"on new objects {(answers == fresh.labels).mean():.3f}"

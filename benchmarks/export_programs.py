@@ -20,10 +20,10 @@ import venv
 import zipfile
 from pathlib import Path
 
-from translearn_core import export
-from translearn_core.export import FORMATS, Format
-from translearn_core.exports.make import make_export
-from translearn_core.predict import find_photos, predict
+from translearn_core.export import formats
+from translearn_core.export.formats import FORMATS, Format
+from translearn_core.export.make import make_export
+from translearn_core.prediction.predict import find_photos, predict
 from translearn_core.runs import Run
 
 PHOTOS = 50
@@ -59,7 +59,7 @@ def _run_alone(run: Run, row: Format, scratch: Path, app: dict[str, str | None])
     make_export(run, row)
     python = _environment(scratch, row)
     folder = scratch / row.name
-    with zipfile.ZipFile(export.zip_path(run, row)) as archive:
+    with zipfile.ZipFile(formats.zip_path(run, row)) as archive:
         archive.extractall(folder)
     program = next(folder.glob("*/classify.py"))
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "TRANSLEARN"))}

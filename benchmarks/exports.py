@@ -25,16 +25,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from translearn_core import datasets, resolve, runs, worker
+from translearn_core import datasets, runs, worker
 from translearn_core.backbones import BACKBONES, Backbone, get_backbone
-from translearn_core.config import make_settings
+from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset
-from translearn_core.export import FORMATS, Format
-from translearn_core.exports import litert, make, program, proof
-from translearn_core.exports.prepare import prepare
-from translearn_core.exports.writers import Source, tested_photos
+from translearn_core.export import litert, make, program, verify
+from translearn_core.export.formats import FORMATS, Format
+from translearn_core.export.preprocess import prepare
+from translearn_core.export.writers import ExportSource, tested_photos
+from translearn_core.recipe import resolve
 from translearn_core.runs import Run
-from translearn_core.weights import weights_status
+from translearn_core.settings import make_settings
 
 FEW = 8
 SMALL = 96
@@ -74,7 +75,7 @@ def measure(name: str, formats: list[str], photos: Path, out: Path) -> None:
         photos / "train", test_source=photos / "test", in_place=True, check=False
     )
     run = _trained_run(dataset, backbone) if trained else _random_run(dataset, backbone)
-    source = Source(run)
+    source = ExportSource(run)
     size = source.model.input_shape[1]
     files = tested_photos(run, most=10**6 if trained else FEW) or _some(dataset)
     pixels = [prepare(file, size) for file in files]
@@ -96,7 +97,7 @@ def measure(name: str, formats: list[str], photos: Path, out: Path) -> None:
 
 
 def _measure(
-    source: Source, row: Format, pixels: list[Any], expected: Any, fitted: list[Path]
+    source: ExportSource, row: Format, pixels: list[Any], expected: Any, fitted: list[Path]
 ) -> dict[str, Any]:
     """Write, open and ask; `fitted` are the photos for int8 where the model learned from none."""
     with tempfile.TemporaryDirectory() as place:
@@ -120,7 +121,7 @@ def _measure(
 
 def _ask(row: Format, folder: Path, pixels: list[Any]) -> Any:
     """Open the model by the lines of the program that goes along, and ask it."""
-    if row.run is proof.run_page:
+    if row.run is verify.run_page:
         return _ask_page(folder, pixels)
     names: dict[str, Any] = {"here": folder, "sys": sys}
     exec(program.opening(row), names)
@@ -131,7 +132,7 @@ def _ask_page(folder: Path, pixels: list[Any]) -> Any:
     """The code of the web page, in Node."""
     raw = folder / "pixels.bin"
     np.stack(pixels).tofile(raw)
-    command = ["node", "-e", proof.PAGE_PROGRAM, "page", str(raw), str(pixels[0].shape[0])]
+    command = ["node", "-e", verify.PAGE_PROGRAM, "page", str(raw), str(pixels[0].shape[0])]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return np.array([json.loads(line) for line in done.stdout.splitlines()])
 
@@ -148,9 +149,9 @@ def _random_run(dataset: Dataset, backbone: Backbone) -> Run:
     import keras
 
     from translearn_core.graph.assembly import assemble, build_head, split_at
-    from translearn_core.graph.backbone import build_backbone
+    from translearn_core.graph.build import build_backbone
+    from translearn_core.graph.cut_points import cut_points
     from translearn_core.graph.saving import save_model
-    from translearn_core.graph.walk import cut_points
 
     settings = make_settings({"backbone": backbone.name, "weights": "random", "head": "linear"})
     size = max(backbone.min_size, SMALL)

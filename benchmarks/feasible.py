@@ -89,7 +89,7 @@ def _call(source: Path, backbone: str, home: Path) -> dict[str, Any]:
 def _load(name: str) -> tuple[Array, Array, int]:
     """Pooled features, class numbers, and how many classes."""
     from translearn_core import backbones, datasets
-    from translearn_core.gather import gather_pooled
+    from translearn_core.features.extractor import extract_pooled
 
     place = SHARED / "datasets" / name
     given = place / "train"
@@ -99,7 +99,7 @@ def _load(name: str) -> tuple[Array, Array, int]:
         in_place=True,
         check=False,
     )
-    pooled = gather_pooled(dataset, backbones.get_backbone(BACKBONE))
+    pooled = extract_pooled(dataset, backbones.get_backbone(BACKBONE))
     names, labels = np.unique(dataset.photos["class_name"], return_inverse=True)
     return pooled.features, labels.astype(np.int64), len(names)
 
@@ -107,7 +107,7 @@ def _load(name: str) -> tuple[Array, Array, int]:
 def _measure_coverage() -> None:
     """How often the interval of a small set holds the accuracy, on all other photos, of a head
     that has learned from that small set."""
-    from translearn_core import crossval
+    from translearn_core.evaluation import cross_validation, linear_probe
 
     for name, n in SMALL.items():
         features, labels, classes = _load(name)
@@ -115,13 +115,17 @@ def _measure_coverage() -> None:
         for draw in range(DRAWS):
             chosen = np.random.default_rng([draw, 5]).permutation(len(labels))[:n]
             rest = np.setdiff1d(np.arange(len(labels)), chosen)
-            space, own, groups = crossval.Space.of(features[chosen]), labels[chosen], np.arange(n)
-            judged = crossval.judge(space, own, groups, classes, seed=draw)
-            low, high = crossval.interval(judged.accuracy, groups)
-            head = crossval.fit_heads(
+            space, own, groups = (
+                linear_probe.PCASpace.of(features[chosen]),
+                labels[chosen],
+                np.arange(n),
+            )
+            judged = cross_validation.judge(space, own, groups, classes, seed=draw)
+            low, high = cross_validation.interval(judged.accuracy, groups)
+            head = linear_probe.fit_heads(
                 space, own, np.ones((1, n), bool), classes, penalty=judged.penalty
             )
-            answers = crossval.ask_heads(space.place(features[rest]), head).argmax(axis=1)
+            answers = linear_probe.predict_heads(space.place(features[rest]), head).argmax(axis=1)
             held += low <= (answers == labels[rest]).mean() <= high
             widths.append(high - low)
         print(
@@ -131,19 +135,19 @@ def _measure_coverage() -> None:
 
 def _measure_labels() -> None:
     """Wrong labels seeded into 5 % of the photos, and found again."""
-    from translearn_core import crossval
-    from translearn_core.suspects import find_suspects
+    from translearn_core.evaluation import cross_validation, linear_probe
+    from translearn_core.feasibility.label_errors import find_suspects
 
     for name in SMALL:
         features, truth, classes = _load(name)
-        space, n = crossval.Space.of(features), len(truth)
+        space, n = linear_probe.PCASpace.of(features), len(truth)
         rows = []
         for seed in range(SEEDS):
             rng = np.random.default_rng([seed, 3])
             wrong = rng.choice(n, round(0.05 * n), replace=False)
             labels = truth.copy()
             labels[wrong] = (labels[wrong] + rng.integers(1, classes, len(wrong))) % classes
-            judged = crossval.judge(space, labels, np.arange(n), classes, seed=seed)
+            judged = cross_validation.judge(space, labels, np.arange(n), classes, seed=seed)
             suspects = find_suspects(labels, judged.probabilities)
             hits = [one for one in suspects if one.row in set(wrong.tolist())]
             named = np.mean([one.suggested == truth[one.row] for one in hits])
@@ -160,7 +164,8 @@ def _measure_labels() -> None:
 
 def _measure_shuffled() -> None:
     """The verdict on photos that were put into class folders by lot."""
-    from translearn_core import backbones, datasets, feasible
+    from translearn_core import backbones, datasets
+    from translearn_core.feasibility import job as check_job
 
     for name in ("flowers12/train", "trash"):
         place = SHARED / "datasets" / name
@@ -175,7 +180,7 @@ def _measure_shuffled() -> None:
                     target.parent.mkdir(exist_ok=True)
                     shutil.copyfile(photo, target)
                 dataset = datasets.import_source(Path(folder), in_place=True, check=False)
-                report = feasible.assess(
+                report = check_job.assess(
                     dataset, backbone=backbones.get_backbone(BACKBONE), seed=seed
                 )
                 verdicts.append(f"{report.verdict} ({report.accuracy:.3f})")
@@ -184,23 +189,27 @@ def _measure_shuffled() -> None:
 
 def _measure_forecast() -> None:
     """The forecast from a third of a set for twice as many photos, and what it really was."""
-    from translearn_core import crossval
-    from translearn_core.forecast import Z, forecast
+    from translearn_core.evaluation import cross_validation, linear_probe
+    from translearn_core.evaluation.learning_curve import Z, forecast
 
     for name in SMALL:
         features, labels, classes = _load(name)
-        n, whole = len(labels) // 3, crossval.Space.of(features)
+        n, whole = len(labels) // 3, linear_probe.PCASpace.of(features)
         off, still, held = [], [], 0
         for draw in range(10):
             rng = np.random.default_rng([draw, 7])
             order = rng.permutation(len(labels))
             chosen, rest = order[:n], order[n:]
-            space, own, groups = crossval.Space.of(features[chosen]), labels[chosen], np.arange(n)
-            judged = crossval.judge(space, own, groups, classes, seed=draw)
-            points = crossval.learning_curve(
+            space, own, groups = (
+                linear_probe.PCASpace.of(features[chosen]),
+                labels[chosen],
+                np.arange(n),
+            )
+            judged = cross_validation.judge(space, own, groups, classes, seed=draw)
+            points = cross_validation.learning_curve(
                 space, own, groups, classes, penalty=judged.penalty, seed=draw
             )
-            low = crossval.interval(judged.accuracy, groups)[0]
+            low = cross_validation.interval(judged.accuracy, groups)[0]
             ahead = forecast(
                 [point.n for point in points],
                 [point.accuracy for point in points],
@@ -214,7 +223,7 @@ def _measure_forecast() -> None:
             learned[:, chosen] = True
             for row in learned:
                 row[rng.permutation(rest)[:n]] = True
-            heads = crossval.fit_heads(whole, labels, learned, classes, penalty=judged.penalty)
+            heads = linear_probe.fit_heads(whole, labels, learned, classes, penalty=judged.penalty)
             real = np.mean(
                 [
                     (whole.points[~row] @ head).argmax(axis=1) == labels[~row]

@@ -233,7 +233,7 @@ def show_predict(bench: Bench) -> None:
     run_dir = bench.train(str(train), "--backbone", BACKBONE).result["run_dir"]
     code = (
         "import sys, time, json, statistics; from pathlib import Path\n"
-        "from translearn_core.predict import predict\n"
+        "from translearn_core.prediction.predict import predict\n"
         "from translearn_core.runs import Run\n"
         "run = Run(Path(sys.argv[1])); paths = sorted(Path(sys.argv[2]).rglob('*.jpg'))\n"
         "list(predict(run, paths[:64]))\n"

@@ -44,8 +44,9 @@ def main() -> None:
 
 def train(source: Path, *, test_source: Path | None = None, **settings: Any) -> Any:
     """A run as the command line makes it; the run."""
-    from translearn_core import datasets, resolve, runs, worker
-    from translearn_core.config import make_settings
+    from translearn_core import datasets, runs, worker
+    from translearn_core.recipe import resolve
+    from translearn_core.settings import make_settings
 
     dataset = datasets.import_source(source, test_source=test_source, in_place=True, check=False)
     chosen = resolve.resolve(make_settings({"backbone": BACKBONE} | settings), dataset).settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import ENDED_STATES, list_runs
-from translearn_core.texts import _
 from translearn_ui.compare import comparing, comparison_page, run_choice
 from translearn_ui.shell import frame
 

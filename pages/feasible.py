@@ -9,7 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.datasets import Dataset
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import verdict_note
 from translearn_ui.feasibility import offer, progress, report_view
 from translearn_ui.shell import frame

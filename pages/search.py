@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.search import search_form, search_view, study_choice
 from translearn_ui.shell import frame
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import export
+from translearn_core.export import formats
+from translearn_core.i18n import _
 from translearn_core.runs import Run, list_runs
-from translearn_core.texts import _
 from translearn_ui.components import run_actions, run_picker
 from translearn_ui.share import export_view
 from translearn_ui.shell import frame
@@ -54,7 +54,7 @@ def _show_figures(run: Run) -> None:
     with st.container(horizontal=True):
         st.download_button(
             _("Download the answers"),
-            lambda: export.predictions_csv(run),
+            lambda: formats.predictions_csv(run),
             file_name=f"translearn-{run.id}-test.csv",
             mime="text/csv",
             key="download_predictions",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.components import run_text
 from translearn_ui.shell import frame
 from translearn_ui.training import draft, live, set_up

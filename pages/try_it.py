@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run, list_runs
-from translearn_core.texts import _
 from translearn_ui.components import background_tasks, run_picker
 from translearn_ui.shell import frame
 from translearn_ui.try_it import photo_input, result_view

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core import datasets
+from translearn_core.i18n import _
 from translearn_core.runs import list_runs
-from translearn_core.texts import _
 from translearn_ui.shell import frame
 from translearn_ui.work import dataset_rows, installation, run_rows
 

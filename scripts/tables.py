@@ -12,16 +12,17 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from translearn_core import verdict
 from translearn_core.backbones import BACKBONES
-from translearn_core.config import Configuration, Limits, allowed_values, setting_fields
-from translearn_core.feasible_report import Report
-from translearn_core.findings import CHECKS_TABLE
+from translearn_core.backbones.freezing import blocks_of
+from translearn_core.config import Configuration, Limits
+from translearn_core.feasibility import verdict
+from translearn_core.feasibility.checks import CHECKS_TABLE
+from translearn_core.feasibility.properties import PROPERTIES
+from translearn_core.feasibility.report import Report
 from translearn_core.formatting import percent
-from translearn_core.freezing import blocks_of
-from translearn_core.presets import PRESETS
-from translearn_core.properties import PROPERTIES
-from translearn_core.techniques import CHAPTERS, TECHNIQUES
+from translearn_core.recipe.presets import PRESETS
+from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES
+from translearn_core.settings import allowed_values, setting_fields
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

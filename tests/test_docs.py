@@ -11,9 +11,9 @@ from typing import get_args
 import pytest
 
 from scripts import tables
-from translearn_core.config import setting_fields
+from translearn_core.recipe.techniques import TECHNIQUES
 from translearn_core.runs import StateName
-from translearn_core.techniques import TECHNIQUES
+from translearn_core.settings import setting_fields
 
 ROOT = Path(__file__).resolve().parents[1]
 

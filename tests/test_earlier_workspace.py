@@ -19,16 +19,19 @@ from tests.support.app import assert_well, open_app, words
 from tests.support.commands import call
 from tests.support.session import made_once
 from tests.support.trained import train
-from translearn_core import datasets, export, feasible_report, jobs, resolve, runs, study
-from translearn_core.compare import compare
-from translearn_core.decision import read_decision
-from translearn_core.label_table import tasks_of
-from translearn_core.notes import read_notes
-from translearn_core.parts import parts_of
-from translearn_core.predict import predict
-from translearn_core.report import report_html
-from translearn_core.runs import Run
-from translearn_core.script import script
+from translearn_core import datasets, jobs, runs
+from translearn_core.datasets.label_csv import tasks_of
+from translearn_core.export import formats
+from translearn_core.export.keras_script import script
+from translearn_core.feasibility import report as check_report
+from translearn_core.prediction.compare import compare
+from translearn_core.prediction.predict import predict
+from translearn_core.recipe import resolve
+from translearn_core.reports.report import report_html
+from translearn_core.runs import Run, study
+from translearn_core.runs.annotations import read_notes
+from translearn_core.runs.splits import split_of
+from translearn_core.runs.threshold import read_decision
 
 ARCHIVE = Path(__file__).resolve().parent / "data" / "workspace_0_1.tar.xz"
 MADE_IN = "/tmp/translearn-earlier"
@@ -107,7 +110,7 @@ def test_notes_decisions_and_the_split_are_read(named: dict[str, Run]) -> None:
     notes = read_notes(first)
     assert (notes.tags, notes.note) == (("school",), "The first one.")
     assert read_decision(first.folder).sure_from == 0.6
-    parts = parts_of(first)
+    parts = split_of(first)
     tested = pd.read_parquet(first.folder / "predictions.parquet")
     assert set(parts.rows("test")["path"]) == set(tested["path"])
     assert len(tested) == first.metrics["n_test"]
@@ -155,12 +158,12 @@ def test_runs_are_compared_and_reported(named: dict[str, Run]) -> None:
 
 
 def test_the_check_is_read(dataset: datasets.Dataset) -> None:
-    report = feasible_report.read(dataset)
+    report = check_report.read(dataset)
     assert report is not None
     assert report.n_photos == 36
     assert report.fingerprint == dataset.fingerprint, "the photos are still the same"
     assert report.sentence
-    assert len(feasible_report.read_photos(dataset)) == 36
+    assert len(check_report.read_photos(dataset)) == 36
 
 
 def test_the_search_is_read(earlier: Path) -> None:
@@ -173,7 +176,7 @@ def test_the_search_is_read(earlier: Path) -> None:
 
 
 def test_the_export_is_still_the_one_that_was_checked(named: dict[str, Run]) -> None:
-    kept = export.read(named["First"], export.FORMATS["onnx"])
+    kept = formats.read(named["First"], formats.FORMATS["onnx"])
     assert kept is not None
     assert kept.within
     assert kept.photos == 16
@@ -211,5 +214,5 @@ def test_an_old_run_is_made_again_and_learned_on(
     again.request_stop()
     on = train(dataset, start_from=named["First"].id, hidden_units=8, epochs=2)
     assert on.metrics["carryover"]["run"] == str(named["First"].folder)
-    tested = set(parts_of(named["First"]).rows("test")["path"])
-    assert tested <= set(parts_of(on).rows("test")["path"]), "tested on what it was tested on"
+    tested = set(split_of(named["First"]).rows("test")["path"])
+    assert tested <= set(split_of(on).rows("test")["path"]), "tested on what it was tested on"

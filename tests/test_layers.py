@@ -1,4 +1,4 @@
-"""Imports run downward only, and the core knows no Streamlit."""
+"""Imports run one way through the rooms, without circles, and the core knows no Streamlit."""
 
 from __future__ import annotations
 
@@ -9,195 +9,127 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "translearn_core"
-LEVELS = {
-    "config": 0,
-    "monitor": 0,
-    "costs": 1,
-    "sources": 0,
-    "head_fitting": 3,
-    "technique": 3,
-    "technique_registry": 3,
-    "run_monitor": 1,
-    "feasible_report": 1,
-    "find": 1,
-    "predictions": 1,
-    "resolve": 1,
-    "weight_change": 3,
-    "processes": 0,
-    "errors": 0,
-    "formatting": 0,
-    "palette": 0,
-    "files": 0,
-    "stopping": 0,
-    "texts": 0,
-    "templates": 0,
-    "decoding": 1,
-    "datasets": 1,
-    "backbones": 1,
-    "freezing": 1,
-    "recommendation": 1,
-    "weights": 1,
-    "runs": 1,
-    "metrics": 1,
-    "notes": 1,
-    "calibration": 1,
-    "doubt": 3,
-    "decision": 1,
-    "testimony": 2,
-    "unlike": 1,
-    "augment": 1,
-    "lineage": 1,
-    "techniques": 1,
-    "verdict": 1,
-    "forecast": 1,
-    "starter": 1,
-    "presets": 1,
-    "mixing": 1,
-    "adversarial": 3,
-    "study": 2,
-    "label_table": 2,
-    "heads": 2,
-    "joined": 2,
-    "tasks": 3,
-    "tuning": 3,
-    "engine": 2,
-    "features": 2,
-    "fitting": 2,
-    "feeding": 2,
-    "optimiser": 2,
-    "flatten": 2,
-    "crossval": 2,
-    "jobs": 2,
-    "graph": 2,
-    "properties": 1,
-    "onnx_graph": 2,
-    "trivial": 2,
-    "suspects": 2,
-    "findings": 2,
-    "shortcuts": 2,
-    "probe": 2,
-    "adoption": 3,
-    "assessment": 3,
-    "artefacts": 3,
-    "compare": 3,
-    "compare_tasks": 3,
-    "duels": 2,
-    "export": 3,
-    "exports": 3,
-    "feasible": 3,
-    "gather": 3,
-    "material": 3,
-    "parts": 2,
-    "plan": 3,
-    "predict": 3,
-    "report": 3,
-    "report_charts": 2,
-    "training_curves": 1,
-    "script": 3,
-    "script_code": 3,
-    "explain": 3,
-    "speed": 3,
-    "train": 3,
-    "adaptation": 3,
-    "others": 3,
-    "propagation": 2,
-    "renorm": 3,
-    "reversal": 3,
-    "carryover": 3,
-    "distillation": 3,
-    "selftraining": 3,
-    "cli": 4,
-    "worker": 4,
-    "__main__": 5,
-    "__init__": 0,
-}
+
+GROUND = (
+    "errors",
+    "i18n",
+    "concurrency",
+    "atomic",
+    "monitor",
+    "formatting",
+    "palette",
+    "templates",
+    "settings",
+    "config",
+)
+"""The modules that lie flat in the package: every room may import them."""
+
+ROOMS = (
+    "evaluation",
+    "imaging",
+    "datasets",
+    "backbones",
+    "graph",
+    "runs",
+    "recipe",
+    "features",
+    "prediction",
+    "fitting",
+    "techniques",
+    "training",
+    "jobs",
+    "feasibility",
+    "export",
+    "reports",
+    "model_import",
+)
+"""The rooms from bottom to top. A room imports only rooms that stand before it."""
+
+ENTRIES = ("worker", "cli", "__main__")
+"""What starts a process. Nothing imports them."""
+
+ORDER = {name: 0 for name in ("__init__", *GROUND)}
+ORDER |= {name: n for n, name in enumerate((*ROOMS, *ENTRIES), start=1)}
 HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax"}
+LIGHT = ("evaluation", "imaging", "datasets", "backbones", "runs", "recipe", "model_import")
+"""Rooms that a page imports: none of their modules imports anything heavy at import."""
 
-
-def _modules() -> list[Path]:
-    return sorted(CORE.rglob("*.py"))
+MODULES = sorted(CORE.rglob("*.py"))
 
 
 def _room(path: Path) -> str:
-    parts = path.relative_to(CORE).with_suffix("").parts
-    return parts[0]
+    return path.relative_to(CORE).with_suffix("").parts[0]
 
 
-def _imports(tree: ast.AST) -> list[str]:
-    """Every module that is imported anywhere in a file, as a dotted name."""
-    found = []
+def _name(path: Path) -> str:
+    """The dotted name of a module, without `.__init__`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {_name(path) for path in MODULES}
+
+
+def _imports(tree: ast.AST) -> set[str]:
+    """Every name that is imported anywhere in a file, functions and TYPE_CHECKING included."""
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return found
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
-def _core_rooms(path: Path) -> set[str]:
+def _core_modules(path: Path) -> set[str]:
+    """The modules of the core that a file imports, as dotted names."""
     names = _imports(ast.parse(path.read_text(encoding="utf-8")))
-    parts = [name.split(".") for name in names]
-    return {p[1] for p in parts if p[0] == "translearn_core" and len(p) > 1 and p[1] in LEVELS}
+    inside = {name for name in names if name.split(".")[0] == CORE.name}
+    return {name if name in NAMES else name.rpartition(".")[0] for name in inside} - {CORE.name}
 
 
-@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(CORE)))
-def test_imports_run_downward(path: Path) -> None:
+def test_every_module_has_its_place() -> None:
+    found = {_room(path) for path in MODULES}
+    assert found == set(ORDER), "name a new room in ROOMS; flat modules belong into a room"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CORE)))
+def test_a_room_imports_only_rooms_before_it(path: Path) -> None:
     room = _room(path)
-    assert room in LEVELS, f"{room} has no level yet: give it one here"
-    for other in _core_rooms(path) - {room}:
-        assert LEVELS[other] <= LEVELS[room], f"{room} imports {other}, which lies above it"
+    for name in _core_modules(path):
+        other = name.split(".")[1]
+        if other != room and ORDER[other] >= ORDER[room] > 0:
+            pytest.fail(f"{room} imports {name}, which stands after it")
+        if ORDER[room] == 0:
+            assert ORDER[other] == 0, f"the ground floor imports {name}"
 
 
-@pytest.mark.parametrize(
-    "folder", sorted(path.parent for path in CORE.glob("*/__init__.py")), ids=lambda path: path.name
-)
-def test_no_circle_inside_a_folder(folder: Path) -> None:
-    names = {path.stem for path in folder.glob("*.py")} - {"__init__"}
-    inside = f"{CORE.name}.{folder.name}."
-    reads = {}
-    for name in names:
-        imports = _imports(ast.parse((folder / f"{name}.py").read_text(encoding="utf-8")))
-        siblings = {i.removeprefix(inside).split(".")[0] for i in imports if i.startswith(inside)}
-        reads[name] = siblings & names - {name}
+@pytest.mark.parametrize("room", ["", *ROOMS, "cli"])
+def test_no_circle_inside_a_room(room: str) -> None:
+    """An `__init__` may import its siblings; they may not import it."""
+    folder = CORE / room
+    paths = {_name(path): path for path in folder.glob("*.py")}
+    reads = {name: _core_modules(path) & paths.keys() - {name} for name, path in paths.items()}
     while ready := [name for name, others in reads.items() if not others & reads.keys()]:
         for name in ready:
             del reads[name]
-    assert not reads, f"{sorted(reads)} import each other"
+    assert not reads, f"import each other: {reads}"
 
 
-@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(CORE)))
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CORE)))
 def test_the_core_knows_no_streamlit(path: Path) -> None:
     roots = {name.split(".")[0] for name in _imports(ast.parse(path.read_text(encoding="utf-8")))}
     assert not roots & {"streamlit", "translearn_ui", "pages"}
 
 
 @pytest.mark.parametrize(
-    "room",
-    [
-        "adoption",
-        "config",
-        "errors",
-        "texts",
-        "datasets",
-        "backbones",
-        "freezing",
-        "recommendation",
-        "weights",
-        "runs",
-        "metrics",
-    ],
+    "path",
+    [path for path in MODULES if _room(path) in (*LIGHT, *GROUND)],
+    ids=lambda path: str(path.relative_to(CORE)),
 )
-def test_what_the_web_process_imports_names_nothing_heavy_at_import(room: str) -> None:
-    paths = [path for path in _modules() if _room(path) == room]
-    assert paths
-    for path in paths:
-        top_level = ast.Module(
-            [
-                node
-                for node in ast.parse(path.read_text(encoding="utf-8")).body
-                if isinstance(node, ast.Import | ast.ImportFrom)
-            ],
-            [],
-        )
-        roots = {name.split(".")[0] for name in _imports(top_level)}
-        assert not roots & HEAVY, path
+def test_rooms_of_the_web_process_import_nothing_heavy_at_import(path: Path) -> None:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    imports = [node for node in body if isinstance(node, ast.Import | ast.ImportFrom)]
+    roots = {name.split(".")[0] for name in _imports(ast.Module(imports, []))}
+    assert not roots & HEAVY

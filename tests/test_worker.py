@@ -13,11 +13,11 @@ import pytest
 
 from tests.support.photos import draw_photos
 from translearn_core import datasets, jobs, runs
-from translearn_core.config import make_settings
-from translearn_core.costs import expected_epoch_s, measured, record_speed
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError, WeightsError
+from translearn_core.features.costs import expected_epoch_s, measured, record_speed
 from translearn_core.runs import Run
+from translearn_core.settings import make_settings
 
 TINY = {"backbone": "starter", "image_size": 32}
 LONG = TINY | {"epochs": 1000, "early_stopping": False, "freeze": "none"}

@@ -2,7 +2,7 @@
 
 Owns: which code does a job of each kind, and waiting warm for one (`-` in the place of JOB_DIR).
 Leaves to others: turn, heartbeat, states and endings (`jobs/background.py`), the work itself
-(`train.py`, `tuning.py`, `feasible.py`, `exports/process.py`, `speed.py`).
+(`training/train.py`, `training/search.py`, `feasibility/job.py`, `export/job.py`, `features/measure.py`).
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from translearn_core import study
+from translearn_core.concurrency import end_process
 from translearn_core.config import load_configuration
-from translearn_core.engine import count_gpus, import_keras
 from translearn_core.errors import TransLearnError
+from translearn_core.graph.engine import count_gpus, import_keras
 from translearn_core.jobs import warm_worker
 from translearn_core.jobs.background import Work, run_job
 from translearn_core.jobs.measurement import MeasureConfig
 from translearn_core.monitor import Monitor
-from translearn_core.processes import end_process
-from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run
+from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run, study
 
 logger = logging.getLogger(__name__)
 
@@ -45,13 +44,13 @@ class Handler:
 
 
 def _train(job: Job, monitor: Monitor) -> bool:
-    from translearn_core.train import train
+    from translearn_core.training.train import train
 
     return train(Run(job.folder), monitor)
 
 
 def _search(job: Job, monitor: Monitor) -> bool:
-    from translearn_core.tuning import search
+    from translearn_core.training.search import search
 
     return search(Run(job.folder), monitor, _train_within)
 
@@ -62,7 +61,7 @@ def _train_within(run: Run) -> bool:
 
 
 def _measure(job: Job, _monitor: Monitor) -> bool:
-    from translearn_core.speed import measure_speed
+    from translearn_core.features.measure import measure_speed
 
     measure_speed(job.read_config(MeasureConfig).backbone)
     return True
@@ -71,14 +70,14 @@ def _measure(job: Job, _monitor: Monitor) -> bool:
 def handler_of(kind: Kind) -> Handler:
     """How a kind is done. Imports what it needs, which the web process must not."""
     if kind == "check":
-        from translearn_core import feasible
+        from translearn_core.feasibility import job as check_job
 
-        return Handler(work=feasible.work, patience_s=feasible.STOP_PATIENCE_S)
+        return Handler(work=check_job.work, patience_s=check_job.STOP_PATIENCE_S)
     if kind == "export":
-        from translearn_core.exports import process
+        from translearn_core.export import job as export_job
 
         # no converter heeds a stop; a GPU belongs to the run that has its turn
-        return Handler(work=process.work, patience_s=0.0, tidy=process.tidy, on_gpu=False)
+        return Handler(work=export_job.work, patience_s=0.0, tidy=export_job.tidy, on_gpu=False)
     works: dict[Kind, Work] = {"train": _train, "search": _search, "measure": _measure}
     return Handler(work=works[kind])
 
@@ -117,10 +116,11 @@ def _stand_by() -> Path | None:
     Returns None when none came.
     """
     import_keras()
-    from translearn_core import fitting, train
+    from translearn_core.fitting import fit
+    from translearn_core.training import train
 
     if not count_gpus():  # a GPU belongs to the run that has its turn
-        fitting.rehearse()
+        fit.rehearse()
     logger.info("Waiting, with %s imported", train.__name__)
     folder = warm_worker.wait_for_job(load_configuration().standby_idle_s)
     if folder is None:

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from translearn_core import datasets, jobs, runs
-from translearn_core.config import Settings
+from translearn_core.settings import Settings
 
 expect = pytest.importorskip("playwright.sync_api").expect
 

@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from tests.support.trained import copy_of, trained
-from translearn_core import export
-from translearn_core.exports import proof
-from translearn_core.exports.make import make_export
-from translearn_core.predict import predict
+from translearn_core.export import formats, verify
+from translearn_core.export.make import make_export
+from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
 
 
@@ -36,9 +35,9 @@ def site(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(folder / "workspace"))
-        parity = make_export(run, export.FORMATS["web"], photos=16)
-    assert parity.within, export.sentence_of(parity)
-    with zipfile.ZipFile(export.zip_path(run, export.FORMATS["web"])) as archive:
+        parity = make_export(run, formats.FORMATS["web"], photos=16)
+    assert parity.within, formats.sentence_of(parity)
+    with zipfile.ZipFile(formats.zip_path(run, formats.FORMATS["web"])) as archive:
         archive.extractall(folder)
     page = next(folder.glob("*/index.html"))
     handler = functools.partial(_Quiet, directory=str(page.parent))
@@ -80,8 +79,8 @@ def test_the_page_gives_the_answers_of_the_app(
     page: Any, run: Run, tmp_path: Path, screenshot: Any
 ) -> None:
     assert float(page.locator("body").get_attribute("data-ready")) < 1e-3
-    most = len(proof.MADE) + 8
-    files = [file for file, _kind in proof.gather_photos(run, tmp_path / "photos", most=most)]
+    most = len(verify.MADE) + 8
+    files = [file for file, _kind in verify.gather_photos(run, tmp_path / "photos", most=most)]
     page.set_input_files("#files", [str(file) for file in files])
     page.locator(".answer").nth(len(files) - 1).wait_for(timeout=30_000)
     page.get_by_text("photos answered").wait_for()

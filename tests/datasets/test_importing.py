@@ -67,7 +67,7 @@ def test_unchecked_rows_are_checked_by_the_first_pass(tmp_path: Path) -> None:
     elsewhere = datasets.open_dataset(dataset.folder)
     assert len(elsewhere.photos) == 7
     before = elsewhere.photos["path"].isin(list(facts)).sum()
-    dataset.record_facts(facts, refused)
+    dataset.record_stats(facts, refused)
     assert before == 6
     assert elsewhere.photos["checked"].all()
     assert elsewhere.photos["sha256"].str.len().eq(64).all()
@@ -81,7 +81,7 @@ def test_facts_do_not_change_the_fingerprint_but_edits_do(tmp_path: Path) -> Non
     begin = dataset.fingerprint
     path = dataset.photos["path"].iloc[0]
     facts = datasets.decode_photo(dataset.photo_path(path), size=32).facts
-    dataset.record_facts({path: facts}, {})
+    dataset.record_stats({path: facts}, {})
     assert dataset.fingerprint == begin
     datasets.rename_class(dataset, "cats", "lions")
     assert dataset.fingerprint != begin
@@ -94,7 +94,7 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 
     def record(path: str) -> None:
         own = datasets.open_dataset(dataset.folder)
-        own.record_facts({path: datasets.decode_photo(own.photo_path(path), size=16).facts}, {})
+        own.record_stats({path: datasets.decode_photo(own.photo_path(path), size=16).facts}, {})
 
     threads = [threading.Thread(target=record, args=(path,)) for path in paths]
     for thread in threads:

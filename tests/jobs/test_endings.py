@@ -12,11 +12,11 @@ import psutil
 import pytest
 from filelock import FileLock
 
+from translearn_core.concurrency import import_path
 from translearn_core.errors import SettingsError, StopRequestedError
 from translearn_core.jobs import force_stop
 from translearn_core.jobs.background import JobMonitor, run_job
 from translearn_core.monitor import Monitor
-from translearn_core.processes import import_path
 from translearn_core.runs import Job, JobConfig, JobState
 
 

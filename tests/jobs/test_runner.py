@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from translearn_core import datasets, feasible, feasible_report, jobs, worker
-from translearn_core.config import make_settings
+from translearn_core import datasets, jobs, worker
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SettingsError
+from translearn_core.feasibility import job as check_job
+from translearn_core.feasibility import report as check_report
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.runs import Job, JobConfig
+from translearn_core.settings import make_settings
 
 
 @pytest.fixture
@@ -43,26 +45,26 @@ def test_without_work_what_is_submitted_is_taken_down_and_finished(dataset: Data
     runner = InlineRunner()
     with jobs.use_runner(runner):
         run = jobs.start(dataset, settings)
-        feasible.start(dataset, backbone="starter", seed=4)
+        check_job.start(dataset, backbone="starter", seed=4)
         jobs.measure("starter")
     assert [job.kind for job in runner.submitted] == ["train", "check", "measure"]
     assert run.state.state == "finished"
-    config = runner.submitted[1].read_config(feasible.CheckConfig)
+    config = runner.submitted[1].read_config(check_job.CheckConfig)
     assert (config.dataset, config.seed) == (str(dataset.folder), 4)
 
 
 def test_a_job_is_done_by_the_code_of_the_worker_in_this_process(dataset: Dataset) -> None:
     with jobs.use_runner(InlineRunner(worker.work)):
-        feasible.start(dataset, backbone="starter", seed=4)
-    state = feasible.state(dataset)
+        check_job.start(dataset, backbone="starter", seed=4)
+    state = check_job.state(dataset)
     assert state is not None
     assert (state.state, state.reason) == ("finished", "")
-    report = feasible_report.read(dataset)
+    report = check_report.read(dataset)
     assert report is not None
     assert report.seed == 4
     assert state.fingerprint == report.fingerprint
-    stages = {event["stage"] for event in feasible.job_of(dataset).events()[0]}
-    assert stages >= set(feasible.STAGES)
+    stages = {event["stage"] for event in check_job.job_of(dataset).events()[0]}
+    assert stages >= set(check_job.STAGES)
 
 
 def test_a_job_that_was_never_submitted_is_stopped_by_force(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The app without a browser: a page opened through `app.py`, and what it says."""
+"""The app without a browser: a page opened through `cli/app.py`, and what it says."""
 
 from __future__ import annotations
 

@@ -16,10 +16,11 @@ import pytest
 from benchmarks.patches import Box, draw_patches
 from tests.support.photos import draw_photos
 from tests.support.session import made_once
-from translearn_core import datasets, resolve, runs, worker
-from translearn_core.config import make_settings
+from translearn_core import datasets, runs, worker
 from translearn_core.datasets import Dataset
+from translearn_core.recipe import resolve
 from translearn_core.runs import Run
+from translearn_core.settings import make_settings
 
 TINY = {"backbone": "starter", "image_size": 32, "epochs": 8, "augmentation": "mirror"}
 KINDS: dict[str, dict[str, Any]] = {

@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.clouds import WIDTH, accuracy, draw_clouds
-from translearn_core import crossval
-from translearn_core.adaptation import coral, first_guesses, settle_guesses, surest
+from translearn_core.evaluation import linear_probe
+from translearn_core.techniques.adaptation import coral, first_guesses, settle_guesses, surest
 
 EVEN = np.array([0.5, 0.5])
 
 
 def trained_on_source(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
     """What a linear head of the sorted photos says of the others, with nothing adapted."""
-    space = crossval.Space.of(source)
-    heads = crossval.fit_heads(space, labels, np.ones((1, len(labels)), bool), 2, penalty=0.1)
-    return crossval.ask_heads(space.place(target), heads)
+    space = linear_probe.PCASpace.of(source)
+    heads = linear_probe.fit_heads(space, labels, np.ones((1, len(labels)), bool), 2, penalty=0.1)
+    return linear_probe.predict_heads(space.place(target), heads)
 
 
 def moved(features: np.ndarray) -> np.ndarray:

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from translearn_core.adversarial import Attack
-from translearn_core.config import make_settings
+from translearn_core.settings import make_settings
+from translearn_core.techniques.adversarial import Attack
 
 SHAPE = (2, 2, 3)
 KERNEL = np.array([1.0, -2.0, 3.0, -1.0, 2.0, -3.0, 1.0, 1.0, -1.0, 2.0, -2.0, 3.0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from translearn_core.distillation import SHARE, SOFTNESS, soften, targets_of
+from translearn_core.techniques.distillation import SHARE, SOFTNESS, soften, targets_of
 
 
 def test_softening_takes_the_root_of_probabilities() -> None:

@@ -90,7 +90,7 @@ def load_starter(weights: Path, size: int) -> Callable[[np.ndarray], np.ndarray]
     import keras
     import tensorflow as tf
 
-    from translearn_core.starter import Starter
+    from translearn_core.graph.starter import Starter
 
     backbone = Starter(weights=weights, input_shape=(size, size, 3))
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)

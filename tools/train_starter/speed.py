@@ -23,7 +23,7 @@ import openvino
 import tensorflow as tf
 
 from translearn_core.backbones import get_backbone
-from translearn_core.graph.backbone import build_backbone
+from translearn_core.graph.build import build_backbone
 
 ROUNDS = 12
 

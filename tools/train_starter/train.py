@@ -2,8 +2,8 @@
 
 Owns: the loss, the schedule (by wall clock: learning rate and picture size), the averaged
 weights, checkpoints that a cut run goes on from, the weights file.
-Leaves to others: the views and targets (`views.py`), judging the result (`probe.py`), the
-graph (`translearn_core/starter.py`).
+Leaves to others: the views and targets (`views.py`), judging the result (`prediction/model_runner.py`), the
+graph (`translearn_core/graph/starter.py`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from translearn_core import starter
+from translearn_core.graph import starter
 
 SEED = 2026
 CLASSES = 200

@@ -3,7 +3,7 @@
 Owns: how a view is drawn (crop, flip, colour, grey, blur, drawing-like styles), the teacher's
 pooled features of it, and the two files they are kept in. Every view is drawn once; the
 student later sees exactly the pixels that the teacher saw.
-Leaves to others: reading the source photos (`photos.py`) and training (`train.py`).
+Leaves to others: reading the source photos (`photos.py`) and training (`training/train.py`).
 
 Files, per view `v` in the work folder: `view_v.npy`, `(n, 64, 64, 3) uint8`, and
 `teacher_v.npy`, `(n, 1280) float16`. Seed of view `v`: `SEED + v`.

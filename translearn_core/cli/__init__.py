@@ -2,8 +2,8 @@
 
 Owns: running one command, exit codes: 0 when the thing was done, 2 with one line on stderr for bad
 input, 1 for anything else, 130 when interrupted.
-Leaves to others: the doing; the commands, each in the module of what it is for (`look.py`,
-`learn.py`, `ask.py`, `take.py`), make the calls that the pages make.
+Leaves to others: the doing; the commands, each in the module of what it is for (`check.py`,
+`train.py`, `predict.py`, `export.py`), make the calls that the pages make.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ import sys
 import typer
 
 # isort: off
-from translearn_core.cli import look, learn, ask, take  # noqa: F401 - the order of --help
+from translearn_core.cli import check  # noqa: F401 - the order of --help
+from translearn_core.cli import train  # noqa: F401 - the order of --help
+from translearn_core.cli import predict  # noqa: F401 - the order of --help
+from translearn_core.cli import export  # noqa: F401 - the order of --help
 
 # isort: on
 from translearn_core.cli.app import app
 from translearn_core.errors import InputError, TransLearnError
-from translearn_core.texts import _
+from translearn_core.i18n import _
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
+from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.texts import _
 
 if TYPE_CHECKING:
     from rich.progress import Progress

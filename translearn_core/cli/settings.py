@@ -1,7 +1,7 @@
 """The settings of a run from command line options, and the checks before it begins.
 
 Owns: how options, presets and `--set` go together. Leaves to others: what the settings are
-(`config.py`), which of them make sense together (`resolve.py`).
+(`config.py`), which of them make sense together (`recipe/resolve.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from translearn_core.cli.screen import Bar
 from translearn_core.errors import SettingsError
-from translearn_core.texts import _
+from translearn_core.i18n import _
 
 if TYPE_CHECKING:
-    from translearn_core.resolve import ResolvedSettings
+    from translearn_core.recipe.resolve import ResolvedSettings
 
 
 def make_settings_of(
@@ -27,8 +27,8 @@ def make_settings_of(
     options: dict[str, Any] | None = None,
 ) -> Any:
     """The settings of a run out of the command line; `options` are settings that were named."""
-    from translearn_core.config import make_settings
-    from translearn_core.presets import get_preset
+    from translearn_core.recipe.presets import get_preset
+    from translearn_core.settings import make_settings
 
     values: dict[str, Any] = dict(get_preset(preset).settings) if preset else {}
     for pair in pairs or []:
@@ -53,7 +53,7 @@ def make_settings_of(
 
 def have_weights(resolved: ResolvedSettings) -> None:
     """Download the backbone's weights if they are not here and may be fetched."""
-    from translearn_core.weights import download_weights, weights_status
+    from translearn_core.backbones.weights import download_weights, weights_status
 
     chosen = resolved.backbone
     if resolved.settings.weights != "imagenet" or weights_status(chosen).state == "ready":

@@ -3,10 +3,11 @@
 One door: everything that others may use is named here. Imports without TensorFlow.
 """
 
-from translearn_core.datasets.aside import file_of_excluded, read_excluded
 from translearn_core.datasets.checks import CHECKS, check_ready, warnings
-from translearn_core.datasets.copies import groups_of
 from translearn_core.datasets.demo import make_demo
+from translearn_core.datasets.dismissed import Dismissed, keep, read_kept, stop_keeping
+from translearn_core.datasets.duplicate_groups import groups, tell_groups
+from translearn_core.datasets.duplicates import groups_of
 from translearn_core.datasets.editing import (
     delete_excluded,
     exclude_photos,
@@ -21,7 +22,7 @@ from translearn_core.datasets.editing import (
     undo,
     undo_count,
 )
-from translearn_core.datasets.grouping import groups, tell_groups
+from translearn_core.datasets.excluded import file_of_excluded, read_excluded
 from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
@@ -30,21 +31,20 @@ from translearn_core.datasets.importing import (
     import_files,
     import_source,
 )
-from translearn_core.datasets.kept import Kept, keep, read_kept, stop_keeping
 from translearn_core.datasets.layout import PHOTO_SUFFIXES
 from translearn_core.datasets.library import Dataset, delete_dataset, list_datasets, open_dataset
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
-from translearn_core.datasets.unsorted import find_unsorted, open_unsorted
-from translearn_core.decoding.decode import (
+from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
+from translearn_core.imaging.decode import (
     DECODE_VERSION,
     DecodedPhoto,
     decode_photo,
     iterate_photos,
     make_thumbnail,
 )
-from translearn_core.decoding.facts import PhotoFacts
-from translearn_core.decoding.processes import decode_ahead
+from translearn_core.imaging.decode_pool import decode_ahead
+from translearn_core.imaging.stats import PhotoStats
 
 __all__ = [
     "CHECKS",
@@ -52,10 +52,10 @@ __all__ = [
     "Dataset",
     "DecodedPhoto",
     "ImportReport",
-    "Kept",
+    "Dismissed",
     "Leak",
     "PHOTO_SUFFIXES",
-    "PhotoFacts",
+    "PhotoStats",
     "Progress",
     "add_photos",
     "add_source",
@@ -69,7 +69,7 @@ __all__ = [
     "delete_excluded",
     "exclude_photos",
     "file_of_excluded",
-    "find_unsorted",
+    "find_unlabelled",
     "groups",
     "groups_of",
     "import_files",
@@ -83,7 +83,7 @@ __all__ = [
     "merge_classes",
     "move_photos",
     "open_dataset",
-    "open_unsorted",
+    "open_unlabelled",
     "put_back",
     "read_excluded",
     "read_kept",

@@ -29,7 +29,7 @@ from pathlib import Path
 from translearn_core.config import Limits
 from translearn_core.datasets.layout import is_junk, reason_not_photo
 from translearn_core.errors import PhotoError, SourceError
-from translearn_core.texts import _
+from translearn_core.i18n import _
 
 _RATIO_FREE_BYTES = 2**20  # below this size a file may grow as it likes: a flat BMP does
 _UTF8_FLAG = 0x800

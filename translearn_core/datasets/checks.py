@@ -15,7 +15,7 @@ from translearn_core.config import load_configuration
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.errors import SourceError
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 
 FEW_PHOTOS = 10
 MOST_IMBALANCE = 5.0

@@ -24,7 +24,7 @@ from PIL import Image, ImageFilter
 from translearn_core.datasets.importing import build_drawn
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.sources import Tell
-from translearn_core.texts import N_, _
+from translearn_core.i18n import N_, _
 
 SIDE = 240
 PER_CLASS = 60

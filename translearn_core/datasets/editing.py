@@ -3,7 +3,7 @@
 Owns: edits of the manifest, each under the data set's lock and written atomically, and
 `undo.json` with the last ones that can be taken back. Files do not move when a class changes its
 name; files of removed photos are deleted for good, unless they were left in place; those of
-excluded ones are kept (`aside.py`).
+excluded ones are kept (`excluded.py`).
 Leaves to others: adding photos (`importing.py`).
 """
 
@@ -15,11 +15,11 @@ from typing import Any
 
 import pandas as pd
 
-from translearn_core.datasets import aside
+from translearn_core.datasets import excluded
 from translearn_core.datasets.layout import tidy
 from translearn_core.datasets.library import Dataset, write_file
 from translearn_core.errors import SourceError
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 
 _MOST_STEPS = 100
 
@@ -126,7 +126,7 @@ def exclude_photos(dataset: Dataset, paths: Iterable[str]) -> int:
         rows = photos[photos["path"].isin(list(paths))]
         if not len(rows):
             return 0
-        aside.set_aside(dataset, rows)
+        excluded.set_aside(dataset, rows)
         _remember(dataset, "exclude", "", _by_class(rows))
     return len(rows)
 
@@ -135,7 +135,7 @@ def put_back(dataset: Dataset, paths: Iterable[str]) -> int:
     """Put photos back that were excluded. Returns how many."""
     with dataset.locked():
         rows = _excluded_rows(dataset, paths)
-        aside.put_in(dataset, rows)
+        excluded.put_in(dataset, rows)
         _forget_exclusion(dataset, rows)
     return len(rows)
 
@@ -144,7 +144,7 @@ def delete_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
     """Delete excluded photos for good (those left in place stay where they are). Returns how many."""
     with dataset.locked():
         rows = _excluded_rows(dataset, paths)
-        aside.delete_aside(dataset, rows)
+        excluded.delete_aside(dataset, rows)
         _forget_exclusion(dataset, rows)
     return len(rows)
 
@@ -165,7 +165,7 @@ def undo(dataset: Dataset) -> str:
         step = steps.pop()
         before = {path: name for name, paths in step["was"].items() for path in paths}
         if step["kind"] == "exclude":
-            aside.put_in(dataset, _excluded_rows(dataset, before))
+            excluded.put_in(dataset, _excluded_rows(dataset, before))
         else:
             dataset.write_photos(_with_classes(dataset.photos, before))
             _change_aside(dataset, before)
@@ -224,7 +224,7 @@ def _must_exist(dataset: Dataset, names: Iterable[str]) -> None:
 
 def _move(dataset: Dataset, names: list[str], into: str, kind: str) -> None:
     """Give all photos of some classes, excluded ones too, another class."""
-    photos, out = dataset.photos, aside.read_excluded(dataset)
+    photos, out = dataset.photos, excluded.read_excluded(dataset)
     both = pd.concat([photos[["class_name", "path"]], out[["class_name", "path"]]])
     was = _by_class(both[both["class_name"].isin(names)])
     into_for = {path: into for paths in was.values() for path in paths}
@@ -249,13 +249,13 @@ def _with_classes(photos: pd.DataFrame, classes: dict[str, str]) -> pd.DataFrame
 
 
 def _change_aside(dataset: Dataset, classes: dict[str, str]) -> None:
-    out = aside.read_excluded(dataset)
+    out = excluded.read_excluded(dataset)
     if out["path"].isin(list(classes)).any():
-        aside.write_excluded(dataset, _with_classes(out, classes))
+        excluded.write_excluded(dataset, _with_classes(out, classes))
 
 
 def _excluded_rows(dataset: Dataset, paths: Iterable[str]) -> pd.DataFrame:
-    out = aside.read_excluded(dataset)
+    out = excluded.read_excluded(dataset)
     return out[out["path"].isin(list(paths))]
 
 

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
+from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.layout import NameKeeper, Place, safe_name, tidy
 from translearn_core.datasets.library import (
@@ -53,16 +54,15 @@ from translearn_core.datasets.sources import (
     spool,
     with_places,
 )
-from translearn_core.decoding.decode import (
+from translearn_core.errors import PhotoError, SourceError, StorageError
+from translearn_core.i18n import _
+from translearn_core.imaging.decode import (
     DecodedPhoto,
     decode_photo,
     iterate_photos,
     processor_count,
 )
-from translearn_core.decoding.facts import FACTS_SIDE, PhotoFacts
-from translearn_core.errors import PhotoError, SourceError, StorageError
-from translearn_core.files import sha256_of
-from translearn_core.texts import _
+from translearn_core.imaging.stats import FACTS_SIDE, PhotoStats
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class _Staged:
 
     found: Found
     file: Path
-    facts: PhotoFacts | None
+    facts: PhotoStats | None
 
 
 def import_source(
@@ -319,7 +319,7 @@ def _settle(staged: Sequence[_Staged], folder: Path, keeper: NameKeeper) -> pd.D
     return _rows(rows)
 
 
-def _row(found: Found, path: str, facts: PhotoFacts | None) -> dict[str, Any]:
+def _row(found: Found, path: str, facts: PhotoStats | None) -> dict[str, Any]:
     return {
         "path": path,
         "file": found.file,
@@ -442,7 +442,7 @@ def _check_in_place(photos: pd.DataFrame, work: Work) -> tuple[pd.DataFrame, Lef
     """Decode what is not checked yet; the kept rows with facts, and the others."""
     paths = list(photos.loc[~photos["checked"], "path"])
     files = dict(zip(photos["path"], photos["file"], strict=True))
-    facts: dict[str, PhotoFacts] = {}
+    facts: dict[str, PhotoStats] = {}
     reasons: dict[str, str] = {}
     decoded = iterate_photos([Path(p) for p in paths], size=FACTS_SIDE, limits=work.limits)
     with contextlib.closing(decoded):

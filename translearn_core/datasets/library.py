@@ -32,12 +32,12 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from translearn_core.atomic import write_atomically
 from translearn_core.config import home, load_configuration
-from translearn_core.decoding.decode import make_thumbnail
-from translearn_core.decoding.facts import PhotoFacts
 from translearn_core.errors import SourceError, StorageError
-from translearn_core.files import write_atomically
-from translearn_core.texts import _
+from translearn_core.i18n import _
+from translearn_core.imaging.decode import make_thumbnail
+from translearn_core.imaging.stats import PhotoStats
 
 SCHEMA = 1
 Kind = Literal["upload", "folder", "demo"]
@@ -66,7 +66,7 @@ COLUMNS: dict[str, Any] = {
     "tint": "str",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
-FACT_COLUMNS = tuple(field.name for field in fields(PhotoFacts))
+FACT_COLUMNS = tuple(field.name for field in fields(PhotoStats))
 _EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 _LOCK_PATIENCE_S = 120.0
 _STALE_S = 24 * 3600.0
@@ -206,8 +206,8 @@ class Dataset:
             write_file(target, content)
         return target
 
-    def record_facts(
-        self, facts: Mapping[str, PhotoFacts], left_out: Mapping[str, str] | None = None
+    def record_stats(
+        self, facts: Mapping[str, PhotoStats], left_out: Mapping[str, str] | None = None
     ) -> None:
         """Keep what a decode pass found; photos that cannot be read move to `left_out`.
 
@@ -413,7 +413,7 @@ def _doubt_older_facts(photos: pd.DataFrame) -> pd.DataFrame:
     return photos
 
 
-def fill_facts(photos: pd.DataFrame, facts: Mapping[str, PhotoFacts]) -> pd.DataFrame:
+def fill_facts(photos: pd.DataFrame, facts: Mapping[str, PhotoStats]) -> pd.DataFrame:
     """A copy of `photos` in which the rows of `facts` (by path) are checked and complete."""
     photos = photos.copy()
     if not facts:

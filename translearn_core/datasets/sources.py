@@ -30,7 +30,7 @@ from translearn_core.datasets.layout import (
 )
 from translearn_core.datasets.library import disk_errors, need_room
 from translearn_core.errors import PhotoError, SourceError
-from translearn_core.texts import _
+from translearn_core.i18n import _
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Splits photos into training, validation and test set.
 
-Owns: `assign_splits` and `split_leaks`. Leaves to others: what counts as a copy (`copies.py`).
+Owns: `assign_splits` and `split_leaks`. Leaves to others: what counts as a copy (`duplicates.py`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.grouping import groups as groups_of_dataset
+from translearn_core.datasets.duplicate_groups import groups as groups_of_dataset
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.likeness import Ints
+from translearn_core.datasets.registration import Ints
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """All Keras graph code: from a backbone's pixels to probabilities, and to a file.
 
-Owns: walking a graph (`walk.py`), grouping it into blocks (`blocks.py`), building a backbone
-(`backbone.py`), cutting it and putting a model together (`assembly.py`), saving and loading
+Owns: walking a graph (`cut_points.py`), grouping it into blocks (`blocks.py`), building a backbone
+(`build.py`), cutting it and putting a model together (`assembly.py`), saving and loading
 (`saving.py`), and what the web process must know of a graph (`description.py`).
-Leaves to others: which backbones there are (`backbones.py`) and what a person chose
-(`freezing.py`), running a prefix over photos (`features.py`), training (`train.py`).
+Leaves to others: which backbones there are (`backbones/catalog.py`) and what a person chose
+(`backbones/freezing.py`), running a prefix over photos (`features/cache.py`), training (`training/train.py`).
 
 Every model here takes `(n, h, w, 3) float32 in [0, 255]`: pixel scaling is part of the graph.
 

@@ -2,8 +2,8 @@
 
 Owns: prefix and suffix, which of their layers learn, the head, and the flat graph from photo to
 probabilities.
-Leaves to others: the backbone (`backbone.py`), where a person wants it cut (`freezing.py`),
-training (`fitting.py`), the file (`saving.py`).
+Leaves to others: the backbone (`build.py`), where a person wants it cut (`backbones/freezing.py`),
+training (`fitting/fit.py`), the file (`saving.py`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 import keras
 
-from translearn_core.config import Settings
 from translearn_core.errors import SettingsError
-from translearn_core.graph.backbone import INPUT
-from translearn_core.graph.walk import cut_points, is_pixels, replay, walk_graph
-from translearn_core.texts import _
+from translearn_core.graph.build import INPUT
+from translearn_core.graph.cut_points import cut_points, is_pixels, replay, walk_graph
+from translearn_core.i18n import _
+from translearn_core.settings import Settings
 
 OUTPUT = "probabilities"
 POOLING = "pooled"

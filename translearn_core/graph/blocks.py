@@ -1,8 +1,8 @@
 """A backbone's own blocks, found by the structure of its graph.
 
 Owns: the rules by which a stretch of the graph is a block, and its title.
-Leaves to others: walking the graph and its cut points (`walk.py`), what is written down of the
-blocks (`description.py`), how many of them stay frozen (`freezing.py`).
+Leaves to others: walking the graph and its cut points (`cut_points.py`), what is written down of the
+blocks (`description.py`), how many of them stay frozen (`backbones/freezing.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from translearn_core.graph.walk import Walk, automatic_stem, cut_positions, walk_graph
+from translearn_core.graph.cut_points import Walk, automatic_stem, cut_positions, walk_graph
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Owns: the entries of `data/blocks.json` and `data/weights.json`, which `scripts/make_blocks`
 writes: blocks, cut points, layers, weights and multiply-accumulate operations.
-Leaves to others: reading them (`freezing.py`, `weights.py`).
+Leaves to others: reading them (`backbones/freezing.py`, `backbones/weights.py`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any
 import keras
 
 from translearn_core.backbones import Backbone
-from translearn_core.graph.backbone import build_backbone, call_builder
 from translearn_core.graph.blocks import find_blocks
-from translearn_core.graph.walk import cut_points, is_pixels, walk_graph
+from translearn_core.graph.build import build_backbone, call_builder
+from translearn_core.graph.cut_points import cut_points, is_pixels, walk_graph
 
 
 def describe_backbone(backbone: Backbone) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A Keras model and its `.keras` file.
 
 Owns: writing it whole or not at all, and reading it without running code of its own.
-Leaves to others: which file of a run it is (`runs/`), models from elsewhere (`adoption/`).
+Leaves to others: which file of a run it is (`runs/`), models from elsewhere (`model_import/`).
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import keras
 
+from translearn_core.atomic import replace_file
 from translearn_core.errors import RunError
-from translearn_core.files import replace_file
-from translearn_core.texts import _
+from translearn_core.i18n import _
 
 
 def save_model(model: keras.Model, path: Path) -> None:

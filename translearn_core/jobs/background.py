@@ -20,14 +20,14 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from translearn_core.concurrency import repeated
 from translearn_core.errors import StopRequestedError, TransLearnError
+from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch
 from translearn_core.jobs.queue import take_slot
 from translearn_core.jobs.runner import FORCED
 from translearn_core.monitor import Monitor
-from translearn_core.processes import repeated
 from translearn_core.runs import Job, JobState, StateName
-from translearn_core.texts import N_, _
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from translearn_core.processes import import_path
+from translearn_core.concurrency import import_path
 
 _children: list[subprocess.Popen[bytes]] = []
 

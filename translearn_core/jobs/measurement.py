@@ -1,7 +1,7 @@
 """The job that measures this machine's speed for a backbone.
 
 Owns: starting it, and whether it goes on.
-Leaves to others: the measurement (`speed.py`), the figures (`costs.py`).
+Leaves to others: the measurement (`features/measure.py`), the figures (`features/costs.py`).
 
 Folder: `<workspace>/cache/measure/<backbone>/`.
 """

@@ -4,7 +4,7 @@ Owns: the lanes, the order of those that wait (first come, first served), and ho
 There is no daemon: a worker waits its turn by the clock of the jobs beside it, for a file lock.
 Leaves to others: starting workers (`runner.py`).
 
-Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports.
+Files: `<workspace>/slots/<n>.lock` for trainings and searches, `formats.lock` for exports.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from translearn_core.config import home, load_configuration
-from translearn_core.engine import count_gpus
+from translearn_core.graph.engine import count_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs, list_runs
 
 

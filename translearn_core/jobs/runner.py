@@ -18,10 +18,10 @@ from typing import Protocol
 
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
+from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch, warm_worker
 from translearn_core.jobs.queue import is_running
 from translearn_core.runs import Job, list_runs
-from translearn_core.texts import N_, _
 
 FORCED = N_("Ended at once, by request.")
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from translearn_core import datasets, runs, study
-from translearn_core.config import Settings
+from translearn_core import datasets, runs
+from translearn_core.atomic import write_atomically
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SettingsError
-from translearn_core.files import write_atomically
+from translearn_core.i18n import _
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.runner import current_runner
-from translearn_core.resolve import resolve
-from translearn_core.runs import Job, JobState, Kind, Run
-from translearn_core.texts import _
+from translearn_core.recipe.resolve import resolve
+from translearn_core.runs import Job, JobState, Kind, Run, study
+from translearn_core.settings import Settings
 
 
 def start(dataset: Dataset, settings: Settings, *, name: str = "") -> Run:

@@ -21,8 +21,9 @@ from typing import Any, Literal, TypeVar
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from translearn_core.atomic import write_atomically
 from translearn_core.errors import RunError
-from translearn_core.files import write_atomically
+from translearn_core.i18n import _
 from translearn_core.runs import events as event_file
 from translearn_core.runs.state import (
     SCHEMA,
@@ -32,7 +33,6 @@ from translearn_core.runs.state import (
     with_loss,
     write_state,
 )
-from translearn_core.texts import _
 
 Kind = Literal["train", "search", "check", "export", "measure"]
 

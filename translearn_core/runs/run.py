@@ -2,7 +2,7 @@
 
 Owns: the files of a run and their meaning.
 Leaves to others: what a run has in common with other jobs (`job.py`), who trains (`jobs/`,
-`worker.py`) and what is trained (`train.py`).
+`worker.py`) and what is trained (`training/train.py`).
 
 `runs/<id>/` holds the files of a job (`RunConfig` in config.json) and
     model.keras labels.json metrics.json predictions.parquet    what a run leaves
@@ -23,12 +23,13 @@ from typing import Any
 from pydantic import Field
 
 from translearn_core import __version__
-from translearn_core.config import Settings, home
+from translearn_core.atomic import write_atomically
+from translearn_core.config import home
 from translearn_core.errors import RunError
-from translearn_core.files import write_atomically
+from translearn_core.i18n import _
 from translearn_core.runs.job import Job, JobConfig, Kind, list_jobs
 from translearn_core.runs.state import SCHEMA
-from translearn_core.texts import _
+from translearn_core.settings import Settings
 
 
 class RunConfig(JobConfig):

@@ -16,9 +16,9 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from translearn_core.atomic import write_atomically
 from translearn_core.config import load_configuration
-from translearn_core.files import write_atomically
-from translearn_core.texts import _
+from translearn_core.i18n import _
 
 SCHEMA = 1
 StateName = Literal["queued", "running", "finished", "stopped", "failed", "lost"]
@@ -37,7 +37,7 @@ class JobState(BaseModel):
     state: StateName = "queued"
     stage: str = ""
     """What a running job is at, `start` first. Of a training: features | head | fine_tune | technique |
-    tasks | evaluate | compare | save; of a check `feasible.STAGES`; of an export words for a person."""
+    tasks | evaluate | compare | save; of a check `job.STAGES`; of an export words for a person."""
     reason: str = ""
     """Why it ended as it did, in a sentence for a person."""
     done: int = 0

@@ -1,11 +1,11 @@
 """Fills in the templates of generated texts (Jinja2): the HTML report, programs, readme files.
 
 Owns: the templates in the folders beside it (`report`, `classify`, `script`) and the environment
-that they are filled in with. Leaves to others: the values (`report.py`, `script_code.py`,
-`exports/program.py`).
+that they are filled in with. Leaves to others: the values (`reports/report.py`, `export/keras_script_code.py`,
+`export/program.py`).
 
 Templates that end in `.html.j2` escape every value; only what is marked `safe` stands as it is.
-A value that a template names and nobody gives is an error. `_()` and `ngettext()` of `texts.py`
+A value that a template names and nobody gives is an error. `_()` and `ngettext()` of `i18n.py`
 are at hand in every template. Jinja2 is imported when the first text is made.
 """
 
@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from jinja2 import Environment

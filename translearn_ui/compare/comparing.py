@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.components import background_tasks
 
 if TYPE_CHECKING:
-    from translearn_core.compare import Comparison
+    from translearn_core.prediction.compare import Comparison
 
 _RESULT, _TASK = "compare_result", "compare_task"
 PATIENCE_S = 1.2  # so long the page waits before it shows that it is asking the models
@@ -47,7 +47,7 @@ def _task_of(runs: list[Run], mark: object) -> background_tasks.Task:
     kept = st.session_state.get(_TASK)
     task = background_tasks.find(kept[1]) if kept is not None and kept[0] == mark else None
     if task is None:
-        from translearn_core import compare
+        from translearn_core.prediction import compare
 
         def work(task: background_tasks.Task) -> Comparison:
             return compare.compare(runs, progress=task.report, stop=task.stop)

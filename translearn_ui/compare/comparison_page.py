@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.compare import comparison_view
 from translearn_ui.components import run_actions
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
-    from translearn_core.compare import Comparison
+    from translearn_core.prediction.compare import Comparison
 
 
 def show(found: Comparison) -> None:

@@ -1,7 +1,7 @@
-"""Several runs side by side: what `translearn_core.compare` found, as pictures, tables and photos.
+"""Several runs side by side: what `translearn_core.prediction.compare` found, as pictures, tables and photos.
 
 Owns: the views of a comparison. A run has the same letter and colour in all of them.
-Leaves to others: which runs (`pages/compare.py`), the figures (`translearn_core.compare`, imported
+Leaves to others: which runs (`pages/compare.py`), the figures (`translearn_core.prediction.compare`, imported
 by the page only when runs are compared).
 """
 
@@ -16,10 +16,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.config import setting_fields
 from translearn_core.errors import TransLearnError
-from translearn_core.texts import _, ngettext
-from translearn_core.training_curves import curves_of
+from translearn_core.i18n import _, ngettext
+from translearn_core.reports.training_curves import curves_of
+from translearn_core.settings import setting_fields
 from translearn_ui.components import charts, format, run_text, setting_words
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
@@ -27,8 +27,8 @@ from translearn_ui.shell import frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from translearn_core.compare import Comparison, Contestant
-    from translearn_core.duels import Score
+    from translearn_core.evaluation.significance import Score
+    from translearn_core.prediction.compare import Comparison, Contestant
 
 PER_PAGE = 12
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot", "longdashdot", "solid", "dash")
@@ -174,7 +174,7 @@ def _score_html(one: Score) -> str:
 
 def show_paired_tests(comparison: Comparison) -> None:
     """Each run against the reference, in a sentence."""
-    for paired in comparison.duels:
+    for paired in comparison.significance:
         icon = ":material/trending_up:" if paired.shown else ":material/drag_handle:"
         p_value = "< 0.001" if paired.p_corrected < 0.001 else f"= {paired.p_corrected:.3f}"
         st.markdown(f"{icon} {paired.sentence} :small[:gray[p {p_value}]]")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.components import run_picker
 from translearn_ui.shell import frame
 

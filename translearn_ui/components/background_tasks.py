@@ -21,7 +21,7 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components import format
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.texts import _, ngettext
-from translearn_core.training_curves import LOOKS, Axis, curves_of
+from translearn_core.i18n import _, ngettext
+from translearn_core.reports.training_curves import LOOKS, Axis, curves_of
 from translearn_ui.components import format
 
 TEXT_COLORS = {"light": "#22302e", "dark": "#e6ebe8"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components import charts, format
 from translearn_ui.components.run_progress import RunProgress
 

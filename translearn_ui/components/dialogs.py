@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.shell import frame
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from translearn_core.formatting import percent, percent_range
-from translearn_core.texts import _
+from translearn_core.i18n import _
 
 __all__ = ["certainty", "count", "duration", "percent", "percent_range", "size", "stamp", "when"]
 

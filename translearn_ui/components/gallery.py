@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from translearn_core.errors import TransLearnError
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell.frame import plain
 

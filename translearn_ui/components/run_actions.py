@@ -12,7 +12,9 @@ import streamlit as st
 
 from translearn_core import datasets, jobs
 from translearn_core.errors import RunError
-from translearn_core.notes import (
+from translearn_core.i18n import _
+from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
+from translearn_core.runs.annotations import (
     LONGEST_NAME,
     LONGEST_NOTE,
     MOST_TAGS,
@@ -21,8 +23,6 @@ from translearn_core.notes import (
     read_notes,
     write_notes,
 )
-from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
-from translearn_core.texts import _
 from translearn_ui.components import dialogs, format, run_setup
 from translearn_ui.shell import frame
 
@@ -183,7 +183,7 @@ def download_report(run: Run, *, key: str, primary: bool = False) -> None:
     """The button that makes and downloads the report of a run with a result."""
 
     def make() -> bytes:
-        from translearn_core.report import report_html
+        from translearn_core.reports.report import report_html
 
         return report_html(run).encode("utf-8")
 
@@ -205,7 +205,7 @@ def show_code(run: Run) -> None:
     @st.dialog(_("Show me the code"), width="large")
     def ask() -> None:
         with frame.errors_shown():
-            from translearn_core.script import code_zip, script
+            from translearn_core.export.keras_script import code_zip, script
 
             text = script(run)
             st.markdown(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core.notes import name_of
+from translearn_core.i18n import _
 from translearn_core.runs import ENDED_STATES, Run, list_runs
-from translearn_core.texts import _
+from translearn_core.runs.annotations import name_of
 from translearn_ui.components import format, run_text
 from translearn_ui.shell import frame
 

@@ -14,9 +14,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from translearn_core import backbones, freezing, recommendation
-from translearn_core.backbones import Backbone
-from translearn_core.config import setting_fields
+from translearn_core import backbones
+from translearn_core.backbones import Backbone, freezing
+from translearn_core.backbones.default import default_backbone
+from translearn_core.settings import setting_fields
 from translearn_ui.components import setting_words
 
 BACKBONE_KEY = "set_backbone"
@@ -78,7 +79,7 @@ def for_widget(name: str, value: Any) -> Any:
 def present_values() -> dict[str, Any]:
     """The settings that are set up, by the widgets as they stand, drawn yet or not."""
     chosen = st.session_state.get(BACKBONE_KEY)
-    backbone = backbones.get_backbone(chosen or recommendation.default_backbone().name)
+    backbone = backbones.get_backbone(chosen or default_backbone().name)
     values = changed_values() | {
         "backbone": backbone.name,
         "freeze": freeze_value(backbone),
@@ -90,7 +91,7 @@ def present_values() -> dict[str, Any]:
 def default_values() -> dict[str, Any]:
     """What the page begins with."""
     defaults = {name: field.default for name, field in setting_fields().items()}
-    return defaults | {"backbone": recommendation.default_backbone().name}
+    return defaults | {"backbone": default_backbone().name}
 
 
 def fill_in(values: Any) -> None:
@@ -103,9 +104,7 @@ def fill_in(values: Any) -> None:
     for name in fields:
         if name not in OWN_VIEWS:
             put(name, values.get(name, fields[name].default))
-    backbone = backbones.get_backbone(
-        values.get("backbone") or recommendation.default_backbone().name
-    )
+    backbone = backbones.get_backbone(values.get("backbone") or default_backbone().name)
     st.session_state[BACKBONE_KEY] = backbone.name
     st.session_state.pop(LAYER_KEY, None)
     if values.get("freeze_layer"):

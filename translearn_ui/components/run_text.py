@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from translearn_core import jobs, resolve
-from translearn_core.config import Settings
+from translearn_core import jobs
 from translearn_core.errors import TransLearnError
+from translearn_core.i18n import _, ngettext
+from translearn_core.recipe import resolve
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
+from translearn_core.settings import Settings
 from translearn_ui.components import format
 
 

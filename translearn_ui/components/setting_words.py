@@ -13,9 +13,10 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from translearn_core import datasets
-from translearn_core.config import home, setting_fields
+from translearn_core.config import home
+from translearn_core.i18n import N_, _
 from translearn_core.runs import Run
-from translearn_core.texts import N_, _
+from translearn_core.settings import setting_fields
 from translearn_ui.components import format, run_picker
 
 CHOICES: dict[str, str] = {

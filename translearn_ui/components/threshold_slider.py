@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import decision
-from translearn_core.runs import Run
-from translearn_core.texts import _
+from translearn_core.i18n import _
+from translearn_core.runs import Run, threshold
 
 
 def show(run: Run, *, key: str) -> float:
@@ -18,11 +17,11 @@ def show(run: Run, *, key: str) -> float:
     Returns:
         The probability from which on an answer is given.
     """
-    st.session_state[key] = 100 * decision.read_decision(run.folder).sure_from
+    st.session_state[key] = 100 * threshold.read_decision(run.folder).sure_from
 
     def keep() -> None:
         chosen = float(st.session_state[key]) / 100
-        decision.write_decision(run.folder, decision.Decision(sure_from=chosen))
+        threshold.write_decision(run.folder, threshold.Decision(sure_from=chosen))
 
     st.slider(_("“Not sure” below"), 0.0, 99.0, step=1.0, format="%.0f %%", key=key, on_change=keep)
-    return decision.read_decision(run.folder).sure_from
+    return threshold.read_decision(run.folder).sure_from

@@ -21,7 +21,7 @@ import streamlit as st
 
 from translearn_core.config import home
 from translearn_core.errors import StorageError
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components import background_tasks
 
 if TYPE_CHECKING:

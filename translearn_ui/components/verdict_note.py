@@ -2,7 +2,7 @@
 
 Owns: reading a report once per state of its file, the note, and starting a check from another page.
 Leaves to others: the page of the check (`translearn_ui/feasibility/`), the check itself
-(`translearn_core.feasible`).
+(`translearn_core.feasibility.job`).
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from translearn_core import feasible, feasible_report
 from translearn_core.datasets import Dataset
-from translearn_core.feasible_report import Report
-from translearn_core.texts import _
-from translearn_core.verdict import TITLES
+from translearn_core.feasibility import job as check_job
+from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.report import Report
+from translearn_core.feasibility.verdict import TITLES
+from translearn_core.i18n import _
 from translearn_ui.shell import frame
 
 
 def read(dataset: Dataset) -> Report | None:
     """The last report of a data set; None where there is none."""
-    path = feasible_report.folder_of(dataset) / "report.json"
+    path = check_report.folder_of(dataset) / "report.json"
     try:
         changed_ns = path.stat().st_mtime_ns
     except OSError:
@@ -32,7 +33,7 @@ def read(dataset: Dataset) -> Report | None:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _read(_dataset: Dataset, path: str, changed_ns: int) -> Report | None:
     """`changed_ns` only tells one state of the file from another."""
-    return feasible_report.read(_dataset)
+    return check_report.read(_dataset)
 
 
 def is_outdated(dataset: Dataset, report: Report) -> bool:
@@ -81,11 +82,11 @@ def begin(dataset: Dataset) -> None:
     report = read(dataset)
     with frame.errors_shown():
         if report is None or is_outdated(dataset, report):
-            feasible.start(dataset)
+            check_job.start(dataset)
         frame.go("feasible")
 
 
 def start(dataset: Dataset, backbone: str = "") -> None:
     """Start a check; with an empty `backbone` the best one that is ready looks at the photos."""
     with frame.errors_shown():
-        feasible.start(dataset, backbone=backbone)
+        check_job.start(dataset, backbone=backbone)

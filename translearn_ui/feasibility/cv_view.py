@@ -13,11 +13,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from translearn_core import backbones, feasible_report, palette
+from translearn_core import backbones, palette
 from translearn_core.datasets import Dataset
-from translearn_core.feasible_report import Mixup, Report
-from translearn_core.properties import PROPERTIES
-from translearn_core.texts import _, ngettext
+from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.properties import PROPERTIES
+from translearn_core.feasibility.report import Mixup, Report
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts, format
 from translearn_ui.feasibility import findings_view, photo_actions
 from translearn_ui.shell import frame
@@ -292,7 +293,7 @@ def show_figures(dataset: Dataset, report: Report) -> None:
         key="feasible_figures",
         alt=_("Every figure of the check"),
     )
-    path = feasible_report.folder_of(dataset) / "report.json"
+    path = check_report.folder_of(dataset) / "report.json"
     st.download_button(
         _("The report as a file (JSON)"),
         path.read_bytes(),

@@ -1,7 +1,7 @@
 """What the checks of the photos found: one check at a time, the surest findings first.
 
 Owns: the cards with their buttons. Leaves to others: which findings are still open
-(`open_findings.py`), what a finding means (`translearn_core.findings`), what the buttons
+(`open_findings.py`), what a finding means (`translearn_core.feasibility.checks`), what the buttons
 do (`photo_actions.py`).
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from translearn_core import datasets
-from translearn_core.texts import N_, _, ngettext
+from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components.paging import page_of
 from translearn_ui.feasibility import photo_actions
 from translearn_ui.feasibility.open_findings import IN_SETS, Found, Set

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones, costs, datasets, recommendation
+from translearn_core import backbones, datasets
+from translearn_core.backbones.default import default_backbone
+from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
-from translearn_core.texts import _
-from translearn_core.weights import weights_status
+from translearn_core.features import costs
+from translearn_core.i18n import _
 from translearn_ui.components import format, verdict_note
 from translearn_ui.feasibility import photo_actions
 from translearn_ui.shell import frame
@@ -54,7 +56,7 @@ def choose_backbone() -> str:
     ready = [
         row.name for row in backbones.BACKBONES.values() if weights_status(row).state == "ready"
     ]
-    default = recommendation.default_backbone().name
+    default = default_backbone().name
     if len(ready) < 2:
         return default
     chosen = st.selectbox(

@@ -17,9 +17,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from translearn_core import datasets, feasible_report, findings
+from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.findings import Check, Finding
+from translearn_core.feasibility import checks
+from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.checks import Check, Finding
 
 IN_SETS = {"exact_copies", "near_copies", "cross_class_copies", "leak"}
 """Checks whose findings are sets of photos, shown side by side."""
@@ -65,7 +67,7 @@ def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
     Args:
         assessed: photos.parquet of the report: what the photos were when they were checked.
     """
-    path = feasible_report.folder_of(dataset) / "findings.json"
+    path = check_report.folder_of(dataset) / "findings.json"
     if not path.is_file():
         return []
     listed = _read(str(path), path.stat().st_mtime_ns)
@@ -74,7 +76,7 @@ def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
     now = dict(zip(photos["path"], photos["class_name"], strict=True))
     then = dict(zip(assessed["path"], assessed["class_name"], strict=True))
     found = []
-    for check in findings.CHECKS_TABLE:
+    for check in checks.CHECKS_TABLE:
         own = [one for one in listed if one.check == check.name]
         if own:
             found.append(_sort_out(check, own, kept, now, then))
@@ -84,7 +86,7 @@ def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
 def _sort_out(
     check: Check,
     own: Sequence[Finding],
-    kept: set[datasets.Kept],
+    kept: set[datasets.Dismissed],
     now: Mapping[str, str],
     then: Mapping[str, str],
 ) -> Found:

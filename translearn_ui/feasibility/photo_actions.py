@@ -18,7 +18,7 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.errors import PhotoError, TransLearnError
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dialogs, format, gallery
 from translearn_ui.shell import frame
 
@@ -37,7 +37,7 @@ class _Done:
 
     dataset_id: str
     sentence: str
-    kept: tuple[datasets.Kept, ...] = field(default=())
+    kept: tuple[datasets.Dismissed, ...] = field(default=())
 
 
 # --- what is done ----------------------------------------------------------------------------
@@ -57,7 +57,7 @@ def exclude(dataset: Dataset, paths: Sequence[str]) -> None:
             _remember(dataset, datasets.last_change(dataset))
 
 
-def keep(dataset: Dataset, pairs: Sequence[datasets.Kept]) -> None:
+def keep(dataset: Dataset, pairs: Sequence[datasets.Dismissed]) -> None:
     """Remember that these findings are no faults."""
     with frame.errors_shown():
         datasets.keep(dataset, pairs)
@@ -105,7 +105,7 @@ def _done(dataset: Dataset) -> list[_Done]:
     return everything.setdefault(dataset.id, [])
 
 
-def _remember(dataset: Dataset, sentence: str, kept: tuple[datasets.Kept, ...] = ()) -> None:
+def _remember(dataset: Dataset, sentence: str, kept: tuple[datasets.Dismissed, ...] = ()) -> None:
     _done(dataset).append(_Done(dataset.id, sentence, kept))
 
 

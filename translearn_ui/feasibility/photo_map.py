@@ -1,7 +1,7 @@
 """A map of the photos: those that a network finds alike lie near each other.
 
 Owns: the figure, and the photo that was clicked beside it.
-Leaves to others: where photos lie (`translearn_core.flatten`, through photos.parquet), what the
+Leaves to others: where photos lie (`translearn_core.evaluation.projection`, through photos.parquet), what the
 buttons do (`photo_actions.py`).
 
 Classes differ by colour and by the shape of their points; mistakes carry a ring, likely wrong
@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.texts import N_, _, ngettext
+from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import charts
 from translearn_ui.feasibility import findings_view, photo_actions
 from translearn_ui.shell import frame

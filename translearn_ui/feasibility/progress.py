@@ -6,10 +6,11 @@ import time
 
 import streamlit as st
 
-from translearn_core import feasible, feasible_report
 from translearn_core.datasets import Dataset
+from translearn_core.feasibility import job as check_job
+from translearn_core.feasibility import report as check_report
+from translearn_core.i18n import N_, _
 from translearn_core.runs import JobState
-from translearn_core.texts import N_, _
 from translearn_ui.components import format, stage_strip
 from translearn_ui.shell import frame
 
@@ -29,7 +30,7 @@ POLL_S = 0.7
 
 def state_of(dataset: Dataset) -> JobState | None:
     """Where the check of a data set is, or how the last one ended; None where there was none."""
-    return feasible.state(dataset)
+    return check_job.state(dataset)
 
 
 @st.fragment(run_every=POLL_S)
@@ -39,12 +40,12 @@ def follow(dataset: Dataset) -> None:
         state = state_of(dataset)
     if state is None or not state.is_live:
         st.rerun()
-    stopping = (feasible_report.folder_of(dataset) / "stop").exists()
+    stopping = (check_report.folder_of(dataset) / "stop").exists()
     with st.container(border=True, key="feasible_running"):
         words, figures = _now(state, stopping)
         st.html(stage_strip.headline_html(words, figures))
         st.progress(_share_done(state))
-        titles = {name: _(STAGE_TITLES[name]) for name in feasible.STAGES}
+        titles = {name: _(STAGE_TITLES[name]) for name in check_job.STAGES}
         st.html(stage_strip.strip_html(titles, state.stage))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button(
@@ -52,7 +53,7 @@ def follow(dataset: Dataset) -> None:
                 key="feasible_stop",
                 icon=":material/stop_circle:",
                 disabled=stopping,
-                on_click=feasible.request_stop,
+                on_click=check_job.request_stop,
                 args=(dataset,),
             )
             st.caption(_("You can leave this page or reload it; this goes on."))
@@ -62,9 +63,9 @@ def _now(state: JobState, stopping: bool) -> tuple[str, str]:
     """What is going on, in words, and its figures."""
     if stopping:
         return _("Stopping …"), ""
-    if state.stage not in feasible.STAGES:
+    if state.stage not in check_job.STAGES:
         return _("Getting ready …"), ""
-    words = _(feasible.STAGES[state.stage])
+    words = _(check_job.STAGES[state.stage])
     if state.stage != "look":
         return words, ""
     if not state.total:
@@ -80,7 +81,7 @@ def _now(state: JobState, stopping: bool) -> tuple[str, str]:
 
 def _share_done(state: JobState) -> float:
     """Of the whole: looking is counted as half of it, the other stages alike."""
-    names = list(feasible.STAGES)
+    names = list(check_job.STAGES)
     if state.stage not in names:
         return 0.0
     if state.stage == "look":

@@ -10,10 +10,11 @@ from collections.abc import Callable
 import pandas as pd
 import streamlit as st
 
-from translearn_core import backbones, feasible_report
+from translearn_core import backbones
 from translearn_core.datasets import Dataset
-from translearn_core.feasible_report import Report
-from translearn_core.texts import N_, _, ngettext
+from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.report import Report
+from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import verdict_note
 from translearn_ui.feasibility import (
     cv_view,
@@ -49,7 +50,7 @@ def show(dataset: Dataset, report: Report, *, running: bool) -> None:
     with right:
         verdict_view.show_advice(report)
     st.divider()
-    assessed = feasible_report.read_photos(dataset)
+    assessed = check_report.read_photos(dataset)
     found = open_findings.read(dataset, assessed)
     part = choose_part(sum(one.photos for one in found))
     with frame.errors_shown():

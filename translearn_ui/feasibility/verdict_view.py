@@ -2,7 +2,7 @@
 and what would help most.
 
 Owns: the verdict in words, the scale of accuracies, the list of advice. Leaves to others: the figures
-(`translearn_core.feasible_report`), the evidence (`cv_view.py`), the note on other pages
+(`translearn_core.feasibility.report`), the evidence (`cv_view.py`), the note on other pages
 (`verdict_note.py`).
 """
 
@@ -13,9 +13,9 @@ from html import escape
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.feasible_report import Report
-from translearn_core.texts import N_, _, ngettext
-from translearn_core.verdict import TITLES, Verdict
+from translearn_core.feasibility.report import Report
+from translearn_core.feasibility.verdict import TITLES, Verdict
+from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import format
 from translearn_ui.feasibility import findings_view
 from translearn_ui.shell import frame

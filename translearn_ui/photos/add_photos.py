@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from translearn_core.config import home, load_configuration
-from translearn_core.texts import N_, _, ngettext
+from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame
 

@@ -7,7 +7,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components import dataset_actions, verdict_note
 from translearn_ui.photos import add_photos, edit_dataset, import_task, overview, photo_gallery
 from translearn_ui.shell import frame

@@ -13,7 +13,7 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dataset_actions, dialogs
 from translearn_ui.shell import frame
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import background_tasks
 from translearn_ui.shell import frame
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts
 from translearn_ui.photos import edit_dataset
 

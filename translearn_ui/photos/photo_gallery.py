@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from translearn_core.datasets import Dataset
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components import gallery
 from translearn_ui.photos import edit_dataset
 from translearn_ui.shell import frame

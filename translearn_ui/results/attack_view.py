@@ -1,7 +1,7 @@
 """How a model stands up to photos changed on purpose: figures, and one such photo to look at.
 
 Owns: the section of the Results page. Leaves to others: the attacks themselves
-(`translearn_core.adversarial`), whose figures and pictures lie in the run's folder.
+(`translearn_core.techniques.adversarial`), whose figures and pictures lie in the run's folder.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import streamlit as st
 
+from translearn_core.i18n import N_, _
 from translearn_core.runs import Run
-from translearn_core.texts import N_, _
 from translearn_ui.components import format
 from translearn_ui.shell import frame
 

@@ -1,7 +1,7 @@
 """How sure is sure enough: the threshold of a run, what it does, and whether confidence is true.
 
 Owns: the slider whose value is kept in the run's folder, and the words and charts around it.
-Leaves to others: the figures (`translearn_core.decision`, `calibration`, metrics.json).
+Leaves to others: the figures (`translearn_core.runs.threshold`, `calibration`, metrics.json).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from translearn_core import calibration, decision, testimony
-from translearn_core.parts import read_task_answers
-from translearn_core.runs import Run
-from translearn_core.texts import _
+from translearn_core.evaluation import calibration
+from translearn_core.i18n import _
+from translearn_core.reports import model_card_text
+from translearn_core.runs import Run, threshold
+from translearn_core.runs.predictions import read_task_answers
 from translearn_ui.components import charts, format, threshold_slider
 from translearn_ui.shell import frame
 
@@ -46,13 +47,13 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
     confidence = predictions["confidence"].to_numpy(float)
     right = predictions["correct"].to_numpy(bool)
     sure_from = threshold_slider.show(run, key="results_sure")
-    sentence = testimony.trade_sentence(decision.trade_at(confidence, right, sure_from))
+    sentence = model_card_text.trade_sentence(threshold.trade_at(confidence, right, sure_from))
     st.markdown(sentence)
     for task in (run.metrics.get("tasks") or [])[1:]:
         answers = read_task_answers(run, task["name"])
         if not answers.empty:
             said, true = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
-            words = testimony.trade_sentence(decision.trade_at(said, true, sure_from))
+            words = model_card_text.trade_sentence(threshold.trade_at(said, true, sure_from))
             st.markdown(f"{frame.plain(task['name'])}: {words}")
     charts.show(
         charts.confidence_histogram(list(confidence), list(right), sure_from=sure_from),
@@ -80,7 +81,7 @@ def show_reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> N
             "were right."
         ).format(sure=format.percent(confidence.mean()), right=format.percent(right.mean()))
         st.markdown(sentence)
-        st.markdown(testimony.calibration_sentence(metrics.get("calibration")))
+        st.markdown(model_card_text.calibration_sentence(metrics.get("calibration")))
         charts.show(
             charts.reliability([asdict(bin_) for bin_ in bins]),
             key="results_reliability_chart",
@@ -102,4 +103,4 @@ def show_unlike(metrics: Mapping[str, Any]) -> None:
     with st.expander(
         _("Photos of something else"), key="results_unlike", icon=":material/help_center:"
     ):
-        st.markdown(testimony.unlike_sentence(figures))
+        st.markdown(model_card_text.unlike_sentence(figures))

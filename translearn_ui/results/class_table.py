@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.metrics import wilson_interval
-from translearn_core.texts import _, ngettext
+from translearn_core.evaluation.metrics import wilson_interval
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import format
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
 from translearn_ui.components import charts, run_text
 from translearn_ui.results import photo_browser
 from translearn_ui.shell import frame

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.components import curves_view, run_progress
 from translearn_ui.shell import frame
 

@@ -14,8 +14,8 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.components import explanation_view, format, gallery
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame

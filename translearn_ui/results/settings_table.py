@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from translearn_core.config import setting_fields
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
+from translearn_core.settings import setting_fields
 from translearn_ui.components import format, run_text, setting_words
 
 

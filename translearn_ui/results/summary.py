@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.components import format, run_actions, run_text
 from translearn_ui.shell import frame
 

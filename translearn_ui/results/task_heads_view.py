@@ -1,7 +1,7 @@
 """Several tasks at once on the pages: the table of labels, each task's figures, each task's answer.
 
-Owns: these three views. Leaves to others: the table (`translearn_core.label_table`), learning
-(`translearn_core.tasks`).
+Owns: these three views. Leaves to others: the table (`translearn_core.datasets.label_csv`), learning
+(`translearn_core.training.multitask`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from translearn_core import testimony
-from translearn_core.texts import _
+from translearn_core.i18n import _
+from translearn_core.reports import model_card_text
 from translearn_ui.components import charts, format
 from translearn_ui.shell import frame
 
@@ -44,7 +44,7 @@ def show_results(metrics: Mapping[str, Any]) -> None:
                         key=f"task_confusion_{number}",
                         alt=_("Confusion matrix.") + " " + words,
                     )
-                    st.caption(testimony.calibration_sentence(task.get("calibration")))
+                    st.caption(model_card_text.calibration_sentence(task.get("calibration")))
 
 
 def _sentence(task: Mapping[str, Any]) -> str:

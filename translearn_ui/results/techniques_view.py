@@ -10,9 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core.config import Settings
-from translearn_core.techniques import in_use
-from translearn_core.texts import _
+from translearn_core.i18n import _
+from translearn_core.recipe.techniques import in_use
+from translearn_core.settings import Settings
 from translearn_ui.components import format, run_text
 from translearn_ui.shell import frame
 

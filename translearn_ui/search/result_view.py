@@ -7,11 +7,11 @@ from pathlib import Path
 
 import streamlit as st
 
-from translearn_core import datasets, jobs, study
-from translearn_core.config import make_settings
-from translearn_core.runs import Run
-from translearn_core.study import StudyResult
-from translearn_core.texts import _
+from translearn_core import datasets, jobs
+from translearn_core.i18n import _
+from translearn_core.runs import Run, study
+from translearn_core.runs.study import StudyResult
+from translearn_core.settings import make_settings
 from translearn_ui.search import study_choice, trials_view
 from translearn_ui.shell import frame
 

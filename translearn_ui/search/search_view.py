@@ -1,6 +1,6 @@
 """A search for better settings, in whatever state it is, followed while it lives.
 
-Leaves to others: the search (`translearn_core.tuning`), its files (`translearn_core.study`), setting
+Leaves to others: the search (`translearn_core.training.search`), its files (`translearn_core.runs.study`), setting
 one up (`search_form.py`), what it tried (`trials_view.py`) and what came of it (`result_view.py`).
 
 While the search lives, the view is a fragment that looks into its folder again every `POLL_S`
@@ -14,9 +14,8 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core import study
-from translearn_core.runs import LIVE_STATES, Run
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
+from translearn_core.runs import LIVE_STATES, Run, study
 from translearn_ui.components import (
     format,
     run_text,

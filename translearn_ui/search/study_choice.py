@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.study import folder_of_studies, is_study
-from translearn_core.texts import _
+from translearn_core.runs.study import folder_of_studies, is_study
 
 QUERY = "study"
 

@@ -1,7 +1,7 @@
 """The cards of the page "Take it away": for each purpose its formats, made on demand.
 
 Owns: how a format and the state of its export are shown, and the buttons.
-Leaves to others: the formats (`translearn_core.export`), making one (`translearn_core.exports`).
+Leaves to others: the formats (`translearn_core.export.formats`), making one (`translearn_core.export`).
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import time
 
 import streamlit as st
 
-from translearn_core import export
-from translearn_core.export import Format, Parity, Purpose
-from translearn_core.exports import process
+from translearn_core.export import formats
+from translearn_core.export import job as export_job
+from translearn_core.export.formats import Format, Parity, Purpose
+from translearn_core.i18n import _
 from translearn_core.runs import JobState, Run
-from translearn_core.texts import _
 from translearn_ui.components import format
 from translearn_ui.shell import frame
 
@@ -34,7 +34,7 @@ def show(run: Run) -> None:
 
 def _working(run: Run) -> list[str]:
     """The formats that are being made."""
-    states = {name: process.state(run, row) for name, row in export.FORMATS.items()}
+    states = {name: export_job.state(run, row) for name, row in formats.FORMATS.items()}
     return [name for name, now in states.items() if now is not None and now.is_live]
 
 
@@ -45,7 +45,7 @@ def _show(run: Run) -> None:
         st.session_state[shown_before] = []
         st.rerun()  # nothing is left to look at: no more looking
     st.session_state[shown_before] = working
-    offered = [name for name in export.PURPOSES if _rows_of(name)]
+    offered = [name for name in formats.PURPOSES if _rows_of(name)]
     for start in range(0, len(offered), 2):
         columns = st.columns(2, gap="medium")
         for column, purpose in zip(columns, offered[start : start + 2], strict=False):
@@ -54,11 +54,11 @@ def _show(run: Run) -> None:
 
 
 def _rows_of(purpose: Purpose) -> list[Format]:
-    return [row for row in export.FORMATS.values() if row.purpose == purpose]
+    return [row for row in formats.FORMATS.values() if row.purpose == purpose]
 
 
 def _show_purpose(run: Run, purpose: Purpose) -> None:
-    title, sentence = export.PURPOSES[purpose]
+    title, sentence = formats.PURPOSES[purpose]
     st.subheader(f"{_ICONS[purpose]} {_(title)}", anchor=False)
     st.caption(_(sentence))
     for number, row in enumerate(_rows_of(purpose)):
@@ -71,15 +71,15 @@ def _show_purpose(run: Run, purpose: Purpose) -> None:
 def _show_format(run: Run, row: Format) -> None:
     with st.container(key=f"format_{row.name}", gap="small"):
         st.markdown(f"**{_(row.title)}** · {_(row.what)}")
-        done = export.read(run, row)
+        done = formats.read(run, row)
         if done is not None:
             _show_done(run, row, done)
             return
-        now = process.state(run, row)
+        now = export_job.state(run, row)
         if now is not None and now.is_live:
             _show_working(run, row, now)
             return
-        reason = export.obstacle(run, row)
+        reason = formats.obstacle(run, row)
         if reason:
             st.caption(f":material/block: {reason}")
             return
@@ -94,7 +94,7 @@ def _show_format(run: Run, row: Format) -> None:
                 format=_(row.title)
             ),
         ):
-            process.start(run, row)
+            export_job.start(run, row)
             st.rerun()  # the whole page, which looks at it from now on
 
 
@@ -109,11 +109,11 @@ def _show_working(run: Run, row: Format, now: JobState) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(1.0, now.done / now.total) if now.total else 0.0, text=text)
         if st.button(_("Stop"), key=f"stop_{row.name}", icon=":material/stop_circle:"):
-            process.request_stop(run, row)
+            export_job.request_stop(run, row)
 
 
 def _show_done(run: Run, row: Format, done: Parity) -> None:
-    sentence = export.sentence_of(done)
+    sentence = formats.sentence_of(done)
     if done.within:
         st.caption(f":green[:material/verified:] {sentence}")
     else:
@@ -121,7 +121,7 @@ def _show_done(run: Run, row: Format, done: Parity) -> None:
             sentence + " " + _("That is too much: use another format."),
             icon=":material/warning:",
         )
-    path = export.zip_path(run, row)
+    path = formats.zip_path(run, row)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             _("Download {format} ({size})").format(

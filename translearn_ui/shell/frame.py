@@ -7,8 +7,8 @@ Leaves to others: colours and spacing (`theme.py`), what a page holds (`pages/`)
 A page file begins, right after its imports, with `frame.page("photos")`.
 
 Deep links: until some session has called `st.navigation`, Streamlit answers a first request
-for `/train` by running `pages/train.py` without `app.py`. `app.py` therefore marks itself in a
-`ContextVar`; a page that does not find the mark remembers page and query and goes to `app.py`.
+for `/train` by running `pages/train.py` without `cli/app.py`. `cli/app.py` therefore marks itself in a
+`ContextVar`; a page that does not find the mark remembers page and query and goes to `cli/app.py`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import streamlit as st
 from translearn_core import __version__
 from translearn_core.config import home
 from translearn_core.errors import RunError, TransLearnError
+from translearn_core.i18n import N_, _
 from translearn_core.runs import Run, list_runs
-from translearn_core.texts import N_, _
 from translearn_ui.shell import theme
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def navigation() -> list[Page]:
 
 @contextmanager
 def inside() -> Iterator[None]:
-    """Mark that `app.py` runs the page."""
+    """Mark that `cli/app.py` runs the page."""
     token = _inside_app.set(True)
     try:
         yield
@@ -115,7 +115,7 @@ def inside() -> Iterator[None]:
 
 
 def follow_deep_link() -> None:
-    """Go to the page that a deep link asked for before `app.py` had ever run."""
+    """Go to the page that a deep link asked for before `cli/app.py` had ever run."""
     wanted = st.session_state.pop(_DEEP_LINK, None)
     if wanted is not None:
         name, query = wanted

@@ -8,10 +8,11 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from translearn_core import augment, datasets
+from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
-from translearn_core.texts import N_, _
+from translearn_core.i18n import N_, _
+from translearn_core.imaging import augment
 
 VIEW_NAMES: dict[augment.Strength, str] = {
     "none": N_("as it is"),

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones, costs, freezing, recommendation
-from translearn_core.backbones import Backbone
-from translearn_core.texts import N_, _
-from translearn_core.weights import WeightsStatus, download_weights, store_weights, weights_status
+from translearn_core import backbones
+from translearn_core.backbones import Backbone, freezing
+from translearn_core.backbones.default import default_backbone, stronger_backbone
+from translearn_core.backbones.weights import (
+    WeightsStatus,
+    download_weights,
+    store_weights,
+    weights_status,
+)
+from translearn_core.features import costs
+from translearn_core.i18n import N_, _
 from translearn_ui.components import background_tasks, format, run_setup
 from translearn_ui.shell import frame
 
@@ -34,7 +41,7 @@ _downloads: dict[str, str] = {}
 
 def choose() -> Backbone:
     """Show the cards and return the chosen backbone."""
-    default = recommendation.default_backbone().name
+    default = default_backbone().name
     chosen = st.session_state.get(run_setup.BACKBONE_KEY) or default
     everything = st.session_state.get("train_all_backbones", False)
     first_row = FIRST_ROW if default in FIRST_ROW else (default, *FIRST_ROW[1:])
@@ -60,7 +67,7 @@ def choose() -> Backbone:
             persist_state="session",
         )
         st.caption(f"{_(backbone.when)} ({_('licence {name}').format(name=backbone.licence)})")
-    if advice := recommendation.stronger_backbone(backbone):
+    if advice := stronger_backbone(backbone):
         st.info(advice, icon=":material/trending_up:")
     return backbone
 
@@ -168,7 +175,7 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
 
 def _offer_ready_one(backbone: Backbone) -> None:
     """The way on without these weights: the same settings on a backbone that is ready."""
-    ready = recommendation.default_backbone()
+    ready = default_backbone()
     if ready.name == backbone.name or weights_status(ready).state != "ready":
         return
     st.button(

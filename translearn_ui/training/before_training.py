@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from translearn_core import backbones, datasets
+from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
+from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES
-from translearn_core.texts import _
-from translearn_core.weights import weights_status
 from translearn_ui.components import run_setup, run_text
 from translearn_ui.shell import frame
 

@@ -7,8 +7,8 @@ from html import escape
 import streamlit as st
 
 from translearn_core import jobs
+from translearn_core.i18n import _
 from translearn_core.runs import JobState, Run
-from translearn_core.texts import _
 from translearn_ui.components import curves_view, run_actions, run_text
 from translearn_ui.components.run_progress import RunProgress
 from translearn_ui.shell import frame

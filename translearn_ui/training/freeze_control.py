@@ -16,12 +16,14 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core import costs, freezing, jobs, palette, runs, techniques
-from translearn_core.backbones import Backbone
+from translearn_core import jobs, palette, runs
+from translearn_core.backbones import Backbone, freezing
+from translearn_core.backbones.freezing import BackboneGraph, FreezeChoice
 from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
-from translearn_core.freezing import BackboneGraph, FreezeChoice
-from translearn_core.texts import _, ngettext
+from translearn_core.features import costs
+from translearn_core.i18n import _, ngettext
+from translearn_core.recipe import techniques
 from translearn_ui.components import format, run_setup
 from translearn_ui.shell import frame
 

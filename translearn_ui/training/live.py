@@ -20,8 +20,8 @@ import streamlit as st
 
 from translearn_core import datasets, jobs
 from translearn_core.errors import TransLearnError
+from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, JobState, Run
-from translearn_core.texts import _
 from translearn_ui.components import (
     curves_view,
     format,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import freezing, resolve
-from translearn_core.backbones import Backbone
-from translearn_core.config import make_settings, setting_fields
+from translearn_core.backbones import Backbone, freezing
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
-from translearn_core.resolve import ResolvedSettings
-from translearn_core.texts import _
+from translearn_core.i18n import _
+from translearn_core.recipe import resolve
+from translearn_core.recipe.resolve import ResolvedSettings
+from translearn_core.settings import make_settings, setting_fields
 from translearn_ui.components import run_setup
 from translearn_ui.training import augmentation_preview, settings_form, techniques_form
 

@@ -1,7 +1,7 @@
 """Choosing a preset: settings that go together, filled in at once.
 
 Owns: the picker and what it writes into the session. Leaves to others: what the presets are
-(`translearn_core.presets`), the widgets that show the values (`settings_form.py`,
+(`translearn_core.recipe.presets`), the widgets that show the values (`settings_form.py`,
 `backbone_choice.py`, `freeze_control.py`).
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core.presets import PRESETS
-from translearn_core.texts import _
+from translearn_core.i18n import _
+from translearn_core.recipe.presets import PRESETS
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from translearn_core import techniques
-from translearn_core.config import Settings
+from translearn_core.i18n import N_, _
+from translearn_core.recipe import techniques
 from translearn_core.runs import JobState, Run
-from translearn_core.texts import N_, _
+from translearn_core.settings import Settings
 from translearn_ui.components import format, run_text, stage_strip
 from translearn_ui.components.run_progress import LOOKING, RunProgress, left_now, time_left
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from translearn_core import jobs
 from translearn_core.datasets import Dataset
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components import run_setup, verdict_note
 from translearn_ui.shell import frame
 from translearn_ui.training import (

@@ -17,9 +17,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from translearn_core.config import setting_fields
+from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs import Run, list_runs
-from translearn_core.texts import N_, _, ngettext
+from translearn_core.settings import setting_fields
 from translearn_ui.components import run_picker, run_setup, setting_words
 
 GROUPS: dict[str, str] = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import jobs, resolve
-from translearn_core.config import Settings, make_settings
+from translearn_core import jobs
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
-from translearn_core.texts import _
+from translearn_core.i18n import _
+from translearn_core.recipe import resolve
+from translearn_core.settings import Settings, make_settings
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 

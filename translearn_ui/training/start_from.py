@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core.notes import name_of
+from translearn_core.i18n import _
 from translearn_core.runs import list_runs
-from translearn_core.texts import _
+from translearn_core.runs.annotations import name_of
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 

@@ -1,21 +1,20 @@
 """More kinds of labels for the photos of a data set (multi-task learning): the table, and its upload.
 
-Leaves to others: the table (`translearn_core.label_table`), training (`translearn_core.tasks`).
+Leaves to others: the table (`translearn_core.datasets.label_csv`), training (`translearn_core.training.multitask`).
 """
 
 from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import label_table
-from translearn_core.datasets import Dataset
-from translearn_core.texts import _
+from translearn_core.datasets import Dataset, label_csv
+from translearn_core.i18n import _
 from translearn_ui.shell import frame
 
 
 def show(dataset: Dataset) -> None:
     """More kinds of labels for the photos of a data set: what there is, and a box for a table."""
-    kept = label_table.tasks_of(dataset)
+    kept = label_csv.tasks_of(dataset)
     n = len(kept.tasks) if kept else 0
     title = _("Several labels for each photo (multi-task)")
     with st.expander(
@@ -38,14 +37,14 @@ def show(dataset: Dataset) -> None:
                 _("Leave them out"),
                 key="tasks_forget",
                 icon=":material/undo:",
-                on_click=label_table.detach,
+                on_click=label_csv.detach,
                 args=(dataset,),
             )
         upload = st.file_uploader(_("Table of labels"), type=["csv"], key="tasks_table")
         if upload is not None and st.session_state.get("tasks_taken") != upload.file_id:
             st.session_state["tasks_taken"] = upload.file_id
             with frame.errors_shown():
-                note = label_table.attach(dataset, label_table.read_table(upload))
+                note = label_csv.attach(dataset, label_csv.read_table(upload))
                 if note:
                     st.toast(note, icon=":material/info:")
                 st.rerun()

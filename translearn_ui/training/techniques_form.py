@@ -3,7 +3,7 @@
 Owns: the chapters and their cards, made from the table of techniques; choosing a run
 that a technique needs.
 Leaves to others: unlabelled photos (`unlabelled_photos.py`), the table
-(`translearn_core.techniques`), the widgets of other settings (`settings_form.py`).
+(`translearn_core.recipe.techniques`), the widgets of other settings (`settings_form.py`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from translearn_core.config import setting_fields
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
-from translearn_core.resolve import ResolvedSettings
+from translearn_core.i18n import _
+from translearn_core.recipe.resolve import ResolvedSettings
+from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES, TechniqueRow
 from translearn_core.runs import Run, list_runs
-from translearn_core.techniques import CHAPTERS, TECHNIQUES, TechniqueRow
-from translearn_core.texts import _
+from translearn_core.settings import setting_fields
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 from translearn_ui.training import settings_form, unlabelled_photos

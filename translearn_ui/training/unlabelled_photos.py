@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from translearn_core import datasets
-from translearn_core.config import load_configuration, setting_fields
+from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
+from translearn_core.settings import setting_fields
 from translearn_ui.components import background_tasks, format, run_setup, uploads
 from translearn_ui.shell import frame
 

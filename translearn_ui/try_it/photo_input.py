@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.texts import _
 from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame
 from translearn_ui.try_it import prediction_view

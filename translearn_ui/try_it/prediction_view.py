@@ -1,7 +1,7 @@
 """What a model says of photos: asking, and showing one answer or many.
 
 Owns: the task of a batch, the sentence, bars and table of answers, the CSV of a batch.
-Leaves to others: the prediction itself (`translearn_core.predict`, imported only when asked).
+Leaves to others: the prediction itself (`translearn_core.prediction.predict`, imported only when asked).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ import streamlit as st
 
 from translearn_core import datasets, palette
 from translearn_core.errors import PhotoError
+from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
 from translearn_ui.components import background_tasks, charts, format, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from translearn_core.predict import Prediction
+    from translearn_core.prediction.predict import Prediction
 
 _MOST_PICTURES = 48
 _PICTURE_SIDE = 256
@@ -48,7 +48,7 @@ class Answer:
 
 def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
     """Ask a run's model about a few photos."""
-    from translearn_core import predict
+    from translearn_core.prediction import predict
 
     return [
         Answer(prediction, _picture(content, 1024), content)
@@ -87,7 +87,7 @@ def _ask_many(
     run: Run, photos: Iterator[tuple[str, bytes]], total: int, task: background_tasks.Task
 ) -> list[Answer]:
     task.report(0, total, _("Opening the model"))
-    from translearn_core import predict
+    from translearn_core.prediction import predict
 
     pictures: list[bytes | None] = []
 

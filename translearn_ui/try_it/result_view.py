@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core.decision import read_decision
+from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
+from translearn_core.runs.threshold import read_decision
 from translearn_ui.components import threshold_slider
 from translearn_ui.shell import frame
 from translearn_ui.try_it import photo_input, prediction_view

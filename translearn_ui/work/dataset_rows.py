@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.datasets import Dataset
-from translearn_core.texts import _
+from translearn_core.i18n import _
 from translearn_ui.components import dataset_actions
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame

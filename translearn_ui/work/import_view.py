@@ -1,6 +1,6 @@
 """Bringing a model from elsewhere back: the upload, the questions that it leaves open, the task.
 
-Owns: the form. Leaves to others: what is taken and what is refused (`translearn_core.adoption`).
+Owns: the form. Leaves to others: what is taken and what is refused (`translearn_core.model_import`).
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from translearn_core.adoption import adopt
-from translearn_core.adoption.candidate import Candidate, check_classes, look_at
 from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError
+from translearn_core.i18n import _, ngettext
+from translearn_core.model_import import adopt
+from translearn_core.model_import.inspect import Candidate, check_classes, extractor_for
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
 from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame
 
@@ -91,7 +91,7 @@ def _look(upload: UploadedFile) -> _Seen:
         shutil.copyfileobj(upload, target, 2**20)
     candidate, problem = None, ""
     try:
-        candidate = look_at(path)
+        candidate = extractor_for(path)
     except InputError as error:
         problem = error.message.replace(str(path), upload.name)
         if problem.startswith("upload "):

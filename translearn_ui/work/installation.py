@@ -7,13 +7,13 @@ import shutil
 import streamlit as st
 
 from translearn_core.config import home, load_configuration
-from translearn_core.texts import _, ngettext
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dialogs, format
 
 
 def show() -> None:
     """Folder, cache and limits."""
-    from translearn_core import features
+    from translearn_core.features import cache
 
     configuration = load_configuration()
     home().mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ def show() -> None:
     )
     st.caption(_("Another place: set `TRANSLEARN_HOME` before the start."))
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="row_cache"):
-        used = features.cache_size_bytes()
+        used = cache.cache_size_bytes()
         st.markdown(
             _(
                 "**Features computed before** (cache)  \n:small[{used} of at most {most}. A new run on the same photos starts from here.]"
@@ -45,7 +45,7 @@ def show() -> None:
                     size=format.size(used)
                 ),
                 _("Empty"),
-                features.empty_cache,
+                cache.empty_cache,
             )
     st.markdown(_("**Settings of this installation**"))
     limits = configuration.limits

@@ -6,10 +6,10 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core.adoption.origin import origin_of
-from translearn_core.notes import name_of
+from translearn_core.i18n import _, ngettext
+from translearn_core.model_import.provenance import origin_of
 from translearn_core.runs import Run
-from translearn_core.texts import _, ngettext
+from translearn_core.runs.annotations import name_of
 from translearn_ui.components import format, run_actions
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from translearn_core import report_charts
-from translearn_core.training_curves import curves_of
+from translearn_core.reports import charts as report_charts
+from translearn_core.reports.training_curves import curves_of
 from translearn_ui.components import charts, live_curves
 
 

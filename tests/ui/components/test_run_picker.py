@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 from translearn_core import runs
-from translearn_core.config import Settings
-from translearn_core.files import write_atomically
+from translearn_core.atomic import write_atomically
 from translearn_core.runs import Run
+from translearn_core.settings import Settings
 from translearn_ui.components import run_picker
 
 

@@ -13,9 +13,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from translearn_core import runs
-from translearn_core.config import Settings
-from translearn_core.files import write_atomically
+from translearn_core.atomic import write_atomically
 from translearn_core.runs import Run
+from translearn_core.settings import Settings
 from translearn_ui.components import run_text
 from translearn_ui.components.run_progress import RunProgress
 from translearn_ui.training import run_words

@@ -1,0 +1,29 @@
+"""Which backbone is the default here, and which stronger one could be fetched."""
+
+from __future__ import annotations
+
+import pytest
+
+from translearn_core.backbones import BACKBONES
+from translearn_core.backbones.default import default_backbone, stronger_backbone
+from translearn_core.backbones.weights import weights_folder, weights_path
+
+pytestmark = pytest.mark.usefixtures("own_folders")
+
+
+def test_default_backbone_is_the_best_that_is_ready() -> None:
+    assert default_backbone().name == "starter"
+    for name in ("vgg16", "mobilenet_v2_035", "mobilenet_v2"):
+        weights_folder().mkdir(parents=True, exist_ok=True)
+        weights_path(BACKBONES[name]).write_bytes(b"here")
+    assert default_backbone().name == "mobilenet_v2"
+
+
+def test_a_stronger_backbone_is_named_where_it_can_be_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starter = BACKBONES["starter"]
+    assert "MobileNetV2 can be downloaded" in stronger_backbone(starter)
+    assert stronger_backbone(BACKBONES["mobilenet_v2"]) == ""
+    monkeypatch.setenv("TRANSLEARN_ALLOW_DOWNLOADS", "false")
+    assert stronger_backbone(starter) == ""

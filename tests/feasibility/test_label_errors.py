@@ -1,0 +1,49 @@
+"""Labels that are likely wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.points import CLASSES, alone, draw_points
+from translearn_core.evaluation import cross_validation, linear_probe
+from translearn_core.feasibility.label_errors import FLAGGED, find_suspects
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_wrong_labels_are_found_with_what_they_should_be(seed: int) -> None:
+    features, truth = draw_points(600, seed=seed, apart=4.0)
+    rng = np.random.default_rng(seed)
+    wrong = rng.choice(600, 30, replace=False)
+    labels = truth.copy()
+    labels[wrong] = (labels[wrong] + rng.integers(1, CLASSES, 30)) % CLASSES
+    judged = cross_validation.judge(
+        linear_probe.PCASpace.of(features), labels, alone(labels), CLASSES
+    )
+    suspects = find_suspects(labels, judged.probabilities)
+    rows = {suspect.row for suspect in suspects}
+    hits = rows & set(wrong.tolist())
+    assert len(hits) >= 0.8 * 30
+    assert len(hits) >= 0.7 * len(rows)
+    right = [suspect.suggested == truth[suspect.row] for suspect in suspects if suspect.row in hits]
+    assert np.mean(right) > 0.9
+    scores = [suspect.score for suspect in suspects]
+    assert scores == sorted(scores, reverse=True)
+    assert min(scores) >= FLAGGED
+    assert max(scores) <= 1.0
+
+
+def test_sound_labels_are_left_alone() -> None:
+    features, labels = draw_points(300, seed=2, apart=4.0)
+    judged = cross_validation.judge(
+        linear_probe.PCASpace.of(features), labels, alone(labels), CLASSES
+    )
+    assert len(find_suspects(labels, judged.probabilities)) <= 3
+
+
+def test_classes_without_photos_and_sets_without_photos_are_no_trouble() -> None:
+    labels = np.array([0, 0, 2, 2, 2])
+    shares = np.array([[0.9, 0.0, 0.1]] * 2 + [[0.1, 0.0, 0.9]] * 2 + [[0.98, 0.0, 0.02]])
+    assert [suspect.row for suspect in find_suspects(labels, shares)] == [4]
+    assert find_suspects(np.empty(0, np.int64), np.empty((0, 3))) == []
+    assert find_suspects(np.zeros(3, np.int64), np.ones((3, 1))) == []

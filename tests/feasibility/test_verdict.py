@@ -1,0 +1,100 @@
+"""From figures to one of four answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from translearn_core.feasibility.verdict import (
+    RULES,
+    TITLES,
+    VERDICTS,
+    Figures,
+    Hopes,
+    Verdict,
+    advise,
+    decide,
+    say,
+)
+
+GOOD = Figures(
+    accuracy=0.95,
+    interval=(0.93, 0.97),
+    found=0.94,
+    guessing=0.3,
+    shuffled=0.25,
+    shuffled_found=0.25,
+    shuffled_spread=0.02,
+    shuffled_best=0.29,
+    trivial=0.5,
+    weakest=0.8,
+)
+MARK = "A spot in the corner tells dogs."
+
+CASES: dict[str, tuple[Figures, Verdict]] = {
+    "good": (GOOD, "works_well"),
+    "labels mean nothing": (replace(GOOD, found=0.28), "no_sign"),
+    "hardly better than guessing": (replace(GOOD, interval=(0.5, 0.6)), "not_yet"),
+    "a rare class hides that it does not work": (replace(GOOD, guessing=0.9), "not_yet"),
+    "some mistakes": (replace(GOOD, interval=(0.75, 0.85)), "works_with_limits"),
+    "one class is not found": (replace(GOOD, weakest=0.3), "works_with_limits"),
+    "colours do as well": (replace(GOOD, trivial=0.94), "works_with_limits"),
+    "a shortcut": (replace(GOOD, shortcuts=(MARK,)), "works_with_limits"),
+    "a shortcut and nothing else": (replace(GOOD, shortcuts=(MARK,), trivial=0.99), "not_yet"),
+}
+
+
+@pytest.mark.parametrize("case", list(CASES))
+def test_the_verdict_follows_from_the_figures(case: str) -> None:
+    figures, expected = CASES[case]
+    verdict, rule = decide(figures)
+    assert verdict == expected
+    assert rule
+    sentence = say(verdict, figures, mixed_up=("cat", "dog"))
+    assert "95 of 100" in sentence
+    if figures.shortcuts:
+        assert MARK in sentence
+
+
+def test_every_verdict_has_a_title_and_a_rule() -> None:
+    assert set(TITLES) == set(VERDICTS) == {rule.verdict for rule in RULES}
+
+
+def test_the_docs_hold_the_same_table() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "feasible.md"
+    rows = [
+        f"| {number} | {rule.when} | `{rule.verdict}` |" for number, rule in enumerate(RULES, 1)
+    ]
+    assert "\n".join(rows) in page.read_text(encoding="utf-8")
+
+
+def test_advice_comes_by_what_it_brings() -> None:
+    hopes = Hopes(
+        suspects=12,
+        suspects_gain=0.01,
+        across=1,
+        weak=("cat", "dog"),
+        weak_photos=80,
+        weak_gain=0.04,
+        twice=400,
+        twice_gain=0.001,
+        backbone="Take a better one.",
+        backbone_gain=0.02,
+    )
+    limited = replace(GOOD, interval=(0.75, 0.85), shortcuts=(MARK,))
+    kinds = [advice.kind for advice in advise("works_with_limits", limited, hopes)]
+    assert kinds == [
+        "shortcut",
+        "cross_class",
+        "more_photos_of",
+        "stronger_backbone",
+        "fix_labels",
+        "unfreeze",
+    ]
+    texts = [advice.text for advice in advise("works_well", GOOD, hopes)]
+    assert any("12 labels" in text and "1 of 100" in text for text in texts)
+    assert [advice.kind for advice in advise("no_sign", GOOD, Hopes(suspects=99))] == [
+        "check_labels"
+    ]

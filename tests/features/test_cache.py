@@ -1,0 +1,191 @@
+"""The feature cache: bounded, shared, and never half."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from translearn_core.errors import WeightsError
+from translearn_core.features.cache import (
+    FeatureCache,
+    FeatureKey,
+    cache_size_bytes,
+    empty_cache,
+    trim_cache,
+)
+from translearn_core.features.extract import Output, extract
+from translearn_core.graph.engine import run_engine
+
+
+def key(backbone: str = "net", **changes: object) -> FeatureKey:
+    return FeatureKey(**({"backbone": backbone, "weights": "w", "cut": "c", "size": 8} | changes))  # type: ignore[arg-type]
+
+
+def test_what_was_added_is_read_back_in_the_order_asked_for(tmp_path: Path) -> None:
+    cache = FeatureCache(key(), root=tmp_path)
+    cache.add(["a", "b"], np.array([[1.0], [2.0]], np.float32))
+    FeatureCache(key(), root=tmp_path).add(["c"], np.array([[3.0]], np.float32))
+    table = cache.table(["c", "a", "c"])
+    assert table.shape == (3, 1)
+    assert table.take(np.array([0, 1, 2, 0])).ravel().tolist() == [3.0, 1.0, 3.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"backbone": "other"}, {"weights": "v"}, {"cut": "d"}, {"size": 9}, {"view": 1}],
+)
+def test_another_key_shares_nothing(tmp_path: Path, changes: dict[str, object]) -> None:
+    FeatureCache(key(), root=tmp_path).add(["a"], np.zeros((1, 2), np.float32))
+    assert "a" not in FeatureCache(key(**changes), root=tmp_path)
+
+
+def test_a_half_written_shard_does_not_exist(tmp_path: Path) -> None:
+    cache = FeatureCache(key(), root=tmp_path)
+    cache.add(["a"], np.zeros((1, 2), np.float32))
+    whole = next(cache.folder.glob("*.npy"))
+    (cache.folder / "crashed.npy").write_bytes(whole.read_bytes()[:40])
+    (cache.folder / "short.npy").write_bytes(whole.read_bytes()[:-4])
+    (cache.folder / "short.txt").write_text("b", encoding="ascii")
+    again = FeatureCache(key(), root=tmp_path)
+    assert "a" in again
+    assert "b" not in again
+
+
+def test_the_least_recently_used_goes_first_and_what_is_in_use_stays(tmp_path: Path) -> None:
+    for age, name in enumerate(("new", "old", "oldest")):
+        cache = FeatureCache(key(name), root=tmp_path)
+        cache.add(["a"], np.zeros((1, 1000), np.float32))
+        cache.touch()
+        os.utime(cache.folder / "used", (1e9 - age, 1e9 - age))
+    removed = trim_cache(9000, keep=[key("oldest")], root=tmp_path)
+    assert removed > 4000
+    assert "a" in FeatureCache(key("oldest"), root=tmp_path)
+    assert "a" not in FeatureCache(key("old"), root=tmp_path)
+    empty_cache(tmp_path)
+    assert cache_size_bytes(tmp_path) == 0
+
+
+def test_one_pass_keeps_pixels_and_names_what_it_could_not_read(
+    tmp_path: Path, colour_photos: Path
+) -> None:
+    paths = sorted(colour_photos.rglob("*.jpg"))[:20]
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"")
+    paths.insert(3, broken)
+    told: list[tuple[int, int]] = []
+    output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)
+    result = extract(
+        paths, [output], progress=lambda done, total, _per_s: told.append((done, total))
+    )
+    assert list(result.left_out) == [3]
+    assert len(result.facts) == 20
+    assert told[-1] == (21, 21)
+    table = FeatureCache(output.key, root=tmp_path).table([result.facts[0].sha256])
+    assert table.shape == (1, 16, 16, 3)
+    assert table.dtype == np.uint8
+
+
+def test_a_stopped_pass_keeps_what_it_has(tmp_path: Path, colour_photos: Path) -> None:
+    paths = sorted(colour_photos.rglob("*.jpg"))
+    output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)
+    result = extract(paths, [output], stop=lambda: True)
+    assert result.stopped
+    assert 0 < len(result.facts) < len(paths)
+    kept = FeatureCache(output.key, root=tmp_path)
+    assert result.facts[0].sha256 in kept
+
+
+class Slow:
+    """An engine that took its time to open; answers each photo's mean."""
+
+    name = "slow"
+
+    def submit(self, photos: np.ndarray, done: Callable[[np.ndarray], None]) -> None:
+        done(photos.mean(axis=(1, 2)).astype(np.float32))
+
+    def wait(self) -> None:
+        """Nothing is ever pending."""
+
+
+def test_photos_decoded_before_the_engine_is_open_wait_for_it(
+    tmp_path: Path, colour_photos: Path
+) -> None:
+    paths = sorted(colour_photos.rglob("*.jpg"))
+    done: list[int] = []
+    told_before_open: list[int] = []
+
+    def open_late() -> Slow:
+        time.sleep(0.3)  # photos are decoded meanwhile
+        told_before_open.extend(done)
+        return Slow()
+
+    output = Output(
+        key=key(size=16), open_engine=open_late, store=np.dtype(np.float32), root=tmp_path
+    )
+    result = extract(paths, [output], progress=lambda n, _total, _per_s: done.append(n))
+    hashes = [result.facts[place].sha256 for place in range(len(paths))]
+    assert FeatureCache(output.key, root=tmp_path).table(hashes).shape == (len(paths), 3)
+    assert told_before_open == [], "no photo has been looked at before"
+    assert done == sorted(done)
+    assert done[-1] == len(paths)
+
+
+def test_a_stop_does_not_wait_for_an_engine_to_open(tmp_path: Path, colour_photos: Path) -> None:
+    never = threading.Event()
+
+    def open_never() -> Slow:
+        never.wait(30)
+        return Slow()
+
+    output = Output(
+        key=key(size=16), open_engine=open_never, store=np.dtype(np.float32), root=tmp_path
+    )
+    began = time.monotonic()
+    result = extract(sorted(colour_photos.rglob("*.jpg")), [output], stop=lambda: True)
+    never.set()
+    assert result.stopped
+    assert time.monotonic() - began < 20, "it waited for the engine"
+
+
+def test_an_engine_that_cannot_open_is_told(tmp_path: Path, colour_photos: Path) -> None:
+    def fail() -> Slow:
+        raise WeightsError("no weights")
+
+    output = Output(key=key(size=16), open_engine=fail, store=np.dtype(np.float32), root=tmp_path)
+    with pytest.raises(WeightsError, match="no weights"):
+        extract(sorted(colour_photos.rglob("*.jpg")), [output])
+
+
+def test_openvino_agrees_with_keras_and_a_disagreement_is_refused(tmp_path: Path) -> None:
+    import keras
+
+    from translearn_core.graph.engine import KerasEngine, OpenVINOEngine, open_prefix_engine
+
+    keras.utils.set_random_seed(1)
+    photo = keras.Input((16, 16, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(photo))
+    model = keras.Model(photo, keras.layers.GlobalAveragePooling2D()(x))
+    engine = open_prefix_engine(tmp_path / "net.xml", lambda: model)
+    assert isinstance(engine, OpenVINOEngine)
+    photos = np.random.default_rng(0).integers(0, 256, (19, 16, 16, 3), dtype=np.uint8)
+    expected = model.predict_on_batch(photos.astype(np.float32))
+    assert np.allclose(run_engine(engine, photos), expected, atol=1e-5)
+    (tmp_path / "net.json").write_text('{"agrees": false}', encoding="utf-8")
+    assert isinstance(open_prefix_engine(tmp_path / "net.xml", lambda: model), KerasEngine)
+
+
+def test_telemetry_of_the_engine_is_shut_out() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from translearn_core.graph.engine import import_openvino; import_openvino();"
+        "sys.exit(any(n.startswith('openvino_telemetry') and m for n, m in sys.modules.items()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=120).returncode == 0

@@ -1,0 +1,157 @@
+"""The fit loop: running out of memory, and batches that cover every photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from translearn_core.run_monitor import RunMonitor
+
+from translearn_core import runs, worker
+from translearn_core.errors import TrainingError
+from translearn_core.fitting.batches import Batches, Subset
+from translearn_core.fitting.fit import FitSpec, fit
+from translearn_core.fitting.optimizer import FusedAdam
+from translearn_core.settings import Settings
+
+
+class SmallMemory:
+    """A source on a machine that holds so many rows at a time."""
+
+    def __init__(self, rows: int, *, holds: int) -> None:
+        self._values = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
+        self._holds = holds
+        self.shape = self._values.shape
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        if len(rows) > self._holds:
+            raise MemoryError
+        return self._values[rows]
+
+
+def part(source: SmallMemory, n: int) -> Subset:
+    labels = np.arange(n) % 2
+    return Subset(source=source, rows=np.arange(n), labels=labels, weights=np.ones(n, np.float32))
+
+
+def small_model() -> keras.Model:
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(inputs))
+
+
+def monitor_of(run: runs.Run) -> RunMonitor:
+    return RunMonitor(run, worker.StateWriter(run))
+
+
+@pytest.fixture
+def run(workspace: Path) -> runs.Run:
+    return runs.create_run(workspace / "photos", Settings())
+
+
+def train(run: runs.Run, *, holds: int) -> int:
+    source = SmallMemory(20, holds=holds)
+    empty = Subset(
+        source=source,
+        rows=np.arange(0),
+        labels=np.arange(0),
+        weights=np.ones(0, np.float32),
+    )
+    spec = FitSpec(settings=Settings(batch_size=16), phase="fine_tune", epochs=2)
+    return fit(small_model(), part(source, 20), empty, spec, monitor_of(run)).epochs
+
+
+def test_out_of_memory_is_answered_by_smaller_batches_and_said(run: runs.Run) -> None:
+    assert train(run, holds=4) == 2
+    said = [event["text"] for event in run.events()[0] if event["kind"] == "warning"]
+    assert ["batches of 8" in said[0], "batches of 4" in said[1]] == [True, True]
+    epochs = [event for event in run.events()[0] if event["kind"] == "epoch"]
+    assert [event["epoch"] for event in epochs] == [1, 2]
+
+
+def test_not_even_one_photo_fits_and_the_person_is_told_what_to_change(run: runs.Run) -> None:
+    with pytest.raises(TrainingError, match="smaller backbone"):
+        train(run, holds=0)
+
+
+def test_an_epoch_of_batches_shows_every_photo_once() -> None:
+    source = SmallMemory(10, holds=10)
+    batches = Batches(part(source, 10), 2, 4, rng=np.random.default_rng(0))
+    seen = np.concatenate([batches[index][0] for index in range(len(batches))])
+    assert len(seen) == 10
+    assert len(np.unique(seen[:, 0])) == 10
+
+
+def test_one_operation_a_variable_is_still_adam() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(64, 5)).astype(np.float32)
+    targets = np.eye(3, dtype=np.float32)[rng.integers(0, 3, 64)]
+    weights = []
+    for optimizer in (keras.optimizers.Adam(0.01), FusedAdam(0.01)):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, activation="softmax")])
+        model.compile(optimizer, "categorical_crossentropy")
+        model.fit(inputs, targets, batch_size=16, epochs=5, shuffle=False, verbose=0)
+        weights.append(model.get_weights())
+    for expected, received in zip(*weights, strict=True):
+        np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_added_up_over_pieces_of_a_batch_learn_the_same(run: runs.Run) -> None:
+    source = SmallMemory(16, holds=16)
+    learned = []
+    for most_at_once in (None, 4):
+        keras.utils.set_random_seed(1)
+        model = small_model()
+        spec = FitSpec(
+            settings=Settings(batch_size=16),
+            phase="fine_tune",
+            epochs=3,
+            most_at_once=most_at_once,
+        )
+        fit(model, part(source, 16), part(source, 0), spec, monitor_of(run))
+        learned.append(model.get_weights()[0])
+    np.testing.assert_allclose(learned[1], learned[0], rtol=1e-3, atol=1e-5)
+
+
+def spec_of_batches() -> FitSpec:
+    """Nothing is held in memory: all is read batch by batch."""
+    settings = Settings(batch_size=1)
+    return FitSpec(settings=settings, phase="fine_tune", epochs=9, in_memory_bytes=0)
+
+
+class StopsWhenRead(SmallMemory):
+    """A source whose run is asked to stop once so many batches of it have been read."""
+
+    def __init__(self, run: runs.Run, *, after: int) -> None:
+        super().__init__(40, holds=40)
+        self._run, self._left = run, after
+        self.reads = 0
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        self.reads += 1
+        if self.reads == self._left:
+            self._run.request_stop()
+        return super().take(rows)
+
+
+def test_what_a_stop_cut_short_is_not_validated(run: runs.Run) -> None:
+    validation = StopsWhenRead(run, after=-1)
+    learned, judged = part(StopsWhenRead(run, after=1), 40), part(validation, 40)
+    fit(small_model(), learned, judged, spec_of_batches(), monitor_of(run))
+    assert validation.reads == 0
+    assert [event["val_loss"] for event in run.events()[0] if event["kind"] == "epoch"] == [None]
+
+
+def test_validation_ends_when_a_person_stops_and_does_not_count_as_the_best(
+    run: runs.Run,
+) -> None:
+    validation = StopsWhenRead(run, after=62)
+    learned = part(SmallMemory(8, holds=8), 8)
+    fit(small_model(), learned, part(validation, 40), spec_of_batches(), monitor_of(run))
+    epochs = [event for event in run.events()[0] if event["kind"] == "epoch"]
+    assert len(epochs) == 2
+    assert epochs[0]["val_loss"] is not None
+    assert epochs[1]["val_loss"] is epochs[1]["val_accuracy"] is None
+    assert validation.reads < 80

@@ -1,0 +1,410 @@
+"""Graphs: cut points, blocks, cutting and putting together again, for every backbone.
+
+No weights are needed: every backbone is built with random ones at its smallest size.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+import translearn_core
+from translearn_core.backbones import BACKBONES, Backbone
+from translearn_core.backbones.freezing import blocks_of, freeze_choice
+from translearn_core.backbones.weights import weights_path
+from translearn_core.errors import RunError, SettingsError, WeightsError
+from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
+from translearn_core.graph.blocks import (
+    find_blocks,
+    has_kernel,
+    is_activation,
+    is_linear,
+    is_merge,
+    is_normalization,
+)
+from translearn_core.graph.build import build_backbone, call_builder, restore_names
+from translearn_core.graph.cut_points import cut_points, cut_positions, replay, walk_graph
+from translearn_core.graph.description import describe_backbone, describe_weights
+from translearn_core.graph.saving import load_model, save_model
+from translearn_core.settings import Settings
+
+DATA = Path(translearn_core.__file__).parent / "data"
+SHARED_WEIGHTS = Path(__file__).parents[2].parent / "shared" / "weights"
+SLOW = {"nasnet_mobile", "efficientnet_v2_s", "densenet121", "efficientnet_v2_b0"}
+SMALL = BACKBONES["mobilenet_v2_035"]
+# NumPy 2 against TensorFlow's arrays, inside Keras
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(
+            row,
+            id=row.name,
+            marks=[pytest.mark.xdist_group(f"graph-{row.name}")]
+            + ([pytest.mark.slow] if row.name in SLOW else []),
+        )
+        for row in BACKBONES.values()
+    ],
+)
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    """Every backbone; of module scope, so that each is built once for all of its tests."""
+    row: Backbone = request.param
+    return row
+
+
+@lru_cache(maxsize=1)
+def _built(backbone: Backbone) -> keras.Model:
+    return build_backbone(backbone, size=backbone.min_size, weights="random")
+
+
+@lru_cache(maxsize=1)
+def _application(backbone: Backbone) -> keras.Model:
+    """The network as Keras makes it, for the smallest photos."""
+    return call_builder(backbone, backbone.min_size, "random", 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _give_memory_back() -> Iterator[None]:
+    yield
+    _built.cache_clear()
+    _application.cache_clear()
+
+
+def _photos(size: int, count: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype("float32")
+
+
+def _run(model: keras.Model, x: Any) -> np.ndarray:
+    return keras.ops.convert_to_numpy(model(x, training=False))
+
+
+def _make_sensitive(head: keras.Model, features: np.ndarray) -> None:
+    """Scale the last layer so that the tiny features of random weights tell classes apart."""
+    kernel, bias = head.layers[-1].get_weights()
+    spread = np.abs(features @ kernel).max()
+    head.layers[-1].set_weights([kernel / spread, bias])
+
+
+def _entry(file: str, backbone: Backbone) -> Any:
+    return json.loads((DATA / file).read_text(encoding="utf-8"))["backbones"][backbone.name]
+
+
+# --------------------------------------------------------------------------- every backbone
+
+
+def test_pixel_scaling_is_that_of_keras(backbone: Backbone) -> None:
+    """Our scaling and graph equal `preprocess_input` and Keras' own graph."""
+    size = backbone.min_size
+    ours = _built(backbone)
+    if backbone.packaged:
+        pytest.skip(
+            "no preprocess_input of Keras to compare with; tests/graph/test_starter.py does"
+        )
+    application = _application(backbone)
+    application.set_weights(_weights_in_order(application, ours))
+    module = __import__(application_module(backbone), fromlist=["preprocess_input"])
+    photos = _photos(size)
+    expected = module.preprocess_input(photos.copy())
+    if backbone.after_normalization:  # Keras adds it only with the ImageNet weights
+        scaled = replay(
+            application,
+            cut := keras.Input((size, size, 3)),
+            after_normalization=backbone.after_normalization,
+        )
+        application = keras.Model(cut, scaled)
+    result = _run(ours, photos)
+    assert result.shape[-1] == backbone.features
+    assert float(np.abs(result).max()) > 0
+    scale = float(np.abs(result).max())
+    np.testing.assert_allclose(result, _run(application, expected), atol=2e-4 * scale)
+
+
+def application_module(backbone: Backbone) -> str:
+    """The module of `keras.applications` that holds the backbone's `preprocess_input`."""
+    builder = getattr(keras.applications, backbone.builder)
+    return str(builder.__module__)
+
+
+def _weights_in_order(application: keras.Model, ours: keras.Model) -> list[np.ndarray]:
+    by_name = {layer.name: layer.get_weights() for layer in ours.layers}
+    restore_names(application)
+    return [weight for layer in application.layers for weight in by_name.get(layer.name, [])]
+
+
+def test_suffix_of_prefix_is_the_model(backbone: Backbone) -> None:
+    model = _built(backbone)
+    cuts = cut_points(model)
+    blocks = blocks_of(backbone).blocks
+    photos = _photos(backbone.min_size)
+    expected = _run(model, photos).mean(axis=(1, 2))
+    scale = float(np.abs(expected).max())
+    assert scale > 0
+    for cut in {None, cuts[len(cuts) // 2], blocks[-2].end_layer, cuts[-1]}:
+        prefix, suffix = split_at(model, cut)
+        assert prefix.inputs[0].name == "photo"
+        assert (suffix is None) == (cut == cuts[-1])
+        features = _run(prefix, photos)
+        if suffix is not None:
+            features = _run(suffix, features)
+        np.testing.assert_allclose(features, expected, atol=1e-5 * scale)
+
+
+def test_what_learns_is_what_the_table_says(backbone: Backbone) -> None:
+    model = _built(backbone)
+    blocks = blocks_of(backbone).blocks
+    for frozen in {0, len(blocks) - 1}:
+        choice = freeze_choice(backbone, frozen)
+        _prefix, suffix = split_at(model, choice.cut_layer)
+        assert suffix is not None
+        set_trainable(suffix)
+        learns = sum(int(np.prod(weight.shape)) for weight in suffix.trainable_weights)
+        assert learns == choice.trainable_weights
+
+
+def test_assembled_saved_and_loaded(backbone: Backbone, tmp_path: Path) -> None:
+    model = _built(backbone)
+    choice = freeze_choice(backbone, -1)
+    prefix, suffix = split_at(model, choice.cut_layer)
+    assert suffix is not None
+    set_trainable(suffix)
+    head = build_head(backbone.features, 3, Settings(head="linear"))
+    assembled = assemble(prefix, suffix, head)
+    photos = _photos(backbone.min_size)
+    features = _run(suffix, _run(prefix, photos))
+    _make_sensitive(head, features)
+    expected = _run(head, features)
+    assert np.abs(expected - 1 / 3).max() > 0.05
+    np.testing.assert_allclose(_run(assembled, photos), expected, atol=1e-5)
+
+    save_model(assembled, tmp_path / "model.keras")
+    loaded = load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(_run(loaded, photos), expected, atol=1e-5)
+    assert loaded.inputs[0].name == "photo"
+    assert loaded.input_shape == (None, backbone.min_size, backbone.min_size, 3)
+    assert loaded.output_names == ["probabilities"]
+    assert not any(type(op).__name__ in {"Functional", "Model"} for op in loaded.operations)
+    assert len(loaded.trainable_weights) == len(suffix.trainable_weights) + 2
+    normalizations = [
+        layer for layer in loaded.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    assert not any(layer.trainable for layer in normalizations)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_no_block_ends_between_a_convolution_and_what_belongs_to_it(backbone: Backbone) -> None:
+    walk = walk_graph(_built(backbone))
+    cuts = set(cut_positions(walk))
+    ends = {block.end for block in find_blocks(_built(backbone))}
+    for position in cuts:
+        here = walk.operation(position)
+        if here.name in ends and position + 1 in cuts:  # a plain chain goes on
+            following = walk.operation(position + 1)
+            assert not (has_kernel(here) and is_normalization(following))
+            assert not (is_linear(here) and is_activation(following))
+            assert not (is_merge(here) and is_activation(following))
+
+
+def test_cut_points_are_all_that_flows_on(backbone: Backbone) -> None:
+    """Checked the slow and plain way: without the cut no input reaches the output."""
+    walk = walk_graph(_built(backbone))
+    cuts = set(cut_positions(walk))
+    last = len(walk.nodes) - 1
+    step = max(1, last // 60)
+    for removed in range(1, last, step):
+        reached = {0}
+        for position in range(1, last + 1):
+            if position != removed and reached.intersection(walk.reads[position]):
+                reached.add(position)
+        assert (last not in reached) == (removed in cuts)
+
+
+def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
+    """Whoever changes a row or a rule runs `scripts/make_blocks`."""
+    described = json.loads(json.dumps(describe_backbone(backbone)))
+    assert described == _entry("blocks.json", backbone)
+    assert describe_weights(backbone, _application(backbone)) == _entry("weights.json", backbone)
+
+
+# -------------------------------------------------------------------------- one is enough
+
+
+def test_names_do_not_depend_on_what_was_built_before() -> None:
+    backbone = BACKBONES["inception_v3"]
+    first = [op.name for op in build_backbone(backbone, size=75, weights="random").operations]
+    again = [op.name for op in build_backbone(backbone, size=75, weights="random").operations]
+    assert first == again
+    assert "conv2d_5" in first
+    assert "mixed7" in first
+
+
+def test_random_weights_are_reproducible() -> None:
+    photos = _photos(32)
+    outputs = [
+        _run(build_backbone(SMALL, size=32, weights="random", seed=seed), photos)
+        for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert np.abs(outputs[0] - outputs[2]).max() > 0
+
+
+def test_layers_are_shared_and_training_shows_in_the_assembled_model() -> None:
+    model = build_backbone(SMALL, size=32, weights="random")
+    choice = freeze_choice(SMALL, -2)
+    prefix, suffix = split_at(model, choice.cut_layer)
+    assert suffix is not None
+    set_trainable(suffix)
+    head = build_head(SMALL.features, 2, Settings(head="linear", dropout=0.0))
+    assembled = assemble(prefix, suffix, head)
+    photos = _photos(32, 8)
+    _make_sensitive(head, _run(suffix, _run(prefix, photos)))
+    before = _run(assembled, photos)
+    frozen_before = [weight.copy() for weight in prefix.get_weights()]
+    statistics = _statistics(suffix)
+
+    learner = keras.Model(suffix.input, head(suffix.output))
+    learner.compile("adam", "sparse_categorical_crossentropy")
+    labels = np.array([0, 1] * 4)
+    learner.fit(_run(prefix, photos), labels, epochs=2, verbose=0)
+
+    after = _run(assembled, photos)
+    assert np.abs(after - before).max() > 1e-3
+    np.testing.assert_allclose(after, _run(head, _run(suffix, _run(prefix, photos))), atol=1e-6)
+    for old, new in zip(frozen_before, prefix.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    for old, new in zip(statistics, _statistics(suffix), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def _statistics(model: keras.Model) -> list[np.ndarray]:
+    return [
+        weight
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for weight in layer.get_weights()
+    ]
+
+
+def test_a_suffix_can_learn_again_after_all_was_frozen() -> None:
+    model = build_backbone(SMALL, size=32, weights="random")
+    split_at(model, "out_relu")
+    _prefix, suffix = split_at(model, "block_15_add")
+    assert suffix is not None
+    set_trainable(suffix)
+    assert suffix.trainable_weights
+
+
+def test_a_loaded_model_trains_without_touching_the_statistics(tmp_path: Path) -> None:
+    model = build_backbone(SMALL, size=32, weights="random")
+    prefix, suffix = split_at(model, None)
+    assert suffix is not None
+    set_trainable(suffix)
+    head = build_head(SMALL.features, 2, Settings(head="linear"))
+    save_model(assemble(prefix, suffix, head), tmp_path / "m.keras")
+    loaded = load_model(tmp_path / "m.keras")
+    before = _statistics(loaded)
+    loaded.compile("adam", "sparse_categorical_crossentropy")
+    loaded.fit(_photos(32, 4), np.array([0, 1, 0, 1]), verbose=0)
+    for old, new in zip(before, _statistics(loaded), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("kind", ["linear", "hidden"])
+def test_head(kind: str) -> None:
+    settings = Settings(head=kind, hidden_units=16, dropout=0.5, seed=3)
+    head = build_head(10, 4, settings)
+    kinds = [type(layer).__name__ for layer in head.layers]
+    hidden = ["Dense", "Dropout"] if kind == "hidden" else []
+    assert kinds == ["InputLayer", "Dropout", *hidden, "Dense"]
+    x = np.random.default_rng(0).standard_normal((6, 10)).astype("float32")
+    probabilities = _run(head, x)
+    assert probabilities.shape == (6, 4)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-6)
+    np.testing.assert_array_equal(probabilities, _run(build_head(10, 4, settings), x))
+
+
+def test_probabilities_are_float32_under_mixed_precision() -> None:
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = build_backbone(SMALL, size=32, weights="random")
+        prefix, suffix = split_at(model, "block_15_add")
+        assert suffix is not None
+        head = build_head(SMALL.features, 3, Settings(head="hidden", hidden_units=8))
+        assembled = assemble(prefix, suffix, head)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert suffix.output.dtype == "float32"
+    assert assembled.output.dtype == "float32"
+    np.testing.assert_allclose(_run(assembled, _photos(32)).sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_all_frozen_prefix_ends_in_pooled_features() -> None:
+    prefix, suffix = split_at(_built(SMALL), freeze_choice(SMALL, "all").cut_layer)
+    assert suffix is None
+    assert prefix.output_shape == (None, SMALL.features)
+    assert not prefix.trainable_weights
+    head = build_head(SMALL.features, 3, Settings(head="linear"))
+    assert _run(assemble(prefix, None, head), _photos(32)).shape == (2, 3)
+
+
+def test_nothing_frozen_leaves_only_the_pixel_scaling_to_the_prefix() -> None:
+    prefix, suffix = split_at(_built(SMALL), None)
+    assert suffix is not None
+    photos = _photos(32)
+    np.testing.assert_allclose(_run(prefix, photos), photos / 127.5 - 1, atol=1e-6)
+
+
+def test_cutting_where_no_cut_is() -> None:
+    with pytest.raises(SettingsError, match=r"cannot be cut at `block_2_depthwise`. Choose one of"):
+        split_at(_built(SMALL), "block_2_depthwise")
+
+
+def test_too_small_a_photo() -> None:
+    with pytest.raises(SettingsError, match="must be at least 71"):
+        build_backbone(BACKBONES["xception"], size=64, weights="random")
+
+
+def test_missing_and_broken_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path))
+    with pytest.raises(WeightsError, match="are not on this machine yet"):
+        build_backbone(SMALL, size=32)
+    weights_path(SMALL).parent.mkdir()
+    weights_path(SMALL).write_text("not weights", encoding="utf-8")
+    with pytest.raises(WeightsError, match="does not fit MobileNetV2"):
+        build_backbone(SMALL, size=32)
+
+
+def test_missing_and_broken_model(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="There is no model at"):
+        load_model(tmp_path / "model.keras")
+    (tmp_path / "model.keras").write_text("not a model", encoding="utf-8")
+    with pytest.raises(RunError, match="cannot be read"):
+        load_model(tmp_path / "model.keras")
+
+
+@pytest.mark.skipif(not SHARED_WEIGHTS.is_dir(), reason="../shared/weights is not here")
+@pytest.mark.parametrize("name", ["mobilenet_v2_035", "mobilenet_v2"])
+def test_imagenet_weights_are_loaded_from_keras_home(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(SHARED_WEIGHTS))
+    backbone = BACKBONES[name]
+    model = build_backbone(backbone, size=96)
+    application = keras.applications.MobileNetV2(
+        input_shape=(96, 96, 3),
+        include_top=False,
+        weights=str(weights_path(backbone)),
+        **dict(backbone.arguments),
+    )
+    photos = _photos(96)
+    expected = _run(application, photos / 127.5 - 1)
+    np.testing.assert_allclose(_run(model, photos), expected, atol=1e-4)

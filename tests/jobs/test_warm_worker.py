@@ -1,0 +1,83 @@
+"""The worker that waits warm: takes a run, ends when idle, and can be switched off."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from translearn_core import datasets, jobs, runs
+from translearn_core.jobs import warm_worker
+from translearn_core.settings import make_settings
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits_afterwards(workspace: Path) -> Iterator[None]:
+    yield
+    warm_worker.let_go()
+
+
+def wait_for(condition: Callable[[], bool], *, timeout_s: float = 200.0) -> None:
+    until = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < until, "it never came about"
+        time.sleep(0.1)
+
+
+def waiting_worker() -> psutil.Process:
+    def find() -> list[psutil.Process]:  # just after its start a process has no arguments yet
+        return [
+            child
+            for child in psutil.Process().children()
+            if child.status() != psutil.STATUS_ZOMBIE and child.cmdline()[-1:] == ["-"]
+        ]
+
+    wait_for(lambda: bool(find()))
+    found = find()
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.slow
+def test_the_waiting_worker_takes_the_next_run_and_another_is_started_for_the_one_after(
+    colour_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
+    jobs.warm_up()
+    jobs.warm_up()
+    worker = waiting_worker()
+    dataset = datasets.import_source(colour_photos, in_place=True, check=False)
+    settings = make_settings({"backbone": "starter", "image_size": 32, "epochs": 2})
+    run = jobs.start(dataset, settings)
+    assert not warm_worker.is_waiting()
+    wait_for(lambda: run.state.state not in runs.LIVE_STATES)
+    assert run.state.state == "finished", run.log_tail()
+    assert run.written_state.pid == worker.pid, "the run went to the worker that waited"
+    assert "translearn_core" in run.log_tail(), "its log is the run's from then on"
+    wait_for(lambda: run.process() is None)
+
+
+@pytest.mark.slow
+def test_it_ends_when_nobody_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
+    monkeypatch.setenv("TRANSLEARN_STANDBY_IDLE_S", "0.5")
+    jobs.warm_up()
+    assert warm_worker.is_waiting()
+    wait_for(lambda: not warm_worker.is_waiting())
+
+
+def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSLEARN_STANDBY", "false")
+    jobs.warm_up()
+    assert not warm_worker.is_waiting()
+
+
+def test_it_ends_with_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
+    jobs.warm_up()
+    worker = waiting_worker()
+    warm_worker.let_go()  # closes the pipe, as the end of the server does
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,76 @@
+"""A run that goes on from another one is tested on photos that neither learned from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.support.photos import draw_photos
+from tests.support.trained import train
+from translearn_core import datasets
+from translearn_core.runs import Run, provenance
+from translearn_core.runs.splits import split_of
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+def test_new_photos_are_added_and_the_test_stays_fair(home: Path) -> None:
+    dataset = datasets.import_source(
+        draw_photos(home / "first", per_class=20, seed=3), name="Colours", check=False
+    )
+    first = train(dataset, epochs=2)
+    before = provenance.read_photos(first)
+    assert before is not None
+    new = draw_photos(home / "second", per_class=15, seed=8)
+    for photo in sorted(new.rglob("*.jpg")):
+        shutil.move(photo, photo.with_name(f"new-{photo.name}"))
+    datasets.add_source(dataset, new)
+    second = train(datasets.open_dataset(dataset.folder), epochs=2, start_from=first.id)
+
+    assert set(second.metrics["carryover"]["classes_carried_over"]) == set(first.labels)
+    tested = pd.read_parquet(second.folder / "predictions.parquet")["path"]
+    photos = datasets.open_dataset(dataset.folder).photos.set_index("path")
+    hashes = set(photos.loc[tested, "sha256"])
+    assert set(before.loc[before["part"] == "test", "sha256"]) <= hashes, "compared on the same"
+    assert not hashes & set(before.loc[before["part"] != "test", "sha256"])
+    assert len(hashes) > (before["part"] == "test").sum(), "new photos are tested, too"
+    parts = split_of(second)
+    assert parts.certain
+    assert set(parts.rows("test")["path"]) == set(tested)
+
+
+def manifest(n: int) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "path": [f"{place}.jpg" for place in range(n)],
+            "sha256": [f"hash {place}" for place in range(n)],
+            "class_name": ["a", "b"] * (n // 2),
+            "split": "",
+            "phash": [""] * n,
+        }
+    )
+
+
+def test_what_runs_before_learned_from_is_handed_down(tmp_path: Path) -> None:
+    oldest, middle, last = (Run(tmp_path / name) for name in ("a", "b", "c"))
+    for run in (oldest, middle, last):
+        run.folder.mkdir()
+    photos = manifest(6)
+    split = np.array(["train", "val", "test"] * 2)
+    provenance.write_photos(oldest, photos, split, None)
+    others = photos.assign(sha256=[f"other {place}" for place in range(6)])
+    provenance.write_photos(middle, others, split, oldest)
+    provenance.write_photos(last, others.iloc[:2], split[:2], middle)
+    learned = provenance.learned_from(last)
+    assert learned is not None
+    assert {"hash 0", "hash 1", "other 0", "other 1", "other 3"} <= learned
+    assert not {"hash 2", "other 2", "other 5"} & learned
+    assert provenance.learned_from(Run(tmp_path)) is None

@@ -1,0 +1,73 @@
+"""The search for settings: what it leaves, when it says better, and how it stops."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from translearn_core import cli, datasets, jobs, runs, worker
+from translearn_core.errors import SettingsError
+from translearn_core.evaluation.metrics import paired_gain
+from translearn_core.runs import Run, study
+from translearn_core.settings import make_settings
+from translearn_core.training.search import Score
+
+
+def right(share: float, n: int = 400, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random(n) < share
+
+
+def test_a_gain_carries_an_interval_that_no_difference_does_not_leave() -> None:
+    same = right(0.8)
+    assert paired_gain(same, same) == (0.0, 0.0, 0.0)
+    gain, low, high = paired_gain(right(0.95), right(0.6, seed=1))
+    assert 0.25 < low < gain < high < 0.45
+    gain, low, high = paired_gain(right(0.80), right(0.80, seed=1))
+    assert low < 0 < high
+
+
+def test_settings_are_better_only_beyond_the_noise() -> None:
+    default = Score(right=right(0.80), log_loss=0.5)
+    flipped = default.right.copy()
+    flipped[np.flatnonzero(~flipped)[:1]] = True
+    assert not Score(right=flipped, log_loss=0.5).beats(default)
+    flipped[np.flatnonzero(~flipped)[:20]] = True
+    assert Score(right=flipped, log_loss=0.5).beats(default)
+
+
+def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
+    colour_photos: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--minutes", "0.2", "--backbone", "starter", "--seed", "1", "--json"]
+    assert cli.main(["tune", str(colour_photos), *options]) == 0
+    result = json.loads(capsys.readouterr().out)
+    found = Run(result["study_dir"])
+    trials = study.read_trials(found)
+    assert trials[0]["settings"] == {}
+    assert result["trials"] == sum(1 for trial in trials if not trial["given_up"]) >= 1
+    assert study.read_result(found) is not None
+    low, high = result["gain_interval"]
+    assert low <= result["gain"] <= high
+    best, default = Run(result["run_dir"]), Run(result["default_run_dir"])
+    assert best.metrics["test_accuracy"] == pytest.approx(result["test_accuracy"])
+    assert default.metrics["n_test"] == result["n_test"]
+    assert {run.folder for run in runs.list_runs()} >= {best.folder, default.folder}
+    assert found.state.state == "finished"
+
+
+def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace: Path) -> None:
+    dataset = datasets.import_source(colour_photos, in_place=True, check=False)
+    found = jobs.create_study(dataset, minutes=5, settings=make_settings({"backbone": "starter"}))
+    found.request_stop()
+    assert not worker.work(found)
+    assert found.state.state == "stopped"
+    assert study.read_result(found) is None
+
+
+def test_minutes_out_of_range_are_refused(colour_photos: Path, workspace: Path) -> None:
+    dataset = datasets.import_source(colour_photos, in_place=True, check=False)
+    with pytest.raises(SettingsError, match="Received: 0"):
+        jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": "starter"}))

@@ -1,0 +1,236 @@
+"""Every page draws itself, empty and with a data set, entered through app.py as a person does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.app import ROOT, assert_well, open_app, words
+from translearn_core import datasets, jobs
+from translearn_core.recipe.techniques import TECHNIQUES
+from translearn_core.runs import study
+from translearn_core.settings import make_settings
+from translearn_ui.shell import frame
+
+NAMES = [row.name for row in frame.PAGES]
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace of its own for each test."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> datasets.Dataset:
+    """Two classes of twelve small photos, and one file that is no photo."""
+    rng = np.random.default_rng(0)
+    for name in ("red *stars*", "blue"):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for place in range(12):
+            pixels = rng.integers(0, 255, (32, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{place}.png")
+    (tmp_path / "photos" / "blue" / "notes.jpg").write_text("not a photo", encoding="utf-8")
+    return datasets.import_source(tmp_path / "photos", name="Two_colours")
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_page_without_anything_says_what_to_do(page: str) -> None:
+    app = open_app(page)
+
+    assert_well(app)
+    assert app.title or app.subheader
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_page_with_a_data_set(page: str, dataset: datasets.Dataset) -> None:
+    app = open_app(page, data=dataset.id)
+
+    assert_well(app)
+
+
+def test_start_page_offers_the_demo_and_tells_where_photos_stay() -> None:
+    app = open_app()
+
+    assert app.button(key="demo").label == "Try the demo photos"
+    assert "Your photos" in words(app)
+    assert "stay" in words(app)
+
+
+def test_photos_page_shows_classes_and_what_was_left_out(dataset: datasets.Dataset) -> None:
+    app = open_app("photos", data=dataset.id)
+
+    assert "24 photos in 2 classes" in words(app)
+    assert "1 file left out" in [box.label for box in app.expander]
+    assert not app.button(key="train").disabled
+
+
+def test_data_set_with_one_class_cannot_be_trained_and_says_why(dataset: datasets.Dataset) -> None:
+    datasets.remove_class(dataset, "blue")
+
+    app = open_app("photos", data=dataset.id)
+
+    assert_well(app)
+    assert app.button(key="train").disabled
+    assert app.info
+
+
+def test_data_set_that_is_gone_leads_to_the_start(dataset: datasets.Dataset) -> None:
+    app = open_app(data="no-such-set")
+
+    assert_well(app)
+    assert app.button(key="demo")
+    assert app.toast
+
+
+def test_address_cannot_name_a_folder_outside_the_workspace(tmp_path: Path) -> None:
+    app = open_app("photos", data=f"../../{tmp_path.name}")
+
+    assert app.button(key="demo")
+
+
+def test_class_by_class_begins_with_an_empty_data_set() -> None:
+    app = open_app()
+    app.pills(key="way").set_value("classes").run()
+    app.text_input(key="classes_name").input("Leaves")
+    app.button(key="classes_begin").click().run()
+
+    assert_well(app)
+    assert [dataset.name for dataset in datasets.list_datasets()] == ["Leaves"]
+    assert "No photos yet" in words(app)
+
+
+def run_alone(code: str, home: Path) -> str:
+    """What a program prints in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "tests",
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TRANSLEARN_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_no_page_brings_in_a_training_library(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from tests.support.app import assert_well, open_app\n"
+        f"for page in {NAMES}:\n"
+        "    assert_well(open_app(page))\n"
+        "heavy = {'tensorflow', 'keras', 'openvino', 'sklearn', 'torch', 'jax'}\n"
+        "print(*sorted(heavy & set(sys.modules)))\n"
+    )
+
+    assert run_alone(code, tmp_path / "home") == ""
+
+
+def test_first_page_of_a_newcomer_waits_for_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        f"app = AppTest.from_file({str(ROOT / 'app.py')!r}, default_timeout=60).run()\n"
+        "assert app.button(key='demo') and not app.error\n"
+        "print(*sorted({'pandas', 'pyarrow', 'translearn_core.datasets'} & set(sys.modules)))\n"
+    )
+
+    assert run_alone(code, tmp_path / "home") == ""
+
+
+def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(
+    dataset: datasets.Dataset,
+) -> None:
+    app = open_app("train", data=dataset.id)
+    app.button_group(key="train_preset").set_value("article").run()
+    assert_well(app)
+    assert app.session_state["set_backbone"] == "vgg16"
+    assert app.session_state["set_schedule"] == "constant"
+    assert (app.session_state["set_epochs"], app.session_state["set_refit"]) == (10, False)
+    app.session_state["set_epochs"] = 11
+    assert app.run().button_group(key="train_preset").value is None
+    app.button_group(key="train_preset").set_value("default").run()
+    assert app.button_group(key="train_preset").value == "default"
+    assert app.session_state["set_schedule"] == "cosine"
+    assert app.session_state["set_backbone"] != "vgg16"
+
+
+def test_a_mark_that_the_browser_still_shows_takes_no_setting_back(
+    dataset: datasets.Dataset,
+) -> None:
+    app = open_app("train", data=dataset.id)
+    key = f"set_freeze_{app.session_state['set_backbone']}"
+    blocks = app.slider(key=key).value
+    app.slider(key=key).set_value(blocks - 1).run()
+    assert app.button_group(key="train_preset").value is None
+
+    app.button_group(key="train_preset").set_value("default")
+    app.slider(key=key).set_value(blocks - 2).run()
+
+    assert_well(app)
+    assert app.slider(key=key).value == blocks - 2
+
+
+def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Dataset) -> None:
+    settings = make_settings({"backbone": "starter"})
+    search = jobs.create_study(dataset, minutes=1, settings=settings)
+    facts = {"log_loss": 0.4, "given_up": False, "seconds": 2.0}
+    search.append_event("trial", number=1, settings={}, accuracy=0.8, best=True, **facts)
+    changed = {"dropout": 0.3}
+    search.append_event("trial", number=2, settings=changed, accuracy=0.9, best=True, **facts)
+    result = study.StudyResult(
+        study_dir=str(search.folder),
+        trials=2,
+        best=changed,
+        validation_accuracy=0.9,
+        default_validation_accuracy=0.8,
+        seconds=20.0,
+        sentence="In cross-validation 90 %.",
+    )
+    (search.folder / "result.json").write_text(result.model_dump_json(), encoding="utf-8")
+    search.update_state(state="stopped")
+
+    app = open_app("search", data=dataset.id, study=search.id)
+
+    assert_well(app)
+    table = app.table[0].value
+    assert list(table["No."]) == ["2", "1"]
+    assert "Dropout 30 %" in table["What was tried"].iloc[0]
+    assert app.button(key="search_train")
+
+
+def test_train_page_offers_every_technique_and_refuses_two_that_do_not_go_together(
+    dataset: datasets.Dataset, tmp_path: Path
+) -> None:
+    more = datasets.import_source(tmp_path / "photos", name="Another")
+    app = open_app("train", data=dataset.id)
+    said = words(app)
+    for row in TECHNIQUES.values():
+        assert row.title in said
+        assert row.plain in said
+
+    assert "None of your trainings fits yet" in said
+
+    app.selectbox("set_adapt_to").set_value(more.id).run()
+    assert_well(app)
+    assert "two different tasks" in words(app), "the other one is greyed out, with the reason"
+    with pytest.raises(KeyError):
+        app.selectbox("set_unlabelled")
+
+    chosen = app.query_params["set"]
+    reloaded = open_app(
+        "train", data=dataset.id, set=chosen[0] if isinstance(chosen, list) else chosen
+    )
+    assert reloaded.selectbox("set_adapt_to").value == more.id, "a reload loses nothing"
+    foreign = open_app("train", data=dataset.id, set='{"adapt_to": "/etc", "epochs": 7}')
+    assert (foreign.selectbox("set_adapt_to").value, foreign.session_state["set_epochs"]) == ("", 7)

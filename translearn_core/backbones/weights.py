@@ -1,0 +1,483 @@
+"""Files of pretrained weights: path, status, download, upload, verification.
+
+Owns: Keras' folder of models (`KERAS_HOME`), downloads, files that a person hands in, and the
+check that a file fits its backbone (h5py; `data/weights.json` holds the expected shapes).
+Leaves to others: which backbones there are (`catalog.py`) and building them
+(`graph/build.py`).
+
+Files: `<KERAS_HOME>/models/<weight_file>`, beside it `<weight_file>.part` while a download is
+under way. Imports no TensorFlow and no Keras. Units: `_bytes` bytes, `_s` seconds.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import re
+import secrets
+import shutil
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from http.client import HTTPException
+from importlib import resources
+from itertools import count, takewhile
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from filelock import FileLock, Timeout
+
+from translearn_core.atomic import replace_file
+from translearn_core.backbones.catalog import Backbone
+from translearn_core.config import load_configuration
+from translearn_core.errors import StorageError, WeightsError
+from translearn_core.i18n import _
+
+log = logging.getLogger(__name__)
+
+PIECE_BYTES = 256 * 1024
+TIMEOUT_S = 20.0
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class WeightsStatus:
+    """Whether a backbone's weights are on this machine."""
+
+    state: Literal["ready", "download", "missing"]
+    """`missing`: not here, and this installation does not download."""
+    path: Path
+    """Where the file is, or has to be put."""
+    url: str
+    bytes: int
+    """Size of the file where it is here, else the expected size (rounded)."""
+    sentence: str
+    """The state for a person, with the next step."""
+
+
+def weights_folder() -> Path:
+    """Keras' folder of models: `<KERAS_HOME>/models`, without it `~/.keras/models`.
+
+    As in Keras, a home directory that cannot be written is replaced by `/tmp`.
+    """
+    named = os.environ.get("KERAS_HOME")
+    if named is not None:
+        return Path(named).expanduser() / "models"
+    home = Path("~").expanduser()
+    base = home if os.access(home, os.W_OK) else Path("/tmp")
+    return base / ".keras" / "models"
+
+
+def weights_path(backbone: Backbone) -> Path:
+    """Where the backbone's weights lie, or would lie."""
+    if backbone.packaged:
+        return Path(__file__).parent.parent / "data" / backbone.weight_file
+    return weights_folder() / backbone.weight_file
+
+
+def weights_url(backbone: Backbone) -> str:
+    """Where the weights are downloaded from: Keras' address, or the configured mirror's."""
+    mirror = load_configuration().weights_url
+    if mirror and backbone.weight_url:
+        return f"{mirror.rstrip('/')}/{backbone.weight_file}"
+    return backbone.weight_url
+
+
+def weights_status(backbone: Backbone) -> WeightsStatus:
+    """Whether the weights are ready, could be downloaded, or must be brought by hand.
+
+    Looks at the disk only, never at the network.
+    """
+    path, url = weights_path(backbone), weights_url(backbone)
+    try:
+        size_bytes = path.stat().st_size if path.is_file() else 0
+    except OSError:
+        size_bytes = 0
+    if size_bytes:
+        sentence = _("The weights of {title} are ready on this machine.").format(
+            title=backbone.title
+        )
+        return WeightsStatus("ready", path, url, size_bytes, sentence)
+    expected_bytes = backbone.parameters * 4
+    if url and load_configuration().allow_downloads:
+        sentence = _(
+            "The weights of {title} are not on this machine yet; they can be downloaded "
+            "(about {size} MB)."
+        ).format(title=backbone.title, size=max(1, round(expected_bytes / 1e6)))
+        return WeightsStatus("download", path, url, expected_bytes, sentence)
+    sentence = _("The weights of {title} are not on this machine, and downloads are turned off.")
+    sentence = f"{sentence.format(title=backbone.title)} {_by_hand(backbone)}"
+    return WeightsStatus("missing", path, url, expected_bytes, sentence)
+
+
+def _by_hand(backbone: Backbone) -> str:
+    """Which file to bring, and where it goes."""
+    path = weights_path(backbone)
+    return _(
+        "Put the file {file} into the folder {folder}, or choose it in the upload box."
+    ).format(file=path.name, folder=path.parent)
+
+
+def reachable(backbone: Backbone, *, timeout_s: float = 3.0) -> bool:
+    """Whether the server of the weights answers for this file. Asks the network; may take time."""
+    url = weights_url(backbone)
+    if not url or not load_configuration().allow_downloads:
+        return False
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+            return bool(answer.status == 200)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except (OSError, HTTPException, ValueError):
+        return False
+
+
+# ------------------------------------------------------------------------------- downloading
+
+
+def download_weights(
+    backbone: Backbone,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Path:
+    """Fetch the weights of a backbone into Keras' folder, check them, and only then name them so.
+
+    What has come is kept in a `.part` file, and the next call goes on from there; it starts
+    over where the server cannot go on or the parts do not fit together.
+
+    Args:
+        progress: called with bytes done and bytes in all (0 while that is unknown).
+        stop: asked before each piece; True ends the download and keeps the part.
+
+    Returns:
+        The finished file.
+
+    Raises:
+        WeightsError: downloads are turned off, the server cannot be reached, the file is not
+            the right one, or it was stopped; the message names the file and its folder.
+        StorageError: the disk is full or cannot be written.
+    """
+    status = weights_status(backbone)
+    if status.state == "ready":
+        return status.path
+    if status.state == "missing":
+        raise WeightsError(status.sentence)
+    part = status.path.with_name(status.path.name + ".part")
+    with _storing(status.path), _one_at_a_time(backbone, part):
+        if weights_path(backbone).is_file():  # another process has just finished it
+            return status.path
+        resumed = part.is_file() and part.stat().st_size > 0
+        _fetch(backbone, status.url, part, progress, stop)
+        problem = _problem_with(backbone, part, check_hash=True)
+        if problem and resumed:
+            log.warning("%s: %s Starting over.", part, problem)
+            part.unlink()
+            _fetch(backbone, status.url, part, progress, stop)
+            problem = _problem_with(backbone, part, check_hash=True)
+        if problem:
+            part.unlink()
+            raise WeightsError(
+                _("What came from {url} is not usable: {problem} {by_hand}").format(
+                    url=status.url, problem=problem, by_hand=_by_hand(backbone)
+                )
+            )
+        replace_file(part, status.path)
+    return status.path
+
+
+def _fetch(
+    backbone: Backbone,
+    url: str,
+    part: Path,
+    progress: Callable[[int, int], None] | None,
+    stop: Callable[[], bool] | None,
+) -> None:
+    """Bring `part` to its full length."""
+    try:
+        answer, done = _open_from(url, part)
+        with answer, part.open("ab" if done else "wb") as file:
+            total = done + int(answer.headers.get("Content-Length") or 0)
+            _check_space(part, total - done)
+            if total == done and done:
+                total = 0
+            _copy(answer, file, done, total, progress, stop)
+        size_bytes = part.stat().st_size
+        if total and size_bytes < total:
+            raise ConnectionError(
+                _("the connection ended after {done} of {total} bytes").format(
+                    done=size_bytes, total=total
+                )
+            )
+    except urllib.error.HTTPError as error:
+        error.close()
+        cause = _("the server answers {code} {reason}").format(code=error.code, reason=error.reason)
+        raise _unreachable(backbone, url, cause) from error
+    except urllib.error.URLError as error:
+        raise _unreachable(backbone, url, _cause(error.reason)) from error
+    except (ConnectionError, TimeoutError, ssl.SSLError, HTTPException) as error:
+        raise _unreachable(backbone, url, str(error) or type(error).__name__) from error
+    except ValueError as error:
+        raise _unreachable(backbone, url, str(error)) from error
+
+
+def _open_from(url: str, part: Path) -> tuple[Any, int]:
+    """The server's answer, and the bytes of `part` that it goes on from."""
+    have = part.stat().st_size if part.is_file() else 0
+    if have:
+        request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"})
+        try:
+            answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+        except urllib.error.HTTPError as error:
+            if error.code != 416:
+                raise
+            error.close()  # the part is longer than the file, or whole: start over
+        else:
+            start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
+            if answer.status == 206 and start and int(start.group(1)) == have:
+                return answer, have
+            if answer.status == 200:
+                return answer, 0
+            answer.close()
+    return urllib.request.urlopen(url, timeout=TIMEOUT_S), 0
+
+
+def _copy(
+    answer: Any,
+    file: BinaryIO,
+    done: int,
+    total: int,
+    progress: Callable[[int, int], None] | None,
+    stop: Callable[[], bool] | None,
+) -> None:
+    if progress:
+        progress(done, total)
+    while True:
+        if stop and stop():
+            raise WeightsError(
+                _("The download was stopped. What has come is kept; it goes on from there.")
+            )
+        piece = _read(answer)
+        if not piece:
+            return
+        file.write(piece)
+        done += len(piece)
+        if progress:
+            progress(done, total)
+
+
+def _read(answer: Any) -> bytes:
+    """The next bytes; a failing network must not look like a failing disk."""
+    try:
+        return bytes(answer.read1(PIECE_BYTES))
+    except OSError as error:
+        raise ConnectionError(str(error)) from error
+
+
+def _cause(reason: str | BaseException) -> str:
+    """Why a server cannot be reached, in words where the system has only a number."""
+    if isinstance(reason, socket.gaierror):
+        return _("there seems to be no network, or it does not lead there")
+    return str(reason)
+
+
+def _unreachable(backbone: Backbone, url: str, cause: str) -> WeightsError:
+    return WeightsError(
+        _("The weights of {title} could not be downloaded from {url}: {cause}. {by_hand}").format(
+            title=backbone.title, url=url, cause=cause, by_hand=_by_hand(backbone)
+        )
+    )
+
+
+def _check_space(path: Path, needed_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(path.parent).free
+    if free_bytes - needed_bytes < load_configuration().limits.free_bytes:
+        raise StorageError(
+            _(
+                "The disk of {folder} is too full for {needed} MB more: {free} MB are free. "
+                "Make room and try again."
+            ).format(
+                folder=path.parent, needed=round(needed_bytes / 1e6), free=round(free_bytes / 1e6)
+            )
+        )
+
+
+@contextmanager
+def _storing(path: Path) -> Iterator[None]:
+    """Make the folder of `path`, and turn a failing disk into a sentence."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            cause = _("the disk is full")
+        else:
+            cause = error.strerror or str(error)
+        raise StorageError(
+            _(
+                "{file} cannot be written: {cause}. Make room, or set KERAS_HOME to a folder "
+                "that can be written."
+            ).format(file=path, cause=cause)
+        ) from error
+
+
+@contextmanager
+def _one_at_a_time(backbone: Backbone, part: Path) -> Iterator[None]:
+    lock = FileLock(part.with_name(part.name + ".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise WeightsError(
+            _("The weights of {title} are being downloaded already. Wait for that.").format(
+                title=backbone.title
+            )
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+# ------------------------------------------------------------------------ taking and checking
+
+
+def store_weights(backbone: Backbone, source: Path | BinaryIO) -> Path:
+    """Take a file of weights that a person brings, after checking that it fits.
+
+    Args:
+        source: the file, or a stream of its bytes.
+
+    Returns:
+        Where it lies now, under the name that Keras looks for.
+
+    Raises:
+        WeightsError: it is no weights file, or one of another network; a file that was there
+            before stays as it was.
+        StorageError: the disk is full or cannot be written.
+    """
+    path = weights_path(backbone)
+    name = str(getattr(source, "name", "")) or path.name
+    temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}.part")
+    with _storing(path):
+        try:
+            if isinstance(source, Path):
+                _check_space(path, source.stat().st_size)
+                shutil.copyfile(source, temporary)
+            else:
+                with temporary.open("wb") as file:
+                    shutil.copyfileobj(source, file, PIECE_BYTES)
+            problem = _problem_with(backbone, temporary, check_hash=False)
+            if problem:
+                raise WeightsError(
+                    _("{file} cannot be used for {title}: {problem} Bring {expected}.").format(
+                        file=Path(name).name,
+                        title=backbone.title,
+                        problem=problem,
+                        expected=backbone.weight_file,
+                    )
+                )
+            replace_file(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _problem_with(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
+    """What is wrong with a file of weights, as a sentence; empty when it fits."""
+    if check_hash and backbone.weight_hash and _hash(path, backbone.weight_hash) is False:
+        return _("it is not the file that Keras names (its checksum differs).")
+    with path.open("rb") as file:
+        if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
+            return _("it is not a weights file (HDF5, ending in .h5).")
+    try:
+        found = _shapes_in(path)
+    except (OSError, RuntimeError, KeyError, AttributeError, TypeError):
+        return _("it is damaged or incomplete.")
+    if found is None:
+        return _("it is an HDF5 file, but not in the layout of Keras' pretrained weights.")
+    return _difference(expected_shapes(backbone), found)
+
+
+def _hash(path: Path, expected: str) -> bool:
+    algorithm = "md5" if len(expected) == 32 else "sha256"
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest() == expected
+
+
+Shapes = list[list[tuple[int, ...]]]
+"""Of each layer that has weights, in order: the shapes of its weights."""
+
+
+def _shapes_in(path: Path) -> Shapes | None:
+    """The shapes in a file of the layout that Keras' pretrained weights have; None: another."""
+    import h5py  # type: ignore[import-untyped]
+
+    with h5py.File(path, "r") as file:
+        group = file.get("model_weights", file)
+        if not _names(group, "layer_names"):
+            return None
+        shapes: Shapes = []
+        for layer in _names(group, "layer_names"):
+            weights = _names(group[layer], "weight_names")
+            if weights:
+                shapes.append([tuple(group[layer][weight].shape) for weight in weights])
+        return shapes
+
+
+def _names(group: Any, attribute: str) -> list[str]:
+    """A list of names in the attributes of an HDF5 group; long ones are split into pieces."""
+    if attribute in group.attrs:
+        raw = list(group.attrs[attribute])
+    else:
+        pieces = takewhile(group.attrs.__contains__, (f"{attribute}{i}" for i in count()))
+        raw = [name for piece in pieces for name in group.attrs[piece]]
+    return [name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in raw]
+
+
+@lru_cache(maxsize=1)
+def _expected() -> dict[str, list[str]]:
+    file = resources.files("translearn_core").joinpath("data/weights.json")
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    backbones: dict[str, list[str]] = content["backbones"]
+    return backbones
+
+
+def expected_shapes(backbone: Backbone) -> Shapes:
+    """The shapes that a file of this backbone's weights must hold, layer by layer."""
+    return [
+        [tuple(int(n) for n in shape.split("x") if n) for shape in layer.split(" ")]
+        for layer in _expected()[backbone.name]
+    ]
+
+
+def _difference(expected: Shapes, found: Shapes) -> str:
+    """The first difference as a sentence; empty when there is none."""
+    if len(found) != len(expected):
+        problem = _("it holds {found} layers with weights, where {expected} belong.")
+        text = problem.format(found=len(found), expected=len(expected))
+        if len(found) > len(expected) and found[: len(expected)] == expected:
+            text += " " + _("It looks like the file with the top (the ImageNet classes).")
+        return text
+    for number, (wanted, got) in enumerate(zip(expected, found, strict=True), start=1):
+        if wanted != got:
+            return _("its layer {number} has the shape {found}, where {expected} belongs.").format(
+                number=number, found=_words(got), expected=_words(wanted)
+            )
+    return ""
+
+
+def _words(shapes: list[tuple[int, ...]]) -> str:
+    return ", ".join(" x ".join(map(str, shape)) or "1" for shape in shapes)

@@ -1,0 +1,208 @@
+"""Commands that come before training: `backbones`, `check`, `feasible`."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from translearn_core.cli.app import (
+    BackboneOption,
+    JsonOption,
+    SourceArgument,
+    TestSourceOption,
+    app,
+)
+from translearn_core.cli.screen import Bar, BarMonitor, output_to, print_json, print_line
+from translearn_core.cli.settings import have_weights, make_settings_of
+from translearn_core.errors import InputError
+from translearn_core.formatting import percent, percent_range
+from translearn_core.i18n import _, ngettext
+
+
+@app.command()
+def backbones(json_: JsonOption = False) -> None:
+    """List the backbones and whether their weights are on this machine."""
+    from translearn_core.backbones import BACKBONES
+    from translearn_core.backbones.weights import weights_status
+
+    rows = []
+    for backbone in BACKBONES.values():
+        status = weights_status(backbone)
+        rows.append(
+            {
+                "name": backbone.name,
+                "title": backbone.title,
+                "size_mb": backbone.size_mb,
+                "parameters": backbone.parameters,
+                "input_size": backbone.input_size,
+                "top1": backbone.top1,
+                "licence": backbone.licence,
+                "when": _(backbone.when),
+                "weights": status.state,
+                "weights_file": str(status.path),
+                "weights_sentence": status.sentence,
+            }
+        )
+    if json_:
+        print_json(rows)
+        return
+    for backbone, row in zip(BACKBONES.values(), rows, strict=True):
+        top1 = percent(backbone.top1, 1) if backbone.top1 is not None else "-"
+        print_line(
+            f"{row['name']:<20} {row['size_mb']:>5.0f} MB {row['input_size']:>4} px "
+            f"{top1:>7}  {row['weights']:<9} {row['when']}"
+        )
+
+
+@app.command()
+def check(
+    source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
+    json_: JsonOption = False,
+) -> None:
+    """Check a labelled folder or zip: classes, counts, files that would be left out, warnings."""
+    from translearn_core import datasets
+
+    with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
+        with _workspace(Path(folder)), Bar() as bar:
+            dataset = datasets.import_source(
+                source, in_place=source.is_dir(), progress=bar.show_progress
+            )
+        report = _describe(dataset)
+        bar.clear()
+    if json_:
+        print_json(report)
+    else:
+        _print_report(report)
+    if report["problem"]:
+        raise InputError(report["problem"])
+
+
+def _describe(dataset: Any) -> dict[str, Any]:
+    """What `check` reports of a data set."""
+    from translearn_core import datasets
+
+    try:
+        datasets.check_ready(dataset)
+        problem = ""
+    except InputError as error:
+        problem = error.message
+    photos = dataset.photos
+    return {
+        "name": dataset.name,
+        "classes": {name: int(n) for name, n in dataset.counts.items()},
+        "n_photos": len(photos),
+        "splits": {str(k): int(n) for k, n in photos["split"].value_counts().items() if k},
+        "left_out": _rows(dataset.left_out),
+        "smallest": [int(photos["width"].min()), int(photos["height"].min())]
+        if len(photos)
+        else [],
+        "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
+        "warnings": datasets.warnings(dataset),
+        "problem": problem,
+    }
+
+
+def _rows(frame: Any) -> list[dict[str, str]]:
+    return [
+        {"file": str(file), "reason": str(reason)}
+        for file, reason in zip(frame["file"], frame["reason"], strict=True)
+    ]
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    n, classes = report["n_photos"], report["classes"]
+    print_line(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
+    for name, count in classes.items():
+        print_line(f"  {count:>6}  {name}")
+    left_out = report["left_out"]
+    if left_out:
+        print_line(
+            ngettext("{n} file left out:", "{n} files left out:", len(left_out)).format(
+                n=len(left_out)
+            )
+        )
+    for row in left_out:
+        print_line(f"  {row['file']}: {row['reason']}")
+    for warning in report["warnings"]:
+        print_line(_("Note: {text}").format(text=warning))
+
+
+@app.command()
+def feasible(
+    source: SourceArgument,
+    test_source: TestSourceOption = None,
+    backbone: BackboneOption = "",
+    seed: Annotated[
+        int, typer.Option(help="Random seed: the same seed gives the same answer.")
+    ] = 0,
+    json_: JsonOption = False,
+) -> None:
+    """Estimate by cross-validation how well training will work, and what would help most."""
+    from translearn_core import datasets
+    from translearn_core.backbones import get_backbone
+    from translearn_core.feasibility import job as check
+    from translearn_core.feasibility import report as check_report
+    from translearn_core.recipe.resolve import resolve
+
+    settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
+    have_weights(resolve(settings))
+    with Bar() as bar:
+        dataset = datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
+    folder = check_report.folder_of(dataset)
+    folder.mkdir(exist_ok=True)
+    with output_to(folder / "log.txt"), Bar() as bar:
+        report = check.assess(
+            dataset,
+            backbone=get_backbone(backbone) if backbone else None,
+            seed=seed,
+            monitor=BarMonitor(bar, check.STAGES),
+        )
+    if json_:
+        print_json(report.model_dump(mode="json"), indent=None)
+    else:
+        _print_feasible(report)
+
+
+def _print_feasible(report: Any) -> None:
+    print_line(report.sentence)
+    ahead = report.forecast
+    if ahead is not None:
+        print_line(
+            _(
+                "With {n} photos the expected accuracy is {share} (95 % interval: {interval})."
+            ).format(
+                n=ahead.n,
+                share=percent(ahead.accuracy),
+                interval=percent_range(ahead.low, ahead.high),
+            )
+        )
+    if report.advice:
+        print_line(_("What would help most, in order:"))
+    for number, advice in enumerate(report.advice, 1):
+        print_line(f"  {number}. {advice.text}")
+
+
+@contextmanager
+def _workspace(folder: Path) -> Iterator[None]:
+    """Work in another workspace for a while, so that nothing is left in the person's own."""
+    before = os.environ.get("TRANSLEARN_HOME")
+    os.environ["TRANSLEARN_HOME"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TRANSLEARN_HOME"]
+        else:
+            os.environ["TRANSLEARN_HOME"] = before

@@ -1,0 +1,295 @@
+"""Commands that train in this process: `train` and `tune`."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from translearn_core.cli.app import (
+    BackboneOption,
+    JsonOption,
+    SourceArgument,
+    TestSourceOption,
+    app,
+)
+from translearn_core.cli.screen import Bar, output_to, print_json, print_line
+from translearn_core.cli.settings import have_weights, make_settings_of
+from translearn_core.errors import TransLearnError
+from translearn_core.formatting import percent, percent_range
+from translearn_core.i18n import _
+
+
+@app.command()
+def train(
+    source: SourceArgument,
+    test_source: TestSourceOption = None,
+    backbone: BackboneOption = "",
+    freeze: Annotated[
+        str | None,
+        typer.Option(
+            help="Frozen blocks of the backbone: all, none, or N for the first N; -2: all but the "
+            "last two. Default all, or none with --adversarial."
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed of the split and the initial weights.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
+    ] = None,
+    tasks: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE.csv",
+            help="Multi-task training: a table with a column `file` and a column for each task.",
+        ),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="A set of settings: article (VGG16 baseline) or quick.")
+    ] = "",
+    adversarial: Annotated[
+        str | None, typer.Option(help="Adversarial training: fgsm or pgd.")
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(help="Perturbation size (epsilon), as a share of the pixel range."),
+    ] = None,
+    run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
+    start_from: Annotated[str, typer.Option(metavar="RUN", help="Warm start from this run.")] = "",
+    adapt_to: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR", help="Domain adaptation: unlabelled photos of the target domain."
+        ),
+    ] = "",
+    adaptation: Annotated[
+        str, typer.Option(help="Adaptation method: auto, batchnorm, coral, dann or pseudo.")
+    ] = "",
+    unlabelled: Annotated[
+        str,
+        typer.Option(metavar="DIR", help="Self-training: unlabelled photos of the same classes."),
+    ] = "",
+    distill_from: Annotated[
+        str, typer.Option(metavar="RUN", help="Distillation: the run of the teacher.")
+    ] = "",
+    compare_plain: Annotated[
+        bool, typer.Option("--compare-plain", help="Also train without techniques, as a baseline.")
+    ] = False,
+    json_: JsonOption = False,
+) -> int:
+    """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
+    from translearn_core import datasets, jobs, runs
+    from translearn_core.datasets import label_csv
+    from translearn_core.recipe.resolve import resolve
+
+    options = {
+        "start_from": _absolute(start_from),
+        "adapt_to": _absolute(adapt_to),
+        "adaptation": adaptation,
+        "unlabelled": _absolute(unlabelled),
+        "distill_from": _absolute(distill_from),
+        "compare_plain": compare_plain,
+        "adversarial": adversarial,
+        "strength": strength,
+    }
+    settings = make_settings_of(
+        backbone=backbone,
+        freeze=freeze,
+        epochs=epochs,
+        seed=seed,
+        pairs=set_,
+        preset=preset,
+        options=options,
+    )
+    resolved = resolve(settings)
+    if run_dir is not None:
+        runs.check_free(run_dir)
+    have_weights(resolved)
+    table = label_csv.read_table(tasks) if tasks is not None else None
+    began = time.monotonic()
+    with Bar() as bar:
+        if table is not None:
+            dataset, note = label_csv.bring_in(
+                source, table, test_source=test_source, progress=bar.show_progress
+            )
+            if note:
+                bar.note(note)
+        else:
+            dataset = datasets.import_source(
+                source,
+                test_source=test_source,
+                in_place=source.is_dir(),
+                check=False,
+                progress=bar.show_progress,
+            )
+    import_s = time.monotonic() - began
+    run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
+    work_here(run)
+    return _report_run(run, json_)
+
+
+def _absolute(named: str) -> str:
+    """The whole path of a file or folder that is there; anything else, like an id, as it is."""
+    return str(Path(named).resolve()) if named and Path(named).exists() else named
+
+
+@app.command()
+def tune(
+    source: SourceArgument,
+    minutes: Annotated[float, typer.Option(help="Time limit of the search, in minutes.")] = 3.0,
+    test_source: TestSourceOption = None,
+    backbone: Annotated[str, typer.Option(help="The backbone of the default settings.")] = "",
+    seed: Annotated[
+        int | None, typer.Option(help="Random seed of the split and the initial weights.")
+    ] = None,
+    json_: JsonOption = False,
+) -> int:
+    """Search hyperparameters within a time limit, and measure the gain on the test photos."""
+    from translearn_core import datasets
+    from translearn_core.jobs import create_study
+    from translearn_core.recipe.resolve import resolve
+    from translearn_core.runs import study
+
+    settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
+    have_weights(resolve(settings))
+    began = time.monotonic()
+    with Bar() as bar:
+        dataset = datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
+    run = create_study(
+        dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
+    )
+    work_here(run)
+    result = study.read_result(run)
+    if run.state.state == "failed":
+        raise TransLearnError(run.state.reason)
+    if result is None:
+        raise TransLearnError(
+            _("Stopped before anything was tried. The search is at {folder}.").format(
+                folder=run.folder
+            )
+        )
+    if json_:
+        print_json(result.model_dump(mode="json"), indent=None)
+        return 0
+    print_line(result.sentence)
+    for name, value in result.best.items():
+        print_line(f"  {name} = {value}")
+    if result.run_dir:
+        print_line(_("The run is at {folder}").format(folder=result.run_dir))
+    return 0
+
+
+def work_here(run: Any) -> None:
+    """Train in this process, with a bar; one interrupt stops and keeps, a second ends."""
+    from translearn_core import worker
+
+    ended = threading.Event()
+    with output_to(run.folder / "log.txt"), Bar() as bar:
+        watcher = threading.Thread(target=bar.follow, args=(run, ended), daemon=True)
+        watcher.start()
+        try:
+            with _interrupt_stops(run):
+                worker.work(run)
+        finally:
+            ended.set()
+            watcher.join()
+
+
+@contextmanager
+def _interrupt_stops(run: Any) -> Iterator[None]:
+    """The first Ctrl-C asks the run to stop and keep its best weights; the second ends it."""
+    import signal
+
+    def ask(_number: int, _frame: Any) -> None:
+        if run.stop_requested:
+            raise KeyboardInterrupt
+        run.request_stop()
+        sys.stderr.write("\n" + _("Stopping; what was learned is kept.") + "\n")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _report_run(run: Any, json_: bool) -> int:
+    """Print how the run ended; the exit code."""
+    state = run.state
+    if state.state == "failed":
+        raise TransLearnError(state.reason)
+    if not run.has_result:
+        raise TransLearnError(
+            _("Stopped before training began. The run is at {folder}.").format(folder=run.folder)
+        )
+    metrics = run.metrics
+    if json_:
+        print_json(metrics, indent=None)
+    else:
+        _print_result(metrics)
+    return 0 if state.state in ("finished", "stopped") else 1
+
+
+def _print_result(metrics: dict[str, Any]) -> None:
+    low, high = metrics["test_interval"]
+    if metrics["test_accuracy"] is None:
+        print_line(_("No photos were left for a test."))
+    else:
+        print_line(
+            _(
+                "Test accuracy {accuracy}: right on {correct} of {n} new photos (95 % confidence "
+                "interval: {interval}). Always answering {majority} would get {guess}."
+            ).format(
+                correct=metrics["test_correct"],
+                n=metrics["n_test"],
+                accuracy=percent(metrics["test_accuracy"], 1),
+                interval=percent_range(low, high, 1),
+                majority=metrics["majority_class"],
+                guess=percent(metrics["majority_accuracy"], 1),
+            )
+        )
+    _print_techniques(metrics)
+    print_line(_("The run is at {folder}").format(folder=metrics["run_dir"]))
+
+
+def _print_techniques(metrics: dict[str, Any]) -> None:
+    """What further tasks and attacks came to."""
+    for task in metrics.get("tasks") or []:
+        print_line(
+            _("{task}: right on {correct} of {n} ({share})").format(
+                task=task["name"],
+                correct=task["test_correct"],
+                n=task["n_test"],
+                share=percent(task["test_accuracy"] or 0.0, 1),
+            )
+        )
+    told = metrics.get("adversarial")
+    if told:
+        print_line(
+            _(
+                "Accuracy under attack (PGD) {trained}, before adversarial training {plain}; on "
+                "unchanged photos {clean} and {plain_clean}."
+            ).format(
+                trained=percent(told["pgd"]["trained"], 1),
+                plain=percent(told["pgd"]["plain"], 1),
+                clean=percent(told["clean"]["trained"], 1),
+                plain_clean=percent(told["clean"]["plain"], 1),
+            )
+        )

@@ -1,0 +1,249 @@
+"""Reads a table with several labels for each photo (multi-task).
+
+Owns: reading and checking such a table, making a data set of a folder that has no class folders,
+and keeping the labels beside the data set. Leaves to others: learning them (`training/multitask.py`).
+
+The table is a CSV file with a column `file` (a photo's path within the folder, or its name) and one
+column for each kind of label; an empty cell is a label that is missing. Where the folder has class
+folders, these are the first task and the table's columns come beside it; where it has none, the
+column with the fewest gaps is the first task, and photos without it are left out. Photos kept for
+the test stand in the same table: by their path within the test folder with its name before it
+(`later/a.jpg`), or by their name alone where no other photo has it.
+
+File: `<dataset>/tasks.json`: `main` (name of the first task), `tasks` (names of the others) and
+`labels`: path in the manifest -> name of a task -> label.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from translearn_core import datasets
+from translearn_core.atomic import write_atomically
+from translearn_core.config import home
+from translearn_core.datasets.library import Dataset
+from translearn_core.errors import SourceError
+from translearn_core.i18n import _
+
+FILE = "file"
+MAIN = "class"
+"""What the task of the class folders is called."""
+NAME = "tasks.json"
+TAKEN = "path"
+"""What no task can be called: tasks.parquet has such a column beside those of the tasks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelTable:
+    """Labels by file; an empty text is a label that is missing. `tasks` are its columns."""
+
+    tasks: tuple[str, ...]
+    labels: pd.DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class MoreTasks:
+    """The tasks of a data set: `main` is that of its classes; `labels` by path and task."""
+
+    main: str
+    tasks: tuple[str, ...]
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def read_table(source: Path | Any) -> LabelTable:
+    """Read and check a table.
+
+    Args:
+        source: a path, or an open file.
+
+    Raises:
+        SourceError: it is no such table; the message says what is missing.
+    """
+    name = getattr(source, "name", str(source))
+    try:
+        data = source.read_bytes() if isinstance(source, Path) else source.read()
+        text = data.decode("utf-8-sig")
+        head = text.partition("\n")[0]
+        sign = max(",;\t", key=head.count)
+        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, sep=sign)
+    except (OSError, ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        raise SourceError(
+            _("{file} cannot be read as a table: {cause}. Save it as CSV (UTF-8).").format(
+                file=name, cause=str(error).splitlines()[0]
+            )
+        ) from error
+    frame.columns = [str(column).strip() for column in frame.columns]
+    if FILE not in frame.columns:
+        raise SourceError(
+            _(
+                "{file} has no column `file`. Its columns are: {columns}. Rename the one that holds "
+                "the names of the photos."
+            ).format(file=name, columns=", ".join(frame.columns))
+        )
+    if TAKEN in frame.columns:
+        raise SourceError(
+            _(
+                "{file} has a column `{name}`, under which the answers of a run keep the place of a "
+                "photo. Give the column another name."
+            ).format(file=name, name=TAKEN)
+        )
+    frame = frame.apply(lambda column: column.str.strip())
+    tasks = [column for column in frame.columns if column != FILE]
+    single = [task for task in tasks if frame[task].replace("", pd.NA).nunique() < 2]
+    if single or not tasks:
+        raise SourceError(
+            _(
+                "{file} needs at least one column of labels beside `file`, each with two different "
+                "labels or more. Too few in: {columns}."
+            ).format(file=name, columns=", ".join(single) or _("none given"))
+        )
+    frame[FILE] = frame[FILE].str.replace("\\", "/").str.removeprefix("./")
+    labels = frame.drop_duplicates(FILE, keep="last").set_index(FILE)
+    return LabelTable(tasks=tuple(tasks), labels=labels)
+
+
+def bring_in(
+    source: Path,
+    table: LabelTable,
+    *,
+    test_source: Path | None = None,
+    progress: Callable[[Any], None] | None = None,
+) -> tuple[Dataset, str]:
+    """Make a data set of a folder of photos and a table.
+
+    Args:
+        test_source: a folder of photos that are kept for the test; the table names them, too.
+
+    Returns:
+        The data set, and a sentence on what did not match (empty when all did).
+
+    Raises:
+        SourceError: nothing matched, or the folder is refused.
+    """
+    for place in filter(None, (source, test_source)):
+        if not place.is_dir():
+            raise SourceError(
+                _("With a table of labels, {source} must be a folder.").format(source=place)
+            )
+    if len([child for child in source.iterdir() if child.is_dir() and child.name[0] != "."]) >= 2:
+        dataset = datasets.import_source(
+            source, test_source=test_source, in_place=True, check=False, progress=progress
+        )
+        return dataset, attach(dataset, table, main=MAIN)
+    main = min(table.tasks, key=lambda task: list(table.labels[task]).count(""))
+    cache = home() / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="by-label-", dir=cache) as folder:
+        staged, kept = Path(folder) / "learned" / source.name, None
+        places = _stage(source, table.labels[main], staged)
+        if test_source is not None:
+            kept = Path(folder) / "tested" / test_source.name
+            rest = table.labels[main].drop(list(places))
+            tested = _stage(test_source, rest, kept)
+            places |= {file: f"{kept.name}/{place}" for file, place in tested.items()}
+        dataset = datasets.import_source(
+            staged, test_source=kept, check=False, progress=progress, name=source.name
+        )
+    moved = table.labels.loc[list(places)].rename(index=places)
+    found = LabelTable(tasks=table.tasks, labels=moved)
+    attach(dataset, found, main=main)
+    without = len(table.labels) - len(places)
+    if without:
+        return dataset, _(
+            "{n} rows of the table were not used: their photo is missing, or has no {main}."
+        ).format(n=without, main=main)
+    return dataset, ""
+
+
+def _stage(source: Path, labels: pd.Series[str], staged: Path) -> dict[str, str]:
+    """Put photos into folders named by their label; the new place of each file of the table."""
+    files = {
+        path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()
+    }
+    by_name = {PurePosixPath(file).name: path for file, path in files.items()}
+    files |= {f"{source.name}/{file}": path for file, path in files.items()}
+    places: dict[str, str] = {}
+    for number, (file, label) in enumerate(labels.items()):
+        path = files.get(str(file)) or by_name.get(PurePosixPath(str(file)).name)
+        if path is None or not label:
+            continue
+        safe = str(label).replace("/", "-").strip(". ") or "-"
+        target = staged / safe / f"{number:05}-{path.name}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, target)
+        except OSError:  # another disk, or a file system without links
+            shutil.copyfile(path, target)
+        places[str(file)] = f"{safe}/{target.name}"
+    if not places:
+        raise SourceError(
+            _(
+                "No file of the table is in {source}. The column `file` holds paths within it."
+            ).format(source=source)
+        )
+    return places
+
+
+def attach(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> str:
+    """Keep the table's labels beside a data set, in place of those of before.
+
+    Returns:
+        A sentence on how many photos it says nothing of; empty when it names all.
+
+    Raises:
+        SourceError: it names none of the photos.
+    """
+    photos = dataset.photos
+    plain = {str(file) for file in table.labels.index if "/" not in str(file)}
+    alone = Counter(PurePosixPath(file).name for file in photos["file"])
+    others = tuple(task for task in table.tasks if task != main)
+    labels: dict[str, dict[str, str]] = {}
+    for path, file in zip(photos["path"], photos["file"], strict=True):
+        name = PurePosixPath(file).name
+        by_name = name if name in plain and alone[name] == 1 else None
+        key = next((k for k in (file, path, by_name) if k in table.labels.index), None)
+        if key is not None:
+            row = table.labels.loc[key]
+            labels[path] = {task: str(row[task]) for task in others if row[task]}
+    if not labels:
+        raise SourceError(
+            _(
+                "The table names none of the photos of {name}. Its column `file` must hold paths like "
+                "{example}."
+            ).format(name=dataset.name, example=photos["file"].iloc[0] if len(photos) else "a.jpg")
+        )
+    content = {"main": main, "tasks": list(others), "labels": labels}
+    write_atomically(dataset.folder / NAME, json.dumps(content, ensure_ascii=False))
+    missing = len(photos) - len(labels)
+    if missing:
+        return _("The table says nothing of {n} of {total} photos.").format(
+            n=missing, total=len(photos)
+        )
+    return ""
+
+
+def tasks_of(dataset: Dataset) -> MoreTasks | None:
+    """The tasks of a data set beside its classes; None where there are none."""
+    try:
+        content = json.loads((dataset.folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not content["tasks"]:
+        return None
+    return MoreTasks(main=content["main"], tasks=tuple(content["tasks"]), labels=content["labels"])
+
+
+def detach(dataset: Dataset) -> None:
+    """Forget the tasks beside the classes."""
+    (dataset.folder / NAME).unlink(missing_ok=True)

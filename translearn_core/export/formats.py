@@ -1,0 +1,442 @@
+"""The table of export formats, and the exports that a run already has.
+
+Owns: `FORMATS` (a format is a row here), which of them a run can go to and why not, the files of
+finished exports, the answers on the test photos as a table.
+Leaves to others: making an export (`exports/`), the `.keras` coming back (`model_import/`).
+
+Files, in `<run>/exports/`, for each format:
+    <format>.zip     what leaves: the model, labels.json, prepare.py, classify.py, README.txt,
+                     parity.json
+    <format>.json    `Parity`: how near it is to the app; written last
+    <format>/        the job that makes it (`runs/job.py`), with what is half made (`HALF_MADE`)
+An export is out of date when the model or what the person decided about it has changed since.
+Imports nothing heavy: pages read this.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from translearn_core.errors import InputError, RunError
+from translearn_core.export import verify, writers
+from translearn_core.graph.onnx_writer import KINDS as ONNX_KINDS
+from translearn_core.i18n import N_, _, ngettext
+from translearn_core.runs import Job, Run
+from translearn_core.runs.threshold import read_decision
+
+SCHEMA = 1
+HALF_MADE = ".work-"
+"""How folders of what is half made begin."""
+
+Purpose = Literal["python", "phone", "browser", "server"]
+PURPOSES: dict[Purpose, tuple[str, str]] = {
+    "python": (
+        N_("Go on with it in Python"),
+        N_("Load it in a program of your own, look into it, or go on training."),
+    ),
+    "browser": (
+        N_("In any browser"),
+        N_("A page for photos and the webcam that you can pass on; nothing has to be installed."),
+    ),
+    "phone": (
+        N_("On a phone or a small board"),
+        N_("Small files for apps on Android and iOS, and for boards like the Raspberry Pi."),
+    ),
+    "server": (
+        N_("In other programs"),
+        N_("For fast answers without TensorFlow, and for languages other than Python."),
+    ),
+}
+"""What people take a model away for, in the order in which it is offered: title, sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bars:
+    """What an export is held to: the largest difference of a probability, and the share of photos
+    that must get the app's answer."""
+
+    difference: float
+    agreement: float
+
+
+FLOAT = Bars(difference=1e-3, agreement=1.0)
+HALF = Bars(difference=2e-2, agreement=0.98)
+INT8 = Bars(difference=1.0, agreement=0.97)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """One row of the table."""
+
+    name: str
+    """On the command line, in the run folder and in addresses."""
+    title: str
+    """The field's term for it."""
+    what: str
+    """A plain sentence: what it is for."""
+    purpose: Purpose
+    model: str
+    """File or folder of the model in the zip."""
+    needs: str
+    """What its program needs, as pip takes it, beside pillow and numpy."""
+    template: str
+    """Of its program, in `templates/classify`: opens the model and defines `ask(photo)`."""
+    here: tuple[str, ...] = ()
+    """Packages that making and checking it needs on this machine, beside TensorFlow."""
+    bars: Bars = FLOAT
+    write: Callable[[writers.ExportSource, Path], None]
+    """Writes the model of a run to a file or folder."""
+    kinds: frozenset[str] | None = None
+    """Kinds of layers that it can hold; None: all."""
+    needs_photos: bool = False
+    """Whether it is fitted to the photos that the run learned from."""
+    run: verify.Runner = verify.run_program
+    """Runs an unpacked export over a folder of photos, in a fresh process."""
+    program: bool = True
+    """Whether a Python program goes with it."""
+    extra_files: tuple[tuple[str, str], ...] = ()
+    """Further files in the zip, and what they are."""
+    steps: tuple[str, ...] = ()
+    """How it is used, where that is not by its Python program."""
+
+    @property
+    def pip(self) -> str:
+        """The line that installs what its program needs."""
+        return f"pip install {self.needs} pillow numpy"
+
+
+_ROWS = (
+    Format(
+        name="keras",
+        title="Keras",
+        what=N_("The whole model, for Python, and to bring it back into TransLearn anywhere."),
+        purpose="python",
+        model="model.keras",
+        needs="tensorflow",
+        template="keras",
+        write=writers.write_keras,
+    ),
+    Format(
+        name="savedmodel",
+        title="TensorFlow SavedModel",
+        what=N_("For TensorFlow servers and tools, such as TensorFlow Serving."),
+        purpose="python",
+        model="saved_model",
+        needs="tensorflow",
+        template="savedmodel",
+        write=writers.write_saved_model,
+    ),
+    Format(
+        name="web",
+        title=N_("Web page"),
+        what=N_(
+            "A folder with a page that classifies photos and the webcam in the browser itself, "
+            "without a network."
+        ),
+        purpose="browser",
+        model="model.onnx",
+        needs="onnxruntime",
+        template="onnx",
+        here=("onnx", "onnxruntime"),
+        write=writers.write_web,
+        kinds=ONNX_KINDS,
+        run=verify.run_page,
+        program=False,
+        extra_files=(
+            ("index.html", "the page"),
+            ("page.js", "what the page does"),
+            ("prepare.js", "how a photo is prepared for the model"),
+            ("network.js", "runs the model in the browser"),
+            ("check.json", "with this the page checks its own answers when it opens"),
+        ),
+        steps=(
+            "Open a terminal in this folder and type: python -m http.server",
+            "Open http://localhost:8000 in a browser.",
+            "To pass the page on, put the folder on any web server (https, for the webcam).",
+        ),
+    ),
+    Format(
+        name="litert",
+        title="LiteRT",
+        what=N_("The plain one for phones (once called TensorFlow Lite): exact, but the largest."),
+        purpose="phone",
+        model="model.tflite",
+        needs="ai-edge-litert",
+        template="litert",
+        here=("ai_edge_litert",),
+        write=writers.write_litert,
+    ),
+    Format(
+        name="litert-float16",
+        title="LiteRT float16",
+        what=N_("Half the size, and hardly a difference: a good choice for a phone."),
+        purpose="phone",
+        model="model-float16.tflite",
+        needs="ai-edge-litert",
+        template="litert",
+        here=("ai_edge_litert",),
+        bars=HALF,
+        write=writers.write_litert_float16,
+    ),
+    Format(
+        name="litert-int8",
+        title="LiteRT int8",
+        what=N_(
+            "A quarter of the size, for slow devices: quantised to int8 on your own photos. Now "
+            "and then an answer changes."
+        ),
+        purpose="phone",
+        model="model-int8.tflite",
+        needs="ai-edge-litert",
+        template="litert",
+        here=("ai_edge_litert",),
+        bars=INT8,
+        write=writers.write_litert_int8,
+        needs_photos=True,
+    ),
+    Format(
+        name="onnx",
+        title="ONNX",
+        what=N_("Runs nearly everywhere: C#, Java, C++, JavaScript, Python."),
+        purpose="server",
+        model="model.onnx",
+        needs="onnxruntime",
+        template="onnx",
+        here=("onnx", "onnxruntime"),
+        write=writers.write_onnx,
+        kinds=ONNX_KINDS,
+    ),
+    Format(
+        name="openvino",
+        title="OpenVINO",
+        what=N_("The fastest on plain computers; this is what the app itself answers with."),
+        purpose="server",
+        model="model.xml",
+        needs="openvino",
+        template="openvino",
+        write=writers.write_openvino,
+    ),
+)
+
+FORMATS: dict[str, Format] = {row.name: row for row in _ROWS}
+"""All formats by name, in the order in which they are offered."""
+
+
+def get_format(name: str) -> Format:
+    """The row called `name`.
+
+    Raises:
+        InputError: there is none; the message lists the names.
+    """
+    try:
+        return FORMATS[name]
+    except KeyError:
+        raise InputError(
+            _("There is no format `{name}`. The formats are: {names}.").format(
+                name=name, names=", ".join(FORMATS)
+            )
+        ) from None
+
+
+# ------------------------------------------------------------------------ which run goes where
+
+
+def obstacle(run: Run, row: Format) -> str:
+    """Why this run cannot go to a format, in a sentence; empty when it can.
+
+    Reads the folder only: nothing of the model is opened.
+    """
+    missing = [name for name in row.here if importlib.util.find_spec(name) is None]
+    if missing:
+        return _("This needs one more package here: `pip install {names}`.").format(
+            names=" ".join(_PIP_NAMES.get(name, name) for name in missing)
+        )
+    if row.kinds is not None:
+        unknown = sorted(kinds_of(run) - row.kinds)
+        if unknown:
+            return _(
+                "The model has layers that {format} cannot hold ({kinds}). Take it as Keras."
+            ).format(format=row.title, kinds=", ".join(unknown))
+    if row.needs_photos and not writers.training_photos(run, most=1):
+        return _("This format is calibrated on the training photos, and they are no longer here.")
+    return ""
+
+
+_PIP_NAMES = {"ai_edge_litert": "ai-edge-litert"}
+
+
+def kinds_of(run: Run) -> frozenset[str]:
+    """The kinds of layers in a run's model, read from the file without opening the model.
+
+    Raises:
+        RunError: the run has no model.
+    """
+    check_model(run)
+    return _kinds_of(run.model_path, run.model_path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _kinds_of(path: Path, _mtime_ns: int) -> frozenset[str]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise RunError(
+            _("The model {file} cannot be read: {cause}. Train it again.").format(
+                file=path, cause=error
+            )
+        ) from error
+    kinds: set[str] = set()
+
+    def walk(layers: Any) -> None:
+        for layer in layers:
+            kinds.add(str(layer["class_name"]))
+            walk(layer.get("config", {}).get("layers", []))
+
+    walk(config["config"]["layers"])
+    return frozenset(kinds - {"InputLayer"})
+
+
+def check_model(run: Run) -> None:
+    """Refuse a run without a model.
+
+    Raises:
+        RunError: it has none.
+    """
+    if not run.has_model:
+        raise RunError(
+            _("The run {run} has no model: it is {state}. Choose a finished run.").format(
+                run=run.id, state=run.state.state
+            )
+        )
+
+
+# ----------------------------------------------------------------------------- finished exports
+
+
+class Parity(BaseModel):
+    """How near an export is to the app: `<format>.json`, and parity.json in the zip."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    schema_version: int = SCHEMA
+    format: str
+    runtime: str
+    """What ran it, with its version."""
+    photos: int
+    """How many it was checked on."""
+    kinds: dict[str, int]
+    """How many of them of which kind."""
+    max_difference: float
+    """Largest difference of a probability."""
+    label_changes: int
+    """Photos with another answer than the app's."""
+    changed: list[dict[str, Any]] = []
+    """These: `file`, `app`, `export`, and both probabilities."""
+    difference_bar: float
+    agreement_bar: float
+    within: bool
+    """Whether both bars are met."""
+    model_bytes: int
+    zip_bytes: int = 0
+    created: float
+    stamp: str = ""
+    """What it was made from, see `stamp_of`."""
+
+
+def folder_of(run: Run) -> Path:
+    """Where a run keeps its exports."""
+    return run.folder / "exports"
+
+
+def zip_path(run: Run, row: Format) -> Path:
+    """The zip of a finished export."""
+    return folder_of(run) / f"{row.name}.zip"
+
+
+def job_of(run: Run, row: Format) -> Job:
+    """The job that makes an export: its latest one, if there was any."""
+    return Job(folder_of(run) / row.name)
+
+
+def stamp_of(run: Run) -> str:
+    """Says of which model and which decision an export is."""
+    stat = run.model_path.stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}-{read_decision(run.folder).sure_from}"
+
+
+def read(run: Run, row: Format) -> Parity | None:
+    """How near a finished export is; None where there is none, or it is out of date."""
+    try:
+        data = (folder_of(run) / f"{row.name}.json").read_bytes()
+        found = Parity.model_validate_json(data)
+        whole = zip_path(run, row).stat().st_size == found.zip_bytes
+        return found if whole and found.stamp == stamp_of(run) else None
+    except (OSError, ValidationError):
+        return None
+
+
+def sentence_of(found: Parity) -> str:
+    """What the check found, in a sentence."""
+    n = found.photos
+    if not found.label_changes:
+        same = ngettext(
+            "Checked on {n} photo: the answer of the app.",
+            "Checked on {n} photos: the same answer as the app on every one.",
+            n,
+        ).format(n=n)
+    else:
+        same = ngettext(
+            "Checked on {n} photos: another answer than the app's on {changes} of them.",
+            "Checked on {n} photos: other answers than the app's on {changes} of them.",
+            found.label_changes,
+        ).format(n=n, changes=found.label_changes)
+    return same + " " + _difference_in_words(found.max_difference)
+
+
+def _difference_in_words(difference: float) -> str:
+    if difference < 5e-6:
+        return _("Probabilities differ by less than a thousandth of a percent.")
+    digits = 3 if difference < 1e-3 else 1
+    return _("Probabilities differ by at most {share}.").format(share=f"{difference:.{digits}%}")
+
+
+# ------------------------------------------------------------------------------- the answers
+
+
+def predictions_csv(run: Run) -> bytes:
+    """The answers on the test photos as CSV (UTF-8 with a mark that spreadsheets understand).
+
+    Columns: file, truth, answer, probability, correct, and `p(<class>)` for each class; then, for
+    each further task, truth, answer and confidence under its name.
+
+    Raises:
+        RunError: the run has no predictions.
+    """
+    check_model(run)
+    path = run.folder / "predictions.parquet"
+    if not path.is_file():
+        raise RunError(
+            _("The run {run} kept no answers on test photos. Choose a finished run.").format(
+                run=run.id
+            )
+        )
+    names = {f"p_{place}": f"p({name})" for place, name in enumerate(run.labels)}
+    names |= {"label": "answer", "confidence": "probability"}
+    table = pd.read_parquet(path).rename(columns=names)
+    further = run.folder / "tasks.parquet"
+    if further.is_file():
+        more = pd.read_parquet(further).drop(columns="file")
+        table = table.merge(more, on="path", how="left")
+    table = table.drop(columns="path")
+    return table.to_csv(index=False).encode("utf-8-sig")

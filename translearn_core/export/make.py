@@ -1,0 +1,192 @@
+"""Makes an export: the model, its program, the verification, the zip.
+
+Owns: the order of these steps and the files that are kept. Leaves to others: each of the steps.
+Raises sentences for a person; nothing half made is left.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import math
+import re
+import shutil
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from translearn_core.atomic import replace_file, write_atomically
+from translearn_core.errors import InputError, StopRequestedError, StorageError, TransLearnError
+from translearn_core.export import formats, program, verify
+from translearn_core.export.formats import Format, Parity
+from translearn_core.export.writers import ExportSource
+from translearn_core.i18n import _
+from translearn_core.monitor import Monitor
+from translearn_core.runs import Run
+
+logger = logging.getLogger(__name__)
+
+
+def make_export(
+    run: Run, row: Format, monitor: Monitor | None = None, *, photos: int = verify.PHOTOS
+) -> Parity:
+    """Make an export of a run, unless a finished one is there already.
+
+    Args:
+        monitor: its stages are the words of each step; its progress counts photos.
+        photos: so many it is checked on; made ones of every awkward kind are among them.
+
+    Returns:
+        How near it is to the app. The zip is at `formats.zip_path(run, row)`.
+
+    Raises:
+        RunError: the run has no model.
+        InputError: it cannot go to this format.
+        StopRequestedError: the monitor said so.
+        StorageError: the disk is full.
+        TransLearnError: the conversion failed, or its program does not run.
+    """
+    monitor = monitor or Monitor()
+    formats.check_model(run)
+    done = formats.read(run, row)
+    if done is not None:
+        return done
+    reason = formats.obstacle(run, row)
+    if reason:
+        raise InputError(reason)
+    kept = formats.job_of(run, row).folder
+    with _disk_errors(kept):
+        kept.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=formats.HALF_MADE, dir=kept))
+        try:
+            return _make(run, row, monitor, work, photos)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) -> Parity:
+    stamp = formats.stamp_of(run)
+    folder = work / folder_name(run, row)
+    folder.mkdir()
+    monitor.stage(_("Writing the model as {format}").format(format=row.title))
+    _write_model(run, row, folder)
+    _write_texts(run, row, folder)
+    monitor.check_stop()
+
+    monitor.stage(_("Asking the app about {n} photos").format(n=n_photos))
+    photos = verify.gather_photos(run, work / "photos", most=n_photos)
+    app = verify.ask_app(run, photos)
+    monitor.check_stop()
+
+    monitor.stage(_("Asking the exported model about the same photos"))
+    answers = row.run(folder, work / "photos", formats.job_of(run, row).log_path, monitor.progress)
+    found = verify.compare(app, answers, verify.questions_in(folder))
+    parity = _parity(row, folder, found, stamp)
+    _write_proof(run, row, folder, parity)
+    monitor.check_stop()
+
+    monitor.stage(_("Packing"))
+    packed = _pack(work, folder)
+    parity = parity.model_copy(update={"zip_bytes": packed.stat().st_size})
+    replace_file(packed, formats.zip_path(run, row))
+    path = formats.folder_of(run) / f"{row.name}.json"
+    write_atomically(path, parity.model_dump_json(indent=1))
+    logger.info("%s", formats.sentence_of(parity))
+    return parity
+
+
+def folder_name(run: Run, row: Format) -> str:
+    """What the folder in the zip is called: `flowers-onnx`."""
+    name = run.config.name or run.config.dataset_name or "model"
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return f"{plain or 'model'}-{row.name}"
+
+
+def _write_model(run: Run, row: Format, folder: Path) -> None:
+    try:
+        row.write(ExportSource(run), folder / row.model)
+    except (TransLearnError, StopRequestedError, OSError, MemoryError):
+        raise
+    except Exception as error:  # converters raise anything; the log has it
+        logger.exception("The conversion to %s failed", row.name)
+        raise TransLearnError(
+            _(
+                "This model cannot be written as {format}: the converter refused it. The log of "
+                "this export has the details. Take another format."
+            ).format(format=row.title)
+        ) from error
+
+
+def _write_texts(run: Run, row: Format, folder: Path) -> None:
+    (folder / "labels.json").write_text(program.labels_json(run), encoding="utf-8")
+    if row.program:
+        (folder / "classify.py").write_text(program.program(row), encoding="utf-8")
+        (folder / "prepare.py").write_text(program.prepare_py(), encoding="utf-8")
+
+
+def _parity(row: Format, folder: Path, found: verify.Difference, stamp: str) -> Parity:
+    bars = row.bars
+    allowed = math.ceil((1 - bars.agreement) * found.photos)
+    return Parity(
+        format=row.name,
+        runtime=runtime_of(row),
+        photos=found.photos,
+        kinds=found.kinds,
+        max_difference=found.largest,
+        label_changes=len(found.changes),
+        changed=found.changes,
+        difference_bar=bars.difference,
+        agreement_bar=bars.agreement,
+        within=found.largest <= bars.difference and len(found.changes) <= allowed,
+        model_bytes=_bytes_of(folder, row),
+        created=time.time(),
+        stamp=stamp,
+    )
+
+
+def runtime_of(row: Format) -> str:
+    """What runs the exported model here, with its version."""
+    if row.run is verify.run_page and verify.node_path():
+        return "network.js, Node"
+    return f"{row.needs} {importlib.metadata.version(row.needs)}"
+
+
+def _bytes_of(folder: Path, row: Format) -> int:
+    """Size of the model in an export's folder; an OpenVINO model has two files."""
+    path = folder / row.model
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in folder.glob(f"{path.stem}.*"))
+
+
+def _write_proof(run: Run, row: Format, folder: Path, parity: Parity) -> None:
+    (folder / "parity.json").write_text(
+        parity.model_dump_json(indent=1, exclude={"stamp", "zip_bytes"}), encoding="utf-8"
+    )
+    text = program.readme(run, row, parity=formats.sentence_of(parity))
+    (folder / "README.txt").write_text(text, encoding="utf-8")
+
+
+def _pack(work: Path, folder: Path) -> Path:
+    packed = work / "packed.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and "__pycache__" not in file.parts:
+                archive.write(file, file.relative_to(work))
+    return packed
+
+
+@contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        logger.exception("The export cannot be kept")
+        raise StorageError(
+            _("The export cannot be kept in {folder}: {cause}. Make room and try again.").format(
+                folder=folder, cause=error.strerror or error
+            )
+        ) from error

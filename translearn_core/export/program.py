@@ -1,0 +1,106 @@
+"""The texts that go with an exported model: the program, its readme, its labels.
+
+Owns: what they are filled in with. Leaves to others: their wording (`templates/classify`), which
+template belongs to a format (a row of `formats.FORMATS`), how a photo is prepared (`prepare.py`,
+which goes along word for word).
+They are read outside the app, by anyone, and are therefore in English.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from translearn_core.export.formats import Format
+from translearn_core.formatting import percent
+from translearn_core.runs import Run
+from translearn_core.runs.task_heads import load_heads
+from translearn_core.runs.threshold import read_decision
+from translearn_core.templates import render, render_block
+
+
+def program(row: Format) -> str:
+    """The program of a format."""
+    return render(_template(row), row=row)
+
+
+def opening(row: Format) -> str:
+    """The part of the program that opens the model and defines `ask(photo)`."""
+    return "\n".join(render_block(_template(row), part, row=row) for part in ("library", "model"))
+
+
+def _template(row: Format) -> str:
+    return f"classify/{row.template}.py.j2"
+
+
+def labels_json(run: Run) -> str:
+    """The names of the classes, the side of the photos, from when on an answer is sure, and the
+    classes of further tasks."""
+    content = json.loads((run.folder / "labels.json").read_text(encoding="utf-8"))
+    content["name"] = run.config.name or run.config.dataset_name or run.id
+    content["sure_from"] = read_decision(run.folder).sure_from
+    heads = load_heads(run.folder)
+    if heads:
+        content["tasks"] = [{"name": head.name, "classes": list(head.classes)} for head in heads]
+    return json.dumps(content, ensure_ascii=False, indent=1)
+
+
+def prepare_py() -> str:
+    """The preparation of a photo."""
+    return Path(__file__).with_name("preprocess.py").read_text(encoding="utf-8")
+
+
+def readme(run: Run, row: Format, *, parity: str) -> str:
+    """The page that explains the folder.
+
+    Args:
+        parity: what the check found, in a sentence.
+    """
+    labels = json.loads((run.folder / "labels.json").read_text(encoding="utf-8"))
+    name = run.config.name or run.config.dataset_name or run.id
+    files = {row.model: "the model", "labels.json": "class names in the order of the outputs"}
+    files |= dict(row.extra_files)
+    if row.program:
+        files["classify.py"] = "names what is on photos, in a few lines of Python"
+        files["prepare.py"] = "how a photo is prepared for the model"
+    files["parity.json"] = "how near this copy is to TransLearn's own answers"
+    return render(
+        "classify/readme.txt.j2",
+        title=f"{name}, as {row.title}",
+        row=row,
+        files=files,
+        width=max(map(len, files)) + 2,
+        steps=_steps(row),
+        size=labels["image_size"],
+        classes=labels["classes"],
+        sure_from=percent(read_decision(run.folder).sure_from),
+        heads=load_heads(run.folder),
+        quality=_quality(run),
+        parity=parity,
+    )
+
+
+def _steps(row: Format) -> tuple[str, ...]:
+    return row.steps or (
+        "Install Python 3.11 or newer.",
+        row.pip,
+        "python classify.py FOLDER_OF_PHOTOS > answers.csv",
+    )
+
+
+def _quality(run: Run) -> list[str]:
+    """How good the model is, in sentences."""
+    if not run.has_result or not run.metrics.get("n_test"):
+        return [
+            "Not measured: it was brought in from elsewhere, or no photos were kept for a test."
+        ]
+    metrics = run.metrics
+    first = (
+        f"Right on {metrics['test_correct']} of {metrics['n_test']} photos that it had not seen "
+        f"while learning ({percent(metrics['test_accuracy'])})."
+    )
+    further = [
+        f"{task['name']}: right on {task['test_correct']} of {task['n_test']}."
+        for task in (metrics.get("tasks") or [])[1:]
+    ]
+    return [first, *further]

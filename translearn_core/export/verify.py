@@ -1,0 +1,357 @@
+"""Verifies an export: runs it in a new process and compares its predictions with the app's.
+
+Owns: the photos of the check (a run's own test photos, and made ones of every awkward kind), the
+process, the comparison.
+Leaves to others: what runs (`program.py`: the very program that leaves), what the app answers
+(`prediction/predict.py`), what is kept of it (`make.py`).
+
+The process knows nothing of this package: it starts in the unpacked folder, without our path.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from translearn_core.datasets import decode_photo
+from translearn_core.errors import PhotoError, TransLearnError
+from translearn_core.export.preprocess import prepare
+from translearn_core.export.writers import tested_photos
+from translearn_core.i18n import _
+from translearn_core.prediction.predict import predict
+from translearn_core.runs import Run
+from translearn_core.runs.task_heads import load_heads
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+PHOTOS = 64
+"""So many photos an export is checked on."""
+Progress = Callable[[int, int], None]
+Runner = Callable[[Path, Path, Path, Progress], dict[str, Array]]
+"""Runs an unpacked export over a folder of photos, see `run_program`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppPredictions:
+    """What a model says of photos: probabilities `(n, classes) float64`, in the order of `files`;
+    those of further tasks follow in the same row."""
+
+    files: list[Path]
+    kinds: list[str]
+    probabilities: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far an export is from the app."""
+
+    largest: float
+    changes: list[dict[str, Any]]
+    photos: int
+    kinds: dict[str, int]
+
+
+# ---------------------------------------------------------------------------------- the photos
+
+
+def gather_photos(run: Run, folder: Path, *, most: int) -> list[tuple[Path, str]]:
+    """Put the photos of the check into a folder: `(file, kind)`.
+
+    Of every awkward kind one is made; the others are test photos as they are, and drawn ones where
+    there are too few.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    own = tested_photos(run, most=most - len(MADE))
+    grounds = [_ground(path) for path in own[: len(MADE)]] or [_drawn(0)]
+    found = []
+    for number, (kind, make) in enumerate(MADE.items()):
+        ground = grounds[number % len(grounds)]
+        found.append((make(ground, folder / f"made-{number:02}"), kind))
+    for number, path in enumerate(own):
+        target = folder / f"photo-{number:02}{path.suffix.lower()}"
+        target.write_bytes(path.read_bytes())
+        found.append((target, "test photos as they are"))
+    for number in range(len(found), most):
+        found.append((_save(_drawn(number), folder / f"drawn-{number:02}.png"), "drawn"))
+    return found
+
+
+def _ground(path: Path) -> Image.Image:
+    """A test photo to make others from."""
+    try:
+        return Image.fromarray(decode_photo(path, size=None).image)
+    except PhotoError:
+        return _drawn(0)
+
+
+def _drawn(seed: int) -> Image.Image:
+    """A picture of soft colours, 320 x 240."""
+    cells = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(cells).resize((320, 240), Image.Resampling.BICUBIC)
+
+
+def _save(image: Image.Image, path: Path, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+def _turned(turn: int) -> Callable[[Image.Image, Path], Path]:
+    def make(image: Image.Image, path: Path) -> Path:
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        return _save(image, path.with_suffix(".jpg"), quality=92, exif=exif)
+
+    return make
+
+
+def _make_tall(image: Image.Image, path: Path) -> Path:
+    side = image.width // 3
+    return _save(image.crop((side, 0, 2 * side, image.height)), path.with_suffix(".png"))
+
+
+def _make_large(image: Image.Image, path: Path) -> Path:
+    large = image.resize((3000, 2250), Image.Resampling.BICUBIC)
+    return _save(large, path.with_suffix(".jpg"), quality=90)
+
+
+def _fading(image: Image.Image) -> Image.Image:
+    ramp = np.tile(np.linspace(0, 255, image.width).astype(np.uint8), (image.height, 1))
+    return Image.fromarray(ramp)
+
+
+def _make_see_through(image: Image.Image, path: Path) -> Path:
+    clear = image.convert("RGBA")
+    clear.putalpha(_fading(image))
+    return _save(clear, path.with_suffix(".png"))
+
+
+def _make_grey_see_through(image: Image.Image, path: Path) -> Path:
+    clear = image.convert("LA")
+    clear.putalpha(_fading(image))
+    return _save(clear, path.with_suffix(".png"))
+
+
+def _make_palette(image: Image.Image, path: Path) -> Path:
+    few = image.quantize(64)
+    return _save(few, path.with_suffix(".png"), transparency=3)
+
+
+def _make_grey(image: Image.Image, path: Path) -> Path:
+    return _save(image.convert("L"), path.with_suffix(".jpg"), quality=92)
+
+
+def _make_deep_grey(image: Image.Image, path: Path) -> Path:
+    values = np.asarray(image.convert("L"), np.uint16) * 257
+    return _save(Image.fromarray(values), path.with_suffix(".png"))
+
+
+def _make_four_colours(image: Image.Image, path: Path) -> Path:
+    return _save(image.convert("CMYK"), path.with_suffix(".jpg"), quality=92)
+
+
+def _make_moving(image: Image.Image, path: Path) -> Path:
+    second = image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+    return _save(
+        image.quantize(128),
+        path.with_suffix(".gif"),
+        save_all=True,
+        append_images=[second.quantize(128)],
+    )
+
+
+MADE: dict[str, Callable[[Image.Image, Path], Path]] = {
+    "turned (EXIF 6)": _turned(6),
+    "turned (EXIF 3)": _turned(3),
+    "mirrored and turned (EXIF 5)": _turned(5),
+    "portrait": _make_tall,
+    "large (7 megapixels)": _make_large,
+    "transparent": _make_see_through,
+    "grey and transparent": _make_grey_see_through,
+    "palette with a transparent colour": _make_palette,
+    "greyscale": _make_grey,
+    "greyscale with 16 bits": _make_deep_grey,
+    "CMYK": _make_four_colours,
+    "animation": _make_moving,
+}
+"""The awkward kinds and how one of each is made; each adds its file ending to the name."""
+
+
+# ----------------------------------------------------------------------------------- the check
+
+
+def ask_app(run: Run, photos: Sequence[tuple[Path, str]]) -> AppPredictions:
+    """What the app says of the photos; those that it cannot read are left out."""
+    files, kinds, rows = [], [], []
+    answers = predict(run, [file for file, _kind in photos])
+    for (file, kind), answer in zip(photos, answers, strict=True):
+        if answer.probabilities is not None:
+            files.append(file)
+            kinds.append(kind)
+            row = [answer.probabilities[name] for name in run.labels]
+            for head in load_heads(run.folder):
+                row += [(answer.tasks or {})[head.name][name] for name in head.classes]
+            rows.append(row)
+    return AppPredictions(files=files, kinds=kinds, probabilities=np.array(rows, np.float64))
+
+
+def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[str, Array]:
+    """Run the program in an unpacked export over a folder of photos, in a fresh process.
+
+    Args:
+        log: where what it writes to stderr goes.
+        progress: called with photos answered so far, and photos in all.
+
+    Returns:
+        Name of the photo -> its probabilities `(classes,)`, those of further tasks after them.
+
+    Raises:
+        TransLearnError: it ended with an error.
+    """
+    hidden = ("PYTHONPATH", "PYTHONHOME", "TRANSLEARN_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
+    command = [sys.executable, "-u", str(folder / "classify.py"), str(photos)]
+    total = sum(1 for _file in photos.iterdir())
+    width = sum(map(len, questions_in(folder)))
+    with log.open("ab") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            found: dict[str, Array] = {}
+            rows = csv.reader(process.stdout)
+            next(rows, None)
+            for row in rows:
+                found[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
+                progress(len(found), total)
+        code = process.wait()
+    if code != 0 or not found:
+        raise TransLearnError(_broken())
+    return found
+
+
+def questions_in(folder: Path) -> list[list[str]]:
+    """The classes of each task of an unpacked export, the first one first."""
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    return [labels["classes"], *(task["classes"] for task in labels.get("tasks", []))]
+
+
+def _broken() -> str:
+    return _(
+        "The exported model was written, but its program ended with an error, so it is not "
+        "handed out. The log of this export has the details."
+    )
+
+
+PAGE_PROGRAM = """\
+const fs = require("fs");
+const { Network } = require("./network.js");
+const [, , file, side] = process.argv, size = Number(side), bytes = size * size * 12;
+const buffer = (name) => new Uint8Array(fs.readFileSync(name)).buffer;
+const network = new Network(buffer("model.onnx")), all = buffer(file);
+for (let at = 0; at < all.byteLength; at += bytes) {
+  const shares = network.ask(new Float32Array(all.slice(at, at + bytes)), size);
+  fs.writeSync(1, JSON.stringify(shares) + "\\n");
+}
+"""
+
+
+def node_path() -> str | None:
+    """Node, which runs the code of web pages outside a browser; None where it is not here."""
+    return shutil.which("node")
+
+
+def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[str, Array]:
+    """Run the code of a web page in Node over a folder of photos, in a fresh process.
+
+    The photos are prepared here, as the page does it but for how a browser reads a file. Without
+    Node the model is run by ONNX Runtime; the page checks its own code when it is opened.
+
+    Args, returns, raises: as `run_program`.
+    """
+    size = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["image_size"]
+    files = sorted(photos.iterdir())
+    pixels = np.stack([prepare(file, size) for file in files])
+    node = node_path()
+    if node is None:
+        return dict(zip([file.name for file in files], _ask_onnx(folder, pixels), strict=True))
+    raw = folder.parent / "pixels.bin"
+    pixels.tofile(raw)
+    command = [node, "-e", PAGE_PROGRAM, "page", str(raw), str(size)]
+    found: dict[str, Array] = {}
+    with (
+        log.open("ab") as errors,
+        subprocess.Popen(
+            command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for file, line in zip(files, process.stdout, strict=False):
+            found[file.name] = np.array(json.loads(line), np.float64)
+            progress(len(found), len(files))
+    if process.returncode != 0:
+        raise TransLearnError(_broken())
+    return found
+
+
+def _ask_onnx(folder: Path, pixels: Array) -> list[Array]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        folder / "model.onnx", providers=["CPUExecutionProvider"]
+    )
+    return [session.run(None, {"photo": photo[None]})[0][0] for photo in pixels]
+
+
+def compare(
+    app: AppPredictions, export: dict[str, Array], questions: Sequence[Sequence[str]]
+) -> Difference:
+    """Hold an export's answers against the app's. A photo that it did not answer is a change.
+
+    Args:
+        questions: the classes of each task, the first one first.
+    """
+    largest, changes = 0.0, []
+    ends = np.cumsum([len(classes) for classes in questions])[:-1]
+    for file, kind, expected in zip(app.files, app.kinds, app.probabilities, strict=True):
+        received = export.get(file.name, np.zeros_like(expected))
+        largest = max(largest, float(np.abs(received - expected).max()))
+        parts = zip(questions, np.split(expected, ends), np.split(received, ends), strict=True)
+        for classes, one, other in parts:
+            before, after = int(one.argmax()), int(other.argmax())
+            if before != after or file.name not in export:
+                changes.append(
+                    {
+                        "photo": kind,
+                        "app": classes[before],
+                        "export": classes[after] if file.name in export else None,
+                        "app_probability": round(float(one[before]), 6),
+                        "export_probability": round(float(other[after]), 6),
+                    }
+                )
+                break
+    return Difference(
+        largest=largest, changes=changes, photos=len(app.files), kinds=dict(Counter(app.kinds))
+    )

@@ -1,0 +1,205 @@
+"""The report of a feasibility check: its models and its files.
+
+Owns: `Report` and what stands in it, reading reports.
+Leaves to others: computing one (`assess.py`), the process that makes it (`job.py`).
+
+Files, in `<dataset>/feasible/`, each written whole:
+    report.json      `Report`
+    photos.parquet   a row per photo, `PHOTO_COLUMNS`
+    findings.json    what the checks found, a list of `Finding` as objects
+Imports nothing heavy: pages read reports.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from translearn_core.datasets import Dataset
+from translearn_core.feasibility.verdict import Verdict
+
+SCHEMA = 1
+PHOTO_COLUMNS: dict[str, str] = {
+    "path": "str",
+    "class_name": "str",
+    "group": "int64",
+    "x": "float64",
+    "y": "float64",
+    "pca_x": "float64",
+    "pca_y": "float64",
+    "answer": "str",
+    "p_given": "float64",
+    "correct": "bool",
+    "suspect_score": "float64",
+    "suggested": "str",
+    "outlier_score": "float64",
+}
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Forecast(_Part):
+    """Expected accuracy with `n` photos; `past_error`: how far off the same forecast was when it
+    was made from half of the photos (predicted less real), None with too few."""
+
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    past_error: float | None = None
+
+
+class Point(_Part):
+    """Accuracy after learning from `n` photos."""
+
+    n: int
+    accuracy: float
+
+
+class SuspectLabel(_Part):
+    """A label that is likely wrong; score in [0.5, 1]."""
+
+    file: str
+    given: str
+    suggested: str
+    score: float
+    path: str
+
+
+class Mixup(_Part):
+    """Photos of `truth` that were taken for `answer`: `share` of the photos of `truth`."""
+
+    truth: str
+    answer: str
+    n: int
+    share: float
+    paths: list[str]
+
+
+class ClassResult(_Part):
+    """How many photos of a class there are and the share that was found, with its interval."""
+
+    name: str
+    n: int
+    recall: float
+    interval: tuple[float, float]
+
+
+class Given(_Part):
+    """Accuracy on the photos that the source itself keeps for the test."""
+
+    n: int
+    accuracy: float
+    interval: tuple[float, float]
+
+
+class AdviceLine(_Part):
+    """See `verdict.Advice`."""
+
+    text: str
+    kind: str
+    count: int
+    gain: float | None = None
+
+
+class Report(_Part):
+    """report.json, and what `feasible --json` prints. Shares are in [0, 1].
+
+    Files are the names that the photos came with.
+    """
+
+    schema_version: int = SCHEMA
+    verdict: Verdict = Field(description="`works_well`, `works_with_limits`, `not_yet`, `no_sign`")
+    sentence: str = Field(description="the verdict in words")
+    explanation: str = Field(description="the same without its first words", default="")
+    rule: str = Field(description="the rule that it follows from, in words")
+    accuracy: float = Field(description="cross-validated accuracy with a group-aware split")
+    interval: tuple[float, float] = Field(
+        description="95 % confidence interval of the accuracy on new photos"
+    )
+    mean_recall: float = Field(description="mean recall over classes")
+    majority_accuracy: float = Field(description="majority baseline: always the largest class")
+    trivial_accuracy: float = Field(description="of a head on colour and size alone")
+    trivial: dict[str, float] = Field(description="of a head on each trivial property alone")
+    shuffled_accuracy: float = Field(description="mean accuracy on shuffled labels")
+    random_split_accuracy: float = Field(
+        description="naive random split (near-duplicates on both sides): too optimistic"
+    )
+    forecast: Forecast | None = Field(
+        description="`n`, `accuracy`, `low`, `high`, and `past_error`: error of the same forecast "
+        "made from half of the photos; null with too few"
+    )
+    learning_curve: list[Point] = Field(
+        description="`n` training photos, `accuracy` on held-out ones"
+    )
+    suspects: list[SuspectLabel] = Field(
+        description="likely label errors: `file`, `given`, `suggested`, `score` in [0.5, 1]"
+    )
+    near_duplicate_groups: list[list[str]] = Field(
+        description="files that are near-duplicates: copies of each other or frames of one burst"
+    )
+    cross_class_duplicates: list[list[str]] = Field(
+        description="files of one photo that lies under more than one class"
+    )
+    leaks: list[dict[str, str]] = Field(
+        description="leakage: given test or validation photos with a copy in the given training "
+        "set: `file`, `split`, `copy_of`, `kind`"
+    )
+    shortcuts: list[str] = Field(description="sentences about shortcuts: what gives a class away")
+    findings_counts: dict[str, int] = Field(description="findings of each [check](checks.md)")
+    seconds: float = Field(description="duration of the check, reading the photos included")
+    classes: list[str] = Field(description="class names, sorted: the order of `confusion`")
+    counts: dict[str, int] = Field(description="photos of each class")
+    n_photos: int = Field(description="photos that can be read")
+    n_judged: int = Field(
+        description="photos in the cross-validation: no given test photos, and above 4,000 a sample"
+    )
+    n_groups: int = Field(description="groups of copies and bursts, single photos included")
+    folds: int = Field(description="number of folds, at most ten")
+    repeats: int = Field(description="repeats of the cross-validation")
+    given_test: Given | None = Field(
+        description="`n`, `accuracy`, `interval` on test photos that the source gives; else null"
+    )
+    confusion: list[list[int]] = Field(
+        description="confusion matrix: photos by true class (rows) and predicted class (columns)"
+    )
+    mixups: list[Mixup] = Field(description="pairs of classes that are confused, with the photos")
+    per_class: list[ClassResult] = Field(description="`name`, `n`, `recall`, `interval`")
+    advice: list[AdviceLine] = Field(
+        description="what would help, in order: `text`, `kind`, `count`, `gain`"
+    )
+    fingerprint: str = Field(
+        description="hash of the photos and their classes at the time of the check"
+    )
+    backbone: str = Field(description="the frozen backbone")
+    seed: int = Field(description="random seed of folds, subsets and shuffles")
+    created: float = Field(description="seconds since 1970")
+
+
+def folder_of(dataset: Dataset) -> Path:
+    """Where a data set keeps all this."""
+    return dataset.folder / "feasible"
+
+
+def read(dataset: Dataset) -> Report | None:
+    """The last report; None where there is none, or one that cannot be read.
+
+    It is outdated when its `fingerprint` is not the data set's.
+    """
+    try:
+        data = (folder_of(dataset) / "report.json").read_bytes()
+        return Report.model_validate_json(data)
+    except (OSError, ValidationError):
+        return None
+
+
+def read_photos(dataset: Dataset) -> pd.DataFrame:
+    """photos.parquet of the last report; empty where there is none."""
+    try:
+        return pd.read_parquet(folder_of(dataset) / "photos.parquet")
+    except (OSError, ValueError):
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in PHOTO_COLUMNS.items()})

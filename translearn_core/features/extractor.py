@@ -1,0 +1,260 @@
+"""Passes the photos of a data set once through the frozen part of a network.
+
+Owns: which cuts are kept of each photo under which key, the engine for each, the pass over
+what is not cached yet, and what that pass tells the data set (facts, unreadable files).
+Leaves to others: the pass itself and the cache (`cache.py`), what is learned from the
+features (`training/train.py`, `feasibility/job.py`).
+
+Training and the feasibility check extract features here, so each finds what the other cached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core import backbones
+from translearn_core.backbones import Backbone
+from translearn_core.backbones.weights import weights_status
+from translearn_core.config import load_configuration
+from translearn_core.datasets import Dataset, PhotoStats
+from translearn_core.errors import StopRequestedError
+from translearn_core.features import costs
+from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
+from translearn_core.features.extract import Output, extract
+from translearn_core.features.weight_change import WeightChange
+from translearn_core.graph.engine import Engine, KerasEngine, open_prefix_engine, quick_pays
+from translearn_core.imaging.augment import Strength
+from translearn_core.monitor import SILENT, Monitor, PassProgress
+from translearn_core.settings import Settings
+
+Array = npt.NDArray[Any]
+POOLED, PIXELS = "pooled", "pixels"
+"""Names of cuts that are no layers: the whole backbone's pooled features; the decoded photo."""
+STORES: dict[str, type] = {POOLED: np.float32, PIXELS: np.uint8}
+"""Type that a cut is kept in; what comes out at a layer is kept as float16."""
+
+
+Cut = tuple[str, int]
+"""What is kept of a photo: the name of a cut, and the number of the view (0: as it is)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureExtractor:
+    """Which photos are passed through which frozen network.
+
+    Args:
+        dataset: the photos.
+        backbone: the network.
+        size: side of the photos for the network, in pixels.
+        weights: `imagenet`, or `random` with `seed`.
+        strength: what varied views (1 and up) mean.
+        change: what the weights differ by.
+        own_cache: folder to keep features in where the shared cache is switched off.
+    """
+
+    dataset: Dataset
+    backbone: Backbone
+    size: int
+    weights: Literal["imagenet", "random"] = "imagenet"
+    seed: int = 0
+    strength: Strength = "none"
+    own_cache: Path | None = None
+    change: WeightChange | None = None
+
+    @property
+    def weights_identity(self) -> str:
+        """What tells these weights from others, for cache keys."""
+        if self.change is not None:
+            return self.change.identity
+        if self.weights == "random":
+            return f"random-{self.seed}"
+        path = weights_status(self.backbone).path
+        facts = path.stat()
+        return f"{path.name}-{facts.st_size}-{facts.st_mtime_ns}"
+
+    def key(self, cut: str, view: int = 0) -> FeatureKey:
+        """The cache key of what comes out at `cut` (`pooled`, `pixels` or a layer's name)."""
+        pixels = cut == PIXELS
+        return FeatureKey(
+            backbone="" if pixels else self.backbone.name,
+            weights="" if pixels else self.weights_identity,
+            cut=cut,
+            size=self.size,
+            strength=self.strength if view else "none",
+            view=view,
+            quick=bool(view and not pixels and quick_pays()),
+        )
+
+    @property
+    def root(self) -> Path:
+        """The shared cache; or a place of the caller's own where the cache is switched off."""
+        if self.own_cache is not None and not load_configuration().cache_bytes:
+            return self.own_cache
+        return cache_folder()
+
+    def engine_path(self, cut: str) -> Path:
+        """Where the converted graph from pixels to `cut` is kept."""
+        return cache_folder() / "engines" / f"{self.key(cut).digest}.xml"
+
+    def build_network(self) -> Any:
+        """The backbone as a Keras model of the caller's own."""
+        from translearn_core.graph.build import build_backbone
+
+        network = build_backbone(
+            self.backbone, size=self.size, weights=self.weights, seed=self.seed
+        )
+        if self.change is not None:
+            self.change.apply(network)
+        return network
+
+    def table(self, cut: str, view: int, hashes: Sequence[str]) -> FeatureTable:
+        """Features of photos by content hash, all of them cached by now."""
+        return FeatureCache(self.key(cut, view), root=self.root).table(hashes)
+
+    def take(self, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor) -> PassReport:
+        """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
+
+        Decodes only what some cut lacks. Facts, and photos that cannot be read, are recorded in
+        the data set.
+
+        Raises:
+            StopRequestedError: the monitor said so; what was done stays cached.
+        """
+        engines = _Engines(self)
+        outputs = [engines.output(cut, view) for cut, view in cuts]
+        photos = self.dataset.photos
+        known = dict(zip(photos["path"], photos["sha256"], strict=True))
+        caches = [FeatureCache(output.key, root=output.root) for output in outputs]
+        missing = [
+            path
+            for path in paths
+            if not known.get(path) or not all(known[path] in cache for cache in caches)
+        ]
+        if not missing:
+            return PassReport()
+        tell = PassProgress(monitor, len(paths), done=len(paths) - len(missing))
+        result = extract(
+            [self.dataset.photo_path(path) for path in missing],
+            outputs,
+            progress=lambda done, _total, per_s: tell(done, per_s),
+            stop=lambda: monitor.stop_requested,
+        )
+        facts: dict[str, PhotoStats] = {missing[i]: fact for i, fact in result.facts.items()}
+        reasons = {missing[i]: reason for i, reason in result.left_out.items()}
+        self.dataset.record_stats(facts, reasons)  # of a stopped pass too: the next goes on there
+        if result.stopped:
+            raise StopRequestedError
+        if len(missing) >= 50:  # a pass long enough to tell the next person by
+            costs.record_speed(self.backbone.name, pass_per_s=round(result.photos_per_s, 2))
+        return PassReport(
+            photos_per_s=result.photos_per_s, left_out=tuple(reasons), network=engines.network
+        )
+
+
+class _Engines:
+    """Opens the engines of one pass from pixels to its cuts; builds the backbone once at most.
+
+    `network` is the backbone, where it was built and no engine runs on its layers.
+    """
+
+    def __init__(self, look: FeatureExtractor) -> None:
+        self._look = look
+        self.network: Any = None
+
+    def output(self, cut: str, view: int) -> Output:
+        """One thing to keep of each photo: which, through which engine, in which type."""
+        look = self._look
+        key = look.key(cut, view)
+        return Output(
+            key=key,
+            open_engine=None if cut == PIXELS else lambda: self._open(cut, quick=key.quick),
+            store=np.dtype(STORES.get(cut, np.float16)),
+            root=look.root,
+        )
+
+    def _open(self, cut: str, *, quick: bool) -> Engine:
+        """The engine to `cut`; `quick` for views that only training sees."""
+        path = self._look.engine_path(cut)
+        engine = open_prefix_engine(path, lambda: self._build_prefix(cut), quick=quick)
+        if isinstance(engine, KerasEngine):
+            self.network = None
+        return engine
+
+    def _build_prefix(self, cut: str) -> Any:
+        from translearn_core.graph.assembly import split_at
+        from translearn_core.graph.cut_points import cut_points
+
+        if self.network is None:
+            self.network = self._look.build_network()
+        layer = cut_points(self.network)[-1] if cut == POOLED else cut
+        return split_at(self.network, layer)[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PassReport:
+    """What a pass did.
+
+    Attributes:
+        photos_per_s: its speed; None when everything was cached.
+        left_out: photos that cannot be read.
+        network: the backbone, where it was built for an engine that no longer needs it: whoever
+            takes it may change it.
+    """
+
+    photos_per_s: float | None = None
+    left_out: tuple[str, ...] = ()
+    network: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled:
+    """Pooled features of all photos of a data set, in the order of its manifest.
+
+    `features` `(n, d) float32`; `mirrored`, where asked for, the same of the mirrored photos.
+    """
+
+    features: Array
+    mirrored: Array | None = None
+    photos_per_s: float | None = None
+
+
+def extract_pooled(
+    dataset: Dataset,
+    backbone: Backbone,
+    *,
+    size: int | None = None,
+    mirrored: bool = False,
+    monitor: Monitor = SILENT,
+) -> Pooled:
+    """The backbone's pooled features of every photo that can be read.
+
+    Args:
+        size: side of the photos; default what training takes for this backbone.
+        mirrored: also of the mirrored photos.
+
+    Raises:
+        StopRequestedError: the monitor said so.
+        SourceError: nothing that can be trained on was left.
+    """
+    look = FeatureExtractor(
+        dataset=dataset,
+        backbone=backbone,
+        size=size or backbones.image_size_for(backbone, Settings()),
+        strength="mirror",
+    )
+    views = (0, 1) if mirrored else (0,)
+    report = look.take([(POOLED, view) for view in views], list(dataset.photos["path"]), monitor)
+    hashes = list(dataset.photos["sha256"])
+    tables = [look.table(POOLED, view, hashes) for view in views]
+    rows = np.arange(len(hashes))
+    return Pooled(
+        features=tables[0].take(rows),
+        mirrored=tables[1].take(rows) if mirrored else None,
+        photos_per_s=report.photos_per_s,
+    )

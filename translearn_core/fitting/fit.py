@@ -1,0 +1,463 @@
+"""Fits Keras models on cached features, and tells a monitor how it goes.
+
+Owns: the fit of one model (`fit`), what is told of it and how it is stopped, validation, and the
+answer to running out of memory.
+Leaves to others: which model on which features (`head.py`, `training/train.py`), batches of them
+(`batches.py`), the optimiser (`optimizer.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core.errors import TrainingError
+from translearn_core.fitting.batches import (
+    Array,
+    Arrays,
+    Batches,
+    Subset,
+    as_arrays,
+    bytes_of,
+    unrolled,
+)
+from translearn_core.fitting.mixing import mixes
+from translearn_core.fitting.optimizer import FusedAdam, make_schedule
+from translearn_core.fitting.sources import FeatureSource
+from translearn_core.graph.assembly import build_head
+from translearn_core.i18n import _
+from translearn_core.imaging.augment import Strength
+from translearn_core.monitor import Monitor
+from translearn_core.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+BATCH_EVENT_S = 0.5
+ASK_EVERY_S = 0.1
+"""A stop is asked for so often at most while batches are learned."""
+IN_MEMORY_BYTES = 2**28
+BATCHES_TOGETHER = 4
+LEAST_STEPS = 6
+STEPS_PER_CALL = 64
+"""Training steps of a small model that run in one call, to save the overhead of each."""
+JUDGE_BATCH = 512
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSpec:
+    """How a model is fitted.
+
+    Attributes:
+        settings: batch size, rates, schedule, smoothing, mixing, early stopping, seed.
+        phase: decides the learning rate, and the ways that only a small model allows.
+        epochs: at most so many.
+        first_epoch: epochs that earlier phases ran.
+        augmentation: variation made on the fly (pixel sources only).
+        most_at_once: at most so many photos in one go; gradients of a batch are added up. It
+            bounds how long a stop has to wait, and memory.
+        keep_last: whether the answers of the last step's weights are kept.
+        in_memory_bytes: features of a head up to this size are handed over as one array; larger
+            ones are read a batch at a time.
+    """
+
+    settings: Settings
+    phase: Literal["head", "fine_tune"]
+    epochs: int
+    first_epoch: int = 0
+    augmentation: Strength = "none"
+    most_at_once: int | None = None
+    keep_last: bool = False
+    in_memory_bytes: int = IN_MEMORY_BYTES
+
+    @property
+    def is_head(self) -> bool:
+        """Whether a small model is fitted, by itself."""
+        return self.phase == "head"
+
+    @property
+    def learning_rate(self) -> float:
+        """The highest rate of the schedule."""
+        settings = self.settings
+        return settings.learning_rate if self.is_head else settings.fine_tune_learning_rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """What a fit brought beside the model's weights.
+
+    `last` `(validation photos, classes) float32` are answers of the weights as the last step left
+    them, before the best ones were put back; None where they were not to be kept.
+    """
+
+    epochs: int
+    last: Array | None = None
+
+
+def fit(model: Any, train: Subset, validation: Subset, spec: FitSpec, monitor: Monitor) -> Fitted:
+    """Fit a model, which is compiled here, and leave it with its best weights.
+
+    Args:
+        model: inputs of the parts' sources -> class probabilities.
+        train, validation: what to learn from, and what to judge by; validation may be empty.
+
+    Raises:
+        TrainingError: memory does not suffice even for single photos, or the loss diverged.
+    """
+    batch_size = min(spec.settings.batch_size, max(1, len(train)))
+    start = model.get_weights()
+    while True:
+        try:
+            return _Fit(model, train, validation, spec, monitor, batch_size).run()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if batch_size == 1:
+                raise TrainingError(
+                    _(
+                        "The memory was not enough even for one photo at a time. "
+                        "Choose a smaller backbone, smaller photos, or freeze more blocks."
+                    )
+                ) from error
+        batch_size //= 2
+        monitor.warning(
+            _("Memory ran out; going on with batches of {n} photos.").format(n=batch_size)
+        )
+        model.set_weights(start)
+
+
+class _Fit:
+    """One attempt to fit a model with one batch size."""
+
+    def __init__(
+        self,
+        model: Any,
+        train: Subset,
+        validation: Subset,
+        spec: FitSpec,
+        monitor: Monitor,
+        batch_size: int,
+    ) -> None:
+        self._model, self._train, self._validation = model, train, validation
+        self._spec, self._monitor = spec, monitor
+        settings = spec.settings
+        self._classes = int(model.output_shape[-1])
+        views = 1 + len(train.views)
+        self._in_memory = spec.is_head and bytes_of(train) * views <= spec.in_memory_bytes
+        self._mixes = mixes(settings, spatial=len(train.source.shape) == 4)
+        self._pieces = math.ceil(batch_size / (spec.most_at_once or batch_size))
+        samples = len(train) * (views if self._in_memory else 1)
+        self._together = 1
+        if spec.is_head and settings.large_batches:
+            self._together = _batches_together(samples, batch_size)
+        batch_size *= self._together
+        self._steps = math.ceil(samples / batch_size)
+        self._at_once = math.ceil(batch_size / self._pieces)
+
+    @property
+    def _as_arrays(self) -> bool:
+        """Whether rows are taken from arrays as they are."""
+        return self._in_memory and not self._mixes
+
+    def run(self) -> Fitted:
+        """Compile, fit and put the best weights back."""
+        spec = self._spec
+        self._compile()
+        judge = self._judge_arrays if self._as_arrays else self._judge_batches
+        told = FitCallback(
+            self._monitor,
+            spec,
+            judge=judge if len(self._validation) else None,
+            at_end=self._answer_validation if spec.keep_last else None,
+        )
+        callbacks = [told, _best_weights(spec, len(self._validation) > 0)]
+        rng = np.random.default_rng([spec.settings.seed, 1 if spec.is_head else 2])
+        if self._as_arrays:
+            data = as_arrays(self._train, self._classes)
+            fit_arrays(
+                self._model,
+                data,
+                batch_size=self._at_once,
+                epochs=spec.epochs,
+                callbacks=callbacks,
+                rng=rng,
+            )
+        else:
+            batches = Batches(
+                unrolled(self._train, self._classes) if self._in_memory else self._train,
+                self._classes,
+                self._at_once,
+                rng=rng,
+                strength=spec.augmentation,
+                mixing=spec.settings if self._mixes else None,
+            )
+            self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
+        return Fitted(epochs=told.epochs_run, last=told.last)
+
+    def _compile(self) -> None:
+        spec, settings = self._spec, self._spec.settings
+        in_calls = spec.is_head and not self._as_arrays
+        self._model.compile(
+            optimizer=FusedAdam(
+                make_schedule(
+                    spec.learning_rate * self._together,
+                    self._steps * spec.epochs,
+                    settings.schedule,
+                ),
+                gradient_accumulation_steps=self._pieces if self._pieces > 1 else None,
+            ),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            steps_per_execution=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
+        )
+
+    def _judge_arrays(self, _cut_short: bool) -> dict[str, float] | None:
+        """Loss and accuracy on the validation photos, by the function that predicts later."""
+        part = self._validation
+        answers = predict_rows(self._model, part.source, part.rows, batch_size=JUDGE_BATCH)
+        targets = part.answers(answers.shape[1])
+        loss = self._model.loss(targets, answers, sample_weight=part.weights)
+        right = answers.argmax(axis=1) == targets.argmax(axis=1)
+        return {"loss": float(loss), "accuracy": float(right.mean())}
+
+    def _judge_batches(self, cut_short: bool) -> dict[str, float] | None:
+        """The same by the model's own test step; None where a stop cut it or the epoch short."""
+        if cut_short:  # the first batch of it takes as long as many others: its graph is built then
+            return None
+        part, at_once = self._validation, self._at_once
+        batches: Arrays | Batches
+        if bytes_of(part) <= self._spec.in_memory_bytes // 4:
+            batches = as_arrays(part, self._classes)
+        else:
+            batches = Batches(part, self._classes, at_once)
+        inputs = {"x": batches}
+        if isinstance(batches, tuple):
+            names = ("x", "y", "sample_weight")
+            inputs = dict(zip(names, batches, strict=True)) | {"batch_size": at_once}
+        stops = _StopsEvaluation(self._monitor, math.ceil(len(part) / at_once))
+        figures = self._model.evaluate(**inputs, verbose=0, callbacks=[stops], return_dict=True)
+        return None if stops.cut_short else dict(figures)
+
+    def _answer_validation(self) -> Array:
+        return predict_rows(self._model, self._validation.source, self._validation.rows)
+
+
+class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]
+    """Judges every epoch, tells a monitor of batches and epochs, and stops when it says so.
+
+    It stands before the callback that keeps the best weights, which goes by what it finds.
+    Where a stop cuts an epoch or its validation short, what was seen of some of the photos is not
+    held against what earlier epochs said of all: such an epoch is the best only when it is the
+    first.
+
+    Args:
+        judge: figures of the validation photos, by whether a stop cut the epoch short; None where
+            they are not to be counted. Without it, nothing is validated.
+        at_end: answers of the weights as the last step left them, before the best are put back.
+    """
+
+    def __init__(
+        self,
+        monitor: Monitor,
+        spec: FitSpec,
+        *,
+        judge: Callable[[bool], dict[str, float] | None] | None = None,
+        at_end: Callable[[], Array] | None = None,
+    ) -> None:
+        super().__init__()
+        self._monitor, self._spec = monitor, spec
+        self._judge, self._at_end = judge, at_end
+        self._epoch = 0
+        self._began = self._told = self._asked = time.monotonic()
+        self._cut_short = False
+        self.epochs_run = 0
+        self.last: Array | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Start the epoch's clock."""
+        self._epoch = epoch
+        self._began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Tell a point within the epoch, a few times a second at most."""
+        now = time.monotonic()
+        if now - self._asked >= ASK_EVERY_S:
+            self._asked = now
+            if self._monitor.stop_requested:
+                self._cut_short = self.model.stop_training = True
+        if now - self._told < BATCH_EVENT_S or not logs:
+            return
+        self._told = now
+        spec = self._spec
+        self._monitor.event(
+            "batch",
+            phase=spec.phase,
+            epoch=spec.first_epoch + self._epoch + 1,
+            epochs=spec.first_epoch + spec.epochs,
+            batch=batch + 1,
+            batches=self.params.get("steps"),
+            loss=_rounded(logs.get("loss")),
+            accuracy=_rounded(logs.get("accuracy")),
+        )
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Validate, tell the epoch's figures and hand them on to the next callback."""
+        logs = {} if logs is None else logs
+        if self._judge is not None:
+            figures = self._judge(self._cut_short)
+            if figures is None:
+                figures = {"loss": math.inf, "accuracy": math.nan}
+            logs |= {f"val_{name}": value for name, value in figures.items()}
+        self.epochs_run = epoch + 1
+        self._tell_epoch(epoch, logs, time.monotonic() - self._began)
+        if not math.isfinite(logs.get("loss", 0.0)):
+            raise TrainingError(
+                _(
+                    "Training diverged: the loss became NaN. "
+                    "Choose a smaller learning rate and train again."
+                )
+            )
+        if self._monitor.stop_requested:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Keep what the last weights answer."""
+        if self._at_end is not None:
+            self.last = self._at_end()
+
+    def _tell_epoch(self, epoch: int, logs: dict[str, float], seconds: float) -> None:
+        spec = self._spec
+        rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        self._monitor.event(
+            "epoch",
+            phase=spec.phase,
+            epoch=spec.first_epoch + epoch + 1,
+            epochs=spec.first_epoch + spec.epochs,
+            loss=_rounded(logs.get("loss")),
+            accuracy=_rounded(logs.get("accuracy")),
+            val_loss=_rounded(logs.get("val_loss")),
+            val_accuracy=_rounded(logs.get("val_accuracy")),
+            seconds=round(seconds, 3),
+            left_s=round(seconds * (spec.epochs - epoch - 1), 1),
+            learning_rate=_rounded(float(rate)),
+        )
+
+
+class _StopsEvaluation(keras.callbacks.Callback):  # type: ignore[misc]
+    """Ends an evaluation of so many batches when the monitor says so."""
+
+    def __init__(self, monitor: Monitor, batches: int) -> None:
+        super().__init__()
+        self._monitor, self._batches = monitor, batches
+        self.cut_short = False
+
+    def on_test_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Ask for a stop, unless this was the last batch."""
+        if batch + 1 < self._batches and self._monitor.stop_requested:
+            self.cut_short = self.model.stop_evaluating = True
+
+
+def _rounded(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.5g}")
+
+
+def fit_arrays(
+    model: Any,
+    data: Arrays,
+    *,
+    batch_size: int,
+    epochs: int,
+    callbacks: list[Any],
+    rng: np.random.Generator,
+) -> None:
+    """What `model.fit` does with arrays, without making a pipeline of them in every epoch.
+
+    For a small head that takes as long as learning. Arguments as those of `keras.Model.fit`;
+    `data` holds inputs, targets and weights, `rng` shuffles.
+    """
+    steps = math.ceil(len(data[0]) / batch_size)
+    told = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, steps=steps)
+    model.stop_training = False
+    told.on_train_begin()
+    for epoch in range(epochs):
+        model.reset_metrics()
+        told.on_epoch_begin(epoch)
+        logs: dict[str, float] = {}
+        for step, rows in enumerate(np.array_split(rng.permutation(len(data[0])), steps)):
+            told.on_train_batch_begin(step)
+            inputs, targets, weights = (column[rows] for column in data)
+            logs = model.train_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
+            told.on_train_batch_end(step, logs)
+            if model.stop_training:
+                break
+        told.on_epoch_end(epoch, dict(logs))
+        if model.stop_training:
+            break
+    told.on_train_end(logs)
+
+
+def rehearse() -> None:
+    """Fit a tiny head on noise, so that what TensorFlow does only once is done before a run."""
+    settings = Settings(hidden_units=8)
+    model = build_head(8, 2, settings)
+    inputs, targets = np.zeros((64, 8), np.float32), np.eye(2, dtype=np.float32)[np.arange(64) % 2]
+    model.compile(FusedAdam(make_schedule(1e-3, 2)), "categorical_crossentropy")
+    data = inputs, targets, np.ones(64, np.float32)
+    fit_arrays(model, data, batch_size=32, epochs=1, callbacks=[], rng=np.random.default_rng(0))
+    keras.backend.clear_session()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory (of the GPU or the machine) ran out."""
+    text = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or "MemoryError" in text  # raised while a batch was made, and passed on by TensorFlow
+        or "OOM when allocating" in text
+        or "RESOURCE_EXHAUSTED" in text
+    )
+
+
+def _batches_together(samples: int, batch_size: int) -> int:
+    """How many batches a head takes in one step, at a rate as many times higher.
+
+    The rule that rate grows with the batch is Goyal et al. 2017. An epoch keeps a few steps.
+    """
+    return max(1, min(BATCHES_TOGETHER, samples // (batch_size * LEAST_STEPS)))
+
+
+def _best_weights(spec: FitSpec, has_validation: bool) -> Any:
+    """Keeps the best weights, and ends early where the person did not forbid it."""
+    ends_early = spec.settings.early_stopping and has_validation
+    return keras.callbacks.EarlyStopping(
+        monitor="val_loss" if has_validation else "loss",
+        mode="min",
+        patience=max(5, spec.epochs // 5) if ends_early else spec.epochs + 1,
+        restore_best_weights=True,
+    )
+
+
+def predict_rows(
+    model: Any,
+    source: FeatureSource,
+    rows: npt.NDArray[np.int64],
+    *,
+    batch_size: int = 64,
+) -> Array:
+    """Probabilities `(len(rows), classes) float32` of a model on rows of a source."""
+    answers = []
+    for start in range(0, len(rows), batch_size):
+        inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
+        answers.append(np.asarray(model.predict_on_batch(inputs), np.float32))
+    classes = int(model.output_shape[-1])
+    return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)

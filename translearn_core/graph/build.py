@@ -1,0 +1,111 @@
+"""Building a backbone: `keras.applications` and our own, with pixel scaling and stable names.
+
+Owns: the graph from pixels to feature maps, and the weights that are loaded into it.
+Leaves to others: the table (`backbones/catalog.py`), fetching weights (`backbones/weights.py`), cutting the graph
+(`assembly.py`).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, Literal
+
+import keras
+
+from translearn_core.backbones import Backbone, image_size_for, pixel_scaling
+from translearn_core.backbones.weights import weights_path, weights_status
+from translearn_core.errors import WeightsError
+from translearn_core.graph.cut_points import PIXELS, automatic_stem, replay
+from translearn_core.i18n import _
+from translearn_core.settings import Settings
+
+INPUT = "photo"
+
+
+def build_backbone(
+    backbone: Backbone,
+    *,
+    size: int | None = None,
+    weights: Literal["imagenet", "random"] = "imagenet",
+    seed: int = 0,
+) -> keras.Model:
+    """Build a backbone without its top, with its pixel scaling inside.
+
+    Operations keep the names that Keras gives them in a fresh process, whatever was built
+    before, so that cuts can be named in files.
+
+    Args:
+        backbone: a row of the table.
+        size: side of the square photos in pixels; default the backbone's own.
+        weights: `imagenet` reads the file in Keras' folder, `random` initialises afresh.
+        seed: of the random weights. Sets the global random state of Keras, NumPy and Python.
+
+    Returns:
+        A functional model, `(n, size, size, 3) float32 in [0, 255]` -> feature maps
+        `(n, h, w, c)`; its input is named `photo`.
+
+    Raises:
+        SettingsError: `size` is below the backbone's smallest.
+        WeightsError: the weights are not on this machine, or do not fit.
+    """
+    size = backbone.input_size if size is None else size
+    if size < backbone.min_size:
+        image_size_for(backbone, Settings(image_size=size))  # raises with the sentence
+    application = call_builder(backbone, size, weights, seed)
+    restore_names(application)
+    photo = keras.Input((size, size, 3), dtype="float32", name=INPUT)
+    scaled = _scale_pixels(photo, backbone)
+    feature_maps = replay(application, scaled, after_normalization=backbone.after_normalization)
+    return keras.Model(photo, feature_maps, name=backbone.name)
+
+
+def call_builder(
+    backbone: Backbone, size: int, weights: Literal["imagenet", "random"], seed: int
+) -> keras.Model:
+    """The network as its builder makes it: no top, no pixel scaling, names as they come."""
+    module, _colon, function = backbone.builder.rpartition(":")
+    builder = getattr(import_module(module) if module else keras.applications, function)
+    arguments = {**dict(backbone.arguments), "include_top": False, "input_shape": (size, size, 3)}
+    if weights == "random":
+        keras.utils.set_random_seed(seed)
+        return builder(weights=None, **arguments)
+    status = weights_status(backbone)
+    if status.state != "ready":
+        raise WeightsError(status.sentence)
+    path = weights_path(backbone)
+    try:
+        return builder(weights=str(path), **arguments)
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            _(
+                "The weights file {file} does not fit {title}: {cause}. Delete it and download "
+                "it again, or put the right file in its place."
+            ).format(file=path, title=backbone.title, cause=str(error).splitlines()[0])
+        ) from error
+
+
+def restore_names(model: keras.Model) -> None:
+    """Number Keras' automatic names from zero again: `conv2d_94` -> `conv2d`, `_95` -> `_1`."""
+    numbered: dict[str, list[tuple[int, Any]]] = {}
+    for operation in model.operations:
+        stem = automatic_stem(operation)
+        if stem:
+            suffix = operation.name[len(stem) + 1 :]
+            numbered.setdefault(stem, []).append((int(suffix or 0), operation))
+    for stem, entries in numbered.items():
+        entries.sort(key=lambda entry: entry[0])
+        for index, (_number, operation) in enumerate(entries):
+            operation.name = f"{stem}_{index}" if index else stem
+
+
+def _scale_pixels(photo: Any, backbone: Backbone) -> Any:
+    """Pixels in [0, 255] -> what the backbone was trained on; built-in operations only."""
+    scaling = pixel_scaling(backbone.pixels)
+    x = photo  # (n, h, w, 3)
+    if scaling is None:
+        return keras.layers.Identity(name=f"{PIXELS}unchanged", dtype="float32")(x)
+    if scaling.flip_channels:
+        x = keras.src.ops.numpy.Flip(axis=-1, name=f"{PIXELS}bgr")(x)
+    return keras.layers.Rescaling(
+        scaling.scale, scaling.offset, name=f"{PIXELS}rescaling", dtype="float32"
+    )(x)

@@ -1,0 +1,368 @@
+"""Runs a frozen graph over many photos at full speed (OpenVINO or Keras).
+
+Owns: the gate to OpenVINO (CPU) and the Keras way (GPU, or where OpenVINO cannot), the
+conversion of a Keras model to an OpenVINO file and the check that both agree.
+Leaves to others: which graph, which photos and where results go (`features/cache.py`,
+`prediction/predict.py`).
+
+Arrays: photos `(n, h, w, 3) uint8`, results `(n, ...) float32`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core.atomic import replace_file, write_atomically
+from translearn_core.errors import InputError, TransLearnError
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+ENGINE_BATCH = 8
+"""Photos a request: small requests in flight on every core beat large ones on a CPU."""
+FEW = 4
+"""Photos that go through a Keras model layer by layer at a time."""
+TOLERANCE = 1e-3
+"""Largest difference to Keras, relative to the largest value, at which OpenVINO is used."""
+
+
+class Engine(Protocol):
+    """Runs one graph. Results come in any order, through `done`."""
+
+    name: str
+
+    def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
+        """Run `photos` `(n, h, w, 3) uint8`; `done` gets `(n, ...) float32`, maybe later."""
+        ...
+
+    def wait(self) -> None:
+        """Return when every submitted batch is done; raises what a batch raised."""
+        ...
+
+
+def import_openvino() -> Any:
+    """OpenVINO's module, with its telemetry shut out: nothing here calls home."""
+    if "openvino" not in sys.modules:
+        # OpenVINO sends usage events unless its telemetry package is missing; it has its own
+        # stand-in for that case.
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+def import_keras() -> Any:
+    """Keras, which takes seconds: for a thread that imports it ahead of its first use."""
+    import keras
+
+    return keras
+
+
+class OpenVINOEngine:
+    """OpenVINO on the CPU, several requests in flight.
+
+    Args:
+        path: an OpenVINO `.xml` whose one input is `(n, h, w, 3) float32`.
+        latency: tuned for one photo at a time instead of many.
+        quick: in bfloat16 where the processor has it: nearly twice as fast, features differ by
+            a few percent. For varied views, which only training sees, not for what is judged.
+    """
+
+    name = "OpenVINO"
+
+    def __init__(self, path: Path, *, latency: bool = False, quick: bool = False) -> None:
+        openvino = import_openvino()
+        core = openvino.Core()
+        model = core.read_model(path)
+        steps = openvino.preprocess.PrePostProcessor(model)
+        steps.input().tensor().set_element_type(openvino.Type.u8)
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
+            "INFERENCE_PRECISION_HINT": "bf16" if quick and has_bfloat16() else "f32",
+        }
+        compiled = core.compile_model(steps.build(), "CPU", settings)
+        self._queue = openvino.AsyncInferQueue(compiled)
+        self._queue.set_callback(self._finish)
+        self._errors: list[BaseException] = []
+
+    def _finish(self, request: Any, done: Callable[[Array], None]) -> None:
+        try:
+            done(np.array(request.get_output_tensor(0).data, dtype=np.float32))
+        except BaseException as error:  # noqa: BLE001 - carried to `wait`, which raises it
+            self._errors.append(error)
+
+    def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
+        """See `Engine.submit`; blocks while every request is busy."""
+        self._queue.start_async({0: photos}, done)
+        if self._errors:
+            self.wait()
+
+    def wait(self) -> None:
+        """See `Engine.wait`."""
+        self._queue.wait_all()
+        if self._errors:
+            raise self._errors.pop()
+
+
+@lru_cache(maxsize=1)
+def has_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16 by itself."""
+    capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in capabilities
+
+
+def quick_pays() -> bool:
+    """Whether a `quick` engine differs from a precise one on this machine."""
+    return not count_gpus() and has_bfloat16()
+
+
+class KerasEngine:
+    """The plain Keras forward pass: for a GPU, and where OpenVINO does not agree."""
+
+    name = "Keras"
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
+        """See `Engine.submit`; runs at once."""
+        done(np.asarray(self._model.predict_on_batch(photos.astype(np.float32)), np.float32))
+
+    def wait(self) -> None:
+        """See `Engine.wait`; nothing is ever pending."""
+
+
+def run_engine(engine: Engine, photos: Array) -> Array:
+    """Run `photos` `(n, h, w, 3) uint8` through `engine` and return `(n, ...) float32` in order."""
+    parts: dict[int, Array] = {}
+    for start in range(0, len(photos), ENGINE_BATCH):
+
+        def keep(result: Array, start: int = start) -> None:
+            parts[start] = result
+
+        engine.submit(photos[start : start + ENGINE_BATCH], keep)
+    engine.wait()
+    return np.concatenate([parts[start] for start in sorted(parts)])
+
+
+def trace(model: Any) -> Any:
+    """A Keras model as a concrete TensorFlow function, `(n, h, w, 3) float32` -> its output."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, *model.inputs[0].shape[1:]), tf.float32, name="photo")]
+    # A functional model holds no Python control flow to convert: without it, half the time.
+    function = tf.function(
+        lambda photo: model(photo, training=False), input_signature=signature, autograph=False
+    )
+    return function.get_concrete_function()
+
+
+def run_keras(model: Any, photos: Array) -> Array:
+    """What a Keras model answers to `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`.
+
+    Layer by layer, a few photos at a time, since all that comes out between the layers is kept
+    until the end: for a few dozen photos that is as quick as making a function of the model first.
+    """
+    import keras
+
+    parts = [
+        keras.ops.convert_to_numpy(
+            model(photos[start : start + FEW].astype(np.float32), training=False)
+        )
+        for start in range(0, max(1, len(photos)), FEW)
+    ]
+    return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+def convert_to_openvino(model: Any, path: Path) -> None:
+    """Write a Keras model as an OpenVINO file `path` (`.xml`, with `.bin` beside), in float32.
+
+    Whole or not at all: the `.xml` appears last.
+    """
+    try:
+        _convert_graph(model, path)
+    except InputError as reason:  # a layer that our writer does not know
+        logger.info("%s", reason)
+        _convert_traced(model, path)
+
+
+def convert_checked(
+    model: Any, path: Path, *, photos: Array, expected: Array, tolerance: float
+) -> float:
+    """Write a Keras model as an OpenVINO file, and keep the file only if it answers as the model.
+
+    Args:
+        path: see `convert_to_openvino`.
+        photos: `(n, h, w, 3) uint8` to compare on.
+        expected: what the model answers to them.
+        tolerance: largest difference at which the file stays.
+
+    Returns:
+        The largest difference; infinite where OpenVINO cannot take the model.
+    """
+    difference = float("inf")
+    for convert in (_convert_graph, _convert_traced):
+        try:
+            convert(model, path)
+            received = run_engine(OpenVINOEngine(path), photos) if len(photos) else expected
+        except InputError as reason:
+            logger.info("%s", reason)
+            continue
+        except TransLearnError:
+            raise
+        except Exception:  # any failure has one answer: the next way, and then the plain one
+            logger.exception("OpenVINO cannot take this graph")
+            continue
+        difference = float(np.abs(received - expected).max(initial=0.0))
+        if difference <= tolerance:
+            return difference
+        logger.warning("The OpenVINO copy differs by %.3g and is not kept", difference)
+        path.unlink()
+        path.with_suffix(".bin").unlink(missing_ok=True)
+    return difference
+
+
+def _convert_graph(model: Any, path: Path) -> None:
+    """Through our own ONNX writer: a fifth of the time of tracing, for the layers it knows."""
+    from translearn_core.graph.onnx_writer import write_onnx
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.onnx")
+    try:
+        write_onnx(model, temporary)
+        _save(import_openvino().Core().read_model(temporary), path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _convert_traced(model: Any, path: Path) -> None:
+    """Through TensorFlow's SavedModel format.
+
+    `openvino.convert_model` takes a function in memory, but not under Python 3.13: it runs
+    `exec("del tensorflow")`, which fails there. Reading a SavedModel does not pass that code and
+    takes the same time (ConvNeXt Tiny: 2.4 s after 2.3 s).
+    """
+    import tensorflow as tf
+
+    function = trace(model)
+    module = tf.Module()
+    module.weights = list(function.variables)  # what is saved must be reachable from the module
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+        dir=path.parent, prefix=f"{path.stem}.", suffix=".tmp", ignore_cleanup_errors=True
+    ) as folder:
+        tf.saved_model.save(module, folder, signatures=function)
+        _save(import_openvino().Core().read_model(folder), path)
+
+
+def keep_one_output(source: Path, path: Path) -> None:
+    """Write an OpenVINO file with the first output of `source` only."""
+    openvino = import_openvino()
+    model = openvino.Core().read_model(source)
+    _save(openvino.Model([model.output(0)], model.get_parameters(), model.friendly_name), path)
+
+
+def _save(converted: Any, path: Path) -> None:
+    openvino = import_openvino()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.xml")
+    openvino.save_model(converted, temporary, compress_to_fp16=False)
+    replace_file(temporary.with_suffix(".bin"), path.with_suffix(".bin"))
+    replace_file(temporary, path)
+
+
+def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = False) -> Engine:
+    """The fastest engine on this machine for the graph that `build` makes.
+
+    Args:
+        path: where the converted graph is kept between runs (`.xml`); `.json` beside it tells
+            how far it was from Keras when it was made.
+        build: makes the Keras model; called only when it is needed.
+        quick: see `OpenVINOEngine`.
+    """
+    if count_gpus() and gpu_names():
+        return KerasEngine(build())
+    verdict_path = path.with_suffix(".json")
+    if path.is_file() and verdict_path.is_file():
+        verdict = json.loads(verdict_path.read_text(encoding="utf-8"))
+        if verdict["agrees"]:
+            return OpenVINOEngine(path, quick=quick)
+        return KerasEngine(build())
+    model = build()
+    difference = _convert_and_compare(model, path)
+    agrees = path.is_file()
+    verdict = {"difference": difference, "tolerance": TOLERANCE, "agrees": agrees}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(verdict_path, json.dumps(verdict))
+    if agrees:
+        logger.info("OpenVINO agrees with Keras to %.1e relative", difference)
+        return OpenVINOEngine(path, quick=quick)
+    logger.warning("OpenVINO differs from Keras by %.1e: Keras is used", difference)
+    return KerasEngine(model)
+
+
+def _convert_and_compare(model: Any, path: Path) -> float:
+    """Largest difference between the converted graph and Keras, relative to the largest value."""
+    shape = tuple(model.inputs[0].shape[1:])
+    photos = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    expected = run_keras(model, photos)
+    scale = float(np.abs(expected).max()) or 1.0
+    return (
+        convert_checked(model, path, photos=photos, expected=expected, tolerance=TOLERANCE * scale)
+        / scale
+    )
+
+
+@lru_cache(maxsize=1)
+def count_gpus() -> int:
+    """How many NVIDIA GPUs this machine has, asked of the driver's own tool; 0 without it."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return 0
+    try:
+        answer = subprocess.run(
+            [tool, "--list-gpus"], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(1 for line in answer.stdout.splitlines() if line.startswith("GPU "))
+
+
+def gpu_names() -> list[str]:
+    """Names of the GPUs that TensorFlow can use here; imports TensorFlow."""
+    import tensorflow as tf
+
+    devices = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(device) for device in devices]
+    return [str(detail.get("device_name", "GPU")) for detail in details]
+
+
+def prepare_device() -> str:
+    """Set TensorFlow up for this machine and name the device: `NVIDIA T4` or `CPU, 2 cores`.
+
+    On a GPU: memory grows as needed and layers compute in mixed precision.
+    """
+    if count_gpus() and (names := gpu_names()):
+        import keras
+        import tensorflow as tf
+
+        for device in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(device, True)
+        keras.mixed_precision.set_global_policy("mixed_float16")
+        return names[0]
+    cores = os.cpu_count() or 1
+    return f"CPU, {cores} cores ({platform.machine()})"

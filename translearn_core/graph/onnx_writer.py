@@ -1,0 +1,520 @@
+"""Writes a Keras model as an ONNX graph.
+
+Owns: what each layer of our backbones and heads becomes in ONNX.
+Leaves to others: whether the file answers as the model does (`engine.py`, `export/verify.py`), running it.
+
+Why not a converter: tf2onnx 1.17 takes 20 to 70 s for the larger backbones, leaves 102 transposes
+in MobileNetV3 and cannot take ConvNeXt; Keras' own way gives a broken file for EfficientNetB0.
+A backbone is some two dozen kinds of layers, and the web page's runtime has to know every kind
+of node that can occur: here they are all in one table.
+
+The graph takes `photo` `(n, h, w, 3) float32 in [0, 255]`, gives `probabilities`
+`(n, classes) float32`, and works channels-first inside, as ONNX does. A BatchNormalization right
+after a convolution is folded into it, zero padding before one into its pads.
+Semantics of the nodes: https://onnx.ai/onnx/operators/, opset 17.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core.errors import InputError
+from translearn_core.i18n import _
+
+Array = npt.NDArray[Any]
+OPSET = 17
+IR_VERSION = 8
+"""Of the file format: what every runtime since 2022 reads."""
+INPUT = "photo"
+OUTPUT = "probabilities"
+Pads = tuple[int, int, int, int]
+"""Top, left, bottom, right."""
+
+
+def write_onnx(model: Any, path: Path) -> None:
+    """Write a functional model of ours as an ONNX file, in float32.
+
+    Args:
+        model: `(n, size, size, 3) float32` -> one or more outputs, each `(n, classes)` or
+            `(n, h, w, channels) float32`; `size` is fixed. The first output is named
+            `probabilities`, further ones `output_1`, `output_2`.
+
+    Raises:
+        InputError: the model has a layer that is not known here.
+    """
+    import onnx
+
+    graph = _Graph()
+    graph.add(model)
+    answers = []
+    for number, tensor in enumerate(model.outputs):
+        output = graph._pad_now(graph.names[id(tensor)])
+        if len(tensor.shape) == 4:
+            output = graph.node("Transpose", [output], perm=[0, 2, 3, 1])
+        name = f"output_{number}" if number else OUTPUT
+        node = onnx.helper.make_node("Identity", [output], [name], name=f"answer_{name}")
+        graph.nodes.append(node)
+        shape = ["n", *tensor.shape[1:]]
+        answers.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+    sides = model.input_shape[1:3]
+    photo = onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["n", *sides, 3])
+    body = onnx.helper.make_graph(
+        graph.nodes, "translearn", [photo], answers, initializer=graph.constants
+    )
+    opset = [onnx.helper.make_opsetid("", OPSET)]
+    proto = onnx.helper.make_model(
+        body, opset_imports=opset, ir_version=IR_VERSION, producer_name="translearn"
+    )
+    onnx.checker.check_model(proto)
+    path.write_bytes(proto.SerializeToString())
+
+
+class _Graph:
+    """The nodes and constants written so far.
+
+    `names` gives the ONNX value that stands for a Keras tensor, by the tensor's id. Tensors of
+    rank 4 are channels-last in Keras and channels-first here.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.names: dict[int, str] = {}
+        self.pads: dict[str, Pads] = {}
+        """Zero padding still to be done, by the value that it belongs to."""
+        self.readers: dict[int, list[Any]] = {}
+        self._folded: set[int] = set()
+
+    def add(self, model: Any, value: str | None = None) -> str:
+        """Write the nodes of a functional or sequential model; the name of its output.
+
+        Args:
+            value: what the model is called on; None for the photo itself.
+        """
+        function = getattr(model, "_functional", None) or model  # a Sequential holds one
+        by_depth = function._nodes_by_depth
+        nodes = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+        for node in nodes:
+            for tensor in node.arguments.keras_tensors:
+                self.readers.setdefault(id(tensor), []).append(node)
+        for node in nodes:
+            if not node.arguments.keras_tensors:  # the input
+                name = (
+                    self.node("Transpose", [INPUT], perm=[0, 3, 1, 2]) if value is None else value
+                )
+                self.names[id(node.output_tensors[0])] = name
+            elif id(node) not in self._folded:
+                self._write(node)
+        return self.names[id(function.outputs[0])]
+
+    def _write(self, node: Any) -> None:
+        operation = node.operation
+        write = _WRITERS.get(type(operation).__name__)
+        if write is None:
+            raise InputError(
+                _(
+                    "The layer {layer} of the kind {kind} cannot be written as ONNX here. Take the "
+                    "model as `.keras` or SavedModel."
+                ).format(layer=operation.name, kind=type(operation).__name__)
+            )
+        self.names[id(node.output_tensors[0])] = write(self, node)
+
+    def node(self, kind: str, inputs: Sequence[str], **attributes: Any) -> str:
+        """Append a node; the name of its output."""
+        import onnx
+
+        output = f"v{len(self.nodes)}"
+        kept = {name: value for name, value in attributes.items() if value is not None}
+        self.nodes.append(
+            onnx.helper.make_node(kind, list(inputs), [output], name=f"{kind}_{output}", **kept)
+        )
+        return output
+
+    def constant(self, values: Any, dtype: Any = np.float32) -> str:
+        """Append a constant; its name."""
+        import onnx
+
+        name = f"c{len(self.constants)}"
+        array = np.ascontiguousarray(np.asarray(values, dtype))
+        self.constants.append(onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def input(self, node: Any, place: int = 0) -> str:
+        """The value that a node reads."""
+        name = self.names[id(node.arguments.keras_tensors[place])]
+        return self._pad_now(name)
+
+    def _pad_now(self, name: str) -> str:
+        pads = self.pads.pop(name, None)
+        if pads is None:
+            return name
+        top, left, bottom, right = pads
+        amounts = self.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
+        return self.node("Pad", [name, amounts], mode="constant")
+
+    def only_reader(self, node: Any, kinds: tuple[str, ...]) -> Any | None:
+        """The one node that reads the output of `node`, if it is one of `kinds`; else None."""
+        readers = self.readers.get(id(node.output_tensors[0]), [])
+        if len(readers) == 1 and type(readers[0].operation).__name__ in kinds:
+            return readers[0]
+        return None
+
+    def fold(self, node: Any, name: str) -> None:
+        """Let `name` stand for the output of a node that needs no node of its own."""
+        self._folded.add(id(node))
+        self.names[id(node.output_tensors[0])] = name
+
+
+Writer = Callable[[_Graph, Any], str]
+
+
+def _array(values: Any) -> Array:
+    """A weight or a plain number as float64."""
+    import keras
+
+    return np.asarray(keras.ops.convert_to_numpy(values), np.float64)
+
+
+def _per_channel(values: Any, rank: int) -> Array:
+    """A number, or one for each channel, shaped to meet a value of `rank`."""
+    array = _array(values)
+    if array.size == 1:
+        return array.reshape(())
+    return array.reshape((1, -1, 1, 1) if rank == 4 else (1, -1))
+
+
+def _rank(node: Any, place: int = 0) -> int:
+    return len(node.arguments.keras_tensors[place].shape)
+
+
+def _sides(node: Any) -> tuple[int, int]:
+    """Height and width of what a node reads."""
+    _n, height, width, _channels = node.arguments.keras_tensors[0].shape
+    return height, width
+
+
+def _same_pads(sides: tuple[int, int], window: Sequence[int], strides: Sequence[int]) -> Pads:
+    """TensorFlow's "same": what the last window lacks, the odd pixel at the end."""
+    lacking = [
+        max((math.ceil(side / step) - 1) * step + size - side, 0)
+        for side, size, step in zip(sides, window, strides, strict=True)
+    ]
+    top, left = (amount // 2 for amount in lacking)
+    return top, left, lacking[0] - top, lacking[1] - left
+
+
+# ------------------------------------------------------------------ convolutions and dense layers
+
+
+def _write_convolution(graph: _Graph, node: Any) -> str:
+    layer = node.operation
+    kernel = _array(layer.kernel)  # (h, w, in / groups, out)
+    last = _convolve(graph, node, kernel.transpose(3, 2, 0, 1), layer.groups)
+    return last
+
+
+def _write_depthwise(graph: _Graph, node: Any) -> str:
+    kernel = _depthwise_kernel(node.operation.kernel)
+    return _convolve(graph, node, kernel, groups=node.arguments.keras_tensors[0].shape[-1])
+
+
+def _write_separable(graph: _Graph, node: Any) -> str:
+    layer = node.operation
+    channels = node.arguments.keras_tensors[0].shape[-1]
+    value, pads = _window(graph, node, layer.kernel_size)
+    depthwise = graph.constant(_depthwise_kernel(layer.depthwise_kernel))
+    middle = graph.node(
+        "Conv", [value, depthwise], group=channels, **_steps(layer), pads=pads or None
+    )
+    pointwise = _array(layer.pointwise_kernel).transpose(3, 2, 0, 1)
+    return _finish_convolution(graph, node, middle, pointwise, group=1)
+
+
+def _depthwise_kernel(kernel: Any) -> Array:
+    """`(h, w, in, multiplier)` -> `(in * multiplier, 1, h, w)`."""
+    array = _array(kernel)
+    height, width, channels, multiplier = array.shape
+    return array.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+
+
+def _convolve(graph: _Graph, node: Any, kernel: Array, groups: int) -> str:
+    value, pads = _window(graph, node, node.operation.kernel_size)
+    steps = _steps(node.operation)
+    return _finish_convolution(graph, node, value, kernel, group=groups, pads=pads or None, **steps)
+
+
+def _steps(layer: Any) -> dict[str, list[int]]:
+    return {"strides": [*layer.strides], "dilations": [*layer.dilation_rate]}
+
+
+def _window(graph: _Graph, node: Any, size: Sequence[int]) -> tuple[str, list[int]]:
+    """What a convolution or pooling reads, and its pads."""
+    layer = node.operation
+    name = graph.names[id(node.arguments.keras_tensors[0])]
+    if layer.padding == "same":
+        dilation = getattr(layer, "dilation_rate", (1, 1))
+        reach = [(n - 1) * gap + 1 for n, gap in zip(size, dilation, strict=True)]
+        return graph._pad_now(name), [*_same_pads(_sides(node), reach, layer.strides)]
+    return name, [*graph.pads.pop(name, ())]
+
+
+def _finish_convolution(graph: _Graph, node: Any, value: str, kernel: Array, **how: Any) -> str:
+    """Write a convolution with its bias, the BatchNormalization after it, and its activation."""
+    layer = node.operation
+    bias = _array(layer.bias) if layer.use_bias else np.zeros(len(kernel))
+    activation = getattr(layer.activation, "__name__", "linear")
+    follower = graph.only_reader(node, ("BatchNormalization",)) if activation == "linear" else None
+    if follower is not None:
+        scale, shift = _normalization(follower.operation)
+        kernel, bias = kernel * scale[:, None, None, None], bias * scale + shift
+    output = graph.node("Conv", [value, graph.constant(kernel), graph.constant(bias)], **how)
+    if follower is not None:
+        graph.fold(follower, output)
+    return _activate(graph, output, activation, layer.name)
+
+
+def _write_dense(graph: _Graph, node: Any) -> str:
+    layer, value = node.operation, graph.input(node)
+    kernel = _array(layer.kernel)  # (in, out)
+    bias = graph.constant(_array(layer.bias) if layer.use_bias else np.zeros(kernel.shape[1]))
+    if _rank(node) == 4:
+        weights = graph.constant(kernel.T[:, :, None, None])
+        output = graph.node("Conv", [value, weights, bias])
+    else:
+        output = graph.node("Add", [graph.node("MatMul", [value, graph.constant(kernel)]), bias])
+    return _activate(graph, output, layer.activation.__name__, layer.name)
+
+
+# --------------------------------------------------------------------- normalisation, activation
+
+
+def _normalization(layer: Any) -> tuple[Array, Array]:
+    """Factor and summand, each `(channels,)`, of a BatchNormalization in inference."""
+    mean, variance = _array(layer.moving_mean), _array(layer.moving_variance)
+    gamma = _array(layer.gamma) if layer.scale else np.ones_like(mean)
+    beta = _array(layer.beta) if layer.center else np.zeros_like(mean)
+    factor = gamma / np.sqrt(variance + layer.epsilon)
+    return factor, beta - mean * factor
+
+
+def _write_batch_normalization(graph: _Graph, node: Any) -> str:
+    factor, summand = _normalization(node.operation)
+    rank = _rank(node)
+    scaled = graph.node("Mul", [graph.input(node), graph.constant(_per_channel(factor, rank))])
+    return graph.node("Add", [scaled, graph.constant(_per_channel(summand, rank))])
+
+
+def _write_layer_normalization(graph: _Graph, node: Any) -> str:
+    """Over the channels of each place; spelled out, since ONNX normalises the last axes only."""
+    layer, value, rank = node.operation, graph.input(node), _rank(node)
+    mean = graph.node("ReduceMean", [value], axes=[1], keepdims=1)
+    centred = graph.node("Sub", [value, mean])
+    squared = graph.node("Mul", [centred, centred])
+    variance = graph.node("ReduceMean", [squared], axes=[1], keepdims=1)
+    kept = graph.node("Add", [variance, graph.constant(layer.epsilon)])
+    output = graph.node("Div", [centred, graph.node("Sqrt", [kept])])
+    if layer.scale:
+        output = graph.node("Mul", [output, graph.constant(_per_channel(layer.gamma, rank))])
+    if layer.center:
+        output = graph.node("Add", [output, graph.constant(_per_channel(layer.beta, rank))])
+    return output
+
+
+def _write_rescaling(graph: _Graph, node: Any) -> str:
+    layer, rank = node.operation, _rank(node)
+    scaled = graph.node("Mul", [graph.input(node), graph.constant(_per_channel(layer.scale, rank))])
+    return graph.node("Add", [scaled, graph.constant(_per_channel(layer.offset, rank))])
+
+
+def _write_pixel_normalization(graph: _Graph, node: Any) -> str:
+    import keras
+
+    layer, rank = node.operation, _rank(node)
+    spread = np.maximum(np.sqrt(_array(layer.variance)), keras.config.epsilon())
+    centred = graph.node("Sub", [graph.input(node), graph.constant(_per_channel(layer.mean, rank))])
+    return graph.node("Div", [centred, graph.constant(_per_channel(spread, rank))])
+
+
+def _write_scale(graph: _Graph, node: Any) -> str:
+    gamma = _per_channel(node.operation.gamma, _rank(node))
+    return graph.node("Mul", [graph.input(node), graph.constant(gamma)])
+
+
+def _write_activation(graph: _Graph, node: Any) -> str:
+    layer = node.operation
+    return _activate(graph, graph.input(node), layer.activation.__name__, layer.name)
+
+
+def _write_relu(graph: _Graph, node: Any) -> str:
+    layer, value = node.operation, graph.input(node)
+    if layer.negative_slope or layer.threshold:
+        raise _unknown_activation("leaky_relu", layer.name)
+    return _clip(graph, value, layer.max_value)
+
+
+def _clip(graph: _Graph, value: str, most: float | None) -> str:
+    if most is None:
+        return graph.node("Relu", [value])
+    return graph.node("Clip", [value, graph.constant(0.0), graph.constant(most)])
+
+
+def _activate(graph: _Graph, value: str, name: str, layer: str) -> str:
+    if name == "linear":
+        return value
+    if name not in _ACTIVATIONS:
+        raise _unknown_activation(name, layer)
+    return _ACTIVATIONS[name](graph, value)
+
+
+def _unknown_activation(name: str, layer: str) -> InputError:
+    return InputError(
+        _(
+            "The activation {name} of the layer {layer} cannot be written as ONNX here. Take the "
+            "model as `.keras` or SavedModel."
+        ).format(name=name, layer=layer)
+    )
+
+
+def _write_gelu(graph: _Graph, value: str) -> str:
+    """x / 2 * (1 + erf(x / sqrt 2))."""
+    inner = graph.node("Mul", [value, graph.constant(math.sqrt(0.5))])
+    outer = graph.node("Add", [graph.node("Erf", [inner]), graph.constant(1.0)])
+    half = graph.node("Mul", [value, graph.constant(0.5)])
+    return graph.node("Mul", [half, outer])
+
+
+_ACTIVATIONS: dict[str, Callable[[_Graph, str], str]] = {
+    "relu": lambda graph, x: graph.node("Relu", [x]),
+    "relu6": lambda graph, x: _clip(graph, x, 6.0),
+    "sigmoid": lambda graph, x: graph.node("Sigmoid", [x]),
+    "silu": lambda graph, x: graph.node("Mul", [x, graph.node("Sigmoid", [x])]),
+    "hard_silu": lambda graph, x: graph.node("HardSwish", [x]),
+    "gelu": _write_gelu,
+    "softmax": lambda graph, x: graph.node("Softmax", [x], axis=-1),
+}
+
+
+# -------------------------------------------------------------------------- the rest of the table
+
+
+def _write_padding(graph: _Graph, node: Any) -> str:
+    (top, bottom), (left, right) = node.operation.padding
+    value = graph.input(node)
+    # a name of its own: others may read what is not padded
+    name = graph.node("Identity", [value])
+    graph.pads[name] = (top, left, bottom, right)
+    reader = graph.only_reader(node, ("Conv2D", "DepthwiseConv2D", "SeparableConv2D"))
+    if reader is None or reader.operation.padding != "valid":
+        return graph._pad_now(name)
+    return name
+
+
+def _write_cropping(graph: _Graph, node: Any) -> str:
+    (top, bottom), (left, right) = node.operation.cropping
+    height, width = _sides(node)
+    starts = graph.constant([top, left], np.int64)
+    ends = graph.constant([height - bottom, width - right], np.int64)
+    return graph.node("Slice", [graph.input(node), starts, ends, graph.constant([2, 3], np.int64)])
+
+
+def _write_pooling(graph: _Graph, node: Any) -> str:
+    layer = node.operation
+    value, pads = _window(graph, node, layer.pool_size)
+    shape: dict[str, Any] = {"kernel_shape": [*layer.pool_size], "strides": [*layer.strides]}
+    if type(layer).__name__ == "MaxPooling2D":
+        return graph.node("MaxPool", [value], **shape, pads=pads or None)
+    return graph.node("AveragePool", [value], **shape, pads=pads or None, count_include_pad=0)
+
+
+def _write_global_pooling(graph: _Graph, node: Any) -> str:
+    keeps = int(node.operation.keepdims)
+    return graph.node("ReduceMean", [graph.input(node)], axes=[2, 3], keepdims=keeps)
+
+
+def _write_reshape(graph: _Graph, node: Any) -> str:
+    """Features as a map of one place, which is all that our backbones ask for."""
+    if _rank(node) != 2 or tuple(node.output_tensors[0].shape[1:3]) != (1, 1):
+        raise InputError(
+            _(
+                "The layer {layer} gives its values a shape that cannot be written as ONNX here. "
+                "Take the model as `.keras` or SavedModel."
+            ).format(layer=node.operation.name)
+        )
+    return graph.node("Unsqueeze", [graph.input(node), graph.constant([2, 3], np.int64)])
+
+
+def _write_flip(graph: _Graph, node: Any) -> str:
+    """The channels in reverse: what stands for blue comes first."""
+    channels = node.arguments.keras_tensors[0].shape[-1]
+    order = graph.constant(np.arange(channels)[::-1], np.int64)
+    return graph.node("Gather", [graph.input(node), order], axis=1)
+
+
+def _write_concatenation(graph: _Graph, node: Any) -> str:
+    inputs = [graph.input(node, place) for place in range(len(node.arguments.keras_tensors))]
+    return graph.node("Concat", inputs, axis=1)
+
+
+def _write_elementwise(kind: str) -> Writer:
+    """A writer for a layer or an operation that adds or multiplies values and plain numbers."""
+
+    def write(graph: _Graph, node: Any) -> str:
+        import keras
+
+        read = 0
+        names = []
+        for part in keras.tree.flatten(node.arguments.args):
+            if hasattr(part, "shape"):
+                names.append(graph.input(node, read))
+                read += 1
+            else:
+                names.append(graph.constant(part))
+        output = names[0]
+        for name in names[1:]:
+            output = graph.node(kind, [output, name])
+        return output
+
+    return write
+
+
+def _pass_on(graph: _Graph, node: Any) -> str:
+    """Layers that only do something while learning."""
+    return graph.names[id(node.arguments.keras_tensors[0])]
+
+
+_WRITERS: dict[str, Writer] = {
+    "Activation": _write_activation,
+    "Add": _write_elementwise("Add"),
+    "AveragePooling2D": _write_pooling,
+    "BatchNormalization": _write_batch_normalization,
+    "Concatenate": _write_concatenation,
+    "Conv2D": _write_convolution,
+    "Cropping2D": _write_cropping,
+    "Dense": _write_dense,
+    "DepthwiseConv2D": _write_depthwise,
+    "Dropout": _pass_on,
+    "Flip": _write_flip,
+    "GlobalAveragePooling2D": _write_global_pooling,
+    "Identity": _pass_on,
+    "LayerNormalization": _write_layer_normalization,
+    "LayerScale": _write_scale,
+    "MaxPooling2D": _write_pooling,
+    "Multiply": _write_elementwise("Mul"),
+    "Normalization": _write_pixel_normalization,
+    "ReLU": _write_relu,
+    "Rescaling": _write_rescaling,
+    "Reshape": _write_reshape,
+    "SeparableConv2D": _write_separable,
+    "Sequential": lambda graph, node: graph.add(node.operation, graph.input(node)),
+    "ZeroPadding2D": _write_padding,
+}
+"""How each kind of layer or operation is written."""
+
+KINDS = frozenset(_WRITERS)
+"""All that can be written."""

@@ -1,0 +1,360 @@
+"""The one decode: bytes -> verified -> upright -> RGB -> resized, with image statistics.
+
+Owns: which formats are read, how every kind of pixel becomes 8-bit RGB, the one way of
+resizing, and decoding many photos ahead of their consumer. Leaves to others: what is measured
+on the way (`stats.py`), where the bytes come from and what the pixels are for.
+
+Units: pixels, bytes. Colour profiles are not applied; CMYK is converted without one.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import io
+import os
+import re
+import struct
+import threading
+import warnings
+import zlib
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from translearn_core.config import Limits, load_configuration
+from translearn_core.errors import PhotoError
+from translearn_core.i18n import _
+from translearn_core.imaging.stats import FACTS_SIDE, PhotoStats, measure_stats
+
+DECODE_VERSION = 1
+"""Part of every cache key: goes up whenever the same bytes could give other pixels."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION = 0x0112
+# Whatever Pillow's readers raise over damaged bytes; a defect of ours would be a NameError or so.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_heif_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class DecodedPhoto:
+    """A photo as the network sees it: `image` is (h, w, 3) uint8 RGB."""
+
+    image: np.ndarray
+    facts: PhotoStats
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """RGB pixels as stored in the file (not yet turned), and what the file said."""
+
+    image: Image.Image
+    orientation: int
+    width: int
+    height: int
+    format: str
+    mode: str
+
+
+def decode_photo(
+    source: bytes | Path, *, size: int | None, limits: Limits | None = None
+) -> DecodedPhoto:
+    """Decode one photo, verify it to its last byte and gather its facts.
+
+    The first frame of an animation is taken, the EXIF turn is done, alpha is laid over white,
+    16-bit grey is scaled to 8 bits. A JPEG may be shrunk while loading, never below twice `size`.
+
+    Args:
+        source: the bytes of a file, or the file.
+        size: side of the square the photo is stretched to (antialiased bilinear), in pixels;
+            None keeps its own size.
+        limits: bounds on bytes and pixels; default: the configuration's.
+
+    Returns:
+        The photo; its image is (size, size, 3) or (height, width, 3), uint8 RGB.
+
+    Raises:
+        PhotoError: the file is missing, empty, damaged, too large or no photo; the message is
+            the reason, without the file's name.
+    """
+    limits = limits or load_configuration().limits
+    data = _read(source, limits)
+    loaded = _load(data, limits, least=None if size is None else max(size, FACTS_SIDE))
+    facts = measure_stats(
+        data,
+        loaded.image,
+        turn=_TURNS.get(loaded.orientation),
+        size=(loaded.width, loaded.height),
+        format=loaded.format,
+        mode=loaded.mode,
+    )
+    image = loaded.image
+    if size is not None:
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    return DecodedPhoto(np.asarray(_turn(image, loaded.orientation)), facts)  # (h, w, 3)
+
+
+def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
+    """A JPEG of the photo, upright, no side longer than `side` pixels.
+
+    Raises:
+        PhotoError: as `decode_photo`.
+    """
+    limits = load_configuration().limits
+    loaded = _load(_read(source, limits), limits, least=side)
+    image = _turn(loaded.image, loaded.orientation)
+    image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def iterate_photos(
+    paths: Sequence[Path],
+    *,
+    size: int | None,
+    workers: int | None = None,
+    limits: Limits | None = None,
+) -> Generator[tuple[int, DecodedPhoto | PhotoError], None, None]:
+    """Decode many photos in order, by threads that work a few dozen photos ahead.
+
+    Closing the generator stops the threads. A photo that cannot be read comes as its error.
+
+    Args:
+        paths: files.
+        size: as in `decode_photo`.
+        workers: threads; default one per processor.
+
+    Returns:
+        Pairs of the position in `paths` and the photo or its PhotoError.
+    """
+    limits = limits or load_configuration().limits
+    workers = workers or processor_count()
+    ahead = workers * (2 if size is None else 8)
+
+    def decode(path: Path) -> DecodedPhoto | PhotoError:
+        try:
+            return decode_photo(path, size=size, limits=limits)
+        except PhotoError as error:
+            return error
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    waiting: deque[Future[DecodedPhoto | PhotoError]] = deque()
+    try:
+        position = 0
+        for path in paths:
+            # each task in a copy of the caller's context: its texts speak the caller's language
+            waiting.append(pool.submit(contextvars.copy_context().run, decode, path))
+            if len(waiting) > ahead:
+                yield position, waiting.popleft().result()
+                position += 1
+        while waiting:
+            yield position, waiting.popleft().result()
+            position += 1
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def processor_count() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _read(source: bytes | Path, limits: Limits) -> bytes:
+    try:
+        length = len(source) if isinstance(source, bytes) else source.stat().st_size
+        if length > limits.photo_bytes:
+            raise PhotoError(
+                _("The file is too large: {size} MB, at most {limit} MB are read.").format(
+                    size=f"{length / 2**20:.0f}", limit=f"{limits.photo_bytes / 2**20:.0f}"
+                )
+            )
+        if length == 0:
+            raise PhotoError(_("The file is empty (0 bytes)."))
+        return source if isinstance(source, bytes) else source.read_bytes()
+    except FileNotFoundError as error:
+        raise PhotoError(_("The file is no longer there.")) from error
+    except OSError as error:
+        raise PhotoError(
+            _("The file cannot be opened: {cause}.").format(cause=error.strerror or error)
+        ) from error
+
+
+def _load(data: bytes, limits: Limits, least: int | None) -> _Loaded:
+    """Open, bound, verify and convert; `least` is the smallest side that shrinking must leave x 2."""
+    _silence_pillow()
+    image = _open(data, limits)
+    with image:
+        if image.width * image.height > limits.photo_pixels:
+            raise _too_many_pixels(image.width * image.height, limits)
+        width, height = image.size
+        name, mode = image.format or "", image.mode
+        if name in ("JPEG", "MPO"):
+            name = "JPEG"
+            if least is not None:
+                image.draft(None, (2 * least, 2 * least))
+        try:
+            image.load()
+            orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
+            pixels = _as_rgb(image)
+        except MemoryError as error:
+            raise PhotoError(_("The photo is too large for this machine's memory.")) from error
+        except _DAMAGE as error:
+            raise _damaged() from error
+        if name != "JPEG":
+            width, height = image.size  # TIFF turns itself while loading
+    if orientation not in _TURNS:
+        orientation = 1
+    if orientation >= 5:
+        width, height = height, width
+    return _Loaded(pixels, orientation, width, height, name, mode)
+
+
+def _open(data: bytes, limits: Limits) -> Image.Image:
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        _register_heif()
+    if Image.MAX_IMAGE_PIXELS is not None and limits.photo_pixels > Image.MAX_IMAGE_PIXELS:
+        Image.MAX_IMAGE_PIXELS = limits.photo_pixels
+    try:
+        return Image.open(io.BytesIO(data), formats=_known_formats())
+    except Image.DecompressionBombError as error:
+        raise _too_many_pixels(None, limits) from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(_what_else(data)) from error
+    except _DAMAGE as error:
+        raise _damaged() from error
+
+
+def _known_formats() -> list[str]:
+    if "TIFF" not in Image.OPEN or "AVIF" not in Image.OPEN:
+        Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
+
+
+def _register_heif() -> None:
+    with _heif_lock:
+        if "HEIF" in Image.OPEN:
+            return
+        try:
+            import pi_heif
+        except ImportError as error:
+            raise PhotoError(
+                _("HEIC photos need one more package here: pip install pi-heif.")
+            ) from error
+        pi_heif.register_heif_opener()
+
+
+def _silence_pillow() -> None:
+    """Keep Pillow's warnings (odd metadata, large pictures) out of the log.
+
+    Not `catch_warnings`: that is not safe between threads. The filter only names Pillow.
+    """
+    if not warnings.filters or warnings.filters[0] != _QUIET:
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    """Any mode to RGB: alpha over white, wide grey scaled, palettes and CMYK converted."""
+    mode = image.mode
+    if mode == "RGB" and "transparency" not in image.info:
+        return image.copy() if image.format == "GIF" else image
+    if mode.startswith(("I", "F")):
+        return Image.fromarray(_scale_to_bytes(np.asarray(image), mode)).convert("RGB")
+    if "transparency" in image.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        over = image.convert("RGBA")
+        white = Image.new("RGBA", over.size, "white")
+        return Image.alpha_composite(white, over).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scale_to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
+    """Wide grey values to (h, w) uint8. 16-bit is scaled by 1/257.
+
+    32-bit and floating point files do not say their range: it is taken to be the first of
+    1 (floating point only), 255 and 65535 that holds all values, else the largest value.
+    """
+    values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    top = 65535.0
+    if not mode.startswith("I;16"):
+        ranges = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
+        largest = float(values.max(initial=0.0))
+        top = next((value for value in ranges if largest <= value), largest)
+    scaled = np.clip(values * (255.0 / top), 0.0, 255.0)
+    result: np.ndarray = np.rint(scaled).astype(np.uint8)  # (h, w)
+    return result
+
+
+def _turn(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _TURNS.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _damaged() -> PhotoError:
+    return PhotoError(_("The photo is damaged or cut off: it cannot be read to its end."))
+
+
+def _too_many_pixels(pixels: int | None, limits: Limits) -> PhotoError:
+    limit = f"{limits.photo_pixels / 1e6:.0f}"
+    if pixels is None:
+        return PhotoError(
+            _("The photo is too large: at most {limit} million pixels are read.").format(
+                limit=limit
+            )
+        )
+    return PhotoError(
+        _(
+            "The photo is too large: {pixels} million pixels, at most {limit} million are read."
+        ).format(pixels=f"{pixels / 1e6:.0f}", limit=limit)
+    )
+
+
+def _what_else(data: bytes) -> str:
+    """Why bytes that no reader knows are no photo, as precisely as their beginning tells."""
+    begin = data[:512]
+    if begin.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM")) or (
+        begin[:4] == b"RIFF" and begin[8:12] == b"WEBP"
+    ):
+        return _damaged().message
+    if begin[4:8] == b"ftyp":
+        if begin[8:12] in (*_HEIF_BRANDS, b"avif", b"avis"):
+            return _damaged().message
+        return _("The file is a video, not a photo.")
+    if begin.startswith(b"%PDF"):
+        return _("The file is a PDF document, not a photo.")
+    if begin.startswith(b"PK\x03\x04"):
+        return _("The file is an archive, not a photo.")
+    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in begin):
+        return _("The file holds text, not a photo.")
+    return _("The file is not a photo in a format that is read here (JPEG, PNG, WebP, HEIC ...).")

@@ -1,0 +1,219 @@
+"""Image statistics from one decode, which checks, splits and near-duplicate detection use.
+
+Owns: `PhotoStats`, how each figure is measured, and the two small pictures that stand for the
+photo where many are compared. Leaves to others: reading and verifying the file (`decode.py`),
+what a figure means for a person (`feasibility/checks.py`).
+
+All of it comes from two small versions of the decoded picture, so that it costs about a quarter
+of a decode: grey, averaged down to 128 x 128; and 64 x 64 pixels picked from the photo as they are
+(averages would hide single dark and light pixels). Sources: dark, bright, low information and
+blurred as CleanVision 0.3 defines them (`edge_score` is its blur score); perceptual hash: 64-bit
+DCT hash (Zauner 2010), bit for bit what imagehash 4 makes of the grey version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+
+FACTS_SIDE = 128
+SAMPLE_SIDE = 64
+LOOK_SIDE = 24
+TINT_SIDE = 8
+SMOOTHEST = 1 / 16
+"""`detail` of a picture without any: four times the distance, sixteen times the square."""
+
+Floats = npt.NDArray[np.float32]
+
+_LUMA = np.array([0.241, 0.691, 0.068], np.float32)  # of squared red, green, blue (CleanVision)
+_EDGE_SIDE = 64
+_HASH_SIDE = 32
+_ROUNDING = 2 * 2 / 12  # what rounding to grey levels adds to two mean squared differences
+# A small picture is kept as text, a character for each value, in 64 steps.
+_FIRST_LETTER = 48
+_LETTERS = bytes(_FIRST_LETTER + value // 4 for value in range(256))
+
+
+@dataclass(frozen=True)
+class PhotoStats:
+    """What one decode tells about a photo.
+
+    Args:
+        width, height: pixels after the EXIF turn.
+        brightness: mean grey, in [0, 1].
+        phash: 16 hex digits.
+        shade, light: brightness that 5 % and 99 % of the pixels stay below, in [0, 1].
+        entropy: of the red, green and blue values (of the grey ones where the file is grey), bits.
+        detail: mean squared difference of neighbouring pixels over that of pixels four apart, of
+            the grey version; 1/16 for a picture without any detail, 0 for one without any pattern.
+        edge_score: CleanVision's blur score, in [0, 1]; low is blurred.
+        look: the photo as 24 x 24 grey pixels (`unpack_looks`); empty: not measured yet.
+        tint: the photo as 8 x 8 RGB pixels (`unpack_tints`).
+    """
+
+    sha256: str
+    width: int
+    height: int
+    format: str
+    mode: str
+    brightness: float
+    phash: str
+    shade: float = 0.0
+    light: float = 0.0
+    entropy: float = 0.0
+    detail: float = 0.0
+    edge_score: float = 0.0
+    look: str = ""
+    tint: str = ""
+
+
+def measure_stats(
+    data: bytes,
+    image: Image.Image,
+    *,
+    turn: Image.Transpose | None,
+    size: tuple[int, int],
+    format: str,
+    mode: str,
+) -> PhotoStats:
+    """Measure a photo.
+
+    Args:
+        data: the file's bytes.
+        image: its pixels, RGB, as stored.
+        turn: what makes it upright.
+        size: width and height of the whole photo, upright, in pixels.
+        format, mode: what the file said.
+    """
+    grey = image.convert("L").resize(
+        (FACTS_SIDE, FACTS_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0
+    )
+    sample = image.resize((SAMPLE_SIDE, SAMPLE_SIDE), Image.Resampling.NEAREST)
+    if turn is not None:
+        grey, sample = grey.transpose(turn), sample.transpose(turn)
+    values = np.asarray(grey, dtype=np.float32)  # (128, 128)
+    shade, light = _percentiles(sample)
+    is_grey = mode[:1] in ("1", "L", "I", "F")
+    return PhotoStats(
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=size[0],
+        height=size[1],
+        format=format,
+        mode=mode,
+        brightness=round(float(values.mean()) / 255.0, 4),
+        phash=_perceptual_hash(values),
+        shade=shade,
+        light=light,
+        entropy=round(sample.entropy() - (math.log2(3) if is_grey else 0.0), 3),
+        detail=_detail(values if min(size) >= FACTS_SIDE else _own_size(grey, size)),
+        edge_score=_edge_score(grey, size),
+        look=_pack(grey.resize((LOOK_SIDE, LOOK_SIDE), Image.Resampling.BOX)),
+        tint=_pack(sample.reduce(SAMPLE_SIDE // TINT_SIDE)),
+    )
+
+
+def unpack_looks(looks: list[str]) -> Floats:
+    """The small grey pictures: `(n, 24, 24)` float32 in [0, 255]."""
+    return _unpack(looks, (LOOK_SIDE, LOOK_SIDE))
+
+
+def unpack_tints(tints: list[str]) -> Floats:
+    """The small colour pictures: `(n, 8, 8, 3)` float32 in [0, 255]."""
+    return _unpack(tints, (TINT_SIDE, TINT_SIDE, 3))
+
+
+def _unpack(texts: list[str], shape: tuple[int, ...]) -> Floats:
+    letters = np.frombuffer("".join(texts).encode("ascii"), dtype=np.uint8)
+    values: Floats = (letters.astype(np.float32) - _FIRST_LETTER) * 4.0 + 1.5
+    return values.reshape(-1, *shape)
+
+
+def _pack(small: Image.Image) -> str:
+    return small.tobytes().translate(_LETTERS).decode("ascii")
+
+
+def _own_size(grey: Image.Image, size: tuple[int, int]) -> Floats:
+    """A photo smaller than the grey version, at about its own size: enlarging looks like blur."""
+    least = 8
+    width, height = (min(max(side, least), FACTS_SIDE) for side in size)
+    own = grey.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(own, dtype=np.float32)
+
+
+def _percentiles(sample: Image.Image) -> tuple[float, float]:
+    """Brightness that 5 % and 99 % of the pixels stay below, in [0, 1]."""
+    pixels = np.asarray(sample).reshape(-1, 3).astype(np.float32)  # (64 * 64, 3)
+    pixels *= pixels
+    levels = np.sqrt(pixels @ _LUMA).astype(np.uint8)
+    counts = np.bincount(levels, minlength=256).cumsum()
+    low, high = np.searchsorted(counts, (0.05 * len(levels), 0.99 * len(levels)))
+    return round(float(low) / 255, 4), round(float(high) / 255, 4)
+
+
+def _detail(grey: Floats) -> float:
+    """See `PhotoFacts.detail`; in [0, 2).
+
+    Of every third row and column: so few numbers that no product wakes a pool of threads.
+    """
+    rows, columns = grey[::3], grey[:, ::3].T
+    near, far = (
+        sum(_mean_square(lines[:, step:] - lines[:, :-step]) for lines in (rows, columns))
+        for step in (1, 4)
+    )
+    near, far = near - _ROUNDING, far - _ROUNDING
+    return round(max(near, 0.0) / far, 4) if far > 1.0 else 0.0
+
+
+def _mean_square(values: Floats) -> float:
+    flat = values.ravel()
+    return float(flat @ flat) / max(1, len(flat))
+
+
+def _edge_score(grey: Image.Image, size: tuple[int, int]) -> float:
+    """Spread of the edges and of the histogram of a version no longer than 64 pixels."""
+    shrink = max(1.0, max(size) / _EDGE_SIDE)
+    width, height = (max(1, int(side // shrink)) for side in size)
+    small = grey.resize((width, height), Image.Resampling.BOX)
+    edges = np.asarray(small.filter(ImageFilter.FIND_EDGES), dtype=np.float32).ravel()
+    counts = np.bincount(np.asarray(small).ravel(), minlength=256).astype(np.float32)
+    by_edges, by_spread = (1 - math.exp(-0.01 * _spread(values)) for values in (edges, counts))
+    return round(min(1.0, by_edges + (by_spread if by_spread > 0.18 else 0.0)), 4)
+
+
+def _spread(values: Floats) -> float:
+    """Standard deviation."""
+    n = len(values)
+    return math.sqrt(max(0.0, float(values @ values) / n - (float(values.sum()) / n) ** 2))
+
+
+def _perceptual_hash(grey: Floats) -> str:
+    """Which of the 8 x 8 lowest frequencies of a 32 x 32 version lie above their median.
+
+    The version is what Pillow's Lanczos filter makes (each pass rounds); as products in four
+    parts, since a larger one would wake a pool of threads.
+    """
+    shrink, cosines = _hash_matrices()
+    parts = grey.reshape(4, -1, FACTS_SIDE) @ shrink.T  # (4, 32, 32)
+    columns = np.clip(np.rint(parts), 0, 255).reshape(FACTS_SIDE, _HASH_SIDE)
+    small = np.clip(np.rint(shrink @ columns), 0, 255)  # (32, 32)
+    low = cosines @ small @ cosines.T  # (8, 8)
+    return np.packbits(low > np.median(low)).tobytes().hex()
+
+
+@cache
+def _hash_matrices() -> tuple[Floats, Floats]:
+    """Lanczos shrinking 128 -> 32, `(32, 128)`, and the first 8 cosines of a DCT-II, `(8, 32)`."""
+    share = FACTS_SIDE / _HASH_SIDE
+    centres = (np.arange(_HASH_SIDE) + 0.5) * share
+    distance = (np.arange(FACTS_SIDE) + 0.5 - centres[:, None]) / share
+    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    places = np.arange(_HASH_SIDE) + 0.5
+    cosines = np.cos(np.pi * np.arange(8)[:, None] * places / _HASH_SIDE)
+    return weights.astype(np.float32), cosines.astype(np.float32)

@@ -1,0 +1,240 @@
+"""Makes a run of an imported model.
+
+Owns: the order of the steps, the process that opens the model with its limits of time and memory,
+and the run folder that comes of it.
+Leaves to others: what is taken and what is refused (`inspect.py`), what happens in that process
+(`sandbox.py`), where the model came from (`provenance.py`), reading predictions (`prediction/predict.py`).
+
+An adopted run is `finished`, has no figures and no data set: `Run.has_model`, not `has_result`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import psutil
+
+from translearn_core import __version__
+from translearn_core.atomic import sha256_of, write_atomically
+from translearn_core.concurrency import import_path
+from translearn_core.config import home
+from translearn_core.errors import InputError, StopRequestedError, StorageError
+from translearn_core.i18n import N_, _
+from translearn_core.model_import.archive import MOST_BYTES, copy_entry, opened
+from translearn_core.model_import.inspect import MOST_SIDE, Candidate, check_classes, extractor_for
+from translearn_core.model_import.provenance import Origin
+from translearn_core.runs import Run, RunConfig, new_id
+from translearn_core.settings import Settings
+
+Pixels = Literal["0..255", "0..1", "-1..1"]
+PIXELS: dict[Pixels, str] = {
+    "0..255": N_("0 to 255 (models of TransLearn; scaling inside the model)"),
+    "0..1": N_("0 to 1 (divided by 255)"),
+    "-1..1": N_("-1 to 1 (divided by 127.5, less 1)"),
+}
+"""What numbers a model from elsewhere expects for a pixel."""
+
+POLL_S = 0.1
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What the process that opens a model may take."""
+
+    time_s: float = 240.0
+    memory_bytes: int = 6 * 2**30
+
+
+def adopt_model(
+    path: Path,
+    *,
+    classes: Sequence[str] | None = None,
+    name: str = "",
+    image_size: int = 0,
+    pixels: Pixels = "0..255",
+    file_name: str = "",
+    tell: Tell = lambda _words: None,
+    stop: Callable[[], bool] = lambda: False,
+    limits: Limits = Limits(),
+) -> Run:
+    """Make a run of a model from elsewhere.
+
+    Args:
+        path: a `.keras` file, or a zip that holds one.
+        classes: names in the order of the outputs; needed where the file brings none.
+        name: of the run; default the file's.
+        image_size: side in pixels, for a model that takes any size.
+        pixels: what the model expects; scaling is put before it where that is not 0 to 255.
+        file_name: what the person calls the file, where `path` is a copy.
+        tell: called with what is being done.
+        stop: asked while the model is examined.
+        limits: of the process that examines it.
+
+    Returns:
+        A finished run with a model, class names and the copy for predictions without TensorFlow.
+
+    Raises:
+        InputError: the file is refused.
+        StopRequestedError: `stop` said so.
+        StorageError: the disk is full.
+    """
+    file_name = file_name or path.name
+    tell(_("Looking at the file"))
+    candidate = extractor_for(path)
+    chosen = check_classes(classes, candidate)
+    folder = home() / "uploads" / f"model-{secrets.token_hex(6)}"
+    try:
+        folder.mkdir(parents=True)
+        _copy_model(candidate, folder / "received.keras")
+        request: dict[str, Any] = {
+            "classes": len(chosen),
+            "image_size": image_size or candidate.image_size,
+            "pixels": "0..255" if candidate.ours else pixels,
+            "most_bytes": MOST_BYTES,
+            "most_side": MOST_SIDE,
+            "tasks": candidate.tasks,
+        }
+        tell(_("Opening the model in a process of its own"))
+        answer = _examine(folder, request, file_name, stop, limits)
+        origin = Origin(
+            file=file_name,
+            sha256=sha256_of(path),
+            adopted=time.time(),
+            keras_version=answer["keras_version"],
+            pixels=request["pixels"],
+            parameters=answer["parameters"],
+            layers=answer["layers"],
+        )
+        settings = Settings(backbone=candidate.backbone)
+        return _make_run(folder, chosen, answer["image_size"], origin, name, settings)
+    except OSError as error:
+        raise StorageError(
+            _("The model cannot be kept: {cause}. Make room and try again.").format(
+                cause=error.strerror or error
+            )
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_model(candidate: Candidate, target: Path) -> None:
+    if not candidate.member:
+        shutil.copyfile(candidate.path, target)
+        return
+    with opened(candidate.path) as archive:
+        copy_entry(archive, candidate.member, target)
+
+
+def _examine(
+    folder: Path, request: dict[str, Any], name: str, stop: Callable[[], bool], limits: Limits
+) -> dict[str, Any]:
+    """Have the model opened, judged and written anew by a process of its own.
+
+    Raises:
+        InputError: it was refused, took too long or too much memory, or broke the process.
+        StopRequestedError: `stop` said so.
+    """
+    (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+    environment = os.environ | {
+        "PYTHONPATH": import_path(),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "KERAS_BACKEND": "tensorflow",
+    }
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "translearn_core.model_import.sandbox", str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+        )
+        try:
+            reason = _watch(process, stop, limits)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+    if reason:
+        raise InputError(reason.format(file=name))
+    try:
+        answer: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            _(
+                "{file} cannot be opened: the process that tried it broke off. The file is damaged, "
+                "or too large for this machine."
+            ).format(file=name)
+        ) from error
+    if "error" in answer:
+        raise InputError(str(answer["error"]).replace("received.keras", name))
+    return answer
+
+
+def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool], limits: Limits) -> str:
+    """Wait for the process; the reason why it was ended early, else an empty text."""
+    began = time.monotonic()
+    watched = psutil.Process(process.pid)
+    while process.poll() is None:
+        if stop():
+            raise StopRequestedError
+        if time.monotonic() - began > limits.time_s:
+            return _("{file} takes too long to open, so it was given up.")
+        try:
+            if watched.memory_info().rss > limits.memory_bytes:
+                return _("{file} takes too much memory to open, so it was given up.")
+        except psutil.Error:
+            break  # ended between the two looks
+        time.sleep(POLL_S)
+    process.wait()
+    return ""
+
+
+def _make_run(
+    folder: Path,
+    classes: Sequence[str],
+    image_size: int,
+    origin: Origin,
+    name: str,
+    settings: Settings,
+) -> Run:
+    """Put what the examination left together as a run; it appears whole or not at all."""
+    created = origin.adopted
+    run_id = new_id(created)
+    made = Run(folder / run_id)
+    made.folder.mkdir()
+    copy = [f"model.openvino{ending}" for ending in (".xml", ".bin", ".head.npz")]
+    for file in ("model.keras", *copy, "tasks.npz"):
+        if (folder / file).is_file():
+            (folder / file).replace(made.folder / file)
+    made.write_labels(classes, image_size=image_size)
+    write_atomically(made.folder / "adopted.json", origin.model_dump_json(indent=1))
+    config = RunConfig(
+        id=run_id,
+        name=name.strip() or PurePosixPath(origin.file).stem,
+        created=created,
+        dataset="",
+        settings=settings,
+        versions={"translearn": __version__},
+    )
+    write_atomically(made.folder / "config.json", config.model_dump_json(indent=1))
+    made.update_state(
+        state="finished", queued_at=created, started_at=created, finished_at=time.time()
+    )
+    made.append_event("state", state="finished", stage="")
+    target = home() / "runs" / run_id
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made.folder.replace(target)
+    return Run(target)

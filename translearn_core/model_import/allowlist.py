@@ -1,0 +1,104 @@
+"""The layers that an imported model may consist of.
+
+Owns: the modules of Keras whose objects are allowed, the layers among them that are not because
+they hold code, read files or read words, and the refusal that names the layer.
+Leaves to others: reading the configuration out of the file (`inspect.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from translearn_core.errors import InputError
+from translearn_core.i18n import _
+
+_MODULES = (
+    *(
+        f"{root}.{part}"
+        for root in ("keras", "keras.src")
+        for part in (
+            "layers",
+            "models",
+            "activations",
+            "initializers",
+            "regularizers",
+            "constraints",
+            "dtype_policies",
+        )
+    ),
+    "keras.src.engine",
+    "keras.src.ops.numpy",
+    "keras.src.ops.nn",
+)
+"""Modules of Keras whose objects a model may be built of; their submodules, too."""
+
+_OF_KERAS = frozenset({"DTypePolicy", "FloatDTypePolicy", "Functional", "Sequential", "Model"})
+"""What may be named of `keras` itself."""
+
+_FORBIDDEN = frozenset(
+    {
+        "Lambda",
+        "TFSMLayer",
+        "TorchModuleWrapper",
+        "JaxLayer",
+        "FlaxLayer",
+        "StringLookup",
+        "IntegerLookup",
+        "TextVectorization",
+        "Hashing",
+        "Pipeline",
+    }
+)
+"""Layers of Keras that hold code, open other files or read words: no part of a photo classifier."""
+
+_VALUES = frozenset({"__keras_tensor__", "__tuple__", "__numpy__", "__tensor__", "__slice__"})
+"""Values that Keras writes as if they were objects."""
+
+_WITHOUT = frozenset({"compile_config", "quantization_config"})
+"""Parts of a configuration that are not opened."""
+
+
+def check_config(config: Any, name: str) -> None:
+    """Refuse a model's configuration that names anything but built-in layers.
+
+    Raises:
+        InputError: the message names the layer.
+    """
+    waiting: list[Any] = [config]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, list):
+            waiting.extend(here)
+        elif isinstance(here, dict):
+            _check_object(here, name)
+            waiting.extend(value for key, value in here.items() if key not in _WITHOUT)
+
+
+def _check_object(entry: dict[str, Any], file: str) -> None:
+    if "class_name" not in entry:
+        return
+    kind = entry["class_name"]
+    if kind in _VALUES:
+        return
+    if not isinstance(kind, str) or kind in _FORBIDDEN:
+        raise _refuse_layer(file, str(kind))
+    module, registered = entry.get("module"), entry.get("registered_name")
+    is_function = kind == "function"
+    if module == "builtins" and is_function and registered in (None, entry.get("config")):
+        return  # the name of an activation
+    known = isinstance(module, str) and (
+        any(module == allowed or module.startswith(f"{allowed}.") for allowed in _MODULES)
+        or (module == "keras" and kind in _OF_KERAS)
+    )
+    own = registered is not None and registered != kind and ">" in str(registered)
+    if not known or own:
+        raise _refuse_layer(file, kind if not is_function else str(entry.get("config")))
+
+
+def _refuse_layer(file: str, kind: str) -> InputError:
+    return InputError(
+        _(
+            "{file} is not opened: its part `{kind}` is not one of Keras' own layers for pictures, "
+            "or may hold code. Build the model of such layers and save it again."
+        ).format(file=file, kind=kind[:80])
+    )

@@ -1,0 +1,466 @@
+"""Compares runs on the same photos.
+
+Owns: which photos are fair to all of them, and the answers on those.
+Leaves to others: whether a difference is more than chance (`evaluation/significance.py`), further tasks
+(`compare_tasks.py`), the page and the printing.
+
+The rule for photos: a photo counts when none of the runs learned from it, and all know its class.
+That is each photo on which every run was tested, and each on which some were tested while the
+others never had it, nor a copy of it, in their data sets. Models that have not been asked about
+such a photo yet are asked now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from translearn_core.datasets.duplicates import groups_of
+from translearn_core.errors import RunError, SourceError, StopRequestedError
+from translearn_core.evaluation.significance import PairedTest, Score, best_of, outcome, paired_test
+from translearn_core.i18n import _, ngettext
+from translearn_core.prediction.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
+from translearn_core.prediction.predict import predict
+from translearn_core.runs import Run
+from translearn_core.runs.annotations import name_of, read_notes
+from translearn_core.runs.predictions import read_answers
+from translearn_core.runs.splits import RunSplit, split_of
+from translearn_core.settings import setting_fields
+
+MOST_RUNS = 8
+LETTERS = "ABCDEFGH"
+"""A run of a comparison is called by its letter beside its name."""
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contestant(Score):
+    """One run in a comparison, judged on the common photos."""
+
+    run: Run
+    name: str
+    asked: int
+    """Photos about which the model was asked only now."""
+    facts: Mapping[str, Any]
+    """seconds, model_bytes, epochs_run, n_train, trainable_weights, device, dataset, classes."""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Letter and name."""
+        return f"{self.letter} · {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Runs compared with each other.
+
+    Attributes:
+        photos: one row a common photo: path, dataset (folder), file, truth, and for the run with
+            index i: `label_i`, `confidence_i`, `correct_i`.
+        reference: letter of the run that the others are compared with.
+        duels: every other run against the reference.
+        remarks: how the photos were found, and what limits the comparison; sentences.
+        settings: names of the settings that differ, each with the value of every run by letter.
+        tasks: the further tasks that all of them answer.
+    """
+
+    runs: tuple[Contestant, ...]
+    photos: pd.DataFrame
+    reference: str
+    significance: tuple[PairedTest, ...]
+    remarks: tuple[str, ...]
+    settings: Mapping[str, Mapping[str, Any]]
+    tasks: tuple[TaskComparison, ...] = ()
+
+    @property
+    def best(self) -> Contestant:
+        """The run that is right most often; the first of equals."""
+        return best_of(self.runs)
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in a sentence or two."""
+        return outcome(self.runs, self.significance, self.reference)
+
+    def held_against(self, letter: str | None) -> Comparison:
+        """The same with another reference: the run with this letter, or (None) the best."""
+        return replace(
+            self,
+            reference=letter or self.best.letter,
+            significance=paired_test(self.runs, self.photos, letter),
+            tasks=tuple(task.held_against(letter) for task in self.tasks),
+        )
+
+    def disagreements(self) -> pd.DataFrame:
+        """The photos on which the answers of the runs are not all the same."""
+        labels = self.photos[[f"label_{place}" for place in range(len(self.runs))]]
+        return self.photos[labels.nunique(axis=1) > 1]
+
+
+def compare(
+    runs: Sequence[Run],
+    *,
+    reference: str | None = None,
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Comparison:
+    """Hold runs against each other on photos that are new to all of them.
+
+    Args:
+        runs: two to eight runs with results.
+        reference: id of the run to hold the others against; default the best.
+        progress: called with (photos asked, photos to ask, what).
+        stop: asked between batches.
+
+    Raises:
+        RunError: too few or too many runs, one without a result, or no photo is fair to all.
+        StopRequestedError: `stop` said so.
+    """
+    runs = list({run.folder: run for run in runs}.values())
+    _check_runs(runs)
+    tests = [_read_test(run) for run in runs]
+    found = _find_photos(tests)
+    photos, asked = _answer(tests, found.photos, progress, stop)
+    if photos.empty:
+        raise RunError(_no_photos())
+    contestants = tuple(
+        _contestant(run, place, photos, asked[place]) for place, run in enumerate(runs)
+    )
+    letter = next((one.letter for one in contestants if one.run.id == reference), None)
+    given = {
+        one.letter: (one.run, test.answers) for one, test in zip(contestants, tests, strict=True)
+    }
+    remarks = [*found.remarks, *unshared_tasks(runs)]
+    if sum(asked):
+        remarks.append(
+            _(
+                "{n} answers were given just now; the others come from the tests of the runs."
+            ).format(n=sum(asked))
+        )
+    return Comparison(
+        runs=contestants,
+        photos=photos,
+        reference=letter or best_of(contestants).letter,
+        significance=paired_test(contestants, photos, letter),
+        remarks=tuple(remarks),
+        settings=differing_settings(runs),
+        tasks=tuple(task.held_against(letter) for task in compare_tasks(given)),
+    )
+
+
+def _check_runs(runs: Sequence[Run]) -> None:
+    if len(runs) < 2:
+        raise RunError(_("A comparison needs at least two different runs. Name another one."))
+    if len(runs) > MOST_RUNS:
+        raise RunError(
+            _("At most {most} runs are compared at once. Received: {n}.").format(
+                most=MOST_RUNS, n=len(runs)
+            )
+        )
+    for run in runs:
+        state = run.state.state  # also tells when the folder is no run at all
+        run.require()
+        if not run.model_path.is_file() or not (run.folder / "labels.json").is_file():
+            raise RunError(
+                _("The run {run} has no model: it is {state}. Choose a finished run.").format(
+                    run=run.id, state=state
+                )
+            )
+        if not run.has_result:
+            raise RunError(
+                _(
+                    "{run} was brought in from elsewhere: nobody here knows which photos it "
+                    "learned from, so no photo is known to be new to it. Show it new photos on the "
+                    "page Try it."
+                ).format(run=name_of(run))
+            )
+
+
+# --- which photos ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Test:
+    """The test of one run.
+
+    Attributes:
+        parts: what it learned from; None where its data set is gone.
+        answers: key, path, dataset, file, truth, label, confidence of its test photos. The key is
+            a photo's content where it is known, else its place in its data set.
+    """
+
+    run: Run
+    parts: RunSplit | None
+    answers: pd.DataFrame
+
+
+def _read_test(run: Run) -> _Test:
+    """The test of a run; copies of one photo count once."""
+    answers = read_answers(run)
+    table = answers[["path", "file", "truth", "label", "confidence"]]
+    table = table.assign(dataset=run.config.dataset)
+    places = run.config.dataset + "\n" + table["path"]
+    try:
+        parts = split_of(run)
+    except SourceError:  # the photos are gone: what was answered is still there
+        return _Test(run, None, table.assign(key=places))
+    hashes = parts.table.set_index("path")["sha256"]
+    content = table["path"].map(hashes).fillna("")
+    table = table.assign(key=content.where(content != "", places))
+    return _Test(run, parts, table.drop_duplicates("key"))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The common photos (key, path, dataset, file, truth), and how they were found."""
+
+    photos: pd.DataFrame
+    remarks: tuple[str, ...]
+
+
+def _find_photos(tests: Sequence[_Test]) -> _Found:
+    """The photos that are fair to all runs."""
+    columns = ["key", "path", "dataset", "file", "truth"]
+    pool = pd.concat([test.answers[columns] for test in tests], ignore_index=True)
+    same_truth = pool.groupby("key")["truth"].transform("nunique") == 1
+    pool = pool[same_truth].drop_duplicates("key")
+    fair = pd.Series(True, index=pool.index)
+    for test in tests:
+        fair &= pool["key"].isin(test.answers["key"]) | _never_had(test.parts, pool)
+    known = set.intersection(*(set(test.run.labels) for test in tests))
+    photos = pool[fair & pool["truth"].isin(known)]
+    if photos.empty:
+        raise RunError(_no_photos() if known else _no_classes())
+    photos = photos.sort_values(["truth", "file"], ignore_index=True)
+    return _Found(photos, tuple(_remarks(tests, photos, known)))
+
+
+def _never_had(parts: RunSplit | None, pool: pd.DataFrame) -> pd.Series:
+    """Which photos of the pool were, for certain, no part of a run's data set, nor copies of one.
+
+    A data set that was changed since, or is gone, does not tell what was in it.
+    """
+    nothing = pd.Series(False, index=pool.index)
+    if parts is None or not parts.certain:
+        return nothing
+    own = parts.table
+    strangers = pool[
+        ~pool["key"].isin(own["sha256"]) & (pool["dataset"] != str(parts.dataset.folder))
+    ]
+    if strangers.empty:
+        return nothing
+    looks = _looks_of(strangers)
+    if looks.empty:
+        return nothing
+    both = pd.concat([own, looks], ignore_index=True)
+    groups = groups_of(both)
+    known = set(groups[: len(own)])
+    new = [group not in known for group in groups[len(own) :]]
+    return nothing | pd.Series(new, index=looks.index).reindex(pool.index, fill_value=False)
+
+
+def _looks_of(strangers: pd.DataFrame) -> pd.DataFrame:
+    """What tells near copies, for photos of other data sets; those without it are left out."""
+    from translearn_core import datasets
+
+    found = []
+    for folder, rows in strangers.groupby("dataset"):
+        try:
+            photos = datasets.open_dataset(Path(str(folder))).photos.set_index("path", drop=False)
+        except SourceError:
+            continue
+        rows = rows[rows["path"].isin(photos.index)]
+        looks = photos.loc[rows["path"]].set_axis(rows.index)
+        found.append(looks[looks["checked"]])
+    return pd.concat(found) if found else pd.DataFrame()
+
+
+def _remarks(tests: Sequence[_Test], photos: pd.DataFrame, known: set[str]) -> list[str]:
+    n = len(photos)
+    tested = [set(test.answers["key"]) for test in tests]
+    everywhere = set.intersection(*tested)
+    if all(set(photos["key"]) == keys for keys in tested):
+        remarks = [
+            ngettext(
+                "All were tested on the same {n} photo, and none of them learned from it.",
+                "All were tested on the same {n} photos, and none of them learned from these.",
+                n,
+            ).format(n=n)
+        ]
+    else:
+        remarks = [_differing_tests(tests, n, int((~photos["key"].isin(everywhere)).sum()))]
+    if any(set(test.run.labels) != known for test in tests):
+        remarks.append(
+            _(
+                "Only photos of classes that all of them know count ({names}). One that knows more "
+                "classes has the harder task."
+            ).format(names=", ".join(sorted(known)))
+        )
+    if n < 30:
+        remarks.append(_("So few photos tell only large differences apart."))
+    return remarks
+
+
+def _differing_tests(tests: Sequence[_Test], n: int, new: int) -> str:
+    text = _(
+        "Their test photos differ ({tests}). Compared on the {n} that none of them learned from"
+    ).format(tests=", ".join(f"{len(test.answers):,}" for test in tests), n=n)
+    if new:
+        text += "; " + _("{new} of these are not in the data sets of all").format(new=new)
+    return text + ". " + _("The same photos, shares and seed give all of them the same test.")
+
+
+def _no_classes() -> str:
+    return _("These runs share no class, so there is nothing to compare. Choose runs that do.")
+
+
+def _no_photos() -> str:
+    return _(
+        "There is no photo that is new to all of these runs: what one was tested on, another "
+        "learned from. Train one of them again with the photos, shares and seed of the other "
+        "(its settings are on the page Results), and compare again."
+    )
+
+
+# --- what they answer ------------------------------------------------------------------------
+
+
+def _answer(
+    tests: Sequence[_Test],
+    photos: pd.DataFrame,
+    progress: Progress | None,
+    stop: Callable[[], bool],
+) -> tuple[pd.DataFrame, list[int]]:
+    """The photos with every run's answers, and how many of them each run gave only now."""
+    table = photos.copy()
+    missing = []
+    for place, test in enumerate(tests):
+        known = test.answers.set_index("key")[["label", "confidence"]].reindex(table["key"])
+        for name in known.columns:
+            table[f"{name}_{place}"] = known[name].to_numpy(dtype=object)
+        missing.append(known["label"].isna().to_numpy())
+    total, done = int(sum(rows.sum() for rows in missing)), 0
+    for place, (test, rows) in enumerate(zip(tests, missing, strict=True)):
+        asked = table[rows]
+        paths = [Path(d) / p for d, p in zip(asked["dataset"], asked["path"], strict=True)]
+        for row, prediction in zip(
+            asked.index, predict(test.run, paths) if paths else (), strict=True
+        ):
+            if stop():
+                raise StopRequestedError
+            table.loc[row, [f"label_{place}", f"confidence_{place}"]] = [
+                prediction.label,
+                prediction.confidence,
+            ]
+            done += 1
+            if progress:
+                progress(done, total, _("Photo"))
+    table = table.dropna(subset=[f"label_{place}" for place in range(len(tests))])
+    table = table.drop(columns="key").reset_index(drop=True)  # without what cannot be read any more
+    for place in range(len(tests)):
+        table[f"correct_{place}"] = table[f"label_{place}"] == table["truth"]
+        table[f"confidence_{place}"] = table[f"confidence_{place}"].astype(float)
+    return table, [int(rows.sum()) for rows in missing]
+
+
+def _contestant(run: Run, place: int, photos: pd.DataFrame, asked: int) -> Contestant:
+    metrics = run.metrics
+    return Contestant(
+        run=run,
+        letter=LETTERS[place],
+        name=name_of(run),
+        n=len(photos),
+        correct=int(photos[f"correct_{place}"].sum()),
+        asked=asked,
+        facts={
+            "dataset": metrics.get("dataset", ""),
+            "n_train": metrics.get("n_train"),
+            "n_test": metrics.get("n_test"),
+            "test_accuracy": metrics.get("test_accuracy"),
+            "classes": len(metrics.get("classes", [])),
+            "seconds": (metrics.get("seconds") or {}).get("total"),
+            "epochs_run": metrics.get("epochs_run"),
+            "model_bytes": metrics.get("model_bytes"),
+            "trainable_weights": metrics.get("trainable_weights"),
+            "image_size": metrics.get("image_size"),
+            "device": metrics.get("device", ""),
+        },
+        tags=read_notes(run).tags,
+    )
+
+
+# --- what they were made with ----------------------------------------------------------------
+
+
+def differing_settings(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Settings whose values are not the same in all runs: name -> letter -> value."""
+    values = [run.config.settings.model_dump() for run in runs]
+    found = {}
+    for name in setting_fields():
+        column = [value[name] for value in values]
+        if any(value != column[0] for value in column):
+            found[name] = dict(zip(LETTERS, column, strict=False))
+    return found
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """What `compare --json` prints."""
+    return {
+        "schema_version": 1,
+        "n_photos": len(comparison.photos),
+        "reference": comparison.reference,
+        "sentence": comparison.sentence,
+        "remarks": list(comparison.remarks),
+        "runs": [
+            {
+                "letter": one.letter,
+                "run_dir": str(one.run.folder),
+                "name": one.name,
+                "tags": list(one.tags),
+                "correct": one.correct,
+                "accuracy": one.accuracy,
+                "interval": list(one.interval),
+                "asked": one.asked,
+                **one.facts,
+            }
+            for one in comparison.runs
+        ],
+        "duels": [_duel_json(duel) for duel in comparison.significance],
+        "tasks": [
+            {
+                "name": task.name,
+                "n_photos": len(task.photos),
+                "sentence": task.sentence,
+                "runs": [
+                    {
+                        "letter": one.letter,
+                        "correct": one.correct,
+                        "accuracy": one.accuracy,
+                        "interval": list(one.interval),
+                    }
+                    for one in task.runs
+                ],
+                "duels": [_duel_json(duel) for duel in task.significance],
+            }
+            for task in comparison.tasks
+        ],
+        "settings": {name: dict(row) for name, row in comparison.settings.items()},
+        "disagreements": len(comparison.disagreements()),
+    }
+
+
+def _duel_json(duel: PairedTest) -> dict[str, Any]:
+    return {
+        "run": duel.letter,
+        "against": duel.against,
+        "better": duel.better,
+        "worse": duel.worse,
+        "p_value": duel.p_value,
+        "p_corrected": duel.p_corrected,
+        "sentence": duel.sentence,
+    }

@@ -1,0 +1,99 @@
+"""Compares runs in the further tasks that all of them have.
+
+Owns: which photos count for such a task, and how often each run is right on them.
+Leaves to others: the first task (`compare.py`), the test of a difference (`evaluation/significance.py`).
+
+The rule for photos: one counts when all runs were tested on it with the same label of the task. No
+model is asked anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from translearn_core.evaluation.significance import PairedTest, Score, best_of, outcome, paired_test
+from translearn_core.i18n import _
+from translearn_core.runs import Run
+from translearn_core.runs.predictions import read_task_answers
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskComparison:
+    """Runs compared with each other in one further task.
+
+    Attributes:
+        photos: one row a common photo: truth, and for the run with index i `correct_i`.
+        runs: one a run; none where there is no common photo.
+        duels: every other run against the reference.
+    """
+
+    name: str
+    photos: pd.DataFrame
+    runs: tuple[Score, ...]
+    reference: str = ""
+    significance: tuple[PairedTest, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The outcome in a sentence or two."""
+        if not self.runs:
+            return _("No photo that all of them were tested on carries the same label of it.")
+        return outcome(self.runs, self.significance, self.reference)
+
+    def held_against(self, letter: str | None) -> TaskComparison:
+        """The same with another reference: the run with this letter, or (None) the best."""
+        if not self.runs:
+            return self
+        return replace(
+            self,
+            reference=letter or best_of(self.runs).letter,
+            significance=paired_test(self.runs, self.photos, letter),
+        )
+
+
+def compare_tasks(tests: Mapping[str, tuple[Run, pd.DataFrame]]) -> list[TaskComparison]:
+    """Hold runs against each other in each further task that all of them answer.
+
+    Args:
+        tests: letter -> the run, and its test photos: path, and a key that is the same for the
+            same photo in all of them.
+    """
+    runs = [run for run, _answers in tests.values()]
+    return [_compare_task(task, tests) for task in _further(runs[0]) if _all_answer(task, runs)]
+
+
+def unshared_tasks(runs: Sequence[Run]) -> list[str]:
+    """A sentence about further tasks that some of the runs answer, but not all; else none."""
+    named = dict.fromkeys(task for run in runs for task in _further(run))
+    left = [task for task in named if not _all_answer(task, runs)]
+    if not left:
+        return []
+    words = _("Not all of them have these further tasks, which are not compared: {tasks}.")
+    return [words.format(tasks=", ".join(left))]
+
+
+def _further(run: Run) -> list[str]:
+    return [task["name"] for task in (run.metrics.get("tasks") or [])[1:]]
+
+
+def _all_answer(task: str, runs: Sequence[Run]) -> bool:
+    return all(task in _further(run) for run in runs)
+
+
+def _compare_task(task: str, tests: Mapping[str, tuple[Run, pd.DataFrame]]) -> TaskComparison:
+    photos = pd.DataFrame()
+    for place, (run, tested) in enumerate(tests.values()):
+        answers = read_task_answers(run, task).merge(tested[["path", "key"]], on="path")
+        answers = answers.set_index("key")[["truth", "correct"]]
+        answers = answers.set_axis([f"truth_{place}", f"correct_{place}"], axis=1)
+        photos = answers if place == 0 else photos.join(answers, how="inner")
+    truths = photos[[f"truth_{place}" for place in range(len(tests))]]
+    photos = photos[truths.nunique(axis=1) == 1].reset_index(drop=True)
+    scores = tuple(
+        Score(letter=letter, n=len(photos), correct=int(photos[f"correct_{place}"].sum()))
+        for place, letter in enumerate(tests)
+    )
+    return TaskComparison(name=task, photos=photos, runs=scores if len(photos) else ())

@@ -1,0 +1,150 @@
+"""From what a person chose to what a run will do.
+
+Owns: `resolve`, the only place where settings become what will be done. The page, the command
+line, the search, the submission of a run and the worker call it. `fill_in` is the part of it that
+refuses no techniques, for a page whose settings are still being chosen.
+Leaves to others: the settings (`config.py`), the rules of techniques (`techniques.py`), blocks and
+freezing (`backbones/freezing.py`). Imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from translearn_core import backbones, datasets
+from translearn_core.backbones import Backbone, default, freezing
+from translearn_core.backbones.freezing import FreezeChoice
+from translearn_core.backbones.weights import weights_status
+from translearn_core.datasets import Dataset
+from translearn_core.errors import SettingsError, WeightsError
+from translearn_core.i18n import _
+from translearn_core.imaging import augment
+from translearn_core.imaging.augment import Strength
+from translearn_core.recipe.techniques import TechniqueRow, in_use
+from translearn_core.runs import Run
+from translearn_core.runs.annotations import name_of
+from translearn_core.runs.find import find_run
+from translearn_core.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedSettings:
+    """What a run will do.
+
+    Attributes:
+        settings: as chosen, with the backbone filled in.
+        freeze: which blocks learn.
+        image_size: side of the photos for the network, in pixels.
+        augmentation: how photos are varied; None as long as "auto" waits for the photos.
+        techniques: rows of the table that are in use.
+    """
+
+    settings: Settings
+    backbone: Backbone
+    freeze: FreezeChoice
+    image_size: int
+    augmentation: Strength | None
+    techniques: tuple[TechniqueRow, ...]
+
+
+def resolve(settings: Settings, dataset: Dataset | None = None) -> ResolvedSettings:
+    """What a run with these settings will do, once everything that can be refused was not.
+
+    Args:
+        dataset: what it learns from. Without one, as long as there are no photos yet, only what
+            the settings say by themselves is checked; whether the weights are here is then left
+            open, since they may still be fetched.
+
+    Raises:
+        SettingsError: settings do not go together, or not with the backbone or the classes.
+        RunError: a run that was named is missing, unfinished, or does not fit.
+        SourceError: the data set cannot be trained, or photos that were named are not there.
+        WeightsError: the backbone's weights are not on this machine.
+    """
+    if dataset is not None:
+        datasets.check_ready(dataset)
+    resolved = fill_in(settings)
+    _check_techniques(resolved)
+    if dataset is None:
+        return resolved
+    if settings.distill_from:
+        check_same_classes(find_run(settings.distill_from), dataset.classes)
+    if settings.weights == "imagenet":
+        status = weights_status(resolved.backbone)
+        if status.state != "ready":
+            raise WeightsError(status.sentence)
+    augmentation = augment.settle(
+        settings.augmentation, photos=len(dataset.photos), classes=len(dataset.classes)
+    )
+    return replace(resolved, augmentation=augmentation)
+
+
+def fill_in(settings: Settings) -> ResolvedSettings:
+    """What the settings mean by themselves, whether or not their techniques go together.
+
+    Raises:
+        SettingsError: a value does not fit the backbone.
+        RunError: the run to start from is missing, and with it the backbone.
+    """
+    name = settings.backbone or _required_backbone(settings)
+    backbone = backbones.get_backbone(name) if name else default.default_backbone()
+    settings = settings.model_copy(update={"backbone": backbone.name})
+    return ResolvedSettings(
+        settings=settings,
+        backbone=backbone,
+        freeze=freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer),
+        image_size=backbones.image_size_for(backbone, settings),
+        augmentation=None if settings.augmentation == "auto" else settings.augmentation,
+        techniques=tuple(in_use(settings)),
+    )
+
+
+def _required_backbone(settings: Settings) -> str:
+    """The backbone that a run must have where none is named: that of the run it starts from."""
+    return find_run(settings.start_from).config.settings.backbone if settings.start_from else ""
+
+
+def _check_techniques(resolved: ResolvedSettings) -> None:
+    """Refuse techniques that do not go with the other settings, or name what is not there."""
+    settings = resolved.settings
+    for row in resolved.techniques:
+        why = row.obstacle(settings, resolved.freeze)
+        if why:
+            raise SettingsError(_("{technique}: {why}").format(technique=_(row.title), why=why))
+    if settings.start_from:
+        _check_built_alike(find_run(settings.start_from), resolved.backbone)
+    if settings.distill_from:
+        find_run(settings.distill_from)
+    for named in (settings.adapt_to, settings.unlabelled):
+        if named:
+            datasets.find_unlabelled(named)
+
+
+def _check_built_alike(run: Run, backbone: Backbone) -> None:
+    theirs = run.config.settings.backbone
+    if theirs != backbone.name:
+        title = backbones.BACKBONES[theirs].title if theirs in backbones.BACKBONES else theirs
+        raise SettingsError(
+            _(
+                "The run “{run}” is built on {theirs}, this one on {ours}. Choose the backbone "
+                "{theirs}, or another run to start from."
+            ).format(run=name_of(run), theirs=title or "?", ours=backbone.title)
+        )
+
+
+def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
+    """Refuse a run to learn from that answers other classes.
+
+    Raises:
+        SettingsError: it does.
+    """
+    if set(teacher.labels) != set(classes):
+        raise SettingsError(
+            _(
+                "The run “{run}” knows other classes ({theirs}) than these photos have ({ours}). "
+                "Choose a run on the same classes."
+            ).format(
+                run=name_of(teacher), theirs=", ".join(teacher.labels), ours=", ".join(classes)
+            )
+        )

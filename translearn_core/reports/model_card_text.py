@@ -1,0 +1,181 @@
+"""Sentences about a run's calibration and limits, for page and report.
+
+Owns: the words about confidence, "not sure", photos of something else, and the limits of a model.
+Leaves to others: the figures (`evaluation/calibration.py`, `runs/threshold.py`, `evaluation/ood.py`), where sentences stand.
+
+Sentences are Markdown with nothing but `**bold**` in it; `limits` are plain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from translearn_core.evaluation import calibration
+from translearn_core.formatting import percent
+from translearn_core.i18n import _, ngettext
+from translearn_core.runs import Run, threshold
+
+FEW_TEST_PHOTOS = 10
+_FEWEST_TO_JUDGE = 30
+
+
+def trade_sentence(trade: threshold.Trade) -> str:
+    """What a threshold would have done with the test photos, for Markdown."""
+    wrong = trade.wrong + trade.avoided
+    if not trade.refused:
+        return _("All {n} test photos get an answer; {wrong} of them a wrong one.").format(
+            n=trade.n, wrong=wrong
+        )
+    sentence = ngettext(
+        "**{refused}** of {n} test photos would be refused, ",
+        "**{refused}** of {n} test photos would be refused, ",
+        trade.refused,
+    ).format(refused=trade.refused, n=trade.n)
+    sentence += ngettext(
+        "which avoids **{avoided}** of {wrong} mistake and gives up {lost} right answers.",
+        "which avoids **{avoided}** of {wrong} mistakes and gives up {lost} right answers.",
+        wrong,
+    ).format(avoided=trade.avoided, wrong=wrong, lost=trade.lost)
+    if trade.accuracy is not None:
+        sentence += " " + _("Of the others, {share} are right.").format(
+            share=percent(trade.accuracy)
+        )
+    return sentence
+
+
+def calibration_sentence(figures: Mapping[str, Any] | None) -> str:
+    """What was done to make confidence true, and how well it worked, for Markdown."""
+    if not figures:
+        return _("The confidence of this training was not calibrated.")
+    if figures["fitted_on"] < calibration.FEWEST_PHOTOS:
+        return _("There were too few validation photos to calibrate the confidence.")
+    words = {
+        "validation": _(
+            "Confidence is calibrated: scaled so that it fits what {n} validation photos showed "
+            "(temperature {t:.2f})."
+        ),
+        "out_of_fold": _(
+            "Confidence is calibrated: scaled so that it fits what {n} photos showed while they "
+            "were kept aside in turn (cross-validation; temperature {t:.2f})."
+        ),
+    }
+    sentence = words[figures["how"]].format(n=figures["fitted_on"], t=figures["temperature"])
+    if figures.get("error") is None:
+        return sentence
+    sentence += " " + _(
+        "On the test photos it is off by {after} points on average; without it, {before} "
+        "(expected calibration error, {bins} bins)."
+    ).format(
+        after=round(100 * figures["error"]),
+        before=round(100 * figures["error_before"]),
+        bins=figures["bins"],
+    )
+    return (
+        sentence
+        + " "
+        + _(
+            "With so few photos even perfect confidence would look {chance} points off by chance."
+        ).format(chance=round(100 * figures["error_by_chance"]))
+    )
+
+
+def unlike_sentence(figures: Mapping[str, Any]) -> str:
+    """What the threshold for unlike photos does, in words, for Markdown."""
+    parts = [
+        _(
+            "A new photo is compared with {n:,} training photos. Where even the nearest ones are "
+            "far away, the model says **this looks like nothing I was shown** "
+            "(out-of-distribution detection by the distance in feature space)."
+        ).format(n=figures["photos"])
+    ]
+    if figures.get("refused") is not None and figures["n_test"] >= _FEWEST_TO_JUDGE:
+        low, high = figures["refused_interval"]
+        parts.append(
+            _(
+                "It says so, wrongly, of **{share}** of the test photos, which are all of known "
+                "kinds (false refusals; 95 % interval {low} to {high})."
+            ).format(
+                share=percent(figures["refused"]),
+                low=percent(low),
+                high=percent(high),
+            )
+        )
+    if figures.get("accepted") is not None:
+        parts.append(
+            _(
+                "And of photos of an unknown kind it still takes about **{share}** for a known one "
+                "(false accepts). That was measured by leaving out each class in turn and showing "
+                "its photos; the more a photo differs from your classes, the better it is detected."
+            ).format(share=percent(figures["accepted"]))
+        )
+    return "\n\n".join(parts)
+
+
+def limits(run: Run) -> list[str]:
+    """What a person should know before relying on a run's model: sentences, the general ones last.
+
+    Raises:
+        RunError: the run has no figures.
+    """
+    metrics = run.metrics
+    found = [str(text) for text in metrics.get("warnings") or []]
+    low, high = metrics["test_interval"]
+    n = metrics["n_test"]
+    if n and high - low > 0.1:
+        found.append(
+            _(
+                "Tested on {n} photos only: the 95 % confidence interval of its accuracy reaches "
+                "from {low} to {high}."
+            ).format(n=n, low=percent(low), high=percent(high))
+        )
+    if n and low <= metrics["majority_accuracy"]:
+        found.append(
+            _("Its accuracy is not significantly above that of always giving the same answer.")
+        )
+    few = [one["name"] for one in metrics["per_class"] if one["n_test"] < FEW_TEST_PHOTOS]
+    if few:
+        found.append(
+            _("Fewer than {least} test photos, so their own figures say little: {names}.").format(
+                least=FEW_TEST_PHOTOS, names=", ".join(few)
+            )
+        )
+    weak = [
+        one["name"] for one in metrics["per_class"] if one["n_test"] and (one["recall"] or 0) < 0.5
+    ]
+    if weak:
+        found.append(_("Missed more often than found: {names}.").format(names=", ".join(weak)))
+    return [
+        *found,
+        _strange_photos(metrics.get("unlike")),
+        _(
+            "The figures hold for photos like those it was tested with: the same places, cameras, "
+            "light and seasons. Elsewhere it may do worse."
+        ),
+        _(
+            "It may have learned something that only happens to go with a class, like a "
+            "background. Look at its mistakes before you trust it, and let a person decide where "
+            "it matters."
+        ),
+    ]
+
+
+def _strange_photos(figures: Mapping[str, Any] | None) -> str:
+    if figures is None or figures.get("threshold") is None:
+        return _(
+            "It always answers with one of its classes, also for a photo that shows something else "
+            "entirely."
+        )
+    sentence = _(
+        "A photo of something else is not always noticed: it may still be taken for one of the "
+        "classes."
+    )
+    if figures.get("accepted") is None:
+        return sentence
+    return (
+        sentence
+        + " "
+        + _("That happened to {share} of photos of a class left out on purpose.").format(
+            share=percent(figures["accepted"])
+        )
+    )

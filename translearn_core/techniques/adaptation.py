@@ -1,0 +1,504 @@
+"""Domain adaptation with unlabelled photos of the target domain.
+
+Owns: the methods of adaptation on what a frozen backbone sees (`METHODS`), and the figures before
+and after. Every method ends in a head for the features of the new place as they come out of the
+backbone, so that the saved model, its copies and exports need nothing else.
+Leaves to others: gathering the photos (`extra_samples.py`), balance and neighbours (`evaluation/label_propagation.py`),
+re-estimated BatchNorm statistics (`adabn.py`), gradient reversal (`dann.py`), the fit
+(`fitting/head.py`).
+
+Labels that the photos of the new place may carry are used for `target_accuracy_*` only. How the
+constants were chosen, and what that means for the figures: docs/experiments/domain_adaptation.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core.errors import SourceError
+from translearn_core.evaluation import linear_probe
+from translearn_core.evaluation.label_propagation import (
+    balance,
+    find_centres,
+    knn_graph,
+    sharpened,
+    spread,
+)
+from translearn_core.evaluation.predictions import TestPredictions
+from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.head import build_new_head, fit_head
+from translearn_core.fitting.sources import FeatureSource, InMemory
+from translearn_core.i18n import _
+from translearn_core.monitor import Monitor
+from translearn_core.techniques.base import Technique, TrainingSet
+from translearn_core.techniques.extra_samples import (
+    UnlabelledSet,
+    gather_unlabelled,
+    with_extra_samples,
+)
+
+if TYPE_CHECKING:
+    from translearn_core.fitting.fit import Fitted
+
+Array = npt.NDArray[Any]
+PENALTY = 3.0
+"""Of the linear head that makes the first guesses, see `cross_validation.fit_heads`."""
+BALANCE = 0.6
+"""How far the classes of the new place are taken to be as frequent as those of the sorted photos."""
+FEWEST = 10
+"""Unsorted photos that tell nothing of a place when they are fewer."""
+PSEUDO_ROUNDS = 5
+"""Rounds in which ever more of the surest guesses are learned from: a third at first, then all
+but a tenth."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domains:
+    """Both places: what the head may learn from (sorted), and the unsorted photos.
+
+    `rows` are the sorted photos that are learned from.
+    """
+
+    data: TrainingData
+    others: UnlabelledSet
+    rows: npt.NDArray[np.int64]
+    stop: Callable[[], bool]
+
+    @property
+    def classes(self) -> int:
+        """How many."""
+        return len(self.data.classes)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        """Of the sorted photos."""
+        return self.data.labels[self.rows]
+
+    @property
+    def priors(self) -> Array:
+        """How frequent each class is among the sorted photos."""
+        counts = np.bincount(self.labels, minlength=self.classes)
+        priors: Array = counts / counts.sum()
+        return priors
+
+    def source_views(self) -> list[Array]:
+        """Features of the sorted photos `(n, d)`, as they are and in each view."""
+        sources = (self.data.pooled, *self.data.views_pooled)
+        return [source.take(self.rows) for source in sources]
+
+    def target_views(self) -> list[Array]:
+        """Features of the unsorted photos `(m, d)`, as they are and in each view."""
+        return [self.others.pooled, *self.others.views]
+
+
+class Adaptation(Technique):
+    """What all methods share: both domains, a plain head to compare with, and the figures.
+
+    A method says in `adapt` what the head learns from.
+    """
+
+    def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
+        """What the head learns from."""
+        raise NotImplementedError
+
+    def facts(self) -> dict[str, Any]:
+        """Figures of the method itself."""
+        return {}
+
+    def target_features(self) -> Array:
+        """What the saved network makes of the unsorted photos, `(m, d)`."""
+        return self._domains.others.pooled
+
+    def prepare(self, training: TrainingSet, monitor: Monitor) -> TrainingSet:
+        """See `Technique.prepare`.
+
+        Raises:
+            SourceError: too few photos of the new place can be read.
+        """
+        monitor.stage("technique")
+        named, data = self.plan.settings.adapt_to, training.data
+        others = gather_unlabelled(self.plan, named, monitor)
+        if len(others) < FEWEST:
+            raise SourceError(
+                _(
+                    "{n} photos are too few to adapt to a domain; at least {least} are needed. Add "
+                    "more to {name}."
+                ).format(n=len(others), least=FEWEST, name=named)
+            )
+        self._domains = Domains(
+            data=data,
+            others=others,
+            rows=data.rows("train"),
+            stop=lambda: monitor.stop_requested,
+        )
+        self._training = self.adapt(self._domains, monitor)
+        self._head_before = build_new_head(self.plan, data)
+        fit_head(self.plan, data, self._head_before, monitor.silent())
+        monitor.check_stop()
+        return self._training
+
+    def finalize(self, head: Any) -> Any:
+        """See `Technique.finalize`; the head is kept for the figures."""
+        self._head_after = head
+        return head
+
+    def figures(self, test: TestPredictions) -> dict[str, Any]:
+        """How both domains were answered before and after."""
+        data, others = self._domains.data, self._domains.others
+        rows = data.rows("val")
+        codes = {name: code for code, name in enumerate(data.classes)}
+        truth = np.array([codes.get(name, -1) for name in others.photos["class_name"]], np.int64)
+        known = np.flatnonzero(truth >= 0)
+        before, after = self._head_before, self._head_after
+        raw = self._training.own_features or data.pooled
+        target, target_after = InMemory(others.pooled), InMemory(self.target_features())
+        seen = set(others.photos["sha256"]) & set(data.photos["sha256"].iloc[test.test_rows])
+        figures: dict[str, Any] = {
+            "way": self.plan.settings.adaptation,
+            "n_target": len(others),
+            "source_accuracy_before": _accuracy(before, data.pooled, rows, data.labels),
+            "source_accuracy_after": _accuracy(after, raw, rows, data.labels),
+            "n_source": len(rows),
+            "n_target_labelled": len(known),
+            "target_accuracy_before": _accuracy(before, target, known, truth),
+            "target_accuracy_after": _accuracy(after, target_after, known, truth),
+            "tested_photos_seen": len(seen),
+        }
+        return {"adaptation": figures | self.facts()}
+
+
+def _accuracy(
+    head: Any, source: FeatureSource, rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
+) -> float | None:
+    """Share of these rows that a head names right; None without any."""
+    from translearn_core.fitting.fit import predict_rows
+
+    if not len(rows):
+        return None
+    return float((predict_rows(head, source, rows).argmax(axis=1) == labels[rows]).mean())
+
+
+# ------------------------------------------------------------------------------ the methods
+
+
+class LabelPropagation(Adaptation):
+    """The best that was found: each place standardised by itself; a linear head of the sorted
+    photos guesses; the guesses are balanced and spread among photos of the new place that are
+    alike, pulled to the centres of their classes, and spread again. A fresh head learns what came
+    out, from photos of the new place alone."""
+
+    def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
+        """See `Adaptation.adapt`."""
+        probs, points = _first_guesses_of(domains)
+        probs = settle_guesses(probs, points, domains.priors, stop=domains.stop)
+        extra = domains.others.as_extra_samples(sharpened(probs).astype(np.float32))
+        return TrainingSet(data=with_extra_samples(domains.data, extra, own=False), joined=None)
+
+
+def settle_guesses(
+    probs: Array, points: Array, priors: Array, *, stop: Callable[[], bool] = lambda: False
+) -> Array:
+    """Guesses `(m, classes)`, balanced, propagated to near `points` `(m, d)`, and pulled to the
+    centres of their classes.
+
+    Args:
+        priors: how frequent each class should be, `(classes,)`.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
+    graph = knn_graph(points, stop=stop)
+
+    def propagate(probs: Array) -> Array:
+        return balance(spread(graph, probs), priors, strength=BALANCE)
+
+    probs = propagate(balance(probs, priors, strength=BALANCE))
+    return propagate(find_centres(points, probs, priors, strength=BALANCE))
+
+
+def _first_guesses_of(domains: Domains) -> tuple[Array, Array]:
+    return first_guesses(
+        domains.source_views(),
+        domains.labels,
+        domains.target_views(),
+        classes=domains.classes,
+        stop=domains.stop,
+    )
+
+
+def first_guesses(
+    source_views: Sequence[Array],
+    own_labels: npt.NDArray[np.int64],
+    target_views: Sequence[Array],
+    *,
+    classes: int,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[Array, Array]:
+    """What a linear head of the sorted photos says of the unsorted ones, both standardised.
+
+    Args:
+        source_views: features of the sorted photos `(n, d)`, as they are and in each view.
+        own_labels: theirs, `(n,)`.
+        target_views: features of the unsorted photos `(m, d)`, likewise.
+
+    Returns:
+        Probabilities `(m, classes)`, the mean over views, and the unsorted photos' points
+        `(m, d')`.
+    """
+    joint = _JointSpace.of(source_views, own_labels, target_views, classes=classes, stop=stop)
+    head = joint.learn(np.zeros(joint.targets, np.int64), np.zeros(joint.targets, bool))
+    return joint.answer(head), joint.points[:, :, :-1].mean(axis=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _JointSpace:
+    """Both domains, each standardised by itself, in one space of few dimensions.
+
+    `points` `(views, m, d' + 1)` of the unsorted photos.
+    """
+
+    space: linear_probe.PCASpace
+    labels: npt.NDArray[np.int64]
+    classes: int
+    views: int
+    points: Array
+    stop: Callable[[], bool]
+
+    @classmethod
+    def of(
+        cls,
+        source_views: Sequence[Array],
+        labels: npt.NDArray[np.int64],
+        target_views: Sequence[Array],
+        *,
+        classes: int,
+        stop: Callable[[], bool],
+    ) -> _JointSpace:
+        source = [_standard(view, source_views[0]) for view in source_views]
+        target = [_standard(view, target_views[0]) for view in target_views]
+        space = linear_probe.PCASpace.of(np.concatenate([*source, *target]))
+        points = space.points[len(source[0]) * len(source) :]
+        points = points.reshape(len(target), len(target[0]), -1)
+        return cls(
+            space=space,
+            labels=labels,
+            classes=classes,
+            views=len(source),
+            points=points,
+            stop=stop,
+        )
+
+    @property
+    def targets(self) -> int:
+        """How many unsorted photos there are."""
+        return int(self.points.shape[1])
+
+    def learn(self, labels: npt.NDArray[np.int64], learned: npt.NDArray[np.bool_]) -> Array:
+        """A linear head of the sorted photos, and of unsorted ones in `learned` `(m,)` with their
+        guessed `labels` `(m,)`."""
+        own, target_views = self.labels, len(self.points)
+        every = np.concatenate([np.tile(own, self.views), np.tile(labels, target_views)])
+        mask = np.concatenate(
+            [np.ones(len(own) * self.views, bool), np.tile(learned, target_views)]
+        )
+        return linear_probe.fit_heads(
+            self.space,
+            every,
+            mask[None],
+            self.classes,
+            penalty=PENALTY,
+            stop=self.stop,
+        )
+
+    def answer(self, head: Array) -> Array:
+        """Mean probabilities over the views of the unsorted photos, `(m, classes)`."""
+        probs: Array = np.mean(
+            [linear_probe.predict_heads(view, head) for view in self.points], axis=0
+        )
+        return probs
+
+
+def _standard(features: Array, of: Array) -> Array:
+    """`features` in deviations of `of` from its mean."""
+    standard: Array = (features - of.mean(axis=0)) / (of.std(axis=0) + 1e-3)
+    return standard
+
+
+class _OnStandardised(Adaptation):
+    """A method whose head learns on standardised features: at the end the mean and deviation of
+    the new domain go into its first layer, so that it takes raw ones."""
+
+    def standardise(self, domains: Domains) -> TrainingData:
+        """The data with features standardised by the sorted photos themselves."""
+        of, target = domains.source_views()[0], domains.others.pooled
+        self._mean, self._deviation = target.mean(axis=0), target.std(axis=0) + 1e-3
+        return _changed(domains.data, lambda features: _standard(features, of))
+
+    def finalize(self, head: Any) -> Any:
+        """See `Technique.finalize`."""
+        first = next(layer for layer in head.layers if hasattr(layer, "kernel"))
+        kernel, bias = first.get_weights()
+        kernel = kernel / self._deviation[:, None]
+        first.set_weights([kernel, bias - self._mean @ kernel])
+        return super().finalize(head)
+
+    def as_saved(self, features: Any) -> Any:
+        """See `Technique.as_saved`."""
+        return features * self._deviation + self._mean
+
+
+class PseudoLabels(_OnStandardised):
+    """The surest guesses become labels, class by class, more of them in each round (Lee 2013)."""
+
+    def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
+        """See `Adaptation.adapt`."""
+        joint = _JointSpace.of(
+            domains.source_views(),
+            domains.labels,
+            domains.target_views(),
+            classes=domains.classes,
+            stop=domains.stop,
+        )
+        probs, _points = _first_guesses_of(domains)
+        kept = np.zeros(joint.targets, bool)
+        for number in range(PSEUDO_ROUNDS):
+            probs = balance(probs, domains.priors, strength=BALANCE)
+            kept = surest(probs, share=1 / 3 + number * (0.9 - 1 / 3) / (PSEUDO_ROUNDS - 1))
+            probs = joint.answer(joint.learn(probs.argmax(axis=1), kept))
+        self._kept = kept
+        self._threshold = float(probs.max(axis=1)[kept].min()) if kept.any() else 1.0
+        chosen, of = domains.others.chosen(np.flatnonzero(kept)), domains.others.pooled
+        targets = np.eye(domains.classes, dtype=np.float32)[probs[kept].argmax(axis=1)]
+        extra = replace(
+            chosen.as_extra_samples(targets),
+            pooled=InMemory(_standard(chosen.pooled, of)),
+            views=tuple(InMemory(_standard(view, of)) for view in chosen.views),
+        )
+        return TrainingSet(data=with_extra_samples(self.standardise(domains), extra), joined=None)
+
+    def facts(self) -> dict[str, Any]:
+        """See `Adaptation.facts`."""
+        return {"pseudo_labels": int(self._kept.sum()), "threshold": round(self._threshold, 3)}
+
+
+def surest(probs: Array, *, share: float) -> npt.NDArray[np.bool_]:
+    """The surest `share` of the photos of each guessed class, `(n,) bool`."""
+    labels, confidence = probs.argmax(axis=1), probs.max(axis=1)
+    kept = np.zeros(len(labels), bool)
+    for code in np.unique(labels):
+        rows = np.flatnonzero(labels == code)
+        most = max(1, round(len(rows) * share))
+        kept[rows[np.argsort(-confidence[rows], kind="stable")[:most]]] = True
+    return kept
+
+
+class Coral(Adaptation):
+    """Sorted photos recoloured with the correlations of the new place (Sun et al. 2016)."""
+
+    def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
+        """See `Adaptation.adapt`."""
+        recolour = coral(domains.source_views()[0], domains.others.pooled)
+        return TrainingSet(data=_changed(domains.data, recolour), joined=None)
+
+
+def coral(source: Array, target: Array) -> Callable[[Array], Array]:
+    """From features of the source domain `(n, d)` to the mean and correlations of the target."""
+    rotation = _correlation_root(source, inverse=True) @ _correlation_root(target, inverse=False)
+    source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
+
+    def move(features: Array) -> Array:
+        moved: Array = ((features - source_mean) @ rotation + target_mean).astype(np.float32)
+        return moved
+
+    return move
+
+
+def _correlation_root(features: Array, *, inverse: bool) -> Array:
+    """Root of the covariance (or of its inverse) `(d, d)`, with the identity added, in units of
+    the mean variance."""
+    exact = features.astype(np.float64)
+    covariance = np.cov(exact, rowvar=False)
+    unit = float(np.trace(covariance)) / len(covariance)
+    values, vectors = np.linalg.eigh(covariance + unit * np.eye(len(covariance)))
+    root: Array = (vectors * values ** (-0.5 if inverse else 0.5)) @ vectors.T
+    return root
+
+
+class AdaptiveBatchNorm(Adaptation):
+    """Statistics of BatchNorm measured afresh in the new place (AdaBN, Li et al. 2016)."""
+
+    def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
+        """See `Adaptation.adapt`."""
+        from translearn_core.techniques.adabn import renormalise
+
+        renormalised = renormalise(self.plan, domains.data, domains.others, monitor)
+        self._target_features = renormalised.target
+        return TrainingSet(
+            data=renormalised.data,
+            joined=None,
+            own_features=InMemory(renormalised.own),
+            change=renormalised.change,
+        )
+
+    def target_features(self) -> Array:
+        """See `Adaptation.target_features`."""
+        return self._target_features
+
+
+class DomainAdversarial(_OnStandardised):
+    """Features that do not tell the places apart, by gradient reversal (Ganin et al. 2016)."""
+
+    def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
+        """See `Adaptation.adapt`."""
+        views = domains.target_views()
+        self._target = np.concatenate([_standard(view, domains.others.pooled) for view in views])
+        return TrainingSet(data=self.standardise(domains), joined=None)
+
+    def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:
+        """See `Technique.fit_head`; its rounds are none of the run's epochs."""
+        from translearn_core.fitting.fit import Fitted
+        from translearn_core.techniques.dann import train_reversed
+
+        rows, sources = data.rows("train"), (data.pooled, *data.views_pooled)
+        features = np.concatenate([source.take(rows) for source in sources])
+        labels = np.tile(data.labels[rows], len(sources))
+        train_reversed(
+            head,
+            features,
+            labels,
+            self._target,
+            learning_rate=self.plan.settings.learning_rate,
+            monitor=monitor,
+        )
+        return Fitted(epochs=0)
+
+
+METHODS: dict[str, type[Adaptation]] = {
+    "auto": LabelPropagation,
+    "pseudo": PseudoLabels,
+    "coral": Coral,
+    "batchnorm": AdaptiveBatchNorm,
+    "dann": DomainAdversarial,
+}
+"""By the value of the setting `adaptation`."""
+
+
+def _changed(data: TrainingData, change: Callable[[Array], Array]) -> TrainingData:
+    """The data with changed features of the photos that are learned and chosen by."""
+    rows = np.flatnonzero(data.split != "test")
+
+    def changed(source: FeatureSource) -> FeatureSource:
+        features = np.zeros((len(data.labels), source.shape[1]), np.float32)
+        features[rows] = change(source.take(rows))
+        return InMemory(features)
+
+    return replace(
+        data,
+        pooled=changed(data.pooled),
+        views_pooled=tuple(changed(view) for view in data.views_pooled),
+    )

@@ -1,0 +1,138 @@
+"""Further samples beside a run's own photos: unlabelled ones, their features, training on them.
+
+Owns: `UnlabelledSet` (unsorted photos with their features), `with_extra_samples` (the run's material with such
+photos among what is learned).
+Leaves to others: which classes they are taken for (`adaptation.py`, `self_training.py`), the pass
+over them (`features/extractor.py`), where they lie (`datasets.open_unsorted`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core import datasets
+from translearn_core.errors import SourceError
+from translearn_core.features.extractor import POOLED
+from translearn_core.fitting.data import TrainingData, extract_features
+from translearn_core.fitting.plan import Plan
+from translearn_core.fitting.sources import FeatureSource, InMemory, Stacked
+from translearn_core.i18n import _
+from translearn_core.imaging.augment import VIEWS
+from translearn_core.monitor import Monitor
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtraSamples:
+    """Photos beside a run's own that its head learns from, too; all arrays by row.
+
+    `labels` `(n,)` are the likeliest classes, `targets` `(n, classes)` what is learned, `weights`
+    `(n,)` how much each counts.
+    """
+
+    photos: pd.DataFrame
+    pooled: FeatureSource
+    views: tuple[FeatureSource, ...]
+    labels: npt.NDArray[np.int64]
+    targets: Array
+    weights: Array
+
+
+def with_extra_samples(
+    material: TrainingData, extra: ExtraSamples, *, own: bool = True
+) -> TrainingData:
+    """The material with guests below its own rows, to learn from.
+
+    Args:
+        own: whether the run's own training and validation photos are learned from as well;
+            if not, they stand `aside`.
+    """
+    n, m = len(material.labels), len(extra.labels)
+    split = material.split.astype("<U8")
+    if not own:
+        split = np.where(split == "test", split, "aside")
+    beyond = int(material.groups.max(initial=-1)) + 1
+    targets = material.targets
+    if targets is None:
+        targets = np.eye(len(material.classes), dtype=np.float32)[material.labels]
+    weights = np.ones(n, np.float32) if material.weights is None else material.weights
+    return replace(
+        material,
+        photos=pd.concat([material.photos, extra.photos], ignore_index=True),
+        labels=np.concatenate([material.labels, extra.labels]),
+        groups=np.concatenate([material.groups, beyond + datasets.groups_of(extra.photos)]),
+        split=np.concatenate([split, np.full(m, "train")]),
+        pooled=Stacked(material.pooled, extra.pooled),
+        views_pooled=tuple(
+            Stacked(one, other)
+            for one, other in zip(material.views_pooled, extra.views, strict=True)
+        ),
+        targets=np.concatenate([targets, extra.targets]).astype(np.float32),
+        weights=np.concatenate([weights, extra.weights]).astype(np.float32),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnlabelledSet:
+    """Unsorted photos as the run's frozen backbone sees them, rows in one order.
+
+    `photos` is their manifest with absolute paths; `views` are tables like `Material.views_pooled`.
+    """
+
+    photos: pd.DataFrame
+    pooled: Array
+    views: tuple[Array, ...]
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def chosen(self, rows: npt.NDArray[np.integer]) -> UnlabelledSet:
+        """Some of them."""
+        return UnlabelledSet(
+            photos=self.photos.iloc[rows].reset_index(drop=True),
+            pooled=self.pooled[rows],
+            views=tuple(view[rows] for view in self.views),
+        )
+
+    def as_extra_samples(self, targets: Array, weights: Array | None = None) -> ExtraSamples:
+        """To be learned from with these targets `(n, classes)`."""
+        return ExtraSamples(
+            photos=self.photos,
+            pooled=InMemory(self.pooled),
+            views=tuple(InMemory(view) for view in self.views),
+            labels=targets.argmax(axis=1).astype(np.int64),
+            targets=targets.astype(np.float32),
+            weights=np.ones(len(targets), np.float32) if weights is None else weights,
+        )
+
+
+def gather_unlabelled(plan: Plan, named: str, monitor: Monitor) -> UnlabelledSet:
+    """Have unsorted photos run through the frozen backbone, in as many views as the run's own.
+
+    Args:
+        named: what the setting names, see `datasets.open_unsorted`.
+
+    Raises:
+        StopRequestedError: the run was asked to stop.
+        SourceError: there is no photo that can be read.
+    """
+    dataset = datasets.open_unlabelled(named, stop=lambda: monitor.stop_requested)
+    look = plan.extractor_for(dataset)
+    views = range(VIEWS[plan.augmentation] + 1)
+    cuts = [(POOLED, view) for view in views]
+    extract_features(look, cuts, list(dataset.photos["path"]), monitor)
+    photos = dataset.photos.drop_duplicates("sha256").reset_index(drop=True)
+    if photos.empty:
+        raise SourceError(_("No photo in {name} could be read.").format(name=dataset.name))
+    hashes, rows = list(photos["sha256"]), np.arange(len(photos))
+    tables = [look.table(POOLED, view, hashes).take(rows) for view in views]
+    paths = [str(dataset.photo_path(path)) for path in photos["path"]]
+    return UnlabelledSet(
+        photos=photos.assign(path=paths), pooled=tables[0], views=tuple(tables[1:])
+    )

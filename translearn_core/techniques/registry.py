@@ -1,0 +1,59 @@
+"""Which class does what a row of the table of techniques promises.
+
+Owns: `build_techniques`. A technique is one row in `recipe/techniques.py` and one line here.
+Leaves to others: the techniques, each a module of its own. They are imported when they are used:
+some bring Keras in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from translearn_core.fitting.plan import Plan
+from translearn_core.techniques.base import Technique, Techniques
+
+
+def _warm_start(plan: Plan) -> Technique:
+    from translearn_core.techniques.warm_start import WarmStart
+
+    return WarmStart(plan)
+
+
+def _distillation(plan: Plan) -> Technique:
+    from translearn_core.techniques.distillation import Distillation
+
+    return Distillation(plan)
+
+
+def _adaptation(plan: Plan) -> Technique:
+    from translearn_core.techniques.adaptation import METHODS
+
+    return METHODS[plan.settings.adaptation](plan)
+
+
+def _self_training(plan: Plan) -> Technique:
+    from translearn_core.techniques.self_training import SelfTraining
+
+    return SelfTraining(plan)
+
+
+def _adversarial(plan: Plan) -> Technique:
+    from translearn_core.techniques.adversarial import AdversarialTraining
+
+    return AdversarialTraining(plan)
+
+
+BUILDERS: dict[str, Callable[[Plan], Technique]] = {
+    "start_from": _warm_start,
+    "distill_from": _distillation,
+    "adapt_to": _adaptation,
+    "unlabelled": _self_training,
+    "adversarial": _adversarial,
+}
+"""By the name of the row. MixUp and CutMix have none: they change only how batches are made."""
+
+
+def build_techniques(plan: Plan) -> Techniques:
+    """The techniques of a run, by its settings."""
+    rows = [row.name for row in plan.techniques if row.name in BUILDERS]
+    return Techniques(plan, tuple(BUILDERS[name](plan) for name in rows))

@@ -1,0 +1,1 @@
+"""The order of a run: training, saving and verifying, calibration, several tasks, search."""

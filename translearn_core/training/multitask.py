@@ -1,0 +1,220 @@
+"""Learns the heads of a run: its own, and one more for each further kind of label.
+
+Owns: how one head is learned (`learn_head`), the data of a further task, and the heads' figures.
+Leaves to others: fitting (`fitting/head.py`), the labels (`datasets/label_csv.py`), what heads answer
+about new photos (`runs/task_heads.py`).
+
+All heads read the same pooled features: one pass of the backbone answers every task. A photo whose
+label is missing has no part in that task's loss. Where blocks are unfrozen they learn by the first
+task; the other heads then learn on what comes out. The split is the run's own, and every head is
+calibrated on the validation photos that carry its label (`postprocess.py`).
+
+File: `<run>/tasks.parquet`: for the test photos `path`, `file`, and for each task `<task>` (the
+truth, empty where missing), `<task>: answer`, `<task>: confidence`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from translearn_core.atomic import replace_file
+from translearn_core.datasets.label_csv import MoreTasks, tasks_of
+from translearn_core.evaluation.metrics import head_figures
+from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
+from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.head import answer_validation, count_epochs, fit_head, refits
+from translearn_core.fitting.plan import Plan
+from translearn_core.fitting.sources import InMemory
+from translearn_core.i18n import _
+from translearn_core.monitor import Monitor
+from translearn_core.runs.task_heads import TaskHead, save_heads
+from translearn_core.techniques.base import Techniques, TrainingSet
+from translearn_core.training.postprocess import calibrate, calibration_figures
+
+Array = npt.NDArray[Any]
+UNKNOWN = -1
+LEAST_TRAINED = 4
+"""Labelled photos that a task must have among those to learn from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedHead:
+    """A head with its kept weights.
+
+    Attributes:
+        epochs: of the first fit.
+        val_accuracy: share of the validation photos that the best weights of it name right.
+        validation: what the head is calibrated by.
+        refitted: whether it learned from the validation photos, too.
+    """
+
+    head: Any
+    epochs: int
+    val_accuracy: float | None
+    validation: ValidationPredictions
+    refitted: bool
+
+
+def learn_head(
+    plan: Plan,
+    training: TrainingSet,
+    techniques: Techniques,
+    monitor: Monitor,
+    *,
+    epochs: int | None = None,
+) -> LearnedHead:
+    """Learn one head.
+
+    Validation decides which epoch is kept; where validation photos are few, a fresh head then
+    learns from these, too, over the whole schedule, and is calibrated by the last epoch of the one
+    before. The first one is kept when a person stops in the middle.
+
+    Args:
+        epochs: see `fit_head`.
+    """
+    data = training.data
+    again = training.joined is not None and refits(plan, data, monitor)
+    head = techniques.initial_head(data)
+    fitted = techniques.fit_head(head, data, monitor)
+    if fitted is None:
+        fitted = fit_head(plan, data, head, monitor, epochs=epochs, keep_last=again)
+    validation = answer_validation(data, head, data.pooled)
+    first = LearnedHead(
+        head=head,
+        epochs=fitted.epochs,
+        val_accuracy=validation.accuracy,
+        validation=validation,
+        refitted=False,
+    )
+    if training.joined is None or fitted.last is None or monitor.stop_requested:
+        return first
+    fresh = techniques.initial_head(data)
+    if epochs is None:
+        epochs = count_epochs(plan, data)
+    fit_head(plan, training.joined, fresh, monitor.silent(), epochs=epochs)
+    if monitor.stop_requested:
+        return first
+    last = ValidationPredictions(answers=fitted.last, labels=validation.labels)
+    return replace(first, head=fresh, validation=last, refitted=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskLabels:
+    """One task over the photos of a run: `labels` `(n,) int64`, `UNKNOWN` where missing."""
+
+    name: str
+    classes: tuple[str, ...]
+    labels: npt.NDArray[np.int64]
+
+
+def more_tasks(plan: Plan, data: TrainingData) -> list[TaskLabels]:
+    """The tasks of the run's data set beside its classes."""
+    kept = tasks_of(plan.dataset)
+    if kept is None:
+        return []
+    return [_labels_of(kept, task, list(data.photos["path"])) for task in kept.tasks]
+
+
+def _labels_of(kept: MoreTasks, task: str, paths: list[str]) -> TaskLabels:
+    given = [kept.labels.get(path, {}).get(task, "") for path in paths]
+    classes = tuple(sorted({label for label in given if label}))
+    codes = {name: code for code, name in enumerate(classes)}
+    labels = np.array([codes.get(label, UNKNOWN) for label in given], np.int64)
+    return TaskLabels(name=task, classes=classes, labels=labels)
+
+
+def data_of(data: TrainingData, task: TaskLabels) -> TrainingData:
+    """The data of a run for the head of a further task: photos without its label have no part."""
+    return replace(
+        data,
+        classes=list(task.classes),
+        labels=task.labels,
+        split=np.where(task.labels == UNKNOWN, "aside", data.split),
+        targets=None,
+        view_targets=(),
+        weights=None,
+    )
+
+
+def learn_tasks(
+    plan: Plan, data: TrainingData, features: Array | None, monitor: Monitor
+) -> list[dict[str, Any]]:
+    """Learn every further task, keep its head, and judge it on the test photos.
+
+    Args:
+        features: pooled features `(n, d)` of all photos of the data, or None to take the
+            cached ones.
+
+    Returns:
+        What metrics.json says under `tasks`, one object a task, without the first.
+    """
+    if features is not None:
+        data = replace(data, pooled=InMemory(features), views_pooled=())
+    heads, figures = [], []
+    test = data.rows("test")
+    answers = data.photos.iloc[test][["path", "file"]].reset_index(drop=True)
+    for task in more_tasks(plan, data):
+        if monitor.stop_requested:
+            break
+        of_task = data_of(data, task)
+        train_labels = task.labels[of_task.rows("train")]
+        if len(train_labels) < LEAST_TRAINED or len(set(train_labels)) < 2:
+            text = _("{task} was not learned: too few photos to learn from carry such a label.")
+            monitor.warning(text.format(task=task.name))
+            continue
+        learned = learn_head(
+            plan,
+            TrainingSet.of(of_task),
+            Techniques(plan),
+            monitor.silent(),
+            epochs=plan.settings.epochs,
+        )
+        temperature = calibrate(learned.head, learned.validation)
+        head = _as_task_head(task, learned.head)
+        heads.append(head)
+        probs = head.answer(data.pooled.take(test))
+        known = task.labels[test] != UNKNOWN
+        truth = task.labels[test][known]
+        calibration = calibration_figures(
+            temperature, learned.validation, test=probs[known], truth=truth
+        )
+        judged = task_figures(task, truth, probs[known], train_labels)
+        figures.append(judged | {"calibration": calibration})
+        answers[task.name] = np.array([*task.classes, ""], object)[task.labels[test]]
+        answers[f"{task.name}: answer"] = np.array(task.classes, object)[probs.argmax(axis=1)]
+        answers[f"{task.name}: confidence"] = probs.max(axis=1)
+    if heads:
+        save_heads(plan.run.folder, heads)
+        temporary = plan.run.folder / ".tasks.tmp"
+        answers.to_parquet(temporary, index=False)
+        replace_file(temporary, plan.run.folder / "tasks.parquet")
+    return figures
+
+
+def _as_task_head(task: TaskLabels, model: Any) -> TaskHead:
+    dense = [layer for layer in model.layers if layer.get_weights()]
+    layers = tuple((layer.get_weights()[0], layer.get_weights()[1]) for layer in dense)
+    return TaskHead(name=task.name, classes=task.classes, layers=layers)
+
+
+def task_figures(
+    task: TaskLabels,
+    truth: npt.NDArray[np.int64],
+    probs: Array,
+    train_labels: npt.NDArray[np.int64],
+) -> dict[str, Any]:
+    """Figures of one task on the test photos that carry its label, see `head_figures`."""
+    figures = head_figures(truth, probs, task.classes, train_labels)
+    return {"name": task.name, "classes": list(task.classes), **figures}
+
+
+def first_task(plan: Plan, test: TestPredictions, data: TrainingData) -> dict[str, Any]:
+    """The same figures of the run's own task, which is the first one."""
+    kept = tasks_of(plan.dataset)
+    name = kept.main if kept else ""
+    task = TaskLabels(name=name, classes=tuple(data.classes), labels=data.labels)
+    return task_figures(task, test.truth, test.test, data.labels[data.rows("train")])

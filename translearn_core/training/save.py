@@ -1,0 +1,220 @@
+"""Saves and verifies the model of a run, and writes its figures.
+
+Owns: the saved model and the proof that it answers as it was measured, the copy for predictions
+without TensorFlow, metrics.json and predictions.parquet.
+Leaves to others: learning (`train.py`), reading these files (`runs/`, `prediction/predict.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core import datasets
+from translearn_core.atomic import replace_file, write_atomically
+from translearn_core.datasets import Dataset
+from translearn_core.errors import PhotoError, RunError
+from translearn_core.evaluation.metrics import head_figures
+from translearn_core.evaluation.predictions import TestPredictions
+from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.plan import Network, Plan
+from translearn_core.formatting import percent
+from translearn_core.graph.engine import run_keras
+from translearn_core.i18n import _
+from translearn_core.monitor import Monitor
+from translearn_core.prediction.model_runner import write_copy
+from translearn_core.runs import Run, provenance
+from translearn_core.runs.find import find_run
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+PARITY_PHOTOS = 12
+PARITY_TOLERANCE = 1e-3
+
+
+@dataclass
+class Clock:
+    """Seconds that each part of a run took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def lap(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to `name`."""
+        began = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavedModelCheck:
+    """How far the saved model, loaded afresh, is from the path that was measured."""
+
+    parity_max_diff: float
+    openvino_max_diff: float | None
+    trainable_weights: int
+    model_bytes: int
+
+
+def save_model(
+    plan: Plan,
+    data: TrainingData,
+    network: Network,
+    head: Any,
+    test: TestPredictions,
+    monitor: Monitor,
+) -> SavedModelCheck:
+    """Put the model together, save it, load it afresh and hold it against the measured path."""
+    from translearn_core.graph import saving
+
+    assembled = network.assemble(head)
+    trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
+    saving.save_model(assembled, plan.run.model_path)
+    plan.run.write_labels(data.classes, image_size=plan.image_size, backbone=plan.backbone.name)
+
+    chosen = np.linspace(0, len(test.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
+    chosen = np.unique(chosen)
+    paths = [
+        plan.dataset.photo_path(path) for path in data.photos["path"].iloc[test.test_rows[chosen]]
+    ]
+    photos, kept = _decode_sample(paths, plan.image_size)
+    expected = test.test[chosen][kept]
+    loaded = saving.load_model(plan.run.model_path)
+    received = run_keras(loaded, photos)
+    difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
+    if difference > 0.02:
+        logger.error("The saved model differs from the measured path by %.3g", difference)
+        monitor.warning(
+            _(
+                "The saved model answers a little differently from the one that was measured: "
+                "probabilities differ by up to {difference}."
+            ).format(difference=percent(difference, 1))
+        )
+    copied = write_copy(
+        loaded,
+        plan.run.openvino_path,
+        photos=photos,
+        expected=received,
+        tolerance=PARITY_TOLERANCE,
+    )
+    return SavedModelCheck(
+        parity_max_diff=difference,
+        openvino_max_diff=copied if math.isfinite(copied) else None,
+        trainable_weights=trainable,
+        model_bytes=plan.run.model_path.stat().st_size,
+    )
+
+
+def _decode_sample(paths: Sequence[Path], size: int) -> tuple[Array, list[int]]:
+    """Photos `(n, size, size, 3) uint8` and which of the paths they are."""
+    images, kept = [], []
+    for index, photo in datasets.iterate_photos(paths, size=size):
+        if not isinstance(photo, PhotoError):
+            images.append(photo.image)
+            kept.append(index)
+    return np.stack(images) if images else np.empty((0, size, size, 3), np.uint8), kept
+
+
+def write_figures(
+    plan: Plan,
+    data: TrainingData,
+    test: TestPredictions,
+    saved: SavedModelCheck,
+    clock: Clock,
+    epochs: int,
+    stopped: bool,
+    more: dict[str, Any],
+) -> None:
+    """Write predictions.parquet and, last, metrics.json, with `more` figures of techniques."""
+    run, classes = plan.run, data.classes
+    _write_predictions(run, data, test)
+    provenance.write_photos(run, data.photos, data.split, _run_before(plan))
+    import_s = run.config.import_s
+    seconds = {name: round(value, 3) for name, value in clock.seconds.items()}
+    total_s = time.monotonic() - clock.started + import_s
+    warnings = [e["text"] for e in run.events()[0] if e["kind"] == "warning"]
+    figures = {
+        "schema_version": 1,
+        "run_dir": str(run.folder),
+        "state": "stopped" if stopped else "finished",
+        "dataset": plan.dataset.name,
+        "classes": classes,
+        "blocks": plan.freeze.blocks,
+        "frozen_blocks": plan.freeze.frozen_blocks,
+        "n_val": len(data.rows("val")),
+        "test_given": bool((data.photos["split"] == "test").any()),
+        "left_out": _left_out(plan.dataset),
+        "backbone": plan.backbone.name,
+        "image_size": plan.image_size,
+        "augmentation": plan.augmentation,
+        "cut_layer": plan.freeze.cut_layer,
+        "frozen_layers": plan.freeze.frozen_layers,
+        "total_layers": plan.freeze.total_layers,
+        "trainable_weights": saved.trainable_weights,
+        "val_accuracy": test.val_accuracy,
+        **head_figures(test.truth, test.test, classes, data.labels[data.rows("train")]),
+        "epochs_run": epochs,
+        "fine_tuned": "fine_tune" in seconds,
+        "parity_max_diff": saved.parity_max_diff,
+        "openvino_max_diff": saved.openvino_max_diff,
+        "model_bytes": saved.model_bytes,
+        "seconds": {"total": round(total_s, 3), "import": round(import_s, 3)}
+        | {name: seconds.get(name, 0.0) for name in ("features", "head", "fine_tune")},
+        "photos_per_s": round(data.photos_per_s, 1) if data.photos_per_s else None,
+        "device": plan.device,
+        "settings": plan.settings.model_dump(),
+        "warnings": warnings,
+        **more,
+    }
+    write_atomically(run.folder / "metrics.json", json.dumps(figures, ensure_ascii=False, indent=1))
+
+
+def _run_before(plan: Plan) -> Run | None:
+    """The run that this one started from, unless it was deleted meanwhile."""
+    try:
+        return find_run(plan.settings.start_from) if plan.settings.start_from else None
+    except RunError:
+        return None
+
+
+def _left_out(dataset: Dataset) -> list[dict[str, str]]:
+    """What was left out of the data set, as `{file, reason}`."""
+    frame = dataset.left_out
+    return [
+        {"file": str(file), "reason": str(reason)}
+        for file, reason in zip(frame["file"], frame["reason"], strict=True)
+    ]
+
+
+def _write_predictions(run: Run, data: TrainingData, test: TestPredictions) -> None:
+    names = np.array(data.classes, dtype=object)
+    labels = test.test.argmax(axis=1)
+    chosen = data.photos.iloc[test.test_rows]
+    frame = pd.DataFrame(
+        {
+            "path": chosen["path"].to_numpy(),
+            "file": chosen["file"].to_numpy(),
+            "truth": names[test.truth],
+            "label": names[labels],
+            "confidence": test.test.max(axis=1) if len(labels) else np.empty(0),
+            "correct": labels == test.truth,
+        }
+    )
+    for index in range(len(names)):
+        frame[f"p_{index}"] = test.test[:, index]
+    temporary = run.folder / ".predictions.tmp"
+    frame.to_parquet(temporary, index=False)
+    replace_file(temporary, run.folder / "predictions.parquet")

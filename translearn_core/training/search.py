@@ -1,0 +1,465 @@
+"""Hyperparameter search within a time limit.
+
+Owns: what is tried (the space), how a trial is scored, when the search ends, and how the gain over
+the default is stated.
+Leaves to others: the files (`runs/study.py`), learning (`train.py`), the optimiser (Optuna).
+
+A trial learns as a run would, on cached features, in cross-validation over the photos outside the
+test part; it is given up after one fold when it falls far behind. The test photos are touched once,
+at the end, by the best settings and by the default: the gain is the difference on the same photos,
+with a bootstrap interval and McNemar's exact test. Settings only count as better when they beat
+the default by more than two standard errors in cross-validation; otherwise the default stands.
+
+Optuna's TPE: Bergstra et al. 2011, https://papers.nips.cc/paper/4443.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from translearn_core import backbones, runs
+from translearn_core.atomic import write_atomically
+from translearn_core.backbones import Backbone, freezing
+from translearn_core.backbones.weights import weights_status
+from translearn_core.errors import StopRequestedError
+from translearn_core.evaluation.cross_validation import assign_folds
+from translearn_core.evaluation.linear_probe import log_loss
+from translearn_core.evaluation.metrics import paired_gain
+from translearn_core.evaluation.significance import mcnemar
+from translearn_core.features import costs
+from translearn_core.fitting.data import TrainingData, gather_training_data
+from translearn_core.fitting.plan import Plan, make_plan
+from translearn_core.formatting import percent
+from translearn_core.i18n import _, ngettext
+from translearn_core.monitor import Monitor
+from translearn_core.runs import Run
+from translearn_core.runs.study import StudyResult, read_plan
+from translearn_core.settings import Settings, make_settings
+from translearn_core.training.save import Clock
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+FOLDS = 3
+GIVE_UP_BEHIND = 0.05
+"""A trial ends after a fold where it is right so much less often than the leader was there."""
+TRIAL_EPOCHS = 20
+"""Most rounds of a trial: enough to tell settings apart, in half the time of a run."""
+LEAST_KEPT = 0.3
+"""Share of the time that is kept for the two trainings at the end."""
+MOST_BACKBONES = 4
+DEEP_MINUTES = 10.0
+"""From so many minutes on, trials may also free the last blocks; each takes minutes itself."""
+LOSS_WEIGHT = 0.02
+"""How much the log-loss counts beside the accuracy, to tell equals apart."""
+CERTAINTY = 2.0
+"""Standard errors by which settings have to beat the default: the best of many looks about one
+better than it is, because it was picked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What cross-validation says of settings: `right` `(n,) bool` by photo, and the log-loss."""
+
+    right: npt.NDArray[np.bool_]
+    log_loss: float
+
+    @property
+    def accuracy(self) -> float:
+        """Share of photos that were named right by a head that had not learned from them."""
+        return float(self.right.mean())
+
+    @property
+    def value(self) -> float:
+        """What the search makes as large as it can."""
+        return self.accuracy - LOSS_WEIGHT * min(self.log_loss, 5.0)
+
+    def beats(self, other: Score) -> bool:
+        """Whether it is better by more than `CERTAINTY` standard errors, with McNemar's correction."""
+        better = int((self.right & ~other.right).sum())
+        worse = int((~self.right & other.right).sum())
+        return bool(better - worse - 1 > CERTAINTY * (better + worse) ** 0.5)
+
+
+@dataclass
+class Search:
+    """One search while it goes on.
+
+    Args:
+        run: its folder.
+        plan: of its default settings.
+        monitor: told of trials and stages.
+        minutes: how long it may take.
+        began: by the monotonic clock.
+    """
+
+    run: Run
+    plan: Plan
+    monitor: Monitor
+    minutes: float
+    began: float
+    scores: dict[str, Score] = field(default_factory=dict)
+    settings: dict[str, Settings] = field(default_factory=dict)
+    leader: str = ""
+    given_up: int = 0
+    _materials: dict[tuple[Any, ...], TrainingData] = field(default_factory=dict)
+
+    @cached_property
+    def backbones(self) -> list[Backbone]:
+        """The default's backbone, and others that are ready and quick enough, the best first."""
+        default = self.plan.backbone
+        others = [
+            row
+            for row in backbones.BACKBONES.values()
+            if row.top1 is not None
+            and row.name != default.name
+            and weights_status(row).state == "ready"
+            and self._pass_s(row) < 0.1 * self.minutes * 60
+        ]
+        return [default, *sorted(others, key=lambda row: -(row.top1 or 0))][:MOST_BACKBONES]
+
+    def _pass_s(self, backbone: Backbone) -> float:
+        """Seconds that looking at all photos through a backbone takes, about."""
+        from translearn_core.training.train import OPERATIONS_PER_S
+
+        n = len(self.plan.dataset.photos)
+        measured = costs.expected_pass_s(backbone.name, n)
+        if measured is not None:
+            return measured
+        area = (backbone.own_size / backbone.input_size) ** 2
+        macs = sum(block.macs for block in freezing.blocks_of(backbone).blocks)
+        return n * 2 * macs * area / OPERATIONS_PER_S
+
+    def propose(self, trial: Any) -> Settings:
+        """Settings that Optuna suggests."""
+        values: dict[str, Any] = {
+            "backbone": trial.suggest_categorical("backbone", [row.name for row in self.backbones]),
+            "head": trial.suggest_categorical("head", ["hidden", "linear"]),
+            "dropout": trial.suggest_float("dropout", 0.1, 0.7, step=0.1),
+            "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
+            "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
+            "augmentation": trial.suggest_categorical("augmentation", ["auto", "none"]),
+        }
+        if values["head"] == "hidden":
+            values["hidden_units"] = trial.suggest_categorical("hidden_units", [256, 512, 1024])
+        if self.minutes >= DEEP_MINUTES:
+            free = trial.suggest_categorical("free_blocks", [0, 0, 1, 2])
+            values |= {"freeze": -free, "augmentation": "none"} if free else {}
+        values["learning_rate"] = float(f"{values['learning_rate']:.2g}")
+        values["dropout"] = round(values["dropout"], 2)
+        values["label_smoothing"] = round(values["label_smoothing"], 2)
+        return make_settings(values, base=self.plan.settings)
+
+    def begin_with(self) -> list[dict[str, Any]]:
+        """The first trials: the default, and its backbone changed; by Optuna's names."""
+        default = self.plan.settings
+        values = {
+            "head": default.head,
+            "dropout": default.dropout,
+            "learning_rate": default.learning_rate,
+            "label_smoothing": default.label_smoothing,
+            "augmentation": "auto",
+            "hidden_units": default.hidden_units,
+            "free_blocks": 0,
+        }
+        return [values | {"backbone": row.name} for row in self.backbones] + [
+            values | {"backbone": self.plan.backbone.name, "head": "linear", "dropout": 0.3}
+        ]
+
+    def score(self, settings: Settings, monitor: Monitor) -> Score | None:
+        """Cross-validate settings; None when they were given up, or the monitor said stop."""
+        plan = make_plan(self.run, settings)
+        material = self._material(plan, monitor)
+        rows = np.flatnonzero(material.split != "test")
+        folds = self._folds(material, rows)
+        epochs = min(settings.epochs, TRIAL_EPOCHS)
+        short = settings.model_copy(update={"refit": False, "epochs": epochs})
+        learning = replace(plan, settings=short)
+        right = np.zeros(len(rows), bool)
+        answers = np.zeros((len(rows), len(material.classes)), np.float64)
+        leader = self.scores.get(self.leader)
+        for fold in range(FOLDS):
+            judged = folds == fold
+            answers[judged] = self._learn_fold(learning, material, rows, judged, monitor)
+            if monitor.stop_requested:
+                return None
+            right[judged] = answers[judged].argmax(axis=1) == material.labels[rows[judged]]
+            behind = leader is not None and (
+                right[judged].mean() < leader.right[judged].mean() - GIVE_UP_BEHIND
+            )
+            if behind and fold == 0:
+                return None
+        return Score(right=right, log_loss=log_loss(answers, material.labels[rows]))
+
+    def _learn_fold(
+        self,
+        plan: Plan,
+        material: TrainingData,
+        rows: Array,
+        judged: npt.NDArray[np.bool_],
+        monitor: Monitor,
+    ) -> Array:
+        """Probabilities of the photos of one fold, by a model that learned from the others."""
+        from translearn_core.training.train import learn
+
+        split = material.split.copy()
+        split[rows] = np.where(judged, "val", "train")
+        with_fold = replace(material, split=split)
+        return learn(plan, with_fold, monitor.silent(), Clock()).validation.answers
+
+    def _material(self, plan: Plan, monitor: Monitor) -> TrainingData:
+        """Photos and features of a plan, gathered once."""
+        key = (plan.backbone.name, plan.image_size, plan.augmentation, plan.freeze.cut_layer)
+        if key not in self._materials:
+            data = gather_training_data(plan, monitor.silent())
+            self._materials[key] = replace(data, network=None)  # every trial changes its own
+        return self._materials[key]
+
+    def _folds(self, material: TrainingData, rows: Array) -> Array:
+        """The fold of each photo, the same in every trial; copies stay together."""
+        codes = pd.factorize(material.groups[rows])[0].astype(np.int64)
+        return assign_folds(
+            material.labels[rows],
+            codes,
+            folds=FOLDS,
+            rng=np.random.default_rng([self.plan.settings.seed, 11]),
+        )
+
+
+def search(run: Run, monitor: Monitor, train_run: Callable[[Run], bool]) -> bool:
+    """Search, train the best settings and the default, and write what came out.
+
+    Args:
+        run: the folder of the search.
+        train_run: trains a run within this process.
+
+    Returns:
+        True when it ran to its end, False when a person stopped it.
+
+    Raises:
+        TransLearnError: it cannot go on; the message is for a person.
+        StopRequestedError: it was stopped before anything was tried.
+    """
+    began = time.monotonic()
+    minutes = read_plan(run).minutes
+    plan = make_plan(run)
+    monitor.update(device=plan.device)
+    found = Search(run=run, plan=plan, monitor=monitor, minutes=minutes, began=began)
+    monitor.stage("features")
+    gather_training_data(plan, monitor)
+    monitor.check_stop()
+    monitor.stage("search")
+    _try_settings(found, monitor.until(began + minutes * 60 * (1 - LEAST_KEPT)))
+    if found.leader == "":
+        return False
+    _finish(found, train_run)
+    return not monitor.stop_requested
+
+
+def _try_settings(found: Search, timed: Monitor) -> None:
+    """Trials until the time of `timed` is up or a person says stop; each is told as an event.
+
+    The first one, the default, is tried to its end however little time there is.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=found.plan.settings.seed, n_startup_trials=8)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
+    for values in found.begin_with():
+        study.enqueue_trial(values, skip_if_exists=True)
+    tried: set[str] = set()
+    monitor = found.monitor
+    while not monitor.stop_requested:
+        trial = study.ask()
+        settings = found.propose(trial)
+        key = settings.model_dump_json()
+        if key in tried:
+            known = found.scores.get(key)
+            study.tell(trial, known.value if known else 0.0)
+            if len(tried) > 200:
+                return
+            continue
+        tried.add(key)
+        began = time.monotonic()
+        try:
+            score = found.score(settings, monitor)
+        except StopRequestedError:
+            return
+        seconds = time.monotonic() - began
+        if score is None and monitor.stop_requested:
+            return
+        _take_down(found, key, settings, score, seconds)
+        monitor = timed
+        if score is None:
+            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        else:
+            study.tell(trial, score.value)
+
+
+def _take_down(
+    found: Search, key: str, settings: Settings, score: Score | None, seconds: float
+) -> None:
+    """Keep a trial's score, see whether it leads, and tell it."""
+    leads = False
+    if score is None:
+        found.given_up += 1
+    else:
+        leader = found.scores.get(found.leader)
+        leads = leader is None or score.value > leader.value
+        found.scores[key], found.settings[key] = score, settings
+        if leads:
+            found.leader = key
+    changed = {
+        name: value
+        for name, value in settings.model_dump().items()
+        if value != getattr(found.plan.settings, name)
+    }
+    found.monitor.event(
+        "trial",
+        number=sum(1 for event in found.run.events()[0] if event["kind"] == "trial") + 1,
+        settings=changed,
+        accuracy=None if score is None else round(score.accuracy, 5),
+        log_loss=None if score is None else round(score.log_loss, 5),
+        given_up=score is None,
+        best=leads,
+        seconds=round(seconds, 2),
+    )
+
+
+def _finish(found: Search, train_run: Callable[[Run], bool]) -> None:
+    """Decide, train what was decided and the default, and write result.json."""
+    default_key = next(iter(found.scores))  # the first trial is the default
+    default, leader = found.scores[default_key], found.scores[found.leader]
+    best_key = found.leader if leader.beats(default) else default_key
+    best = found.settings[best_key]
+    facts: dict[str, Any] = {
+        "study_dir": str(found.run.folder),
+        "trials": len(found.scores),
+        "best": {
+            name: value
+            for name, value in best.model_dump().items()
+            if value != getattr(found.plan.settings, name)
+        },
+        "validation_accuracy": found.scores[best_key].accuracy,
+        "default_validation_accuracy": default.accuracy,
+    }
+    if not found.monitor.stop_requested:
+        found.monitor.stage("train_best")
+        facts |= _train_and_judge(found, best, best_key == default_key, train_run)
+    facts["seconds"] = round(time.monotonic() - found.began, 1)
+    facts["given_up"] = found.given_up
+    facts["sentence"] = _sentence(facts)
+    result = StudyResult.model_validate(facts)
+    write_atomically(found.run.folder / "result.json", result.model_dump_json(indent=1))
+
+
+def _train_and_judge(
+    found: Search, best: Settings, same: bool, train_run: Callable[[Run], bool]
+) -> dict[str, Any]:
+    """Train the best settings and the default as runs, and hold them against each other."""
+    run = _train_as_run(found, best, _("The best of a search"), train_run)
+    if run is None:
+        return {}
+    facts: dict[str, Any] = {"run_dir": str(run.folder)}
+    other: Run | None = run
+    if not same and found.monitor.stop_requested:
+        return facts
+    if not same:
+        found.monitor.stage("train_default")
+        title = _("The default, to compare a search with")
+        other = _train_as_run(found, found.plan.settings, title, train_run)
+    if other is None:
+        return facts
+    mine, theirs = (pd.read_parquet(one.folder / "predictions.parquet") for one in (run, other))
+    pairs = mine.merge(theirs, on="path")
+    first, second = (pairs[f"correct_{side}"].to_numpy(bool) for side in "xy")
+    gain, low, high = paired_gain(first, second, seed=found.plan.settings.seed)
+    better, worse = int((first & ~second).sum()), int((~first & second).sum())
+    return facts | {
+        "default_run_dir": str(other.folder),
+        "n_test": len(pairs),
+        "test_accuracy": float(first.mean()),
+        "default_test_accuracy": float(second.mean()),
+        "gain": gain,
+        "gain_interval": (low, high),
+        "p_value": mcnemar(better, worse),
+    }
+
+
+def _train_as_run(
+    found: Search, settings: Settings, name: str, train_run: Callable[[Run], bool]
+) -> Run | None:
+    """A run of the workspace with these settings; None when it left no result."""
+    config = found.run.config
+    run = runs.create_run(
+        Path(config.dataset),
+        settings,
+        dataset_name=config.dataset_name,
+        fingerprint=config.fingerprint,
+        name=name,
+    )
+    ended = threading.Event()
+
+    def pass_on_stop() -> None:
+        while not ended.wait(0.2):
+            if found.monitor.stop_requested:
+                run.request_stop()
+                return
+
+    watcher = threading.Thread(target=pass_on_stop, name="pass-on-stop", daemon=True)
+    watcher.start()
+    try:
+        return run if train_run(run) else None
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _sentence(facts: dict[str, Any]) -> str:
+    """What the search brought, in words that claim no more than the photos say."""
+    n = facts["trials"] + facts["given_up"]
+    tried = ngettext("{n} setting tried.", "{n} settings tried.", n).format(n=n)
+    if n < 2:
+        return _("The time was enough for the default only. Give the search more minutes.")
+    if not facts["best"]:
+        return (
+            _("Nothing beat the default by more than chance: it stays the best choice.")
+            + " "
+            + tried
+        )
+    if facts.get("gain") is None:
+        return (
+            _("In cross-validation the best settings are right on {best}, the default on ")
+            + _("{default}; they were not run on the test photos.")
+        ).format(
+            best=percent(facts["validation_accuracy"], 1),
+            default=percent(facts["default_validation_accuracy"], 1),
+        ) + f" {tried}"
+    low, high = facts["gain_interval"]
+    text = _(
+        "On {n} test photos that the search never saw, the best settings are right on {best} and "
+        "the default on {default}: {gain:+.1f} points (95 % confidence interval: {low:+.1f} to "
+        "{high:+.1f})."
+    ).format(
+        n=facts["n_test"],
+        best=percent(facts["test_accuracy"], 1),
+        default=percent(facts["default_test_accuracy"], 1),
+        gain=100 * facts["gain"],
+        low=100 * low,
+        high=100 * high,
+    )
+    if low <= 0:
+        text += " " + _("That may be chance.")
+    return f"{text} {tried}"
