@@ -61,5 +61,5 @@ def test_a_run_learns_from_blends_of_features_and_of_maps(colour_photos, workspa
     run = runs.create_run(dataset.folder, resolve.resolve(make_settings(values), dataset).settings)
     worker.work(run)
     assert (run.state.state, run.state.reason) == ("finished", "")
-    assert run.metrics["test_accuracy"] > 0.6
-    assert run.metrics["settings"]["mixup"] == 0.3
+    assert run.metrics.test_accuracy > 0.6
+    assert run.metrics.settings["mixup"] == 0.3

@@ -24,6 +24,7 @@ from translearn_core.cli.settings import have_weights, make_settings_of
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _
+from translearn_core.runs.run_metrics import RunMetrics
 
 
 @app.command()
@@ -241,15 +242,15 @@ def _report_run(run: Any, json_: bool) -> int:
         )
     metrics = run.metrics
     if json_:
-        print_json(metrics, indent=None)
+        print_json(metrics.as_dict(), indent=None)
     else:
         _print_result(metrics)
     return 0 if state.state in ("finished", "stopped") else 1
 
 
-def _print_result(metrics: dict[str, Any]) -> None:
-    low, high = metrics["test_interval"]
-    if metrics["test_accuracy"] is None:
+def _print_result(metrics: RunMetrics) -> None:
+    low, high = metrics.test_interval
+    if metrics.test_accuracy is None:
         print_line(_("No photos were left for a test."))
     else:
         print_line(
@@ -257,39 +258,39 @@ def _print_result(metrics: dict[str, Any]) -> None:
                 "Test accuracy {accuracy}: right on {correct} of {n} new photos (95 % confidence "
                 "interval: {interval}). Always answering {majority} would get {guess}."
             ).format(
-                correct=metrics["test_correct"],
-                n=metrics["n_test"],
-                accuracy=percent(metrics["test_accuracy"], 1),
+                correct=metrics.test_correct,
+                n=metrics.n_test,
+                accuracy=percent(metrics.accuracy, 1),
                 interval=percent_range(low, high, 1),
-                majority=metrics["majority_class"],
-                guess=percent(metrics["majority_accuracy"], 1),
+                majority=metrics.majority_class,
+                guess=percent(metrics.guessing, 1),
             )
         )
     _print_techniques(metrics)
-    print_line(_("The run is at {folder}").format(folder=metrics["run_dir"]))
+    print_line(_("The run is at {folder}").format(folder=metrics.run_dir))
 
 
-def _print_techniques(metrics: dict[str, Any]) -> None:
+def _print_techniques(metrics: RunMetrics) -> None:
     """What further tasks and attacks came to."""
-    for task in metrics.get("tasks") or []:
+    for task in metrics.tasks:
         print_line(
             _("{task}: right on {correct} of {n} ({share})").format(
-                task=task["name"],
-                correct=task["test_correct"],
-                n=task["n_test"],
-                share=percent(task["test_accuracy"] or 0.0, 1),
+                task=task.name,
+                correct=task.test_correct,
+                n=task.n_test,
+                share=percent(task.accuracy, 1),
             )
         )
-    told = metrics.get("adversarial")
+    told = metrics.adversarial
     if told:
         print_line(
             _(
                 "Accuracy under attack (PGD) {trained}, before adversarial training {plain}; on "
                 "unchanged photos {clean} and {plain_clean}."
             ).format(
-                trained=percent(told["pgd"]["trained"], 1),
-                plain=percent(told["pgd"]["plain"], 1),
-                clean=percent(told["clean"]["trained"], 1),
-                plain_clean=percent(told["clean"]["plain"], 1),
+                trained=percent(told.pgd.trained, 1),
+                plain=percent(told.pgd.plain, 1),
+                clean=percent(told.clean.trained, 1),
+                plain_clean=percent(told.clean.plain, 1),
             )
         )

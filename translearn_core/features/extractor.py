@@ -28,7 +28,13 @@ from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
 from translearn_core.features.extract import Output, extract
 from translearn_core.features.weight_change import WeightChange
-from translearn_core.graph.engine import Engine, KerasEngine, open_prefix_engine, quick_pays
+from translearn_core.graph.engine import (
+    Engine,
+    KerasEngine,
+    import_keras,
+    open_prefix_engine,
+    quick_pays,
+)
 from translearn_core.imaging.augment import Strength
 from translearn_core.monitor import SILENT, Monitor, PassProgress
 from translearn_core.settings import Settings
@@ -104,6 +110,7 @@ class FeatureExtractor:
 
     def build_network(self) -> Any:
         """The backbone as a Keras model of the caller's own."""
+        import_keras()
         from translearn_core.graph.build import build_backbone
 
         network = build_backbone(

@@ -65,8 +65,8 @@ def split_of(run: Run) -> RunSplit:
         part = paths.map(part_of).to_numpy(dtype=object)
     counts = [int((part == name).sum()) for name in ("train", "val")]
     certain = set(paths[part == "test"]) == tested and counts == [
-        metrics["n_train"],
-        metrics["n_val"],
+        metrics.n_train,
+        metrics.n_val,
     ]
     if not certain:
         is_tested = paths.isin(list(tested)).to_numpy()
