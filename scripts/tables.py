@@ -16,8 +16,10 @@ from pydantic import BaseModel
 from translearn_core.backbones import BACKBONES
 from translearn_core.backbones.freezing import blocks_of
 from translearn_core.config import Configuration, Limits
+from translearn_core.datasets import CHECKS
+from translearn_core.datasets.checks import Check
 from translearn_core.feasibility import verdict
-from translearn_core.feasibility.checks import CHECKS_TABLE
+from translearn_core.feasibility.checks import DETECTORS
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import Report
 from translearn_core.formatting import percent
@@ -65,7 +67,13 @@ def backbones_page() -> str:
 
 def checks_page() -> str:
     """Every check of the photos, near-duplicate detection, and every trivial property."""
-    return _fill("checks.md", checks=CHECKS_TABLE, properties=PROPERTIES)
+    return _fill("checks.md", checks=CHECKS, when=_shown_when, properties=PROPERTIES)
+
+
+def _shown_when(check: Check) -> str:
+    """Which of the two views tells of a check."""
+    views = {"before training": check.find is not None, "feasibility": check.name in DETECTORS}
+    return ", ".join(name for name, shown in views.items() if shown)
 
 
 def feasible_page() -> str:
@@ -95,7 +103,7 @@ def glossary_page() -> str:
         "glossary.md",
         title=lambda name: setting_fields()[name].title,
         technique=lambda name: TECHNIQUES[name].title,
-        check=lambda name: next(row.title for row in CHECKS_TABLE if row.name == name),
+        check=lambda name: next(row.title for row in CHECKS if row.name == name),
     )
 
 

@@ -1,4 +1,4 @@
-"""Splits, groups of copies, and what is said before training."""
+"""Splits, and groups of copies."""
 
 from __future__ import annotations
 
@@ -239,34 +239,6 @@ def test_a_hundred_thousand_photos_are_split_in_seconds() -> None:
     groups = groups_of(table)
     assert time.process_time() - begin < 20
     assert np.bincount(groups).max() == 1
-
-
-def test_warnings_before_training(tmp_path: Path) -> None:
-    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 60, "b": 4}))
-    found = " ".join(datasets.warnings(dataset))
-    assert "Fewer than 10 photos in the class b (4)" in found
-    assert "a has 60 photos, b only 4" in found
-    even = datasets.import_source(make_tree(tmp_path / "t", {"a": 12, "b": 12}))
-    assert datasets.warnings(even) == []
-
-
-def test_doubly_sorted_photos_raise_a_question(tmp_path: Path) -> None:
-    counts = {f"{outer}/{inner}": 10 for outer in ("cats", "dogs") for inner in ("in", "out")}
-    dataset = datasets.import_source(make_tree(tmp_path / "s", counts))
-    assert dataset.classes == ["in", "out"]
-    assert any("sorted twice" in text for text in datasets.warnings(dataset))
-
-
-def test_small_and_double_photos_are_told(tmp_path: Path) -> None:
-    source = make_tree(tmp_path / "s", {"a": 12, "b": 12})
-    (source / "a" / "again.jpg").write_bytes((source / "a" / "1.jpg").read_bytes())
-    buffer = io.BytesIO()
-    draw_image(7, size=(20, 20)).save(buffer, "PNG")
-    (source / "b" / "tiny.png").write_bytes(buffer.getvalue())
-    found = " ".join(datasets.warnings(datasets.import_source(source)))
-    assert "1 photo is an exact copy" in found
-    assert "1 photo is smaller than 32 pixels" in found
-    assert draw_photo(1) == draw_photo(1)
 
 
 def _features_of(dataset: datasets.Dataset, keys: list[str]) -> np.ndarray:

@@ -23,14 +23,13 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import saved_mistakes, stronger_backbone
-from translearn_core.datasets import Dataset
+from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import Pairs, find_pairs
 from translearn_core.evaluation import cross_validation, learning_curve, linear_probe, projection
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.metrics import confusion_matrix
 from translearn_core.feasibility import checks, trivial_baseline
-from translearn_core.feasibility.checks import Finding
 from translearn_core.feasibility.label_errors import Suspect
 from translearn_core.feasibility.report import (
     PHOTO_COLUMNS,

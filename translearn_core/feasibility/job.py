@@ -14,7 +14,6 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,15 +21,12 @@ from translearn_core import backbones, datasets, jobs
 from translearn_core.atomic import write_atomically
 from translearn_core.backbones import Backbone, default
 from translearn_core.backbones.weights import weights_status
-from translearn_core.datasets import Dataset
+from translearn_core.datasets import Dataset, Finding
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.feasibility.report import Report, folder_of
 from translearn_core.i18n import N_, _
 from translearn_core.monitor import SILENT, Monitor
 from translearn_core.runs import Job, JobConfig, JobState, Kind
-
-if TYPE_CHECKING:
-    from translearn_core.feasibility.checks import Finding
 
 STAGES: dict[str, str] = {
     "look": N_("Extracting features of the photos"),
