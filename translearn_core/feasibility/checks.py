@@ -42,7 +42,7 @@ from translearn_core.datasets.manifest_checks import (
 from translearn_core.imaging.stats import SMOOTHEST, unpack_tints
 
 if TYPE_CHECKING:
-    from translearn_core.feasibility.label_errors import Suspect
+    from translearn_core.feasibility.label_errors import LabelError
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
@@ -95,13 +95,13 @@ class Evidence:
         return find_pairs(self.photos, self.features)
 
     @cached_property
-    def suspects(self) -> list[Suspect]:
+    def suspects(self) -> list[LabelError]:
         """Labels that are likely wrong; none without probabilities."""
-        from translearn_core.feasibility.label_errors import find_suspects
+        from translearn_core.feasibility.label_errors import find_label_errors
 
         if self.probabilities is None:
             return []
-        return find_suspects(self.labels, self.probabilities)
+        return find_label_errors(self.labels, self.probabilities)
 
     @cached_property
     def measured(self) -> npt.NDArray[np.bool_]:
