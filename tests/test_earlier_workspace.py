@@ -102,7 +102,7 @@ def test_runs_are_listed_with_settings_states_and_figures(named: dict[str, Run])
     second = named["Second"]
     assert second.config.settings.start_from == first.id
     assert second.metrics.carryover.run == str(first.folder)
-    assert [task["name"] for task in second.metrics.tasks] == ["class", "tone"]
+    assert [task.name for task in second.metrics.tasks] == ["class", "tone"]
 
 
 def test_notes_decisions_and_the_split_are_read(named: dict[str, Run]) -> None:
@@ -153,7 +153,7 @@ def test_runs_are_compared_and_reported(named: dict[str, Run]) -> None:
         metrics = named[name].metrics
         html = report_html(named[name])
         assert f"Right on {metrics.test_correct} of {metrics.n_test} new photos" in html
-    assert "Another question: tone" in report_html(named["Second"])
+    assert "Task: tone" in report_html(named["Second"])
     assert "starter.npz" in script(named["First"])
 
 

@@ -51,7 +51,7 @@ def test_both_together_take_turns() -> None:
 
 def test_cutmix_on_averages_is_refused(colour_photos, workspace) -> None:  # type: ignore[no-untyped-def]
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-    with pytest.raises(SettingsError, match="Free the last two blocks"):
+    with pytest.raises(SettingsError, match="Unfreeze the last two blocks"):
         resolve.resolve(make_settings(TINY | {"cutmix": 1.0}), dataset)
 
 
