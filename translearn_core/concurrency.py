@@ -24,7 +24,7 @@ def import_path() -> str:
 
 
 @contextmanager
-def repeated(act: Callable[[], None], *, every_s: float, name: str) -> Iterator[None]:
+def periodically(act: Callable[[], None], *, every_s: float, name: str) -> Iterator[None]:
     """Have `act` called again and again, in a thread, while the block goes on."""
     ended = threading.Event()
 
@@ -57,10 +57,10 @@ def end_process(code: int) -> None:
 
 
 T = TypeVar("T")
-ASK_EVERY_S = 0.2
+STOP_POLL_S = 0.2
 
 
-def begin(work: Callable[[], T]) -> Future[T]:
+def run_in_thread(work: Callable[[], T]) -> Future[T]:
     """Have `work` done in a thread that does not keep the process from ending."""
     done: Future[T] = Future()
 
@@ -81,7 +81,7 @@ def wait_for(done: Future[T], stop: Callable[[], bool]) -> T:
     Raises:
         StopRequestedError: `stop` said so.
     """
-    while not wait([done], timeout=ASK_EVERY_S).done:
+    while not wait([done], timeout=STOP_POLL_S).done:
         if stop():
             raise StopRequestedError
     return done.result()
@@ -93,4 +93,4 @@ def run_stoppable(work: Callable[[], T], stop: Callable[[], bool]) -> T:
     Raises:
         StopRequestedError: `stop` said so.
     """
-    return wait_for(begin(work), stop)
+    return wait_for(run_in_thread(work), stop)

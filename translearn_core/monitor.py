@@ -12,7 +12,7 @@ from typing import Any
 
 from translearn_core.errors import StopRequestedError
 
-TELL_EVERY_S = 0.25
+REPORT_EVERY_S = 0.25
 
 
 class Monitor:
@@ -120,7 +120,7 @@ class PassProgress:
     def __call__(self, done: int, per_s: float = 0.0) -> None:
         """So many photos of this pass are done; `per_s` where it was measured elsewhere."""
         now = time.monotonic()
-        if now - self._told < TELL_EVERY_S and self._before + done < self._total:
+        if now - self._told < REPORT_EVERY_S and self._before + done < self._total:
             return
         self._told = now
         rate = per_s or done / max(now - self._began, 1e-6)

@@ -61,7 +61,7 @@ def test_unchecked_rows_are_checked_by_the_first_pass(tmp_path: Path) -> None:
     files = [dataset.photo_path(path) for path in paths]
     for place, photo in datasets.iterate_photos(files, size=32):
         if isinstance(photo, datasets.DecodedPhoto):
-            facts[paths[place]] = photo.facts
+            facts[paths[place]] = photo.stats
         else:
             refused[paths[place]] = photo.message
     elsewhere = datasets.open_dataset(dataset.folder)
@@ -80,7 +80,7 @@ def test_facts_do_not_change_the_fingerprint_but_edits_do(tmp_path: Path) -> Non
     dataset = datasets.import_source(source, check=False)
     begin = dataset.fingerprint
     path = dataset.photos["path"].iloc[0]
-    facts = datasets.decode_photo(dataset.photo_path(path), size=32).facts
+    facts = datasets.decode_photo(dataset.photo_path(path), size=32).stats
     dataset.record_stats({path: facts}, {})
     assert dataset.fingerprint == begin
     datasets.rename_class(dataset, "cats", "lions")
@@ -94,7 +94,7 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 
     def record(path: str) -> None:
         own = datasets.open_dataset(dataset.folder)
-        own.record_stats({path: datasets.decode_photo(own.photo_path(path), size=16).facts}, {})
+        own.record_stats({path: datasets.decode_photo(own.photo_path(path), size=16).stats}, {})
 
     threads = [threading.Thread(target=record, args=(path,)) for path in paths]
     for thread in threads:

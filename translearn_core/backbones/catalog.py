@@ -79,7 +79,7 @@ class Backbone:
     """Whether `weight_file` ships in `translearn_core/data`."""
 
     @property
-    def own_size(self) -> int:
+    def default_size(self) -> int:
         """Side of the photos in pixels, unless a person chooses another."""
         return self.transfer_size or self.input_size
 
@@ -409,7 +409,7 @@ def image_size_for(backbone: Backbone, settings: Settings) -> int:
         SettingsError: the chosen size is below the backbone's smallest.
     """
     if settings.image_size == 0:
-        return backbone.own_size
+        return backbone.default_size
     if settings.image_size < backbone.min_size:
         raise SettingsError(
             _(
@@ -419,7 +419,7 @@ def image_size_for(backbone: Backbone, settings: Settings) -> int:
                 smallest=backbone.min_size,
                 title=backbone.title,
                 received=settings.image_size,
-                own=backbone.own_size,
+                own=backbone.default_size,
             )
         )
     return settings.image_size

@@ -14,10 +14,10 @@ from translearn_core.backbones.catalog import BACKBONES, Backbone
 from translearn_core.backbones.weights import weights_status
 from translearn_core.i18n import _
 
-LAST_RESORT = "starter"
+FALLBACK = "starter"
 """The default where no ImageNet weights are on this machine; its own ship with the package."""
 
-PROBED = {"mobilenet_v2": 0.88, "starter": 0.80}
+MEASURED_ACCURACY = {"mobilenet_v2": 0.88, "starter": 0.80}
 """Mean accuracy of a logistic regression on frozen features of six photo sets, where it was
 measured side by side (docs/starter.md)."""
 
@@ -31,7 +31,7 @@ def default_backbone() -> Backbone:
     for backbone in sorted(BACKBONES.values(), key=lambda row: row.default_rank):
         if weights_status(backbone).state == "ready":
             return backbone
-    return BACKBONES[LAST_RESORT]
+    return BACKBONES[FALLBACK]
 
 
 def stronger_backbone(backbone: Backbone) -> str:
@@ -40,8 +40,8 @@ def stronger_backbone(backbone: Backbone) -> str:
     Empty where none is known to be better, and where it is here already or cannot be fetched.
     Looks at the disk only, never at the network.
     """
-    known = PROBED.get(backbone.name, 1.0)
-    for name, share in PROBED.items():
+    known = MEASURED_ACCURACY.get(backbone.name, 1.0)
+    for name, share in MEASURED_ACCURACY.items():
         better = BACKBONES[name]
         if share > known and weights_status(better).state == "download":
             return _(
@@ -56,8 +56,8 @@ def stronger_backbone(backbone: Backbone) -> str:
     return ""
 
 
-def saved_mistakes(backbone: Backbone) -> float:
+def expected_error_reduction(backbone: Backbone) -> float:
     """Share of its mistakes that the best measured backbone is not expected to make, in [0, 1]."""
-    known = PROBED.get(backbone.name, 1.0)
-    best = max([share for share in PROBED.values() if share > known], default=known)
+    known = MEASURED_ACCURACY.get(backbone.name, 1.0)
+    best = max([share for share in MEASURED_ACCURACY.values() if share > known], default=known)
     return (best - known) / max(1.0 - known, 1e-9)

@@ -22,7 +22,7 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.backbones import Backbone
-from translearn_core.backbones.default import saved_mistakes, stronger_backbone
+from translearn_core.backbones.default import expected_error_reduction, stronger_backbone
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.duplicates import Pairs, find_pairs
 from translearn_core.evaluation import cross_validation, learning_curve, linear_probe, projection
@@ -124,10 +124,10 @@ def compute(
     imports.start()
     material = _gather(dataset, backbone, seed, monitor)
     with _few_threads(len(material.rows) * len(material.classes)):
-        space = linear_probe.PCASpace.of(material.features[material.rows])
+        space = linear_probe.PCASpace.fit(material.features[material.rows])
         with ThreadPoolExecutor(1) as beside:
             beside.submit(imports.join)  # two threads that import scikit-learn at once may deadlock
-            few = len(material.labels) <= projection.MOST_PHOTOS  # all of them are drawn: begin now
+            few = len(material.labels) <= projection.MAX_PHOTOS  # all of them are drawn: begin now
             places = beside.submit(_lay_out, material, space, []) if few else None
             judgement = _judge(material, space, monitor)
             probabilities = _ask_about_all(material, judgement)
@@ -169,7 +169,7 @@ def _gather(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -
     labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str)).astype(np.int64)
     with _few_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
-        groups = datasets.tell_groups(dataset, pooled.features, pairs=pairs)
+        groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
     return _Material(
         dataset=dataset,
@@ -213,20 +213,20 @@ def _judge(material: _Material, space: PCASpace, monitor: Monitor) -> _Judgement
     effort = next(one for one in _EFFORTS if len(labels) * classes <= one.up_to)
     folds = min(effort.folds, cross_validation.count_folds(labels, groups))
     monitor.stage("judge")
-    judged = cross_validation.judge(
+    judged = cross_validation.cross_validate(
         space, labels, groups, classes,
         repeats=effort.repeats, folds=folds, seed=material.seed, stop=stop,
     )  # fmt: skip
     random = judged.accuracy
     if len(np.unique(groups)) < len(groups):
         alone = np.arange(len(groups))
-        random = cross_validation.judge(
+        random = cross_validation.cross_validate(
             space, labels, alone, classes,
             repeats=effort.repeats, folds=folds, seed=material.seed, penalty=judged.penalty,
             stop=stop,
         ).accuracy  # fmt: skip
     monitor.stage("compare")
-    shuffled = cross_validation.judge_shuffled(
+    shuffled = cross_validation.cross_validate_shuffled(
         space, labels, groups, classes,
         penalty=judged.penalty, shuffles=effort.shuffles, seed=material.seed, stop=stop,
     )  # fmt: skip
@@ -250,7 +250,7 @@ def _ask_about_all(material: _Material, judgement: _Judgement) -> Array:
     rest = np.setdiff1d(np.arange(len(material.labels)), material.rows)
     for begin in range(0, len(rest), MOST_JUDGED):
         part = rest[begin : begin + MOST_JUDGED]
-        points = judgement.space.place(material.features[part])
+        points = judgement.space.transform(material.features[part])
         probabilities[part] = linear_probe.predict_heads(points, judgement.judged.heads)
     return probabilities
 
@@ -271,7 +271,7 @@ def _find(material: _Material, probabilities: Array) -> tuple[list[Suspect], lis
 
 def _not_kept(material: _Material, suspects: list[Suspect]) -> list[Suspect]:
     """Without the labels that a person has looked at and found right."""
-    kept = datasets.read_kept(material.dataset)
+    kept = datasets.read_dismissed(material.dataset)
     paths = material.photos["path"].to_numpy()
     return [one for one in suspects if ("wrong_label", str(paths[one.row])) not in kept]
 
@@ -321,15 +321,17 @@ def _lay_out(material: _Material, space: PCASpace, first: list[int]) -> tuple[Ar
     if len(material.rows) < n:
         points = np.concatenate(
             [
-                space.place(material.features[begin : begin + MOST_JUDGED])
+                space.transform(material.features[begin : begin + MOST_JUDGED])
                 for begin in range(0, n, MOST_JUDGED)
             ]
         )
-        space = PCASpace(points=points, mean=space.mean, deviation=space.deviation, turn=space.turn)
+        space = PCASpace(
+            points=points, mean=space.mean, deviation=space.deviation, components=space.components
+        )
     others = np.setdiff1d(np.arange(n), first)
     others = np.random.default_rng([material.seed, 43]).permutation(others)
-    chosen = np.concatenate([np.array(first, np.int64), others])[: projection.MOST_PHOTOS]
-    return projection.lay_out(space, np.sort(chosen), seed=material.seed)
+    chosen = np.concatenate([np.array(first, np.int64), others])[: projection.MAX_PHOTOS]
+    return projection.project_to_2d(space, np.sort(chosen), seed=material.seed)
 
 
 def _mixups(material: _Material, answers: Ints) -> list[Mixup]:
@@ -358,7 +360,7 @@ def _mixups(material: _Material, answers: Ints) -> list[Mixup]:
 
 def _per_class(material: _Material, judgement: _Judgement) -> list[ClassResult]:
     labels, groups = material.labels[material.rows], material.groups[material.rows]
-    right = judgement.judged.right.mean(axis=0)
+    right = judgement.judged.correct.mean(axis=0)
     results = []
     for number, name in enumerate(material.classes):
         own = labels == number
@@ -437,7 +439,7 @@ def _report(
     figures = Figures(
         accuracy=judged.accuracy,
         interval=span,
-        found=cross_validation.mean_recall(judged.right.mean(axis=0), labels),
+        found=cross_validation.mean_recall(judged.correct.mean(axis=0), labels),
         guessing=float(np.bincount(labels).max() / len(labels)),
         shuffled=float(shuffled[:, 0].mean()),
         shuffled_found=float(shuffled[:, 1].mean()),
@@ -556,7 +558,7 @@ def _hopes(
 ) -> Hopes:
     """What each kind of help is expected to bring."""
     accuracy = judgement.judged.accuracy
-    kept = datasets.read_kept(material.dataset)
+    kept = datasets.read_dismissed(material.dataset)
     n = len(material.labels)
     hoped = sum(float(probabilities[one.row, one.suggested]) for one in suspects) / n
     weak, weak_gain = _weak_classes(material, judgement)
@@ -570,7 +572,7 @@ def _hopes(
         twice=0 if ahead is None else ahead.n,
         twice_gain=0.0 if ahead is None else max(0.0, ahead.accuracy - accuracy),
         backbone=stronger_backbone(backbone),
-        backbone_gain=saved_mistakes(backbone) * (1.0 - accuracy),
+        backbone_gain=expected_error_reduction(backbone) * (1.0 - accuracy),
     )
 
 

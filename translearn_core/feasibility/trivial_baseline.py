@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.evaluation.cross_validation import Ints, judge
+from translearn_core.evaluation.cross_validation import Ints, cross_validate
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.feasibility.properties import PROPERTIES
 
@@ -33,7 +33,7 @@ def judge_properties(
 
     Args:
         photos: manifest rows with facts.
-        folds, seed: as given to `judge`, for the same folds.
+        folds, seed: as given to `cross_validate`, for the same folds.
     """
     known = photos["tint"].str.len() > 0
     if not known.all():  # measured by an older version: stands for a photo like the others
@@ -43,8 +43,8 @@ def judge_properties(
     measured = {row.name: _in_bins(row.measure(photos).astype(float)) for row in rows}
     measured[COLOUR_AND_SIZE] = np.concatenate(list(measured.values()), axis=1)
     return {
-        name: judge(
-            PCASpace.of(values.astype(np.float32)),
+        name: cross_validate(
+            PCASpace.fit(values.astype(np.float32)),
             labels,
             groups,
             classes,

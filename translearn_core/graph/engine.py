@@ -125,7 +125,7 @@ def has_bfloat16() -> bool:
     return "BF16" in capabilities
 
 
-def quick_pays() -> bool:
+def bfloat16_pays() -> bool:
     """Whether a `quick` engine differs from a precise one on this machine."""
     return not count_gpus() and has_bfloat16()
 

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from translearn_core.concurrency import repeated
+from translearn_core.concurrency import periodically
 from translearn_core.errors import StopRequestedError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch
@@ -124,7 +124,7 @@ class JobMonitor(Monitor):
             except OSError:  # a full disk must not end the heartbeat
                 logger.exception("The heartbeat could not be written")
 
-        return repeated(beat, every_s=HEARTBEAT_S, name="heartbeat")
+        return periodically(beat, every_s=HEARTBEAT_S, name="heartbeat")
 
     def _enter(self, state: StateName, stage: str, **changes: Any) -> None:
         fresh = {"done": 0, "total": 0, "per_s": 0.0, "what": "", "told_at": time.time()}
@@ -217,5 +217,5 @@ def _ended_when_asked(
                 monitor.end("stopped", _(STOPPED))
             os._exit(0)
 
-    with repeated(watch, every_s=POLL_S, name="stop"):
+    with periodically(watch, every_s=POLL_S, name="stop"):
         yield

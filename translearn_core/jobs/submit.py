@@ -93,7 +93,7 @@ def create_study(
     return run
 
 
-def start_again(run: Run) -> Run:
+def repeat_run(run: Run) -> Run:
     """A new run with the data set and settings of `run`."""
     dataset = datasets.open_dataset(Path(run.config.dataset))
     return start(dataset, run.config.settings, name=run.config.name)

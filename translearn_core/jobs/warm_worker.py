@@ -68,7 +68,7 @@ def is_waiting() -> bool:
         return _waiting is not None and _waiting.poll() is None
 
 
-def let_go() -> None:
+def stop() -> None:
     """End the worker that waits, if one does."""
     global _waiting
     with _lock:

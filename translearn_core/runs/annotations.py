@@ -94,7 +94,7 @@ def _checked_tags(tags: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     return tuple(tidy)
 
 
-def name_of(run: Run) -> str:
+def display_name(run: Run) -> str:
     """What a run is called: by its notes, else by itself, else by its photos."""
     config = run.config
     try:

@@ -28,9 +28,9 @@ from translearn_core.runs import events as event_file
 from translearn_core.runs.state import (
     SCHEMA,
     JobState,
+    detect_lost,
     live_process,
     read_state,
-    with_loss,
     write_state,
 )
 
@@ -127,7 +127,7 @@ class Job:
     @property
     def state(self) -> JobState:
         """Where the job stands, with `lost` read off its heartbeat and process."""
-        return with_loss(self.written_state)
+        return detect_lost(self.written_state)
 
     @property
     def written_state(self) -> JobState:

@@ -13,7 +13,7 @@ from translearn_core.i18n import _
 from translearn_core.runs.run import Run
 
 
-def read_answers(run: Run) -> pd.DataFrame:
+def read_predictions(run: Run) -> pd.DataFrame:
     """predictions.parquet: the test photos with their truth and the answers.
 
     Raises:
@@ -30,8 +30,8 @@ def read_answers(run: Run) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def read_task_answers(run: Run, task: str) -> pd.DataFrame:
-    """The test photos that carry a label of a further task (tasks.parquet), as `read_answers`.
+def read_task_predictions(run: Run, task: str) -> pd.DataFrame:
+    """The test photos that carry a label of a further task (tasks.parquet), as `read_predictions`.
 
     Returns:
         path, file, truth, label, confidence, correct; without rows where the run does not have it.

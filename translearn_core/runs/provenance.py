@@ -22,7 +22,7 @@ from translearn_core.atomic import replace_file
 from translearn_core.datasets import groups_of
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
-from translearn_core.runs.annotations import name_of
+from translearn_core.runs.annotations import display_name
 from translearn_core.runs.run import Run
 
 FILE = "photos.parquet"
@@ -62,7 +62,7 @@ def read_photos(run: Run) -> pd.DataFrame | None:
     return pd.read_parquet(path) if path.is_file() else None
 
 
-def learned_from(run: Run) -> set[str] | None:
+def training_hashes(run: Run) -> set[str] | None:
     """Content hashes of the photos that a run learned from; None where it cannot tell."""
     photos = read_photos(run)
     if photos is None:
@@ -70,7 +70,9 @@ def learned_from(run: Run) -> set[str] | None:
     return set(photos.loc[photos["part"] != "test", "sha256"]) - {""}
 
 
-def go_on(parts: npt.NDArray[np.str_], photos: pd.DataFrame, before: Run) -> npt.NDArray[np.str_]:
+def inherit_split(
+    parts: npt.NDArray[np.str_], photos: pd.DataFrame, before: Run
+) -> npt.NDArray[np.str_]:
     """The split of a run that starts from `before`: no photo that was learned from is tested.
 
     Photos that `before` was tested on, and copies of them, are tested again; only new photos are
@@ -102,7 +104,7 @@ def _anywhere(
     return np.isin(groups, np.unique(groups[marked]))
 
 
-def refuse_taught(run: Run, tested: set[str]) -> None:
+def refuse_training_overlap(run: Run, tested: set[str]) -> None:
     """Refuse a run that learned from photos which another one is going to be tested on.
 
     Its knowledge of them would make the test accuracy too high. Where its data set or its answers are gone,
@@ -114,7 +116,7 @@ def refuse_taught(run: Run, tested: set[str]) -> None:
     Raises:
         SettingsError: it learned from some of them.
     """
-    taught = learned_from(run)
+    taught = training_hashes(run)
     if taught is None:
         answers = run.folder / "predictions.parquet"
         folder = Path(run.config.dataset)
@@ -130,5 +132,5 @@ def refuse_taught(run: Run, tested: set[str]) -> None:
                 "The run “{run}” has learned from {n} of the {total} photos that this run is "
                 "tested on, so the test would be too optimistic. Give both the same seed and "
                 "shares."
-            ).format(run=name_of(run), n=n, total=len(tested))
+            ).format(run=display_name(run), n=n, total=len(tested))
         )

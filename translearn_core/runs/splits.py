@@ -16,7 +16,7 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.runs.predictions import read_answers
+from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.provenance import read_photos
 from translearn_core.runs.run import Run
 
@@ -40,7 +40,7 @@ class RunSplit:
         return self.table[self.table["part"] == part]
 
 
-def split_of(run: Run) -> RunSplit:
+def recover_split(run: Run) -> RunSplit:
     """Tell the parts of a run.
 
     Raises:
@@ -48,7 +48,7 @@ def split_of(run: Run) -> RunSplit:
         SourceError: its data set is gone.
     """
     metrics, settings = run.metrics, run.config.settings
-    tested = set(read_answers(run)["path"])
+    tested = set(read_predictions(run)["path"])
     dataset = datasets.open_dataset(Path(run.config.dataset))
     photos = dataset.photos.reset_index(drop=True)
     split = datasets.assign_splits(

@@ -104,7 +104,7 @@ def write_state(path: Path, state: JobState) -> None:
     write_atomically(path, state.model_dump_json(indent=1))
 
 
-def with_loss(written: JobState) -> JobState:
+def detect_lost(written: JobState) -> JobState:
     """The same state, or `lost` where its process is gone or silent for too long."""
     if not written.is_live:
         return written

@@ -33,7 +33,7 @@ SURE_FROM = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
+class ConfidenceThreshold:
     """What a person decided for a run.
 
     Raises:
@@ -55,23 +55,23 @@ class Decision:
         return confidence is not None and confidence >= self.sure_from
 
 
-def read_decision(folder: Path) -> Decision:
+def read_threshold(folder: Path) -> ConfidenceThreshold:
     """What was decided for the run in `folder`; the default where nothing was, or it is unreadable."""
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return Decision(sure_from=float(content["sure_from"]))
+        return ConfidenceThreshold(sure_from=float(content["sure_from"]))
     except (OSError, ValueError, KeyError, TypeError, SettingsError):
-        return Decision()
+        return ConfidenceThreshold()
 
 
-def write_decision(folder: Path, decision: Decision) -> None:
+def write_threshold(folder: Path, decision: ConfidenceThreshold) -> None:
     """Keep a decision with the run in `folder`."""
     content = {"schema_version": SCHEMA, **asdict(decision)}
     write_atomically(folder / FILE, json.dumps(content, indent=1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trade:
+class ThresholdEffect:
     """What a threshold would have done with the test photos."""
 
     n: int
@@ -98,7 +98,9 @@ class Trade:
         return (self.answered - self.wrong) / self.answered if self.answered else None
 
 
-def trade_at(confidence: npt.NDArray[Any], right: npt.NDArray[Any], sure_from: float) -> Trade:
+def threshold_effect(
+    confidence: npt.NDArray[Any], right: npt.NDArray[Any], sure_from: float
+) -> ThresholdEffect:
     """What refusing below `sure_from` does.
 
     Args:
@@ -107,7 +109,7 @@ def trade_at(confidence: npt.NDArray[Any], right: npt.NDArray[Any], sure_from: f
     """
     right = np.asarray(right, bool)
     refused = np.asarray(confidence) < sure_from
-    return Trade(
+    return ThresholdEffect(
         n=len(right),
         refused=int(refused.sum()),
         avoided=int((refused & ~right).sum()),
