@@ -12,8 +12,8 @@ def drawn(n: int, *, sharpness: float, seed: int = 0) -> tuple[np.ndarray, np.nd
     """Logits of a model that is `sharpness` times too sure, and labels drawn as they truly are."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1.5, (n, 4))
-    shares = calibration.softmax(logits)
-    labels = np.array([rng.choice(4, p=row) for row in shares])
+    probs = calibration.softmax(logits)
+    labels = np.array([rng.choice(4, p=row) for row in probs])
     return sharpness * logits, labels
 
 
@@ -105,8 +105,8 @@ def test_out_of_fold_answers_come_from_models_that_did_not_see_the_photo() -> No
     labels = np.arange(60) % 3
     groups = np.arange(60) // 6  # copies of each other, of all classes
 
-    def learn(learned: np.ndarray, held: np.ndarray) -> np.ndarray:
-        assert not set(groups[learned]) & set(groups[held])
+    def learn(trained_on: np.ndarray, held: np.ndarray) -> np.ndarray:
+        assert not set(groups[trained_on]) & set(groups[held])
         return np.stack([held, held, held], axis=1)
 
     logits = calibration.out_of_fold_logits(learn, labels, folds=3, groups=groups)

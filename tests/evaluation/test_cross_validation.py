@@ -21,16 +21,16 @@ def test_heads_are_those_of_scikit_learn() -> None:
 
     features, labels = draw_points(300, seed=0)
     space = PCASpace.fit(features)
-    learned = np.random.default_rng(0).random((3, 300)) < np.array([[0.9], [0.5], [0.15]])
+    train_mask = np.random.default_rng(0).random((3, 300)) < np.array([[0.9], [0.5], [0.15]])
     for penalty in (0.1, 0.3):
-        heads = linear_probe.fit_heads(space, labels, learned, CLASSES, penalty=penalty)
-        for mask, head in zip(learned, heads, strict=True):
+        heads = linear_probe.fit_heads(space, labels, train_mask, CLASSES, penalty=penalty)
+        for mask, head in zip(train_mask, heads, strict=True):
             strength = 1.0 / (penalty * mask.sum())
             theirs = LogisticRegression(C=strength, max_iter=2000, tol=1e-6)
             theirs.fit(space.points[mask, :-1], labels[mask])
             expected = theirs.predict_proba(space.points[:, :-1])
-            found = linear_probe.predict_heads(space.points, head[None])
-            assert np.abs(found - expected).max() < 0.01
+            result = linear_probe.predict_heads(space.points, head[None])
+            assert np.abs(result - expected).max() < 0.01
 
 
 def test_a_photo_that_counts_half_counts_half() -> None:
@@ -80,9 +80,9 @@ def test_bursts_do_not_flatter_the_honest_accuracy() -> None:
     head = linear_probe.fit_heads(
         space, names, np.ones((1, 600), bool), CLASSES, penalty=honest.penalty
     )
-    others, truth = draw_points(2000, seed=2)
+    other_features, truth = draw_points(2000, seed=2)
     real = (
-        linear_probe.predict_heads(space.transform(others), head).argmax(axis=1) == truth
+        linear_probe.predict_heads(space.transform(other_features), head).argmax(axis=1) == truth
     ).mean()
     low, high = cross_validation.interval(honest.accuracy, groups)
     assert low <= real <= high
@@ -91,19 +91,20 @@ def test_bursts_do_not_flatter_the_honest_accuracy() -> None:
 
 
 def test_the_interval_holds_the_accuracy_on_new_photos() -> None:
-    others, truth = draw_points(3000, seed=999)
+    other_features, truth = draw_points(3000, seed=999)
     held = 0
     for draw in range(40):
         features, labels = draw_points(100, seed=draw)
         space = PCASpace.fit(features)
-        judged = cross_validation.cross_validate(
+        result = cross_validation.cross_validate(
             space, labels, alone(labels), CLASSES, repeats=2, penalty=0.1
         )
         head = linear_probe.fit_heads(space, labels, np.ones((1, 100), bool), CLASSES, penalty=0.1)
         real = (
-            linear_probe.predict_heads(space.transform(others), head).argmax(axis=1) == truth
+            linear_probe.predict_heads(space.transform(other_features), head).argmax(axis=1)
+            == truth
         ).mean()
-        low, high = cross_validation.interval(judged.accuracy, alone(labels))
+        low, high = cross_validation.interval(result.accuracy, alone(labels))
         held += low <= real <= high
     assert held >= 36
 
@@ -150,9 +151,9 @@ def test_a_learning_curve_of_bursts_has_photos_at_every_point(shots: int) -> Non
 def test_a_handful_of_photos_is_enough_to_say_something(n: int) -> None:
     features, _labels = draw_points(n, seed=5)
     labels = np.arange(n) % 2
-    judged = cross_validation.cross_validate(PCASpace.fit(features), labels, alone(labels), 2)
-    assert 0.0 <= judged.accuracy <= 1.0
-    assert judged.probabilities.sum(axis=1) == pytest.approx(np.ones(n))
+    result = cross_validation.cross_validate(PCASpace.fit(features), labels, alone(labels), 2)
+    assert 0.0 <= result.accuracy <= 1.0
+    assert result.probabilities.sum(axis=1) == pytest.approx(np.ones(n))
     assert cross_validation.learning_curve(
         PCASpace.fit(features), labels, alone(labels), 2, penalty=0.1
     )

@@ -46,10 +46,10 @@ def test_similar_photos_are_of_the_same_kind_nearest_first() -> None:
     reference, _figures = made()
     features, labels = clusters(20, kinds=range(8), seed=5)
     for row, label in zip(features, labels, strict=True):
-        found = reference.similar(row, 4)
-        assert [one.class_index for one in found] == [label] * 4
-        assert [one.similarity for one in found] == sorted(
-            (one.similarity for one in found), reverse=True
+        result = reference.similar(row, 4)
+        assert [one.class_index for one in result] == [label] * 4
+        assert [one.similarity for one in result] == sorted(
+            (one.similarity for one in result), reverse=True
         )
     itself = reference.similar(clusters(300, kinds=range(8))[0][7], 1)[0]
     assert itself.path == "photo-7.jpg"
@@ -140,10 +140,13 @@ def test_three_unseen_flowers_are_unlike_the_nine_seen(
     features = extract_pooled(dataset, get_backbone("mobilenet_v2_035"), size=224).features
     names, test = dataset.photos["class_name"], (dataset.photos["split"] == "test").to_numpy()
     unseen = names.isin(list(dataset.classes)[3:12:4]).to_numpy()
-    learned = ~test & ~unseen
+    train_features = ~test & ~unseen
     codes = names.astype("category").cat.codes.to_numpy()
     reference, _figures = ood.build_reference(
-        features[learned], codes[learned], list(names[learned]), test=features[test & ~unseen]
+        features[train_features],
+        codes[train_features],
+        list(names[train_features]),
+        test=features[test & ~unseen],
     )
     score = ood.auroc(
         reference.distances(features[test & ~unseen]), reference.distances(features[test & unseen])

@@ -17,10 +17,10 @@ def test_wrong_labels_are_found_with_what_they_should_be(seed: int) -> None:
     wrong = rng.choice(600, 30, replace=False)
     labels = truth.copy()
     labels[wrong] = (labels[wrong] + rng.integers(1, CLASSES, 30)) % CLASSES
-    judged = cross_validation.cross_validate(
+    result = cross_validation.cross_validate(
         linear_probe.PCASpace.fit(features), labels, alone(labels), CLASSES
     )
-    suspects = find_suspects(labels, judged.probabilities)
+    suspects = find_suspects(labels, result.probabilities)
     rows = {suspect.row for suspect in suspects}
     hits = rows & set(wrong.tolist())
     assert len(hits) >= 0.8 * 30
@@ -35,10 +35,10 @@ def test_wrong_labels_are_found_with_what_they_should_be(seed: int) -> None:
 
 def test_sound_labels_are_left_alone() -> None:
     features, labels = draw_points(300, seed=2, apart=4.0)
-    judged = cross_validation.cross_validate(
+    result = cross_validation.cross_validate(
         linear_probe.PCASpace.fit(features), labels, alone(labels), CLASSES
     )
-    assert len(find_suspects(labels, judged.probabilities)) <= 3
+    assert len(find_suspects(labels, result.probabilities)) <= 3
 
 
 def test_classes_without_photos_and_sets_without_photos_are_no_trouble() -> None:

@@ -36,9 +36,9 @@ def waiting_worker() -> psutil.Process:
         ]
 
     wait_for(lambda: bool(find()))
-    found = find()
-    assert len(found) == 1
-    return found[0]
+    result = find()
+    assert len(result) == 1
+    return result[0]
 
 
 @pytest.mark.slow

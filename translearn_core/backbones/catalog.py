@@ -48,21 +48,20 @@ class Backbone:
     """How pixels are scaled before the graph; `raw`: the graph does it by itself."""
     after_normalization: tuple[float, ...] = ()
     """Factors per channel that Keras applies after its Normalization only when it loads the
-    ImageNet weights (tensorflow issue 49930); here they are part of the graph always."""
+    ImageNet weights (tensorflow issue 49930); here they are always part of the graph."""
     input_size: int
     """Native side of the photo in pixels."""
     min_size: int
     transfer_size: int = 0
-    """Side that photos get unless a person chooses; 0 is the native one. A network that ends in a
-    mean over the map often gains from seeing photos larger than it was trained on (Touvron et
+    """Default side for transfer learning; 0 is the native one. A network with global average pooling
+    often gains from photos larger than it was trained on (Touvron et
     al., 2019); set where that was measured, see docs/experiments/default_recipe.md."""
     parameters: int
     """Without the top."""
     features: int
     """Channels of the pooled output."""
     top1: float | None
-    """Share of ImageNet's validation photos named right at the first guess; None: it has never
-    learned ImageNet's classes."""
+    """Top-1 accuracy on ImageNet's validation set, in [0, 1]; None: not trained on ImageNet's classes."""
     licence: str
     """Of the weights."""
     when: str
@@ -80,7 +79,7 @@ class Backbone:
 
     @property
     def default_size(self) -> int:
-        """Side of the photos in pixels, unless a person chooses another."""
+        """Side of the photos in pixels, unless the setting `image_size` names another."""
         return self.transfer_size or self.input_size
 
     @property
@@ -403,7 +402,7 @@ def get_backbone(name: str) -> Backbone:
 
 
 def image_size_for(backbone: Backbone, settings: Settings) -> int:
-    """Side of the photos in pixels: what was chosen, or the backbone's own.
+    """Side of the photos in pixels: the setting, or the default of the backbone.
 
     Raises:
         SettingsError: the chosen size is below the backbone's smallest.
@@ -426,7 +425,7 @@ def image_size_for(backbone: Backbone, settings: Settings) -> int:
 
 
 def did_you_mean(name: str, names: list[str]) -> str:
-    """A question that names up to three of `names` which are spelt much like `name`; else empty."""
+    """A question with up to three of `names` that are spelt like `name`; else empty."""
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
     if not close:

@@ -66,12 +66,12 @@ def merge_classes(dataset: Dataset, names: Iterable[str], into: str) -> None:
         SourceError: a class is not there, or `into` is empty.
     """
     into = tidy(into)
-    others = [name for name in dict.fromkeys(names) if name != into]
-    if not into or not others:
+    sources = [name for name in dict.fromkeys(names) if name != into]
+    if not into or not sources:
         raise SourceError(_("Choose at least two classes to merge, and a name for them."))
     with dataset.locked():
-        _check_exist(dataset, others)
-        _move(dataset, others, into, "merge")
+        _check_exist(dataset, sources)
+        _move(dataset, sources, into, "merge")
 
 
 def remove_class(dataset: Dataset, name: str) -> None:

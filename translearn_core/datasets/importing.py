@@ -181,7 +181,7 @@ def add_photos(
         stop: polled; True ends it, and nothing is added.
 
     Raises:
-        SourceError: the class has no name, or `stop` said so.
+        SourceError: the class has no name, or `stop` returned True.
         StorageError: the disk is full; nothing was added.
     """
     class_name = tidy(class_name)

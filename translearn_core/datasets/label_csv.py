@@ -210,7 +210,7 @@ def attach_labels(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> s
     photos = dataset.photos
     bare_names = {str(file) for file in table.labels.index if "/" not in str(file)}
     name_counts = Counter(PurePosixPath(file).name for file in photos["file"])
-    others = tuple(task for task in table.tasks if task != main)
+    further_tasks = tuple(task for task in table.tasks if task != main)
     labels: dict[str, dict[str, str]] = {}
     for path, file in zip(photos["path"], photos["file"], strict=True):
         name = PurePosixPath(file).name
@@ -218,7 +218,7 @@ def attach_labels(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> s
         key = next((k for k in (file, path, by_name) if k in table.labels.index), None)
         if key is not None:
             row = table.labels.loc[key]
-            labels[path] = {task: str(row[task]) for task in others if row[task]}
+            labels[path] = {task: str(row[task]) for task in further_tasks if row[task]}
     if not labels:
         raise SourceError(
             _(
@@ -226,7 +226,7 @@ def attach_labels(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> s
                 "{example}."
             ).format(name=dataset.name, example=photos["file"].iloc[0] if len(photos) else "a.jpg")
         )
-    content = {"main": main, "tasks": list(others), "labels": labels}
+    content = {"main": main, "tasks": list(further_tasks), "labels": labels}
     write_atomically(dataset.folder / NAME, json.dumps(content, ensure_ascii=False))
     missing = len(photos) - len(labels)
     if missing:

@@ -232,7 +232,7 @@ def _find_class_folders(folders: list[_Folder | None], outer: _Folder) -> set[_F
         homes[folder[-1]].add(folder)
         for depth in range(1, len(folder)):
             below[folder[:depth]].add(folder)
-    found = set()
+    class_folders = set()
     for folder, count in direct.items():
         inner = below.get(folder, set())
         if inner and folder == outer:
@@ -240,8 +240,8 @@ def _find_class_folders(folders: list[_Folder | None], outer: _Folder) -> set[_F
         fewer = count < min((direct[name] for name in inner), default=0)
         if fewer and any(homes[name[-1]] - inner for name in inner):
             continue
-        found.add(folder)
-    return found
+        class_folders.add(folder)
+    return class_folders
 
 
 def _assign(folder: _Folder | None, split: str, class_folders: set[_Folder]) -> ClassAssignment:

@@ -52,7 +52,7 @@ def assign_splits(
     given = photos["split"].to_numpy(dtype=object)
     groups = groups_of_dataset(dataset)
     split = np.where(np.isin(given, ["val", "test"]), given, "").astype(object)
-    shares = {
+    fractions = {
         "test": 0.0 if (given == "test").any() else test_share,
         "val": 0.0 if (given == "val").any() else validation_share,
     }
@@ -62,7 +62,7 @@ def assign_splits(
     counts = photos["class_name"].value_counts()
     for name in sorted(counts.index, key=lambda name: (counts[name], name)):
         rng = np.random.default_rng([seed, zlib.crc32(str(name).encode("utf-8"))])
-        _divide_class(split, np.flatnonzero(names == name), group_index, shares, rng)
+        _divide_class(split, np.flatnonzero(names == name), group_index, fractions, rng)
     split[split == ""] = "train"
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
 
@@ -130,12 +130,12 @@ def _divide_class(
     split: npt.NDArray[np.object_],
     rows: Ints,
     group_index: _GroupIndex,
-    shares: dict[str, float],
+    fractions: dict[str, float],
     rng: np.random.Generator,
 ) -> None:
     """Divide the photos of one class that have no split yet; copies in other classes follow."""
     pool = rows[split[rows] == ""]
-    targets = _targets(len(pool), int((split[rows] == "train").sum()), shares)
+    targets = _targets(len(pool), int((split[rows] == "train").sum()), fractions)
     if not len(pool) or not sum(targets.values()):
         return
     members = group_index.divide(pool)
@@ -156,13 +156,13 @@ def _divide_class(
         split[group_index.free(group, split)] = "train"
 
 
-def _targets(n: int, n_train: int, shares: dict[str, float]) -> dict[str, int]:
+def _targets(n: int, n_train: int, fractions: dict[str, float]) -> dict[str, int]:
     """Photos wanted for test and validation out of `n`, so that one is left to train."""
     reserved = 0 if n_train else 1
     targets = {}
     for name in ("test", "val"):
-        minimum = 1 if shares[name] > 0 else 0
-        targets[name] = min(max(round(n * shares[name]), minimum), max(0, n - reserved))
+        minimum = 1 if fractions[name] > 0 else 0
+        targets[name] = min(max(round(n * fractions[name]), minimum), max(0, n - reserved))
         n_left = n - reserved - targets["test"]
         if name == "val":
             targets[name] = min(targets[name], max(0, n_left))

@@ -126,7 +126,7 @@ def cross_validate(
         train_allowed: `(n,) bool`: photos that may be trained on; the others are only predicted.
 
     Raises:
-        StopRequestedError: `stop` said so.
+        StopRequestedError: `stop` returned True.
     """
     folds = folds or count_folds(labels, groups)
     rng = np.random.default_rng([seed, 17])

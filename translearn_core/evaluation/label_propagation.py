@@ -45,7 +45,7 @@ def balance_classes(probs: Array, priors: Array, *, strength: float) -> Array:
     changes nothing. The model is that of unbalanced optimal transport (Chizat et al. 2018).
 
     Args:
-        answers: probabilities `(n, classes)`.
+        probs: probabilities `(n, classes)`.
         shares: expected class frequencies, `(classes,)`, sum to 1.
         strength: in [0, 1].
     """
@@ -88,7 +88,7 @@ def knn_graph(
     al. 2003.
 
     Raises:
-        StopRequestedError: `stop` said so.
+        StopRequestedError: `stop` returned True.
     """
     unit = np.asarray(features, np.float32)
     unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-9)
@@ -121,7 +121,7 @@ def propagate(graph: Any, probs: Array, *, alpha: float = ALPHA) -> Array:
 
     Args:
         graph: of `knn_graph`.
-        answers: `(n, classes)`; a row of zeros is a photo without any information.
+        probs: `(n, classes)`; a row of zeros is a photo without any information.
     """
     seeds = np.asarray(probs, np.float64)
     result = seeds.copy()

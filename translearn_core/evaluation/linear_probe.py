@@ -105,7 +105,7 @@ def fit_heads(
         `(heads, d + 1, classes) float32`.
 
     Raises:
-        StopRequestedError: `stop` said so.
+        StopRequestedError: `stop` returned True.
     """
     heads, n = sample_weights.shape
     labels = np.broadcast_to(labels, (heads, n))

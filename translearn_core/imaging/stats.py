@@ -118,9 +118,9 @@ def measure_stats(
     )
 
 
-def unpack_grey_thumbnails(looks: list[str]) -> Floats:
+def unpack_grey_thumbnails(texts: list[str]) -> Floats:
     """Grey thumbnails: `(n, 24, 24)` float32 in [0, 255]."""
-    return _unpack(looks, (GREY_THUMBNAIL_SIDE, GREY_THUMBNAIL_SIDE))
+    return _unpack(texts, (GREY_THUMBNAIL_SIDE, GREY_THUMBNAIL_SIDE))
 
 
 def unpack_colour_thumbnails(tints: list[str]) -> Floats:

@@ -1,4 +1,4 @@
-"""The events of a job: one JSON object a line, appended by its worker, read on by who looks.
+"""The events of a job: one JSON object a line, appended by its worker, read incrementally.
 
 Owns: the file `events.jsonl`. Leaves to others: what the events of a kind mean (`Job.append_event`).
 """

@@ -9,8 +9,8 @@ A job folder holds
     events.jsonl    append only, one object a line: `t` (unix seconds), `kind`, and what that kind
                     says (see `Job.append_event`)
     stop            a request to stop, by existing
-    log.txt         what the process wrote
-    .lock           held by the process that works
+    log.txt         output of the process
+    .lock           held by the worker process
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ class Job:
                 _("{file} cannot be read. The run may come from a newer version.").format(file=path)
             ) from error
 
-    def begin(self, config: JobConfig, **facts: Any) -> None:
-        """Write what is to be done and queue it; what an earlier job left in the folder goes.
+    def begin(self, config: JobConfig, **first_fields: Any) -> None:
+        """Write the config and queue the job; files of an earlier job in the folder are deleted.
 
         Args:
             facts: further fields of the first state.
@@ -116,7 +116,7 @@ class Job:
             (self.folder / name).unlink(missing_ok=True)
         write_atomically(self.folder / "config.json", config.model_dump_json(indent=1))
         first = JobState(state="queued", queued_at=config.created, told_at=config.created)
-        self.write_state(first.model_copy(update=facts))
+        self.write_state(first.model_copy(update=first_fields))
         self.append_event("state", state="queued", stage="")
 
     @property
@@ -126,12 +126,12 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        """Where the job stands, with `lost` read off its heartbeat and process."""
+        """The state of the job, with `lost` derived from its heartbeat and process."""
         return detect_lost(self.written_state)
 
     @property
     def written_state(self) -> JobState:
-        """The content of state.json, without judging the heartbeat."""
+        """The content of state.json, without checking the heartbeat."""
         return read_state(self.state_path)
 
     def write_state(self, state: JobState) -> None:

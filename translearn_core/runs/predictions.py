@@ -1,4 +1,4 @@
-"""The test predictions that a run left, read back.
+"""Reads the test predictions of a run.
 
 Owns: reading predictions.parquet and those of further tasks. Leaves to others: writing them
 (`training/save.py`), the split of a run (`splits.py`).
@@ -14,7 +14,7 @@ from translearn_core.runs.run import Run
 
 
 def read_predictions(run: Run) -> pd.DataFrame:
-    """predictions.parquet: the test photos with their truth and the answers.
+    """predictions.parquet: the test photos with their labels and predictions.
 
     Raises:
         RunError: the run has none.

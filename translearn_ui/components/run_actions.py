@@ -15,9 +15,9 @@ from translearn_core.errors import RunError
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
 from translearn_core.runs.annotations import (
-    LONGEST_NAME,
-    LONGEST_NOTE,
-    MOST_TAGS,
+    MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_TAGS,
     Notes,
     display_name,
     read_notes,
@@ -138,21 +138,21 @@ def edit_notes(run: Run) -> None:
     def ask() -> None:
         with st.form(f"notes_{run.id}", border=False), frame.errors_shown():
             name = st.text_input(
-                _("Name"), display_name(run), key=f"notes_name_{run.id}", max_chars=LONGEST_NAME
+                _("Name"), display_name(run), key=f"notes_name_{run.id}", max_chars=MAX_NAME_LENGTH
             )
             chosen = st.multiselect(
                 _("Tags"),
                 tags,
                 default=list(before.tags),
                 accept_new_options=True,
-                max_selections=MOST_TAGS,
+                max_selections=MAX_TAGS,
                 placeholder=_("Choose, or type a new one"),
                 key=f"notes_tags_{run.id}",
             )
             note = st.text_area(
                 _("Note"),
                 before.note,
-                max_chars=LONGEST_NOTE,
+                max_chars=MAX_NOTE_LENGTH,
                 placeholder=_("What was tried, and what came of it"),
                 key=f"notes_note_{run.id}",
             )
