@@ -1,4 +1,5 @@
-"""Helpers for processes and threads: import path, periodic calls, stoppable work, ending a process."""
+"""Helpers for processes and threads: import path, periodic calls, stoppable work, ending a
+process."""
 
 from __future__ import annotations
 

@@ -117,7 +117,8 @@ class PassProgress:
         self._started_at, self._last_report = time.monotonic(), 0.0
 
     def __call__(self, done: int, per_s: float = 0.0) -> None:
-        """Report that `done` photos of this pass are done; `per_s` where the rate was measured elsewhere."""
+        """Report that `done` photos of this pass are done; `per_s` where the rate was measured
+        elsewhere."""
         now = time.monotonic()
         if now - self._last_report < REPORT_EVERY_S and self._before + done < self._total:
             return

@@ -2,8 +2,8 @@
 
 Owns: the values, distinguishable for colour-blind readers (after Okabe and Ito) on light and dark
 pages.
-Leaves to others: drawing. The app's charts and style sheet, the live curves and the report read them
-from here. The colours of widgets stand in `.streamlit/config.toml`.
+Leaves to others: drawing. The app's charts and style sheet, the live curves and the report read
+them from here. The colours of widgets stand in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations

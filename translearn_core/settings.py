@@ -250,8 +250,8 @@ class Settings(BaseModel):
         0.2,
         title=N_("Share kept for the test"),
         plain=N_(
-            "Photos held out for the final figure; nothing is learned or chosen by them, so the "
-            "estimate is unbiased."
+            "Photos held out from training and model selection, for an unbiased estimate of the "
+            "accuracy."
         ),
         expert=N_("Share of all photos; near-duplicates stay together, and given splits are kept."),
         group="photos",

@@ -45,7 +45,7 @@ class Backbone:
     arguments: tuple[tuple[str, Any], ...] = ()
     """Further arguments of the builder."""
     pixels: Literal["tf", "torch", "caffe", "raw"]
-    """How pixels are scaled before the graph; `raw`: the graph does it by itself."""
+    """How pixels are scaled before the graph; `raw`: the graph contains the scaling."""
     after_normalization: tuple[float, ...] = ()
     """Factors per channel that Keras applies after its Normalization only when it loads the
     ImageNet weights (tensorflow issue 49930); here they are always part of the graph."""
@@ -53,15 +53,16 @@ class Backbone:
     """Native side of the photo in pixels."""
     min_size: int
     transfer_size: int = 0
-    """Default side for transfer learning; 0 is the native one. A network with global average pooling
-    often gains from photos larger than it was trained on (Touvron et
-    al., 2019); set where that was measured, see docs/experiments/default_recipe.md."""
+    """Default side for transfer learning; 0 is the native one. A network with global average
+    pooling often gains from photos larger than it was trained on (Touvron et al., 2019); set where
+    that was measured, see docs/experiments/default_recipe.md."""
     parameters: int
     """Without the top."""
     features: int
     """Channels of the pooled output."""
     top1: float | None
-    """Top-1 accuracy on ImageNet's validation set, in [0, 1]; None: not trained on ImageNet's classes."""
+    """Top-1 accuracy on ImageNet's validation set, in [0, 1]; None: not trained on ImageNet's
+    classes."""
     licence: str
     """Of the weights."""
     when: str
@@ -447,7 +448,7 @@ class PixelScaling:
 
 
 def pixel_scaling(pixels: str) -> PixelScaling | None:
-    """How pixels in [0, 255] are scaled, as `keras.applications` does it; None: not at all."""
+    """How pixels in [0, 255] are scaled, as in `keras.applications`; None: no scaling."""
     if pixels == "tf":
         return PixelScaling(1 / 127.5, -1.0)
     if pixels == "torch":

@@ -1,9 +1,9 @@
 """The recommended backbone on this machine.
 
-Owns: the default among those whose weights are ready, and the sentence that recommends a stronger one
-to download, from measured accuracies.
-Leaves to others: the table (`catalog.py`), where weights lie and whether they are here
-(`weights.py`), what a check of photos advises (`feasibility/verdict.py`).
+Owns: the default among those whose weights are ready, and the sentence that recommends a stronger
+one to download, from measured accuracies. Leaves to others: the table (`catalog.py`), where weights
+lie and whether they are here (`weights.py`), what a check of photos advises
+(`feasibility/verdict.py`).
 
 Imports no TensorFlow and no Keras, and never asks the network.
 """

@@ -77,7 +77,7 @@ def weights_folder() -> Path:
 
 
 def weights_path(backbone: Backbone) -> Path:
-    """Where the backbone's weights lie, or would lie."""
+    """The path of the backbone's weights, whether they exist or not."""
     if backbone.packaged:
         return Path(__file__).parent.parent / "data" / backbone.weight_file
     return weights_folder() / backbone.weight_file
@@ -151,7 +151,8 @@ def download_weights(
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Path:
-    """Download the weights of a backbone into Keras' folder; the file gets its name once it is verified.
+    """Download the weights of a backbone into Keras' folder; the file gets its name once it is
+    verified.
 
     A partial download is kept in a `.part` file and resumed by the next call; it starts over where
     the server cannot resume or the result fails verification.
@@ -277,7 +278,8 @@ def _copy(
 
 
 def _read(response: Any) -> bytes:
-    """The next bytes; network errors are raised as ConnectionError, to tell them from disk errors."""
+    """The next bytes; network errors are raised as ConnectionError, to tell them from disk
+    errors."""
     try:
         return bytes(response.read1(CHUNK_BYTES))
     except OSError as error:

@@ -6,7 +6,8 @@ no name from an archive is ever used as a path on the disk.
 
 What is refused and what is left out:
     refused as a whole   not a zip, truncated, empty, encrypted; an entry with `..`, an absolute
-                         path or a drive letter (a sign of a crafted archive); more files, bytes or folder levels than the limits
+                         path or a drive letter (a sign of a crafted archive); more files, bytes or
+                         folder levels than the limits
     left out, listed     links and devices (links are never followed), archives inside, entries that grow more than the allowed
                          ratio or beyond the bytes of one photo, damaged entries or false sizes, the
                          earlier ones of entries of the same name (the last is what unzip leaves)
@@ -52,7 +53,7 @@ class Archive:
     file: zipfile.ZipFile
 
     def read(self, entry: Entry, limits: Limits) -> bytes:
-        """All bytes of one entry, never more than the limit whatever its header says.
+        """All bytes of one entry, at most the limit, regardless of its header.
 
         Raises:
             PhotoError: damaged, of a false size, too large, or of an unknown compression.

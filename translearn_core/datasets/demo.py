@@ -1,4 +1,4 @@
-"""A data set of drawn photos: five kinds of fruit, some hard to tell apart.
+"""A data set of drawn photos: five kinds of fruit, some of them similar.
 
 Owns: the pictures of `make_demo`, drawn with numpy and Pillow in a few seconds. Lemons and
 oranges share shapes and light, green apples look like pears: so training, confusion and
@@ -306,7 +306,8 @@ FRUIT: tuple[_Fruit, ...] = (
         stem=0.7,
     ),
 )
-"""The classes of the demo, by name; `stem` is how often one is seen, `pores` how rough the skin is."""
+"""The classes of the demo, by name; `stem` is how often one is seen, `pores` how rough the skin
+is."""
 
 
 # --- Background and camera ---------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Findings that a person has dismissed; they are not shown again.
+"""Dismissed findings, which are not shown again.
 
 Owns: `<dataset>/feasible/kept.json`, a list of (check, path). Leaves to others: the findings.
 """

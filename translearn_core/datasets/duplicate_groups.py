@@ -1,10 +1,11 @@
 """Groups of near-duplicates of a data set, computed once from features, for every split of it.
 
 Owns: `<dataset>/groups.parquet`, a row per photo: `path`, `group`, and the `fingerprint` of the set
-that it was computed for. Leaves to others: what a group is (`duplicates.py`), splitting (`split.py`).
+that it was computed for. Leaves to others: what a group is (`duplicates.py`), splitting
+(`split.py`).
 
-The first feature extraction (of a run or a check) assigns the groups; later ones reuse them, so that
-runs with other backbones are tested on the same photos.
+The first feature extraction (of a run or a check) assigns the groups; later ones reuse them, so
+that runs with other backbones are tested on the same photos.
 """
 
 from __future__ import annotations

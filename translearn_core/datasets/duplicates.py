@@ -7,8 +7,9 @@ registering two photos (`registration.py`).
 Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are
 available, nearest neighbours in feature space, which finds crops and changes of light that hashes
-miss. Then one photo is registered on the other. Thresholds were measured on photos of litter, flowers, hands
-and PACS with seeded copies; recall and precision on two of these sets: `docs/benchmarks.md`.
+miss. Then one photo is registered on the other. Thresholds were measured on photos of litter,
+flowers, hands and PACS with seeded copies; recall and precision on two of these sets:
+`docs/benchmarks.md`.
 """
 
 from __future__ import annotations
@@ -83,8 +84,8 @@ def find_pairs(
 
     Args:
         photos: rows of a manifest; rows without statistics have no pairs.
-        features: `(n, d)` of the same photos, of any network; without them pairs are found by perceptual hashes
-            only.
+        features: `(n, d)` of the same photos, of any network; without them pairs are found by
+            perceptual hashes only.
         for_groups: skip what groups do not depend on: pairs within a chain of strict ones, and the
             similarity of strict ones. With many frames of one scene that is nearly all.
     """
@@ -206,8 +207,8 @@ def _exact_pairs(photos: pd.DataFrame) -> Pairs:
 
 
 def _hash_pairs(hashes: list[str], thumbnails: Floats) -> tuple[Ints, Ints, Bools]:
-    """Pairs (first < second) within the thresholds that share a 16-bit band of the hash up to one bit,
-    and which of them are strict.
+    """Pairs (first < second) within the thresholds that share a 16-bit band of the hash up to one
+    bit, and which of them are strict.
     """
     codes = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").astype(np.uint64)
     a, b = _candidates(codes, thumbnails)
@@ -264,8 +265,8 @@ def normalised_embedding(features: npt.NDArray[np.floating]) -> Floats:
 def _leading_directions(values: Floats) -> Floats:
     """The 128 directions of most variance, `(d, 128)`, by randomised subspace iteration.
 
-    Halko, Martinsson and Tropp 2011, with one power iteration and a fixed start; a tenth of the time of a full
-    decomposition.
+    Halko, Martinsson and Tropp 2011, with one power iteration and a fixed start; a tenth of the
+    time of a full decomposition.
     """
     from scipy.linalg import qr
 

@@ -1,4 +1,4 @@
-"""Changes to a data set by a person: names, classes, single photos; and undo.
+"""Edits of a data set: names, classes, single photos; and undo.
 
 Owns: edits of the manifest, each under the data set's lock and written atomically, and
 `undo.json` with those that can be undone. Files do not move when a class changes its
@@ -141,7 +141,8 @@ def restore_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
 
 
 def delete_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
-    """Delete excluded photos for good (those left in place stay where they are). Returns how many."""
+    """Delete excluded photos for good (those left in place stay where they are). Returns how
+    many."""
     with dataset.locked():
         rows = _excluded_rows(dataset, paths)
         excluded.delete_rows(dataset, rows)

@@ -1,4 +1,4 @@
-"""Photos that a person has excluded from a data set and can restore.
+"""Excluded photos of a data set, which can be restored.
 
 Owns: in the data set's folder
     excluded.parquet   their rows of the manifest, unchanged
@@ -86,7 +86,7 @@ def delete_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
 
 
 def excluded_file(dataset: Dataset, path: str) -> Path:
-    """Where the file of an excluded photo lies."""
+    """The file of an excluded photo."""
     file = _excluded_file(dataset, path)
     return file if file is not None and file.is_file() else dataset.photo_path(path)
 
@@ -108,8 +108,8 @@ def _free_path(path: str, taken: set[str]) -> str:
 def _resolve_path_conflicts(
     dataset: Dataset, paths: pd.Series[str], taken: set[str]
 ) -> pd.DataFrame:
-    """The excluded rows, without conflicts with `paths`: a row of the same path gets a new one, or is
-    dropped when both are the same photo left in place."""
+    """The excluded rows, without conflicts with `paths`: a row of the same path gets a new one, or
+    is dropped when both are the same photo left in place."""
     before = read_excluded(dataset)
     excluded_again = set(paths)
     is_kept = [path not in excluded_again or _is_own(dataset, path) for path in before["path"]]

@@ -104,7 +104,7 @@ def import_source(
         name: display name; default the source's name.
         test_source: a folder or zip of the same classes; all its photos get the split "test".
         check: decode every photo now; else rows stay unchecked and the first decode pass
-            (`Dataset.record_facts`) checks them.
+            (`Dataset.record_stats`) checks them.
         in_place: leave the photos of a folder where they are (a zip is always unpacked).
         progress: called with the progress.
         stop: polled; True ends the import.
@@ -141,7 +141,7 @@ def import_files(
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> Dataset:
-    """Make a data set of uploaded files whose relative names tell the folders.
+    """Make a data set of uploaded files whose relative names contain the folders.
 
     Each file is moved to disk as it comes, so that its upload can be released.
 
@@ -318,7 +318,8 @@ def _stage_one(
 def _move_to_class_folders(
     staged: Sequence[_StagedPhoto], folder: Path, keeper: NameKeeper
 ) -> pd.DataFrame:
-    """Move staged files to `photos/<class>/` under safe unique names; returns their manifest rows."""
+    """Move staged files to `photos/<class>/` under safe unique names; returns their manifest
+    rows."""
     rows = []
     for item in staged:
         candidate = item.candidate
@@ -413,7 +414,7 @@ def _append(
 
 
 def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> Dataset:
-    """A data set whose photos stay in the person's folders."""
+    """A data set whose photos stay in their folders."""
     text = "\n".join(source.as_posix() for source in sources)
     identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
     record = _new_record(name, source=str(sources[0]), identity=identity)
@@ -462,7 +463,8 @@ def reuse_stats(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
 
 
 def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.DataFrame, LeftOut]:
-    """Decode the unchecked photos; returns the valid rows with statistics, and the rejected files."""
+    """Decode the unchecked photos; returns the valid rows with statistics, and the rejected
+    files."""
     paths = list(photos.loc[~photos["checked"], "path"])
     files = dict(zip(photos["path"], photos["file"], strict=True))
     stats: dict[str, PhotoStats] = {}

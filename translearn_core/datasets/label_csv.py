@@ -1,7 +1,8 @@
 """Reads a table with several labels for each photo (multi-task).
 
 Owns: reading and checking such a table, making a data set of a folder that has no class folders,
-and storing the labels with the data set. Leaves to others: training on them (`training/multitask.py`).
+and storing the labels with the data set. Leaves to others: training on them
+(`training/multitask.py`).
 
 The table is a CSV file with a column `file` (a photo's path within the folder, or its name) and one
 column for each kind of label; an empty cell is a label that is missing. Where the folder has class
@@ -68,7 +69,7 @@ def read_table(source: Path | Any) -> LabelTable:
         source: a path, or an open file.
 
     Raises:
-        SourceError: it is no such table; the message says what is missing.
+        SourceError: the table is not usable; the message says why.
     """
     name = getattr(source, "name", str(source))
     try:

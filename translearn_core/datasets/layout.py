@@ -212,7 +212,7 @@ def _refuse_splits_without_classes(folders: set[_Folder]) -> None:
 
 
 def _common_folder(folders: list[_Folder | None]) -> _Folder:
-    """The longest path that all folders begin with; () where some photo lies in no folder."""
+    """The longest common prefix of all folders; () where some photo is in no folder."""
     known = {folder for folder in folders if folder is not None}
     if not known:
         return ()
@@ -224,7 +224,7 @@ def _common_folder(folders: list[_Folder | None]) -> _Folder:
 
 
 def _find_class_folders(folders: list[_Folder | None], outer: _Folder) -> set[_Folder]:
-    """Folders that are a class, with all that lies below them."""
+    """Folders that are a class, including everything below them."""
     direct = Counter(folder for folder in folders if folder)
     below: dict[_Folder, set[_Folder]] = defaultdict(set)
     homes: dict[str, set[_Folder]] = defaultdict(set)

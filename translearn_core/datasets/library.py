@@ -1,12 +1,12 @@
 """The data sets of the workspace: folders, their manifests, thumbnails; finding and deleting them.
 
-Owns: `<workspace>/datasets/<id>/` and what lies in it
+Owns: `<workspace>/datasets/<id>/` and its files
     dataset.json       `Record`: schema version, id, name, kind, source
     photos/            the set's own photos, in class folders, under names safe on every system
     manifest.parquet   the photos, one row each (`COLUMNS`), with their classes
     left_out.parquet   rejected files: file, reason
     undo.json          the last renames and merges (`editing.py`)
-    thumbs/            thumbnails, made when first asked for
+    thumbs/            thumbnails, made on first use
     .lock              held while the manifest is changed, in any process
 and atomic writes of them. Leaves to others: how photos get in (`importing.py`) and
 what a person changes (`editing.py`). Folders whose name begins with a dot are unfinished or
@@ -151,7 +151,8 @@ class Dataset:
 
     @property
     def photos(self) -> pd.DataFrame:
-        """The kept photos, one row each, with `COLUMNS`, sorted by class and file. Do not change it."""
+        """The kept photos, one row each, with `COLUMNS`, sorted by class and file. Do not change
+        it."""
         return self._table("manifest.parquet", COLUMNS)
 
     @property
@@ -171,7 +172,8 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change when a photo comes, goes, or changes class, split or content.
+        """16 hex digits that change when photos are added, removed, or change class, split or
+        content.
 
         Content is compared by size, and for photos left in place also by modification time; the
         fingerprint does not change when statistics are recorded.

@@ -3,9 +3,9 @@
 Owns: affine registration of two grey thumbnails (crop, shift, small rotation, change of light) and
 the correlation of their overlap. Leaves to others: which pairs are compared (`duplicates.py`).
 
-The initial transform is searched on 12 x 12 pixels among a few crops, then refined on 24 x 24 by the inverse
-compositional Lucas-Kanade method with six affine parameters (Baker and Matthews 2004). Images
-are standardised, so that brightness and contrast do not matter. All pairs are batched.
+The initial transform is searched on 12 x 12 pixels among a few crops, then refined on 24 x 24 by
+the inverse compositional Lucas-Kanade method with six affine parameters (Baker and Matthews 2004).
+Images are standardised, so that brightness and contrast do not matter. All pairs are batched.
 """
 
 from __future__ import annotations
@@ -92,8 +92,8 @@ def _search(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats, Floa
     """Which of two photos is a crop of the other, at which transform, with which correlation.
 
     Returns:
-        The larger and the smaller `(n, 24, 24)`, the affine transform `(n, 2, 3)` of the smaller into
-        the larger (row and column from row, column and 1), the correlation `(n,)`.
+        The larger and the smaller `(n, 24, 24)`, the affine transform `(n, 2, 3)` of the smaller
+        into the larger (row and column from row, column and 1), the correlation `(n,)`.
     """
     coarse = (shrink(first), shrink(second))
     scaled = (_standardise(coarse[0]), _standardise(coarse[1]))
@@ -117,7 +117,8 @@ def _search(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats, Floa
 
 @cache
 def _crops() -> tuple[Floats, list[Floats]]:
-    """Affine transforms `(k, 2, 3)` of the crops, and the `(144, 144)` resampling matrix of each."""
+    """Affine transforms `(k, 2, 3)` of the crops, and the `(144, 144)` resampling matrix of
+    each."""
     affines, crops = [], []
     for share, along in _CROPS:
         for top in np.linspace(0, 1 - share, along):

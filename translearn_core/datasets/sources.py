@@ -1,8 +1,9 @@
 """Lists the candidate photos of a source (folder, zip, upload).
 
-Owns: `Candidate` (a file that may be a photo, with a reader of its bytes), listing a source safely, moving uploads to
-disk, `ImportContext` (limits, progress and stop of one import), `unpacked`, `allowed_folder`. Sources are
-never written to. Leaves to others: what becomes of the candidates (`importing.py`).
+Owns: `Candidate` (a file that may be a photo, with a reader of its bytes), listing a source safely,
+moving uploads to disk, `ImportContext` (limits, progress and stop of one import), `unpacked`,
+`allowed_folder`. Sources are never written to. Leaves to others: what becomes of the candidates
+(`importing.py`).
 """
 
 from __future__ import annotations

@@ -36,11 +36,11 @@ def assign_splits(
 ) -> pd.Series:
     """Give every photo its split; the same seed and photos give the same splits.
 
-    Copies and bursts stay together (`duplicate_groups.groups`), unless a class consists of one group of copies
-    only. Each class is split separately: at least one photo for training, then one for the test,
-    then one for validation, as far as it has photos. Splits given by the source are kept: where it
-    has test photos none are added, and likewise for validation; photos given for training, and
-    those without a split, are what the missing splits are taken from.
+    Copies and bursts stay together (`duplicate_groups.groups`), unless a class consists of one
+    group of copies only. Each class is split separately: at least one photo for training, then one
+    for the test, then one for validation, as far as it has photos. Splits given by the source are
+    kept: where it has test photos none are added, and likewise for validation; photos given for
+    training, and those without a split, are what the missing splits are taken from.
 
     Args:
         validation_share: share of these photos for validation, in [0, 1].
@@ -170,7 +170,8 @@ def _targets(n: int, n_train: int, fractions: dict[str, float]) -> dict[str, int
 
 
 def _next_group(members: list[Ints], missing: int, *, required: bool) -> int | None:
-    """The first group that fits; else the smallest, if it is not far too large or one is required."""
+    """The first group that fits; else the smallest, if it is not far too large or one is
+    required."""
     smallest, size = None, 0
     for index, group in enumerate(members):
         if len(group) <= missing:

@@ -3,9 +3,9 @@
 Owns: `open_unlabelled`, which makes of a data set's id, of its folder, or of any folder of photos
 a `Dataset`. A folder's photos stay where they are; statistics
 and reasons are kept in `<workspace>/cache/unsorted/<digest of the path>/`, which
-can be deleted at any time. The name of the folder that directly holds a photo is stored as its class and
-is used for measuring only.
-Leaves to others: listing a folder safely (`sources.py`), the files of a data set (`library.py`).
+can be deleted at any time. The name of the folder that directly holds a photo is stored as its
+class and is used for measuring only. Leaves to others: listing a folder safely (`sources.py`), the
+files of a data set (`library.py`).
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ Owns: the temperature of a head, the calibration error, the bins of a reliabilit
 Leaves to others: which photos it is fitted on (`training/train.py`), where figures are kept
 (`training/save.py`), drawing (`translearn_ui`).
 
-One number `T` divides the logits: `softmax(z / T)`; the predicted class stays the same, its confidence
-does not (C. Guo et al., On Calibration of Modern Neural Networks, 2017). `T > 1` means that the
-model was overconfident. `T` is folded into the weights of the head's last layer, so that the
-app and every export give the same probabilities.
+One number `T` divides the logits: `softmax(z / T)`; the predicted class stays the same, its
+confidence does not (C. Guo et al., On Calibration of Modern Neural Networks, 2017). `T > 1` means
+that the model was overconfident. `T` is folded into the weights of the head's last layer, so that
+the app and every export give the same probabilities.
 
 Shapes: logits and probabilities `(n, classes)`, labels `(n,)` class indices. Logarithms of
 probabilities are logits.
@@ -259,7 +259,7 @@ def figures(
 
     Returns:
         `temperature`, `fitted_on`, `how`, `bins`, `error` (expected calibration error on the test
-        photos), `error_before` (the same without the temperature), `calibration_error_by_chance`, and
+        photos), `error_before` (the same without the temperature), `error_by_chance`, and
         `reliability`: the bins as objects, at most ten.
     """
     return {

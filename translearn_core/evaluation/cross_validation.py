@@ -2,7 +2,8 @@
 
 Owns: fold assignment, out-of-fold predictions, the accuracy with its interval, the permutation test
 (shuffled labels) and the learning curve.
-Leaves to others: where features come from (`features/extractor.py`), what follows from it (`feasibility/job.py`).
+Leaves to others: where features come from (`features/extractor.py`), what follows from it
+(`feasibility/job.py`).
 
 The head is a multinomial logistic regression with an L2 penalty on standardised features. It is
 solved for all folds, repeats and permutations together: the features are rotated to their principal
@@ -186,7 +187,8 @@ def interval(accuracy: float, groups: Ints) -> tuple[float, float]:
 
     Wilson's, for half the effective number of photos: the training sets of the folds overlap, so
     that the mean over folds varies more than that of as many independent trials. Nadeau and Bengio
-    (2003) give 1.44 times the variance for ten folds; drawn sets asked for 2 (docs/benchmarks.md).
+    (2003) give 1.44 times the variance for ten folds; simulated sets required 2
+    (docs/benchmarks.md).
     """
     effective_n = effective_number(groups) / VARIANCE
     low, high = wilson_interval(accuracy * effective_n, effective_n)

@@ -2,7 +2,8 @@
 
 Owns: `balance_classes` (matching predictions to class priors), spherical k-means from initial
 predictions, the kNN graph, and `propagate`.
-Leaves to others: whose features and predictions (`techniques/adaptation.py`, `techniques/self_training.py`).
+Leaves to others: whose features and predictions (`techniques/adaptation.py`,
+`techniques/self_training.py`).
 
 Arrays: features `(n, d) float32`, probabilities `(n, classes)`, class priors `(classes,)`.
 """
@@ -115,7 +116,8 @@ def knn_graph(
 
 
 def propagate(graph: Any, probs: Array, *, alpha: float = ALPHA) -> Array:
-    """Label propagation: probabilities are averaged with those of the neighbours for `ROUNDS` rounds.
+    """Label propagation: probabilities are averaged with those of the neighbours for `ROUNDS`
+    rounds.
 
     Zhou et al. 2003, Learning with local and global consistency; `alpha` is their alpha.
 

@@ -24,7 +24,7 @@ EXPONENTS = np.linspace(0.1, 1.2, 23)
 USUAL_EXPONENT, EXPONENT_SPREAD = 0.5, 0.35
 """Of published curves; the spread is the standard deviation of the logarithm."""
 CEILINGS = np.linspace(0.0, 1.0, 81)
-"""Where the final accuracy lies between the best point seen and 1."""
+"""Asymptotes of the grid, as a fraction of the way from the best measured accuracy to 1."""
 MIN_POINTS = 3
 MIN_DEVIATION = 0.004
 UNSHARED_NOISE = 0.5

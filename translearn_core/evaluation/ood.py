@@ -1,13 +1,15 @@
 """Out-of-distribution detection by nearest neighbours in feature space, and similar photos.
 
 Owns: `reference.npz` of a run (features of its training photos), the distance of a new photo to
-them, the threshold above which a photo is out of distribution, and the error rates of that threshold.
-Leaves to others: features (`training/train.py` at the end of a run, `prediction/model_runner.py` for new photos), words.
+them, the threshold above which a photo is out of distribution, and the error rates of that
+threshold. Leaves to others: features (`training/train.py` at the end of a run,
+`prediction/model_runner.py` for new photos), words.
 
-A softmax assigns a class to any photo. The distance is computed from the features instead: 1 minus the mean cosine similarity to the `NEIGHBOURS` nearest training photos
-(k nearest neighbours on unit-length features: Y. Sun et al., Out-of-Distribution Detection with
-Deep Nearest Neighbors, 2022), after the cube root of each feature, which keeps a few large ones
-from dominating. Measured in `docs/benchmarks.md`.
+A softmax assigns a class to any photo. The distance is computed from the features instead: 1 minus
+the mean cosine similarity to the `NEIGHBOURS` nearest training photos (k nearest neighbours on
+unit-length features: Y. Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors,
+2022), after the cube root of each feature, which keeps a few large ones from dominating. Measured
+in `docs/benchmarks.md`.
 
 Features are `(n, d) float32`, pooled, as the head gets them; distances `(n,)` in [0, 2].
 """

@@ -1,12 +1,12 @@
 """Paired significance tests of runs on the same photos (McNemar, Holm).
 
-Owns: the test and its sentences. Leaves to others: which photos and predictions (`prediction/compare.py`,
-`prediction/compare_tasks.py`).
+Owns: the test and its sentences. Leaves to others: which photos and predictions
+(`prediction/compare.py`, `prediction/compare_tasks.py`).
 
 The test: McNemar's exact test (Q. McNemar, 1947) on the photos where one is right and the other is
 wrong; with more than two runs, p-values are corrected by Holm's step-down method (S. Holm, 1979),
-over the comparisons with the chosen run, or over all pairs where the best run is selected on the same
-photos.
+over the comparisons with the chosen run, or over all pairs where the best run is selected on the
+same photos.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Score:
 class PairedTest:
     """One run against another.
 
-    `better`: photos that only `letter` classifies correctly; `worse`: photos that only `against` does.
+    `better`: photos that only `letter` classifies correctly; `worse`: photos that only `against`
+    does.
     """
 
     letter: str
@@ -144,8 +145,8 @@ def paired_test(
 ) -> tuple[PairedTest, ...]:
     """Every run against the chosen one, or against the best where none was chosen.
 
-    The best is selected on the same photos; to account for that selection, the correction then counts
-    all pairs.
+    The best is selected on the same photos; to account for that selection, the correction then
+    counts all pairs.
     """
     letters = [run.letter for run in runs]
     reference = chosen or best_of(runs).letter

@@ -1,9 +1,8 @@
-"""Cutting a backbone in two, the head, and putting a whole model together.
+"""Splits a backbone at a cut point, builds the head, and assembles the whole model.
 
-Owns: prefix and suffix, which of their layers are trainable, the head, and the flat graph from photo to
-probabilities.
-Leaves to others: the backbone (`build.py`), where a person wants it cut (`backbones/freezing.py`),
-training (`fitting/fit.py`), the file (`saving.py`).
+Owns: prefix and suffix, which of their layers are trainable, the head, and the flat graph from
+photo to probabilities. Leaves to others: the backbone (`build.py`), where a person wants it cut
+(`backbones/freezing.py`), training (`fitting/fit.py`), the file (`saving.py`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A backbone's own blocks, found by the structure of its graph.
+"""Finds the blocks of a backbone by the structure of its graph.
 
 Owns: the rules that group operations into blocks, and the titles of blocks.
-Leaves to others: walking the graph and its cut points (`cut_points.py`), what is written down of the
-blocks (`description.py`), how many of them stay frozen (`backbones/freezing.py`).
+Leaves to others: walking the graph and its cut points (`cut_points.py`), what is written down of
+the blocks (`description.py`), how many of them stay frozen (`backbones/freezing.py`).
 """
 
 from __future__ import annotations
@@ -199,7 +199,8 @@ def _first_word(operation: Any) -> str:
 
 
 def _title(operations: Sequence[Any], number: int, model_name: str) -> str:
-    """The common prefix of the names of its convolutions; else the name of its last operation or `number`."""
+    """The common prefix of the names of its convolutions; else the name of its last operation or
+    `number`."""
     own = [op.name for op in operations if has_kernel(op) and not automatic_stem(op)]
     words = zip(*(name.split("_") for name in own), strict=False)
     common = "_".join(same[0] for same in takewhile(lambda word: len(set(word)) == 1, words))

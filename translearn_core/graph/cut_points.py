@@ -53,7 +53,7 @@ def cut_positions(walk: Walk) -> list[int]:
     """Positions of the cut points, inputs excluded; in linear time.
 
     In any topological order a node lies on every path from input to output exactly when no
-    edge passes over it, so one sweep that remembers the farthest reading so far finds them.
+    edge passes over it, so one sweep that tracks the farthest edge so far finds them.
     """
     cuts: list[int] = []
     reach = 0

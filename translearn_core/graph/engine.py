@@ -120,7 +120,7 @@ class OpenVINOEngine:
 
 @lru_cache(maxsize=1)
 def has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16 by itself."""
+    """Whether this processor supports bfloat16."""
     capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "BF16" in capabilities
 
@@ -191,7 +191,7 @@ def run_keras(model: Any, photos: Array) -> Array:
 def convert_to_openvino(model: Any, path: Path) -> None:
     """Write a Keras model as an OpenVINO file `path` (`.xml`, with `.bin` beside), in float32.
 
-    Whole or not at all: the `.xml` appears last.
+    The write is atomic: the `.xml` appears last.
     """
     try:
         _convert_graph(model, path)
@@ -352,7 +352,8 @@ def gpu_names() -> list[str]:
 
 
 def prepare_device() -> str:
-    """Configure TensorFlow for this machine and return the name of the device: `NVIDIA T4` or `CPU, 2 cores`.
+    """Configure TensorFlow for this machine and return the name of the device: `NVIDIA T4` or `CPU,
+    2 cores`.
 
     On a GPU: memory grows as needed and layers compute in mixed precision.
     """

@@ -1,12 +1,13 @@
 """Writes a Keras model as an ONNX graph.
 
 Owns: the ONNX nodes of each layer of our backbones and heads.
-Leaves to others: the comparison of its outputs with the model (`engine.py`, `export/verify.py`), running it.
+Leaves to others: the comparison of its outputs with the model (`engine.py`, `export/verify.py`),
+running it.
 
-Converters were measured: tf2onnx 1.17 takes 20 to 70 s for the larger backbones, leaves 102 transposes
-in MobileNetV3 and cannot convert ConvNeXt; Keras' export gives a broken file for EfficientNetB0.
-Backbones use some two dozen kinds of layers, and the runtime of the web page must support every kind
-of node that can occur; this table lists them.
+Converters were measured: tf2onnx 1.17 takes 20 to 70 s for the larger backbones, leaves 102
+transposes in MobileNetV3 and cannot convert ConvNeXt; Keras' export gives a broken file for
+EfficientNetB0. Backbones use some two dozen kinds of layers, and the runtime of the web page must
+support every kind of node that can occur; this table lists them.
 
 The graph takes `photo` `(n, h, w, 3) float32 in [0, 255]`, gives `probabilities`
 `(n, classes) float32`, and works channels-first inside, as ONNX does. A BatchNormalization right
@@ -166,7 +167,7 @@ class _Graph:
         return None
 
     def fold(self, node: Any, name: str) -> None:
-        """Let `name` stand for the output of a node that needs no node of its own."""
+        """Use `name` as the output of a Keras node that is folded into another ONNX node."""
         self._folded.add(id(node))
         self.names[id(node.output_tensors[0])] = name
 

@@ -43,7 +43,7 @@ def Starter(  # noqa: N802 - the builders of keras.applications are named so
         `(n, h, w, 3) float32 in [-1, 1]` -> feature maps `(n, h/16, w/16, 640)`, at least 0.
 
     Raises:
-        ValueError: a top was asked for, or the weights do not fit.
+        ValueError: `include_top` is True, or the weights do not fit.
     """
     if include_top:
         raise ValueError("`include_top` must be False: the starter backbone has no top.")

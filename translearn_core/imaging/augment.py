@@ -1,7 +1,7 @@
 """Augmented views of a photo: flipped, shifted, recoloured.
 
-Owns: what `mirror`, `light`, `strong` and `auto` mean. Leaves to others: how many views a photo gets and
-where they are kept (`features/cache.py`).
+Owns: what `mirror`, `light`, `strong` and `auto` mean. Leaves to others: how many views a photo
+gets and where they are kept (`features/cache.py`).
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def augment(
     Args:
         image: `(h, w, 3) uint8` RGB.
         strength: `mirror` flips horizontally with probability 1/2; `light` also shifts and zooms by
-            up to a tenth and changes the brightness by up to a tenth; `strong` also rotates by up to 15 degrees, zooms by up to a third,
-            changes colours, and blurs one view in five.
+            up to a tenth and changes the brightness by up to a tenth; `strong` also rotates by up
+            to 15 degrees, zooms by up to a third, changes colours, and blurs one view in five.
 
     Returns:
         `(h, w, 3) uint8`.
@@ -91,7 +91,8 @@ def _rotate(photo: Image.Image, degrees: float) -> Image.Image:
 
 
 def _crop(photo: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
-    """A part of the photo with `share` of each side, at a random position, resized to the original size."""
+    """A part of the photo with `share` of each side, at a random position, resized to the original
+    size."""
     width, height = photo.size
     left = float(rng.uniform(0.0, width * (1.0 - share)))
     top = float(rng.uniform(0.0, height * (1.0 - share)))

@@ -1,4 +1,4 @@
-"""The one decode: bytes -> verified -> upright -> RGB -> resized, with image statistics.
+"""Decoding: bytes -> verified -> upright -> RGB -> resized, with image statistics.
 
 Owns: which formats are read, how every kind of pixel becomes 8-bit RGB, the one way of
 resizing, and decoding many photos ahead of their consumer. Leaves to others: what is measured
@@ -32,7 +32,7 @@ from translearn_core.i18n import _
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
 
 DECODE_VERSION = 1
-"""Part of every cache key: goes up whenever the same bytes could give other pixels."""
+"""Part of every cache key: increased whenever the same bytes could give different pixels."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
@@ -91,8 +91,9 @@ def decode_photo(
 ) -> DecodedPhoto:
     """Decode one photo, verify it to its last byte and measure its image statistics.
 
-    The first frame of an animation is taken, the EXIF orientation is applied, alpha is composited over white,
-    16-bit grey is scaled to 8 bits. A JPEG may be shrunk while loading, never below twice `size`.
+    The first frame of an animation is taken, the EXIF orientation is applied, alpha is composited
+    over white, 16-bit grey is scaled to 8 bits. A JPEG may be shrunk while loading, never below
+    twice `size`.
 
     Args:
         source: the bytes of a file, or the file.
@@ -215,7 +216,7 @@ def _read(source: bytes | Path, limits: Limits) -> bytes:
 
 
 def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
-    """Open, bound, verify and convert; `min_side` is the smallest side that shrinking must leave x 2."""
+    """Open, check limits, verify and convert; a JPEG is shrunk to no less than 2 x `min_side`."""
     _silence_pillow()
     image = _open(data, limits)
     with image:
@@ -288,7 +289,8 @@ def _silence_pillow() -> None:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: alpha over white, grey of more than 8 bits scaled, palettes and CMYK converted."""
+    """Any mode to RGB: alpha over white, grey of more than 8 bits scaled, palettes and CMYK
+    converted."""
     mode = image.mode
     if mode == "RGB" and "transparency" not in image.info:
         return image.copy() if image.format == "GIF" else image

@@ -88,7 +88,8 @@ class _Request:
 def decode_ahead(
     paths: Sequence[Path], *, size: int, limits: Limits | None = None
 ) -> Generator[tuple[int, Decoded], None, None]:
-    """Like `decode.iterate_photos`, for many photos of one size, in processes where there are enough.
+    """Like `decode.iterate_photos`, for many photos of one size, in processes where there are
+    enough.
 
     The photos of a process that ends unexpectedly are decoded in this one.
     """
@@ -156,7 +157,7 @@ def _copy_photos(request: _Request, pixels: Pixels) -> list[Decoded]:
 class _Decoder(threading.Thread):
     """A thread that sends requests to a process of its own until it is closed.
 
-    When the process ends unexpectedly, the thread decodes by itself.
+    When the process ends unexpectedly, the thread decodes in this process.
     """
 
     def __init__(self, setup: Setup, requests: queue.SimpleQueue[_Request | None]) -> None:

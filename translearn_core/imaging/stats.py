@@ -1,8 +1,8 @@
 """Image statistics from one decode, which checks, splits and near-duplicate detection use.
 
-Owns: `PhotoStats`, how each statistic is measured, and two thumbnails (grey and colour) that pairwise
-comparisons use. Leaves to others: reading and verifying the file (`decode.py`),
-what a value means for a person (`feasibility/checks.py`).
+Owns: `PhotoStats`, how each statistic is measured, and two thumbnails (grey and colour) that
+pairwise comparisons use. Leaves to others: reading and verifying the file (`decode.py`), what a
+value means for a person (`feasibility/checks.py`).
 
 All of it is computed from two small versions of the decoded image, at about a quarter of the cost
 of a decode: grey, averaged down to 128 x 128; and 64 x 64 pixels sampled without averaging
@@ -139,7 +139,8 @@ def _pack(small: Image.Image) -> str:
 
 
 def _own_size(grey: Image.Image, size: tuple[int, int]) -> Floats:
-    """A photo smaller than the grey version, at about its own size: upsampling would count as blur."""
+    """A photo smaller than the grey version, at about its own size: upsampling would count as
+    blur."""
     min_side = 8
     width, height = (min(max(side, min_side), STATS_SIDE) for side in size)
     resized = grey.resize((width, height), Image.Resampling.BILINEAR)
@@ -193,7 +194,8 @@ def _spread(values: Floats) -> float:
 
 
 def _perceptual_hash(grey: Floats) -> str:
-    """Which of the 8 x 8 lowest frequencies of a 32 x 32 version lie above their median.
+    """64-bit DCT hash: which of the 8 x 8 lowest frequencies of a 32 x 32 version exceed their
+    median.
 
     Resized as by Pillow's Lanczos filter (each pass rounds), in four products that are small enough
     to run single-threaded.

@@ -66,7 +66,7 @@ class JobMonitor(Monitor):
 
     @property
     def stop_requested(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether a stop was requested."""
         return self._job.stop_requested
 
     def update(self, **changes: Any) -> None:

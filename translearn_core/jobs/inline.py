@@ -1,8 +1,8 @@
 """A runner without processes, for tests and for debugging one job.
 
 Owns: `InlineRunner`. Use it as `with use_runner(InlineRunner(worker.work)): ...`: a job
-then runs before `submit` returns, by the code of the worker, in this process. Without `work` the job
-is only recorded and marked as finished, which shows what a page or a command submits.
+then runs before `submit` returns, by the code of the worker, in this process. Without `work` the
+job is only recorded and marked as finished, which shows what a page or a command submits.
 """
 
 from __future__ import annotations

@@ -54,7 +54,8 @@ class LocalRunner:
             launch.spawn(launch.worker_command(str(job.folder)), log)
 
     def force_stop(self, job: Job) -> None:
-        """See `Runner.force_stop`. Ends the worker and its children, if the process is still that worker."""
+        """See `Runner.force_stop`. Ends the worker and its children, if the process is still that
+        worker."""
         if not job.written_state.is_live:
             return
         process = job.process()
@@ -63,7 +64,8 @@ class LocalRunner:
         end_by_force(job)
 
     def warm_up(self) -> None:
-        """See `Runner.warm_up`. Starts a worker that imports TensorFlow and waits, unless one trains."""
+        """See `Runner.warm_up`. Starts a worker that imports TensorFlow and waits, unless one
+        trains."""
         launch.reap()
         if not warm_worker.is_waiting() and not any(is_running(run) for run in list_runs()):
             warm_worker.warm_up()
@@ -102,7 +104,8 @@ def current_runner() -> Runner:
 
 @contextmanager
 def use_runner(chosen: Runner) -> Iterator[None]:
-    """Use `chosen` for every job that this process submits, in all threads, while the block runs."""
+    """Use `chosen` for every job that this process submits, in all threads, while the block
+    runs."""
     _in_use.append(chosen)
     try:
         yield

@@ -1,7 +1,7 @@
 """A job folder: the contract of every piece of work that a process of its own does.
 
-Owns: the files that training, search, check, export and measurement have in common, and listing them.
-Leaves to others: what a run has beside them (`run.py`), who does the work (`jobs/`).
+Owns: the files that training, search, check, export and measurement have in common, and listing
+them. Leaves to others: what a run has beside them (`run.py`), who does the work (`jobs/`).
 
 A job folder holds
     config.json     immutable while the job lives: `JobConfig`, with the fields of its kind
@@ -135,11 +135,12 @@ class Job:
         return read_state(self.state_path)
 
     def write_state(self, state: JobState) -> None:
-        """Replace state.json. For the one writer: the worker, or the submitter before there is one."""
+        """Replace state.json. For the one writer: the worker, or the submitter before there is
+        one."""
         write_state(self.state_path, state)
 
     def update_state(self, **changes: Any) -> JobState:
-        """Replace state.json by itself with `changes`. For the one writer."""
+        """Replace fields of state.json. Only its one writer calls this."""
         state = self.written_state.model_copy(update=changes)
         self.write_state(state)
         return state
@@ -176,7 +177,7 @@ class Job:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether a stop was requested."""
         return (self.folder / "stop").exists()
 
     @property
@@ -192,7 +193,7 @@ class Job:
 
 
 def list_jobs(folder: Path) -> list[Job]:
-    """The jobs whose folders lie in `folder`, in no order."""
+    """The jobs in `folder`, unordered."""
     if not folder.is_dir():
         return []
     return [Job(child) for child in folder.iterdir() if (child / "config.json").is_file()]

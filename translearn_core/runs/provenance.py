@@ -1,4 +1,5 @@
-"""Provenance of training photos by content hash, so that the test set of a warm start is not leaked.
+"""Provenance of training photos by content hash, so that the test set of a warm start is not
+leaked.
 
 Owns: `photos.parquet` of a run, the split of a run that starts from another one, and refusing a
 run that was trained on test photos of another.
@@ -27,7 +28,8 @@ from translearn_core.runs.run import Run
 
 FILE = "photos.parquet"
 FEWEST_NEW = 10
-"""With at least so many new validation photos, photos of earlier training are not used for validation."""
+"""With at least so many new validation photos, photos of earlier training are not used for
+validation."""
 
 
 def write_photos(
@@ -75,10 +77,11 @@ def training_hashes(run: Run) -> set[str] | None:
 def inherit_split(
     parts: npt.NDArray[np.str_], photos: pd.DataFrame, before: Run
 ) -> npt.NDArray[np.str_]:
-    """The split of a run that starts from `before`: no photo of earlier training is in the test set.
+    """The split of a run that starts from `before`: no photo of earlier training is in the test
+    set.
 
-    Test photos of `before`, and their duplicates, stay in the test set; only new photos are split. A
-    split given by the source is kept.
+    Test photos of `before`, and their duplicates, stay in the test set; only new photos are split.
+    A split given by the source is kept.
 
     Args:
         parts: the split without inheritance, `(n,)`.
@@ -111,8 +114,8 @@ def _groups_with(
 def refuse_training_overlap(run: Run, tested: set[str]) -> None:
     """Refuse a run that was trained on test photos of another.
 
-    The test accuracy would be optimistic. Where its data set or its predictions are gone, nothing is
-    refused.
+    The test accuracy would be optimistic. Where its data set or its predictions are gone, nothing
+    is refused.
 
     Args:
         tested: content hashes of the photos of the test.

@@ -36,8 +36,9 @@ class JobState(BaseModel):
     schema_version: int = SCHEMA
     state: StateName = "queued"
     stage: str = ""
-    """What a running job is at, `start` first. Of a training: features | head | fine_tune | technique |
-    tasks | evaluate | compare | save; of a check `job.STAGES`; of an export words for a person."""
+    """The stage of a running job, first `start`. Of a training: features | head | fine_tune |
+    technique | tasks | evaluate | compare | save; of a check `job.STAGES`; of an export words for a
+    person."""
     reason: str = ""
     """Why it ended, as a sentence for the user."""
     done: int = 0

@@ -1,7 +1,8 @@
 """The records of a hyperparameter search: its folder, its trials, its result.
 
 Owns: the files of a search and their meaning, reading and listing searches.
-Leaves to others: making one (`jobs/`), the search itself (`training/search.py`), the process (`worker.py`).
+Leaves to others: making one (`jobs/`), the search itself (`training/search.py`), the process
+(`worker.py`).
 
 A search is a folder `<workspace>/studies/<id>/` with the files of a run (`config.json` with the
 settings that it begins with, `state.json`, `events.jsonl`, `stop`, `log.txt`; see `job.py`) and
@@ -40,8 +41,8 @@ class StudyPlan(BaseModel):
 class StudyResult(BaseModel):
     """What a search found.
 
-    `gain` is the difference in test accuracy between the best settings and the default, with its 95 %
-    interval; None where it was stopped before both were trained.
+    `gain` is the difference in test accuracy between the best settings and the default, with its 95
+    % interval; None where it was stopped before both were trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
