@@ -214,7 +214,7 @@ class Dataset:
         """Store the result of a decode pass; unreadable photos move to `left_out`.
 
         Args:
-            facts: manifest path -> facts.
+            stats: manifest path -> image statistics.
             left_out: manifest path -> reason.
 
         Raises:

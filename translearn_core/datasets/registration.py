@@ -47,7 +47,7 @@ def compare_pairs(thumbnails: Floats, first: Ints, second: Ints) -> Similarity:
     """Similarity of the photos of each pair, after registration.
 
     Args:
-        looks: `(photos, 24, 24)`, grey.
+        thumbnails: `(photos, 24, 24)`, grey.
         first, second: `(n,)` rows of `thumbnails`.
     """
     whole = np.full(len(first), -1.0, np.float32)

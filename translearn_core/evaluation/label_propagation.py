@@ -47,7 +47,7 @@ def balance_classes(probs: Array, priors: Array, *, strength: float) -> Array:
 
     Args:
         probs: probabilities `(n, classes)`.
-        shares: expected class frequencies, `(classes,)`, sum to 1.
+        priors: expected class frequencies, `(classes,)`, sum to 1.
         strength: in [0, 1].
     """
     logits = np.log(np.asarray(probs, np.float64) + 1e-12)

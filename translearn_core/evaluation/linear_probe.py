@@ -94,7 +94,7 @@ def fit_heads(
 
     Args:
         labels: `(n,)`, or `(heads, n)` for labels of its own for each head.
-        learned: `(heads, n)`: the training mask of each head, or sample weights.
+        sample_weights: `(heads, n)`: the training mask of each head, or sample weights.
         classes: number of classes.
         penalty: L2 penalty on the weights, per training photo.
         steps: of the solver. Where a head is trained on few of many photos, or weights are unequal,

@@ -1,6 +1,6 @@
 """Augmented views of a photo: flipped, shifted, recoloured.
 
-Owns: what `mirror`, `light`, `strong` and `auto` mean. Leaves to others: how many views a photo
+Owns: the augmentation policies `mirror`, `light`, `strong` and `auto`. Leaves to others: how many views a photo
 gets and where they are kept (`features/cache.py`).
 """
 
@@ -30,24 +30,24 @@ def resolve_policy(
 
 
 def augment(
-    image: npt.NDArray[np.uint8], strength: AugmentationPolicy, rng: np.random.Generator
+    image: npt.NDArray[np.uint8], policy: AugmentationPolicy, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
     """One augmented view of a photo.
 
     Args:
         image: `(h, w, 3) uint8` RGB.
-        strength: `mirror` flips horizontally with probability 1/2; `light` also shifts and zooms by
+        policy: `mirror` flips horizontally with probability 1/2; `light` also shifts and zooms by
             up to a tenth and changes the brightness by up to a tenth; `strong` also rotates by up
             to 15 degrees, zooms by up to a third, changes colours, and blurs one view in five.
 
     Returns:
         `(h, w, 3) uint8`.
     """
-    if strength == "none":
+    if policy == "none":
         return image
-    if strength == "mirror":
+    if policy == "mirror":
         return mirror(image) if rng.random() < 0.5 else image
-    strong = strength == "strong"
+    strong = policy == "strong"
     photo = Image.fromarray(image)
     if rng.random() < 0.5:
         photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
@@ -69,14 +69,14 @@ def mirror(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def augmented_view(
-    image: npt.NDArray[np.uint8], strength: AugmentationPolicy, *, sha256: str, view: int
+    image: npt.NDArray[np.uint8], policy: AugmentationPolicy, *, sha256: str, view: int
 ) -> npt.NDArray[np.uint8]:
     """View number `view` of a photo, the same in every run; 0 is the photo itself."""
     if view == 0:
         return image
-    if strength == "mirror":
+    if policy == "mirror":
         return mirror(image)
-    return augment(image, strength, view_generator(sha256, view))
+    return augment(image, policy, view_generator(sha256, view))
 
 
 def _rotate(photo: Image.Image, degrees: float) -> Image.Image:
@@ -101,13 +101,13 @@ def _crop(photo: Image.Image, share: float, rng: np.random.Generator) -> Image.I
 
 
 def augment_preview(
-    image: npt.NDArray[np.uint8], strength: AugmentationPolicy, *, n: int = 4, seed: int = 0
+    image: npt.NDArray[np.uint8], policy: AugmentationPolicy, *, n: int = 4, seed: int = 0
 ) -> list[npt.NDArray[Any]]:
     """Up to `n` augmented views of a photo `(h, w, 3) uint8`, for a preview of the policy."""
-    if strength == "mirror":
+    if policy == "mirror":
         return [mirror(image)]
     rng = np.random.default_rng(seed)
-    return [augment(image, strength, rng) for _view in range(n)]
+    return [augment(image, policy, rng) for _view in range(n)]
 
 
 def view_generator(sha256: str, view: int) -> np.random.Generator:

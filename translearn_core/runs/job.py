@@ -109,7 +109,7 @@ class Job:
         """Write the config and queue the job; files of an earlier job in the folder are deleted.
 
         Args:
-            facts: further fields of the first state.
+            first_fields: further fields of the first state.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("stop", "events.jsonl", "log.txt"):
