@@ -253,7 +253,7 @@ def figures(
     Args:
         temperature: the logits of the head were divided by it.
         fitted_on: how many photos it was fitted on.
-        how: `validation` or `out_of_fold_logits`: which predictions those were.
+        how: `validation` or `out_of_fold`: which predictions those were.
         test: probabilities of the scaled model on the test photos, `(n, classes)`.
         truth: their labels, `(n,)`.
 
