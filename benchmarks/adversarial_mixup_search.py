@@ -61,7 +61,7 @@ def _train(**settings: Any) -> dict[str, Any]:
     worker.work(run)
     if not run.has_result:
         raise SystemExit(run.state.reason)
-    return run.metrics
+    return run.metrics.as_dict()
 
 
 def _row(what: str, plain: list[float], having: list[float]) -> None:

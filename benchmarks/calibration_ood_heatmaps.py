@@ -90,9 +90,9 @@ def measure_calibration() -> None:
         before, after, truths, temperatures = [], [], [], []
         for seed in SEEDS:
             run = _train(dataset, backbone=BACKBONE, seed=seed)
-            if "calibration" not in run.metrics:
+            if run.metrics.calibration is None:
                 raise SystemExit("Runs of this version are not calibrated.")
-            temperature = float(run.metrics["calibration"]["temperature"])
+            temperature = float(run.metrics.calibration.temperature)
             table = pd.read_parquet(run.folder / "predictions.parquet")
             classes = run.labels
             shares = table[[f"p_{place}" for place in range(len(classes))]].to_numpy()

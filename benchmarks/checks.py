@@ -145,8 +145,8 @@ def _out_of_sample(evidence: checks.Evidence) -> Any:
 # --- what was flagged: files, or pairs of them -----------------------------------------------------
 
 
-def _flags(found: Iterable[checks.Finding], files: dict[str, str]) -> dict[str, set[Any]]:
-    flags: dict[str, set[Any]] = {check.name: set() for check in checks.CHECKS_TABLE}
+def _flags(found: Iterable[datasets.Finding], files: dict[str, str]) -> dict[str, set[Any]]:
+    flags: dict[str, set[Any]] = {check.name: set() for check in datasets.CHECKS}
     for one in found:
         file = files.get(one.path, "/".join(one.path.split("/")[-2:]))
         if one.others:
@@ -273,12 +273,12 @@ def _print_cost(dataset: datasets.Dataset, evidence: checks.Evidence, their_seco
     def find(names: Iterable[str]) -> None:
         again = checks.Evidence.of(dataset, evidence.features)
         again.probabilities, again.groups = evidence.probabilities, evidence.groups
-        for check in checks.CHECKS_TABLE:
-            if check.name in names:
-                list(check.find(again))
+        for name, detect in checks.DETECTORS.items():
+            if name in names:
+                list(detect(again))
 
     facts, whole = (1000 / len(paths) * _spent(work) for work in (measure, decode))
-    everything = [check.name for check in checks.CHECKS_TABLE]
+    everything = list(checks.DETECTORS)
     finding, alike = (
         1000 / len(evidence.photos) * _spent(partial(find, names))
         for names in (everything, (*COPIES, *THEIRS))

@@ -138,7 +138,7 @@ def _measure_coverage() -> None:
 def _measure_labels() -> None:
     """Wrong labels seeded into 5 % of the photos, and found again."""
     from translearn_core.evaluation import cross_validation, linear_probe
-    from translearn_core.feasibility.label_errors import find_suspects
+    from translearn_core.feasibility.label_errors import find_label_errors
 
     for name in SMALL:
         features, truth, classes = _load(name)
@@ -152,12 +152,10 @@ def _measure_labels() -> None:
             judged = cross_validation.cross_validate(
                 space, labels, np.arange(n), classes, seed=seed
             )
-            suspects = find_suspects(labels, judged.probabilities)
-            hits = [one for one in suspects if one.row in set(wrong.tolist())]
-            named = np.mean([one.suggested == truth[one.row] for one in hits])
-            rows.append(
-                (len(hits) / len(suspects), len(hits) / len(wrong), len(suspects) / n, named)
-            )
+            errors = find_label_errors(labels, judged.probabilities)
+            hits = [error for error in errors if error.row in set(wrong.tolist())]
+            named = np.mean([error.suggested == truth[error.row] for error in hits])
+            rows.append((len(hits) / len(errors), len(hits) / len(wrong), len(errors) / n, named))
         mean, worst = np.mean(rows, axis=0), np.min(rows, axis=0)
         print(
             f"{name}, {SEEDS} seeds: precision {mean[0]:.2f} (least {worst[0]:.2f}), recall "

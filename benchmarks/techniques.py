@@ -72,9 +72,9 @@ def compared(what: str, make: Callable[[int], Any]) -> None:
     metrics = []
     for seed in SEEDS:
         metrics.append(make(seed).metrics)
-        figures = [metrics[-1][name] for name in ("plain_test_accuracy", "test_accuracy")]
+        figures = [getattr(metrics[-1], name) for name in ("plain_test_accuracy", "test_accuracy")]
         print(f"{what}, seed {seed}: {figures[0]:.3f}, {figures[1]:.3f}", file=sys.stderr)
-    tell(what, [m["plain_test_accuracy"] for m in metrics], [m["test_accuracy"] for m in metrics])
+    tell(what, [m.plain_test_accuracy for m in metrics], [m.test_accuracy for m in metrics])
 
 
 def draw(source: Path, folder: Path, seed: int, per_class: int = FEW) -> tuple[Path, Path]:
@@ -113,7 +113,7 @@ def measure_place(target: str) -> None:
 def measure_ceiling(_folder: Path) -> None:
     """What a head reaches that learns from the new place's own labels."""
     for target in ("cartoon", "sketch"):
-        own = [train(PHOTOS / "pacs" / target, seed=s).metrics["test_accuracy"] for s in SEEDS]
+        own = [train(PHOTOS / "pacs" / target, seed=s).metrics.test_accuracy for s in SEEDS]
         print(f"| {target}, a head of its own labels | | {_spread(own)} | |", flush=True)
 
 
@@ -129,13 +129,13 @@ def measure_ways(_folder: Path) -> None:
                     adapt_to=str(place),
                     adaptation=way,
                     seed=seed,
-                ).metrics["adaptation"]
+                ).metrics.adaptation
                 for seed in SEEDS
             ]
             tell(
                 f"photo to {target}, `--adaptation {way}`",
-                [m["target_accuracy_before"] for m in metrics],
-                [m["target_accuracy_after"] for m in metrics],
+                [m.target_accuracy_before for m in metrics],
+                [m.target_accuracy_after for m in metrics],
             )
 
 
@@ -165,7 +165,7 @@ def measure_source(folder: Path, old: str = "photo", new: str = "cartoon", **set
         run = train(
             few, test_source=test, start_from=str(before.folder), compare_plain=True, seed=seed
         )
-        weight = run.metrics["carryover"].get("weight")
+        weight = run.metrics.carryover.weight
         print(f"{old} to {new}, seed {seed}: weight {weight}", file=sys.stderr)
         return run
 

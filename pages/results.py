@@ -26,7 +26,7 @@ def show_result(run: Run) -> None:
     """Everything about one run with a result."""
     metrics = run.metrics
     summary.show(run, metrics)
-    for text in metrics.get("warnings") or []:
+    for text in metrics.warnings:
         st.warning(frame.plain(text), icon=":material/info:")
     summary.show_next(run)
     techniques_view.show(run.config.settings, metrics)

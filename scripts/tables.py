@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.backbones.freezing import blocks_of
 from translearn_core.config import Configuration, Limits
+from translearn_core.datasets import CHECKS
+from translearn_core.datasets.checks import Check
 from translearn_core.feasibility import verdict
-from translearn_core.feasibility.checks import CHECKS_TABLE
+from translearn_core.feasibility.checks import DETECTORS
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import Report
 from translearn_core.formatting import percent
 from translearn_core.recipe.presets import PRESETS
 from translearn_core.recipe.techniques import CHAPTERS, TECHNIQUES
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import allowed_values, setting_fields
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,7 +67,13 @@ def backbones_page() -> str:
 
 def checks_page() -> str:
     """Every check of the photos, near-duplicate detection, and every trivial property."""
-    return _fill("checks.md", checks=CHECKS_TABLE, properties=PROPERTIES)
+    return _fill("checks.md", checks=CHECKS, when=_shown_when, properties=PROPERTIES)
+
+
+def _shown_when(check: Check) -> str:
+    """Which of the two views tells of a check."""
+    views = {"before training": check.find is not None, "feasibility": check.name in DETECTORS}
+    return ", ".join(name for name, shown in views.items() if shown)
 
 
 def feasible_page() -> str:
@@ -72,10 +82,10 @@ def feasible_page() -> str:
         "feasible.md",
         titles=verdict.TITLES,
         rules=verdict.RULES,
-        sure=verdict.SURE,
-        useful=verdict.USEFUL,
-        good=verdict.GOOD,
-        weakest=verdict.WEAKEST,
+        sure=verdict.LEAST_DEVIATIONS,
+        useful=verdict.USEFUL_REDUCTION,
+        good=verdict.GOOD_REDUCTION,
+        weakest=verdict.LEAST_RECALL,
         verdict_file=Path(verdict.__file__).resolve().relative_to(ROOT).as_posix(),
         report=Report.model_fields,
     )
@@ -93,7 +103,7 @@ def glossary_page() -> str:
         "glossary.md",
         title=lambda name: setting_fields()[name].title,
         technique=lambda name: TECHNIQUES[name].title,
-        check=lambda name: next(row.title for row in CHECKS_TABLE if row.name == name),
+        check=lambda name: next(row.title for row in CHECKS if row.name == name),
     )
 
 
@@ -102,7 +112,38 @@ def _fill(name: str, **tables: Any) -> str:
     return TEMPLATES.get_template(name).render(**tables).rstrip("\n") + "\n"
 
 
+def metrics_page() -> str:
+    """Every key of metrics.json."""
+    models: list[type[BaseModel]] = [RunMetrics]
+    for model in models:
+        models += [part for part in _parts_of(model) if part not in models]
+    return _fill("metrics.md", models=[(model, _rows_of(model)) for model in models])
+
+
+def _rows_of(model: type[BaseModel]) -> list[tuple[str, str]]:
+    """Key and meaning of each field."""
+    rows = []
+    for name, field in model.model_fields.items():
+        parts = [part.__name__ for part in _models_in(field.annotation)]
+        see = f"see [{parts[0]}](#{parts[0].lower()})" if parts else ""
+        rows.append((field.alias or name, ", ".join(filter(None, (field.description, see)))))
+    return rows
+
+
+def _parts_of(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """The models of the fields of a model, in order, each once."""
+    fields = model.model_fields.values()
+    return list(dict.fromkeys(part for f in fields for part in _models_in(f.annotation)))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [part for inner in get_args(annotation) for part in _models_in(inner)]
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "metrics.md": metrics_page,
     "backbones.md": backbones_page,
     "checks.md": checks_page,
     "configuration.md": configuration_page,

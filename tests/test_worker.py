@@ -67,7 +67,7 @@ def test_stop_keeps_what_was_learned_and_force_ends_at_once(dataset: Dataset) ->
     first.request_stop()
     wait_for(lambda: first.state.state == "stopped")
     assert first.has_result
-    assert first.metrics["state"] == "stopped"
+    assert first.metrics.state == "stopped"
     wait_for(lambda: second.state.state == "running" and second.state.stage != "start")
     process = second.process()
     assert process is not None

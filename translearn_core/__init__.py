@@ -1,3 +1,3 @@
 """TransLearn's core: image classification by transfer learning. Does not import Streamlit."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

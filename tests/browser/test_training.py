@@ -155,7 +155,7 @@ def test_stop_keeps_the_best_so_far(page: Any, dataset: datasets.Dataset) -> Non
 
     expect(page.locator(".st-key-live_results button")).to_be_visible(timeout=WORKER_MS)
     assert run.state.state == "stopped"
-    assert run.metrics["epochs_run"] < 1000
+    assert run.metrics.epochs_run < 1000
 
 
 def test_ending_at_once_ends_the_process(page: Any, dataset: datasets.Dataset) -> None:

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
 
 from tests.support.commands import call
 from tests.support.photos import draw_photos
+from translearn_core.cli.settings import make_settings_of, with_setting_options
+from translearn_core.settings import Settings, setting_fields
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ["--backbone", "starter", "--set", "image_size=32"]
@@ -144,3 +148,79 @@ def test_a_class_with_a_single_photo_is_named(workspace: Path, tmp_path: Path) -
     done = call("train", source, *TINY)
     assert done.returncode == 2
     assert "green" in done.stderr
+
+
+OTHER_VALUES: dict[str, str | int | float | bool] = {
+    "freeze": "none",
+    "weights": "random",
+    "head": "linear",
+    "schedule": "constant",
+    "augmentation": "light",
+    "adaptation": "coral",
+    "adversarial": "pgd",
+}
+"""Values other than the default of settings that take one of several words."""
+
+
+def _other_value(name: str) -> str | int | float | bool:
+    """A value of a setting that is allowed and is not its default."""
+    default = setting_fields()[name].default
+    if isinstance(default, bool):
+        return not default
+    if isinstance(default, int | float):
+        return default + 1 if isinstance(default, int) else default + 0.01
+    return OTHER_VALUES.get(name, "something-else")
+
+
+@pytest.mark.parametrize("name", list(setting_fields()))
+def test_every_setting_is_reachable_from_the_command_line(name: str) -> None:
+    received: list[Settings] = []
+    app = typer.Typer()
+
+    @app.command()
+    @with_setting_options
+    def settle(
+        set_: Annotated[list[str] | None, typer.Option("--set")] = None, **named: object
+    ) -> None:
+        received.append(make_settings_of(named, pairs=set_))
+
+    value = _other_value(name)
+    option = f"--{name.replace('_', '-')}"
+    if isinstance(value, bool):
+        arguments = [option if value else option.replace("--", "--no-", 1)]
+    else:
+        arguments = [option, str(value)]
+    app(args=arguments, standalone_mode=False)
+    app(args=["--set", f"{name}={value}"], standalone_mode=False)
+    by_option, by_name = received
+    assert getattr(by_option, name) == value
+    assert getattr(by_name, name) == value
+
+
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_train_and_tune_have_an_option_for_every_setting(command: str) -> None:
+    words = call(command, "--help").stdout.split()
+    missing = [name for name in setting_fields() if f"--{name.replace('_', '-')}" not in words]
+    assert missing == []
+
+
+def test_an_option_overrides_set_and_set_overrides_the_preset() -> None:
+    pairs = ["epochs=7", "dropout=0.4"]
+    settings = make_settings_of({"dropout": 0.2}, pairs=pairs, preset="article")
+    assert (settings.dropout, settings.epochs, settings.backbone) == (0.2, 7, "vgg16")
+
+
+def test_a_folder_that_exists_is_named_absolutely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    settings = make_settings_of({"unlabelled": "photos", "start_from": "20260101-abc"})
+    assert settings.unlabelled == str(tmp_path / "photos")
+    assert settings.start_from == "20260101-abc"
+
+
+def test_adversarial_training_unfreezes_the_backbone_unless_told_otherwise() -> None:
+    assert make_settings_of({"adversarial": "fgsm"}).freeze == "none"
+    assert make_settings_of({"adversarial": "fgsm", "freeze": "all"}).freeze == "all"
+    assert make_settings_of({"adversarial": "none"}).freeze == Settings().freeze

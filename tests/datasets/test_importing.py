@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import threading
 import time
@@ -183,48 +182,6 @@ def test_the_same_zip_again_is_the_same_data_set_until_it_is_edited(tmp_path: Pa
     assert datasets.import_source(path, name="other") != first
     datasets.rename_class(first, "cats", "lions")
     assert datasets.import_source(path) not in (first,)
-
-
-@pytest.mark.parametrize(
-    ("counts", "word"),
-    [({}, "no photos"), ({"": 3}, "no class folder"), ({"train": 1, "test": 1}, "not known")],
-)
-def test_folders_without_classes_are_refused(
-    counts: dict[str, int], word: str, tmp_path: Path, workspace: Path
-) -> None:
-    source = make_tree(tmp_path / "source", counts)
-    source.mkdir(exist_ok=True)
-    for in_place in (False, True):
-        with pytest.raises(SourceError, match=word):
-            datasets.import_source(source, in_place=in_place)
-    assert not list((workspace / "datasets").glob("*"))
-
-
-def test_missing_sources_and_sources_without_a_readable_photo(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no folder or zip"):
-        datasets.import_source(tmp_path / "nothing")
-    source = tmp_path / "bad"
-    (source / "cats").mkdir(parents=True)
-    (source / "cats" / "a.jpg").write_bytes(b"")
-    with pytest.raises(SourceError, match=r"cats/a\.jpg.*empty"):
-        datasets.import_source(source)
-
-
-@pytest.mark.parametrize(
-    ("counts", "word"),
-    [({"cats": 3}, "only one class, cats"), ({"cats": 3, "dogs": 1, "owls": 1}, "dogs, owls")],
-)
-def test_what_cannot_be_trained_is_told(counts: dict[str, int], word: str, tmp_path: Path) -> None:
-    dataset = datasets.import_source(make_tree(tmp_path / "s", counts))
-    with pytest.raises(SourceError, match=word):
-        datasets.check_ready(dataset)
-
-
-def test_too_many_classes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = make_tree(tmp_path / "s", {name: 2 for name in "abcd"})
-    monkeypatch.setenv("TRANSLEARN_LIMITS", json.dumps({"free_bytes": 0, "classes": 3}))
-    with pytest.raises(SourceError, match="4 classes"):
-        datasets.check_ready(datasets.import_source(source))
 
 
 def test_three_hundred_classes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Splits, groups of copies, and what is said before training."""
+"""Splits, and groups of copies."""
 
 from __future__ import annotations
 
@@ -95,9 +95,9 @@ def _burst(seed: int, n: int) -> list[bytes]:
 def _bursts(tmp_path: Path, scenes: int, shots: int) -> datasets.Dataset:
     files = {
         f"{name}/{scene}-{number}.jpg": shot
-        for index, name in enumerate("ab")
+        for place, name in enumerate("ab")
         for scene in range(scenes)
-        for number, shot in enumerate(_burst(1000 * index + scene, shots))
+        for number, shot in enumerate(_burst(1000 * place + scene, shots))
     }
     return datasets.import_source(make_zip(tmp_path / "a.zip", files))
 
@@ -211,10 +211,10 @@ def test_real_photos_are_hardly_ever_taken_for_copies(name: str) -> None:
     folders = sorted(path for path in (SHARED / name).iterdir() if path.is_dir())[:4]
     paths = [path for folder in folders for path in sorted(folder.iterdir())[:50]]
     rows = []
-    for index, photo in datasets.iterate_photos(paths, size=64):
+    for place, photo in datasets.iterate_photos(paths, size=64):
         assert isinstance(photo, datasets.DecodedPhoto)
-        row = vars(photo.stats) | {"class_name": paths[index].parent.name, "checked": True}
-        rows.append(row | {"path": str(paths[index])})
+        row = vars(photo.stats) | {"class_name": paths[place].parent.name, "checked": True}
+        rows.append(row | {"path": str(paths[place])})
     sizes = np.bincount(groups_of(with_columns(pd.DataFrame(rows), COLUMNS)))
     assert sizes.max() <= 10
     assert sizes[sizes > 1].sum() <= 12
@@ -225,48 +225,20 @@ def test_a_hundred_thousand_photos_are_split_in_seconds() -> None:
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**63, n, dtype=np.uint64)
     hashes[:20_000] = hashes[0]  # blank pages
-    thumbnails = rng.integers(48, 112, (n, 24 * 24), dtype=np.uint8)
+    looks = rng.integers(48, 112, (n, 24 * 24), dtype=np.uint8)
     rows = {
         "path": [f"photos/{k}.jpg" for k in range(n)],
         "class_name": [f"c{k % 20}" for k in range(n)],
         "checked": [True] * n,
         "sha256": [f"{k:064x}" for k in range(n)],
         "phash": [f"{value:016x}" for value in hashes],
-        "look": [row.tobytes().decode("ascii") for row in thumbnails],
+        "look": [row.tobytes().decode("ascii") for row in looks],
     }
     table = with_columns(pd.DataFrame(rows), COLUMNS)
     begin = time.process_time()
     groups = groups_of(table)
     assert time.process_time() - begin < 20
     assert np.bincount(groups).max() == 1
-
-
-def test_warnings_before_training(tmp_path: Path) -> None:
-    dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 60, "b": 4}))
-    result = " ".join(datasets.warnings(dataset))
-    assert "Fewer than 10 photos in the class b (4)" in result
-    assert "a has 60 photos, b only 4" in result
-    even = datasets.import_source(make_tree(tmp_path / "t", {"a": 12, "b": 12}))
-    assert datasets.warnings(even) == []
-
-
-def test_doubly_sorted_photos_raise_a_question(tmp_path: Path) -> None:
-    counts = {f"{outer}/{inner}": 10 for outer in ("cats", "dogs") for inner in ("in", "out")}
-    dataset = datasets.import_source(make_tree(tmp_path / "s", counts))
-    assert dataset.classes == ["in", "out"]
-    assert any("sorted twice" in text for text in datasets.warnings(dataset))
-
-
-def test_small_and_double_photos_are_told(tmp_path: Path) -> None:
-    source = make_tree(tmp_path / "s", {"a": 12, "b": 12})
-    (source / "a" / "again.jpg").write_bytes((source / "a" / "1.jpg").read_bytes())
-    buffer = io.BytesIO()
-    draw_image(7, size=(20, 20)).save(buffer, "PNG")
-    (source / "b" / "tiny.png").write_bytes(buffer.getvalue())
-    result = " ".join(datasets.warnings(datasets.import_source(source)))
-    assert "1 photo is an exact copy" in result
-    assert "1 photo is smaller than 32 pixels" in result
-    assert draw_photo(1) == draw_photo(1)
 
 
 def _features_of(dataset: datasets.Dataset, keys: list[str]) -> np.ndarray:

@@ -56,7 +56,7 @@ def with_one_more_task(folder: Path) -> Run:
     calibration = {"temperature": 2.0, "fitted_on": 12}
     tone = {"name": "tone", "classes": ["cold", "warm"], "test_correct": 9, "n_test": 10}
     tasks = [{"name": "class"}, tone | {"calibration": calibration}]
-    (run.folder / "metrics.json").write_text(json.dumps(run.metrics | {"tasks": tasks}))
+    (run.folder / "metrics.json").write_text(json.dumps(run.metrics.as_dict() | {"tasks": tasks}))
     return Run(run.folder)
 
 
@@ -87,12 +87,12 @@ def test_the_program_gets_what_the_run_got_without_the_app(tmp_path: Path) -> No
     found = re.findall(r"Right on (\d+) of (\d+) test photos", done.stdout)
     for kind, (correct, n) in zip(("frozen", "tuned"), found, strict=True):
         metrics = trained(kind).metrics
-        assert int(n) == metrics["n_test"]
-        assert abs(int(correct) - metrics["test_correct"]) <= max(2, 0.15 * metrics["n_test"])
+        assert int(n) == metrics.n_test
+        assert abs(int(correct) - metrics.test_correct) <= max(2, 0.15 * metrics.n_test)
         assert (tmp_path / kind / "learn.keras").is_file()
     (more,) = re.findall(r"tone: right on (\d+) of (\d+) test photos", done.stdout)
-    blue_or_red = [one for one in trained("frozen").metrics["per_class"] if one["name"] != "green"]
-    assert int(more[1]) == sum(one["n_test"] for one in blue_or_red)  # the others have no label
+    blue_or_red = [one for one in trained("frozen").metrics.per_class if one.name != "green"]
+    assert int(more[1]) == sum(one.n_test for one in blue_or_red)  # the others have no label
     assert int(more[0]) >= 0.8 * int(more[1])
 
 
@@ -105,7 +105,7 @@ def test_the_list_of_photos_is_the_split_of_the_run(tmp_path: Path) -> None:
     assert parts.certain
     assert [row["part"] for row in rows] == list(parts.table["part"])
     counts = [sum(row["part"] == part for row in rows) for part in ("train", "val", "test")]
-    assert counts == [run.metrics[name] for name in ("n_train", "n_val", "n_test")]
+    assert counts == [getattr(run.metrics, name) for name in ("n_train", "n_val", "n_test")]
     assert rows[0]["file"] == f"{rows[0]['class']}/{Path(rows[0]['file']).name}"
 
 
@@ -146,7 +146,7 @@ def test_every_backbone_and_setting_gives_a_program(name: str, kind: str, tmp_pa
 def test_the_program_says_which_questions_it_leaves_out(tmp_path: Path) -> None:
     run = copy_of(trained("frozen"), tmp_path / "run")
     tasks = [{"name": "class"}, {"name": "light"}]
-    content = json.dumps(run.metrics | {"tasks": tasks})
+    content = json.dumps(run.metrics.as_dict() | {"tasks": tasks})
     (run.folder / "metrics.json").write_text(content, encoding="utf-8")
     said = script(run)
     assert "It leaves out light: the labels are not with the photos any more." in said

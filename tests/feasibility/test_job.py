@@ -148,7 +148,7 @@ def test_of_very_many_photos_some_are_judged() -> None:
     split = np.where(np.arange(n) % 10 == 0, "test", "")
     frame = pd.DataFrame({"split": split})
     rows = assess.choose_rows(frame, labels, groups, seed=0)
-    assert len(rows) <= 1.1 * assess.MOST_JUDGED
+    assert len(rows) <= 1.1 * assess.MOST_VALIDATED
     assert not np.isin(groups[rows], groups[split == "test"]).any()
     shares = np.bincount(labels[rows]) / len(rows)
     assert shares[:2] == pytest.approx([0.5, 0.5], abs=0.03)

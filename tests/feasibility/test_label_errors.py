@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.points import CLASSES, alone, draw_points
 from translearn_core.evaluation import cross_validation, linear_probe
-from translearn_core.feasibility.label_errors import FLAGGED, find_suspects
+from translearn_core.feasibility.label_errors import LEAST_SCORE, find_label_errors
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -20,16 +20,16 @@ def test_wrong_labels_are_found_with_what_they_should_be(seed: int) -> None:
     result = cross_validation.cross_validate(
         linear_probe.PCASpace.fit(features), labels, alone(labels), CLASSES
     )
-    suspects = find_suspects(labels, result.probabilities)
-    rows = {suspect.row for suspect in suspects}
+    errors = find_label_errors(labels, result.probabilities)
+    rows = {error.row for error in errors}
     hits = rows & set(wrong.tolist())
     assert len(hits) >= 0.8 * 30
     assert len(hits) >= 0.7 * len(rows)
-    right = [suspect.suggested == truth[suspect.row] for suspect in suspects if suspect.row in hits]
+    right = [error.suggested == truth[error.row] for error in errors if error.row in hits]
     assert np.mean(right) > 0.9
-    scores = [suspect.score for suspect in suspects]
+    scores = [error.score for error in errors]
     assert scores == sorted(scores, reverse=True)
-    assert min(scores) >= FLAGGED
+    assert min(scores) >= LEAST_SCORE
     assert max(scores) <= 1.0
 
 
@@ -38,12 +38,12 @@ def test_sound_labels_are_left_alone() -> None:
     result = cross_validation.cross_validate(
         linear_probe.PCASpace.fit(features), labels, alone(labels), CLASSES
     )
-    assert len(find_suspects(labels, result.probabilities)) <= 3
+    assert len(find_label_errors(labels, result.probabilities)) <= 3
 
 
 def test_classes_without_photos_and_sets_without_photos_are_no_trouble() -> None:
     labels = np.array([0, 0, 2, 2, 2])
-    shares = np.array([[0.9, 0.0, 0.1]] * 2 + [[0.1, 0.0, 0.9]] * 2 + [[0.98, 0.0, 0.02]])
-    assert [suspect.row for suspect in find_suspects(labels, shares)] == [4]
-    assert find_suspects(np.empty(0, np.int64), np.empty((0, 3))) == []
-    assert find_suspects(np.zeros(3, np.int64), np.ones((3, 1))) == []
+    probs = np.array([[0.9, 0.0, 0.1]] * 2 + [[0.1, 0.0, 0.9]] * 2 + [[0.98, 0.0, 0.02]])
+    assert [error.row for error in find_label_errors(labels, probs)] == [4]
+    assert find_label_errors(np.empty(0, np.int64), np.empty((0, 3))) == []
+    assert find_label_errors(np.zeros(3, np.int64), np.ones((3, 1))) == []

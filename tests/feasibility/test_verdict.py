@@ -11,35 +11,35 @@ from translearn_core.feasibility.verdict import (
     RULES,
     TITLES,
     VERDICTS,
+    ExpectedGains,
     Figures,
-    Hopes,
     Verdict,
     advise,
     decide,
-    say,
+    summarize,
 )
 
 GOOD = Figures(
     accuracy=0.95,
     interval=(0.93, 0.97),
-    found=0.94,
-    guessing=0.3,
+    mean_recall=0.94,
+    majority=0.3,
     shuffled=0.25,
-    shuffled_found=0.25,
-    shuffled_spread=0.02,
-    shuffled_best=0.29,
+    shuffled_recall=0.25,
+    shuffled_recall_std=0.02,
+    shuffled_recall_max=0.29,
     trivial=0.5,
-    weakest=0.8,
+    lowest_recall=0.8,
 )
 MARK = "A spot in the corner tells dogs."
 
 CASES: dict[str, tuple[Figures, Verdict]] = {
     "good": (GOOD, "works_well"),
-    "labels mean nothing": (replace(GOOD, found=0.28), "no_sign"),
+    "labels mean nothing": (replace(GOOD, mean_recall=0.28), "no_sign"),
     "hardly better than guessing": (replace(GOOD, interval=(0.5, 0.6)), "not_yet"),
-    "a rare class hides that it does not work": (replace(GOOD, guessing=0.9), "not_yet"),
+    "a rare class hides that it does not work": (replace(GOOD, majority=0.9), "not_yet"),
     "some mistakes": (replace(GOOD, interval=(0.75, 0.85)), "works_with_limits"),
-    "one class is not found": (replace(GOOD, weakest=0.3), "works_with_limits"),
+    "one class is not found": (replace(GOOD, lowest_recall=0.3), "works_with_limits"),
     "colours do as well": (replace(GOOD, trivial=0.94), "works_with_limits"),
     "a shortcut": (replace(GOOD, shortcuts=(MARK,)), "works_with_limits"),
     "a shortcut and nothing else": (replace(GOOD, shortcuts=(MARK,), trivial=0.99), "not_yet"),
@@ -52,7 +52,7 @@ def test_the_verdict_follows_from_the_figures(case: str) -> None:
     verdict, rule = decide(figures)
     assert verdict == expected
     assert rule
-    sentence = say(verdict, figures, mixed_up=("cat", "dog"))
+    sentence = summarize(verdict, figures, mixed_up=("cat", "dog"))
     assert "95 of 100" in sentence
     if figures.shortcuts:
         assert MARK in sentence
@@ -71,20 +71,20 @@ def test_the_docs_hold_the_same_table() -> None:
 
 
 def test_advice_comes_by_what_it_brings() -> None:
-    hopes = Hopes(
-        suspects=12,
-        suspects_gain=0.01,
-        across=1,
+    gains = ExpectedGains(
+        label_errors=12,
+        label_errors_gain=0.01,
+        cross_class=1,
         weak=("cat", "dog"),
         weak_photos=80,
         weak_gain=0.04,
-        twice=400,
-        twice_gain=0.001,
+        doubled=400,
+        doubled_gain=0.001,
         backbone="Take a better one.",
         backbone_gain=0.02,
     )
     limited = replace(GOOD, interval=(0.75, 0.85), shortcuts=(MARK,))
-    kinds = [advice.kind for advice in advise("works_with_limits", limited, hopes)]
+    kinds = [advice.kind for advice in advise("works_with_limits", limited, gains)]
     assert kinds == [
         "shortcut",
         "cross_class",
@@ -93,8 +93,8 @@ def test_advice_comes_by_what_it_brings() -> None:
         "fix_labels",
         "unfreeze",
     ]
-    texts = [advice.text for advice in advise("works_well", GOOD, hopes)]
+    texts = [advice.text for advice in advise("works_well", GOOD, gains)]
     assert any("12 labels" in text and "1 of 100" in text for text in texts)
-    assert [advice.kind for advice in advise("no_sign", GOOD, Hopes(suspects=99))] == [
+    assert [advice.kind for advice in advise("no_sign", GOOD, ExpectedGains(label_errors=99))] == [
         "check_labels"
     ]

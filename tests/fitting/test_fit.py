@@ -7,13 +7,13 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from translearn_core.run_monitor import RunMonitor
 
-from translearn_core import runs, worker
+from translearn_core import runs
 from translearn_core.errors import TrainingError
 from translearn_core.fitting.batches import Batches, Subset
 from translearn_core.fitting.fit import FitSpec, fit
 from translearn_core.fitting.optimizer import FusedAdam
+from translearn_core.jobs.background import JobMonitor
 from translearn_core.settings import Settings
 
 
@@ -41,8 +41,8 @@ def small_model() -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(inputs))
 
 
-def monitor_of(run: runs.Run) -> RunMonitor:
-    return RunMonitor(run, worker.StateWriter(run))
+def monitor_of(run: runs.Run) -> JobMonitor:
+    return JobMonitor(run)
 
 
 @pytest.fixture

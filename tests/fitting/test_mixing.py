@@ -51,7 +51,7 @@ def test_both_together_take_turns() -> None:
 
 def test_cutmix_on_averages_is_refused(colour_photos, workspace) -> None:  # type: ignore[no-untyped-def]
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-    with pytest.raises(SettingsError, match="Free the last two blocks"):
+    with pytest.raises(SettingsError, match="Unfreeze the last two blocks"):
         resolve.resolve(make_settings(TINY | {"cutmix": 1.0}), dataset)
 
 
@@ -61,5 +61,5 @@ def test_a_run_learns_from_blends_of_features_and_of_maps(colour_photos, workspa
     run = runs.create_run(dataset.folder, resolve.resolve(make_settings(values), dataset).settings)
     worker.work(run)
     assert (run.state.state, run.state.reason) == ("finished", "")
-    assert run.metrics["test_accuracy"] > 0.6
-    assert run.metrics["settings"]["mixup"] == 0.3
+    assert run.metrics.test_accuracy > 0.6
+    assert run.metrics.settings["mixup"] == 0.3

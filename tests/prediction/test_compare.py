@@ -88,7 +88,7 @@ def add_task(run: Run, task: str, wrong: set[int]) -> Run:
     tested[f"{task}: answer"] = ["none" if n in wrong else t for n, t in enumerate(truth)]
     tested[f"{task}: confidence"] = 0.9
     tested.to_parquet(run.folder / "tasks.parquet")
-    metrics = run.metrics | {"tasks": [{"name": "class"}, {"name": task}]}
+    metrics = run.metrics.as_dict() | {"tasks": [{"name": "class"}, {"name": task}]}
     (run.folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     return Run(run.folder)
 
@@ -262,6 +262,6 @@ def test_the_command_prints_json_or_words(tmp_path: Path) -> None:
     done = call("compare", run.folder, twin.folder, "--json")
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
-    assert printed["n_photos"] == run.metrics["n_test"]
-    assert np.isclose(printed["runs"][0]["accuracy"], run.metrics["test_accuracy"])
+    assert printed["n_photos"] == run.metrics.n_test
+    assert np.isclose(printed["runs"][0]["accuracy"], run.metrics.test_accuracy)
     assert printed["duels"][0]["p_value"] == 1.0

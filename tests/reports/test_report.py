@@ -75,7 +75,7 @@ def test_report_is_one_file_that_asks_for_nothing(run: Run, tmp_path: Path) -> N
 def test_report_says_what_the_run_found(run: Run) -> None:
     metrics = run.metrics
     outline = read(report_html(run))
-    assert f"Right on {metrics['test_correct']} of {metrics['n_test']} new photos" in outline.words
+    assert f"Right on {metrics.test_correct} of {metrics.n_test} new photos" in outline.words
     for heading in (
         "The photos",
         "What is taken for what",
@@ -88,8 +88,8 @@ def test_report_says_what_the_run_found(run: Run) -> None:
     ):
         assert heading in outline.words
     pictures = [value for tag, name, value in outline.attributes if (tag, name) == ("img", "alt")]
-    wrong = metrics["n_test"] - metrics["test_correct"]
-    assert len(pictures) == 3 + min(12, wrong) + min(12, metrics["test_correct"])
+    wrong = metrics.n_test - metrics.test_correct
+    assert len(pictures) == 3 + min(12, wrong) + min(12, metrics.test_correct)
     assert all(pictures)
     labels = [
         value for tag, name, value in outline.attributes if (tag, name) == ("svg", "aria-label")

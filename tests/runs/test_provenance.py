@@ -35,7 +35,7 @@ def test_new_photos_are_added_and_the_test_stays_fair(home: Path) -> None:
     datasets.add_source(dataset, new)
     second = train(datasets.open_dataset(dataset.folder), epochs=2, start_from=first.id)
 
-    assert set(second.metrics["carryover"]["classes_carried_over"]) == set(first.labels)
+    assert set(second.metrics.carryover.classes_carried_over) == set(first.labels)
     tested = pd.read_parquet(second.folder / "predictions.parquet")["path"]
     photos = datasets.open_dataset(dataset.folder).photos.set_index("path")
     hashes = set(photos.loc[tested, "sha256"])

@@ -53,19 +53,19 @@ def test_attacks_stay_within_strength_and_range_and_lower_the_right_score() -> N
 
 
 def test_a_run_tells_clean_and_attacked_accuracy_of_both(resisting: Run) -> None:
-    told = resisting.metrics["adversarial"]
-    assert told["n"] == resisting.metrics["n_test"]
-    assert told["strength"] == STRENGTH
+    told = resisting.metrics.adversarial
+    assert told.n == resisting.metrics.n_test
+    assert told.strength == STRENGTH
     for name in ("clean", "fgsm", "pgd"):
-        assert 0 <= told[name]["plain"] <= 1
-        assert 0 <= told[name]["trained"] <= 1
-    assert told["pgd"]["plain"] < told["clean"]["plain"]
-    assert told["clean"]["trained"] == pytest.approx(resisting.metrics["test_accuracy"])
-    assert resisting.metrics["parity_max_diff"] < 1e-3
+        assert 0 <= getattr(told, name).plain <= 1
+        assert 0 <= getattr(told, name).trained <= 1
+    assert told.pgd.plain < told.clean.plain
+    assert told.clean.trained == pytest.approx(resisting.metrics.test_accuracy)
+    assert resisting.metrics.parity_max_diff < 1e-3
 
 
 def test_the_example_shows_a_change_that_is_as_small_as_said(resisting: Run) -> None:
-    example = resisting.metrics["adversarial"]["example"]
+    example = resisting.metrics.adversarial.example
     assert example["plain"] != example["truth"]
     pictures = [
         np.asarray(Image.open(resisting.folder / "adversarial" / f"{name}.png"), float)
@@ -83,5 +83,5 @@ def test_with_everything_frozen_only_the_head_learns_to_resist(
     run = runs.create_run(dataset.folder, resolve.resolve(make_settings(values), dataset).settings)
     worker.work(run)
     assert (run.state.state, run.state.reason) == ("finished", "")
-    assert "adversarial" in run.metrics
-    assert run.metrics["trainable_weights"] < 2_000_000
+    assert run.metrics.adversarial is not None
+    assert run.metrics.trainable_weights < 2_000_000

@@ -72,8 +72,8 @@ def plain(place: Path) -> Run:
 def assert_saved_as_measured(run: Run) -> None:
     """The saved model and its OpenVINO copy answer as the figures were made."""
     assert run.state.state == "finished", run.state.reason
-    assert run.metrics["parity_max_diff"] < 1e-3
-    assert run.metrics["openvino_max_diff"] < 1e-3
+    assert run.metrics.parity_max_diff < 1e-3
+    assert run.metrics.openvino_max_diff < 1e-3
 
 
 # ------------------------------------------------------------------------------- the table
@@ -141,18 +141,18 @@ def test_getting_used_to_another_light_is_measured_and_is_what_is_saved(place: P
     )
     assert_saved_as_measured(run)
     metrics = run.metrics
-    assert metrics["test_accuracy"] >= metrics["plain_test_accuracy"]
-    assert metrics["test_accuracy"] > 0.7
-    figures = metrics["adaptation"]
-    assert figures["n_target"] == figures["tested_photos_seen"] == 42
-    assert figures["n_target_labelled"] == 0, "their folder is no class"
-    assert figures["target_accuracy_before"] is None
-    assert figures["source_accuracy_before"] is not None
+    assert metrics.test_accuracy >= metrics.plain_test_accuracy
+    assert metrics.test_accuracy > 0.7
+    figures = metrics.adaptation
+    assert figures.n_target == figures.tested_photos_seen == 42
+    assert figures.n_target_labelled == 0, "their folder is no class"
+    assert figures.target_accuracy_before is None
+    assert figures.source_accuracy_before is not None
     stages = [e["stage"] for e in run.events()[0] if e["kind"] == "state"]
     assert stages.index("technique") < stages.index("head") < stages.index("compare")
     answers = list(predict(run, sorted((place / "dark").rglob("*.jpg"))))
     right = np.mean([Path(one.file).parent.name == one.label for one in answers])
-    assert right == pytest.approx(metrics["test_accuracy"], abs=0.03)
+    assert right == pytest.approx(metrics.test_accuracy, abs=0.03)
 
 
 @pytest.mark.slow
@@ -160,35 +160,35 @@ def test_getting_used_to_another_light_is_measured_and_is_what_is_saved(place: P
 def test_each_way_of_adaptation_is_saved_as_it_was_measured(place: Path, way: str) -> None:
     run = train(place / "photos", test=place / "dark", adapt_to=str(place / "dark"), adaptation=way)
     assert_saved_as_measured(run)
-    figures = run.metrics["adaptation"]
-    assert figures["n_target_labelled"] == 42
-    assert figures["target_accuracy_after"] == pytest.approx(run.metrics["test_accuracy"])
+    figures = run.metrics.adaptation
+    assert figures.n_target_labelled == 42
+    assert figures.target_accuracy_after == pytest.approx(run.metrics.test_accuracy)
 
 
 def test_unsorted_photos_are_used_only_where_hidden_ones_say_that_they_help(place: Path) -> None:
     run = train(place / "few", test=place / "test", unlabelled=str(place / "unsorted"))
     assert_saved_as_measured(run)
-    figures = run.metrics["selftraining"]
-    assert figures["n_unlabelled"] == 42
-    assert figures["hidden"] == 15, "every sorted photo is hidden once"
-    assert (figures["pseudo_labels"] > 0) == figures["helps"]
-    if not figures["helps"]:
-        assert any("are not used" in text for text in run.metrics["warnings"])
+    figures = run.metrics.selftraining
+    assert figures.n_unlabelled == 42
+    assert figures.hidden == 15, "every sorted photo is hidden once"
+    assert (figures.pseudo_labels > 0) == figures.helps
+    if not figures.helps:
+        assert any("are not used" in text for text in run.metrics.warnings)
 
 
 def test_a_run_that_starts_from_another_says_what_was_carried_over(place: Path, plain: Run) -> None:
     run = train(place / "few", test=place / "test", start_from=plain.id, epochs=4)
     assert_saved_as_measured(run)
-    figures = run.metrics["carryover"]
-    assert figures["hidden"] == 15, "every new photo is hidden"
-    if figures["helps"]:
-        assert figures["classes_carried_over"] == ["blue", "green", "red"]
-        assert figures["rehearsed_photos"] == 48
+    figures = run.metrics.carryover
+    assert figures.hidden == 15, "every new photo is hidden"
+    if figures.helps:
+        assert figures.classes_carried_over == ["blue", "green", "red"]
+        assert figures.rehearsed_photos == 48
     else:
-        assert figures["rehearsed_photos"] == 0
-        assert figures["classes_carried_over"] == []
-        assert any("are not used" in text for text in run.metrics["warnings"])
-    assert not figures["backbone_changed"]
+        assert figures.rehearsed_photos == 0
+        assert figures.classes_carried_over == []
+        assert any("are not used" in text for text in run.metrics.warnings)
+    assert not figures.backbone_changed
 
 
 @pytest.mark.slow
@@ -196,19 +196,19 @@ def test_a_run_whose_backbone_learned_hands_on_its_weights(place: Path) -> None:
     old = train(place / "photos", freeze=-1, epochs=2)
     run = train(place / "few", test=place / "test", start_from=old.id, epochs=2)
     assert_saved_as_measured(run)
-    figures = run.metrics["carryover"]
-    assert figures["backbone_changed"]
-    assert figures["rehearsed_photos"] == 0
-    assert "head_hidden" in figures["layers"]
-    assert any(name.endswith(": blue") for name in figures["layers"])
+    figures = run.metrics.carryover
+    assert figures.backbone_changed
+    assert figures.rehearsed_photos == 0
+    assert "head_hidden" in figures.layers
+    assert any(name.endswith(": blue") for name in figures.layers)
 
 
 def test_a_pupil_learns_the_answers_of_its_teacher(place: Path, plain: Run) -> None:
     run = train(place / "few", test=place / "test", distill_from=str(plain.folder), head="linear")
     assert_saved_as_measured(run)
-    figures = run.metrics["distillation"]
-    assert figures["teacher_test_accuracy"] == plain.metrics["test_accuracy"]
-    assert 0.5 < figures["agrees_with_labels"] <= 1
+    figures = run.metrics.distillation
+    assert figures.teacher_test_accuracy == plain.metrics.test_accuracy
+    assert 0.5 < figures.agrees_with_labels <= 1
 
 
 def test_a_teacher_that_knows_the_test_photos_is_refused(place: Path, plain: Run) -> None:

@@ -17,24 +17,24 @@ from translearn_core.training.postprocess import calibrate
 @pytest.mark.parametrize("kind", ["frozen", "tuned"])
 def test_a_run_says_what_calibration_did(kind: str) -> None:
     metrics = trained(kind).metrics
-    figures = metrics["calibration"]
-    assert figures["how"] == "validation"
-    assert figures["fitted_on"] == metrics["n_val"]
-    assert 1 / 16 <= figures["temperature"] <= 16
-    assert 0 <= figures["error"] <= 1
-    assert sum(bin_["n"] for bin_ in figures["reliability"]) == metrics["n_test"]
-    assert metrics["parity_max_diff"] < 1e-3, "the temperature is inside of the saved model"
+    figures = metrics.calibration
+    assert figures.how == "validation"
+    assert figures.fitted_on == metrics.n_val
+    assert 1 / 16 <= figures.temperature <= 16
+    assert 0 <= figures.error <= 1
+    assert sum(bin_.n for bin_ in figures.reliability) == metrics.n_test
+    assert metrics.parity_max_diff < 1e-3, "the temperature is inside of the saved model"
 
 
 @pytest.mark.parametrize("kind", ["frozen", "tuned"])
 def test_a_run_leaves_photos_that_new_ones_are_held_against(kind: str) -> None:
     run = trained(kind)
-    reference, figures = ood.load_reference(run.folder), run.metrics["unlike"]
+    reference, figures = ood.load_reference(run.folder), run.metrics.unlike
     assert reference is not None
-    assert figures["photos"] == len(reference)
+    assert figures.photos == len(reference)
     tested = set(pd.read_parquet(run.folder / "predictions.parquet")["path"])
     assert not tested & set(reference.paths), "test photos are no part of it"
-    assert (figures["accepted"] is None) == (kind == "tuned"), "its backbone saw every class"
+    assert (figures.accepted is None) == (kind == "tuned"), "its backbone saw every class"
     predictor, dataset = Predictor(run), open_dataset(run.config.dataset)
     path = reference.paths[3]
     image = decode_photo(dataset.photo_path(path), size=predictor.size).image

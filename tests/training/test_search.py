@@ -52,8 +52,8 @@ def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
     low, high = result["gain_interval"]
     assert low <= result["gain"] <= high
     best, default = Run(result["run_dir"]), Run(result["default_run_dir"])
-    assert best.metrics["test_accuracy"] == pytest.approx(result["test_accuracy"])
-    assert default.metrics["n_test"] == result["n_test"]
+    assert best.metrics.test_accuracy == pytest.approx(result["test_accuracy"])
+    assert default.metrics.n_test == result["n_test"]
     assert {run.folder for run in runs.list_runs()} >= {best.folder, default.folder}
     assert found.state.state == "finished"
 

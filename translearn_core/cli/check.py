@@ -150,7 +150,7 @@ def feasible(
     from translearn_core.feasibility import report as check_report
     from translearn_core.recipe.resolve import resolve
 
-    settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
+    settings = make_settings_of({"backbone": backbone, "seed": seed})
     have_weights(resolve(settings))
     with Bar() as bar:
         dataset = datasets.import_source(

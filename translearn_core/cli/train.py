@@ -1,4 +1,4 @@
-"""Commands that train in this process: `train` and `tune`."""
+"""The command that trains in this process: `train`."""
 
 from __future__ import annotations
 
@@ -13,37 +13,30 @@ from typing import Annotated, Any
 import typer
 
 from translearn_core.cli.app import (
-    BackboneOption,
     JsonOption,
     SourceArgument,
     TestSourceOption,
     app,
 )
 from translearn_core.cli.screen import Bar, output_to, print_json, print_line
-from translearn_core.cli.settings import have_weights, make_settings_of
+from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _
+from translearn_core.runs.run_metrics import RunMetrics
 
 
 @app.command()
+@with_setting_options
 def train(
     source: SourceArgument,
     test_source: TestSourceOption = None,
-    backbone: BackboneOption = "",
-    freeze: Annotated[
-        str | None,
-        typer.Option(
-            help="Frozen blocks of the backbone: all, none, or N for the first N; -2: all but the "
-            "last two. Default all, or none with --adversarial."
-        ),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Maximum number of epochs.")] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Random seed of the split and the initial weights.")
-    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="A set of settings: article (VGG16 baseline) or quick.")
+    ] = "",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any other setting.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A setting by its name; may be repeated."),
     ] = None,
     tasks: Annotated[
         Path | None,
@@ -52,63 +45,16 @@ def train(
             help="Multi-task training: a table with a column `file` and a column for each task.",
         ),
     ] = None,
-    preset: Annotated[
-        str, typer.Option(help="A set of settings: article (VGG16 baseline) or quick.")
-    ] = "",
-    adversarial: Annotated[
-        str | None, typer.Option(help="Adversarial training: fgsm or pgd.")
-    ] = None,
-    strength: Annotated[
-        float | None,
-        typer.Option(help="Perturbation size (epsilon), as a share of the pixel range."),
-    ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
-    start_from: Annotated[str, typer.Option(metavar="RUN", help="Warm start from this run.")] = "",
-    adapt_to: Annotated[
-        str,
-        typer.Option(
-            metavar="DIR", help="Domain adaptation: unlabelled photos of the target domain."
-        ),
-    ] = "",
-    adaptation: Annotated[
-        str, typer.Option(help="Adaptation method: auto, batchnorm, coral, dann or pseudo.")
-    ] = "",
-    unlabelled: Annotated[
-        str,
-        typer.Option(metavar="DIR", help="Self-training: unlabelled photos of the same classes."),
-    ] = "",
-    distill_from: Annotated[
-        str, typer.Option(metavar="RUN", help="Distillation: the run of the teacher.")
-    ] = "",
-    compare_plain: Annotated[
-        bool, typer.Option("--compare-plain", help="Also train without techniques, as a baseline.")
-    ] = False,
     json_: JsonOption = False,
+    **named: Any,
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
     from translearn_core import datasets, jobs, runs
     from translearn_core.datasets import label_csv
     from translearn_core.recipe.resolve import resolve
 
-    options = {
-        "start_from": _absolute(start_from),
-        "adapt_to": _absolute(adapt_to),
-        "adaptation": adaptation,
-        "unlabelled": _absolute(unlabelled),
-        "distill_from": _absolute(distill_from),
-        "compare_plain": compare_plain,
-        "adversarial": adversarial,
-        "strength": strength,
-    }
-    settings = make_settings_of(
-        backbone=backbone,
-        freeze=freeze,
-        epochs=epochs,
-        seed=seed,
-        pairs=set_,
-        preset=preset,
-        options=options,
-    )
+    settings = make_settings_of(named, pairs=set_, preset=preset)
     resolved = resolve(settings)
     if run_dir is not None:
         runs.check_free(run_dir)
@@ -134,63 +80,6 @@ def train(
     run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
     work_here(run)
     return _report_run(run, json_)
-
-
-def _absolute(named: str) -> str:
-    """The whole path of a file or folder that is there; anything else, like an id, as it is."""
-    return str(Path(named).resolve()) if named and Path(named).exists() else named
-
-
-@app.command()
-def tune(
-    source: SourceArgument,
-    minutes: Annotated[float, typer.Option(help="Time limit of the search, in minutes.")] = 3.0,
-    test_source: TestSourceOption = None,
-    backbone: Annotated[str, typer.Option(help="The backbone of the default settings.")] = "",
-    seed: Annotated[
-        int | None, typer.Option(help="Random seed of the split and the initial weights.")
-    ] = None,
-    json_: JsonOption = False,
-) -> int:
-    """Search hyperparameters within a time limit, and measure the gain on the test photos."""
-    from translearn_core import datasets
-    from translearn_core.jobs import create_study
-    from translearn_core.recipe.resolve import resolve
-    from translearn_core.runs import study
-
-    settings = make_settings_of(backbone=backbone, freeze=None, epochs=None, seed=seed, pairs=None)
-    have_weights(resolve(settings))
-    began = time.monotonic()
-    with Bar() as bar:
-        dataset = datasets.import_source(
-            source,
-            test_source=test_source,
-            in_place=source.is_dir(),
-            check=False,
-            progress=bar.show_progress,
-        )
-    run = create_study(
-        dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
-    )
-    work_here(run)
-    result = study.read_result(run)
-    if run.state.state == "failed":
-        raise TransLearnError(run.state.reason)
-    if result is None:
-        raise TransLearnError(
-            _("Stopped before anything was tried. The search is at {folder}.").format(
-                folder=run.folder
-            )
-        )
-    if json_:
-        print_json(result.model_dump(mode="json"), indent=None)
-        return 0
-    print_line(result.sentence)
-    for name, value in result.best.items():
-        print_line(f"  {name} = {value}")
-    if result.run_dir:
-        print_line(_("The run is at {folder}").format(folder=result.run_dir))
-    return 0
 
 
 def work_here(run: Any) -> None:
@@ -241,15 +130,15 @@ def _report_run(run: Any, json_: bool) -> int:
         )
     metrics = run.metrics
     if json_:
-        print_json(metrics, indent=None)
+        print_json(metrics.as_dict(), indent=None)
     else:
         _print_result(metrics)
     return 0 if state.state in ("finished", "stopped") else 1
 
 
-def _print_result(metrics: dict[str, Any]) -> None:
-    low, high = metrics["test_interval"]
-    if metrics["test_accuracy"] is None:
+def _print_result(metrics: RunMetrics) -> None:
+    low, high = metrics.test_interval
+    if metrics.test_accuracy is None:
         print_line(_("No photos were left for a test."))
     else:
         print_line(
@@ -257,39 +146,39 @@ def _print_result(metrics: dict[str, Any]) -> None:
                 "Test accuracy {accuracy}: right on {correct} of {n} new photos (95 % confidence "
                 "interval: {interval}). Always answering {majority} would get {guess}."
             ).format(
-                correct=metrics["test_correct"],
-                n=metrics["n_test"],
-                accuracy=percent(metrics["test_accuracy"], 1),
+                correct=metrics.test_correct,
+                n=metrics.n_test,
+                accuracy=percent(metrics.accuracy, 1),
                 interval=percent_range(low, high, 1),
-                majority=metrics["majority_class"],
-                guess=percent(metrics["majority_accuracy"], 1),
+                majority=metrics.majority_class,
+                guess=percent(metrics.guessing, 1),
             )
         )
     _print_techniques(metrics)
-    print_line(_("The run is at {folder}").format(folder=metrics["run_dir"]))
+    print_line(_("The run is at {folder}").format(folder=metrics.run_dir))
 
 
-def _print_techniques(metrics: dict[str, Any]) -> None:
+def _print_techniques(metrics: RunMetrics) -> None:
     """What further tasks and attacks came to."""
-    for task in metrics.get("tasks") or []:
+    for task in metrics.tasks:
         print_line(
             _("{task}: right on {correct} of {n} ({share})").format(
-                task=task["name"],
-                correct=task["test_correct"],
-                n=task["n_test"],
-                share=percent(task["test_accuracy"] or 0.0, 1),
+                task=task.name,
+                correct=task.test_correct,
+                n=task.n_test,
+                share=percent(task.accuracy, 1),
             )
         )
-    told = metrics.get("adversarial")
+    told = metrics.adversarial
     if told:
         print_line(
             _(
                 "Accuracy under attack (PGD) {trained}, before adversarial training {plain}; on "
                 "unchanged photos {clean} and {plain_clean}."
             ).format(
-                trained=percent(told["pgd"]["trained"], 1),
-                plain=percent(told["pgd"]["plain"], 1),
-                clean=percent(told["clean"]["trained"], 1),
-                plain_clean=percent(told["clean"]["plain"], 1),
+                trained=percent(told.pgd.trained, 1),
+                plain=percent(told.pgd.plain, 1),
+                clean=percent(told.clean.trained, 1),
+                plain_clean=percent(told.clean.plain, 1),
             )
         )

@@ -3,7 +3,7 @@
 One door: everything that others may use is named here. Imports without TensorFlow.
 """
 
-from translearn_core.datasets.checks import CHECKS, check_ready, warnings
+from translearn_core.datasets.checks import CHECKS, Check, check_ready, warnings
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import assign_groups, groups
@@ -33,6 +33,7 @@ from translearn_core.datasets.importing import (
 )
 from translearn_core.datasets.layout import PHOTO_SUFFIXES
 from translearn_core.datasets.library import Dataset, delete_dataset, list_datasets, open_dataset
+from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
@@ -50,9 +51,11 @@ __all__ = [
     "CHECKS",
     "DECODE_VERSION",
     "PHOTO_SUFFIXES",
+    "Check",
     "Dataset",
     "DecodedPhoto",
     "Dismissed",
+    "Finding",
     "ImportReport",
     "Leak",
     "PhotoStats",

@@ -1,25 +1,95 @@
-"""Checks before training: what forbids it, and what a person should know.
+"""The table of checks of the photos, and what is said before training.
 
-Owns: `CHECKS`, one row per data check, and the sentences. Leaves to others: the facts.
+Owns: `CHECKS`, one row per check: name, words, bound and what it takes to find it. The pages, the
+command line, the report and the docs read it. Two views show it:
+
+- before training (`warnings`, on the pages Photos and Train and in `check`): rows with `find`,
+  which the manifest alone answers;
+- the feasibility check: rows that `feasibility/checks.py` has a detector for, with statistics of the
+  photos, features of a network and cross-validated predictions.
+
+Also owns `check_ready`: what forbids training. Leaves to others: finding (`manifest_checks.py`,
+`feasibility/checks.py`), and what a person does about a finding.
+
+A score is how sure it is that something is wrong, in [0, 1]; a check flags from its threshold on.
+Dark, bright, low information, odd shape and size follow CleanVision 0.3: its bounds are where the
+score reaches the threshold. Nothing here changes a photo.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
-from pathlib import PurePosixPath
-
-import pandas as pd
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from translearn_core.config import load_configuration
+from translearn_core.datasets.duplicates import MIN_SIMILARITY
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.split import split_leaks
+from translearn_core.datasets.manifest_checks import (
+    FEW_PHOTOS,
+    LEAST_LEAK,
+    MOST_IMBALANCE,
+    SMALL_PIXELS,
+    Finding,
+    find_case_twins,
+    find_double_layer,
+    find_exact_across,
+    find_exact_copies,
+    find_imbalance,
+    find_leaks,
+    find_too_few,
+    find_too_small,
+    list_names,
+    tell_across,
+    tell_exact_copies,
+    tell_imbalance,
+    tell_leaks,
+    tell_notes,
+    tell_too_few,
+    tell_too_small,
+)
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import N_, _, ngettext
 
-FEW_PHOTOS = 10
-MOST_IMBALANCE = 5.0
-SMALL_PIXELS = 32
+BLURRED_DETAIL = 0.1
+"""`detail` up to which a photo counts as blurred: of sharp photos of four sets one in three hundred
+lies below, of photos blurred by 1.5 % of their longer side all do."""
+BLURRED_EDGES, DARK_LIGHT, BRIGHT_SHADE, FEW_BITS, ODD_SHAPE = 0.29, 0.32, 0.05, 3.0, 0.35
+"""CleanVision's bounds: blur score, brightness of the lightest 1 %, distance from white of the
+darkest 5 %, bits of entropy, shorter over longer side."""
+ODD_QUARTILES = 3.0
+OUTLIER_SPREADS = 3.0
+
+Needs = Literal["manifest", "statistics", "features", "predictions"]
+"""What finding takes: the manifest alone, statistics of the pixels, features of a network, or
+predictions of models that have not learned from the photo."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One row.
+
+    Args:
+        name, title: in code, and for people.
+        threshold: score from which a photo is flagged.
+        rule: when that is, for the docs.
+        sentence: what it means.
+        advice: what to do.
+        needs: what it takes to find all of them.
+        find: what the manifest tells of it, where it is told before training. A check that
+            `needs` more finds only the certain part that way.
+        tell: the findings in one sentence, for that view.
+    """
+
+    name: str
+    title: str
+    threshold: float
+    rule: str
+    sentence: str
+    advice: str
+    needs: Needs
+    find: Callable[[Dataset], Iterator[Finding]] | None = None
+    tell: Callable[[Sequence[Finding], Dataset], str] | None = None
 
 
 def check_ready(dataset: Dataset) -> None:
@@ -55,7 +125,7 @@ def check_ready(dataset: Dataset) -> None:
                 "The classes {names} have a single photo each: one is needed to learn from and one "
                 "to test with. Add photos to them, or remove them.",
                 len(single),
-            ).format(names=_list_names(single))
+            ).format(names=list_names(single))
         )
     photos = dataset.photos
     held_out = photos["split"].isin(["val", "test"])
@@ -65,171 +135,233 @@ def check_ready(dataset: Dataset) -> None:
             _(
                 "All photos of {names} are kept for validation or the test: there is none to "
                 "learn from. Add some to the training photos."
-            ).format(names=_list_names(nothing))
+            ).format(names=list_names(nothing))
         )
 
 
 def warnings(dataset: Dataset) -> list[str]:
-    """What a person should know before training, one sentence or two each; empty: all is well."""
-    return [sentence for check in CHECKS for sentence in check(dataset)]
+    """What a person should know before training: of each check that found something what it is,
+    what it means and what to do; empty: all is well."""
+    result = []
+    for check in CHECKS:
+        if check.find is None or check.tell is None:
+            continue
+        found = [one for one in check.find(dataset) if one.score >= check.threshold]
+        if found:
+            result.append(
+                " ".join([check.tell(found, dataset), _(check.sentence), _(check.advice)])
+            )
+    return result
 
 
-def _find_few(dataset: Dataset) -> list[str]:
-    few = {str(name): int(n) for name, n in dataset.counts.items() if n < FEW_PHOTOS}
-    if not few:
-        return []
-    names = _list_names([f"{name} ({n})" for name, n in few.items()])
-    return [
-        ngettext(
-            "Fewer than {least} photos in the class {names}. Its accuracy will be low; more "
-            "photos help.",
-            "Fewer than {least} photos in the classes {names}. They will be learned badly; more "
-            "help.",
-            len(few),
-        ).format(least=FEW_PHOTOS, names=names)
-    ]
-
-
-def _find_imbalance(dataset: Dataset) -> list[str]:
-    counts = dataset.counts
-    if len(counts) < 2 or counts.max() <= MOST_IMBALANCE * counts.min():
-        return []
-    return [
-        _(
-            "The classes are unequal: {large} has {most} photos, {small} only {least}. The large "
-            "one will be predicted too often; more photos of {small} help."
-        ).format(
-            large=counts.idxmax(),
-            most=int(counts.max()),
-            small=counts.idxmin(),
-            least=int(counts.min()),
-        )
-    ]
-
-
-def _find_case_twins(dataset: Dataset) -> list[str]:
-    alike = defaultdict(list)
-    for name in dataset.classes:
-        alike[name.casefold()].append(name)
-    return [
-        _(
-            "The classes {names} differ only in upper and lower case. Merge them if they mean the "
-            "same."
-        ).format(names=_list_names(names))
-        for names in alike.values()
-        if len(names) > 1
-    ]
-
-
-def _find_double_layer(dataset: Dataset) -> list[str]:
-    """Every class found in each of several folders: maybe those folders are the classes."""
-    folders = dataset.photos["file"].map(lambda file: str(PurePosixPath(file).parent))
-    pairs = {
-        (parts[-2], parts[-1])
-        for parts in (PurePosixPath(folder).parts for folder in folders.unique())
-        if len(parts) >= 2
-    }
-    outer = sorted({first for first, _second in pairs})
-    inner = sorted({second for _first, second in pairs})
-    full = len(pairs) == len(outer) * len(inner) and set(inner) == set(dataset.classes)
-    splits = {"train", "training", "val", "valid", "validation", "test", "testing"}
-    if len(outer) < 2 or len(inner) < 1 or not full or {name.lower() for name in outer} & splits:
-        return []
-    return [
-        _(
-            "The photos are sorted twice: into {outer}, and inside each into {inner}. The inner "
-            "folders were taken as the classes. If the outer ones are, bring in each of them "
-            "without folders inside."
-        ).format(outer=_list_names(outer), inner=_list_names(inner))
-    ]
-
-
-def _find_contradictions(dataset: Dataset) -> list[str]:
-    photos = dataset.photos
-    known = photos[photos["sha256"] != ""]
-    spread = known.groupby("sha256")["class_name"].nunique()
-    doubtful = known[known["sha256"].isin(spread[spread > 1].index)]
-    if not len(doubtful):
-        return []
-    n = int((spread > 1).sum())
-    example = doubtful[doubtful["sha256"] == doubtful["sha256"].iloc[0]]
-    return [
-        ngettext(
-            "{n} photo lies in more than one class, for example {first} and {second}. Remove it "
-            "where it is wrong.",
-            "{n} photos lie in more than one class, for example {first} and {second}. Remove them "
-            "where they are wrong.",
-            n,
-        ).format(n=n, first=example["file"].iloc[0], second=example["file"].iloc[1])
-    ]
-
-
-def _find_doubles(dataset: Dataset) -> list[str]:
-    photos = dataset.photos
-    known = photos[photos["sha256"] != ""]
-    n = int(known.duplicated(["sha256", "class_name"]).sum())
-    if not n:
-        return []
-    return [
-        ngettext(
-            "{n} photo is an exact copy of another one of its class. It adds nothing; copies are "
-            "never put on both sides of the test.",
-            "{n} photos are exact copies of others of their class. They add nothing; copies are "
-            "never put on both sides of the test.",
-            n,
-        ).format(n=n)
-    ]
-
-
-def _find_leaks(dataset: Dataset) -> list[str]:
-    leaks = split_leaks(dataset)
-    if not leaks:
-        return []
-    files = dict(zip(dataset.photos["path"], dataset.photos["file"], strict=True))
-    n = len(leaks)
-    return [
-        ngettext(
-            "{n} photo kept for validation or the test is a copy of a training photo, or nearly "
-            "({held} and {train}). The accuracy will look better than it is.",
-            "{n} photos kept for validation or the test are copies of training photos, or nearly "
-            "(for example {held} and {train}). The accuracy will look better than it is.",
-            n,
-        ).format(n=n, held=files[leaks[0].held_out], train=files[leaks[0].train])
-    ]
-
-
-def _find_small(dataset: Dataset) -> list[str]:
-    photos = dataset.photos
-    sides: pd.Series[int] = photos[["width", "height"]].min(axis=1)
-    n = int((photos["checked"] & (sides < SMALL_PIXELS)).sum())
-    if not n:
-        return []
-    return [
-        ngettext(
-            "{n} photo is smaller than {pixels} pixels; little can be seen on it.",
-            "{n} photos are smaller than {pixels} pixels; little can be seen on them.",
-            n,
-        ).format(n=n, pixels=SMALL_PIXELS)
-    ]
-
-
-def _list_names(names: list[str], most: int = 6) -> str:
-    shown = ", ".join(names[:most])
-    return (
-        shown
-        if len(names) <= most
-        else _("{names} and {n} more").format(names=shown, n=len(names) - most)
-    )
-
-
-CHECKS: tuple[Callable[[Dataset], list[str]], ...] = (
-    _find_few,
-    _find_imbalance,
-    _find_case_twins,
-    _find_double_layer,
-    _find_contradictions,
-    _find_leaks,
-    _find_doubles,
-    _find_small,
+CHECKS: tuple[Check, ...] = (
+    Check(
+        name="unreadable",
+        title=N_("Cannot be read"),
+        threshold=1.0,
+        rule="the decoder cannot read the file to its last byte",
+        sentence=N_("The file is damaged, cut off or no photo; it was left out."),
+        advice=N_("Save the photo again from its source, or do without it."),
+        needs="manifest",
+    ),
+    Check(
+        name="exact_copies",
+        title=N_("Exact copies"),
+        threshold=1.0,
+        rule="the same bytes twice in one class",
+        sentence=N_("The same file is there more than once. Copies teach nothing new."),
+        advice=N_("Keep one and remove the others. Copies are never put on both sides of a test."),
+        needs="manifest",
+        find=find_exact_copies,
+        tell=tell_exact_copies,
+    ),
+    Check(
+        name="near_copies",
+        title=N_("Nearly the same photo"),
+        threshold=MIN_SIMILARITY,
+        rule="two registered photos of a class agree: mean correlation of the whole image, of its "
+        "fine structure, and of the features",
+        sentence=N_("The same photo saved again, cut or lit differently, or frames of one burst."),
+        advice=N_(
+            "They may stay, but count as one: better are photos of other things, places and light."
+        ),
+        needs="features",
+    ),
+    Check(
+        name="cross_class_copies",
+        title=N_("The same photo in two classes"),
+        threshold=MIN_SIMILARITY,
+        rule="an exact or near copy lies in another class",
+        sentence=N_("One photo cannot be right in both classes."),
+        advice=N_("Keep it where it belongs and remove it from the other class."),
+        needs="features",
+        find=find_exact_across,
+        tell=tell_across,
+    ),
+    Check(
+        name="wrong_label",
+        title=N_("Probably in the wrong class"),
+        threshold=0.5,
+        rule="confident learning on cross-validated predictions",
+        sentence=N_("Models that were not trained on this photo predict another class."),
+        advice=N_("Look at it: move it to the right class, or keep it where it is."),
+        needs="predictions",
+    ),
+    Check(
+        name="outlier",
+        title=N_("Unlike the others of its class"),
+        threshold=0.5,
+        rule=f"mean feature distance to the five nearest neighbours of its class is {OUTLIER_SPREADS:g} "
+        "robust standard deviations above the median of the class",
+        sentence=N_("Nothing in its class looks like this photo."),
+        advice=N_("If it does not belong here, remove it; if it does, add more photos like it."),
+        needs="features",
+    ),
+    Check(
+        name="blurred",
+        title=N_("Blurred"),
+        threshold=0.5,
+        rule="neighbouring pixels differ hardly more than a quarter of what pixels four apart do "
+        f"(mean squares, at 128 pixels: at most {BLURRED_DETAIL}), or CleanVision's blur score is "
+        f"below {BLURRED_EDGES}",
+        sentence=N_("There is no fine detail on this photo."),
+        advice=N_("Take it again with a steady hand, or remove it if the thing cannot be told."),
+        needs="statistics",
+    ),
+    Check(
+        name="dark",
+        title=N_("Too dark"),
+        threshold=0.5,
+        rule=f"99 % of the pixels are darker than {DARK_LIGHT}",
+        sentence=N_("Even the lightest parts of this photo are dark."),
+        advice=N_("Take it again in better light, unless photos will be as dark in use."),
+        needs="statistics",
+    ),
+    Check(
+        name="bright",
+        title=N_("Too bright"),
+        threshold=0.5,
+        rule=f"95 % of the pixels are brighter than {1 - BRIGHT_SHADE}",
+        sentence=N_("Nearly all of this photo is white."),
+        advice=N_("Take it again with less light, unless the white is its background."),
+        needs="statistics",
+    ),
+    Check(
+        name="low_information",
+        title=N_("Hardly anything to see"),
+        threshold=0.5,
+        rule=f"entropy of the colour values below {FEW_BITS:g} bits",
+        sentence=N_("This photo consists of a few colours only, like a blank page."),
+        advice=N_("Remove it if it shows nothing."),
+        needs="statistics",
+    ),
+    Check(
+        name="odd_aspect",
+        title=N_("Odd shape"),
+        threshold=0.5,
+        rule=f"the shorter side is at most {ODD_SHAPE} of the longer one",
+        sentence=N_("This photo is very wide or very tall; the network sees it squeezed."),
+        advice=N_("Cut it to the thing that it shows."),
+        needs="manifest",
+    ),
+    Check(
+        name="odd_size",
+        title=N_("Odd size"),
+        threshold=0.5,
+        rule=f"root of the area lies more than {ODD_QUARTILES:g} quartile ranges outside the quartiles",
+        sentence=N_("This photo is far larger or smaller than the others."),
+        advice=N_("Make sure that it comes from the same source as the others."),
+        needs="manifest",
+    ),
+    Check(
+        name="greyscale",
+        title=N_("Grey among colour photos"),
+        threshold=0.5,
+        rule="no colour at all, where most photos have some",
+        sentence=N_("This photo has no colour, most of the others do."),
+        advice=N_("Use colour photos only, or grey ones in every class."),
+        needs="statistics",
+    ),
+    Check(
+        name="imbalance",
+        title=N_("Unequal classes"),
+        threshold=0.5,
+        rule=f"the largest class has more than {MOST_IMBALANCE} times as many photos",
+        sentence=N_("The large class will be predicted too often."),
+        advice=N_("Add photos to the small class."),
+        needs="manifest",
+        find=find_imbalance,
+        tell=tell_imbalance,
+    ),
+    Check(
+        name="too_few",
+        title=N_("Too few photos"),
+        threshold=0.5,
+        rule=f"fewer than {FEW_PHOTOS} photos in a class",
+        sentence=N_("So few photos cannot show what the class has in common."),
+        advice=N_("Add photos: other things of the class, in other places and light."),
+        needs="manifest",
+        find=find_too_few,
+        tell=tell_too_few,
+    ),
+    Check(
+        name="shortcut",
+        title=N_("Something else gives the class away"),
+        threshold=0.9,
+        rule="one trivial property alone (file type, size, a mark near the rim, brightness, "
+        "sharpness, border, background) predicts the class: mean of recall and of the share of "
+        "other photos that are rejected at least 0.95 (a mark: 0.9, or 0.75 where it takes few "
+        "parts of the photo; from brightness on: 0.97)",
+        sentence=N_("The model may learn this shortcut instead of what the photos show."),
+        advice=N_("Take photos of all classes in the same way, or cut the mark off."),
+        needs="statistics",
+    ),
+    Check(
+        name="leak",
+        title=N_("Test photos that are also training photos (leakage)"),
+        threshold=LEAST_LEAK,
+        rule="a photo given for validation or the test has a copy, or another frame of its burst, "
+        "in the given training set",
+        sentence=N_("The accuracy will look better than it is."),
+        advice=N_("Remove the copies from the test photos, or let the split be made here."),
+        needs="features",
+        find=find_leaks,
+        tell=tell_leaks,
+    ),
+    Check(
+        name="case_twins",
+        title=N_("Names that differ in case only"),
+        threshold=1.0,
+        rule="the names of two classes are the same but for upper and lower case",
+        sentence=N_("They are learned as different classes."),
+        advice=N_("Merge them if they mean the same."),
+        needs="manifest",
+        find=find_case_twins,
+        tell=tell_notes,
+    ),
+    Check(
+        name="double_layer",
+        title=N_("Sorted twice"),
+        threshold=1.0,
+        rule="every class lies in each of several folders that are no splits",
+        sentence=N_("The inner folders were taken as the classes."),
+        advice=N_(
+            "If the outer ones are the classes, bring in each of them without folders inside."
+        ),
+        needs="manifest",
+        find=find_double_layer,
+        tell=tell_notes,
+    ),
+    Check(
+        name="too_small",
+        title=N_("Too small"),
+        threshold=1.0,
+        rule=f"a side of fewer than {SMALL_PIXELS} pixels",
+        sentence=N_("Little can be seen on so small a photo."),
+        advice=N_("Use larger ones where there are any."),
+        needs="manifest",
+        find=find_too_small,
+        tell=tell_too_small,
+    ),
 )
-"""The data checks: each tells what it found, in sentences."""
+"""Every check, in the order in which they are shown."""

@@ -27,7 +27,6 @@ from translearn_core.export.keras_script_code import (
     STARTER_WEIGHTS,
     TASK,
     Facts,
-    further_of,
     introduction,
     sections_of,
 )
@@ -164,13 +163,13 @@ def _read_facts(run: Run, stem: str) -> tuple[Facts, RunSplit]:
         name=display_name(run).replace('"', "'").replace("\\", "/"),
         stem=stem,
         settings=run.config.settings,
-        backbone=backbones.get_backbone(metrics["backbone"]),
+        backbone=backbones.get_backbone(metrics.backbone),
         metrics=metrics,
         photos=_photos_folder(parts),
         certain=parts.certain,
         heif=bool((parts.table["format"] == "HEIF").any()),
         validation_given=bool((parts.table["split"] == "val").any()),
-        further=tuple(task for task in further_of(metrics) if task["name"] in _labels(parts)),
+        further=tuple(task for task in metrics.further_tasks if task.name in _labels(parts)),
     )
     return facts, parts
 
@@ -203,13 +202,13 @@ def _photo_list(parts: RunSplit, facts: Facts) -> str:
     target, folder = io.StringIO(), facts.photos
     labels = _labels(parts)
     writer = csv.writer(target, lineterminator="\n")
-    names = [task["name"] for task in facts.further]
+    names = [task.name for task in facts.further]
     writer.writerow(["part", "class", "file", *(f"{TASK}{name}" for name in names)])
     for row in parts.table.itertuples():
         path = Path(str(row.path))
         inside = path.is_absolute() and path.is_relative_to(folder)
         name = (path.relative_to(folder) if inside else path).as_posix()
-        given = [(task, labels[task["name"]].get(str(row.path), "")) for task in facts.further]
-        known = [label if label in task["classes"] else "" for task, label in given]
+        given = [(task, labels[task.name].get(str(row.path), "")) for task in facts.further]
+        known = [label if label in task.classes else "" for task, label in given]
         writer.writerow([row.part, row.class_name, name, *known])
     return target.getvalue()

@@ -10,7 +10,6 @@ The program is in English, like the language it is written in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.fitting.head import REFIT_BELOW
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.recipe import techniques
+from translearn_core.runs.run_metrics import CalibrationMetrics, RunMetrics, TaskMetrics
 from translearn_core.settings import Settings
 from translearn_core.templates import render_block
 
@@ -44,28 +44,28 @@ class Facts:
     stem: str
     settings: Settings
     backbone: Backbone
-    metrics: Mapping[str, Any]
+    metrics: RunMetrics
     photos: Path
     certain: bool
     heif: bool
     validation_given: bool
-    further: tuple[Mapping[str, Any], ...]
+    further: tuple[TaskMetrics, ...]
     """Figures of the further tasks whose labels are still kept with the photos."""
 
     @property
     def fine_tunes(self) -> bool:
-        return bool(self.metrics["frozen_layers"] < self.metrics["total_layers"])
+        return bool(self.metrics.frozen_layers < self.metrics.total_layers)
 
     @property
     def strength(self) -> str:
         """How photos were varied, with `auto` settled."""
-        return str(self.metrics.get("augmentation") or self.settings.augmentation)
+        return str(self.metrics.augmentation or self.settings.augmentation)
 
     @property
     def refits(self) -> bool:
         """Whether validation photos are learned from too, see `training/train.py`."""
         wanted = self.settings.refit and not self.fine_tunes and not self.validation_given
-        return wanted and 0 < int(self.metrics["n_val"]) < REFIT_BELOW
+        return wanted and 0 < int(self.metrics.n_val) < REFIT_BELOW
 
     @property
     def fine_tune_epochs(self) -> int:
@@ -79,13 +79,8 @@ class Facts:
     def frozen_layers(self) -> int:
         """How many of the layers that Keras builds are frozen."""
         extra = self.backbone.after_normalization and self.settings.weights == "imagenet"
-        frozen = int(self.metrics["frozen_layers"])
+        frozen = int(self.metrics.frozen_layers)
         return frozen + 1 if extra and frozen else frozen  # Keras' own Rescaling counts there
-
-
-def further_of(metrics: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The figures of every task but the first."""
-    return list((metrics.get("tasks") or [])[1:])
 
 
 def introduction(facts: Facts) -> str:
@@ -95,7 +90,7 @@ def introduction(facts: Facts) -> str:
         f"How the computer learned to tell photos apart: {facts.name}",
         "",
         "Written by TransLearn. It does without the app what the app did, with the same photos in",
-        f"the same parts. There it was right on {metrics['test_correct']} of {metrics['n_test']} "
+        f"the same parts. There it was right on {metrics.test_correct} of {metrics.n_test} "
         "test photos.",
     ]
     if not facts.certain:
@@ -110,11 +105,10 @@ def introduction(facts: Facts) -> str:
         ]
     if facts.further:
         answered = ", ".join(
-            f"{task['name']} (right on {task['test_correct']} of {task['n_test']})"
-            for task in facts.further
+            f"{task.name} (right on {task.test_correct} of {task.n_test})" for task in facts.further
         )
         lines += [f"The same look answered further questions: {answered}."]
-    lost = [task["name"] for task in further_of(metrics) if task not in facts.further]
+    lost = [task.name for task in metrics.further_tasks if task not in facts.further]
     if lost:
         lines += [f"It leaves out {', '.join(lost)}: the labels are not with the photos any more."]
     needs = "tensorflow numpy pillow" + (" pi-heif" if facts.heif else "")
@@ -146,24 +140,22 @@ def sections_of(facts: Facts, *, in_notebook: bool) -> list[Section]:
 def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
     """What the template is filled in with."""
     backbone, settings = facts.backbone, facts.settings
-    calibrated = {task["name"]: task.get("calibration") or {} for task in facts.further}
+    calibrated = {task.name: task.calibration or CalibrationMetrics() for task in facts.further}
     # Left to itself, Keras takes another file of these backbones for another size of photos.
     names_file = settings.weights == "imagenet" and "_224_" in backbone.weight_file
     return {
         "facts": facts,
         "settings": settings,
         "backbone": backbone,
-        "metrics": {"cut_layer": None, **facts.metrics},
+        "metrics": facts.metrics,
         "in_notebook": in_notebook,
         "weights_address": backbone.weight_url.rpartition("/")[0] if names_file else "",
         "starter_weights": STARTER_WEIGHTS,
         "views": VIEWS,
-        "temperature": float((facts.metrics.get("calibration") or {}).get("temperature", 1.0)),
+        "temperature": (facts.metrics.calibration or CalibrationMetrics()).temperature,
         "task_prefix": TASK,
-        "questions": {task["name"]: task["classes"] for task in facts.further},
-        "damping": {
-            name: float(figures.get("temperature", 1.0)) for name, figures in calibrated.items()
-        },
+        "questions": {task.name: task.classes for task in facts.further},
+        "damping": {name: figures.temperature for name, figures in calibrated.items()},
         "tasks_are_judged": not facts.refits
-        and all(figures.get("fitted_on") for figures in calibrated.values()),
+        and all(figures.fitted_on for figures in calibrated.values()),
     }

@@ -90,17 +90,17 @@ def _steps(row: Format) -> tuple[str, ...]:
 
 def _quality(run: Run) -> list[str]:
     """How good the model is, in sentences."""
-    if not run.has_result or not run.metrics.get("n_test"):
+    if not run.has_result or not run.metrics.n_test:
         return [
             "Not measured: it was brought in from elsewhere, or no photos were kept for a test."
         ]
     metrics = run.metrics
     first = (
-        f"Right on {metrics['test_correct']} of {metrics['n_test']} photos that it had not seen "
-        f"while learning ({percent(metrics['test_accuracy'])})."
+        f"Right on {metrics.test_correct} of {metrics.n_test} photos that it had not seen "
+        f"while learning ({percent(metrics.accuracy)})."
     )
     further = [
-        f"{task['name']}: right on {task['test_correct']} of {task['n_test']}."
-        for task in (metrics.get("tasks") or [])[1:]
+        f"{task.name}: right on {task.test_correct} of {task.n_test}."
+        for task in metrics.further_tasks
     ]
     return [first, *further]

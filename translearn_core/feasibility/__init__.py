@@ -1,1 +1,1 @@
-"""Can this work with these photos? The check of a data set before training."""
+"""The feasibility check: an estimate of the accuracy before training, and checks of the photos."""

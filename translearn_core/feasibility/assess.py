@@ -1,8 +1,10 @@
 """The computation of a feasibility check: what is computed, in which order, on how many photos.
 
-Owns: `compute`. Leaves to others: judging (`evaluation/cross_validation.py`), trivial properties (`trivial_baseline.py`), the
-forecast (`evaluation/learning_curve.py`), checks of the photos (`checks.py`), likely wrong labels (`label_errors.py`),
-the verdict (`verdict.py`), the map (`evaluation/projection.py`), files and processes (`job.py`).
+Owns: `compute`.
+Leaves to others: cross-validation (`evaluation/cross_validation.py`), the trivial baseline
+(`trivial_baseline.py`), the forecast (`evaluation/learning_curve.py`), checks of the photos
+(`checks.py`), label errors (`label_errors.py`), the verdict (`verdict.py`), the projection
+(`evaluation/projection.py`), files and processes (`job.py`).
 """
 
 from __future__ import annotations
@@ -23,37 +25,44 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import expected_error_reduction, stronger_backbone
-from translearn_core.datasets import Dataset
+from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import Pairs, find_pairs
 from translearn_core.evaluation import cross_validation, learning_curve, linear_probe, projection
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.metrics import confusion_matrix
 from translearn_core.feasibility import checks, trivial_baseline
-from translearn_core.feasibility.checks import Finding
-from translearn_core.feasibility.label_errors import Suspect
+from translearn_core.feasibility.label_errors import LabelError
 from translearn_core.feasibility.report import (
     PHOTO_COLUMNS,
     AdviceLine,
     ClassResult,
-    Forecast,
-    Given,
-    Mixup,
+    ConfusedPair,
+    ForecastLine,
+    GivenTest,
+    LabelErrorLine,
     Point,
     Report,
-    SuspectLabel,
 )
-from translearn_core.feasibility.verdict import Figures, Hopes, advise, decide, explain, say
+from translearn_core.feasibility.verdict import (
+    ExpectedGains,
+    Figures,
+    advise,
+    decide,
+    explain,
+    summarize,
+)
 from translearn_core.features.extractor import extract_pooled
 from translearn_core.monitor import Monitor
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
-MOST_JUDGED = 4000
-"""Photos that are learned from and judged at most; the others are only asked about."""
-MIXUPS = 12
-MIXUP_PHOTOS = 24
+MOST_VALIDATED = 4000
+"""Photos in the cross-validation at most; the others are only predicted."""
+MOST_CONFUSED_PAIRS = 12
+MOST_CONFUSED_PHOTOS = 24
+"""Pairs of confused classes in a report, and photos of each, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +84,11 @@ _EFFORTS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Material:
-    """Photos with their features; `rows` are those that are judged."""
+class _CheckData:
+    """Photos with their features; `rows` are those in the cross-validation.
+
+    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups.
+    """
 
     dataset: Dataset
     photos: pd.DataFrame
@@ -89,17 +101,21 @@ class _Material:
     seed: int
 
     @property
-    def photographed(self) -> pd.DataFrame:
-        """The manifest rows of the photos that are judged."""
+    def validated_photos(self) -> pd.DataFrame:
+        """The manifest rows of the photos in the cross-validation."""
         return self.photos.iloc[self.rows]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Judgement:
-    """Everything that was computed from the photos that are judged."""
+class _Evaluation:
+    """The results on the photos in the cross-validation.
+
+    `random` is the accuracy with a naive random split, `shuffled` `(shuffles, 2)` the accuracy and
+    the mean recall on shuffled labels, `trivial` the accuracy on each trivial property.
+    """
 
     space: PCASpace
-    judged: CrossValidation
+    cv: CrossValidation
     random: float
     shuffled: Array
     trivial: dict[str, float]
@@ -113,47 +129,47 @@ def compute(
     seed: int,
     monitor: Monitor,
 ) -> tuple[Report, pd.DataFrame, list[Finding]]:
-    """Everything that `job.assess` promises; writes nothing but facts of photos.
+    """Compute the report of `job.assess`; writes nothing but statistics of photos.
 
     Returns:
-        The report, photos.parquet, and what the checks found.
+        The report, the table for photos.parquet, and the findings of the checks.
     """
     began = time.monotonic()
     monitor.stage("look")
     imports = threading.Thread(target=_import_ahead, name="import", daemon=True)
     imports.start()
-    material = _gather(dataset, backbone, seed, monitor)
-    with _few_threads(len(material.rows) * len(material.classes)):
-        space = linear_probe.PCASpace.fit(material.features[material.rows])
-        with ThreadPoolExecutor(1) as beside:
-            beside.submit(imports.join)  # two threads that import scikit-learn at once may deadlock
-            few = len(material.labels) <= projection.MAX_PHOTOS  # all of them are drawn: begin now
-            places = beside.submit(_lay_out, material, space, []) if few else None
-            judgement = _judge(material, space, monitor)
-            probabilities = _ask_about_all(material, judgement)
+    data = _extract(dataset, backbone, seed, monitor)
+    with _limit_threads(len(data.rows) * len(data.classes)):
+        space = linear_probe.PCASpace.fit(data.features[data.rows])
+        with ThreadPoolExecutor(1) as background:
+            background.submit(imports.join)  # two threads that import scikit-learn may deadlock
+            few = len(data.labels) <= projection.MAX_PHOTOS  # all are projected: start now
+            early = background.submit(_project, data, space, []) if few else None
+            evaluation = _evaluate(data, space, monitor)
+            probabilities = _predict_all(data, evaluation)
             monitor.stage("check")
             imports.join()
-            suspects, found = _find(material, probabilities)
+            label_errors, findings = _find_problems(data, probabilities)
             monitor.check_stop()
             monitor.stage("map")
-            laid_out = places or beside.submit(
-                _lay_out, material, space, [suspect.row for suspect in suspects]
+            projection_job = early or background.submit(
+                _project, data, space, [label_error.row for label_error in label_errors]
             )
-        table = _photo_table(material, probabilities, suspects, found, laid_out.result())
+        table = _photo_table(data, probabilities, label_errors, findings, projection_job.result())
     monitor.check_stop()
-    report = _report(material, judgement, probabilities, suspects, found, backbone, began)
-    return report, table, found
+    report = _report(data, evaluation, probabilities, label_errors, findings, backbone, began)
+    return report, table, findings
 
 
 def _import_ahead() -> None:
-    """Bring in what is needed later while photos are looked at: it takes a second or two."""
+    """Import what is needed later while features are extracted: it takes a second or two."""
     for name in ("sklearn.tree", "sklearn.manifold", "cleanlab.filter"):
         importlib.import_module(name)
 
 
-def _few_threads(cells: int) -> AbstractContextManager[object]:
-    """For few photos one thread: several wait for each other longer than they work, above all on a
-    machine that does other things as well (measured: half of the processor time or less)."""
+def _limit_threads(cells: int) -> AbstractContextManager[object]:
+    """Limit BLAS to one thread for few photos: several spend more time waiting than computing, most
+    of all on a busy machine (measured: half of the processor time or less)."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     small = cells <= _EFFORTS[0].up_to
@@ -161,17 +177,17 @@ def _few_threads(cells: int) -> AbstractContextManager[object]:
     return limits
 
 
-def _gather(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -> _Material:
+def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -> _CheckData:
     pooled = extract_pooled(dataset, backbone, monitor=monitor)
-    datasets.check_ready(dataset)  # photos that cannot be read are gone now
+    datasets.check_ready(dataset)  # unreadable photos are excluded now
     photos = dataset.photos
     classes = dataset.classes
     labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str)).astype(np.int64)
-    with _few_threads(len(photos) * len(classes)):
+    with _limit_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
         groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
-    return _Material(
+    return _CheckData(
         dataset=dataset,
         photos=photos,
         features=pooled.features,
@@ -185,190 +201,195 @@ def _gather(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -
 
 
 def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:
-    """Rows that are judged: not given for the test (nor copies of those), and not too many.
+    """Rows of the cross-validation: no given test photos nor near-duplicates of them.
 
-    Of too many photos whole groups are taken, of each class its share.
+    Above `MOST_VALIDATED` photos a stratified, group-wise sample is used.
     """
     free = ~np.isin(groups, groups[(photos["split"] == "test").to_numpy()])
     if len(np.unique(labels[free])) < len(np.unique(labels)):
         free[:] = True  # a class of nothing but test photos
     rows = np.flatnonzero(free)
-    if len(rows) <= MOST_JUDGED:
+    if len(rows) <= MOST_VALIDATED:
         return rows
     rng = np.random.default_rng([seed, 41])
     _names, group = np.unique(groups[rows], return_inverse=True)
-    turn = rng.random(group.max() + 1)[group]
-    rank = pd.Series(turn).groupby(labels[rows]).rank(method="min", pct=True).to_numpy()
-    wanted = MOST_JUDGED / len(rows)
-    few = pd.Series(turn).groupby(labels[rows]).rank(method="min").to_numpy() <= 20
+    order = rng.random(group.max() + 1)[group]
+    rank = pd.Series(order).groupby(labels[rows]).rank(method="min", pct=True).to_numpy()
+    wanted = MOST_VALIDATED / len(rows)
+    few = pd.Series(order).groupby(labels[rows]).rank(method="min").to_numpy() <= 20
     return rows[(rank <= wanted) | few]
 
 
-def _judge(material: _Material, space: PCASpace, monitor: Monitor) -> _Judgement:
+def _evaluate(data: _CheckData, space: PCASpace, monitor: Monitor) -> _Evaluation:
     def stop() -> bool:
         return monitor.stop_requested
 
-    labels, groups = material.labels[material.rows], material.groups[material.rows]
-    classes = len(material.classes)
-    effort = next(one for one in _EFFORTS if len(labels) * classes <= one.up_to)
+    labels, groups = data.labels[data.rows], data.groups[data.rows]
+    classes = len(data.classes)
+    effort = next(row for row in _EFFORTS if len(labels) * classes <= row.up_to)
     folds = min(effort.folds, cross_validation.count_folds(labels, groups))
     monitor.stage("judge")
-    judged = cross_validation.cross_validate(
+    cv = cross_validation.cross_validate(
         space, labels, groups, classes,
-        repeats=effort.repeats, folds=folds, seed=material.seed, stop=stop,
+        repeats=effort.repeats, folds=folds, seed=data.seed, stop=stop,
     )  # fmt: skip
-    random = judged.accuracy
+    random = cv.accuracy
     if len(np.unique(groups)) < len(groups):
-        alone = np.arange(len(groups))
+        single = np.arange(len(groups))
         random = cross_validation.cross_validate(
-            space, labels, alone, classes,
-            repeats=effort.repeats, folds=folds, seed=material.seed, penalty=judged.penalty,
+            space, labels, single, classes,
+            repeats=effort.repeats, folds=folds, seed=data.seed, penalty=cv.penalty,
             stop=stop,
         ).accuracy  # fmt: skip
     monitor.stage("compare")
     shuffled = cross_validation.cross_validate_shuffled(
         space, labels, groups, classes,
-        penalty=judged.penalty, shuffles=effort.shuffles, seed=material.seed, stop=stop,
+        penalty=cv.penalty, shuffles=effort.shuffles, seed=data.seed, stop=stop,
     )  # fmt: skip
-    plain = trivial_baseline.judge_properties(
-        material.photographed, labels, groups, classes, folds=folds, seed=material.seed
+    plain = trivial_baseline.evaluate_properties(
+        data.validated_photos, labels, groups, classes, folds=folds, seed=data.seed
     )
     monitor.stage("curve")
     curve = cross_validation.learning_curve(
         space, labels, groups, classes,
-        penalty=judged.penalty, draws=effort.draws, seed=material.seed, stop=stop,
+        penalty=cv.penalty, draws=effort.draws, seed=data.seed, stop=stop,
     )  # fmt: skip
-    return _Judgement(
-        space=space, judged=judged, random=random, shuffled=shuffled, trivial=plain, curve=curve
+    return _Evaluation(
+        space=space, cv=cv, random=random, shuffled=shuffled, trivial=plain, curve=curve
     )
 
 
-def _ask_about_all(material: _Material, judgement: _Judgement) -> Array:
-    """Probabilities of all photos, `(n, classes)`, by heads that have not learned from them."""
-    probabilities = np.zeros((len(material.labels), len(material.classes)))
-    probabilities[material.rows] = judgement.judged.probabilities
-    rest = np.setdiff1d(np.arange(len(material.labels)), material.rows)
-    for begin in range(0, len(rest), MOST_JUDGED):
-        part = rest[begin : begin + MOST_JUDGED]
-        points = judgement.space.transform(material.features[part])
-        probabilities[part] = linear_probe.predict_heads(points, judgement.judged.heads)
+def _predict_all(data: _CheckData, evaluation: _Evaluation) -> Array:
+    """Out-of-sample probabilities of all photos, `(n, classes)`."""
+    probabilities = np.zeros((len(data.labels), len(data.classes)))
+    probabilities[data.rows] = evaluation.cv.probabilities
+    rest = np.setdiff1d(np.arange(len(data.labels)), data.rows)
+    for begin in range(0, len(rest), MOST_VALIDATED):
+        block = rest[begin : begin + MOST_VALIDATED]
+        points = evaluation.space.transform(data.features[block])
+        probabilities[block] = linear_probe.predict_heads(points, evaluation.cv.heads)
     return probabilities
 
 
-def _find(material: _Material, probabilities: Array) -> tuple[list[Suspect], list[Finding]]:
+def _find_problems(
+    data: _CheckData, probabilities: Array
+) -> tuple[list[LabelError], list[Finding]]:
     evidence = checks.Evidence(
-        dataset=material.dataset,
-        photos=material.photos,
-        features=material.features,
+        dataset=data.dataset,
+        photos=data.photos,
+        features=data.features,
         probabilities=probabilities,
-        classes=material.classes,
-        labels=material.labels,
-        groups=material.groups,
-        known_pairs=material.pairs,
+        classes=data.classes,
+        labels=data.labels,
+        groups=data.groups,
+        known_pairs=data.pairs,
     )
-    return _not_kept(material, evidence.suspects), checks.find_all(evidence)
+    return _without_dismissed(data, evidence.suspects), checks.find_all(evidence)
 
 
-def _not_kept(material: _Material, suspects: list[Suspect]) -> list[Suspect]:
-    """Without the labels that a person has looked at and found right."""
-    kept = datasets.read_dismissed(material.dataset)
-    paths = material.photos["path"].to_numpy()
-    return [one for one in suspects if ("wrong_label", str(paths[one.row])) not in kept]
+def _without_dismissed(data: _CheckData, label_errors: list[LabelError]) -> list[LabelError]:
+    """The label errors without those that a person dismissed."""
+    dismissed = datasets.read_dismissed(data.dataset)
+    paths = data.photos["path"].to_numpy()
+    return [
+        error for error in label_errors if ("wrong_label", str(paths[error.row])) not in dismissed
+    ]
 
 
 # ------------------------------------------------------------------------------- its tables
 
 
 def _photo_table(
-    material: _Material,
+    data: _CheckData,
     probabilities: Array,
-    suspects: list[Suspect],
-    found: list[Finding],
-    places: tuple[Array, Array],
+    label_errors: list[LabelError],
+    findings: list[Finding],
+    projected: tuple[Array, Array],
 ) -> pd.DataFrame:
-    """photos.parquet."""
-    names = np.array(material.classes, dtype=object)
-    n = len(material.labels)
-    answers = probabilities.argmax(axis=1)
+    """The table for photos.parquet, see `report.PHOTO_COLUMNS`."""
+    names = np.array(data.classes, dtype=object)
+    n = len(data.labels)
+    predicted = probabilities.argmax(axis=1)
     score, suggested = np.zeros(n), np.full(n, "", dtype=object)
-    for suspect in suspects:
-        score[suspect.row] = suspect.score
-        suggested[suspect.row] = names[suspect.suggested]
-    strange = {one.path: one.score for one in found if one.check == "outlier"}
-    flat, near = places
+    for label_error in label_errors:
+        score[label_error.row] = label_error.score
+        suggested[label_error.row] = names[label_error.suggested]
+    outliers = {finding.path: finding.score for finding in findings if finding.check == "outlier"}
+    pca, tsne = projected
     return pd.DataFrame(
         {
-            "path": material.photos["path"].to_numpy(),
-            "class_name": material.photos["class_name"].to_numpy(),
-            "group": material.groups,
-            "x": near[:, 0],
-            "y": near[:, 1],
-            "pca_x": flat[:, 0],
-            "pca_y": flat[:, 1],
-            "answer": names[answers],
-            "p_given": probabilities[np.arange(n), material.labels],
-            "correct": answers == material.labels,
+            "path": data.photos["path"].to_numpy(),
+            "class_name": data.photos["class_name"].to_numpy(),
+            "group": data.groups,
+            "x": tsne[:, 0],
+            "y": tsne[:, 1],
+            "pca_x": pca[:, 0],
+            "pca_y": pca[:, 1],
+            "answer": names[predicted],
+            "p_given": probabilities[np.arange(n), data.labels],
+            "correct": predicted == data.labels,
             "suspect_score": score,
             "suggested": suggested,
-            "outlier_score": [strange.get(path, 0.0) for path in material.photos["path"]],
+            "outlier_score": [outliers.get(path, 0.0) for path in data.photos["path"]],
         }
     ).astype(PHOTO_COLUMNS)
 
 
-def _lay_out(material: _Material, space: PCASpace, first: list[int]) -> tuple[Array, Array]:
-    """Places on the map; of many photos some are drawn, those of `first` in any case."""
-    n = len(material.labels)
-    if len(material.rows) < n:
+def _project(data: _CheckData, space: PCASpace, first: list[int]) -> tuple[Array, Array]:
+    """Coordinates on the map, PCA and t-SNE, `(n, 2)` each; of many photos a sample is projected,
+    which includes the rows `first`."""
+    n = len(data.labels)
+    if len(data.rows) < n:
         points = np.concatenate(
             [
-                space.transform(material.features[begin : begin + MOST_JUDGED])
-                for begin in range(0, n, MOST_JUDGED)
+                space.transform(data.features[begin : begin + MOST_VALIDATED])
+                for begin in range(0, n, MOST_VALIDATED)
             ]
         )
         space = PCASpace(
             points=points, mean=space.mean, deviation=space.deviation, components=space.components
         )
     others = np.setdiff1d(np.arange(n), first)
-    others = np.random.default_rng([material.seed, 43]).permutation(others)
+    others = np.random.default_rng([data.seed, 43]).permutation(others)
     chosen = np.concatenate([np.array(first, np.int64), others])[: projection.MAX_PHOTOS]
-    return projection.project_to_2d(space, np.sort(chosen), seed=material.seed)
+    return projection.project_to_2d(space, np.sort(chosen), seed=data.seed)
 
 
-def _mixups(material: _Material, answers: Ints) -> list[Mixup]:
-    """Pairs of classes that are mixed up, the most photos first."""
-    paths = material.photos["path"].to_numpy()
-    wrong = np.flatnonzero(answers != material.labels)
-    table = pd.DataFrame({"truth": material.labels[wrong], "answer": answers[wrong], "row": wrong})
-    counts = np.bincount(material.labels, minlength=len(material.classes))
-    table["pair"] = table["truth"] * len(material.classes) + table["answer"]
+def _confused_pairs(data: _CheckData, predicted: Ints) -> list[ConfusedPair]:
+    """Pairs of classes that are confused, the most photos first."""
+    paths = data.photos["path"].to_numpy()
+    wrong = np.flatnonzero(predicted != data.labels)
+    table = pd.DataFrame({"truth": data.labels[wrong], "answer": predicted[wrong], "row": wrong})
+    counts = np.bincount(data.labels, minlength=len(data.classes))
+    table["pair"] = table["truth"] * len(data.classes) + table["answer"]
     pairs = [
-        (*divmod(int(part["pair"].iloc[0]), len(material.classes)), part["row"].to_numpy())
-        for _pair, part in table.groupby("pair")
+        (*divmod(int(block["pair"].iloc[0]), len(data.classes)), block["row"].to_numpy())
+        for _pair, block in table.groupby("pair")
     ]
     pairs.sort(key=lambda pair: (-len(pair[2]), pair[0], pair[1]))
     return [
-        Mixup(
-            truth=material.classes[truth],
-            answer=material.classes[answer],
+        ConfusedPair(
+            truth=data.classes[truth],
+            answer=data.classes[answer],
             n=len(rows),
             share=len(rows) / int(counts[truth]),
-            paths=[str(path) for path in paths[rows[:MIXUP_PHOTOS]]],
+            paths=[str(path) for path in paths[rows[:MOST_CONFUSED_PHOTOS]]],
         )
-        for truth, answer, rows in pairs[:MIXUPS]
+        for truth, answer, rows in pairs[:MOST_CONFUSED_PAIRS]
     ]
 
 
-def _per_class(material: _Material, judgement: _Judgement) -> list[ClassResult]:
-    labels, groups = material.labels[material.rows], material.groups[material.rows]
-    right = judgement.judged.correct.mean(axis=0)
+def _per_class(data: _CheckData, evaluation: _Evaluation) -> list[ClassResult]:
+    labels, groups = data.labels[data.rows], data.groups[data.rows]
+    right = evaluation.cv.correct.mean(axis=0)
     results = []
-    for number, name in enumerate(material.classes):
-        own = labels == number
+    for index, name in enumerate(data.classes):
+        own = labels == index
         recall = float(right[own].mean()) if own.any() else 0.0
         results.append(
             ClassResult(
                 name=name,
-                n=int((material.labels == number).sum()),
+                n=int((data.labels == index).sum()),
                 recall=recall,
                 interval=cross_validation.interval(recall, groups[own])
                 if own.any()
@@ -378,11 +399,13 @@ def _per_class(material: _Material, judgement: _Judgement) -> list[ClassResult]:
     return results
 
 
-def _forecast(material: _Material, judgement: _Judgement, low: float) -> Forecast | None:
-    """With twice as many photos; and what the same forecast, made from half of them, was off."""
-    curve, accuracy = judgement.curve, judgement.judged.accuracy
+def _forecast(data: _CheckData, evaluation: _Evaluation, low: float) -> ForecastLine | None:
+    """The forecast for twice as many photos, with the error of the same forecast from half of them."""
+    curve, accuracy = evaluation.curve, evaluation.cv.accuracy
 
-    def carry_on(points: list[CurvePoint], n: int, offset: float) -> learning_curve.Forecast | None:
+    def forecast_at(
+        points: list[CurvePoint], n: int, offset: float
+    ) -> learning_curve.Forecast | None:
         return learning_curve.forecast(
             [point.n for point in points],
             [point.accuracy for point in points],
@@ -391,154 +414,158 @@ def _forecast(material: _Material, judgement: _Judgement, low: float) -> Forecas
             offset=offset,
         )
 
-    n = 2 * len(material.rows)
-    ahead = carry_on(curve, n, (accuracy - low) / learning_curve.Z)
-    if ahead is None:
+    n = 2 * len(data.rows)
+    forecast = forecast_at(curve, n, (accuracy - low) / learning_curve.Z)
+    if forecast is None:
         return None
-    past = carry_on(curve[:-1], curve[-1].n, 0.0)
-    return Forecast(
+    past = forecast_at(curve[:-1], curve[-1].n, 0.0)
+    return ForecastLine(
         n=n,
-        accuracy=ahead.accuracy,
-        low=ahead.low,
-        high=ahead.high,
+        accuracy=forecast.accuracy,
+        low=forecast.low,
+        high=forecast.high,
         past_error=None if past is None else past.accuracy - curve[-1].accuracy,
     )
 
 
-def _given_test(material: _Material, answers: Ints) -> Given | None:
-    kept = (material.photos["split"] == "test").to_numpy(copy=True)
-    kept[material.rows] = False
-    if not kept.any():
+def _given_test(data: _CheckData, predicted: Ints) -> GivenTest | None:
+    held_out = (data.photos["split"] == "test").to_numpy(copy=True)
+    held_out[data.rows] = False
+    if not held_out.any():
         return None
-    accuracy = float((answers[kept] == material.labels[kept]).mean())
-    return Given(
-        n=int(kept.sum()),
+    accuracy = float((predicted[held_out] == data.labels[held_out]).mean())
+    return GivenTest(
+        n=int(held_out.sum()),
         accuracy=accuracy,
-        interval=cross_validation.interval(accuracy, material.groups[kept]),
+        interval=cross_validation.interval(accuracy, data.groups[held_out]),
     )
 
 
 def _report(
-    material: _Material,
-    judgement: _Judgement,
+    data: _CheckData,
+    evaluation: _Evaluation,
     probabilities: Array,
-    suspects: list[Suspect],
-    found: list[Finding],
+    label_errors: list[LabelError],
+    findings: list[Finding],
     backbone: Backbone,
     began: float,
 ) -> Report:
-    labels = material.labels[material.rows]
-    judged, classes = judgement.judged, material.classes
-    span = cross_validation.interval(judged.accuracy, material.groups[material.rows])
-    answers: Ints = probabilities.argmax(axis=1).astype(np.int64)
-    per_class = _per_class(material, judgement)
-    ahead = _forecast(material, judgement, span[0])
-    mixups = _mixups(material, answers)
-    shortcuts = [one.note for one in found if one.check == "shortcut"]
-    shuffled = judgement.shuffled
+    labels = data.labels[data.rows]
+    cv, classes = evaluation.cv, data.classes
+    interval = cross_validation.interval(cv.accuracy, data.groups[data.rows])
+    predicted: Ints = probabilities.argmax(axis=1).astype(np.int64)
+    per_class = _per_class(data, evaluation)
+    forecast = _forecast(data, evaluation, interval[0])
+    mixups = _confused_pairs(data, predicted)
+    shortcuts = [finding.note for finding in findings if finding.check == "shortcut"]
+    shuffled = evaluation.shuffled
     figures = Figures(
-        accuracy=judged.accuracy,
-        interval=span,
-        found=cross_validation.mean_recall(judged.correct.mean(axis=0), labels),
-        guessing=float(np.bincount(labels).max() / len(labels)),
+        accuracy=cv.accuracy,
+        interval=interval,
+        mean_recall=cross_validation.mean_recall(cv.correct.mean(axis=0), labels),
+        majority=float(np.bincount(labels).max() / len(labels)),
         shuffled=float(shuffled[:, 0].mean()),
-        shuffled_found=float(shuffled[:, 1].mean()),
-        shuffled_spread=float(shuffled[:, 1].std(ddof=1)),
-        shuffled_best=float(shuffled[:, 1].max()),
-        trivial=judgement.trivial[trivial_baseline.COLOUR_AND_SIZE],
-        weakest=min(one.recall for one in per_class),
+        shuffled_recall=float(shuffled[:, 1].mean()),
+        shuffled_recall_std=float(shuffled[:, 1].std(ddof=1)),
+        shuffled_recall_max=float(shuffled[:, 1].max()),
+        trivial=evaluation.trivial[trivial_baseline.COLOUR_AND_SIZE],
+        lowest_recall=min(result.recall for result in per_class),
         shortcuts=shortcuts,
     )
     verdict, rule = decide(figures)
     worst = (mixups[0].truth, mixups[0].answer) if mixups and mixups[0].n >= 3 else None
-    groups = _named_groups(material)
-    hopes = _hopes(material, judgement, probabilities, suspects, ahead, backbone, found)
+    groups = _duplicate_groups(data)
+    gains = _expected_gains(
+        data, evaluation, probabilities, label_errors, forecast, backbone, findings
+    )
     return Report(
         verdict=verdict,
-        sentence=say(verdict, figures, mixed_up=worst),
+        sentence=summarize(verdict, figures, mixed_up=worst),
         explanation=explain(verdict, figures, mixed_up=worst),
         rule=rule,
-        accuracy=judged.accuracy,
-        interval=span,
-        mean_recall=figures.found,
-        majority_accuracy=figures.guessing,
+        accuracy=cv.accuracy,
+        interval=interval,
+        mean_recall=figures.mean_recall,
+        majority_accuracy=figures.majority,
         trivial_accuracy=figures.trivial,
         trivial={
-            k: v for k, v in judgement.trivial.items() if k != trivial_baseline.COLOUR_AND_SIZE
+            k: v for k, v in evaluation.trivial.items() if k != trivial_baseline.COLOUR_AND_SIZE
         },
         shuffled_accuracy=figures.shuffled,
-        random_split_accuracy=judgement.random,
-        forecast=ahead,
-        learning_curve=[Point(n=point.n, accuracy=point.accuracy) for point in judgement.curve],
-        suspects=_suspect_labels(material, suspects),
+        random_split_accuracy=evaluation.random,
+        forecast=forecast,
+        learning_curve=[Point(n=point.n, accuracy=point.accuracy) for point in evaluation.curve],
+        suspects=_label_error_rows(data, label_errors),
         near_duplicate_groups=groups,
-        cross_class_duplicates=_across(material, found),
-        leaks=[_leak(material, leak) for leak in datasets.split_leaks(material.dataset)],
+        cross_class_duplicates=_cross_class(data, findings),
+        leaks=[_leak(data, leak) for leak in datasets.split_leaks(data.dataset)],
         shortcuts=shortcuts,
-        findings_counts=dict(Counter(one.check for one in found)),
+        findings_counts=dict(Counter(finding.check for finding in findings)),
         seconds=round(time.monotonic() - began, 3),
         classes=classes,
-        counts={str(name): int(n) for name, n in material.dataset.counts.items()},
-        n_photos=len(material.labels),
+        counts={str(name): int(n) for name, n in data.dataset.counts.items()},
+        n_photos=len(data.labels),
         n_judged=len(labels),
-        n_groups=len(np.unique(material.groups)),
-        folds=judged.folds,
-        repeats=judged.repeats,
-        given_test=_given_test(material, answers),
-        confusion=confusion_matrix(material.labels, answers, len(classes)).tolist(),
+        n_groups=len(np.unique(data.groups)),
+        folds=cv.folds,
+        repeats=cv.repeats,
+        given_test=_given_test(data, predicted),
+        confusion=confusion_matrix(data.labels, predicted, len(classes)).tolist(),
         mixups=mixups,
         per_class=per_class,
-        advice=[AdviceLine(**asdict(one)) for one in advise(verdict, figures, hopes)],
-        fingerprint=material.dataset.fingerprint,
+        advice=[AdviceLine(**asdict(line)) for line in advise(verdict, figures, gains)],
+        fingerprint=data.dataset.fingerprint,
         backbone=backbone.name,
-        seed=material.seed,
+        seed=data.seed,
         created=time.time(),
     )
 
 
-def _files(material: _Material) -> dict[str, str]:
+def _files(data: _CheckData) -> dict[str, str]:
     """Manifest path -> the name that the photo came with."""
-    return dict(zip(material.photos["path"], material.photos["file"], strict=True))
+    return dict(zip(data.photos["path"], data.photos["file"], strict=True))
 
 
-def _suspect_labels(material: _Material, suspects: list[Suspect]) -> list[SuspectLabel]:
+def _label_error_rows(data: _CheckData, label_errors: list[LabelError]) -> list[LabelErrorLine]:
     return [
-        SuspectLabel(
-            file=str(material.photos["file"].iloc[suspect.row]),
-            path=str(material.photos["path"].iloc[suspect.row]),
-            given=material.classes[material.labels[suspect.row]],
-            suggested=material.classes[suspect.suggested],
-            score=suspect.score,
+        LabelErrorLine(
+            file=str(data.photos["file"].iloc[label_error.row]),
+            path=str(data.photos["path"].iloc[label_error.row]),
+            given=data.classes[data.labels[label_error.row]],
+            suggested=data.classes[label_error.suggested],
+            score=label_error.score,
         )
-        for suspect in suspects
+        for label_error in label_errors
     ]
 
 
-def _named_groups(material: _Material) -> list[list[str]]:
-    """Files of each group of copies, the largest first."""
-    files = material.photos["file"].astype(str).to_numpy()
-    order = np.argsort(material.groups, kind="stable")
-    cuts = np.flatnonzero(np.diff(material.groups[order])) + 1
-    parts = [list(files[part]) for part in np.split(order, cuts) if len(part) > 1]
-    return sorted(parts, key=lambda part: (-len(part), part[0]))
+def _duplicate_groups(data: _CheckData) -> list[list[str]]:
+    """Files of each group of near-duplicates, the largest first."""
+    files = data.photos["file"].astype(str).to_numpy()
+    order = np.argsort(data.groups, kind="stable")
+    cuts = np.flatnonzero(np.diff(data.groups[order])) + 1
+    parts = [list(files[block]) for block in np.split(order, cuts) if len(block) > 1]
+    return sorted(parts, key=lambda block: (-len(block), block[0]))
 
 
-def _across(material: _Material, found: list[Finding]) -> list[list[str]]:
+def _cross_class(data: _CheckData, findings: list[Finding]) -> list[list[str]]:
     """Files of each photo that lies under more than one class, each set of them once."""
-    files = _files(material)
+    files = _files(data)
     sets = {
-        tuple(sorted({one.path, *one.others})) for one in found if one.check == "cross_class_copies"
+        tuple(sorted({finding.path, *finding.others}))
+        for finding in findings
+        if finding.check == "cross_class_copies"
     }
     return sorted([files.get(path, path) for path in paths] for paths in sets)
 
 
-def _is_kept(kept: set[datasets.Dismissed], one: Finding) -> bool:
-    """Whether a person has looked at all of its photos and left them as they are."""
-    return all((one.check, path) in kept for path in (one.path, *one.others))
+def _is_dismissed(dismissed: set[datasets.Dismissed], finding: Finding) -> bool:
+    """Whether a person dismissed the finding for all of its photos."""
+    return all((finding.check, path) in dismissed for path in (finding.path, *finding.others))
 
 
-def _leak(material: _Material, leak: datasets.Leak) -> dict[str, str]:
-    files = _files(material)
+def _leak(data: _CheckData, leak: datasets.Leak) -> dict[str, str]:
+    files = _files(data)
     return {
         "file": files[leak.held_out],
         "split": leak.split,
@@ -547,49 +574,55 @@ def _leak(material: _Material, leak: datasets.Leak) -> dict[str, str]:
     }
 
 
-def _hopes(
-    material: _Material,
-    judgement: _Judgement,
+def _expected_gains(
+    data: _CheckData,
+    evaluation: _Evaluation,
     probabilities: Array,
-    suspects: list[Suspect],
-    ahead: Forecast | None,
+    label_errors: list[LabelError],
+    forecast: ForecastLine | None,
     backbone: Backbone,
-    found: list[Finding],
-) -> Hopes:
-    """What each kind of help is expected to bring."""
-    accuracy = judgement.judged.accuracy
-    kept = datasets.read_dismissed(material.dataset)
-    n = len(material.labels)
-    hoped = sum(float(probabilities[one.row, one.suggested]) for one in suspects) / n
-    weak, weak_gain = _weak_classes(material, judgement)
-    return Hopes(
-        suspects=len(suspects),
-        suspects_gain=hoped,
-        across=len(_across(material, [one for one in found if not _is_kept(kept, one)])),
+    findings: list[Finding],
+) -> ExpectedGains:
+    """The expected gain in accuracy of each kind of advice."""
+    accuracy = evaluation.cv.accuracy
+    dismissed = datasets.read_dismissed(data.dataset)
+    n = len(data.labels)
+    fixed_labels = (
+        sum(float(probabilities[error.row, error.suggested]) for error in label_errors) / n
+    )
+    weak, weak_gain = _weak_classes(data, evaluation)
+    return ExpectedGains(
+        label_errors=len(label_errors),
+        label_errors_gain=fixed_labels,
+        cross_class=len(
+            _cross_class(
+                data, [finding for finding in findings if not _is_dismissed(dismissed, finding)]
+            )
+        ),
         weak=weak,
-        weak_photos=int(np.isin(np.array(material.classes)[material.labels], weak).sum()),
+        weak_photos=int(np.isin(np.array(data.classes)[data.labels], weak).sum()),
         weak_gain=weak_gain,
-        twice=0 if ahead is None else ahead.n,
-        twice_gain=0.0 if ahead is None else max(0.0, ahead.accuracy - accuracy),
+        doubled=0 if forecast is None else forecast.n,
+        doubled_gain=0.0 if forecast is None else max(0.0, forecast.accuracy - accuracy),
         backbone=stronger_backbone(backbone),
         backbone_gain=expected_error_reduction(backbone) * (1.0 - accuracy),
     )
 
 
-def _weak_classes(material: _Material, judgement: _Judgement) -> tuple[list[str], float]:
-    """The two classes that as many photos again help most, and the accuracy that these add.
+def _weak_classes(data: _CheckData, evaluation: _Evaluation) -> tuple[list[str], float]:
+    """The two classes whose doubling raises the accuracy most, and by how much.
 
-    From the last halving of the learning curve, class by class; the next doubling is taken to
-    bring less by a square root of two, as curves with the usual exponent of 1/2 do.
+    Extrapolates the last doubling of the learning curve per class. The next doubling is assumed to
+    gain less by a factor of sqrt(2), as power laws with the usual exponent of 1/2 do.
     """
-    curve = judgement.curve
-    if len(curve) < 2 or len(material.classes) < 3:
+    curve = evaluation.curve
+    if len(curve) < 2 or len(data.classes) < 3:
         return [], 0.0
-    labels = material.labels[material.rows]
-    shares = np.bincount(labels, minlength=len(material.classes)) / len(labels)
+    labels = data.labels[data.rows]
+    shares = np.bincount(labels, minlength=len(data.classes)) / len(labels)
     growth = np.nan_to_num(curve[-1].per_class - curve[-2].per_class)
     missing = np.nan_to_num(1.0 - curve[-1].per_class)
     gain = np.clip(np.minimum(growth / np.sqrt(2.0), missing), 0.0, None) * shares
     chosen = np.argsort(-gain)[:2]
     chosen = chosen[gain[chosen] > 0]
-    return [material.classes[place] for place in chosen], float(gain[chosen].sum())
+    return [data.classes[index] for index in chosen], float(gain[chosen].sum())

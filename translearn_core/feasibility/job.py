@@ -1,10 +1,10 @@
 """The feasibility check of a data set: its stages and its process.
 
-Owns: writing the report, and the job that makes it (`<dataset>/feasible/` is its folder, too).
-Leaves to others: what is computed (`assess.py`), the verdict (`verdict.py`), the report's files
-(`report.py`), the files of the job (`runs/job.py`) and its life (`jobs/background.py`).
+Owns: writing the report, and the job that makes it (its folder is `<dataset>/feasible/`, too).
+Leaves to others: the computation (`assess.py`), the verdict (`verdict.py`), the report's files
+(`report.py`), the files of the job (`runs/job.py`) and its states (`jobs/background.py`).
 
-The report of before stays until the new one is whole. Imports nothing heavy: pages read reports.
+The previous report stays until the new one is complete. Imports nothing heavy: pages read reports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,15 +21,12 @@ from translearn_core import backbones, datasets, jobs
 from translearn_core.atomic import write_atomically
 from translearn_core.backbones import Backbone, default
 from translearn_core.backbones.weights import weights_status
-from translearn_core.datasets import Dataset
+from translearn_core.datasets import Dataset, Finding
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.feasibility.report import Report, folder_of
 from translearn_core.i18n import N_, _
 from translearn_core.monitor import SILENT, Monitor
 from translearn_core.runs import Job, JobConfig, JobState, Kind
-
-if TYPE_CHECKING:
-    from translearn_core.feasibility.checks import Finding
 
 STAGES: dict[str, str] = {
     "look": N_("Extracting features of the photos"),
@@ -40,9 +36,9 @@ STAGES: dict[str, str] = {
     "check": N_("Checking the photos"),
     "map": N_("Drawing the map"),
 }
-"""What a check goes through, in order."""
+"""The stages of a check, in order: name -> what a person reads."""
 STOP_PATIENCE_S = 3.0
-"""What a stage may still take once it was asked to stop; then the process ends itself."""
+"""Seconds that a stage may continue after a stop request; then the process exits."""
 
 # ------------------------------------------------------------------------------- the check
 
@@ -54,29 +50,29 @@ def assess(
     seed: int = 0,
     monitor: Monitor = SILENT,
 ) -> Report:
-    """Check a data set and write what came out.
+    """Check a data set and write the report.
 
     Args:
         backbone: default the best that is ready here.
-        seed: of folds, subsets and shuffles.
-        monitor: told of each of `STAGES` as it begins, and of photos in the first one.
+        seed: random seed of folds, subsets and shuffles.
+        monitor: receives each of `STAGES`, and the progress of the first one in photos.
 
     Raises:
         SourceError: the data set has fewer than two classes, or a class with a single photo.
         WeightsError: the backbone's weights are not here.
-        StopRequestedError: the monitor said so; nothing is written.
+        StopRequestedError: the monitor requested it; nothing is written.
         StorageError: the disk is full.
     """
     from translearn_core.feasibility.assess import compute
 
     chosen = _check_early(dataset, backbone)
-    report, table, found = compute(dataset, chosen, seed=seed, monitor=monitor)
-    _write(dataset, report, table, found)
+    report, table, findings = compute(dataset, chosen, seed=seed, monitor=monitor)
+    _write(dataset, report, table, findings)
     return report
 
 
 def _check_early(dataset: Dataset, backbone: Backbone | None) -> Backbone:
-    """The backbone that will look, once what can be refused before any photo is read was not."""
+    """The backbone of the check; refuses what can be refused before any photo is read."""
     datasets.check_ready(dataset)
     chosen = backbone or default.default_backbone()
     status = weights_status(chosen)
@@ -85,15 +81,15 @@ def _check_early(dataset: Dataset, backbone: Backbone | None) -> Backbone:
     return chosen
 
 
-def _write(dataset: Dataset, report: Report, table: pd.DataFrame, found: list[Finding]) -> None:
-    """Write everything, the report last: where it is, the rest is."""
+def _write(dataset: Dataset, report: Report, table: pd.DataFrame, findings: list[Finding]) -> None:
+    """Write all files, the report last, so that a report implies the others."""
     folder = folder_of(dataset)
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
     try:
         folder.mkdir(exist_ok=True)
         write_atomically(folder / "photos.parquet", buffer.getvalue())
-        listed = json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1)
+        listed = json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=1)
         write_atomically(folder / "findings.json", listed)
         write_atomically(folder / "report.json", report.model_dump_json(indent=1))
     except OSError as error:
@@ -108,7 +104,7 @@ def _write(dataset: Dataset, report: Report, table: pd.DataFrame, found: list[Fi
 
 
 class CheckConfig(JobConfig):
-    """What a check was asked to do."""
+    """config.json of a check."""
 
     kind: Kind = "check"
     dataset: str
@@ -123,7 +119,7 @@ def job_of(dataset: Dataset) -> Job:
 
 
 def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
-    """Have a data set checked in a process of its own, unless one is at it.
+    """Start the check of a data set in a process of its own, unless one is running.
 
     Raises:
         SourceError, WeightsError: it could not be checked; nothing was started.
@@ -141,12 +137,12 @@ def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
 
 
 def state(dataset: Dataset) -> JobState | None:
-    """What the process is doing or how it ended; None before there was one."""
+    """The state of the latest check; None before the first one."""
     return jobs.follow(job_of(dataset))
 
 
 def request_stop(dataset: Dataset) -> None:
-    """Ask the process to stop; it does within a few seconds, and the last report stays."""
+    """Request a stop; the process ends within seconds, and the last report stays."""
     if folder_of(dataset).is_dir():
         job_of(dataset).request_stop()
 

@@ -1,8 +1,9 @@
 """Trivial properties of photos: size, file type, brightness, colours, marks.
 
-Owns: `PROPERTIES`, one row per trivial property: how it is measured from the facts of a photo, and
-when one of them gives a class away. Leaves to others: the facts (`imaging/stats.py`), how far
-such properties get together (`trivial_baseline.py`), and which classes one gives away (`shortcuts.py`).
+Owns: `PROPERTIES`, one row per trivial property: how it is measured from the statistics of a photo,
+and when it is a shortcut.
+Leaves to others: the statistics (`imaging/stats.py`), the accuracy on such properties
+(`trivial_baseline.py`), which classes have a shortcut (`shortcuts.py`).
 """
 
 from __future__ import annotations
@@ -25,21 +26,23 @@ from translearn_core.imaging.stats import (
 
 Array = npt.NDArray[Any]
 
-_LOCAL = 5  # cells around a cell that a mark has to differ from
+_LOCAL = 5  # side of the square of cells that a cell is compared with
 _HUES = 3
 _RIM = 1 / 4
-"""Marks are looked for in the outer quarters: in the middle the things themselves lie alike."""
+"""Marks are searched in the outer quarters: in the middle the objects themselves are alike."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Giveaway:
-    """When a property gives a class away.
+    """When a property is a shortcut to a class.
 
     Args:
-        least: mean of the share of the class's own photos named by it and of other photos not named.
+        least: least balanced accuracy: mean of the share of the class's photos that are predicted
+            as it, and of other photos that are not.
         least_narrow: the same for a mark that is confined to a few parts of the photo.
-        depth: of the decision tree that learns from it.
-        sentence: what is told; `{name}` the class, `{found}` and `{wrong}` photos of 100, `{place}`.
+        depth: of the decision tree.
+        sentence: what a person reads; `{name}` the class, `{found}` and `{wrong}` photos of 100,
+            `{place}` the position of a mark.
     """
 
     least: float
@@ -50,13 +53,13 @@ class Giveaway:
 
 @dataclass(frozen=True, kw_only=True)
 class Property:
-    """One row.
+    """One row of the table.
 
     Args:
         name, title: what the property is called in code, and for people.
-        measure: manifest rows with facts -> `(n, k)` numbers.
-        counted: whether it belongs to "colour and size alone", which the accuracy is compared with.
-        giveaway: None where a class may rightly be told by it.
+        measure: manifest rows with photo statistics -> `(n, k)` numbers.
+        counted: whether it belongs to "colour and size alone", the trivial baseline.
+        giveaway: None where it may be a legitimate difference of classes.
     """
 
     name: str
@@ -98,7 +101,7 @@ def _measure_colour(photos: pd.DataFrame) -> Array:
 
 
 def _measure_border(photos: pd.DataFrame) -> Array:
-    """Brightness of each edge, how even it is, and how it differs from what lies beside it."""
+    """Mean and spread of the brightness of each edge, and its difference from the row beside it."""
     looks = unpack_grey_thumbnails(list(photos["look"]))
     edges = [
         (looks[:, 0], looks[:, 1]),
@@ -115,7 +118,7 @@ def _measure_border(photos: pd.DataFrame) -> Array:
 
 
 def _measure_background(photos: pd.DataFrame) -> Array:
-    """Mean colour, and how even it is, of the outer ring of 8 x 8 parts."""
+    """Mean and spread of the colour of the outer ring of 8 x 8 cells."""
     ring = np.ones((COLOUR_THUMBNAIL_SIDE, COLOUR_THUMBNAIL_SIDE), np.bool_)
     ring[1:-1, 1:-1] = False
     colours = unpack_colour_thumbnails(list(photos["tint"]))[:, ring]  # (n, 28, 3)
@@ -123,7 +126,7 @@ def _measure_background(photos: pd.DataFrame) -> Array:
 
 
 def _measure_marks(photos: pd.DataFrame) -> Array:
-    """How much each small part near the rim differs from the parts around it, in grey and colour."""
+    """The difference of each cell near the rim from the cells around it, in grey and colour."""
     grey = unpack_grey_thumbnails(list(photos["look"]))[:, :, :, None]
     tint = unpack_colour_thumbnails(list(photos["tint"]))
     colour = np.stack([tint[..., 0] - tint[..., 1], tint[..., 2] - tint[..., 1]], axis=3)
@@ -149,8 +152,8 @@ def _rim(side: int) -> npt.NDArray[np.bool_]:
     return rim
 
 
-def place_of_mark(column: int) -> str:
-    """Where on the photo a column of the marks lies, in words."""
+def position_of_mark(column: int) -> str:
+    """The position on the photo of a column of `_measure_marks`, in words."""
     grey = np.argwhere(_rim(GREY_THUMBNAIL_SIDE)) / GREY_THUMBNAIL_SIDE
     colour = np.repeat(np.argwhere(_rim(COLOUR_THUMBNAIL_SIDE)) / COLOUR_THUMBNAIL_SIDE, 2, axis=0)
     row, across = (3 * np.concatenate([grey, colour])[column]).astype(int)

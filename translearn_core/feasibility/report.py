@@ -1,6 +1,6 @@
 """The report of a feasibility check: its models and its files.
 
-Owns: `Report` and what stands in it, reading reports.
+Owns: `Report` and its parts, reading reports.
 Leaves to others: computing one (`assess.py`), the process that makes it (`job.py`).
 
 Files, in `<dataset>/feasible/`, each written whole:
@@ -38,13 +38,13 @@ PHOTO_COLUMNS: dict[str, str] = {
 }
 
 
-class _Part(BaseModel):
+class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Forecast(_Part):
-    """Expected accuracy with `n` photos; `past_error`: how far off the same forecast was when it
-    was made from half of the photos (predicted less real), None with too few."""
+class ForecastLine(_Line):
+    """Expected accuracy with `n` photos; `past_error` is the error (predicted minus measured) of the
+    same forecast made from half of the photos, None with too few."""
 
     n: int
     accuracy: float
@@ -53,15 +53,15 @@ class Forecast(_Part):
     past_error: float | None = None
 
 
-class Point(_Part):
-    """Accuracy after learning from `n` photos."""
+class Point(_Line):
+    """A point of the learning curve: accuracy after training on `n` photos."""
 
     n: int
     accuracy: float
 
 
-class SuspectLabel(_Part):
-    """A label that is likely wrong; score in [0.5, 1]."""
+class LabelErrorLine(_Line):
+    """A likely label error; score in [0.5, 1]."""
 
     file: str
     given: str
@@ -70,8 +70,8 @@ class SuspectLabel(_Part):
     path: str
 
 
-class Mixup(_Part):
-    """Photos of `truth` that were taken for `answer`: `share` of the photos of `truth`."""
+class ConfusedPair(_Line):
+    """Photos of class `truth` predicted as `answer`; `share` of all photos of `truth`."""
 
     truth: str
     answer: str
@@ -80,8 +80,8 @@ class Mixup(_Part):
     paths: list[str]
 
 
-class ClassResult(_Part):
-    """How many photos of a class there are and the share that was found, with its interval."""
+class ClassResult(_Line):
+    """Number of photos and recall of a class, with its 95 % confidence interval."""
 
     name: str
     n: int
@@ -89,15 +89,15 @@ class ClassResult(_Part):
     interval: tuple[float, float]
 
 
-class Given(_Part):
-    """Accuracy on the photos that the source itself keeps for the test."""
+class GivenTest(_Line):
+    """Accuracy on the test photos that the source gives."""
 
     n: int
     accuracy: float
     interval: tuple[float, float]
 
 
-class AdviceLine(_Part):
+class AdviceLine(_Line):
     """See `verdict.Advice`."""
 
     text: str
@@ -106,7 +106,7 @@ class AdviceLine(_Part):
     gain: float | None = None
 
 
-class Report(_Part):
+class Report(_Line):
     """report.json, and what `feasible --json` prints. Shares are in [0, 1].
 
     Files are the names that the photos came with.
@@ -129,14 +129,14 @@ class Report(_Part):
     random_split_accuracy: float = Field(
         description="naive random split (near-duplicates on both sides): too optimistic"
     )
-    forecast: Forecast | None = Field(
+    forecast: ForecastLine | None = Field(
         description="`n`, `accuracy`, `low`, `high`, and `past_error`: error of the same forecast "
         "made from half of the photos; null with too few"
     )
     learning_curve: list[Point] = Field(
         description="`n` training photos, `accuracy` on held-out ones"
     )
-    suspects: list[SuspectLabel] = Field(
+    suspects: list[LabelErrorLine] = Field(
         description="likely label errors: `file`, `given`, `suggested`, `score` in [0.5, 1]"
     )
     near_duplicate_groups: list[list[str]] = Field(
@@ -161,13 +161,15 @@ class Report(_Part):
     n_groups: int = Field(description="groups of copies and bursts, single photos included")
     folds: int = Field(description="number of folds, at most ten")
     repeats: int = Field(description="repeats of the cross-validation")
-    given_test: Given | None = Field(
+    given_test: GivenTest | None = Field(
         description="`n`, `accuracy`, `interval` on test photos that the source gives; else null"
     )
     confusion: list[list[int]] = Field(
         description="confusion matrix: photos by true class (rows) and predicted class (columns)"
     )
-    mixups: list[Mixup] = Field(description="pairs of classes that are confused, with the photos")
+    mixups: list[ConfusedPair] = Field(
+        description="pairs of classes that are confused, with the photos"
+    )
     per_class: list[ClassResult] = Field(description="`name`, `n`, `recall`, `interval`")
     advice: list[AdviceLine] = Field(
         description="what would help, in order: `text`, `kind`, `count`, `gain`"
@@ -181,7 +183,7 @@ class Report(_Part):
 
 
 def folder_of(dataset: Dataset) -> Path:
-    """Where a data set keeps all this."""
+    """The folder of a data set's reports."""
     return dataset.folder / "feasible"
 
 

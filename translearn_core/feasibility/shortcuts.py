@@ -1,14 +1,15 @@
 """Shortcut detection: classes that a trivial property predicts.
 
-Owns: what can be told from one property alone. Leaves to others: the properties and when one
-counts (`properties.py`), how far they get together (`trivial_baseline.py`), showing it (`checks.py`).
+Owns: which classes one property alone predicts.
+Leaves to others: the properties and their bounds (`properties.py`), the accuracy on all of them
+(`trivial_baseline.py`), the finding (`checks.py`).
 
-A small decision tree learns from one property at a time, by cross-validation in which groups of
-copies stay together. A class is given away when the tree, which answers for every class, names
-nearly all of its photos and hardly any other (mean of both shares at least `least`). What photos
-naturally differ in, such as brightness and the colour of the ground, has to do so more nearly than
-what only the making of the photos explains, such as the kind of file. Colours of the whole photo
-give no class away: a lemon may be told from a lime by its colour.
+A small decision tree is trained on one property at a time, in group-wise cross-validation. A
+property is a shortcut to a class when the tree predicts the class for nearly all of its photos and
+hardly any others (balanced accuracy of at least `Giveaway.least`). Bounds are higher for properties
+in which photos differ naturally, such as brightness and background, than for those that only the
+making of the photos explains, such as the file type. Colours of the whole photo are no shortcut: a
+lemon and a lime differ in colour.
 """
 
 from __future__ import annotations
@@ -21,28 +22,29 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.evaluation.cross_validation import assign_folds
-from translearn_core.feasibility.properties import PROPERTIES, Giveaway, Property, place_of_mark
+from translearn_core.feasibility.properties import PROPERTIES, Giveaway, Property, position_of_mark
 from translearn_core.i18n import _
 
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
 FEWEST = 8
-"""Photos of a class below which nothing is said of it."""
+"""Classes with fewer photos are left out."""
 FOLDS = 5
 MOST_PHOTOS = 6000
-_PLACES = 6
+_MARK_CELLS = 6
+"""Cells that the tree of a mark is trained on."""
 _CLEAR_EFFECT, _FEW_PARTS = 1.15, 10
-"""Standard deviations, and number of parts: natural differences of eight sets of photos as clear as
-that took 12 parts and more, marks 1 to 10."""
+"""Least effect in standard deviations, and most cells, of a narrow mark. Measured on eight sets of
+photos: natural differences of that effect cover 12 cells and more, marks 1 to 10."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shortcut:
-    """A class (its number) that a property gives away.
+    """A class (its index) that a property predicts.
 
-    `found`: share of its photos that are named by the property alone; `wrong`: share of other
-    photos that are named so too; `sure` in [0.9, 1].
+    `found` is the true positive rate, `wrong` the false positive rate, `sure` the score in
+    [0.9, 1], `place` the position of a mark in words.
     """
 
     property: Property
@@ -66,23 +68,23 @@ class Shortcut:
 def find_shortcuts(
     photos: pd.DataFrame, labels: Ints, groups: Ints | None, *, seed: int = 0
 ) -> list[Shortcut]:
-    """Classes that one property gives away, the surest first; of each class the surest property.
+    """Classes that one property predicts, by falling score; for each class its best property.
 
     Args:
-        photos: manifest rows; those without facts are left out.
-        labels: `(n,)`, class numbers.
-        groups: `(n,)`, copies and bursts share one; None: every photo its own.
+        photos: manifest rows; those without statistics are left out.
+        labels: `(n,)`, class indices.
+        groups: `(n,)`, near-duplicates share one; None: no near-duplicates.
     """
     rows = _choose_rows(photos, labels, seed)
     chosen, truth = photos.iloc[rows], labels[rows]
     if len(np.unique(truth)) < 2:
         return []
-    folds = _fold(truth, rows if groups is None else groups[rows], seed)
+    folds = _assign_folds(truth, rows if groups is None else groups[rows], seed)
     found: dict[int, Shortcut] = {}
-    for one in PROPERTIES:
-        if one.giveaway is None:
+    for row in PROPERTIES:
+        if row.giveaway is None:
             continue
-        for shortcut in _judge(one, one.giveaway, one.measure(chosen), truth, folds):
+        for shortcut in _find_shortcuts(row, row.giveaway, row.measure(chosen), truth, folds):
             known = found.get(shortcut.label)
             if known is None or shortcut.sure > known.sure:
                 found[shortcut.label] = shortcut
@@ -90,49 +92,55 @@ def find_shortcuts(
 
 
 def _choose_rows(photos: pd.DataFrame, labels: Ints, seed: int) -> Ints:
-    """Rows with facts of classes with enough photos; of too many a share of each class."""
+    """Rows with statistics of classes with enough photos; above `MOST_PHOTOS` a stratified sample."""
     known = (photos["look"].str.len() > 0).to_numpy()
     counts = np.bincount(labels[known], minlength=int(labels.max(initial=0)) + 1)
     rows = np.flatnonzero(known & (counts[labels] >= FEWEST))
     most = max(FEWEST, MOST_PHOTOS // max(1, int((counts >= FEWEST).sum())))
-    turn = np.random.default_rng([seed, 3]).permutation(len(rows))
-    rank = pd.Series(turn).groupby(labels[rows]).rank(method="first").to_numpy()
-    kept: Ints = rows[rank <= most]
-    return kept
+    order = np.random.default_rng([seed, 3]).permutation(len(rows))
+    rank = pd.Series(order).groupby(labels[rows]).rank(method="first").to_numpy()
+    sampled: Ints = rows[rank <= most]
+    return sampled
 
 
-def _fold(labels: Ints, groups: Ints, seed: int) -> Ints:
-    """The fold in which each photo is asked about, `(n,)`; a group lies in one."""
+def _assign_folds(labels: Ints, groups: Ints, seed: int) -> Ints:
+    """The fold that each photo is held out in, `(n,)`; a group lies in one."""
     rng = np.random.default_rng([seed, 5])
     codes, numbers = (np.unique(values, return_inverse=True)[1] for values in (labels, groups))
     return assign_folds(codes, numbers, folds=FOLDS, rng=rng)
 
 
-def _judge(
-    one: Property, rule: Giveaway, values: Array, labels: Ints, folds: Ints
+def _find_shortcuts(
+    row: Property, rule: Giveaway, values: Array, labels: Ints, folds: Ints
 ) -> list[Shortcut]:
-    """What the property gives away, by trees that have not learned from the photo asked about."""
-    ask = _ask_for_marks if one.name == "mark" else _ask_tree
-    answers = np.zeros(len(labels), np.int64)
+    """The shortcuts through one property, from out-of-fold predictions of trees."""
+    predict = _predict_marks if row.name == "mark" else _predict_tree
+    predicted = np.zeros(len(labels), np.int64)
     for fold in np.unique(folds):
-        asked = folds == fold
-        answers[asked] = ask(rule, values[~asked], labels[~asked], values[asked])
+        test = folds == fold
+        predicted[test] = predict(rule, values[~test], labels[~test], values[test])
     shortcuts = []
     for label in np.unique(labels):
         own = labels == label
-        found, wrong = float((answers[own] == label).mean()), float((answers[~own] == label).mean())
-        clear = (found + 1.0 - wrong) / 2
+        found, wrong = (
+            float((predicted[own] == label).mean()),
+            float((predicted[~own] == label).mean()),
+        )
+        balanced_accuracy = (found + 1.0 - wrong) / 2
         least, place = rule.least, ""
-        if one.name == "mark":
+        if row.name == "mark":
             mark = _find_mark(values, own)
             if not mark.sticks_out:
                 continue
-            least, place = rule.least_narrow if mark.narrow else least, place_of_mark(mark.column)
-        if clear >= least:
-            sure = 1.0 - 0.1 * (1.0 - clear) / (1.0 - least)
+            least, place = (
+                rule.least_narrow if mark.narrow else least,
+                position_of_mark(mark.column),
+            )
+        if balanced_accuracy >= least:
+            sure = 1.0 - 0.1 * (1.0 - balanced_accuracy) / (1.0 - least)
             shortcuts.append(
                 Shortcut(
-                    property=one, label=int(label), found=found, wrong=wrong, sure=sure, place=place
+                    property=row, label=int(label), found=found, wrong=wrong, sure=sure, place=place
                 )
             )
     return shortcuts
@@ -140,11 +148,11 @@ def _judge(
 
 @dataclass(frozen=True, kw_only=True)
 class _Mark:
-    """Where the photos of a class differ most from all others.
+    """The cell in which the photos of a class differ most from all others.
 
-    `sticks_out`: it differs from what lies around it, on photos of the class more than on others;
-    `narrow`: hardly any other part differs half as much. A mark is both; what things naturally
-    differ in is spread over many parts.
+    `sticks_out`: its contrast to the cells around it is larger on photos of the class;
+    `narrow`: at most `_FEW_PARTS` cells differ half as much. Natural differences are spread over
+    many cells.
     """
 
     column: int
@@ -155,17 +163,17 @@ class _Mark:
 def _find_mark(values: Array, own: npt.NDArray[np.bool_]) -> _Mark:
     effects = _effects(values, own.astype(np.int64))[1]
     column = int(effects.argmax())
-    there = values[:, column]
+    contrast = values[:, column]
     return _Mark(
         column=column,
-        sticks_out=bool(abs(there[own].mean()) > abs(there[~own].mean())),
+        sticks_out=bool(abs(contrast[own].mean()) > abs(contrast[~own].mean())),
         narrow=bool(
             effects[column] >= _CLEAR_EFFECT and (effects > effects[column] / 2).sum() <= _FEW_PARTS
         ),
     )
 
 
-def _ask_tree(rule: Giveaway, learned: Array, labels: Ints, asked: Array) -> Ints:
+def _predict_tree(rule: Giveaway, train: Array, labels: Ints, test: Array) -> Ints:
     from sklearn.tree import DecisionTreeClassifier
 
     tree = DecisionTreeClassifier(
@@ -173,32 +181,33 @@ def _ask_tree(rule: Giveaway, learned: Array, labels: Ints, asked: Array) -> Int
         min_samples_leaf=3,
         class_weight="balanced",
         random_state=0,
-    ).fit(learned, labels)
-    answers: Ints = tree.predict(asked)
-    return answers
+    ).fit(train, labels)
+    predicted: Ints = tree.predict(test)
+    return predicted
 
 
-def _ask_for_marks(rule: Giveaway, learned: Array, labels: Ints, asked: Array) -> Ints:
-    """For each class a tree on the few parts where it differs most; -1 where no tree says yes."""
+def _predict_marks(rule: Giveaway, train: Array, labels: Ints, test: Array) -> Ints:
+    """Predictions of one tree per class on the cells where it differs most; -1 where no tree predicts
+    its class."""
     from sklearn.tree import DecisionTreeClassifier
 
-    answers = np.full(len(asked), -1, np.int64)
-    best = np.full(len(asked), 0.5)
-    names, codes = np.unique(labels, return_inverse=True)
-    for label, effects in zip(names, _effects(learned, codes), strict=True):
+    predicted = np.full(len(test), -1, np.int64)
+    best = np.full(len(test), 0.5)
+    present, codes = np.unique(labels, return_inverse=True)
+    for label, effects in zip(present, _effects(train, codes), strict=True):
         own = labels == label
-        places = np.argsort(-effects, kind="stable")[:_PLACES]
+        cells = np.argsort(-effects, kind="stable")[:_MARK_CELLS]
         tree = DecisionTreeClassifier(
             max_depth=rule.depth, min_samples_leaf=3, class_weight="balanced", random_state=0
-        ).fit(learned[:, places], own)
-        yes = tree.predict_proba(asked[:, places])[:, 1]
-        better = yes > best
-        answers[better], best[better] = label, yes[better]
-    return answers
+        ).fit(train[:, cells], own)
+        prob = tree.predict_proba(test[:, cells])[:, 1]
+        better = prob > best
+        predicted[better], best[better] = label, prob[better]
+    return predicted
 
 
 def _effects(values: Array, codes: Ints) -> Array:
-    """How far each class `0 ...` lies from all others, in standard deviations, `(classes, k)`."""
+    """Effect size of each class against all others, in standard deviations, `(classes, k)`."""
     member = np.eye(int(codes.max()) + 1, dtype=np.float32)[codes].T  # (classes, n)
     sums, squares = member @ values, member @ values**2
     moments = []
@@ -209,6 +218,8 @@ def _effects(values: Array, codes: Ints) -> Array:
         mean = total / n
         moments.append((mean, np.maximum(square / n - mean**2, 0.0)))
     (own, own_spread), (other, other_spread) = moments
-    spread = np.sqrt((own_spread + other_spread) / 2) + 1.0  # a grey level more: plain parts
+    spread = (
+        np.sqrt((own_spread + other_spread) / 2) + 1.0
+    )  # one grey level more, for uniform cells
     effects: Array = np.abs(own - other) / spread
     return effects

@@ -1,7 +1,8 @@
 """The accuracy of a head on trivial properties of photos: size, file type, brightness, colour.
 
-Owns: what a head learns from each alone and from all together. Leaves to others: the properties
-(`properties.py`), judging (`evaluation/cross_validation.py`), and classes that one of them gives away (`shortcuts.py`).
+Owns: the accuracy of a head on each property alone and on all together.
+Leaves to others: the properties (`properties.py`), cross-validation
+(`evaluation/cross_validation.py`), shortcuts (`shortcuts.py`).
 """
 
 from __future__ import annotations
@@ -26,17 +27,17 @@ COLOUR_AND_SIZE = "colour and size"
 """All counted rows of `PROPERTIES` together."""
 
 
-def judge_properties(
+def evaluate_properties(
     photos: pd.DataFrame, labels: Ints, groups: Ints, classes: int, *, folds: int, seed: int
 ) -> dict[str, float]:
     """Accuracy of a head on each counted property alone and on all together (`COLOUR_AND_SIZE`).
 
     Args:
-        photos: manifest rows with facts.
+        photos: manifest rows with photo statistics.
         folds, seed: as given to `cross_validate`, for the same folds.
     """
     known = photos["tint"].str.len() > 0
-    if not known.all():  # measured by an older version: stands for a photo like the others
+    if not known.all():  # measured by an earlier version: the lowest known value stands in
         photos = photos.assign(tint=photos["tint"].where(known, photos["tint"][known].min()))
     drawn = ("colour", "background")
     rows = [row for row in PROPERTIES if row.counted and (known.any() or row.name not in drawn)]
@@ -58,10 +59,10 @@ def judge_properties(
 
 
 def _in_bins(values: Array) -> Array:
-    """`values` and, for each column, which of eight equally full ranges they lie in."""
-    parts = [values]
+    """`values` `(n, k)`, and for each column the one-hot octile that a value lies in."""
+    blocks = [values]
     for column in values.T:
         edges = np.unique(np.quantile(column, np.linspace(0, 1, _BINS + 1)[1:-1]))
-        place = np.searchsorted(edges, column, side="left")
-        parts.append(np.eye(len(edges) + 1)[place])
-    return np.concatenate(parts, axis=1)
+        indices = np.searchsorted(edges, column, side="left")
+        blocks.append(np.eye(len(edges) + 1)[indices])
+    return np.concatenate(blocks, axis=1)

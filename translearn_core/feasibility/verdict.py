@@ -1,8 +1,8 @@
-"""The verdict of a feasibility check: rules, sentence, and what would help most.
+"""The verdict of a feasibility check: rules, sentence, and advice.
 
-Owns: `RULES`, the table that the verdict follows from, its sentence, and what would help most.
-Leaves to others: the figures (`evaluation/cross_validation.py`, `evaluation/learning_curve.py`, `trivial_baseline.py`) and their files
-(`report.py`). docs/feasible.md holds the same table.
+Owns: `RULES`, the table that the verdict follows from, its sentence, and the advice.
+Leaves to others: the figures (`evaluation/cross_validation.py`, `evaluation/learning_curve.py`,
+`trivial_baseline.py`) and their files (`report.py`). docs/feasible.md holds the same table.
 
 Shares are in [0, 1]; gains are shares of all new photos.
 """
@@ -25,62 +25,63 @@ TITLES: dict[Verdict, str] = {
     "no_sign": N_("No sign that it can"),
 }
 
-SURE = 3.0
-"""Standard deviations of shuffled results that a real one must lie above them."""
-USEFUL, GOOD = 0.4, 0.8
-"""Share of the mistakes of mere guessing that must be avoided."""
-WEAKEST = 0.6
-"""Share of its photos that must be found of every class for "works well"."""
+LEAST_DEVIATIONS = 3.0
+"""Least distance from the mean recall on shuffled labels, in their standard deviations."""
+USEFUL_REDUCTION, GOOD_REDUCTION = 0.4, 0.8
+"""Least error reduction against the baseline, for `works_with_limits` and `works_well`."""
+LEAST_RECALL = 0.6
+"""Least recall of every class for `works_well`."""
 LEAST_GAIN = 0.003
+"""Advice with a smaller expected gain in accuracy is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What the verdict follows from.
+    """The figures that the verdict follows from.
 
     Args:
-        accuracy, interval: cross-validated, with its 95 % interval.
-        found: mean share of photos found, each class counted alike.
-        guessing: accuracy of always answering the largest class.
-        shuffled: accuracy on shuffled labels, mean.
-        shuffled_found, shuffled_spread, shuffled_best: `found` on shuffled labels: mean, standard
-            deviation, largest.
-        trivial: accuracy of colour and size alone.
-        weakest: share found of the class of which least was found.
-        shortcuts: sentences about properties that give classes away.
+        accuracy, interval: cross-validated, with its 95 % confidence interval.
+        mean_recall: mean recall over classes.
+        majority: accuracy of always predicting the largest class.
+        shuffled: mean accuracy on shuffled labels.
+        shuffled_recall, shuffled_recall_std, shuffled_recall_max: `mean_recall` on shuffled labels:
+            mean, standard deviation, maximum.
+        trivial: accuracy on colour and size alone.
+        lowest_recall: recall of the class with the lowest one.
+        shortcuts: sentences about properties that predict classes.
     """
 
     accuracy: float
     interval: tuple[float, float]
-    found: float
-    guessing: float
+    mean_recall: float
+    majority: float
     shuffled: float
-    shuffled_found: float
-    shuffled_spread: float
-    shuffled_best: float
+    shuffled_recall: float
+    shuffled_recall_std: float
+    shuffled_recall_max: float
     trivial: float
-    weakest: float
+    lowest_recall: float
     shortcuts: Sequence[str] = ()
 
     @property
-    def base(self) -> float:
-        """What can be had without looking: the better of guessing and shuffled labels."""
-        return max(self.guessing, self.shuffled)
+    def baseline(self) -> float:
+        """The better of the majority baseline and the accuracy on shuffled labels."""
+        return max(self.majority, self.shuffled)
 
     @property
-    def avoided(self) -> float:
-        """Share of the mistakes of guessing that are avoided, at the low end of the interval."""
-        return (self.interval[0] - self.base) / max(1.0 - self.base, 1e-9)
+    def error_reduction(self) -> float:
+        """Share of the baseline's errors that are avoided, at the low end of the interval."""
+        return (self.interval[0] - self.baseline) / max(1.0 - self.baseline, 1e-9)
 
     @property
-    def is_a_sign(self) -> bool:
-        """Whether the photos say more about their labels than shuffled labels do."""
-        sure = self.shuffled_found + SURE * max(self.shuffled_spread, 1e-3)
-        return self.found > max(sure, self.shuffled_best)
+    def beats_shuffled(self) -> bool:
+        """Whether the mean recall is above chance, as measured on shuffled labels."""
+        bound = self.shuffled_recall + LEAST_DEVIATIONS * max(self.shuffled_recall_std, 1e-3)
+        return self.mean_recall > max(bound, self.shuffled_recall_max)
 
     @property
     def beats_trivial(self) -> bool:
-        """Whether even the low end of the interval lies above colour and size alone."""
+        """Whether the low end of the interval is above the accuracy on colour and size alone."""
         return self.interval[0] > self.trivial
 
 
@@ -100,7 +101,7 @@ RULES: tuple[Rule, ...] = (
             "The mean recall over classes is not above every result on shuffled labels, or not "
             "three of their standard deviations above their mean."
         ),
-        holds=lambda figures: not figures.is_a_sign,
+        holds=lambda figures: not figures.beats_shuffled,
     ),
     Rule(
         verdict="not_yet",
@@ -108,7 +109,7 @@ RULES: tuple[Rule, ...] = (
             "The low end of the confidence interval avoids less than 40 % of the mistakes of "
             "guessing."
         ),
-        holds=lambda figures: figures.avoided < USEFUL,
+        holds=lambda figures: figures.error_reduction < USEFUL_REDUCTION,
     ),
     Rule(
         verdict="not_yet",
@@ -137,19 +138,19 @@ RULES: tuple[Rule, ...] = (
             "The low end of the confidence interval avoids less than 80 % of the mistakes of "
             "guessing."
         ),
-        holds=lambda figures: figures.avoided < GOOD,
+        holds=lambda figures: figures.error_reduction < GOOD_REDUCTION,
     ),
     Rule(
         verdict="works_with_limits",
         when=N_("A class has a recall below 60 %."),
-        holds=lambda figures: figures.weakest < WEAKEST,
+        holds=lambda figures: figures.lowest_recall < LEAST_RECALL,
     ),
     Rule(verdict="works_well", when=N_("None of these."), holds=lambda figures: True),
 )
 
 
 def decide(figures: Figures) -> tuple[Verdict, str]:
-    """The verdict, and the words of the rule that it follows from."""
+    """The verdict, and the sentence of the rule that it follows from."""
     rule = next(rule for rule in RULES if rule.holds(figures))
     return rule.verdict, _(rule.when)
 
@@ -162,17 +163,19 @@ LEADS: dict[Verdict, str] = {
 }
 
 
-def say(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None) -> str:
+def summarize(
+    verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None
+) -> str:
     """The verdict in a few sentences for a person.
 
     Args:
-        mixed_up: the two classes that are mixed up most.
+        mixed_up: true and predicted class of the most frequent confusion.
     """
     return f"{_(LEADS[verdict])} {explain(verdict, figures, mixed_up=mixed_up)}"
 
 
 def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None) -> str:
-    """What `say` says, after its first words."""
+    """The sentences of `summarize` without the lead."""
     parts = [
         _(
             "Right on about {right} of 100 new photos (95 % confidence interval: {low} – {high} %)."
@@ -189,14 +192,14 @@ def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | N
             "tell them apart."
         )
         return f"{parts[0]} {text.format(shuffled=_of_100(figures.shuffled))}"
-    parts.append(_("Guessing would get {guess}.").format(guess=_of_100(figures.guessing)))
+    parts.append(_("Guessing would get {guess}.").format(guess=_of_100(figures.majority)))
     if verdict == "not_yet":
         parts.append(_("It takes more photos, or photos that show the difference better."))
     return " ".join([*parts, *_remarks(figures, mixed_up)])
 
 
 def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
-    """What else belongs to the verdict: shortcuts first."""
+    """Shortcuts, the trivial baseline, and the most frequent confusion."""
     remarks = []
     if figures.shortcuts:
         remarks.append(
@@ -219,7 +222,7 @@ def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
 
 
 def _of_100(share: float) -> int:
-    """`share` as a number out of 100; never 100 where something was wrong."""
+    """`share` in percent; at most 99 where there was an error."""
     return 99 if 0.99 <= share < 1.0 else round(100 * share)
 
 
@@ -228,8 +231,8 @@ def _of_100(share: float) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Advice:
-    """One thing that would help: in words, of which kind, how many photos or classes it is about,
-    and by how much the accuracy is expected to grow (None: it cannot be told)."""
+    """One piece of advice: its text and kind, the number of photos or classes it concerns, and the
+    expected gain in accuracy (None where it is unknown)."""
 
     text: str
     kind: str
@@ -238,43 +241,42 @@ class Advice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Hopes:
-    """What advice follows from.
+class ExpectedGains:
+    """The expected gain in accuracy of each kind of advice.
 
     Args:
-        suspects: likely wrong labels.
-        suspects_gain: accuracy that correcting all of them adds.
-        across: photos that lie under more than one class.
-        weak: classes that more photos help most, with what doubling them adds.
-        weak_photos: photos in these classes.
-        twice: photos when there are twice as many; what they add.
-        backbone: a sentence about a stronger backbone, or empty; what it adds.
+        label_errors, label_errors_gain: number of likely label errors; gain of correcting all.
+        cross_class: photos that lie under more than one class.
+        weak, weak_photos, weak_gain: the classes that gain most from more photos, their number of
+            photos, and the gain of doubling it.
+        doubled, doubled_gain: number of photos when all are doubled; the gain.
+        backbone, backbone_gain: a sentence about a stronger backbone, or empty; the gain.
     """
 
-    suspects: int = 0
-    suspects_gain: float = 0.0
-    across: int = 0
+    label_errors: int = 0
+    label_errors_gain: float = 0.0
+    cross_class: int = 0
     weak: Sequence[str] = ()
     weak_photos: int = 0
     weak_gain: float = 0.0
-    twice: int = 0
-    twice_gain: float = 0.0
+    doubled: int = 0
+    doubled_gain: float = 0.0
     backbone: str = ""
     backbone_gain: float = 0.0
 
 
-def advise(verdict: Verdict, figures: Figures, hopes: Hopes) -> list[Advice]:
-    """What would help most, in order: what spoils every figure, then by expected gain."""
-    first = _first_things(verdict, figures, hopes)
+def advise(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> list[Advice]:
+    """Advice in order: first what makes the figures unreliable, then by expected gain."""
+    first = _advise_first(verdict, figures, gains)
     if verdict == "no_sign":
         return first
     options = [
         option
         for option in (
-            _mend_labels(hopes),
-            _photograph_weak(hopes),
-            _photograph_all(hopes),
-            _change_backbone(hopes),
+            _advise_labels(gains),
+            _advise_weak_classes(gains),
+            _advise_more_photos(gains),
+            _advise_backbone(gains),
         )
         if option is not None and (option.gain or 0.0) >= LEAST_GAIN
     ]
@@ -293,11 +295,11 @@ def advise(verdict: Verdict, figures: Figures, hopes: Hopes) -> list[Advice]:
     return first + options
 
 
-def _first_things(verdict: Verdict, figures: Figures, hopes: Hopes) -> list[Advice]:
-    """What makes the figures themselves doubtful."""
-    found = []
+def _advise_first(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> list[Advice]:
+    """Advice on what makes the figures unreliable."""
+    lines = []
     if verdict == "no_sign":
-        found.append(
+        lines.append(
             Advice(
                 kind="check_labels",
                 count=0,
@@ -308,7 +310,7 @@ def _first_things(verdict: Verdict, figures: Figures, hopes: Hopes) -> list[Advi
             )
         )
     if figures.shortcuts:
-        found.append(
+        lines.append(
             Advice(
                 kind="shortcut",
                 count=len(figures.shortcuts),
@@ -318,72 +320,72 @@ def _first_things(verdict: Verdict, figures: Figures, hopes: Hopes) -> list[Advi
                 ),
             )
         )
-    if hopes.across:
-        found.append(
+    if gains.cross_class:
+        lines.append(
             Advice(
                 kind="cross_class",
-                count=hopes.across,
+                count=gains.cross_class,
                 text=ngettext(
                     "Decide on {n} photo that lies under more than one class.",
                     "Decide on {n} photos that lie under more than one class.",
-                    hopes.across,
-                ).format(n=hopes.across),
+                    gains.cross_class,
+                ).format(n=gains.cross_class),
             )
         )
-    return found
+    return lines
 
 
-def _mend_labels(hopes: Hopes) -> Advice | None:
-    if not hopes.suspects:
+def _advise_labels(gains: ExpectedGains) -> Advice | None:
+    if not gains.label_errors:
         return None
     return Advice(
         kind="fix_labels",
-        count=hopes.suspects,
-        gain=hopes.suspects_gain,
+        count=gains.label_errors,
+        gain=gains.label_errors_gain,
         text=ngettext(
             "Look at {n} label that is likely wrong, and correct it if it is: up to {gain} more "
             "right.",
             "Look at {n} labels that are likely wrong, and correct those that are: up to {gain} "
             "more right.",
-            hopes.suspects,
-        ).format(n=hopes.suspects, gain=_gain(hopes.suspects_gain)),
+            gains.label_errors,
+        ).format(n=gains.label_errors, gain=_gain(gains.label_errors_gain)),
     )
 
 
-def _photograph_weak(hopes: Hopes) -> Advice | None:
-    if not hopes.weak:
+def _advise_weak_classes(gains: ExpectedGains) -> Advice | None:
+    if not gains.weak:
         return None
     return Advice(
         kind="more_photos_of",
-        count=hopes.weak_photos,
-        gain=hopes.weak_gain,
+        count=gains.weak_photos,
+        gain=gains.weak_gain,
         text=_("Take as many photos again of {names} ({n:,}): about {gain} more right.").format(
-            names=_(" and ").join(hopes.weak), n=hopes.weak_photos, gain=_gain(hopes.weak_gain)
+            names=_(" and ").join(gains.weak), n=gains.weak_photos, gain=_gain(gains.weak_gain)
         ),
     )
 
 
-def _photograph_all(hopes: Hopes) -> Advice | None:
-    if not hopes.twice:
+def _advise_more_photos(gains: ExpectedGains) -> Advice | None:
+    if not gains.doubled:
         return None
     return Advice(
         kind="more_photos",
-        count=hopes.twice,
-        gain=hopes.twice_gain,
+        count=gains.doubled,
+        gain=gains.doubled_gain,
         text=_("Take twice as many photos of everything ({n:,}): about {gain} more right.").format(
-            n=hopes.twice, gain=_gain(hopes.twice_gain)
+            n=gains.doubled, gain=_gain(gains.doubled_gain)
         ),
     )
 
 
-def _change_backbone(hopes: Hopes) -> Advice | None:
-    if not hopes.backbone:
+def _advise_backbone(gains: ExpectedGains) -> Advice | None:
+    if not gains.backbone:
         return None
-    return Advice(kind="stronger_backbone", count=1, gain=hopes.backbone_gain, text=hopes.backbone)
+    return Advice(kind="stronger_backbone", count=1, gain=gains.backbone_gain, text=gains.backbone)
 
 
 def _gain(share: float) -> str:
-    """A gain as photos out of 100, or of 1,000 where it is small."""
+    """A gain in photos out of 100, or out of 1,000 where it is small."""
     if share >= 0.0095:
         return _("{n} of 100").format(n=round(100 * share))
     return _("{n} of 1,000").format(n=max(1, round(1000 * share)))

@@ -1,7 +1,7 @@
 """Passes the photos of a data set once through the frozen part of a network.
 
 Owns: which cuts are kept of each photo under which key, the engine for each, the pass over
-what is not cached yet, and what that pass tells the data set (image statistics, unreadable files).
+what is not cached yet, and what that pass tells the data set (facts, unreadable files).
 Leaves to others: the pass itself and the cache (`cache.py`), what is learned from the
 features (`training/train.py`, `feasibility/job.py`).
 
@@ -28,7 +28,13 @@ from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
 from translearn_core.features.extract import Output, extract
 from translearn_core.features.weight_change import WeightChange
-from translearn_core.graph.engine import Engine, KerasEngine, bfloat16_pays, open_prefix_engine
+from translearn_core.graph.engine import (
+    Engine,
+    KerasEngine,
+    bfloat16_pays,
+    import_keras,
+    open_prefix_engine,
+)
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import SILENT, Monitor, PassProgress
 from translearn_core.settings import Settings
@@ -104,6 +110,7 @@ class FeatureExtractor:
 
     def build_network(self) -> Any:
         """The backbone as a Keras model of the caller's own."""
+        import_keras()
         from translearn_core.graph.build import build_backbone
 
         network = build_backbone(

@@ -12,6 +12,7 @@ from typing import Any
 
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
 
 
@@ -38,12 +39,11 @@ def backbone_change(settings: Settings) -> WeightChange | None:
     run = find_run(settings.start_from)
     figures = figures_of(run)
     theirs = run.config.settings
-    renormed = figures.get("adaptation", {}).get("way") == "batchnorm"
     if not (
-        not figures  # brought in from elsewhere: nobody knows
-        or figures.get("fine_tuned")
+        figures is None  # brought in from elsewhere: nobody knows
+        or figures.fine_tuned
         or theirs.weights == "random"
-        or renormed
+        or (figures.adaptation is not None and figures.adaptation.way == "batchnorm")
         or theirs.start_from
     ):
         return None
@@ -62,6 +62,6 @@ def backbone_change(settings: Settings) -> WeightChange | None:
     return WeightChange(identity=identity, apply=apply)
 
 
-def figures_of(run: Run) -> dict[str, Any]:
-    """What metrics.json says; nothing for a model that was brought in."""
-    return run.metrics if (run.folder / "metrics.json").is_file() else {}
+def figures_of(run: Run) -> RunMetrics | None:
+    """What metrics.json says; None for a model that was brought in."""
+    return run.metrics if (run.folder / "metrics.json").is_file() else None

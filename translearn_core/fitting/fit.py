@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import keras
@@ -231,19 +232,23 @@ class _Fit:
         """The same by the model's own test step; None where a stop cut it or the epoch short."""
         if cut_short:  # the first batch of it takes as long as many others: its graph is built then
             return None
-        part, at_once = self._validation, self._at_once
-        batches: Arrays | Batches
-        if bytes_of(part) <= self._spec.in_memory_bytes // 4:
-            batches = as_arrays(part, self._classes)
-        else:
-            batches = Batches(part, self._classes, at_once)
-        inputs = {"x": batches}
-        if isinstance(batches, tuple):
-            names = ("x", "y", "sample_weight")
-            inputs = dict(zip(names, batches, strict=True)) | {"batch_size": at_once}
-        stops = _StopsEvaluation(self._monitor, math.ceil(len(part) / at_once))
-        figures = self._model.evaluate(**inputs, verbose=0, callbacks=[stops], return_dict=True)
+        batches = math.ceil(len(self._validation) / self._at_once)
+        stops = _StopsEvaluation(self._monitor, batches)
+        figures = self._model.evaluate(
+            self._validation_batches, verbose=0, callbacks=[stops], return_dict=True
+        )
         return None if stops.cut_short else dict(figures)
+
+    @cached_property
+    def _validation_batches(self) -> Any:
+        """The same in every epoch: making a pipeline of arrays takes as long as a small epoch."""
+        part = self._validation
+        if bytes_of(part) > self._spec.in_memory_bytes // 4:
+            return Batches(part, self._classes, self._at_once)
+        import tensorflow as tf
+
+        arrays = as_arrays(part, self._classes)
+        return tf.data.Dataset.from_tensor_slices(arrays).batch(self._at_once)
 
     def _answer_validation(self) -> Array:
         return predict_rows(self._model, self._validation.source, self._validation.rows)

@@ -82,7 +82,7 @@ def unshared_tasks(runs: Sequence[Run]) -> list[str]:
 
 
 def _further(run: Run) -> list[str]:
-    return [task["name"] for task in (run.metrics.get("tasks") or [])[1:]]
+    return [task.name for task in run.metrics.further_tasks]
 
 
 def _all_answer(task: str, runs: Sequence[Run]) -> bool:

@@ -136,36 +136,32 @@ def write_copy(
         The largest difference of probabilities; infinite where OpenVINO cannot take the model.
     """
     end = find_end(model)
+    compared: dict[str, Any] = {"photos": photos, "expected": expected, "tolerance": tolerance}
     if end is not None:
-        difference = _convert(end.told_by(model), path, end.head, photos, expected, tolerance)
-        if path.is_file() and _fits_its_head(OpenVINOProbe(path), photos, tolerance):
+        _save_head(end.head, head_path(path))
+
+        def ask(path: Path) -> Array:
+            seen = OpenVINOProbe(path).see(photos, maps=True)
+            agrees = _agrees_with_head(seen, end.head, tolerance)
+            return seen.probabilities if agrees else np.full_like(expected, np.inf)
+
+        difference = convert_checked(end.told_by(model), path, ask=ask, **compared)
+        if path.is_file():
             return difference
         logger.warning("The copy is written without features: they do not lead to its answers")
-    return _convert(model, path, (), photos, expected, tolerance)
+    _save_head((), head_path(path))
+    return convert_checked(model, path, **compared)
 
 
-def _convert(
-    model: Any,
-    path: Path,
-    head: Sequence[Dense],
-    photos: Array,
-    expected: Array,
-    tolerance: float,
-) -> float:
-    _save_head(head, head_path(path))
-    return convert_checked(model, path, photos=photos, expected=expected, tolerance=tolerance)
-
-
-def _fits_its_head(probe: OpenVINOProbe, photos: Array, tolerance: float) -> bool:
-    """Whether maps lead to the pooled features, and these to the probabilities."""
-    seen = probe.see(photos, maps=True)
+def _agrees_with_head(seen: ModelOutput, head: Sequence[Dense], tolerance: float) -> bool:
+    """Whether the maps lead to the pooled features, and these to the probabilities."""
+    if not len(seen.probabilities):
+        return True
     if seen.pooled is None or seen.maps is None:
         return False
-    if not len(photos):
-        return True
     scale = float(np.abs(seen.pooled).max()) or 1.0
     pooled = np.abs(seen.maps.mean(axis=(1, 2)) - seen.pooled).max() / scale
-    probs = softmax(logits_of(probe.head, seen.pooled), axis=1)
+    probs = softmax(logits_of(head, seen.pooled), axis=1)
     return bool(max(pooled, np.abs(probs - seen.probabilities).max()) <= tolerance)
 
 

@@ -8,13 +8,11 @@ Sentences are Markdown with nothing but `**bold**` in it; `limits` are plain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from translearn_core.evaluation import calibration
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run, threshold
+from translearn_core.runs.run_metrics import CalibrationMetrics, UnlikeMetrics
 
 FEW_TEST_PHOTOS = 10
 _FEWEST_TO_JUDGE = 30
@@ -44,11 +42,11 @@ def trade_sentence(trade: threshold.ThresholdEffect) -> str:
     return sentence
 
 
-def calibration_sentence(figures: Mapping[str, Any] | None) -> str:
+def calibration_sentence(figures: CalibrationMetrics | None) -> str:
     """What was done to make confidence true, and how well it worked, for Markdown."""
     if not figures:
         return _("The confidence of this training was not calibrated.")
-    if figures["fitted_on"] < calibration.MIN_PHOTOS:
+    if figures.fitted_on < calibration.MIN_PHOTOS:
         return _("There were too few validation photos to calibrate the confidence.")
     words = {
         "validation": _(
@@ -60,54 +58,54 @@ def calibration_sentence(figures: Mapping[str, Any] | None) -> str:
             "were kept aside in turn (cross-validation; temperature {t:.2f})."
         ),
     }
-    sentence = words[figures["how"]].format(n=figures["fitted_on"], t=figures["temperature"])
-    if figures.get("error") is None:
+    sentence = words[figures.how].format(n=figures.fitted_on, t=figures.temperature)
+    if figures.error is None:
         return sentence
     sentence += " " + _(
         "On the test photos it is off by {after} points on average; without it, {before} "
         "(expected calibration error, {bins} bins)."
     ).format(
-        after=round(100 * figures["error"]),
-        before=round(100 * figures["error_before"]),
-        bins=figures["bins"],
+        after=round(100 * figures.error),
+        before=round(100 * (figures.error_before or 0.0)),
+        bins=figures.bins,
     )
     return (
         sentence
         + " "
         + _(
             "With so few photos even perfect confidence would look {chance} points off by chance."
-        ).format(chance=round(100 * figures["error_by_chance"]))
+        ).format(chance=round(100 * (figures.error_by_chance or 0.0)))
     )
 
 
-def unlike_sentence(figures: Mapping[str, Any]) -> str:
+def unlike_sentence(figures: UnlikeMetrics) -> str:
     """What the threshold for unlike photos does, in words, for Markdown."""
     parts = [
         _(
             "A new photo is compared with {n:,} training photos. Where even the nearest ones are "
             "far away, the model says **this looks like nothing I was shown** "
             "(out-of-distribution detection by the distance in feature space)."
-        ).format(n=figures["photos"])
+        ).format(n=figures.photos)
     ]
-    if figures.get("refused") is not None and figures["n_test"] >= _FEWEST_TO_JUDGE:
-        low, high = figures["refused_interval"]
+    if figures.refused is not None and figures.n_test >= _FEWEST_TO_JUDGE:
+        low, high = figures.refused_interval or (0.0, 1.0)
         parts.append(
             _(
                 "It says so, wrongly, of **{share}** of the test photos, which are all of known "
                 "kinds (false refusals; 95 % interval {low} to {high})."
             ).format(
-                share=percent(figures["refused"]),
+                share=percent(figures.refused),
                 low=percent(low),
                 high=percent(high),
             )
         )
-    if figures.get("accepted") is not None:
+    if figures.accepted is not None:
         parts.append(
             _(
                 "And of photos of an unknown kind it still takes about **{share}** for a known one "
                 "(false accepts). That was measured by leaving out each class in turn and showing "
                 "its photos; the more a photo differs from your classes, the better it is detected."
-            ).format(share=percent(figures["accepted"]))
+            ).format(share=percent(figures.accepted))
         )
     return "\n\n".join(parts)
 
@@ -119,9 +117,9 @@ def limits(run: Run) -> list[str]:
         RunError: the run has no figures.
     """
     metrics = run.metrics
-    found = [str(text) for text in metrics.get("warnings") or []]
-    low, high = metrics["test_interval"]
-    n = metrics["n_test"]
+    found = [str(text) for text in metrics.warnings]
+    low, high = metrics.test_interval
+    n = metrics.n_test
     if n and high - low > 0.1:
         found.append(
             _(
@@ -129,25 +127,23 @@ def limits(run: Run) -> list[str]:
                 "from {low} to {high}."
             ).format(n=n, low=percent(low), high=percent(high))
         )
-    if n and low <= metrics["majority_accuracy"]:
+    if n and low <= metrics.guessing:
         found.append(
             _("Its accuracy is not significantly above that of always giving the same answer.")
         )
-    few = [one["name"] for one in metrics["per_class"] if one["n_test"] < FEW_TEST_PHOTOS]
+    few = [one.name for one in metrics.per_class if one.n_test < FEW_TEST_PHOTOS]
     if few:
         found.append(
             _("Fewer than {least} test photos, so their own figures say little: {names}.").format(
                 least=FEW_TEST_PHOTOS, names=", ".join(few)
             )
         )
-    weak = [
-        one["name"] for one in metrics["per_class"] if one["n_test"] and (one["recall"] or 0) < 0.5
-    ]
+    weak = [one.name for one in metrics.per_class if one.n_test and (one.recall or 0) < 0.5]
     if weak:
         found.append(_("Missed more often than found: {names}.").format(names=", ".join(weak)))
     return [
         *found,
-        _strange_photos(metrics.get("unlike")),
+        _strange_photos(metrics.unlike),
         _(
             "The figures hold for photos like those it was tested with: the same places, cameras, "
             "light and seasons. Elsewhere it may do worse."
@@ -160,8 +156,8 @@ def limits(run: Run) -> list[str]:
     ]
 
 
-def _strange_photos(figures: Mapping[str, Any] | None) -> str:
-    if figures is None or figures.get("threshold") is None:
+def _strange_photos(figures: UnlikeMetrics | None) -> str:
+    if figures is None or figures.threshold is None:
         return _(
             "It always answers with one of its classes, also for a photo that shows something else "
             "entirely."
@@ -170,12 +166,12 @@ def _strange_photos(figures: Mapping[str, Any] | None) -> str:
         "A photo of something else is not always noticed: it may still be taken for one of the "
         "classes."
     )
-    if figures.get("accepted") is None:
+    if figures.accepted is None:
         return sentence
     return (
         sentence
         + " "
         + _("That happened to {share} of photos of a class left out on purpose.").format(
-            share=percent(figures["accepted"])
+            share=percent(figures.accepted)
         )
     )

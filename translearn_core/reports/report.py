@@ -36,6 +36,7 @@ from translearn_core.reports import model_card_text
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import Notes, display_name, read_notes
 from translearn_core.runs.predictions import read_predictions, read_task_predictions
+from translearn_core.runs.run_metrics import HeadMetrics, RunMetrics, TaskMetrics
 from translearn_core.runs.splits import recover_split
 from translearn_core.runs.threshold import read_threshold, threshold_effect
 from translearn_core.settings import setting_fields
@@ -52,7 +53,7 @@ class _Case:
     """What a report is written from. Without the photos `dataset` is None."""
 
     run: Run
-    metrics: Mapping[str, Any]
+    metrics: RunMetrics
     answers: pd.DataFrame
     notes: Notes
     dataset: Dataset | None
@@ -62,17 +63,16 @@ class _Case:
 
     @property
     def classes(self) -> list[str]:
-        return list(self.metrics["classes"])
+        return self.metrics.classes
 
     @property
-    def tasks(self) -> list[Mapping[str, Any]]:
+    def tasks(self) -> list[TaskMetrics]:
         """The figures of each task, the first one first; none where there is one only."""
-        found = self.metrics.get("tasks") or []
-        return list(found) if len(found) > 1 else []
+        return self.metrics.tasks if self.metrics.further_tasks else []
 
     @property
     def n_test(self) -> int:
-        return int(self.metrics["n_test"])
+        return self.metrics.n_test
 
 
 def report_html(run: Run) -> str:
@@ -173,21 +173,19 @@ def _verdict(case: _Case) -> dict[str, str]:
     metrics = case.metrics
     if not case.n_test:
         return {"sentence": _("No photos were left for a test."), "drawing": ""}
-    low, high = metrics["test_interval"]
+    low, high = metrics.test_interval
     sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
-        correct=metrics["test_correct"], n=case.n_test, share=percent(metrics["test_accuracy"])
+        correct=metrics.test_correct, n=case.n_test, share=percent(metrics.accuracy)
     )
     rest = _(
         "95 % confidence interval: {interval}. Always answering “{majority}” would be "
         "right on {guess}."
     ).format(
         interval=percent_range(low, high),
-        majority=metrics["majority_class"],
-        guess=percent(metrics["majority_accuracy"]),
+        majority=metrics.majority_class,
+        guess=percent(metrics.guessing),
     )
-    drawing = report_charts.interval(
-        metrics["test_accuracy"], low, high, guess=metrics["majority_accuracy"]
-    )
+    drawing = report_charts.interval(metrics.accuracy, low, high, guess=metrics.guessing)
     wide = drawing.replace('class="interval"', 'class="big interval"')
     return {"sentence": sentence, "drawing": wide, "range": rest}
 
@@ -201,14 +199,14 @@ def _what_it_does(case: _Case) -> str:
     ).format(n=len(names), names=", ".join(names), backbone=_backbone_title(case.metrics))
     if not case.tasks:
         return words
-    further = "; ".join(f"{one['name']} ({', '.join(one['classes'])})" for one in case.tasks[1:])
+    further = "; ".join(f"{one.name} ({', '.join(one.classes)})" for one in case.tasks[1:])
     return (
         words
         + " "
         + _(
             "That is the task “{first}”; where this report names no other, it is about this one. "
             "The same model has further tasks: {further}."
-        ).format(first=case.tasks[0]["name"], further=further)
+        ).format(first=case.tasks[0].name, further=further)
     )
 
 
@@ -216,11 +214,11 @@ def _tasks_table(case: _Case) -> dict[str, Any] | None:
     """How well each question is answered; nothing where there is one only."""
     rows = [
         _share_row(
-            task["name"],
-            task["test_correct"],
-            task["n_test"],
-            percent(task["majority_accuracy"]) if task["n_test"] else "–",
-            guess=task["majority_accuracy"],
+            task.name,
+            task.test_correct,
+            task.n_test,
+            percent(task.guessing) if task.n_test else "–",
+            guess=task.guessing,
         )
         for task in case.tasks
     ]
@@ -251,19 +249,19 @@ def _values_table(
     return {"caption": caption, "head": head, "rows": texts, "numbers": numbers}
 
 
-def _backbone_title(metrics: Mapping[str, Any]) -> str:
-    row = backbones.BACKBONES.get(metrics["backbone"])
-    return _(row.title) if row else str(metrics["backbone"])
+def _backbone_title(metrics: RunMetrics) -> str:
+    row = backbones.BACKBONES.get(metrics.backbone)
+    return _(row.title) if row else str(metrics.backbone)
 
 
 def _photos(case: _Case) -> dict[str, Any]:
     metrics = case.metrics
-    total = metrics["n_train"] + metrics["n_val"] + case.n_test
+    total = metrics.n_train + metrics.n_val + case.n_test
     text = _(
         "{total:,} photos: {train:,} for training, {val:,} for validation, {test:,} held out for "
         "the test."
-    ).format(total=total, train=metrics["n_train"], val=metrics["n_val"], test=case.n_test)
-    left_out = metrics.get("left_out") or []
+    ).format(total=total, train=metrics.n_train, val=metrics.n_val, test=case.n_test)
+    left_out = metrics.left_out
     if left_out:
         text += " " + ngettext(
             "{n} file could not be used.", "{n} files could not be used.", len(left_out)
@@ -316,10 +314,10 @@ def _mistakes(case: _Case) -> dict[str, str] | None:
     return _confusion(case.metrics, reading)
 
 
-def _confusion(figures: Mapping[str, Any], reading: str = "") -> dict[str, str]:
+def _confusion(figures: HeadMetrics, reading: str = "") -> dict[str, str]:
     """The confusion matrix of a task, what it says, and how to read it."""
-    words = _confusion_sentence(figures["confusion"], figures["classes"])
-    drawn = report_charts.matrix(figures["confusion"], figures["classes"], words=words)
+    words = _confusion_sentence(figures.confusion, figures.classes)
+    drawn = report_charts.matrix(figures.confusion, figures.classes, words=words)
     return {"sentence": words, "reading": reading, "drawing": drawn}
 
 
@@ -340,14 +338,14 @@ def _confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -
     ).format(truth=truth, answer=answer, n=n)
 
 
-def _classes_table(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _classes_table(figures: HeadMetrics) -> dict[str, Any]:
     """How well each class of a task is found."""
     rows = []
-    for one in sorted(figures["per_class"], key=lambda one: one["recall"] or 0.0):
+    for one in sorted(figures.per_class, key=lambda one: one.recall or 0.0):
         answered = "–"
-        if one["answered"]:
-            answered = _("{correct} of {n}").format(correct=one["correct"], n=one["answered"])
-        rows.append(_share_row(one["name"], one["correct"], one["n_test"], answered))
+        if one.answered:
+            answered = _("{correct} of {n}").format(correct=one.correct, n=one.answered)
+        rows.append(_share_row(one.name, one.correct, one.n_test, answered))
     head = [
         _("class"),
         _("found (recall)"),
@@ -410,11 +408,11 @@ def _confidence(case: _Case) -> dict[str, Any] | None:
     if case.answers.empty:
         return None
     said = [
-        model_card_text.calibration_sentence(case.metrics.get("calibration")),
+        model_card_text.calibration_sentence(case.metrics.calibration),
         _trade_words(case, case.answers),
     ]
-    unlike = case.metrics.get("unlike")
-    if unlike and unlike.get("threshold") is not None:
+    unlike = case.metrics.unlike
+    if unlike is not None and unlike.threshold is not None:
         said += model_card_text.unlike_sentence(unlike).split("\n\n")
     confidence = case.answers["confidence"].to_numpy(float)
     right = case.answers["correct"].to_numpy(bool)
@@ -433,28 +431,28 @@ def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
     )
 
 
-def _task(case: _Case, task: Mapping[str, Any]) -> dict[str, Any]:
+def _task(case: _Case, task: TaskMetrics) -> dict[str, Any]:
     """A further question: how well it is answered, what is taken for what, class by class."""
-    title = _("Task: {task}").format(task=task["name"])
-    learned = _("{n:,} of the training photos carry such a label.").format(n=task["n_train"])
-    if not task["n_test"]:
+    title = _("Task: {task}").format(task=task.name)
+    learned = _("{n:,} of the training photos carry such a label.").format(n=task.n_train)
+    if not task.n_test:
         words = _("No test photo carries such a label, so nothing is known of how well it works.")
         return {"title": title, "learned": learned, "sentence": words, "confusion": None}
-    low, high = task["test_interval"]
+    low, high = task.test_interval
     words = _(
         "Right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval: "
         "{interval}). Guessing would be right on {guess}."
     ).format(
-        correct=task["test_correct"],
-        n=task["n_test"],
-        share=percent(task["test_accuracy"]),
+        correct=task.test_correct,
+        n=task.n_test,
+        share=percent(task.accuracy),
         interval=percent_range(low, high),
-        guess=percent(task["majority_accuracy"]),
+        guess=percent(task.guessing),
     )
-    if low <= task["majority_accuracy"]:
+    if low <= task.guessing:
         words += " " + _("That may be no better than guessing.")
-    answers = read_task_predictions(case.run, task["name"])
-    said = [model_card_text.calibration_sentence(task.get("calibration"))]
+    answers = read_task_predictions(case.run, task.name)
+    said = [model_card_text.calibration_sentence(task.calibration)]
     if not answers.empty:
         said.append(_trade_words(case, answers))
     return {
@@ -475,11 +473,11 @@ def _learning(case: _Case) -> dict[str, Any] | None:
         "Dotted: training photos. Solid: validation photos. When dotted goes on getting better "
         "and solid does not, the model is overfitting (learning by heart)."
     )
-    seconds = (case.metrics.get("seconds") or {}).get("total")
+    seconds = case.metrics.seconds.total
     took = _("{n} rounds").format(n=len(epochs))
     if seconds:
         took = _("{n} rounds; the whole training took {seconds:.0f} s on {device}.").format(
-            n=len(epochs), seconds=seconds, device=case.metrics.get("device", "")
+            n=len(epochs), seconds=seconds, device=case.metrics.device
         )
     curves = [report_charts.curves(epochs, metric=metric) for metric in ("accuracy", "loss")]
     return {"reading": text, "took": took, "curves": curves}
@@ -504,22 +502,22 @@ def _method(case: _Case) -> list[str]:
         _(
             "The saved model was loaded afresh and compared with the measured one: probabilities "
             "differ by at most {difference}."
-        ).format(difference=percent(case.metrics.get("parity_max_diff") or 0.0, 2)),
+        ).format(difference=percent(case.metrics.parity_max_diff or 0.0, 2)),
     ]
 
 
 def _settings(case: _Case) -> dict[str, Any]:
     metrics, settings = case.metrics, case.run.config.settings
-    row = backbones.BACKBONES.get(metrics["backbone"])
+    row = backbones.BACKBONES.get(metrics.backbone)
     facts: list[list[Any]] = [
         [_("Backbone"), _backbone_title(metrics)],
         [
             _("Layers frozen"),
-            _("{n} of {all}").format(n=metrics["frozen_layers"], all=metrics["total_layers"]),
+            _("{n} of {all}").format(n=metrics.frozen_layers, all=metrics.total_layers),
         ],
-        [_("Trainable weights"), f"{metrics['trainable_weights']:,}"],
-        [_("Photos as the network sees them"), "{0} × {0}".format(metrics["image_size"])],
-        [_("Size of the model"), f"{metrics['model_bytes'] / 1e6:.1f} MB"],
+        [_("Trainable weights"), f"{metrics.trainable_weights:,}"],
+        [_("Photos as the network sees them"), f"{metrics.image_size} × {metrics.image_size}"],
+        [_("Size of the model"), f"{metrics.model_bytes / 1e6:.1f} MB"],
     ]
     if row is not None:
         facts.append([_("Licence of the backbone's weights"), row.licence])

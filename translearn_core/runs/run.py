@@ -28,6 +28,7 @@ from translearn_core.config import home
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
 from translearn_core.runs.job import Job, JobConfig, Kind, list_jobs
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.runs.state import SCHEMA
 from translearn_core.settings import Settings
 
@@ -104,9 +105,9 @@ class Run(Job):
         write_atomically(self.folder / "labels.json", text)
 
     @property
-    def metrics(self) -> dict[str, Any]:
-        """metrics.json: the object that `train --json` prints, and what the results page shows."""
-        return self._read_json("metrics.json")
+    def metrics(self) -> RunMetrics:
+        """metrics.json: what `train --json` prints, and what the results page shows."""
+        return RunMetrics.model_validate(self._read_json("metrics.json"))
 
     @property
     def has_result(self) -> bool:

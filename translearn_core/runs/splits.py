@@ -65,8 +65,8 @@ def recover_split(run: Run) -> RunSplit:
         part = paths.map(part_of).to_numpy(dtype=object)
     counts = [int((part == name).sum()) for name in ("train", "val")]
     is_exact = set(paths[part == "test"]) == test_paths and counts == [
-        metrics["n_train"],
-        metrics["n_val"],
+        metrics.n_train,
+        metrics.n_val,
     ]
     if not is_exact:
         is_tested = paths.isin(list(test_paths)).to_numpy()

@@ -63,7 +63,7 @@ class Distillation(Technique):
         return {
             "distillation": {
                 "teacher": str(self._teacher.folder),
-                "teacher_test_accuracy": self._teacher.metrics.get("test_accuracy"),
+                "teacher_test_accuracy": self._teacher.metrics.test_accuracy,
                 "agrees_with_labels": round(self._agreement, 4),
             }
         }

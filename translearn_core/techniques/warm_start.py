@@ -94,7 +94,8 @@ class WarmStart(Technique):
         self._shared = [name for name in run.labels if name in data.classes]
         self._layers: list[str] = []
         self._verdict: RehearsalChoice | None = None
-        by_heart = figures_of(run).get("fine_tuned")  # its weights say more than the photos
+        known = figures_of(run)  # weights that learned the photos say more than the photos
+        by_heart = known is not None and known.fine_tuned
         rehearses = self._shared and not plan.fine_tunes and not by_heart
         self._old = _old_photos(plan, run, data, monitor) if rehearses else None
         if self._old is None:

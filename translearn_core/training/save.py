@@ -36,6 +36,7 @@ from translearn_core.monitor import Monitor
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs import Run, provenance
 from translearn_core.runs.find import find_run
+from translearn_core.runs.run_metrics import SCHEMA, RunMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ def write_figures(
     total_s = time.monotonic() - clock.started + import_s
     warnings = [e["text"] for e in run.events()[0] if e["kind"] == "warning"]
     figures = {
-        "schema_version": 1,
+        "schema_version": SCHEMA,
         "run_dir": str(run.folder),
         "state": "stopped" if stopped else "finished",
         "dataset": plan.dataset.name,
@@ -179,7 +180,8 @@ def write_figures(
         "warnings": warnings,
         **more,
     }
-    write_atomically(run.folder / "metrics.json", json.dumps(figures, ensure_ascii=False, indent=1))
+    content = RunMetrics.model_validate(figures).as_dict()
+    write_atomically(run.folder / "metrics.json", json.dumps(content, ensure_ascii=False, indent=1))
 
 
 def _run_before(plan: Plan) -> Run | None:

@@ -18,7 +18,7 @@ from translearn_ui.shell import frame
 def describe_run(run: Run) -> str:
     """A run in a list: `leaves · 93 % · mobilenet_v2 · today 14:05`."""
     config = run.config
-    share = run.metrics.get("test_accuracy") if run.has_result else None
+    share = run.metrics.test_accuracy if run.has_result else None
     known = "" if share is None else format.percent(run_text.headline_share(run.metrics))
     parts = [display_name(run), known, config.settings.backbone, format.when(config.created)]
     return " · ".join(filter(None, parts))

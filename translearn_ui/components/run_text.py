@@ -6,33 +6,31 @@ Owns: these sentences. Leaves to others: the figures (metrics.json), what a run 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from translearn_core import jobs
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import resolve
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import AdaptationMetrics, RunMetrics
 from translearn_core.settings import Settings
 from translearn_ui.components import format
 
 
-def result_sentence(metrics: Mapping[str, Any]) -> tuple[str, str]:
+def result_sentence(metrics: RunMetrics) -> tuple[str, str]:
     """A run's result in words: the one sentence, and what to compare it with."""
     if tested_elsewhere(metrics):
         return new_domain_words(metrics)
-    correct, n = int(metrics["test_correct"]), int(metrics["n_test"])
-    low, high = (float(end) for end in metrics["test_interval"])
+    correct, n = metrics.test_correct, metrics.n_test
+    low, high = metrics.test_interval
     sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
-        correct=correct, n=n, share=format.percent(metrics["test_accuracy"])
+        correct=correct, n=n, share=format.percent(metrics.accuracy)
     )
     rest = _(
         "95 % confidence interval for photos like these: {range}. Always guessing the largest "
         "class would get {majority}."
     ).format(
         range=format.percent_range(low, high),
-        majority=format.percent(metrics["majority_accuracy"]),
+        majority=format.percent(metrics.guessing),
     )
     return sentence, rest
 
@@ -68,38 +66,39 @@ def waiting_words(run: Run) -> tuple[str, str]:
     )
 
 
-def tested_elsewhere(metrics: Mapping[str, Any]) -> bool:
+def tested_elsewhere(metrics: RunMetrics) -> bool:
     """Whether a run was adapted to a new domain, but its test photos are of the source domain.
 
     Test photos that the person named themselves, or that were among the unlabelled ones, count as
     photos of the new domain.
     """
-    figures = metrics.get("adaptation") or {}
-    return bool(figures and not metrics.get("test_given") and not figures["tested_photos_seen"])
+    figures = metrics.adaptation
+    return figures is not None and not metrics.test_given and not figures.tested_photos_seen
 
 
-def headline_share(metrics: Mapping[str, Any]) -> float:
+def headline_share(metrics: RunMetrics) -> float:
     """The share of right answers that a run is known by: in the new domain where it was adapted to one.
 
     Returns:
         In [0, 1]; that of the test photos where nothing is known of the new domain.
     """
-    there = (metrics.get("adaptation") or {}).get("target_accuracy_after")
+    figures = metrics.adaptation
+    there = figures.target_accuracy_after if figures is not None else None
     if there is None or not tested_elsewhere(metrics):
-        return float(metrics["test_accuracy"])
+        return metrics.accuracy
     return float(there)
 
 
-def new_domain_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
+def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:
     """How well a run does in the domain that it was adapted to, and in the source domain."""
-    figures = metrics["adaptation"]
-    n = figures["n_target_labelled"]
+    figures = metrics.adaptation or AdaptationMetrics()
+    n = figures.n_target_labelled
     old = _(
         "On {n:,} test photos of the source domain it is right on {correct:,} ({share})."
     ).format(
-        n=int(metrics["n_test"]),
-        correct=int(metrics["test_correct"]),
-        share=format.percent(metrics["test_accuracy"]),
+        n=metrics.n_test,
+        correct=metrics.test_correct,
+        share=format.percent(metrics.accuracy),
     )
     if not n:
         unknown = _("Adapted to the new domain; its accuracy there is not known yet.")
@@ -110,11 +109,11 @@ def new_domain_words(metrics: Mapping[str, Any]) -> tuple[str, str]:
         return unknown, f"{how} {old}"
     sentence = _("Right on {after:,} of {n:,} photos of the new domain ({share}).").format(
         n=n,
-        after=round(figures["target_accuracy_after"] * n),
-        share=format.percent(figures["target_accuracy_after"]),
+        after=round((figures.target_accuracy_after or 0.0) * n),
+        share=format.percent(figures.target_accuracy_after or 0.0),
     )
     rest = _(
         "Without adaptation {before:,} of them are right. These are the photos that it was adapted "
         "to; their labels were used to count only."
-    ).format(before=round(figures["target_accuracy_before"] * n))
+    ).format(before=round((figures.target_accuracy_before or 0.0) * n))
     return sentence, f"{rest} {old}"

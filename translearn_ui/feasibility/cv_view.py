@@ -17,7 +17,7 @@ from translearn_core import backbones, palette
 from translearn_core.datasets import Dataset
 from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.properties import PROPERTIES
-from translearn_core.feasibility.report import Mixup, Report
+from translearn_core.feasibility.report import ConfusedPair, Report
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts, format
 from translearn_ui.feasibility import findings_view, photo_actions
@@ -54,7 +54,7 @@ def show_mixups(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> Non
         _show_classes(report)
 
 
-def _show_pairs(dataset: Dataset, mixups: Sequence[Mixup], assessed: pd.DataFrame) -> None:
+def _show_pairs(dataset: Dataset, mixups: Sequence[ConfusedPair], assessed: pd.DataFrame) -> None:
     by_name = {f"{pair.truth}\0{pair.answer}": pair for pair in mixups}
     if st.session_state.get(_PAIR) not in by_name:
         st.session_state[_PAIR] = next(iter(by_name))
@@ -95,7 +95,7 @@ def _show_pairs(dataset: Dataset, mixups: Sequence[Mixup], assessed: pd.DataFram
 
 
 def _show_mixed_up(
-    dataset: Dataset, pair: Mixup, paths: Sequence[str], rows: Mapping[str, Row]
+    dataset: Dataset, pair: ConfusedPair, paths: Sequence[str], rows: Mapping[str, Row]
 ) -> None:
     pictures = photo_actions.thumbnails(dataset, paths)
     with st.grid(min_column_width=150, gap="small") as grid:

@@ -1,7 +1,7 @@
 """What the checks of the photos found: one check at a time, the surest findings first.
 
 Owns: the cards with their buttons. Leaves to others: which findings are still open
-(`open_findings.py`), what a finding means (`translearn_core.feasibility.checks`), what the buttons
+(`open_findings.py`), what a finding means (`datasets.CHECKS`), what the buttons
 do (`photo_actions.py`).
 """
 

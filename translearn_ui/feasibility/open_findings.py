@@ -18,10 +18,8 @@ import pandas as pd
 import streamlit as st
 
 from translearn_core import datasets
-from translearn_core.datasets import Dataset
-from translearn_core.feasibility import checks
+from translearn_core.datasets import CHECKS, Check, Dataset, Finding
 from translearn_core.feasibility import report as check_report
-from translearn_core.feasibility.checks import Check, Finding
 
 IN_SETS = {"exact_copies", "near_copies", "cross_class_copies", "leak"}
 """Checks whose findings are sets of photos, shown side by side."""
@@ -76,7 +74,7 @@ def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
     now = dict(zip(photos["path"], photos["class_name"], strict=True))
     then = dict(zip(assessed["path"], assessed["class_name"], strict=True))
     found = []
-    for check in checks.CHECKS_TABLE:
+    for check in CHECKS:
         own = [one for one in listed if one.check == check.name]
         if own:
             found.append(_sort_out(check, own, kept, now, then))

@@ -7,12 +7,12 @@ Owns: the section of the Results page. Leaves to others: the attacks themselves
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from translearn_core.i18n import N_, _
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import AdversarialMetrics, RunMetrics
 from translearn_ui.components import format
 from translearn_ui.shell import frame
 
@@ -25,10 +25,10 @@ ROWS: dict[str, str] = {
 """Figures of the trial -> words for a person."""
 
 
-def show(run: Run, metrics: dict[str, Any]) -> None:
+def show(run: Run, metrics: RunMetrics) -> None:
     """Show the section where the run learned to resist; nothing otherwise."""
-    figures = metrics.get("adversarial")
-    if not figures:
+    figures = metrics.adversarial
+    if figures is None:
         return
     frame.heading(
         _("Against photos changed on purpose (adversarial)"),
@@ -37,19 +37,19 @@ def show(run: Run, metrics: dict[str, Any]) -> None:
             "so that the answer is wrong: each pixel by at most {steps:.1f} of 255 steps "
             "here. FGSM changes all pixels at once, PGD in {n} small steps, which is harder "
             "to withstand. “Plain” is the same network before adversarial training."
-        ).format(steps=figures["strength"] * 255, n=figures["steps"]),
+        ).format(steps=figures.strength * 255, n=figures.steps),
         name="attack",
         ask=_("what is that?"),
     )
     st.markdown(sentence(figures))
     st.html(_table_html(figures))
-    _show_example(run, figures.get("example"))
+    _show_example(run, figures.example)
 
 
-def sentence(figures: dict[str, Any]) -> str:
+def sentence(figures: AdversarialMetrics) -> str:
     """The outcome in words."""
-    clean, pgd, n = figures["clean"], figures["pgd"], figures["n"]
-    trained, plain = (round(pgd[which] * n) for which in ("trained", "plain"))
+    clean, pgd, n = figures.clean, figures.pgd, figures.n
+    trained, plain = round(pgd.trained * n), round(pgd.plain * n)
     words = _(
         "Under attack (PGD) it is right on {trained} of {n} test photos; plainly trained it was on "
         "{plain}. On photos as they are: {trained_clean}, plainly trained {plain_clean}."
@@ -57,8 +57,8 @@ def sentence(figures: dict[str, Any]) -> str:
         n=n,
         trained=trained,
         plain=plain,
-        trained_clean=round(clean["trained"] * n),
-        plain_clean=round(clean["plain"] * n),
+        trained_clean=round(clean.trained * n),
+        plain_clean=round(clean.plain * n),
     )
     if trained <= plain:
         words += " " + _(
@@ -68,11 +68,11 @@ def sentence(figures: dict[str, Any]) -> str:
     return words
 
 
-def _table_html(figures: dict[str, Any]) -> str:
+def _table_html(figures: AdversarialMetrics) -> str:
     head = f"<th></th><th>{_('plain')}</th><th>{_('trained adversarially')}</th>"
     rows = "".join(
-        f"<tr><td>{escape(_(words))}</td>{_cell(figures[name]['plain'], 'plain')}"
-        f"{_cell(figures[name]['trained'], 'trained')}</tr>"
+        f"<tr><td>{escape(_(words))}</td>{_cell(getattr(figures, name).plain, 'plain')}"
+        f"{_cell(getattr(figures, name).trained, 'trained')}</tr>"
         for name, words in ROWS.items()
     )
     return f'<table class="tl-attack"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'

@@ -6,9 +6,7 @@ Leaves to others: the figures (`translearn_core.runs.threshold`, `calibration`, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -18,6 +16,7 @@ from translearn_core.i18n import _
 from translearn_core.reports import model_card_text
 from translearn_core.runs import Run, threshold
 from translearn_core.runs.predictions import read_task_predictions
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_ui.components import charts, format, threshold_slider
 from translearn_ui.shell import frame
 
@@ -51,14 +50,14 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
         threshold.threshold_effect(confidence, right, sure_from)
     )
     st.markdown(sentence)
-    for task in (run.metrics.get("tasks") or [])[1:]:
-        answers = read_task_predictions(run, task["name"])
+    for task in run.metrics.further_tasks:
+        answers = read_task_predictions(run, task.name)
         if not answers.empty:
             said, true = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
             words = model_card_text.trade_sentence(
                 threshold.threshold_effect(said, true, sure_from)
             )
-            st.markdown(f"{frame.plain(task['name'])}: {words}")
+            st.markdown(f"{frame.plain(task.name)}: {words}")
     charts.show(
         charts.confidence_histogram(list(confidence), list(right), sure_from=sure_from),
         key="results_sure_chart",
@@ -66,7 +65,7 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
     )
 
 
-def show_reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> None:
+def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
     """Accuracy against confidence, on demand, with what calibration did."""
     if predictions.empty:
         return
@@ -85,7 +84,7 @@ def show_reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> N
             "were right."
         ).format(sure=format.percent(confidence.mean()), right=format.percent(right.mean()))
         st.markdown(sentence)
-        st.markdown(model_card_text.calibration_sentence(metrics.get("calibration")))
+        st.markdown(model_card_text.calibration_sentence(metrics.calibration))
         charts.show(
             charts.reliability([asdict(bin_) for bin_ in bins]),
             key="results_reliability_chart",
@@ -99,10 +98,10 @@ def show_reliability(metrics: Mapping[str, Any], predictions: pd.DataFrame) -> N
         )
 
 
-def show_unlike(metrics: Mapping[str, Any]) -> None:
+def show_unlike(metrics: RunMetrics) -> None:
     """How well photos of something else are told, on demand."""
-    figures = metrics.get("unlike")
-    if not figures or figures.get("threshold") is None:
+    figures = metrics.unlike
+    if figures is None or figures.threshold is None:
         return
     with st.expander(
         _("Photos of something else"), key="results_unlike", icon=":material/help_center:"

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from translearn_core import palette
 from translearn_core.evaluation.metrics import wilson_interval
 from translearn_core.i18n import _, ngettext
+from translearn_core.runs.run_metrics import ClassMetrics, RunMetrics
 from translearn_ui.components import format
 
 
-def show(metrics: dict[str, Any]) -> None:
+def show(metrics: RunMetrics) -> None:
     """Each class in words and numbers, the weakest first."""
     st.subheader(_("Class by class"), anchor=False)
-    order = {name: index for index, name in enumerate(metrics["classes"])}
-    weakest_first = sorted(metrics["per_class"], key=lambda row: row.get("recall") or 0.0)
-    rows = "".join(class_row_html(row, order[row["name"]]) for row in weakest_first)
+    order = {name: index for index, name in enumerate(metrics.classes)}
+    weakest_first = sorted(metrics.per_class, key=lambda row: row.recall or 0.0)
+    rows = "".join(class_row_html(row, order[row.name]) for row in weakest_first)
     head = "".join(
         f"<th>{title}</th>"
         for title in (_("class"), _("found (recall)"), _("correct when predicted (precision)"))
@@ -30,18 +30,18 @@ def show(metrics: dict[str, Any]) -> None:
     st.caption(_("Small figures and thin lines: 95 % intervals, in %. Few photos, wide intervals."))
 
 
-def class_row_html(row: dict[str, Any], index: int) -> str:
+def class_row_html(row: ClassMetrics, index: int) -> str:
     """One class: its name, recall and precision with intervals and bars, and a sentence."""
     color = palette.class_color(index)
     cells = ""
     for share, of in (
-        (row.get("recall"), row["n_test"]),
-        (row.get("precision"), row["answered"]),
+        (row.recall, row.n_test),
+        (row.precision, row.answered),
     ):
         if share is None:
             cells += f"<td>{_('never predicted')}</td>"
             continue
-        low, high = (100 * end for end in wilson_interval(row["correct"], of))
+        low, high = (100 * end for end in wilson_interval(row.correct, of))
         cells += (
             f'<td class="share"><span class="n">{format.percent(share)}</span> '
             f'<span class="span">{low:.0f} – {high:.0f}</span><div class="bar">'
@@ -49,23 +49,23 @@ def class_row_html(row: dict[str, Any], index: int) -> str:
             f'<i style="width:{100 * share:.0f}%;background:{color}"></i></div></td>'
         )
     return (
-        f'<tr><td><i class="dot" style="background:{color}"></i>{escape(str(row["name"]))}</td>{cells}'
+        f'<tr><td><i class="dot" style="background:{color}"></i>{escape(row.name)}</td>{cells}'
         f'<td class="what">{escape(class_sentence(row))}</td></tr>'
     )
 
 
-def class_sentence(row: dict[str, Any]) -> str:
+def class_sentence(row: ClassMetrics) -> str:
     """A class's figures in words."""
-    n = int(row["n_test"])
-    if row.get("recall") is None:
+    n = row.n_test
+    if row.recall is None:
         return _("No photo of it was in the test.")
-    found = round(row["recall"] * n)
+    found = round(row.recall * n)
     sentence = ngettext(
         "{found} of its {n} photo was found", "{found} of its {n} photos were found", n
     ).format(found=found, n=n)
-    if row.get("precision") is None:
+    if row.precision is None:
         return sentence + "; " + _("it was never predicted.")
-    said = round(found / row["precision"]) if row["precision"] else None
+    said = round(found / row.precision) if row.precision else None
     if said is None:
         return sentence + "; " + _("it was predicted, but never correctly.")
     return (

@@ -5,21 +5,20 @@ Leaves to others: the figure (`charts.py`), the photos (`photo_browser.py`).
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_ui.components import charts, run_text
 from translearn_ui.results import photo_browser
 from translearn_ui.shell import frame
 
 
-def show(run: Run, metrics: dict[str, Any], predictions: pd.DataFrame) -> None:
+def show(run: Run, metrics: RunMetrics, predictions: pd.DataFrame) -> None:
     """Truth against answer; a field that is clicked opens its photos."""
-    names, counts = list(metrics["classes"]), metrics["confusion"]
+    names, counts = metrics.classes, metrics.confusion
     frame.heading(
         _("What is taken for what (confusion matrix)"),
         _(

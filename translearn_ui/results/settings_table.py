@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import setting_fields
 from translearn_ui.components import format, run_text, setting_words
 
 
-def show(run: Run, metrics: dict[str, Any]) -> None:
+def show(run: Run, metrics: RunMetrics) -> None:
     """What the run was made with: facts, and every setting with a mark where it was changed."""
     with st.expander(_("Settings and facts of this training"), key="results_settings"):
-        seconds = metrics.get("seconds") or {}
         facts = {
             _("Backbone"): run_text.describe(run.config.settings),
             _("Layers frozen"): _("{n} of {all}").format(
-                n=metrics["frozen_layers"], all=metrics["total_layers"]
+                n=metrics.frozen_layers, all=metrics.total_layers
             ),
-            _("Trainable weights"): f"{metrics['trainable_weights']:,}",
+            _("Trainable weights"): f"{metrics.trainable_weights:,}",
             _("Photos"): _("{train:,} to learn from, {val:,} validation, {test:,} test").format(
-                train=metrics["n_train"], val=metrics["n_val"], test=metrics["n_test"]
+                train=metrics.n_train, val=metrics.n_val, test=metrics.n_test
             ),
-            _("Rounds (epochs)"): str(metrics["epochs_run"]),
-            _("Time"): format.duration(float(seconds.get("total") or 0.0)),
-            _("Device"): str(metrics.get("device", "")),
+            _("Rounds (epochs)"): str(metrics.epochs_run),
+            _("Time"): format.duration(metrics.seconds.total),
+            _("Device"): str(metrics.device),
             _("Saved model against the measured one"): _(
                 "probabilities differ by at most {difference}"
-            ).format(difference=format.percent(metrics.get("parity_max_diff") or 0.0, 2)),
+            ).format(difference=format.percent(metrics.parity_max_diff or 0.0, 2)),
         }
         changed = run.config.settings.changed()
         for name, value in run.config.settings.model_dump().items():

@@ -5,17 +5,16 @@ Leaves to others: the sentence (`run_text.py`), where the model errs (`confusion
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_ui.components import format, run_actions, run_text
 from translearn_ui.shell import frame
 
 
-def show(run: Run, metrics: dict[str, Any]) -> None:
+def show(run: Run, metrics: RunMetrics) -> None:
     """The sentence, and the same as a picture: share, interval, guessing."""
     sentence, rest = run_text.result_sentence(metrics)
     moved = run_text.tested_elsewhere(metrics)
@@ -29,7 +28,7 @@ def show(run: Run, metrics: dict[str, Any]) -> None:
         st.caption(_("This training was stopped early; the best so far was kept."))
 
 
-def show_why(metrics: dict[str, Any]) -> None:
+def show_why(metrics: RunMetrics) -> None:
     """What the interval of the result means."""
     with st.popover(_("why?"), type="tertiary", key="why_interval"):
         st.markdown(
@@ -37,16 +36,16 @@ def show_why(metrics: dict[str, Any]) -> None:
                 "These {n} photos were held out from training and model selection (test set), so "
                 "the estimate is unbiased. With other {n} photos it would come out a little "
                 "differently; the span says how much (95 % confidence interval, Wilson)."
-            ).format(n=metrics["n_test"])
+            ).format(n=metrics.n_test)
         )
 
 
-def scale_html(metrics: dict[str, Any]) -> str:
+def scale_html(metrics: RunMetrics) -> str:
     """A line from 0 to 100 % with the result, its interval and what guessing would get."""
-    low, high = (100 * float(end) for end in metrics["test_interval"])
-    share, guess = 100 * metrics["test_accuracy"], 100 * metrics["majority_accuracy"]
+    low, high = (100 * end for end in metrics.test_interval)
+    share, guess = 100 * metrics.accuracy, 100 * metrics.guessing
     guessing = _("guessing: {share}").format(share=format.percent(guess / 100))
-    label = format.percent_range(*metrics["test_interval"])
+    label = format.percent_range(*metrics.test_interval)
     middle = min(94.0, (low + high) / 2)
     return (
         f'<div class="tl-scale" aria-hidden="true"><div class="rail"></div>'

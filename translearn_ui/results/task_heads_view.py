@@ -6,13 +6,13 @@ Owns: these three views. Leaves to others: the table (`translearn_core.datasets.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.reports import model_card_text
+from translearn_core.runs.run_metrics import RunMetrics, TaskMetrics
 from translearn_ui.components import charts, format
 from translearn_ui.shell import frame
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     pass
 
 
-def show_results(metrics: Mapping[str, Any]) -> None:
+def show_results(metrics: RunMetrics) -> None:
     """How well each task is answered; nothing where there is one only."""
-    tasks = metrics.get("tasks") or []
+    tasks = metrics.tasks
     if len(tasks) < 2:
         return
     st.subheader(_("Label by label (multi-task)"), anchor=False)
@@ -35,34 +35,34 @@ def show_results(metrics: Mapping[str, Any]) -> None:
     for number, task in enumerate(tasks):
         with st.container(border=True, key=f"task_{number}"):
             st.markdown(_sentence(task))
-            if number and task["n_test"]:
+            if number and task.n_test:
                 with st.expander(_("What is taken for what"), key=f"task_matrix_{number}"):
-                    words = charts.confusion_sentence(task["confusion"], task["classes"])
+                    words = charts.confusion_sentence(task.confusion, task.classes)
                     st.markdown(frame.plain(words))
                     charts.show(
-                        charts.confusion_matrix(task["confusion"], task["classes"]),
+                        charts.confusion_matrix(task.confusion, task.classes),
                         key=f"task_confusion_{number}",
                         alt=_("Confusion matrix.") + " " + words,
                     )
-                    st.caption(model_card_text.calibration_sentence(task.get("calibration")))
+                    st.caption(model_card_text.calibration_sentence(task.calibration))
 
 
-def _sentence(task: Mapping[str, Any]) -> str:
-    name = frame.plain(task["name"])
-    if not task["n_test"]:
+def _sentence(task: TaskMetrics) -> str:
+    name = frame.plain(task.name)
+    if not task.n_test:
         return _("**{task}**: no test photo carries such a label.").format(task=name)
-    low, high = (float(end) for end in task["test_interval"])
+    low, high = task.test_interval
     words = _(
         "**{task}**: right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval "
         "{range}). Always guessing the most frequent gets {guess}."
     ).format(
         task=name,
-        correct=task["test_correct"],
-        n=task["n_test"],
-        share=format.percent(task["test_accuracy"]),
+        correct=task.test_correct,
+        n=task.n_test,
+        share=format.percent(task.accuracy),
         range=format.percent_range(low, high),
-        guess=format.percent(task["majority_accuracy"]),
+        guess=format.percent(task.guessing),
     )
-    if task["test_interval"][0] <= task["majority_accuracy"]:
+    if task.test_interval[0] <= task.guessing:
         words += " " + _("That may be no better than guessing.")
     return words

@@ -6,12 +6,12 @@ Owns: the sentences and bars. Leaves to others: the figures, which stand in metr
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.recipe.techniques import in_use
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
 from translearn_ui.components import format, run_text
 from translearn_ui.shell import frame
@@ -23,10 +23,10 @@ Row = tuple[str, float | None, bool]
 """Words, a share, and whether it is the figure before."""
 
 
-def show(settings: Settings, metrics: dict[str, Any]) -> None:
+def show(settings: Settings, metrics: RunMetrics) -> None:
     """Show the section where a technique was used; nothing otherwise."""
     used = [row for row in in_use(settings) if row.name in ALL]
-    plain = metrics.get("plain_test_accuracy")
+    plain = metrics.plain_test_accuracy
     if not used and plain is None:
         return
     st.subheader(_("What the techniques brought"), anchor=False)
@@ -46,15 +46,15 @@ def show(settings: Settings, metrics: dict[str, Any]) -> None:
         _show_bars(
             [
                 (_("Plain training, the same test photos"), plain, True),
-                (_("This training"), metrics["test_accuracy"], False),
+                (_("This training"), metrics.accuracy, False),
             ]
         )
 
 
-def _compared(plain: float, metrics: dict[str, Any]) -> str:
+def _compared(plain: float, metrics: RunMetrics) -> str:
     """Whether it is better than plain training, in words that noise is not sold as progress by."""
-    n = int(metrics["n_test"])
-    more = round((metrics["test_accuracy"] - plain) * n)
+    n = metrics.n_test
+    more = round((metrics.accuracy - plain) * n)
     if more == 0:
         return _("As many test photos right as by plain training.")
     words = (
@@ -81,95 +81,95 @@ def _show_bars(rows: list[Row]) -> None:
     st.html(f'<table class="tl-brought">{cells}</table>')
 
 
-def _adapted(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    figures = metrics.get("adaptation") or {}
-    if not figures:
+def _adapted(metrics: RunMetrics) -> tuple[str, list[Row]]:
+    figures = metrics.adaptation
+    if figures is None:
         return "", []
     sentence = _(
         "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the source "
         "domain it may be worse than before."
-    ).format(n=figures["n_target"])
-    if figures["tested_photos_seen"]:
+    ).format(n=figures.n_target)
+    if figures.tested_photos_seen:
         sentence += " " + _(
             "{n:,} of the test photos were among them, without their classes."
-        ).format(n=figures["tested_photos_seen"])
-    there = _("New domain, {n:,} photos with labels").format(n=figures["n_target_labelled"])
-    here = _("Source domain, {n:,} validation photos").format(n=figures["n_source"])
+        ).format(n=figures.tested_photos_seen)
+    there = _("New domain, {n:,} photos with labels").format(n=figures.n_target_labelled)
+    here = _("Source domain, {n:,} validation photos").format(n=figures.n_source)
     return sentence, [
-        (_("{where}: before").format(where=there), figures["target_accuracy_before"], True),
-        (_("{where}: after").format(where=there), figures["target_accuracy_after"], False),
-        (_("{where}: before").format(where=here), figures["source_accuracy_before"], True),
-        (_("{where}: after").format(where=here), figures["source_accuracy_after"], False),
+        (_("{where}: before").format(where=there), figures.target_accuracy_before, True),
+        (_("{where}: after").format(where=there), figures.target_accuracy_after, False),
+        (_("{where}: before").format(where=here), figures.source_accuracy_before, True),
+        (_("{where}: after").format(where=here), figures.source_accuracy_after, False),
     ]
 
 
-def _self_trained(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    figures = metrics.get("selftraining") or {}
-    if "helps" not in figures:
+def _self_trained(metrics: RunMetrics) -> tuple[str, list[Row]]:
+    figures = metrics.selftraining
+    if figures is None or figures.helps is None:
         return "", []
     words = (
         _("Trained on pseudo-labels of {used:,} of {n:,} unlabelled photos.")
-        if figures["helps"]
+        if figures.helps
         else _("{n:,} unlabelled photos were tried and not used: they would not have helped.")
     )
-    sentence = words.format(used=figures["pseudo_labels"], n=figures["n_unlabelled"])
-    hidden = _("{n:,} sorted photos, hidden in turn").format(n=figures["hidden"])
+    sentence = words.format(used=figures.pseudo_labels, n=figures.n_unlabelled)
+    hidden = _("{n:,} sorted photos, hidden in turn").format(n=figures.hidden or 0)
     return sentence, [
         (
             _("{where}: without pseudo-labels").format(where=hidden),
-            figures["hidden_accuracy_plain"],
+            figures.hidden_accuracy_plain,
             True,
         ),
-        (_("{where}: with them").format(where=hidden), figures["hidden_accuracy"], False),
+        (_("{where}: with them").format(where=hidden), figures.hidden_accuracy, False),
     ]
 
 
-def _carried_over(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    figures = metrics.get("carryover") or {}
-    if not figures:
+def _carried_over(metrics: RunMetrics) -> tuple[str, list[Row]]:
+    figures = metrics.carryover
+    if figures is None:
         return "", []
     parts = []
-    if figures["backbone_changed"]:
+    if figures.backbone_changed:
         parts.append(_("the backbone as that run changed it"))
-    if "head_hidden" in figures["layers"]:
+    if "head_hidden" in figures.layers:
         parts.append(_("the hidden layer"))
-    shared = figures["classes_carried_over"]
-    if shared and figures["layers"]:
+    shared = figures.classes_carried_over
+    if shared and figures.layers:
         parts.append(_("what it knew of {classes}").format(classes=frame.listed(shared)))
-    if figures["rehearsed_photos"]:
+    if figures.rehearsed_photos:
         parts.append(
             _("{n:,} of its photos ({classes}), learned from again").format(
-                n=figures["rehearsed_photos"], classes=frame.listed(shared)
+                n=figures.rehearsed_photos, classes=frame.listed(shared)
             )
         )
     sentence = _("Carried over: {parts}.").format(parts=", ".join(parts) or _("nothing"))
-    if "helps" not in figures:
+    if figures.helps is None:
         return sentence, []
-    hidden = _("{n:,} new photos, hidden in turn").format(n=figures["hidden"])
+    hidden = _("{n:,} new photos, hidden in turn").format(n=figures.hidden or 0)
     return sentence, [
         (
             _("{where}: from the new photos alone").format(where=hidden),
-            figures["hidden_accuracy_plain"],
+            figures.hidden_accuracy_plain,
             True,
         ),
         (
             _("{where}: with the old ones").format(where=hidden),
-            figures["hidden_accuracy"] if figures["helps"] else None,
+            figures.hidden_accuracy if figures.helps else None,
             False,
         ),
     ]
 
 
-def _distilled(metrics: dict[str, Any]) -> tuple[str, list[Row]]:
-    figures = metrics.get("distillation") or {}
-    if not figures:
+def _distilled(metrics: RunMetrics) -> tuple[str, list[Row]]:
+    figures = metrics.distillation
+    if figures is None:
         return "", []
     sentence = _(
         "Learned to answer like a model that agrees with {share} of the labels it was asked about."
-    ).format(share=format.percent(figures["agrees_with_labels"]))
+    ).format(share=format.percent(figures.agrees_with_labels or 0.0))
     return sentence, [
-        (_("The model it learned from, on its own test"), figures["teacher_test_accuracy"], True),
-        (_("This one"), metrics["test_accuracy"], False),
+        (_("The model it learned from, on its own test"), figures.teacher_test_accuracy, True),
+        (_("This one"), metrics.accuracy, False),
     ]
 
 

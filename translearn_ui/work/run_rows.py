@@ -138,8 +138,8 @@ def _facts(run: Run) -> list[str]:
     config = run.config
     facts = [config.settings.backbone] if config.settings.backbone else []
     facts += [format.when(config.created), format.size(run.size_bytes())]
-    if run.has_result and run.metrics["test_accuracy"] is not None:
-        share = format.percent(run.metrics["test_accuracy"])
+    if run.has_result and run.metrics.test_accuracy is not None:
+        share = format.percent(run.metrics.test_accuracy)
         facts.insert(0, _("right on {share} of the test photos").format(share=share))
     elif origin_of(run) is not None:
         n = len(run.labels)

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from translearn_core import runs
 from translearn_core.atomic import write_atomically
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
 from translearn_ui.components import run_text
 from translearn_ui.components.run_progress import RunProgress
@@ -269,17 +270,22 @@ def test_finished_run_says_its_result_and_the_next_step(workspace: Path) -> None
     assert len(app.get("plotly_chart")) == 2
 
 
+def with_figures(run: Run, **figures: Any) -> RunMetrics:
+    """The figures of a run with others among them."""
+    return RunMetrics.model_validate(run.metrics.as_dict() | figures)
+
+
 def test_a_run_adapted_to_a_new_domain_says_where_it_was_tested(workspace: Path) -> None:
     run = make_run(workspace)
     finish(run)
     told = {"tested_photos_seen": 0, "n_target_labelled": 0}
-    sentence, rest = run_text.result_sentence(run.metrics | {"adaptation": told})
+    sentence, rest = run_text.result_sentence(with_figures(run, adaptation=told))
     assert "not known yet" in sentence
     assert "On 100 test photos of the source domain it is right on 86 (86 %)." in rest
     told |= {"n_target_labelled": 50, "target_accuracy_before": 0.3, "target_accuracy_after": 0.7}
-    sentence = run_text.result_sentence(run.metrics | {"adaptation": told})[0]
+    sentence = run_text.result_sentence(with_figures(run, adaptation=told))[0]
     assert sentence == "Right on 35 of 50 photos of the new domain (70 %)."
-    given = run.metrics | {"adaptation": told, "test_given": True}
+    given = with_figures(run, adaptation=told, test_given=True)
     assert "new photos" in run_text.result_sentence(given)[0], "the person named the test photos"
 
 

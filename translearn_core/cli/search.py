@@ -1,0 +1,65 @@
+"""The command that searches hyperparameters in this process: `tune`."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import typer
+
+from translearn_core.cli.app import JsonOption, SourceArgument, TestSourceOption, app
+from translearn_core.cli.screen import Bar, print_json, print_line
+from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
+from translearn_core.cli.train import work_here
+from translearn_core.errors import TransLearnError
+from translearn_core.i18n import _
+
+
+@app.command()
+@with_setting_options
+def tune(
+    source: SourceArgument,
+    minutes: Annotated[float, typer.Option(help="Time limit of the search, in minutes.")] = 3.0,
+    test_source: TestSourceOption = None,
+    json_: JsonOption = False,
+    **named: Any,
+) -> int:
+    """Search hyperparameters within a time limit, and measure the gain on the test photos."""
+    from translearn_core import datasets
+    from translearn_core.jobs import create_study
+    from translearn_core.recipe.resolve import resolve
+    from translearn_core.runs import study
+
+    settings = make_settings_of(named)
+    have_weights(resolve(settings))
+    began = time.monotonic()
+    with Bar() as bar:
+        dataset = datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
+    run = create_study(
+        dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
+    )
+    work_here(run)
+    result = study.read_result(run)
+    if run.state.state == "failed":
+        raise TransLearnError(run.state.reason)
+    if result is None:
+        raise TransLearnError(
+            _("Stopped before anything was tried. The search is at {folder}.").format(
+                folder=run.folder
+            )
+        )
+    if json_:
+        print_json(result.model_dump(mode="json"), indent=None)
+        return 0
+    print_line(result.sentence)
+    for name, value in result.best.items():
+        print_line(f"  {name} = {value}")
+    if result.run_dir:
+        print_line(_("The run is at {folder}").format(folder=result.run_dir))
+    return 0

@@ -1,0 +1,256 @@
+"""Checks that the manifest alone answers: what each finds, and how it is told before training.
+
+Owns: `Finding`, a function that finds for each of these checks, one that tells, and their bounds.
+Leaves to others: the table with names, meaning and advice (`checks.py`), what counts as a near copy
+(`duplicates.py`), checks that look at the photos (`feasibility/checks.py`).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import pandas as pd
+
+from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.split import split_leaks
+from translearn_core.i18n import _, ngettext
+
+FEW_PHOTOS = 10
+"""A class with fewer photos has too few."""
+MOST_IMBALANCE = 5
+"""The largest class may have so many times the photos of another."""
+SMALL_PIXELS = 32
+"""The shorter side of a photo that is not too small."""
+LEAST_LEAK = 0.9
+"""Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
+SPLIT_FOLDERS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that may be wrong.
+
+    Args:
+        check: name of the row of `datasets.CHECKS`.
+        path: the photo (as in the manifest); the file where it could not be read; the class where
+            the finding is about one.
+        score: how sure it is, in [0, 1]; 1 is certain.
+        others: the photos it belongs with: copies, twins.
+        suggested: the class that it probably belongs to.
+        note: a sentence, translated.
+    """
+
+    check: str
+    path: str
+    score: float
+    others: tuple[str, ...] = ()
+    suggested: str = ""
+    note: str = ""
+
+
+def list_names(names: list[str], most: int = 6) -> str:
+    shown = ", ".join(names[:most])
+    return (
+        shown
+        if len(names) <= most
+        else _("{names} and {n} more").format(names=shown, n=len(names) - most)
+    )
+
+
+# ------------------------------------------------------------------------------ sizes of classes
+
+
+def find_too_few(dataset: Dataset) -> Iterator[Finding]:
+    """Classes of fewer than `FEW_PHOTOS` photos."""
+    for name, n in _count(dataset).items():
+        if n < FEW_PHOTOS:
+            note = _("{name} has {n} photos; at least {least} are needed, 30 or more are better.")
+            yield Finding(
+                check="too_few",
+                path=name,
+                score=round(1.0 - 0.5 * n / FEW_PHOTOS, 4),
+                note=note.format(name=name, n=n, least=FEW_PHOTOS),
+            )
+
+
+def tell_too_few(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Name the classes."""
+    counts = _count(dataset)
+    names = list_names([f"{one.path} ({counts[one.path]})" for one in found])
+    return ngettext(
+        "Fewer than {least} photos in the class {names}.",
+        "Fewer than {least} photos in the classes {names}.",
+        len(found),
+    ).format(least=FEW_PHOTOS, names=names)
+
+
+def find_imbalance(dataset: Dataset) -> Iterator[Finding]:
+    """Classes that the largest one outnumbers by more than `MOST_IMBALANCE`."""
+    counts = _count(dataset)
+    if len(counts) < 2:
+        return
+    largest = max(counts, key=lambda name: (counts[name], name))
+    for name, n in counts.items():
+        if counts[largest] > MOST_IMBALANCE * n:
+            note = _("{name} has {n} photos, {largest} has {most}.").format(
+                name=name, n=n, largest=largest, most=counts[largest]
+            )
+            score = 1.0 - 0.5 * MOST_IMBALANCE * n / counts[largest]
+            yield Finding(check="imbalance", path=name, score=round(score, 4), note=note)
+
+
+def tell_imbalance(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Compare the largest class with the smallest."""
+    counts = dataset.counts
+    return _("The classes are unequal: {large} has {most} photos, {small} only {least}.").format(
+        large=counts.idxmax(),
+        most=int(counts.max()),
+        small=counts.idxmin(),
+        least=int(counts.min()),
+    )
+
+
+def _count(dataset: Dataset) -> dict[str, int]:
+    return {str(name): int(n) for name, n in dataset.photos["class_name"].value_counts().items()}
+
+
+# --------------------------------------------------------------------------- names and folders
+
+
+def find_case_twins(dataset: Dataset) -> Iterator[Finding]:
+    """Classes whose names differ in upper and lower case only."""
+    alike = defaultdict(list)
+    for name in dataset.classes:
+        alike[name.casefold()].append(name)
+    for names in alike.values():
+        if len(names) > 1:
+            note = _("The classes {names} differ only in upper and lower case.")
+            yield Finding(
+                check="case_twins",
+                path=names[0],
+                score=1.0,
+                note=note.format(names=list_names(names)),
+            )
+
+
+def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
+    """Every class found in each of several folders: maybe those folders are the classes."""
+    folders = dataset.photos["file"].map(lambda file: str(PurePosixPath(file).parent))
+    pairs = {
+        (parts[-2], parts[-1])
+        for parts in (PurePosixPath(folder).parts for folder in folders.unique())
+        if len(parts) >= 2
+    }
+    outer = sorted({first for first, _second in pairs})
+    inner = sorted({second for _first, second in pairs})
+    full = len(pairs) == len(outer) * len(inner) and set(inner) == set(dataset.classes)
+    splits = {name.lower() for name in outer} & SPLIT_FOLDERS
+    if len(outer) < 2 or not inner or not full or splits:
+        return
+    note = _("The photos are sorted twice: into {outer}, and inside each into {inner}.")
+    yield Finding(
+        check="double_layer",
+        path=outer[0],
+        score=1.0,
+        note=note.format(outer=list_names(outer), inner=list_names(inner)),
+    )
+
+
+def tell_notes(found: Sequence[Finding], dataset: Dataset) -> str:
+    """What the findings say themselves, one after the other."""
+    return " ".join(one.note for one in found)
+
+
+# --------------------------------------------------------------------------------------- copies
+
+
+def find_exact_copies(dataset: Dataset) -> Iterator[Finding]:
+    """Photos with the bytes of an earlier one of their class."""
+    for _key, rows in _known(dataset).groupby(["sha256", "class_name"], sort=False):
+        first, *more = (str(path) for path in rows["path"])
+        for path in more:
+            yield Finding(check="exact_copies", path=path, score=1.0, others=(first,))
+
+
+def tell_exact_copies(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them."""
+    return ngettext(
+        "{n} photo is an exact copy of another one of its class.",
+        "{n} photos are exact copies of others of their class.",
+        len(found),
+    ).format(n=len(found))
+
+
+def find_exact_across(dataset: Dataset) -> Iterator[Finding]:
+    """Photos with the bytes of a photo of another class; near copies take features."""
+    for _key, rows in _known(dataset).groupby("sha256", sort=False):
+        if rows["class_name"].nunique() > 1:
+            first, *more = (str(path) for path in rows.drop_duplicates("class_name")["path"])
+            yield Finding(check="cross_class_copies", path=first, score=1.0, others=tuple(more))
+
+
+def tell_across(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, with an example."""
+    files = _files(dataset)
+    return ngettext(
+        "{n} photo lies in more than one class, for example {first} and {second}.",
+        "{n} photos lie in more than one class, for example {first} and {second}.",
+        len(found),
+    ).format(n=len(found), first=files[found[0].path], second=files[found[0].others[0]])
+
+
+def find_leaks(dataset: Dataset) -> Iterator[Finding]:
+    """Photos given for validation or the test with a copy among those given for training."""
+    for leak in split_leaks(dataset):
+        yield Finding(
+            check="leak",
+            path=leak.held_out,
+            score=1.0 if leak.exact else LEAST_LEAK,
+            others=(leak.train,),
+        )
+
+
+def tell_leaks(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, with an example."""
+    files = _files(dataset)
+    return ngettext(
+        "{n} photo kept for validation or the test is a copy of a training photo, or nearly "
+        "({held} and {train}).",
+        "{n} photos kept for validation or the test are copies of training photos, or nearly "
+        "(for example {held} and {train}).",
+        len(found),
+    ).format(n=len(found), held=files[found[0].path], train=files[found[0].others[0]])
+
+
+def _known(dataset: Dataset) -> pd.DataFrame:
+    """The photos whose bytes were read."""
+    photos = dataset.photos
+    return photos[photos["sha256"] != ""]
+
+
+def _files(dataset: Dataset) -> dict[str, str]:
+    photos = dataset.photos
+    return dict(zip(photos["path"], photos["file"], strict=True))
+
+
+# ---------------------------------------------------------------------------------------- sizes
+
+
+def find_too_small(dataset: Dataset) -> Iterator[Finding]:
+    """Photos with a side of fewer than `SMALL_PIXELS` pixels."""
+    photos = dataset.photos
+    sides: pd.Series[int] = photos[["width", "height"]].min(axis=1)
+    for path in photos.loc[photos["checked"] & (sides < SMALL_PIXELS), "path"]:
+        yield Finding(check="too_small", path=str(path), score=1.0)
+
+
+def tell_too_small(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them."""
+    return ngettext(
+        "{n} photo is smaller than {pixels} pixels.",
+        "{n} photos are smaller than {pixels} pixels.",
+        len(found),
+    ).format(n=len(found), pixels=SMALL_PIXELS)
