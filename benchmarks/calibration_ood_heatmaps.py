@@ -111,7 +111,7 @@ def measure_calibration() -> None:
             ]
             print(
                 f"  {words:6}: ECE {cal.expected_calibration_error(together, truth):.3f}, "
-                f"by chance {cal.error_by_chance(together):.3f}; each run by itself "
+                f"by chance {cal.calibration_error_by_chance(together):.3f}; each run by itself "
                 + " ".join(f"{error:.3f}" for error in alone)
             )
 
@@ -135,7 +135,7 @@ def measure_unlike() -> None:
     for place in chosen:
         strange = np.isin(codes, choices[place])
         learned = ~test & ~strange
-        reference, figures = ood.make_reference(
+        reference, figures = ood.build_reference(
             features[learned],
             codes[learned],
             [""] * int(learned.sum()),

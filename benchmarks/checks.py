@@ -134,8 +134,8 @@ def _measure_set(name: str, seeded: faults.Seeded) -> None:
 def _out_of_sample(evidence: checks.Evidence) -> Any:
     assert evidence.features is not None
     assert evidence.groups is not None
-    return cross_validation.judge(
-        linear_probe.PCASpace.of(evidence.features),
+    return cross_validation.cross_validate(
+        linear_probe.PCASpace.fit(evidence.features),
         evidence.labels,
         evidence.groups,
         len(evidence.classes),
@@ -264,7 +264,7 @@ def _print_cost(dataset: datasets.Dataset, evidence: checks.Evidence, their_seco
 
     def measure() -> None:
         for image, data in zip(images, contents, strict=True):
-            measure_stats(data, image, turn=None, size=image.size, format="JPEG", mode="RGB")
+            measure_stats(data, image, transpose=None, size=image.size, format="JPEG", mode="RGB")
 
     def decode() -> None:
         for _place, _photo in iterate_photos(paths, size=224, workers=1):
@@ -317,7 +317,7 @@ def _measure_bursts(home: Path) -> None:
     evidence, fresh = (
         checks.Evidence.of(one, seen) for one, seen in zip((frames, others), looks, strict=True)
     )
-    space = linear_probe.PCASpace.of(looks[0])
+    space = linear_probe.PCASpace.fit(looks[0])
     kinds = {
         "honest": datasets.groups_of(evidence.photos, looks[0]),
         "random": np.arange(len(evidence.labels)),
@@ -326,8 +326,10 @@ def _measure_bursts(home: Path) -> None:
         f"\nbursts: {len(evidence.labels)} frames of 120 objects, {len(fresh.labels)} new objects"
     )
     for kind, groups in kinds.items():
-        judged = cross_validation.judge(space, evidence.labels, groups, len(evidence.classes))
-        answers = linear_probe.predict_heads(space.place(looks[1]), judged.heads).argmax(axis=1)
+        judged = cross_validation.cross_validate(
+            space, evidence.labels, groups, len(evidence.classes)
+        )
+        answers = linear_probe.predict_heads(space.transform(looks[1]), judged.heads).argmax(axis=1)
         print(
             f"  {kind} ({len(np.unique(groups))} groups): {judged.accuracy:.3f}; "
             f"on new objects {(answers == fresh.labels).mean():.3f}"

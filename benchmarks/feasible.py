@@ -116,16 +116,18 @@ def _measure_coverage() -> None:
             chosen = np.random.default_rng([draw, 5]).permutation(len(labels))[:n]
             rest = np.setdiff1d(np.arange(len(labels)), chosen)
             space, own, groups = (
-                linear_probe.PCASpace.of(features[chosen]),
+                linear_probe.PCASpace.fit(features[chosen]),
                 labels[chosen],
                 np.arange(n),
             )
-            judged = cross_validation.judge(space, own, groups, classes, seed=draw)
+            judged = cross_validation.cross_validate(space, own, groups, classes, seed=draw)
             low, high = cross_validation.interval(judged.accuracy, groups)
             head = linear_probe.fit_heads(
                 space, own, np.ones((1, n), bool), classes, penalty=judged.penalty
             )
-            answers = linear_probe.predict_heads(space.place(features[rest]), head).argmax(axis=1)
+            answers = linear_probe.predict_heads(space.transform(features[rest]), head).argmax(
+                axis=1
+            )
             held += low <= (answers == labels[rest]).mean() <= high
             widths.append(high - low)
         print(
@@ -140,14 +142,16 @@ def _measure_labels() -> None:
 
     for name in SMALL:
         features, truth, classes = _load(name)
-        space, n = linear_probe.PCASpace.of(features), len(truth)
+        space, n = linear_probe.PCASpace.fit(features), len(truth)
         rows = []
         for seed in range(SEEDS):
             rng = np.random.default_rng([seed, 3])
             wrong = rng.choice(n, round(0.05 * n), replace=False)
             labels = truth.copy()
             labels[wrong] = (labels[wrong] + rng.integers(1, classes, len(wrong))) % classes
-            judged = cross_validation.judge(space, labels, np.arange(n), classes, seed=seed)
+            judged = cross_validation.cross_validate(
+                space, labels, np.arange(n), classes, seed=seed
+            )
             errors = find_label_errors(labels, judged.probabilities)
             hits = [error for error in errors if error.row in set(wrong.tolist())]
             named = np.mean([error.suggested == truth[error.row] for error in hits])
@@ -192,18 +196,18 @@ def _measure_forecast() -> None:
 
     for name in SMALL:
         features, labels, classes = _load(name)
-        n, whole = len(labels) // 3, linear_probe.PCASpace.of(features)
+        n, whole = len(labels) // 3, linear_probe.PCASpace.fit(features)
         off, still, held = [], [], 0
         for draw in range(10):
             rng = np.random.default_rng([draw, 7])
             order = rng.permutation(len(labels))
             chosen, rest = order[:n], order[n:]
             space, own, groups = (
-                linear_probe.PCASpace.of(features[chosen]),
+                linear_probe.PCASpace.fit(features[chosen]),
                 labels[chosen],
                 np.arange(n),
             )
-            judged = cross_validation.judge(space, own, groups, classes, seed=draw)
+            judged = cross_validation.cross_validate(space, own, groups, classes, seed=draw)
             points = cross_validation.learning_curve(
                 space, own, groups, classes, penalty=judged.penalty, seed=draw
             )

@@ -212,7 +212,7 @@ def show_second(bench: Bench) -> None:
         "rows['cold'] = go(dropout=0.3)\n"
         "jobs.warm_up(); time.sleep(15)\n"
         "rows['warm'] = go(dropout=0.4)\n"
-        "warm_worker.let_go()\n"
+        "warm_worker.stop()\n"
         "print(json.dumps(rows))\n"
     )
     train, _test = bench.photos()

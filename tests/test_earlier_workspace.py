@@ -30,8 +30,8 @@ from translearn_core.recipe import resolve
 from translearn_core.reports.report import report_html
 from translearn_core.runs import Run, study
 from translearn_core.runs.annotations import read_notes
-from translearn_core.runs.splits import split_of
-from translearn_core.runs.threshold import read_decision
+from translearn_core.runs.splits import recover_split
+from translearn_core.runs.threshold import read_threshold
 
 ARCHIVE = Path(__file__).resolve().parent / "data" / "workspace_0_1.tar.xz"
 MADE_IN = "/tmp/translearn-earlier"
@@ -109,8 +109,8 @@ def test_notes_decisions_and_the_split_are_read(named: dict[str, Run]) -> None:
     first = named["First"]
     notes = read_notes(first)
     assert (notes.tags, notes.note) == (("school",), "The first one.")
-    assert read_decision(first.folder).sure_from == 0.6
-    parts = split_of(first)
+    assert read_threshold(first.folder).sure_from == 0.6
+    parts = recover_split(first)
     tested = pd.read_parquet(first.folder / "predictions.parquet")
     assert set(parts.rows("test")["path"]) == set(tested["path"])
     assert len(tested) == first.metrics.n_test
@@ -213,5 +213,5 @@ def test_an_old_run_is_made_again_and_learned_on(
     again.request_stop()
     on = train(dataset, start_from=named["First"].id, hidden_units=8, epochs=2)
     assert on.metrics.carryover.run == str(named["First"].folder)
-    tested = set(split_of(named["First"]).rows("test")["path"])
-    assert tested <= set(split_of(on).rows("test")["path"]), "tested on what it was tested on"
+    tested = set(recover_split(named["First"]).rows("test")["path"])
+    assert tested <= set(recover_split(on).rows("test")["path"]), "tested on what it was tested on"

@@ -85,7 +85,7 @@ def test_a_killed_worker_is_lost_and_can_be_started_again(dataset: Dataset) -> N
     process.kill()
     wait_for(lambda: run.state.state == "lost")
     assert run.log_tail() is not None
-    again = jobs.start_again(run)
+    again = jobs.repeat_run(run)
     assert again.config.settings == run.config.settings
     wait_for(lambda: again.state.state == "running")
     again.request_stop()

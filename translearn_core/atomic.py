@@ -1,7 +1,6 @@
 """Atomic writes and content hashes of files.
 
-Owns: replacing a file in one step, on every system; the hash of its content. Leaves to others: what
-is in it.
+Owns: replacing a file in one step, on every system; the hash of its content.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def replace_file(source: Path, target: Path) -> None:
-    """Put `source` in the place of `target`; waits a moment where a reader holds it (Windows)."""
+    """Replace `target` by `source`; retries while a reader holds it open (Windows)."""
     for attempt in range(ATTEMPTS):
         try:
             source.replace(target)

@@ -1,4 +1,5 @@
-"""Processes and threads of this package: how they are found, repeated, stopped and ended."""
+"""Helpers for processes and threads: import path, periodic calls, stoppable work, ending a
+process."""
 
 from __future__ import annotations
 
@@ -24,28 +25,28 @@ def import_path() -> str:
 
 
 @contextmanager
-def repeated(act: Callable[[], None], *, every_s: float, name: str) -> Iterator[None]:
-    """Have `act` called again and again, in a thread, while the block goes on."""
-    ended = threading.Event()
+def periodically(call: Callable[[], None], *, every_s: float, name: str) -> Iterator[None]:
+    """Call `call` periodically in a thread while the block runs."""
+    stopped = threading.Event()
 
-    def go() -> None:
-        while not ended.wait(every_s):
-            act()
+    def loop() -> None:
+        while not stopped.wait(every_s):
+            call()
 
-    thread = threading.Thread(target=go, name=name, daemon=True)
+    thread = threading.Thread(target=loop, name=name, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        ended.set()
+        stopped.set()
         thread.join()
 
 
 def end_process(code: int) -> None:
     """End this process, like `sys.exit`.
 
-    Where TensorFlow was imported, without waiting a second for it to take itself apart: what
-    was written is flushed, and what was to be done at the end is done.
+    Where TensorFlow was imported, its teardown (a second) is skipped: exit functions run, logs and
+    streams are flushed, and the process ends with `os._exit`.
     """
     if "tensorflow" not in sys.modules:
         sys.exit(code)
@@ -57,40 +58,40 @@ def end_process(code: int) -> None:
 
 
 T = TypeVar("T")
-ASK_EVERY_S = 0.2
+STOP_POLL_S = 0.2
 
 
-def begin(work: Callable[[], T]) -> Future[T]:
-    """Have `work` done in a thread that does not keep the process from ending."""
-    done: Future[T] = Future()
+def run_in_thread(work: Callable[[], T]) -> Future[T]:
+    """Run `work` in a daemon thread."""
+    future: Future[T] = Future()
 
-    def go() -> None:
+    def run() -> None:
         try:
-            done.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
-            done.set_exception(error)
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where the result is read
+            future.set_exception(error)
 
-    context = contextvars.copy_context()  # its texts speak the caller's language
-    threading.Thread(target=context.run, args=(go,), name="begun", daemon=True).start()
-    return done
+    context = contextvars.copy_context()  # holds the language of messages
+    threading.Thread(target=context.run, args=(run,), name="work", daemon=True).start()
+    return future
 
 
-def wait_for(done: Future[T], stop: Callable[[], bool]) -> T:
-    """The result, unless a stop is asked for meanwhile; the work is then left to itself.
+def wait_for(future: Future[T], stop: Callable[[], bool]) -> T:
+    """The result, unless a stop is requested first; the work is then abandoned.
 
     Raises:
-        StopRequestedError: `stop` said so.
+        StopRequestedError: `stop` returned True.
     """
-    while not wait([done], timeout=ASK_EVERY_S).done:
+    while not wait([future], timeout=STOP_POLL_S).done:
         if stop():
             raise StopRequestedError
-    return done.result()
+    return future.result()
 
 
 def run_stoppable(work: Callable[[], T], stop: Callable[[], bool]) -> T:
-    """What `work` returns, which must have no side effects that a stop could cut in two.
+    """The result of `work`, which must have no side effects, since a stop abandons it.
 
     Raises:
-        StopRequestedError: `stop` said so.
+        StopRequestedError: `stop` returned True.
     """
-    return wait_for(begin(work), stop)
+    return wait_for(run_in_thread(work), stop)

@@ -1,4 +1,4 @@
-"""The configuration of this installation, and the place of the workspace.
+"""The configuration of this installation, and the folder of the workspace.
 
 Owns: `Configuration` (limits, allowed folders, cache size, slots) and `home`.
 Leaves to others: the settings of a run (`settings.py`).
@@ -29,7 +29,7 @@ def home() -> Path:
 
 
 class Limits(BaseModel):
-    """Bounds that keep a hostile or mistaken upload from harming the machine."""
+    """Bounds on uploads, against malicious or mistaken ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -1,10 +1,10 @@
-"""All errors that a person may see.
+"""The errors whose messages are shown to users.
 
-Owns: one tree. Anything that is not in it is a bug, goes to the log with its traceback
-and never to a page. `StopRequestedError` stands beside it: it is an answer, not a fault.
+Owns: the tree of these errors. Any other exception is a bug: it goes to the log with its traceback,
+never to a page. `StopRequestedError` is outside the tree: it is a normal ending.
 
-    TransLearnError          the message is a full sentence: what happened, to what, what next
-    ├── InputError           the person can mend it: exit code 2 on the command line
+    TransLearnError          the message is a full sentence: what happened, to what, the next step
+    ├── InputError           the user can fix it: exit code 2 on the command line
     │   ├── SourceError      a folder, zip or upload cannot become a data set
     │   ├── PhotoError       one file cannot be read as a photo
     │   ├── SettingsError    a setting is out of its range or does not fit the others
@@ -18,16 +18,16 @@ from __future__ import annotations
 
 
 class TransLearnError(Exception):
-    """An error whose message may be shown to a person as it is."""
+    """An error whose message may be shown to the user as it is."""
 
     @property
     def message(self) -> str:
-        """The sentence for the person."""
+        """The sentence for the user."""
         return str(self.args[0]) if self.args else type(self).__name__
 
 
 class InputError(TransLearnError):
-    """Something that was handed in is not usable; handing in something else mends it."""
+    """An input is not usable; a different input fixes it."""
 
 
 class SourceError(InputError):
@@ -59,4 +59,4 @@ class TrainingError(TransLearnError):
 
 
 class StopRequestedError(Exception):
-    """A person asked to stop before there was anything to keep."""
+    """A stop was requested before there was a result."""

@@ -1,4 +1,4 @@
-"""Translation of every sentence for a person (gettext).
+"""Translation of sentences for users (gettext).
 
 Owns: the message catalogues in `translearn_core/locale/<language>/LC_MESSAGES/translearn.mo`
 and the choice of language. Leaves to others: the sentences themselves, which stand

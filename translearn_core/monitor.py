@@ -1,8 +1,8 @@
-"""What long work tells while it runs, and whether it should stop.
+"""Progress reports and stop requests of long work.
 
-Owns: `Monitor`, the one object that is handed down through training, checks, searches and exports.
+Owns: `Monitor`, the object that training, checks, searches and exports report to.
 The base class is silent and never stops, so every function can be called without a run.
-Leaves to others: where it is written (`jobs/background.py`), what it looks like on a page.
+Leaves to others: writing to files (`jobs/background.py`), display.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any
 
 from translearn_core.errors import StopRequestedError
 
-TELL_EVERY_S = 0.25
+REPORT_EVERY_S = 0.25
 
 
 class Monitor:
-    """Stages, progress, warnings and events of one piece of work; and the request to stop it."""
+    """Receives stages, progress, warnings and events; says whether a stop was requested."""
 
     @property
     def stop_requested(self) -> bool:
@@ -24,42 +24,41 @@ class Monitor:
         return False
 
     def check_stop(self) -> None:
-        """Raise when the work should stop.
+        """Raise when a stop was requested.
 
         Raises:
-            StopRequestedError: it should.
+            StopRequestedError: a stop was requested.
         """
         if self.stop_requested:
             raise StopRequestedError
 
     def stage(self, name: str) -> None:
-        """Begin a new stage; its progress is not known yet."""
+        """Begin a new stage; its progress is unknown at first."""
 
     def update(self, **changes: Any) -> None:
         """Change fields of the state, like `device`."""
 
     def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
-        """Report how far the stage is.
+        """Report the progress of the stage.
 
         Args:
             done, total: counts of photos, or of `what`.
-            per_s: so many a second; 0 where it is not known.
-            what: what is counted, where it is not photos.
+            per_s: rate per second; 0 where it is unknown.
+            what: the unit, where it is not photos.
         """
 
     def warning(self, text: str) -> None:
-        """Tell the person something that does not end the work."""
+        """Report a problem that does not end the work."""
 
     def event(self, kind: str, **fields: Any) -> None:
-        """Append an event of a kind of its own: `batch`, `epoch`, `trial`."""
+        """Report an event of another kind: `batch`, `epoch`, `trial`."""
 
     def silent(self) -> Monitor:
-        """One for work inside of other work: it passes warnings on, tells nothing else, and heeds
-        the same stop."""
+        """A monitor for nested work: it passes on warnings and stop requests only."""
         return _Silent(self)
 
     def until(self, deadline: float) -> Monitor:
-        """One that also stops at `deadline`, in seconds of `time.monotonic()`."""
+        """A monitor that also stops at `deadline`, in seconds of `time.monotonic()`."""
         return _Until(self, deadline)
 
 
@@ -76,7 +75,7 @@ class _Silent(Monitor):
 
 
 class _Until(Monitor):
-    """Passes everything on, and stops by the clock, too."""
+    """Passes everything on, and also stops at a deadline."""
 
     def __init__(self, inner: Monitor, deadline: float) -> None:
         self._inner, self._deadline = inner, deadline
@@ -102,26 +101,27 @@ class _Until(Monitor):
 
 
 SILENT = Monitor()
-"""For work that nobody follows and nobody stops."""
+"""A monitor that discards all reports and never stops."""
 
 
 class PassProgress:
-    """Tells a monitor how far a pass over photos is, a few times a second at most.
+    """Reports the progress of a pass over photos, a few times a second at most.
 
     Args:
-        total: how many photos there are.
-        done: how many of them were done before.
+        total: number of photos.
+        done: number of them done before this pass.
     """
 
     def __init__(self, monitor: Monitor, total: int, *, done: int = 0) -> None:
         self._monitor, self._total, self._before = monitor, total, done
-        self._began, self._told = time.monotonic(), 0.0
+        self._started_at, self._last_report = time.monotonic(), 0.0
 
     def __call__(self, done: int, per_s: float = 0.0) -> None:
-        """So many photos of this pass are done; `per_s` where it was measured elsewhere."""
+        """Report that `done` photos of this pass are done; `per_s` where the rate was measured
+        elsewhere."""
         now = time.monotonic()
-        if now - self._told < TELL_EVERY_S and self._before + done < self._total:
+        if now - self._last_report < REPORT_EVERY_S and self._before + done < self._total:
             return
-        self._told = now
-        rate = per_s or done / max(now - self._began, 1e-6)
+        self._last_report = now
+        rate = per_s or done / max(now - self._started_at, 1e-6)
         self._monitor.progress(self._before + done, self._total, rate)

@@ -1,9 +1,9 @@
-"""The colours of the product: one for each class, and those with a meaning of their own.
+"""The colours: one per class, and colours with a fixed meaning.
 
-Owns: the values, once. They stay apart for colour-blind eyes (after Okabe and Ito) and hold on light
-and dark pages.
-Leaves to others: drawing. The app's charts and style sheet, the live curves and the report read them
-from here. The colours of widgets stand in `.streamlit/config.toml`.
+Owns: the values, distinguishable for colour-blind readers (after Okabe and Ito) on light and dark
+pages.
+Leaves to others: drawing. The app's charts and style sheet, the live curves and the report read
+them from here. The colours of widgets stand in `.streamlit/config.toml`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Settings of a run: the one table of everything a person may choose.
+"""Settings of a run: the table of all of them.
 
-Owns: `Settings` (a setting is a field here; page, command line, validation, docs and tests read it)
-and checking values. Leaves to others: what the settings do, the installation (`config.py`).
+Owns: `Settings` (a setting is a field; page, command line, validation, docs and tests read it)
+and validation. Leaves to others: what the settings do, the installation (`config.py`).
 
 Units: `_s` seconds, `_bytes` bytes; shares are in [0, 1].
 """
@@ -21,7 +21,7 @@ from translearn_core.i18n import N_, _
 def _setting(
     default: Any, *, title: str, plain: str, expert: str, group: str, picks: str = "", **limits: Any
 ) -> Any:
-    """One row of the settings table: its name for a person, one plain and one expert sentence.
+    """One row of the settings table: its title, one plain and one expert sentence.
 
     `picks` tells what a text names: a `run`, or `photos` (a data set or a folder).
     """
@@ -31,7 +31,7 @@ def _setting(
 
 
 class Settings(BaseModel):
-    """What a person may choose for a run. Every field has a default that a specialist would take.
+    """The settings of a run; every field has a sensible default.
 
     Fields carry `title`, `description` (the plain sentence) and, in `json_schema_extra`,
     `expert` (the sentence for the expert), `group` (model | head | learning | photos |
@@ -250,8 +250,8 @@ class Settings(BaseModel):
         0.2,
         title=N_("Share kept for the test"),
         plain=N_(
-            "Photos held out for the final figure; nothing is learned or chosen by them, so the "
-            "estimate is unbiased."
+            "Photos held out from training and model selection, for an unbiased estimate of the "
+            "accuracy."
         ),
         expert=N_("Share of all photos; near-duplicates stay together, and given splits are kept."),
         group="photos",
@@ -408,17 +408,17 @@ class Settings(BaseModel):
         return self.model_dump(exclude_defaults=True)
 
     def split_epochs(self, *, fine_tunes: bool, share: float = 0.25) -> tuple[int, int]:
-        """Epochs of the head alone, and those in which unfrozen blocks learn, too.
+        """Epochs of head training, and epochs of fine-tuning.
 
         Args:
-            fine_tunes: whether there is a second phase.
-            share: of `epochs` that it takes where no number is set.
+            fine_tunes: whether blocks are unfrozen.
+            share: of `epochs` for fine-tuning where `fine_tune_epochs` is 0.
         """
-        second = 0
+        fine_tune = 0
         if fine_tunes:
-            wanted = self.fine_tune_epochs or max(1, round(self.epochs * share))
-            second = max(1, min(wanted, self.epochs - 1))
-        return max(1, self.epochs - second), second
+            requested = self.fine_tune_epochs or max(1, round(self.epochs * share))
+            fine_tune = max(1, min(requested, self.epochs - 1))
+        return max(1, self.epochs - fine_tune), fine_tune
 
 
 def setting_fields() -> dict[str, FieldInfo]:
@@ -427,7 +427,7 @@ def setting_fields() -> dict[str, FieldInfo]:
 
 
 def make_settings(values: dict[str, Any], *, base: Settings | None = None) -> Settings:
-    """Check `values` and lay them over `base` (default: the defaults).
+    """Validate `values` merged over `base` (default: the defaults).
 
     Args:
         values: setting name -> value; text is converted to the setting's type.

@@ -47,8 +47,8 @@ def _raw_names(path: Path, names: dict[str, bytes], *, flag: int = 0) -> Path:
 
 def _encoded(classes: list[str], encoding: str) -> dict[bytes, bytes]:
     return {
-        f"{name}/{number}.jpg".encode(encoding): draw_photo(10 * place + number)
-        for place, name in enumerate(classes)
+        f"{name}/{number}.jpg".encode(encoding): draw_photo(10 * position + number)
+        for position, name in enumerate(classes)
         for number in range(2)
     }
 
@@ -122,10 +122,10 @@ def _encrypted(path: Path) -> None:
     make_zip(path, two_classes())
     content = bytearray(path.read_bytes())
     for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
-        place = content.find(mark)
-        while place >= 0:
-            content[place + offset] |= 1
-            place = content.find(mark, place + 4)
+        position = content.find(mark)
+        while position >= 0:
+            content[position + offset] |= 1
+            position = content.find(mark, position + 4)
     path.write_bytes(content)
 
 
@@ -199,8 +199,8 @@ def _lying(path: Path) -> None:
     """An entry that says it is smaller than it is."""
     _write("cats/liar.jpg", draw_photo(1) + b"\0" * 5000)(path)
     content = bytearray(path.read_bytes())
-    place = content.rfind(b"PK\x01\x02")
-    content[place + 24 : place + 28] = struct.pack("<L", 100)
+    position = content.rfind(b"PK\x01\x02")
+    content[position + 24 : position + 28] = struct.pack("<L", 100)
     path.write_bytes(content)
 
 
@@ -209,8 +209,8 @@ def _damaged(path: Path) -> None:
     with zipfile.ZipFile(path, "a", zipfile.ZIP_STORED) as file:
         file.writestr("cats/hurt.jpg", draw_photo(5))
     content = bytearray(path.read_bytes())
-    place = content.find(b"cats/hurt.jpg") + 200
-    content[place] ^= 0xFF
+    position = content.find(b"cats/hurt.jpg") + 200
+    content[position] ^= 0xFF
     path.write_bytes(content)
 
 

@@ -168,7 +168,7 @@ def test_excluded_photos_are_kept_and_come_back(pets: datasets.Dataset) -> None:
     assert datasets.exclude_photos(pets, paths) == 2
     assert pets.counts["cats"] == 1
     assert not any(files[path].exists() for path in paths)
-    assert [datasets.file_of_excluded(pets, path).read_bytes() for path in paths] == contents
+    assert [datasets.excluded_file(pets, path).read_bytes() for path in paths] == contents
     assert datasets.last_change(pets) == "2 photos are excluded."
     datasets.undo(pets)
     assert pets.fingerprint == begin
@@ -187,7 +187,7 @@ def test_a_photo_added_meanwhile_does_not_take_the_place_of_an_excluded_one(
     assert path in set(pets.photos["path"])
     datasets.exclude_photos(pets, [path])
     datasets.rename_class(pets, "cats", "lions")
-    assert datasets.put_back(pets, datasets.read_excluded(pets)["path"]) == 2
+    assert datasets.restore_excluded(pets, datasets.read_excluded(pets)["path"]) == 2
 
     assert pets.counts.to_dict() == {"dogs": 2, "lions": 5, "owls": 2}
     contents = {pets.photo_path(photo).read_bytes() for photo in pets.photos["path"]}
@@ -203,7 +203,7 @@ def test_photos_left_in_place_are_excluded_without_a_touch(tmp_path: Path) -> No
     datasets.exclude_photos(dataset, paths)
     assert datasets.delete_excluded(dataset, paths[:1]) == 1
     assert all(Path(path).is_file() for path in paths)
-    assert datasets.put_back(dataset, paths) == 1
+    assert datasets.restore_excluded(dataset, paths) == 1
     assert dataset.counts.to_dict() == {"cats": 2, "dogs": 2}
     with pytest.raises(SourceError, match="nothing to undo"):
         datasets.undo(dataset)
@@ -221,8 +221,8 @@ def test_excluded_photos_deleted_for_good_are_gone(pets: datasets.Dataset) -> No
 
 
 def test_what_was_found_to_be_no_fault_is_remembered(pets: datasets.Dataset) -> None:
-    datasets.keep(pets, [("dark", "a.jpg"), ("dark", "b.jpg")])
-    datasets.stop_keeping(pets, [("dark", "a.jpg")])
-    datasets.keep(pets, [("blurred", "b.jpg")])
+    datasets.dismiss(pets, [("dark", "a.jpg"), ("dark", "b.jpg")])
+    datasets.restore_dismissed(pets, [("dark", "a.jpg")])
+    datasets.dismiss(pets, [("blurred", "b.jpg")])
 
-    assert datasets.read_kept(pets) == {("dark", "b.jpg"), ("blurred", "b.jpg")}
+    assert datasets.read_dismissed(pets) == {("dark", "b.jpg"), ("blurred", "b.jpg")}

@@ -55,18 +55,18 @@ def test_unchecked_rows_are_checked_by_the_first_pass(tmp_path: Path) -> None:
     photos = dataset.photos
     assert len(photos) == 7
     assert not photos["checked"].any()
-    facts, refused = {}, {}
+    stats, refused = {}, {}
     paths = list(photos["path"])
     files = [dataset.photo_path(path) for path in paths]
-    for place, photo in datasets.iterate_photos(files, size=32):
+    for index, photo in datasets.iterate_photos(files, size=32):
         if isinstance(photo, datasets.DecodedPhoto):
-            facts[paths[place]] = photo.facts
+            stats[paths[index]] = photo.stats
         else:
-            refused[paths[place]] = photo.message
+            refused[paths[index]] = photo.message
     elsewhere = datasets.open_dataset(dataset.folder)
     assert len(elsewhere.photos) == 7
-    before = elsewhere.photos["path"].isin(list(facts)).sum()
-    dataset.record_stats(facts, refused)
+    before = elsewhere.photos["path"].isin(list(stats)).sum()
+    dataset.record_stats(stats, refused)
     assert before == 6
     assert elsewhere.photos["checked"].all()
     assert elsewhere.photos["sha256"].str.len().eq(64).all()
@@ -79,8 +79,8 @@ def test_facts_do_not_change_the_fingerprint_but_edits_do(tmp_path: Path) -> Non
     dataset = datasets.import_source(source, check=False)
     begin = dataset.fingerprint
     path = dataset.photos["path"].iloc[0]
-    facts = datasets.decode_photo(dataset.photo_path(path), size=32).facts
-    dataset.record_stats({path: facts}, {})
+    stats = datasets.decode_photo(dataset.photo_path(path), size=32).stats
+    dataset.record_stats({path: stats}, {})
     assert dataset.fingerprint == begin
     datasets.rename_class(dataset, "cats", "lions")
     assert dataset.fingerprint != begin
@@ -93,7 +93,7 @@ def test_two_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 
     def record(path: str) -> None:
         own = datasets.open_dataset(dataset.folder)
-        own.record_stats({path: datasets.decode_photo(own.photo_path(path), size=16).facts}, {})
+        own.record_stats({path: datasets.decode_photo(own.photo_path(path), size=16).stats}, {})
 
     threads = [threading.Thread(target=record, args=(path,)) for path in paths]
     for thread in threads:

@@ -96,12 +96,12 @@ CASES: dict[str, dict[str, tuple[str, str] | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_classes_and_splits(case: str) -> None:
     expected = CASES[case]
-    places = assign_classes(list(expected))
-    found = {
-        path: None if place.reason else (place.class_name, place.split)
-        for path, place in zip(expected, places, strict=True)
+    assignments = assign_classes(list(expected))
+    result = {
+        path: None if assignment.reason else (assignment.class_name, assignment.split)
+        for path, assignment in zip(expected, assignments, strict=True)
     }
-    assert found == expected
+    assert result == expected
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_without_classes_it_is_refused(paths: list[str], word: str) -> None:
 
 def test_three_hundred_classes_and_many_photos() -> None:
     paths = [f"outer/{number % 300:03d}/{number}.jpg" for number in range(30_000)]
-    places = assign_classes(paths)
-    assert len({place.class_name for place in places}) == 300
+    assignments = assign_classes(paths)
+    assert len({assignment.class_name for assignment in assignments}) == 300
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageEnhance
 from tests.support.drawing import draw_image, draw_photo, make_tree, make_zip
 from translearn_core import datasets
 from translearn_core.datasets.duplicates import find_pairs, groups_of
-from translearn_core.datasets.library import COLUMNS, as_table
+from translearn_core.datasets.library import COLUMNS, with_columns
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "datasets"
 
@@ -213,9 +213,9 @@ def test_real_photos_are_hardly_ever_taken_for_copies(name: str) -> None:
     rows = []
     for place, photo in datasets.iterate_photos(paths, size=64):
         assert isinstance(photo, datasets.DecodedPhoto)
-        row = vars(photo.facts) | {"class_name": paths[place].parent.name, "checked": True}
+        row = vars(photo.stats) | {"class_name": paths[place].parent.name, "checked": True}
         rows.append(row | {"path": str(paths[place])})
-    sizes = np.bincount(groups_of(as_table(pd.DataFrame(rows), COLUMNS)))
+    sizes = np.bincount(groups_of(with_columns(pd.DataFrame(rows), COLUMNS)))
     assert sizes.max() <= 10
     assert sizes[sizes > 1].sum() <= 12
 
@@ -234,7 +234,7 @@ def test_a_hundred_thousand_photos_are_split_in_seconds() -> None:
         "phash": [f"{value:016x}" for value in hashes],
         "look": [row.tobytes().decode("ascii") for row in looks],
     }
-    table = as_table(pd.DataFrame(rows), COLUMNS)
+    table = with_columns(pd.DataFrame(rows), COLUMNS)
     begin = time.process_time()
     groups = groups_of(table)
     assert time.process_time() - begin < 20
@@ -267,7 +267,7 @@ def test_features_find_frames_that_hashes_miss(tmp_path: Path) -> None:
     scenes = dataset.photos["file"].str.split("-").str[0]
     features = _features_of(dataset, list(scenes))
     without = datasets.groups(dataset)
-    groups = datasets.tell_groups(dataset, features)
+    groups = datasets.assign_groups(dataset, features)
     assert (datasets.groups(dataset) == groups).all()
     assert len(set(without)) > len(set(groups)) == 18
     assert pd.Series(groups).groupby(scenes.to_numpy()).nunique().max() == 1
@@ -293,17 +293,17 @@ def test_without_twins_features_change_no_split(tmp_path: Path) -> None:
     dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 40, "b": 20}))
     features = np.random.default_rng(0).normal(size=(60, 32))
     before = _split(dataset)
-    datasets.tell_groups(dataset, features)
+    datasets.assign_groups(dataset, features)
     assert _split(dataset).equals(before)
 
 
 def test_groups_are_told_once_and_anew_for_other_photos(tmp_path: Path) -> None:
     dataset = datasets.import_source(make_tree(tmp_path / "s", {"a": 20, "b": 20}))
     rng = np.random.default_rng(0)
-    first = datasets.tell_groups(dataset, rng.normal(size=(40, 32)))
-    assert (datasets.tell_groups(dataset, np.ones((40, 32))) == first).all()  # another network
+    first = datasets.assign_groups(dataset, rng.normal(size=(40, 32)))
+    assert (datasets.assign_groups(dataset, np.ones((40, 32))) == first).all()  # another network
     datasets.remove_photos(dataset, [str(dataset.photos["path"].iloc[0])])
     assert len(datasets.groups(dataset)) == 39
-    assert len(datasets.tell_groups(dataset, rng.normal(size=(39, 32)))) == 39
+    assert len(datasets.assign_groups(dataset, rng.normal(size=(39, 32)))) == 39
     (dataset.folder / "groups.parquet").write_bytes(b"cut off")
     assert len(datasets.groups(dataset)) == 39

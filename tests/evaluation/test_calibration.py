@@ -12,8 +12,8 @@ def drawn(n: int, *, sharpness: float, seed: int = 0) -> tuple[np.ndarray, np.nd
     """Logits of a model that is `sharpness` times too sure, and labels drawn as they truly are."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 1.5, (n, 4))
-    shares = calibration.softmax(logits)
-    labels = np.array([rng.choice(4, p=row) for row in shares])
+    probs = calibration.softmax(logits)
+    labels = np.array([rng.choice(4, p=row) for row in probs])
     return sharpness * logits, labels
 
 
@@ -80,33 +80,36 @@ def test_a_head_inside_another_is_scaled_and_one_without_logits_is_left() -> Non
 def test_bins_hold_equally_many_answers_and_their_errors_add_up() -> None:
     confidence = np.repeat([0.55, 0.95], 50)
     right = np.r_[np.arange(50) < 20, np.arange(50) < 50]  # 40 % and 100 %
-    bins = calibration.reliability_of(confidence, right, bins=2)
+    bins = calibration.reliability_bins(confidence, right, bins=2)
     assert [bin_.n for bin_ in bins] == [50, 50]
     assert [bin_.accuracy for bin_ in bins] == pytest.approx([0.4, 1.0])
     assert bins[0].low < 0.4 < bins[0].high
-    assert calibration.error_of(bins) == pytest.approx((0.15 + 0.05) / 2)
-    assert calibration.error_of([]) is None
+    assert calibration.calibration_error(bins) == pytest.approx((0.15 + 0.05) / 2)
+    assert calibration.calibration_error([]) is None
 
 
 def test_few_answers_look_off_by_chance_alone() -> None:
     few = calibration.softmax(drawn(60, sharpness=1.0)[0])
     many = calibration.softmax(drawn(6000, sharpness=1.0)[0])
-    error_few, error_many = calibration.error_by_chance(few), calibration.error_by_chance(many)
+    error_few, error_many = (
+        calibration.calibration_error_by_chance(few),
+        calibration.calibration_error_by_chance(many),
+    )
     assert error_few is not None
     assert error_many is not None
     assert error_few > 3 * error_many
-    assert calibration.error_by_chance(np.empty((0, 3))) is None
+    assert calibration.calibration_error_by_chance(np.empty((0, 3))) is None
 
 
 def test_out_of_fold_answers_come_from_models_that_did_not_see_the_photo() -> None:
     labels = np.arange(60) % 3
     groups = np.arange(60) // 6  # copies of each other, of all classes
 
-    def learn(learned: np.ndarray, held: np.ndarray) -> np.ndarray:
-        assert not set(groups[learned]) & set(groups[held])
+    def learn(trained_on: np.ndarray, held: np.ndarray) -> np.ndarray:
+        assert not set(groups[trained_on]) & set(groups[held])
         return np.stack([held, held, held], axis=1)
 
-    logits = calibration.out_of_fold(learn, labels, folds=3, groups=groups)
+    logits = calibration.out_of_fold_logits(learn, labels, folds=3, groups=groups)
     assert (logits[:, 0] == np.arange(60)).all()
 
 

@@ -17,11 +17,11 @@ def test_a_power_law_is_carried_on(ceiling: float, drop: float, exponent: float)
     def law(n: float) -> float:
         return float(ceiling - drop * n**-exponent)
 
-    found = forecast(SIZES, [law(n) for n in SIZES], [0.02] * 5, 800)
-    assert found is not None
-    assert found.accuracy == pytest.approx(law(800), abs=0.015)
-    assert found.low - 0.01 <= law(800) <= found.high + 0.01
-    assert found.high - found.low < 0.12
+    result = forecast(SIZES, [law(n) for n in SIZES], [0.02] * 5, 800)
+    assert result is not None
+    assert result.accuracy == pytest.approx(law(800), abs=0.015)
+    assert result.low - 0.01 <= law(800) <= result.high + 0.01
+    assert result.high - result.low < 0.12
 
 
 def test_noise_widens_the_range_and_what_is_reached_bounds_it() -> None:
@@ -37,9 +37,9 @@ def test_noise_widens_the_range_and_what_is_reached_bounds_it() -> None:
 
 
 def test_a_flat_curve_stays_flat() -> None:
-    found = forecast(SIZES, [0.5] * 5, [0.02] * 5, 800)
-    assert found is not None
-    assert found.accuracy == pytest.approx(0.5, abs=0.02)
+    result = forecast(SIZES, [0.5] * 5, [0.02] * 5, 800)
+    assert result is not None
+    assert result.accuracy == pytest.approx(0.5, abs=0.02)
 
 
 def test_two_points_are_no_curve() -> None:

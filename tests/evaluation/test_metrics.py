@@ -24,9 +24,9 @@ def test_without_photos_nothing_is_known() -> None:
 
 def test_per_class_figures_agree_with_scikit_learn() -> None:
     rng = np.random.default_rng(0)
-    truth, answers = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
-    figures = class_figures(confusion_matrix(truth, answers, 4), list("abcd"))
-    precision, recall, f1, _n = precision_recall_fscore_support(truth, answers)
+    truth, predictions = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
+    figures = class_figures(confusion_matrix(truth, predictions, 4), list("abcd"))
+    precision, recall, f1, _n = precision_recall_fscore_support(truth, predictions)
     assert [figure.precision for figure in figures] == pytest.approx(precision)
     assert [figure.recall for figure in figures] == pytest.approx(recall)
     assert [figure.f1 for figure in figures] == pytest.approx(f1)

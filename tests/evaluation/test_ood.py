@@ -25,15 +25,15 @@ def made(**options: object) -> tuple[ood.Reference, dict[str, object]]:
     features, labels = clusters(300, kinds=range(8))
     test, _labels = clusters(200, kinds=range(8), seed=1)
     paths = [f"photo-{n}.jpg" for n in range(300)]
-    return ood.make_reference(features, labels, paths, test=test, **options)  # type: ignore[arg-type]
+    return ood.build_reference(features, labels, paths, test=test, **options)  # type: ignore[arg-type]
 
 
 def test_unknown_kinds_are_told_and_known_ones_let_pass() -> None:
     reference, figures = made()
     strange, _labels = clusters(200, kinds=range(8, 12), seed=2)
     known, _labels = clusters(200, kinds=range(8), seed=3)
-    assert reference.is_unlike(strange).mean() > 0.9
-    assert reference.is_unlike(known).mean() < 0.15
+    assert reference.is_out_of_distribution(strange).mean() > 0.9
+    assert reference.is_out_of_distribution(known).mean() < 0.15
     score = ood.auroc(reference.distances(known), reference.distances(strange))
     assert score is not None
     assert score > 0.95
@@ -46,10 +46,10 @@ def test_similar_photos_are_of_the_same_kind_nearest_first() -> None:
     reference, _figures = made()
     features, labels = clusters(20, kinds=range(8), seed=5)
     for row, label in zip(features, labels, strict=True):
-        found = reference.similar(row, 4)
-        assert [one.class_index for one in found] == [label] * 4
-        assert [one.similarity for one in found] == sorted(
-            (one.similarity for one in found), reverse=True
+        result = reference.similar(row, 4)
+        assert [one.class_index for one in result] == [label] * 4
+        assert [one.similarity for one in result] == sorted(
+            (one.similarity for one in result), reverse=True
         )
     itself = reference.similar(clusters(300, kinds=range(8))[0][7], 1)[0]
     assert itself.path == "photo-7.jpg"
@@ -74,8 +74,8 @@ def test_copies_do_not_make_the_threshold_tight() -> None:
     features, labels = clusters(60, kinds=range(4))
     twice = np.repeat(features, 4, axis=0)  # bursts of four
     options = {"paths": ["x"] * 240, "test": features}
-    tight, _figures = ood.make_reference(twice, np.repeat(labels, 4), **options)
-    fair, _figures = ood.make_reference(
+    tight, _figures = ood.build_reference(twice, np.repeat(labels, 4), **options)
+    fair, _figures = ood.build_reference(
         twice, np.repeat(labels, 4), groups=np.arange(240) // 4, **options
     )
     assert tight.threshold is not None
@@ -93,9 +93,9 @@ def test_a_backbone_that_learned_is_judged_by_photos_it_did_not_learn() -> None:
 
 def test_too_few_photos_set_no_threshold() -> None:
     features, labels = clusters(8, kinds=range(2))
-    reference, figures = ood.make_reference(features, labels, ["x"] * 8, test=features[:0])
+    reference, figures = ood.build_reference(features, labels, ["x"] * 8, test=features[:0])
     assert reference.threshold is None
-    assert not reference.is_unlike(features).any()
+    assert not reference.is_out_of_distribution(features).any()
     assert figures["refused"] is None
 
 
@@ -140,10 +140,13 @@ def test_three_unseen_flowers_are_unlike_the_nine_seen(
     features = extract_pooled(dataset, get_backbone("mobilenet_v2_035"), size=224).features
     names, test = dataset.photos["class_name"], (dataset.photos["split"] == "test").to_numpy()
     unseen = names.isin(list(dataset.classes)[3:12:4]).to_numpy()
-    learned = ~test & ~unseen
+    train_features = ~test & ~unseen
     codes = names.astype("category").cat.codes.to_numpy()
-    reference, _figures = ood.make_reference(
-        features[learned], codes[learned], list(names[learned]), test=features[test & ~unseen]
+    reference, _figures = ood.build_reference(
+        features[train_features],
+        codes[train_features],
+        list(names[train_features]),
+        test=features[test & ~unseen],
     )
     score = ood.auroc(
         reference.distances(features[test & ~unseen]), reference.distances(features[test & unseen])

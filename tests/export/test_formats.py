@@ -35,7 +35,7 @@ from translearn_core.prediction import predict
 from translearn_core.prediction.predict import open_predictor
 from translearn_core.runs import JobState, Run
 from translearn_core.runs.task_heads import TaskHead, save_heads
-from translearn_core.runs.threshold import Decision, write_decision
+from translearn_core.runs.threshold import ConfidenceThreshold, write_threshold
 
 SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8", "web"}
 """Formats that take TensorFlow to write or to run."""
@@ -64,7 +64,7 @@ def decide_by_task(run: Run) -> None:
     """Choose a threshold that about half of the answers to the second question reach."""
     answers = predict.predict(run, writers.tested_photos(run, most=8))
     shares = sorted(max((answer.tasks or {})["light"].values()) for answer in answers)
-    write_decision(run.folder, Decision(sure_from=float(shares[3] + shares[4]) / 2))
+    write_threshold(run.folder, ConfidenceThreshold(sure_from=float(shares[3] + shares[4]) / 2))
 
 
 def check_words_of_program(
@@ -224,7 +224,7 @@ def test_an_export_is_made_once_and_anew_when_the_model_says_otherwise(run: Run)
     told = Told()
     assert make_export(run, row, told, photos=FEW) == first
     assert told.stages == []
-    write_decision(run.folder, Decision(sure_from=0.9))
+    write_threshold(run.folder, ConfidenceThreshold(sure_from=0.9))
     assert formats.read(run, row) is None
     make_export(run, row, photos=FEW)
     with zipfile.ZipFile(formats.zip_path(run, row)) as archive:

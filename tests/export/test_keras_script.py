@@ -18,11 +18,11 @@ import pytest
 from tests.support.trained import copy_of, copy_with_dataset, trained
 from translearn_core import datasets
 from translearn_core.backbones import BACKBONES
-from translearn_core.datasets.label_csv import attach, read_table
+from translearn_core.datasets.label_csv import attach_labels, read_table
 from translearn_core.errors import InputError, RunError
 from translearn_core.export.keras_script import code_zip, notebook, script, write_code
 from translearn_core.runs import Run
-from translearn_core.runs.splits import split_of
+from translearn_core.runs.splits import recover_split
 
 
 def lines_of(code: str) -> list[str]:
@@ -52,7 +52,7 @@ def with_one_more_task(folder: Path) -> Run:
         for file, name in zip(dataset.photos["file"], dataset.photos["class_name"], strict=True)
     ]
     (folder / "labels.csv").write_text("file,tone\n" + "\n".join(lines), encoding="utf-8")
-    attach(dataset, read_table(folder / "labels.csv"))
+    attach_labels(dataset, read_table(folder / "labels.csv"))
     calibration = {"temperature": 2.0, "fitted_on": 12}
     tone = {"name": "tone", "classes": ["cold", "warm"], "test_correct": 9, "n_test": 10}
     tasks = [{"name": "class"}, tone | {"calibration": calibration}]
@@ -101,7 +101,7 @@ def test_the_list_of_photos_is_the_split_of_the_run(tmp_path: Path) -> None:
     _program, photos, _weights = write_code(run, tmp_path / "learn.py")
     with photos.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    parts = split_of(run)
+    parts = recover_split(run)
     assert parts.certain
     assert [row["part"] for row in rows] == list(parts.table["part"])
     counts = [sum(row["part"] == part for row in rows) for part in ("train", "val", "test")]

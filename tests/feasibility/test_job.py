@@ -122,7 +122,7 @@ def test_labels_found_right_by_a_person_are_not_asked_about_again(
     before = check_job.assess(dataset, backbone=STARTER)
     assert [one.file.split("/")[-1] for one in before.suspects] == ["wrong.jpg"]
     assert before.suspects[0].suggested == "red"
-    datasets.keep(dataset, [("wrong_label", before.suspects[0].path)])
+    datasets.dismiss(dataset, [("wrong_label", before.suspects[0].path)])
     after = check_job.assess(dataset, backbone=STARTER)
     assert after.suspects == []
     assert "fix_labels" not in [one.kind for one in after.advice]

@@ -17,8 +17,8 @@ def test_wrong_labels_are_found_with_what_they_should_be(seed: int) -> None:
     wrong = rng.choice(600, 30, replace=False)
     labels = truth.copy()
     labels[wrong] = (labels[wrong] + rng.integers(1, CLASSES, 30)) % CLASSES
-    result = cross_validation.judge(
-        linear_probe.PCASpace.of(features), labels, alone(labels), CLASSES
+    result = cross_validation.cross_validate(
+        linear_probe.PCASpace.fit(features), labels, alone(labels), CLASSES
     )
     errors = find_label_errors(labels, result.probabilities)
     rows = {error.row for error in errors}
@@ -35,8 +35,8 @@ def test_wrong_labels_are_found_with_what_they_should_be(seed: int) -> None:
 
 def test_sound_labels_are_left_alone() -> None:
     features, labels = draw_points(300, seed=2, apart=4.0)
-    result = cross_validation.judge(
-        linear_probe.PCASpace.of(features), labels, alone(labels), CLASSES
+    result = cross_validation.cross_validate(
+        linear_probe.PCASpace.fit(features), labels, alone(labels), CLASSES
     )
     assert len(find_label_errors(labels, result.probabilities)) <= 3
 

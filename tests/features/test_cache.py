@@ -84,9 +84,9 @@ def test_one_pass_keeps_pixels_and_names_what_it_could_not_read(
         paths, [output], progress=lambda done, total, _per_s: told.append((done, total))
     )
     assert list(result.left_out) == [3]
-    assert len(result.facts) == 20
+    assert len(result.stats) == 20
     assert told[-1] == (21, 21)
-    table = FeatureCache(output.key, root=tmp_path).table([result.facts[0].sha256])
+    table = FeatureCache(output.key, root=tmp_path).table([result.stats[0].sha256])
     assert table.shape == (1, 16, 16, 3)
     assert table.dtype == np.uint8
 
@@ -96,9 +96,9 @@ def test_a_stopped_pass_keeps_what_it_has(tmp_path: Path, colour_photos: Path) -
     output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)
     result = extract(paths, [output], stop=lambda: True)
     assert result.stopped
-    assert 0 < len(result.facts) < len(paths)
+    assert 0 < len(result.stats) < len(paths)
     kept = FeatureCache(output.key, root=tmp_path)
-    assert result.facts[0].sha256 in kept
+    assert result.stats[0].sha256 in kept
 
 
 class Slow:
@@ -129,7 +129,7 @@ def test_photos_decoded_before_the_engine_is_open_wait_for_it(
         key=key(size=16), open_engine=open_late, store=np.dtype(np.float32), root=tmp_path
     )
     result = extract(paths, [output], progress=lambda n, _total, _per_s: done.append(n))
-    hashes = [result.facts[place].sha256 for place in range(len(paths))]
+    hashes = [result.stats[place].sha256 for place in range(len(paths))]
     assert FeatureCache(output.key, root=tmp_path).table(hashes).shape == (len(paths), 3)
     assert told_before_open == [], "no photo has been looked at before"
     assert done == sorted(done)

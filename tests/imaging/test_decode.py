@@ -53,7 +53,7 @@ def test_every_format_keeps_colour_and_size(kind: str) -> None:
     assert photo.image.shape == (40, 64, 3)
     assert photo.image.dtype == np.uint8
     assert np.abs(photo.image.astype(int) - RED).max() <= 12
-    assert (photo.facts.width, photo.facts.height, photo.facts.format) == (64, 40, kind)
+    assert (photo.stats.width, photo.stats.height, photo.stats.format) == (64, 40, kind)
 
 
 def _sixteen_bit(kind: str) -> bytes:
@@ -140,7 +140,7 @@ def test_exif_turn(orientation: int, kind: str) -> None:
     }
     height, width = photo.image.shape[:2]
     assert (width, height) == ((40, 60) if orientation >= 5 else (60, 40))
-    assert (photo.facts.width, photo.facts.height) == (width, height)
+    assert (photo.stats.width, photo.stats.height) == (width, height)
     down, right = corners[orientation]
     quarter = photo.image[
         down * height // 2 : (down + 1) * height // 2, right * width // 2 : (right + 1) * width // 2
@@ -160,7 +160,7 @@ def test_first_frame_of_an_animation() -> None:
 
 def test_multi_picture_phone_jpeg_is_a_jpeg() -> None:
     data = _save(_red(), "MPO", save_all=True, append_images=[_red()])
-    assert datasets.decode_photo(data, size=None).facts.format == "JPEG"
+    assert datasets.decode_photo(data, size=None).stats.format == "JPEG"
 
 
 def test_sizes_agree_whether_shrunk_while_loading_or_not() -> None:
@@ -259,8 +259,8 @@ def test_damage_anywhere_never_escapes_as_another_error() -> None:
         data = _save(draw_image(2), kind)
         for _round in range(40):
             broken = bytearray(data)
-            for place in rng.integers(0, len(data), 4):
-                broken[place] = int(rng.integers(0, 256))
+            for index in rng.integers(0, len(data), 4):
+                broken[index] = int(rng.integers(0, 256))
             try:
                 _decode(bytes(broken), 32)
             except PhotoError:
@@ -271,18 +271,18 @@ def test_facts(tmp_path: Path) -> None:
     coarse = draw_image(4, size=(30, 30)).resize((10, 10))
     sharp = coarse.resize((300, 300), Image.Resampling.NEAREST)
     dull = sharp.resize((4, 4)).resize((300, 300), Image.Resampling.BICUBIC)
-    facts = [datasets.decode_photo(_save(image, "PNG"), size=64).facts for image in (sharp, dull)]
-    assert facts[0].detail > 2 * facts[1].detail
+    stats = [datasets.decode_photo(_save(image, "PNG"), size=64).stats for image in (sharp, dull)]
+    assert stats[0].detail > 2 * stats[1].detail
     white, black = (
-        datasets.decode_photo(_save(Image.new("L", (9, 9), value), "PNG"), size=None).facts
+        datasets.decode_photo(_save(Image.new("L", (9, 9), value), "PNG"), size=None).stats
         for value in (255, 0)
     )
     assert (white.brightness, black.brightness) == (1.0, 0.0)
-    assert len(facts[0].phash) == 16
-    assert len(facts[0].sha256) == 64
+    assert len(stats[0].phash) == 16
+    assert len(stats[0].sha256) == 64
     path = tmp_path / "a.png"
     path.write_bytes(_save(sharp, "PNG"))
-    assert datasets.decode_photo(path, size=None).facts.sha256 == facts[0].sha256
+    assert datasets.decode_photo(path, size=None).stats.sha256 == stats[0].sha256
 
 
 def _folder(tmp_path: Path, n: int) -> list[Path]:
@@ -299,8 +299,8 @@ def test_iterating_keeps_order_and_goes_on_after_errors(tmp_path: Path) -> None:
     paths[7].write_bytes(b"no photo")
     paths[30].unlink()
     seen = list(datasets.iterate_photos(paths, size=16, workers=3))
-    assert [place for place, _photo in seen] == list(range(60))
-    errors = {place: photo.message for place, photo in seen if isinstance(photo, PhotoError)}
+    assert [index for index, _photo in seen] == list(range(60))
+    errors = {index: photo.message for index, photo in seen if isinstance(photo, PhotoError)}
     assert set(errors) == {7, 30}
     assert "no longer there" in errors[30]
     alone = datasets.decode_photo(paths[45], size=16)
@@ -323,14 +323,14 @@ def test_processes_give_what_threads_give(tmp_path: Path) -> None:
     with_bad.write_bytes(b"no photo")
     paths[299] = with_bad
     ahead = list(datasets.decode_ahead(paths, size=16))
-    assert [place for place, _photo in ahead] == list(range(300))
+    assert [index for index, _photo in ahead] == list(range(300))
     for (_, one), (_, other) in zip(ahead, datasets.iterate_photos(paths, size=16), strict=True):
         if isinstance(one, PhotoError):
             assert isinstance(other, PhotoError)
             assert one.message == other.message
         else:
             assert isinstance(other, DecodedPhoto)
-            assert one.facts == other.facts
+            assert one.stats == other.stats
             assert np.array_equal(one.image, other.image)
 
 
@@ -351,7 +351,7 @@ def test_photos_arrive_when_the_processes_are_killed(tmp_path: Path) -> None:
     for process in killed:
         process.kill()
     seen += photos
-    assert [place for place, _photo in seen] == list(range(1000))
+    assert [index for index, _photo in seen] == list(range(1000))
     assert all(isinstance(photo, DecodedPhoto) for _place, photo in seen)
 
 
@@ -361,7 +361,7 @@ def test_photos_arrive_where_no_process_can_be_started(
     paths = _folder(tmp_path, 20) * 15
     monkeypatch.setattr(sys, "executable", str(tmp_path / "gone"))
     seen = list(datasets.decode_ahead(paths, size=16))
-    assert [place for place, _photo in seen] == list(range(300))
+    assert [index for index, _photo in seen] == list(range(300))
     assert all(isinstance(photo, DecodedPhoto) for _place, photo in seen)
 
 

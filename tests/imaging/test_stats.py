@@ -14,18 +14,18 @@ from PIL import Image, ImageFilter
 from tests.support.drawing import draw_image, make_tree
 from translearn_core import datasets
 from translearn_core.imaging.stats import (
-    FACTS_SIDE,
-    SMOOTHEST,
+    MIN_DETAIL,
+    STATS_SIDE,
     PhotoStats,
-    unpack_looks,
-    unpack_tints,
+    unpack_colour_thumbnails,
+    unpack_grey_thumbnails,
 )
 
 
 def _facts(image: Image.Image, kind: str = "PNG", **options: object) -> PhotoStats:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
-    return datasets.decode_photo(buffer.getvalue(), size=64).facts
+    return datasets.decode_photo(buffer.getvalue(), size=64).stats
 
 
 def test_the_hash_is_that_of_imagehash() -> None:
@@ -36,10 +36,10 @@ def test_the_hash_is_that_of_imagehash() -> None:
 
 def test_shade_and_light_are_percentiles_of_brightness() -> None:
     ramp = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (256, 1)))
-    facts = _facts(ramp)
-    assert facts.shade == pytest.approx(0.05, abs=0.02)
-    assert facts.light == pytest.approx(0.99, abs=0.02)
-    assert facts.entropy == pytest.approx(6.0, abs=0.1)  # 64 of 256 levels are picked
+    stats = _facts(ramp)
+    assert stats.shade == pytest.approx(0.05, abs=0.02)
+    assert stats.light == pytest.approx(0.99, abs=0.02)
+    assert stats.entropy == pytest.approx(6.0, abs=0.1)  # 64 of 256 levels are picked
 
 
 def test_entropy_of_grey_and_colour_files_means_the_same_as_in_pillow() -> None:
@@ -54,7 +54,7 @@ def test_detail_falls_with_blur_and_not_with_light_or_size() -> None:
     image = image.resize((512, 384), Image.Resampling.NEAREST)
     sharp = _facts(image).detail
     blurred = [_facts(image.filter(ImageFilter.GaussianBlur(r))).detail for r in (2, 4, 8)]
-    assert sharp > blurred[0] > blurred[1] > blurred[2] > 0.8 * SMOOTHEST
+    assert sharp > blurred[0] > blurred[1] > blurred[2] > 0.8 * MIN_DETAIL
     assert _facts(image.point(lambda value: value // 3)).detail == pytest.approx(sharp, rel=0.05)
     assert _facts(image.resize((64, 48), Image.Resampling.BOX)).detail > blurred[0]
     assert _facts(Image.new("RGB", (64, 64), "teal")).detail == 0.0
@@ -65,8 +65,8 @@ def test_small_pictures_stand_upright() -> None:
     image.paste((250, 10, 10), (0, 0, 32, 24))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise: top left comes to the top right
-    facts = _facts(image, "JPEG", quality=95, exif=exif)
-    look, tint = unpack_looks([facts.look])[0], unpack_tints([facts.tint])[0]
+    stats = _facts(image, "JPEG", quality=95, exif=exif)
+    look, tint = unpack_grey_thumbnails([stats.look])[0], unpack_colour_thumbnails([stats.tint])[0]
     assert look.shape == (24, 24)
     assert look[:10, 14:].min() > 60 > look[14:].max()
     assert tint[0, -1] == pytest.approx([250, 10, 10], abs=12)
@@ -86,9 +86,9 @@ def test_an_older_manifest_opens_and_is_completed(tmp_path: Path) -> None:
     assert not photos["checked"].any()
     assert set(photos["look"]) == {""}
     assert datasets.groups_of(photos).tolist() == list(range(6))
-    facts = {
-        path: datasets.decode_photo(dataset.photo_path(path), size=FACTS_SIDE).facts
+    stats = {
+        path: datasets.decode_photo(dataset.photo_path(path), size=STATS_SIDE).stats
         for path in photos["path"]
     }
-    dataset.record_stats(facts)
+    dataset.record_stats(stats)
     pd.testing.assert_frame_equal(dataset.photos, new)

@@ -17,7 +17,7 @@ from translearn_core.settings import make_settings
 @pytest.fixture(autouse=True)
 def nobody_waits_afterwards(workspace: Path) -> Iterator[None]:
     yield
-    warm_worker.let_go()
+    warm_worker.stop()
 
 
 def wait_for(condition: Callable[[], bool], *, timeout_s: float = 200.0) -> None:
@@ -36,9 +36,9 @@ def waiting_worker() -> psutil.Process:
         ]
 
     wait_for(lambda: bool(find()))
-    found = find()
-    assert len(found) == 1
-    return found[0]
+    result = find()
+    assert len(result) == 1
+    return result[0]
 
 
 @pytest.mark.slow
@@ -79,5 +79,5 @@ def test_it_ends_with_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
     jobs.warm_up()
     worker = waiting_worker()
-    warm_worker.let_go()  # closes the pipe, as the end of the server does
+    warm_worker.stop()  # closes the pipe, as the end of the server does
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

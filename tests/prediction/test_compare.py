@@ -20,8 +20,8 @@ from translearn_core.errors import InputError, RunError
 from translearn_core.evaluation.significance import holm, mcnemar
 from translearn_core.prediction.compare import as_json, compare
 from translearn_core.runs import Run
-from translearn_core.runs.annotations import name_of, read_notes, write_notes
-from translearn_core.runs.splits import split_of
+from translearn_core.runs.annotations import display_name, read_notes, write_notes
+from translearn_core.runs.splits import recover_split
 from translearn_core.settings import make_settings
 
 CLASSES = ["blue", "green", "red"]
@@ -177,10 +177,10 @@ def test_photos_that_one_has_never_seen_are_asked_about_and_learned_ones_left_ou
 
     learned = set()
     for run in (first, second):
-        table = split_of(run).table
+        table = recover_split(run).table
         learned |= set(table.loc[table["part"] != "test", "sha256"])
     hashes = [
-        datasets.decode_photo(Path(path), size=8).facts.sha256 for path in found.photos["path"]
+        datasets.decode_photo(Path(path), size=8).stats.sha256 for path in found.photos["path"]
     ]
     assert not learned & set(hashes)
     assert found.runs[0].asked > 0
@@ -199,8 +199,8 @@ def test_a_data_set_that_was_changed_since_vouches_for_its_test_photos_only(
     for photo in sorted((tmp_path / "late" / "red").iterdir()):
         datasets.add_photos(dataset, "red", [(photo.name, photo)])
     after = made_run(dataset, {1})
-    assert not split_of(before).certain
-    assert split_of(after).certain
+    assert not recover_split(before).certain
+    assert recover_split(after).certain
     assert len(compare([before, after]).photos) == 30
 
 
@@ -237,7 +237,7 @@ def test_what_cannot_be_compared_is_refused_with_a_sentence(
 
 def test_notes_are_kept_beside_the_run_and_bounded(dataset: Dataset) -> None:
     run = made_run(dataset, {0})
-    assert name_of(run) == "wrong 1"
+    assert display_name(run) == "wrong 1"
     write_notes(run, tags=[" lesson  3", "frozen", "frozen", ""], note=" a thought ")
     write_notes(run, name="First try")
     notes = read_notes(run)
@@ -246,7 +246,7 @@ def test_notes_are_kept_beside_the_run_and_bounded(dataset: Dataset) -> None:
         ("lesson 3", "frozen"),
         "a thought",
     )
-    assert name_of(run) == "First try"
+    assert display_name(run) == "First try"
     with pytest.raises(InputError, match="at most 12 tags"):
         write_notes(run, tags=[str(n) for n in range(13)])
     with pytest.raises(InputError, match="too long"):

@@ -20,10 +20,10 @@ from translearn_core.runs import Run
 from translearn_core.runs.threshold import (
     FILE,
     SURE_FROM,
-    Decision,
-    read_decision,
-    trade_at,
-    write_decision,
+    ConfidenceThreshold,
+    read_threshold,
+    threshold_effect,
+    write_threshold,
 )
 
 
@@ -48,7 +48,7 @@ def keep_reference(run: Run, photos: list[Path], *, threshold: float) -> None:
     pooled = predictor.see(images).pooled
     assert pooled is not None
     ood.Reference(
-        units=ood.directions(pooled),
+        units=ood.unit_features(pooled),
         labels=np.zeros(len(photos), int),
         paths=[str(path) for path in photos],
         threshold=threshold,
@@ -56,9 +56,9 @@ def keep_reference(run: Run, photos: list[Path], *, threshold: float) -> None:
 
 
 def test_a_threshold_is_kept_with_the_run_and_read_again(tmp_path: Path) -> None:
-    assert read_decision(tmp_path).sure_from == SURE_FROM
-    write_decision(tmp_path, Decision(sure_from=0.8))
-    assert read_decision(tmp_path).sure_from == 0.8
+    assert read_threshold(tmp_path).sure_from == SURE_FROM
+    write_threshold(tmp_path, ConfidenceThreshold(sure_from=0.8))
+    assert read_threshold(tmp_path).sure_from == 0.8
     written = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
     assert written == {"schema_version": 1, "sure_from": 0.8}
 
@@ -66,21 +66,21 @@ def test_a_threshold_is_kept_with_the_run_and_read_again(tmp_path: Path) -> None
 @pytest.mark.parametrize("content", ["", "{}", '{"sure_from": 7}', '{"sure_from": "high"}', "[]"])
 def test_an_unreadable_decision_is_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / FILE).write_text(content, encoding="utf-8")
-    assert read_decision(tmp_path) == Decision()
+    assert read_threshold(tmp_path) == ConfidenceThreshold()
 
 
 def test_a_threshold_that_is_no_probability_is_refused() -> None:
     with pytest.raises(SettingsError, match="between 0 and 1"):
-        Decision(sure_from=1.5)
+        ConfidenceThreshold(sure_from=1.5)
 
 
 def test_refusing_trades_answers_for_mistakes() -> None:
     confidence = np.array([0.3, 0.4, 0.6, 0.9, 0.95])
     right = np.array([False, True, False, True, True])
-    trade = trade_at(confidence, right, 0.5)
+    trade = threshold_effect(confidence, right, 0.5)
     assert (trade.refused, trade.avoided, trade.lost, trade.wrong) == (2, 1, 1, 1)
     assert trade.accuracy == pytest.approx(2 / 3)
-    assert trade_at(confidence, right, 1.0).accuracy is None
+    assert threshold_effect(confidence, right, 1.0).accuracy is None
 
 
 def test_predictions_say_whether_they_are_sure(run: Run, photos: list[Path]) -> None:
@@ -88,7 +88,7 @@ def test_predictions_say_whether_they_are_sure(run: Run, photos: list[Path]) -> 
     assert all(answer.sure is True for answer in answers if (answer.confidence or 0) >= 0.5)
     lowest = sorted(answer.confidence or 0.0 for answer in answers)
     middle = lowest[len(lowest) // 2]
-    write_decision(run.folder, Decision(sure_from=middle))
+    write_threshold(run.folder, ConfidenceThreshold(sure_from=middle))
     again = list(predict.predict(run, photos))
     assert [answer.sure for answer in again] == [
         (answer.confidence or 0.0) >= middle for answer in again
@@ -117,7 +117,7 @@ def test_predictions_say_what_is_unlike_anything_seen(run: Run, photos: list[Pat
 def test_the_command_line_carries_it_without_breaking_what_was_there(
     run: Run, photos: list[Path], capsys: Any, tmp_path: Path
 ) -> None:
-    write_decision(run.folder, Decision(sure_from=1.0))
+    write_threshold(run.folder, ConfidenceThreshold(sure_from=1.0))
     names = [str(path) for path in photos[:2]]
     assert cli.main(["predict", str(run.folder), *names, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)

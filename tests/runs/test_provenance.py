@@ -13,7 +13,7 @@ from tests.support.photos import draw_photos
 from tests.support.trained import train
 from translearn_core import datasets
 from translearn_core.runs import Run, provenance
-from translearn_core.runs.splits import split_of
+from translearn_core.runs.splits import recover_split
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_new_photos_are_added_and_the_test_stays_fair(home: Path) -> None:
     assert set(before.loc[before["part"] == "test", "sha256"]) <= hashes, "compared on the same"
     assert not hashes & set(before.loc[before["part"] != "test", "sha256"])
     assert len(hashes) > (before["part"] == "test").sum(), "new photos are tested, too"
-    parts = split_of(second)
+    parts = recover_split(second)
     assert parts.certain
     assert set(parts.rows("test")["path"]) == set(tested)
 
@@ -50,8 +50,8 @@ def test_new_photos_are_added_and_the_test_stays_fair(home: Path) -> None:
 def manifest(n: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "path": [f"{place}.jpg" for place in range(n)],
-            "sha256": [f"hash {place}" for place in range(n)],
+            "path": [f"{index}.jpg" for index in range(n)],
+            "sha256": [f"hash {index}" for index in range(n)],
             "class_name": ["a", "b"] * (n // 2),
             "split": "",
             "phash": [""] * n,
@@ -66,11 +66,11 @@ def test_what_runs_before_learned_from_is_handed_down(tmp_path: Path) -> None:
     photos = manifest(6)
     split = np.array(["train", "val", "test"] * 2)
     provenance.write_photos(oldest, photos, split, None)
-    others = photos.assign(sha256=[f"other {place}" for place in range(6)])
+    others = photos.assign(sha256=[f"other {index}" for index in range(6)])
     provenance.write_photos(middle, others, split, oldest)
     provenance.write_photos(last, others.iloc[:2], split[:2], middle)
-    learned = provenance.learned_from(last)
-    assert learned is not None
-    assert {"hash 0", "hash 1", "other 0", "other 1", "other 3"} <= learned
-    assert not {"hash 2", "other 2", "other 5"} & learned
-    assert provenance.learned_from(Run(tmp_path)) is None
+    trained_on = provenance.training_hashes(last)
+    assert trained_on is not None
+    assert {"hash 0", "hash 1", "other 0", "other 1", "other 3"} <= trained_on
+    assert not {"hash 2", "other 2", "other 5"} & trained_on
+    assert provenance.training_hashes(Run(tmp_path)) is None

@@ -117,4 +117,4 @@ def test_runs_are_listed_newest_first_and_strangers_are_passed_over(
     broken = tmp_path / "runs" / "broken"
     broken.mkdir()
     (broken / "config.json").write_text("{", encoding="utf-8")
-    assert [found.id for found in runs.list_runs()] == [newer.id, run.id]
+    assert [result.id for result in runs.list_runs()] == [newer.id, run.id]

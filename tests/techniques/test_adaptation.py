@@ -13,9 +13,9 @@ EVEN = np.array([0.5, 0.5])
 
 def trained_on_source(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
     """What a linear head of the sorted photos says of the others, with nothing adapted."""
-    space = linear_probe.PCASpace.of(source)
+    space = linear_probe.PCASpace.fit(source)
     heads = linear_probe.fit_heads(space, labels, np.ones((1, len(labels)), bool), 2, penalty=0.1)
-    return linear_probe.predict_heads(space.place(target), heads)
+    return linear_probe.predict_heads(space.transform(target), heads)
 
 
 def moved(features: np.ndarray) -> np.ndarray:

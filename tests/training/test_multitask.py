@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from translearn_core import cli, datasets
-from translearn_core.datasets.label_csv import attach, bring_in, read_table, tasks_of
+from translearn_core.datasets.label_csv import attach_labels, import_labelled, read_table, tasks_of
 from translearn_core.errors import SourceError
 from translearn_core.export.formats import predictions_csv
 from translearn_core.prediction.predict import predict
 from translearn_core.reports.report import report_html
 from translearn_core.runs import Run
-from translearn_core.runs.predictions import read_task_answers
+from translearn_core.runs.predictions import read_task_predictions
 from translearn_core.runs.task_heads import load_heads
 
 COLOURS = {"red": (210, 50, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
@@ -83,7 +83,7 @@ def test_a_table_trains_a_head_for_each_column_and_predicts_each(
     calibrated = second["calibration"]
     assert 0 < calibrated["fitted_on"] < metrics["n_val"]  # gaps are no part of it, either
     assert calibrated["temperature"] != 1
-    kept = read_task_answers(run, "light")
+    kept = read_task_predictions(run, "light")
     assert len(kept) == second["n_test"]
     assert kept["correct"].sum() == second["test_correct"]
     again = predict(
@@ -115,7 +115,7 @@ def test_class_folders_are_the_first_task_and_the_table_adds_to_them(
     table = tmp_path / "more.csv"
     lines = [f"{file};{'odd' if n % 2 else 'even'}" for n, file in enumerate(files[:30])]
     table.write_text("file;number\n" + "\n".join(lines), encoding="utf-8")
-    dataset, note = bring_in(colour_photos, read_table(table))
+    dataset, note = import_labelled(colour_photos, read_table(table))
     kept = tasks_of(dataset)
     assert kept is not None
     assert (kept.main, kept.tasks) == ("class", ("number",))
@@ -141,7 +141,7 @@ def test_photos_kept_for_the_test_stand_in_the_same_table(
         rows[-1] |= {"light": labels.loc[file, "light"]} | ({"colour": colour} if flat else {})
     pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
     table = read_table(tmp_path / "labels.csv")
-    dataset, note = bring_in(tmp_path / "first", table, test_source=tmp_path / "later")
+    dataset, note = import_labelled(tmp_path / "first", table, test_source=tmp_path / "later")
     photos = dataset.photos.set_index("path")
     assert note == ""
     assert (photos["split"] == "test").sum() == len(tested)
@@ -179,6 +179,6 @@ def test_a_table_of_other_photos_is_refused(
     table.write_text("file,kind\nx.jpg,a\ny.jpg,b\n", encoding="utf-8")
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     with pytest.raises(SourceError, match="names none of the photos"):
-        attach(dataset, read_table(table))
+        attach_labels(dataset, read_table(table))
     with pytest.raises(SourceError, match="No file of the table"):
-        bring_in(colour_photos / "blue", read_table(table))
+        import_labelled(colour_photos / "blue", read_table(table))

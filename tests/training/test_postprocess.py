@@ -56,7 +56,7 @@ def test_a_head_is_calibrated_by_what_it_said_of_other_photos() -> None:
     too_sure = calibration.softmax(3 * logits).astype(np.float32)
     features = rng.normal(size=(4, 8)).astype(np.float32)
     before = np.asarray(head(features))
-    temperature = calibrate(head, ValidationPredictions(answers=too_sure, labels=labels))
+    temperature = calibrate(head, ValidationPredictions(probs=too_sure, labels=labels))
     assert temperature == pytest.approx(3.0, rel=0.1)
     assert np.allclose(
         np.asarray(head(features)), calibration.rescaled(before, temperature), atol=1e-6
@@ -68,6 +68,6 @@ def test_without_validation_photos_confidence_stays_as_it_is() -> None:
     from translearn_core.settings import Settings
 
     head = build_head(8, 3, Settings(hidden_units=5))
-    none = ValidationPredictions(answers=np.empty((0, 3), np.float32), labels=np.empty(0, np.int64))
+    none = ValidationPredictions(probs=np.empty((0, 3), np.float32), labels=np.empty(0, np.int64))
     assert calibrate(head, none) == 1.0
     assert none.accuracy is None

@@ -27,7 +27,7 @@ from translearn_core.settings import make_settings
 TINY = {"backbone": "starter", "image_size": 32, "epochs": 6}
 
 
-def bring_in(source: Path, **options: Any) -> Dataset:
+def import_labelled(source: Path, **options: Any) -> Dataset:
     return datasets.import_source(source, in_place=True, check=False, **options)
 
 
@@ -45,7 +45,7 @@ def events_of(run: Run, kind: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def dataset(workspace: Path, colour_photos: Path) -> Dataset:
-    return bring_in(colour_photos)
+    return import_labelled(colour_photos)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, colour_photos: Path) -> I
     """A run with a fresh cache that tests only look at; its workspace is the current one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(tmp_path_factory.mktemp("finished")))
-        yield train(bring_in(colour_photos), epochs=20, seed=3)
+        yield train(import_labelled(colour_photos), epochs=20, seed=3)
 
 
 def test_a_run_leaves_all_that_is_promised(finished: Run) -> None:
@@ -152,7 +152,7 @@ def test_unreadable_photos_are_left_out_named_and_the_rest_goes_on(
 ) -> None:
     source = shutil.copytree(colour_photos, tmp_path / "photos")
     (source / "red" / "torn.jpg").write_bytes((source / "red" / "000.jpg").read_bytes()[:300])
-    run = train(bring_in(source))
+    run = train(import_labelled(source))
     assert run.state.state == "finished"
     assert [row.file for row in run.metrics.left_out] == ["red/torn.jpg"]
     assert any("torn.jpg" in text for text in run.metrics.warnings)
@@ -162,7 +162,7 @@ def test_given_test_photos_are_the_test(
     workspace: Path, colour_photos: Path, tmp_path: Path
 ) -> None:
     kept = draw_photos(tmp_path / "kept", per_class=5, seed=7)
-    run = train(bring_in(colour_photos, test_source=kept))
+    run = train(import_labelled(colour_photos, test_source=kept))
     assert run.metrics.n_test == 15
     predictions = pd.read_parquet(run.folder / "predictions.parquet")
     assert all(str(kept.resolve()) in path for path in predictions["path"])
@@ -175,7 +175,7 @@ def test_no_copy_of_a_test_photo_is_learned_from(
     for photo in sorted(source.rglob("*.jpg")):
         with Image.open(photo) as image:
             image.save(photo.with_name(f"copy-{photo.name}"), quality=80)
-    run = train(bring_in(source))
+    run = train(import_labelled(source))
     tested = {
         Path(path).stem.removeprefix("copy-") + Path(path).parent.name
         for path in pd.read_parquet(run.folder / "predictions.parquet")["path"]
@@ -240,7 +240,7 @@ def test_the_article_head_and_every_setting_at_once_run(dataset: Dataset) -> Non
 
 @pytest.mark.slow
 def test_real_photos_reach_the_promised_accuracy(workspace: Path, shared_weights: Path) -> None:
-    trash = bring_in(shared_photos("trash"))
+    trash = import_labelled(shared_photos("trash"))
     run = train(trash, backbone="mobilenet_v2_035", image_size=0, epochs=40)
     assert run.metrics.test_accuracy >= 0.76, "0.79 as measured; machines round differently"
 
@@ -249,7 +249,7 @@ def test_real_photos_reach_the_promised_accuracy(workspace: Path, shared_weights
 def test_unfreezing_two_blocks_of_a_real_backbone_does_no_harm(
     workspace: Path, shared_weights: Path
 ) -> None:
-    flowers = bring_in(
+    flowers = import_labelled(
         shared_photos("flowers12", "train"), test_source=shared_photos("flowers12", "test")
     )
     real = {"backbone": "mobilenet_v2_035", "image_size": 0, "epochs": 40}

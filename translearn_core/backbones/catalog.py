@@ -45,24 +45,24 @@ class Backbone:
     arguments: tuple[tuple[str, Any], ...] = ()
     """Further arguments of the builder."""
     pixels: Literal["tf", "torch", "caffe", "raw"]
-    """How pixels are scaled before the graph; `raw`: the graph does it by itself."""
+    """How pixels are scaled before the graph; `raw`: the graph contains the scaling."""
     after_normalization: tuple[float, ...] = ()
     """Factors per channel that Keras applies after its Normalization only when it loads the
-    ImageNet weights (tensorflow issue 49930); here they are part of the graph always."""
+    ImageNet weights (tensorflow issue 49930); here they are always part of the graph."""
     input_size: int
     """Native side of the photo in pixels."""
     min_size: int
     transfer_size: int = 0
-    """Side that photos get unless a person chooses; 0 is the native one. A network that ends in a
-    mean over the map often gains from seeing photos larger than it was trained on (Touvron et
-    al., 2019); set where that was measured, see docs/experiments/default_recipe.md."""
+    """Default side for transfer learning; 0 is the native one. A network with global average
+    pooling often gains from photos larger than it was trained on (Touvron et al., 2019); set where
+    that was measured, see docs/experiments/default_recipe.md."""
     parameters: int
     """Without the top."""
     features: int
     """Channels of the pooled output."""
     top1: float | None
-    """Share of ImageNet's validation photos named right at the first guess; None: it has never
-    learned ImageNet's classes."""
+    """Top-1 accuracy on ImageNet's validation set, in [0, 1]; None: not trained on ImageNet's
+    classes."""
     licence: str
     """Of the weights."""
     when: str
@@ -79,8 +79,8 @@ class Backbone:
     """Whether `weight_file` ships in `translearn_core/data`."""
 
     @property
-    def own_size(self) -> int:
-        """Side of the photos in pixels, unless a person chooses another."""
+    def default_size(self) -> int:
+        """Side of the photos in pixels, unless the setting `image_size` names another."""
         return self.transfer_size or self.input_size
 
     @property
@@ -403,13 +403,13 @@ def get_backbone(name: str) -> Backbone:
 
 
 def image_size_for(backbone: Backbone, settings: Settings) -> int:
-    """Side of the photos in pixels: what was chosen, or the backbone's own.
+    """Side of the photos in pixels: the setting, or the default of the backbone.
 
     Raises:
         SettingsError: the chosen size is below the backbone's smallest.
     """
     if settings.image_size == 0:
-        return backbone.own_size
+        return backbone.default_size
     if settings.image_size < backbone.min_size:
         raise SettingsError(
             _(
@@ -419,14 +419,14 @@ def image_size_for(backbone: Backbone, settings: Settings) -> int:
                 smallest=backbone.min_size,
                 title=backbone.title,
                 received=settings.image_size,
-                own=backbone.own_size,
+                own=backbone.default_size,
             )
         )
     return settings.image_size
 
 
 def did_you_mean(name: str, names: list[str]) -> str:
-    """A question that names up to three of `names` which are spelt much like `name`; else empty."""
+    """A question with up to three of `names` that are spelt like `name`; else empty."""
     by_lower = {known.lower(): known for known in names}
     close = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
     if not close:
@@ -448,7 +448,7 @@ class PixelScaling:
 
 
 def pixel_scaling(pixels: str) -> PixelScaling | None:
-    """How pixels in [0, 255] are scaled, as `keras.applications` does it; None: not at all."""
+    """How pixels in [0, 255] are scaled, as in `keras.applications`; None: no scaling."""
     if pixels == "tf":
         return PixelScaling(1 / 127.5, -1.0)
     if pixels == "torch":

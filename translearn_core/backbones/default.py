@@ -1,9 +1,9 @@
 """The recommended backbone on this machine.
 
-Owns: the default among those whose weights are ready, and the sentence that names a stronger one
-to download, with the accuracies that it rests on.
-Leaves to others: the table (`catalog.py`), where weights lie and whether they are here
-(`weights.py`), what a check of photos advises (`feasibility/verdict.py`).
+Owns: the default among those whose weights are ready, and the sentence that recommends a stronger
+one to download, from measured accuracies. Leaves to others: the table (`catalog.py`), where weights
+lie and whether they are here (`weights.py`), what a check of photos advises
+(`feasibility/verdict.py`).
 
 Imports no TensorFlow and no Keras, and never asks the network.
 """
@@ -14,10 +14,10 @@ from translearn_core.backbones.catalog import BACKBONES, Backbone
 from translearn_core.backbones.weights import weights_status
 from translearn_core.i18n import _
 
-LAST_RESORT = "starter"
-"""The default where no ImageNet weights are on this machine; its own ship with the package."""
+FALLBACK = "starter"
+"""The default where no ImageNet weights are on this machine; its weights ship with the package."""
 
-PROBED = {"mobilenet_v2": 0.88, "starter": 0.80}
+MEASURED_ACCURACY = {"mobilenet_v2": 0.88, "starter": 0.80}
 """Mean accuracy of a logistic regression on frozen features of six photo sets, where it was
 measured side by side (docs/starter.md)."""
 
@@ -25,13 +25,13 @@ measured side by side (docs/starter.md)."""
 def default_backbone() -> Backbone:
     """The best backbone for a plain laptop among those whose weights are ready here.
 
-    Frozen features are computed once per photo, so that accuracy counts for more than the last
-    bit of speed; what is slow without a graphics card comes last.
+    Frozen features are computed once per photo, so that accuracy is preferred over
+    speed; backbones that are slow without a GPU come last.
     """
     for backbone in sorted(BACKBONES.values(), key=lambda row: row.default_rank):
         if weights_status(backbone).state == "ready":
             return backbone
-    return BACKBONES[LAST_RESORT]
+    return BACKBONES[FALLBACK]
 
 
 def stronger_backbone(backbone: Backbone) -> str:
@@ -40,24 +40,26 @@ def stronger_backbone(backbone: Backbone) -> str:
     Empty where none is known to be better, and where it is here already or cannot be fetched.
     Looks at the disk only, never at the network.
     """
-    known = PROBED.get(backbone.name, 1.0)
-    for name, share in PROBED.items():
+    current = MEASURED_ACCURACY.get(backbone.name, 1.0)
+    for name, accuracy in MEASURED_ACCURACY.items():
         better = BACKBONES[name]
-        if share > known and weights_status(better).state == "download":
+        if accuracy > current and weights_status(better).state == "download":
             return _(
                 "With a network, {title} can be downloaded once ({size} MB). On six photo sets "
                 "its accuracy was about {gain} points higher than that of {this}."
             ).format(
                 title=better.title,
                 size=max(1, round(better.size_mb)),
-                gain=round(100 * (share - known)),
+                gain=round(100 * (accuracy - current)),
                 this=backbone.title,
             )
     return ""
 
 
-def saved_mistakes(backbone: Backbone) -> float:
-    """Share of its mistakes that the best measured backbone is not expected to make, in [0, 1]."""
-    known = PROBED.get(backbone.name, 1.0)
-    best = max([share for share in PROBED.values() if share > known], default=known)
-    return (best - known) / max(1.0 - known, 1e-9)
+def expected_error_reduction(backbone: Backbone) -> float:
+    """Relative error reduction expected from the best measured backbone, in [0, 1]."""
+    current = MEASURED_ACCURACY.get(backbone.name, 1.0)
+    best = max(
+        [accuracy for accuracy in MEASURED_ACCURACY.values() if accuracy > current], default=current
+    )
+    return (best - current) / max(1.0 - current, 1e-9)

@@ -25,7 +25,7 @@ from translearn_core.i18n import _, ngettext
 
 @dataclass(frozen=True)
 class Block:
-    """A stretch of a backbone that the freeze control steps by."""
+    """A block of a backbone: one step of the freeze control."""
 
     title: str
     end_layer: str
@@ -35,7 +35,7 @@ class Block:
     macs: int
     """Multiply-accumulate operations for one photo at the native size."""
     output: tuple[int, int, int]
-    """Height, width and channels of what it hands on, at the native size."""
+    """Height, width and channels of its output, at the native size."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,16 @@ class BackboneGraph:
     layers_up_to: tuple[int, ...]
     """For each cut: layers up to it, itself included."""
     trainable_after: tuple[int, ...]
-    """For each cut: weights after it that learn when all of that is unfrozen."""
+    """For each cut: trainable weights after it when all of that is unfrozen."""
     macs_up_to: tuple[int, ...]
     """For each cut: multiply-accumulate operations up to it."""
     trainable: int
-    """Weights that learn when nothing is frozen (BatchNormalization never does)."""
+    """Trainable weights when nothing is frozen (BatchNormalization stays frozen)."""
 
 
 @dataclass(frozen=True)
 class FreezeChoice:
-    """What stays frozen, in the words of a person and of the graph."""
+    """What stays frozen: blocks, layers, cut point."""
 
     frozen_blocks: int
     """Whole frozen blocks."""
@@ -73,13 +73,13 @@ class FreezeChoice:
     frozen_layers: int
     total_layers: int
     trainable_weights: int
-    """Weights of the backbone that learn; the head's come on top."""
+    """Trainable weights of the backbone, without the head."""
     note: str = ""
-    """What a person should know about how the choice was understood."""
+    """How the choice was interpreted, as a sentence for the user."""
 
     @property
     def all_frozen(self) -> bool:
-        """Whether only the head learns."""
+        """Whether only the head is trained."""
         return self.frozen_layers == self.total_layers
 
 
@@ -180,17 +180,17 @@ def _freeze_up_to(backbone: Backbone, graph: BackboneGraph, layer: str) -> Freez
             )
         )
     position = graph.names.index(layer)
-    before = [index for index, cut in enumerate(graph.cuts) if cut <= position]
-    if not before:
+    possible = [index for index, cut in enumerate(graph.cuts) if cut <= position]
+    if not possible:
         note = _("Before `{layer}` and at it {title} cannot be cut, so nothing is frozen.").format(
             layer=layer, title=backbone.title
         )
         return _choice(graph, None, note)
-    nearest = graph.names[graph.cuts[before[-1]]]
+    nearest = graph.names[graph.cuts[possible[-1]]]
     note = ""
     if nearest != layer:
         note = _(
             "The network cannot be cut at `{layer}`, because other paths run beside it; it is "
             "frozen up to `{nearest}`, the nearest place before."
         ).format(layer=layer, nearest=nearest)
-    return _choice(graph, before[-1], note)
+    return _choice(graph, possible[-1], note)

@@ -1,6 +1,6 @@
 """Files of pretrained weights: path, status, download, upload, verification.
 
-Owns: Keras' folder of models (`KERAS_HOME`), downloads, files that a person hands in, and the
+Owns: Keras' folder of models (`KERAS_HOME`), downloads, files that a user provides, and the
 check that a file fits its backbone (h5py; `data/weights.json` holds the expected shapes).
 Leaves to others: which backbones there are (`catalog.py`) and building them
 (`graph/build.py`).
@@ -43,7 +43,7 @@ from translearn_core.i18n import _
 
 log = logging.getLogger(__name__)
 
-PIECE_BYTES = 256 * 1024
+CHUNK_BYTES = 256 * 1024
 TIMEOUT_S = 20.0
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -55,12 +55,12 @@ class WeightsStatus:
     state: Literal["ready", "download", "missing"]
     """`missing`: not here, and this installation does not download."""
     path: Path
-    """Where the file is, or has to be put."""
+    """Where the file is, or has to be."""
     url: str
     bytes: int
     """Size of the file where it is here, else the expected size (rounded)."""
     sentence: str
-    """The state for a person, with the next step."""
+    """The state as a sentence, with the next step."""
 
 
 def weights_folder() -> Path:
@@ -77,7 +77,7 @@ def weights_folder() -> Path:
 
 
 def weights_path(backbone: Backbone) -> Path:
-    """Where the backbone's weights lie, or would lie."""
+    """The path of the backbone's weights, whether they exist or not."""
     if backbone.packaged:
         return Path(__file__).parent.parent / "data" / backbone.weight_file
     return weights_folder() / backbone.weight_file
@@ -92,7 +92,7 @@ def weights_url(backbone: Backbone) -> str:
 
 
 def weights_status(backbone: Backbone) -> WeightsStatus:
-    """Whether the weights are ready, could be downloaded, or must be brought by hand.
+    """Whether the weights are ready, can be downloaded, or must be provided by the user.
 
     Looks at the disk only, never at the network.
     """
@@ -114,12 +114,12 @@ def weights_status(backbone: Backbone) -> WeightsStatus:
         ).format(title=backbone.title, size=max(1, round(expected_bytes / 1e6)))
         return WeightsStatus("download", path, url, expected_bytes, sentence)
     sentence = _("The weights of {title} are not on this machine, and downloads are turned off.")
-    sentence = f"{sentence.format(title=backbone.title)} {_by_hand(backbone)}"
+    sentence = f"{sentence.format(title=backbone.title)} {_manual_step(backbone)}"
     return WeightsStatus("missing", path, url, expected_bytes, sentence)
 
 
-def _by_hand(backbone: Backbone) -> str:
-    """Which file to bring, and where it goes."""
+def _manual_step(backbone: Backbone) -> str:
+    """Which file to provide, and where it belongs."""
     path = weights_path(backbone)
     return _(
         "Put the file {file} into the folder {folder}, or choose it in the upload box."
@@ -133,8 +133,8 @@ def reachable(backbone: Backbone, *, timeout_s: float = 3.0) -> bool:
         return False
     request = urllib.request.Request(url, method="HEAD")
     try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            return bool(response.status == 200)
     except urllib.error.HTTPError as error:
         error.close()
         return False
@@ -151,14 +151,15 @@ def download_weights(
     progress: Callable[[int, int], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Path:
-    """Fetch the weights of a backbone into Keras' folder, check them, and only then name them so.
+    """Download the weights of a backbone into Keras' folder; the file gets its name once it is
+    verified.
 
-    What has come is kept in a `.part` file, and the next call goes on from there; it starts
-    over where the server cannot go on or the parts do not fit together.
+    A partial download is kept in a `.part` file and resumed by the next call; it starts over where
+    the server cannot resume or the result fails verification.
 
     Args:
         progress: called with bytes done and bytes in all (0 while that is unknown).
-        stop: asked before each piece; True ends the download and keeps the part.
+        stop: polled before each chunk; True ends the download and keeps the `.part` file.
 
     Returns:
         The finished file.
@@ -174,22 +175,22 @@ def download_weights(
     if status.state == "missing":
         raise WeightsError(status.sentence)
     part = status.path.with_name(status.path.name + ".part")
-    with _storing(status.path), _one_at_a_time(backbone, part):
+    with _disk_errors(status.path), _download_lock(backbone, part):
         if weights_path(backbone).is_file():  # another process has just finished it
             return status.path
         resumed = part.is_file() and part.stat().st_size > 0
         _fetch(backbone, status.url, part, progress, stop)
-        problem = _problem_with(backbone, part, check_hash=True)
+        problem = _find_problem(backbone, part, check_hash=True)
         if problem and resumed:
             log.warning("%s: %s Starting over.", part, problem)
             part.unlink()
             _fetch(backbone, status.url, part, progress, stop)
-            problem = _problem_with(backbone, part, check_hash=True)
+            problem = _find_problem(backbone, part, check_hash=True)
         if problem:
             part.unlink()
             raise WeightsError(
                 _("What came from {url} is not usable: {problem} {by_hand}").format(
-                    url=status.url, problem=problem, by_hand=_by_hand(backbone)
+                    url=status.url, problem=problem, by_hand=_manual_step(backbone)
                 )
             )
         replace_file(part, status.path)
@@ -203,15 +204,15 @@ def _fetch(
     progress: Callable[[int, int], None] | None,
     stop: Callable[[], bool] | None,
 ) -> None:
-    """Bring `part` to its full length."""
+    """Download the rest of `part`."""
     try:
-        answer, done = _open_from(url, part)
-        with answer, part.open("ab" if done else "wb") as file:
-            total = done + int(answer.headers.get("Content-Length") or 0)
+        response, done = _open_from(url, part)
+        with response, part.open("ab" if done else "wb") as file:
+            total = done + int(response.headers.get("Content-Length") or 0)
             _check_space(part, total - done)
             if total == done and done:
                 total = 0
-            _copy(answer, file, done, total, progress, stop)
+            _copy(response, file, done, total, progress, stop)
         size_bytes = part.stat().st_size
         if total and size_bytes < total:
             raise ConnectionError(
@@ -232,28 +233,28 @@ def _fetch(
 
 
 def _open_from(url: str, part: Path) -> tuple[Any, int]:
-    """The server's answer, and the bytes of `part` that it goes on from."""
+    """The response, and the byte of `part` that it resumes from."""
     have = part.stat().st_size if part.is_file() else 0
     if have:
         request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"})
         try:
-            answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+            response = urllib.request.urlopen(request, timeout=TIMEOUT_S)
         except urllib.error.HTTPError as error:
             if error.code != 416:
                 raise
             error.close()  # the part is longer than the file, or whole: start over
         else:
-            start = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
-            if answer.status == 206 and start and int(start.group(1)) == have:
-                return answer, have
-            if answer.status == 200:
-                return answer, 0
-            answer.close()
+            start = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
+            if response.status == 206 and start and int(start.group(1)) == have:
+                return response, have
+            if response.status == 200:
+                return response, 0
+            response.close()
     return urllib.request.urlopen(url, timeout=TIMEOUT_S), 0
 
 
 def _copy(
-    answer: Any,
+    response: Any,
     file: BinaryIO,
     done: int,
     total: int,
@@ -267,25 +268,26 @@ def _copy(
             raise WeightsError(
                 _("The download was stopped. What has come is kept; it goes on from there.")
             )
-        piece = _read(answer)
-        if not piece:
+        chunk = _read(response)
+        if not chunk:
             return
-        file.write(piece)
-        done += len(piece)
+        file.write(chunk)
+        done += len(chunk)
         if progress:
             progress(done, total)
 
 
-def _read(answer: Any) -> bytes:
-    """The next bytes; a failing network must not look like a failing disk."""
+def _read(response: Any) -> bytes:
+    """The next bytes; network errors are raised as ConnectionError, to tell them from disk
+    errors."""
     try:
-        return bytes(answer.read1(PIECE_BYTES))
+        return bytes(response.read1(CHUNK_BYTES))
     except OSError as error:
         raise ConnectionError(str(error)) from error
 
 
 def _cause(reason: str | BaseException) -> str:
-    """Why a server cannot be reached, in words where the system has only a number."""
+    """Why a server cannot be reached, as a phrase."""
     if isinstance(reason, socket.gaierror):
         return _("there seems to be no network, or it does not lead there")
     return str(reason)
@@ -294,7 +296,7 @@ def _cause(reason: str | BaseException) -> str:
 def _unreachable(backbone: Backbone, url: str, cause: str) -> WeightsError:
     return WeightsError(
         _("The weights of {title} could not be downloaded from {url}: {cause}. {by_hand}").format(
-            title=backbone.title, url=url, cause=cause, by_hand=_by_hand(backbone)
+            title=backbone.title, url=url, cause=cause, by_hand=_manual_step(backbone)
         )
     )
 
@@ -313,8 +315,8 @@ def _check_space(path: Path, needed_bytes: int) -> None:
 
 
 @contextmanager
-def _storing(path: Path) -> Iterator[None]:
-    """Make the folder of `path`, and turn a failing disk into a sentence."""
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Make the folder of `path`, and convert OSErrors into a StorageError."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -332,7 +334,7 @@ def _storing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _one_at_a_time(backbone: Backbone, part: Path) -> Iterator[None]:
+def _download_lock(backbone: Backbone, part: Path) -> Iterator[None]:
     lock = FileLock(part.with_name(part.name + ".lock"))
     try:
         lock.acquire(timeout=0)
@@ -348,17 +350,17 @@ def _one_at_a_time(backbone: Backbone, part: Path) -> Iterator[None]:
         lock.release()
 
 
-# ------------------------------------------------------------------------ taking and checking
+# ------------------------------------------------------------------------ uploads and verification
 
 
 def store_weights(backbone: Backbone, source: Path | BinaryIO) -> Path:
-    """Take a file of weights that a person brings, after checking that it fits.
+    """Store a file of weights that a user provides, after checking that it fits.
 
     Args:
         source: the file, or a stream of its bytes.
 
     Returns:
-        Where it lies now, under the name that Keras looks for.
+        Its path, under the name that Keras looks for.
 
     Raises:
         WeightsError: it is no weights file, or one of another network; a file that was there
@@ -368,15 +370,15 @@ def store_weights(backbone: Backbone, source: Path | BinaryIO) -> Path:
     path = weights_path(backbone)
     name = str(getattr(source, "name", "")) or path.name
     temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}.part")
-    with _storing(path):
+    with _disk_errors(path):
         try:
             if isinstance(source, Path):
                 _check_space(path, source.stat().st_size)
                 shutil.copyfile(source, temporary)
             else:
                 with temporary.open("wb") as file:
-                    shutil.copyfileobj(source, file, PIECE_BYTES)
-            problem = _problem_with(backbone, temporary, check_hash=False)
+                    shutil.copyfileobj(source, file, CHUNK_BYTES)
+            problem = _find_problem(backbone, temporary, check_hash=False)
             if problem:
                 raise WeightsError(
                     _("{file} cannot be used for {title}: {problem} Bring {expected}.").format(
@@ -392,7 +394,7 @@ def store_weights(backbone: Backbone, source: Path | BinaryIO) -> Path:
     return path
 
 
-def _problem_with(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
+def _find_problem(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
     """What is wrong with a file of weights, as a sentence; empty when it fits."""
     if check_hash and backbone.weight_hash and _hash(path, backbone.weight_hash) is False:
         return _("it is not the file that Keras names (its checksum differs).")
@@ -400,20 +402,20 @@ def _problem_with(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
         if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
             return _("it is not a weights file (HDF5, ending in .h5).")
     try:
-        found = _shapes_in(path)
+        shapes = _shapes_in(path)
     except (OSError, RuntimeError, KeyError, AttributeError, TypeError):
         return _("it is damaged or incomplete.")
-    if found is None:
+    if shapes is None:
         return _("it is an HDF5 file, but not in the layout of Keras' pretrained weights.")
-    return _difference(expected_shapes(backbone), found)
+    return _difference(expected_shapes(backbone), shapes)
 
 
 def _hash(path: Path, expected: str) -> bool:
     algorithm = "md5" if len(expected) == 32 else "sha256"
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            digest.update(piece)
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
     return digest.hexdigest() == expected
 
 
@@ -422,7 +424,7 @@ Shapes = list[list[tuple[int, ...]]]
 
 
 def _shapes_in(path: Path) -> Shapes | None:
-    """The shapes in a file of the layout that Keras' pretrained weights have; None: another."""
+    """The shapes in a file with the layout of Keras' pretrained weights; None: another layout."""
     import h5py  # type: ignore[import-untyped]
 
     with h5py.File(path, "r") as file:
@@ -463,21 +465,21 @@ def expected_shapes(backbone: Backbone) -> Shapes:
     ]
 
 
-def _difference(expected: Shapes, found: Shapes) -> str:
+def _difference(expected: Shapes, received: Shapes) -> str:
     """The first difference as a sentence; empty when there is none."""
-    if len(found) != len(expected):
+    if len(received) != len(expected):
         problem = _("it holds {found} layers with weights, where {expected} belong.")
-        text = problem.format(found=len(found), expected=len(expected))
-        if len(found) > len(expected) and found[: len(expected)] == expected:
+        text = problem.format(found=len(received), expected=len(expected))
+        if len(received) > len(expected) and received[: len(expected)] == expected:
             text += " " + _("It looks like the file with the top (the ImageNet classes).")
         return text
-    for number, (wanted, got) in enumerate(zip(expected, found, strict=True), start=1):
+    for number, (wanted, got) in enumerate(zip(expected, received, strict=True), start=1):
         if wanted != got:
             return _("its layer {number} has the shape {found}, where {expected} belongs.").format(
-                number=number, found=_words(got), expected=_words(wanted)
+                number=number, found=_format_shapes(got), expected=_format_shapes(wanted)
             )
     return ""
 
 
-def _words(shapes: list[tuple[int, ...]]) -> str:
+def _format_shapes(shapes: list[tuple[int, ...]]) -> str:
     return ", ".join(" x ".join(map(str, shape)) or "1" for shape in shapes)

@@ -139,8 +139,8 @@ def _print_comparison(comparison: Any) -> None:
             f"  {one.letter}  {percent(one.accuracy, 1):>7} [{percent_range(low, high, 1)}]  "
             f"{took:>7}  {one.name}  {one.run.folder}"
         )
-    for duel in comparison.significance:
-        print_line(f"{duel.sentence} (p = {duel.p_corrected:.3g})")
+    for pair in comparison.significance:
+        print_line(f"{pair.sentence} (p = {pair.p_corrected:.3g})")
     for task in comparison.tasks:
         print_line(f"{task.name}: {task.sentence}")
     for name, values in comparison.settings.items():

@@ -63,7 +63,7 @@ def train(
     began = time.monotonic()
     with Bar() as bar:
         if table is not None:
-            dataset, note = label_csv.bring_in(
+            dataset, note = label_csv.import_labelled(
                 source, table, test_source=test_source, progress=bar.show_progress
             )
             if note:

@@ -5,8 +5,8 @@ One door: everything that others may use is named here. Imports without TensorFl
 
 from translearn_core.datasets.checks import CHECKS, Check, check_ready, warnings
 from translearn_core.datasets.demo import make_demo
-from translearn_core.datasets.dismissed import Dismissed, keep, read_kept, stop_keeping
-from translearn_core.datasets.duplicate_groups import groups, tell_groups
+from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
+from translearn_core.datasets.duplicate_groups import assign_groups, groups
 from translearn_core.datasets.duplicates import groups_of
 from translearn_core.datasets.editing import (
     delete_excluded,
@@ -14,15 +14,15 @@ from translearn_core.datasets.editing import (
     last_change,
     merge_classes,
     move_photos,
-    put_back,
     remove_class,
     remove_photos,
     rename_class,
     rename_dataset,
+    restore_excluded,
     undo,
     undo_count,
 )
-from translearn_core.datasets.excluded import file_of_excluded, read_excluded
+from translearn_core.datasets.excluded import excluded_file, read_excluded
 from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
@@ -49,20 +49,21 @@ from translearn_core.imaging.stats import PhotoStats
 
 __all__ = [
     "CHECKS",
-    "Check",
     "DECODE_VERSION",
+    "PHOTO_SUFFIXES",
+    "Check",
     "Dataset",
     "DecodedPhoto",
     "Dismissed",
     "Finding",
     "ImportReport",
     "Leak",
-    "PHOTO_SUFFIXES",
     "PhotoStats",
     "Progress",
     "add_photos",
     "add_source",
     "allowed_folder",
+    "assign_groups",
     "assign_splits",
     "check_ready",
     "create_dataset",
@@ -70,15 +71,15 @@ __all__ = [
     "decode_photo",
     "delete_dataset",
     "delete_excluded",
+    "dismiss",
     "exclude_photos",
-    "file_of_excluded",
+    "excluded_file",
     "find_unlabelled",
     "groups",
     "groups_of",
     "import_files",
     "import_source",
     "iterate_photos",
-    "keep",
     "last_change",
     "list_datasets",
     "make_demo",
@@ -87,16 +88,15 @@ __all__ = [
     "move_photos",
     "open_dataset",
     "open_unlabelled",
-    "put_back",
+    "read_dismissed",
     "read_excluded",
-    "read_kept",
     "remove_class",
     "remove_photos",
     "rename_class",
     "rename_dataset",
+    "restore_dismissed",
+    "restore_excluded",
     "split_leaks",
-    "stop_keeping",
-    "tell_groups",
     "undo",
     "undo_count",
     "unpacked",

@@ -1,4 +1,4 @@
-"""Reading zip archives that may be broken or hostile.
+"""Reads zip archives that may be damaged or malicious.
 
 Owns: what is in an archive under which name (`open_archive`), the bounds on it, and reading
 one entry with its bytes counted. Leaves to others: classes, photos, and writing anything:
@@ -6,13 +6,12 @@ no name from an archive is ever used as a path on the disk.
 
 What is refused and what is left out:
     refused as a whole   not a zip, truncated, empty, encrypted; an entry with `..`, an absolute
-                         path or a drive letter (no honest tool writes one, so nothing in the
-                         archive is trusted); more files, bytes or folder levels than the limits
-    left out, listed     links and devices (`zip -y` of an honest folder has them; a link is never
-                         followed), archives inside, entries that grow more than the allowed
-                         ratio or beyond the bytes of one photo, damaged or lying entries, the
+                         path or a drive letter (a sign of a crafted archive); more files, bytes or
+                         folder levels than the limits
+    left out, listed     links and devices (links are never followed), archives inside, entries that grow more than the allowed
+                         ratio or beyond the bytes of one photo, damaged entries or false sizes, the
                          earlier ones of entries of the same name (the last is what unzip leaves)
-    passed over          __MACOSX, .DS_Store, Thumbs.db, desktop.ini, hidden files, folders
+    ignored              __MACOSX, .DS_Store, Thumbs.db, desktop.ini, hidden files, folders
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from translearn_core.datasets.layout import is_junk, reason_not_photo
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
 
-_RATIO_FREE_BYTES = 2**20  # below this size a file may grow as it likes: a flat BMP does
+_RATIO_FREE_BYTES = 2**20  # below this size any ratio is allowed, as for a uniform BMP
 _UTF8_FLAG = 0x800
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
 
@@ -54,10 +53,10 @@ class Archive:
     file: zipfile.ZipFile
 
     def read(self, entry: Entry, limits: Limits) -> bytes:
-        """All bytes of one entry, never more than the limit whatever its header says.
+        """All bytes of one entry, at most the limit, regardless of its header.
 
         Raises:
-            PhotoError: damaged, lying about its size, too large or packed in an unknown way.
+            PhotoError: damaged, of a false size, too large, or of an unknown compression.
         """
         try:
             with self.file.open(entry.info) as stream:
@@ -75,7 +74,7 @@ class Archive:
             struct.error,
         ) as error:
             raise PhotoError(_("It is damaged inside the archive.")) from error
-        except RuntimeError as error:  # zipfile's word for a password
+        except RuntimeError as error:  # raised by zipfile for encrypted entries
             raise PhotoError(_("It is protected by a password.")) from error
         if len(data) > limits.photo_bytes:
             raise PhotoError(_("It is too large unpacked."))
@@ -117,10 +116,10 @@ def open_archive(path: Path, limits: Limits) -> Iterator[Archive]:
 
 def _why_not_zip(path: Path) -> str:
     with path.open("rb") as file:
-        begin = file.read(4)
-    if not begin:
+        head = file.read(4)
+    if not head:
         return _("The archive {name} is empty (0 bytes).").format(name=path.name)
-    if begin == b"PK\x03\x04":
+    if head == b"PK\x03\x04":
         return _(
             "The archive {name} is damaged or cut off: its table of contents is missing. Copy or "
             "download it again."
@@ -195,7 +194,7 @@ def _reason_not_taken(info: zipfile.ZipInfo, name: str, limits: Limits) -> str:
 
 
 def decode_names(infos: list[zipfile.ZipInfo]) -> list[str]:
-    """The names of the entries as they were meant.
+    """The decoded names of the entries.
 
     A name says its encoding by flag bit 11 (UTF-8) or by Info-ZIP's extra field 0x7075. For the
     others one encoding is chosen for the whole archive: UTF-8 where all are valid UTF-8, GBK

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from translearn_core.config import load_configuration
-from translearn_core.datasets.duplicates import LEAST_LIKENESS
+from translearn_core.datasets.duplicates import MIN_SIMILARITY
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import (
     FEW_PHOTOS,
@@ -178,7 +178,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="near_copies",
         title=N_("Nearly the same photo"),
-        threshold=LEAST_LIKENESS,
+        threshold=MIN_SIMILARITY,
         rule="two registered photos of a class agree: mean correlation of the whole image, of its "
         "fine structure, and of the features",
         sentence=N_("The same photo saved again, cut or lit differently, or frames of one burst."),
@@ -190,7 +190,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         name="cross_class_copies",
         title=N_("The same photo in two classes"),
-        threshold=LEAST_LIKENESS,
+        threshold=MIN_SIMILARITY,
         rule="an exact or near copy lies in another class",
         sentence=N_("One photo cannot be right in both classes."),
         advice=N_("Keep it where it belongs and remove it from the other class."),

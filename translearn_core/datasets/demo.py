@@ -1,8 +1,8 @@
-"""A data set of drawn photos: five kinds of fruit, some hard to tell apart.
+"""A data set of drawn photos: five kinds of fruit, some of them similar.
 
 Owns: the pictures of `make_demo`, drawn with numpy and Pillow in a few seconds. Lemons and
-oranges share shapes and light, green apples look like pears: enough to show learning, confusion
-and mistakes. Leaves to others: making a data set of them (`importing.py`).
+oranges share shapes and light, green apples look like pears: so training, confusion and
+errors can be shown. Leaves to others: making a data set of them (`importing.py`).
 
 Coordinates: a fruit lies in its own plane, x to the right and y up, about one unit in radius.
 Colours are RGB in [0, 1].
@@ -23,7 +23,7 @@ from PIL import Image, ImageFilter
 
 from translearn_core.datasets.importing import build_drawn
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.sources import Tell
+from translearn_core.datasets.sources import ProgressCallback
 from translearn_core.i18n import N_, _
 
 SIDE = 240
@@ -53,7 +53,11 @@ class _Fruit:
 
 
 def make_demo(
-    *, name: str = "", per_class: int = PER_CLASS, seed: int = 0, progress: Tell | None = None
+    *,
+    name: str = "",
+    per_class: int = PER_CLASS,
+    seed: int = 0,
+    progress: ProgressCallback | None = None,
 ) -> Dataset:
     """Draw the demo data set: five classes of `per_class` JPEGs of 240 x 240 pixels.
 
@@ -92,19 +96,19 @@ def _draw_picture(fruit: _Fruit, rng: Random) -> Image.Image:
     canvas = _draw_background(rng)
     count = 1 if rng.random() < 0.8 else int(rng.integers(2, 4))
     radius = float(rng.uniform(0.42, 0.74)) / (1.0 if count == 1 else 1.45)
-    for place in range(count):
+    for index in range(count):
         spread = 0.22 if count == 1 else 0.48
-        angle = 2 * np.pi * place / count + rng.uniform(0, 1.5)
-        away = 0.0 if count == 1 else 0.42
+        angle = 2 * np.pi * index / count + rng.uniform(0, 1.5)
+        offset = 0.0 if count == 1 else 0.42
         centre = (
-            away * np.cos(angle) + rng.uniform(-spread, spread) * 0.8,
-            away * np.sin(angle) + rng.uniform(-spread, spread) * 0.8,
+            offset * np.cos(angle) + rng.uniform(-spread, spread) * 0.8,
+            offset * np.sin(angle) + rng.uniform(-spread, spread) * 0.8,
         )
-        canvas = _lay_fruit(canvas, fruit, centre, radius * rng.uniform(0.9, 1.1), light, rng)
+        canvas = _composite_fruit(canvas, fruit, centre, radius * rng.uniform(0.9, 1.1), light, rng)
     return _photograph(canvas, rng)
 
 
-def _lay_fruit(
+def _composite_fruit(
     canvas: Array,
     fruit: _Fruit,
     centre: tuple[float, float],
@@ -112,17 +116,17 @@ def _lay_fruit(
     light: Array,
     rng: Random,
 ) -> Array:
-    """The picture with one fruit and its shadow on it."""
-    turn = rng.uniform(-np.pi, np.pi)
+    """Composite one fruit and its shadow onto the canvas."""
+    rotation = rng.uniform(-np.pi, np.pi)
     squeeze = rng.uniform(0.9, 1.1)
     x, y = _grid()
     u, v = (x - centre[0]) / radius, (y - centre[1]) / radius
-    across = (np.cos(turn) * u + np.sin(turn) * v) * squeeze
-    along = (-np.sin(turn) * u + np.cos(turn) * v) / squeeze
+    across = (np.cos(rotation) * u + np.sin(rotation) * v) * squeeze
+    along = (-np.sin(rotation) * u + np.cos(rotation) * v) / squeeze
     shape = fruit.draw(across, along, rng)
     shadow = _soften(_shift(shape.inside, light, radius), 3 + 9 * radius)
     canvas = canvas * (1 - 0.55 * shadow[..., None] * (1 - shape.inside[..., None]))
-    normal = _turn_normals(shape.normal, turn)
+    normal = _rotate_normals(shape.normal, rotation)
     surface = _colour_surface(fruit, across, along, normal, light, rng)
     canvas = canvas + (surface - canvas) * shape.inside[..., None]
     if rng.random() < fruit.stem:
@@ -134,7 +138,9 @@ def _colour_surface(
     fruit: _Fruit, across: Array, along: Array, normal: Array, light: Array, rng: Random
 ) -> Array:
     """Skin under light: colour, a blush, pores, shade and shine."""
-    ranges = fruit.colours[int(rng.choice(len(fruit.colours), p=_falling(len(fruit.colours))))]
+    ranges = fruit.colours[
+        int(rng.choice(len(fruit.colours), p=_halving_probs(len(fruit.colours))))
+    ]
     skin = _hsv(*(rng.uniform(*limits) for limits in ranges))
     blush = _hsv(rng.uniform(0.0, 0.13), 0.75, 0.8)
     where = _noise(rng, 5) * 0.5 + 0.5 * np.clip(across * 0.5 + 0.5, 0, 1)
@@ -300,17 +306,18 @@ FRUIT: tuple[_Fruit, ...] = (
         stem=0.7,
     ),
 )
-"""The classes of the demo, by name; `stem` is how often one is seen, `pores` how rough the skin is."""
+"""The classes of the demo, by name; `stem` is how often one is seen, `pores` how rough the skin
+is."""
 
 
-# --- What they lie on, and the camera -----------------------------------------------------------
+# --- Background and camera ---------------------------------------------------------------------
 
 
 def _draw_background(rng: Random) -> Array:
     kind = int(rng.integers(0, 5))
     x, y = _grid()
-    turn = rng.uniform(0, np.pi)
-    s, t = np.cos(turn) * x + np.sin(turn) * y, -np.sin(turn) * x + np.cos(turn) * y
+    rotation = rng.uniform(0, np.pi)
+    s, t = np.cos(rotation) * x + np.sin(rotation) * y, -np.sin(rotation) * x + np.cos(rotation) * y
     hue, value = rng.uniform(0, 1), rng.uniform(0.5, 0.92)
     base = _hsv(hue, rng.uniform(0.03, 0.35), value)
     plain = np.broadcast_to(base, (SIDE, SIDE, 3)) * (0.9 + 0.2 * _noise(rng, 6)[..., None])
@@ -345,7 +352,7 @@ def _draw_background(rng: Random) -> Array:
 
 
 def _photograph(canvas: Array, rng: Random) -> Image.Image:
-    """What a phone makes of it: exposure, a tint, a little blur and noise."""
+    """Simulate a phone camera: exposure, tint, blur and noise."""
     tint = 1 + rng.uniform(-0.08, 0.08, 3).astype(np.float32)
     x, y = _grid()
     vignette = 1 - rng.uniform(0, 0.2) * (x**2 + y**2)
@@ -402,10 +409,10 @@ def _shift(mask: Array, light: Array, radius: float) -> Array:
     return np.roll(mask, (down, right), axis=(0, 1))
 
 
-def _turn_normals(normal: Array, turn: float) -> Array:
+def _rotate_normals(normal: Array, rotation: float) -> Array:
     u, v = normal[..., 0], normal[..., 1]
-    x = np.cos(turn) * u - np.sin(turn) * v
-    y = np.sin(turn) * u + np.cos(turn) * v
+    x = np.cos(rotation) * u - np.sin(rotation) * v
+    y = np.sin(rotation) * u + np.cos(rotation) * v
     return np.stack([x, y, normal[..., 2]], axis=-1)
 
 
@@ -415,8 +422,8 @@ def _unit(vector: Array) -> Array:
     return result
 
 
-def _falling(n: int) -> Array:
-    """Chances that halve from one to the next."""
+def _halving_probs(n: int) -> Array:
+    """Probabilities that halve from one to the next."""
     weights = 0.5 ** np.arange(n)
     result: Array = weights / weights.sum()
     return result

@@ -1,4 +1,4 @@
-"""Findings that a person has dismissed; they are not shown again.
+"""Dismissed findings, which are not shown again.
 
 Owns: `<dataset>/feasible/kept.json`, a list of (check, path). Leaves to others: the findings.
 """
@@ -14,8 +14,8 @@ Dismissed = tuple[str, str]
 """The name of a check, and the path of a photo."""
 
 
-def read_kept(dataset: Dataset) -> set[Dismissed]:
-    """All that was kept; empty where there is nothing or it cannot be read."""
+def read_dismissed(dataset: Dataset) -> set[Dismissed]:
+    """All dismissed findings; empty where the file is missing or unreadable."""
     try:
         rows = json.loads((dataset.folder / "feasible" / "kept.json").read_text(encoding="utf-8"))
         return {(str(check), str(path)) for check, path in rows["kept"]}
@@ -23,21 +23,21 @@ def read_kept(dataset: Dataset) -> set[Dismissed]:
         return set()
 
 
-def keep(dataset: Dataset, pairs: Iterable[Dismissed]) -> None:
-    """Remember that these findings are no faults."""
+def dismiss(dataset: Dataset, pairs: Iterable[Dismissed]) -> None:
+    """Dismiss findings."""
     with dataset.locked():
-        _write(dataset, read_kept(dataset) | set(pairs))
+        _write(dataset, read_dismissed(dataset) | set(pairs))
 
 
-def stop_keeping(dataset: Dataset, pairs: Iterable[Dismissed]) -> None:
-    """Let these findings be shown again."""
+def restore_dismissed(dataset: Dataset, pairs: Iterable[Dismissed]) -> None:
+    """Show findings again."""
     with dataset.locked():
-        _write(dataset, read_kept(dataset) - set(pairs))
+        _write(dataset, read_dismissed(dataset) - set(pairs))
 
 
-def _write(dataset: Dataset, kept: set[Dismissed]) -> None:
+def _write(dataset: Dataset, dismissed: set[Dismissed]) -> None:
     folder = dataset.folder / "feasible"
     with disk_errors():
         folder.mkdir(exist_ok=True)
-    content = json.dumps({"schema_version": 1, "kept": sorted(kept)}, ensure_ascii=False)
+    content = json.dumps({"schema_version": 1, "kept": sorted(dismissed)}, ensure_ascii=False)
     write_file(folder / "kept.json", content.encode("utf-8"))

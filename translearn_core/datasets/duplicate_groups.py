@@ -1,10 +1,11 @@
 """Groups of near-duplicates of a data set, computed once from features, for every split of it.
 
 Owns: `<dataset>/groups.parquet`, a row per photo: `path`, `group`, and the `fingerprint` of the set
-that it was told for. Leaves to others: what a group is (`duplicates.py`), splitting (`split.py`).
+that it was computed for. Leaves to others: what a group is (`duplicates.py`), splitting
+(`split.py`).
 
-The first look through a trained network (a run's or a check's) tells the groups; every later one
-takes the same, so that runs with other backbones are tested on the same photos.
+The first feature extraction (of a run or a check) assigns the groups; later ones reuse them, so
+that runs with other backbones are tested on the same photos.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ _hash_groups: dict[tuple[str, str, int], Ints] = {}
 
 
 def groups(dataset: Dataset) -> Ints:
-    """A group number for each photo, in the manifest's order: as told by features where they were
-    at hand for these very photos, else by perceptual hashes alone."""
-    known = _read(dataset)
-    if known is not None:
-        return known
+    """A group number for each photo, in the manifest's order: from features where they were
+    stored for these photos, else from perceptual hashes only."""
+    stored = _read(dataset)
+    if stored is not None:
+        return stored
     photos = dataset.photos
     key = (str(dataset.folder), dataset.fingerprint, int(photos["checked"].sum()))
     if key not in _hash_groups:
@@ -37,29 +38,29 @@ def groups(dataset: Dataset) -> Ints:
     return _hash_groups[key]
 
 
-def tell_groups(
+def assign_groups(
     dataset: Dataset, features: npt.NDArray[np.floating], *, pairs: Pairs | None = None
 ) -> Ints:
-    """Find the groups by features and keep them, unless they are told already.
+    """Find the groups from features and store them, unless they are stored already.
 
     Args:
         features: `(n, d)` of a trained network, in the manifest's order.
         pairs: what `find_pairs` says of these photos and features, where it is known.
     """
-    known = _read(dataset)
-    if known is not None:
-        return known
+    stored = _read(dataset)
+    if stored is not None:
+        return stored
     photos = dataset.photos
-    found = groups_of(photos, features, pairs=pairs)
-    table = pd.DataFrame({"path": photos["path"].astype(str), "group": found})
+    groups_by_row = groups_of(photos, features, pairs=pairs)
+    table = pd.DataFrame({"path": photos["path"].astype(str), "group": groups_by_row})
     buffer = io.BytesIO()
     table.assign(fingerprint=dataset.fingerprint).to_parquet(buffer, index=False)
     write_file(dataset.folder / "groups.parquet", buffer.getvalue())
-    return found
+    return groups_by_row
 
 
 def _read(dataset: Dataset) -> Ints | None:
-    """The groups that were told; None where none were, or for other photos."""
+    """The stored groups; None where there are none, or for other photos."""
     try:
         table = pd.read_parquet(dataset.folder / "groups.parquet")
         photos = dataset.photos

@@ -1,14 +1,15 @@
 """Near-duplicate detection: exact copies, near copies (saved again, cropped, other light), bursts.
 
-Owns: what counts as a near copy and as a burst, finding all of them without comparing every pair,
-and the groups that they form. Leaves to others: what follows from it (`split.py`, `feasibility/checks.py`),
-how alike two photos look (`registration.py`).
+Owns: what counts as a near copy and as a burst, finding them without comparing all pairs, and the
+groups that they form. Leaves to others: what follows from it (`split.py`, `feasibility/checks.py`),
+registering two photos (`registration.py`).
 
-Pairs worth a look are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
-most 10 bits and whose small pictures correlate by at least 0.96; and, where a network's features
-are at hand, near neighbours among them: that finds what hashes miss, crops and other light.
-Then one photo is registered on the other. Bounds were measured on photos of litter, flowers, hands
-and PACS with seeded copies; recall and precision on two of these sets: `docs/benchmarks.md`.
+Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
+most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are
+available, nearest neighbours in feature space, which finds crops and changes of light that hashes
+miss. Then one photo is registered on the other. Thresholds were measured on photos of litter,
+flowers, hands and PACS with seeded copies; recall and precision on two of these sets:
+`docs/benchmarks.md`.
 """
 
 from __future__ import annotations
@@ -23,33 +24,33 @@ from translearn_core.datasets.registration import (
     Bools,
     Floats,
     Ints,
-    compare,
+    compare_pairs,
     correlate,
     multiply,
     shrink,
 )
-from translearn_core.imaging.stats import unpack_looks
+from translearn_core.imaging.stats import unpack_grey_thumbnails
 
-MOST_BITS = 10
-LEAST_CORRELATION = 0.96
-LEAST_LIKENESS = 0.94
-"""Mean of what two photos share in whole, in fine structure and (where known) in features, from
-which one is a near copy of the other."""
-_LEAST_SIMILARITY = 0.8
-_LEAST_BURST_WHOLE = 0.93
+MAX_BITS = 10
+MIN_CORRELATION = 0.96
+MIN_SIMILARITY = 0.94
+"""Mean of the correlations of the whole image, of its fine structure and (where known) of features,
+from which two photos are near copies."""
+_MIN_COSINE = 0.8
+_MIN_BURST_WHOLE = 0.93
 _STRICT = (4, 0.99)
-_STRICT_LIKENESS = 0.97
-_MOST_OF_CLASS = 1 / 3
-_MOST_OF_CLASS_SEEN = 0.6  # pairs that features speak for may be trusted further
+_STRICT_SIMILARITY = 0.97
+_MAX_OF_CLASS = 1 / 3
+_MAX_OF_CLASS_BY_FEATURES = 0.6  # with features, pairs are more reliable
 _BANDS = 4
-# thousands of blank photos may share one hash, or part of it: each meets only so many others
-_MOST_TWINS = 24
-_MOST_MEMBERS = 4
-_MOST_PARTNERS = 200
-_MOST_NEIGHBOURS = 12
-_FLAT = 2.0  # standard deviation in grey levels below which a photo has no pattern
+# thousands of blank photos may share a hash, or a band of it: comparisons per photo are bounded
+_MAX_TWINS = 24
+_MAX_MEMBERS = 4
+_MAX_PARTNERS = 200
+_MAX_NEIGHBOURS = 12
+_UNIFORM_DEVIATION = 2.0  # standard deviation in grey levels below which a photo has no pattern
 _DIMENSIONS = 128
-_AT_ONCE = 2**24
+_MAX_CELLS = 2**24
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Pairs:
     """Pairs of rows of a manifest, each once.
 
     `likeness` in [0, 1], 1 for exact copies; `exact`, `near` (a near copy or an exact one) and
-    `strict` (so near that no chain of such pairs goes astray) tell the kind; a pair that is
-    neither exact nor near is two frames of a burst.
+    `strict` (so near that chains of such pairs stay near) give the kind; a pair that is neither
+    exact nor near is two frames of a burst.
     """
 
     first: Ints
@@ -82,52 +83,60 @@ def find_pairs(
     """All pairs of copies and of frames of one burst.
 
     Args:
-        photos: rows of a manifest; rows without facts have no partner.
-        features: `(n, d)` of the same photos, of any network; without them only what perceptual
-            hashes tell apart is found.
-        for_groups: leave out what groups do not depend on: pairs within a chain of strict ones,
-            and how alike strict ones are. Of many frames of one scene that is nearly all.
+        photos: rows of a manifest; rows without statistics have no pairs.
+        features: `(n, d)` of the same photos, of any network; without them pairs are found by
+            perceptual hashes only.
+        for_groups: skip what groups do not depend on: pairs within a chain of strict ones, and the
+            similarity of strict ones. With many frames of one scene that is nearly all.
     """
     exact = _exact_pairs(photos)
     rows = np.flatnonzero((photos["look"].str.len() > 0).to_numpy())
     if len(rows) < 2:
         return exact
     table = photos.iloc[rows]
-    looks = unpack_looks(list(table["look"]))
-    first, second, strict = _hash_pairs(list(table["phash"]), looks)
-    found = np.ones(len(first), np.bool_)
-    chains = seen = np.arange(len(rows))
+    thumbnails = unpack_grey_thumbnails(list(table["look"]))
+    first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
+    kept_pairs = np.ones(len(first), np.bool_)
+    chains = representatives = np.arange(len(rows))
     if for_groups:
         chains = _chains(len(rows), first[strict], second[strict])
         same = pd.DataFrame({"chain": chains, "phash": table["phash"].to_numpy()})
-        seen = np.flatnonzero(~same.duplicated().to_numpy())
-    points, burst_from = None, 1.0
+        representatives = np.flatnonzero(~same.duplicated().to_numpy())
+    embedding, burst_from = None, 1.0
     if features is not None:
         features = np.asarray(features)
-        points = spread_out(features if len(rows) == len(features) else features[rows])
-        burst_from = _burst_similarity(points, table["class_name"].to_numpy(dtype=object))
-        one, other = _neighbours(points[seen], min(_LEAST_SIMILARITY, burst_from))
-        first, second, found, strict = _add(first, second, strict, seen[one], seen[other])
+        embedding = normalised_embedding(features if len(rows) == len(features) else features[rows])
+        burst_from = _burst_similarity(embedding, table["class_name"].to_numpy(dtype=object))
+        first_open, second_open = _neighbours(
+            embedding[representatives], min(_MIN_COSINE, burst_from)
+        )
+        first, second, kept_pairs, strict = _add(
+            first, second, strict, representatives[first_open], representatives[second_open]
+        )
     if for_groups:
         kept = strict | (chains[first] != chains[second])
-        first, second, found, strict = (part[kept] for part in (first, second, found, strict))
-    likeness, near = np.ones(len(first), np.float32), np.ones(len(first), np.bool_)
-    open_ = np.flatnonzero(~strict) if for_groups else np.arange(len(first))
-    one, other = first[open_], second[open_]
-    whole, fine = _compare(looks, one, other)
-    if points is None:
-        likeness[open_] = (whole + fine) / 2
-        near[open_] = likeness[open_] >= LEAST_LIKENESS
+        first, second, kept_pairs, strict = (
+            values[kept] for values in (first, second, kept_pairs, strict)
+        )
+    scores, near = np.ones(len(first), np.float32), np.ones(len(first), np.bool_)
+    undecided = np.flatnonzero(~strict) if for_groups else np.arange(len(first))
+    first_open, second_open = first[undecided], second[undecided]
+    whole, fine = _compare(thumbnails, first_open, second_open)
+    if embedding is None:
+        scores[undecided] = (whole + fine) / 2
+        near[undecided] = scores[undecided] >= MIN_SIMILARITY
     else:
-        similarity = multiply(points, one, other)
-        likeness[open_] = (whole + fine + similarity) / 3
-        near[open_] = (likeness[open_] >= LEAST_LIKENESS) & (similarity >= _LEAST_SIMILARITY)
-        found[open_] |= (similarity >= burst_from) & (whole >= _LEAST_BURST_WHOLE)
-        found |= near
-    sure: Floats = np.clip(likeness, 0.0, 1.0).astype(np.float32)
-    strict |= sure >= _STRICT_LIKENESS
-    none = np.zeros(len(first), np.bool_)
-    return _join(exact, Pairs(rows[first], rows[second], sure, none, near, strict).where(found))
+        similarity = multiply(embedding, first_open, second_open)
+        scores[undecided] = (whole + fine + similarity) / 3
+        near[undecided] = (scores[undecided] >= MIN_SIMILARITY) & (similarity >= _MIN_COSINE)
+        kept_pairs[undecided] |= (similarity >= burst_from) & (whole >= _MIN_BURST_WHOLE)
+        kept_pairs |= near
+    clipped: Floats = np.clip(scores, 0.0, 1.0).astype(np.float32)
+    strict |= clipped >= _STRICT_SIMILARITY
+    not_exact = np.zeros(len(first), np.bool_)
+    return _join(
+        exact, Pairs(rows[first], rows[second], clipped, not_exact, near, strict).where(kept_pairs)
+    )
 
 
 def groups_of(
@@ -138,8 +147,8 @@ def groups_of(
 ) -> Ints:
     """A group number for each photo; copies of each other and frames of one burst share one.
 
-    Such pairs chain (frames of a film do), but no chain may take more than a share of a class:
-    such a group is built again with stricter bounds, and at last from exact copies only.
+    Groups are connected components. A group that takes more than a share of a class is rebuilt from
+    strict pairs, and then from exact copies only.
 
     Args:
         photos, features: as in `find_pairs`.
@@ -150,10 +159,10 @@ def groups_of(
     """
     n = len(photos)
     pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
-    most = _MOST_OF_CLASS if features is None else _MOST_OF_CLASS_SEEN
+    max_share = _MAX_OF_CLASS if features is None else _MAX_OF_CLASS_BY_FEATURES
     groups = _components(n, pairs)
     for bound in ("strict", "exact"):
-        large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), most)
+        large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), max_share)
         if not large.any():
             break
         pairs = pairs.where(~large[pairs.first] | getattr(pairs, bound))
@@ -162,25 +171,25 @@ def groups_of(
 
 
 def _add(
-    first: Ints, second: Ints, strict: Bools, also_first: Ints, also_second: Ints
+    first: Ints, second: Ints, strict: Bools, more_first: Ints, more_second: Ints
 ) -> tuple[Ints, Ints, Bools, Bools]:
-    """Pairs of the one kind and of the other, each once; which are of the one, which are strict."""
-    firsts, seconds = np.concatenate([first, also_first]), np.concatenate([second, also_second])
+    """The union of two lists of pairs; which are of the first list, and which are strict."""
+    firsts, seconds = np.concatenate([first, more_first]), np.concatenate([second, more_second])
     known = np.arange(len(firsts)) < len(first)
-    stricts = np.concatenate([strict, np.zeros(len(also_first), np.bool_)])
+    stricts = np.concatenate([strict, np.zeros(len(more_first), np.bool_)])
     n = 1 + int(seconds.max(initial=0))
     _keys, kept = np.unique(firsts * n + seconds, return_index=True)  # the first of two is kept
     return firsts[kept], seconds[kept], known[kept], stricts[kept]
 
 
-def _join(one: Pairs, other: Pairs) -> Pairs:
-    """Both, without what `other` repeats."""
-    rows = 1 + max((int(part.second.max(initial=0)) for part in (one, other)), default=0)
-    known = np.isin(other.first * rows + other.second, one.first * rows + one.second)
-    rest = other.where(~known)
+def _join(pairs: Pairs, more: Pairs) -> Pairs:
+    """The union; pairs of `more` that are also in `pairs` are dropped."""
+    rows = 1 + max((int(part.second.max(initial=0)) for part in (pairs, more)), default=0)
+    known = np.isin(more.first * rows + more.second, pairs.first * rows + pairs.second)
+    new = more.where(~known)
     return Pairs(
         *(
-            np.concatenate([getattr(part, field.name) for part in (one, rest)])
+            np.concatenate([getattr(part, field.name) for part in (pairs, new)])
             for field in fields(Pairs)
         )
     )
@@ -193,139 +202,143 @@ def _exact_pairs(photos: pd.DataFrame) -> Pairs:
     order = np.argsort(codes, kind="stable")
     same = (codes[order][1:] == codes[order][:-1]) & (codes[order][1:] >= 0)
     first, second = order[:-1][same], order[1:][same]
-    yes = np.ones(len(first), np.bool_)
-    return Pairs(first, second, np.ones(len(first), np.float32), yes, yes, yes)
+    all_true = np.ones(len(first), np.bool_)
+    return Pairs(first, second, np.ones(len(first), np.float32), all_true, all_true, all_true)
 
 
-def _hash_pairs(hashes: list[str], looks: Floats) -> tuple[Ints, Ints, Bools]:
-    """Pairs (first < second) within the bounds that share a 16-bit band of the hash but for one bit.
-
-    And which of them are strict.
+def _hash_pairs(hashes: list[str], thumbnails: Floats) -> tuple[Ints, Ints, Bools]:
+    """Pairs (first < second) within the thresholds that share a 16-bit band of the hash up to one
+    bit, and which of them are strict.
     """
     codes = np.frombuffer(bytes.fromhex("".join(hashes)), dtype=">u8").astype(np.uint64)
-    one, other = _candidates(codes, looks)
-    first, second = np.minimum(one, other), np.maximum(one, other)
+    a, b = _candidates(codes, thumbnails)
+    first, second = np.minimum(a, b), np.maximum(a, b)
     bits = np.bitwise_count(codes[first] ^ codes[second]).astype(np.int64)
-    correlation = correlate(shrink(looks), first, second)
-    plain, alike = _without_pattern(looks, first, second)
-    correlation[plain] = alike[plain]
+    correlation = correlate(shrink(thumbnails), first, second)
+    uniform, same_brightness = _uniform_pairs(thumbnails, first, second)
+    correlation[uniform] = same_brightness[uniform]
     strict = (bits <= _STRICT[0]) & (correlation >= _STRICT[1])
-    kept = correlation >= LEAST_CORRELATION
+    kept = correlation >= MIN_CORRELATION
     return first[kept], second[kept], strict[kept]
 
 
-def _compare(looks: Floats, first: Ints, second: Ints) -> tuple[Floats, Floats]:
-    """Likeness in whole and in fine structure; photos without any pattern are alike or not."""
-    found = compare(looks, first, second)
-    plain, alike = _without_pattern(looks, first, second)
-    whole, fine = (np.where(plain, alike, part) for part in (found.whole, found.fine))
+def _compare(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Floats, Floats]:
+    """Correlation of the whole image and of its fine structure; uniform photos get 1 or 0."""
+    similarity = compare_pairs(thumbnails, first, second)
+    uniform, same_brightness = _uniform_pairs(thumbnails, first, second)
+    whole, fine = (
+        np.where(uniform, same_brightness, part) for part in (similarity.whole, similarity.fine)
+    )
     return whole.astype(np.float32), fine.astype(np.float32)
 
 
-def _without_pattern(looks: Floats, first: Ints, second: Ints) -> tuple[Bools, Bools]:
-    """Pairs in which a photo has no pattern, and those in which both have none and are as bright."""
-    flat = looks.std(axis=(1, 2)) < _FLAT
-    mean = looks.mean(axis=(1, 2))
-    alike = flat[first] & flat[second] & (np.abs(mean[first] - mean[second]) < 4)
-    return flat[first] | flat[second], alike
+def _uniform_pairs(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Bools, Bools]:
+    """Pairs with a uniform photo, and those of two uniform photos of the same brightness."""
+    uniform = thumbnails.std(axis=(1, 2)) < _UNIFORM_DEVIATION
+    mean = thumbnails.mean(axis=(1, 2))
+    same_brightness = uniform[first] & uniform[second] & (np.abs(mean[first] - mean[second]) < 4)
+    return uniform[first] | uniform[second], same_brightness
 
 
-def spread_out(features: npt.NDArray[np.floating]) -> Floats:
-    """Features centred, in their main directions, of length 1: `(n, at most 128)` float32.
+def normalised_embedding(features: npt.NDArray[np.floating]) -> Floats:
+    """Features centred, projected on their leading directions and L2-normalised.
 
-    What all photos share is taken away, so that 0 means no more alike than any two photos.
+    After centring, a cosine of 0 is the similarity of two arbitrary photos.
+
+    Returns:
+        `(n, at most 128) float32`.
     """
     n, width = features.shape
     mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
     if width > _DIMENSIONS < n:
-        turn = _main_directions(features[:: max(1, n // 5000)].astype(np.float32) - mean)
+        rotation = _leading_directions(features[:: max(1, n // 5000)].astype(np.float32) - mean)
     else:
-        turn = np.eye(width, dtype=np.float32)
-    points = np.empty((n, turn.shape[1]), np.float32)
-    for begin in range(0, n, 4096):  # a copy of all would be as large as the features again
-        part = features[begin : begin + 4096].astype(np.float32) - mean
-        points[begin : begin + 4096] = part @ turn
-    points /= np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-6)
-    return points
+        rotation = np.eye(width, dtype=np.float32)
+    embedding = np.empty((n, rotation.shape[1]), np.float32)
+    for start in range(0, n, 4096):  # in batches: a copy of all would double the memory
+        batch = features[start : start + 4096].astype(np.float32) - mean
+        embedding[start : start + 4096] = batch @ rotation
+    embedding /= np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-6)
+    return embedding
 
 
-def _main_directions(values: Floats) -> Floats:
+def _leading_directions(values: Floats) -> Floats:
     """The 128 directions of most variance, `(d, 128)`, by randomised subspace iteration.
 
-    Halko, Martinsson and Tropp 2011, with one power and a fixed start: a tenth of the time of all
-    directions.
+    Halko, Martinsson and Tropp 2011, with one power iteration and a fixed start; a tenth of the
+    time of a full decomposition.
     """
     from scipy.linalg import qr
 
-    start = np.random.default_rng(0).standard_normal((values.shape[1], _DIMENSIONS + 32))
-    space = start.astype(np.float32)
+    test_matrix = np.random.default_rng(0).standard_normal((values.shape[1], _DIMENSIONS + 32))
+    basis = test_matrix.astype(np.float32)
     for _power in range(2):
-        space, _rest = qr(values.T @ (values @ space), mode="economic")
-    inside = values @ space  # (n, 160)
-    _sizes, turn = np.linalg.eigh(inside.T @ inside)
-    directions: Floats = (space @ turn[:, -_DIMENSIONS:]).astype(np.float32)
+        basis, _rest = qr(values.T @ (values @ basis), mode="economic")
+    projected = values @ basis  # (n, 160)
+    _sizes, rotation = np.linalg.eigh(projected.T @ projected)
+    directions: Floats = (basis @ rotation[:, -_DIMENSIONS:]).astype(np.float32)
     return directions
 
 
-def _burst_similarity(points: Floats, names: npt.NDArray[np.object_]) -> float:
-    """Similarity from which two photos may be frames of one burst.
+def _burst_similarity(embedding: Floats, names: npt.NDArray[np.object_]) -> float:
+    """Cosine similarity from which two photos may be frames of one burst.
 
-    Half-way from what unlike photos reach (the nearest of another class, of nine in ten photos)
-    to 1; so it holds for the features of any network.
+    Half-way between 1 and the 90th percentile of the similarity to the nearest photo of another
+    class, so that it adapts to the features of any network.
     """
     if len(set(names)) < 2:
         return 0.9
-    chosen = np.arange(0, len(points), max(1, len(points) // 2000))
+    chosen = np.arange(0, len(embedding), max(1, len(embedding) // 2000))
     codes, _names = pd.factorize(names)
     nearest = []
-    for begin in range(0, len(chosen), rows := _rows_at_once(len(points))):
-        part = chosen[begin : begin + rows]
-        similar = points[part] @ points.T
-        similar[codes[part][:, None] == codes[None, :]] = -1.0
-        nearest.append(similar.max(axis=1))
-    unlike = float(np.quantile(np.concatenate(nearest), 0.9))
-    return (1.0 + max(unlike, 0.4)) / 2
+    for start in range(0, len(chosen), rows := _rows_at_once(len(embedding))):
+        batch = chosen[start : start + rows]
+        cosine = embedding[batch] @ embedding.T
+        cosine[codes[batch][:, None] == codes[None, :]] = -1.0
+        nearest.append(cosine.max(axis=1))
+    between_classes = float(np.quantile(np.concatenate(nearest), 0.9))
+    return (1.0 + max(between_classes, 0.4)) / 2
 
 
-def _neighbours(points: Floats, least: float) -> tuple[Ints, Ints]:
-    """Pairs (first < second) at least so similar; of each photo at most the nearest twelve."""
+def _neighbours(embedding: Floats, threshold: float) -> tuple[Ints, Ints]:
+    """Pairs (first < second) above the threshold; of each photo at most the nearest twelve."""
     firsts, seconds = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-    for begin in range(0, len(points), rows := _rows_at_once(len(points))):
-        similar = points[begin : begin + rows] @ points[begin:].T  # (rows, the rest)
-        similar[np.tril_indices(len(similar), m=similar.shape[1])] = -1.0
-        close = similar >= least
-        crowded = np.flatnonzero(close.sum(axis=1) > _MOST_NEIGHBOURS)
+    for start in range(0, len(embedding), rows := _rows_at_once(len(embedding))):
+        cosine = embedding[start : start + rows] @ embedding[start:].T  # (rows, the rest)
+        cosine[np.tril_indices(len(cosine), m=cosine.shape[1])] = -1.0
+        close = cosine >= threshold
+        crowded = np.flatnonzero(close.sum(axis=1) > _MAX_NEIGHBOURS)
         if len(crowded):
-            near = np.argpartition(similar[crowded], -_MOST_NEIGHBOURS)[:, -_MOST_NEIGHBOURS:]
+            nearest = np.argpartition(cosine[crowded], -_MAX_NEIGHBOURS)[:, -_MAX_NEIGHBOURS:]
             close[crowded] = False
-            place = crowded[:, None], near
-            close[place] = similar[place] >= least
+            index = crowded[:, None], nearest
+            close[index] = cosine[index] >= threshold
         first, second = np.nonzero(close)
-        firsts.append(first + begin)
-        seconds.append(second + begin)
+        firsts.append(first + start)
+        seconds.append(second + start)
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
 def _rows_at_once(n: int) -> int:
-    """How many photos are compared with all `n` at a time, so that memory does not grow with `n`."""
-    return min(1024, max(16, _AT_ONCE // max(1, n)))
+    """Photos compared with all `n` at a time; bounds the memory."""
+    return min(1024, max(16, _MAX_CELLS // max(1, n)))
 
 
-def _candidates(hashes: npt.NDArray[np.uint64], looks: Floats) -> tuple[Ints, Ints]:
-    """Pairs of photos of few differing bits; of many with the same hash only some meet."""
-    order = np.lexsort((looks.sum(axis=(1, 2)), hashes)).astype(np.int64)
+def _candidates(hashes: npt.NDArray[np.uint64], thumbnails: Floats) -> tuple[Ints, Ints]:
+    """Pairs of photos whose hashes differ in few bits; bounded for many equal hashes."""
+    order = np.lexsort((thumbnails.sum(axis=(1, 2)), hashes)).astype(np.int64)
     distinct, starts, counts = np.unique(hashes[order], return_index=True, return_counts=True)
     firsts, seconds = [], []
-    for step in range(1, min(_MOST_TWINS, int(counts.max(initial=0)))):  # the same hash
+    for step in range(1, min(_MAX_TWINS, int(counts.max(initial=0)))):  # the same hash
         same = hashes[order][:-step] == hashes[order][step:]
         firsts.append(order[:-step][same])
         seconds.append(order[step:][same])
     low, high = _close_hashes(distinct)
-    for i in range(_MOST_MEMBERS):
-        for j in range(_MOST_MEMBERS):
-            there = (counts[low] > i) & (counts[high] > j)
-            firsts.append(order[starts[low[there]] + i])
-            seconds.append(order[starts[high[there]] + j])
+    for i in range(_MAX_MEMBERS):
+        for j in range(_MAX_MEMBERS):
+            exists = (counts[low] > i) & (counts[high] > j)
+            firsts.append(order[starts[low[exists]] + i])
+            seconds.append(order[starts[high[exists]] + j])
     return np.concatenate(firsts), np.concatenate(seconds)
 
 
@@ -334,18 +347,20 @@ def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
     n = np.int64(max(1, len(hashes)))
     keys = [np.empty(0, np.int64)]
     for band in range(_BANDS):
-        part = ((hashes >> np.uint64(16 * band)) & np.uint64(0xFFFF)).astype(np.int64)
-        order = np.argsort(part, kind="stable")
-        starts = np.searchsorted(part[order], np.arange(2**16 + 1))
+        band_values = ((hashes >> np.uint64(16 * band)) & np.uint64(0xFFFF)).astype(np.int64)
+        order = np.argsort(band_values, kind="stable")
+        starts = np.searchsorted(band_values[order], np.arange(2**16 + 1))
         for mask in (0, *(1 << bit for bit in range(16))):
-            wanted = part ^ mask
-            counts = np.minimum(starts[wanted + 1] - starts[wanted], _MOST_PARTNERS)
-            first = np.repeat(np.arange(len(part)), counts)
+            neighbour_values = band_values ^ mask
+            counts = np.minimum(
+                starts[neighbour_values + 1] - starts[neighbour_values], _MAX_PARTNERS
+            )
+            first = np.repeat(np.arange(len(band_values)), counts)
             ends = np.cumsum(counts)
-            inside = np.arange(len(first)) - np.repeat(ends - counts, counts)
-            second = order[np.repeat(starts[wanted], counts) + inside]
+            offset = np.arange(len(first)) - np.repeat(ends - counts, counts)
+            second = order[np.repeat(starts[neighbour_values], counts) + offset]
             differing = np.bitwise_count(hashes[first] ^ hashes[second])
-            close = (first != second) & (differing <= MOST_BITS)
+            close = (first != second) & (differing <= MAX_BITS)
             low = np.minimum(first[close], second[close])
             keys.append(np.unique(low * n + np.maximum(first[close], second[close])))
     pairs = np.unique(np.concatenate(keys))
@@ -353,7 +368,7 @@ def _close_hashes(hashes: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
 
 
 def _chains(n: int, first: Ints, second: Ints) -> Ints:
-    """A number for each of `n` photos; those that a chain of pairs joins share one."""
+    """The connected component of each of `n` photos in the graph of pairs."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -369,11 +384,11 @@ def _components(n: int, pairs: Pairs) -> Ints:
     return result
 
 
-def _too_large(groups: Ints, classes: npt.NDArray[np.object_], most: float) -> Bools:
-    """Which photos lie in a group that takes more than its share of a class."""
+def _too_large(groups: Ints, classes: npt.NDArray[np.object_], max_share: float) -> Bools:
+    """Which photos lie in a group that exceeds its share of a class."""
     table = pd.DataFrame({"group": groups, "class": classes})
     together = table.groupby(["group", "class"])["class"].transform("size")
-    whole = table.groupby("class")["class"].transform("size")
-    heavy = (together >= 3) & (together > whole * most)
-    result: Bools = heavy.groupby(table["group"]).transform("any").to_numpy(bool)
+    class_size = table.groupby("class")["class"].transform("size")
+    too_large = (together >= 3) & (together > class_size * max_share)
+    result: Bools = too_large.groupby(table["group"]).transform("any").to_numpy(bool)
     return result

@@ -1,7 +1,7 @@
-"""Changes to a data set by a person: names, classes, single photos; and undo.
+"""Edits of a data set: names, classes, single photos; and undo.
 
 Owns: edits of the manifest, each under the data set's lock and written atomically, and
-`undo.json` with the last ones that can be taken back. Files do not move when a class changes its
+`undo.json` with those that can be undone. Files do not move when a class changes its
 name; files of removed photos are deleted for good, unless they were left in place; those of
 excluded ones are kept (`excluded.py`).
 Leaves to others: adding photos (`importing.py`).
@@ -47,7 +47,7 @@ def rename_class(dataset: Dataset, old: str, new: str) -> None:
     if not new:
         raise SourceError(_("The name is empty. Type one."))
     with dataset.locked():
-        _must_exist(dataset, [old])
+        _check_exist(dataset, [old])
         if new == old:
             return
         if new in dataset.classes:
@@ -66,12 +66,12 @@ def merge_classes(dataset: Dataset, names: Iterable[str], into: str) -> None:
         SourceError: a class is not there, or `into` is empty.
     """
     into = tidy(into)
-    others = [name for name in dict.fromkeys(names) if name != into]
-    if not into or not others:
+    sources = [name for name in dict.fromkeys(names) if name != into]
+    if not into or not sources:
         raise SourceError(_("Choose at least two classes to merge, and a name for them."))
     with dataset.locked():
-        _must_exist(dataset, others)
-        _move(dataset, others, into, "merge")
+        _check_exist(dataset, sources)
+        _move(dataset, sources, into, "merge")
 
 
 def remove_class(dataset: Dataset, name: str) -> None:
@@ -81,7 +81,7 @@ def remove_class(dataset: Dataset, name: str) -> None:
         SourceError: there is no such class.
     """
     with dataset.locked():
-        _must_exist(dataset, [name])
+        _check_exist(dataset, [name])
         _remove(dataset, dataset.photos.loc[dataset.photos["class_name"] == name, "path"])
 
 
@@ -93,7 +93,7 @@ def remove_photos(dataset: Dataset, paths: Iterable[str]) -> None:
 
 
 def move_photos(dataset: Dataset, paths: Iterable[str], class_name: str) -> int:
-    """Give photos another class, which may be new; paths that are not there are passed over.
+    """Give photos another class, which may be new; unknown paths are ignored.
 
     Returns:
         How many photos changed their class.
@@ -116,47 +116,48 @@ def move_photos(dataset: Dataset, paths: Iterable[str], class_name: str) -> int:
 
 
 def exclude_photos(dataset: Dataset, paths: Iterable[str]) -> int:
-    """Take photos out of the data set, so that they can be put back; no file is deleted.
+    """Exclude photos from the data set; they can be restored, and no file is deleted.
 
     Returns:
-        How many were taken out.
+        How many were excluded.
     """
     with dataset.locked():
         photos = dataset.photos
         rows = photos[photos["path"].isin(list(paths))]
         if not len(rows):
             return 0
-        excluded.set_aside(dataset, rows)
+        excluded.exclude_rows(dataset, rows)
         _remember(dataset, "exclude", "", _by_class(rows))
     return len(rows)
 
 
-def put_back(dataset: Dataset, paths: Iterable[str]) -> int:
-    """Put photos back that were excluded. Returns how many."""
+def restore_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
+    """Restore excluded photos. Returns how many."""
     with dataset.locked():
         rows = _excluded_rows(dataset, paths)
-        excluded.put_in(dataset, rows)
+        excluded.restore_rows(dataset, rows)
         _forget_exclusion(dataset, rows)
     return len(rows)
 
 
 def delete_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
-    """Delete excluded photos for good (those left in place stay where they are). Returns how many."""
+    """Delete excluded photos for good (those left in place stay where they are). Returns how
+    many."""
     with dataset.locked():
         rows = _excluded_rows(dataset, paths)
-        excluded.delete_aside(dataset, rows)
+        excluded.delete_rows(dataset, rows)
         _forget_exclusion(dataset, rows)
     return len(rows)
 
 
 def undo(dataset: Dataset) -> str:
-    """Take back the last change: a rename, a merge, a move or an exclusion of photos.
+    """Undo the last change: a rename, a merge, a move or an exclusion of photos.
 
     Returns:
-        What was taken back, as a sentence.
+        What was undone, as a sentence.
 
     Raises:
-        SourceError: there is nothing to take back.
+        SourceError: there is nothing to undo.
     """
     with dataset.locked():
         steps = _read_steps(dataset)
@@ -165,26 +166,26 @@ def undo(dataset: Dataset) -> str:
         step = steps.pop()
         before = {path: name for name, paths in step["was"].items() for path in paths}
         if step["kind"] == "exclude":
-            excluded.put_in(dataset, _excluded_rows(dataset, before))
+            excluded.restore_rows(dataset, _excluded_rows(dataset, before))
         else:
             dataset.write_photos(_with_classes(dataset.photos, before))
-            _change_aside(dataset, before)
+            _change_excluded(dataset, before)
         _write_steps(dataset, steps)
-    return _say_undone(step, len(before))
+    return _describe_undo(step, len(before))
 
 
 def undo_count(dataset: Dataset) -> int:
-    """How many changes can be taken back."""
+    """Number of changes that can be undone."""
     return len(_read_steps(dataset))
 
 
 def last_change(dataset: Dataset) -> str:
     """The change that `undo` would take back, as a sentence; empty when there is none."""
     steps = _read_steps(dataset)
-    return _say_done(steps[-1]) if steps else ""
+    return _describe_change(steps[-1]) if steps else ""
 
 
-def _say_done(step: dict[str, Any]) -> str:
+def _describe_change(step: dict[str, Any]) -> str:
     n, into = sum(len(paths) for paths in step["was"].values()), step["into"]
     if step["kind"] == "exclude":
         return ngettext("{n:,} photo is excluded.", "{n:,} photos are excluded.", n).format(n=n)
@@ -200,7 +201,7 @@ def _say_done(step: dict[str, Any]) -> str:
     ).format(names=names, new=into)
 
 
-def _say_undone(step: dict[str, Any], n: int) -> str:
+def _describe_undo(step: dict[str, Any], n: int) -> str:
     names = ", ".join(step["was"])
     if step["kind"] in ("exclude", "move"):
         return ngettext(
@@ -211,7 +212,7 @@ def _say_undone(step: dict[str, Any], n: int) -> str:
     return _("{names} are classes of their own again.").format(names=names)
 
 
-def _must_exist(dataset: Dataset, names: Iterable[str]) -> None:
+def _check_exist(dataset: Dataset, names: Iterable[str]) -> None:
     classes = dataset.classes
     for name in names:
         if name not in classes:
@@ -224,13 +225,13 @@ def _must_exist(dataset: Dataset, names: Iterable[str]) -> None:
 
 def _move(dataset: Dataset, names: list[str], into: str, kind: str) -> None:
     """Give all photos of some classes, excluded ones too, another class."""
-    photos, out = dataset.photos, excluded.read_excluded(dataset)
-    both = pd.concat([photos[["class_name", "path"]], out[["class_name", "path"]]])
-    was = _by_class(both[both["class_name"].isin(names)])
-    into_for = {path: into for paths in was.values() for path in paths}
-    dataset.write_photos(_with_classes(photos, into_for))
-    _change_aside(dataset, into_for)
-    _remember(dataset, kind, into, was)
+    photos, excluded_rows = dataset.photos, excluded.read_excluded(dataset)
+    all_rows = pd.concat([photos[["class_name", "path"]], excluded_rows[["class_name", "path"]]])
+    former = _by_class(all_rows[all_rows["class_name"].isin(names)])
+    class_of = {path: into for paths in former.values() for path in paths}
+    dataset.write_photos(_with_classes(photos, class_of))
+    _change_excluded(dataset, class_of)
+    _remember(dataset, kind, into, former)
 
 
 def _by_class(rows: pd.DataFrame) -> dict[str, list[str]]:
@@ -248,19 +249,19 @@ def _with_classes(photos: pd.DataFrame, classes: dict[str, str]) -> pd.DataFrame
     )
 
 
-def _change_aside(dataset: Dataset, classes: dict[str, str]) -> None:
-    out = excluded.read_excluded(dataset)
-    if out["path"].isin(list(classes)).any():
-        excluded.write_excluded(dataset, _with_classes(out, classes))
+def _change_excluded(dataset: Dataset, classes: dict[str, str]) -> None:
+    excluded_rows = excluded.read_excluded(dataset)
+    if excluded_rows["path"].isin(list(classes)).any():
+        excluded.write_excluded(dataset, _with_classes(excluded_rows, classes))
 
 
 def _excluded_rows(dataset: Dataset, paths: Iterable[str]) -> pd.DataFrame:
-    out = excluded.read_excluded(dataset)
-    return out[out["path"].isin(list(paths))]
+    rows = excluded.read_excluded(dataset)
+    return rows[rows["path"].isin(list(paths))]
 
 
 def _forget_exclusion(dataset: Dataset, rows: pd.DataFrame) -> None:
-    """What came back, or went for good, is nothing that undo could bring back."""
+    """Drop restored and deleted photos from the undo steps."""
     gone = set(rows["path"])
     kept = []
     for step in _read_steps(dataset):
@@ -286,7 +287,7 @@ def _remove(dataset: Dataset, paths: Any) -> None:
 
 
 def _mark_edited(dataset: Dataset) -> None:
-    """The same zip, imported again, is a data set of its own from now on."""
+    """Make a later import of the same zip a new data set."""
     if dataset.record.source_sha256:
         dataset.write_record(dataset.record.model_copy(update={"source_sha256": ""}))
 

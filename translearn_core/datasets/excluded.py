@@ -1,11 +1,11 @@
-"""Photos that a person has excluded from a data set and can restore.
+"""Excluded photos of a data set, which can be restored.
 
 Owns: in the data set's folder
-    excluded.parquet   their rows of the manifest, as they were
-    aside/             the set's own files of them, under the paths that they had
-so that a photo added later never takes the name of one that may come back. Photos that were left
-in place stay where they are. Leaves to others: the manifest's other changes, and undo
-(`editing.py`). Every function is for the holder of the data set's lock, but `read_excluded`.
+    excluded.parquet   their rows of the manifest, unchanged
+    aside/             the set's own files of them, under their former paths
+so that a photo added later never takes the name of one that may be restored. Photos that were left
+in place are not moved. Leaves to others: the manifest's other changes, and undo
+(`editing.py`). Every function but `read_excluded` is called under the lock of the data set.
 """
 
 from __future__ import annotations
@@ -18,66 +18,66 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.atomic import replace_file
-from translearn_core.datasets.library import COLUMNS, Dataset, as_table, disk_errors, write_file
+from translearn_core.datasets.library import COLUMNS, Dataset, disk_errors, with_columns, write_file
 
 
 def read_excluded(dataset: Dataset) -> pd.DataFrame:
-    """The rows of the photos that were taken out, with the manifest's columns."""
+    """The rows of the excluded photos, with the columns of the manifest."""
     try:
         data = (dataset.folder / "excluded.parquet").read_bytes()
     except FileNotFoundError:
-        return as_table(pd.DataFrame(), COLUMNS)
-    return as_table(pd.read_parquet(io.BytesIO(data)), COLUMNS)
+        return with_columns(pd.DataFrame(), COLUMNS)
+    return with_columns(pd.read_parquet(io.BytesIO(data)), COLUMNS)
 
 
 def write_excluded(dataset: Dataset, rows: pd.DataFrame) -> None:
-    """Replace the list of what was taken out."""
+    """Replace the list of excluded photos."""
     path = dataset.folder / "excluded.parquet"
     if not len(rows):
         with disk_errors():
             path.unlink(missing_ok=True)
         return
     buffer = io.BytesIO()
-    as_table(rows, COLUMNS).to_parquet(buffer, index=False)
+    with_columns(rows, COLUMNS).to_parquet(buffer, index=False)
     write_file(path, buffer.getvalue())
 
 
-def set_aside(dataset: Dataset, rows: pd.DataFrame) -> None:
-    """Take these rows of the manifest out; whatever happens midway, no photo is lost."""
+def exclude_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
+    """Exclude rows of the manifest; no photo is lost when this is interrupted."""
     photos = dataset.photos
-    before = _out_of_the_way(dataset, rows["path"], set(photos["path"]))
+    before = _resolve_path_conflicts(dataset, rows["path"], set(photos["path"]))
     write_excluded(dataset, pd.concat([before, rows]))
     dataset.write_photos(photos[~photos["path"].isin(rows["path"])])
     for path in rows["path"]:
-        _move_file(_place_in_set(dataset, path), _place_aside(dataset, path))
+        _move_file(_active_file(dataset, path), _excluded_file(dataset, path))
 
 
-def put_in(dataset: Dataset, rows: pd.DataFrame) -> None:
+def restore_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
     """Put rows of `read_excluded` back into the manifest.
 
-    Where another photo has the path meanwhile, the one that comes back gets a new one; a photo
-    left in place that has been brought in again stays as it is.
+    Where another photo has the path now, the restored one gets a new path; a photo left in place
+    that has been imported again is not changed.
     """
     photos = dataset.photos
     taken = set(photos["path"])
-    comes = [_is_own(dataset, path) or path not in taken for path in rows["path"]]
-    back = rows[np.array(comes, bool)]
-    places = []
-    for path in back["path"]:
-        place = _free_path(path, taken)
-        taken.add(place)
-        places.append(place)
-        _move_file(_place_aside(dataset, path), _place_in_set(dataset, place))
-    if len(back):
-        dataset.write_photos(pd.concat([photos, back.assign(path=places)]))
+    is_restored = [_is_own(dataset, path) or path not in taken for path in rows["path"]]
+    restored = rows[np.array(is_restored, bool)]
+    new_paths = []
+    for path in restored["path"]:
+        new_path = _free_path(path, taken)
+        taken.add(new_path)
+        new_paths.append(new_path)
+        _move_file(_excluded_file(dataset, path), _active_file(dataset, new_path))
+    if len(restored):
+        dataset.write_photos(pd.concat([photos, restored.assign(path=new_paths)]))
     _forget(dataset, rows)
 
 
-def delete_aside(dataset: Dataset, rows: pd.DataFrame) -> None:
+def delete_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
     """Delete the set's own files of rows of `read_excluded` for good."""
     dataset.discard_files(rows[~rows["path"].isin(dataset.photos["path"])]["path"])
     for path in rows["path"]:
-        file = _place_aside(dataset, path)
+        file = _excluded_file(dataset, path)
         if file is not None:
             with disk_errors():
                 file.unlink(missing_ok=True)
@@ -85,9 +85,9 @@ def delete_aside(dataset: Dataset, rows: pd.DataFrame) -> None:
     _forget(dataset, rows)
 
 
-def file_of_excluded(dataset: Dataset, path: str) -> Path:
-    """Where the file of an excluded photo lies."""
-    file = _place_aside(dataset, path)
+def excluded_file(dataset: Dataset, path: str) -> Path:
+    """The file of an excluded photo."""
+    file = _excluded_file(dataset, path)
     return file if file is not None and file.is_file() else dataset.photo_path(path)
 
 
@@ -97,28 +97,30 @@ def _forget(dataset: Dataset, rows: pd.DataFrame) -> None:
 
 
 def _free_path(path: str, taken: set[str]) -> str:
-    """`path`, or with a number added where it is taken."""
-    place, number = PurePosixPath(path), 1
-    while str(place) in taken:
+    """`path`, with a number appended where it is taken."""
+    candidate, number = PurePosixPath(path), 1
+    while str(candidate) in taken:
         number += 1
-        place = PurePosixPath(path).with_stem(f"{PurePosixPath(path).stem}-{number}")
-    return path if number == 1 else str(place)
+        candidate = PurePosixPath(path).with_stem(f"{PurePosixPath(path).stem}-{number}")
+    return path if number == 1 else str(candidate)
 
 
-def _out_of_the_way(dataset: Dataset, paths: pd.Series[str], taken: set[str]) -> pd.DataFrame:
-    """The excluded rows; where one has a path that is about to be excluded again, it gets a new
-    one, or goes when both are the same photo, left in place."""
+def _resolve_path_conflicts(
+    dataset: Dataset, paths: pd.Series[str], taken: set[str]
+) -> pd.DataFrame:
+    """The excluded rows, without conflicts with `paths`: a row of the same path gets a new one, or
+    is dropped when both are the same photo left in place."""
     before = read_excluded(dataset)
-    again = set(paths)
-    stays = [path not in again or _is_own(dataset, path) for path in before["path"]]
-    before = before[np.array(stays, bool)].copy()
+    excluded_again = set(paths)
+    is_kept = [path not in excluded_again or _is_own(dataset, path) for path in before["path"]]
+    before = before[np.array(is_kept, bool)].copy()
     taken |= set(before["path"])
-    for row in before.index[before["path"].isin(list(again))]:
+    for row in before.index[before["path"].isin(list(excluded_again))]:
         path = str(before.at[row, "path"])
-        place = _free_path(path, taken)
-        taken.add(place)
-        before.loc[row, "path"] = place
-        _move_file(_place_aside(dataset, path), _place_aside(dataset, place))
+        new_path = _free_path(path, taken)
+        taken.add(new_path)
+        before.loc[row, "path"] = new_path
+        _move_file(_excluded_file(dataset, path), _excluded_file(dataset, new_path))
     return before
 
 
@@ -128,13 +130,13 @@ def _is_own(dataset: Dataset, path: str) -> bool:
     return not Path(path).is_absolute() and dataset.photo_path(path).resolve().is_relative_to(own)
 
 
-def _place_in_set(dataset: Dataset, path: str) -> Path | None:
-    """Where the set's own file lies; None for a photo that was left in place."""
+def _active_file(dataset: Dataset, path: str) -> Path | None:
+    """The set's own file; None for a photo that was left in place."""
     return dataset.photo_path(path) if _is_own(dataset, path) else None
 
 
-def _place_aside(dataset: Dataset, path: str) -> Path | None:
-    """Where the set's own file lies while it is excluded; None likewise."""
+def _excluded_file(dataset: Dataset, path: str) -> Path | None:
+    """The set's own file while it is excluded; None for a photo that was left in place."""
     return dataset.folder / "aside" / path if _is_own(dataset, path) else None
 
 

@@ -1,8 +1,8 @@
 """Imports photos into data sets, copied or left in place.
 
 Owns: `import_source`, `import_files`, `create_dataset`, `add_photos`, `add_source`, `build_drawn`.
-Everything is gathered in a temporary folder and takes its place by one rename: an import that
-fails or is stopped leaves no trace. Leaves to others: listing and reading the sources
+An import is built in a temporary folder and published by one rename, so that one that fails or is
+stopped changes nothing. Leaves to others: listing and reading the sources
 (`sources.py`), names and classes (`layout.py`), zips (`archive.py`), files (`library.py`).
 """
 
@@ -24,35 +24,35 @@ import pandas as pd
 
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
-from translearn_core.datasets.layout import NameKeeper, Place, safe_name, tidy
+from translearn_core.datasets.layout import ClassAssignment, NameKeeper, safe_name, tidy
 from translearn_core.datasets.library import (
     COLUMNS,
-    FACT_COLUMNS,
     LEFT_OUT_COLUMNS,
+    STATS_COLUMNS,
     Dataset,
     Record,
-    as_table,
+    check_free_space,
     datasets_folder,
     disk_errors,
-    fill_facts,
-    finish,
+    fill_stats,
     list_datasets,
-    need_room,
     new_folder,
     new_id,
+    publish,
+    with_columns,
 )
 from translearn_core.datasets.sources import (
-    Found,
+    Candidate,
+    ImportContext,
     LeftOut,
-    Stop,
-    Tell,
-    Work,
+    ProgressCallback,
+    StopCheck,
     cannot_open,
     existing_source,
     list_sources,
     nothing_left,
     spool,
-    with_places,
+    with_assignments,
 )
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.i18n import _
@@ -62,24 +62,24 @@ from translearn_core.imaging.decode import (
     iterate_photos,
     processor_count,
 )
-from translearn_core.imaging.stats import FACTS_SIDE, PhotoStats
+from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What came of adding photos: how many, and the others as (file, reason)."""
+    """Result of adding photos: their number, and the rejected files as (file, reason)."""
 
     added: int
     left_out: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
-class _Staged:
-    """A photo that was taken: a numbered file in the staging folder, and its row."""
+class _StagedPhoto:
+    """An accepted photo: its candidate, its numbered file in the staging folder, its statistics."""
 
-    found: Found
+    candidate: Candidate
     file: Path
-    facts: PhotoStats | None
+    stats: PhotoStats | None
 
 
 def import_source(
@@ -89,25 +89,25 @@ def import_source(
     test_source: Path | str | None = None,
     check: bool = True,
     in_place: bool = False,
-    progress: Tell | None = None,
-    stop: Stop | None = None,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
 ) -> Dataset:
     """Make a data set of a folder or zip whose folders are the classes (`assign_classes`).
 
     A zip with the same content as an earlier, unedited import gives that data set again. The same
-    folder in place gives the same data set again, read afresh: facts of files whose size and time
+    folder in place gives the same data set again, read afresh: stats of files whose size and time
     are unchanged are kept, and so are photos that were added to the set by hand; names and classes
-    come from the folder, so renames, merges and removals made in the set do not outlive it.
+    come from the folder, so renames, merges and removals made in the set are lost.
 
     Args:
         source: a folder or a zip.
-        name: what the person calls it; default the source's name.
+        name: display name; default the source's name.
         test_source: a folder or zip of the same classes; all its photos get the split "test".
         check: decode every photo now; else rows stay unchecked and the first decode pass
-            (`Dataset.record_facts`) checks them.
+            (`Dataset.record_stats`) checks them.
         in_place: leave the photos of a folder where they are (a zip is always unpacked).
-        progress: told how far it is.
-        stop: asked now and then; True ends the import.
+        progress: called with the progress.
+        stop: polled; True ends the import.
 
     Raises:
         SourceError: the source is refused, or holds no class folder or no readable photo.
@@ -116,10 +116,10 @@ def import_source(
     sources = [existing_source(Path(source))]
     if test_source is not None:
         sources.append(existing_source(Path(test_source)))
-    work = Work(load_configuration().limits, check, progress, stop)
+    context = ImportContext(load_configuration().limits, check, progress, stop)
     name = tidy(name) or sources[0].stem or "photos"
     if in_place and all(path.is_dir() for path in sources):
-        return _import_in_place(sources, name, work)
+        return _import_in_place(sources, name, context)
     record = _new_record(name, source=str(sources[0]))
     if test_source is not None:
         record = record.model_copy(update={"test_source": str(sources[1])})
@@ -129,21 +129,21 @@ def import_source(
         if again is not None:
             return again
     with contextlib.ExitStack() as stack, new_folder() as folder:
-        found, left_out = list_sources(sources, stack, work)
-        need_room(sum(item.size_bytes for item in found))
-        return _build(folder, found, left_out, record, work)
+        candidates, left_out = list_sources(sources, stack, context)
+        check_free_space(sum(item.size_bytes for item in candidates))
+        return _build(folder, candidates, left_out, record, context)
 
 
 def import_files(
     files: Iterable[tuple[str, Path | BinaryIO]],
     *,
     name: str,
-    progress: Tell | None = None,
-    stop: Stop | None = None,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
 ) -> Dataset:
-    """Make a data set of uploaded files whose relative names tell the folders.
+    """Make a data set of uploaded files whose relative names contain the folders.
 
-    Each file is moved to disk as it comes, so that its upload can be let go of.
+    Each file is moved to disk as it comes, so that its upload can be released.
 
     Args:
         files: pairs of a relative name (`pets/cats/1.jpg`) and the file.
@@ -151,18 +151,18 @@ def import_files(
     Raises:
         SourceError, StorageError: as `import_source`.
     """
-    work = Work(load_configuration().limits, True, progress, stop)
+    context = ImportContext(load_configuration().limits, True, progress, stop)
     with new_folder() as folder:
-        found, left_out = spool(files, folder / "incoming", work)
-        found, left_out = with_places(found, left_out)
-        dataset = _build(folder, found, left_out, _new_record(tidy(name) or "photos"), work)
+        candidates, left_out = spool(files, folder / "incoming", context)
+        candidates, left_out = with_assignments(candidates, left_out)
+        dataset = _build(folder, candidates, left_out, _new_record(tidy(name) or "photos"), context)
     return dataset
 
 
 def create_dataset(name: str) -> Dataset:
     """Make an empty data set; photos come by `add_photos`."""
     with new_folder() as folder:
-        return finish(folder, _new_record(tidy(name) or _("My photos")))
+        return publish(folder, _new_record(tidy(name) or _("My photos")))
 
 
 def add_photos(
@@ -170,74 +170,81 @@ def add_photos(
     class_name: str,
     files: Iterable[tuple[str, Path | BinaryIO]],
     *,
-    progress: Tell | None = None,
-    stop: Stop | None = None,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
 ) -> ImportReport:
     """Add photos to one class, which is made where it is new.
 
     Args:
         class_name: class the photos belong to.
         files: pairs of a file name and the file.
-        stop: asked now and then; True ends it, and nothing is added.
+        stop: polled; True ends it, and nothing is added.
 
     Raises:
-        SourceError: the class has no name, or `stop` said so.
+        SourceError: the class has no name, or `stop` returned True.
         StorageError: the disk is full; nothing was added.
     """
     class_name = tidy(class_name)
     if not class_name:
         raise SourceError(_("The class has no name. Give it one, then add its photos."))
-    work = Work(load_configuration().limits, True, progress, stop)
+    context = ImportContext(load_configuration().limits, True, progress, stop)
     with new_folder() as folder:
-        found, left_out = spool(files, folder / "incoming", work)
-        found = [
+        candidates, left_out = spool(files, folder / "incoming", context)
+        candidates = [
             replace(
                 item,
                 file=f"{class_name}/{PurePosixPath(item.file).name}",
-                place=Place(class_name=class_name),
+                assignment=ClassAssignment(class_name=class_name),
             )
-            for item in found
+            for item in candidates
         ]
-        return _append(dataset, folder, found, left_out, work)
+        return _append(dataset, folder, candidates, left_out, context)
 
 
 def add_source(
-    dataset: Dataset, source: Path | str, *, progress: Tell | None = None, stop: Stop | None = None
+    dataset: Dataset,
+    source: Path | str,
+    *,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
 ) -> ImportReport:
     """Add the photos of a folder or zip with class folders; classes may be new.
 
     Raises:
         SourceError, StorageError: as `import_source`; nothing was added.
     """
-    work = Work(load_configuration().limits, True, progress, stop)
+    context = ImportContext(load_configuration().limits, True, progress, stop)
     with contextlib.ExitStack() as stack, new_folder() as folder:
-        found, left_out = list_sources([existing_source(Path(source))], stack, work)
-        need_room(sum(item.size_bytes for item in found))
-        return _append(dataset, folder, found, left_out, work)
+        candidates, left_out = list_sources([existing_source(Path(source))], stack, context)
+        check_free_space(sum(item.size_bytes for item in candidates))
+        return _append(dataset, folder, candidates, left_out, context)
 
 
 def build_drawn(
     name: str,
     drawings: Sequence[tuple[str, str, Callable[[], bytes]]],
     *,
-    progress: Tell | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Dataset:
-    """Make a data set of pictures that are drawn as they are needed.
+    """Make a data set of images that are drawn on demand.
 
     Args:
-        drawings: file name, class name, and a call that gives the bytes of the picture.
+        drawings: file name, class name, and a function that returns the bytes of the image.
 
     Raises:
         StorageError: the disk is full.
     """
-    work = Work(load_configuration().limits, True, progress, None)
-    found = [Found(file, 0, draw, place=Place(class_name=title)) for file, title, draw in drawings]
+    context = ImportContext(load_configuration().limits, True, progress, None)
+    candidates = [
+        Candidate(file, 0, draw, assignment=ClassAssignment(class_name=title))
+        for file, title, draw in drawings
+    ]
     record = _new_record(tidy(name)).model_copy(update={"kind": "demo"})
     with new_folder() as folder:
-        return _build(folder, found, [], record, work)
+        return _build(folder, candidates, [], record, context)
 
 
-# --- The parts of an import ---------------------------------------------------------------------
+# --- Steps of an import -------------------------------------------------------------------------
 
 
 def _new_record(name: str, *, source: str = "", identity: str = "") -> Record:
@@ -250,33 +257,37 @@ def _new_record(name: str, *, source: str = "", identity: str = "") -> Record:
     )
 
 
-def _stage(found: Sequence[Found], folder: Path, work: Work) -> tuple[list[_Staged], LeftOut]:
-    """Read each candidate once, decode it by threads, and keep the good ones in `folder`.
+def _stage(
+    candidates: Sequence[Candidate], folder: Path, context: ImportContext
+) -> tuple[list[_StagedPhoto], LeftOut]:
+    """Read and decode the candidates in threads, and store the valid ones in `folder`.
 
     Raises:
         StorageError: the disk is full.
     """
     with disk_errors():
         folder.mkdir()
-    staged: list[_Staged] = []
+    staged: list[_StagedPhoto] = []
     left_out: LeftOut = []
     workers = processor_count()
-    waiting: deque[Future[_Staged | tuple[str, str]]] = deque()
+    waiting: deque[Future[_StagedPhoto | tuple[str, str]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="import")
 
     def collect() -> None:
         result = waiting.popleft().result()
-        if isinstance(result, _Staged):
+        if isinstance(result, _StagedPhoto):
             staged.append(result)
         else:
             left_out.append(result)
-        work.tell(len(staged) + len(left_out), len(found), _("Looking at the photos"))
+        context.report(len(staged) + len(left_out), len(candidates), _("Looking at the photos"))
 
     try:
-        for number, item in enumerate(found):
-            # each task in a copy of the caller's context: its texts speak the caller's language
-            context = contextvars.copy_context()
-            waiting.append(pool.submit(context.run, _take, item, folder / str(number), work))
+        for number, item in enumerate(candidates):
+            # each task runs in a copy of the caller's context, which holds the language of messages
+            task_context = contextvars.copy_context()
+            waiting.append(
+                pool.submit(task_context.run, _stage_one, item, folder / str(number), context)
+            )
             if len(waiting) > workers * 4:
                 collect()
         while waiting:
@@ -286,99 +297,112 @@ def _stage(found: Sequence[Found], folder: Path, work: Work) -> tuple[list[_Stag
     return staged, left_out
 
 
-def _take(item: Found, target: Path, work: Work) -> _Staged | tuple[str, str]:
-    """Read, check and keep one photo; its name and reason where it is not good."""
-    facts = None
+def _stage_one(
+    item: Candidate, target: Path, context: ImportContext
+) -> _StagedPhoto | tuple[str, str]:
+    """Read, check and store one photo; its name and the reason where it is rejected."""
+    stats = None
     try:
         data = item.read()
-        if work.check:
-            facts = decode_photo(data, size=FACTS_SIDE, limits=work.limits).facts
+        if context.check:
+            stats = decode_photo(data, size=STATS_SIDE, limits=context.limits).stats
     except PhotoError as error:
         return item.file, error.message
     except OSError as error:
         return item.file, cannot_open(error)
     with disk_errors():
         target.write_bytes(data)
-    return _Staged(replace(item, size_bytes=len(data)), target, facts)
+    return _StagedPhoto(replace(item, size_bytes=len(data)), target, stats)
 
 
-def _settle(staged: Sequence[_Staged], folder: Path, keeper: NameKeeper) -> pd.DataFrame:
-    """Move staged files to `photos/<class>/` under safe free names; their manifest rows."""
+def _move_to_class_folders(
+    staged: Sequence[_StagedPhoto], folder: Path, keeper: NameKeeper
+) -> pd.DataFrame:
+    """Move staged files to `photos/<class>/` under safe unique names; returns their manifest
+    rows."""
     rows = []
     for item in staged:
-        found = item.found
-        inside = f"photos/{safe_name(found.place.class_name)}"
-        file_name = PurePosixPath(found.file).name
-        if not PurePosixPath(file_name).suffix and item.facts is not None:
-            file_name += f".{item.facts.format.lower()}"
+        candidate = item.candidate
+        inside = f"photos/{safe_name(candidate.assignment.class_name)}"
+        file_name = PurePosixPath(candidate.file).name
+        if not PurePosixPath(file_name).suffix and item.stats is not None:
+            file_name += f".{item.stats.format.lower()}"
         path = f"{inside}/{keeper.claim(inside, file_name)}"
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         item.file.replace(target)
-        rows.append(_row(found, path, item.facts))
+        rows.append(_row(candidate, path, item.stats))
     return _rows(rows)
 
 
-def _row(found: Found, path: str, facts: PhotoStats | None) -> dict[str, Any]:
+def _row(candidate: Candidate, path: str, stats: PhotoStats | None) -> dict[str, Any]:
     return {
         "path": path,
-        "file": found.file,
-        "class_name": found.place.class_name,
-        "split": found.place.split,
-        "bytes": found.size_bytes,
-        "mtime_ns": found.mtime_ns,
-        "checked": facts is not None,
-        **(asdict(facts) if facts is not None else {}),
+        "file": candidate.file,
+        "class_name": candidate.assignment.class_name,
+        "split": candidate.assignment.split,
+        "bytes": candidate.size_bytes,
+        "mtime_ns": candidate.mtime_ns,
+        "checked": stats is not None,
+        **(asdict(stats) if stats is not None else {}),
     }
 
 
-def as_rows(found: Sequence[Found]) -> pd.DataFrame:
+def manifest_rows(candidates: Sequence[Candidate]) -> pd.DataFrame:
     """Manifest rows of photos that stay where they are, unchecked."""
-    return _rows([_row(item, item.path, None) for item in found])
+    return _rows([_row(item, item.path, None) for item in candidates])
 
 
 def _rows(rows: list[dict[str, Any]]) -> pd.DataFrame:
     table = pd.DataFrame(rows)
-    for name in FACT_COLUMNS:
+    for name in STATS_COLUMNS:
         if name in table.columns:
             table[name] = table[name].fillna("" if COLUMNS[name] == "str" else 0)
-    return as_table(table, COLUMNS)
+    return with_columns(table, COLUMNS)
 
 
 def _left_out_table(left_out: LeftOut) -> pd.DataFrame:
-    return as_table(pd.DataFrame(left_out, columns=list(LEFT_OUT_COLUMNS)), LEFT_OUT_COLUMNS)
+    return with_columns(pd.DataFrame(left_out, columns=list(LEFT_OUT_COLUMNS)), LEFT_OUT_COLUMNS)
 
 
 def _build(
-    folder: Path, found: list[Found], left_out: LeftOut, record: Record, work: Work
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    record: Record,
+    context: ImportContext,
 ) -> Dataset:
-    """Fill a temporary folder with photos and manifest, and give it its place."""
-    staged, refused = _stage(found, folder / "staged", work)
+    """Fill a temporary folder with photos and manifest, and publish it."""
+    staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     if not staged:
         raise SourceError(nothing_left(left_out))
     temporary = Dataset(folder)
     with disk_errors():
-        photos = _settle(staged, folder, NameKeeper())
+        photos = _move_to_class_folders(staged, folder, NameKeeper())
         for name in ("staged", "incoming"):
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return finish(folder, record)
+    return publish(folder, record)
 
 
 def _append(
-    dataset: Dataset, folder: Path, found: list[Found], left_out: LeftOut, work: Work
+    dataset: Dataset,
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
-    staged, refused = _stage(found, folder / "staged", work)
+    staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     with dataset.locked():
         before = dataset.photos
         rows = _rows([])
         try:
             with disk_errors():
-                rows = _settle(staged, dataset.folder, NameKeeper(before["path"]))
+                rows = _move_to_class_folders(staged, dataset.folder, NameKeeper(before["path"]))
             dataset.write_photos(pd.concat([before, rows]) if len(rows) else before)
         except StorageError:
             dataset.discard_files(rows["path"])
@@ -389,22 +413,22 @@ def _append(
     return ImportReport(len(rows), tuple(left_out))
 
 
-def _import_in_place(sources: list[Path], name: str, work: Work) -> Dataset:
-    """A data set whose photos stay in the person's folders."""
+def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> Dataset:
+    """A data set whose photos stay in their folders."""
     text = "\n".join(source.as_posix() for source in sources)
     identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
     record = _new_record(name, source=str(sources[0]), identity=identity)
     if len(sources) > 1:
         record = record.model_copy(update={"test_source": str(sources[1])})
     with contextlib.ExitStack() as stack:
-        found, left_out = list_sources(sources, stack, work)
+        candidates, left_out = list_sources(sources, stack, context)
     existing = Dataset(datasets_folder() / identity)
     known = (existing.folder / "dataset.json").is_file()
-    photos = as_rows(found)
+    photos = manifest_rows(candidates)
     if known:
-        photos = reuse_facts(photos, existing.photos)
-    if work.check:
-        photos, refused = _check_in_place(photos, work)
+        photos = reuse_stats(photos, existing.photos)
+    if context.check:
+        photos, refused = _check_in_place(photos, context)
         left_out = left_out + refused
     if not len(photos):
         raise SourceError(nothing_left(left_out))
@@ -418,41 +442,42 @@ def _import_in_place(sources: list[Path], name: str, work: Work) -> Dataset:
         temporary = Dataset(folder)
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
-        return finish(folder, record)
+        return publish(folder, record)
 
 
 def _is_absolute(path: str) -> bool:
     return Path(path).is_absolute()
 
 
-def reuse_facts(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """Take over the facts of files whose path, size and time are as before."""
+def reuse_stats(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Take over the stats of files whose path, size and modification time are unchanged."""
     checked = before[before["checked"]]
     keys = ["path", "bytes", "mtime_ns"]
-    facts = checked[[*keys, "checked", *FACT_COLUMNS]]
-    bare = photos.drop(columns=["checked", *FACT_COLUMNS])
-    merged = bare.merge(facts, on=keys, how="left")
+    stats = checked[[*keys, "checked", *STATS_COLUMNS]]
+    bare = photos.drop(columns=["checked", *STATS_COLUMNS])
+    merged = bare.merge(stats, on=keys, how="left")
     merged["checked"] = merged["checked"].eq(True)
-    for name in FACT_COLUMNS:
+    for name in STATS_COLUMNS:
         merged[name] = merged[name].fillna("" if COLUMNS[name] == "str" else 0)
-    return as_table(merged, COLUMNS)
+    return with_columns(merged, COLUMNS)
 
 
-def _check_in_place(photos: pd.DataFrame, work: Work) -> tuple[pd.DataFrame, LeftOut]:
-    """Decode what is not checked yet; the kept rows with facts, and the others."""
+def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.DataFrame, LeftOut]:
+    """Decode the unchecked photos; returns the valid rows with statistics, and the rejected
+    files."""
     paths = list(photos.loc[~photos["checked"], "path"])
     files = dict(zip(photos["path"], photos["file"], strict=True))
-    facts: dict[str, PhotoStats] = {}
+    stats: dict[str, PhotoStats] = {}
     reasons: dict[str, str] = {}
-    decoded = iterate_photos([Path(p) for p in paths], size=FACTS_SIDE, limits=work.limits)
+    decoded = iterate_photos([Path(p) for p in paths], size=STATS_SIDE, limits=context.limits)
     with contextlib.closing(decoded):
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
-                facts[paths[position]] = photo.facts
+                stats[paths[position]] = photo.stats
             else:
                 reasons[paths[position]] = photo.message
-            work.tell(position + 1, len(paths), _("Looking at the photos"))
-    photos = fill_facts(photos, facts)
+            context.report(position + 1, len(paths), _("Looking at the photos"))
+    photos = fill_stats(photos, stats)
     kept = photos[~photos["path"].isin(list(reasons))]
     return kept, [(files[path], reason) for path, reason in reasons.items()]
 

@@ -1,7 +1,8 @@
 """Reads a table with several labels for each photo (multi-task).
 
 Owns: reading and checking such a table, making a data set of a folder that has no class folders,
-and keeping the labels beside the data set. Leaves to others: learning them (`training/multitask.py`).
+and storing the labels with the data set. Leaves to others: training on them
+(`training/multitask.py`).
 
 The table is a CSV file with a column `file` (a photo's path within the folder, or its name) and one
 column for each kind of label; an empty cell is a label that is missing. Where the folder has class
@@ -38,10 +39,10 @@ from translearn_core.i18n import _
 
 FILE = "file"
 MAIN = "class"
-"""What the task of the class folders is called."""
+"""Name of the task of the class folders."""
 NAME = "tasks.json"
-TAKEN = "path"
-"""What no task can be called: tasks.parquet has such a column beside those of the tasks."""
+RESERVED = "path"
+"""A column of tasks.parquet, so no task can have this name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,7 @@ class LabelTable:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MoreTasks:
+class DatasetTasks:
     """The tasks of a data set: `main` is that of its classes; `labels` by path and task."""
 
     main: str
@@ -68,15 +69,15 @@ def read_table(source: Path | Any) -> LabelTable:
         source: a path, or an open file.
 
     Raises:
-        SourceError: it is no such table; the message says what is missing.
+        SourceError: the table is not usable; the message says why.
     """
     name = getattr(source, "name", str(source))
     try:
         data = source.read_bytes() if isinstance(source, Path) else source.read()
         text = data.decode("utf-8-sig")
         head = text.partition("\n")[0]
-        sign = max(",;\t", key=head.count)
-        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, sep=sign)
+        separator = max(",;\t", key=head.count)
+        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, sep=separator)
     except (OSError, ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise SourceError(
             _("{file} cannot be read as a table: {cause}. Save it as CSV (UTF-8).").format(
@@ -91,12 +92,12 @@ def read_table(source: Path | Any) -> LabelTable:
                 "the names of the photos."
             ).format(file=name, columns=", ".join(frame.columns))
         )
-    if TAKEN in frame.columns:
+    if RESERVED in frame.columns:
         raise SourceError(
             _(
                 "{file} has a column `{name}`, under which the answers of a run keep the place of a "
                 "photo. Give the column another name."
-            ).format(file=name, name=TAKEN)
+            ).format(file=name, name=RESERVED)
         )
     frame = frame.apply(lambda column: column.str.strip())
     tasks = [column for column in frame.columns if column != FILE]
@@ -113,7 +114,7 @@ def read_table(source: Path | Any) -> LabelTable:
     return LabelTable(tasks=tuple(tasks), labels=labels)
 
 
-def bring_in(
+def import_labelled(
     source: Path,
     table: LabelTable,
     *,
@@ -131,91 +132,94 @@ def bring_in(
     Raises:
         SourceError: nothing matched, or the folder is refused.
     """
-    for place in filter(None, (source, test_source)):
-        if not place.is_dir():
+    for folder_path in filter(None, (source, test_source)):
+        if not folder_path.is_dir():
             raise SourceError(
-                _("With a table of labels, {source} must be a folder.").format(source=place)
+                _("With a table of labels, {source} must be a folder.").format(source=folder_path)
             )
     if len([child for child in source.iterdir() if child.is_dir() and child.name[0] != "."]) >= 2:
         dataset = datasets.import_source(
             source, test_source=test_source, in_place=True, check=False, progress=progress
         )
-        return dataset, attach(dataset, table, main=MAIN)
+        return dataset, attach_labels(dataset, table, main=MAIN)
     main = min(table.tasks, key=lambda task: list(table.labels[task]).count(""))
     cache = home() / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="by-label-", dir=cache) as folder:
-        staged, kept = Path(folder) / "learned" / source.name, None
-        places = _stage(source, table.labels[main], staged)
+        staged, staged_test = Path(folder) / "learned" / source.name, None
+        new_paths = _stage(source, table.labels[main], staged)
         if test_source is not None:
-            kept = Path(folder) / "tested" / test_source.name
-            rest = table.labels[main].drop(list(places))
-            tested = _stage(test_source, rest, kept)
-            places |= {file: f"{kept.name}/{place}" for file, place in tested.items()}
+            staged_test = Path(folder) / "tested" / test_source.name
+            remaining = table.labels[main].drop(list(new_paths))
+            test_paths = _stage(test_source, remaining, staged_test)
+            new_paths |= {
+                file: f"{staged_test.name}/{folder_path}"
+                for file, folder_path in test_paths.items()
+            }
         dataset = datasets.import_source(
-            staged, test_source=kept, check=False, progress=progress, name=source.name
+            staged, test_source=staged_test, check=False, progress=progress, name=source.name
         )
-    moved = table.labels.loc[list(places)].rename(index=places)
-    found = LabelTable(tasks=table.tasks, labels=moved)
-    attach(dataset, found, main=main)
-    without = len(table.labels) - len(places)
-    if without:
+    relabelled = table.labels.loc[list(new_paths)].rename(index=new_paths)
+    matched = LabelTable(tasks=table.tasks, labels=relabelled)
+    attach_labels(dataset, matched, main=main)
+    unmatched = len(table.labels) - len(new_paths)
+    if unmatched:
         return dataset, _(
             "{n} rows of the table were not used: their photo is missing, or has no {main}."
-        ).format(n=without, main=main)
+        ).format(n=unmatched, main=main)
     return dataset, ""
 
 
 def _stage(source: Path, labels: pd.Series[str], staged: Path) -> dict[str, str]:
-    """Put photos into folders named by their label; the new place of each file of the table."""
+    """Link photos into folders named by their label; the new path of each file of the table."""
     files = {
         path.relative_to(source).as_posix(): path for path in source.rglob("*") if path.is_file()
     }
     by_name = {PurePosixPath(file).name: path for file, path in files.items()}
     files |= {f"{source.name}/{file}": path for file, path in files.items()}
-    places: dict[str, str] = {}
+    new_paths: dict[str, str] = {}
     for number, (file, label) in enumerate(labels.items()):
         path = files.get(str(file)) or by_name.get(PurePosixPath(str(file)).name)
         if path is None or not label:
             continue
-        safe = str(label).replace("/", "-").strip(". ") or "-"
-        target = staged / safe / f"{number:05}-{path.name}"
+        folder_name = str(label).replace("/", "-").strip(". ") or "-"
+        target = staged / folder_name / f"{number:05}-{path.name}"
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(path, target)
         except OSError:  # another disk, or a file system without links
             shutil.copyfile(path, target)
-        places[str(file)] = f"{safe}/{target.name}"
-    if not places:
+        new_paths[str(file)] = f"{folder_name}/{target.name}"
+    if not new_paths:
         raise SourceError(
             _(
                 "No file of the table is in {source}. The column `file` holds paths within it."
             ).format(source=source)
         )
-    return places
+    return new_paths
 
 
-def attach(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> str:
-    """Keep the table's labels beside a data set, in place of those of before.
+def attach_labels(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> str:
+    """Store the table's labels with a data set, replacing earlier ones.
 
     Returns:
-        A sentence on how many photos it says nothing of; empty when it names all.
+        A sentence on the number of photos without a row; empty when there are none.
 
     Raises:
         SourceError: it names none of the photos.
     """
     photos = dataset.photos
-    plain = {str(file) for file in table.labels.index if "/" not in str(file)}
-    alone = Counter(PurePosixPath(file).name for file in photos["file"])
-    others = tuple(task for task in table.tasks if task != main)
+    bare_names = {str(file) for file in table.labels.index if "/" not in str(file)}
+    name_counts = Counter(PurePosixPath(file).name for file in photos["file"])
+    further_tasks = tuple(task for task in table.tasks if task != main)
     labels: dict[str, dict[str, str]] = {}
     for path, file in zip(photos["path"], photos["file"], strict=True):
         name = PurePosixPath(file).name
-        by_name = name if name in plain and alone[name] == 1 else None
+        by_name = name if name in bare_names and name_counts[name] == 1 else None
         key = next((k for k in (file, path, by_name) if k in table.labels.index), None)
         if key is not None:
             row = table.labels.loc[key]
-            labels[path] = {task: str(row[task]) for task in others if row[task]}
+            labels[path] = {task: str(row[task]) for task in further_tasks if row[task]}
     if not labels:
         raise SourceError(
             _(
@@ -223,7 +227,7 @@ def attach(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> str:
                 "{example}."
             ).format(name=dataset.name, example=photos["file"].iloc[0] if len(photos) else "a.jpg")
         )
-    content = {"main": main, "tasks": list(others), "labels": labels}
+    content = {"main": main, "tasks": list(further_tasks), "labels": labels}
     write_atomically(dataset.folder / NAME, json.dumps(content, ensure_ascii=False))
     missing = len(photos) - len(labels)
     if missing:
@@ -233,7 +237,7 @@ def attach(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> str:
     return ""
 
 
-def tasks_of(dataset: Dataset) -> MoreTasks | None:
+def tasks_of(dataset: Dataset) -> DatasetTasks | None:
     """The tasks of a data set beside its classes; None where there are none."""
     try:
         content = json.loads((dataset.folder / NAME).read_text(encoding="utf-8"))
@@ -241,9 +245,11 @@ def tasks_of(dataset: Dataset) -> MoreTasks | None:
         return None
     if not content["tasks"]:
         return None
-    return MoreTasks(main=content["main"], tasks=tuple(content["tasks"]), labels=content["labels"])
+    return DatasetTasks(
+        main=content["main"], tasks=tuple(content["tasks"]), labels=content["labels"]
+    )
 
 
-def detach(dataset: Dataset) -> None:
-    """Forget the tasks beside the classes."""
+def detach_labels(dataset: Dataset) -> None:
+    """Remove the further tasks of a data set."""
     (dataset.folder / NAME).unlink(missing_ok=True)

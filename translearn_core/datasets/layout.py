@@ -1,7 +1,7 @@
 """The class and the split of a photo from its path alone; safe file names.
 
 Owns: the rule of classes (`assign_classes`), which files are candidates for photos, which
-are passed over in silence, and names that every operating system can store.
+are ignored, and names that every operating system can store.
 Leaves to others: reading folders and archives, and whether a file really is a photo.
 """
 
@@ -40,8 +40,8 @@ _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a photo belongs; `reason` says why it belongs nowhere."""
+class ClassAssignment:
+    """Class and split of a photo; `reason` says why it has no class."""
 
     class_name: str = ""
     split: str = ""
@@ -49,12 +49,12 @@ class Place:
 
 
 def is_junk(parts: Iterable[str]) -> bool:
-    """Whether a path belongs to what operating systems strew about, or is hidden."""
+    """Whether a path is hidden or metadata of an operating system."""
     return any(part.lower() in _JUNK or part.startswith((".", "~$")) for part in parts)
 
 
 def reason_not_photo(name: str) -> str:
-    """Why a file of this name is not looked into; empty where it may be a photo.
+    """Why a file of this name is no candidate; empty where it may be a photo.
 
     A name without a suffix may be a photo: its content decides.
     """
@@ -68,7 +68,7 @@ def reason_not_photo(name: str) -> str:
 
 
 def tidy(name: str) -> str:
-    """A class name as it is kept: NFC, inner white space single, none around."""
+    """A class name normalised: NFC, inner white space single, none around."""
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
@@ -92,14 +92,14 @@ def safe_name(name: str, *, limit_bytes: int = 80) -> str:
 
 
 class NameKeeper:
-    """Gives names that differ by more than upper and lower case: the second `a.jpg` is `a (2).jpg`."""
+    """Makes names unique regardless of case: the second `a.jpg` is `a (2).jpg`."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = {self._key(name) for name in taken}
         self._next: dict[str, int] = {}
 
     def claim(self, folder: str, name: str) -> str:
-        """A free safe name in `folder` for `name`; it is taken from now on."""
+        """A free safe name in `folder` for `name`; it is reserved."""
         safe = safe_name(name)
         path = PurePosixPath(safe)
         key = self._key(f"{folder}/{safe}")
@@ -117,8 +117,8 @@ class NameKeeper:
         return unicodedata.normalize("NFC", name.casefold())
 
 
-def assign_classes(paths: Sequence[str]) -> list[Place]:
-    """Tell class and split of each photo from the folders it lies in.
+def assign_classes(paths: Sequence[str]) -> list[ClassAssignment]:
+    """Assign class and split to each photo from its folders.
 
     1.  A folder called train, training, val, valid, validation, test or testing (in any case)
         is a split layer when photos lie in further folders below it; the first such folder on a
@@ -148,24 +148,24 @@ def assign_classes(paths: Sequence[str]) -> list[Place]:
         SourceError: no photo lies in a class folder, or there are splits without classes.
     """
     parents = [path.rpartition("/")[0] for path in paths]
-    known = {
+    parsed = {
         parent: tuple(tidy(part) for part in parent.split("/") if part) for parent in set(parents)
     }
-    folders = [known[parent] for parent in parents]
+    folders = [parsed[parent] for parent in parents]
     stripped, splits = _take_out_splits(folders)
     outer = _common_folder(stripped)
     class_folders = _find_class_folders(stripped, outer)
-    where = list(zip(stripped, splits, strict=True))
-    each = {pair: _place(*pair, class_folders) for pair in set(where)}
-    places = [each[pair] for pair in where]
-    if not any(place.class_name for place in places):
+    located = list(zip(stripped, splits, strict=True))
+    by_folder = {pair: _assign(*pair, class_folders) for pair in set(located)}
+    assignments = [by_folder[pair] for pair in located]
+    if not any(assignment.class_name for assignment in assignments):
         raise SourceError(
             _(
                 "There is no class folder: the photos lie in no folder of their own. Put the "
                 "photos of each class into a folder that has the name of the class."
             )
         )
-    return places
+    return assignments
 
 
 _Folder = tuple[str, ...]
@@ -212,7 +212,7 @@ def _refuse_splits_without_classes(folders: set[_Folder]) -> None:
 
 
 def _common_folder(folders: list[_Folder | None]) -> _Folder:
-    """The longest path that all folders begin with; () where some photo lies in no folder."""
+    """The longest common prefix of all folders; () where some photo is in no folder."""
     known = {folder for folder in folders if folder is not None}
     if not known:
         return ()
@@ -224,7 +224,7 @@ def _common_folder(folders: list[_Folder | None]) -> _Folder:
 
 
 def _find_class_folders(folders: list[_Folder | None], outer: _Folder) -> set[_Folder]:
-    """Folders that are a class, with all that lies below them."""
+    """Folders that are a class, including everything below them."""
     direct = Counter(folder for folder in folders if folder)
     below: dict[_Folder, set[_Folder]] = defaultdict(set)
     homes: dict[str, set[_Folder]] = defaultdict(set)
@@ -232,7 +232,7 @@ def _find_class_folders(folders: list[_Folder | None], outer: _Folder) -> set[_F
         homes[folder[-1]].add(folder)
         for depth in range(1, len(folder)):
             below[folder[:depth]].add(folder)
-    found = set()
+    class_folders = set()
     for folder, count in direct.items():
         inner = below.get(folder, set())
         if inner and folder == outer:
@@ -240,14 +240,14 @@ def _find_class_folders(folders: list[_Folder | None], outer: _Folder) -> set[_F
         fewer = count < min((direct[name] for name in inner), default=0)
         if fewer and any(homes[name[-1]] - inner for name in inner):
             continue
-        found.add(folder)
-    return found
+        class_folders.add(folder)
+    return class_folders
 
 
-def _place(folder: _Folder | None, split: str, class_folders: set[_Folder]) -> Place:
+def _assign(folder: _Folder | None, split: str, class_folders: set[_Folder]) -> ClassAssignment:
     if folder is None:
-        return Place(reason=_("It lies beside the class folders, in none of them."))
+        return ClassAssignment(reason=_("It lies beside the class folders, in none of them."))
     for depth in range(1, len(folder) + 1):
         if folder[:depth] in class_folders:
-            return Place(class_name=folder[depth - 1], split=split)
-    return Place(reason=_("It lies beside the class folders, in none of them."))
+            return ClassAssignment(class_name=folder[depth - 1], split=split)
+    return ClassAssignment(reason=_("It lies beside the class folders, in none of them."))

@@ -1,14 +1,14 @@
 """The data sets of the workspace: folders, their manifests, thumbnails; finding and deleting them.
 
-Owns: `<workspace>/datasets/<id>/` and what lies in it
+Owns: `<workspace>/datasets/<id>/` and its files
     dataset.json       `Record`: schema version, id, name, kind, source
     photos/            the set's own photos, in class folders, under names safe on every system
-    manifest.parquet   the kept photos, one row each (`COLUMNS`): the truth about their classes
-    left_out.parquet   what was not taken: file, reason
+    manifest.parquet   the photos, one row each (`COLUMNS`), with their classes
+    left_out.parquet   rejected files: file, reason
     undo.json          the last renames and merges (`editing.py`)
-    thumbs/            thumbnails, made when first asked for
-    .lock              held by whoever changes the manifest, in any process
-and the careful ways to write them. Leaves to others: how photos get in (`importing.py`) and
+    thumbs/            thumbnails, made on first use
+    .lock              held while the manifest is changed, in any process
+and atomic writes of them. Leaves to others: how photos get in (`importing.py`) and
 what a person changes (`editing.py`). Folders whose name begins with a dot are unfinished or
 half deleted; they are no data sets.
 """
@@ -66,14 +66,14 @@ COLUMNS: dict[str, Any] = {
     "tint": "str",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
-FACT_COLUMNS = tuple(field.name for field in fields(PhotoStats))
+STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
 _EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
-_LOCK_PATIENCE_S = 120.0
+_LOCK_TIMEOUT_S = 120.0
 _STALE_S = 24 * 3600.0
 
 
 class Record(BaseModel):
-    """dataset.json: what a data set is, apart from its photos."""
+    """dataset.json: the metadata of a data set."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -136,7 +136,7 @@ class Dataset:
 
     @property
     def name(self) -> str:
-        """What the person calls it."""
+        """The display name."""
         return self.record.name
 
     @property
@@ -146,17 +146,18 @@ class Dataset:
 
     @property
     def created(self) -> float:
-        """When it was made, unix seconds."""
+        """Creation time, unix seconds."""
         return self.record.created
 
     @property
     def photos(self) -> pd.DataFrame:
-        """The kept photos, one row each, with `COLUMNS`, sorted by class and file. Do not change it."""
+        """The kept photos, one row each, with `COLUMNS`, sorted by class and file. Do not change
+        it."""
         return self._table("manifest.parquet", COLUMNS)
 
     @property
     def left_out(self) -> pd.DataFrame:
-        """What was not taken: file, reason."""
+        """Rejected files: file, reason."""
         return self._table("left_out.parquet", LEFT_OUT_COLUMNS)
 
     @property
@@ -171,10 +172,11 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change when a photo comes, goes, or changes class, split or content.
+        """16 hex digits that change when photos are added, removed, or change class, split or
+        content.
 
-        Content counts by size, and for photos left in place by time too: the fingerprint stays
-        as it is when facts are recorded.
+        Content is compared by size, and for photos left in place also by modification time; the
+        fingerprint does not change when statistics are recorded.
         """
         photos = self.photos
         columns = ["class_name", "split", "file", "bytes"]
@@ -207,31 +209,33 @@ class Dataset:
         return target
 
     def record_stats(
-        self, facts: Mapping[str, PhotoStats], left_out: Mapping[str, str] | None = None
+        self, stats: Mapping[str, PhotoStats], left_out: Mapping[str, str] | None = None
     ) -> None:
-        """Keep what a decode pass found; photos that cannot be read move to `left_out`.
+        """Store the result of a decode pass; unreadable photos move to `left_out`.
 
         Args:
-            facts: manifest path -> facts.
+            stats: manifest path -> image statistics.
             left_out: manifest path -> reason.
 
         Raises:
             StorageError: the disk is full, or another process holds the data set too long.
         """
-        refused = dict(left_out or {})
+        reasons_by_path = dict(left_out or {})
         with self.locked():
-            photos = fill_facts(self.photos, facts)
-            gone = photos["path"].isin(list(refused))
-            rows = photos[gone]
+            photos = fill_stats(self.photos, stats)
+            unreadable = photos["path"].isin(list(reasons_by_path))
+            rows = photos[unreadable]
             if len(rows):
-                reasons = pd.DataFrame({"file": rows["file"], "reason": rows["path"].map(refused)})
+                reasons = pd.DataFrame(
+                    {"file": rows["file"], "reason": rows["path"].map(reasons_by_path)}
+                )
                 self.write_left_out(pd.concat([self.left_out, reasons]))
-            self.write_photos(photos[~gone])
+            self.write_photos(photos[~unreadable])
             self.discard_files(rows["path"])
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the data set for a change: read, change and write under one lock.
+        """Lock the data set for a change: read, change and write under one lock.
 
         Raises:
             StorageError: another process holds it too long.
@@ -239,7 +243,7 @@ class Dataset:
         if not self.folder.is_dir():
             _record = self.record  # raises: it was deleted
         try:
-            with FileLock(self.folder / ".lock", timeout=_LOCK_PATIENCE_S):
+            with FileLock(self.folder / ".lock", timeout=_LOCK_TIMEOUT_S):
                 yield
         except Timeout as error:
             raise StorageError(
@@ -249,16 +253,16 @@ class Dataset:
             ) from error
 
     def write_photos(self, photos: pd.DataFrame) -> None:
-        """Replace the manifest. For the holder of the lock."""
+        """Replace the manifest. Call it under the lock."""
         ordered = photos.sort_values(["class_name", "file", "path"], ignore_index=True)
         _write_table(self.folder / "manifest.parquet", ordered, COLUMNS)
 
     def write_left_out(self, left_out: pd.DataFrame) -> None:
-        """Replace the list of what was left out. For the holder of the lock."""
+        """Replace the list of rejected files. Call it under the lock."""
         _write_table(self.folder / "left_out.parquet", left_out, LEFT_OUT_COLUMNS)
 
     def write_record(self, record: Record) -> None:
-        """Replace dataset.json. For the holder of the lock."""
+        """Replace dataset.json. Call it under the lock."""
         write_file(self.folder / "dataset.json", record.model_dump_json(indent=1).encode("utf-8"))
 
     def discard_files(self, paths: pd.Series[str]) -> None:
@@ -282,18 +286,18 @@ class Dataset:
 
     def _table(self, name: str, columns: dict[str, Any]) -> pd.DataFrame:
         def parse(data: bytes) -> pd.DataFrame:
-            table = as_table(pd.read_parquet(io.BytesIO(data)), columns)
-            return _doubt_older_facts(table) if "look" in columns else table
+            table = with_columns(pd.read_parquet(io.BytesIO(data)), columns)
+            return _recheck_older_stats(table) if "look" in columns else table
 
         try:
             table: pd.DataFrame = self._cached(name, parse)
         except FileNotFoundError:
             _record = self.record  # raises where there is no data set at all
-            return as_table(pd.DataFrame(), columns)
+            return with_columns(pd.DataFrame(), columns)
         return table
 
     def _cached(self, name: str, parse: Any) -> Any:
-        """The parsed content of a file, read again only when the file was replaced."""
+        """The parsed content of a file, read again when the file was replaced."""
         path = self.folder / name
         for attempt in range(10):
             try:
@@ -312,22 +316,22 @@ class Dataset:
 
 
 def datasets_folder() -> Path:
-    """Where the workspace keeps its data sets."""
+    """The folder of all data sets of the workspace."""
     return home() / "datasets"
 
 
 def list_datasets() -> list[Dataset]:
     """All data sets of the workspace, newest first."""
     folder = datasets_folder()
-    found = []
+    datasets = []
     if folder.is_dir():
         for child in folder.iterdir():
             if child.name.startswith(".") or not (child / "dataset.json").is_file():
                 continue
             dataset = Dataset(child)
             with contextlib.suppress(SourceError):
-                found.append((dataset.record.created, dataset))
-    return [dataset for _created, dataset in sorted(found, key=lambda pair: -pair[0])]
+                datasets.append((dataset.record.created, dataset))
+    return [dataset for _created, dataset in sorted(datasets, key=lambda pair: -pair[0])]
 
 
 def open_dataset(id_or_folder: str | Path) -> Dataset:
@@ -352,7 +356,7 @@ def delete_dataset(dataset: Dataset) -> None:
     _record = dataset.record
     hidden = dataset.folder.with_name(f".deleted-{dataset.id}-{secrets.token_hex(3)}")
     with dataset.locked():
-        pass  # wait for a change that is under way
+        pass  # waits for a concurrent change
     try:
         dataset.folder.replace(hidden)
         shutil.rmtree(hidden)
@@ -366,7 +370,7 @@ def delete_dataset(dataset: Dataset) -> None:
 
 @contextlib.contextmanager
 def new_folder() -> Iterator[Path]:
-    """A temporary folder beside the data sets; whatever is left of it at the end goes."""
+    """A temporary folder beside the data sets, removed at the end unless it was published."""
     root = datasets_folder()
     with disk_errors():
         root.mkdir(parents=True, exist_ok=True)
@@ -379,8 +383,8 @@ def new_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def finish(folder: Path, record: Record) -> Dataset:
-    """Give a finished temporary folder its place: it becomes the data set `record.id`."""
+def publish(folder: Path, record: Record) -> Dataset:
+    """Rename a finished temporary folder to the data set `record.id`."""
     temporary = Dataset(folder)
     temporary.write_record(record)
     target = folder.with_name(record.id)
@@ -390,14 +394,14 @@ def finish(folder: Path, record: Record) -> Dataset:
 
 
 def new_id(name: str) -> str:
-    """A fresh id that still tells the name: ASCII letters and digits, and six hex digits."""
+    """A new id from the name: ASCII letters and digits, and six hex digits."""
     slug = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)
     slug = "-".join(part for part in slug.lower().split("-") if part)[:40]
     return f"{slug or 'photos'}-{secrets.token_hex(3)}"
 
 
-def as_table(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
-    """`table` with exactly `columns` and their types; what is missing is empty or 0."""
+def with_columns(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
+    """`table` with exactly `columns` and their types; missing columns are empty or 0."""
     full = {
         name: table[name].astype(kind)
         if name in table.columns
@@ -407,26 +411,26 @@ def as_table(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(full).reset_index(drop=True)
 
 
-def _doubt_older_facts(photos: pd.DataFrame) -> pd.DataFrame:
-    """The manifest of an earlier version knows less of its photos: they count as not checked."""
+def _recheck_older_stats(photos: pd.DataFrame) -> pd.DataFrame:
+    """Mark photos as unchecked whose manifest of an earlier version lacks statistics."""
     photos["checked"] &= photos["look"] != ""
     return photos
 
 
-def fill_facts(photos: pd.DataFrame, facts: Mapping[str, PhotoStats]) -> pd.DataFrame:
-    """A copy of `photos` in which the rows of `facts` (by path) are checked and complete."""
+def fill_stats(photos: pd.DataFrame, stats: Mapping[str, PhotoStats]) -> pd.DataFrame:
+    """A copy of `photos` in which the rows of `stats` (by path) are checked and complete."""
     photos = photos.copy()
-    if not facts:
+    if not stats:
         return photos
-    places = pd.Index(photos["path"]).get_indexer(pd.Index(list(facts)))
-    known = places >= 0
-    for name in FACT_COLUMNS:
+    indices = pd.Index(photos["path"]).get_indexer(pd.Index(list(stats)))
+    known = indices >= 0
+    for name in STATS_COLUMNS:
         column = photos[name].to_numpy(dtype=object, copy=True)
-        values = [getattr(fact, name) for fact in facts.values()]
-        column[places[known]] = pd.Series(values, dtype=object).to_numpy()[known]
+        values = [getattr(entry, name) for entry in stats.values()]
+        column[indices[known]] = pd.Series(values, dtype=object).to_numpy()[known]
         photos[name] = pd.Series(column, index=photos.index, dtype=object).astype(COLUMNS[name])
     checked = photos["checked"].to_numpy(copy=True)
-    checked[places[known]] = True
+    checked[indices[known]] = True
     photos["checked"] = checked
     return photos
 
@@ -443,7 +447,7 @@ def write_file(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def disk_errors() -> Iterator[None]:
-    """Turn an OSError of writing into a StorageError that says what to do."""
+    """Convert an OSError of writing into a StorageError with a message for the user."""
     try:
         yield
     except OSError as error:
@@ -459,8 +463,8 @@ def disk_errors() -> Iterator[None]:
         ) from error
 
 
-def need_room(needed_bytes: int) -> None:
-    """Make sure that `needed_bytes` fit on the disk and leave the room that is never filled.
+def check_free_space(needed_bytes: int) -> None:
+    """Check that `needed_bytes` fit on the disk beside the space that is kept free.
 
     Raises:
         StorageError: they do not.
@@ -468,9 +472,9 @@ def need_room(needed_bytes: int) -> None:
     folder = datasets_folder()
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    free_bytes = shutil.disk_usage(folder).free
     kept_free = load_configuration().limits.free_bytes
-    if needed_bytes + kept_free > free:
+    if needed_bytes + kept_free > free_bytes:
         raise StorageError(
             _(
                 "There is not enough room on the disk: {needed} MB are needed and {kept} MB stay "
@@ -478,7 +482,7 @@ def need_room(needed_bytes: int) -> None:
             ).format(
                 needed=f"{needed_bytes / 2**20:,.0f}",
                 kept=f"{kept_free / 2**20:,.0f}",
-                free=f"{free / 2**20:,.0f}",
+                free=f"{free_bytes / 2**20:,.0f}",
             )
         )
 
@@ -489,12 +493,12 @@ def _thumb_key(path: str) -> str:
 
 def _write_table(path: Path, table: pd.DataFrame, columns: dict[str, Any]) -> None:
     buffer = io.BytesIO()
-    as_table(table, columns).to_parquet(buffer, index=False)
+    with_columns(table, columns).to_parquet(buffer, index=False)
     write_file(path, buffer.getvalue())
 
 
 def _sweep(root: Path) -> None:
-    """Remove what a killed import or delete left behind long ago."""
+    """Remove temporary folders of interrupted imports and deletions older than `_STALE_S`."""
     for child in root.iterdir():
         if not child.name.startswith((".importing-", ".deleted-")):
             continue

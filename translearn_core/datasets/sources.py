@@ -1,8 +1,9 @@
-"""Lists candidate photos of a source (folder, zip, upload) with their paths.
+"""Lists the candidate photos of a source (folder, zip, upload).
 
-Owns: `Found` (a candidate with a way to its bytes), listing a source safely, moving uploads to
-disk, `Work` (bounds, progress and stop of one import), `unpacked`, `allowed_folder`. Sources are
-never written to. Leaves to others: what becomes of the candidates (`importing.py`).
+Owns: `Candidate` (a file that may be a photo, with a reader of its bytes), listing a source safely,
+moving uploads to disk, `ImportContext` (limits, progress and stop of one import), `unpacked`,
+`allowed_folder`. Sources are never written to. Leaves to others: what becomes of the candidates
+(`importing.py`).
 """
 
 from __future__ import annotations
@@ -21,65 +22,67 @@ from typing import BinaryIO
 from translearn_core.config import Limits, load_configuration
 from translearn_core.datasets.archive import open_archive
 from translearn_core.datasets.layout import (
+    ClassAssignment,
     NameKeeper,
-    Place,
     assign_classes,
     is_junk,
     reason_not_photo,
     safe_name,
 )
-from translearn_core.datasets.library import disk_errors, need_room
+from translearn_core.datasets.library import check_free_space, disk_errors
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an import is: `done` of `total` (0: not known), and at what, in words."""
+    """Progress of an import: `done` of `total` (0: unknown), and the step as a sentence."""
 
     done: int
     total: int
     what: str
 
 
-Tell = Callable[[Progress], None]
+ProgressCallback = Callable[[Progress], None]
 
-Stop = Callable[[], bool]
+StopCheck = Callable[[], bool]
 
 LeftOut = list[tuple[str, str]]
 
-_NOWHERE = Place()
+_UNASSIGNED = ClassAssignment()
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file that may be a photo: the name the person knows, and a way to its bytes."""
+class Candidate:
+    """A file that may be a photo: its name in the source, and a reader of its bytes."""
 
     file: str
     size_bytes: int
     read: Callable[[], bytes]
     path: str = ""
     mtime_ns: int = 0
-    place: Place = _NOWHERE
+    assignment: ClassAssignment = _UNASSIGNED
 
 
-class Work:
-    """What all parts of one import share: bounds, progress, the wish to stop."""
+class ImportContext:
+    """Limits, progress callback and stop check of one import."""
 
-    def __init__(self, limits: Limits, check: bool, progress: Tell | None, stop: Stop | None):
+    def __init__(
+        self, limits: Limits, check: bool, progress: ProgressCallback | None, stop: StopCheck | None
+    ):
         self.limits = limits
         self.check = check
         self._progress = progress
         self._stop = stop
-        self._told = 0.0
+        self._last_report = 0.0
 
-    def tell(self, done: int, total: int, what: str) -> None:
-        """Report (at most twenty times a second), and end the import if that is wished."""
+    def report(self, done: int, total: int, what: str) -> None:
+        """Report progress (at most twenty times a second), and raise when a stop was requested."""
         if self._stop is not None and self._stop():
             raise SourceError(_("The import was stopped. Nothing was kept."))
         now = time.monotonic()
-        if self._progress is not None and (now - self._told > 0.05 or done == total):
-            self._told = now
+        if self._progress is not None and (now - self._last_report > 0.05 or done == total):
+            self._last_report = now
             self._progress(Progress(done, total, what))
 
 
@@ -95,97 +98,101 @@ def existing_source(path: Path) -> Path:
 
 
 def list_sources(
-    sources: Sequence[Path], stack: contextlib.ExitStack, work: Work
-) -> tuple[list[Found], LeftOut]:
-    """Candidates of the source and, if there is one, of the test source, each with its place."""
-    found, left_out = with_places(*_list_source(sources[0], stack, work))
+    sources: Sequence[Path], stack: contextlib.ExitStack, context: ImportContext
+) -> tuple[list[Candidate], LeftOut]:
+    """Candidates of the source and, if there is one, of the test source, with class and split."""
+    candidates, left_out = with_assignments(*_list_source(sources[0], stack, context))
     if len(sources) == 1:
-        return found, left_out
-    more, more_left_out = with_places(*_list_source(sources[1], stack, work))
-    classes = {item.place.class_name for item in found}
-    unknown = sorted({item.place.class_name for item in more} - classes)
-    if unknown:
+        return candidates, left_out
+    test_candidates, test_left_out = with_assignments(*_list_source(sources[1], stack, context))
+    classes = {item.assignment.class_name for item in candidates}
+    unknown_classes = sorted({item.assignment.class_name for item in test_candidates} - classes)
+    if unknown_classes:
         raise SourceError(
             _(
                 "The photos kept for the test have classes that the others do not have: {names}. "
                 "Name their folders as in {source}."
-            ).format(names=", ".join(unknown), source=sources[0].name)
+            ).format(names=", ".join(unknown_classes), source=sources[0].name)
         )
     prefix = sources[1].name
-    more = [
-        replace(item, file=f"{prefix}/{item.file}", place=replace(item.place, split="test"))
-        for item in more
+    test_candidates = [
+        replace(
+            item, file=f"{prefix}/{item.file}", assignment=replace(item.assignment, split="test")
+        )
+        for item in test_candidates
     ]
-    more_left_out = [(f"{prefix}/{file}", reason) for file, reason in more_left_out]
-    return found + more, left_out + more_left_out
+    test_left_out = [(f"{prefix}/{file}", reason) for file, reason in test_left_out]
+    return candidates + test_candidates, left_out + test_left_out
 
 
 def _list_source(
-    source: Path, stack: contextlib.ExitStack, work: Work
-) -> tuple[list[Found], LeftOut]:
-    work.tell(0, 0, _("Listing the files"))
+    source: Path, stack: contextlib.ExitStack, context: ImportContext
+) -> tuple[list[Candidate], LeftOut]:
+    context.report(0, 0, _("Listing the files"))
     if source.is_dir():
-        return list_photos(source, work)
-    zipped = stack.enter_context(open_archive(source, work.limits))
-    found = [
-        Found(entry.name, entry.size_bytes, functools.partial(zipped.read, entry, work.limits))
+        return list_photos(source, context)
+    zipped = stack.enter_context(open_archive(source, context.limits))
+    candidates = [
+        Candidate(
+            entry.name, entry.size_bytes, functools.partial(zipped.read, entry, context.limits)
+        )
         for entry in zipped.entries
     ]
-    return found, list(zipped.left_out)
+    return candidates, list(zipped.left_out)
 
 
-def list_photos(root: Path, work: Work) -> tuple[list[Found], LeftOut]:
+def list_photos(root: Path, context: ImportContext) -> tuple[list[Candidate], LeftOut]:
     """Candidates below `root`, by name; links that leave it are left out, links to folders too."""
-    found: list[Found] = []
+    candidates: list[Candidate] = []
     left_out: LeftOut = []
-    waiting: list[tuple[str, int]] = [("", 0)]
+    pending: list[tuple[str, int]] = [("", 0)]
     prefix = root.as_posix().rstrip("/") + "/"
     count = 0
-    while waiting:
-        inside, depth = waiting.pop()
+    while pending:
+        folder, depth = pending.pop()
         try:
-            with os.scandir(root / inside) as listing:
+            with os.scandir(root / folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:
-            left_out.append((inside or root.name, cannot_open(error)))
+            left_out.append((folder or root.name, cannot_open(error)))
             continue
         for entry in entries:
             if is_junk((entry.name,)):
                 continue
-            name = f"{inside}/{entry.name}" if inside else entry.name
+            name = f"{folder}/{entry.name}" if folder else entry.name
             count += 1
-            if count > work.limits.files:
+            if count > context.limits.files:
                 raise SourceError(
                     _(
                         "The folder holds more than {limit} files; that many are not taken at once."
-                    ).format(limit=work.limits.files)
+                    ).format(limit=context.limits.files)
                 )
             if entry.is_dir(follow_symlinks=False):
-                if depth >= work.limits.nesting:
+                if depth >= context.limits.nesting:
                     left_out.append((name, _("It lies too deep in folders.")))
                 else:
-                    waiting.append((name, depth + 1))
+                    pending.append((name, depth + 1))
                 continue
-            item, reason = _look_at(root, prefix, entry, name)
+            item, reason = _inspect(root, prefix, entry, name)
             if item is None:
                 left_out.append((name, reason))
             else:
-                found.append(item)
-        work.tell(count, 0, _("Listing the files"))
-    found.sort(key=lambda item: item.file)
-    total = sum(item.size_bytes for item in found)
-    if total > work.limits.total_bytes:
+                candidates.append(item)
+        context.report(count, 0, _("Listing the files"))
+    candidates.sort(key=lambda item: item.file)
+    total = sum(item.size_bytes for item in candidates)
+    if total > context.limits.total_bytes:
         raise SourceError(
             _("The folder holds {size} GB of photos; at most {limit} GB are taken at once.").format(
-                size=f"{total / 2**30:.1f}", limit=f"{work.limits.total_bytes / 2**30:.1f}"
+                size=f"{total / 2**30:.1f}", limit=f"{context.limits.total_bytes / 2**30:.1f}"
             )
         )
-    return found, left_out
+    return candidates, left_out
 
 
-def _look_at(
+def _inspect(
     root: Path, prefix: str, entry: os.DirEntry[str], name: str
-) -> tuple[Found | None, str]:
+) -> tuple[Candidate | None, str]:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
@@ -206,7 +213,7 @@ def _look_at(
     if not stat.S_ISREG(status.st_mode):
         return None, _("It is not an ordinary file.")
     read = functools.partial(_read_file, entry.path)
-    return Found(name, status.st_size, read, f"{prefix}{name}", status.st_mtime_ns), ""
+    return Candidate(name, status.st_size, read, f"{prefix}{name}", status.st_mtime_ns), ""
 
 
 def _read_file(path: str) -> bytes:
@@ -219,18 +226,22 @@ def cannot_open(error: OSError) -> str:
     return _("The file cannot be opened: {cause}.").format(cause=error.strerror or error)
 
 
-def with_places(found: list[Found], left_out: LeftOut) -> tuple[list[Found], LeftOut]:
-    """Give each candidate its class and split; those without go to `left_out`."""
-    if not found:
+def with_assignments(
+    candidates: list[Candidate], left_out: LeftOut
+) -> tuple[list[Candidate], LeftOut]:
+    """Assign class and split to each candidate; those without a class go to `left_out`."""
+    if not candidates:
         raise SourceError(nothing_left(left_out))
-    placed = []
+    assigned = []
     left_out = list(left_out)
-    for item, place in zip(found, assign_classes([item.file for item in found]), strict=True):
-        if place.reason:
-            left_out.append((item.file, place.reason))
+    for item, assignment in zip(
+        candidates, assign_classes([item.file for item in candidates]), strict=True
+    ):
+        if assignment.reason:
+            left_out.append((item.file, assignment.reason))
         else:
-            placed.append(replace(item, place=place))
-    return placed, left_out
+            assigned.append(replace(item, assignment=assignment))
+    return assigned, left_out
 
 
 def nothing_left(left_out: LeftOut) -> str:
@@ -245,10 +256,10 @@ def nothing_left(left_out: LeftOut) -> str:
 
 
 def spool(
-    files: Iterable[tuple[str, Path | BinaryIO]], folder: Path, work: Work
-) -> tuple[list[Found], LeftOut]:
-    """Move uploads to disk one by one; names are kept aside and never used as paths."""
-    found: list[Found] = []
+    files: Iterable[tuple[str, Path | BinaryIO]], folder: Path, context: ImportContext
+) -> tuple[list[Candidate], LeftOut]:
+    """Move uploads to disk one by one; their names are never used as paths on the disk."""
+    candidates: list[Candidate] = []
     left_out: LeftOut = []
     with disk_errors():
         folder.mkdir()
@@ -256,34 +267,34 @@ def spool(
     for number, (raw_name, file) in enumerate(files):
         parts = [part for part in raw_name.replace("\\", "/").split("/") if part not in ("", ".")]
         name = "/".join(parts)
-        work.tell(number, 0, _("Receiving {file}").format(file=name))
+        context.report(number, 0, _("Receiving {file}").format(file=name))
         outside = ".." in parts
         if not parts or (is_junk(parts) and not outside):
             continue
         reason = _("Its name points out of its folder.") if outside else reason_not_photo(parts[-1])
         target = folder / str(number)
-        size = 0 if reason else _receive(file, target, work.limits)
-        if size > work.limits.photo_bytes:
+        size = 0 if reason else _receive(file, target, context.limits)
+        if size > context.limits.photo_bytes:
             target.unlink()
             reason = _("The file is too large: at most {limit} MB are read.").format(
-                limit=f"{work.limits.photo_bytes / 2**20:.0f}"
+                limit=f"{context.limits.photo_bytes / 2**20:.0f}"
             )
         if reason:
             left_out.append((name, reason))
             continue
         total += size
-        if number >= work.limits.files or total > work.limits.total_bytes:
+        if number >= context.limits.files or total > context.limits.total_bytes:
             raise SourceError(
                 _("These are too many files at once: at most {files} and {size} GB.").format(
-                    files=work.limits.files, size=f"{work.limits.total_bytes / 2**30:.1f}"
+                    files=context.limits.files, size=f"{context.limits.total_bytes / 2**30:.1f}"
                 )
             )
-        found.append(Found(name, size, _taker(target), mtime_ns=0))
-    return found, left_out
+        candidates.append(Candidate(name, size, _read_once(target), mtime_ns=0))
+    return candidates, left_out
 
 
 def _receive(file: Path | BinaryIO, target: Path, limits: Limits) -> int:
-    """Copy at most one photo's bytes (and one more) to `target`; how many there were."""
+    """Copy at most `photo_bytes + 1` bytes to `target`; returns their number."""
     with contextlib.ExitStack() as stack:
         try:
             stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file
@@ -291,14 +302,14 @@ def _receive(file: Path | BinaryIO, target: Path, limits: Limits) -> int:
                 stream.seek(0)
             data = stream.read(limits.photo_bytes + 1)
         except OSError:
-            data = b""  # comes out as an empty file, with that reason
-    need_room(len(data))
+            data = b""  # reported as an empty file
+    check_free_space(len(data))
     with disk_errors():
         target.write_bytes(data)
     return len(data)
 
 
-def _taker(path: Path) -> Callable[[], bytes]:
+def _read_once(path: Path) -> Callable[[], bytes]:
     def take() -> bytes:
         data = path.read_bytes()
         path.unlink()
@@ -311,7 +322,7 @@ def _taker(path: Path) -> Callable[[], bytes]:
 def unpacked(path: Path) -> Iterator[Path]:
     """A temporary folder with the photos of a zip under safe names, classes or not.
 
-    Only candidates for photos are unpacked; what `archive.py` refuses or leaves out is so here.
+    Only candidates for photos are unpacked; `archive.py` decides what is refused or left out.
 
     Raises:
         SourceError: the archive is refused.

@@ -19,7 +19,7 @@ from translearn_core.datasets.registration import Ints
 
 @dataclass(frozen=True)
 class Leak:
-    """A photo given for training, and a copy of it given for validation or the test (paths)."""
+    """A training photo, and a duplicate of it in the given validation or test split (paths)."""
 
     train: str
     held_out: str
@@ -36,11 +36,11 @@ def assign_splits(
 ) -> pd.Series:
     """Give every photo its split; the same seed and photos give the same splits.
 
-    Copies and bursts stay together (`grouping.groups`), unless a class consists of one group of copies
-    only. Each class is divided by itself: at least one photo for training, then one for the test,
-    then one for validation, as far as it has photos. Splits given by the source are kept: where it
-    has test photos none are added, and likewise for validation; photos given for training, and
-    those without a split, are what the missing splits are taken from.
+    Copies and bursts stay together (`duplicate_groups.groups`), unless a class consists of one
+    group of copies only. Each class is split separately: at least one photo for training, then one
+    for the test, then one for validation, as far as it has photos. Splits given by the source are
+    kept: where it has test photos none are added, and likewise for validation; photos given for
+    training, and those without a split, are what the missing splits are taken from.
 
     Args:
         validation_share: share of these photos for validation, in [0, 1].
@@ -52,17 +52,17 @@ def assign_splits(
     given = photos["split"].to_numpy(dtype=object)
     groups = groups_of_dataset(dataset)
     split = np.where(np.isin(given, ["val", "test"]), given, "").astype(object)
-    shares = {
+    fractions = {
         "test": 0.0 if (given == "test").any() else test_share,
         "val": 0.0 if (given == "val").any() else validation_share,
     }
     _follow_given(split, given, groups)
-    copies = _Copies(groups)
+    group_index = _GroupIndex(groups)
     names = photos["class_name"].to_numpy(dtype=object)
     counts = photos["class_name"].value_counts()
     for name in sorted(counts.index, key=lambda name: (counts[name], name)):
         rng = np.random.default_rng([seed, zlib.crc32(str(name).encode("utf-8"))])
-        _divide_class(split, np.flatnonzero(names == name), copies, shares, rng)
+        _divide_class(split, np.flatnonzero(names == name), group_index, fractions, rng)
     split[split == ""] = "train"
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
 
@@ -70,7 +70,7 @@ def assign_splits(
 def split_leaks(dataset: Dataset) -> list[Leak]:
     """Copies of training photos among the photos given for validation or test by the source.
 
-    The given splits are kept all the same; the held-out figures are then too good.
+    The given splits are kept; held-out metrics are then optimistic.
     """
     photos = dataset.photos
     if not photos["split"].isin(["val", "test"]).any():
@@ -80,22 +80,22 @@ def split_leaks(dataset: Dataset) -> list[Leak]:
     train = table[table["split"] == "train"].drop_duplicates("group")
     if not len(train):  # without given training photos, those without a split are
         return []
-    held = table[table["split"].isin(["val", "test"])]
-    both = held.merge(train, on="group", suffixes=("", "_train"))
-    same = both.merge(
+    held_out_rows = table[table["split"].isin(["val", "test"])]
+    joined = held_out_rows.merge(train, on="group", suffixes=("", "_train"))
+    exact_matches = joined.merge(
         table.loc[table["split"] == "train", ["sha256"]].drop_duplicates(), on="sha256"
     )
-    exact = set(same["path"])
+    exact = set(exact_matches["path"])
     return [
         Leak(str(train), str(held_out), str(split), held_out in exact)
         for train, held_out, split in zip(
-            both["path_train"], both["path"], both["split"], strict=True
+            joined["path_train"], joined["path"], joined["split"], strict=True
         )
     ]
 
 
-class _Copies:
-    """The groups of copies, each with its rows at hand."""
+class _GroupIndex:
+    """Rows by group of duplicates."""
 
     def __init__(self, groups: Ints) -> None:
         self._groups = groups
@@ -105,8 +105,8 @@ class _Copies:
     def divide(self, rows: Ints) -> list[Ints]:
         """`rows` by groups."""
         ordered = rows[np.argsort(self._groups[rows], kind="stable")]
-        parts: list[Ints] = np.split(ordered, np.flatnonzero(np.diff(self._groups[ordered])) + 1)
-        return parts
+        groups: list[Ints] = np.split(ordered, np.flatnonzero(np.diff(self._groups[ordered])) + 1)
+        return groups
 
     def free(self, rows: Ints, split: npt.NDArray[np.object_]) -> Ints:
         """All rows of the group of `rows`, in any class, that have no split yet."""
@@ -119,7 +119,7 @@ class _Copies:
 def _follow_given(
     split: npt.NDArray[np.object_], given: npt.NDArray[np.object_], groups: Ints
 ) -> None:
-    """Photos without a given split go where a copy of them was put."""
+    """Photos without a given split follow their duplicates."""
     free = given == ""
     for name in ("test", "val", "train"):  # the last one wins: a copy of a training photo trains
         members = np.isin(groups, groups[given == name])
@@ -129,52 +129,53 @@ def _follow_given(
 def _divide_class(
     split: npt.NDArray[np.object_],
     rows: Ints,
-    copies: _Copies,
-    shares: dict[str, float],
+    group_index: _GroupIndex,
+    fractions: dict[str, float],
     rng: np.random.Generator,
 ) -> None:
     """Divide the photos of one class that have no split yet; copies in other classes follow."""
     pool = rows[split[rows] == ""]
-    wanted = _targets(len(pool), int((split[rows] == "train").sum()), shares)
-    if not len(pool) or not sum(wanted.values()):
+    targets = _targets(len(pool), int((split[rows] == "train").sum()), fractions)
+    if not len(pool) or not sum(targets.values()):
         return
-    members = copies.divide(pool)
+    members = group_index.divide(pool)
     if len(members) == 1 and len(pool) == len(rows):
-        members = list(pool.reshape(-1, 1))  # nothing but copies: they have to part
-        copies = _Copies(np.arange(len(split)))
-    members = [members[place] for place in rng.permutation(len(members))]
+        members = list(pool.reshape(-1, 1))  # one group only: it has to be divided
+        group_index = _GroupIndex(np.arange(len(split)))
+    members = [members[index] for index in rng.permutation(len(members))]
     for name in ("test", "val"):
-        left = wanted[name]
-        while left > 0 and len(members) > 1:
-            place = _next_group(members, left, must=left == wanted[name])
-            if place is None:
+        missing = targets[name]
+        while missing > 0 and len(members) > 1:
+            index = _next_group(members, missing, required=missing == targets[name])
+            if index is None:
                 break
-            group = members.pop(place)
-            left -= len(group)
-            split[copies.free(group, split)] = name
+            group = members.pop(index)
+            missing -= len(group)
+            split[group_index.free(group, split)] = name
     for group in members:
-        split[copies.free(group, split)] = "train"
+        split[group_index.free(group, split)] = "train"
 
 
-def _targets(n: int, trained: int, shares: dict[str, float]) -> dict[str, int]:
+def _targets(n: int, n_train: int, fractions: dict[str, float]) -> dict[str, int]:
     """Photos wanted for test and validation out of `n`, so that one is left to train."""
-    keep = 0 if trained else 1
-    wanted = {}
+    reserved = 0 if n_train else 1
+    targets = {}
     for name in ("test", "val"):
-        at_least = 1 if shares[name] > 0 else 0
-        wanted[name] = min(max(round(n * shares[name]), at_least), max(0, n - keep))
-        n_left = n - keep - wanted["test"]
+        minimum = 1 if fractions[name] > 0 else 0
+        targets[name] = min(max(round(n * fractions[name]), minimum), max(0, n - reserved))
+        n_left = n - reserved - targets["test"]
         if name == "val":
-            wanted[name] = min(wanted[name], max(0, n_left))
-    return wanted
+            targets[name] = min(targets[name], max(0, n_left))
+    return targets
 
 
-def _next_group(members: list[Ints], left: int, *, must: bool) -> int | None:
-    """The first group that fits; else the smallest, if it is not far too large or one must go."""
+def _next_group(members: list[Ints], missing: int, *, required: bool) -> int | None:
+    """The first group that fits; else the smallest, if it is not far too large or one is
+    required."""
     smallest, size = None, 0
-    for place, group in enumerate(members):
-        if len(group) <= left:
-            return place
+    for index, group in enumerate(members):
+        if len(group) <= missing:
+            return index
         if smallest is None or len(group) < size:
-            smallest, size = place, len(group)
-    return smallest if must or size <= 2 * left + 1 else None
+            smallest, size = index, len(group)
+    return smallest if required or size <= 2 * missing + 1 else None

@@ -1,11 +1,11 @@
 """Unlabelled photos: of a target domain, or more of the same classes.
 
 Owns: `open_unlabelled`, which makes of a data set's id, of its folder, or of any folder of photos
-something that can be looked at like a data set. A folder's photos stay where they are; what is
-known of them (facts, reasons) is kept in `<workspace>/cache/unsorted/<digest of the path>/`, which
-can be deleted at any time. The folder that directly holds a photo counts as its class where it
-happens to be one: nothing is learned from it.
-Leaves to others: listing a folder safely (`sources.py`), the files of a data set (`library.py`).
+a `Dataset`. A folder's photos stay where they are; statistics
+and reasons are kept in `<workspace>/cache/unsorted/<digest of the path>/`, which
+can be deleted at any time. The name of the folder that directly holds a photo is stored as its
+class and is used for measuring only. Leaves to others: listing a folder safely (`sources.py`), the
+files of a data set (`library.py`).
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from translearn_core.config import home, load_configuration
-from translearn_core.datasets.importing import as_rows, reuse_facts
-from translearn_core.datasets.layout import Place, tidy
+from translearn_core.datasets.importing import manifest_rows, reuse_stats
+from translearn_core.datasets.layout import ClassAssignment, tidy
 from translearn_core.datasets.library import (
     LEFT_OUT_COLUMNS,
     Dataset,
     Record,
-    as_table,
     datasets_folder,
     disk_errors,
     open_dataset,
+    with_columns,
 )
-from translearn_core.datasets.sources import Stop, Tell, Work, list_photos
+from translearn_core.datasets.sources import ImportContext, ProgressCallback, StopCheck, list_photos
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 
 
 def open_unlabelled(
-    named: str, *, progress: Tell | None = None, stop: Stop | None = None
+    named: str, *, progress: ProgressCallback | None = None, stop: StopCheck | None = None
 ) -> Dataset:
     """The photos that a setting names.
 
@@ -45,13 +45,13 @@ def open_unlabelled(
     Raises:
         SourceError: there is no such data set or folder, or no photo in it.
     """
-    place = find_unlabelled(named)
-    if (place / "dataset.json").is_file():
-        dataset = open_dataset(place)
+    folder = find_unlabelled(named)
+    if (folder / "dataset.json").is_file():
+        dataset = open_dataset(folder)
         if dataset.photos.empty:
             raise SourceError(_nothing_in(dataset.name))
         return dataset
-    return _look_into(place, Work(load_configuration().limits, False, progress, stop))
+    return _open_folder(folder, ImportContext(load_configuration().limits, False, progress, stop))
 
 
 def find_unlabelled(named: str) -> Path:
@@ -62,37 +62,39 @@ def find_unlabelled(named: str) -> Path:
     """
     inside = datasets_folder() / named
     is_id = Path(named).name == named and not named.startswith(".")
-    place = inside if is_id and (inside / "dataset.json").is_file() else Path(named).expanduser()
-    if not named or not place.is_dir():
+    folder = inside if is_id and (inside / "dataset.json").is_file() else Path(named).expanduser()
+    if not named or not folder.is_dir():
         raise SourceError(
             _(
                 "There is no folder of photos and no data set {name}. Name a folder, or bring the "
                 "photos in as a data set first."
             ).format(name=named)
         )
-    return place.resolve()
+    return folder.resolve()
 
 
 def _nothing_in(name: str) -> str:
     return _("There are no photos in {name}. Choose another folder or data set.").format(name=name)
 
 
-def _look_into(folder: Path, work: Work) -> Dataset:
-    """A folder of photos as a data set in the cache, with what was known of its files before."""
-    found, left_out = list_photos(folder, work)
-    if not found:
+def _open_folder(folder: Path, context: ImportContext) -> Dataset:
+    """A folder of photos as a data set in the cache, with the statistics known from before."""
+    candidates, left_out = list_photos(folder, context)
+    if not candidates:
         raise SourceError(_nothing_in(str(folder)))
     digest = hashlib.sha256(folder.as_posix().encode("utf-8", "surrogatepass")).hexdigest()[:16]
     dataset = Dataset(home() / "cache" / "unsorted" / digest)
     with disk_errors():
         dataset.folder.mkdir(parents=True, exist_ok=True)
-    placed = [
-        replace(item, place=Place(class_name=tidy(PurePosixPath(item.file).parent.name)))
-        for item in found
+    assigned = [
+        replace(
+            item, assignment=ClassAssignment(class_name=tidy(PurePosixPath(item.file).parent.name))
+        )
+        for item in candidates
     ]
-    photos = as_rows(placed)
+    photos = manifest_rows(assigned)
     if (dataset.folder / "manifest.parquet").is_file():
-        photos = reuse_facts(photos, dataset.photos)
+        photos = reuse_stats(photos, dataset.photos)
     if not (dataset.folder / "dataset.json").is_file():
         dataset.write_record(
             Record(
@@ -106,5 +108,5 @@ def _look_into(folder: Path, work: Work) -> Dataset:
     with dataset.locked():
         dataset.write_photos(photos)
         table = pd.DataFrame(left_out, columns=list(LEFT_OUT_COLUMNS))
-        dataset.write_left_out(as_table(table, LEFT_OUT_COLUMNS))
+        dataset.write_left_out(with_columns(table, LEFT_OUT_COLUMNS))
     return dataset

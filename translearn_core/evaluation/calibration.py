@@ -1,13 +1,13 @@
-"""Calibration of confidence by temperature scaling, and its measurement.
+"""Temperature scaling and calibration error.
 
 Owns: the temperature of a head, the calibration error, the bins of a reliability diagram.
 Leaves to others: which photos it is fitted on (`training/train.py`), where figures are kept
 (`training/save.py`), drawing (`translearn_ui`).
 
-One number `T` divides the logits: `softmax(z / T)`; the answer stays the same, its confidence
-does not (C. Guo et al., On Calibration of Modern Neural Networks, 2017). `T > 1` means that the
-model was too sure of itself. `T` is put into the weights of the head's last layer, so that the
-app and every export give the same probabilities.
+One number `T` divides the logits: `softmax(z / T)`; the predicted class stays the same, its
+confidence does not (C. Guo et al., On Calibration of Modern Neural Networks, 2017). `T > 1` means
+that the model was overconfident. `T` is folded into the weights of the head's last layer, so that
+the app and every export give the same probabilities.
 
 Shapes: logits and probabilities `(n, classes)`, labels `(n,)` class indices. Logarithms of
 probabilities are logits.
@@ -28,7 +28,7 @@ from translearn_core.evaluation.metrics import wilson_interval
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.integer]
 
-FEWEST_PHOTOS = 10
+MIN_PHOTOS = 10
 """With fewer photos than this the temperature stays 1."""
 BINS = 15
 _RANGE = (1 / 16, 16.0)
@@ -45,55 +45,55 @@ def softmax(logits: Array) -> Array:
     """Probabilities `(n, classes) float64` that add up to 1 in each row."""
     from scipy import special
 
-    shares: Array = special.softmax(np.asarray(logits, np.float64), axis=1)
-    return shares
+    probabilities: Array = special.softmax(np.asarray(logits, np.float64), axis=1)
+    return probabilities
 
 
 def fit_temperature(logits: Array, labels: Labels) -> float:
-    """The temperature under which these answers are least surprised by the truth.
+    """The temperature that minimises the negative log-likelihood of these labels.
 
-    Minimises the cross-entropy, which has one minimum in `1 / T`. Each target is a little less
-    than certain, `1 - 1 / (2 n + 2)`: as if half a photo more had been wrong (after J. Platt,
-    Probabilistic Outputs for Support Vector Machines, 1999, who takes a whole one), so that a
-    handful of photos that are all right cannot make the model infinitely sure.
+    Minimises the cross-entropy, which has one minimum in `1 / T`. Targets are smoothed to
+    `1 - 1 / (2 n + 2)`, as if half a photo more were misclassified (after J. Platt, Probabilistic
+    Outputs for Support Vector Machines, 1999, who adds a whole one), so that the temperature stays
+    finite when all of a few photos are classified correctly.
 
     Args:
-        logits: of photos that the weights did not learn from.
-        labels: the truth.
+        logits: of photos that the weights were not trained on, `(n, classes)`.
+        labels: true class indices, `(n,)`.
 
     Returns:
-        A temperature in [1/16, 16]; 1 with fewer than `FEWEST_PHOTOS` photos.
+        A temperature in [1/16, 16]; 1 with fewer than `MIN_PHOTOS` photos.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import log_softmax
 
     n = len(labels)
-    if n < FEWEST_PHOTOS:
+    if n < MIN_PHOTOS:
         return 1.0
     logits = np.asarray(logits, np.float64)
     classes = logits.shape[1]
-    doubt = 1 / (2 * n + 2)
-    targets = np.full((n, classes), doubt / (classes - 1))
-    targets[np.arange(n), labels] = 1 - doubt
+    smoothing = 1 / (2 * n + 2)
+    targets = np.full((n, classes), smoothing / (classes - 1))
+    targets[np.arange(n), labels] = 1 - smoothing
 
     def nll(log_t: float) -> float:
         return float(-(targets * log_softmax(logits / math.exp(log_t), axis=1)).sum() / n)
 
     low, high = (math.log(bound) for bound in _RANGE)
-    found = minimize_scalar(
+    result = minimize_scalar(
         nll, bounds=(low, high), method="bounded", options={"xatol": _TOLERANCE}
     )
-    return math.exp(found.x)
+    return math.exp(result.x)
 
 
 def scale_head(head: Any, temperature: float) -> bool:
-    """Divide the logits of a Keras model by `temperature`, for good: in its last layer's weights.
+    """Divide the logits of a Keras model by `temperature` by scaling the weights of its last layer.
 
     Returns:
-        Whether it ends in a layer whose weights make logits; otherwise nothing is changed.
+        Whether the last layer has a kernel; otherwise nothing is changed.
     """
     last = head.layers[-1]
-    while hasattr(last, "layers"):  # a head that stands inside another
+    while hasattr(last, "layers"):  # a nested head
         last = last.layers[-1]
     if not hasattr(last, "kernel"):
         return False
@@ -102,69 +102,69 @@ def scale_head(head: Any, temperature: float) -> bool:
 
 
 def rescaled(probabilities: Array, temperature: float) -> Array:
-    """What `probabilities` become when their logits are divided by `temperature`, as float32."""
+    """`probabilities` with their logits divided by `temperature`, `(n, classes) float32`."""
     return softmax(as_logits(probabilities) / temperature).astype(np.float32)
 
 
-def out_of_fold(
-    learn: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Array],
+def out_of_fold_logits(
+    fit_and_predict: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Array],
     labels: Labels,
     *,
     folds: int = 3,
     seed: int = 0,
     groups: npt.NDArray[np.integer] | None = None,
 ) -> Array:
-    """Logits of every photo by a model that did not learn from it (cross-validation).
+    """Out-of-fold logits: each photo is predicted by a model that was not trained on it.
 
     Args:
-        learn: called with the places to learn from and the places to answer; returns the logits
-            of the latter.
-        labels: each class is spread over the folds.
-        folds: how many models learn.
+        fit_and_predict: called with the indices to train on and the indices to predict; returns
+            the logits of the latter.
+        labels: classes are stratified over the folds.
+        folds: number of models.
         groups: photos of one group stay in one fold.
 
     Returns:
         `(n, classes)` in the order of `labels`.
     """
     fold_of = _folds(np.asarray(labels), folds, seed, groups)
-    parts = [np.flatnonzero(fold_of == fold) for fold in range(folds)]
-    answers: list[tuple[Array, Array]] = [
-        (held, learn(np.flatnonzero(fold_of != fold), held))
-        for fold, held in enumerate(parts)
-        if len(held)
+    held_out_folds = [np.flatnonzero(fold_of == fold) for fold in range(folds)]
+    predictions: list[tuple[Array, Array]] = [
+        (held_out, fit_and_predict(np.flatnonzero(fold_of != fold), held_out))
+        for fold, held_out in enumerate(held_out_folds)
+        if len(held_out)
     ]
-    result = np.empty((len(labels), answers[0][1].shape[1]))
-    for held, logits in answers:
-        result[held] = logits
+    result = np.empty((len(labels), predictions[0][1].shape[1]))
+    for held_out, logits in predictions:
+        result[held_out] = logits
     return result
 
 
 def _folds(
     labels: Labels, folds: int, seed: int, groups: npt.NDArray[np.integer] | None
 ) -> npt.NDArray[np.int64]:
-    """The fold of each photo: groups whole, classes spread evenly."""
+    """The fold of each photo: groups stay whole, classes are stratified."""
     rng = np.random.default_rng(seed)
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
     _names, first, member = np.unique(groups, return_index=True, return_inverse=True)
     fold_of_group = np.empty(len(first), np.int64)
-    begin = 0
+    offset = 0
     for label in np.unique(labels[first]):
         chosen = rng.permutation(np.flatnonzero(labels[first] == label))
-        fold_of_group[chosen] = (begin + np.arange(len(chosen))) % folds
-        begin += len(chosen)
+        fold_of_group[chosen] = (offset + np.arange(len(chosen))) % folds
+        offset += len(chosen)
     return fold_of_group[member]
 
 
-# ---------------------------------------------------------------------------- how well it holds
+# ---------------------------------------------------------------------------- calibration error
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bin:
-    """Answers of about the same confidence: how sure they were, and how many were right."""
+    """Predictions of similar confidence: their mean confidence and their accuracy."""
 
     n: int
     confidence: float
-    """Mean confidence of the answers."""
+    """Mean confidence of the predictions."""
     accuracy: float
     low: float
     """The 95 % interval of the accuracy (Wilson)."""
@@ -172,25 +172,25 @@ class Bin:
 
 
 def reliability(probabilities: Array, labels: Labels, *, bins: int = BINS) -> list[Bin]:
-    """Accuracy against confidence, in bins that hold equally many answers.
+    """Accuracy against confidence, in equal-mass bins.
 
     Args:
-        bins: at most so many; fewer where there are not that many answers.
+        bins: upper bound; with fewer predictions than bins there is one bin for each.
     """
     confidence = np.asarray(probabilities, np.float64).max(axis=1)
     right = np.asarray(probabilities).argmax(axis=1) == labels
-    return reliability_of(confidence, right, bins=bins)
+    return reliability_bins(confidence, right, bins=bins)
 
 
-def reliability_of(confidence: Array, right: Array, *, bins: int = BINS) -> list[Bin]:
-    """The same from the confidence `(n,)` of each answer and whether it was right `(n,) bool`."""
+def reliability_bins(confidence: Array, correct: Array, *, bins: int = BINS) -> list[Bin]:
+    """The same from confidences `(n,)` and whether each prediction is correct, `(n,) bool`."""
     order = np.argsort(confidence, kind="stable")
-    found = []
+    bins_ = []
     for members in np.array_split(order, min(bins, max(1, len(order)))):
         if len(members):
-            hits = int(right[members].sum())
+            hits = int(correct[members].sum())
             low, high = wilson_interval(hits, len(members))
-            found.append(
+            bins_.append(
                 Bin(
                     n=len(members),
                     confidence=float(confidence[members].mean()),
@@ -199,11 +199,11 @@ def reliability_of(confidence: Array, right: Array, *, bins: int = BINS) -> list
                     high=high,
                 )
             )
-    return found
+    return bins_
 
 
-def error_of(bins: Sequence[Bin]) -> float | None:
-    """Mean distance between confidence and accuracy over bins, weighted by their answers."""
+def calibration_error(bins: Sequence[Bin]) -> float | None:
+    """Mean distance between confidence and accuracy over bins, weighted by their size."""
     total = sum(bin_.n for bin_ in bins)
     if not total:
         return None
@@ -215,28 +215,31 @@ def expected_calibration_error(
 ) -> float | None:
     """The expected calibration error (M. Pakdaman Naeini et al., 2015), over equal-mass bins.
 
-    On few answers even a perfectly calibrated model is some way off by chance: see
-    `error_by_chance`.
+    With few predictions the error of a perfectly calibrated model is above 0 by chance: see
+    `calibration_error_by_chance`.
 
     Returns:
-        A share in [0, 1]; None without answers.
+        A share in [0, 1]; None without predictions.
     """
-    return error_of(reliability(probabilities, labels, bins=bins))
+    return calibration_error(reliability(probabilities, labels, bins=bins))
 
 
-def error_by_chance(
+def calibration_error_by_chance(
     probabilities: Array, *, bins: int = BINS, draws: int = 200, seed: int = 0
 ) -> float | None:
-    """The calibration error that these confidences would show were each of them exactly true.
+    """The expected calibration error of a perfectly calibrated model with these confidences.
 
-    The mean over `draws` tests in which an answer given at 80 % is right with that probability.
+    The mean over `draws` simulated test sets; a prediction of confidence p is correct with
+    probability p.
     """
     confidence = np.asarray(probabilities, np.float64).max(axis=1)
     if not len(confidence):
         return None
     rng = np.random.default_rng(seed)
     errors = [
-        error_of(reliability_of(confidence, rng.random(len(confidence)) < confidence, bins=bins))
+        calibration_error(
+            reliability_bins(confidence, rng.random(len(confidence)) < confidence, bins=bins)
+        )
         for _draw in range(draws)
     ]
     return float(np.mean([error for error in errors if error is not None]))
@@ -245,14 +248,14 @@ def error_by_chance(
 def figures(
     *, temperature: float, fitted_on: int, how: str, test: Array, truth: Labels
 ) -> dict[str, Any]:
-    """What a run's metrics.json keeps of its calibration, under `calibration`.
+    """The object under `calibration` in a run's metrics.json.
 
     Args:
-        temperature: by which the head was scaled.
+        temperature: the logits of the head were divided by it.
         fitted_on: how many photos it was fitted on.
-        how: `validation` or `out_of_fold`: whose answers those were.
-        test: probabilities of the scaled model on the test photos.
-        truth: their labels.
+        how: `validation` or `out_of_fold`: which predictions those were.
+        test: probabilities of the scaled model on the test photos, `(n, classes)`.
+        truth: their labels, `(n,)`.
 
     Returns:
         `temperature`, `fitted_on`, `how`, `bins`, `error` (expected calibration error on the test
@@ -266,6 +269,6 @@ def figures(
         "bins": BINS,
         "error": expected_calibration_error(test, truth),
         "error_before": expected_calibration_error(rescaled(test, 1 / temperature), truth),
-        "error_by_chance": error_by_chance(test),
+        "error_by_chance": calibration_error_by_chance(test),
         "reliability": [asdict(bin_) for bin_ in reliability(test, truth, bins=10)],
     }

@@ -1,6 +1,6 @@
 """Extrapolates a learning curve to more photos.
 
-Owns: the fit of `accuracy(n) = a - b * n ** -c` and its range.
+Owns: the fit of `accuracy(n) = a - b * n ** -c` and its interval.
 Leaves to others: the points of the curve (`cross_validation.py`).
 
 The power law is the usual form of learning curves (Cortes et al. 1994; Figueroa et al. 2012).
@@ -22,15 +22,15 @@ Array = npt.NDArray[Any]
 
 EXPONENTS = np.linspace(0.1, 1.2, 23)
 USUAL_EXPONENT, EXPONENT_SPREAD = 0.5, 0.35
-"""Of published curves; the spread is that of the logarithm's standard deviation."""
+"""Of published curves; the spread is the standard deviation of the logarithm."""
 CEILINGS = np.linspace(0.0, 1.0, 81)
-"""Where the final accuracy lies between the best point seen and 1."""
-LEAST_POINTS = 3
-LEAST_DEVIATION = 0.004
-SHARED = 0.5
-"""Points are judged on the same photos: this part of their deviation is what differs."""
-DRIFT = 0.05
-"""How far the law itself may be off at a point, for each halving before the largest."""
+"""Asymptotes of the grid, as a fraction of the way from the best measured accuracy to 1."""
+MIN_POINTS = 3
+MIN_DEVIATION = 0.004
+UNSHARED_NOISE = 0.5
+"""All points are evaluated on the same photos: this part of their deviation is independent."""
+MODEL_ERROR = 0.05
+"""Deviation of the power law itself at a point, for each halving below the largest."""
 Z = 1.959964
 
 
@@ -52,38 +52,38 @@ def forecast(
     *,
     offset: float = 0.0,
 ) -> Forecast | None:
-    """Carry a learning curve on to `n` photos.
+    """Extrapolate a learning curve to `n` photos.
 
     Args:
-        sizes: photos learned from, growing.
+        sizes: numbers of training photos, ascending.
         accuracies: reached with them.
         deviations: standard deviations of these means.
-        offset: standard deviation that all points share, because they were judged on the same
-            photos: it widens the range, not the curve.
+        offset: standard deviation that all points share, because they are evaluated on the same
+            photos; it widens the interval and leaves the curve as it is.
 
     Returns:
-        None with fewer than three points: there is nothing to carry on.
+        None with fewer than three points.
     """
-    if len(sizes) < LEAST_POINTS:
+    if len(sizes) < MIN_POINTS:
         return None
     x, y = np.asarray(sizes, float), np.asarray(accuracies, float)
-    own = SHARED * np.maximum(deviations, LEAST_DEVIATION)
-    weight = 1.0 / (np.square(own) + np.square(DRIFT * np.log2(x.max() / x)))
+    noise = UNSHARED_NOISE * np.maximum(deviations, MIN_DEVIATION)
+    precision = 1.0 / (np.square(noise) + np.square(MODEL_ERROR * np.log2(x.max() / x)))
     ceiling, exponent = np.meshgrid(y.max() + CEILINGS * (1.0 - y.max()), EXPONENTS, indexing="ij")
     ceiling, exponent = ceiling.ravel()[:, None], exponent.ravel()[:, None]
     shape = x[None, :] ** -exponent  # (curves, points)
-    drop = (weight * shape * (ceiling - y)).sum(axis=1) / (weight * shape**2).sum(axis=1)
-    drop = np.maximum(drop, 0.0)[:, None]
-    misfit = (weight * np.square(ceiling - drop * shape - y)).sum(axis=1)
-    unusual = np.square(np.log(exponent[:, 0] / USUAL_EXPONENT) / EXPONENT_SPREAD)
-    belief = np.exp(-0.5 * (misfit - misfit.min() + unusual))
-    belief /= belief.sum()
-    reached = (ceiling - drop * float(n) ** -exponent)[:, 0]
-    middle = float((belief * reached).sum())
-    spread = float(np.sqrt((belief * np.square(reached - middle)).sum() + offset**2))
+    amplitude = (precision * shape * (ceiling - y)).sum(axis=1) / (precision * shape**2).sum(axis=1)
+    amplitude = np.maximum(amplitude, 0.0)[:, None]
+    misfit = (precision * np.square(ceiling - amplitude * shape - y)).sum(axis=1)
+    prior_penalty = np.square(np.log(exponent[:, 0] / USUAL_EXPONENT) / EXPONENT_SPREAD)
+    weights = np.exp(-0.5 * (misfit - misfit.min() + prior_penalty))
+    weights /= weights.sum()
+    predicted = (ceiling - amplitude * float(n) ** -exponent)[:, 0]
+    mean = float((weights * predicted).sum())
+    deviation = float(np.sqrt((weights * np.square(predicted - mean)).sum() + offset**2))
     return Forecast(
         n=int(n),
-        accuracy=float(np.clip(middle, 0.0, 1.0)),
-        low=float(np.clip(middle - Z * spread, 0.0, 1.0)),
-        high=float(np.clip(middle + Z * spread, 0.0, 1.0)),
+        accuracy=float(np.clip(mean, 0.0, 1.0)),
+        low=float(np.clip(mean - Z * deviation, 0.0, 1.0)),
+        high=float(np.clip(mean + Z * deviation, 0.0, 1.0)),
     )

@@ -1,6 +1,6 @@
 """Linear heads on features: many logistic regressions at once, in a PCA space.
 
-Owns: `PCASpace`, `fit_heads` and the probabilities of fitted heads.
+Owns: `PCASpace`, `fit_heads`, `predict_heads`, `log_loss`.
 Leaves to others: folds and what follows from them (`cross_validation.py`).
 """
 
@@ -21,7 +21,7 @@ Bools = npt.NDArray[np.bool_]
 KEPT_COMPONENTS = 512
 STEPS = 30
 _WIDTH_CELLS = 12_000_000
-"""Photos x heads x classes that are worked on at a time: about 50 MB for each of a few arrays."""
+"""Photos x heads x classes in one batch of the solver: about 50 MB for each of a few arrays."""
 
 
 def _never() -> bool:
@@ -30,30 +30,35 @@ def _never() -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class PCASpace:
-    """Features as a head sees them: standardised, in principal components.
+    """Standardised features in principal components.
 
-    `points` `(n, d + 1) float32`, d at most `KEPT_COMPONENTS`; the last column is 1.
+    `points` `(n, d + 1) float32`, d at most `KEPT_COMPONENTS`; the last column is 1 (the bias).
     """
 
     points: Array
     mean: Array
     deviation: Array
-    turn: Array  # (features, d)
+    components: Array  # (features, d)
 
     @classmethod
-    def of(cls, features: Array, *, components: int = KEPT_COMPONENTS) -> PCASpace:
+    def fit(cls, features: Array, *, max_components: int = KEPT_COMPONENTS) -> PCASpace:
         """The space spanned by `features` `(n, features)`."""
         mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
         deviation = features.std(axis=0, dtype=np.float64).astype(np.float32)
         deviation = np.where(deviation > 1e-6, deviation, np.float32(1.0))
         standard = ((features - mean) / deviation).astype(np.float32)  # (n, features)
-        turn = _principal(standard, components)
-        return cls(points=_with_one(standard @ turn), mean=mean, deviation=deviation, turn=turn)
+        components = _principal(standard, max_components)
+        return cls(
+            points=_with_one(standard @ components),
+            mean=mean,
+            deviation=deviation,
+            components=components,
+        )
 
-    def place(self, features: Array) -> Array:
-        """Where other photos lie in it, `(m, d + 1) float32`."""
+    def transform(self, features: Array) -> Array:
+        """Project other features `(m, features)` into the space, `(m, d + 1) float32`."""
         standard = ((features - self.mean) / self.deviation).astype(np.float32)
-        return _with_one(standard @ self.turn)
+        return _with_one(standard @ self.components)
 
 
 def _principal(standard: Array, components: int) -> Array:
@@ -78,129 +83,133 @@ def _with_one(points: Array) -> Array:
 def fit_heads(
     space: PCASpace,
     labels: Ints,
-    learned: Bools | Array,
+    sample_weights: Bools | Array,
     classes: int,
     *,
     penalty: float,
     steps: int = STEPS,
     stop: Callable[[], bool] = _never,
 ) -> Array:
-    """Learn many heads at once.
+    """Fit many heads at once.
 
     Args:
-        labels: `(n,)`, or `(heads, n)` for labels of each head's own.
-        learned: `(heads, n)`: which photos each head learns from, or how much each counts.
-        classes: how many there are.
-        penalty: of the squared weights, per photo learned from.
-        steps: where heads learn from few of many photos, or photos count unequally, the default
-            is too little to arrive.
-        stop: asked now and then; True ends it.
+        labels: `(n,)`, or `(heads, n)` for labels of its own for each head.
+        sample_weights: `(heads, n)`: the training mask of each head, or sample weights.
+        classes: number of classes.
+        penalty: L2 penalty on the weights, per training photo.
+        steps: of the solver. Where a head is trained on few of many photos, or weights are unequal,
+            the default does not converge.
+        stop: polled between steps; True ends the fit.
 
     Returns:
         `(heads, d + 1, classes) float32`.
 
     Raises:
-        StopRequestedError: `stop` said so.
+        StopRequestedError: `stop` returned True.
     """
-    heads, n = learned.shape
+    heads, n = sample_weights.shape
     labels = np.broadcast_to(labels, (heads, n))
-    at_once = max(1, _WIDTH_CELLS // (n * classes))
-    parts = [
-        _fit_some(space.points, labels[part], learned[part], classes, penalty, steps, stop)
-        for part in (slice(b, b + at_once) for b in range(0, heads, at_once))
+    batch_size = max(1, _WIDTH_CELLS // (n * classes))
+    fitted = [
+        _fit_some(space.points, labels[batch], sample_weights[batch], classes, penalty, steps, stop)
+        for batch in (slice(b, b + batch_size) for b in range(0, heads, batch_size))
     ]
-    return np.concatenate(parts)
+    return np.concatenate(fitted)
 
 
 def _fit_some(
     points: Array,
     labels: Ints,
-    learned: Array,
+    sample_weights: Array,
     classes: int,
     penalty: float,
     steps: int,
     stop: Any,
 ) -> Array:
-    heads, n = learned.shape
+    heads, n = sample_weights.shape
     width = points.shape[1]
-    mask = np.ascontiguousarray(learned.T, dtype=np.float32)  # (n, heads)
+    weight_columns = np.ascontiguousarray(sample_weights.T, dtype=np.float32)  # (n, heads)
     target = np.zeros((n, heads, classes), np.float32)
-    np.put_along_axis(target, labels.T[:, :, None], mask[:, :, None], axis=2)
-    shrink = np.full((width, heads), penalty, np.float32) * mask.sum(axis=0)  # (d + 1, heads)
-    shrink[-1] = 0.0
-    curve = _curvature(points, mask, shrink)
+    np.put_along_axis(target, labels.T[:, :, None], weight_columns[:, :, None], axis=2)
+    ridge = np.full((width, heads), penalty, np.float32) * weight_columns.sum(
+        axis=0
+    )  # (d + 1, heads)
+    ridge[-1] = 0.0
+    curvature = _curvature(points, weight_columns, ridge)
     weights: Array = np.zeros((width, heads, classes), np.float32)
-    ahead, pace = weights, np.ones(heads, np.float32)
+    lookahead, momentum = weights, np.ones(heads, np.float32)
     for _step in range(steps):
         if stop():
             raise StopRequestedError
-        error = _softmax(points @ ahead.reshape(width, -1), heads)  # (n, heads, classes)
-        error *= mask[:, :, None]
+        error = _softmax(points @ lookahead.reshape(width, -1), heads)  # (n, heads, classes)
+        error *= weight_columns[:, :, None]
         error -= target
-        slope = (points.T @ error.reshape(n, -1)).reshape(width, heads, classes)
-        slope += shrink[:, :, None] * ahead
-        moved = ahead - slope / curve[:, :, None]
-        change = moved - weights
-        uphill = np.einsum("dhc,dhc->h", slope, change) > 0  # too much momentum
-        next_pace = np.where(uphill, 1.0, (1 + np.sqrt(1 + 4 * pace**2)) / 2).astype(np.float32)
-        swing = np.where(uphill, 0.0, (pace - 1) / next_pace).astype(np.float32)
-        ahead = moved + swing[None, :, None] * change
-        weights, pace = moved, next_pace
+        gradient = (points.T @ error.reshape(n, -1)).reshape(width, heads, classes)
+        gradient += ridge[:, :, None] * lookahead
+        updated = lookahead - gradient / curvature[:, :, None]
+        step_vector = updated - weights
+        restart = np.einsum("dhc,dhc->h", gradient, step_vector) > 0  # too much momentum
+        next_momentum = np.where(restart, 1.0, (1 + np.sqrt(1 + 4 * momentum**2)) / 2).astype(
+            np.float32
+        )
+        inertia = np.where(restart, 0.0, (momentum - 1) / next_momentum).astype(np.float32)
+        lookahead = updated + inertia[None, :, None] * step_vector
+        weights, momentum = updated, next_momentum
     return np.ascontiguousarray(weights.transpose(1, 0, 2))
 
 
-def _curvature(points: Array, mask: Array, shrink: Array) -> Array:
-    """A bound of the curvature along each component, `(d + 1, heads)`.
+def _curvature(points: Array, mask: Array, ridge: Array) -> Array:
+    """An upper bound of the curvature along each component, `(d + 1, heads)`.
 
-    In principal components the matrix of all photos is diagonal; that of the photos which a head
-    learns from is nearly so. By how much it is not is found by a few power iterations.
+    In principal components the Gram matrix of all photos is diagonal; that of a training subset is
+    nearly so. The deviation is bounded by a few power iterations.
     """
     share = mask.mean(axis=0)
-    guess = 0.5 * np.square(points).sum(axis=0)[:, None] * share + shrink + 1e-6
-    root = np.sqrt(guess)
-    vector = np.random.default_rng(0).standard_normal(guess.shape).astype(np.float32)
+    diagonal = 0.5 * np.square(points).sum(axis=0)[:, None] * share + ridge + 1e-6
+    root = np.sqrt(diagonal)
+    vector = np.random.default_rng(0).standard_normal(diagonal.shape).astype(np.float32)
     largest = np.ones(mask.shape[1], np.float32)
     for _round in range(8):
         vector /= np.maximum(np.linalg.norm(vector, axis=0), 1e-12)
-        turned = vector / root
-        vector = (0.5 * (points.T @ (mask * (points @ turned))) + shrink * turned) / root
+        scaled = vector / root
+        vector = (0.5 * (points.T @ (mask * (points @ scaled))) + ridge * scaled) / root
         largest = np.linalg.norm(vector, axis=0)
-    result: Array = guess * np.maximum(1.0, 1.15 * largest)
+    result: Array = diagonal * np.maximum(1.0, 1.15 * largest)
     return result
 
 
-def _softmax(scores: Array, heads: int) -> Array:
-    """Probabilities `(n, heads, classes)` of scores `(n, heads * classes)`, in place.
+def _softmax(logits: Array, heads: int) -> Array:
+    """Probabilities `(n, heads, classes)` of logits `(n, heads * classes)`, in place.
 
     `scipy.special.softmax` gives the same values in up to twice the time (2,000 photos, 30 heads of
     5 classes: 11 ms for 6 ms), and this runs in every step of the solver.
     """
-    scores = scores.reshape(len(scores), heads, -1)
-    scores -= scores.max(axis=2, keepdims=True)
-    np.exp(scores, out=scores)
-    scores /= scores.sum(axis=2, keepdims=True)
-    return scores
+    logits = logits.reshape(len(logits), heads, -1)
+    logits -= logits.max(axis=2, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=2, keepdims=True)
+    return logits
 
 
 def predict_heads(points: Array, heads: Array, rows: Bools | None = None) -> Array:
-    """What heads answer about photos: the mean of their probabilities, `(n, classes)`.
+    """Mean of the class probabilities that the heads predict, `(n, classes)`.
 
     Args:
         points: `(n, d + 1)`, of a `PCASpace`.
         heads: `(heads, d + 1, classes)`.
-        rows: `(heads, n)`: which photos each head is asked about; default all. A photo that none
-            is asked about gets zeros.
+        rows: `(heads, n)`: which photos each head predicts; default all. A photo that no head
+            predicts gets zeros.
     """
     total = np.zeros((len(points), heads.shape[2]), np.float64)
-    asked = np.zeros(len(points), np.int64)
-    for number, head in enumerate(heads):
-        chosen = np.flatnonzero(rows[number]) if rows is not None else np.arange(len(points))
+    counts = np.zeros(len(points), np.int64)
+    for index, head in enumerate(heads):
+        chosen = np.flatnonzero(rows[index]) if rows is not None else np.arange(len(points))
         total[chosen] += _softmax(points[chosen] @ head, 1)[:, 0]
-        asked[chosen] += 1
-    return total / np.maximum(asked, 1)[:, None]
+        counts[chosen] += 1
+    return total / np.maximum(counts, 1)[:, None]
 
 
 def log_loss(probabilities: Array, labels: Ints) -> float:
-    """Mean negative logarithm of the probability of the right class."""
-    right = probabilities[np.arange(len(labels)), labels]
-    return float(-np.log(np.clip(right, 1e-6, 1.0)).mean())
+    """Mean negative log-likelihood of the labels."""
+    true_probs = probabilities[np.arange(len(labels)), labels]
+    return float(-np.log(np.clip(true_probs, 1e-6, 1.0)).mean())

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, kw_only=True)
 class ClassFigures:
-    """How well one class is recognised. `precision` is None where it was never answered."""
+    """Metrics of one class. `precision` is None where the class was never predicted."""
 
     name: str
     n_test: int
@@ -29,11 +29,11 @@ class ClassFigures:
 
 
 def wilson_interval(correct: float, total: float, *, z: float = 1.959964) -> tuple[float, float]:
-    """The Wilson score interval of a share (E. B. Wilson, 1927); 95 % by default.
+    """The Wilson score interval of a proportion (E. B. Wilson, 1927); 95 % by default.
 
     Args:
-        correct: how many were right; a fraction where photos count in part.
-        total: of how many; 0 gives the whole range.
+        correct: number of successes; a fraction for an effective sample size.
+        total: number of trials; 0 gives [0, 1].
 
     Returns:
         Low and high end, in [0, 1].
@@ -41,10 +41,10 @@ def wilson_interval(correct: float, total: float, *, z: float = 1.959964) -> tup
     if total == 0:
         return 0.0, 1.0
     share = correct / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    spread = math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
-    half = z * spread / (1 + z * z / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    center = (share + z * z / (2 * total)) / (1 + z * z / total)
+    root = math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    half = z * root / (1 + z * z / total)
+    return max(0.0, center - half), min(1.0, center + half)
 
 
 def paired_gain(
@@ -54,7 +54,9 @@ def paired_gain(
     draws: int = 10_000,
     seed: int = 0,
 ) -> tuple[float, float, float]:
-    """How much more often `first` is right than `second` on the same photos, with its interval.
+    """Difference in accuracy of two models on the same photos, with its interval.
+
+    `first` and `second` are `(n,) bool`: whether each prediction is correct.
 
     The interval is the percentile bootstrap over photos (Efron 1979), 95 %: as a photo counts
     +1, 0 or -1, a draw is multinomial.
@@ -66,19 +68,19 @@ def paired_gain(
     if n == 0:
         return 0.0, -1.0, 1.0
     better, worse = int((first & ~second).sum()), int((~first & second).sum())
-    shares = [better / n, worse / n, 1 - (better + worse) / n]
-    drawn = np.random.default_rng(seed).multinomial(n, shares, size=draws)
+    probs = [better / n, worse / n, 1 - (better + worse) / n]
+    drawn = np.random.default_rng(seed).multinomial(n, probs, size=draws)
     gains = (drawn[:, 0] - drawn[:, 1]) / n
     low, high = (float(end) for end in np.percentile(gains, [2.5, 97.5]))
     return (better - worse) / n, low, high
 
 
 def confusion_matrix(
-    truth: npt.NDArray[np.integer], answers: npt.NDArray[np.integer], classes: int
+    truth: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer], classes: int
 ) -> npt.NDArray[np.int64]:
-    """Counts `(classes, classes) int64`: row = truth, column = answer."""
-    flat = truth.astype(np.int64) * classes + answers.astype(np.int64)
-    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes)
+    """Counts `(classes, classes) int64`: row = true class, column = predicted class."""
+    codes = truth.astype(np.int64) * classes + predictions.astype(np.int64)
+    return np.bincount(codes, minlength=classes * classes).reshape(classes, classes)
 
 
 def class_figures(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> list[ClassFigures]:
@@ -110,16 +112,16 @@ def head_figures(
     classes: Sequence[str],
     train_labels: npt.NDArray[np.int64],
 ) -> dict[str, Any]:
-    """How well one head does on test photos, by the keys of metrics.json.
+    """Metrics of one head on the test photos, by the keys of metrics.json.
 
     Args:
         truth: class indices of the test photos, `(n,)`.
-        probs: what the head answers, `(n, classes)`.
-        train_labels: class indices of the photos that it learned from.
+        probs: predicted probabilities, `(n, classes)`.
+        train_labels: class indices of the training photos.
     """
-    labels = probs.argmax(axis=1)
-    correct, n = int((labels == truth).sum()), len(truth)
-    confusion = confusion_matrix(truth, labels, len(classes))
+    predicted = probs.argmax(axis=1)
+    correct, n = int((predicted == truth).sum()), len(truth)
+    confusion = confusion_matrix(truth, predicted, len(classes))
     majority = int(np.bincount(train_labels).argmax())
     return {
         "n_train": len(train_labels),

@@ -1,14 +1,15 @@
 """Out-of-distribution detection by nearest neighbours in feature space, and similar photos.
 
 Owns: `reference.npz` of a run (features of its training photos), the distance of a new photo to
-them, the distance from which a photo counts as unlike, and how well that works.
-Leaves to others: features (`training/train.py` at the end of a run, `prediction/model_runner.py` for new photos), words.
+them, the threshold above which a photo is out of distribution, and the error rates of that
+threshold. Leaves to others: features (`training/train.py` at the end of a run,
+`prediction/model_runner.py` for new photos), words.
 
-A softmax always prefers some class, however strange the photo. The distance here asks the
-features instead: 1 minus the mean cosine similarity to the `NEIGHBOURS` nearest training photos
-(k nearest neighbours on unit-length features: Y. Sun et al., Out-of-Distribution Detection with
-Deep Nearest Neighbors, 2022), after the cube root of each feature, which keeps a few large ones
-from deciding alone. Measured in `docs/benchmarks.md`.
+A softmax assigns a class to any photo. The distance is computed from the features instead: 1 minus
+the mean cosine similarity to the `NEIGHBOURS` nearest training photos (k nearest neighbours on
+unit-length features: Y. Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors,
+2022), after the cube root of each feature, which keeps a few large ones from dominating. Measured
+in `docs/benchmarks.md`.
 
 Features are `(n, d) float32`, pooled, as the head gets them; distances `(n,)` in [0, 2].
 """
@@ -38,38 +39,38 @@ Labels = npt.NDArray[np.integer]
 FILE = "reference.npz"
 SCHEMA = 1
 NEIGHBOURS = 3
-REFUSED_SHARE = 0.05
-"""Share of photos of the known kinds that the threshold calls unlike, on photos kept aside."""
-MOST_PHOTOS = 2000
-MOST_BYTES = 8 * 2**20
-FEWEST_PHOTOS = 20
-"""With fewer photos to judge by no threshold is set: nothing is called unlike."""
+FALSE_REFUSAL_RATE = 0.05
+"""Share of held-out photos of known classes that the threshold refuses."""
+MAX_PHOTOS = 2000
+MAX_BYTES = 8 * 2**20
+MIN_PHOTOS = 20
+"""With fewer photos no threshold is set and no photo is refused."""
 
 
-def directions(features: Array) -> Array:
+def unit_features(features: Array) -> Array:
     """Features as unit vectors `(n, d) float32`, after the cube root of each value."""
-    rooted = np.cbrt(np.asarray(features, np.float32))
-    lengths = np.linalg.norm(rooted, axis=1, keepdims=True)
-    return np.asarray(rooted / np.maximum(lengths, 1e-12), np.float32)
+    roots = np.cbrt(np.asarray(features, np.float32))
+    lengths = np.linalg.norm(roots, axis=1, keepdims=True)
+    return np.asarray(roots / np.maximum(lengths, 1e-12), np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Similar:
-    """A training photo that looks like the one asked about."""
+    """A training photo that is similar to the query."""
 
     path: str
     """In the manifest of the data set."""
     class_index: int
     similarity: float
-    """Cosine of the two directions, at most 1."""
+    """Cosine of the two unit_features, at most 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Training photos that a new one is compared with.
+    """Training features that new photos are compared with.
 
     `units` `(n, d) float16` unit vectors, `labels` `(n,)`, `paths` `(n,)`; `threshold` is the
-    distance above which a photo is unlike them all, None where there were too few to tell.
+    distance above which a photo is out of distribution, None with too few photos.
     """
 
     units: Array
@@ -85,11 +86,11 @@ class Reference:
         return np.asarray(self.units, np.float32)
 
     def distances(self, features: Array) -> Array:
-        """How far photos are from all of these: `(n,) float32`."""
-        return _far(directions(features) @ self._units.T)
+        """kNN distance of photos to the reference, `(n,) float32`."""
+        return _knn_distance(unit_features(features) @ self._units.T)
 
-    def is_unlike(self, features: Array) -> npt.NDArray[np.bool_]:
-        """Which photos are like nothing here: `(n,) bool`; none where there is no threshold."""
+    def is_out_of_distribution(self, features: Array) -> npt.NDArray[np.bool_]:
+        """Which photos are out of distribution: `(n,) bool`; none where there is no threshold."""
         distances = self.distances(features)
         if self.threshold is None:
             return np.zeros(len(distances), bool)
@@ -97,15 +98,15 @@ class Reference:
 
     def similar(self, features: Array, n: int = 4) -> list[Similar]:
         """The `n` training photos most similar to one photo, `features` `(d,)`, nearest first."""
-        similarities = (directions(features[None]) @ self._units.T)[0]
+        similarities = (unit_features(features[None]) @ self._units.T)[0]
         order = np.argsort(-similarities, kind="stable")[:n]
         return [
             Similar(
-                path=str(self.paths[place]),
-                class_index=int(self.labels[place]),
-                similarity=float(similarities[place]),
+                path=str(self.paths[index]),
+                class_index=int(self.labels[index]),
+                similarity=float(similarities[index]),
             )
-            for place in order
+            for index in order
         ]
 
     def save(self, folder: Path) -> None:
@@ -143,24 +144,23 @@ def load_reference(folder: Path) -> Reference | None:
         return None
 
 
-# ------------------------------------------------------------------------------ making a reference
+# ---------------------------------------------------------------------------- building a reference
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnlikeFigures:
-    """What the threshold does, for metrics.json under `unlike`. Shares are in [0, 1] or None.
+class OODMetrics:
+    """Error rates of the threshold, for metrics.json under `unlike`. Shares are in [0, 1] or None.
 
     Attributes:
-        threshold: distance above which a photo counts as unlike.
-        photos: how many training photos a new one is compared with.
-        wanted: share of known photos that the threshold was set to refuse.
-        refused, n_test, refused_interval: share of the test photos that it refuses (they are all
-            of known kinds: false refusals), of how many, and its 95 % interval.
-        accepted, n_strange, accepted_interval: share of photos of an unknown kind that it takes
-            for known ones (false accepts). Measured by taking each class out in turn and showing
-            its photos; None with fewer than three classes, and where the backbone itself learned
-            (it has then seen every class).
-        auroc: how well the distance alone tells those two apart: 0.5 is chance, 1 is perfect.
+        threshold: distance above which a photo is out of distribution.
+        photos: number of training photos in the reference.
+        wanted: the false refusal rate that the threshold was set for.
+        refused, n_test, refused_interval: share of the test photos that it refuses (all are of
+            known classes: false refusals), their number, and the 95 % interval.
+        accepted, n_strange, accepted_interval: share of photos of an unknown class that it accepts
+            (false accepts). Measured by leaving each class out in turn; None with fewer than three
+            classes, and where the backbone itself was trained (on every class).
+        auroc: of the distance as a score for known against unknown: 0.5 is chance, 1 is perfect.
     """
 
     threshold: float | None
@@ -175,7 +175,7 @@ class UnlikeFigures:
     auroc: float | None
 
 
-def make_reference(
+def build_reference(
     features: Array,
     labels: Labels,
     paths: Sequence[str],
@@ -189,50 +189,53 @@ def make_reference(
     """Build the reference of a run and measure it.
 
     Args:
-        features: of the photos that were learned from.
+        features: of the training photos, `(n, d)`.
         labels: their class indices.
         paths: their paths in the manifest.
         test: features of the test photos; used for measuring only.
-        held_out: features of photos that no weight of the network learned from, to set the
-            threshold by; needed where the backbone itself learned. Without them each training
-            photo is compared with the others, which is as good where the backbone is frozen.
-        groups: copies of each other carry the same number and are not compared with each other.
-        seed: which photos are kept where there are too many.
-        most: see `choose`.
+        held_out: features of photos that no weight of the network was trained on, to set the
+            threshold by; needed where the backbone itself was trained. Without them each training
+            photo is compared with the others (leave-one-out), which is equivalent where the
+            backbone is frozen.
+        groups: near-duplicates share a number and are not compared with each other.
+        seed: of the subsample where there are too many photos.
+        most: see `subsample`.
 
     Returns:
         The reference, and its figures as a dictionary for JSON.
     """
-    kept = choose(np.asarray(labels), features.shape[1], seed, most=most)
-    units = directions(features[kept]).astype(np.float16)
+    kept = subsample(np.asarray(labels), features.shape[1], seed, most=most)
+    units = unit_features(features[kept]).astype(np.float16)
     labels = np.asarray(labels)[kept]
     groups = np.arange(len(kept)) if groups is None else np.asarray(groups)[kept]
-    among = np.asarray(units, np.float32) @ np.asarray(units, np.float32).T  # (n, n)
-    among[groups[:, None] == groups[None, :]] = -1.0
-    known = _far(among)
+    similarities = np.asarray(units, np.float32) @ np.asarray(units, np.float32).T  # (n, n)
+    similarities[groups[:, None] == groups[None, :]] = -1.0
+    known_distances = _knn_distance(similarities)
     if held_out is not None:
-        known = _far(directions(held_out) @ np.asarray(units, np.float32).T)
-    enough = len(known) >= FEWEST_PHOTOS and len(units) > NEIGHBOURS
-    threshold = float(np.quantile(known, 1 - REFUSED_SHARE)) if enough else None
+        known_distances = _knn_distance(unit_features(held_out) @ np.asarray(units, np.float32).T)
+    enough = len(known_distances) >= MIN_PHOTOS and len(units) > NEIGHBOURS
+    threshold = float(np.quantile(known_distances, 1 - FALSE_REFUSAL_RATE)) if enough else None
     reference = Reference(
-        units=units, labels=labels, paths=[paths[place] for place in kept], threshold=threshold
+        units=units, labels=labels, paths=[paths[index] for index in kept], threshold=threshold
     )
-    strange = None
+    unknown_distances = None
     if held_out is None and len(np.unique(labels)) >= 3:
-        strange = _far(np.where(labels[:, None] == labels[None, :], -1.0, among))
-    return reference, asdict(_measure(reference, known, strange, test))
+        unknown_distances = _knn_distance(
+            np.where(labels[:, None] == labels[None, :], -1.0, similarities)
+        )
+    return reference, asdict(_measure(reference, known_distances, unknown_distances, test))
 
 
-def choose(
+def subsample(
     labels: Labels, width: int, seed: int, *, most: int | None = None
 ) -> npt.NDArray[np.int64]:
-    """Places of the photos that a reference keeps, every class in proportion, in ascending order.
+    """Indices of the photos that a reference keeps, stratified by class, ascending.
 
     Args:
         width: of the features.
-        most: at most about so many, where that is fewer than a reference may hold.
+        most: an upper bound on their number, below the default.
     """
-    most = max(1, min(most or MOST_PHOTOS, MOST_PHOTOS, MOST_BYTES // (2 * max(1, width))))
+    most = max(1, min(most or MAX_PHOTOS, MAX_PHOTOS, MAX_BYTES // (2 * max(1, width))))
     if len(labels) <= most:
         return np.arange(len(labels))
     rng = np.random.default_rng(seed)
@@ -244,7 +247,7 @@ def choose(
     return np.sort(np.concatenate(chosen))
 
 
-def _far(similarities: Array) -> Array:
+def _knn_distance(similarities: Array) -> Array:
     """1 - mean of the largest similarities in each row `(n, references)`: `(n,) float32`."""
     k = min(NEIGHBOURS, similarities.shape[1])
     if k == 0:
@@ -254,37 +257,39 @@ def _far(similarities: Array) -> Array:
 
 
 def _measure(
-    reference: Reference, known: Array, strange: Array | None, test: Array
-) -> UnlikeFigures:
+    reference: Reference, known_distances: Array, unknown_distances: Array | None, test: Array
+) -> OODMetrics:
     threshold = reference.threshold
     refused = accepted = None
     if threshold is not None:
         refused = int((reference.distances(test) > threshold).sum()) if len(test) else None
-        accepted = int((strange <= threshold).sum()) if strange is not None else None
-    n_strange = 0 if strange is None else len(strange)
-    return UnlikeFigures(
+        accepted = (
+            int((unknown_distances <= threshold).sum()) if unknown_distances is not None else None
+        )
+    n_strange = 0 if unknown_distances is None else len(unknown_distances)
+    return OODMetrics(
         threshold=threshold,
         photos=len(reference),
-        wanted=REFUSED_SHARE,
+        wanted=FALSE_REFUSAL_RATE,
         refused=None if refused is None else refused / len(test),
         n_test=len(test),
         refused_interval=None if refused is None else wilson_interval(refused, len(test)),
         accepted=None if accepted is None else accepted / n_strange,
         n_strange=n_strange,
         accepted_interval=None if accepted is None else wilson_interval(accepted, n_strange),
-        auroc=None if strange is None else auroc(known, strange),
+        auroc=None if unknown_distances is None else auroc(known_distances, unknown_distances),
     )
 
 
-def auroc(known: Array, strange: Array) -> float | None:
-    """The chance that a strange photo is farther away than a known one, ties counting half.
+def auroc(known: Array, unknown: Array) -> float | None:
+    """The probability that an unknown photo is farther away than a known one, ties counting half.
 
     This is the area under the ROC curve (J. A. Hanley and B. J. McNeil, 1982); None without both.
     `sklearn.metrics.roc_auc_score` gives the same, but importing it would cost each run a second.
     """
-    if not len(known) or not len(strange):
+    if not len(known) or not len(unknown):
         return None
     ordered = np.sort(known)
-    below = np.searchsorted(ordered, strange, side="left")
-    up_to = np.searchsorted(ordered, strange, side="right")
+    below = np.searchsorted(ordered, unknown, side="left")
+    up_to = np.searchsorted(ordered, unknown, side="right")
     return float((below + up_to).mean() / (2 * len(ordered)))

@@ -1,6 +1,6 @@
-"""Predictions of a model on photos whose class is known.
+"""Predictions of a model on labelled photos.
 
-Owns: `TestPredictions` to the test photos, `ValidationPredictions` answers. Plain arrays.
+Owns: `TestPredictions` and `ValidationPredictions`. Plain arrays.
 Leaves to others: metrics of them (`metrics.py`), files (`training/save.py`).
 """
 
@@ -17,7 +17,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class TestPredictions:
-    """What the trained model says: probabilities `(n, classes) float32` by row; `truth` `(n,)`."""
+    """Predictions on the test photos.
+
+    `test_rows` `(n,)` rows of the manifest, `test` `(n, classes) float32` probabilities, `truth`
+    `(n,)` class indices.
+    """
 
     test_rows: npt.NDArray[np.int64]
     test: Array
@@ -27,17 +31,17 @@ class TestPredictions:
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationPredictions:
-    """What the kept weights said of photos that they had not learned from.
+    """Predictions of the kept weights on photos that they were not trained on.
 
-    `answers` `(n, classes) float32` probabilities, `labels` `(n,)` class indices.
+    `probs` `(n, classes) float32` probabilities, `labels` `(n,)` class indices.
     """
 
-    answers: Array
+    probs: Array
     labels: npt.NDArray[np.int64]
 
     @property
     def accuracy(self) -> float | None:
-        """Share that was named right; None without photos."""
+        """Accuracy in [0, 1]; None without photos."""
         if not len(self.labels):
             return None
-        return float((self.answers.argmax(axis=1) == self.labels).mean())
+        return float((self.probs.argmax(axis=1) == self.labels).mean())

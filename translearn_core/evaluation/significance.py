@@ -1,12 +1,12 @@
 """Paired significance tests of runs on the same photos (McNemar, Holm).
 
-Owns: the test and its words. Leaves to others: which photos, and which answers (`prediction/compare.py`,
-`prediction/compare_tasks.py`).
+Owns: the test and its sentences. Leaves to others: which photos and predictions
+(`prediction/compare.py`, `prediction/compare_tasks.py`).
 
 The test: McNemar's exact test (Q. McNemar, 1947) on the photos where one is right and the other is
 wrong; with more than two runs, p-values are corrected by Holm's step-down method (S. Holm, 1979),
-over the comparisons with the chosen run, or over all pairs where the best is found by these very
-photos.
+over the comparisons with the chosen run, or over all pairs where the best run is selected on the
+same photos.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ S = TypeVar("S", bound="Score")
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """How often the run with this letter is right on the common photos."""
+    """Accuracy of the run with this letter on the common photos."""
 
     letter: str
     n: int
@@ -36,7 +36,7 @@ class Score:
 
     @property
     def accuracy(self) -> float:
-        """Share of the common photos that it names right."""
+        """Share of the common photos that it classifies correctly."""
         return self.correct / self.n
 
     @property
@@ -47,7 +47,11 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class PairedTest:
-    """One run against another: on how many photos is `letter` right and `against` wrong?"""
+    """One run against another.
+
+    `better`: photos that only `letter` classifies correctly; `worse`: photos that only `against`
+    does.
+    """
 
     letter: str
     against: str
@@ -58,13 +62,13 @@ class PairedTest:
     """Holm's; equal to `p_value` where there is one comparison only."""
 
     @property
-    def shown(self) -> bool:
-        """Whether the difference is more than chance would explain."""
+    def significant(self) -> bool:
+        """Whether the corrected p-value is below `SIGNIFICANT`."""
         return self.p_corrected < SIGNIFICANT
 
     @property
     def sentence(self) -> str:
-        """The outcome in words."""
+        """The result as a sentence."""
         if self.better + self.worse == 0:
             return _("{a} and {b} are right on the very same photos.").format(
                 a=self.letter, b=self.against
@@ -77,42 +81,43 @@ class PairedTest:
             "{a} is better than {b} on {better} photos, worse on {worse}: ",
             better,
         ).format(a=first, b=second, better=better, worse=worse)
-        if self.shown:
+        if self.significant:
             return counts + _("chance would hardly do that.")
         if mcnemar(self.better + self.worse, 0) >= SIGNIFICANT:
             return counts + _("so few that nothing can be concluded.")
         return counts + _("this could be chance.")
 
 
-def outcome(scores: Sequence[Score], significance: Sequence[PairedTest], reference: str) -> str:
-    """What came out in a sentence or two; `duels` are every other run against the reference."""
+def summarise(scores: Sequence[Score], significance: Sequence[PairedTest], reference: str) -> str:
+    """The result in a sentence or two; `significance` holds the test of every other run against the
+    reference."""
     best, n = best_of(scores), scores[0].n
-    if all(one.correct == best.correct for one in scores):
+    if all(score.correct == best.correct for score in scores):
         return _("All are right equally often: on {correct} of {n} photos.").format(
             correct=best.correct, n=n
         )
-    shares = ", ".join(f"{one.letter} {one.correct}" for one in scores)
-    text = _("Of the same {n} photos, right: {shares}.").format(n=n, shares=shares)
+    counts = ", ".join(f"{score.letter} {score.correct}" for score in scores)
+    text = _("Of the same {n} photos, right: {shares}.").format(n=n, shares=counts)
     if len(significance) == 1:
         return f"{text} {significance[0].sentence}"
-    names = ", ".join(duel.letter for duel in significance if duel.shown)
+    names = ", ".join(test.letter for test in significance if test.significant)
     if not names:
         none = _("None differs from {reference} by more than chance.")
         return f"{text} {none.format(reference=reference)}"
-    proven = _("More than chance: {reference} against {names}.")
-    return f"{text} {proven.format(reference=reference, names=names)}"
+    significant = _("More than chance: {reference} against {names}.")
+    return f"{text} {significant.format(reference=reference, names=names)}"
 
 
 def best_of(scores: Sequence[S]) -> S:
-    """The run that is right most often; the first of equals."""
-    return max(scores, key=lambda one: one.correct)
+    """The run with the highest accuracy; the first of equals."""
+    return max(scores, key=lambda score: score.correct)
 
 
 def mcnemar(better: int, worse: int) -> float:
-    """McNemar's exact test, two-sided: how likely so uneven a count is if neither is better.
+    """McNemar's exact test, two-sided: the probability of so uneven a count if neither is better.
 
     Args:
-        better, worse: photos that only the one, and only the other, names right.
+        better, worse: photos that only the first, and only the second, classifies correctly.
 
     Returns:
         The p-value in [0, 1]; 1 where there is no such photo.
@@ -126,12 +131,12 @@ def mcnemar(better: int, worse: int) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """p-values corrected for their number by Holm's step-down method, in the same order."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     corrected = [1.0] * len(p_values)
     highest = 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        corrected[place] = highest
+    for rank, index in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
+        corrected[index] = highest
     return corrected
 
 
@@ -140,10 +145,10 @@ def paired_test(
 ) -> tuple[PairedTest, ...]:
     """Every run against the chosen one, or against the best where none was chosen.
 
-    The best is chosen on the photos of the test itself. To correct for that selection, all pairs
-    are counted in the correction then.
+    The best is selected on the same photos; to account for that selection, the correction then
+    counts all pairs.
     """
-    letters = [one.letter for one in runs]
+    letters = [run.letter for run in runs]
     reference = chosen or best_of(runs).letter
     pairs = [(a, b) for a, b in combinations(letters, 2) if chosen is None or chosen in (a, b)]
     counts = {}
@@ -152,20 +157,20 @@ def paired_test(
         right_b = photos[f"correct_{letters.index(b)}"]
         counts[a, b] = int((right_a & ~right_b).sum()), int((~right_a & right_b).sum())
     p_values = [mcnemar(*counts[pair]) for pair in pairs]
-    significance = []
+    tests = []
     for (a, b), p_value, corrected in zip(pairs, p_values, holm(p_values), strict=True):
         if reference not in (a, b):
             continue
         only_a, only_b = counts[a, b]
-        turned = a == reference
-        significance.append(
+        is_reference = a == reference
+        tests.append(
             PairedTest(
-                letter=b if turned else a,
+                letter=b if is_reference else a,
                 against=reference,
-                better=only_b if turned else only_a,
-                worse=only_a if turned else only_b,
+                better=only_b if is_reference else only_a,
+                worse=only_a if is_reference else only_b,
                 p_value=p_value,
                 p_corrected=corrected,
             )
         )
-    return tuple(significance)
+    return tuple(tests)

@@ -32,7 +32,7 @@ from translearn_core.export import verify, writers
 from translearn_core.graph.onnx_writer import KINDS as ONNX_KINDS
 from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs import Job, Run
-from translearn_core.runs.threshold import read_decision
+from translearn_core.runs.threshold import read_threshold
 
 SCHEMA = 1
 HALF_MADE = ".work-"
@@ -372,7 +372,7 @@ def job_of(run: Run, row: Format) -> Job:
 def stamp_of(run: Run) -> str:
     """Says of which model and which decision an export is."""
     stat = run.model_path.stat()
-    return f"{stat.st_size}-{stat.st_mtime_ns}-{read_decision(run.folder).sure_from}"
+    return f"{stat.st_size}-{stat.st_mtime_ns}-{read_threshold(run.folder).sure_from}"
 
 
 def read(run: Run, row: Format) -> Parity | None:

@@ -32,8 +32,8 @@ from translearn_core.export.keras_script_code import (
 )
 from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.runs.annotations import name_of
-from translearn_core.runs.splits import RunSplit, split_of
+from translearn_core.runs.annotations import display_name
+from translearn_core.runs.splits import RunSplit, recover_split
 
 
 def script(run: Run, *, stem: str = "train") -> str:
@@ -158,9 +158,9 @@ def _read_facts(run: Run, stem: str) -> tuple[Facts, RunSplit]:
                 run=run.id, state=run.state.state
             )
         )
-    parts, metrics = split_of(run), run.metrics
+    parts, metrics = recover_split(run), run.metrics
     facts = Facts(
-        name=name_of(run).replace('"', "'").replace("\\", "/"),
+        name=display_name(run).replace('"', "'").replace("\\", "/"),
         stem=stem,
         settings=run.config.settings,
         backbone=backbones.get_backbone(metrics.backbone),

@@ -15,7 +15,7 @@ from translearn_core.export.formats import Format
 from translearn_core.formatting import percent
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import load_heads
-from translearn_core.runs.threshold import read_decision
+from translearn_core.runs.threshold import read_threshold
 from translearn_core.templates import render, render_block
 
 
@@ -38,7 +38,7 @@ def labels_json(run: Run) -> str:
     classes of further tasks."""
     content = json.loads((run.folder / "labels.json").read_text(encoding="utf-8"))
     content["name"] = run.config.name or run.config.dataset_name or run.id
-    content["sure_from"] = read_decision(run.folder).sure_from
+    content["sure_from"] = read_threshold(run.folder).sure_from
     heads = load_heads(run.folder)
     if heads:
         content["tasks"] = [{"name": head.name, "classes": list(head.classes)} for head in heads]
@@ -73,7 +73,7 @@ def readme(run: Run, row: Format, *, parity: str) -> str:
         steps=_steps(row),
         size=labels["image_size"],
         classes=labels["classes"],
-        sure_from=percent(read_decision(run.folder).sure_from),
+        sure_from=percent(read_threshold(run.folder).sure_from),
         heads=load_heads(run.folder),
         quality=_quality(run),
         parity=parity,

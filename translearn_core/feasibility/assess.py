@@ -24,7 +24,7 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.backbones import Backbone
-from translearn_core.backbones.default import saved_mistakes, stronger_backbone
+from translearn_core.backbones.default import expected_error_reduction, stronger_backbone
 from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import Pairs, find_pairs
 from translearn_core.evaluation import cross_validation, learning_curve, linear_probe, projection
@@ -140,10 +140,10 @@ def compute(
     imports.start()
     data = _extract(dataset, backbone, seed, monitor)
     with _limit_threads(len(data.rows) * len(data.classes)):
-        space = linear_probe.PCASpace.of(data.features[data.rows])
+        space = linear_probe.PCASpace.fit(data.features[data.rows])
         with ThreadPoolExecutor(1) as background:
             background.submit(imports.join)  # two threads that import scikit-learn may deadlock
-            few = len(data.labels) <= projection.MOST_PHOTOS  # all are projected: start now
+            few = len(data.labels) <= projection.MAX_PHOTOS  # all are projected: start now
             early = background.submit(_project, data, space, []) if few else None
             evaluation = _evaluate(data, space, monitor)
             probabilities = _predict_all(data, evaluation)
@@ -185,7 +185,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
     labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str)).astype(np.int64)
     with _limit_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
-        groups = datasets.tell_groups(dataset, pooled.features, pairs=pairs)
+        groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
     return _CheckData(
         dataset=dataset,
@@ -229,20 +229,20 @@ def _evaluate(data: _CheckData, space: PCASpace, monitor: Monitor) -> _Evaluatio
     effort = next(row for row in _EFFORTS if len(labels) * classes <= row.up_to)
     folds = min(effort.folds, cross_validation.count_folds(labels, groups))
     monitor.stage("judge")
-    cv = cross_validation.judge(
+    cv = cross_validation.cross_validate(
         space, labels, groups, classes,
         repeats=effort.repeats, folds=folds, seed=data.seed, stop=stop,
     )  # fmt: skip
     random = cv.accuracy
     if len(np.unique(groups)) < len(groups):
         single = np.arange(len(groups))
-        random = cross_validation.judge(
+        random = cross_validation.cross_validate(
             space, labels, single, classes,
             repeats=effort.repeats, folds=folds, seed=data.seed, penalty=cv.penalty,
             stop=stop,
         ).accuracy  # fmt: skip
     monitor.stage("compare")
-    shuffled = cross_validation.judge_shuffled(
+    shuffled = cross_validation.cross_validate_shuffled(
         space, labels, groups, classes,
         penalty=cv.penalty, shuffles=effort.shuffles, seed=data.seed, stop=stop,
     )  # fmt: skip
@@ -266,7 +266,7 @@ def _predict_all(data: _CheckData, evaluation: _Evaluation) -> Array:
     rest = np.setdiff1d(np.arange(len(data.labels)), data.rows)
     for begin in range(0, len(rest), MOST_VALIDATED):
         block = rest[begin : begin + MOST_VALIDATED]
-        points = evaluation.space.place(data.features[block])
+        points = evaluation.space.transform(data.features[block])
         probabilities[block] = linear_probe.predict_heads(points, evaluation.cv.heads)
     return probabilities
 
@@ -289,7 +289,7 @@ def _find_problems(
 
 def _without_dismissed(data: _CheckData, label_errors: list[LabelError]) -> list[LabelError]:
     """The label errors without those that a person dismissed."""
-    dismissed = datasets.read_kept(data.dataset)
+    dismissed = datasets.read_dismissed(data.dataset)
     paths = data.photos["path"].to_numpy()
     return [
         error for error in label_errors if ("wrong_label", str(paths[error.row])) not in dismissed
@@ -342,15 +342,17 @@ def _project(data: _CheckData, space: PCASpace, first: list[int]) -> tuple[Array
     if len(data.rows) < n:
         points = np.concatenate(
             [
-                space.place(data.features[begin : begin + MOST_VALIDATED])
+                space.transform(data.features[begin : begin + MOST_VALIDATED])
                 for begin in range(0, n, MOST_VALIDATED)
             ]
         )
-        space = PCASpace(points=points, mean=space.mean, deviation=space.deviation, turn=space.turn)
+        space = PCASpace(
+            points=points, mean=space.mean, deviation=space.deviation, components=space.components
+        )
     others = np.setdiff1d(np.arange(n), first)
     others = np.random.default_rng([data.seed, 43]).permutation(others)
-    chosen = np.concatenate([np.array(first, np.int64), others])[: projection.MOST_PHOTOS]
-    return projection.lay_out(space, np.sort(chosen), seed=data.seed)
+    chosen = np.concatenate([np.array(first, np.int64), others])[: projection.MAX_PHOTOS]
+    return projection.project_to_2d(space, np.sort(chosen), seed=data.seed)
 
 
 def _confused_pairs(data: _CheckData, predicted: Ints) -> list[ConfusedPair]:
@@ -379,7 +381,7 @@ def _confused_pairs(data: _CheckData, predicted: Ints) -> list[ConfusedPair]:
 
 def _per_class(data: _CheckData, evaluation: _Evaluation) -> list[ClassResult]:
     labels, groups = data.labels[data.rows], data.groups[data.rows]
-    right = evaluation.cv.right.mean(axis=0)
+    right = evaluation.cv.correct.mean(axis=0)
     results = []
     for index, name in enumerate(data.classes):
         own = labels == index
@@ -460,7 +462,7 @@ def _report(
     figures = Figures(
         accuracy=cv.accuracy,
         interval=interval,
-        mean_recall=cross_validation.mean_recall(cv.right.mean(axis=0), labels),
+        mean_recall=cross_validation.mean_recall(cv.correct.mean(axis=0), labels),
         majority=float(np.bincount(labels).max() / len(labels)),
         shuffled=float(shuffled[:, 0].mean()),
         shuffled_recall=float(shuffled[:, 1].mean()),
@@ -583,7 +585,7 @@ def _expected_gains(
 ) -> ExpectedGains:
     """The expected gain in accuracy of each kind of advice."""
     accuracy = evaluation.cv.accuracy
-    dismissed = datasets.read_kept(data.dataset)
+    dismissed = datasets.read_dismissed(data.dataset)
     n = len(data.labels)
     fixed_labels = (
         sum(float(probabilities[error.row, error.suggested]) for error in label_errors) / n
@@ -603,7 +605,7 @@ def _expected_gains(
         doubled=0 if forecast is None else forecast.n,
         doubled_gain=0.0 if forecast is None else max(0.0, forecast.accuracy - accuracy),
         backbone=stronger_backbone(backbone),
-        backbone_gain=saved_mistakes(backbone) * (1.0 - accuracy),
+        backbone_gain=expected_error_reduction(backbone) * (1.0 - accuracy),
     )
 
 

@@ -31,7 +31,7 @@ from translearn_core.datasets.checks import (
     ODD_SHAPE,
     OUTLIER_SPREADS,
 )
-from translearn_core.datasets.duplicates import Pairs, find_pairs, spread_out
+from translearn_core.datasets.duplicates import Pairs, find_pairs, normalised_embedding
 from translearn_core.datasets.manifest_checks import (
     LEAST_LEAK,
     Finding,
@@ -39,7 +39,7 @@ from translearn_core.datasets.manifest_checks import (
     find_imbalance,
     find_too_few,
 )
-from translearn_core.imaging.stats import SMOOTHEST, unpack_tints
+from translearn_core.imaging.stats import MIN_DETAIL, unpack_colour_thumbnails
 
 if TYPE_CHECKING:
     from translearn_core.feasibility.label_errors import LabelError
@@ -197,7 +197,7 @@ def _find_outliers(evidence: Evidence) -> Iterator[Finding]:
     """Photos far from their neighbours, as measured by how far the others of the class are."""
     if evidence.features is None or len(evidence.labels) < 2:
         return
-    points = spread_out(evidence.features)
+    points = normalised_embedding(evidence.features)
     paths = evidence.photos["path"].to_numpy(dtype=object)
     for label in np.unique(evidence.labels):
         rows = np.flatnonzero(evidence.labels == label)
@@ -250,7 +250,7 @@ def _below(values: Array, bound: float) -> Array:
 def _score_blurred(evidence: Evidence) -> Array:
     """By missing detail, or by CleanVision's score; photos without any pattern are not judged."""
     detail = evidence.column("detail")
-    excess = np.maximum(detail - SMOOTHEST, 0.0) / (BLURRED_DETAIL - SMOOTHEST)
+    excess = np.maximum(detail - MIN_DETAIL, 0.0) / (BLURRED_DETAIL - MIN_DETAIL)
     by_edges = _below(evidence.column("edge_score"), BLURRED_EDGES)
     return np.where(detail > 0, np.maximum(1.0 / (1.0 + excess), by_edges), 0.0)
 
@@ -289,7 +289,7 @@ def _score_greyscale(evidence: Evidence) -> Array:
     modes = evidence.photos["mode"].to_numpy(dtype=object)
     grey = np.isin(modes, ["L", "LA", "1"])
     known = np.flatnonzero(evidence.measured)
-    tints = unpack_tints(list(evidence.photos["tint"].iloc[known]))  # (k, 8, 8, 3)
+    tints = unpack_colour_thumbnails(list(evidence.photos["tint"].iloc[known]))  # (k, 8, 8, 3)
     grey[known] |= (tints.max(axis=3) == tints.min(axis=3)).all(axis=(1, 2))
     few = grey[evidence.measured].mean() < 0.5
     return np.where(grey & few, 1.0, 0.0)

@@ -17,7 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.i18n import N_, _
-from translearn_core.imaging.stats import LOOK_SIDE, TINT_SIDE, unpack_looks, unpack_tints
+from translearn_core.imaging.stats import (
+    COLOUR_THUMBNAIL_SIDE,
+    GREY_THUMBNAIL_SIDE,
+    unpack_colour_thumbnails,
+    unpack_grey_thumbnails,
+)
 
 Array = npt.NDArray[Any]
 
@@ -86,7 +91,9 @@ def _measure_sharpness(photos: pd.DataFrame) -> Array:
 
 def _measure_colour(photos: pd.DataFrame) -> Array:
     """Mean and spread of red, green and blue, and how often each of 27 coarse colours occurs."""
-    pixels = unpack_tints(list(photos["tint"])).reshape(len(photos), -1, 3)  # (n, 64, 3)
+    pixels = unpack_colour_thumbnails(list(photos["tint"])).reshape(
+        len(photos), -1, 3
+    )  # (n, 64, 3)
     coarse = np.minimum((pixels * (_HUES / 256.0)).astype(int), _HUES - 1) @ [1, _HUES, _HUES**2]
     counts = np.zeros((len(photos), _HUES**3))
     np.add.at(counts, (np.arange(len(photos))[:, None], coarse), 1.0)
@@ -95,7 +102,7 @@ def _measure_colour(photos: pd.DataFrame) -> Array:
 
 def _measure_border(photos: pd.DataFrame) -> Array:
     """Mean and spread of the brightness of each edge, and its difference from the row beside it."""
-    looks = unpack_looks(list(photos["look"]))
+    looks = unpack_grey_thumbnails(list(photos["look"]))
     edges = [
         (looks[:, 0], looks[:, 1]),
         (looks[:, -1], looks[:, -2]),
@@ -112,16 +119,16 @@ def _measure_border(photos: pd.DataFrame) -> Array:
 
 def _measure_background(photos: pd.DataFrame) -> Array:
     """Mean and spread of the colour of the outer ring of 8 x 8 cells."""
-    ring = np.ones((TINT_SIDE, TINT_SIDE), np.bool_)
+    ring = np.ones((COLOUR_THUMBNAIL_SIDE, COLOUR_THUMBNAIL_SIDE), np.bool_)
     ring[1:-1, 1:-1] = False
-    colours = unpack_tints(list(photos["tint"]))[:, ring]  # (n, 28, 3)
+    colours = unpack_colour_thumbnails(list(photos["tint"]))[:, ring]  # (n, 28, 3)
     return np.column_stack([colours.mean(axis=1), colours.std(axis=1)])
 
 
 def _measure_marks(photos: pd.DataFrame) -> Array:
     """The difference of each cell near the rim from the cells around it, in grey and colour."""
-    grey = unpack_looks(list(photos["look"]))[:, :, :, None]
-    tint = unpack_tints(list(photos["tint"]))
+    grey = unpack_grey_thumbnails(list(photos["look"]))[:, :, :, None]
+    tint = unpack_colour_thumbnails(list(photos["tint"]))
     colour = np.stack([tint[..., 0] - tint[..., 1], tint[..., 2] - tint[..., 1]], axis=3)
     return np.column_stack([_differ_locally(grey), _differ_locally(colour)])
 
@@ -147,8 +154,8 @@ def _rim(side: int) -> npt.NDArray[np.bool_]:
 
 def position_of_mark(column: int) -> str:
     """The position on the photo of a column of `_measure_marks`, in words."""
-    grey = np.argwhere(_rim(LOOK_SIDE)) / LOOK_SIDE
-    colour = np.repeat(np.argwhere(_rim(TINT_SIDE)) / TINT_SIDE, 2, axis=0)
+    grey = np.argwhere(_rim(GREY_THUMBNAIL_SIDE)) / GREY_THUMBNAIL_SIDE
+    colour = np.repeat(np.argwhere(_rim(COLOUR_THUMBNAIL_SIDE)) / COLOUR_THUMBNAIL_SIDE, 2, axis=0)
     row, across = (3 * np.concatenate([grey, colour])[column]).astype(int)
     words = (
         (_("at the upper left"), _("at the top"), _("at the upper right")),

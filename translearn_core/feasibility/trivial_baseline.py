@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.evaluation.cross_validation import Ints, judge
+from translearn_core.evaluation.cross_validation import Ints, cross_validate
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.feasibility.properties import PROPERTIES
 
@@ -34,7 +34,7 @@ def evaluate_properties(
 
     Args:
         photos: manifest rows with photo statistics.
-        folds, seed: as given to `judge`, for the same folds.
+        folds, seed: as given to `cross_validate`, for the same folds.
     """
     known = photos["tint"].str.len() > 0
     if not known.all():  # measured by an earlier version: the lowest known value stands in
@@ -44,8 +44,8 @@ def evaluate_properties(
     measured = {row.name: _in_bins(row.measure(photos).astype(float)) for row in rows}
     measured[COLOUR_AND_SIZE] = np.concatenate(list(measured.values()), axis=1)
     return {
-        name: judge(
-            PCASpace.of(values.astype(np.float32)),
+        name: cross_validate(
+            PCASpace.fit(values.astype(np.float32)),
             labels,
             groups,
             classes,

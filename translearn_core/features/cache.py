@@ -27,7 +27,7 @@ from translearn_core.config import home
 from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
-from translearn_core.imaging.augment import Strength
+from translearn_core.imaging.augment import AugmentationPolicy
 
 logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
@@ -45,7 +45,7 @@ class FeatureKey:
     cut: str
     """Cut layer; `pooled` for the whole backbone, `pixels` for the decoded photo."""
     size: int
-    strength: Strength = "none"
+    strength: AugmentationPolicy = "none"
     view: int = 0
     """0 is the photo itself; 1 and up are varied views."""
     quick: bool = False

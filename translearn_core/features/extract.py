@@ -22,7 +22,7 @@ from translearn_core.datasets import PhotoStats, decode_ahead
 from translearn_core.errors import PhotoError
 from translearn_core.features.cache import FeatureCache, FeatureKey, _ShardWriter
 from translearn_core.graph.engine import ENGINE_BATCH, Engine
-from translearn_core.imaging.augment import view_of
+from translearn_core.imaging.augment import augmented_view
 
 Array = npt.NDArray[Any]
 WAITING_BYTES = 384 * 2**20
@@ -33,7 +33,7 @@ WAITING_BYTES = 384 * 2**20
 class PassResult:
     """What one pass over photos found, by position in the list of paths handed in."""
 
-    facts: dict[int, PhotoStats]
+    stats: dict[int, PhotoStats]
     left_out: dict[int, str]
     stopped: bool
     photos_per_s: float
@@ -68,10 +68,10 @@ def extract(
         stop: asked between batches; True ends the pass, what was done stays cached.
 
     Returns:
-        The facts of every photo that was read, and the reason for each that was not.
+        The stats of every photo that was read, and the reason for each that was not.
     """
     writers = [_ShardWriter(FeatureCache(output.key, root=output.root)) for output in outputs]
-    facts: dict[int, PhotoStats] = {}
+    stats: dict[int, PhotoStats] = {}
     left_out: dict[int, str] = {}
     started = time.monotonic()
 
@@ -83,7 +83,7 @@ def extract(
     feed = _Feed(outputs, writers, stop or _never, tell)
     photos = decode_ahead(paths, size=outputs[0].key.size)
     try:
-        for batch in _batches(photos, facts, left_out, ENGINE_BATCH):
+        for batch in _batches(photos, stats, left_out, ENGINE_BATCH):
             feed.put(batch)
             if feed.stopped():
                 break
@@ -95,10 +95,10 @@ def extract(
             writer.close()
     seconds = max(time.monotonic() - started, 1e-6)
     return PassResult(
-        facts=facts,
+        stats=stats,
         left_out=left_out,
         stopped=feed.was_stopped,
-        photos_per_s=len(facts) / seconds,
+        photos_per_s=len(stats) / seconds,
     )
 
 
@@ -207,18 +207,18 @@ def _submit(
 
 def _batches(
     photos: Iterator[tuple[int, Any]],
-    facts: dict[int, PhotoStats],
+    stats: dict[int, PhotoStats],
     left_out: dict[int, str],
     size: int,
 ) -> Iterator[Batch]:
-    """Group decoded photos as (hash, image), noting facts and reasons on the way."""
+    """Group decoded photos as (hash, image), noting stats and reasons on the way."""
     batch: Batch = []
     for position, photo in photos:
         if isinstance(photo, PhotoError):
             left_out[position] = photo.message
             continue
-        facts[position] = photo.facts
-        batch.append((photo.facts.sha256, photo.image))
+        stats[position] = photo.stats
+        batch.append((photo.stats.sha256, photo.image))
         if len(batch) == size:
             yield batch
             batch = []
@@ -230,7 +230,7 @@ def _view_of(batch: Batch, key: FeatureKey) -> Array:
     if not batch:
         return np.empty((0, key.size, key.size, 3), np.uint8)
     return np.stack(
-        [view_of(image, key.strength, sha256=name, view=key.view) for name, image in batch]
+        [augmented_view(image, key.strength, sha256=name, view=key.view) for name, image in batch]
     )
 
 

@@ -31,11 +31,11 @@ from translearn_core.features.weight_change import WeightChange
 from translearn_core.graph.engine import (
     Engine,
     KerasEngine,
+    bfloat16_pays,
     import_keras,
     open_prefix_engine,
-    quick_pays,
 )
-from translearn_core.imaging.augment import Strength
+from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import SILENT, Monitor, PassProgress
 from translearn_core.settings import Settings
 
@@ -69,7 +69,7 @@ class FeatureExtractor:
     size: int
     weights: Literal["imagenet", "random"] = "imagenet"
     seed: int = 0
-    strength: Strength = "none"
+    strength: AugmentationPolicy = "none"
     own_cache: Path | None = None
     change: WeightChange | None = None
 
@@ -94,7 +94,7 @@ class FeatureExtractor:
             size=self.size,
             strength=self.strength if view else "none",
             view=view,
-            quick=bool(view and not pixels and quick_pays()),
+            quick=bool(view and not pixels and bfloat16_pays()),
         )
 
     @property
@@ -152,9 +152,9 @@ class FeatureExtractor:
             progress=lambda done, _total, per_s: tell(done, per_s),
             stop=lambda: monitor.stop_requested,
         )
-        facts: dict[str, PhotoStats] = {missing[i]: fact for i, fact in result.facts.items()}
+        stats: dict[str, PhotoStats] = {missing[i]: entry for i, entry in result.stats.items()}
         reasons = {missing[i]: reason for i, reason in result.left_out.items()}
-        self.dataset.record_stats(facts, reasons)  # of a stopped pass too: the next goes on there
+        self.dataset.record_stats(stats, reasons)  # of a stopped pass too: the next goes on there
         if result.stopped:
             raise StopRequestedError
         if len(missing) >= 50:  # a pass long enough to tell the next person by

@@ -35,7 +35,7 @@ def measure_speed(backbone_name: str) -> None:
     from translearn_core.graph.cut_points import cut_points
 
     backbone = get_backbone(backbone_name)
-    size = backbone.own_size
+    size = backbone.default_size
     device = prepare_device()
     network = build_backbone(backbone, size=size, weights="random", seed=0)
     prefix, _suffix = split_at(network, cut_points(network)[-1])

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from translearn_core.fitting.mixing import mix
 from translearn_core.fitting.sources import FeatureSource, InMemory
-from translearn_core.imaging.augment import Strength, augment
+from translearn_core.imaging.augment import AugmentationPolicy, augment
 from translearn_core.settings import Settings
 
 Array = npt.NDArray[Any]
@@ -73,7 +73,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         batch_size: int,
         *,
         rng: np.random.Generator | None = None,
-        strength: Strength = "none",
+        strength: AugmentationPolicy = "none",
         mixing: Settings | None = None,
     ) -> None:
         super().__init__()

@@ -93,7 +93,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     photos = dataset.photos.reset_index(drop=True)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
-        subsets = provenance.go_on(subsets, photos, find_run(settings.start_from))
+        subsets = provenance.inherit_split(subsets, photos, find_run(settings.start_from))
     learned = subsets != "test" if settings.refit and not plan.fine_tunes else subsets == "train"
     views, network = _extract_views(plan, cuts, photos[learned], monitor)
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
@@ -135,7 +135,7 @@ def _tell_groups(plan: Plan, pooled: FeatureTable) -> npt.NDArray[np.int64]:
     if plan.settings.weights == "random":
         return datasets.groups(plan.dataset)
     rows = np.arange(len(plan.dataset.photos))
-    return datasets.tell_groups(plan.dataset, pooled.take(rows))
+    return datasets.assign_groups(plan.dataset, pooled.take(rows))
 
 
 def extract_features(

@@ -35,14 +35,14 @@ from translearn_core.fitting.optimizer import FusedAdam, make_schedule
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.assembly import build_head
 from translearn_core.i18n import _
-from translearn_core.imaging.augment import Strength
+from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import Monitor
 from translearn_core.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 BATCH_EVENT_S = 0.5
-ASK_EVERY_S = 0.1
+STOP_POLL_S = 0.1
 """A stop is asked for so often at most while batches are learned."""
 IN_MEMORY_BYTES = 2**28
 BATCHES_TOGETHER = 4
@@ -73,7 +73,7 @@ class FitSpec:
     phase: Literal["head", "fine_tune"]
     epochs: int
     first_epoch: int = 0
-    augmentation: Strength = "none"
+    augmentation: AugmentationPolicy = "none"
     most_at_once: int | None = None
     keep_last: bool = False
     in_memory_bytes: int = IN_MEMORY_BYTES
@@ -293,7 +293,7 @@ class FitCallback(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Tell a point within the epoch, a few times a second at most."""
         now = time.monotonic()
-        if now - self._asked >= ASK_EVERY_S:
+        if now - self._asked >= STOP_POLL_S:
             self._asked = now
             if self._monitor.stop_requested:
                 self._cut_short = self.model.stop_training = True

@@ -120,6 +120,4 @@ def answer_validation(
     from translearn_core.fitting.fit import predict_rows
 
     rows = data.rows("val")
-    return ValidationPredictions(
-        answers=predict_rows(model, source, rows), labels=data.labels[rows]
-    )
+    return ValidationPredictions(probs=predict_rows(model, source, rows), labels=data.labels[rows])

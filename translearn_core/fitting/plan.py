@@ -17,7 +17,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
-from translearn_core.imaging.augment import Strength
+from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.recipe.resolve import ResolvedSettings, resolve
 from translearn_core.recipe.techniques import plain_settings
 from translearn_core.runs import Run
@@ -31,7 +31,7 @@ class Plan(ResolvedSettings):
     run: Run
     dataset: Dataset
     configuration: Configuration
-    augmentation: Strength
+    augmentation: AugmentationPolicy
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""

@@ -4,14 +4,15 @@ Owns: walking a graph (`cut_points.py`), grouping it into blocks (`blocks.py`), 
 (`build.py`), cutting it and putting a model together (`assembly.py`), saving and loading
 (`saving.py`), and what the web process must know of a graph (`description.py`).
 Leaves to others: which backbones there are (`backbones/catalog.py`) and what a person chose
-(`backbones/freezing.py`), running a prefix over photos (`features/cache.py`), training (`training/train.py`).
+(`backbones/freezing.py`), running a prefix over photos (`features/cache.py`), training
+(`training/train.py`).
 
 Every model here takes `(n, h, w, 3) float32 in [0, 255]`: pixel scaling is part of the graph.
 
 Words: an *operation* is a node of the graph (a layer, or a bare operation such as ConvNeXt's
-adds). A *cut point* is an operation whose output is all that flows on from there. A *block*
-is a stretch of the graph that ends in a cut point and that a person would name. *Prefix* and
-*suffix* are the two sides of one cut.
+adds). A *cut point* is an operation that every path from input to output passes. A *block*
+is a group of operations that ends in a cut point and belongs together in the architecture. *Prefix*
+and *suffix* are the two sides of one cut.
 
 Its modules import Keras when they are imported: not for the web process.
 """

@@ -1,9 +1,8 @@
-"""Cutting a backbone in two, the head, and putting a whole model together.
+"""Splits a backbone at a cut point, builds the head, and assembles the whole model.
 
-Owns: prefix and suffix, which of their layers learn, the head, and the flat graph from photo to
-probabilities.
-Leaves to others: the backbone (`build.py`), where a person wants it cut (`backbones/freezing.py`),
-training (`fitting/fit.py`), the file (`saving.py`).
+Owns: prefix and suffix, which of their layers are trainable, the head, and the flat graph from
+photo to probabilities. Leaves to others: the backbone (`build.py`), where a person wants it cut
+(`backbones/freezing.py`), training (`fitting/fit.py`), the file (`saving.py`).
 """
 
 from __future__ import annotations
@@ -80,12 +79,12 @@ def _freeze(model: keras.Model) -> None:
 
 
 def set_trainable(suffix: keras.Model, *, batch_norm: bool = False) -> None:
-    """Make every layer learn, but keep BatchNormalization in inference mode.
+    """Make every layer trainable, but keep BatchNormalization in inference mode.
 
     Args:
         suffix: the unfrozen part.
-        batch_norm: let BatchNormalization learn too, with quick statistics: for a network that
-            starts from random weights, whose stored statistics mean nothing.
+        batch_norm: train BatchNormalization too, with momentum 0.9: for a network with random
+            weights, whose stored statistics are not usable.
 
     Keras runs a BatchNormalization whose `trainable` is False with its stored statistics, and
     saves that flag, so that a loaded model behaves the same
@@ -102,11 +101,11 @@ def set_trainable(suffix: keras.Model, *, batch_norm: bool = False) -> None:
 
 
 def build_head(features: int, classes: int, settings: Settings) -> keras.Model:
-    """The new part that learns a person's classes.
+    """The new classification head.
 
     Args:
         features: width of the pooled features.
-        classes: how many classes, at least 2.
+        classes: number of classes, at least 2.
         settings: `head`, `hidden_units`, `dropout` and `seed` are read.
 
     Returns:

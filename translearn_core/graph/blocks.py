@@ -1,8 +1,8 @@
-"""A backbone's own blocks, found by the structure of its graph.
+"""Finds the blocks of a backbone by the structure of its graph.
 
-Owns: the rules by which a stretch of the graph is a block, and its title.
-Leaves to others: walking the graph and its cut points (`cut_points.py`), what is written down of the
-blocks (`description.py`), how many of them stay frozen (`backbones/freezing.py`).
+Owns: the rules that group operations into blocks, and the titles of blocks.
+Leaves to others: walking the graph and its cut points (`cut_points.py`), what is written down of
+the blocks (`description.py`), how many of them stay frozen (`backbones/freezing.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from translearn_core.graph.cut_points import Walk, automatic_stem, cut_positions
 
 @dataclass(frozen=True)
 class GraphBlock:
-    """A stretch of a backbone that a person would name.
+    """A block of a backbone, by the structure of its graph.
 
     `end` is the name of its last operation, a cut point; `operations` are the names of all of
     its operations in topological order.
@@ -166,7 +166,7 @@ def is_linear(operation: Any) -> bool:
 
 
 def has_kernel(operation: Any) -> bool:
-    """Whether `operation` holds weights that mix channels or places, at any depth."""
+    """Whether `operation` has a kernel (a weight of rank 2 or more), at any depth."""
     return any(len(weight.shape) >= 2 for weight in getattr(operation, "weights", []))
 
 
@@ -199,7 +199,8 @@ def _first_word(operation: Any) -> str:
 
 
 def _title(operations: Sequence[Any], number: int, model_name: str) -> str:
-    """What the names of a block's convolutions have in common; else its end's name or `number`."""
+    """The common prefix of the names of its convolutions; else the name of its last operation or
+    `number`."""
     own = [op.name for op in operations if has_kernel(op) and not automatic_stem(op)]
     words = zip(*(name.split("_") for name in own), strict=False)
     common = "_".join(same[0] for same in takewhile(lambda word: len(set(word)) == 1, words))

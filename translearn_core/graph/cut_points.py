@@ -15,12 +15,12 @@ from typing import Any
 import keras
 
 PIXELS = "pixels_"
-"""Names of the operations that scale pixels begin so; they count as no layer of the backbone."""
+"""Prefix of the names of pixel scaling operations, which are not layers of the backbone."""
 
 
 @dataclass(frozen=True)
 class Walk:
-    """The nodes of a graph in topological order, with what flows where.
+    """The nodes of a graph in topological order, with their edges.
 
     `last_use[i]` is the position of the last node that reads the output of node `i`; `reads[i]`
     are the positions that node `i` reads.
@@ -50,10 +50,10 @@ def walk_graph(model: keras.Model) -> Walk:
 
 
 def cut_positions(walk: Walk) -> list[int]:
-    """Positions whose output is all that flows on, without the inputs; in linear time.
+    """Positions of the cut points, inputs excluded; in linear time.
 
     In any topological order a node lies on every path from input to output exactly when no
-    edge passes over it, so one sweep that remembers the farthest reading so far finds them.
+    edge passes over it, so one sweep that tracks the farthest edge so far finds them.
     """
     cuts: list[int] = []
     reach = 0
@@ -95,14 +95,14 @@ def replay(
     """
     walk = walk_graph(model)
     tensors: dict[int, Any] = {}
-    waiting = True
+    before_start = True
     for position, node in enumerate(walk.nodes):
         name = node.operation.name
         begins = name == start if start is not None else not walk.reads[position]
         if begins:
             tensors[id(node.output_tensors[0])] = value
-            waiting = False
-        elif not waiting:
+            before_start = False
+        elif not before_start:
             arguments, keywords = node.arguments.fill_in(tensors)
             result = node.operation(*arguments, **keywords)
             if after_normalization and isinstance(node.operation, keras.layers.Normalization):

@@ -100,12 +100,12 @@ def _count_parameters(operation: Any, *, trainable: bool = False) -> int:
 def _count_macs(operation: Any) -> int:
     """Multiply-accumulate operations of convolutions and dense layers for one photo.
 
-    Each value of a kernel is used once per place of the output.
+    Each value of a kernel is used once per position of the output.
     """
     count = 0
     for leaf in _leaves(operation):
         kernels = [weight for weight in getattr(leaf, "weights", []) if len(weight.shape) >= 2]
         if kernels:
-            places = math.prod(leaf.output.shape[1:-1])
-            count += places * sum(math.prod(kernel.shape) for kernel in kernels)
+            positions = math.prod(leaf.output.shape[1:-1])
+            count += positions * sum(math.prod(kernel.shape) for kernel in kernels)
     return count

@@ -1,6 +1,6 @@
 """Runs a frozen graph over many photos at full speed (OpenVINO or Keras).
 
-Owns: the gate to OpenVINO (CPU) and the Keras way (GPU, or where OpenVINO cannot), the
+Owns: the OpenVINO engine (CPU), the Keras engine (GPU, or graphs that OpenVINO cannot run), the
 conversion of a Keras model to an OpenVINO file and the check that both agree.
 Leaves to others: which graph, which photos and where results go (`features/cache.py`,
 `prediction/predict.py`).
@@ -35,9 +35,9 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 ENGINE_BATCH = 8
-"""Photos a request: small requests in flight on every core beat large ones on a CPU."""
-FEW = 4
-"""Photos that go through a Keras model layer by layer at a time."""
+"""Photos per request: on a CPU many small requests in flight are faster than large ones."""
+EAGER_BATCH = 4
+"""Batch size of eager execution in `run_keras`."""
 TOLERANCE = 1e-3
 """Largest difference to Keras, relative to the largest value, at which OpenVINO is used."""
 
@@ -57,10 +57,10 @@ class Engine(Protocol):
 
 
 def import_openvino() -> Any:
-    """OpenVINO's module, with its telemetry shut out: nothing here calls home."""
+    """OpenVINO's module, with its telemetry disabled."""
     if "openvino" not in sys.modules:
-        # OpenVINO sends usage events unless its telemetry package is missing; it has its own
-        # stand-in for that case.
+        # OpenVINO sends usage events unless its telemetry package is missing; it has a
+        # stub for that case.
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
@@ -107,7 +107,7 @@ class OpenVINOEngine:
         path: an OpenVINO `.xml` whose one input is `(n, h, w, 3) float32`.
         latency: tuned for one photo at a time instead of many.
         quick: in bfloat16 where the processor has it: nearly twice as fast, features differ by
-            a few percent. For varied views, which only training sees, not for what is judged.
+            a few percent. For augmented views, which are only trained on, never evaluated.
     """
 
     name = "OpenVINO"
@@ -148,12 +148,12 @@ class OpenVINOEngine:
 
 @lru_cache(maxsize=1)
 def has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16 by itself."""
+    """Whether this processor supports bfloat16."""
     capabilities = import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "BF16" in capabilities
 
 
-def quick_pays() -> bool:
+def bfloat16_pays() -> bool:
     """Whether a `quick` engine differs from a precise one on this machine."""
     return not count_gpus() and has_bfloat16()
 
@@ -176,15 +176,15 @@ class KerasEngine:
 
 def run_engine(engine: Engine, photos: Array) -> Array:
     """Run `photos` `(n, h, w, 3) uint8` through `engine` and return `(n, ...) float32` in order."""
-    parts: dict[int, Array] = {}
+    outputs: dict[int, Array] = {}
     for start in range(0, len(photos), ENGINE_BATCH):
 
-        def keep(result: Array, start: int = start) -> None:
-            parts[start] = result
+        def store(result: Array, start: int = start) -> None:
+            outputs[start] = result
 
-        engine.submit(photos[start : start + ENGINE_BATCH], keep)
+        engine.submit(photos[start : start + ENGINE_BATCH], store)
     engine.wait()
-    return np.concatenate([parts[start] for start in sorted(parts)])
+    return np.concatenate([outputs[start] for start in sorted(outputs)])
 
 
 def trace(model: Any) -> Any:
@@ -200,26 +200,26 @@ def trace(model: Any) -> Any:
 
 
 def run_keras(model: Any, photos: Array) -> Array:
-    """What a Keras model answers to `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`.
+    """Output of a Keras model for `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`.
 
-    Layer by layer, a few photos at a time, since all that comes out between the layers is kept
-    until the end: for a few dozen photos that is as quick as making a function of the model first.
+    Runs eagerly in small batches, since eager execution keeps the intermediate tensors; for a few
+    dozen photos that is as fast as tracing a function first.
     """
     import keras
 
-    parts = [
+    outputs = [
         keras.ops.convert_to_numpy(
-            model(photos[start : start + FEW].astype(np.float32), training=False)
+            model(photos[start : start + EAGER_BATCH].astype(np.float32), training=False)
         )
-        for start in range(0, max(1, len(photos)), FEW)
+        for start in range(0, max(1, len(photos)), EAGER_BATCH)
     ]
-    return np.concatenate(parts).astype(np.float32, copy=False)
+    return np.concatenate(outputs).astype(np.float32, copy=False)
 
 
 def convert_to_openvino(model: Any, path: Path) -> None:
     """Write a Keras model as an OpenVINO file `path` (`.xml`, with `.bin` beside), in float32.
 
-    Whole or not at all: the `.xml` appears last.
+    The write is atomic: the `.xml` appears last.
     """
     try:
         _convert_graph(model, path)
@@ -237,12 +237,12 @@ def convert_checked(
     tolerance: float,
     ask: Callable[[Path], Array] | None = None,
 ) -> float:
-    """Write a Keras model as an OpenVINO file, and keep the file only if it answers as the model.
+    """Write a Keras model as an OpenVINO file, and keep the file only if its outputs agree.
 
     Args:
         path: see `convert_to_openvino`.
         photos: `(n, h, w, 3) uint8` to compare on.
-        expected: what the model answers to them.
+        expected: output of the model for them.
         tolerance: largest difference at which the file stays.
         ask: what the file answers to them; default its first output.
 
@@ -262,7 +262,7 @@ def convert_checked(
             continue
         except TransLearnError:
             raise
-        except Exception:  # any failure has one answer: the next way, and then the plain one
+        except Exception:  # any failure: try the next conversion, then fall back to Keras
             logger.exception("OpenVINO cannot take this graph")
             continue
         difference = float(np.abs(received - expected).max(initial=0.0))
@@ -275,7 +275,7 @@ def convert_checked(
 
 
 def _convert_graph(model: Any, path: Path) -> None:
-    """Through our own ONNX writer: a fifth of the time of tracing, for the layers it knows."""
+    """Converts with our ONNX writer, for the layers it supports; a fifth of the time of tracing."""
     from translearn_core.graph.onnx_writer import write_onnx
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -288,7 +288,7 @@ def _convert_graph(model: Any, path: Path) -> None:
 
 
 def _convert_traced(model: Any, path: Path) -> None:
-    """Through TensorFlow's SavedModel format.
+    """Converts through TensorFlow's SavedModel format.
 
     `openvino.convert_model` takes a function in memory, but not under Python 3.13: it runs
     `exec("del tensorflow")`, which fails there. Reading a SavedModel does not pass that code and
@@ -327,25 +327,25 @@ def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = Fa
     """The fastest engine on this machine for the graph that `build` makes.
 
     Args:
-        path: where the converted graph is kept between runs (`.xml`); `.json` beside it tells
-            how far it was from Keras when it was made.
+        path: where the converted graph is kept between runs (`.xml`); `.json` beside it holds
+            the difference from Keras at conversion.
         build: makes the Keras model; called only when it is needed.
         quick: see `OpenVINOEngine`.
     """
     if count_gpus() and gpu_names():
         return KerasEngine(build())
-    verdict_path = path.with_suffix(".json")
-    if path.is_file() and verdict_path.is_file():
-        verdict = json.loads(verdict_path.read_text(encoding="utf-8"))
-        if verdict["agrees"]:
+    comparison_path = path.with_suffix(".json")
+    if path.is_file() and comparison_path.is_file():
+        comparison = json.loads(comparison_path.read_text(encoding="utf-8"))
+        if comparison["agrees"]:
             return OpenVINOEngine(path, quick=quick)
         return KerasEngine(build())
     model = build()
     difference = _convert_and_compare(model, path)
     agrees = path.is_file()
-    verdict = {"difference": difference, "tolerance": TOLERANCE, "agrees": agrees}
+    comparison = {"difference": difference, "tolerance": TOLERANCE, "agrees": agrees}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(verdict_path, json.dumps(verdict))
+    write_atomically(comparison_path, json.dumps(comparison))
     if agrees:
         logger.info("OpenVINO agrees with Keras to %.1e relative", difference)
         return OpenVINOEngine(path, quick=quick)
@@ -367,17 +367,17 @@ def _convert_and_compare(model: Any, path: Path) -> float:
 
 @lru_cache(maxsize=1)
 def count_gpus() -> int:
-    """How many NVIDIA GPUs this machine has, asked of the driver's own tool; 0 without it."""
+    """How many NVIDIA GPUs this machine has, from `nvidia-smi`; 0 without it."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return 0
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             [tool, "--list-gpus"], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    return sum(1 for line in answer.stdout.splitlines() if line.startswith("GPU "))
+    return sum(1 for line in result.stdout.splitlines() if line.startswith("GPU "))
 
 
 def gpu_names() -> list[str]:
@@ -390,7 +390,8 @@ def gpu_names() -> list[str]:
 
 
 def prepare_device() -> str:
-    """Set TensorFlow up for this machine and name the device: `NVIDIA T4` or `CPU, 2 cores`.
+    """Configure TensorFlow for this machine and return the name of the device: `NVIDIA T4` or `CPU,
+    2 cores`.
 
     On a GPU: memory grows as needed and layers compute in mixed precision.
     """

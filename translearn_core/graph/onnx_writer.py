@@ -1,12 +1,13 @@
 """Writes a Keras model as an ONNX graph.
 
-Owns: what each layer of our backbones and heads becomes in ONNX.
-Leaves to others: whether the file answers as the model does (`engine.py`, `export/verify.py`), running it.
+Owns: the ONNX nodes of each layer of our backbones and heads.
+Leaves to others: the comparison of its outputs with the model (`engine.py`, `export/verify.py`),
+running it.
 
-Why not a converter: tf2onnx 1.17 takes 20 to 70 s for the larger backbones, leaves 102 transposes
-in MobileNetV3 and cannot take ConvNeXt; Keras' own way gives a broken file for EfficientNetB0.
-A backbone is some two dozen kinds of layers, and the web page's runtime has to know every kind
-of node that can occur: here they are all in one table.
+Converters were measured: tf2onnx 1.17 takes 20 to 70 s for the larger backbones, leaves 102
+transposes in MobileNetV3 and cannot convert ConvNeXt; Keras' export gives a broken file for
+EfficientNetB0. Backbones use some two dozen kinds of layers, and the runtime of the web page must
+support every kind of node that can occur; this table lists them.
 
 The graph takes `photo` `(n, h, w, 3) float32 in [0, 255]`, gives `probabilities`
 `(n, classes) float32`, and works channels-first inside, as ONNX does. A BatchNormalization right
@@ -46,30 +47,30 @@ def write_onnx(model: Any, path: Path) -> None:
             `probabilities`, further ones `output_1`, `output_2`.
 
     Raises:
-        InputError: the model has a layer that is not known here.
+        InputError: the model has a layer that is not supported here.
     """
     import onnx
 
     graph = _Graph()
     graph.add(model)
-    answers = []
-    for number, tensor in enumerate(model.outputs):
+    outputs = []
+    for index, tensor in enumerate(model.outputs):
         output = graph._pad_now(graph.names[id(tensor)])
         if len(tensor.shape) == 4:
             output = graph.node("Transpose", [output], perm=[0, 2, 3, 1])
-        name = f"output_{number}" if number else OUTPUT
+        name = f"output_{index}" if index else OUTPUT
         node = onnx.helper.make_node("Identity", [output], [name], name=f"answer_{name}")
         graph.nodes.append(node)
         shape = ["n", *tensor.shape[1:]]
-        answers.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+        outputs.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
     sides = model.input_shape[1:3]
     photo = onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["n", *sides, 3])
-    body = onnx.helper.make_graph(
-        graph.nodes, "translearn", [photo], answers, initializer=graph.constants
+    onnx_graph = onnx.helper.make_graph(
+        graph.nodes, "translearn", [photo], outputs, initializer=graph.constants
     )
     opset = [onnx.helper.make_opsetid("", OPSET)]
     proto = onnx.helper.make_model(
-        body, opset_imports=opset, ir_version=IR_VERSION, producer_name="translearn"
+        onnx_graph, opset_imports=opset, ir_version=IR_VERSION, producer_name="translearn"
     )
     onnx.checker.check_model(proto)
     path.write_bytes(proto.SerializeToString())
@@ -145,9 +146,9 @@ class _Graph:
         self.constants.append(onnx.numpy_helper.from_array(array, name))
         return name
 
-    def input(self, node: Any, place: int = 0) -> str:
+    def input(self, node: Any, index: int = 0) -> str:
         """The value that a node reads."""
-        name = self.names[id(node.arguments.keras_tensors[place])]
+        name = self.names[id(node.arguments.keras_tensors[index])]
         return self._pad_now(name)
 
     def _pad_now(self, name: str) -> str:
@@ -166,7 +167,7 @@ class _Graph:
         return None
 
     def fold(self, node: Any, name: str) -> None:
-        """Let `name` stand for the output of a node that needs no node of its own."""
+        """Use `name` as the output of a Keras node that is folded into another ONNX node."""
         self._folded.add(id(node))
         self.names[id(node.output_tensors[0])] = name
 
@@ -189,8 +190,8 @@ def _per_channel(values: Any, rank: int) -> Array:
     return array.reshape((1, -1, 1, 1) if rank == 4 else (1, -1))
 
 
-def _rank(node: Any, place: int = 0) -> int:
-    return len(node.arguments.keras_tensors[place].shape)
+def _rank(node: Any, index: int = 0) -> int:
+    return len(node.arguments.keras_tensors[index].shape)
 
 
 def _sides(node: Any) -> tuple[int, int]:
@@ -215,8 +216,8 @@ def _same_pads(sides: tuple[int, int], window: Sequence[int], strides: Sequence[
 def _write_convolution(graph: _Graph, node: Any) -> str:
     layer = node.operation
     kernel = _array(layer.kernel)  # (h, w, in / groups, out)
-    last = _convolve(graph, node, kernel.transpose(3, 2, 0, 1), layer.groups)
-    return last
+    output = _convolve(graph, node, kernel.transpose(3, 2, 0, 1), layer.groups)
+    return output
 
 
 def _write_depthwise(graph: _Graph, node: Any) -> str:
@@ -406,7 +407,7 @@ _ACTIVATIONS: dict[str, Callable[[_Graph, str], str]] = {
 def _write_padding(graph: _Graph, node: Any) -> str:
     (top, bottom), (left, right) = node.operation.padding
     value = graph.input(node)
-    # a name of its own: others may read what is not padded
+    # a separate name: other nodes may read the unpadded value
     name = graph.node("Identity", [value])
     graph.pads[name] = (top, left, bottom, right)
     reader = graph.only_reader(node, ("Conv2D", "DepthwiseConv2D", "SeparableConv2D"))
@@ -438,7 +439,7 @@ def _write_global_pooling(graph: _Graph, node: Any) -> str:
 
 
 def _write_reshape(graph: _Graph, node: Any) -> str:
-    """Features as a map of one place, which is all that our backbones ask for."""
+    """Features as a 1 x 1 map, the only reshape in our backbones."""
     if _rank(node) != 2 or tuple(node.output_tensors[0].shape[1:3]) != (1, 1):
         raise InputError(
             _(
@@ -450,14 +451,14 @@ def _write_reshape(graph: _Graph, node: Any) -> str:
 
 
 def _write_flip(graph: _Graph, node: Any) -> str:
-    """The channels in reverse: what stands for blue comes first."""
+    """The channels reversed: RGB to BGR."""
     channels = node.arguments.keras_tensors[0].shape[-1]
     order = graph.constant(np.arange(channels)[::-1], np.int64)
     return graph.node("Gather", [graph.input(node), order], axis=1)
 
 
 def _write_concatenation(graph: _Graph, node: Any) -> str:
-    inputs = [graph.input(node, place) for place in range(len(node.arguments.keras_tensors))]
+    inputs = [graph.input(node, index) for index in range(len(node.arguments.keras_tensors))]
     return graph.node("Concat", inputs, axis=1)
 
 
@@ -467,14 +468,14 @@ def _write_elementwise(kind: str) -> Writer:
     def write(graph: _Graph, node: Any) -> str:
         import keras
 
-        read = 0
+        index = 0
         names = []
-        for part in keras.tree.flatten(node.arguments.args):
-            if hasattr(part, "shape"):
-                names.append(graph.input(node, read))
-                read += 1
+        for argument in keras.tree.flatten(node.arguments.args):
+            if hasattr(argument, "shape"):
+                names.append(graph.input(node, index))
+                index += 1
             else:
-                names.append(graph.constant(part))
+                names.append(graph.constant(argument))
         output = names[0]
         for name in names[1:]:
             output = graph.node(kind, [output, name])
@@ -484,7 +485,7 @@ def _write_elementwise(kind: str) -> Writer:
 
 
 def _pass_on(graph: _Graph, node: Any) -> str:
-    """Layers that only do something while learning."""
+    """Layers that are the identity in inference."""
     return graph.names[id(node.arguments.keras_tensors[0])]
 
 
@@ -514,7 +515,7 @@ _WRITERS: dict[str, Writer] = {
     "Sequential": lambda graph, node: graph.add(node.operation, graph.input(node)),
     "ZeroPadding2D": _write_padding,
 }
-"""How each kind of layer or operation is written."""
+"""The writer of each kind of layer or operation."""
 
 KINDS = frozenset(_WRITERS)
-"""All that can be written."""
+"""All supported kinds."""

@@ -1,6 +1,6 @@
 """A Keras model and its `.keras` file.
 
-Owns: writing it whole or not at all, and reading it without running code of its own.
+Owns: writing it atomically, and reading it in safe mode, which runs no code of the file.
 Leaves to others: which file of a run it is (`runs/`), models from elsewhere (`model_import/`).
 """
 

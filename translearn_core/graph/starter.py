@@ -2,7 +2,7 @@
 
 Owns: the graph of `starter` and how its weights file in `data/` is read. `Starter` is called
 the way the builders of `keras.applications` are, so that `build.py` treats it as one more.
-Leaves to others: how the weights were made (`tools/train_starter/`, told in
+Leaves to others: how the weights were made (`tools/train_starter/`, see
 `docs/starter.md`), pixel scaling (`build.py`: pixels arrive in [-1, 1]).
 
 Dense 3x3 convolutions instead of depthwise ones, because they keep CPU cores busy; 16-fold
@@ -43,7 +43,7 @@ def Starter(  # noqa: N802 - the builders of keras.applications are named so
         `(n, h, w, 3) float32 in [-1, 1]` -> feature maps `(n, h/16, w/16, 640)`, at least 0.
 
     Raises:
-        ValueError: a top was asked for, or the weights do not fit.
+        ValueError: `include_top` is True, or the weights do not fit.
     """
     if include_top:
         raise ValueError("`include_top` must be False: the starter backbone has no top.")
@@ -106,8 +106,8 @@ def load_weights(model: keras.Model, path: Path) -> None:
     with np.load(path, allow_pickle=False) as arrays:
         variables = {_key(layer, v): v for layer in model.layers for v in layer.weights}
         if set(arrays.files) != set(variables):
-            odd = sorted(set(arrays.files) ^ set(variables))
-            raise ValueError(f"{path.name} does not fit: {', '.join(odd[:3])}")
+            mismatched = sorted(set(arrays.files) ^ set(variables))
+            raise ValueError(f"{path.name} does not fit: {', '.join(mismatched[:3])}")
         for key, variable in variables.items():
             if arrays[key].shape != tuple(variable.shape):
                 raise ValueError(f"{path.name} does not fit: {key} is {arrays[key].shape}")

@@ -1,7 +1,7 @@
 """Augmented views of a photo: flipped, shifted, recoloured.
 
-Owns: what `mirror`, `light`, `strong` and `auto` mean. Leaves to others: how many views a photo gets and
-where they are kept (`features/cache.py`).
+Owns: the augmentation policies `mirror`, `light`, `strong` and `auto`. Leaves to others: how many views a photo
+gets and where they are kept (`features/cache.py`).
 """
 
 from __future__ import annotations
@@ -12,45 +12,47 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 
-Strength = Literal["none", "mirror", "light", "strong"]
+AugmentationPolicy = Literal["none", "mirror", "light", "strong"]
 VIEWS: dict[str, int] = {"none": 0, "mirror": 1, "light": 3, "strong": 6}
-"""Varied views of each training photo, beside the photo itself."""
+"""Augmented views of each training photo, besides the photo itself."""
 MIRROR_BELOW = 200
-"""Photos a class from which `auto` no longer mirrors: with 100 of each it was worth two points,
-with 180 no more than the spread between splits, and it doubles the work."""
+"""Photos per class from which `auto` no longer mirrors: with 100 of each it gained two points, with
+180 no more than the deviation between splits, and it doubles the work."""
 
 
-def settle(wanted: Strength | Literal["auto"], *, photos: int, classes: int) -> Strength:
-    """What `auto` means for so many photos; the other strengths as they are."""
+def resolve_policy(
+    wanted: AugmentationPolicy | Literal["auto"], *, photos: int, classes: int
+) -> AugmentationPolicy:
+    """The policy that `auto` stands for with so many photos; other policies unchanged."""
     if wanted != "auto":
         return wanted
     return "mirror" if photos < MIRROR_BELOW * classes else "none"
 
 
 def augment(
-    image: npt.NDArray[np.uint8], strength: Strength, rng: np.random.Generator
+    image: npt.NDArray[np.uint8], policy: AugmentationPolicy, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """One varied view of a photo.
+    """One augmented view of a photo.
 
     Args:
         image: `(h, w, 3) uint8` RGB.
-        strength: `mirror` swaps left and right, or not; `light` flips left to right, shifts and zooms by up to a tenth and changes the
-            light a little; `strong` also turns by up to 15 degrees, zooms by up to a third,
-            changes colours and blurs now and then.
+        policy: `mirror` flips horizontally with probability 1/2; `light` also shifts and zooms by
+            up to a tenth and changes the brightness by up to a tenth; `strong` also rotates by up
+            to 15 degrees, zooms by up to a third, changes colours, and blurs one view in five.
 
     Returns:
         `(h, w, 3) uint8`.
     """
-    if strength == "none":
+    if policy == "none":
         return image
-    if strength == "mirror":
+    if policy == "mirror":
         return mirror(image) if rng.random() < 0.5 else image
-    strong = strength == "strong"
+    strong = policy == "strong"
     photo = Image.fromarray(image)
     if rng.random() < 0.5:
         photo = photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if strong:
-        photo = _turn(photo, float(rng.uniform(-15.0, 15.0)))
+        photo = _rotate(photo, float(rng.uniform(-15.0, 15.0)))
     photo = _crop(photo, float(rng.uniform(0.67 if strong else 0.9, 1.0)), rng)
     spread = 0.3 if strong else 0.1
     for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
@@ -66,19 +68,19 @@ def mirror(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(image[:, ::-1])
 
 
-def view_of(
-    image: npt.NDArray[np.uint8], strength: Strength, *, sha256: str, view: int
+def augmented_view(
+    image: npt.NDArray[np.uint8], policy: AugmentationPolicy, *, sha256: str, view: int
 ) -> npt.NDArray[np.uint8]:
     """View number `view` of a photo, the same in every run; 0 is the photo itself."""
     if view == 0:
         return image
-    if strength == "mirror":
+    if policy == "mirror":
         return mirror(image)
-    return augment(image, strength, view_generator(sha256, view))
+    return augment(image, policy, view_generator(sha256, view))
 
 
-def _turn(photo: Image.Image, degrees: float) -> Image.Image:
-    """Turn about the middle; the corners show the photo mirrored at its border, not black."""
+def _rotate(photo: Image.Image, degrees: float) -> Image.Image:
+    """Rotate about the centre; corners are filled by reflection."""
     width, height = photo.size
     margin = max(width, height) // 4
     padded = np.pad(
@@ -89,7 +91,8 @@ def _turn(photo: Image.Image, degrees: float) -> Image.Image:
 
 
 def _crop(photo: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
-    """A part of the photo with `share` of each side, at a random place, at the old size."""
+    """A part of the photo with `share` of each side, at a random position, resized to the original
+    size."""
     width, height = photo.size
     left = float(rng.uniform(0.0, width * (1.0 - share)))
     top = float(rng.uniform(0.0, height * (1.0 - share)))
@@ -98,15 +101,15 @@ def _crop(photo: Image.Image, share: float, rng: np.random.Generator) -> Image.I
 
 
 def augment_preview(
-    image: npt.NDArray[np.uint8], strength: Strength, *, n: int = 4, seed: int = 0
+    image: npt.NDArray[np.uint8], policy: AugmentationPolicy, *, n: int = 4, seed: int = 0
 ) -> list[npt.NDArray[Any]]:
-    """Up to `n` varied views of a photo `(h, w, 3) uint8`: what a strength means, to look at."""
-    if strength == "mirror":
+    """Up to `n` augmented views of a photo `(h, w, 3) uint8`, for a preview of the policy."""
+    if policy == "mirror":
         return [mirror(image)]
     rng = np.random.default_rng(seed)
-    return [augment(image, strength, rng) for _view in range(n)]
+    return [augment(image, policy, rng) for _view in range(n)]
 
 
 def view_generator(sha256: str, view: int) -> np.random.Generator:
-    """The random numbers of one view of one photo: the same on every machine and in every run."""
+    """The random generator of one view of one photo; the same on every machine and in every run."""
     return np.random.default_rng([int(sha256[:15] or "0", 16), view])

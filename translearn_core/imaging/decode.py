@@ -1,4 +1,4 @@
-"""The one decode: bytes -> verified -> upright -> RGB -> resized, with image statistics.
+"""Decoding: bytes -> verified -> upright -> RGB -> resized, with image statistics.
 
 Owns: which formats are read, how every kind of pixel becomes 8-bit RGB, the one way of
 resizing, and decoding many photos ahead of their consumer. Leaves to others: what is measured
@@ -29,14 +29,14 @@ from PIL import Image, UnidentifiedImageError
 from translearn_core.config import Limits, load_configuration
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _
-from translearn_core.imaging.stats import FACTS_SIDE, PhotoStats, measure_stats
+from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
 
 DECODE_VERSION = 1
-"""Part of every cache key: goes up whenever the same bytes could give other pixels."""
+"""Part of every cache key: increased whenever the same bytes could give different pixels."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 
-_TURNS = {
+_ORIENTATIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -46,7 +46,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112
-# Whatever Pillow's readers raise over damaged bytes; a defect of ours would be a NameError or so.
+# What Pillow's readers raise on damaged bytes.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -62,7 +62,7 @@ _DAMAGE = (
     zlib.error,
 )
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _heif_lock = threading.Lock()
 
 
@@ -71,12 +71,12 @@ class DecodedPhoto:
     """A photo as the network sees it: `image` is (h, w, 3) uint8 RGB."""
 
     image: np.ndarray
-    facts: PhotoStats
+    stats: PhotoStats
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """RGB pixels as stored in the file (not yet turned), and what the file said."""
+    """RGB pixels as stored in the file (orientation not applied), and the metadata of the file."""
 
     image: Image.Image
     orientation: int
@@ -89,10 +89,11 @@ class _Loaded:
 def decode_photo(
     source: bytes | Path, *, size: int | None, limits: Limits | None = None
 ) -> DecodedPhoto:
-    """Decode one photo, verify it to its last byte and gather its facts.
+    """Decode one photo, verify it to its last byte and measure its image statistics.
 
-    The first frame of an animation is taken, the EXIF turn is done, alpha is laid over white,
-    16-bit grey is scaled to 8 bits. A JPEG may be shrunk while loading, never below twice `size`.
+    The first frame of an animation is taken, the EXIF orientation is applied, alpha is composited
+    over white, 16-bit grey is scaled to 8 bits. A JPEG may be shrunk while loading, never below
+    twice `size`.
 
     Args:
         source: the bytes of a file, or the file.
@@ -109,11 +110,11 @@ def decode_photo(
     """
     limits = limits or load_configuration().limits
     data = _read(source, limits)
-    loaded = _load(data, limits, least=None if size is None else max(size, FACTS_SIDE))
-    facts = measure_stats(
+    loaded = _load(data, limits, min_side=None if size is None else max(size, STATS_SIDE))
+    stats = measure_stats(
         data,
         loaded.image,
-        turn=_TURNS.get(loaded.orientation),
+        transpose=_ORIENTATIONS.get(loaded.orientation),
         size=(loaded.width, loaded.height),
         format=loaded.format,
         mode=loaded.mode,
@@ -121,7 +122,9 @@ def decode_photo(
     image = loaded.image
     if size is not None:
         image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return DecodedPhoto(np.asarray(_turn(image, loaded.orientation)), facts)  # (h, w, 3)
+    return DecodedPhoto(
+        np.asarray(_apply_orientation(image, loaded.orientation)), stats
+    )  # (h, w, 3)
 
 
 def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
@@ -131,8 +134,8 @@ def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
         PhotoError: as `decode_photo`.
     """
     limits = load_configuration().limits
-    loaded = _load(_read(source, limits), limits, least=side)
-    image = _turn(loaded.image, loaded.orientation)
+    loaded = _load(_read(source, limits), limits, min_side=side)
+    image = _apply_orientation(loaded.image, loaded.orientation)
     image.thumbnail((side, side), Image.Resampling.BILINEAR)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
@@ -173,7 +176,7 @@ def iterate_photos(
     try:
         position = 0
         for path in paths:
-            # each task in a copy of the caller's context: its texts speak the caller's language
+            # each task runs in a copy of the caller's context, which holds the language of messages
             waiting.append(pool.submit(contextvars.copy_context().run, decode, path))
             if len(waiting) > ahead:
                 yield position, waiting.popleft().result()
@@ -212,8 +215,8 @@ def _read(source: bytes | Path, limits: Limits) -> bytes:
         ) from error
 
 
-def _load(data: bytes, limits: Limits, least: int | None) -> _Loaded:
-    """Open, bound, verify and convert; `least` is the smallest side that shrinking must leave x 2."""
+def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
+    """Open, check limits, verify and convert; a JPEG is shrunk to no less than 2 x `min_side`."""
     _silence_pillow()
     image = _open(data, limits)
     with image:
@@ -223,8 +226,8 @@ def _load(data: bytes, limits: Limits, least: int | None) -> _Loaded:
         name, mode = image.format or "", image.mode
         if name in ("JPEG", "MPO"):
             name = "JPEG"
-            if least is not None:
-                image.draft(None, (2 * least, 2 * least))
+            if min_side is not None:
+                image.draft(None, (2 * min_side, 2 * min_side))
         try:
             image.load()
             orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
@@ -234,8 +237,8 @@ def _load(data: bytes, limits: Limits, least: int | None) -> _Loaded:
         except _DAMAGE as error:
             raise _damaged() from error
         if name != "JPEG":
-            width, height = image.size  # TIFF turns itself while loading
-    if orientation not in _TURNS:
+            width, height = image.size  # Pillow applies the orientation of a TIFF while loading
+    if orientation not in _ORIENTATIONS:
         orientation = 1
     if orientation >= 5:
         width, height = height, width
@@ -252,7 +255,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(None, limits) from error
     except UnidentifiedImageError as error:
-        raise PhotoError(_what_else(data)) from error
+        raise PhotoError(_describe_unreadable(data)) from error
     except _DAMAGE as error:
         raise _damaged() from error
 
@@ -277,16 +280,17 @@ def _register_heif() -> None:
 
 
 def _silence_pillow() -> None:
-    """Keep Pillow's warnings (odd metadata, large pictures) out of the log.
+    """Keep Pillow's warnings (unusual metadata, large images) out of the log.
 
     Not `catch_warnings`: that is not safe between threads. The filter only names Pillow.
     """
-    if not warnings.filters or warnings.filters[0] != _QUIET:
+    if not warnings.filters or warnings.filters[0] != _PILLOW_FILTER:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: alpha over white, wide grey scaled, palettes and CMYK converted."""
+    """Any mode to RGB: alpha over white, grey of more than 8 bits scaled, palettes and CMYK
+    converted."""
     mode = image.mode
     if mode == "RGB" and "transparency" not in image.info:
         return image.copy() if image.format == "GIF" else image
@@ -300,25 +304,25 @@ def _as_rgb(image: Image.Image) -> Image.Image:
 
 
 def _scale_to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
-    """Wide grey values to (h, w) uint8. 16-bit is scaled by 1/257.
+    """Grey values of more than 8 bits to (h, w) uint8. 16-bit is scaled by 1/257.
 
     32-bit and floating point files do not say their range: it is taken to be the first of
     1 (floating point only), 255 and 65535 that holds all values, else the largest value.
     """
     values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    top = 65535.0
+    full_scale = 65535.0
     if not mode.startswith("I;16"):
         ranges = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
         largest = float(values.max(initial=0.0))
-        top = next((value for value in ranges if largest <= value), largest)
-    scaled = np.clip(values * (255.0 / top), 0.0, 255.0)
+        full_scale = next((value for value in ranges if largest <= value), largest)
+    scaled = np.clip(values * (255.0 / full_scale), 0.0, 255.0)
     result: np.ndarray = np.rint(scaled).astype(np.uint8)  # (h, w)
     return result
 
 
-def _turn(image: Image.Image, orientation: int) -> Image.Image:
-    turn = _TURNS.get(orientation)
-    return image if turn is None else image.transpose(turn)
+def _apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
+    transpose = _ORIENTATIONS.get(orientation)
+    return image if transpose is None else image.transpose(transpose)
 
 
 def _damaged() -> PhotoError:
@@ -340,21 +344,21 @@ def _too_many_pixels(pixels: int | None, limits: Limits) -> PhotoError:
     )
 
 
-def _what_else(data: bytes) -> str:
-    """Why bytes that no reader knows are no photo, as precisely as their beginning tells."""
-    begin = data[:512]
-    if begin.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM")) or (
-        begin[:4] == b"RIFF" and begin[8:12] == b"WEBP"
+def _describe_unreadable(data: bytes) -> str:
+    """Why bytes that no reader accepts are not a photo, from the magic number at their start."""
+    head = data[:512]
+    if head.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM")) or (
+        head[:4] == b"RIFF" and head[8:12] == b"WEBP"
     ):
         return _damaged().message
-    if begin[4:8] == b"ftyp":
-        if begin[8:12] in (*_HEIF_BRANDS, b"avif", b"avis"):
+    if head[4:8] == b"ftyp":
+        if head[8:12] in (*_HEIF_BRANDS, b"avif", b"avis"):
             return _damaged().message
         return _("The file is a video, not a photo.")
-    if begin.startswith(b"%PDF"):
+    if head.startswith(b"%PDF"):
         return _("The file is a PDF document, not a photo.")
-    if begin.startswith(b"PK\x03\x04"):
+    if head.startswith(b"PK\x03\x04"):
         return _("The file is an archive, not a photo.")
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in begin):
+    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
         return _("The file holds text, not a photo.")
     return _("The file is not a photo in a format that is read here (JPEG, PNG, WebP, HEIC ...).")

@@ -1,14 +1,14 @@
-"""A pool of processes that decodes photos ahead of their consumer.
+"""A pool of processes that decodes photos ahead of the consumer.
 
-Owns: starting those processes, handing them photos a few at a time, and taking pixels and facts
-back in order. Leaves to others: the decode itself (`decode.py`).
+Owns: starting the processes, sending them batches of paths, and returning pixels and statistics in
+order. Leaves to others: the decode itself (`decode.py`).
 
-Threads decode as fast, but wait for Python's lock whenever another thread imports a library or
-builds a network: at the beginning of a run that is seconds, while a processor stands idle.
+Threads decode as fast, but wait for the GIL while another thread imports a library or builds a
+network: at the start of a run that takes seconds.
 
 A process is `python -m translearn_core.imaging.decode_pool`: it reads pickled requests from its
-standard input until that ends (so it never outlives its parent) and answers each on its standard
-output. Pixels do not pass through there; they are written into a file that both have mapped.
+standard input until that is closed (so it never outlives its parent) and replies on its standard
+output. Pixels are written into a memory-mapped file that both processes share.
 """
 
 from __future__ import annotations
@@ -46,53 +46,54 @@ from translearn_core.imaging.decode import (
 logger = logging.getLogger(__name__)
 
 Pixels = npt.NDArray[np.uint8]
-ENOUGH_PHOTOS = 250
-"""With fewer, threads are done before processes have started."""
-TOGETHER = 8
-"""Photos a request."""
-UNANSWERED = 2
-"""Requests that a process has at a time, so that it never waits for its parent."""
+MIN_PHOTOS = 250
+"""With fewer photos, threads finish before the processes have started."""
+BATCH = 8
+"""Photos per request."""
+MAX_PENDING = 2
+"""Requests that a process holds at a time, so that it never waits for its parent."""
 AHEAD = 4
-"""Requests a process that are decoded ahead of their consumer."""
+"""Requests per process that are decoded ahead of the consumer."""
 
 Decoded = DecodedPhoto | PhotoError
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What a process has to know: its first message."""
+    """The parameters of a process: its first message."""
 
     size: int
     limits: Limits
     language: str
     pixels: str
-    """File of `(slots, TOGETHER, size, size, 3) uint8`."""
+    """File of `(slots, BATCH, size, size, 3) uint8`."""
     slots: int
 
     def map_pixels(self) -> Pixels:
         """The file in memory, shared between processes."""
-        shape = (self.slots, TOGETHER, self.size, self.size, 3)
+        shape = (self.slots, BATCH, self.size, self.size, 3)
         mapped: Pixels = np.memmap(self.pixels, np.uint8, "r+", shape=shape)
         return mapped
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Request:
-    """A few photos, the slot that their pixels are for, and who waits for them."""
+    """A batch of paths, the slot for their pixels, and the future of the result."""
 
     paths: list[Path]
     slot: int
-    answer: Future[list[Decoded]] = field(default_factory=Future)
+    result: Future[list[Decoded]] = field(default_factory=Future)
 
 
 def decode_ahead(
     paths: Sequence[Path], *, size: int, limits: Limits | None = None
 ) -> Generator[tuple[int, Decoded], None, None]:
-    """Like `decode.iterate_photos`, for many photos of one size: in processes where that pays.
+    """Like `decode.iterate_photos`, for many photos of one size, in processes where there are
+    enough.
 
-    Photos whose process ends before its time are decoded in this one.
+    The photos of a process that ends unexpectedly are decoded in this one.
     """
-    if len(paths) < ENOUGH_PHOTOS:
+    if len(paths) < MIN_PHOTOS:
         yield from iterate_photos(paths, size=size, limits=limits)
         return
     workers = processor_count()
@@ -103,7 +104,7 @@ def decode_ahead(
     ) as folder:
         file = Path(folder) / "pixels"
         with file.open("wb") as stream:
-            stream.truncate(slots * TOGETHER * size * size * 3)
+            stream.truncate(slots * BATCH * size * size * 3)
         setup = Setup(
             size=size, limits=limits, language=language.get(), pixels=str(file), slots=slots
         )
@@ -113,58 +114,58 @@ def decode_ahead(
 def _in_order(
     paths: Sequence[Path], setup: Setup, workers: int
 ) -> Generator[tuple[int, Decoded], None, None]:
-    """Keep every slot at work, and give the photos out in the order of their paths."""
+    """Keep every slot filled, and yield the photos in the order of their paths."""
     requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-    team = [_Decoder(setup, requests) for _worker in range(workers)]
+    decoders = [_Decoder(setup, requests) for _worker in range(workers)]
     waiting: deque[_Request] = deque()
     free = list(range(setup.slots))
     pixels = setup.map_pixels()
     done = 0
     try:
-        for begin in range(0, len(paths), TOGETHER):
+        for begin in range(0, len(paths), BATCH):
             if not free:
                 ready = waiting.popleft()
-                yield from enumerate(_take(ready, pixels), done)
+                yield from enumerate(_copy_photos(ready, pixels), done)
                 done += len(ready.paths)
                 free.append(ready.slot)
-            request = _Request(paths=list(paths[begin : begin + TOGETHER]), slot=free.pop())
+            request = _Request(paths=list(paths[begin : begin + BATCH]), slot=free.pop())
             waiting.append(request)
             requests.put(request)
         while waiting:
             ready = waiting.popleft()
-            yield from enumerate(_take(ready, pixels), done)
+            yield from enumerate(_copy_photos(ready, pixels), done)
             done += len(ready.paths)
     finally:
-        for decoder in team:
-            decoder.let_go()
-        for decoder in team:
+        for decoder in decoders:
+            decoder.close()
+        for decoder in decoders:
             decoder.join()
         del pixels
 
 
-def _take(request: _Request, pixels: Pixels) -> list[Decoded]:
-    """The photos of a request, with pixels of their own."""
-    found = request.answer.result()
+def _copy_photos(request: _Request, pixels: Pixels) -> list[Decoded]:
+    """The photos of a request, with their pixels copied out of the slot."""
+    photos = request.result.result()
     return [
-        DecodedPhoto(pixels[request.slot, place].copy(), photo.facts)
+        DecodedPhoto(pixels[request.slot, index].copy(), photo.stats)
         if isinstance(photo, DecodedPhoto) and not photo.image.size
         else photo
-        for place, photo in enumerate(found)
+        for index, photo in enumerate(photos)
     ]
 
 
 class _Decoder(threading.Thread):
-    """Has requests answered by a process of its own until it is let go.
+    """A thread that sends requests to a process of its own until it is closed.
 
-    When the process ends before that, the thread decodes by itself.
+    When the process ends unexpectedly, the thread decodes in this process.
     """
 
     def __init__(self, setup: Setup, requests: queue.SimpleQueue[_Request | None]) -> None:
         super().__init__(name="decode", daemon=True)
         self._setup = setup
         self._requests = requests
-        self._unanswered: deque[_Request] = deque()
-        self._let_go = False
+        self._pending: deque[_Request] = deque()
+        self._closed = False
         self._process = _start()
         self.start()
 
@@ -174,49 +175,49 @@ class _Decoder(threading.Thread):
         try:
             if self._process is not None:
                 with self._process as process:
-                    self._ask_all(process.stdin, process.stdout)
+                    self._serve_requests(process.stdin, process.stdout)
         except (OSError, EOFError, pickle.UnpicklingError):
-            if not self._let_go:
+            if not self._closed:
                 logger.exception("A decoding process ended; going on without it")
-        for request in self._unanswered:
-            self._answer_here(request)
-        while not self._let_go and (asked := self._requests.get()):
-            self._answer_here(asked)
+        for request in self._pending:
+            self._decode_in_thread(request)
+        while not self._closed and (next_request := self._requests.get()):
+            self._decode_in_thread(next_request)
 
-    def let_go(self) -> None:
-        """End the process now: nobody wants what is not answered yet."""
-        self._let_go = True
+    def close(self) -> None:
+        """Kill the process; pending requests are dropped."""
+        self._closed = True
         if self._process is not None:
             self._process.kill()
         self._requests.put(None)
 
-    def _ask_all(self, questions: Any, answers: Any) -> None:
-        """Keep the process supplied, and pass its answers on, until None is requested."""
-        _send(questions, self._setup)
-        while not self._let_go:
-            while len(self._unanswered) < UNANSWERED:
+    def _serve_requests(self, stdin: Any, stdout: Any) -> None:
+        """Send requests to the process and store its replies, until None is requested."""
+        _send(stdin, self._setup)
+        while not self._closed:
+            while len(self._pending) < MAX_PENDING:
                 try:
-                    request = self._requests.get(block=not self._unanswered)
+                    request = self._requests.get(block=not self._pending)
                 except queue.Empty:
                     break
                 if request is None:
                     return
-                self._unanswered.append(request)
-                _send(questions, (request.paths, request.slot))
-            self._unanswered[0].answer.set_result(pickle.load(answers))
-            self._unanswered.popleft()
+                self._pending.append(request)
+                _send(stdin, (request.paths, request.slot))
+            self._pending[0].result.set_result(pickle.load(stdout))
+            self._pending.popleft()
 
-    def _answer_here(self, request: _Request) -> None:
-        if self._let_go:
+    def _decode_in_thread(self, request: _Request) -> None:
+        if self._closed:
             return
         try:
-            request.answer.set_result(_decode(request.paths, self._setup, None))
-        except BaseException as error:  # noqa: BLE001 - raised where the answer is asked for
-            request.answer.set_exception(error)
+            request.result.set_result(_decode(request.paths, self._setup, None))
+        except BaseException as error:  # noqa: BLE001 - raised where the result is read
+            request.result.set_exception(error)
 
 
 def _start() -> subprocess.Popen[bytes] | None:
-    """A process that decodes; None where none can be started."""
+    """A decoding process; None where none can be started."""
     one_thread = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     options: dict[str, Any] = {}
     if sys.platform == "win32":
@@ -240,25 +241,25 @@ def _send(stream: Any, message: object) -> None:
 
 
 def _decode(paths: Sequence[Path], setup: Setup, pixels: Pixels | None) -> list[Decoded]:
-    """Decode photos; their pixels go to `pixels` `(TOGETHER, size, size, 3)` where it is given."""
-    found: list[Decoded] = []
-    for place, path in enumerate(paths):
+    """Decode photos; their pixels go to `pixels` `(BATCH, size, size, 3)` where it is given."""
+    photos: list[Decoded] = []
+    for index, path in enumerate(paths):
         try:
             photo = decode_photo(path, size=setup.size, limits=setup.limits)
         except PhotoError as error:
-            found.append(error)
+            photos.append(error)
             continue
         if pixels is not None:
-            pixels[place] = photo.image
-            photo = DecodedPhoto(np.empty(0, np.uint8), photo.facts)
-        found.append(photo)
-    return found
+            pixels[index] = photo.image
+            photo = DecodedPhoto(np.empty(0, np.uint8), photo.stats)
+        photos.append(photo)
+    return photos
 
 
 def main() -> None:
-    """The process: answer requests until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent hears of it and ends the input
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    """The process: serve requests until the input is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and closes the input
+    requests, replies = sys.stdin.buffer, sys.stdout.buffer
     setup: Setup = pickle.load(requests)
     language.set(setup.language)
     pixels = setup.map_pixels()
@@ -267,7 +268,7 @@ def main() -> None:
             paths, slot = pickle.load(requests)
         except EOFError:
             return
-        _send(answers, _decode(paths, setup, pixels[slot]))
+        _send(replies, _decode(paths, setup, pixels[slot]))
 
 
 if __name__ == "__main__":

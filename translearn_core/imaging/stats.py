@@ -1,12 +1,12 @@
 """Image statistics from one decode, which checks, splits and near-duplicate detection use.
 
-Owns: `PhotoStats`, how each figure is measured, and the two small pictures that stand for the
-photo where many are compared. Leaves to others: reading and verifying the file (`decode.py`),
-what a figure means for a person (`feasibility/checks.py`).
+Owns: `PhotoStats`, how each statistic is measured, and two thumbnails (grey and colour) that
+pairwise comparisons use. Leaves to others: reading and verifying the file (`decode.py`), what a
+value means for a person (`feasibility/checks.py`).
 
-All of it comes from two small versions of the decoded picture, so that it costs about a quarter
-of a decode: grey, averaged down to 128 x 128; and 64 x 64 pixels picked from the photo as they are
-(averages would hide single dark and light pixels). Sources: dark, bright, low information and
+All of it is computed from two small versions of the decoded image, at about a quarter of the cost
+of a decode: grey, averaged down to 128 x 128; and 64 x 64 pixels sampled without averaging
+(which would hide single dark and light pixels). Sources: dark, bright, low information and
 blurred as CleanVision 0.3 defines them (`edge_score` is its blur score); perceptual hash: 64-bit
 DCT hash (Zauner 2010), bit for bit what imagehash 4 makes of the grey version.
 """
@@ -22,12 +22,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-FACTS_SIDE = 128
+STATS_SIDE = 128
 SAMPLE_SIDE = 64
-LOOK_SIDE = 24
-TINT_SIDE = 8
-SMOOTHEST = 1 / 16
-"""`detail` of a picture without any: four times the distance, sixteen times the square."""
+GREY_THUMBNAIL_SIDE = 24
+COLOUR_THUMBNAIL_SIDE = 8
+MIN_DETAIL = 1 / 16
+"""Lowest `detail`, of a linear gradient: four times the distance, sixteen times the square."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,26 +35,26 @@ _LUMA = np.array([0.241, 0.691, 0.068], np.float32)  # of squared red, green, bl
 _EDGE_SIDE = 64
 _HASH_SIDE = 32
 _ROUNDING = 2 * 2 / 12  # what rounding to grey levels adds to two mean squared differences
-# A small picture is kept as text, a character for each value, in 64 steps.
+# A thumbnail is stored as text, one character per value, in 64 levels.
 _FIRST_LETTER = 48
 _LETTERS = bytes(_FIRST_LETTER + value // 4 for value in range(256))
 
 
 @dataclass(frozen=True)
 class PhotoStats:
-    """What one decode tells about a photo.
+    """Image statistics of one photo.
 
     Args:
-        width, height: pixels after the EXIF turn.
+        width, height: pixels, EXIF orientation applied.
         brightness: mean grey, in [0, 1].
         phash: 16 hex digits.
-        shade, light: brightness that 5 % and 99 % of the pixels stay below, in [0, 1].
+        shade, light: 5th and 99th percentile of the brightness, in [0, 1].
         entropy: of the red, green and blue values (of the grey ones where the file is grey), bits.
         detail: mean squared difference of neighbouring pixels over that of pixels four apart, of
-            the grey version; 1/16 for a picture without any detail, 0 for one without any pattern.
+            the grey version; 1/16 for a gradient without detail, 0 for a uniform image.
         edge_score: CleanVision's blur score, in [0, 1]; low is blurred.
-        look: the photo as 24 x 24 grey pixels (`unpack_looks`); empty: not measured yet.
-        tint: the photo as 8 x 8 RGB pixels (`unpack_tints`).
+        look: the photo as 24 x 24 grey pixels (`unpack_grey_thumbnails`); empty: not measured yet.
+        tint: the photo as 8 x 8 RGB pixels (`unpack_colour_thumbnails`).
     """
 
     sha256: str
@@ -77,26 +77,26 @@ def measure_stats(
     data: bytes,
     image: Image.Image,
     *,
-    turn: Image.Transpose | None,
+    transpose: Image.Transpose | None,
     size: tuple[int, int],
     format: str,
     mode: str,
 ) -> PhotoStats:
-    """Measure a photo.
+    """Measure the statistics of a photo.
 
     Args:
         data: the file's bytes.
         image: its pixels, RGB, as stored.
-        turn: what makes it upright.
+        transpose: applies the EXIF orientation; None: nothing to do.
         size: width and height of the whole photo, upright, in pixels.
-        format, mode: what the file said.
+        format, mode: as stated by the file.
     """
     grey = image.convert("L").resize(
-        (FACTS_SIDE, FACTS_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0
+        (STATS_SIDE, STATS_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0
     )
     sample = image.resize((SAMPLE_SIDE, SAMPLE_SIDE), Image.Resampling.NEAREST)
-    if turn is not None:
-        grey, sample = grey.transpose(turn), sample.transpose(turn)
+    if transpose is not None:
+        grey, sample = grey.transpose(transpose), sample.transpose(transpose)
     values = np.asarray(grey, dtype=np.float32)  # (128, 128)
     shade, light = _percentiles(sample)
     is_grey = mode[:1] in ("1", "L", "I", "F")
@@ -111,21 +111,21 @@ def measure_stats(
         shade=shade,
         light=light,
         entropy=round(sample.entropy() - (math.log2(3) if is_grey else 0.0), 3),
-        detail=_detail(values if min(size) >= FACTS_SIDE else _own_size(grey, size)),
+        detail=_detail(values if min(size) >= STATS_SIDE else _own_size(grey, size)),
         edge_score=_edge_score(grey, size),
-        look=_pack(grey.resize((LOOK_SIDE, LOOK_SIDE), Image.Resampling.BOX)),
-        tint=_pack(sample.reduce(SAMPLE_SIDE // TINT_SIDE)),
+        look=_pack(grey.resize((GREY_THUMBNAIL_SIDE, GREY_THUMBNAIL_SIDE), Image.Resampling.BOX)),
+        tint=_pack(sample.reduce(SAMPLE_SIDE // COLOUR_THUMBNAIL_SIDE)),
     )
 
 
-def unpack_looks(looks: list[str]) -> Floats:
-    """The small grey pictures: `(n, 24, 24)` float32 in [0, 255]."""
-    return _unpack(looks, (LOOK_SIDE, LOOK_SIDE))
+def unpack_grey_thumbnails(texts: list[str]) -> Floats:
+    """Grey thumbnails: `(n, 24, 24)` float32 in [0, 255]."""
+    return _unpack(texts, (GREY_THUMBNAIL_SIDE, GREY_THUMBNAIL_SIDE))
 
 
-def unpack_tints(tints: list[str]) -> Floats:
-    """The small colour pictures: `(n, 8, 8, 3)` float32 in [0, 255]."""
-    return _unpack(tints, (TINT_SIDE, TINT_SIDE, 3))
+def unpack_colour_thumbnails(tints: list[str]) -> Floats:
+    """Colour thumbnails: `(n, 8, 8, 3)` float32 in [0, 255]."""
+    return _unpack(tints, (COLOUR_THUMBNAIL_SIDE, COLOUR_THUMBNAIL_SIDE, 3))
 
 
 def _unpack(texts: list[str], shape: tuple[int, ...]) -> Floats:
@@ -139,15 +139,16 @@ def _pack(small: Image.Image) -> str:
 
 
 def _own_size(grey: Image.Image, size: tuple[int, int]) -> Floats:
-    """A photo smaller than the grey version, at about its own size: enlarging looks like blur."""
-    least = 8
-    width, height = (min(max(side, least), FACTS_SIDE) for side in size)
-    own = grey.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(own, dtype=np.float32)
+    """A photo smaller than the grey version, at about its own size: upsampling would count as
+    blur."""
+    min_side = 8
+    width, height = (min(max(side, min_side), STATS_SIDE) for side in size)
+    resized = grey.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(resized, dtype=np.float32)
 
 
 def _percentiles(sample: Image.Image) -> tuple[float, float]:
-    """Brightness that 5 % and 99 % of the pixels stay below, in [0, 1]."""
+    """5th and 99th percentile of the brightness, in [0, 1]."""
     pixels = np.asarray(sample).reshape(-1, 3).astype(np.float32)  # (64 * 64, 3)
     pixels *= pixels
     levels = np.sqrt(pixels @ _LUMA).astype(np.uint8)
@@ -157,22 +158,22 @@ def _percentiles(sample: Image.Image) -> tuple[float, float]:
 
 
 def _detail(grey: Floats) -> float:
-    """See `PhotoFacts.detail`; in [0, 2).
+    """See `PhotoStats.detail`; in [0, 2).
 
-    Of every third row and column: so few numbers that no product wakes a pool of threads.
+    Computed on every third row and column: small enough for single-threaded products.
     """
     rows, columns = grey[::3], grey[:, ::3].T
-    near, far = (
+    adjacent, distant = (
         sum(_mean_square(lines[:, step:] - lines[:, :-step]) for lines in (rows, columns))
         for step in (1, 4)
     )
-    near, far = near - _ROUNDING, far - _ROUNDING
-    return round(max(near, 0.0) / far, 4) if far > 1.0 else 0.0
+    adjacent, distant = adjacent - _ROUNDING, distant - _ROUNDING
+    return round(max(adjacent, 0.0) / distant, 4) if distant > 1.0 else 0.0
 
 
 def _mean_square(values: Floats) -> float:
-    flat = values.ravel()
-    return float(flat @ flat) / max(1, len(flat))
+    vector = values.ravel()
+    return float(vector @ vector) / max(1, len(vector))
 
 
 def _edge_score(grey: Image.Image, size: tuple[int, int]) -> float:
@@ -193,14 +194,15 @@ def _spread(values: Floats) -> float:
 
 
 def _perceptual_hash(grey: Floats) -> str:
-    """Which of the 8 x 8 lowest frequencies of a 32 x 32 version lie above their median.
+    """64-bit DCT hash: which of the 8 x 8 lowest frequencies of a 32 x 32 version exceed their
+    median.
 
-    The version is what Pillow's Lanczos filter makes (each pass rounds); as products in four
-    parts, since a larger one would wake a pool of threads.
+    Resized as by Pillow's Lanczos filter (each pass rounds), in four products that are small enough
+    to run single-threaded.
     """
     shrink, cosines = _hash_matrices()
-    parts = grey.reshape(4, -1, FACTS_SIDE) @ shrink.T  # (4, 32, 32)
-    columns = np.clip(np.rint(parts), 0, 255).reshape(FACTS_SIDE, _HASH_SIDE)
+    parts = grey.reshape(4, -1, STATS_SIDE) @ shrink.T  # (4, 32, 32)
+    columns = np.clip(np.rint(parts), 0, 255).reshape(STATS_SIDE, _HASH_SIDE)
     small = np.clip(np.rint(shrink @ columns), 0, 255)  # (32, 32)
     low = cosines @ small @ cosines.T  # (8, 8)
     return np.packbits(low > np.median(low)).tobytes().hex()
@@ -209,11 +211,11 @@ def _perceptual_hash(grey: Floats) -> str:
 @cache
 def _hash_matrices() -> tuple[Floats, Floats]:
     """Lanczos shrinking 128 -> 32, `(32, 128)`, and the first 8 cosines of a DCT-II, `(8, 32)`."""
-    share = FACTS_SIDE / _HASH_SIDE
-    centres = (np.arange(_HASH_SIDE) + 0.5) * share
-    distance = (np.arange(FACTS_SIDE) + 0.5 - centres[:, None]) / share
+    scale = STATS_SIDE / _HASH_SIDE
+    centres = (np.arange(_HASH_SIDE) + 0.5) * scale
+    distance = (np.arange(STATS_SIDE) + 0.5 - centres[:, None]) / scale
     weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    places = np.arange(_HASH_SIDE) + 0.5
-    cosines = np.cos(np.pi * np.arange(8)[:, None] * places / _HASH_SIDE)
+    columns = np.arange(_HASH_SIDE) + 0.5
+    cosines = np.cos(np.pi * np.arange(8)[:, None] * columns / _HASH_SIDE)
     return weights.astype(np.float32), cosines.astype(np.float32)

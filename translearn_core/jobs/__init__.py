@@ -1,8 +1,8 @@
-"""Who does long work, when and where: submitting jobs, their queue, their processes, their endings.
+"""Jobs: submitting, queue, processes, endings.
 
 Owns: submitting (`submit.py`), the order (`queue.py`), where jobs run (`runner.py`, `inline.py`),
-starting and ending processes (`launch.py`), the process that waits warm (`warm_worker.py`),
-measuring this machine (`measurement.py`), and the life of a job in its process (`background.py`).
+starting and ending processes (`launch.py`), the pre-warmed worker (`warm_worker.py`),
+measuring this machine (`measurement.py`), and running a job in its process (`background.py`).
 Leaves to others: the files of a job (`runs/`), and what each kind does (`worker.py` knows it).
 """
 
@@ -15,8 +15,8 @@ from translearn_core.jobs.submit import (
     follow,
     force_stop,
     make_run,
+    repeat_run,
     start,
-    start_again,
     submit,
     warm_up,
 )
@@ -33,8 +33,8 @@ __all__ = [
     "measure",
     "place_in_queue",
     "reap",
+    "repeat_run",
     "start",
-    "start_again",
     "submit",
     "use_runner",
     "warm_up",

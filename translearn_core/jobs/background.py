@@ -1,8 +1,7 @@
-"""The life of a job in its process: its turn, its signs of life, what it tells, how it ends.
+"""Runs a job in its process: waiting for a slot, heartbeat, state and events, ending.
 
-Owns: `run_job` with the one chain of endings and their sentences, `JobMonitor`, which is the one
-writer of a job's state and events while its process lives, and a stop that does not wait for code
-that never asks.
+Owns: `run_job` with all endings and their sentences, `JobMonitor`, the only writer of a job's state
+and events while its process is alive, and ending a process whose work does not poll for a stop.
 Leaves to others: the work (`worker.py` knows it by kind), the order (`queue.py`), what a dead
 process looks like (`runs/state.py`).
 """
@@ -20,7 +19,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from translearn_core.concurrency import repeated
+from translearn_core.concurrency import periodically
 from translearn_core.errors import StopRequestedError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch
@@ -34,9 +33,9 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_S = 2.0
 POLL_S = 0.2
 PROGRESS_EVERY_S = 0.2
-"""Progress is written so often at most, and at the end of a stage."""
+"""Shortest interval between writes of progress; the end of a stage is always written."""
 LOCK_WAIT_S = 5.0
-"""An earlier process of the same folder may take so long to leave after it told its ending."""
+"""An earlier process of the same folder may hold the lock so long after it wrote its end."""
 
 STOPPED = N_("Stopped by request.")
 STOPPED_BEFORE = N_("Stopped before it began.")
@@ -49,25 +48,25 @@ NO_MEMORY = N_(
 BUG = N_("Something unexpected went wrong. The log has the details.")
 
 Work = Callable[[Job, Monitor], bool]
-"""Does a job. Returns True when it ran to its end, False when it was stopped and left a result.
+"""Runs a job. Returns True when it finished, False when it was stopped and left a result.
 Raises StopRequestedError when it was stopped before that."""
 
 
 class JobMonitor(Monitor):
-    """Writes what the work tells into the state and the events of its job; hears its stop."""
+    """Writes progress into the state and the events of its job; reads its stop request."""
 
     def __init__(self, job: Job) -> None:
         process = psutil.Process()
         self._job = job
         self._process = process
         self._lock = threading.Lock()
-        self._told = 0.0
+        self._last_progress = 0.0
         self._state = job.written_state
         self.update(pid=process.pid, pid_started=process.create_time())
 
     @property
     def stop_requested(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether a stop was requested."""
         return self._job.stop_requested
 
     def update(self, **changes: Any) -> None:
@@ -80,15 +79,15 @@ class JobMonitor(Monitor):
 
     def stage(self, name: str) -> None:
         """See `Monitor.stage`."""
-        self._told = 0.0
+        self._last_progress = 0.0
         self._enter("running", name)
 
     def begin(self) -> None:
-        """It has its turn."""
+        """Write that the job has a slot and starts."""
         self._enter("running", "start", started_at=time.time())
 
     def end(self, state: StateName, reason: str = "") -> None:
-        """Tell the ending; the first one stands."""
+        """Write the end of the job; only the first call counts."""
         with self._lock:
             if not self._state.is_live:
                 return
@@ -98,14 +97,14 @@ class JobMonitor(Monitor):
     def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
         """See `Monitor.progress`."""
         now = time.monotonic()
-        if done < total and now - self._told < PROGRESS_EVERY_S:
+        if done < total and now - self._last_progress < PROGRESS_EVERY_S:
             return
-        self._told = now
+        self._last_progress = now
         self.update(done=done, total=total, per_s=per_s, what=what, told_at=time.time())
         left_s = round((total - done) / per_s, 1) if per_s > 0 else 0
-        facts = {"done": done, "total": total, "per_s": round(per_s, 1), "left_s": left_s}
-        named = {"what": what} if what else {}
-        self._job.append_event("progress", stage=self._state.stage, **facts, **named)
+        fields = {"done": done, "total": total, "per_s": round(per_s, 1), "left_s": left_s}
+        unit = {"what": what} if what else {}
+        self._job.append_event("progress", stage=self._state.stage, **fields, **unit)
 
     def warning(self, text: str) -> None:
         """See `Monitor.warning`."""
@@ -115,8 +114,8 @@ class JobMonitor(Monitor):
         """See `Monitor.event`."""
         self._job.append_event(kind, **fields)
 
-    def beating(self) -> AbstractContextManager[None]:
-        """Signs of life, as long as the block goes on."""
+    def heartbeat(self) -> AbstractContextManager[None]:
+        """Write a heartbeat periodically while the block runs."""
 
         def beat() -> None:
             try:
@@ -124,7 +123,7 @@ class JobMonitor(Monitor):
             except OSError:  # a full disk must not end the heartbeat
                 logger.exception("The heartbeat could not be written")
 
-        return repeated(beat, every_s=HEARTBEAT_S, name="heartbeat")
+        return periodically(beat, every_s=HEARTBEAT_S, name="heartbeat")
 
     def _enter(self, state: StateName, stage: str, **changes: Any) -> None:
         fresh = {"done": 0, "total": 0, "per_s": 0.0, "what": "", "told_at": time.time()}
@@ -140,16 +139,16 @@ def run_job(
     tidy: Callable[[], None] = lambda: None,
     in_turn: bool = True,
 ) -> JobState:
-    """Wait this job's turn, do it, and leave its folder in an ended state.
+    """Wait for a slot, run the job, and leave its folder in an ended state.
 
     Args:
-        patience_s: how long the work may take to heed a stop, in seconds, before this whole process
-            is ended; 0: it never heeds one. None: it always does, or the process is not its own.
-        tidy: removes what is half made before the process is ended so.
-        in_turn: False where the job is part of another one that has its turn.
+        patience_s: seconds that the work may take to react to a stop before this process is ended;
+            0: it never reacts. None: it always does, or the process is not its own.
+        tidy: removes partial results before the process is ended.
+        in_turn: False where the job is part of another one that holds a slot.
 
     Returns:
-        How it ended; the state as it is where another process is at this job.
+        The final state; the current one where another process runs this job.
     """
     lock = FileLock(job.folder / ".lock")
     try:
@@ -159,13 +158,13 @@ def run_job(
         return job.state
     with lock:
         monitor = JobMonitor(job)
-        with monitor.beating(), _ended_when_asked(monitor, patience_s, tidy):
+        with monitor.heartbeat(), _force_stop_after(monitor, patience_s, tidy):
             _do(job, work, monitor, in_turn)
         return job.written_state
 
 
 def _do(job: Job, work: Work, monitor: JobMonitor, in_turn: bool) -> None:
-    """Do the work and tell every ending: finished, stopped, or failed with a reason for a person."""
+    """Run the work and write its end: finished, stopped, or failed with a reason for the user."""
     try:
         with take_slot(job) if in_turn else nullcontext(True) as has_turn:
             if not has_turn:
@@ -183,7 +182,7 @@ def _do(job: Job, work: Work, monitor: JobMonitor, in_turn: bool) -> None:
         _fail(monitor, _(NO_MEMORY))
     except KeyboardInterrupt:
         monitor.end("stopped", _(FORCED))
-    except Exception:  # a bug: the log has it, the person gets a sentence
+    except Exception:  # a bug: the traceback goes to the log, a sentence to the user
         logger.exception("The job failed unexpectedly")
         _fail(monitor, _(BUG))
     else:
@@ -196,26 +195,26 @@ def _fail(monitor: JobMonitor, reason: str) -> None:
 
 
 @contextmanager
-def _ended_when_asked(
+def _force_stop_after(
     monitor: JobMonitor, patience_s: float | None, tidy: Callable[[], None]
 ) -> Iterator[None]:
-    """End this process and what it started when it is asked to stop and does not by itself."""
+    """End this process and its children when a stop is requested and the work does not react."""
     if patience_s is None:
         yield
         return
-    asked = 0.0
+    requested_at = 0.0
 
     def watch() -> None:
-        nonlocal asked
+        nonlocal requested_at
         if not monitor.stop_requested:
             return
-        asked = asked or time.monotonic()
-        if time.monotonic() - asked >= patience_s:
+        requested_at = requested_at or time.monotonic()
+        if time.monotonic() - requested_at >= patience_s:
             launch.end_children()
             tidy()
             with suppress(OSError):
                 monitor.end("stopped", _(STOPPED))
             os._exit(0)
 
-    with repeated(watch, every_s=POLL_S, name="stop"):
+    with periodically(watch, every_s=POLL_S, name="stop"):
         yield

@@ -1,9 +1,8 @@
-"""A runner without processes, for tests and for looking at one job in a debugger.
+"""A runner without processes, for tests and for debugging one job.
 
-Owns: `InlineRunner`. Use it as `with use_runner(InlineRunner(worker.work)): ...`: what is submitted
-then is done before `submit` returns, by the code of the worker, in this process. Without `work` the
-job is only taken down and told as finished, which is enough to see what a page or a command
-submits.
+Owns: `InlineRunner`. Use it as `with use_runner(InlineRunner(worker.work)): ...`: a job
+then runs before `submit` returns, by the code of the worker, in this process. Without `work` the
+job is only recorded and marked as finished, which shows what a page or a command submits.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from translearn_core.runs import Job
 
 
 def finish(job: Job) -> None:
-    """Tell a job as finished, without doing anything."""
+    """Mark a job as finished without running it."""
     job.update_state(state="finished", started_at=time.time(), finished_at=time.time())
     job.append_event("state", state="finished", stage="")
 
 
 class InlineRunner:
-    """Does each job in this process before `submit` returns.
+    """Runs each job in this process before `submit` returns.
 
     Args:
-        work: does a job and leaves it in an ended state.
+        work: runs a job and leaves it in an ended state.
 
     Attributes:
         submitted: the jobs so far, in their order.
@@ -45,4 +44,4 @@ class InlineRunner:
         end_by_force(job)
 
     def warm_up(self) -> None:
-        """See `Runner.warm_up`; there is nothing to get ready."""
+        """See `Runner.warm_up`; does nothing."""

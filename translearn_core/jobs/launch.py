@@ -1,7 +1,6 @@
 """Starts and ends processes of this package.
 
-Owns: starting one that outlives the server, collecting those that have ended, ending one with all
-that it started.
+Owns: starting a process that outlives the server, reaping ended ones, ending a process tree.
 Leaves to others: which process is needed (`runner.py`, `warm_worker.py`).
 Imports no TensorFlow: the web process uses this module.
 """
@@ -51,19 +50,19 @@ def spawn(
 
 
 def reap() -> None:
-    """Collect children that have ended, so that none stays behind as a zombie."""
+    """Reap children that have ended, so that no zombies are left."""
     _children[:] = [child for child in _children if child.poll() is None]
 
 
 def end_tree(process: psutil.Process) -> None:
-    """End a process and all it started; ask first, then insist."""
+    """End a process and its descendants: terminate, then kill after two seconds."""
     try:
-        family = [*process.children(recursive=True), process]
+        tree = [*process.children(recursive=True), process]
     except psutil.NoSuchProcess:
         return
-    for member in family:
+    for member in tree:
         _quietly(member.terminate)
-    _gone, alive = psutil.wait_procs(family, timeout=2.0)
+    _gone, alive = psutil.wait_procs(tree, timeout=2.0)
     for member in alive:
         _quietly(member.kill)
     psutil.wait_procs(alive, timeout=2.0)
@@ -71,12 +70,12 @@ def end_tree(process: psutil.Process) -> None:
 
 
 def end_children() -> None:
-    """End at once all that this process started."""
+    """Kill all descendants of this process."""
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             child.kill()
 
 
-def _quietly(act: Callable[[], None]) -> None:
+def _quietly(call: Callable[[], None]) -> None:
     with suppress(psutil.NoSuchProcess):
-        act()
+        call()

@@ -1,6 +1,6 @@
 """The job that measures this machine's speed for a backbone.
 
-Owns: starting it, and whether it goes on.
+Owns: starting it, and whether it runs.
 Leaves to others: the measurement (`features/measure.py`), the figures (`features/costs.py`).
 
 Folder: `<workspace>/cache/measure/<backbone>/`.
@@ -24,7 +24,7 @@ class MeasureConfig(JobConfig):
 
 
 def measure(backbone_name: str) -> None:
-    """Start the process that measures this machine's speed, unless one is at it."""
+    """Start the process that measures this machine's speed, unless it runs already."""
     if is_measuring(backbone_name):
         return
     job = _job_of(backbone_name)

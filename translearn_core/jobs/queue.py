@@ -1,7 +1,7 @@
-"""Who works at a time: a lane of slots for the kinds of jobs that would hinder each other.
+"""The queue: lanes of slots for the kinds of jobs that share a resource.
 
-Owns: the lanes, the order of those that wait (first come, first served), and holding a slot.
-There is no daemon: a worker waits its turn by the clock of the jobs beside it, for a file lock.
+Owns: the lanes, the order of waiting jobs (first in, first out), and holding a slot.
+There is no daemon: a worker polls the states of the other jobs and tries a file lock.
 Leaves to others: starting workers (`runner.py`).
 
 Files: `<workspace>/slots/<n>.lock` for trainings and searches, `formats.lock` for exports.
@@ -24,7 +24,7 @@ from translearn_core.runs import Job, Kind, Run, list_jobs, list_runs
 
 
 def count_slots() -> int:
-    """How many runs may train at a time: as configured, else one per GPU, or one."""
+    """Number of runs that may train at a time: as configured, else one per GPU, or one."""
     return load_configuration().slots or max(1, count_gpus())
 
 
@@ -34,11 +34,11 @@ def _one() -> int:
 
 @dataclass(frozen=True)
 class Lane:
-    """Jobs that take their turn with each other.
+    """Kinds of jobs that share slots.
 
     Attributes:
         lock: the name of a slot's file; `{n}` is its number.
-        count: how many may work at a time.
+        count: number of slots.
         on_gpu: whether a slot has a GPU of its own, where there are GPUs.
     """
 
@@ -50,11 +50,11 @@ class Lane:
 _TRAINING = Lane("{n}.lock", count_slots, on_gpu=True)
 _EXPORTS = Lane("export.lock", _one, on_gpu=False)  # a conversion takes much memory
 LANES: dict[Kind, Lane] = {"train": _TRAINING, "search": _TRAINING, "export": _EXPORTS}
-"""The lane of each kind; kinds without one begin at once."""
+"""The lane of each kind; kinds without one start at once."""
 
 
 def waiting_jobs(folder: Path | None = None) -> list[Job]:
-    """The jobs of a folder that wait, first come, first served; default: the runs."""
+    """The queued jobs of a folder, first in, first out; default: the runs."""
     waiting = []
     for job in list_jobs(folder or home() / "runs"):
         state = job.state
@@ -64,7 +64,7 @@ def waiting_jobs(folder: Path | None = None) -> list[Job]:
 
 
 def place_in_queue(run: Run) -> int:
-    """How many runs and searches this one waits for: 0 when it is running or about to."""
+    """Number of runs and searches ahead of this one; 0 when it is running or next."""
     if run.state.state != "queued":
         return 0
     waiting = waiting_jobs(run.folder.parent)
@@ -75,16 +75,16 @@ def place_in_queue(run: Run) -> int:
 
 
 def is_running(job: Job) -> bool:
-    """Whether a job is at work."""
+    """Whether a job is running."""
     return job.state.state == "running"
 
 
 @contextmanager
 def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
-    """Wait this job's turn, and hold a slot of its lane.
+    """Wait for a slot of the job's lane, and hold it.
 
     Yields:
-        False when the job was asked to stop before it had its turn.
+        False when a stop was requested before it had a slot.
     """
     lane = LANES.get(job.kind)
     if lane is None:
@@ -106,7 +106,7 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
 
 
 def _is_my_turn(job: Job, lane: Lane) -> bool:
-    """Whether no job of the same folder has waited longer; one elsewhere takes what is free."""
+    """Whether no job of the same folder has waited longer; a job elsewhere takes any free slot."""
     waiting = waiting_jobs(job.folder.parent)
     return job not in waiting or waiting.index(job) < lane.count()
 

@@ -1,4 +1,4 @@
-"""Where jobs run: the one seam between submitting a job and the machine that does it.
+"""Where jobs run: the interface between submitting a job and the machine that runs it.
 
 Owns: the protocol `Runner`, the runner of this machine, and which runner is in use.
 Leaves to others: a runner without processes, for tests (`inline.py`); the order (`queue.py`).
@@ -38,7 +38,7 @@ class Runner(Protocol):
         ...
 
     def warm_up(self) -> None:
-        """Get ready for a training that may come soon, where that saves time."""
+        """Prepare for a training that may come soon, where that saves time."""
         ...
 
 
@@ -54,7 +54,8 @@ class LocalRunner:
             launch.spawn(launch.worker_command(str(job.folder)), log)
 
     def force_stop(self, job: Job) -> None:
-        """See `Runner.force_stop`. Ends the worker and what it started, if it is still that one."""
+        """See `Runner.force_stop`. Ends the worker and its children, if the process is still that
+        worker."""
         if not job.written_state.is_live:
             return
         process = job.process()
@@ -63,14 +64,15 @@ class LocalRunner:
         end_by_force(job)
 
     def warm_up(self) -> None:
-        """See `Runner.warm_up`. Has a worker waiting with TensorFlow imported, unless one trains."""
+        """See `Runner.warm_up`. Starts a worker that imports TensorFlow and waits, unless one
+        trains."""
         launch.reap()
         if not warm_worker.is_waiting() and not any(is_running(run) for run in list_runs()):
             warm_worker.warm_up()
 
 
 def end_by_force(job: Job) -> None:
-    """Write the ending of a job whose worker is gone, unless it wrote one itself."""
+    """Write the end of a job whose worker is gone, unless the worker wrote it."""
     if job.written_state.is_live:
         job.update_state(state="stopped", stage="", reason=_(FORCED), finished_at=time.time())
         job.append_event("state", state="stopped", stage="")
@@ -83,7 +85,7 @@ _in_use: list[Runner] = []
 
 
 def current_runner() -> Runner:
-    """Who runs workers: what `use_runner` put in place, else what the configuration names.
+    """The runner in use: that of `use_runner`, else that of the configuration.
 
     Raises:
         SettingsError: the configuration names a runner that does not exist.
@@ -102,7 +104,8 @@ def current_runner() -> Runner:
 
 @contextmanager
 def use_runner(chosen: Runner) -> Iterator[None]:
-    """Have `chosen` run every job that this process submits, in all its threads, meanwhile."""
+    """Use `chosen` for every job that this process submits, in all threads, while the block
+    runs."""
     _in_use.append(chosen)
     try:
         yield

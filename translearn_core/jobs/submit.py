@@ -1,7 +1,7 @@
-"""Making jobs and handing them over: what the buttons and commands of a training do.
+"""Creates jobs and submits them, for pages and commands.
 
 Owns: the check before a run is made, making runs and searches, submitting and ending jobs, reading
-where one is.
+their state.
 Leaves to others: the files of a run (`runs/`), where a job runs (`runner.py`), when (`queue.py`).
 Imports no TensorFlow: the web process uses this module.
 """
@@ -74,8 +74,8 @@ def create_study(
     """Make the folder of a search, queued; nothing is tried yet.
 
     Args:
-        minutes: how long it may take, the last trainings included.
-        settings: what it begins with and has to beat.
+        minutes: time limit, the final trainings included.
+        settings: the starting point and baseline.
 
     Raises:
         SettingsError: minutes out of range, or settings that do not fit.
@@ -93,14 +93,14 @@ def create_study(
     return run
 
 
-def start_again(run: Run) -> Run:
+def repeat_run(run: Run) -> Run:
     """A new run with the data set and settings of `run`."""
     dataset = datasets.open_dataset(Path(run.config.dataset))
     return start(dataset, run.config.settings, name=run.config.name)
 
 
 def submit(job: Job) -> None:
-    """Have a queued job done, and return at once."""
+    """Submit a queued job, and return at once."""
     current_runner().submit(job)
 
 
@@ -110,7 +110,7 @@ def force_stop(job: Job) -> None:
 
 
 def follow(job: Job) -> JobState | None:
-    """What a job is doing or how it ended; None where there was none, or none that can be read."""
+    """The state of a job; None where there is none, or it is unreadable."""
     reap()
     if not job.state_path.is_file():
         return None
@@ -121,5 +121,5 @@ def follow(job: Job) -> JobState | None:
 
 
 def warm_up() -> None:
-    """Get ready for a training: somebody is likely to start one soon."""
+    """Prepare for a training that is likely to start soon."""
     current_runner().warm_up()

@@ -1,8 +1,8 @@
-"""A worker that waits warm, so that the next run begins at once.
+"""A pre-warmed worker, so that the next run starts at once.
 
-Owns: starting, handing over to and letting go of one process that has imported TensorFlow and
-waits for the folder of a job on its standard input. It costs no processor time while it waits,
-ends after a while without work, and with the process that started it.
+Owns: starting, handing a job to and stopping one process that has imported TensorFlow and
+waits for the folder of a job on its standard input. It uses no processor time while it waits, and
+ends after `standby_idle_s` without work, or with the process that started it.
 Leaves to others: what it does with a job (`worker.py`), and starting workers cold (`runner.py`).
 Imports no TensorFlow: the web process uses this module.
 
@@ -25,14 +25,14 @@ from translearn_core.runs import Job
 logger = logging.getLogger(__name__)
 
 LEAST_FREE_BYTES = 3 * 2**30
-"""With less free memory than this, nothing waits: TensorFlow alone takes a fifth of it."""
+"""With less free memory no worker is started; TensorFlow alone takes a fifth of it."""
 
 _lock = threading.Lock()
 _waiting: subprocess.Popen[bytes] | None = None
 
 
 def warm_up() -> None:
-    """Have a worker waiting, unless one is, or the configuration or the memory forbids it."""
+    """Start a waiting worker, unless there is one, or configuration or memory forbid it."""
     global _waiting
     if not load_configuration().standby:
         return
@@ -48,7 +48,7 @@ def warm_up() -> None:
 
 
 def hand_over(job: Job) -> bool:
-    """Give `job` to the worker that waits; False when none does."""
+    """Hand `job` to the waiting worker; False when there is none."""
     global _waiting
     with _lock:
         process, _waiting = _waiting, None
@@ -68,8 +68,8 @@ def is_waiting() -> bool:
         return _waiting is not None and _waiting.poll() is None
 
 
-def let_go() -> None:
-    """End the worker that waits, if one does."""
+def stop() -> None:
+    """End the waiting worker, if there is one."""
     global _waiting
     with _lock:
         process, _waiting = _waiting, None
@@ -79,9 +79,10 @@ def let_go() -> None:
 
 
 def wait_for_job(idle_s: float) -> str | None:
-    """In the process that waits: the folder that comes in as a line, or None.
+    """In the waiting process: read the folder of a job from standard input.
 
-    None means that nobody can hand anything over any more, or that nobody did for `idle_s`.
+    Returns:
+        None when the pipe was closed, or nothing came for `idle_s` seconds.
     """
     received = bytearray()
 

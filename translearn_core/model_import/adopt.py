@@ -46,7 +46,7 @@ PIXELS: dict[Pixels, str] = {
 
 POLL_S = 0.1
 
-Tell = Callable[[str], None]
+ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def adopt_model(
     image_size: int = 0,
     pixels: Pixels = "0..255",
     file_name: str = "",
-    tell: Tell = lambda _words: None,
+    tell: ProgressCallback = lambda _words: None,
     stop: Callable[[], bool] = lambda: False,
     limits: Limits = Limits(),
 ) -> Run:

@@ -21,14 +21,20 @@ import pandas as pd
 
 from translearn_core.datasets.duplicates import groups_of
 from translearn_core.errors import RunError, SourceError, StopRequestedError
-from translearn_core.evaluation.significance import PairedTest, Score, best_of, outcome, paired_test
+from translearn_core.evaluation.significance import (
+    PairedTest,
+    Score,
+    best_of,
+    paired_test,
+    summarise,
+)
 from translearn_core.i18n import _, ngettext
 from translearn_core.prediction.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
-from translearn_core.runs.annotations import name_of, read_notes
-from translearn_core.runs.predictions import read_answers
-from translearn_core.runs.splits import RunSplit, split_of
+from translearn_core.runs.annotations import display_name, read_notes
+from translearn_core.runs.predictions import read_predictions
+from translearn_core.runs.splits import RunSplit, recover_split
 from translearn_core.settings import setting_fields
 
 MOST_RUNS = 8
@@ -85,7 +91,7 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """The outcome in a sentence or two."""
-        return outcome(self.runs, self.significance, self.reference)
+        return summarise(self.runs, self.significance, self.reference)
 
     def held_against(self, letter: str | None) -> Comparison:
         """The same with another reference: the run with this letter, or (None) the best."""
@@ -177,7 +183,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
                     "{run} was brought in from elsewhere: nobody here knows which photos it "
                     "learned from, so no photo is known to be new to it. Show it new photos on the "
                     "page Try it."
-                ).format(run=name_of(run))
+                ).format(run=display_name(run))
             )
 
 
@@ -201,12 +207,12 @@ class _Test:
 
 def _read_test(run: Run) -> _Test:
     """The test of a run; copies of one photo count once."""
-    answers = read_answers(run)
+    answers = read_predictions(run)
     table = answers[["path", "file", "truth", "label", "confidence"]]
     table = table.assign(dataset=run.config.dataset)
     places = run.config.dataset + "\n" + table["path"]
     try:
-        parts = split_of(run)
+        parts = recover_split(run)
     except SourceError:  # the photos are gone: what was answered is still there
         return _Test(run, None, table.assign(key=places))
     hashes = parts.table.set_index("path")["sha256"]
@@ -373,7 +379,7 @@ def _contestant(run: Run, place: int, photos: pd.DataFrame, asked: int) -> Conte
     return Contestant(
         run=run,
         letter=LETTERS[place],
-        name=name_of(run),
+        name=display_name(run),
         n=len(photos),
         correct=int(photos[f"correct_{place}"].sum()),
         asked=asked,
@@ -430,7 +436,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             }
             for one in comparison.runs
         ],
-        "duels": [_duel_json(duel) for duel in comparison.significance],
+        "duels": [_test_json(pair) for pair in comparison.significance],
         "tasks": [
             {
                 "name": task.name,
@@ -445,7 +451,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                     }
                     for one in task.runs
                 ],
-                "duels": [_duel_json(duel) for duel in task.significance],
+                "duels": [_test_json(pair) for pair in task.significance],
             }
             for task in comparison.tasks
         ],
@@ -454,13 +460,13 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _duel_json(duel: PairedTest) -> dict[str, Any]:
+def _test_json(pair: PairedTest) -> dict[str, Any]:
     return {
-        "run": duel.letter,
-        "against": duel.against,
-        "better": duel.better,
-        "worse": duel.worse,
-        "p_value": duel.p_value,
-        "p_corrected": duel.p_corrected,
-        "sentence": duel.sentence,
+        "run": pair.letter,
+        "against": pair.against,
+        "better": pair.better,
+        "worse": pair.worse,
+        "p_value": pair.p_value,
+        "p_corrected": pair.p_corrected,
+        "sentence": pair.sentence,
     }

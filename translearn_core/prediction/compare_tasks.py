@@ -14,10 +14,16 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from translearn_core.evaluation.significance import PairedTest, Score, best_of, outcome, paired_test
+from translearn_core.evaluation.significance import (
+    PairedTest,
+    Score,
+    best_of,
+    paired_test,
+    summarise,
+)
 from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_core.runs.predictions import read_task_answers
+from translearn_core.runs.predictions import read_task_predictions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,7 @@ class TaskComparison:
         """The outcome in a sentence or two."""
         if not self.runs:
             return _("No photo that all of them were tested on carries the same label of it.")
-        return outcome(self.runs, self.significance, self.reference)
+        return summarise(self.runs, self.significance, self.reference)
 
     def held_against(self, letter: str | None) -> TaskComparison:
         """The same with another reference: the run with this letter, or (None) the best."""
@@ -86,7 +92,7 @@ def _all_answer(task: str, runs: Sequence[Run]) -> bool:
 def _compare_task(task: str, tests: Mapping[str, tuple[Run, pd.DataFrame]]) -> TaskComparison:
     photos = pd.DataFrame()
     for place, (run, tested) in enumerate(tests.values()):
-        answers = read_task_answers(run, task).merge(tested[["path", "key"]], on="path")
+        answers = read_task_predictions(run, task).merge(tested[["path", "key"]], on="path")
         answers = answers.set_index("key")[["truth", "correct"]]
         answers = answers.set_axis([f"truth_{place}", f"correct_{place}"], axis=1)
         photos = answers if place == 0 else photos.join(answers, how="inner")

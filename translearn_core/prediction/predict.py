@@ -33,7 +33,7 @@ from translearn_core.prediction.model_runner import Dense, ModelOutput, open_run
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import NAME as HEADS_FILE
 from translearn_core.runs.task_heads import TaskHead, load_heads
-from translearn_core.runs.threshold import Decision, read_decision
+from translearn_core.runs.threshold import ConfidenceThreshold, read_threshold
 
 Array = npt.NDArray[Any]
 OPEN_MODELS = 2
@@ -94,7 +94,7 @@ class Predictor:
         reference = self.reference
         if reference is None or reference.threshold is None or seen.pooled is None:
             return None
-        return reference.is_unlike(seen.pooled)
+        return reference.is_out_of_distribution(seen.pooled)
 
 
 def _read_labels(run: Run) -> dict[str, Any]:
@@ -149,11 +149,11 @@ def predict(run: Run, photos: Iterable[Path | tuple[str, bytes]]) -> Iterator[Pr
     predictor = open_predictor(run)
     iterator = iter(photos)
     while batch := list(islice(iterator, BATCH)):
-        yield from _predict_batch(predictor, batch, read_decision(run.folder))
+        yield from _predict_batch(predictor, batch, read_threshold(run.folder))
 
 
 def _predict_batch(
-    predictor: Predictor, batch: list[Path | tuple[str, bytes]], decision: Decision
+    predictor: Predictor, batch: list[Path | tuple[str, bytes]], decision: ConfidenceThreshold
 ) -> Iterator[Prediction]:
     decoded = list(_decode(batch, predictor.size))
     images = [image for image in decoded if not isinstance(image, PhotoError)]
@@ -166,7 +166,9 @@ def _predict_batch(
             yield replace(next(answers), file=name)
 
 
-def _ask(predictor: Predictor, photos: Array, decision: Decision) -> Iterator[Prediction]:
+def _ask(
+    predictor: Predictor, photos: Array, decision: ConfidenceThreshold
+) -> Iterator[Prediction]:
     """The predictions of photos `(n, size, size, 3) uint8`, not named yet."""
     seen = predictor.see(photos)
     unlike = predictor.unlike(seen)
@@ -213,7 +215,7 @@ def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array 
 
 
 def _prediction(
-    classes: list[str], probabilities: Array, decision: Decision, *, unlike: bool | None
+    classes: list[str], probabilities: Array, decision: ConfidenceThreshold, *, unlike: bool | None
 ) -> Prediction:
     ranked = _ranked(classes, probabilities)
     best = next(iter(ranked))

@@ -20,10 +20,10 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import SettingsError, WeightsError
 from translearn_core.i18n import _
 from translearn_core.imaging import augment
-from translearn_core.imaging.augment import Strength
+from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.recipe.techniques import TechniqueRow, in_use
 from translearn_core.runs import Run
-from translearn_core.runs.annotations import name_of
+from translearn_core.runs.annotations import display_name
 from translearn_core.runs.find import find_run
 from translearn_core.settings import Settings
 
@@ -44,7 +44,7 @@ class ResolvedSettings:
     backbone: Backbone
     freeze: FreezeChoice
     image_size: int
-    augmentation: Strength | None
+    augmentation: AugmentationPolicy | None
     techniques: tuple[TechniqueRow, ...]
 
 
@@ -74,7 +74,7 @@ def resolve(settings: Settings, dataset: Dataset | None = None) -> ResolvedSetti
         status = weights_status(resolved.backbone)
         if status.state != "ready":
             raise WeightsError(status.sentence)
-    augmentation = augment.settle(
+    augmentation = augment.resolve_policy(
         settings.augmentation, photos=len(dataset.photos), classes=len(dataset.classes)
     )
     return replace(resolved, augmentation=augmentation)
@@ -129,7 +129,7 @@ def _check_built_alike(run: Run, backbone: Backbone) -> None:
             _(
                 "The run “{run}” is built on {theirs}, this one on {ours}. Choose the backbone "
                 "{theirs}, or another run to start from."
-            ).format(run=name_of(run), theirs=title or "?", ours=backbone.title)
+            ).format(run=display_name(run), theirs=title or "?", ours=backbone.title)
         )
 
 
@@ -145,6 +145,6 @@ def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
                 "The run “{run}” knows other classes ({theirs}) than these photos have ({ours}). "
                 "Choose a run on the same classes."
             ).format(
-                run=name_of(teacher), theirs=", ".join(teacher.labels), ours=", ".join(classes)
+                run=display_name(teacher), theirs=", ".join(teacher.labels), ours=", ".join(classes)
             )
         )

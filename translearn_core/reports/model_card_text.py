@@ -18,7 +18,7 @@ FEW_TEST_PHOTOS = 10
 _FEWEST_TO_JUDGE = 30
 
 
-def trade_sentence(trade: threshold.Trade) -> str:
+def trade_sentence(trade: threshold.ThresholdEffect) -> str:
     """What a threshold would have done with the test photos, for Markdown."""
     wrong = trade.wrong + trade.avoided
     if not trade.refused:
@@ -46,7 +46,7 @@ def calibration_sentence(figures: CalibrationMetrics | None) -> str:
     """What was done to make confidence true, and how well it worked, for Markdown."""
     if not figures:
         return _("The confidence of this training was not calibrated.")
-    if figures.fitted_on < calibration.FEWEST_PHOTOS:
+    if figures.fitted_on < calibration.MIN_PHOTOS:
         return _("There were too few validation photos to calibrate the confidence.")
     words = {
         "validation": _(

@@ -27,18 +27,18 @@ from translearn_core import __version__, backbones
 from translearn_core.atomic import write_atomically
 from translearn_core.datasets import Dataset
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
-from translearn_core.evaluation.calibration import reliability_of
+from translearn_core.evaluation.calibration import reliability_bins
 from translearn_core.evaluation.metrics import wilson_interval
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _, language, ngettext
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
 from translearn_core.runs import Run
-from translearn_core.runs.annotations import Notes, name_of, read_notes
-from translearn_core.runs.predictions import read_answers, read_task_answers
+from translearn_core.runs.annotations import Notes, display_name, read_notes
+from translearn_core.runs.predictions import read_predictions, read_task_predictions
 from translearn_core.runs.run_metrics import HeadMetrics, RunMetrics, TaskMetrics
-from translearn_core.runs.splits import split_of
-from translearn_core.runs.threshold import read_decision, trade_at
+from translearn_core.runs.splits import recover_split
+from translearn_core.runs.threshold import read_threshold, threshold_effect
 from translearn_core.settings import setting_fields
 from translearn_core.templates import render
 
@@ -85,7 +85,7 @@ def report_html(run: Run) -> str:
     return render(
         "report/report.html.j2",
         language=language.get().replace("_", "-"),
-        name=name_of(run),
+        name=display_name(run),
         **_head(case),
         photos=_photos(case),
         confusion=_mistakes(case),
@@ -132,12 +132,12 @@ def _read_case(run: Run) -> _Case:
             _(
                 "{run} was brought in from elsewhere and has never been tested here, so there is "
                 "nothing to report."
-            ).format(run=name_of(run))
+            ).format(run=display_name(run))
         )
-    metrics, answers = run.metrics, read_answers(run)
+    metrics, answers = run.metrics, read_predictions(run)
     dataset, table, gone = None, None, ""
     try:
-        parts = split_of(run)
+        parts = recover_split(run)
         dataset, table = parts.dataset, parts.table if parts.certain else None
     except SourceError as error:
         gone = error.message
@@ -160,7 +160,7 @@ def _head(case: _Case) -> dict[str, Any]:
     run = case.run
     when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
     return {
-        "title": _("{name}: report of an image classifier").format(name=name_of(run)),
+        "title": _("{name}: report of an image classifier").format(name=display_name(run)),
         "verdict": _verdict(case),
         "what_it_does": _what_it_does(case),
         "tasks": _tasks_table(case),
@@ -416,17 +416,19 @@ def _confidence(case: _Case) -> dict[str, Any] | None:
         said += model_card_text.unlike_sentence(unlike).split("\n\n")
     confidence = case.answers["confidence"].to_numpy(float)
     right = case.answers["correct"].to_numpy(bool)
-    bins = reliability_of(confidence, right, bins=min(10, max(3, len(right) // 12)))
+    bins = reliability_bins(confidence, right, bins=min(10, max(3, len(right) // 12)))
     chart = report_charts.reliability(bins, words=_("How often answers were right, by confidence"))
     return {"sentences": said, "drawing": chart}
 
 
 def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
     """From when on an answer is given, and what that did with the test photos of a task."""
-    sure_from = read_decision(case.run.folder).sure_from
+    sure_from = read_threshold(case.run.folder).sure_from
     confidence, right = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
     words = _("Below {share} it says “not sure”.").format(share=percent(sure_from))
-    return f"{words} {model_card_text.trade_sentence(trade_at(confidence, right, sure_from))}"
+    return (
+        f"{words} {model_card_text.trade_sentence(threshold_effect(confidence, right, sure_from))}"
+    )
 
 
 def _task(case: _Case, task: TaskMetrics) -> dict[str, Any]:
@@ -449,7 +451,7 @@ def _task(case: _Case, task: TaskMetrics) -> dict[str, Any]:
     )
     if low <= task.guessing:
         words += " " + _("That may be no better than guessing.")
-    answers = read_task_answers(case.run, task.name)
+    answers = read_task_predictions(case.run, task.name)
     said = [model_card_text.calibration_sentence(task.calibration)]
     if not answers.empty:
         said.append(_trade_words(case, answers))

@@ -14,10 +14,10 @@ from translearn_core.i18n import _
 from translearn_core.runs.run import Run
 
 SCHEMA = 1
-MOST_TAGS = 12
-LONGEST_TAG = 40
-LONGEST_NAME = 80
-LONGEST_NOTE = 4000
+MAX_TAGS = 12
+MAX_TAG_LENGTH = 40
+MAX_NAME_LENGTH = 80
+MAX_NOTE_LENGTH = 4000
 
 
 class Notes(BaseModel):
@@ -33,7 +33,7 @@ class Notes(BaseModel):
 
 
 def read_notes(run: Run) -> Notes:
-    """What was written about a run; empty notes where nothing was.
+    """The notes of a run; empty where there are none.
 
     Raises:
         RunError: notes.json is there and cannot be read.
@@ -56,18 +56,18 @@ def write_notes(
     tags: list[str] | tuple[str, ...] | None = None,
     note: str | None = None,
 ) -> Notes:
-    """Change what is written about a run; what is None stays as it is.
+    """Change the notes of a run; None leaves a field unchanged.
 
     Raises:
         InputError: too many tags, or one that is too long.
         RunError: the folder is no run, or its notes cannot be read.
     """
     run.require()
-    before = read_notes(run)
+    old = read_notes(run)
     notes = Notes(
-        name=before.name if name is None else _tidy(name)[:LONGEST_NAME],
-        tags=before.tags if tags is None else _checked_tags(tags),
-        note=before.note if note is None else note.strip()[:LONGEST_NOTE],
+        name=old.name if name is None else _tidy(name)[:MAX_NAME_LENGTH],
+        tags=old.tags if tags is None else _checked_tags(tags),
+        note=old.note if note is None else note.strip()[:MAX_NOTE_LENGTH],
     )
     write_atomically(run.folder / "notes.json", notes.model_dump_json(indent=1))
     return notes
@@ -80,22 +80,22 @@ def _tidy(text: str) -> str:
 def _checked_tags(tags: list[str] | tuple[str, ...]) -> tuple[str, ...]:
     """Tags without white space around them, without empty ones, each once, in their order."""
     tidy = dict.fromkeys(tag for tag in map(_tidy, tags) if tag)
-    if len(tidy) > MOST_TAGS:
+    if len(tidy) > MAX_TAGS:
         raise InputError(
-            _("A run has at most {most} tags. Received: {n}.").format(most=MOST_TAGS, n=len(tidy))
+            _("A run has at most {most} tags. Received: {n}.").format(most=MAX_TAGS, n=len(tidy))
         )
     for tag in tidy:
-        if len(tag) > LONGEST_TAG:
+        if len(tag) > MAX_TAG_LENGTH:
             raise InputError(
                 _("A tag has at most {most} characters: `{tag}` is too long.").format(
-                    most=LONGEST_TAG, tag=tag[:60]
+                    most=MAX_TAG_LENGTH, tag=tag[:60]
                 )
             )
     return tuple(tidy)
 
 
-def name_of(run: Run) -> str:
-    """What a run is called: by its notes, else by itself, else by its photos."""
+def display_name(run: Run) -> str:
+    """The display name of a run: from its notes, else its config, else its data set."""
     config = run.config
     try:
         written = read_notes(run).name

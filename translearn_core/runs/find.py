@@ -10,7 +10,7 @@ from pathlib import Path
 from translearn_core.config import home
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
-from translearn_core.runs.annotations import name_of
+from translearn_core.runs.annotations import display_name
 from translearn_core.runs.run import Run
 
 
@@ -26,7 +26,7 @@ def find_run(named: str) -> Run:
     if not run.has_model:
         raise RunError(
             _("The run “{run}” has no model: it is {state}. Choose a finished run.").format(
-                run=name_of(run), state=run.state.state
+                run=display_name(run), state=run.state.state
             )
         )
     return run

@@ -1,7 +1,7 @@
 """A job folder: the contract of every piece of work that a process of its own does.
 
-Owns: the files that training, search, check, export and measurement have in common, and listing them.
-Leaves to others: what a run has beside them (`run.py`), who does the work (`jobs/`).
+Owns: the files that training, search, check, export and measurement have in common, and listing
+them. Leaves to others: what a run has beside them (`run.py`), who does the work (`jobs/`).
 
 A job folder holds
     config.json     immutable while the job lives: `JobConfig`, with the fields of its kind
@@ -9,8 +9,8 @@ A job folder holds
     events.jsonl    append only, one object a line: `t` (unix seconds), `kind`, and what that kind
                     says (see `Job.append_event`)
     stop            a request to stop, by existing
-    log.txt         what the process wrote
-    .lock           held by the process that works
+    log.txt         output of the process
+    .lock           held by the worker process
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from translearn_core.runs import events as event_file
 from translearn_core.runs.state import (
     SCHEMA,
     JobState,
+    detect_lost,
     live_process,
     read_state,
-    with_loss,
     write_state,
 )
 
@@ -105,18 +105,18 @@ class Job:
                 _("{file} cannot be read. The run may come from a newer version.").format(file=path)
             ) from error
 
-    def begin(self, config: JobConfig, **facts: Any) -> None:
-        """Write what is to be done and queue it; what an earlier job left in the folder goes.
+    def begin(self, config: JobConfig, **first_fields: Any) -> None:
+        """Write the config and queue the job; files of an earlier job in the folder are deleted.
 
         Args:
-            facts: further fields of the first state.
+            first_fields: further fields of the first state.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("stop", "events.jsonl", "log.txt"):
             (self.folder / name).unlink(missing_ok=True)
         write_atomically(self.folder / "config.json", config.model_dump_json(indent=1))
         first = JobState(state="queued", queued_at=config.created, told_at=config.created)
-        self.write_state(first.model_copy(update=facts))
+        self.write_state(first.model_copy(update=first_fields))
         self.append_event("state", state="queued", stage="")
 
     @property
@@ -126,20 +126,21 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        """Where the job stands, with `lost` read off its heartbeat and process."""
-        return with_loss(self.written_state)
+        """The state of the job, with `lost` derived from its heartbeat and process."""
+        return detect_lost(self.written_state)
 
     @property
     def written_state(self) -> JobState:
-        """The content of state.json, without judging the heartbeat."""
+        """The content of state.json, without checking the heartbeat."""
         return read_state(self.state_path)
 
     def write_state(self, state: JobState) -> None:
-        """Replace state.json. For the one writer: the worker, or the submitter before there is one."""
+        """Replace state.json. For the one writer: the worker, or the submitter before there is
+        one."""
         write_state(self.state_path, state)
 
     def update_state(self, **changes: Any) -> JobState:
-        """Replace state.json by itself with `changes`. For the one writer."""
+        """Replace fields of state.json. Only its one writer calls this."""
         state = self.written_state.model_copy(update=changes)
         self.write_state(state)
         return state
@@ -176,7 +177,7 @@ class Job:
 
     @property
     def stop_requested(self) -> bool:
-        """Whether somebody asked the job to stop."""
+        """Whether a stop was requested."""
         return (self.folder / "stop").exists()
 
     @property
@@ -192,7 +193,7 @@ class Job:
 
 
 def list_jobs(folder: Path) -> list[Job]:
-    """The jobs whose folders lie in `folder`, in no order."""
+    """The jobs in `folder`, unordered."""
     if not folder.is_dir():
         return []
     return [Job(child) for child in folder.iterdir() if (child / "config.json").is_file()]

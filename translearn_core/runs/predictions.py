@@ -1,4 +1,4 @@
-"""The test predictions that a run left, read back.
+"""Reads the test predictions of a run.
 
 Owns: reading predictions.parquet and those of further tasks. Leaves to others: writing them
 (`training/save.py`), the split of a run (`splits.py`).
@@ -13,8 +13,8 @@ from translearn_core.i18n import _
 from translearn_core.runs.run import Run
 
 
-def read_answers(run: Run) -> pd.DataFrame:
-    """predictions.parquet: the test photos with their truth and the answers.
+def read_predictions(run: Run) -> pd.DataFrame:
+    """predictions.parquet: the test photos with their labels and predictions.
 
     Raises:
         RunError: the run has none.
@@ -30,8 +30,8 @@ def read_answers(run: Run) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def read_task_answers(run: Run, task: str) -> pd.DataFrame:
-    """The test photos that carry a label of a further task (tasks.parquet), as `read_answers`.
+def read_task_predictions(run: Run, task: str) -> pd.DataFrame:
+    """The test photos that carry a label of a further task (tasks.parquet), as `read_predictions`.
 
     Returns:
         path, file, truth, label, confidence, correct; without rows where the run does not have it.

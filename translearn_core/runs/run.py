@@ -1,4 +1,4 @@
-"""Run folders: what a training or a search leaves, listing and deleting runs.
+"""Run folders: the files of a training or a search, listing and deleting runs.
 
 Owns: the files of a run and their meaning.
 Leaves to others: what a run has in common with other jobs (`job.py`), who trains (`jobs/`,
@@ -116,16 +116,18 @@ class Run(Job):
 
     @property
     def has_model(self) -> bool:
-        """Whether there is a model to ask: of its own making, or brought in from elsewhere."""
+        """Whether there is a model: trained by this run, or imported."""
         return (self.folder / "labels.json").is_file() and self.model_path.is_file()
 
     def epochs(self) -> list[dict[str, Any]]:
-        """The `epoch` events, one for each epoch: one that was begun again counts as it ended."""
-        told: list[dict[str, Any]] = []
+        """The `epoch` events, one per epoch; of a repeated epoch the last."""
+        epochs: list[dict[str, Any]] = []
         for event in self.events()[0]:
             if event["kind"] == "epoch":
-                told = [before for before in told if before["epoch"] < event["epoch"]] + [event]
-        return told
+                epochs = [earlier for earlier in epochs if earlier["epoch"] < event["epoch"]] + [
+                    event
+                ]
+        return epochs
 
     def _read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name

@@ -1,8 +1,8 @@
-"""The split of a run, and its predictions on the test photos.
+"""The split of a run, recovered from its settings and files.
 
-Owns: telling the parts of a run afterwards. They follow from the settings and the photos
-(`datasets.assign_splits`); the test part also stands in predictions.parquet, against which the
-rest is checked. Reads the answers that a run kept about them.
+Owns: recovering the split of a run. It follows from the settings and the photos
+(`datasets.assign_splits`); the test part also stands in predictions.parquet, against which it
+is checked.
 Leaves to others: making the split of a new run (`fitting/data.py`).
 """
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.runs.predictions import read_answers
+from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.provenance import read_photos
 from translearn_core.runs.run import Run
 
@@ -27,8 +27,8 @@ class RunSplit:
 
     Attributes:
         table: one row a photo: the columns of the manifest, and part (train | val | test).
-        certain: whether the parts are those of the run, to the photo. False where the data set
-            was changed since: then `test` is still true, `train` and `val` are a guess.
+        certain: whether the split is exactly that of the run. False where the data set was changed
+            since: then `test` is still exact, `train` and `val` are estimated.
     """
 
     dataset: Dataset
@@ -40,15 +40,15 @@ class RunSplit:
         return self.table[self.table["part"] == part]
 
 
-def split_of(run: Run) -> RunSplit:
-    """Tell the parts of a run.
+def recover_split(run: Run) -> RunSplit:
+    """Recover the split of a run.
 
     Raises:
         RunError: the run has no result.
         SourceError: its data set is gone.
     """
     metrics, settings = run.metrics, run.config.settings
-    tested = set(read_answers(run)["path"])
+    test_paths = set(read_predictions(run)["path"])
     dataset = datasets.open_dataset(Path(run.config.dataset))
     photos = dataset.photos.reset_index(drop=True)
     split = datasets.assign_splits(
@@ -59,17 +59,17 @@ def split_of(run: Run) -> RunSplit:
     )
     part = split.loc[photos["path"]].to_numpy(dtype=object)
     paths = photos["path"]
-    kept = read_photos(run)
-    if kept is not None and set(kept["path"]) - {""} == set(paths):
-        part_of = dict(zip(kept["path"], kept["part"], strict=True))
+    recorded = read_photos(run)
+    if recorded is not None and set(recorded["path"]) - {""} == set(paths):
+        part_of = dict(zip(recorded["path"], recorded["part"], strict=True))
         part = paths.map(part_of).to_numpy(dtype=object)
     counts = [int((part == name).sum()) for name in ("train", "val")]
-    certain = set(paths[part == "test"]) == tested and counts == [
+    is_exact = set(paths[part == "test"]) == test_paths and counts == [
         metrics.n_train,
         metrics.n_val,
     ]
-    if not certain:
-        is_tested = paths.isin(list(tested)).to_numpy()
+    if not is_exact:
+        is_tested = paths.isin(list(test_paths)).to_numpy()
         part = np.where(is_tested, "test", np.where(part == "test", "train", part))
     table = photos.assign(part=part)
-    return RunSplit(dataset=dataset, table=table, certain=certain)
+    return RunSplit(dataset=dataset, table=table, certain=is_exact)

@@ -1,10 +1,10 @@
-"""Where a job stands: the model of `state.json`, and what a dead process looks like.
+"""The state of a job: the model of `state.json`, and detecting a dead process.
 
-Owns: `JobState`, reading and writing it, telling a live process from one that is gone.
+Owns: `JobState`, reading and writing it, detecting whether a process is alive.
 Leaves to others: who writes it (the submitter before a worker exists, then `jobs/background.py`).
 
-States: queued -> running -> finished | stopped | failed | lost. `lost` is never written: it is read
-off the heartbeat and the process.
+States: queued -> running -> finished | stopped | failed | lost. `lost` is never written: it is
+derived from the heartbeat and the process.
 """
 
 from __future__ import annotations
@@ -25,28 +25,29 @@ StateName = Literal["queued", "running", "finished", "stopped", "failed", "lost"
 LIVE_STATES = frozenset({"queued", "running"})
 ENDED_STATES = frozenset({"finished", "stopped", "failed", "lost"})
 FRESH_S = 3.0
-"""A sign of life that is younger than this is believed without a look at the process."""
+"""With a heartbeat younger than this the process is not checked."""
 
 
 class JobState(BaseModel):
-    """Where a job stands. Times are unix seconds."""
+    """The state of a job. Times are unix seconds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: int = SCHEMA
     state: StateName = "queued"
     stage: str = ""
-    """What a running job is at, `start` first. Of a training: features | head | fine_tune | technique |
-    tasks | evaluate | compare | save; of a check `job.STAGES`; of an export words for a person."""
+    """The stage of a running job, first `start`. Of a training: features | head | fine_tune |
+    technique | tasks | evaluate | compare | save; of a check `job.STAGES`; of an export words for a
+    person."""
     reason: str = ""
-    """Why it ended as it did, in a sentence for a person."""
+    """Why it ended, as a sentence for the user."""
     done: int = 0
     total: int = 0
-    """How far the stage is, in photos or in `what`; 0 of 0 where it is not known."""
+    """Progress of the stage, in photos or in `what`; 0 of 0 where it is unknown."""
     per_s: float = 0.0
     what: str = ""
     told_at: float = 0.0
-    """When the stage or how far it is was told last."""
+    """When the stage or its progress was last reported."""
     pid: int = 0
     pid_started: float = 0.0
     heartbeat: float = 0.0
@@ -60,12 +61,12 @@ class JobState(BaseModel):
 
     @property
     def is_live(self) -> bool:
-        """Whether it waits or is at work."""
+        """Whether it is queued or running."""
         return self.state in LIVE_STATES
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended, not by request, without being done."""
+        """Whether it ended with an error or was lost."""
         return self.state in ("failed", "lost")
 
 
@@ -104,19 +105,19 @@ def write_state(path: Path, state: JobState) -> None:
     write_atomically(path, state.model_dump_json(indent=1))
 
 
-def with_loss(written: JobState) -> JobState:
-    """The same state, or `lost` where its process is gone or silent for too long."""
+def detect_lost(written: JobState) -> JobState:
+    """The same state, or `lost` where its process is dead or its heartbeat too old."""
     if not written.is_live:
         return written
     age_s = time.time() - max(written.heartbeat, written.queued_at)
     if age_s < FRESH_S:
         return written
-    silent = age_s >= load_configuration().heartbeat_lost_s
+    timed_out = age_s >= load_configuration().heartbeat_lost_s
     if written.pid == 0:  # the worker is starting
-        lost = silent
+        lost = timed_out
     else:  # checks of 0.1 have no heartbeat
-        lives = live_process(written.pid, written.pid_started) is not None
-        lost = not lives or (silent and written.heartbeat > 0)
+        alive = live_process(written.pid, written.pid_started) is not None
+        lost = not alive or (timed_out and written.heartbeat > 0)
     if not lost:
         return written
     reason = _("The process ended before it was done. Its log may tell why; start it again.")

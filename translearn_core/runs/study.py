@@ -1,15 +1,16 @@
 """The records of a hyperparameter search: its folder, its trials, its result.
 
 Owns: the files of a search and their meaning, reading and listing searches.
-Leaves to others: making one (`jobs/`), the search itself (`training/search.py`), the process (`worker.py`).
+Leaves to others: making one (`jobs/`), the search itself (`training/search.py`), the process
+(`worker.py`).
 
 A search is a folder `<workspace>/studies/<id>/` with the files of a run (`config.json` with the
 settings that it begins with, `state.json`, `events.jsonl`, `stop`, `log.txt`; see `job.py`) and
     study.json    `StudyPlan`, written once
     result.json   `StudyResult`, once it has ended
 Its events are those of a run, and `trial`: `number`, `settings` (those that differ from the
-default), `accuracy` and `log_loss` in cross-validation (None where it was given up), `given_up`,
-`best` (whether it leads now), `seconds`. Imports nothing heavy: pages read searches.
+default), `accuracy` and `log_loss` in cross-validation (None where it was pruned), `given_up`,
+`best` (whether it is the best so far), `seconds`. Imports nothing heavy: pages read searches.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ class StudyPlan(BaseModel):
 class StudyResult(BaseModel):
     """What a search found.
 
-    `gain` is how many more of the test photos the best settings name right than the default, as a
-    share, with its 95 % interval; None where it was stopped before both were trained.
+    `gain` is the difference in test accuracy between the best settings and the default, with its 95
+    % interval; None where it was stopped before both were trained.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -52,12 +53,12 @@ class StudyResult(BaseModel):
     """The run with the best settings."""
     default_run_dir: str | None = None
     trials: int
-    """Settings that were tried to the end."""
+    """Completed trials."""
     best: dict[str, Any]
     """Settings of the best trial that differ from the default; empty where none was better."""
     validation_accuracy: float
     default_validation_accuracy: float
-    """In cross-validation, on photos that are neither learned from nor of the test part."""
+    """In cross-validation, on out-of-fold photos outside the test set."""
     test_accuracy: float | None = None
     default_test_accuracy: float | None = None
     n_test: int = 0
@@ -97,18 +98,18 @@ def read_result(study: Run) -> StudyResult | None:
 
 
 def read_trials(study: Run) -> list[dict[str, Any]]:
-    """The trials so far, in their order; see the module's words on events."""
+    """The trials so far, in their order; see the module docstring for their fields."""
     return [event for event in study.events()[0] if event["kind"] == "trial"]
 
 
 def folder_of_studies() -> Path:
-    """Where searches lie."""
+    """The folder of searches."""
     return home() / "studies"
 
 
 def list_studies(dataset_id: str = "") -> list[Run]:
     """The searches of the workspace, or of one data set, newest first."""
-    found = [study for study in runs.list_runs(folder_of_studies()) if is_study(study)]
+    studies = [study for study in runs.list_runs(folder_of_studies()) if is_study(study)]
     if not dataset_id:
-        return found
-    return [study for study in found if Path(study.config.dataset).name == dataset_id]
+        return studies
+    return [study for study in studies if Path(study.config.dataset).name == dataset_id]

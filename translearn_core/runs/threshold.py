@@ -1,14 +1,14 @@
-"""The confidence threshold of a run, below which the answer is "not sure".
+"""The confidence threshold of a run, below which a prediction is reported as "not sure".
 
-Owns: `decision.json` of a run and what a threshold costs and saves on the test photos.
+Owns: `decision.json` of a run and the effect of a threshold on the test photos.
 Leaves to others: the confidence itself (`evaluation/calibration.py`), photos unlike anything seen
 (`evaluation/ood.py`), showing it.
 
-`decision.json`: `schema_version`, `sure_from`: an answer whose probability is below it is "not
-sure". A run without the file decides by `SURE_FROM`.
+`decision.json`: `schema_version`, `sure_from`: a prediction whose probability is below it is
+"not sure". A run without the file decides by `SURE_FROM`.
 
-Refusing the answers that one is least sure of is classification with a reject option; the pairs
-of what is still answered and what of it is wrong are the risk-coverage curve (R. El-Yaniv and
+Refusing the least confident predictions is classification with a reject option; coverage against
+error rate is the risk-coverage curve (R. El-Yaniv and
 Y. Wiener, On the Foundations of Noise-free Selective Classification, 2010).
 """
 
@@ -29,12 +29,12 @@ from translearn_core.i18n import _
 FILE = "decision.json"
 SCHEMA = 1
 SURE_FROM = 0.5
-"""Below this probability an answer is "not sure", unless the person chose otherwise."""
+"""Default threshold."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What a person decided for a run.
+class ConfidenceThreshold:
+    """The confidence threshold chosen for a run.
 
     Raises:
         SettingsError: `sure_from` is no probability.
@@ -55,24 +55,24 @@ class Decision:
         return confidence is not None and confidence >= self.sure_from
 
 
-def read_decision(folder: Path) -> Decision:
-    """What was decided for the run in `folder`; the default where nothing was, or it is unreadable."""
+def read_threshold(folder: Path) -> ConfidenceThreshold:
+    """The threshold of the run in `folder`; the default where there is none or it is unreadable."""
     try:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        return Decision(sure_from=float(content["sure_from"]))
+        return ConfidenceThreshold(sure_from=float(content["sure_from"]))
     except (OSError, ValueError, KeyError, TypeError, SettingsError):
-        return Decision()
+        return ConfidenceThreshold()
 
 
-def write_decision(folder: Path, decision: Decision) -> None:
-    """Keep a decision with the run in `folder`."""
-    content = {"schema_version": SCHEMA, **asdict(decision)}
+def write_threshold(folder: Path, threshold: ConfidenceThreshold) -> None:
+    """Store the threshold with the run in `folder`."""
+    content = {"schema_version": SCHEMA, **asdict(threshold)}
     write_atomically(folder / FILE, json.dumps(content, indent=1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trade:
-    """What a threshold would have done with the test photos."""
+class ThresholdEffect:
+    """The effect of a threshold on the test photos."""
 
     n: int
     refused: int
@@ -98,16 +98,18 @@ class Trade:
         return (self.answered - self.wrong) / self.answered if self.answered else None
 
 
-def trade_at(confidence: npt.NDArray[Any], right: npt.NDArray[Any], sure_from: float) -> Trade:
-    """What refusing below `sure_from` does.
+def threshold_effect(
+    confidence: npt.NDArray[Any], right: npt.NDArray[Any], sure_from: float
+) -> ThresholdEffect:
+    """The effect of refusing predictions below `sure_from`.
 
     Args:
-        confidence: of each answer, `(n,)`.
-        right: whether it was right, `(n,) bool`.
+        confidence: of each prediction, `(n,)`.
+        right: whether it is correct, `(n,) bool`.
     """
     right = np.asarray(right, bool)
     refused = np.asarray(confidence) < sure_from
-    return Trade(
+    return ThresholdEffect(
         n=len(right),
         refused=int(refused.sum()),
         avoided=int((refused & ~right).sum()),

@@ -23,11 +23,11 @@ import numpy.typing as npt
 from translearn_core.errors import SourceError
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.label_propagation import (
-    balance,
-    find_centres,
+    balance_classes,
+    fit_centroids,
     knn_graph,
-    sharpened,
-    spread,
+    propagate,
+    sharpen,
 )
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
@@ -196,7 +196,7 @@ class LabelPropagation(Adaptation):
         """See `Adaptation.adapt`."""
         probs, points = _first_guesses_of(domains)
         probs = settle_guesses(probs, points, domains.priors, stop=domains.stop)
-        extra = domains.others.as_extra_samples(sharpened(probs).astype(np.float32))
+        extra = domains.others.as_extra_samples(sharpen(probs).astype(np.float32))
         return TrainingSet(data=with_extra_samples(domains.data, extra, own=False), joined=None)
 
 
@@ -214,11 +214,11 @@ def settle_guesses(
     """
     graph = knn_graph(points, stop=stop)
 
-    def propagate(probs: Array) -> Array:
-        return balance(spread(graph, probs), priors, strength=BALANCE)
+    def propagate_balanced(probs: Array) -> Array:
+        return balance_classes(propagate(graph, probs), priors, strength=BALANCE)
 
-    probs = propagate(balance(probs, priors, strength=BALANCE))
-    return propagate(find_centres(points, probs, priors, strength=BALANCE))
+    probs = propagate_balanced(balance_classes(probs, priors, strength=BALANCE))
+    return propagate_balanced(fit_centroids(points, probs, priors, strength=BALANCE))
 
 
 def _first_guesses_of(domains: Domains) -> tuple[Array, Array]:
@@ -250,7 +250,7 @@ def first_guesses(
         Probabilities `(m, classes)`, the mean over views, and the unsorted photos' points
         `(m, d')`.
     """
-    joint = _JointSpace.of(source_views, own_labels, target_views, classes=classes, stop=stop)
+    joint = _JointSpace.fit(source_views, own_labels, target_views, classes=classes, stop=stop)
     head = joint.learn(np.zeros(joint.targets, np.int64), np.zeros(joint.targets, bool))
     return joint.answer(head), joint.points[:, :, :-1].mean(axis=0)
 
@@ -270,7 +270,7 @@ class _JointSpace:
     stop: Callable[[], bool]
 
     @classmethod
-    def of(
+    def fit(
         cls,
         source_views: Sequence[Array],
         labels: npt.NDArray[np.int64],
@@ -281,7 +281,7 @@ class _JointSpace:
     ) -> _JointSpace:
         source = [_standard(view, source_views[0]) for view in source_views]
         target = [_standard(view, target_views[0]) for view in target_views]
-        space = linear_probe.PCASpace.of(np.concatenate([*source, *target]))
+        space = linear_probe.PCASpace.fit(np.concatenate([*source, *target]))
         points = space.points[len(source[0]) * len(source) :]
         points = points.reshape(len(target), len(target[0]), -1)
         return cls(
@@ -357,7 +357,7 @@ class PseudoLabels(_OnStandardised):
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
-        joint = _JointSpace.of(
+        joint = _JointSpace.fit(
             domains.source_views(),
             domains.labels,
             domains.target_views(),
@@ -367,7 +367,7 @@ class PseudoLabels(_OnStandardised):
         probs, _points = _first_guesses_of(domains)
         kept = np.zeros(joint.targets, bool)
         for number in range(PSEUDO_ROUNDS):
-            probs = balance(probs, domains.priors, strength=BALANCE)
+            probs = balance_classes(probs, domains.priors, strength=BALANCE)
             kept = surest(probs, share=1 / 3 + number * (0.9 - 1 / 3) / (PSEUDO_ROUNDS - 1))
             probs = joint.answer(joint.learn(probs.argmax(axis=1), kept))
         self._kept = kept

@@ -20,13 +20,13 @@ from translearn_core.evaluation.calibration import softmax
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
-from translearn_core.imaging.augment import view_of
+from translearn_core.imaging.augment import augmented_view
 from translearn_core.monitor import Monitor, PassProgress
 from translearn_core.prediction.predict import open_predictor
 from translearn_core.recipe.resolve import check_same_classes
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
-from translearn_core.runs.provenance import refuse_taught
+from translearn_core.runs.provenance import refuse_training_overlap
 from translearn_core.techniques.base import Technique, TrainingSet
 
 Array = npt.NDArray[Any]
@@ -51,7 +51,7 @@ class Distillation(Technique):
         data = training.data
         self._teacher = teacher = find_run(self.plan.settings.distill_from)
         columns = _columns(teacher, data.classes)
-        refuse_taught(teacher, set(data.photos["sha256"].iloc[data.rows("test")]))
+        refuse_training_overlap(teacher, set(data.photos["sha256"].iloc[data.rows("test")]))
         rows = np.flatnonzero(data.split != "test")
         probs = _ask(self.plan, teacher, data, rows, monitor)[..., columns]  # (views, n, classes)
         self._agreement = float((probs[0].argmax(axis=1) == data.labels[rows]).mean())
@@ -128,7 +128,9 @@ def _ask(
         monitor.check_stop()
         if not isinstance(photo, PhotoError):
             for view in views:
-                image = view_of(photo.image, plan.augmentation, sha256=hashes[index], view=view)
+                image = augmented_view(
+                    photo.image, plan.augmentation, sha256=hashes[index], view=view
+                )
                 images.append(image)
                 places.append((view, index))
                 if len(images) == BATCH:

@@ -47,7 +47,7 @@ class ExtraSamples:
 def with_extra_samples(
     material: TrainingData, extra: ExtraSamples, *, own: bool = True
 ) -> TrainingData:
-    """The material with guests below its own rows, to learn from.
+    """The training data with the extra samples appended.
 
     Args:
         own: whether the run's own training and validation photos are learned from as well;

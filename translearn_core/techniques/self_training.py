@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.evaluation import cross_validation, linear_probe
-from translearn_core.evaluation.label_propagation import balance, knn_graph, spread
+from translearn_core.evaluation.label_propagation import balance_classes, knn_graph, propagate
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.formatting import percent
@@ -74,7 +74,7 @@ class Scene:
         Raises:
             StopRequestedError: `stop` said so.
         """
-        space = linear_probe.PCASpace.of(np.concatenate(views))
+        space = linear_probe.PCASpace.fit(np.concatenate(views))
         points = space.points.reshape(len(views), len(views[0]), -1)[:, :, :-1].mean(axis=0)
         graph = knn_graph(points, stop=stop)
         return cls(
@@ -119,9 +119,9 @@ class Scene:
         rows = np.flatnonzero(known)
         one_hot = np.eye(self.classes)[self.labels[rows]]
         priors = one_hot.sum(axis=0) / max(1, len(rows))
-        start = balance(plain, priors, strength=BALANCE)
+        start = balance_classes(plain, priors, strength=BALANCE)
         start[rows] = one_hot
-        guesses = balance(spread(self.graph, start), priors, strength=BALANCE)
+        guesses = balance_classes(propagate(self.graph, start), priors, strength=BALANCE)
         guesses[rows] = one_hot
         return plain, guesses
 

@@ -32,7 +32,7 @@ from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
-from translearn_core.runs.provenance import refuse_taught
+from translearn_core.runs.provenance import refuse_training_overlap
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
@@ -90,7 +90,7 @@ class WarmStart(Technique):
         monitor.stage("technique")
         plan, data = self.plan, training.data
         self._run = run = find_run(plan.settings.start_from)
-        refuse_taught(run, set(data.photos["sha256"].iloc[data.rows("test")]))
+        refuse_training_overlap(run, set(data.photos["sha256"].iloc[data.rows("test")]))
         self._shared = [name for name in run.labels if name in data.classes]
         self._layers: list[str] = []
         self._verdict: RehearsalChoice | None = None
@@ -238,7 +238,7 @@ def judge_weights(
     """
     n, m = len(labels), len(codes)
     both = zip(new_views, old_views, strict=True)
-    space = linear_probe.PCASpace.of(np.concatenate([part for views in both for part in views]))
+    space = linear_probe.PCASpace.fit(np.concatenate([part for views in both for part in views]))
     points = space.points.reshape(len(new_views), n + m, -1)
     deals = [
         cross_validation.assign_folds(labels, groups, folds=FOLDS, rng=rng)

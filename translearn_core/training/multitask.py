@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.atomic import replace_file
-from translearn_core.datasets.label_csv import MoreTasks, tasks_of
+from translearn_core.datasets.label_csv import DatasetTasks, tasks_of
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.fitting.data import TrainingData
@@ -98,7 +98,7 @@ def learn_head(
     fit_head(plan, training.joined, fresh, monitor.silent(), epochs=epochs)
     if monitor.stop_requested:
         return first
-    last = ValidationPredictions(answers=fitted.last, labels=validation.labels)
+    last = ValidationPredictions(probs=fitted.last, labels=validation.labels)
     return replace(first, head=fresh, validation=last, refitted=True)
 
 
@@ -119,7 +119,7 @@ def more_tasks(plan: Plan, data: TrainingData) -> list[TaskLabels]:
     return [_labels_of(kept, task, list(data.photos["path"])) for task in kept.tasks]
 
 
-def _labels_of(kept: MoreTasks, task: str, paths: list[str]) -> TaskLabels:
+def _labels_of(kept: DatasetTasks, task: str, paths: list[str]) -> TaskLabels:
     given = [kept.labels.get(path, {}).get(task, "") for path in paths]
     classes = tuple(sorted({label for label in given if label}))
     codes = {name: code for code, name in enumerate(classes)}

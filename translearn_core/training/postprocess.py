@@ -40,7 +40,7 @@ def calibrate(head: Any, validation: ValidationPredictions) -> float:
     Returns:
         The temperature.
     """
-    logits = calibration.as_logits(validation.answers)
+    logits = calibration.as_logits(validation.probs)
     temperature = calibration.fit_temperature(logits, validation.labels)
     if not calibration.scale_head(head, temperature):
         logger.warning("This head has no layer of logits; its confidence stays as it is")
@@ -81,16 +81,16 @@ def keep_reference(
         learned: rows that were learned from.
         backbone_learned: whether features depend on them, too.
     """
-    most = MOST_THROUGH_NETWORK if backbone_learned else ood.MOST_PHOTOS
+    most = MOST_THROUGH_NETWORK if backbone_learned else ood.MAX_PHOTOS
     width, seed = plan.backbone.features, plan.settings.seed
     labels = material.labels
 
     def some(rows: Rows) -> Rows:
-        return rows[ood.choose(labels[rows], width, seed, most=most)]
+        return rows[ood.subsample(labels[rows], width, seed, most=most)]
 
     rows = some(learned)
     held_out = features_of(some(material.rows("val"))) if backbone_learned else None
-    reference, figures = ood.make_reference(
+    reference, figures = ood.build_reference(
         features_of(rows),
         labels[rows],
         list(material.photos["path"].iloc[rows]),

@@ -137,7 +137,7 @@ class Search:
         measured = costs.expected_pass_s(backbone.name, n)
         if measured is not None:
             return measured
-        area = (backbone.own_size / backbone.input_size) ** 2
+        area = (backbone.default_size / backbone.input_size) ** 2
         macs = sum(block.macs for block in freezing.blocks_of(backbone).blocks)
         return n * 2 * macs * area / OPERATIONS_PER_S
 
@@ -216,7 +216,7 @@ class Search:
         split = material.split.copy()
         split[rows] = np.where(judged, "val", "train")
         with_fold = replace(material, split=split)
-        return learn(plan, with_fold, monitor.silent(), Clock()).validation.answers
+        return learn(plan, with_fold, monitor.silent(), Clock()).validation.probs
 
     def _material(self, plan: Plan, monitor: Monitor) -> TrainingData:
         """Photos and features of a plan, gathered once."""

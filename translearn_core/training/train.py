@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.backbones import freezing
-from translearn_core.concurrency import begin, wait_for
+from translearn_core.concurrency import run_in_thread, wait_for
 from translearn_core.config import load_configuration
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
@@ -77,7 +77,7 @@ def train(run: Run, monitor: Monitor) -> bool:
 
 def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     plan = make_plan(run)
-    importing = begin(import_keras)
+    importing = run_in_thread(import_keras)
     monitor.update(device=plan.device)
     monitor.stage("features")
     with clock.lap("features"):

@@ -175,7 +175,7 @@ def _score_html(one: Score) -> str:
 def show_paired_tests(comparison: Comparison) -> None:
     """Each run against the reference, in a sentence."""
     for paired in comparison.significance:
-        icon = ":material/trending_up:" if paired.shown else ":material/drag_handle:"
+        icon = ":material/trending_up:" if paired.significant else ":material/drag_handle:"
         p_value = "< 0.001" if paired.p_corrected < 0.001 else f"= {paired.p_corrected:.3f}"
         st.markdown(f"{icon} {paired.sentence} :small[:gray[p {p_value}]]")
 

@@ -15,11 +15,11 @@ from translearn_core.errors import RunError
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
 from translearn_core.runs.annotations import (
-    LONGEST_NAME,
-    LONGEST_NOTE,
-    MOST_TAGS,
+    MAX_NAME_LENGTH,
+    MAX_NOTE_LENGTH,
+    MAX_TAGS,
     Notes,
-    name_of,
+    display_name,
     read_notes,
     write_notes,
 )
@@ -54,7 +54,7 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
     if action == "notes":
         edit_notes(run)
     elif action == "again":
-        start_again(run)
+        repeat_run(run)
     elif action == "settings":
         set_up_like(run)
     elif action == "continue":
@@ -66,10 +66,10 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
     return str(action) if action else None
 
 
-def start_again(run: Run) -> None:
+def repeat_run(run: Run) -> None:
     """A new run with the same photos and settings; goes to where it can be watched."""
     with frame.errors_shown():
-        frame.open_run(jobs.start_again(run))
+        frame.open_run(jobs.repeat_run(run))
         frame.go("train")
 
 
@@ -105,7 +105,7 @@ def offer_to_learn_on(run: Run) -> None:
                 "photos: bring in photos that it has not learned from, or their test will flatter."
             )
         )
-        st.markdown(text.format(name=frame.plain(name_of(run))))
+        st.markdown(text.format(name=frame.plain(display_name(run))))
         with frame.errors_shown(), st.container(horizontal=True):
             add = st.button(_("Add photos"), type="primary", key=f"learn_on_add_{run.id}")
             train = st.button(_("They are there already: train"), key=f"learn_on_train_{run.id}")
@@ -138,21 +138,21 @@ def edit_notes(run: Run) -> None:
     def ask() -> None:
         with st.form(f"notes_{run.id}", border=False), frame.errors_shown():
             name = st.text_input(
-                _("Name"), name_of(run), key=f"notes_name_{run.id}", max_chars=LONGEST_NAME
+                _("Name"), display_name(run), key=f"notes_name_{run.id}", max_chars=MAX_NAME_LENGTH
             )
             chosen = st.multiselect(
                 _("Tags"),
                 tags,
                 default=list(before.tags),
                 accept_new_options=True,
-                max_selections=MOST_TAGS,
+                max_selections=MAX_TAGS,
                 placeholder=_("Choose, or type a new one"),
                 key=f"notes_tags_{run.id}",
             )
             note = st.text_area(
                 _("Note"),
                 before.note,
-                max_chars=LONGEST_NOTE,
+                max_chars=MAX_NOTE_LENGTH,
                 placeholder=_("What was tried, and what came of it"),
                 key=f"notes_note_{run.id}",
             )
@@ -240,7 +240,7 @@ def confirm_delete(run: Run) -> None:
         st.toast(_("The run is deleted."))
 
     dialogs.ask_once(
-        _("Delete the run {name}?").format(name=frame.plain(name_of(run))),
+        _("Delete the run {name}?").format(name=frame.plain(display_name(run))),
         _("Its model, figures and log go for good ({size}). The photos stay.").format(
             size=format.size(run.size_bytes())
         ),

@@ -10,7 +10,7 @@ import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import ENDED_STATES, Run, list_runs
-from translearn_core.runs.annotations import name_of
+from translearn_core.runs.annotations import display_name
 from translearn_ui.components import format, run_text
 from translearn_ui.shell import frame
 
@@ -20,7 +20,7 @@ def describe_run(run: Run) -> str:
     config = run.config
     share = run.metrics.test_accuracy if run.has_result else None
     known = "" if share is None else format.percent(run_text.headline_share(run.metrics))
-    parts = [name_of(run), known, config.settings.backbone, format.when(config.created)]
+    parts = [display_name(run), known, config.settings.backbone, format.when(config.created)]
     return " · ".join(filter(None, parts))
 
 

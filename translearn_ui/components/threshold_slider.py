@@ -17,11 +17,11 @@ def show(run: Run, *, key: str) -> float:
     Returns:
         The probability from which on an answer is given.
     """
-    st.session_state[key] = 100 * threshold.read_decision(run.folder).sure_from
+    st.session_state[key] = 100 * threshold.read_threshold(run.folder).sure_from
 
     def keep() -> None:
         chosen = float(st.session_state[key]) / 100
-        threshold.write_decision(run.folder, threshold.Decision(sure_from=chosen))
+        threshold.write_threshold(run.folder, threshold.ConfidenceThreshold(sure_from=chosen))
 
     st.slider(_("“Not sure” below"), 0.0, 99.0, step=1.0, format="%.0f %%", key=key, on_change=keep)
-    return threshold.read_decision(run.folder).sure_from
+    return threshold.read_threshold(run.folder).sure_from

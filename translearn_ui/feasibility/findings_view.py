@@ -131,7 +131,7 @@ def _show_rest(dataset: Dataset, one: Found) -> None:
 
 def _show_kept_again(dataset: Dataset, one: Found) -> None:
     with frame.errors_shown():
-        datasets.stop_keeping(dataset, [(one.check.name, path) for path in one.kept])
+        datasets.restore_dismissed(dataset, [(one.check.name, path) for path in one.kept])
 
 
 def _show_words(dataset: Dataset, one: Found) -> None:

@@ -69,7 +69,7 @@ def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
     if not path.is_file():
         return []
     listed = _read(str(path), path.stat().st_mtime_ns)
-    kept = datasets.read_kept(dataset)
+    kept = datasets.read_dismissed(dataset)
     photos = dataset.photos
     now = dict(zip(photos["path"], photos["class_name"], strict=True))
     then = dict(zip(assessed["path"], assessed["class_name"], strict=True))

@@ -60,7 +60,7 @@ def exclude(dataset: Dataset, paths: Sequence[str]) -> None:
 def keep(dataset: Dataset, pairs: Sequence[datasets.Dismissed]) -> None:
     """Remember that these findings are no faults."""
     with frame.errors_shown():
-        datasets.keep(dataset, pairs)
+        datasets.dismiss(dataset, pairs)
         n = len({path for _check, path in pairs})
         text = ngettext("{n:,} photo stays as it is.", "{n:,} photos stay as they are.", n)
         _remember(dataset, text.format(n=n), tuple(pairs))
@@ -72,7 +72,7 @@ def undo(dataset: Dataset) -> None:
     last = done.pop() if done else None
     with frame.errors_shown():
         if last is not None and last.kept:
-            datasets.stop_keeping(dataset, last.kept)
+            datasets.restore_dismissed(dataset, last.kept)
             st.toast(_("Shown again."), icon=":material/undo:")
             return
         st.toast(frame.plain(datasets.undo(dataset)), icon=":material/undo:")
@@ -225,7 +225,7 @@ def show_excluded(dataset: Dataset) -> None:
 
 def _show_excluded_photo(dataset: Dataset, row: Mapping[str, Any]) -> None:
     try:
-        file = datasets.file_of_excluded(dataset, str(row["path"]))
+        file = datasets.excluded_file(dataset, str(row["path"]))
         picture = datasets.make_thumbnail(file, side=128)
     except (PhotoError, OSError):
         st.caption(frame.plain(str(row["file"])))
@@ -236,7 +236,7 @@ def _show_excluded_photo(dataset: Dataset, row: Mapping[str, Any]) -> None:
 
 def _put_all_back(dataset: Dataset) -> None:
     with frame.errors_shown():
-        datasets.put_back(dataset, datasets.read_excluded(dataset)["path"])
+        datasets.restore_excluded(dataset, datasets.read_excluded(dataset)["path"])
         st.session_state.get(_DONE, {}).pop(dataset.id, None)
 
 

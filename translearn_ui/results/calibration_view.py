@@ -15,7 +15,7 @@ from translearn_core.evaluation import calibration
 from translearn_core.i18n import _
 from translearn_core.reports import model_card_text
 from translearn_core.runs import Run, threshold
-from translearn_core.runs.predictions import read_task_answers
+from translearn_core.runs.predictions import read_task_predictions
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_ui.components import charts, format, threshold_slider
 from translearn_ui.shell import frame
@@ -46,13 +46,17 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
     confidence = predictions["confidence"].to_numpy(float)
     right = predictions["correct"].to_numpy(bool)
     sure_from = threshold_slider.show(run, key="results_sure")
-    sentence = model_card_text.trade_sentence(threshold.trade_at(confidence, right, sure_from))
+    sentence = model_card_text.trade_sentence(
+        threshold.threshold_effect(confidence, right, sure_from)
+    )
     st.markdown(sentence)
     for task in run.metrics.further_tasks:
-        answers = read_task_answers(run, task.name)
+        answers = read_task_predictions(run, task.name)
         if not answers.empty:
             said, true = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
-            words = model_card_text.trade_sentence(threshold.trade_at(said, true, sure_from))
+            words = model_card_text.trade_sentence(
+                threshold.threshold_effect(said, true, sure_from)
+            )
             st.markdown(f"{frame.plain(task.name)}: {words}")
     charts.show(
         charts.confidence_histogram(list(confidence), list(right), sure_from=sure_from),
@@ -67,7 +71,7 @@ def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
         return
     confidence = predictions["confidence"].to_numpy(float)
     right = predictions["correct"].to_numpy(bool)
-    bins = calibration.reliability_of(
+    bins = calibration.reliability_bins(
         confidence, right, bins=min(_MOST_BINS, max(3, len(right) // 12))
     )
     with st.expander(

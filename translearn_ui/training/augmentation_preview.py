@@ -14,7 +14,7 @@ from translearn_core.errors import TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.imaging import augment
 
-VIEW_NAMES: dict[augment.Strength, str] = {
+VIEW_NAMES: dict[augment.AugmentationPolicy, str] = {
     "none": N_("as it is"),
     "light": N_("a little"),
     "strong": N_("a lot"),
@@ -41,7 +41,7 @@ def show(dataset: Dataset) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def make_views(path: str, strength: augment.Strength) -> Image.Image:
+def make_views(path: str, strength: augment.AugmentationPolicy) -> Image.Image:
     """Four views of a photo in a square; the photo itself where it is not varied."""
     photo = datasets.decode_photo(Path(path), size=160).image
     if strength == "none":

@@ -103,7 +103,7 @@ def _set_up_again(run: Run) -> None:
 
 def _start_again(run: Run) -> None:
     with frame.errors_shown():
-        frame.open_run(jobs.start_again(run))
+        frame.open_run(jobs.repeat_run(run))
 
 
 def show_warnings(progress: RunProgress) -> None:

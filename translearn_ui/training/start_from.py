@@ -6,7 +6,7 @@ import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import list_runs
-from translearn_core.runs.annotations import name_of
+from translearn_core.runs.annotations import display_name
 from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 
@@ -16,7 +16,7 @@ def show() -> None:
     named = str(run_setup.value_of("start_from"))
     if not named:
         return
-    name = next((name_of(run) for run in list_runs() if run.id == named), named)
+    name = next((display_name(run) for run in list_runs() if run.id == named), named)
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key="train_start_from"
     ):

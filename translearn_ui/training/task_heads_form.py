@@ -37,14 +37,14 @@ def show(dataset: Dataset) -> None:
                 _("Leave them out"),
                 key="tasks_forget",
                 icon=":material/undo:",
-                on_click=label_csv.detach,
+                on_click=label_csv.detach_labels,
                 args=(dataset,),
             )
         upload = st.file_uploader(_("Table of labels"), type=["csv"], key="tasks_table")
         if upload is not None and st.session_state.get("tasks_taken") != upload.file_id:
             st.session_state["tasks_taken"] = upload.file_id
             with frame.errors_shown():
-                note = label_csv.attach(dataset, label_csv.read_table(upload))
+                note = label_csv.attach_labels(dataset, label_csv.read_table(upload))
                 if note:
                     st.toast(note, icon=":material/info:")
                 st.rerun()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_core.runs.threshold import read_decision
+from translearn_core.runs.threshold import read_threshold
 from translearn_ui.components import threshold_slider
 from translearn_ui.shell import frame
 from translearn_ui.try_it import photo_input, prediction_view
@@ -25,7 +25,7 @@ def show(run: Run) -> None:
             key="try_result",
         )
         return
-    sure = read_decision(run.folder).sure_from
+    sure = read_threshold(run.folder).sure_from
     if len(rows) == 1:
         prediction_view.show_one(rows[0], sure_from=sure, run=run)
     else:

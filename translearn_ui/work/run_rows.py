@@ -9,7 +9,7 @@ import streamlit as st
 from translearn_core.i18n import _, ngettext
 from translearn_core.model_import.provenance import origin_of
 from translearn_core.runs import Run
-from translearn_core.runs.annotations import name_of
+from translearn_core.runs.annotations import display_name
 from translearn_ui.components import format, run_actions
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
@@ -94,7 +94,7 @@ def _show_run(run: Run) -> None:
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key=f"row_{run.id}"
     ):
-        text = f"**{frame.plain(name_of(run))}**"
+        text = f"**{frame.plain(display_name(run))}**"
         notes = run_actions.notes_or_none(run)
         text += "".join(f" :gray-badge[{frame.plain(tag)}]" for tag in notes.tags)
         text += f"  \n:small[{frame.plain(' · '.join(_facts(run)))}]"
@@ -120,7 +120,7 @@ def _show_tick(run: Run) -> None:
     """The box that takes a run into the comparison; where there are no figures, its place."""
     chosen: list[str] = st.session_state.setdefault(_CHOSEN, [])
     ticked = st.checkbox(
-        _("Compare {name}").format(name=name_of(run)),
+        _("Compare {name}").format(name=display_name(run)),
         value=run.id in chosen,
         key=f"tick_{run.id}",
         label_visibility="collapsed",
