@@ -231,7 +231,7 @@ def test_without_feature_maps_the_heat_map_is_refused_with_a_sentence(
 
     explanation = explain.explain_photo(predictor, first_photo())
     bare = replace(
-        explanation, _seen=probes.ModelOutput(probabilities=explanation.probabilities[None])
+        explanation, _output=probes.ModelOutput(probabilities=explanation.probabilities[None])
     )
     assert not bare.has_heat_map
     assert bare.similar() == []

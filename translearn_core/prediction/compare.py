@@ -429,7 +429,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             }
             for one in comparison.runs
         ],
-        "duels": [_duel_json(duel) for duel in comparison.significance],
+        "duels": [_paired_test_json(paired) for paired in comparison.significance],
         "tasks": [
             {
                 "name": task.name,
@@ -444,7 +444,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                     }
                     for one in task.runs
                 ],
-                "duels": [_duel_json(duel) for duel in task.significance],
+                "duels": [_paired_test_json(paired) for paired in task.significance],
             }
             for task in comparison.tasks
         ],
@@ -453,13 +453,13 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _duel_json(duel: PairedTest) -> dict[str, Any]:
+def _paired_test_json(paired: PairedTest) -> dict[str, Any]:
     return {
-        "run": duel.letter,
-        "against": duel.against,
-        "better": duel.better,
-        "worse": duel.worse,
-        "p_value": duel.p_value,
-        "p_corrected": duel.p_corrected,
-        "sentence": duel.sentence,
+        "run": paired.letter,
+        "against": paired.against,
+        "better": paired.better,
+        "worse": paired.worse,
+        "p_value": paired.p_value,
+        "p_corrected": paired.p_corrected,
+        "sentence": paired.sentence,
     }
