@@ -186,7 +186,7 @@ def _measure_pointing(folder: Path, backbone: str, side: int, patch: int, idle: 
     run = _train(dataset, backbone=backbone, image_size=side, epochs=20)
     predictor = predict.open_predictor(run)
     images = np.stack([datasets.decode_photo(path, size=side).image for path in boxes])
-    seen = predictor.see(images, maps=True)
+    seen = predictor.run(images, maps=True)
     wanted = [run.labels.index(path.parent.name) for path in boxes]
     right = float((seen.probabilities.argmax(axis=1) == wanted).mean())
     found = list(boxes.values())
@@ -196,7 +196,7 @@ def _measure_pointing(folder: Path, backbone: str, side: int, patch: int, idle: 
         print(f"  {words}: hottest point in the patch on {share:.2f} of {len(found)} photos")
     for seed in range(3):
         probe = _random_model(backbone, side, seed)
-        share = _share(probe.head, probe.see(images, maps=True), wanted, found, smooth=True)
+        share = _share(probe.head, probe.run(images, maps=True), wanted, found, smooth=True)
         print(f"  random weights {seed}: {share:.2f}")
 
 
@@ -217,14 +217,14 @@ def _random_model(name: str, size: int, seed: int) -> Any:
     from translearn_core.graph.assembly import assemble, build_head, split_at
     from translearn_core.graph.build import build_backbone
     from translearn_core.graph.cut_points import cut_points
-    from translearn_core.prediction.model_runner import KerasProbe
+    from translearn_core.prediction.model_runner import KerasRunner
     from translearn_core.settings import Settings
 
     backbone = get_backbone(name)
     network = build_backbone(backbone, size=size, weights="random", seed=seed)
     prefix, _none = split_at(network, cut_points(network)[-1])
     head = build_head(backbone.features, 3, Settings(seed=seed))
-    return KerasProbe(assemble(prefix, None, head))
+    return KerasRunner(assemble(prefix, None, head))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.export import litert, make, program, verify
 from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.preprocess import prepare
-from translearn_core.export.writers import ExportSource, tested_photos
+from translearn_core.export.writers import ExportSource, test_photos
 from translearn_core.recipe import resolve
 from translearn_core.runs import Run
 from translearn_core.settings import make_settings
@@ -77,7 +77,7 @@ def measure(name: str, formats: list[str], photos: Path, out: Path) -> None:
     run = _trained_run(dataset, backbone) if trained else _random_run(dataset, backbone)
     source = ExportSource(run)
     size = source.model.input_shape[1]
-    files = tested_photos(run, most=10**6 if trained else FEW) or _some(dataset)
+    files = test_photos(run, most=10**6 if trained else FEW) or _some(dataset)
     pixels = [prepare(file, size) for file in files]
     expected = np.concatenate(
         [

@@ -29,7 +29,7 @@ from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.make import make_export
 from translearn_core.export.multi_head import part
 from translearn_core.export.preprocess import prepare
-from translearn_core.model_import.inspect import extractor_for
+from translearn_core.model_import.inspect import inspect_model
 from translearn_core.monitor import Monitor
 from translearn_core.prediction import predict
 from translearn_core.prediction.predict import open_predictor
@@ -62,7 +62,7 @@ def add_task(run: Run) -> None:
 
 def decide_by_task(run: Run) -> None:
     """Choose a threshold that about half of the answers to the second question reach."""
-    answers = predict.predict(run, writers.tested_photos(run, most=8))
+    answers = predict.predict(run, writers.test_photos(run, most=8))
     shares = sorted(max((answer.tasks or {})["light"].values()) for answer in answers)
     write_threshold(run.folder, ConfidenceThreshold(sure_from=float(shares[3] + shares[4]) / 2))
 
@@ -76,7 +76,7 @@ def check_words_of_program(
     program_path = next(folder.rglob("classify.py"))
     photos = folder / "photos"
     photos.mkdir()
-    for number, path in enumerate(writers.tested_photos(run, most=8)):
+    for number, path in enumerate(writers.test_photos(run, most=8)):
         (photos / f"{number}{path.suffix}").write_bytes(path.read_bytes())
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(program_path.parent)
@@ -160,7 +160,7 @@ def test_an_export_answers_as_the_app_and_says_so(
     if row.name == "onnx":
         check_words_of_program(run, row, tmp_path / "unpacked", capsys)
     if row.name == "keras":
-        brought_back = extractor_for(formats.zip_path(run, row))
+        brought_back = inspect_model(formats.zip_path(run, row))
         assert brought_back.classes == ("blue", "green", "red")
         assert brought_back.ours
         assert brought_back.tasks == (("light", ("bright", "dark")),)

@@ -17,7 +17,7 @@ from tests.support.trained import trained, trained_photos
 from translearn_core.errors import InputError, StopRequestedError
 from translearn_core.model_import import sandbox
 from translearn_core.model_import.adopt import Limits, adopt_model
-from translearn_core.model_import.inspect import extractor_for
+from translearn_core.model_import.inspect import inspect_model
 from translearn_core.model_import.provenance import origin_of
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import list_runs
@@ -86,11 +86,11 @@ def test_a_zip_of_ours_comes_back_and_answers_as_before(workspace: Path, tmp_pat
 
 
 def test_a_file_tells_of_itself_before_it_is_opened(workspace: Path, tmp_path: Path) -> None:
-    bare = extractor_for(trained("frozen").model_path)
+    bare = inspect_model(trained("frozen").model_path)
     assert (bare.member, bare.classes, bare.image_size, bare.outputs, bare.ours) == (
         "", None, 32, 3, True,
     )  # fmt: skip
-    zipped_one = extractor_for(exported(tmp_path / "colours.zip"))
+    zipped_one = inspect_model(exported(tmp_path / "colours.zip"))
     assert zipped_one.member == "colours/model.keras"
     assert zipped_one.classes == ("blue", "green", "red")
 

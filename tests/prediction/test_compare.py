@@ -105,7 +105,7 @@ def test_a_task_that_all_answer_is_compared_on_the_photos_with_its_label(dataset
         "chance would hardly do that."
     )
     assert as_json(found)["tasks"][0]["duels"][0]["p_value"] == pytest.approx(mcnemar(8, 1))
-    assert found.held_against("A").tasks[0].reference == "A"
+    assert found.with_reference("A").tasks[0].reference == "A"
     mixed = compare([first, plain])
     assert mixed.tasks == ()
     assert any("not compared: size" in text for text in mixed.remarks)
@@ -159,7 +159,7 @@ def test_the_best_is_corrected_for_all_pairs_and_a_chosen_one_for_its_own(
     chosen = compare(runs_, reference=runs_[1].id)
     assert [duel.letter for duel in chosen.significance] == ["A", "C"]
     assert [d.p_corrected for d in chosen.significance] == pytest.approx(holm([raw[0], raw[2]]))
-    assert best.held_against("B").significance == chosen.significance
+    assert best.with_reference("B").significance == chosen.significance
 
 
 @pytest.mark.slow

@@ -72,7 +72,7 @@ def test_grad_cam_without_gradients_is_grad_cam(predictor: predict.Predictor) ->
 
     model = load_model(trained_on_patches()[0].model_path)
     photo = decode_photo(first_photo(), size=predictor.size).image
-    seen = predictor.see(photo[None], maps=True)
+    seen = predictor.run(photo[None], maps=True)
     assert seen.pooled is not None
     assert seen.maps is not None
     for index in range(3):
@@ -83,9 +83,9 @@ def test_grad_cam_without_gradients_is_grad_cam(predictor: predict.Predictor) ->
 def test_openvino_and_keras_tell_the_same(predictor: predict.Predictor) -> None:
     run, new = trained_on_patches()
     photos = np.stack([decode_photo(path, size=96).image for path in list(new)[:10]])
-    ours = predictor.see(photos, maps=True)
+    ours = predictor.run(photos, maps=True)
     keras_probe = probes.open_runner(run.folder / "missing.xml", run.model_path)
-    theirs = keras_probe.see(photos, maps=True)
+    theirs = keras_probe.run(photos, maps=True)
     assert keras_probe.name == "Keras"
     for name in ("probabilities", "pooled", "maps"):
         assert np.allclose(getattr(ours, name), getattr(theirs, name), atol=1e-3), name
@@ -97,8 +97,8 @@ def test_openvino_and_keras_tell_the_same(predictor: predict.Predictor) -> None:
         np.exp(logits) / np.exp(logits).sum(1, keepdims=True), ours.probabilities, atol=1e-4
     )
     empty = np.empty((0, 96, 96, 3), np.uint8)
-    assert predictor.see(empty).probabilities.shape == (0, 3)
-    assert keras_probe.see(empty).probabilities.shape == (0, 3)
+    assert predictor.run(empty).probabilities.shape == (0, 3)
+    assert keras_probe.run(empty).probabilities.shape == (0, 3)
 
 
 def test_a_run_of_an_earlier_version_tells_the_same(
@@ -108,7 +108,7 @@ def test_a_run_of_an_earlier_version_tells_the_same(
     old = copy_of(run, tmp_path / "old")
     probes.head_path(old.openvino_path).unlink()  # its copy had no head beside it
     photos = np.stack([decode_photo(path, size=96).image for path in list(new)[:4]])
-    ours, theirs = predictor.see(photos), predict.open_predictor(old).see(photos)
+    ours, theirs = predictor.run(photos), predict.open_predictor(old).run(photos)
     assert theirs.pooled is not None
     assert np.allclose(ours.probabilities, theirs.probabilities, atol=1e-3)
     assert np.allclose(ours.pooled, theirs.pooled, atol=1e-3)
@@ -125,8 +125,8 @@ def test_other_backbones_can_be_explained(name: str, tmp_path: Path) -> None:
     expected = run_keras(model, photo[None])
     path = tmp_path / "model.xml"
     probes.write_copy(model, path, photos=photo[None], expected=expected, tolerance=1e-3)
-    probe = probes.OpenVINOProbe(path)
-    seen = probe.see(photo[None], maps=True)
+    probe = probes.OpenVINORunner(path)
+    seen = probe.run(photo[None], maps=True)
     assert seen.pooled is not None
     assert seen.maps is not None
     assert seen.pooled.shape == (1, get_backbone(name).features)
@@ -152,8 +152,8 @@ def test_with_random_weights_it_points_nowhere_in_particular() -> None:
     run, new = trained_on_patches()
     photos = list(new.items())[:PHOTOS]
     images = np.stack([decode_photo(path, size=96).image for path, _box in photos])
-    probe = probes.KerasProbe(assembled("starter"))
-    seen = probe.see(images, maps=True)
+    probe = probes.KerasRunner(assembled("starter"))
+    seen = probe.run(images, maps=True)
     assert seen.pooled is not None
     assert seen.maps is not None
     hits = 0
@@ -170,7 +170,7 @@ def test_covering_the_patch_costs_the_class_most(predictor: predict.Predictor) -
     for path, box in list(new.items())[::12]:
         explanation = explain.explain_photo(predictor, path)
         heat = explanation.occlusion(run.labels.index(path.parent.name))
-        assert heat.shape == (explain.OCCLUSION_PLACES, explain.OCCLUSION_PLACES)
+        assert heat.shape == (explain.OCCLUSION_POSITIONS, explain.OCCLUSION_POSITIONS)
         hits += points_into(explain.hottest(heat), box)
     assert hits >= 0.75 * len(list(new.items())[::12])
 
@@ -217,8 +217,8 @@ def test_a_model_that_ends_otherwise_is_not_explained_but_answers(tmp_path: Path
     photos = np.zeros((2, 32, 32, 3), np.uint8)
     expected, path = run_keras(model, photos), tmp_path / "model.xml"
     probes.write_copy(model, path, photos=photos, expected=expected, tolerance=1e-3)
-    for probe in (probes.OpenVINOProbe(tmp_path / "model.xml"), probes.KerasProbe(model)):
-        seen = probe.see(photos, maps=True)
+    for probe in (probes.OpenVINORunner(tmp_path / "model.xml"), probes.KerasRunner(model)):
+        seen = probe.run(photos, maps=True)
         assert probe.head == ()
         assert seen.probabilities.shape == (2, 3)
         assert (seen.pooled, seen.maps) == (None, None)
@@ -231,7 +231,7 @@ def test_without_feature_maps_the_heat_map_is_refused_with_a_sentence(
 
     explanation = explain.explain_photo(predictor, first_photo())
     bare = replace(
-        explanation, _seen=probes.ModelOutput(probabilities=explanation.probabilities[None])
+        explanation, _output=probes.ModelOutput(probabilities=explanation.probabilities[None])
     )
     assert not bare.has_heat_map
     assert bare.similar() == []

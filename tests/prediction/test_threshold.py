@@ -45,7 +45,7 @@ def keep_reference(run: Run, photos: list[Path], *, threshold: float) -> None:
 
     predictor = predict.Predictor(run)
     images = np.stack([decode_photo(path, size=predictor.size).image for path in photos])
-    pooled = predictor.see(images).pooled
+    pooled = predictor.run(images).pooled
     assert pooled is not None
     ood.Reference(
         units=ood.unit_features(pooled),

@@ -38,7 +38,7 @@ def test_a_run_leaves_photos_that_new_ones_are_held_against(kind: str) -> None:
     predictor, dataset = Predictor(run), open_dataset(run.config.dataset)
     path = reference.paths[3]
     image = decode_photo(dataset.photo_path(path), size=predictor.size).image
-    pooled = predictor.see(image[None]).pooled
+    pooled = predictor.run(image[None]).pooled
     assert pooled is not None
     nearest = reference.similar(pooled[0], 1)[0]
     assert nearest.path == path, "new photos are looked at through the same network"

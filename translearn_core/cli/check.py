@@ -84,7 +84,7 @@ def check(
 
 
 def _describe(dataset: Any) -> dict[str, Any]:
-    """What `check` reports of a data set."""
+    """The report of `check` as JSON."""
     from translearn_core import datasets
 
     try:
@@ -177,15 +177,15 @@ def feasible(
 
 def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
-    ahead = report.forecast
-    if ahead is not None:
+    forecast = report.forecast
+    if forecast is not None:
         print_line(
             _(
                 "With {n} photos the expected accuracy is {share} (95 % interval: {interval})."
             ).format(
-                n=ahead.n,
-                share=percent(ahead.accuracy),
-                interval=percent_range(ahead.low, ahead.high),
+                n=forecast.n,
+                share=percent(forecast.accuracy),
+                interval=percent_range(forecast.low, forecast.high),
             )
         )
     if report.advice:
@@ -196,7 +196,7 @@ def _print_feasible(report: Any) -> None:
 
 @contextmanager
 def _workspace(folder: Path) -> Iterator[None]:
-    """Work in another workspace for a while, so that nothing is left in the person's own."""
+    """Use another workspace meanwhile, so that nothing is written to the person's own."""
     before = os.environ.get("TRANSLEARN_HOME")
     os.environ["TRANSLEARN_HOME"] = str(folder)
     try:

@@ -28,14 +28,14 @@ def predict(
 ) -> int:
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
     from translearn_core.prediction.predict import find_photos
-    from translearn_core.prediction.predict import predict as ask
+    from translearn_core.prediction.predict import predict as predict_photos
     from translearn_core.runs import Run
 
     run = Run(run_dir)
     paths = list(find_photos(photos))
     if not paths:
         raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
-    predictions = list(ask(run, paths))
+    predictions = list(predict_photos(run, paths))
     if csv_ is not None:
         _write_csv(csv_, run.labels, predictions)
     if json_:
@@ -56,25 +56,25 @@ def _print_prediction(prediction: Any) -> None:
     if prediction.error:
         print_line(f"{prediction.file}: {prediction.error}")
         return
-    answer = f"{prediction.label} ({percent(prediction.confidence, 1)})"
-    more = "".join(f"; {words}" for words in _task_words(prediction))
+    text = f"{prediction.label} ({percent(prediction.confidence, 1)})"
+    task_columns = "".join(f"; {task_text}" for task_text in _task_texts(prediction))
     if prediction.unlike:
-        answer = _(
+        text = _(
             "out of distribution (like nothing in the training photos); most likely {answer}"
-        ).format(answer=answer)
+        ).format(answer=text)
     elif not prediction.sure:
-        answer = _("not sure; most likely {answer}").format(answer=answer)
-    print_line(f"{prediction.file}: {answer}{more}")
+        text = _("not sure; most likely {answer}").format(answer=text)
+    print_line(f"{prediction.file}: {text}{task_columns}")
 
 
-def _task_words(prediction: Any) -> Iterator[str]:
-    """What is said in each further task."""
-    for task, shares in (prediction.tasks or {}).items():
-        label, share = next(iter(shares.items()))
-        answer = f"{label} ({percent(share, 1)})"
+def _task_texts(prediction: Any) -> Iterator[str]:
+    """The prediction in each further task, as text."""
+    for task, probs_of in (prediction.tasks or {}).items():
+        label, prob = next(iter(probs_of.items()))
+        text = f"{label} ({percent(prob, 1)})"
         if not prediction.tasks_sure[task]:
-            answer = _("not sure; most likely {answer}").format(answer=answer)
-        yield f"{task}: {answer}"
+            text = _("not sure; most likely {answer}").format(answer=text)
+        yield f"{task}: {text}"
 
 
 def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
@@ -87,15 +87,17 @@ def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
                 head += [task, f"{task}: confidence", f"{task}: sure"]
             writer.writerow(head)
             for row in predictions:
-                shares = row.probabilities or {}
-                answers = [shares.get(name, "") for name in classes]
-                facts = [row.file, row.label or "", row.confidence or "", *answers]
-                said = {True: "yes", False: "no", None: ""}
-                more: list[Any] = []
+                probs_of = row.probabilities or {}
+                probs = [probs_of.get(name, "") for name in classes]
+                columns = [row.file, row.label or "", row.confidence or "", *probs]
+                yes_no = {True: "yes", False: "no", None: ""}
+                task_columns: list[Any] = []
                 for task in tasks:
-                    label, share = next(iter((row.tasks or {}).get(task, {"": ""}).items()))
-                    more += [label, share, said[(row.tasks_sure or {}).get(task)]]
-                writer.writerow([*facts, row.error or "", said[row.sure], said[row.unlike], *more])
+                    label, prob = next(iter((row.tasks or {}).get(task, {"": ""}).items()))
+                    task_columns += [label, prob, yes_no[(row.tasks_sure or {}).get(task)]]
+                writer.writerow(
+                    [*columns, row.error or "", yes_no[row.sure], yes_no[row.unlike], *task_columns]
+                )
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -110,16 +112,16 @@ def compare(
 ) -> None:
     """Compare runs on photos that none of them was trained on (McNemar test)."""
     from translearn_core.prediction.compare import as_json
-    from translearn_core.prediction.compare import compare as hold
+    from translearn_core.prediction.compare import compare as compare_runs
     from translearn_core.runs import Run
 
-    found = [Run(folder) for folder in run_dirs]
+    runs = [Run(folder) for folder in run_dirs]
     reference = Run(against).id if against is not None else None
-    if reference is not None and reference not in [run.id for run in found]:
+    if reference is not None and reference not in [run.id for run in runs]:
         raise RunError(_("`--against` must name one of the runs that are compared."))
     with Bar() as bar:
-        comparison = hold(
-            found,
+        comparison = compare_runs(
+            runs,
             reference=reference,
             progress=lambda done, total, what: bar.show(f"{what} {done} / {total}", done / total),
         )
@@ -131,13 +133,13 @@ def compare(
 
 def _print_comparison(comparison: Any) -> None:
     print_line(comparison.sentence)
-    for one in comparison.runs:
-        low, high = one.interval
-        seconds = one.facts.get("seconds")
+    for run in comparison.runs:
+        low, high = run.interval
+        seconds = run.facts.get("seconds")
         took = f"{seconds:.0f} s" if seconds is not None else "-"
         print_line(
-            f"  {one.letter}  {percent(one.accuracy, 1):>7} [{percent_range(low, high, 1)}]  "
-            f"{took:>7}  {one.name}  {one.run.folder}"
+            f"  {run.letter}  {percent(run.accuracy, 1):>7} [{percent_range(low, high, 1)}]  "
+            f"{took:>7}  {run.name}  {run.run.folder}"
         )
     for pair in comparison.significance:
         print_line(f"{pair.sentence} (p = {pair.p_corrected:.3g})")

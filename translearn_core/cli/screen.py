@@ -1,7 +1,7 @@
-"""What the commands show: progress on stderr, results on stdout, the core's log in a file.
+"""Output of the commands: progress on stderr, results on stdout, the core's log in a file.
 
-Owns: `Bar`, the printing of lines and JSON, where the log of a piece of work goes.
-Leaves to others: what is shown (the commands beside this).
+Owns: `Bar`, printing lines and JSON, the log file of a command.
+Leaves to others: the content (the commands).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 EVERY_S = 2.0
-"""Least time between two lines of progress where stderr is not a terminal."""
+"""Least seconds between two lines of progress where stderr is not a terminal."""
 
 
 class Bar:
@@ -37,7 +37,7 @@ class Bar:
 
         self._console = Console(file=sys.stderr, highlight=False)
         self._terminal = sys.stderr.isatty() and not self._console.is_dumb_terminal
-        self._told = time.monotonic()
+        self._last_line_s = time.monotonic()
         self._progress: Progress | None = None
 
     def __enter__(self) -> Bar:
@@ -53,7 +53,7 @@ class Bar:
             self._progress = None
 
     def show(self, text: str, share: float | None, *, always: bool = False) -> None:
-        """Show a text and how much of it is done, in [0, 1]; None where that is not known."""
+        """Show a text and the share that is done, in [0, 1]; None where it is unknown."""
         if self._terminal:
             total, done = (None, 0) if share is None else (100, round(100 * share))
             if self._progress is None:
@@ -67,12 +67,12 @@ class Bar:
                 )
             return
         now = time.monotonic()
-        if always or now - self._told >= EVERY_S:
-            self._told = now
+        if always or now - self._last_line_s >= EVERY_S:
+            self._last_line_s = now
             sys.stderr.write(text + "\n")
 
     def note(self, text: str) -> None:
-        """Show a line that stays, above the bar."""
+        """Print a line above the bar."""
         line = _("Note: {text}").format(text=text)
         if self._terminal:
             self._console.print(line, markup=False, soft_wrap=True)
@@ -92,7 +92,7 @@ class Bar:
         )
 
     def show_progress(self, progress: Any) -> None:
-        """Show how far an import is."""
+        """Show the progress of an import."""
         share = progress.done / progress.total if progress.total else None
         count = (
             f"{progress.done:,} / {progress.total:,}" if progress.total else f"{progress.done:,}"
@@ -100,14 +100,14 @@ class Bar:
         self.show(f"{progress.what} {count}", share)
 
     def follow(self, run: Any, ended: threading.Event) -> None:
-        """Show a run's events as they come, until it has ended."""
+        """Show a run's events as they are written, until `ended` is set."""
         offset = 0
         while True:
-            last_round = ended.is_set()
+            is_last = ended.is_set()
             events, offset = run.events(offset)
             for event in events:
                 self._show_event(event)
-            if last_round:
+            if is_last:
                 return
             ended.wait(0.1)
 
@@ -183,7 +183,7 @@ def print_line(line: str) -> None:
 def output_to(path: Path) -> Iterator[None]:
     """Send the core's log, and what native libraries write to stderr, to the run's own file.
 
-    What this process itself writes to `sys.stderr` still reaches the person.
+    What this process itself writes to `sys.stderr` still reaches the terminal.
     """
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
@@ -192,10 +192,10 @@ def output_to(path: Path) -> Iterator[None]:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    person = sys.stderr
-    person.flush()
-    kept = os.dup(2)
-    sys.stderr = os.fdopen(kept, "w", encoding=person.encoding, buffering=1, closefd=False)
+    terminal = sys.stderr
+    terminal.flush()
+    stderr_copy = os.dup(2)
+    sys.stderr = os.fdopen(stderr_copy, "w", encoding=terminal.encoding, buffering=1, closefd=False)
     log = path.open("ab")
     os.dup2(log.fileno(), 2)
     log.close()
@@ -203,9 +203,9 @@ def output_to(path: Path) -> Iterator[None]:
         yield
     finally:
         sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
-        sys.stderr = person
+        os.dup2(stderr_copy, 2)
+        os.close(stderr_copy)
+        sys.stderr = terminal
         logger.removeHandler(handler)
         logger.setLevel(level)
         logger.propagate = propagate

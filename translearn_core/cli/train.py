@@ -83,7 +83,7 @@ def train(
 
 
 def work_here(run: Any) -> None:
-    """Train in this process, with a bar; one interrupt stops and keeps, a second ends."""
+    """Train in this process with a bar; one interrupt stops and keeps the weights, a second ends."""
     from translearn_core import worker
 
     ended = threading.Event()
@@ -100,7 +100,7 @@ def work_here(run: Any) -> None:
 
 @contextmanager
 def _interrupt_stops(run: Any) -> Iterator[None]:
-    """The first Ctrl-C asks the run to stop and keep its best weights; the second ends it."""
+    """The first Ctrl-C requests a stop that keeps the best weights; the second ends the process."""
     import signal
 
     def ask(_number: int, _frame: Any) -> None:
@@ -159,7 +159,7 @@ def _print_result(metrics: RunMetrics) -> None:
 
 
 def _print_techniques(metrics: RunMetrics) -> None:
-    """What further tasks and attacks came to."""
+    """Print the accuracy of further tasks and under attack."""
     for task in metrics.tasks:
         print_line(
             _("{task}: right on {correct} of {n} ({share})").format(

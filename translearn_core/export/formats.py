@@ -1,15 +1,15 @@
 """The table of export formats, and the exports that a run already has.
 
-Owns: `FORMATS` (a format is a row here), which of them a run can go to and why not, the files of
-finished exports, the answers on the test photos as a table.
-Leaves to others: making an export (`exports/`), the `.keras` coming back (`model_import/`).
+Owns: `FORMATS` (a format is a row here), why a run cannot be exported to one, the files of finished
+exports, the test predictions as a table.
+Leaves to others: making an export (`make.py`), importing a `.keras` (`model_import/`).
 
 Files, in `<run>/exports/`, for each format:
-    <format>.zip     what leaves: the model, labels.json, prepare.py, classify.py, README.txt,
+    <format>.zip     the export: the model, labels.json, prepare.py, classify.py, README.txt,
                      parity.json
-    <format>.json    `Parity`: how near it is to the app; written last
-    <format>/        the job that makes it (`runs/job.py`), with what is half made (`HALF_MADE`)
-An export is out of date when the model or what the person decided about it has changed since.
+    <format>.json    `Parity`: the result of the verification; written last
+    <format>/        the job that makes it (`runs/job.py`), with temporary folders (`HALF_MADE`)
+An export is out of date when the model or its confidence threshold has changed since.
 Imports nothing heavy: pages read this.
 """
 
@@ -36,7 +36,7 @@ from translearn_core.runs.threshold import read_threshold
 
 SCHEMA = 1
 HALF_MADE = ".work-"
-"""How folders of what is half made begin."""
+"""Prefix of the temporary folders of an export in progress."""
 
 Purpose = Literal["python", "phone", "browser", "server"]
 PURPOSES: dict[Purpose, tuple[str, str]] = {
@@ -57,13 +57,13 @@ PURPOSES: dict[Purpose, tuple[str, str]] = {
         N_("For fast answers without TensorFlow, and for languages other than Python."),
     ),
 }
-"""What people take a model away for, in the order in which it is offered: title, sentence."""
+"""Purposes of an export, in the order shown: title, sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bars:
-    """What an export is held to: the largest difference of a probability, and the share of photos
-    that must get the app's answer."""
+    """Tolerances of the verification: the largest difference of a probability, and the least share of
+    photos with the same predicted class."""
 
     difference: float
     agreement: float
@@ -79,7 +79,7 @@ class Format:
     """One row of the table."""
 
     name: str
-    """On the command line, in the run folder and in addresses."""
+    """On the command line, in the run folder and in URLs."""
     title: str
     """The field's term for it."""
     what: str
@@ -88,26 +88,26 @@ class Format:
     model: str
     """File or folder of the model in the zip."""
     needs: str
-    """What its program needs, as pip takes it, beside pillow and numpy."""
+    """pip requirement of its program, beside pillow and numpy."""
     template: str
-    """Of its program, in `templates/classify`: opens the model and defines `ask(photo)`."""
+    """Name of the template in `templates/classify` that opens the model and defines `ask(photo)`."""
     here: tuple[str, ...] = ()
-    """Packages that making and checking it needs on this machine, beside TensorFlow."""
+    """Packages that writing and verifying it needs on this machine, beside TensorFlow."""
     bars: Bars = FLOAT
     write: Callable[[writers.ExportSource, Path], None]
     """Writes the model of a run to a file or folder."""
     kinds: frozenset[str] | None = None
-    """Kinds of layers that it can hold; None: all."""
+    """Layer classes that it supports; None: all."""
     needs_photos: bool = False
-    """Whether it is fitted to the photos that the run learned from."""
+    """Whether it is calibrated on training photos of the run."""
     run: verify.Runner = verify.run_program
     """Runs an unpacked export over a folder of photos, in a fresh process."""
     program: bool = True
     """Whether a Python program goes with it."""
     extra_files: tuple[tuple[str, str], ...] = ()
-    """Further files in the zip, and what they are."""
+    """Further files in the zip: name, description."""
     steps: tuple[str, ...] = ()
-    """How it is used, where that is not by its Python program."""
+    """Instructions, where it is not used through its Python program."""
 
     @property
     def pip(self) -> str:
@@ -248,13 +248,13 @@ def get_format(name: str) -> Format:
         ) from None
 
 
-# ------------------------------------------------------------------------ which run goes where
+# ----------------------------------------------------------------------------- obstacles
 
 
 def obstacle(run: Run, row: Format) -> str:
-    """Why this run cannot go to a format, in a sentence; empty when it can.
+    """Why this run cannot be exported to a format, in a sentence; empty when it can.
 
-    Reads the folder only: nothing of the model is opened.
+    Reads files only: the model is not opened.
     """
     missing = [name for name in row.here if importlib.util.find_spec(name) is None]
     if missing:
@@ -276,7 +276,7 @@ _PIP_NAMES = {"ai_edge_litert": "ai-edge-litert"}
 
 
 def kinds_of(run: Run) -> frozenset[str]:
-    """The kinds of layers in a run's model, read from the file without opening the model.
+    """The layer classes of a run's model, read from the file without opening the model.
 
     Raises:
         RunError: the run has no model.
@@ -325,37 +325,37 @@ def check_model(run: Run) -> None:
 
 
 class Parity(BaseModel):
-    """How near an export is to the app: `<format>.json`, and parity.json in the zip."""
+    """The result of the verification: `<format>.json`, and parity.json in the zip."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: int = SCHEMA
     format: str
     runtime: str
-    """What ran it, with its version."""
+    """The runtime and its version."""
     photos: int
-    """How many it was checked on."""
+    """Number of photos compared."""
     kinds: dict[str, int]
-    """How many of them of which kind."""
+    """Kind of photo -> number."""
     max_difference: float
     """Largest difference of a probability."""
     label_changes: int
-    """Photos with another answer than the app's."""
+    """Photos with another predicted class than the app's."""
     changed: list[dict[str, Any]] = []
-    """These: `file`, `app`, `export`, and both probabilities."""
+    """These: `photo` (kind), `app`, `export`, and both probabilities."""
     difference_bar: float
     agreement_bar: float
     within: bool
-    """Whether both bars are met."""
+    """Whether both tolerances are met."""
     model_bytes: int
     zip_bytes: int = 0
     created: float
     stamp: str = ""
-    """What it was made from, see `stamp_of`."""
+    """Version of model and threshold, see `stamp_of`."""
 
 
 def folder_of(run: Run) -> Path:
-    """Where a run keeps its exports."""
+    """The folder of a run's exports."""
     return run.folder / "exports"
 
 
@@ -370,26 +370,26 @@ def job_of(run: Run, row: Format) -> Job:
 
 
 def stamp_of(run: Run) -> str:
-    """Says of which model and which decision an export is."""
+    """Identifies the version of the model and of its confidence threshold."""
     stat = run.model_path.stat()
     return f"{stat.st_size}-{stat.st_mtime_ns}-{read_threshold(run.folder).sure_from}"
 
 
 def read(run: Run, row: Format) -> Parity | None:
-    """How near a finished export is; None where there is none, or it is out of date."""
+    """The parity of a finished export; None where there is none, or it is out of date."""
     try:
         data = (folder_of(run) / f"{row.name}.json").read_bytes()
-        found = Parity.model_validate_json(data)
-        whole = zip_path(run, row).stat().st_size == found.zip_bytes
-        return found if whole and found.stamp == stamp_of(run) else None
+        parity = Parity.model_validate_json(data)
+        whole = zip_path(run, row).stat().st_size == parity.zip_bytes
+        return parity if whole and parity.stamp == stamp_of(run) else None
     except (OSError, ValidationError):
         return None
 
 
-def sentence_of(found: Parity) -> str:
-    """What the check found, in a sentence."""
-    n = found.photos
-    if not found.label_changes:
+def sentence_of(parity: Parity) -> str:
+    """The result of the verification in a sentence."""
+    n = parity.photos
+    if not parity.label_changes:
         same = ngettext(
             "Checked on {n} photo: the answer of the app.",
             "Checked on {n} photos: the same answer as the app on every one.",
@@ -399,9 +399,9 @@ def sentence_of(found: Parity) -> str:
         same = ngettext(
             "Checked on {n} photos: another answer than the app's on {changes} of them.",
             "Checked on {n} photos: other answers than the app's on {changes} of them.",
-            found.label_changes,
-        ).format(n=n, changes=found.label_changes)
-    return same + " " + _difference_in_words(found.max_difference)
+            parity.label_changes,
+        ).format(n=n, changes=parity.label_changes)
+    return same + " " + _difference_in_words(parity.max_difference)
 
 
 def _difference_in_words(difference: float) -> str:
@@ -411,11 +411,11 @@ def _difference_in_words(difference: float) -> str:
     return _("Probabilities differ by at most {share}.").format(share=f"{difference:.{digits}%}")
 
 
-# ------------------------------------------------------------------------------- the answers
+# ------------------------------------------------------------------------------- predictions
 
 
 def predictions_csv(run: Run) -> bytes:
-    """The answers on the test photos as CSV (UTF-8 with a mark that spreadsheets understand).
+    """The test predictions as CSV (UTF-8 with a byte order mark, for spreadsheets).
 
     Columns: file, truth, answer, probability, correct, and `p(<class>)` for each class; then, for
     each further task, truth, answer and confidence under its name.
@@ -431,12 +431,12 @@ def predictions_csv(run: Run) -> bytes:
                 run=run.id
             )
         )
-    names = {f"p_{place}": f"p({name})" for place, name in enumerate(run.labels)}
+    names = {f"p_{index}": f"p({name})" for index, name in enumerate(run.labels)}
     names |= {"label": "answer", "confidence": "probability"}
     table = pd.read_parquet(path).rename(columns=names)
-    further = run.folder / "tasks.parquet"
-    if further.is_file():
-        more = pd.read_parquet(further).drop(columns="file")
+    tasks_path = run.folder / "tasks.parquet"
+    if tasks_path.is_file():
+        more = pd.read_parquet(tasks_path).drop(columns="file")
         table = table.merge(more, on="path", how="left")
     table = table.drop(columns="path")
     return table.to_csv(index=False).encode("utf-8-sig")

@@ -1,8 +1,8 @@
-"""The job in which an export is made, so that neither the page nor its server does heavy work.
+"""The job that makes an export in a process of its own.
 
-Owns: starting it, what it is doing, stopping it, and its work.
-Leaves to others: making the export (`make.py`), the files of the job (`runs/job.py`), its life
-(`jobs/background.py`), and that one is made at a time (`jobs/queue.py`).
+Owns: starting it, its state, stopping it, and its work.
+Leaves to others: making the export (`make.py`), the files of the job (`runs/job.py`), its states
+(`jobs/background.py`), the queue (`jobs/queue.py`).
 
 Folder: `<run>/exports/<format>/`, beside the files that `formats.py` names.
 Imports nothing heavy: pages read states.
@@ -24,7 +24,7 @@ from translearn_core.runs import Job, JobConfig, JobState, Kind, Run
 
 
 class ExportConfig(JobConfig):
-    """What an export was asked to do."""
+    """config.json of an export."""
 
     kind: Kind = "export"
     run: str
@@ -33,7 +33,7 @@ class ExportConfig(JobConfig):
 
 
 def start(run: Run, row: Format) -> None:
-    """Have an export made in a process of its own, unless one is at it or the export is there.
+    """Start an export in a process of its own, unless one is running or the export is finished.
 
     Raises:
         RunError, InputError: it could not be made; nothing was started.
@@ -61,12 +61,12 @@ def start(run: Run, row: Format) -> None:
 
 
 def state(run: Run, row: Format) -> JobState | None:
-    """What the process is doing or how it ended; None before there was one."""
+    """The state of the latest job; None before the first one."""
     return jobs.follow(formats.job_of(run, row))
 
 
 def request_stop(run: Run, row: Format) -> None:
-    """Ask the process to end; it does within a second, and nothing of the export is kept."""
+    """Request a stop; the process ends within a second, and the export is discarded."""
     with suppress(OSError):
         formats.job_of(run, row).request_stop()
 
@@ -82,6 +82,6 @@ def work(job: Job, monitor: Monitor) -> bool:
 
 
 def tidy(job: Job) -> None:
-    """Remove what is half made."""
+    """Remove the temporary folders of earlier attempts."""
     for left in job.folder.glob(f"{formats.HALF_MADE}*"):
         shutil.rmtree(left, ignore_errors=True)

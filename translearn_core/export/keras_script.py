@@ -1,9 +1,9 @@
 """Writes a run as a short Keras program or notebook that trains the same without the app.
 
-Owns: program, notebook and the files beside them. It reads the run's photos by a list (CSV) written
-beside it, so that the split is the run's own.
-Leaves to others: the text (`keras_script_code.py`), what training does (`training/train.py`, `fitting/fit.py`); a test
-runs the program and holds its figure against the run's.
+Owns: program, notebook and the files beside them. A CSV beside the program lists the photos with
+their split, so that it is that of the run.
+Leaves to others: the text (`keras_script_code.py`), training (`training/train.py`,
+`fitting/fit.py`); a test runs the program and compares its accuracy with that of the run.
 
 Files beside the program: `<name>.csv` (part, class, file and further labels of every photo), and
 `starter.npz` where the backbone is our own.
@@ -175,7 +175,7 @@ def _read_facts(run: Run, stem: str) -> tuple[Facts, RunSplit]:
 
 
 def _labels(parts: RunSplit) -> dict[str, dict[str, str]]:
-    """Further task -> path -> label, as they are kept with the photos now."""
+    """Further task -> path -> label, as the data set has them now."""
     kept = tasks_of(parts.dataset)
     if kept is None:
         return {}
@@ -197,7 +197,7 @@ def _photos_folder(parts: RunSplit) -> Path:
 def _photo_list(parts: RunSplit, facts: Facts) -> str:
     """part, class, file and labels of every photo, as CSV; files are relative where possible.
 
-    A label of a further task that the run does not know is left empty, like one that is missing.
+    A label of a further task that is no class of the run is left empty, like a missing one.
     """
     target, folder = io.StringIO(), facts.photos
     labels = _labels(parts)

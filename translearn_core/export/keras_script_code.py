@@ -1,11 +1,11 @@
-"""The text of the program that does what a run did, without the app.
+"""The text of the program that repeats a run without the app.
 
-Owns: its sections, and the values that the template `script/train.py.j2` is filled in with. The
-program prepares photos, freezes, learns and tests as `training/train.py` does, only plainly: what is there
-for speed, for small memory or for the page is left out.
+Owns: its sections, and the values of the template `script/train.py.j2`. The program preprocesses,
+freezes, trains and tests as `training/train.py` does, without what is there for speed, for small
+memory or for the page.
 Leaves to others: its code (the template), reading the run, and the files (`keras_script.py`).
 
-The program is in English, like the language it is written in.
+The program is in English.
 """
 
 from __future__ import annotations

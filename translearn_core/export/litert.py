@@ -1,7 +1,7 @@
 """Writes a Keras model as LiteRT (TensorFlow Lite): float32, float16 weights, or int8.
 
-Owns: the conversions and what each rounds. Leaves to others: whether the answers hold
-(`verify.py`), which photos int8 is fitted to (`writers.py`).
+Owns: the conversions and what each rounds.
+Leaves to others: the verification (`verify.py`), the calibration photos of int8 (`writers.py`).
 
 The file takes one photo `(1, size, size, 3) float32 in [0, 255]` and gives `(1, classes) float32`.
 
@@ -9,8 +9,8 @@ The file takes one photo `(1, size, size, 3) float32 in [0, 255]` and gives `(1,
   nearly all of the bytes. The biases and depthwise kernels that TensorFlow's converter rounds as
   well are a fiftieth of the bytes and cause most of the error (docs/exports.md).
 - int8 computes in whole numbers, with ranges measured on photos (post-training quantisation, B.
-  Jacob et al., 2018). A network that loses too many answers that way keeps its kernels in int8
-  and computes in float32.
+  Jacob et al., 2018). Where that changes too many predicted classes, kernels stay in int8 and
+  arithmetic is in float32.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 AGREEMENT = 0.98
-"""Share of the fitted photos that int8 arithmetic must answer as the model does, to be used."""
-JUDGED = 50
-"""So many of the photos are asked for that."""
+"""Least share of calibration photos on which int8 arithmetic predicts the model's class."""
+MEASURED = 50
+"""Calibration photos that this is measured on, at most."""
 _KERNELS = {"CONV_2D": 1, "FULLY_CONNECTED": 1}
-"""Operations whose kernels float16 rounds, and which of their inputs that is."""
+"""Operations whose kernels float16 rounds -> index of the kernel among their inputs."""
 
 
 def write_float32(model: Any, path: Path) -> None:
@@ -50,11 +50,11 @@ def write_float16(model: Any, path: Path) -> None:
 def write_int8(
     model: Any, path: Path, photos: Sequence[Path], *, widths: Sequence[int] | None = None
 ) -> None:
-    """Kernels in int8, and the arithmetic too, unless that changes too many answers.
+    """Kernels in int8, and the arithmetic too, unless that changes too many predicted classes.
 
     Args:
-        photos: a sample of what the model will see.
-        widths: how many probabilities each task takes in a row of answers; None: one task.
+        photos: a sample of the photos that the model will get.
+        widths: number of classes of each task in a row of probabilities; None: one task.
     """
     import tensorflow as tf
 
@@ -69,8 +69,8 @@ def write_int8(
     converter.representative_dataset = sample
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     path.write_bytes(converter.convert())
-    judged = [prepare(file, size) for file in photos[:: max(1, len(photos) // JUDGED)]]
-    agreement = _agreement(model, path, judged, widths or [model.output_shape[-1]])
+    sample_photos = [prepare(file, size) for file in photos[:: max(1, len(photos) // MEASURED)]]
+    agreement = _agreement(model, path, sample_photos, widths or [model.output_shape[-1]])
     logger.info("int8 arithmetic gives the model's answer on %.1f%%", 100 * agreement)
     if agreement < AGREEMENT:
         converter = _converter(model)
@@ -98,28 +98,28 @@ def _converter(model: Any) -> Any:
 
 
 def _agreement(model: Any, path: Path, photos: Sequence[Array], widths: Sequence[int]) -> float:
-    """Share of the photos on which a file answers every task as the model does."""
-    interpreter = open_file(path)
-    entry = interpreter.get_input_details()[0]["index"]
-    answer = interpreter.get_output_details()[0]["index"]
+    """Share of the photos on which a file predicts the model's class in every task."""
+    interpreter = open_interpreter(path)
+    input_index = interpreter.get_input_details()[0]["index"]
+    output = interpreter.get_output_details()[0]["index"]
     same = 0
     for photo in photos:
-        interpreter.set_tensor(entry, photo[None])
+        interpreter.set_tensor(input_index, photo[None])
         interpreter.invoke()
         expected = model.predict_on_batch(photo[None])[0]
-        received = interpreter.get_tensor(answer)[0]
-        same += int(winners(expected, widths) == winners(received, widths))
+        received = interpreter.get_tensor(output)[0]
+        same += int(predicted_classes(expected, widths) == predicted_classes(received, widths))
     return same / max(1, len(photos))
 
 
-def winners(answers: Array, widths: Sequence[int]) -> list[int]:
-    """The place of the likeliest class of each task in a row of answers."""
-    parts = np.split(answers, np.cumsum(widths)[:-1])
-    return [int(part.argmax()) for part in parts]
+def predicted_classes(probs: Array, widths: Sequence[int]) -> list[int]:
+    """Index of the most probable class of each task in a row of probabilities."""
+    tasks = np.split(probs, np.cumsum(widths)[:-1])
+    return [int(task.argmax()) for task in tasks]
 
 
-def open_file(path: Path) -> Any:
-    """A LiteRT file, ready to run."""
+def open_interpreter(path: Path) -> Any:
+    """An interpreter of a LiteRT file, ready to run."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))
@@ -128,50 +128,52 @@ def open_file(path: Path) -> Any:
 
 
 def _round_kernels(path: Path) -> None:
-    """Store the large kernels of a float32 file as float16, each turned back before it is used."""
+    """Store the large kernels of a float32 file as float16, each dequantised before use."""
     from tensorflow.lite.python import schema_py_generated as schema
     from tensorflow.lite.tools import flatbuffer_utils
 
     model = flatbuffer_utils.read_model(str(path))
     graph = model.subgraphs[0]
-    opener = _code_of(model, schema, schema.BuiltinOperator.DEQUANTIZE)
-    wanted = {getattr(schema.BuiltinOperator, name): place for name, place in _KERNELS.items()}
+    dequantize_code = _code_of(model, schema, schema.BuiltinOperator.DEQUANTIZE)
+    kernel_inputs = {
+        getattr(schema.BuiltinOperator, name): index for name, index in _KERNELS.items()
+    }
     restored: dict[int, int] = {}
-    first: list[Any] = []
+    dequantizers: list[Any] = []
     for operator in graph.operators:
-        place = wanted.get(model.operatorCodes[operator.opcodeIndex].builtinCode)
-        if place is None:
+        index = kernel_inputs.get(model.operatorCodes[operator.opcodeIndex].builtinCode)
+        if index is None:
             continue
-        kernel = int(operator.inputs[place])
+        kernel = int(operator.inputs[index])
         if kernel not in restored and _can_be_halved(model, graph.tensors[kernel], schema):
             restored[kernel] = _store_as_half(model, graph, kernel, schema)
-            turn_back = schema.OperatorT()
-            turn_back.opcodeIndex = opener
-            turn_back.inputs = np.array([kernel], np.int32)
-            turn_back.outputs = np.array([restored[kernel]], np.int32)
-            first.append(turn_back)
+            dequantize = schema.OperatorT()
+            dequantize.opcodeIndex = dequantize_code
+            dequantize.inputs = np.array([kernel], np.int32)
+            dequantize.outputs = np.array([restored[kernel]], np.int32)
+            dequantizers.append(dequantize)
         if kernel in restored:
             inputs = np.array(operator.inputs, np.int32)
-            inputs[place] = restored[kernel]
+            inputs[index] = restored[kernel]
             operator.inputs = inputs
-    graph.operators = first + list(graph.operators)
+    graph.operators = dequantizers + list(graph.operators)
     flatbuffer_utils.write_model(model, str(path))
 
 
 def _code_of(model: Any, schema: Any, builtin: int) -> int:
-    """The place of an operation in the file's list of those that it uses; appended if need be."""
-    for place, code in enumerate(model.operatorCodes):
+    """Index of an operation in the operator codes of the file; appended if missing."""
+    for index, code in enumerate(model.operatorCodes):
         if code.builtinCode == builtin:
-            return place
+            return index
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = builtin
-    code.version = 2  # of turning float16 back
+    code.version = 2  # the version that takes float16
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
 
 
 def _can_be_halved(model: Any, tensor: Any, schema: Any) -> bool:
-    """Whether a tensor is a constant whose values float16 holds well."""
+    """Whether a tensor is a float32 constant in the range of float16."""
     data = model.buffers[tensor.buffer].data
     if tensor.type != schema.TensorType.FLOAT32 or data is None or len(data) == 0:
         return False
@@ -184,16 +186,20 @@ def _values(data: Any) -> Array:
 
 
 def _store_as_half(model: Any, graph: Any, kernel: int, schema: Any) -> int:
-    """Round a constant to float16; the number of the float32 tensor that stands for it."""
+    """Round a constant to float16; returns the index of the float32 tensor that replaces it."""
     tensor = graph.tensors[kernel]
     values = _values(model.buffers[tensor.buffer].data)
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(values.astype(np.float16).tobytes(), np.uint8)
     model.buffers.append(buffer)
-    again = schema.TensorT()
-    again.name = tensor.name + b"_float32"
-    again.shape, again.type, again.buffer = tensor.shape, tensor.type, 0
-    graph.tensors.append(again)
+    restored_tensor = schema.TensorT()
+    restored_tensor.name = tensor.name + b"_float32"
+    restored_tensor.shape, restored_tensor.type, restored_tensor.buffer = (
+        tensor.shape,
+        tensor.type,
+        0,
+    )
+    graph.tensors.append(restored_tensor)
     model.buffers[tensor.buffer].data = None
     tensor.type, tensor.buffer = schema.TensorType.FLOAT16, len(model.buffers) - 1
     return len(graph.tensors) - 1

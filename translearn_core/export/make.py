@@ -1,7 +1,8 @@
 """Makes an export: the model, its program, the verification, the zip.
 
-Owns: the order of these steps and the files that are kept. Leaves to others: each of the steps.
-Raises sentences for a person; nothing half made is left.
+Owns: the order of these steps and the files that are kept.
+Leaves to others: the steps (`writers.py`, `program.py`, `verify.py`). Errors carry a sentence for a
+person; temporary files are removed.
 """
 
 from __future__ import annotations
@@ -36,16 +37,16 @@ def make_export(
     """Make an export of a run, unless a finished one is there already.
 
     Args:
-        monitor: its stages are the words of each step; its progress counts photos.
-        photos: so many it is checked on; made ones of every awkward kind are among them.
+        monitor: receives the steps as stages, and the progress of the verification in photos.
+        photos: number of photos of the verification, generated ones included.
 
     Returns:
-        How near it is to the app. The zip is at `formats.zip_path(run, row)`.
+        The result of the verification. The zip is at `formats.zip_path(run, row)`.
 
     Raises:
         RunError: the run has no model.
-        InputError: it cannot go to this format.
-        StopRequestedError: the monitor said so.
+        InputError: it cannot be exported to this format.
+        StopRequestedError: the monitor requested it.
         StorageError: the disk is full.
         TransLearnError: the conversion failed, or its program does not run.
     """
@@ -57,10 +58,10 @@ def make_export(
     reason = formats.obstacle(run, row)
     if reason:
         raise InputError(reason)
-    kept = formats.job_of(run, row).folder
-    with _disk_errors(kept):
-        kept.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=formats.HALF_MADE, dir=kept))
+    job_folder = formats.job_of(run, row).folder
+    with _disk_errors(job_folder):
+        job_folder.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=formats.HALF_MADE, dir=job_folder))
         try:
             return _make(run, row, monitor, work, photos)
         finally:
@@ -78,20 +79,22 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
 
     monitor.stage(_("Asking the app about {n} photos").format(n=n_photos))
     photos = verify.gather_photos(run, work / "photos", most=n_photos)
-    app = verify.ask_app(run, photos)
+    app = verify.predict_with_app(run, photos)
     monitor.check_stop()
 
     monitor.stage(_("Asking the exported model about the same photos"))
-    answers = row.run(folder, work / "photos", formats.job_of(run, row).log_path, monitor.progress)
-    found = verify.compare(app, answers, verify.questions_in(folder))
-    parity = _parity(row, folder, found, stamp)
-    _write_proof(run, row, folder, parity)
+    probabilities = row.run(
+        folder, work / "photos", formats.job_of(run, row).log_path, monitor.progress
+    )
+    difference = verify.compare(app, probabilities, verify.tasks_in(folder))
+    parity = _parity(row, folder, difference, stamp)
+    _write_parity(run, row, folder, parity)
     monitor.check_stop()
 
     monitor.stage(_("Packing"))
-    packed = _pack(work, folder)
-    parity = parity.model_copy(update={"zip_bytes": packed.stat().st_size})
-    replace_file(packed, formats.zip_path(run, row))
+    zip_file = _pack(work, folder)
+    parity = parity.model_copy(update={"zip_bytes": zip_file.stat().st_size})
+    replace_file(zip_file, formats.zip_path(run, row))
     path = formats.folder_of(run) / f"{row.name}.json"
     write_atomically(path, parity.model_dump_json(indent=1))
     logger.info("%s", formats.sentence_of(parity))
@@ -99,7 +102,7 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
 
 
 def folder_name(run: Run, row: Format) -> str:
-    """What the folder in the zip is called: `flowers-onnx`."""
+    """Name of the folder in the zip, like `flowers-onnx`."""
     name = run.config.name or run.config.dataset_name or "model"
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
     return f"{plain or 'model'}-{row.name}"
@@ -110,7 +113,7 @@ def _write_model(run: Run, row: Format, folder: Path) -> None:
         row.write(ExportSource(run), folder / row.model)
     except (TransLearnError, StopRequestedError, OSError, MemoryError):
         raise
-    except Exception as error:  # converters raise anything; the log has it
+    except Exception as error:  # converters raise any type
         logger.exception("The conversion to %s failed", row.name)
         raise TransLearnError(
             _(
@@ -127,20 +130,20 @@ def _write_texts(run: Run, row: Format, folder: Path) -> None:
         (folder / "prepare.py").write_text(program.prepare_py(), encoding="utf-8")
 
 
-def _parity(row: Format, folder: Path, found: verify.Difference, stamp: str) -> Parity:
+def _parity(row: Format, folder: Path, difference: verify.Difference, stamp: str) -> Parity:
     bars = row.bars
-    allowed = math.ceil((1 - bars.agreement) * found.photos)
+    allowed = math.ceil((1 - bars.agreement) * difference.photos)
     return Parity(
         format=row.name,
         runtime=runtime_of(row),
-        photos=found.photos,
-        kinds=found.kinds,
-        max_difference=found.largest,
-        label_changes=len(found.changes),
-        changed=found.changes,
+        photos=difference.photos,
+        kinds=difference.kinds,
+        max_difference=difference.largest,
+        label_changes=len(difference.changes),
+        changed=difference.changes,
         difference_bar=bars.difference,
         agreement_bar=bars.agreement,
-        within=found.largest <= bars.difference and len(found.changes) <= allowed,
+        within=difference.largest <= bars.difference and len(difference.changes) <= allowed,
         model_bytes=_bytes_of(folder, row),
         created=time.time(),
         stamp=stamp,
@@ -148,7 +151,7 @@ def _parity(row: Format, folder: Path, found: verify.Difference, stamp: str) -> 
 
 
 def runtime_of(row: Format) -> str:
-    """What runs the exported model here, with its version."""
+    """The runtime of the exported model on this machine, with its version."""
     if row.run is verify.run_page and verify.node_path():
         return "network.js, Node"
     return f"{row.needs} {importlib.metadata.version(row.needs)}"
@@ -162,7 +165,7 @@ def _bytes_of(folder: Path, row: Format) -> int:
     return sum(file.stat().st_size for file in folder.glob(f"{path.stem}.*"))
 
 
-def _write_proof(run: Run, row: Format, folder: Path, parity: Parity) -> None:
+def _write_parity(run: Run, row: Format, folder: Path, parity: Parity) -> None:
     (folder / "parity.json").write_text(
         parity.model_dump_json(indent=1, exclude={"stamp", "zip_bytes"}), encoding="utf-8"
     )
@@ -171,12 +174,12 @@ def _write_proof(run: Run, row: Format, folder: Path, parity: Parity) -> None:
 
 
 def _pack(work: Path, folder: Path) -> Path:
-    packed = work / "packed.zip"
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+    zip_file = work / "packed.zip"
+    with zipfile.ZipFile(zip_file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
                 archive.write(file, file.relative_to(work))
-    return packed
+    return zip_file
 
 
 @contextmanager

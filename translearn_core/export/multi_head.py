@@ -1,9 +1,10 @@
-"""All heads of a multi-task run in one Keras model, and back.
+"""One Keras model with the heads of all tasks, and back.
 
-Owns: `join` and `part`. Leaves to others: the heads and their file (`runs/task_heads.py`), which formats the
-joined model goes to (`exports/`), whether a model from elsewhere may be opened at all (`model_import/`).
+Owns: `merge` and `separate`.
+Leaves to others: the heads and their file (`runs/task_heads.py`), writing formats (`writers.py`),
+opening untrusted models (`model_import/`).
 
-A joined model takes `photo` and gives `(n, classes + classes of every further task) float32`: the
+A merged model takes `photo` and gives `(n, classes + classes of every further task) float32`: the
 probabilities of the first task, then those of each further one, in the order of `labels.json`.
 Imports Keras inside the functions.
 """
@@ -18,18 +19,19 @@ from translearn_core.i18n import _
 from translearn_core.runs.task_heads import TaskHead
 
 FEATURES = "head_dropout"
-"""The first layer of our heads: what enters it are the pooled features."""
+"""The first layer of the heads trained here; its input are the pooled features."""
 END = "answers"
+"""Name of the layer that concatenates the probabilities of all tasks."""
 
 
-def join(model: Any, heads: Sequence[TaskHead]) -> Any:
-    """The model with further heads on its pooled features; the model itself where there are none."""
+def merge(model: Any, heads: Sequence[TaskHead]) -> Any:
+    """The model with further heads on its pooled features; unchanged where there are none."""
     import keras
 
     if not heads:
         return model
     pooled = model.get_layer(FEATURES).input  # (n, d)
-    answers, filled = [model.outputs[0]], []
+    outputs, weighted_layers = [model.outputs[0]], []
     for i, head in enumerate(heads):
         x = pooled
         for j, (kernel, bias) in enumerate(head.layers):
@@ -41,21 +43,21 @@ def join(model: Any, heads: Sequence[TaskHead]) -> Any:
                 dtype="float32",
             )
             x = dense(x)
-            filled.append((dense, [kernel, bias]))
-        answers.append(x)  # (n, classes of this task)
-    joined = keras.Model(
-        model.inputs, keras.layers.Concatenate(name=END, dtype="float32")(answers), name=model.name
+            weighted_layers.append((dense, [kernel, bias]))
+        outputs.append(x)  # (n, classes of this task)
+    merged = keras.Model(
+        model.inputs, keras.layers.Concatenate(name=END, dtype="float32")(outputs), name=model.name
     )
-    for dense, weights in filled:
+    for dense, weights in weighted_layers:
         dense.set_weights(weights)
-    return joined
+    return merged
 
 
-def part(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, list[TaskHead]]:
-    """The model of the first task alone, and the heads of the further ones.
+def separate(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, list[TaskHead]]:
+    """The model of the first task alone, and the heads of the further tasks.
 
     Args:
-        model: a joined model, which may come from elsewhere.
+        model: a merged model; it may be an imported one.
         tasks: name and classes of each further task, in order.
 
     Raises:
@@ -70,18 +72,18 @@ def part(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, l
         while f"task_{i}_{len(layers)}" in names:
             weights = model.get_layer(f"task_{i}_{len(layers)}").get_weights()
             if len(weights) != 2:
-                raise _not_joined(name)
+                raise _missing_head(name)
             layers.append((weights[0], weights[1]))
         if not layers or layers[-1][1].shape != (len(classes),):
-            raise _not_joined(name)
+            raise _missing_head(name)
         heads.append(TaskHead(name=name, classes=tuple(classes), layers=tuple(layers)))
     if END not in names or FEATURES not in names:
-        raise _not_joined(tasks[0][0])
-    answers = model.get_layer(END).input
-    return keras.Model(model.inputs, answers[0], name=model.name), heads
+        raise _missing_head(tasks[0][0])
+    outputs = model.get_layer(END).input
+    return keras.Model(model.inputs, outputs[0], name=model.name), heads
 
 
-def _not_joined(task: str) -> InputError:
+def _missing_head(task: str) -> InputError:
     return InputError(
         _(
             "labels.json names the task {task}, but the model beside it does not answer it. Take "

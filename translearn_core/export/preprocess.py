@@ -1,4 +1,4 @@
-"""Prepares a photo as TransLearn does: the same pixels, to the last bit. Needs pillow and numpy."""
+"""Preprocesses a photo exactly as TransLearn does: identical pixels. Needs pillow and numpy."""
 
 from pathlib import Path
 
@@ -16,9 +16,12 @@ UPRIGHT = dict(zip(range(2, 9), (0, 3, 1, 5, 4, 6, 2), strict=True))  # EXIF tur
 
 
 def prepare(file: str | Path, size: int) -> np.ndarray:
-    """A photo as the network takes it: (size, size, 3) float32 in [0, 255]."""
+    """A photo as input of the model: (size, size, 3) float32 in [0, 255]."""
     with Image.open(file) as photo:  # of an animation, the first frame
-        if photo.format in ("JPEG", "MPO"):  # large ones are read at a half, a quarter, an eighth
+        if photo.format in (
+            "JPEG",
+            "MPO",
+        ):  # large ones are decoded at a half, a quarter, an eighth
             photo.draft(None, (2 * max(size, 128), 2 * max(size, 128)))
         photo.load()
         turn = UPRIGHT.get(int(photo.getexif().get(0x0112, 1) or 1))
@@ -28,7 +31,7 @@ def prepare(file: str | Path, size: int) -> np.ndarray:
 
 
 def as_rgb(photo: Image.Image) -> Image.Image:
-    """Any kind of picture as RGB: more than 8 bits scaled down, transparency over white."""
+    """A picture of any mode as RGB: more than 8 bits scaled down, transparency over white."""
     if photo.mode[0] in "IF":
         values = np.nan_to_num(np.asarray(photo, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         tops = {"I": (255.0, 65535.0), "F": (1.0, 255.0, 65535.0)}.get(photo.mode, (65535.0,))

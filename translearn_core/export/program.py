@@ -1,9 +1,9 @@
 """The texts that go with an exported model: the program, its readme, its labels.
 
-Owns: what they are filled in with. Leaves to others: their wording (`templates/classify`), which
-template belongs to a format (a row of `formats.FORMATS`), how a photo is prepared (`prepare.py`,
-which goes along word for word).
-They are read outside the app, by anyone, and are therefore in English.
+Owns: the values of their templates.
+Leaves to others: the templates (`templates/classify`), which one belongs to a format (a row of
+`formats.FORMATS`), preprocessing (`preprocess.py`, copied unchanged).
+They are read outside the app and are in English.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ def _template(row: Format) -> str:
 
 
 def labels_json(run: Run) -> str:
-    """The names of the classes, the side of the photos, from when on an answer is sure, and the
-    classes of further tasks."""
+    """labels.json: class names, image size, confidence threshold, and the classes of further tasks."""
     content = json.loads((run.folder / "labels.json").read_text(encoding="utf-8"))
     content["name"] = run.config.name or run.config.dataset_name or run.id
     content["sure_from"] = read_threshold(run.folder).sure_from
@@ -46,15 +45,15 @@ def labels_json(run: Run) -> str:
 
 
 def prepare_py() -> str:
-    """The preparation of a photo."""
+    """prepare.py: the preprocessing of a photo."""
     return Path(__file__).with_name("preprocess.py").read_text(encoding="utf-8")
 
 
 def readme(run: Run, row: Format, *, parity: str) -> str:
-    """The page that explains the folder.
+    """README.txt of the folder.
 
     Args:
-        parity: what the check found, in a sentence.
+        parity: the result of the verification, in a sentence.
     """
     labels = json.loads((run.folder / "labels.json").read_text(encoding="utf-8"))
     name = run.config.name or run.config.dataset_name or run.id
@@ -89,7 +88,7 @@ def _steps(row: Format) -> tuple[str, ...]:
 
 
 def _quality(run: Run) -> list[str]:
-    """How good the model is, in sentences."""
+    """The accuracy of each task, in sentences."""
     if not run.has_result or not run.metrics.n_test:
         return [
             "Not measured: it was brought in from elsewhere, or no photos were kept for a test."

@@ -1,11 +1,11 @@
 """Verifies an export: runs it in a new process and compares its predictions with the app's.
 
-Owns: the photos of the check (a run's own test photos, and made ones of every awkward kind), the
+Owns: the photos of the check (test photos of the run, and generated ones of unusual formats), the
 process, the comparison.
-Leaves to others: what runs (`program.py`: the very program that leaves), what the app answers
-(`prediction/predict.py`), what is kept of it (`make.py`).
+Leaves to others: the exported program (`program.py`), the app's predictions
+(`prediction/predict.py`), the files that are kept (`make.py`).
 
-The process knows nothing of this package: it starts in the unpacked folder, without our path.
+The process starts in the unpacked folder, without this package on its path.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from PIL import Image
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.export.preprocess import prepare
-from translearn_core.export.writers import tested_photos
+from translearn_core.export.writers import test_photos
 from translearn_core.i18n import _
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 PHOTOS = 64
-"""So many photos an export is checked on."""
+"""Number of photos of the verification."""
 Progress = Callable[[int, int], None]
 Runner = Callable[[Path, Path, Path, Progress], dict[str, Array]]
 """Runs an unpacked export over a folder of photos, see `run_program`."""
@@ -48,8 +48,8 @@ Runner = Callable[[Path, Path, Path, Progress], dict[str, Array]]
 
 @dataclass(frozen=True, kw_only=True)
 class AppPredictions:
-    """What a model says of photos: probabilities `(n, classes) float64`, in the order of `files`;
-    those of further tasks follow in the same row."""
+    """The app's probabilities `(n, classes) float64`, in the order of `files`; those of further tasks
+    follow in the same row. `kinds` names the kind of each photo."""
 
     files: list[Path]
     kinds: list[str]
@@ -58,7 +58,8 @@ class AppPredictions:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """How far an export is from the app."""
+    """The difference of an export from the app: the largest difference of a probability, and the
+    photos with another predicted class."""
 
     largest: float
     changes: list[dict[str, Any]]
@@ -72,34 +73,34 @@ class Difference:
 def gather_photos(run: Run, folder: Path, *, most: int) -> list[tuple[Path, str]]:
     """Put the photos of the check into a folder: `(file, kind)`.
 
-    Of every awkward kind one is made; the others are test photos as they are, and drawn ones where
-    there are too few.
+    One photo of each kind of `GENERATED` is generated; the others are test photos, and drawn pictures
+    where there are too few.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    own = tested_photos(run, most=most - len(MADE))
-    grounds = [_ground(path) for path in own[: len(MADE)]] or [_drawn(0)]
-    found = []
-    for number, (kind, make) in enumerate(MADE.items()):
-        ground = grounds[number % len(grounds)]
-        found.append((make(ground, folder / f"made-{number:02}"), kind))
+    own = test_photos(run, most=most - len(GENERATED))
+    base_images = [_base_image(path) for path in own[: len(GENERATED)]] or [_drawn_image(0)]
+    photos = []
+    for number, (kind, make) in enumerate(GENERATED.items()):
+        base_image = base_images[number % len(base_images)]
+        photos.append((make(base_image, folder / f"made-{number:02}"), kind))
     for number, path in enumerate(own):
         target = folder / f"photo-{number:02}{path.suffix.lower()}"
         target.write_bytes(path.read_bytes())
-        found.append((target, "test photos as they are"))
-    for number in range(len(found), most):
-        found.append((_save(_drawn(number), folder / f"drawn-{number:02}.png"), "drawn"))
-    return found
+        photos.append((target, "test photos as they are"))
+    for number in range(len(photos), most):
+        photos.append((_save(_drawn_image(number), folder / f"drawn-{number:02}.png"), "drawn"))
+    return photos
 
 
-def _ground(path: Path) -> Image.Image:
-    """A test photo to make others from."""
+def _base_image(path: Path) -> Image.Image:
+    """A test photo that others are generated from."""
     try:
         return Image.fromarray(decode_photo(path, size=None).image)
     except PhotoError:
-        return _drawn(0)
+        return _drawn_image(0)
 
 
-def _drawn(seed: int) -> Image.Image:
+def _drawn_image(seed: int) -> Image.Image:
     """A picture of soft colours, 320 x 240."""
     cells = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(cells).resize((320, 240), Image.Resampling.BICUBIC)
@@ -110,7 +111,7 @@ def _save(image: Image.Image, path: Path, **options: Any) -> Path:
     return path
 
 
-def _turned(turn: int) -> Callable[[Image.Image, Path], Path]:
+def _make_turned(turn: int) -> Callable[[Image.Image, Path], Path]:
     def make(image: Image.Image, path: Path) -> Path:
         exif = Image.Exif()
         exif[0x0112] = turn
@@ -129,20 +130,20 @@ def _make_large(image: Image.Image, path: Path) -> Path:
     return _save(large, path.with_suffix(".jpg"), quality=90)
 
 
-def _fading(image: Image.Image) -> Image.Image:
+def _alpha_ramp(image: Image.Image) -> Image.Image:
     ramp = np.tile(np.linspace(0, 255, image.width).astype(np.uint8), (image.height, 1))
     return Image.fromarray(ramp)
 
 
 def _make_see_through(image: Image.Image, path: Path) -> Path:
     clear = image.convert("RGBA")
-    clear.putalpha(_fading(image))
+    clear.putalpha(_alpha_ramp(image))
     return _save(clear, path.with_suffix(".png"))
 
 
 def _make_grey_see_through(image: Image.Image, path: Path) -> Path:
     clear = image.convert("LA")
-    clear.putalpha(_fading(image))
+    clear.putalpha(_alpha_ramp(image))
     return _save(clear, path.with_suffix(".png"))
 
 
@@ -174,10 +175,10 @@ def _make_moving(image: Image.Image, path: Path) -> Path:
     )
 
 
-MADE: dict[str, Callable[[Image.Image, Path], Path]] = {
-    "turned (EXIF 6)": _turned(6),
-    "turned (EXIF 3)": _turned(3),
-    "mirrored and turned (EXIF 5)": _turned(5),
+GENERATED: dict[str, Callable[[Image.Image, Path], Path]] = {
+    "turned (EXIF 6)": _make_turned(6),
+    "turned (EXIF 3)": _make_turned(3),
+    "mirrored and turned (EXIF 5)": _make_turned(5),
     "portrait": _make_tall,
     "large (7 megapixels)": _make_large,
     "transparent": _make_see_through,
@@ -188,23 +189,23 @@ MADE: dict[str, Callable[[Image.Image, Path], Path]] = {
     "CMYK": _make_four_colours,
     "animation": _make_moving,
 }
-"""The awkward kinds and how one of each is made; each adds its file ending to the name."""
+"""Kinds of unusual photos -> function that generates one; it adds the file ending."""
 
 
 # ----------------------------------------------------------------------------------- the check
 
 
-def ask_app(run: Run, photos: Sequence[tuple[Path, str]]) -> AppPredictions:
-    """What the app says of the photos; those that it cannot read are left out."""
+def predict_with_app(run: Run, photos: Sequence[tuple[Path, str]]) -> AppPredictions:
+    """The app's predictions; photos that it cannot read are left out."""
     files, kinds, rows = [], [], []
-    answers = predict(run, [file for file, _kind in photos])
-    for (file, kind), answer in zip(photos, answers, strict=True):
-        if answer.probabilities is not None:
+    predictions = predict(run, [file for file, _kind in photos])
+    for (file, kind), prediction in zip(photos, predictions, strict=True):
+        if prediction.probabilities is not None:
             files.append(file)
             kinds.append(kind)
-            row = [answer.probabilities[name] for name in run.labels]
+            row = [prediction.probabilities[name] for name in run.labels]
             for head in load_heads(run.folder):
-                row += [(answer.tasks or {})[head.name][name] for name in head.classes]
+                row += [(prediction.tasks or {})[head.name][name] for name in head.classes]
             rows.append(row)
     return AppPredictions(files=files, kinds=kinds, probabilities=np.array(rows, np.float64))
 
@@ -213,11 +214,11 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
     """Run the program in an unpacked export over a folder of photos, in a fresh process.
 
     Args:
-        log: where what it writes to stderr goes.
-        progress: called with photos answered so far, and photos in all.
+        log: file that its stderr is appended to.
+        progress: called with (photos predicted, all photos).
 
     Returns:
-        Name of the photo -> its probabilities `(classes,)`, those of further tasks after them.
+        File name -> probabilities `(classes,)`, those of further tasks after them.
 
     Raises:
         TransLearnError: it ended with an error.
@@ -227,7 +228,7 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
     environment |= {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     command = [sys.executable, "-u", str(folder / "classify.py"), str(photos)]
     total = sum(1 for _file in photos.iterdir())
-    width = sum(map(len, questions_in(folder)))
+    width = sum(map(len, tasks_in(folder)))
     with log.open("ab") as errors:
         process = subprocess.Popen(
             command,
@@ -240,25 +241,25 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
         )
         assert process.stdout is not None
         with process.stdout:
-            found: dict[str, Array] = {}
+            probabilities_of: dict[str, Array] = {}
             rows = csv.reader(process.stdout)
             next(rows, None)
             for row in rows:
-                found[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
-                progress(len(found), total)
+                probabilities_of[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
+                progress(len(probabilities_of), total)
         code = process.wait()
-    if code != 0 or not found:
-        raise TransLearnError(_broken())
-    return found
+    if code != 0 or not probabilities_of:
+        raise TransLearnError(_program_failed())
+    return probabilities_of
 
 
-def questions_in(folder: Path) -> list[list[str]]:
-    """The classes of each task of an unpacked export, the first one first."""
+def tasks_in(folder: Path) -> list[list[str]]:
+    """The classes of each task of an unpacked export, in order."""
     labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
     return [labels["classes"], *(task["classes"] for task in labels.get("tasks", []))]
 
 
-def _broken() -> str:
+def _program_failed() -> str:
     return _(
         "The exported model was written, but its program ended with an error, so it is not "
         "handed out. The log of this export has the details."
@@ -279,15 +280,15 @@ for (let at = 0; at < all.byteLength; at += bytes) {
 
 
 def node_path() -> str | None:
-    """Node, which runs the code of web pages outside a browser; None where it is not here."""
+    """Path of Node; None where it is not installed."""
     return shutil.which("node")
 
 
 def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[str, Array]:
     """Run the code of a web page in Node over a folder of photos, in a fresh process.
 
-    The photos are prepared here, as the page does it but for how a browser reads a file. Without
-    Node the model is run by ONNX Runtime; the page checks its own code when it is opened.
+    The photos are preprocessed here, so a browser's decoder is not tested. Without Node the model is
+    run by ONNX Runtime; the page checks its own code when it is opened.
 
     Args, returns, raises: as `run_program`.
     """
@@ -296,11 +297,11 @@ def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[
     pixels = np.stack([prepare(file, size) for file in files])
     node = node_path()
     if node is None:
-        return dict(zip([file.name for file in files], _ask_onnx(folder, pixels), strict=True))
+        return dict(zip([file.name for file in files], _run_onnx(folder, pixels), strict=True))
     raw = folder.parent / "pixels.bin"
     pixels.tofile(raw)
     command = [node, "-e", PAGE_PROGRAM, "page", str(raw), str(size)]
-    found: dict[str, Array] = {}
+    probabilities_of: dict[str, Array] = {}
     with (
         log.open("ab") as errors,
         subprocess.Popen(
@@ -309,14 +310,14 @@ def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[
     ):
         assert process.stdout is not None
         for file, line in zip(files, process.stdout, strict=False):
-            found[file.name] = np.array(json.loads(line), np.float64)
-            progress(len(found), len(files))
+            probabilities_of[file.name] = np.array(json.loads(line), np.float64)
+            progress(len(probabilities_of), len(files))
     if process.returncode != 0:
-        raise TransLearnError(_broken())
-    return found
+        raise TransLearnError(_program_failed())
+    return probabilities_of
 
 
-def _ask_onnx(folder: Path, pixels: Array) -> list[Array]:
+def _run_onnx(folder: Path, pixels: Array) -> list[Array]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(
@@ -326,29 +327,29 @@ def _ask_onnx(folder: Path, pixels: Array) -> list[Array]:
 
 
 def compare(
-    app: AppPredictions, export: dict[str, Array], questions: Sequence[Sequence[str]]
+    app: AppPredictions, export: dict[str, Array], tasks: Sequence[Sequence[str]]
 ) -> Difference:
-    """Hold an export's answers against the app's. A photo that it did not answer is a change.
+    """Compare an export's predictions with the app's. A missing prediction counts as a change.
 
     Args:
-        questions: the classes of each task, the first one first.
+        tasks: the classes of each task, in order.
     """
     largest, changes = 0.0, []
-    ends = np.cumsum([len(classes) for classes in questions])[:-1]
+    ends = np.cumsum([len(classes) for classes in tasks])[:-1]
     for file, kind, expected in zip(app.files, app.kinds, app.probabilities, strict=True):
         received = export.get(file.name, np.zeros_like(expected))
         largest = max(largest, float(np.abs(received - expected).max()))
-        parts = zip(questions, np.split(expected, ends), np.split(received, ends), strict=True)
-        for classes, one, other in parts:
-            before, after = int(one.argmax()), int(other.argmax())
+        parts = zip(tasks, np.split(expected, ends), np.split(received, ends), strict=True)
+        for classes, app_probs, export_probs in parts:
+            before, after = int(app_probs.argmax()), int(export_probs.argmax())
             if before != after or file.name not in export:
                 changes.append(
                     {
                         "photo": kind,
                         "app": classes[before],
                         "export": classes[after] if file.name in export else None,
-                        "app_probability": round(float(one[before]), 6),
-                        "export_probability": round(float(other[after]), 6),
+                        "app_probability": round(float(app_probs[before]), 6),
+                        "export_probability": round(float(export_probs[after]), 6),
                     }
                 )
                 break

@@ -1,7 +1,7 @@
 """Writes the model of a run in each format.
 
-Owns: the conversions, and which photos one is fitted to.
-Leaves to others: the graph in ONNX (`graph/onnx_writer.py`), whether it answers as the app (`verify.py`).
+Owns: the conversions, and the calibration and test photos of a run.
+Leaves to others: the ONNX graph (`graph/onnx_writer.py`), the verification (`verify.py`).
 
 Every model takes `photo` `(n, size, size, 3) float32 in [0, 255]` and gives probabilities
 `(n, classes) float32`; where the run has further tasks, theirs follow in the same row
@@ -24,36 +24,36 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.errors import SourceError
-from translearn_core.export.multi_head import join
+from translearn_core.export.multi_head import merge
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import TaskHead, load_heads
 
-MOST_FITTED = 100
-"""Photos that an int8 model is fitted to, at most."""
+MOST_CALIBRATION_PHOTOS = 100
+"""Photos that an int8 model is calibrated on, at most."""
 
 
 @dataclass(frozen=True)
 class ExportSource:
-    """The model of a run, opened when somebody asks for it."""
+    """The model of a run, opened on first use."""
 
     run: Run
 
     @cached_property
     def model(self) -> Any:
-        """As Keras has it, computing in float32 wherever it was trained."""
+        """The Keras model in float32, with the heads of all tasks."""
         from translearn_core.graph.saving import load_model
 
         model = load_model(self.run.model_path)
-        return join(_in_float32(model) if self.is_mixed else model, self.heads)
+        return merge(_in_float32(model) if self.is_mixed else model, self.heads)
 
     @cached_property
     def heads(self) -> tuple[TaskHead, ...]:
-        """What answers the run's further tasks; none where it has one only."""
+        """The heads of the run's further tasks."""
         return load_heads(self.run.folder)
 
     @property
     def widths(self) -> list[int]:
-        """How many probabilities each task takes in a row of answers."""
+        """Number of classes of each task in a row of probabilities."""
         return [len(self.run.labels), *(len(head.classes) for head in self.heads)]
 
     @cached_property
@@ -71,14 +71,13 @@ def _in_float32(model: Any) -> Any:
     import keras
 
     text = json.dumps(keras.saving.serialize_keras_object(model)).replace(_MIXED, '"float32"')
-    precise = keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
-    precise.set_weights(model.get_weights())
-    return precise
+    float32_model = keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
+    float32_model.set_weights(model.get_weights())
+    return float32_model
 
 
 def write_keras(source: ExportSource, path: Path) -> None:
-    """The file as it is, but for mixed precision, in which a processor is slow and less exact, and
-    for further tasks, which are joined to it."""
+    """Copy the file; a model with mixed precision or further tasks is saved anew in float32."""
     if source.is_mixed or source.heads:
         source.model.save(path)
     else:
@@ -86,7 +85,7 @@ def write_keras(source: ExportSource, path: Path) -> None:
 
 
 def write_openvino(source: ExportSource, path: Path) -> None:
-    """The copy that the app answers with, or a new one where there is none."""
+    """The OpenVINO copy of the run, or a new one where there is none."""
     from translearn_core.graph.engine import convert_to_openvino, keep_one_output
 
     own = source.run.openvino_path
@@ -97,14 +96,14 @@ def write_openvino(source: ExportSource, path: Path) -> None:
 
 
 def write_onnx(source: ExportSource, path: Path) -> None:
-    """Through our own writer."""
+    """ONNX, by `graph.onnx_writer`."""
     from translearn_core.graph.onnx_writer import write_onnx as write
 
     write(source.model, path)
 
 
 def write_saved_model(source: ExportSource, path: Path) -> None:
-    """TensorFlow's own format, with one signature, `serve`."""
+    """TensorFlow SavedModel with the signature `serving_default`."""
     import tensorflow as tf
 
     model = source.model
@@ -119,21 +118,21 @@ def write_saved_model(source: ExportSource, path: Path) -> None:
 
 
 def write_litert(source: ExportSource, path: Path) -> None:
-    """All in float32."""
+    """LiteRT in float32."""
     from translearn_core.export import litert
 
     litert.write_float32(source.model, path)
 
 
 def write_litert_float16(source: ExportSource, path: Path) -> None:
-    """Kernels in half the bytes."""
+    """LiteRT with kernels in float16."""
     from translearn_core.export import litert
 
     litert.write_float16(source.model, path)
 
 
 def write_litert_int8(source: ExportSource, path: Path) -> None:
-    """Kernels in a quarter of the bytes, fitted to the photos that the run learned from."""
+    """LiteRT in int8, calibrated on training photos."""
     from translearn_core.export import litert
 
     litert.write_int8(source.model, path, training_photos(source.run), widths=source.widths)
@@ -142,58 +141,58 @@ def write_litert_int8(source: ExportSource, path: Path) -> None:
 WEB_FOLDER = Path(__file__).with_name("web")
 WEB_FILES = ("index.html", "page.js", "prepare.js", "network.js")
 WEB_TOLERANCE = 1e-3
-"""By so much a browser's answer to the drawn pattern may differ before the page says so."""
+"""Largest difference of a probability on the test pattern before the page shows a warning."""
 
 
 def write_web(source: ExportSource, path: Path) -> None:
-    """The ONNX file, and beside it the page, its runtime, and what the page checks itself with."""
+    """The ONNX file, the page, its runtime, and the expected probabilities of the test pattern."""
     write_onnx(source, path)
     for name in WEB_FILES:
         shutil.copyfile(WEB_FOLDER / name, path.with_name(name))
     size = source.model.input_shape[1]
-    answer = source.model.predict_on_batch(pattern(size)[None])[0]
-    check = {"probabilities": [float(share) for share in answer], "tolerance": WEB_TOLERANCE}
+    probs = source.model.predict_on_batch(pattern(size)[None])[0]
+    check = {"probabilities": [float(prob) for prob in probs], "tolerance": WEB_TOLERANCE}
     path.with_name("check.json").write_text(json.dumps(check), encoding="utf-8")
 
 
 def pattern(size: int) -> npt.NDArray[np.float32]:
-    """The picture that `prepare.js` draws, too: `(size, size, 3) float32 in [0, 255]`."""
+    """The test pattern, as `prepare.js` draws it: `(size, size, 3) float32 in [0, 255]`."""
     y, x, c = np.mgrid[:size, :size, :3]
     values: npt.NDArray[np.int64] = (x * 3 + y * 2 + c * 85 + ((x * y) >> 4)) % 256
     return values.astype(np.float32)
 
 
-def training_photos(run: Run, *, most: int = MOST_FITTED) -> list[Path]:
-    """Photos that the run learned from and that are still here, spread evenly over the data set."""
-    tested = set(_paths(run))
+def training_photos(run: Run, *, most: int = MOST_CALIBRATION_PHOTOS) -> list[Path]:
+    """Existing training photos of the run, spread evenly over the data set."""
+    test_paths = set(_paths(run))
     try:
         dataset = datasets.open_dataset(Path(run.config.dataset))
-        listed = [path for path in dataset.photos["path"] if path not in tested]
+        train_paths = [path for path in dataset.photos["path"] if path not in test_paths]
     except (SourceError, OSError):
         return []
-    return [path for path in map(dataset.photo_path, _spread(listed, most)) if path.is_file()]
+    return [path for path in map(dataset.photo_path, _spread(train_paths, most)) if path.is_file()]
 
 
-def tested_photos(run: Run, *, most: int) -> list[Path]:
-    """Photos that the run was tested on and that are still here, spread evenly over the classes."""
-    tested = _paths(run)
+def test_photos(run: Run, *, most: int) -> list[Path]:
+    """Existing test photos of the run, spread evenly over the classes."""
+    test_paths = _paths(run)
     try:
         dataset = datasets.open_dataset(Path(run.config.dataset))
     except SourceError:
         return []
-    return [path for path in map(dataset.photo_path, _spread(tested, most)) if path.is_file()]
+    return [path for path in map(dataset.photo_path, _spread(test_paths, most)) if path.is_file()]
 
 
 def _spread(paths: list[str], most: int) -> list[str]:
-    """At most so many of them, evenly spread."""
+    """At most `most` of them, evenly spaced."""
     if not paths:
         return []
-    places = np.linspace(0, len(paths) - 1, most).round().astype(int)
-    return [paths[place] for place in np.unique(places)]
+    indices = np.linspace(0, len(paths) - 1, most).round().astype(int)
+    return [paths[index] for index in np.unique(indices)]
 
 
 def _paths(run: Run) -> list[str]:
-    """The test photos of a run, as the data set names them."""
+    """Manifest paths of the test photos of a run."""
     try:
         return [str(path) for path in pd.read_parquet(run.folder / "predictions.parquet")["path"]]
     except (OSError, ValueError, KeyError):

@@ -1,11 +1,11 @@
-"""Importing a model from elsewhere as a run that can predict.
+"""Importing a foreign model as a run that can predict.
 
-Owns: opening its file within bounds (`archive.py`), the layers that it may be built of
-(`allowlist.py`), what it tells of itself (`inspect.py`), the process that opens it
-(`sandbox.py`), the run that comes of it (`adopt.py`) and where that came from (`provenance.py`).
+Owns: opening its file within bounds (`archive.py`), the allowed layers (`allowlist.py`), reading its
+configuration (`inspect.py`), the process that opens it (`sandbox.py`), the run (`adopt.py`) and its
+provenance (`provenance.py`).
 
-A file from elsewhere is not trusted: nothing that it names may be run. Its configuration is read
-as plain JSON first and must name only what Keras itself provides, without layers that hold code or
-read files; then Keras opens it in safe mode, without its compiled part, in a process of its own.
-What is kept is a copy written anew.
+The file is not trusted: nothing that it names may be executed. Its configuration is read as plain
+JSON first and may name only built-in Keras layers, none of which hold code or read files. Keras then
+opens it in safe mode, without its compiled part, in a process of its own. The run gets a copy that
+is saved anew.
 """

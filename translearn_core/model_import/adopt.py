@@ -1,9 +1,9 @@
 """Makes a run of an imported model.
 
-Owns: the order of the steps, the process that opens the model with its limits of time and memory,
-and the run folder that comes of it.
-Leaves to others: what is taken and what is refused (`inspect.py`), what happens in that process
-(`sandbox.py`), where the model came from (`provenance.py`), reading predictions (`prediction/predict.py`).
+Owns: the order of the steps, the limits of time and memory of the process that opens the model, and
+the run folder.
+Leaves to others: accepted files (`inspect.py`), the work of that process (`sandbox.py`), the
+provenance (`provenance.py`), predictions (`prediction/predict.py`).
 
 An adopted run is `finished`, has no figures and no data set: `Run.has_model`, not `has_result`.
 """
@@ -31,7 +31,7 @@ from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError, StorageError
 from translearn_core.i18n import N_, _
 from translearn_core.model_import.archive import MOST_BYTES, copy_entry, opened
-from translearn_core.model_import.inspect import MOST_SIDE, Candidate, check_classes, extractor_for
+from translearn_core.model_import.inspect import MOST_SIDE, Candidate, check_classes, inspect_model
 from translearn_core.model_import.provenance import Origin
 from translearn_core.runs import Run, RunConfig, new_id
 from translearn_core.settings import Settings
@@ -42,7 +42,7 @@ PIXELS: dict[Pixels, str] = {
     "0..1": N_("0 to 1 (divided by 255)"),
     "-1..1": N_("-1 to 1 (divided by 127.5, less 1)"),
 }
-"""What numbers a model from elsewhere expects for a pixel."""
+"""Pixel ranges that an imported model may expect."""
 
 POLL_S = 0.1
 
@@ -51,7 +51,7 @@ ProgressCallback = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What the process that opens a model may take."""
+    """Limits of the process that opens a model."""
 
     time_s: float = 240.0
     memory_bytes: int = 6 * 2**30
@@ -69,37 +69,37 @@ def adopt_model(
     stop: Callable[[], bool] = lambda: False,
     limits: Limits = Limits(),
 ) -> Run:
-    """Make a run of a model from elsewhere.
+    """Make a run of a foreign model.
 
     Args:
         path: a `.keras` file, or a zip that holds one.
         classes: names in the order of the outputs; needed where the file brings none.
         name: of the run; default the file's.
         image_size: side in pixels, for a model that takes any size.
-        pixels: what the model expects; scaling is put before it where that is not 0 to 255.
-        file_name: what the person calls the file, where `path` is a copy.
-        tell: called with what is being done.
-        stop: asked while the model is examined.
-        limits: of the process that examines it.
+        pixels: pixel range that the model expects; other than 0 to 255 a scaling layer is added.
+        file_name: original name of the file, where `path` is a copy.
+        tell: called with the name of each step.
+        stop: checked while the model is examined; true stops the import.
+        limits: limits of the process that examines it.
 
     Returns:
         A finished run with a model, class names and the copy for predictions without TensorFlow.
 
     Raises:
         InputError: the file is refused.
-        StopRequestedError: `stop` said so.
+        StopRequestedError: `stop` returned true.
         StorageError: the disk is full.
     """
     file_name = file_name or path.name
     tell(_("Looking at the file"))
-    candidate = extractor_for(path)
-    chosen = check_classes(classes, candidate)
+    candidate = inspect_model(path)
+    class_names = check_classes(classes, candidate)
     folder = home() / "uploads" / f"model-{secrets.token_hex(6)}"
     try:
         folder.mkdir(parents=True)
         _copy_model(candidate, folder / "received.keras")
         request: dict[str, Any] = {
-            "classes": len(chosen),
+            "classes": len(class_names),
             "image_size": image_size or candidate.image_size,
             "pixels": "0..255" if candidate.ours else pixels,
             "most_bytes": MOST_BYTES,
@@ -107,18 +107,18 @@ def adopt_model(
             "tasks": candidate.tasks,
         }
         tell(_("Opening the model in a process of its own"))
-        answer = _examine(folder, request, file_name, stop, limits)
+        result = _examine(folder, request, file_name, stop, limits)
         origin = Origin(
             file=file_name,
             sha256=sha256_of(path),
             adopted=time.time(),
-            keras_version=answer["keras_version"],
+            keras_version=result["keras_version"],
             pixels=request["pixels"],
-            parameters=answer["parameters"],
-            layers=answer["layers"],
+            parameters=result["parameters"],
+            layers=result["layers"],
         )
         settings = Settings(backbone=candidate.backbone)
-        return _make_run(folder, chosen, answer["image_size"], origin, name, settings)
+        return _make_run(folder, class_names, result["image_size"], origin, name, settings)
     except OSError as error:
         raise StorageError(
             _("The model cannot be kept: {cause}. Make room and try again.").format(
@@ -140,11 +140,11 @@ def _copy_model(candidate: Candidate, target: Path) -> None:
 def _examine(
     folder: Path, request: dict[str, Any], name: str, stop: Callable[[], bool], limits: Limits
 ) -> dict[str, Any]:
-    """Have the model opened, judged and written anew by a process of its own.
+    """Open, check and save the model anew in a process of its own.
 
     Raises:
-        InputError: it was refused, took too long or too much memory, or broke the process.
-        StopRequestedError: `stop` said so.
+        InputError: it was refused, took too long or too much memory, or crashed the process.
+        StopRequestedError: `stop` returned true.
     """
     (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
     environment = os.environ | {
@@ -170,7 +170,7 @@ def _examine(
     if reason:
         raise InputError(reason.format(file=name))
     try:
-        answer: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
+        result: dict[str, Any] = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
             _(
@@ -178,13 +178,13 @@ def _examine(
                 "or too large for this machine."
             ).format(file=name)
         ) from error
-    if "error" in answer:
-        raise InputError(str(answer["error"]).replace("received.keras", name))
-    return answer
+    if "error" in result:
+        raise InputError(str(result["error"]).replace("received.keras", name))
+    return result
 
 
 def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool], limits: Limits) -> str:
-    """Wait for the process; the reason why it was ended early, else an empty text."""
+    """Wait for the process; returns why it was killed, else an empty text."""
     began = time.monotonic()
     watched = psutil.Process(process.pid)
     while process.poll() is None:
@@ -196,7 +196,7 @@ def _watch(process: subprocess.Popen[bytes], stop: Callable[[], bool], limits: L
             if watched.memory_info().rss > limits.memory_bytes:
                 return _("{file} takes too much memory to open, so it was given up.")
         except psutil.Error:
-            break  # ended between the two looks
+            break  # ended meanwhile
         time.sleep(POLL_S)
     process.wait()
     return ""
@@ -210,17 +210,17 @@ def _make_run(
     name: str,
     settings: Settings,
 ) -> Run:
-    """Put what the examination left together as a run; it appears whole or not at all."""
+    """Make the run folder from the files of the sandbox, by one atomic rename."""
     created = origin.adopted
     run_id = new_id(created)
-    made = Run(folder / run_id)
-    made.folder.mkdir()
-    copy = [f"model.openvino{ending}" for ending in (".xml", ".bin", ".head.npz")]
-    for file in ("model.keras", *copy, "tasks.npz"):
+    draft = Run(folder / run_id)
+    draft.folder.mkdir()
+    openvino_files = [f"model.openvino{ending}" for ending in (".xml", ".bin", ".head.npz")]
+    for file in ("model.keras", *openvino_files, "tasks.npz"):
         if (folder / file).is_file():
-            (folder / file).replace(made.folder / file)
-    made.write_labels(classes, image_size=image_size)
-    write_atomically(made.folder / "adopted.json", origin.model_dump_json(indent=1))
+            (folder / file).replace(draft.folder / file)
+    draft.write_labels(classes, image_size=image_size)
+    write_atomically(draft.folder / "adopted.json", origin.model_dump_json(indent=1))
     config = RunConfig(
         id=run_id,
         name=name.strip() or PurePosixPath(origin.file).stem,
@@ -229,12 +229,12 @@ def _make_run(
         settings=settings,
         versions={"translearn": __version__},
     )
-    write_atomically(made.folder / "config.json", config.model_dump_json(indent=1))
-    made.update_state(
+    write_atomically(draft.folder / "config.json", config.model_dump_json(indent=1))
+    draft.update_state(
         state="finished", queued_at=created, started_at=created, finished_at=time.time()
     )
-    made.append_event("state", state="finished", stage="")
+    draft.append_event("state", state="finished", stage="")
     target = home() / "runs" / run_id
     target.parent.mkdir(parents=True, exist_ok=True)
-    made.folder.replace(target)
+    draft.folder.replace(target)
     return Run(target)

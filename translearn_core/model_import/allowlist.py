@@ -1,7 +1,7 @@
-"""The layers that an imported model may consist of.
+"""Allowed layers of an imported model.
 
-Owns: the modules of Keras whose objects are allowed, the layers among them that are not because
-they hold code, read files or read words, and the refusal that names the layer.
+Owns: the Keras modules whose objects are allowed, the exceptions (layers that hold code, read files
+or process text), and the error that names the layer.
 Leaves to others: reading the configuration out of the file (`inspect.py`).
 """
 
@@ -30,10 +30,10 @@ _MODULES = (
     "keras.src.ops.numpy",
     "keras.src.ops.nn",
 )
-"""Modules of Keras whose objects a model may be built of; their submodules, too."""
+"""Keras modules whose objects are allowed, with their submodules."""
 
-_OF_KERAS = frozenset({"DTypePolicy", "FloatDTypePolicy", "Functional", "Sequential", "Model"})
-"""What may be named of `keras` itself."""
+_TOP_LEVEL = frozenset({"DTypePolicy", "FloatDTypePolicy", "Functional", "Sequential", "Model"})
+"""Allowed names of the module `keras` itself."""
 
 _FORBIDDEN = frozenset(
     {
@@ -49,13 +49,13 @@ _FORBIDDEN = frozenset(
         "Pipeline",
     }
 )
-"""Layers of Keras that hold code, open other files or read words: no part of a photo classifier."""
+"""Keras layers that hold code, open other files or process text."""
 
 _VALUES = frozenset({"__keras_tensor__", "__tuple__", "__numpy__", "__tensor__", "__slice__"})
-"""Values that Keras writes as if they were objects."""
+"""Values that Keras serialises like objects."""
 
-_WITHOUT = frozenset({"compile_config", "quantization_config"})
-"""Parts of a configuration that are not opened."""
+_SKIPPED = frozenset({"compile_config", "quantization_config"})
+"""Parts of a configuration that Keras does not open here."""
 
 
 def check_config(config: Any, name: str) -> None:
@@ -64,14 +64,14 @@ def check_config(config: Any, name: str) -> None:
     Raises:
         InputError: the message names the layer.
     """
-    waiting: list[Any] = [config]
-    while waiting:
-        here = waiting.pop()
-        if isinstance(here, list):
-            waiting.extend(here)
-        elif isinstance(here, dict):
-            _check_object(here, name)
-            waiting.extend(value for key, value in here.items() if key not in _WITHOUT)
+    pending: list[Any] = [config]
+    while pending:
+        entry = pending.pop()
+        if isinstance(entry, list):
+            pending.extend(entry)
+        elif isinstance(entry, dict):
+            _check_object(entry, name)
+            pending.extend(value for key, value in entry.items() if key not in _SKIPPED)
 
 
 def _check_object(entry: dict[str, Any], file: str) -> None:
@@ -88,10 +88,10 @@ def _check_object(entry: dict[str, Any], file: str) -> None:
         return  # the name of an activation
     known = isinstance(module, str) and (
         any(module == allowed or module.startswith(f"{allowed}.") for allowed in _MODULES)
-        or (module == "keras" and kind in _OF_KERAS)
+        or (module == "keras" and kind in _TOP_LEVEL)
     )
-    own = registered is not None and registered != kind and ">" in str(registered)
-    if not known or own:
+    custom = registered is not None and registered != kind and ">" in str(registered)
+    if not known or custom:
         raise _refuse_layer(file, kind if not is_function else str(entry.get("config")))
 
 

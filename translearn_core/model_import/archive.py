@@ -1,8 +1,7 @@
 """Opens an untrusted model file within bounds of size and number of files.
 
-Owns: telling by its first bytes what it is, what is refused with what sentence, and zips whose
-entries cannot grow without measure.
-Leaves to others: what is in the model (`inspect.py`), photos in zips (`datasets/archive.py`).
+Owns: the file type by its first bytes, the errors for other types, and zips with bounded entries.
+Leaves to others: the content of the model (`inspect.py`), photos in zips (`datasets/archive.py`).
 
 Sizes in bytes.
 """
@@ -23,10 +22,10 @@ from translearn_core.errors import InputError
 from translearn_core.i18n import N_, _
 
 MOST_BYTES = 2 * 2**30
-"""Largest model, packed or unpacked."""
+"""Largest model in bytes, packed or unpacked."""
 MOST_CONFIG_BYTES = 32 * 2**20
 MOST_RATIO = 200
-"""Most times an entry of the archive may grow."""
+"""Largest compression ratio of an entry."""
 MOST_ENTRIES = 5000
 
 _ADVICE = N_(
@@ -35,8 +34,8 @@ _ADVICE = N_(
 )
 
 
-def refuse_by_beginning(path: Path) -> None:
-    """Refuse by their first bytes what is no zip; each kind with its own way on."""
+def check_signature(path: Path) -> None:
+    """Refuse files whose first bytes are not those of a zip, with advice for each type."""
     size = path.stat().st_size
     if size == 0:
         raise InputError(_("{file} is empty (0 bytes).").format(file=path.name))
@@ -47,17 +46,17 @@ def refuse_by_beginning(path: Path) -> None:
             )
         )
     with path.open("rb") as file:
-        begin = file.read(16)
-    if begin.startswith(b"\x89HDF"):
-        raise refuse_hdf5(path.name)
-    if begin[4:8] == b"TFL3":
+        signature = file.read(16)
+    if signature.startswith(b"\x89HDF"):
+        raise hdf5_error(path.name)
+    if signature[4:8] == b"TFL3":
         raise InputError(
             _(
                 "{file} is a LiteRT model: made for phones, it cannot be turned back. Bring in the "
                 ".keras file that it was made from."
             ).format(file=path.name)
         )
-    if not begin.startswith(b"PK"):
+    if not signature.startswith(b"PK"):
         raise InputError(
             _(
                 "{file} is no model that can be brought in. Bring in a .keras file (Keras 3), or a "
@@ -66,8 +65,8 @@ def refuse_by_beginning(path: Path) -> None:
         )
 
 
-def refuse_hdf5(name: str) -> InputError:
-    """The sentence for a `.h5`, with the way to a file that is taken."""
+def hdf5_error(name: str) -> InputError:
+    """The error for a `.h5`, with advice how to convert it."""
     return InputError(
         _(
             "{file} is an old Keras file (HDF5). Such a file may hold code, so it is not opened."
@@ -79,10 +78,10 @@ def refuse_hdf5(name: str) -> InputError:
 
 @contextmanager
 def opened(source: Path | IO[bytes], name: str = "") -> Iterator[zipfile.ZipFile]:
-    """A zip whose entries are within bounds.
+    """Open a zip whose entries are within bounds.
 
     Raises:
-        InputError: it is damaged, protected, or would grow beyond what is taken.
+        InputError: it is damaged, encrypted, or too large unpacked.
     """
     name = name or (source.name if isinstance(source, Path) else "")
     try:
@@ -98,14 +97,14 @@ def opened(source: Path | IO[bytes], name: str = "") -> Iterator[zipfile.ZipFile
                 _("{file} holds {n} files, which no model does.").format(file=name, n=len(infos))
             )
         for info in infos:
-            grown = info.file_size / max(1, info.compress_size)
+            ratio = info.file_size / max(1, info.compress_size)
             if info.flag_bits & 0x1:
                 raise InputError(
                     _("{file} is protected by a password. Make it again without one.").format(
                         file=name
                     )
                 )
-            if info.file_size > MOST_BYTES or (grown > MOST_RATIO and info.file_size > 2**20):
+            if info.file_size > MOST_BYTES or (ratio > MOST_RATIO and info.file_size > 2**20):
                 raise InputError(
                     _("{file} would grow without measure when unpacked; it is not opened.").format(
                         file=name
@@ -123,9 +122,9 @@ def unpacked(archive: zipfile.ZipFile, member: str) -> Iterator[zipfile.ZipFile]
     try:
         copy_entry(archive, member, target)
         with target.open("rb") as file:
-            begin = file.read(8)
-        if begin.startswith(b"\x89HDF"):
-            raise refuse_hdf5(PurePosixPath(member).name)
+            signature = file.read(8)
+        if signature.startswith(b"\x89HDF"):
+            raise hdf5_error(PurePosixPath(member).name)
         with opened(target, PurePosixPath(member).name) as inner:
             yield inner
     finally:
@@ -133,7 +132,7 @@ def unpacked(archive: zipfile.ZipFile, member: str) -> Iterator[zipfile.ZipFile]
 
 
 def copy_entry(archive: zipfile.ZipFile, member: str, target: Path) -> None:
-    """One entry of a zip into a file of our own naming, its bytes counted as they come."""
+    """Copy an entry of a zip to `target`, at most `MOST_BYTES`."""
     left = MOST_BYTES
     try:
         with archive.open(member) as source, target.open("wb") as file:

@@ -1,11 +1,11 @@
-"""Reads what an imported model says of itself, before Keras opens any of it.
+"""Reads the configuration of an imported model, before Keras opens it.
 
-Owns: finding the `.keras` in a file, its class names, photo size, backbone and tasks, and which
-class names can be kept.
-Leaves to others: opening zips (`archive.py`), which layers are allowed (`allowlist.py`), what only
-an opened model can tell (`sandbox.py`).
+Owns: finding the `.keras` in a file, its class names, image size, backbone and tasks, and checking
+class names.
+Leaves to others: opening zips (`archive.py`), allowed layers (`allowlist.py`), what needs the opened
+model (`sandbox.py`).
 
-Taken: a `.keras` file (Keras 3), and a zip with one in it, as our own export makes it.
+Accepted: a `.keras` file (Keras 3), and a zip that holds one, like the export of TransLearn.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from translearn_core.i18n import _
 from translearn_core.model_import.allowlist import check_config
 from translearn_core.model_import.archive import (
     MOST_CONFIG_BYTES,
+    check_signature,
+    hdf5_error,
     opened,
     read_json,
-    refuse_by_beginning,
-    refuse_hdf5,
     unpacked,
 )
 
@@ -37,17 +37,17 @@ MOST_SIDE = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """What a file tells of itself before anything of it is opened.
+    """An imported file as described by its configuration and labels.json.
 
     Attributes:
         member: name of the `.keras` inside a zip; empty where the file is one itself.
-        classes: names that came with it; None where there were none.
-        image_size: side in pixels that came with it or stands in its input; 0 where none does.
-        outputs: how many answers it gives, as far as that can be told; 0 otherwise.
-        ours: whether its input and output are named as in our models.
-        backbone: what it is built on, a row of our table, where it says so and its layers agree;
-            a run can then go on from it. Empty otherwise.
-        tasks: name and classes of each further task that the file says it answers.
+        classes: class names from labels.json; None without.
+        image_size: side in pixels from labels.json or the input shape; 0 where unknown.
+        outputs: number of outputs; 0 where unknown.
+        ours: whether input and model have the names of models made here.
+        backbone: name of its backbone where labels.json names one and the layers agree, so that a
+            run can start from it; else empty.
+        tasks: name and classes of each further task in labels.json.
     """
 
     path: Path
@@ -60,15 +60,15 @@ class Candidate:
     tasks: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-def extractor_for(path: Path) -> Candidate:
-    """Look at a file from outside: what it is, and what it says of itself.
+def inspect_model(path: Path) -> Candidate:
+    """Describe a model file without opening the model.
 
     Raises:
-        InputError: it is no model that is taken; the message says why and what to do.
+        InputError: the file is not accepted; the message says why and what to do.
     """
     if not path.is_file():
         raise InputError(_("There is no file {file}. Check the name.").format(file=path))
-    refuse_by_beginning(path)
+    check_signature(path)
     with opened(path) as archive:
         names = {info.filename for info in archive.infolist()}
         if "config.json" in names:
@@ -76,8 +76,8 @@ def extractor_for(path: Path) -> Candidate:
         member = _find_member(path, names)
         labels = _read_labels(archive, member)
         with unpacked(archive, member) as inner:
-            found = _describe(path, member, inner, labels)
-    return found
+            result = _describe(path, member, inner, labels)
+    return result
 
 
 def _find_member(path: Path, names: set[str]) -> str:
@@ -98,7 +98,7 @@ def _find_member(path: Path, names: set[str]) -> str:
         )
     old = next((name for name in sorted(files) if name.lower().endswith((".h5", ".hdf5"))), "")
     if old:
-        raise refuse_hdf5(PurePosixPath(old).name)
+        raise hdf5_error(PurePosixPath(old).name)
     endings = {PurePosixPath(name).suffix.lower() for name in files}
     if endings & {".pb", ".tflite", ".onnx", ".xml"}:
         raise InputError(
@@ -117,17 +117,17 @@ def _find_member(path: Path, names: set[str]) -> str:
 def _read_labels(archive: zipfile.ZipFile, member: str) -> dict[str, Any]:
     """labels.json beside the model in a zip of ours; empty without one."""
     beside = str(PurePosixPath(member).with_name("labels.json"))
-    found = read_json(archive, beside, MOST_CONFIG_BYTES)
-    return found if isinstance(found, dict) else {}
+    result = read_json(archive, beside, MOST_CONFIG_BYTES)
+    return result if isinstance(result, dict) else {}
 
 
 def _describe(
     path: Path, member: str, model: zipfile.ZipFile, labels: dict[str, Any] | None
 ) -> Candidate:
-    """Check what a `.keras` says of itself.
+    """Check the configuration of a `.keras` file.
 
     Raises:
-        InputError: it is no whole Keras 3 model, or names what is not taken.
+        InputError: it is incomplete, or names layers that are not allowed.
     """
     name = PurePosixPath(member).name or path.name
     config = read_json(model, "config.json", MOST_CONFIG_BYTES)
@@ -150,7 +150,7 @@ def _describe(
         member=member,
         classes=classes,
         image_size=size,
-        outputs=0 if _tasks_of(labels) else outputs,  # of several tasks: told when it is opened
+        outputs=0 if _tasks_of(labels) else outputs,  # of several tasks: known once it is opened
         ours=inputs_named and config.get("config", {}).get("name") == "translearn",
         backbone=_backbone_of(config, labels),
         tasks=_tasks_of(labels),
@@ -158,34 +158,34 @@ def _describe(
 
 
 def _tasks_of(labels: dict[str, Any] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The further tasks that labels.json names; none where it is not as ours."""
+    """The further tasks in labels.json; none where it is malformed."""
     most = load_configuration().limits.classes
-    found = []
+    result = []
     for task in (labels or {}).get("tasks") or []:
         name, classes = (
             (task.get("name"), task.get("classes")) if isinstance(task, dict) else ("", 0)
         )
         if not isinstance(name, str) or not isinstance(classes, list) or len(classes) > most:
             return ()
-        found.append((name[:200], tuple(str(one)[:200] for one in classes)))
-    return tuple(found)
+        result.append((name[:200], tuple(str(one)[:200] for one in classes)))
+    return tuple(result)
 
 
 def _backbone_of(config: dict[str, Any], labels: dict[str, Any] | None) -> str:
-    """The backbone that came with the model, where nearly all of its layers are in it."""
+    """The backbone in labels.json, where at least 90 % of its layers are in the model."""
     named = labels.get("backbone") if labels else None
     if not isinstance(named, str) or named not in backbones.BACKBONES:
         return ""
     listed = config.get("config", {}).get("layers", [])
-    there = {layer.get("name") for layer in listed if isinstance(layer, dict)}
-    wanted = set(freezing.blocks_of(backbones.BACKBONES[named]).names)
-    return named if len(wanted & there) >= 0.9 * len(wanted) else ""
+    present = {layer.get("name") for layer in listed if isinstance(layer, dict)}
+    expected = set(freezing.blocks_of(backbones.BACKBONES[named]).names)
+    return named if len(expected & present) >= 0.9 * len(expected) else ""
 
 
 def _read_ends(config: dict[str, Any]) -> tuple[tuple[int, int] | None, int, bool]:
-    """Input height and width, number of outputs, and whether the input is named as ours is.
+    """Input height and width, number of outputs, and whether the input is called `photo`.
 
-    What cannot be told from the configuration is None or 0; the examination tells it then.
+    What the configuration does not say is None or 0; the sandbox finds it.
     """
     layers = (config.get("config") or {}).get("layers")
     shape, outputs, named = None, 0, False
@@ -206,10 +206,10 @@ def _read_ends(config: dict[str, Any]) -> tuple[tuple[int, int] | None, int, boo
 
 
 def check_classes(classes: Sequence[str] | None, candidate: Candidate) -> list[str]:
-    """Class names that can be kept: those that are named, else those that came with the file.
+    """Checked class names: the given ones, else those of the file.
 
     Raises:
-        InputError: none, too many, empty or double ones, or not as many as the model has answers.
+        InputError: none, too many, empty or duplicate ones, or another number than the outputs.
     """
     classes = classes or candidate.classes
     if not classes:

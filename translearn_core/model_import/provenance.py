@@ -1,8 +1,8 @@
 """Provenance of an imported model.
 
-Owns: `adopted.json` in the folder of a run whose model was brought in; a run that was trained here
-has none.
-Leaves to others: bringing it in (`adopt.py`).
+Owns: `adopted.json` in the folder of a run with an imported model; a run that was trained here has
+none.
+Leaves to others: the import (`adopt.py`).
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """The sandbox process that opens an imported model: `python -m translearn_core.model_import.sandbox FOLDER`.
 
-Owns: opening `received.keras` in FOLDER in Keras' safe mode, judging its input and its answers,
-and writing it anew: `model.keras`, the copy for predictions without TensorFlow, and, last,
-`answer.json` (`error`, or what it is).
-Leaves to others: what may be in the file at all, and the limits of time and memory from outside
-(`adopt.py`).
+Owns: opening `received.keras` in FOLDER in Keras' safe mode, checking its input and outputs, and
+saving it anew: `model.keras`, its OpenVINO copy, and, last, `answer.json` (an `error`, or what
+`examine` returns).
+Leaves to others: allowed layers (`allowlist.py`), the limits of time and memory (`adopt.py`).
 
-Imports Keras: for a process of its own only.
+Imports Keras: only for a process of its own.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ import numpy as np
 
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import InputError, TransLearnError
-from translearn_core.export.multi_head import part
+from translearn_core.export.multi_head import separate
 from translearn_core.i18n import _
 from translearn_core.runs.task_heads import save_heads
 
 logger = logging.getLogger(__name__)
 
 ADDRESS_BYTES = 24 * 2**30
-"""Memory that this process may reserve at all, where the system knows such a limit."""
+"""Address space limit of this process, where the system supports one."""
 SCALING = {"0..1": (1 / 255.0, 0.0), "-1..1": (1 / 127.5, -1.0)}
 PARITY = 1e-3
 
@@ -48,14 +47,14 @@ def main(folder: Path) -> int:
 
 def _limit_memory() -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource  # not on Windows; there the watcher outside is the limit
+        import resource  # not on Windows; there `adopt.py` watches the memory
 
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_BYTES, ADDRESS_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def examine(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
-    """Open, judge, and write anew.
+    """Open, check, and save the model anew.
 
     Returns:
         image_size, parameters, layers, keras_version (of the file).
@@ -68,12 +67,12 @@ def examine(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     check_weights(received, request["most_bytes"])
     model = _open(received)
     if request.get("tasks"):
-        model, heads = part(model, request["tasks"])
+        model, heads = separate(model, request["tasks"])
         save_heads(folder, heads)
     size = _check_ends(model, request)
     if request["pixels"] in SCALING:
-        model = _scaled(model, size, *SCALING[request["pixels"]])
-    _check_answers(model, size)
+        model = _add_rescaling(model, size, *SCALING[request["pixels"]])
+    _check_probabilities(model, size)
     model.save(folder / "model.keras")
     _write_openvino(model, folder, size)
     return {
@@ -95,10 +94,9 @@ def _keras_version(path: Path) -> str:
 
 
 def check_weights(path: Path, most_bytes: int) -> None:
-    """Refuse weights that point outside of their own file, or that would grow without measure.
+    """Refuse weights that link to other files, or that are too large.
 
-    An HDF5 file may hold links to other files and arrays whose content lies elsewhere on the disk;
-    neither is followed here.
+    An HDF5 file may hold external links and arrays with external storage; neither is followed.
 
     Raises:
         InputError: the weights are refused or damaged.
@@ -123,7 +121,7 @@ def check_weights(path: Path, most_bytes: int) -> None:
     logger.info("%d bytes of weights", total)
 
 
-def _walk_weights(group: Any, left: int) -> int:
+def _walk_weights(group: Any, most_bytes_left: int) -> int:
     """Bytes of all arrays of an HDF5 group, counted by their shapes."""
     import h5py
 
@@ -134,12 +132,12 @@ def _walk_weights(group: Any, left: int) -> int:
             raise _refuse_links()
         item = group[name]
         if isinstance(item, h5py.Group):
-            total += _walk_weights(item, left - total)
+            total += _walk_weights(item, most_bytes_left - total)
             continue
         if item.external or item.is_virtual:
             raise _refuse_links()
         total += int(item.size) * int(item.dtype.itemsize)
-        if total > left:
+        if total > most_bytes_left:
             raise InputError(_("The weights in received.keras are too large."))
     return total
 
@@ -168,10 +166,10 @@ def _open(path: Path) -> Any:
 
 
 def _check_ends(model: Any, request: dict[str, Any]) -> int:
-    """The side of the photos in pixels, once input and output have the right shape.
+    """Check the shapes of input and output; returns the side of the photos in pixels.
 
     Raises:
-        InputError: they have not.
+        InputError: a shape is not accepted.
     """
     inputs, outputs = list(model.inputs or []), list(model.outputs or [])
     if len(inputs) != 1 or len(outputs) != 1:
@@ -181,21 +179,21 @@ def _check_ends(model: Any, request: dict[str, Any]) -> int:
                 "photo and give one list of probabilities."
             ).format(inputs=len(inputs), outputs=len(outputs))
         )
-    taken, given = tuple(inputs[0].shape), tuple(outputs[0].shape)
-    if len(taken) != 4 or taken[3] != 3:
+    input_shape, output_shape = tuple(inputs[0].shape), tuple(outputs[0].shape)
+    if len(input_shape) != 4 or input_shape[3] != 3:
         raise InputError(
             _(
                 "received.keras takes {shape}; it must take colour photos: (number, height, width, 3)."
-            ).format(shape=_shape(taken))
+            ).format(shape=_shape(input_shape))
         )
-    if len(given) != 2 or given[1] != request["classes"]:
+    if len(output_shape) != 2 or output_shape[1] != request["classes"]:
         raise InputError(
             _(
                 "received.keras gives {shape}; with {n} classes it must give (number, {n}): one "
                 "probability for each class."
-            ).format(shape=_shape(given), n=request["classes"])
+            ).format(shape=_shape(output_shape), n=request["classes"])
         )
-    height, width = taken[1:3]
+    height, width = input_shape[1:3]
     if height != width:
         raise InputError(
             _(
@@ -220,25 +218,25 @@ def _shape(shape: tuple[int | None, ...]) -> str:
     return "(" + ", ".join("n" if side is None else str(side) for side in shape) + ")"
 
 
-def _scaled(model: Any, size: int, scale: float, offset: float) -> Any:
-    """The model with the scaling of pixels that it expects before it."""
+def _add_rescaling(model: Any, size: int, scale: float, offset: float) -> Any:
+    """The model with a rescaling layer for its pixel range."""
     import keras
 
     photo = keras.Input((size, size, 3), dtype="float32", name="photo")
     return keras.Model(photo, model(keras.layers.Rescaling(scale, offset)(photo)))
 
 
-def _check_answers(model: Any, size: int) -> None:
-    """Refuse a model whose answers are no probabilities.
+def _check_probabilities(model: Any, size: int) -> None:
+    """Refuse a model whose outputs are not probabilities.
 
     Raises:
-        InputError: they are out of [0, 1] or do not add up to 1.
+        InputError: they are outside [0, 1] or do not sum to 1.
     """
-    answers = np.asarray(model(_trial_photos(size), training=False), np.float64)
-    if not np.isfinite(answers).all():
+    probabilities = np.asarray(model(_trial_photos(size), training=False), np.float64)
+    if not np.isfinite(probabilities).all():
         raise InputError(_("received.keras gives no numbers: its weights are damaged."))
-    inside = (answers >= -1e-4).all() and (answers <= 1 + 1e-4).all()
-    if not inside or np.abs(answers.sum(axis=1) - 1).max() > 1e-2:
+    inside = (probabilities >= -1e-4).all() and (probabilities <= 1 + 1e-4).all()
+    if not inside or np.abs(probabilities.sum(axis=1) - 1).max() > 1e-2:
         raise InputError(
             _(
                 "received.keras gives scores that are no probabilities (they do not add up to 1). "
@@ -256,7 +254,7 @@ def _trial_photos(size: int) -> Any:
 
 
 def _write_openvino(model: Any, folder: Path, size: int) -> None:
-    """The copy for predictions without TensorFlow, where it answers as the model does."""
+    """The OpenVINO copy, where its predictions agree with those of the model."""
     from translearn_core.graph.engine import run_keras
     from translearn_core.prediction.model_runner import write_copy
 

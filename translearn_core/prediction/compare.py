@@ -1,13 +1,12 @@
 """Compares runs on the same photos.
 
-Owns: which photos are fair to all of them, and the answers on those.
-Leaves to others: whether a difference is more than chance (`evaluation/significance.py`), further tasks
-(`compare_tasks.py`), the page and the printing.
+Owns: the common photos of the runs, and the predictions on them.
+Leaves to others: significance (`evaluation/significance.py`), further tasks (`compare_tasks.py`),
+page and printing.
 
-The rule for photos: a photo counts when none of the runs learned from it, and all know its class.
-That is each photo on which every run was tested, and each on which some were tested while the
-others never had it, nor a copy of it, in their data sets. Models that have not been asked about
-such a photo yet are asked now.
+A photo is common when it was held out from all runs and all know its class: every run was tested on
+it, or some were and it is in no data set of the others, nor is a near-duplicate of it. Missing
+predictions on such photos are made.
 """
 
 from __future__ import annotations
@@ -39,18 +38,18 @@ from translearn_core.settings import setting_fields
 
 MOST_RUNS = 8
 LETTERS = "ABCDEFGH"
-"""A run of a comparison is called by its letter beside its name."""
+"""Letters of the runs of a comparison, shown beside their names."""
 Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contestant(Score):
-    """One run in a comparison, judged on the common photos."""
+class ComparedRun(Score):
+    """One run of a comparison and its score on the common photos."""
 
     run: Run
     name: str
     asked: int
-    """Photos about which the model was asked only now."""
+    """Common photos that were predicted for this comparison."""
     facts: Mapping[str, Any]
     """seconds, model_bytes, epochs_run, n_train, trainable_weights, device, dataset, classes."""
     tags: tuple[str, ...] = ()
@@ -66,16 +65,16 @@ class Comparison:
     """Runs compared with each other.
 
     Attributes:
-        photos: one row a common photo: path, dataset (folder), file, truth, and for the run with
-            index i: `label_i`, `confidence_i`, `correct_i`.
+        photos: a row for each common photo: path, dataset (folder), file, truth, and `label_i`,
+            `confidence_i`, `correct_i` for the run with index i.
         reference: letter of the run that the others are compared with.
-        duels: every other run against the reference.
-        remarks: how the photos were found, and what limits the comparison; sentences.
+        significance: paired test of every other run against the reference.
+        remarks: sentences about the common photos and the limits of the comparison.
         settings: names of the settings that differ, each with the value of every run by letter.
-        tasks: the further tasks that all of them answer.
+        tasks: the further tasks that all of them have.
     """
 
-    runs: tuple[Contestant, ...]
+    runs: tuple[ComparedRun, ...]
     photos: pd.DataFrame
     reference: str
     significance: tuple[PairedTest, ...]
@@ -84,26 +83,26 @@ class Comparison:
     tasks: tuple[TaskComparison, ...] = ()
 
     @property
-    def best(self) -> Contestant:
-        """The run that is right most often; the first of equals."""
+    def best(self) -> ComparedRun:
+        """The run with the highest accuracy; the first of equals."""
         return best_of(self.runs)
 
     @property
     def sentence(self) -> str:
-        """The outcome in a sentence or two."""
+        """The result in a sentence or two."""
         return summarise(self.runs, self.significance, self.reference)
 
-    def held_against(self, letter: str | None) -> Comparison:
+    def with_reference(self, letter: str | None) -> Comparison:
         """The same with another reference: the run with this letter, or (None) the best."""
         return replace(
             self,
             reference=letter or self.best.letter,
             significance=paired_test(self.runs, self.photos, letter),
-            tasks=tuple(task.held_against(letter) for task in self.tasks),
+            tasks=tuple(task.with_reference(letter) for task in self.tasks),
         )
 
     def disagreements(self) -> pd.DataFrame:
-        """The photos on which the answers of the runs are not all the same."""
+        """The photos on which the predictions of the runs differ."""
         labels = self.photos[[f"label_{place}" for place in range(len(self.runs))]]
         return self.photos[labels.nunique(axis=1) > 1]
 
@@ -115,17 +114,17 @@ def compare(
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Comparison:
-    """Hold runs against each other on photos that are new to all of them.
+    """Compare runs on photos that were held out from all of them.
 
     Args:
         runs: two to eight runs with results.
-        reference: id of the run to hold the others against; default the best.
-        progress: called with (photos asked, photos to ask, what).
-        stop: asked between batches.
+        reference: id of the run to compare the others with; default the best.
+        progress: called with (photos predicted, photos to predict, what).
+        stop: checked between photos; true stops the comparison.
 
     Raises:
-        RunError: too few or too many runs, one without a result, or no photo is fair to all.
-        StopRequestedError: `stop` said so.
+        RunError: too few or too many runs, one without a result, or no common photo.
+        StopRequestedError: `stop` returned true.
     """
     runs = list({run.folder: run for run in runs}.values())
     _check_runs(runs)
@@ -155,7 +154,7 @@ def compare(
         significance=paired_test(contestants, photos, letter),
         remarks=tuple(remarks),
         settings=differing_settings(runs),
-        tasks=tuple(task.held_against(letter) for task in compare_tasks(given)),
+        tasks=tuple(task.with_reference(letter) for task in compare_tasks(given)),
     )
 
 
@@ -169,7 +168,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
             )
         )
     for run in runs:
-        state = run.state.state  # also tells when the folder is no run at all
+        state = run.state.state  # for the message
         run.require()
         if not run.model_path.is_file() or not (run.folder / "labels.json").is_file():
             raise RunError(
@@ -187,7 +186,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
             )
 
 
-# --- which photos ----------------------------------------------------------------------------
+# --- common photos ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -195,9 +194,9 @@ class _Test:
     """The test of one run.
 
     Attributes:
-        parts: what it learned from; None where its data set is gone.
+        parts: its split; None where its data set is gone.
         answers: key, path, dataset, file, truth, label, confidence of its test photos. The key is
-            a photo's content where it is known, else its place in its data set.
+            the photo's SHA-256 where it is known, else data set and path.
     """
 
     run: Run
@@ -206,7 +205,7 @@ class _Test:
 
 
 def _read_test(run: Run) -> _Test:
-    """The test of a run; copies of one photo count once."""
+    """The test of a run; identical files count once."""
     answers = read_predictions(run)
     table = answers[["path", "file", "truth", "label", "confidence"]]
     table = table.assign(dataset=run.config.dataset)
@@ -223,14 +222,14 @@ def _read_test(run: Run) -> _Test:
 
 @dataclass(frozen=True)
 class _Found:
-    """The common photos (key, path, dataset, file, truth), and how they were found."""
+    """The common photos (key, path, dataset, file, truth), and remarks on them."""
 
     photos: pd.DataFrame
     remarks: tuple[str, ...]
 
 
 def _find_photos(tests: Sequence[_Test]) -> _Found:
-    """The photos that are fair to all runs."""
+    """The common photos of all runs."""
     columns = ["key", "path", "dataset", "file", "truth"]
     pool = pd.concat([test.answers[columns] for test in tests], ignore_index=True)
     same_truth = pool.groupby("key")["truth"].transform("nunique") == 1
@@ -247,9 +246,9 @@ def _find_photos(tests: Sequence[_Test]) -> _Found:
 
 
 def _never_had(parts: RunSplit | None, pool: pd.DataFrame) -> pd.Series:
-    """Which photos of the pool were, for certain, no part of a run's data set, nor copies of one.
+    """Which photos of the pool are certainly not in a run's data set, nor near-duplicates of one.
 
-    A data set that was changed since, or is gone, does not tell what was in it.
+    None are where the data set was changed since, or is gone.
     """
     nothing = pd.Series(False, index=pool.index)
     if parts is None or not parts.certain:
@@ -271,7 +270,7 @@ def _never_had(parts: RunSplit | None, pool: pd.DataFrame) -> pd.Series:
 
 
 def _looks_of(strangers: pd.DataFrame) -> pd.DataFrame:
-    """What tells near copies, for photos of other data sets; those without it are left out."""
+    """Manifest rows with image statistics of photos of other data sets; unchecked ones are left out."""
     from translearn_core import datasets
 
     found = []
@@ -333,7 +332,7 @@ def _no_photos() -> str:
     )
 
 
-# --- what they answer ------------------------------------------------------------------------
+# --- predictions -----------------------------------------------------------------------------
 
 
 def _answer(
@@ -342,7 +341,7 @@ def _answer(
     progress: Progress | None,
     stop: Callable[[], bool],
 ) -> tuple[pd.DataFrame, list[int]]:
-    """The photos with every run's answers, and how many of them each run gave only now."""
+    """The photos with every run's predictions, and how many of these were made now for each run."""
     table = photos.copy()
     missing = []
     for place, test in enumerate(tests):
@@ -367,16 +366,16 @@ def _answer(
             if progress:
                 progress(done, total, _("Photo"))
     table = table.dropna(subset=[f"label_{place}" for place in range(len(tests))])
-    table = table.drop(columns="key").reset_index(drop=True)  # without what cannot be read any more
+    table = table.drop(columns="key").reset_index(drop=True)  # without unreadable photos
     for place in range(len(tests)):
         table[f"correct_{place}"] = table[f"label_{place}"] == table["truth"]
         table[f"confidence_{place}"] = table[f"confidence_{place}"].astype(float)
     return table, [int(rows.sum()) for rows in missing]
 
 
-def _contestant(run: Run, place: int, photos: pd.DataFrame, asked: int) -> Contestant:
+def _contestant(run: Run, place: int, photos: pd.DataFrame, asked: int) -> ComparedRun:
     metrics = run.metrics
-    return Contestant(
+    return ComparedRun(
         run=run,
         letter=LETTERS[place],
         name=display_name(run),
@@ -400,7 +399,7 @@ def _contestant(run: Run, place: int, photos: pd.DataFrame, asked: int) -> Conte
     )
 
 
-# --- what they were made with ----------------------------------------------------------------
+# --- settings --------------------------------------------------------------------------------
 
 
 def differing_settings(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:

@@ -1,10 +1,11 @@
 """Compares runs in the further tasks that all of them have.
 
-Owns: which photos count for such a task, and how often each run is right on them.
-Leaves to others: the first task (`compare.py`), the test of a difference (`evaluation/significance.py`).
+Owns: the common photos of such a task, and the accuracy of each run on them.
+Leaves to others: the first task (`compare.py`), the test of a difference
+(`evaluation/significance.py`).
 
-The rule for photos: one counts when all runs were tested on it with the same label of the task. No
-model is asked anew.
+A photo is common when all runs were tested on it with the same label of the task. No new predictions
+are made.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class TaskComparison:
     """Runs compared with each other in one further task.
 
     Attributes:
-        photos: one row a common photo: truth, and for the run with index i `correct_i`.
-        runs: one a run; none where there is no common photo.
-        duels: every other run against the reference.
+        photos: a row for each common photo: truth, and `correct_i` for the run with index i.
+        runs: one score for each run; none where there is no common photo.
+        significance: paired test of every other run against the reference.
     """
 
     name: str
@@ -44,12 +45,12 @@ class TaskComparison:
 
     @property
     def sentence(self) -> str:
-        """The outcome in a sentence or two."""
+        """The result in a sentence or two."""
         if not self.runs:
             return _("No photo that all of them were tested on carries the same label of it.")
         return summarise(self.runs, self.significance, self.reference)
 
-    def held_against(self, letter: str | None) -> TaskComparison:
+    def with_reference(self, letter: str | None) -> TaskComparison:
         """The same with another reference: the run with this letter, or (None) the best."""
         if not self.runs:
             return self
@@ -61,7 +62,7 @@ class TaskComparison:
 
 
 def compare_tasks(tests: Mapping[str, tuple[Run, pd.DataFrame]]) -> list[TaskComparison]:
-    """Hold runs against each other in each further task that all of them answer.
+    """Compare runs in each further task that all of them have.
 
     Args:
         tests: letter -> the run, and its test photos: path, and a key that is the same for the
@@ -72,7 +73,7 @@ def compare_tasks(tests: Mapping[str, tuple[Run, pd.DataFrame]]) -> list[TaskCom
 
 
 def unshared_tasks(runs: Sequence[Run]) -> list[str]:
-    """A sentence about further tasks that some of the runs answer, but not all; else none."""
+    """A sentence about further tasks that some of the runs have, but not all; else none."""
     named = dict.fromkeys(task for run in runs for task in _further(run))
     left = [task for task in named if not _all_answer(task, runs)]
     if not left:

@@ -1,13 +1,13 @@
 """Explains predictions: Grad-CAM, occlusion, and similar training photos.
 
-Owns: Grad-CAM, the check by occlusion, laying a heat map over a photo, and all of that together
-for one photo (`Explanation`).
-Leaves to others: running the model (`model_runner.py`, `predict.py`), what is similar (`evaluation/ood.py`),
-pages.
+Owns: Grad-CAM, occlusion, the overlay of a heat map, and all of these for one photo
+(`Explanation`).
+Leaves to others: running the model (`model_runner.py`, `predict.py`), the nearest training photos
+(`evaluation/ood.py`), pages.
 
-Heat maps are `(h', w') float32` in [0, 1], 1 the hottest place, all 0 where nothing speaks for
-the class. The network sees a photo stretched to a square, so a map stretched over the photo in
-its own proportions lies where it belongs.
+Heat maps are `(h', w') float32` in [0, 1], 1 at the maximum, all 0 where no position raises the
+score of the class. The model's input is the photo stretched to a square, so the map is stretched
+over the photo in its own proportions.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from translearn_core.prediction.predict import Predictor
 Array = npt.NDArray[Any]
 
 GREY = 127
-"""What occlusion covers a part of the photo with."""
-OCCLUSION_PLACES = 10
-"""Places a side that occlusion covers one after the other."""
-_PATCH_PLACES = 2.5
-"""Side of the grey square, in places: neighbours overlap."""
+"""Pixel value of the square that covers a part of the photo."""
+OCCLUSION_POSITIONS = 10
+"""Positions of the square along each side of the photo."""
+_PATCH_STEPS = 2.5
+"""Side of the grey square, in steps between positions: neighbours overlap."""
 _SMOOTH_FROM = 5
 _COLOURS = ((40, 0, 110), (110, 20, 150), (205, 40, 100), (245, 120, 30), (255, 225, 60))
-"""From cold to hot, ever lighter, so that it reads without colour vision and in grey."""
+"""Colour map from 0 to 1, rising in lightness, so that it is readable in grey as well."""
 _CLEARNESS = 0.7
-"""Exponent of the heat in the opacity: the larger, the clearer stay places that are not hot."""
+"""Exponent of the heat in the opacity: the larger, the more transparent are low values."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """One photo, what the model made of it, and why.
+    """The prediction for one photo and its explanations.
 
     Attributes:
         picture: the photo to show, `(h, w, 3) uint8`, in its own proportions.
         probabilities: `(classes,)`.
-        unlike: whether it is like nothing that was learned from; None where that is not known.
+        unlike: whether the photo is out of distribution; None where that is unknown.
     """
 
     picture: Array
@@ -57,42 +57,44 @@ class Explanation:
     unlike: bool | None
     _predictor: Predictor
     _square: Array
-    _seen: ModelOutput
+    _output: ModelOutput
 
     @property
     def has_heat_map(self) -> bool:
-        """Whether Grad-CAM is known for this model; occlusion always is."""
-        return self._seen.maps is not None
+        """Whether Grad-CAM is available for this model; occlusion always is."""
+        return self._output.maps is not None
 
     def heat_map(self, class_index: int) -> Array:
-        """Grad-CAM for a class, smoothed, in the resolution of the feature maps.
+        """Grad-CAM for a class, in the resolution of the feature maps.
 
         Raises:
-            RunError: the model does not end as ours do.
+            RunError: the model does not end in average pooling and dense layers.
         """
-        if self._seen.maps is None or self._seen.pooled is None:
+        if self._output.maps is None or self._output.pooled is None:
             raise RunError(
                 _(
                     "This model does not end in average pooling and dense layers, so there is no "
                     "heat map of it. Use the check by covering parts instead."
                 )
             )
-        return grad_cam(self._predictor.head, self._seen.pooled[0], self._seen.maps[0], class_index)
+        return grad_cam(
+            self._predictor.head, self._output.pooled[0], self._output.maps[0], class_index
+        )
 
     def occlusion(self, class_index: int) -> Array:
-        """The slower check for a class."""
+        """The occlusion map for a class, see `occlusion`."""
         return occlusion(self._predictor, self._square, class_index)
 
     def similar(self, n: int = 4) -> list[Similar]:
-        """The most similar training photos; none where the run kept no reference."""
+        """The nearest training photos; none where the run has no reference."""
         reference = self._predictor.reference
-        if reference is None or self._seen.pooled is None:
+        if reference is None or self._output.pooled is None:
             return []
-        return reference.similar(self._seen.pooled[0], n)
+        return reference.similar(self._output.pooled[0], n)
 
 
 def explain_photo(predictor: Predictor, source: Path | bytes, *, side: int = 720) -> Explanation:
-    """Look at one photo so that the answer can be explained.
+    """Predict one photo so that the prediction can be explained.
 
     Args:
         predictor: an open model.
@@ -103,15 +105,15 @@ def explain_photo(predictor: Predictor, source: Path | bytes, *, side: int = 720
         PhotoError: it cannot be read.
     """
     square = decode_photo(source, size=predictor.size).image
-    seen = predictor.see(square[None], maps=True)
-    unlike = predictor.unlike(seen)
+    output = predictor.run(square[None], maps=True)
+    unlike = predictor.unlike(output)
     return Explanation(
         picture=_picture(decode_photo(source, size=None).image, side),
-        probabilities=seen.probabilities[0],
+        probabilities=output.probabilities[0],
         unlike=None if unlike is None else bool(unlike[0]),
         _predictor=predictor,
         _square=square,
-        _seen=seen,
+        _output=output,
     )
 
 
@@ -125,36 +127,35 @@ def _picture(photo: Array, side: int) -> Array:
 
 
 def grad_cam(head: Sequence[Dense], pooled: Array, maps: Array, class_index: int) -> Array:
-    """Where a photo speaks for a class (R. Selvaraju et al., Grad-CAM, 2017).
+    """Grad-CAM (R. Selvaraju et al., 2017): the positions that raise the score of a class.
 
-    The feature maps at the last cut, weighted by the gradient of the class's logit with respect
-    to each, summed, negative sums set to 0. Behind the maps there are only their mean and dense
-    layers, so the gradient is the same at all places and follows from the head's weights alone.
-    The logit is taken against the mean of all logits: a softmax does not see what they share.
+    The sum of the last feature maps, weighted by the gradient of the class's logit with respect to
+    each, with negative sums set to 0. Only average pooling and dense layers follow the maps, so the
+    gradient is the same at all positions and is computed from the head's weights. The mean of all
+    logits is subtracted, since a softmax ignores a common offset.
 
     Args:
         head: the dense layers behind the pooled features.
         pooled: features of the photo, `(d,)`.
         maps: its last feature maps, `(h', w', d)`.
-        class_index: for which class.
+        class_index: index of the class.
 
     Returns:
         `(h', w')`.
     """
     classes = len(head[-1].bias)
-    wanted = np.full(classes, -1.0 / classes, np.float32)
-    wanted[class_index] += 1.0
-    weights = gradient_of(head, pooled, wanted)  # (d,)
+    class_weights = np.full(classes, -1.0 / classes, np.float32)
+    class_weights[class_index] += 1.0
+    weights = gradient_of(head, pooled, class_weights)  # (d,)
     return _normalised(maps @ weights)
 
 
 def smoothed(heat: Array) -> Array:
-    """A heat map whose places take their neighbours in: a binomial 3 x 3 filter.
+    """A heat map after a binomial 3 x 3 filter, with zeros outside the photo.
 
-    A place of the last feature maps sees far more than its own part of the photo, and a thing is
-    often hottest along its edge, one place outside of it. The filter brings the maximum back to
-    the middle: see the pointing test in `docs/benchmarks.md`. Outside of the photo all is cold.
-    Maps of fewer than `_SMOOTH_FROM` places a side stay as they are.
+    The receptive field of a position is far larger than its part of the photo, and the maximum often
+    lies at the edge of an object or one position outside. The filter moves it to the middle: see the
+    pointing test in `docs/benchmarks.md`. Maps with a side below `_SMOOTH_FROM` are unchanged.
     """
     if min(heat.shape) < _SMOOTH_FROM:
         return heat
@@ -170,56 +171,56 @@ def _normalised(heat: Array) -> Array:
 
 
 def occlusion(
-    predictor: Predictor, photo: Array, class_index: int, *, places: int = OCCLUSION_PLACES
+    predictor: Predictor, photo: Array, class_index: int, *, positions: int = OCCLUSION_POSITIONS
 ) -> Array:
-    """Which parts the answer rests on: cover each in turn and see how much the class loses.
+    """Occlusion: how much the score of a class falls when a part of the photo is covered.
 
     A grey square is moved over the photo (M. Zeiler and R. Fergus, Visualizing and Understanding
-    Convolutional Networks, 2014); each place gets the mean loss of the squares that cover it.
-    Slower than Grad-CAM, `places ** 2` photos, but it asks the whole model.
+    Convolutional Networks, 2014); each position gets the mean loss of the squares that cover it.
+    Takes `positions ** 2` predictions; works for any model.
 
     Args:
         predictor: any model.
-        photo: `(size, size, 3) uint8`, as the network gets it.
-        class_index: for which class.
-        places: steps a side.
+        photo: `(size, size, 3) uint8`, the input of the model.
+        class_index: index of the class.
+        positions: positions along each side.
 
     Returns:
-        `(places, places)`.
+        `(positions, positions)`.
     """
     size = photo.shape[0]
-    edges = np.linspace(0, size, places + 1)
-    half = _PATCH_PLACES * size / places / 2
+    edges = np.linspace(0, size, positions + 1)
+    half = _PATCH_STEPS * size / positions / 2
     spans = [
         (max(0, round(middle - half)), min(size, round(middle + half)))
         for middle in (edges[:-1] + edges[1:]) / 2
     ]
-    covered = np.repeat(photo[None], places * places, axis=0)
+    covered = np.repeat(photo[None], positions * positions, axis=0)
     for row, (top, bottom) in enumerate(spans):
         for column, (left, right) in enumerate(spans):
-            covered[row * places + column, top:bottom, left:right] = GREY
-    evidence = _evidence(predictor, np.concatenate([photo[None], covered]), class_index)
-    loss = np.maximum(evidence[0] - evidence[1:], 0.0).reshape(places, places)
-    total = np.zeros((places, places), np.float32)
-    times = np.zeros((places, places), np.float32)
-    reach = int(_PATCH_PLACES // 2)
-    for row in range(places):
-        for column in range(places):
-            near = np.s_[
+            covered[row * positions + column, top:bottom, left:right] = GREY
+    scores = _class_scores(predictor, np.concatenate([photo[None], covered]), class_index)
+    loss = np.maximum(scores[0] - scores[1:], 0.0).reshape(positions, positions)
+    total = np.zeros((positions, positions), np.float32)
+    counts = np.zeros((positions, positions), np.float32)
+    reach = int(_PATCH_STEPS // 2)
+    for row in range(positions):
+        for column in range(positions):
+            covered_cells = np.s_[
                 max(0, row - reach) : row + reach + 1, max(0, column - reach) : column + reach + 1
             ]
-            total[near] += loss[row, column]
-            times[near] += 1
-    return _normalised(total / times)
+            total[covered_cells] += loss[row, column]
+            counts[covered_cells] += 1
+    return _normalised(total / counts)
 
 
-def _evidence(predictor: Predictor, photos: Array, class_index: int) -> Array:
-    """What speaks for a class `(n,)`: its logit against the mean logit."""
-    seen = predictor.see(photos)
-    if predictor.head and seen.pooled is not None:
-        logits = logits_of(predictor.head, seen.pooled)
+def _class_scores(predictor: Predictor, photos: Array, class_index: int) -> Array:
+    """The logit of a class minus the mean logit, `(n,)`."""
+    output = predictor.run(photos)
+    if predictor.head and output.pooled is not None:
+        logits = logits_of(predictor.head, output.pooled)
     else:
-        logits = np.log(np.maximum(seen.probabilities, 1e-12))
+        logits = np.log(np.maximum(output.probabilities, 1e-12))
     return np.asarray(logits[:, class_index] - logits.mean(axis=1))
 
 
@@ -229,18 +230,18 @@ def overlay(photo: Array, heat: Array, opacity: float) -> Array:
     Args:
         photo: `(h, w, 3) uint8`, in its own proportions and at any size.
         heat: a heat map of the same photo.
-        opacity: of the hottest places, in [0, 1]; cold places stay clear.
+        opacity: at the maximum, in [0, 1]; the overlay is transparent where the map is 0.
 
     Returns:
         `(h, w, 3) uint8`.
     """
     height, width = photo.shape[:2]
-    warm = enlarge(heat, height, width)[..., None]  # (h, w, 1)
+    heat_values = enlarge(heat, height, width)[..., None]  # (h, w, 1)
     stops = np.linspace(0, 1, len(_COLOURS))
     colours = np.stack(
-        [np.interp(warm[..., 0], stops, [c[i] for c in _COLOURS]) for i in range(3)], axis=-1
+        [np.interp(heat_values[..., 0], stops, [c[i] for c in _COLOURS]) for i in range(3)], axis=-1
     )
-    share = opacity * warm**_CLEARNESS
+    share = opacity * heat_values**_CLEARNESS
     mixed = photo * (1 - share) + colours * share
     return np.clip(mixed, 0, 255).astype(np.uint8)
 
@@ -255,7 +256,7 @@ def enlarge(heat: Array, height: int, width: int) -> Array:
 
 
 def hottest(heat: Array) -> tuple[float, float] | None:
-    """Middle of the hottest place as shares of height and width; None where all is cold."""
+    """Centre of the maximum as shares of height and width; None where the map is 0."""
     if not heat.max(initial=0.0) > 0:
         return None
     row, column = np.unravel_index(int(np.argmax(heat)), heat.shape)

@@ -1,14 +1,14 @@
-"""Opens a trained model so that it gives features and feature maps beside probabilities.
+"""Runs a trained model: probabilities, pooled features and feature maps of photos.
 
-Owns: running a whole model over photos with its pooled features and its last feature maps as
-further outputs, and reading the head's weights out of it.
-Leaves to others: how a graph is prepared (`graph/engine.py`), what is made of the features
-(`evaluation/ood.py`, `explain.py`), which run (`predict.py`).
+Owns: running a whole model with its pooled features and last feature maps as further outputs, and
+reading the head's weights.
+Leaves to others: preparing a graph (`graph/engine.py`), the use of features (`evaluation/ood.py`,
+`explain.py`), the model of a run (`predict.py`).
 
 Every model of ours ends in global average pooling and a head of dense layers (`graph/assembly.py`),
-which are found in the Keras model when its OpenVINO copy is written. For a model that ends
-otherwise only the probabilities are told. A copy of an earlier version has no head beside it; the
-Keras model then answers in its place.
+which are found in the Keras model when its OpenVINO copy is written. A model that ends otherwise
+gives probabilities only. A copy of an earlier version has no head beside it; the Keras model is
+then used instead.
 
 Files: `<copy>.xml`, `<copy>.bin`, `<copy>.head.npz`.
 
@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 Array = npt.NDArray[Any]
 OUTPUTS = ("probabilities", "pooled", "maps")
-"""Of a model that tells more than probabilities, in this order."""
+"""Outputs of a model whose head was found, in this order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Dense:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOutput:
-    """What a model made of some photos; `pooled` and `maps` are None where they are not known."""
+    """The outputs of a model for a batch; `pooled` and `maps` are None where they are unknown."""
 
     probabilities: Array
     pooled: Array | None = None
@@ -70,23 +70,23 @@ class ModelRunner(Protocol):
     name: str
     head: tuple[Dense, ...]
 
-    def see(self, photos: Array, *, maps: bool = False) -> ModelOutput:
-        """Run photos; `maps` asks for the feature maps as well."""
+    def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
+        """The outputs for photos; with `maps` also the feature maps."""
         ...
 
 
 def open_runner(openvino_path: Path, keras_path: Path) -> ModelRunner:
     """Open a model by its OpenVINO copy, or by Keras where there is none."""
     if openvino_path.is_file() and head_path(openvino_path).is_file():
-        return OpenVINOProbe(openvino_path)
+        return OpenVINORunner(openvino_path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from translearn_core.graph.saving import load_model
 
-    return KerasProbe(load_model(keras_path))
+    return KerasRunner(load_model(keras_path))
 
 
 def logits_of(head: Sequence[Dense], pooled: Array) -> Array:
-    """What a head makes of pooled features `(n, d)`: logits `(n, classes)`."""
+    """Logits `(n, classes)` of pooled features `(n, d)`."""
     x = np.asarray(pooled, np.float32)
     for layer in head:
         x = x @ layer.kernel + layer.bias
@@ -106,14 +106,14 @@ def gradient_of(head: Sequence[Dense], pooled: Array, of_logits: Array) -> Array
         `(d,) float32`.
     """
     x = np.asarray(pooled, np.float32)
-    passes: list[Array] = []  # which units of each layer are on
+    active: list[Array] = []  # active units of each layer
     for layer in head:
         x = x @ layer.kernel + layer.bias
-        passes.append(x > 0 if layer.relu else np.ones(x.shape, bool))
+        active.append(x > 0 if layer.relu else np.ones(x.shape, bool))
         x = np.maximum(x, 0.0) if layer.relu else x
     gradient = np.asarray(of_logits, np.float32)
-    for layer, on in zip(reversed(head), reversed(passes), strict=True):
-        gradient = layer.kernel @ (gradient * on)
+    for layer, mask in zip(reversed(head), reversed(active), strict=True):
+        gradient = layer.kernel @ (gradient * mask)
     return gradient
 
 
@@ -123,10 +123,10 @@ def gradient_of(head: Sequence[Dense], pooled: Array, of_logits: Array) -> Array
 def write_copy(
     model: Any, path: Path, *, photos: Array, expected: Array, tolerance: float
 ) -> float:
-    """Write the OpenVINO copy of a Keras model that answers without TensorFlow, if it agrees.
+    """Write the OpenVINO copy of a Keras model, for predictions without TensorFlow, if it agrees.
 
-    Its outputs are `OUTPUTS`, and the dense layers of its head lie beside it; a copy of a model
-    that ends otherwise has probabilities only, and no layers beside it.
+    Its outputs are `OUTPUTS`, and the weights of its head are saved beside it; a copy of a model
+    that ends otherwise has probabilities only, and no head beside it.
 
     Args:
         path: `.xml`; the layers go to `head_path(path)`.
@@ -141,11 +141,11 @@ def write_copy(
         _save_head(end.head, head_path(path))
 
         def ask(path: Path) -> Array:
-            seen = OpenVINOProbe(path).see(photos, maps=True)
+            seen = OpenVINORunner(path).run(photos, maps=True)
             agrees = _agrees_with_head(seen, end.head, tolerance)
             return seen.probabilities if agrees else np.full_like(expected, np.inf)
 
-        difference = convert_checked(end.told_by(model), path, ask=ask, **compared)
+        difference = convert_checked(end.with_outputs(model), path, ask=ask, **compared)
         if path.is_file():
             return difference
         logger.warning("The copy is written without features: they do not lead to its answers")
@@ -154,7 +154,7 @@ def write_copy(
 
 
 def _agrees_with_head(seen: ModelOutput, head: Sequence[Dense], tolerance: float) -> bool:
-    """Whether the maps lead to the pooled features, and these to the probabilities."""
+    """Whether maps lead to the pooled features, and these to the probabilities."""
     if not len(seen.probabilities):
         return True
     if seen.pooled is None or seen.maps is None:
@@ -193,7 +193,7 @@ def _load_head(path: Path) -> tuple[Dense, ...]:
         )
 
 
-class OpenVINOProbe:
+class OpenVINORunner:
     """A model's OpenVINO copy on the CPU, several requests in flight.
 
     Args:
@@ -213,19 +213,19 @@ class OpenVINOProbe:
         self._queue = openvino.AsyncInferQueue(core.compile_model(steps.build(), "CPU", settings))
         self._queue.set_callback(self._finish)
         self._parts: dict[int, list[Array]] = {}
-        self._wanted = 1
+        self._n_outputs = 1
         self._classes = int(model.outputs[0].get_partial_shape()[1].get_length())
 
     def _finish(self, request: Any, start: int) -> None:
         self._parts[start] = [
             np.array(request.get_output_tensor(index).data, dtype=np.float32)
-            for index in range(self._wanted)
+            for index in range(self._n_outputs)
         ]
 
-    def see(self, photos: Array, *, maps: bool = False) -> ModelOutput:
-        """See `Probe.see`."""
+    def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
+        """See `ModelRunner.run`."""
         self._parts = {}
-        self._wanted = (3 if maps else 2) if self.head else 1
+        self._n_outputs = (3 if maps else 2) if self.head else 1
         for start in range(0, len(photos), ENGINE_BATCH):
             self._queue.start_async({0: photos[start : start + ENGINE_BATCH]}, start)
         self._queue.wait_all()
@@ -240,7 +240,7 @@ class OpenVINOProbe:
 # ---------------------------------------------------------------------------------------- Keras
 
 
-class KerasProbe:
+class KerasRunner:
     """A Keras model, where there is no OpenVINO copy of it."""
 
     name = "Keras"
@@ -250,18 +250,18 @@ class KerasProbe:
 
         end = find_end(model)
         self.head: tuple[Dense, ...] = end.head if end else ()
-        self._model = end.told_by(model) if end else keras.Model(model.input, model.outputs)
+        self._model = end.with_outputs(model) if end else keras.Model(model.input, model.outputs)
 
-    def see(self, photos: Array, *, maps: bool = False) -> ModelOutput:
-        """See `Probe.see`."""
+    def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
+        """See `ModelRunner.run`."""
         if not len(photos):
             classes = int((self._model.outputs[0]).shape[-1])
             return ModelOutput(probabilities=np.empty((0, classes), np.float32))
         parts = []
         for start in range(0, len(photos), ENGINE_BATCH):
             batch = photos[start : start + ENGINE_BATCH].astype(np.float32)
-            answer = self._model.predict_on_batch(batch)
-            parts.append(answer[: 3 if maps else 2] if self.head else [answer])
+            outputs = self._model.predict_on_batch(batch)
+            parts.append(outputs[: 3 if maps else 2] if self.head else [outputs])
         columns = [
             np.asarray(np.concatenate(column), np.float32) for column in zip(*parts, strict=True)
         ]
@@ -276,7 +276,7 @@ class ModelEnd:
     pooled: Any
     maps: Any
 
-    def told_by(self, model: Any) -> Any:
+    def with_outputs(self, model: Any) -> Any:
         """The model with these tensors as further outputs, in the order of `OUTPUTS`."""
         import keras
 
@@ -294,7 +294,7 @@ def find_end(model: Any) -> ModelEnd | None:
     layers: list[Dense] = []
     tensor = model.outputs[0]
     while True:
-        operation, node_index, _place = tensor._keras_history
+        operation, node_index, _tensor_index = tensor._keras_history
         if not operation._inbound_nodes[node_index].input_tensors:
             return None
         before = operation._inbound_nodes[node_index].input_tensors[0]

@@ -1,9 +1,9 @@
 """Predicts new photos with a trained model.
 
 Owns: opening a run's model for prediction, the small cache of open models, batches of photos,
-and saying of each answer whether it is sure and whether the photo is like anything known.
-Leaves to others: decoding (`datasets`), how a model is run (`model_runner.py`), from when on an answer
-is sure (`runs/threshold.py`), what is unlike (`evaluation/ood.py`).
+and whether a prediction is above the confidence threshold and its photo in distribution.
+Leaves to others: decoding (`datasets`), running a model (`model_runner.py`), the confidence
+threshold (`runs/threshold.py`), out-of-distribution detection (`evaluation/ood.py`).
 
 Runs on the CPU, without TensorFlow where the run has its OpenVINO copy, so that the web
 process stays light and never takes the GPU.
@@ -42,29 +42,29 @@ BATCH = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What the model says of one photo. With an `error`, the other fields are empty."""
+    """The prediction for one photo. With an `error`, the other fields are empty."""
 
     file: str
     label: str | None = None
     confidence: float | None = None
     probabilities: dict[str, float] | None = None
-    """Class name -> probability, the likeliest first."""
+    """Class name -> probability, the most probable first."""
     error: str | None = None
     sure: bool | None = None
-    """Whether the probability reaches the run's threshold; below it the answer is "not sure"."""
+    """Whether the probability reaches the run's confidence threshold."""
     unlike: bool | None = None
-    """Whether the photo is like nothing that was learned from; None where the run cannot tell."""
+    """Whether the photo is out of distribution; None where the run has no reference."""
     tasks: dict[str, dict[str, float]] | None = None
-    """What it says of each further task: class name -> probability, the likeliest first."""
+    """Name of a further task -> class name -> probability, the most probable first."""
     tasks_sure: dict[str, bool] | None = None
-    """Whether these answers reach the run's threshold, as `sure`."""
+    """Name of a further task -> `sure` of its prediction."""
 
 
 class Predictor:
     """An open model of a run. Safe to use from several threads; one photo batch at a time.
 
-    `head` holds the dense layers behind the pooled features, none where the model ends otherwise;
-    `reference` the training photos that new ones are compared with, None where the run has none.
+    `head` holds the dense layers after the pooled features, none where the model ends otherwise;
+    `reference` the features of training photos for out-of-distribution detection, or None.
 
     Raises:
         RunError: the run has no model that can be opened.
@@ -76,25 +76,25 @@ class Predictor:
         self.size: int = content["image_size"]
         self.reference: Reference | None = load_reference(run.folder)
         self.tasks: tuple[TaskHead, ...] = load_heads(run.folder)
-        self._probe = open_runner(run.openvino_path, run.model_path)
-        self.head: tuple[Dense, ...] = self._probe.head
+        self._runner = open_runner(run.openvino_path, run.model_path)
+        self.head: tuple[Dense, ...] = self._runner.head
         self._lock = threading.Lock()
 
-    def see(self, photos: Array, *, maps: bool = False) -> ModelOutput:
-        """What the model makes of photos `(n, size, size, 3) uint8`; see `model_runner.ModelOutput`."""
+    def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
+        """The outputs for photos `(n, size, size, 3) uint8`, see `model_runner.ModelOutput`."""
         with self._lock:
-            return self._probe.see(photos, maps=maps)
+            return self._runner.run(photos, maps=maps)
 
     def probabilities(self, photos: Array) -> Array:
         """Probabilities `(n, classes) float32` of photos `(n, size, size, 3) uint8`."""
-        return self.see(photos).probabilities
+        return self.run(photos).probabilities
 
-    def unlike(self, seen: ModelOutput) -> npt.NDArray[np.bool_] | None:
-        """Which photos are like nothing that was learned from `(n,)`; None where that is unknown."""
+    def unlike(self, output: ModelOutput) -> npt.NDArray[np.bool_] | None:
+        """Which photos are out of distribution, `(n,)`; None where that is unknown."""
         reference = self.reference
-        if reference is None or reference.threshold is None or seen.pooled is None:
+        if reference is None or reference.threshold is None or output.pooled is None:
             return None
-        return reference.is_out_of_distribution(seen.pooled)
+        return reference.is_out_of_distribution(output.pooled)
 
 
 def _read_labels(run: Run) -> dict[str, Any]:
@@ -115,9 +115,9 @@ _open_lock = threading.Lock()
 
 
 def open_predictor(run: Run) -> Predictor:
-    """The open model of a run; the two last used stay open."""
+    """The open model of a run; the last `OPEN_MODELS` used stay open."""
     _labels = _read_labels(run)
-    key = (str(run.folder), _written(run))
+    key = (str(run.folder), _modified_ns(run))
     with _open_lock:
         if key not in _open:
             _open[key] = Predictor(run)
@@ -127,14 +127,14 @@ def open_predictor(run: Run) -> Predictor:
         return _open[key]
 
 
-def _written(run: Run) -> tuple[int, ...]:
-    """When the files of an open model were written, in ns; 0 for a file that is not there."""
+def _modified_ns(run: Run) -> tuple[int, ...]:
+    """Modification times of the files of an open model, in ns; 0 for a missing file."""
     files = (run.model_path, *(run.folder / name for name in (HEADS_FILE, REFERENCE_FILE)))
     return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
 
 
 def predict(run: Run, photos: Iterable[Path | tuple[str, bytes]]) -> Iterator[Prediction]:
-    """Ask a run's model about photos, in their order.
+    """Predict photos with a run's model, in their order.
 
     Args:
         run: a run with a model.
@@ -157,53 +157,53 @@ def _predict_batch(
 ) -> Iterator[Prediction]:
     decoded = list(_decode(batch, predictor.size))
     images = [image for image in decoded if not isinstance(image, PhotoError)]
-    answers = _ask(predictor, np.stack(images), decision) if images else iter(())
+    predictions = _predict_images(predictor, np.stack(images), decision) if images else iter(())
     for photo, image in zip(batch, decoded, strict=True):
         name = str(photo) if isinstance(photo, Path) else photo[0]
         if isinstance(image, PhotoError):
             yield Prediction(file=name, error=image.message)
         else:
-            yield replace(next(answers), file=name)
+            yield replace(next(predictions), file=name)
 
 
-def _ask(
+def _predict_images(
     predictor: Predictor, photos: Array, decision: ConfidenceThreshold
 ) -> Iterator[Prediction]:
-    """The predictions of photos `(n, size, size, 3) uint8`, not named yet."""
-    seen = predictor.see(photos)
-    unlike = predictor.unlike(seen)
-    for place, probabilities in enumerate(seen.probabilities):
-        prediction = _prediction(
+    """The predictions for photos `(n, size, size, 3) uint8`, with an empty `file`."""
+    output = predictor.run(photos)
+    unlike = predictor.unlike(output)
+    for index, probabilities in enumerate(output.probabilities):
+        prediction = _make_prediction(
             predictor.classes,
             probabilities,
             decision,
-            unlike=None if unlike is None else bool(unlike[place]),
+            unlike=None if unlike is None else bool(unlike[index]),
         )
-        if predictor.tasks and seen.pooled is not None:
-            more = _more(predictor, seen.pooled[place])
-            sure = {task: decision.is_sure(next(iter(s.values()))) for task, s in more.items()}
-            prediction = replace(prediction, tasks=more, tasks_sure=sure)
+        if predictor.tasks and output.pooled is not None:
+            tasks = _predict_tasks(predictor, output.pooled[index])
+            sure = {name: decision.is_sure(next(iter(p.values()))) for name, p in tasks.items()}
+            prediction = replace(prediction, tasks=tasks, tasks_sure=sure)
         yield prediction
 
 
-def _more(predictor: Predictor, pooled: Array) -> dict[str, dict[str, float]]:
-    """The answers of the further tasks about one photo, by its pooled features `(d,)`."""
+def _predict_tasks(predictor: Predictor, pooled: Array) -> dict[str, dict[str, float]]:
+    """The probabilities of the further tasks for one photo, from its pooled features `(d,)`."""
     return {
         head.name: _ranked(head.classes, head.answer(pooled[None])[0]) for head in predictor.tasks
     }
 
 
 def _ranked(classes: Sequence[str], probabilities: Array) -> dict[str, float]:
-    """Class name -> probability, the likeliest first."""
+    """Class name -> probability, the most probable first."""
     order = np.argsort(-probabilities, kind="stable")
     return {classes[index]: float(probabilities[index]) for index in order}
 
 
 def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array | PhotoError]:
-    """The photos as `(size, size, 3) uint8`, or why not; files are decoded side by side."""
+    """The photos as `(size, size, 3) uint8`, or their errors; files are decoded in parallel."""
     if all(isinstance(photo, Path) for photo in batch):
         paths = [photo for photo in batch if isinstance(photo, Path)]
-        for _place, photo in iterate_photos(paths, size=size):
+        for _index, photo in iterate_photos(paths, size=size):
             yield photo if isinstance(photo, PhotoError) else photo.image
         return
     for item in batch:
@@ -214,7 +214,7 @@ def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array 
             yield error
 
 
-def _prediction(
+def _make_prediction(
     classes: list[str], probabilities: Array, decision: ConfidenceThreshold, *, unlike: bool | None
 ) -> Prediction:
     ranked = _ranked(classes, probabilities)
@@ -229,20 +229,20 @@ def _prediction(
     )
 
 
-def find_photos(places: Iterable[Path]) -> Iterator[Path]:
-    """The photos named: files as they are, folders searched with all below them, sorted.
+def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
+    """The photos of files and folders; folders are searched recursively, in sorted order.
 
     Raises:
-        RunError: a place does not exist.
+        RunError: a path does not exist.
     """
-    for place in places:
-        if place.is_dir():
-            for path in sorted(place.rglob("*")):
-                if path.is_file() and not is_junk(path.relative_to(place).parts):
-                    yield path
-        elif place.exists():
-            yield place
+    for path in paths:
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.is_file() and not is_junk(file.relative_to(path).parts):
+                    yield file
+        elif path.exists():
+            yield path
         else:
             raise RunError(
-                _("There is no file or folder {place}. Check the name.").format(place=place)
+                _("There is no file or folder {place}. Check the name.").format(place=path)
             )

@@ -1,7 +1,7 @@
-"""Sets of settings that go together, each under a name of its own.
+"""Presets: named sets of settings.
 
 Owns: the table of presets. A preset is a row; page, command line and docs read it.
-Leaves to others: what a setting is (`config.py`).
+Leaves to others: the settings (`settings.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from translearn_core.i18n import N_, _
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """Settings that go together. `settings` holds only what differs from the defaults."""
+    """A named set of settings; `settings` holds only those that differ from the defaults."""
 
     name: str
     title: str
@@ -74,7 +74,7 @@ def get_preset(name: str) -> Preset:
     """A row of the table.
 
     Raises:
-        SettingsError: there is no such preset; the message names those that there are.
+        SettingsError: there is no such preset; the message lists the names.
     """
     try:
         return PRESETS[name]

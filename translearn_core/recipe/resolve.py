@@ -1,9 +1,9 @@
-"""From what a person chose to what a run will do.
+"""Resolves the settings of a run.
 
-Owns: `resolve`, the only place where settings become what will be done. The page, the command
-line, the search, the submission of a run and the worker call it. `fill_in` is the part of it that
-refuses no techniques, for a page whose settings are still being chosen.
-Leaves to others: the settings (`config.py`), the rules of techniques (`techniques.py`), blocks and
+Owns: `resolve`, the only place where defaults are filled in and combinations of settings are
+refused. Page, command line, search, submission and worker call it. `fill_in` is its part without
+the checks of techniques, for a page whose settings are still being edited.
+Leaves to others: the settings (`settings.py`), the rules of techniques (`techniques.py`), blocks and
 freezing (`backbones/freezing.py`). Imports nothing heavy.
 """
 
@@ -30,13 +30,13 @@ from translearn_core.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedSettings:
-    """What a run will do.
+    """Settings with all defaults filled in, for one data set.
 
     Attributes:
-        settings: as chosen, with the backbone filled in.
-        freeze: which blocks learn.
-        image_size: side of the photos for the network, in pixels.
-        augmentation: how photos are varied; None as long as "auto" waits for the photos.
+        settings: as given, with the backbone filled in.
+        freeze: which blocks are frozen.
+        image_size: side of the model's input, in pixels.
+        augmentation: augmentation policy; None while "auto" needs the data set.
         techniques: rows of the table that are in use.
     """
 
@@ -49,17 +49,16 @@ class ResolvedSettings:
 
 
 def resolve(settings: Settings, dataset: Dataset | None = None) -> ResolvedSettings:
-    """What a run with these settings will do, once everything that can be refused was not.
+    """Fill in and check the settings of a run.
 
     Args:
-        dataset: what it learns from. Without one, as long as there are no photos yet, only what
-            the settings say by themselves is checked; whether the weights are here is then left
-            open, since they may still be fetched.
+        dataset: the training data. Without one only the settings themselves are checked, and not
+            whether the weights are on this machine, since they may still be downloaded.
 
     Raises:
-        SettingsError: settings do not go together, or not with the backbone or the classes.
-        RunError: a run that was named is missing, unfinished, or does not fit.
-        SourceError: the data set cannot be trained, or photos that were named are not there.
+        SettingsError: settings do not fit each other, the backbone or the classes.
+        RunError: a named run is missing, unfinished, or does not fit.
+        SourceError: the data set cannot be trained, or named photos are missing.
         WeightsError: the backbone's weights are not on this machine.
     """
     if dataset is not None:
@@ -81,7 +80,7 @@ def resolve(settings: Settings, dataset: Dataset | None = None) -> ResolvedSetti
 
 
 def fill_in(settings: Settings) -> ResolvedSettings:
-    """What the settings mean by themselves, whether or not their techniques go together.
+    """Fill in what the settings leave open, without checking their techniques.
 
     Raises:
         SettingsError: a value does not fit the backbone.
@@ -101,19 +100,19 @@ def fill_in(settings: Settings) -> ResolvedSettings:
 
 
 def _required_backbone(settings: Settings) -> str:
-    """The backbone that a run must have where none is named: that of the run it starts from."""
+    """The backbone of the run to start from; empty without one."""
     return find_run(settings.start_from).config.settings.backbone if settings.start_from else ""
 
 
 def _check_techniques(resolved: ResolvedSettings) -> None:
-    """Refuse techniques that do not go with the other settings, or name what is not there."""
+    """Refuse techniques that do not fit the other settings, or name missing runs or photos."""
     settings = resolved.settings
     for row in resolved.techniques:
         why = row.obstacle(settings, resolved.freeze)
         if why:
             raise SettingsError(_("{technique}: {why}").format(technique=_(row.title), why=why))
     if settings.start_from:
-        _check_built_alike(find_run(settings.start_from), resolved.backbone)
+        _check_same_backbone(find_run(settings.start_from), resolved.backbone)
     if settings.distill_from:
         find_run(settings.distill_from)
     for named in (settings.adapt_to, settings.unlabelled):
@@ -121,7 +120,7 @@ def _check_techniques(resolved: ResolvedSettings) -> None:
             datasets.find_unlabelled(named)
 
 
-def _check_built_alike(run: Run, backbone: Backbone) -> None:
+def _check_same_backbone(run: Run, backbone: Backbone) -> None:
     theirs = run.config.settings.backbone
     if theirs != backbone.name:
         title = backbones.BACKBONES[theirs].title if theirs in backbones.BACKBONES else theirs
@@ -134,10 +133,10 @@ def _check_built_alike(run: Run, backbone: Backbone) -> None:
 
 
 def check_same_classes(teacher: Run, classes: Sequence[str]) -> None:
-    """Refuse a run to learn from that answers other classes.
+    """Refuse a teacher run with other classes.
 
     Raises:
-        SettingsError: it does.
+        SettingsError: the classes differ.
     """
     if set(teacher.labels) != set(classes):
         raise SettingsError(

@@ -1,10 +1,9 @@
 """The table of techniques: ways to transfer more knowledge than plain training does.
 
-Owns: `TECHNIQUES` (a technique is a row here): its words, what switches it on, where it comes
-from, and when it makes no sense.
-Leaves to others: the settings themselves (`config.py`), the check of a run's settings
-(`resolve.py`) and the doing (`techniques/adaptation.py`, `techniques/self_training.py`, `techniques/distillation.py`,
-`techniques/warm_start.py`).
+Owns: `TECHNIQUES` (a technique is a row here): its names, its settings, its source, and the settings
+that exclude it.
+Leaves to others: the settings (`settings.py`), the check of a run's settings (`resolve.py`), the
+computation (the room `techniques/`).
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ CHAPTERS: dict[Chapter, str] = {
     "labels": N_("Make more of the labels"),
     "safety": N_("Resist manipulated photos"),
 }
-"""What the techniques are for, in the order in which a person meets them."""
+"""Purposes of the techniques, in the order shown."""
 
 
 ATTACK_STEPS: dict[str, int] = {"none": 0, "fgsm": 1, "pgd": 5}
-"""Gradients that the attack of one step of adversarial training takes, by the setting."""
+"""Value of `adversarial` -> gradient steps of the attack in each training step."""
 
 
 def _no_obstacle(_settings: Settings, _freeze: FreezeChoice) -> str:
@@ -42,11 +41,11 @@ class TechniqueRow:
 
     name: str
     title: str
-    """What a person calls it."""
+    """The plain name, on the pages."""
     term: str
-    """What the field calls it."""
+    """The field's term."""
     plain: str
-    """Two plain sentences: what it does, and when to take it."""
+    """Two plain sentences: what it does, and when to use it."""
     chapter: Chapter
     settings: tuple[str, ...]
     """Its settings; the first one switches it on by differing from its default."""
@@ -54,10 +53,10 @@ class TechniqueRow:
     """The paper or page that the method comes from."""
     link: str
     looks: bool = False
-    """Whether it looks at more photos, or at the same ones with another model, before learning."""
+    """Whether it extracts further features before training, of other photos or by another model."""
     obstacle: Callable[[Settings, FreezeChoice], str] = _no_obstacle
-    """Why it makes no sense with the other settings; an empty text where it does. Asked also
-    before it is switched on, to grey it out."""
+    """Why it is excluded by the other settings; empty where it is not. Called also before it is
+    switched on, to disable it on the page."""
 
     @property
     def switch(self) -> str:
@@ -69,7 +68,7 @@ class TechniqueRow:
         return bool(getattr(settings, self.switch) != setting_fields()[self.switch].default)
 
 
-# ------------------------------------------------------------------- when it makes no sense
+# ------------------------------------------------------------------------------ obstacles
 
 
 def _needs_frozen(freeze: FreezeChoice) -> str:
@@ -78,7 +77,7 @@ def _needs_frozen(freeze: FreezeChoice) -> str:
     return _("It works on the features of a fully frozen backbone. Freeze all blocks.")
 
 
-def _no_unsorted(settings: Settings) -> str:
+def _not_with_unlabelled(settings: Settings) -> str:
     if not settings.unlabelled:
         return ""
     return _("It does not go together with unlabelled photos. Choose one of the two.")
@@ -94,7 +93,7 @@ def _start_obstacle(settings: Settings, _freeze: FreezeChoice) -> str:
             "Domain adaptation begins from the backbone alone, not from a run. Choose one of the "
             "two."
         )
-    return _no_unsorted(settings)
+    return _not_with_unlabelled(settings)
 
 
 def _adapt_obstacle(settings: Settings, freeze: FreezeChoice) -> str:
@@ -137,7 +136,7 @@ def _distill_obstacle(settings: Settings, _freeze: FreezeChoice) -> str:
         )
     if settings.adapt_to:
         return _("Distillation and domain adaptation cannot be combined. Choose one of the two.")
-    return _no_unsorted(settings)
+    return _not_with_unlabelled(settings)
 
 
 def _cutmix_obstacle(settings: Settings, freeze: FreezeChoice) -> str:

@@ -1,7 +1,7 @@
-"""Charts as SVG text that stands in a page by itself: no script, no other file.
+"""Charts of reports as self-contained SVG: no script, no other file.
 
-Owns: the drawing of the matrix, of confidence and of a share with its interval, and what stands
-around training curves, for reports.
+Owns: confusion matrix, reliability diagram, a share with its interval, and the axes of training
+curves.
 Leaves to others: the lines of training curves (`training_curves.py`), colours (`palette.py`), the
 charts of the app (`translearn_ui/components/charts.py`).
 
@@ -48,7 +48,7 @@ def curves(epochs: Sequence[Mapping[str, Any]], *, metric: str) -> str:
     dots = "".join(
         f'<circle cx="{box["left"] + points[0][0] * box["width"]:.1f}" '
         f'cy="{box["top"] + (1 - points[0][1]) * box["height"]:.1f}" r="3.5" '
-        f'fill="{training_curves.LOOKS[name].color}"/>'
+        f'fill="{training_curves.LINE_STYLES[name].color}"/>'
         for name, points in placed.items()
         if len(points) == 1
     )
@@ -103,7 +103,7 @@ def _curve_words(drawn: TrainingCurves) -> str:
 
 
 def reliability(bins: Sequence[Bin], *, words: str) -> str:
-    """Accuracy against confidence with 95 % intervals, and the line on which both agree."""
+    """Reliability diagram: accuracy against confidence with 95 % intervals, and the diagonal."""
     side = 210.0
     left, top, bottom = 46.0, 12.0, 36.0
 
@@ -142,11 +142,11 @@ def reliability(bins: Sequence[Bin], *, words: str) -> str:
 
 
 def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], *, words: str) -> str:
-    """Truth (rows) against answer (columns), with the number of photos in each filled cell.
+    """Confusion matrix: photos by true class (rows) and predicted class (columns).
 
     Args:
-        counts: rows are the truth, columns the answer, in the order of `names`.
-        words: the same for people who do not see it.
+        counts: rows are the true classes, columns the predicted ones, in the order of `names`.
+        words: the text alternative (aria-label).
     """
     n = len(names)
     side = max(14.0, min(44.0, 460.0 / n))
@@ -195,7 +195,7 @@ def _cell(x: float, y: float, side: float, count: int, of: int, right: bool, n: 
 
 
 def interval(share: float, low: float, high: float, *, guess: float | None = None) -> str:
-    """A line from 0 to 100 % with a share, its interval, and what guessing would get."""
+    """A line from 0 to 100 % with a share, its interval, and the majority baseline."""
     guessing = ""
     if guess is not None:
         guessing = (

@@ -1,7 +1,9 @@
 """Sentences about a run's calibration and limits, for page and report.
 
-Owns: the words about confidence, "not sure", photos of something else, and the limits of a model.
-Leaves to others: the figures (`evaluation/calibration.py`, `runs/threshold.py`, `evaluation/ood.py`), where sentences stand.
+Owns: sentences about calibration, the confidence threshold, out-of-distribution detection and the
+limits of a model.
+Leaves to others: the figures (`evaluation/calibration.py`, `runs/threshold.py`,
+`evaluation/ood.py`), the layout.
 
 Sentences are Markdown with nothing but `**bold**` in it; `limits` are plain.
 """
@@ -19,7 +21,7 @@ _FEWEST_TO_JUDGE = 30
 
 
 def trade_sentence(trade: threshold.ThresholdEffect) -> str:
-    """What a threshold would have done with the test photos, for Markdown."""
+    """The effect of a confidence threshold on the test photos, as Markdown."""
     wrong = trade.wrong + trade.avoided
     if not trade.refused:
         return _("All {n} test photos get an answer; {wrong} of them a wrong one.").format(
@@ -43,7 +45,7 @@ def trade_sentence(trade: threshold.ThresholdEffect) -> str:
 
 
 def calibration_sentence(figures: CalibrationMetrics | None) -> str:
-    """What was done to make confidence true, and how well it worked, for Markdown."""
+    """How the confidence was calibrated, and its calibration error, as Markdown."""
     if not figures:
         return _("The confidence of this training was not calibrated.")
     if figures.fitted_on < calibration.MIN_PHOTOS:
@@ -79,7 +81,7 @@ def calibration_sentence(figures: CalibrationMetrics | None) -> str:
 
 
 def unlike_sentence(figures: UnlikeMetrics) -> str:
-    """What the threshold for unlike photos does, in words, for Markdown."""
+    """Out-of-distribution detection and its error rates, as Markdown."""
     parts = [
         _(
             "A new photo is compared with {n:,} training photos. Where even the nearest ones are "

@@ -1,9 +1,9 @@
 """The report of a run: one HTML file without references to others.
 
-Owns: what is said of a run to somebody who was not there, in plain words (a model card, after
-Mitchell et al., 2019): result, photos, mistakes, learning, settings, limits, how it was measured.
-Leaves to others: how it looks (`templates/report`), the charts (`charts.py`), sentences on
-confidence and limits (`model_card_text.py`), every figure (`training/save.py`, `evaluation/metrics.py`).
+Owns: the content of the report (a model card, after Mitchell et al., 2019): result, photos, errors,
+training, settings, limits, method.
+Leaves to others: the layout (`templates/report`), the charts (`charts.py`), sentences on confidence
+and limits (`model_card_text.py`), the figures (`training/save.py`, `evaluation/metrics.py`).
 
 The file has no script and its content security policy forbids every request; pictures are
 inside as `data:` addresses. It prints on A4 and follows the reader's choice of light or dark.
@@ -43,14 +43,14 @@ from translearn_core.settings import setting_fields
 from translearn_core.templates import render
 
 MOST_EXAMPLES = 12
-"""Photos named right, and photos named wrong, that a report shows at most."""
+"""Correct predictions, and wrong ones, that a report shows at most."""
 MOST_CLASS_PICTURES = 24
 PICTURE_SIDE = 176
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Case:
-    """What a report is written from. Without the photos `dataset` is None."""
+    """The data of a report. Without the photos `dataset` is None."""
 
     run: Run
     metrics: RunMetrics
@@ -59,7 +59,7 @@ class _Case:
     dataset: Dataset | None
     parts: pd.DataFrame | None
     gone: str
-    """Why there are no photos."""
+    """Why the photos are missing; empty where they are not."""
 
     @property
     def classes(self) -> list[str]:
@@ -152,11 +152,11 @@ def _read_case(run: Run) -> _Case:
     )
 
 
-# --- what the sections of the template are filled in with --------------------------------------
+# --- values of the template ----------------------------------------------------------------------
 
 
 def _head(case: _Case) -> dict[str, Any]:
-    """What stands above the first section."""
+    """The head of the report."""
     run = case.run
     when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
     return {
@@ -211,7 +211,7 @@ def _what_it_does(case: _Case) -> str:
 
 
 def _tasks_table(case: _Case) -> dict[str, Any] | None:
-    """How well each question is answered; nothing where there is one only."""
+    """The accuracy of each task; None where there is only one."""
     rows = [
         _share_row(
             task.name,
@@ -230,7 +230,7 @@ def _tasks_table(case: _Case) -> dict[str, Any] | None:
 def _share_row(
     name: str, correct: int, n: int, last: str, *, guess: float | None = None
 ) -> dict[str, str]:
-    """A row of a table: so many of so many right, as picture and range, and a value at the end."""
+    """A row of a table: a share as count, drawing and 95 % interval, and a last value."""
     low, high = wilson_interval(correct, n)
     return {
         "name": name,
@@ -244,7 +244,7 @@ def _share_row(
 def _values_table(
     caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: bool = True
 ) -> dict[str, Any]:
-    """A table of values; with `numbers` all but the first column stand to the right."""
+    """A table of values; with `numbers` all but the first column are right-aligned."""
     texts = [[f"{v:,}" if isinstance(v, int) else str(v) for v in row] for row in rows]
     return {"caption": caption, "head": head, "rows": texts, "numbers": numbers}
 
@@ -291,7 +291,7 @@ def _counts_table(case: _Case) -> dict[str, Any]:
 
 
 def _class_pictures(case: _Case) -> list[dict[str, str]]:
-    """One photo of each class, of those that were learned from where that is known."""
+    """One photo of each class, a training photo where the split is known."""
     if case.dataset is None:
         return []
     photos = case.dataset.photos if case.parts is None else case.parts
@@ -315,7 +315,7 @@ def _mistakes(case: _Case) -> dict[str, str] | None:
 
 
 def _confusion(figures: HeadMetrics, reading: str = "") -> dict[str, str]:
-    """The confusion matrix of a task, what it says, and how to read it."""
+    """The confusion matrix of a task with its sentences."""
     words = _confusion_sentence(figures.confusion, figures.classes)
     drawn = report_charts.matrix(figures.confusion, figures.classes, words=words)
     return {"sentence": words, "reading": reading, "drawing": drawn}
@@ -339,7 +339,7 @@ def _confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -
 
 
 def _classes_table(figures: HeadMetrics) -> dict[str, Any]:
-    """How well each class of a task is found."""
+    """Recall and precision of each class of a task."""
     rows = []
     for one in sorted(figures.per_class, key=lambda one: one.recall or 0.0):
         answered = "–"
@@ -362,7 +362,7 @@ def _examples(case: _Case) -> list[tuple[str, list[dict[str, str]]]] | None:
         return None
     wrong = case.answers[~case.answers["correct"]].sort_values("confidence", ascending=False)
     right = case.answers[case.answers["correct"]].sort_values("confidence", ascending=False)
-    if len(right) > MOST_EXAMPLES:  # from the surest to the least sure
+    if len(right) > MOST_EXAMPLES:  # evenly spaced by confidence
         step = (len(right) - 1) / (MOST_EXAMPLES - 1)
         right = right.iloc[[round(place * step) for place in range(MOST_EXAMPLES)]]
     titled = (
@@ -404,7 +404,7 @@ def _pictures(
 
 
 def _confidence(case: _Case) -> dict[str, Any] | None:
-    """How far its confidence can be believed, and what it refuses to answer."""
+    """Calibration, confidence threshold and out-of-distribution detection."""
     if case.answers.empty:
         return None
     said = [
@@ -422,7 +422,7 @@ def _confidence(case: _Case) -> dict[str, Any] | None:
 
 
 def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
-    """From when on an answer is given, and what that did with the test photos of a task."""
+    """The confidence threshold and its effect on the test photos of a task."""
     sure_from = read_threshold(case.run.folder).sure_from
     confidence, right = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
     words = _("Below {share} it says “not sure”.").format(share=percent(sure_from))
@@ -432,7 +432,7 @@ def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
 
 
 def _task(case: _Case, task: TaskMetrics) -> dict[str, Any]:
-    """A further question: how well it is answered, what is taken for what, class by class."""
+    """A further task: accuracy, confusion matrix, and classes."""
     title = _("Task: {task}").format(task=task.name)
     learned = _("{n:,} of the training photos carry such a label.").format(n=task.n_train)
     if not task.n_test:
@@ -541,14 +541,14 @@ def _value_words(value: Any) -> str:
 
 
 def _versions(run: Run) -> dict[str, str]:
-    """What the run was made with, as far as it is written down."""
+    """Versions of packages and photos of the run, as far as they are recorded."""
     found = {_("Version of {name}").format(name=n): v for n, v in run.config.versions.items()}
     try:
         with zipfile.ZipFile(run.model_path) as archive:
             written = json.load(io.TextIOWrapper(archive.open("metadata.json"), encoding="utf-8"))
         found[_("Version of {name}").format(name="Keras")] = str(written["keras_version"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        pass  # an older file may not say it; nothing else hangs on it
+        pass  # an older file may not have it
     found[_("Photos (fingerprint)")] = run.config.fingerprint or "–"
     return found
 

@@ -1,9 +1,8 @@
 """Training curves: one geometry, and one SVG drawing of it.
 
 Owns: which points, axis limits, ticks and marks belong to the curves of a run, and their lines as SVG.
-Leaves to others: what stands around the lines. The live view writes it as HTML, the report as SVG
-text (`charts.py`), the charts of a run that has ended are drawn by plotly from the same
-geometry (`translearn_ui`).
+Leaves to others: axes and legends. The live view writes these as HTML, the report as SVG
+(`charts.py`); charts of ended runs are drawn by plotly from the same geometry (`translearn_ui`).
 
 Accuracies are shares in [0, 1]; epochs count from 1.
 """
@@ -25,11 +24,11 @@ Point = tuple[float, float]
 _ROUND_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 _MOST_NUMBERS = 8
 _LEAST_REACH = 4
-"""A shorter curve leaves room to its right."""
+"""Least number of epochs on the horizontal axis."""
 
 
 @dataclass(frozen=True)
-class FeatureExtractor:
+class LineStyle:
     """How a line is drawn: its colour, its stroke width in pixels, its dashes, its opacity."""
 
     color: str
@@ -38,14 +37,14 @@ class FeatureExtractor:
     opacity: float = 1.0
 
 
-LOOKS: dict[str, FeatureExtractor] = {
-    "batches": FeatureExtractor(palette.TRAINING_COLOR, 1, opacity=0.55),
-    "training": FeatureExtractor(palette.TRAINING_COLOR, 2.5, dash="2 4"),
-    "validation": FeatureExtractor(palette.VALIDATION_COLOR, 2.5),
-    "best": FeatureExtractor(palette.ACCENT_COLOR, 2),
-    "trials": FeatureExtractor(palette.VALIDATION_COLOR, 0),
+LINE_STYLES: dict[str, LineStyle] = {
+    "batches": LineStyle(palette.TRAINING_COLOR, 1, opacity=0.55),
+    "training": LineStyle(palette.TRAINING_COLOR, 2.5, dash="2 4"),
+    "validation": LineStyle(palette.VALIDATION_COLOR, 2.5),
+    "best": LineStyle(palette.ACCENT_COLOR, 2),
+    "trials": LineStyle(palette.VALIDATION_COLOR, 0),
 }
-"""Lines that can be drawn -> their look."""
+"""Name of a line -> its style."""
 
 
 @dataclass(frozen=True)
@@ -185,22 +184,24 @@ def drawing(
     """Lines as SVG elements.
 
     Args:
-        lines: a name in `LOOKS` -> points in the unit square, (0, 0) at the bottom left.
+        lines: a name in `LINE_STYLES` -> points in the unit square, (0, 0) at the bottom left.
         left, top, width, height: the box to draw into, in the units of the SVG.
     """
     return "".join(
-        _line_svg(LOOKS[name], [(left + x * width, top + (1 - y) * height) for x, y in points])
+        _line_svg(
+            LINE_STYLES[name], [(left + x * width, top + (1 - y) * height) for x, y in points]
+        )
         for name, points in lines.items()
         if points
     )
 
 
-def _line_svg(look: FeatureExtractor, points: Sequence[Point]) -> str:
+def _line_svg(style: LineStyle, points: Sequence[Point]) -> str:
     path = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
-    more = f' stroke-dasharray="{look.dash}"' if look.dash else ""
-    more += f' opacity="{look.opacity:g}"' if look.opacity < 1 else ""
+    more = f' stroke-dasharray="{style.dash}"' if style.dash else ""
+    more += f' opacity="{style.opacity:g}"' if style.opacity < 1 else ""
     return (
-        f'<polyline points="{path}" fill="none" stroke="{look.color}" '
-        f'stroke-width="{look.width:g}" stroke-linejoin="round" stroke-linecap="round" '
+        f'<polyline points="{path}" fill="none" stroke="{style.color}" '
+        f'stroke-width="{style.width:g}" stroke-linejoin="round" stroke-linecap="round" '
         f'vector-effect="non-scaling-stroke"{more}/>'
     )

@@ -26,7 +26,7 @@ def show(found: Comparison) -> None:
             format_func=lambda letter: letters.get(letter, _("the best of them")),
             key="compare_against",
         )
-        found = found.held_against(against or None)
+        found = found.with_reference(against or None)
     comparison_view.show_verdict(found)
     comparison_view.show_accuracy(found)
     comparison_view.show_table(found)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from translearn_core.evaluation.significance import Score
-    from translearn_core.prediction.compare import Comparison, Contestant
+    from translearn_core.prediction.compare import ComparedRun, Comparison
 
 PER_PAGE = 12
 _DASHES = ("solid", "dash", "dashdot", "longdash", "dot", "longdashdot", "solid", "dash")
@@ -73,7 +73,7 @@ def show_accuracy(comparison: Comparison) -> None:
     )
 
 
-def accuracy_chart(runs: tuple[Contestant, ...]) -> go.Figure:
+def accuracy_chart(runs: tuple[ComparedRun, ...]) -> go.Figure:
     """Points with their 95 % intervals, one row a run."""
     figure = go.Figure()
     for one in runs:
@@ -120,7 +120,7 @@ def show_table(comparison: Comparison) -> None:
     )
 
 
-def _row_html(one: Contestant) -> str:
+def _row_html(one: ComparedRun) -> str:
 
     low, high = one.interval
     facts = one.facts
@@ -214,7 +214,9 @@ def show_curves(comparison: Comparison) -> None:
     )
 
 
-def curves_chart(runs: tuple[Contestant, ...], *, metric: str, training: bool = False) -> go.Figure:
+def curves_chart(
+    runs: tuple[ComparedRun, ...], *, metric: str, training: bool = False
+) -> go.Figure:
     """One measure over the rounds of several runs; distinguished by colour, dash and letter."""
     figure = go.Figure()
     histories = [one.run.epochs() for one in runs]

@@ -20,7 +20,7 @@ import streamlit as st
 
 from translearn_core import palette
 from translearn_core.i18n import _, ngettext
-from translearn_core.reports.training_curves import LOOKS, Axis, curves_of
+from translearn_core.reports.training_curves import LINE_STYLES, Axis, curves_of
 from translearn_ui.components import format
 
 TEXT_COLORS = {"light": "#22302e", "dark": "#e6ebe8"}
@@ -173,7 +173,7 @@ def curves(
             customdata=digits,
             mode="lines+markers" if len(points) < 30 else "lines",
             name=words,
-            line={"color": LOOKS[name].color, "width": LOOKS[name].width, "dash": dash},
+            line={"color": LINE_STYLES[name].color, "width": LINE_STYLES[name].width, "dash": dash},
             marker={"size": 6},
             hovertemplate=_("round %{x}") + f", {words}: %{{customdata}}<extra></extra>",
         )

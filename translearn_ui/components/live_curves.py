@@ -17,7 +17,7 @@ from translearn_core import palette
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.reports.training_curves import (
-    LOOKS,
+    LINE_STYLES,
     Axis,
     Events,
     Point,
@@ -134,7 +134,7 @@ def _lines_html(lines: Mapping[str, Sequence[Point]]) -> str:
         f'preserveAspectRatio="none">{drawing(lines)}</svg>'
     )
     dots = "".join(
-        f'<i class="dot" style="{_at(point)};background:{LOOKS[name].color}"></i>'
+        f'<i class="dot" style="{_at(point)};background:{LINE_STYLES[name].color}"></i>'
         for name, points in lines.items()
         if name in _DOTTED and (len(points) < _MOST_DOTS or name == "trials")
         for point in points
@@ -146,9 +146,9 @@ def _legend_html(drawn: TrainingCurves) -> str:
     rows = [f"<b>{escape(drawn.title)}</b>"]
     for name, words in (("training", _("training")), ("validation", _("validation"))):
         if drawn.lines[name]:
-            dash = ";border-top-style:dotted" if LOOKS[name].dash else ""
+            dash = ";border-top-style:dotted" if LINE_STYLES[name].dash else ""
             rows.append(
-                f'<span><i style="border-color:{LOOKS[name].color}{dash}"></i>{escape(words)}</span>'
+                f'<span><i style="border-color:{LINE_STYLES[name].color}{dash}"></i>{escape(words)}</span>'
             )
     if drawn.best:
         color = palette.VALIDATION_COLOR

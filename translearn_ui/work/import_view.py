@@ -17,7 +17,7 @@ from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError
 from translearn_core.i18n import _, ngettext
 from translearn_core.model_import import adopt
-from translearn_core.model_import.inspect import Candidate, check_classes, extractor_for
+from translearn_core.model_import.inspect import Candidate, check_classes, inspect_model
 from translearn_core.runs import Run
 from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame
@@ -91,7 +91,7 @@ def _look(upload: UploadedFile) -> _Seen:
         shutil.copyfileobj(upload, target, 2**20)
     candidate, problem = None, ""
     try:
-        candidate = extractor_for(path)
+        candidate = inspect_model(path)
     except InputError as error:
         problem = error.message.replace(str(path), upload.name)
         if problem.startswith("upload "):
