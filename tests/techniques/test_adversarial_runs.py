@@ -66,7 +66,7 @@ def test_a_run_tells_clean_and_attacked_accuracy_of_both(resisting: Run) -> None
 
 def test_the_example_shows_a_change_that_is_as_small_as_said(resisting: Run) -> None:
     example = resisting.metrics.adversarial.example
-    assert example["plain"] != example["truth"]
+    assert example.plain != example.truth
     pictures = [
         np.asarray(Image.open(resisting.folder / "adversarial" / f"{name}.png"), float)
         for name in ("photo", "attacked")

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from translearn_core import __version__
 from translearn_core.atomic import write_atomically
@@ -107,7 +107,14 @@ class Run(Job):
     @property
     def metrics(self) -> RunMetrics:
         """metrics.json: what `train --json` prints, and what the results page shows."""
-        return RunMetrics.model_validate(self._read_json("metrics.json"))
+        try:
+            return RunMetrics.model_validate(self._read_json("metrics.json"))
+        except ValidationError as error:
+            raise RunError(
+                _("{file} cannot be read. The run may come from a newer version.").format(
+                    file=self.folder / "metrics.json"
+                )
+            ) from error
 
     @property
     def has_result(self) -> bool:

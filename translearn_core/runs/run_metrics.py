@@ -1,11 +1,11 @@
-"""What metrics.json says: the figures of a run, as one typed model.
+"""metrics.json: the metrics of a run, as one typed model.
 
-Owns: `RunMetrics` and what stands in it. It is written by `training/save.py`, read by `Run.metrics`,
-printed by `train --json`, and its documentation is made from the descriptions here.
-Leaves to others: computing the figures. Imports nothing heavy.
+Owns: `RunMetrics` and its parts. `training/save.py` writes it, `Run.metrics` reads it, `train --json`
+prints it, and `docs/metrics.md` is generated from the descriptions here.
+Leaves to others: computing the metrics. Imports nothing heavy.
 
-A file of an earlier version lacks keys, which then have their defaults; one of a later version has
-more, which are kept. Shares are in [0, 1].
+Keys that a file of an earlier version lacks have their defaults; further keys of a file of a later
+version are kept. Shares are in [0, 1].
 """
 
 from __future__ import annotations
@@ -24,39 +24,41 @@ class _Figures(BaseModel):
     )
 
     def as_dict(self) -> dict[str, Any]:
-        """The object of the file, with just the keys that it has."""
+        """The JSON object, with just the keys that were given."""
         return self.model_dump(by_alias=True, exclude_unset=True)
 
 
 class ClassMetrics(_Figures):
-    """How well one class is recognised."""
+    """Metrics of one class."""
 
     name: str = Field(default="", description="the class")
     n_test: int = Field(default=0, description="its test photos")
-    correct: int = Field(default=0, description="of these, named right")
-    answered: int = Field(default=0, description="test photos that were given this class")
-    precision: float | None = Field(default=None, description="null where it was never answered")
+    correct: int = Field(default=0, description="of these, predicted correctly")
+    answered: int = Field(default=0, description="test photos for which this class was predicted")
+    precision: float | None = Field(default=None, description="null where it was never predicted")
     recall: float | None = Field(default=None, description="null without test photos")
     f1: float | None = Field(default=None, description="null without either")
 
 
 class ReliabilityBin(_Figures):
-    """Answers of about the same confidence."""
+    """Predictions of about the same confidence."""
 
     n: int = Field(default=0, description="test photos")
     confidence: float = Field(default=0.0, description="mean confidence")
-    accuracy: float = Field(default=0.0, description="share named right")
-    low: float = Field(default=0.0, description="95 % interval of the share (Wilson)")
-    high: float = Field(default=1.0, description="its upper end")
+    accuracy: float = Field(default=0.0, description="share of correct predictions")
+    low: float = Field(default=0.0, description="lower end of the 95 % interval (Wilson)")
+    high: float = Field(default=1.0, description="upper end")
 
 
 class CalibrationMetrics(_Figures):
-    """How true the confidence is."""
+    """Calibration of the confidence."""
 
-    temperature: float = Field(default=1.0, description="by which the head was scaled")
+    temperature: float = Field(
+        default=1.0, description="temperature by which the logits are divided"
+    )
     fitted_on: int = Field(default=0, description="photos that it was fitted on")
     how: str = Field(
-        default="", description="whose answers those were: `validation` or `out_of_fold`"
+        default="", description="predictions that it was fitted on: `validation` or `out_of_fold`"
     )
     bins: int = Field(default=0, description="bins of the calibration errors")
     error: float | None = Field(
@@ -64,59 +66,62 @@ class CalibrationMetrics(_Figures):
     )
     error_before: float | None = Field(default=None, description="the same before")
     error_by_chance: float | None = Field(
-        default=None, description="what it would be by chance alone, were the confidence true"
+        default=None, description="expected value by chance alone for perfect calibration"
     )
     reliability: list[ReliabilityBin] = Field(default=[], description="at most ten bins")
 
 
 class UnlikeMetrics(_Figures):
-    """How well photos of something else are told (out-of-distribution detection)."""
+    """Out-of-distribution detection: photos of something else."""
 
     threshold: float | None = Field(
-        default=None, description="distance above which a photo is unlike"
+        default=None, description="distance above which a photo is out of distribution"
     )
-    photos: int = Field(default=0, description="training photos that a new one is held against")
+    photos: int = Field(default=0, description="training photos that a new one is compared with")
     wanted: float | None = Field(
-        default=None, description="share of known photos that the threshold was set to refuse"
+        default=None, description="false refusal rate that the threshold was chosen for"
     )
     refused: float | None = Field(
-        default=None, description="share of the test photos that it refuses"
+        default=None, description="share of the test photos that are refused"
     )
     n_test: int = Field(default=0, description="of how many")
     refused_interval: Interval | None = Field(default=None, description="95 % interval")
     accepted: float | None = Field(
-        default=None, description="share of photos of an unknown kind that it takes for known"
+        default=None, description="share of photos of left-out classes that are taken for known"
     )
     n_strange: int = Field(default=0, description="of how many")
     accepted_interval: Interval | None = Field(default=None, description="95 % interval")
     auroc: float | None = Field(
-        default=None, description="how well the distance tells both apart: 0.5 is chance, 1 perfect"
+        default=None,
+        description="area under the ROC curve of the distance: 0.5 is chance, 1 perfect",
     )
 
 
 class HeadMetrics(_Figures):
-    """How well one head does on the test photos."""
+    """Metrics of one head on the test set."""
 
-    classes: list[str] = Field(default=[], description="in the order of the model's outputs")
-    n_train: int = Field(default=0, description="photos that were learned from")
-    n_test: int = Field(default=0, description="photos of the test")
-    test_accuracy: float | None = Field(
-        default=None, description="share named right; null without a test"
+    classes: list[str] = Field(
+        default=[], description="class names, in the order of the model's outputs"
     )
-    test_correct: int = Field(default=0, description="how many were named right")
+    n_train: int = Field(default=0, description="training photos")
+    n_test: int = Field(default=0, description="test photos")
+    test_accuracy: float | None = Field(
+        default=None, description="accuracy on the test photos; null without any"
+    )
+    test_correct: int = Field(default=0, description="test photos predicted correctly")
     test_interval: Interval = Field(
-        default=(0.0, 1.0), description="95 % interval of the share (Wilson)"
+        default=(0.0, 1.0), description="95 % confidence interval of the accuracy (Wilson)"
     )
     majority_accuracy: float | None = Field(
-        default=None, description="share that always answering the most frequent class names right"
+        default=None, description="accuracy of always predicting the most frequent training class"
     )
     majority_class: str = Field(default="", description="that class")
-    per_class: list[ClassMetrics] = Field(default=[], description="class by class")
+    per_class: list[ClassMetrics] = Field(default=[], description="metrics of each class")
     confusion: list[list[int]] = Field(
-        default=[], description="test photos by true class (rows) and answer (columns)"
+        default=[], description="confusion matrix: true class (rows), predicted class (columns)"
     )
     calibration: CalibrationMetrics | None = Field(
-        default=None, description="how true the confidence is"
+        default=None, description="calibration of the confidence"
     )
 
     @property
@@ -131,20 +136,20 @@ class HeadMetrics(_Figures):
 
 
 class TaskMetrics(HeadMetrics):
-    """One of several tasks."""
+    """Metrics of one of several tasks."""
 
-    name: str = Field(default="", description="of the task, as the column of the table")
+    name: str = Field(default="", description="name of the task: its column in the table of labels")
 
 
 class Seconds(_Figures):
-    """Seconds that each part of the run took."""
+    """Duration of the parts of a run, in seconds."""
 
-    total: float = Field(default=0.0, description="all of it, bringing the photos in included")
-    import_: float = Field(default=0.0, alias="import", description="bringing the photos in")
-    features: float = Field(default=0.0, description="decoding and the frozen part")
-    head: float = Field(default=0.0, description="learning the head")
+    total: float = Field(default=0.0, description="the whole run, with import of the photos")
+    import_: float = Field(default=0.0, alias="import", description="import of the photos")
+    features: float = Field(default=0.0, description="decoding, and features of the frozen part")
+    head: float = Field(default=0.0, description="training of the head")
     fine_tune: float = Field(
-        default=0.0, description="learning unfrozen blocks and the head together"
+        default=0.0, description="fine-tuning: training of unfrozen blocks and head together"
     )
 
 
@@ -152,143 +157,163 @@ class LeftOut(_Figures):
     """A file that could not be read."""
 
     file: str = Field(default="", description="its name")
-    reason: str = Field(default="", description="why, in a sentence")
+    reason: str = Field(default="", description="reason, as a sentence")
 
 
 class AdaptationMetrics(_Figures):
-    """What domain adaptation did. Accuracies of the new domain are of photos with known classes."""
+    """Domain adaptation. Accuracy in the target domain is measured on its labelled photos."""
 
     way: str = Field(default="", description="the method, as the setting `adaptation` names it")
-    n_target: int = Field(default=0, description="photos of the new domain")
-    n_source: int = Field(default=0, description="validation photos of the old one")
-    n_target_labelled: int = Field(default=0, description="of the new one with a known class")
+    n_target: int = Field(default=0, description="photos of the target domain")
+    n_source: int = Field(default=0, description="validation photos of the source domain")
+    n_target_labelled: int = Field(default=0, description="labelled photos of the target domain")
     source_accuracy_before: float | None = Field(
-        default=None, description="of photos of the old domain, before"
+        default=None, description="accuracy in the source domain before adaptation"
     )
     source_accuracy_after: float | None = Field(
-        default=None, description="of photos of the old domain, after"
+        default=None, description="accuracy in the source domain after it"
     )
     target_accuracy_before: float | None = Field(
-        default=None, description="of photos of the new domain, before"
+        default=None, description="accuracy in the target domain before adaptation"
     )
     target_accuracy_after: float | None = Field(
-        default=None, description="of photos of the new domain, after"
+        default=None, description="accuracy in the target domain after it"
     )
     tested_photos_seen: int = Field(
-        default=0, description="test photos among those of the new domain"
+        default=0, description="test photos among those of the target domain"
     )
-    pseudo_labels: int | None = Field(default=None, description="guesses that were learned from")
-    threshold: float | None = Field(default=None, description="the least sure of them")
+    pseudo_labels: int | None = Field(default=None, description="pseudo-labels that were used")
+    threshold: float | None = Field(default=None, description="least confidence of a pseudo-label")
 
 
 class SelfTrainingMetrics(_Figures):
-    """What unlabelled photos brought, judged by sorted photos that were hidden in turn."""
+    """Self-training on unlabelled photos, judged by labelled photos held out in turn."""
 
     n_unlabelled: int = Field(default=0, description="unlabelled photos")
-    pseudo_labels: int = Field(default=0, description="guesses that were learned from")
-    helps: bool | None = Field(default=None, description="whether they are learned from")
-    threshold: float | None = Field(default=None, description="how sure a guess has to be")
-    hidden: int | None = Field(default=None, description="sorted photos that were hidden in turn")
+    pseudo_labels: int = Field(default=0, description="pseudo-labels that were used")
+    helps: bool | None = Field(default=None, description="whether pseudo-labels are used")
+    threshold: float | None = Field(default=None, description="least confidence of a pseudo-label")
+    hidden: int | None = Field(default=None, description="labelled photos held out in turn")
     hidden_accuracy_plain: float | None = Field(
-        default=None, description="of these, without guesses"
+        default=None, description="accuracy on these without pseudo-labels"
     )
     hidden_accuracy: float | None = Field(default=None, description="and with them")
 
 
 class WarmStartMetrics(_Figures):
-    """What was carried over from the run that this one started from."""
+    """Warm start: what was carried over from another run."""
 
     run: str = Field(default="", description="its folder")
-    classes_carried_over: list[str] = Field(default=[], description="classes that both have")
-    backbone_changed: bool = Field(default=False, description="whether its backbone had learned")
-    rehearsed_photos: int = Field(default=0, description="its photos that were learned from again")
-    helps: bool | None = Field(default=None, description="whether they are learned from")
-    weight: float | None = Field(
-        default=None, description="what they weigh, as a share of the new ones"
+    classes_carried_over: list[str] = Field(default=[], description="classes that both runs have")
+    backbone_changed: bool = Field(default=False, description="whether its backbone was fine-tuned")
+    rehearsed_photos: int = Field(
+        default=0, description="photos of the other run used again (rehearsal)"
     )
-    hidden: int | None = Field(default=None, description="new photos that were hidden in turn")
+    helps: bool | None = Field(default=None, description="whether rehearsal is used")
+    weight: float | None = Field(
+        default=None, description="weight of its photos relative to new ones"
+    )
+    hidden: int | None = Field(default=None, description="new photos held out in turn")
     hidden_accuracy_plain: float | None = Field(
-        default=None, description="of these, without old photos"
+        default=None, description="accuracy on these without rehearsal"
     )
     hidden_accuracy: float | None = Field(default=None, description="and with them")
     layers: list[str] = Field(
-        default=[], description="layers of the head that began with its weights"
+        default=[], description="layers of the head initialised with its weights"
     )
 
 
 class DistillationMetrics(_Figures):
-    """What was learned from a teacher."""
+    """Knowledge distillation from a teacher."""
 
-    teacher: str = Field(default="", description="the folder of its run")
-    teacher_test_accuracy: float | None = Field(default=None, description="on its own test")
+    teacher: str = Field(default="", description="folder of its run")
+    teacher_test_accuracy: float | None = Field(
+        default=None, description="its accuracy on its own test photos"
+    )
     agrees_with_labels: float | None = Field(
-        default=None, description="share of the labels that it was asked about and gave"
+        default=None, description="share of training labels that its predictions agree with"
     )
 
 
 class AttackAccuracy(_Figures):
-    """Share of the photos of the trial that are named right."""
+    """Accuracy on the photos of the evaluation under attack."""
 
-    plain: float = Field(default=0.0, description="by the model before")
-    trained: float = Field(
-        default=0.0, description="by the model that learned from attacked photos"
+    plain: float = Field(default=0.0, description="before adversarial training")
+    trained: float = Field(default=0.0, description="after adversarial training")
+
+
+class AdversarialExample(_Figures):
+    """Classes of the photo whose pictures are in `adversarial/`."""
+
+    truth: str = Field(default="", description="true class")
+    plain: str = Field(
+        default="", description="prediction under attack before adversarial training"
+    )
+    trained: str = Field(
+        default="", description="prediction under attack after adversarial training"
     )
 
 
 class AdversarialMetrics(_Figures):
-    """How the model stands up to changed test photos, before and after adversarial training."""
+    """Robustness on attacked test photos, before and after adversarial training."""
 
     n: int = Field(default=0, description="test photos that were attacked")
     strength: float = Field(
-        default=0.0, description="how much a pixel may change, as a share of its range"
+        default=0.0, description="largest change of a pixel (epsilon), as a share of its range"
     )
     steps: int = Field(default=0, description="steps of PGD")
-    clean: AttackAccuracy = Field(default=AttackAccuracy(), description="photos as they are")
-    fgsm: AttackAccuracy = Field(default=AttackAccuracy(), description="under FGSM")
-    pgd: AttackAccuracy = Field(default=AttackAccuracy(), description="under PGD")
-    example: dict[str, str] | None = Field(
-        default=None, description="one photo: its truth, and both models' answers under attack"
+    clean: AttackAccuracy = Field(
+        default=AttackAccuracy(), description="accuracy on unchanged photos"
+    )
+    fgsm: AttackAccuracy = Field(default=AttackAccuracy(), description="accuracy under FGSM")
+    pgd: AttackAccuracy = Field(default=AttackAccuracy(), description="accuracy under PGD")
+    example: AdversarialExample | None = Field(
+        default=None, description="a photo whose attack succeeded before; null without one"
     )
 
 
 class RunMetrics(HeadMetrics):
-    """The figures of a run."""
+    """Metrics of a run: the object of metrics.json."""
 
-    schema_version: int = Field(default=SCHEMA, description="of this file")
-    run_dir: str = Field(default="", description="the folder of the run")
+    schema_version: int = Field(default=SCHEMA, description="version of this format")
+    run_dir: str = Field(default="", description="folder of the run")
     state: str = Field(default="", description="`finished` or `stopped`")
     dataset: str = Field(default="", description="name of the data set")
     blocks: int = Field(default=0, description="blocks of the backbone")
     frozen_blocks: int = Field(default=0, description="of these, frozen")
-    n_val: int = Field(default=0, description="photos of the validation")
-    test_given: bool = Field(default=False, description="whether a person named the test photos")
+    n_val: int = Field(default=0, description="validation photos")
+    test_given: bool = Field(default=False, description="whether the user supplied the test photos")
     left_out: list[LeftOut] = Field(default=[], description="files that could not be read")
-    backbone: str = Field(default="", description="its name")
-    image_size: int = Field(default=0, description="side of the photos for the network, in pixels")
-    augmentation: str = Field(default="", description="how photos were varied")
-    cut_layer: str | None = Field(default=None, description="the last frozen layer")
+    backbone: str = Field(default="", description="name of the backbone")
+    image_size: int = Field(default=0, description="input size of the model, in pixels a side")
+    augmentation: str = Field(default="", description="strength of augmentation that was used")
+    cut_layer: str | None = Field(default=None, description="name of the last frozen layer")
     frozen_layers: int = Field(default=0, description="frozen layers of the backbone")
     total_layers: int = Field(default=0, description="all of its layers")
-    trainable_weights: int = Field(default=0, description="numbers that learned")
-    val_accuracy: float | None = Field(default=None, description="of the weights that were kept")
-    epochs_run: int = Field(default=0, description="of both phases")
-    fine_tuned: bool = Field(default=False, description="whether unfrozen blocks learned")
+    trainable_weights: int = Field(default=0, description="number of trainable weights")
+    val_accuracy: float | None = Field(
+        default=None, description="validation accuracy of the weights that were kept"
+    )
+    epochs_run: int = Field(default=0, description="epochs of both phases")
+    fine_tuned: bool = Field(default=False, description="whether unfrozen blocks were trained")
     parity_max_diff: float | None = Field(
-        default=None, description="largest difference of the saved model from the measured one"
+        default=None,
+        description="largest difference of a probability between saved and measured model",
     )
     openvino_max_diff: float | None = Field(
-        default=None, description="and of its OpenVINO copy; null without one"
+        default=None, description="the same for its OpenVINO copy; null without one"
     )
-    model_bytes: int = Field(default=0, description="size of model.keras")
-    seconds: Seconds = Field(default=Seconds(), description="what each part took")
+    model_bytes: int = Field(default=0, description="size of model.keras in bytes")
+    seconds: Seconds = Field(default=Seconds(), description="duration of each part")
     photos_per_s: float | None = Field(
-        default=None, description="of the pass over the photos; null when all was cached"
+        default=None,
+        description="photos a second in feature extraction; null when all features were cached",
     )
-    device: str = Field(default="", description="what it trained on")
+    device: str = Field(default="", description="device that it was trained on")
     settings: dict[str, Any] = Field(
         default={}, description="all settings, with the backbone filled in"
     )
-    warnings: list[str] = Field(default=[], description="what a person was told meanwhile")
+    warnings: list[str] = Field(default=[], description="warnings of the run, as sentences")
     adaptation: AdaptationMetrics | None = Field(default=None, description="with `adapt_to`")
     selftraining: SelfTrainingMetrics | None = Field(default=None, description="with `unlabelled`")
     carryover: WarmStartMetrics | None = Field(default=None, description="with `start_from`")
@@ -297,20 +322,18 @@ class RunMetrics(HeadMetrics):
     )
     adversarial: AdversarialMetrics | None = Field(default=None, description="with `adversarial`")
     plain_test_accuracy: float | None = Field(
-        default=None, description="with `compare_plain`: of a run without techniques"
+        default=None, description="with `compare_plain`: test accuracy of a run without techniques"
     )
-    plain_test_correct: int | None = Field(default=None, description="the same, how many")
-    plain_val_accuracy: float | None = Field(
-        default=None, description="the same, on validation photos"
+    plain_test_correct: int | None = Field(
+        default=None, description="its test photos predicted correctly"
     )
+    plain_val_accuracy: float | None = Field(default=None, description="its validation accuracy")
     tasks: list[TaskMetrics] = Field(
-        default=[], description="with several tasks: each, the run's own first"
+        default=[], description="with several tasks: metrics of each, the main task first"
     )
-    unlike: UnlikeMetrics | None = Field(
-        default=None, description="how well photos of something else are told"
-    )
+    unlike: UnlikeMetrics | None = Field(default=None, description="out-of-distribution detection")
 
     @property
     def further_tasks(self) -> list[TaskMetrics]:
-        """The tasks beside the run's own."""
+        """All tasks but the main one."""
         return self.tasks[1:]

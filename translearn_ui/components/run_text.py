@@ -20,6 +20,8 @@ def result_sentence(metrics: RunMetrics) -> tuple[str, str]:
     """A run's result in words: the one sentence, and what to compare it with."""
     if tested_elsewhere(metrics):
         return new_domain_words(metrics)
+    if not metrics.n_test:
+        return _("No photos were left for a test."), ""
     correct, n = metrics.test_correct, metrics.n_test
     low, high = metrics.test_interval
     sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(

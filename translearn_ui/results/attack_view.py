@@ -12,7 +12,7 @@ import streamlit as st
 
 from translearn_core.i18n import N_, _
 from translearn_core.runs import Run
-from translearn_core.runs.run_metrics import AdversarialMetrics, RunMetrics
+from translearn_core.runs.run_metrics import AdversarialExample, AdversarialMetrics, RunMetrics
 from translearn_ui.components import format
 from translearn_ui.shell import frame
 
@@ -85,15 +85,15 @@ def _cell(share: float, kind: str) -> str:
     )
 
 
-def _show_example(run: Run, example: dict[str, str] | None) -> None:
+def _show_example(run: Run, example: AdversarialExample | None) -> None:
     if example is None:
         return
     folder = run.folder / FOLDER
     captions = {
-        "photo": _("as it is: {truth}").format(truth=example["truth"]),
+        "photo": _("as it is: {truth}").format(truth=example.truth),
         "change": _("the change, magnified"),
         "attacked": _("changed: plain says {plain}, this model {trained}").format(
-            plain=example["plain"], trained=example["trained"]
+            plain=example.plain, trained=example.trained
         ),
     }
     if not all((folder / f"{name}.png").is_file() for name in captions):

@@ -17,12 +17,12 @@ from translearn_ui.shell import frame
 def show(run: Run, metrics: RunMetrics) -> None:
     """The sentence, and the same as a picture: share, interval, guessing."""
     sentence, rest = run_text.result_sentence(metrics)
-    moved = run_text.tested_elsewhere(metrics)
-    scale = "" if moved else scale_html(metrics)
+    is_headline = metrics.n_test > 0 and not run_text.tested_elsewhere(metrics)
+    scale = scale_html(metrics) if is_headline else ""
     st.html(f'<h1 class="tl-verdict">{sentence}</h1>{scale}')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(rest)
-        if not moved:
+        if is_headline:
             show_why(metrics)
     if run.state.state == "stopped":
         st.caption(_("This training was stopped early; the best so far was kept."))

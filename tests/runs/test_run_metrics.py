@@ -1,0 +1,49 @@
+"""metrics.json as one model: what is given is kept, what is missing has defaults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from translearn_core import runs
+from translearn_core.errors import RunError
+from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import RunMetrics
+from translearn_core.settings import Settings
+
+FILE = {
+    "n_test": 10,
+    "test_accuracy": None,
+    "test_interval": [0.0, 1.0],
+    "seconds": {"import": 1.5, "later": 2.0},
+    "tasks": [{"name": "colour", "n_test": 10}, {"name": "tone", "n_test": 0}],
+    "of_a_later_version": {"a": [1]},
+}
+
+
+def run_with(workspace: Path, content: object) -> Run:
+    run = runs.create_run(workspace / "datasets" / "fruit", Settings(backbone="starter"))
+    (run.folder / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+    return run
+
+
+def test_a_file_is_read_and_written_with_its_own_keys(workspace: Path) -> None:
+    again = run_with(workspace, FILE).metrics.as_dict()
+    assert json.loads(json.dumps(again)) == FILE
+
+
+def test_keys_that_a_file_lacks_have_defaults(workspace: Path) -> None:
+    metrics = run_with(workspace, FILE).metrics
+    assert (metrics.accuracy, metrics.guessing) == (0.0, 0.0)
+    assert (metrics.seconds.import_, metrics.seconds.total) == (1.5, 0.0)
+    assert [task.name for task in metrics.further_tasks] == ["tone"]
+    assert metrics.calibration is None
+    assert RunMetrics().further_tasks == []
+
+
+def test_a_file_of_other_types_is_refused(workspace: Path) -> None:
+    run = run_with(workspace, {"n_test": "many"})
+    with pytest.raises(RunError, match=r"metrics\.json cannot be read"):
+        _metrics = run.metrics
