@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -344,6 +345,17 @@ def test_results_begin_with_one_sentence_and_show_every_part(workspace: Path) ->
     drawn = ["matrix", "threshold", "reliability", "accuracy by round", "loss by round"]
     assert len(app.get("plotly_chart")) == len(drawn)
     assert app.dataframe
+
+
+def test_results_without_test_photos_say_so(workspace: Path) -> None:
+    run = make_run(workspace)
+    finish(run)
+    untested = {"n_test": 0, "test_correct": 0, "test_accuracy": None, "majority_accuracy": None}
+    content = run.metrics.as_dict() | untested | {"test_interval": [0, 1]}
+    write_atomically(run.folder / "metrics.json", json.dumps(content))
+    app = open_page("results", run)
+    assert "No photos were left for a test." in words(app)
+    assert "95 % confidence interval" not in words(app)
 
 
 def test_results_without_a_run_say_what_to_do(workspace: Path) -> None:
