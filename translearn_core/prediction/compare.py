@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from translearn_core import datasets
 from translearn_core.datasets.duplicates import groups_of
 from translearn_core.errors import RunError, SourceError, StopRequestedError
 from translearn_core.evaluation.significance import (
@@ -271,8 +272,6 @@ def _never_had(parts: RunSplit | None, pool: pd.DataFrame) -> pd.Series:
 
 def _looks_of(strangers: pd.DataFrame) -> pd.DataFrame:
     """Manifest rows with image statistics of photos of other data sets; unchecked ones are left out."""
-    from translearn_core import datasets
-
     found = []
     for folder, rows in strangers.groupby("dataset"):
         try:

@@ -35,6 +35,7 @@ from translearn_core.fitting.head import build_new_head, fit_head
 from translearn_core.fitting.sources import FeatureSource, InMemory
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
+from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
@@ -434,8 +435,6 @@ class AdaptiveBatchNorm(Adaptation):
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
-        from translearn_core.techniques.adabn import renormalise
-
         renormalised = renormalise(self.plan, domains.data, domains.others, monitor)
         self._target_features = renormalised.target
         return TrainingSet(

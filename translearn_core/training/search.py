@@ -47,6 +47,7 @@ from translearn_core.runs import Run
 from translearn_core.runs.study import StudyResult, read_plan
 from translearn_core.settings import Settings, make_settings
 from translearn_core.training.save import Clock
+from translearn_core.training.train import OPERATIONS_PER_S, learn
 
 logger = logging.getLogger(__name__)
 
@@ -131,8 +132,6 @@ class Search:
 
     def _pass_s(self, backbone: Backbone) -> float:
         """Seconds that looking at all photos through a backbone takes, about."""
-        from translearn_core.training.train import OPERATIONS_PER_S
-
         n = len(self.plan.dataset.photos)
         measured = costs.expected_pass_s(backbone.name, n)
         if measured is not None:
@@ -211,8 +210,6 @@ class Search:
         monitor: Monitor,
     ) -> Array:
         """Probabilities of the photos of one fold, by a model that learned from the others."""
-        from translearn_core.training.train import learn
-
         split = material.split.copy()
         split[rows] = np.where(judged, "val", "train")
         with_fold = replace(material, split=split)
