@@ -79,7 +79,7 @@ def test_the_page_gives_the_answers_of_the_app(
     page: Any, run: Run, tmp_path: Path, screenshot: Any
 ) -> None:
     assert float(page.locator("body").get_attribute("data-ready")) < 1e-3
-    most = len(verify.MADE) + 8
+    most = len(verify.GENERATED) + 8
     files = [file for file, _kind in verify.gather_photos(run, tmp_path / "photos", most=most)]
     page.set_input_files("#files", [str(file) for file in files])
     page.locator(".answer").nth(len(files) - 1).wait_for(timeout=30_000)

@@ -27,7 +27,7 @@ from translearn_core.export import formats, program, verify, writers
 from translearn_core.export import job as export_job
 from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.make import make_export
-from translearn_core.export.multi_head import part
+from translearn_core.export.multi_head import separate
 from translearn_core.export.preprocess import prepare
 from translearn_core.model_import.inspect import inspect_model
 from translearn_core.monitor import Monitor
@@ -103,11 +103,11 @@ def _rows() -> list[Any]:
 
 
 @pytest.mark.parametrize("size", [32, 224])
-@pytest.mark.parametrize("kind", list(verify.MADE))
+@pytest.mark.parametrize("kind", list(verify.GENERATED))
 def test_the_program_prepares_every_kind_of_photo_as_the_app_does(
     kind: str, size: int, tmp_path: Path
 ) -> None:
-    file = verify.MADE[kind](draw_image(3, size=(320, 240)), tmp_path / "photo")
+    file = verify.GENERATED[kind](draw_image(3, size=(320, 240)), tmp_path / "photo")
     expected = decode_photo(file, size=size).image
     assert np.array_equal(prepare(file, size), expected.astype(np.float32))
 
@@ -145,7 +145,7 @@ def test_an_export_answers_as_the_app_and_says_so(
     else:
         assert parity.within, formats.sentence_of(parity)
     assert parity.photos == FEW
-    assert set(verify.MADE) <= set(parity.kinds)
+    assert set(verify.GENERATED) <= set(parity.kinds)
     with zipfile.ZipFile(formats.zip_path(run, row)) as archive:
         names = {name.split("/", 1)[1] for name in archive.namelist()}
         readme = next(archive.read(n).decode() for n in archive.namelist() if "README" in n)
@@ -193,13 +193,13 @@ def test_all_tasks_leave_in_one_model_and_come_apart_again(run: Run) -> None:
     assert source.widths == [3, 2]
     assert answers.shape == (3, 5)
     assert np.allclose(answers[:, 3:].sum(axis=1), 1, atol=1e-5)
-    alone, heads = part(source.model, [("light", ["bright", "dark"])])
+    alone, heads = separate(source.model, [("light", ["bright", "dark"])])
     assert np.allclose(alone.predict_on_batch(photos), answers[:, :3], atol=1e-6)
     assert np.array_equal(heads[0].layers[0][0], source.heads[0].layers[0][0])
     with pytest.raises(InputError, match="does not answer it"):
-        part(source.model, [("light", ["bright", "dark", "dim"])])
+        separate(source.model, [("light", ["bright", "dark", "dim"])])
     with pytest.raises(InputError, match="does not answer it"):
-        part(alone, [("light", ["bright", "dark"])])
+        separate(alone, [("light", ["bright", "dark"])])
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -311,7 +311,7 @@ def test_a_model_without_photos_and_figures_is_checked_on_drawn_photos(run: Run)
     row = FORMATS["openvino"]
     parity = make_export(run, row, photos=FEW)
     assert parity.within
-    assert parity.kinds["drawn"] == FEW - len(verify.MADE)
+    assert parity.kinds["drawn"] == FEW - len(verify.GENERATED)
     with zipfile.ZipFile(formats.zip_path(run, row)) as archive:
         name = next(n for n in archive.namelist() if n.endswith("README.txt"))
         assert "Not measured" in archive.read(name).decode()
