@@ -1,6 +1,6 @@
 """All heads of a multi-task run in one Keras model, and back.
 
-Owns: `join` and `part`. Leaves to others: the heads and their file (`runs/task_heads.py`), which formats the
+Owns: `join` and `part`. Leaves to others: the heads (`evaluation/dense_head.py`) and their file (`runs/task_heads.py`), which formats the
 joined model goes to (`exports/`), whether a model from elsewhere may be opened at all (`model_import/`).
 
 A joined model takes `photo` and gives `(n, classes + classes of every further task) float32`: the
@@ -14,15 +14,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from translearn_core.errors import InputError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.i18n import _
-from translearn_core.runs.task_heads import TaskHead
 
 FEATURES = "head_dropout"
 """The first layer of our heads: what enters it are the pooled features."""
 END = "answers"
 
 
-def join(model: Any, heads: Sequence[TaskHead]) -> Any:
+def join(model: Any, heads: Sequence[DenseHead]) -> Any:
     """The model with further heads on its pooled features; the model itself where there are none."""
     import keras
 
@@ -32,16 +32,15 @@ def join(model: Any, heads: Sequence[TaskHead]) -> Any:
     answers, filled = [model.outputs[0]], []
     for i, head in enumerate(heads):
         x = pooled
-        for j, (kernel, bias) in enumerate(head.layers):
-            last = j == len(head.layers) - 1
+        for j, layer in enumerate(head.layers):
             dense = keras.layers.Dense(
-                kernel.shape[1],
-                activation="softmax" if last else "relu",
+                layer.kernel.shape[1],
+                activation="relu" if layer.relu else "softmax",
                 name=f"task_{i}_{j}",
                 dtype="float32",
             )
             x = dense(x)
-            filled.append((dense, [kernel, bias]))
+            filled.append((dense, [layer.kernel, layer.bias]))
         answers.append(x)  # (n, classes of this task)
     joined = keras.Model(
         model.inputs, keras.layers.Concatenate(name=END, dtype="float32")(answers), name=model.name
@@ -51,7 +50,7 @@ def join(model: Any, heads: Sequence[TaskHead]) -> Any:
     return joined
 
 
-def part(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, list[TaskHead]]:
+def part(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, list[DenseHead]]:
     """The model of the first task alone, and the heads of the further ones.
 
     Args:
@@ -74,7 +73,7 @@ def part(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, l
             layers.append((weights[0], weights[1]))
         if not layers or layers[-1][1].shape != (len(classes),):
             raise _not_joined(name)
-        heads.append(TaskHead(name=name, classes=tuple(classes), layers=tuple(layers)))
+        heads.append(DenseHead.of_weights(layers, name=name, classes=classes))
     if END not in names or FEATURES not in names:
         raise _not_joined(tasks[0][0])
     answers = model.get_layer(END).input

@@ -12,7 +12,6 @@ its own proportions lies where it belongs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,10 @@ import numpy.typing as npt
 
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import RunError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Similar
 from translearn_core.i18n import _
-from translearn_core.prediction.model_runner import Dense, ModelOutput, gradient_of, logits_of
+from translearn_core.prediction.model_runner import ModelOutput
 from translearn_core.prediction.predict import Predictor
 
 Array = npt.NDArray[Any]
@@ -70,14 +70,15 @@ class Explanation:
         Raises:
             RunError: the model does not end as ours do.
         """
-        if self._seen.maps is None or self._seen.pooled is None:
+        head = self._predictor.head
+        if head is None or self._seen.maps is None or self._seen.pooled is None:
             raise RunError(
                 _(
                     "This model does not end in average pooling and dense layers, so there is no "
                     "heat map of it. Use the check by covering parts instead."
                 )
             )
-        return grad_cam(self._predictor.head, self._seen.pooled[0], self._seen.maps[0], class_index)
+        return grad_cam(head, self._seen.pooled[0], self._seen.maps[0], class_index)
 
     def occlusion(self, class_index: int) -> Array:
         """The slower check for a class."""
@@ -124,7 +125,7 @@ def _picture(photo: Array, side: int) -> Array:
     return np.asarray(image)
 
 
-def grad_cam(head: Sequence[Dense], pooled: Array, maps: Array, class_index: int) -> Array:
+def grad_cam(head: DenseHead, pooled: Array, maps: Array, class_index: int) -> Array:
     """Where a photo speaks for a class (R. Selvaraju et al., Grad-CAM, 2017).
 
     The feature maps at the last cut, weighted by the gradient of the class's logit with respect
@@ -141,10 +142,10 @@ def grad_cam(head: Sequence[Dense], pooled: Array, maps: Array, class_index: int
     Returns:
         `(h', w')`.
     """
-    classes = len(head[-1].bias)
+    classes = head.n_outputs
     wanted = np.full(classes, -1.0 / classes, np.float32)
     wanted[class_index] += 1.0
-    weights = gradient_of(head, pooled, wanted)  # (d,)
+    weights = head.gradient(pooled, wanted)  # (d,)
     return _normalised(maps @ weights)
 
 
@@ -216,8 +217,8 @@ def occlusion(
 def _evidence(predictor: Predictor, photos: Array, class_index: int) -> Array:
     """What speaks for a class `(n,)`: its logit against the mean logit."""
     seen = predictor.see(photos)
-    if predictor.head and seen.pooled is not None:
-        logits = logits_of(predictor.head, seen.pooled)
+    if predictor.head is not None and seen.pooled is not None:
+        logits = predictor.head.logits(seen.pooled)
     else:
         logits = np.log(np.maximum(seen.probabilities, 1e-12))
     return np.asarray(logits[:, class_index] - logits.mean(axis=1))
