@@ -174,7 +174,7 @@ class OpenVINOProbe:
         ]
 
     def see(self, photos: Array, *, maps: bool = False) -> ModelOutput:
-        """See `Probe.see`."""
+        """See `ModelRunner.see`."""
         self._parts = {}
         self._wanted = (3 if maps else 2) if self.head else 1
         for start in range(0, len(photos), ENGINE_BATCH):
@@ -204,7 +204,7 @@ class KerasProbe:
         self._model = end.told_by(model) if end else keras.Model(model.input, model.outputs)
 
     def see(self, photos: Array, *, maps: bool = False) -> ModelOutput:
-        """See `Probe.see`."""
+        """See `ModelRunner.see`."""
         if not len(photos):
             classes = int((self._model.outputs[0]).shape[-1])
             return ModelOutput(probabilities=np.empty((0, classes), np.float32))
