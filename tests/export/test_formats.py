@@ -23,6 +23,7 @@ from tests.support.trained import copy_of, trained
 from translearn_core import cli
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import InputError, RunError, TransLearnError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export import formats, program, verify, writers
 from translearn_core.export import job as export_job
 from translearn_core.export.formats import FORMATS, Format
@@ -34,7 +35,7 @@ from translearn_core.monitor import Monitor
 from translearn_core.prediction import predict
 from translearn_core.prediction.predict import open_predictor
 from translearn_core.runs import JobState, Run
-from translearn_core.runs.task_heads import TaskHead, save_heads
+from translearn_core.runs.task_heads import save_heads
 from translearn_core.runs.threshold import ConfidenceThreshold, write_threshold
 
 SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8", "web"}
@@ -54,10 +55,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def add_task(run: Run) -> None:
     """Give a run a second question, whose answers hang on the photo."""
-    width = open_predictor(run).head[0].kernel.shape[0]
+    own = open_predictor(run).head
+    assert own is not None
+    width = own.layers[0].kernel.shape[0]
     kernel = np.random.default_rng(5).normal(0, 1, (width, 2)).astype(np.float32)
-    layers = ((kernel, np.zeros(2, np.float32)),)
-    save_heads(run.folder, [TaskHead(name="light", classes=("bright", "dark"), layers=layers)])
+    weights = [(kernel, np.zeros(2, np.float32))]
+    head = DenseHead.of_weights(weights, name="light", classes=("bright", "dark"))
+    save_heads(run.folder, [head])
 
 
 def decide_by_task(run: Run) -> None:

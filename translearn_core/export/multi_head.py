@@ -1,7 +1,7 @@
 """One Keras model with the heads of all tasks, and back.
 
 Owns: `merge` and `separate`.
-Leaves to others: the heads and their file (`runs/task_heads.py`), writing formats (`writers.py`),
+Leaves to others: the heads (`evaluation/dense_head.py`) and their file (`runs/task_heads.py`), writing formats (`writers.py`),
 opening untrusted models (`model_import/`).
 
 A merged model takes `photo` and gives `(n, classes + classes of every further task) float32`: the
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from translearn_core.errors import InputError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.i18n import _
-from translearn_core.runs.task_heads import TaskHead
 
 FEATURES = "head_dropout"
 """The first layer of the heads trained here; its input are the pooled features."""
@@ -24,7 +24,7 @@ END = "answers"
 """Name of the layer that concatenates the probabilities of all tasks."""
 
 
-def merge(model: Any, heads: Sequence[TaskHead]) -> Any:
+def merge(model: Any, heads: Sequence[DenseHead]) -> Any:
     """The model with further heads on its pooled features; unchanged where there are none."""
     import keras
 
@@ -34,16 +34,15 @@ def merge(model: Any, heads: Sequence[TaskHead]) -> Any:
     outputs, weighted_layers = [model.outputs[0]], []
     for i, head in enumerate(heads):
         x = pooled
-        for j, (kernel, bias) in enumerate(head.layers):
-            last = j == len(head.layers) - 1
+        for j, layer in enumerate(head.layers):
             dense = keras.layers.Dense(
-                kernel.shape[1],
-                activation="softmax" if last else "relu",
+                layer.kernel.shape[1],
+                activation="relu" if layer.relu else "softmax",
                 name=f"task_{i}_{j}",
                 dtype="float32",
             )
             x = dense(x)
-            weighted_layers.append((dense, [kernel, bias]))
+            weighted_layers.append((dense, [layer.kernel, layer.bias]))
         outputs.append(x)  # (n, classes of this task)
     merged = keras.Model(
         model.inputs, keras.layers.Concatenate(name=END, dtype="float32")(outputs), name=model.name
@@ -53,7 +52,7 @@ def merge(model: Any, heads: Sequence[TaskHead]) -> Any:
     return merged
 
 
-def separate(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, list[TaskHead]]:
+def separate(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[Any, list[DenseHead]]:
     """The model of the first task alone, and the heads of the further tasks.
 
     Args:
@@ -76,7 +75,7 @@ def separate(model: Any, tasks: Sequence[tuple[str, Sequence[str]]]) -> tuple[An
             layers.append((weights[0], weights[1]))
         if not layers or layers[-1][1].shape != (len(classes),):
             raise _missing_head(name)
-        heads.append(TaskHead(name=name, classes=tuple(classes), layers=tuple(layers)))
+        heads.append(DenseHead.of_weights(layers, name=name, classes=classes))
     if END not in names or FEATURES not in names:
         raise _missing_head(tasks[0][0])
     outputs = model.get_layer(END).input

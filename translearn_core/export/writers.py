@@ -24,9 +24,10 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.errors import SourceError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.multi_head import merge
 from translearn_core.runs import Run
-from translearn_core.runs.task_heads import TaskHead, load_heads
+from translearn_core.runs.task_heads import load_heads
 
 MOST_CALIBRATION_PHOTOS = 100
 """Photos that an int8 model is calibrated on, at most."""
@@ -47,7 +48,7 @@ class ExportSource:
         return merge(_in_float32(model) if self.is_mixed else model, self.heads)
 
     @cached_property
-    def heads(self) -> tuple[TaskHead, ...]:
+    def heads(self) -> tuple[DenseHead, ...]:
         """The heads of the run's further tasks."""
         return load_heads(self.run.folder)
 

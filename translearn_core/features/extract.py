@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core.datasets import PhotoStats, decode_ahead
-from translearn_core.errors import PhotoError
 from translearn_core.features.cache import FeatureCache, FeatureKey, _ShardWriter
 from translearn_core.graph.engine import ENGINE_BATCH, Engine
 from translearn_core.imaging.augment import augmented_view
+from translearn_core.imaging.batches import in_batches
 
 Array = npt.NDArray[Any]
 WAITING_BYTES = 384 * 2**20
@@ -83,8 +83,10 @@ def extract(
     feed = _Feed(outputs, writers, stop or _never, tell)
     photos = decode_ahead(paths, size=outputs[0].key.size)
     try:
-        for batch in _batches(photos, stats, left_out, ENGINE_BATCH):
-            feed.put(batch)
+        for decoded in in_batches(photos, ENGINE_BATCH):
+            left_out |= {index: error.message for index, error in decoded.unreadable.items()}
+            stats |= zip(decoded.indices, (photo.stats for photo in decoded.photos), strict=True)
+            feed.put([(photo.stats.sha256, photo.image) for photo in decoded.photos])
             if feed.stopped():
                 break
         feed.finish()
@@ -203,26 +205,6 @@ def _submit(
             views[key.view] = _view_of(batch, key)
         engine = engines.get((key.cut, key.quick))
         _run(engine, views[key.view], _keeper(writer, hashes, output.store))
-
-
-def _batches(
-    photos: Iterator[tuple[int, Any]],
-    stats: dict[int, PhotoStats],
-    left_out: dict[int, str],
-    size: int,
-) -> Iterator[Batch]:
-    """Group decoded photos as (hash, image), noting stats and reasons on the way."""
-    batch: Batch = []
-    for position, photo in photos:
-        if isinstance(photo, PhotoError):
-            left_out[position] = photo.message
-            continue
-        stats[position] = photo.stats
-        batch.append((photo.stats.sha256, photo.image))
-        if len(batch) == size:
-            yield batch
-            batch = []
-    yield batch
 
 
 def _view_of(batch: Batch, key: FeatureKey) -> Array:

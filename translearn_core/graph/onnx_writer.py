@@ -55,7 +55,7 @@ def write_onnx(model: Any, path: Path) -> None:
     graph.add(model)
     outputs = []
     for index, tensor in enumerate(model.outputs):
-        output = graph._pad_now(graph.names[id(tensor)])
+        output = graph.pad_now(graph.names[id(tensor)])
         if len(tensor.shape) == 4:
             output = graph.node("Transpose", [output], perm=[0, 2, 3, 1])
         name = f"output_{index}" if index else OUTPUT
@@ -149,9 +149,10 @@ class _Graph:
     def input(self, node: Any, index: int = 0) -> str:
         """The value that a node reads."""
         name = self.names[id(node.arguments.keras_tensors[index])]
-        return self._pad_now(name)
+        return self.pad_now(name)
 
-    def _pad_now(self, name: str) -> str:
+    def pad_now(self, name: str) -> str:
+        """The value `name` with the zero padding that it still lacks."""
         pads = self.pads.pop(name, None)
         if pads is None:
             return name
@@ -261,7 +262,7 @@ def _window(graph: _Graph, node: Any, size: Sequence[int]) -> tuple[str, list[in
     if layer.padding == "same":
         dilation = getattr(layer, "dilation_rate", (1, 1))
         reach = [(n - 1) * gap + 1 for n, gap in zip(size, dilation, strict=True)]
-        return graph._pad_now(name), [*_same_pads(_sides(node), reach, layer.strides)]
+        return graph.pad_now(name), [*_same_pads(_sides(node), reach, layer.strides)]
     return name, [*graph.pads.pop(name, ())]
 
 
@@ -412,7 +413,7 @@ def _write_padding(graph: _Graph, node: Any) -> str:
     graph.pads[name] = (top, left, bottom, right)
     reader = graph.only_reader(node, ("Conv2D", "DepthwiseConv2D", "SeparableConv2D"))
     if reader is None or reader.operation.padding != "valid":
-        return graph._pad_now(name)
+        return graph.pad_now(name)
     return name
 
 

@@ -143,7 +143,7 @@ def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
 
 
 def iterate_photos(
-    paths: Sequence[Path],
+    paths: Sequence[Path | bytes],
     *,
     size: int | None,
     workers: int | None = None,
@@ -154,7 +154,7 @@ def iterate_photos(
     Closing the generator stops the threads. A photo that cannot be read comes as its error.
 
     Args:
-        paths: files.
+        paths: files, or their bytes.
         size: as in `decode_photo`.
         workers: threads; default one per processor.
 
@@ -165,7 +165,7 @@ def iterate_photos(
     workers = workers or processor_count()
     ahead = workers * (2 if size is None else 8)
 
-    def decode(path: Path) -> DecodedPhoto | PhotoError:
+    def decode(path: Path | bytes) -> DecodedPhoto | PhotoError:
         try:
             return decode_photo(path, size=size, limits=limits)
         except PhotoError as error:

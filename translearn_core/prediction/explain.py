@@ -12,7 +12,6 @@ over the photo in its own proportions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,10 @@ import numpy.typing as npt
 
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import RunError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Similar
 from translearn_core.i18n import _
-from translearn_core.prediction.model_runner import Dense, ModelOutput, gradient_of, logits_of
+from translearn_core.prediction.model_runner import ModelOutput
 from translearn_core.prediction.predict import Predictor
 
 Array = npt.NDArray[Any]
@@ -70,16 +70,15 @@ class Explanation:
         Raises:
             RunError: the model does not end in average pooling and dense layers.
         """
-        if self._output.maps is None or self._output.pooled is None:
+        head = self._predictor.head
+        if head is None or self._output.maps is None or self._output.pooled is None:
             raise RunError(
                 _(
                     "This model does not end in average pooling and dense layers, so there is no "
                     "heat map of it. Use the check by covering parts instead."
                 )
             )
-        return grad_cam(
-            self._predictor.head, self._output.pooled[0], self._output.maps[0], class_index
-        )
+        return grad_cam(head, self._output.pooled[0], self._output.maps[0], class_index)
 
     def occlusion(self, class_index: int) -> Array:
         """The occlusion map for a class, see `occlusion`."""
@@ -126,7 +125,7 @@ def _picture(photo: Array, side: int) -> Array:
     return np.asarray(image)
 
 
-def grad_cam(head: Sequence[Dense], pooled: Array, maps: Array, class_index: int) -> Array:
+def grad_cam(head: DenseHead, pooled: Array, maps: Array, class_index: int) -> Array:
     """Grad-CAM (R. Selvaraju et al., 2017): the positions that raise the score of a class.
 
     The sum of the last feature maps, weighted by the gradient of the class's logit with respect to
@@ -143,10 +142,10 @@ def grad_cam(head: Sequence[Dense], pooled: Array, maps: Array, class_index: int
     Returns:
         `(h', w')`.
     """
-    classes = len(head[-1].bias)
+    classes = head.n_outputs
     class_weights = np.full(classes, -1.0 / classes, np.float32)
     class_weights[class_index] += 1.0
-    weights = gradient_of(head, pooled, class_weights)  # (d,)
+    weights = head.gradient(pooled, class_weights)  # (d,)
     return _normalised(maps @ weights)
 
 
@@ -217,8 +216,8 @@ def occlusion(
 def _class_scores(predictor: Predictor, photos: Array, class_index: int) -> Array:
     """The logit of a class minus the mean logit, `(n,)`."""
     output = predictor.run(photos)
-    if predictor.head and output.pooled is not None:
-        logits = logits_of(predictor.head, output.pooled)
+    if predictor.head is not None and output.pooled is not None:
+        logits = predictor.head.logits(output.pooled)
     else:
         logits = np.log(np.maximum(output.probabilities, 1e-12))
     return np.asarray(logits[:, class_index] - logits.mean(axis=1))

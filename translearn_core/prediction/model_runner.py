@@ -20,16 +20,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax  # type: ignore[import-untyped]
 
 from translearn_core.atomic import replace_file
+from translearn_core.evaluation.dense_head import DenseHead, DenseLayer
 from translearn_core.graph.engine import ENGINE_BATCH, convert_checked, import_openvino
 
 logger = logging.getLogger(__name__)
@@ -37,18 +36,6 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 OUTPUTS = ("probabilities", "pooled", "maps")
 """Outputs of a model whose head was found, in this order."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dense:
-    """One layer of a head: `x @ kernel + bias`, then ReLU or nothing.
-
-    `kernel` `(inputs, outputs)`, `bias` `(outputs,)`, float32.
-    """
-
-    kernel: Array
-    bias: Array
-    relu: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +50,12 @@ class ModelOutput:
 class ModelRunner(Protocol):
     """An open model. Not for several threads at once.
 
-    `head` holds its dense layers from pooled features to logits; it is empty where the model
-    does not end in global average pooling and dense layers.
+    `head` leads from pooled features to logits; None where the model does not end in global
+    average pooling and dense layers.
     """
 
     name: str
-    head: tuple[Dense, ...]
+    head: DenseHead | None
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
         """The outputs for photos; with `maps` also the feature maps."""
@@ -83,38 +70,6 @@ def open_runner(openvino_path: Path, keras_path: Path) -> ModelRunner:
     from translearn_core.graph.saving import load_model
 
     return KerasRunner(load_model(keras_path))
-
-
-def logits_of(head: Sequence[Dense], pooled: Array) -> Array:
-    """Logits `(n, classes)` of pooled features `(n, d)`."""
-    x = np.asarray(pooled, np.float32)
-    for layer in head:
-        x = x @ layer.kernel + layer.bias
-        x = np.maximum(x, 0.0) if layer.relu else x
-    return x
-
-
-def gradient_of(head: Sequence[Dense], pooled: Array, of_logits: Array) -> Array:
-    """The gradient of a weighted sum of logits with respect to the pooled features.
-
-    Args:
-        head: dense layers, each with ReLU or nothing.
-        pooled: features of one photo, `(d,)`.
-        of_logits: the weight of each logit, `(classes,)`.
-
-    Returns:
-        `(d,) float32`.
-    """
-    x = np.asarray(pooled, np.float32)
-    active: list[Array] = []  # active units of each layer
-    for layer in head:
-        x = x @ layer.kernel + layer.bias
-        active.append(x > 0 if layer.relu else np.ones(x.shape, bool))
-        x = np.maximum(x, 0.0) if layer.relu else x
-    gradient = np.asarray(of_logits, np.float32)
-    for layer, mask in zip(reversed(head), reversed(active), strict=True):
-        gradient = layer.kernel @ (gradient * mask)
-    return gradient
 
 
 # ------------------------------------------------------------------------------------- OpenVINO
@@ -149,11 +104,11 @@ def write_copy(
         if path.is_file():
             return difference
         logger.warning("The copy is written without features: they do not lead to its answers")
-    _save_head((), head_path(path))
+    _save_head(None, head_path(path))
     return convert_checked(model, path, **compared)
 
 
-def _agrees_with_head(seen: ModelOutput, head: Sequence[Dense], tolerance: float) -> bool:
+def _agrees_with_head(seen: ModelOutput, head: DenseHead, tolerance: float) -> bool:
     """Whether maps lead to the pooled features, and these to the probabilities."""
     if not len(seen.probabilities):
         return True
@@ -161,36 +116,28 @@ def _agrees_with_head(seen: ModelOutput, head: Sequence[Dense], tolerance: float
         return False
     scale = float(np.abs(seen.pooled).max()) or 1.0
     pooled = np.abs(seen.maps.mean(axis=(1, 2)) - seen.pooled).max() / scale
-    probs = softmax(logits_of(head, seen.pooled), axis=1)
+    probs = head.probabilities(seen.pooled)
     return bool(max(pooled, np.abs(probs - seen.probabilities).max()) <= tolerance)
 
 
 def head_path(path: Path) -> Path:
-    """Where the head of the OpenVINO copy `path` lies: for layer j `j_kernel`, `j_bias`, `j_relu`."""
+    """Where the head of the OpenVINO copy `path` lies: `DenseHead.as_arrays`, and `layers`, the
+    number of layers (0 where the model does not end in dense layers)."""
     return path.with_suffix(".head.npz")
 
 
-def _save_head(head: Sequence[Dense], path: Path) -> None:
-    arrays: dict[str, Array] = {"layers": np.array(len(head))}
-    for j, layer in enumerate(head):
-        arrays |= {f"{j}_kernel": layer.kernel, f"{j}_bias": layer.bias}
-        arrays[f"{j}_relu"] = np.array(layer.relu)
+def _save_head(head: DenseHead | None, path: Path) -> None:
+    arrays = head.as_arrays() if head else {}
+    arrays["layers"] = np.array(len(head.layers) if head else 0)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.tmp.npz")
     np.savez(temporary, **arrays)  # type: ignore[arg-type]
     replace_file(temporary, path)
 
 
-def _load_head(path: Path) -> tuple[Dense, ...]:
+def _load_head(path: Path) -> DenseHead | None:
     with np.load(path, allow_pickle=False) as arrays:
-        return tuple(
-            Dense(
-                kernel=arrays[f"{j}_kernel"],
-                bias=arrays[f"{j}_bias"],
-                relu=bool(arrays[f"{j}_relu"]),
-            )
-            for j in range(int(arrays["layers"]))
-        )
+        return DenseHead.from_arrays(arrays)
 
 
 class OpenVINORunner:
@@ -249,7 +196,7 @@ class KerasRunner:
         import keras
 
         end = find_end(model)
-        self.head: tuple[Dense, ...] = end.head if end else ()
+        self.head = end.head if end else None
         self._model = end.with_outputs(model) if end else keras.Model(model.input, model.outputs)
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
@@ -272,7 +219,7 @@ class KerasRunner:
 class ModelEnd:
     """The end of a Keras model: its head, and the tensors of pooled features and feature maps."""
 
-    head: tuple[Dense, ...]
+    head: DenseHead
     pooled: Any
     maps: Any
 
@@ -291,7 +238,7 @@ def find_end(model: Any) -> ModelEnd | None:
     """
     import keras
 
-    layers: list[Dense] = []
+    layers: list[DenseLayer] = []
     tensor = model.outputs[0]
     while True:
         operation, node_index, _tensor_index = tensor._keras_history
@@ -305,11 +252,13 @@ def find_end(model: Any) -> ModelEnd | None:
                 return None
             bias = np.zeros(operation.units) if operation.bias is None else operation.bias
             kernel = np.asarray(operation.kernel, np.float32)
-            layers.append(Dense(kernel=kernel, bias=np.asarray(bias, np.float32), relu=relu))
+            layers.append(DenseLayer(kernel, np.asarray(bias, np.float32), relu))
         elif isinstance(operation, keras.layers.GlobalAveragePooling2D):
             if not layers:
                 return None
-            return ModelEnd(head=tuple(reversed(layers)), pooled=tensor, maps=before)
+            return ModelEnd(
+                head=DenseHead(layers=tuple(reversed(layers))), pooled=tensor, maps=before
+            )
         elif not isinstance(operation, keras.layers.Dropout):
             return None
         tensor = before

@@ -23,16 +23,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.datasets import decode_photo, iterate_photos
+from translearn_core.datasets import iterate_photos
 from translearn_core.datasets.layout import is_junk
-from translearn_core.errors import PhotoError, RunError
+from translearn_core.errors import RunError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import FILE as REFERENCE_FILE
 from translearn_core.evaluation.ood import Reference, load_reference
 from translearn_core.i18n import _
-from translearn_core.prediction.model_runner import Dense, ModelOutput, open_runner
+from translearn_core.imaging.batches import in_batches
+from translearn_core.prediction.model_runner import ModelOutput, open_runner
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import NAME as HEADS_FILE
-from translearn_core.runs.task_heads import TaskHead, load_heads
+from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import ConfidenceThreshold, read_threshold
 
 Array = npt.NDArray[Any]
@@ -63,7 +65,7 @@ class Prediction:
 class Predictor:
     """An open model of a run. Safe to use from several threads; one photo batch at a time.
 
-    `head` holds the dense layers after the pooled features, none where the model ends otherwise;
+    `head` holds the dense layers after the pooled features, None where the model ends otherwise;
     `reference` the features of training photos for out-of-distribution detection, or None.
 
     Raises:
@@ -75,9 +77,9 @@ class Predictor:
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
         self.reference: Reference | None = load_reference(run.folder)
-        self.tasks: tuple[TaskHead, ...] = load_heads(run.folder)
+        self.tasks: tuple[DenseHead, ...] = load_heads(run.folder)
         self._runner = open_runner(run.openvino_path, run.model_path)
-        self.head: tuple[Dense, ...] = self._runner.head
+        self.head: DenseHead | None = self._runner.head
         self._lock = threading.Lock()
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
@@ -153,17 +155,18 @@ def predict(run: Run, photos: Iterable[Path | tuple[str, bytes]]) -> Iterator[Pr
 
 
 def _predict_batch(
-    predictor: Predictor, batch: list[Path | tuple[str, bytes]], decision: ConfidenceThreshold
+    predictor: Predictor, photos: list[Path | tuple[str, bytes]], decision: ConfidenceThreshold
 ) -> Iterator[Prediction]:
-    decoded = list(_decode(batch, predictor.size))
-    images = [image for image in decoded if not isinstance(image, PhotoError)]
-    predictions = _predict_images(predictor, np.stack(images), decision) if images else iter(())
-    for photo, image in zip(batch, decoded, strict=True):
-        name = str(photo) if isinstance(photo, Path) else photo[0]
-        if isinstance(image, PhotoError):
-            yield Prediction(file=name, error=image.message)
-        else:
-            yield replace(next(predictions), file=name)
+    sources = [item if isinstance(item, Path) else item[1] for item in photos]
+    names = [str(item) if isinstance(item, Path) else item[0] for item in photos]
+    decoded = iterate_photos(sources, size=predictor.size)
+    for batch in in_batches(decoded, BATCH):
+        result = {n: Prediction(file="", error=e.message) for n, e in batch.unreadable.items()}
+        if batch.photos:
+            predictions = _predict_images(predictor, batch.images(), decision)
+            result |= zip(batch.indices, predictions, strict=True)
+        for index in sorted(result):
+            yield replace(result[index], file=names[index])
 
 
 def _predict_images(
@@ -189,7 +192,8 @@ def _predict_images(
 def _predict_tasks(predictor: Predictor, pooled: Array) -> dict[str, dict[str, float]]:
     """The probabilities of the further tasks for one photo, from its pooled features `(d,)`."""
     return {
-        head.name: _ranked(head.classes, head.answer(pooled[None])[0]) for head in predictor.tasks
+        head.name: _ranked(head.classes, head.probabilities(pooled[None])[0])
+        for head in predictor.tasks
     }
 
 
@@ -197,21 +201,6 @@ def _ranked(classes: Sequence[str], probabilities: Array) -> dict[str, float]:
     """Class name -> probability, the most probable first."""
     order = np.argsort(-probabilities, kind="stable")
     return {classes[index]: float(probabilities[index]) for index in order}
-
-
-def _decode(batch: list[Path | tuple[str, bytes]], size: int) -> Iterator[Array | PhotoError]:
-    """The photos as `(size, size, 3) uint8`, or their errors; files are decoded in parallel."""
-    if all(isinstance(photo, Path) for photo in batch):
-        paths = [photo for photo in batch if isinstance(photo, Path)]
-        for _index, photo in iterate_photos(paths, size=size):
-            yield photo if isinstance(photo, PhotoError) else photo.image
-        return
-    for item in batch:
-        try:
-            source = item if isinstance(item, Path) else item[1]
-            yield decode_photo(source, size=size).image
-        except PhotoError as error:
-            yield error
 
 
 def _make_prediction(

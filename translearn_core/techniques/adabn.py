@@ -19,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import datasets
-from translearn_core.errors import PhotoError, SettingsError
+from translearn_core.errors import SettingsError
 from translearn_core.features.extractor import POOLED
 from translearn_core.features.weight_change import WeightChange
 from translearn_core.fitting.data import TrainingData, extract_features
 from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.sources import InMemory
 from translearn_core.i18n import _
+from translearn_core.imaging.batches import in_batches
 from translearn_core.monitor import Monitor
 from translearn_core.techniques.extra_samples import UnlabelledSet
 
@@ -104,25 +105,20 @@ def _measure(plan: Plan, paths: Sequence[Path], monitor: Monitor) -> WeightChang
     for layer in layers:
         layer.trainable = True
     chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_PHOTOS)).round().astype(int)
-    batch: list[Array] = []
+    decoded = datasets.iterate_photos([paths[i] for i in chosen], size=plan.image_size)
     done = 0
-    for _index, photo in datasets.iterate_photos([paths[i] for i in chosen], size=plan.image_size):
-        monitor.check_stop()
-        if not isinstance(photo, PhotoError):
-            batch.append(photo.image)
-        if len(batch) == BATCH:
-            take_in(network, layers, batch, done)
-            batch, done = [], done + 1
-    if len(batch) >= BATCH // 2 or (batch and not done):
-        take_in(network, layers, batch, done)
+    for batch in in_batches(decoded, BATCH, monitor=monitor, total=len(chosen)):
+        if len(batch.photos) >= BATCH // 2 or (batch.photos and not done):
+            take_in(network, layers, batch.images(), done)
+            done += 1
     return _as_change(plan, layers)
 
 
-def take_in(network: Any, layers: Sequence[Any], batch: Sequence[Array], done: int) -> None:
-    """Let the stored statistics become the mean of those of all batches so far."""
+def take_in(network: Any, layers: Sequence[Any], images: Array, done: int) -> None:
+    """Let the stored statistics become the mean of those of all batches of images so far."""
     for layer in layers:
         layer.momentum = done / (done + 1)
-    network(np.stack(batch).astype(np.float32), training=True)
+    network(images.astype(np.float32), training=True)
 
 
 def _as_change(plan: Plan, layers: Sequence[Any]) -> WeightChange:

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import datasets
-from translearn_core.errors import PhotoError
 from translearn_core.evaluation.calibration import softmax
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
 from translearn_core.imaging.augment import augmented_view
-from translearn_core.monitor import Monitor, PassProgress
+from translearn_core.imaging.batches import in_batches
+from translearn_core.monitor import Monitor
 from translearn_core.prediction.predict import open_predictor
 from translearn_core.recipe.resolve import check_same_classes
 from translearn_core.runs import Run
@@ -113,29 +113,12 @@ def _ask(
     chosen = data.photos.iloc[rows]
     paths = [plan.dataset.photo_path(path) for path in chosen["path"]]
     hashes = list(chosen["sha256"])
-    tell = PassProgress(monitor, len(paths))
-    images: list[Array] = []
-    places: list[tuple[int, int]] = []
-
-    def ask() -> None:
-        view, index = np.array(places).T
-        probs[view, index] = predictor.probabilities(np.stack(images))
-        images.clear()
-        places.clear()
-
-    photos = datasets.iterate_photos(paths, size=predictor.size)
-    for done, (index, photo) in enumerate(photos, start=1):
-        monitor.check_stop()
-        if not isinstance(photo, PhotoError):
-            for view in views:
-                image = augmented_view(
-                    photo.image, plan.augmentation, sha256=hashes[index], view=view
-                )
-                images.append(image)
-                places.append((view, index))
-                if len(images) == BATCH:
-                    ask()
-        tell(done)
-    if images:
-        ask()
+    decoded = datasets.iterate_photos(paths, size=predictor.size)
+    for batch in in_batches(decoded, BATCH, monitor=monitor, total=len(paths)):
+        for view in views if batch.photos else ():
+            images = [
+                augmented_view(photo.image, plan.augmentation, sha256=hashes[index], view=view)
+                for index, photo in zip(batch.indices, batch.photos, strict=True)
+            ]
+            probs[view, batch.indices] = predictor.probabilities(np.stack(images))
     return probs

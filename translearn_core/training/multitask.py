@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from translearn_core.atomic import replace_file
 from translearn_core.datasets.label_csv import DatasetTasks, tasks_of
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.fitting.data import TrainingData
@@ -31,7 +32,7 @@ from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.sources import InMemory
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
-from translearn_core.runs.task_heads import TaskHead, save_heads
+from translearn_core.runs.task_heads import save_heads
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.training.postprocess import calibrate, calibration_figures
 
@@ -176,7 +177,7 @@ def learn_tasks(
         temperature = calibrate(learned.head, learned.validation)
         head = _as_task_head(task, learned.head)
         heads.append(head)
-        probs = head.answer(data.pooled.take(test))
+        probs = head.probabilities(data.pooled.take(test))
         known = task.labels[test] != UNKNOWN
         truth = task.labels[test][known]
         calibration = calibration_figures(
@@ -195,10 +196,10 @@ def learn_tasks(
     return figures
 
 
-def _as_task_head(task: TaskLabels, model: Any) -> TaskHead:
+def _as_task_head(task: TaskLabels, model: Any) -> DenseHead:
     dense = [layer for layer in model.layers if layer.get_weights()]
-    layers = tuple((layer.get_weights()[0], layer.get_weights()[1]) for layer in dense)
-    return TaskHead(name=task.name, classes=task.classes, layers=layers)
+    weights = [(layer.get_weights()[0], layer.get_weights()[1]) for layer in dense]
+    return DenseHead.of_weights(weights, name=task.name, classes=task.classes)
 
 
 def task_figures(
