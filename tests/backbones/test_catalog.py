@@ -21,8 +21,8 @@ pytestmark = pytest.mark.usefixtures("own_folders")
 
 def test_imports_no_heavy_library() -> None:
     code = (
-        "import sys; from translearn_core import freezing, recommendation; "
-        "freezing.freeze_choice(recommendation.default_backbone(), -2); "
+        "import sys; from translearn_core.backbones import default, freezing; "
+        "freezing.freeze_choice(default.default_backbone(), -2); "
         "print({'tensorflow', 'keras', 'openvino', 'h5py'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -76,6 +76,7 @@ class Check:
         sentence: what it means.
         advice: what to do.
         needs: what it takes to find all of them.
+        excludable: whether all photos that it finds may be excluded at one click.
         find: what the manifest tells of it, where it is told before training. A check that
             `needs` more finds only the certain part that way.
         tell: the findings in one sentence, for that view.
@@ -88,6 +89,7 @@ class Check:
     sentence: str
     advice: str
     needs: Needs
+    excludable: bool = False
     find: Callable[[Dataset], Iterator[Finding]] | None = None
     tell: Callable[[Sequence[Finding], Dataset], str] | None = None
 
@@ -163,6 +165,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("The file is damaged, cut off or no photo; it was left out."),
         advice=N_("Save the photo again from its source, or do without it."),
         needs="manifest",
+        excludable=True,
     ),
     Check(
         name="exact_copies",
@@ -216,6 +219,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("Nothing in its class looks like this photo."),
         advice=N_("If it does not belong here, remove it; if it does, add more photos like it."),
         needs="features",
+        excludable=True,
     ),
     Check(
         name="blurred",
@@ -227,6 +231,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("There is no fine detail on this photo."),
         advice=N_("Take it again with a steady hand, or remove it if the thing cannot be told."),
         needs="statistics",
+        excludable=True,
     ),
     Check(
         name="dark",
@@ -236,6 +241,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("Even the lightest parts of this photo are dark."),
         advice=N_("Take it again in better light, unless photos will be as dark in use."),
         needs="statistics",
+        excludable=True,
     ),
     Check(
         name="bright",
@@ -245,6 +251,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("Nearly all of this photo is white."),
         advice=N_("Take it again with less light, unless the white is its background."),
         needs="statistics",
+        excludable=True,
     ),
     Check(
         name="low_information",
@@ -254,6 +261,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("This photo consists of a few colours only, like a blank page."),
         advice=N_("Remove it if it shows nothing."),
         needs="statistics",
+        excludable=True,
     ),
     Check(
         name="odd_aspect",

@@ -32,8 +32,6 @@ MOST_CLASSES, STRIP = 8, 12
 CHECK_KEY = "feasible_check"
 
 COPIES = {"exact_copies", "near_copies"}
-EXCLUDABLE = {"blurred", "dark", "bright", "low_information", "unreadable", "outlier"}
-"""Checks all of whose photos may go at one click."""
 URGENT = ("leak", "shortcut", "cross_class_copies", "wrong_label", "exact_copies", "near_copies")
 """What is shown first: what makes the figures themselves doubtful, then what helps most."""
 SURE: tuple[tuple[float, str], ...] = (
@@ -187,7 +185,7 @@ def _show_bulk(dataset: Dataset, one: Found, rows: Mapping[str, Row]) -> None:
                 on_click=photo_actions.exclude,
                 args=(dataset, extra),
             )
-        elif name in EXCLUDABLE:
+        elif one.check.excludable:
             n = len(kept)
             st.button(
                 ngettext("Exclude it", "Exclude all {n:,}", n).format(n=n),
