@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from translearn_core.arrays import Array
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -30,8 +31,6 @@ BACKBONE = "mobilenet_v2_035"
 DRAWS = 40
 SEEDS = 8
 SMALL = {"flowers12": 240, "trash": 200}
-
-Array = npt.NDArray[Any]
 
 
 def main() -> None:

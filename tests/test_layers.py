@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "translearn_core"
 
 GROUND = (
+    "arrays",
     "errors",
     "i18n",
     "concurrency",

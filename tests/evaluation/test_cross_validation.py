@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from tests.support.points import CLASSES, alone, draw_points
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation import cross_validation, linear_probe
 from translearn_core.evaluation.linear_probe import PCASpace
-
-Array = npt.NDArray[Any]
 
 
 def test_heads_are_those_of_scikit_learn() -> None:

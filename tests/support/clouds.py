@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from translearn_core.arrays import Array, Ints
+
 WIDTH = 8
 
 
 def draw_clouds(
     each: int, *, classes: int = 2, seed: int = 0, apart: float = 4.0, noise: float = 0.5
-) -> tuple[Array, npt.NDArray[np.int64]]:
+) -> tuple[Array, Ints]:
     """Features `(classes * each, 8) float32` of one round cloud per class, and their classes.
 
     The middles of the clouds, the same for every seed, are `apart * sqrt(2)` from each other.
@@ -25,6 +23,6 @@ def draw_clouds(
     return features.astype(np.float32), labels
 
 
-def accuracy(answers: Array, labels: npt.NDArray[np.int64]) -> float:
+def accuracy(answers: Array, labels: Ints) -> float:
     """The share of rows of `answers` `(n, classes)` whose largest entry is the label."""
     return float((answers.argmax(axis=1) == labels).mean())

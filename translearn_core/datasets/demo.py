@@ -15,12 +15,11 @@ import io
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from translearn_core.arrays import Array
 from translearn_core.datasets.importing import build_drawn
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.sources import ProgressCallback
@@ -28,7 +27,7 @@ from translearn_core.i18n import N_, _
 
 SIDE = 240
 PER_CLASS = 60
-Array = npt.NDArray[Any]  # float32 throughout
+Array = Array  # float32 throughout
 Random = np.random.Generator
 Colour = tuple[float, float, float]
 

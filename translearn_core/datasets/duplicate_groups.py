@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from translearn_core.arrays import Ints
 from translearn_core.datasets.duplicates import Pairs, groups_of
 from translearn_core.datasets.library import Dataset, write_file
-from translearn_core.datasets.registration import Ints
 
 _hash_groups: dict[tuple[str, str, int], Ints] = {}
 

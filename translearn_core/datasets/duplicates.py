@@ -20,15 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.datasets.registration import (
-    Bools,
-    Floats,
-    Ints,
-    compare_pairs,
-    correlate,
-    multiply,
-    shrink,
-)
+from translearn_core.arrays import Bools, Floats, Ints
+from translearn_core.datasets.registration import compare_pairs, correlate, multiply, shrink
 from translearn_core.imaging.stats import unpack_grey_thumbnails
 
 MAX_BITS = 10

@@ -15,14 +15,10 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Bools, Floats, Ints
 from translearn_core.imaging.decode import processor_count
 from translearn_core.imaging.stats import GREY_THUMBNAIL_SIDE as SIDE
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 _COARSE = SIDE // 2
 _CROPS = ((1.0, 1), (0.94, 2), (0.88, 3), (0.82, 4))  # share of the side, positions along it

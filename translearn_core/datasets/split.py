@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from translearn_core.arrays import Ints
 from translearn_core.datasets.duplicate_groups import groups as groups_of_dataset
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.registration import Ints
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.metrics import wilson_interval
 
-Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.integer]
 
 MIN_PHOTOS = 10
@@ -107,7 +107,7 @@ def rescaled(probabilities: Array, temperature: float) -> Array:
 
 
 def out_of_fold_logits(
-    fit_and_predict: Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64]], Array],
+    fit_and_predict: Callable[[Ints, Ints], Array],
     labels: Labels,
     *,
     folds: int = 3,
@@ -139,9 +139,7 @@ def out_of_fold_logits(
     return result
 
 
-def _folds(
-    labels: Labels, folds: int, seed: int, groups: npt.NDArray[np.integer] | None
-) -> npt.NDArray[np.int64]:
+def _folds(labels: Labels, folds: int, seed: int, groups: npt.NDArray[np.integer] | None) -> Ints:
     """The fold of each photo: groups stay whole, classes are stratified."""
     rng = np.random.default_rng(seed)
     groups = np.arange(len(labels)) if groups is None else np.asarray(groups)

@@ -19,11 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.evaluation.linear_probe import PCASpace, fit_heads, log_loss, predict_heads
 from translearn_core.evaluation.metrics import wilson_interval
 
@@ -32,9 +31,6 @@ def _never() -> bool:
     return False
 
 
-Array = npt.NDArray[Any]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 FOLDS = 10
 REPEATS = 3

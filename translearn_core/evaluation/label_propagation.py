@@ -14,13 +14,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
+from translearn_core.arrays import Array
 from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation.calibration import softmax
 
-Array = npt.NDArray[Any]
 NEIGHBOURS = 7
 ALPHA = 0.95
 """Weight of the neighbours' probabilities in each round."""

@@ -13,12 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
 
 EXPONENTS = np.linspace(0.1, 1.2, 23)
 USUAL_EXPONENT, EXPONENT_SPREAD = 0.5, 0.35

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.errors import StopRequestedError
 
-Array = npt.NDArray[Any]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 KEPT_COMPONENTS = 512
 STEPS = 30
 _WIDTH_CELLS = 12_000_000

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.arrays import Array, Bools, Ints
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClassFigures:
@@ -48,8 +50,8 @@ def wilson_interval(correct: float, total: float, *, z: float = 1.959964) -> tup
 
 
 def paired_gain(
-    first: npt.NDArray[np.bool_],
-    second: npt.NDArray[np.bool_],
+    first: Bools,
+    second: Bools,
     *,
     draws: int = 10_000,
     seed: int = 0,
@@ -77,13 +79,13 @@ def paired_gain(
 
 def confusion_matrix(
     truth: npt.NDArray[np.integer], predictions: npt.NDArray[np.integer], classes: int
-) -> npt.NDArray[np.int64]:
+) -> Ints:
     """Counts `(classes, classes) int64`: row = true class, column = predicted class."""
     codes = truth.astype(np.int64) * classes + predictions.astype(np.int64)
     return np.bincount(codes, minlength=classes * classes).reshape(classes, classes)
 
 
-def class_figures(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> list[ClassFigures]:
+def class_figures(confusion: Ints, names: Sequence[str]) -> list[ClassFigures]:
     """Precision, recall and F1 of each class, from the confusion matrix."""
     figures = []
     for index, name in enumerate(names):
@@ -107,10 +109,10 @@ def class_figures(confusion: npt.NDArray[np.int64], names: Sequence[str]) -> lis
 
 
 def head_figures(
-    truth: npt.NDArray[np.int64],
-    probs: npt.NDArray[Any],
+    truth: Ints,
+    probs: Array,
     classes: Sequence[str],
-    train_labels: npt.NDArray[np.int64],
+    train_labels: Ints,
 ) -> dict[str, Any]:
     """Metrics of one head on the test photos, by the keys of metrics.json.
 

@@ -28,12 +28,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.atomic import write_atomically
 from translearn_core.evaluation.metrics import wilson_interval
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.integer]
 
 FILE = "reference.npz"
@@ -89,7 +89,7 @@ class Reference:
         """kNN distance of photos to the reference, `(n,) float32`."""
         return _knn_distance(unit_features(features) @ self._units.T)
 
-    def is_out_of_distribution(self, features: Array) -> npt.NDArray[np.bool_]:
+    def is_out_of_distribution(self, features: Array) -> Bools:
         """Which photos are out of distribution: `(n,) bool`; none where there is no threshold."""
         distances = self.distances(features)
         if self.threshold is None:
@@ -226,9 +226,7 @@ def build_reference(
     return reference, asdict(_measure(reference, known_distances, unknown_distances, test))
 
 
-def subsample(
-    labels: Labels, width: int, seed: int, *, most: int | None = None
-) -> npt.NDArray[np.int64]:
+def subsample(labels: Labels, width: int, seed: int, *, most: int | None = None) -> Ints:
     """Indices of the photos that a reference keeps, stratified by class, ascending.
 
     Args:

@@ -7,12 +7,8 @@ Leaves to others: metrics of them (`metrics.py`), files (`training/save.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[Any]
+from translearn_core.arrays import Array, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +19,9 @@ class TestPredictions:
     `(n,)` class indices.
     """
 
-    test_rows: npt.NDArray[np.int64]
+    test_rows: Ints
     test: Array
-    truth: npt.NDArray[np.int64]
+    truth: Ints
     val_accuracy: float | None
 
 
@@ -37,7 +33,7 @@ class ValidationPredictions:
     """
 
     probs: Array
-    labels: npt.NDArray[np.int64]
+    labels: Ints
 
     @property
     def accuracy(self) -> float | None:

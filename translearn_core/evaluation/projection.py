@@ -8,14 +8,10 @@ Maaten and Hinton 2008), initialised with the principal components, so that it i
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.linear_probe import PCASpace
-
-Array = npt.NDArray[Any]
 
 MAX_PHOTOS = 2000
 COMPONENTS = 50
@@ -23,9 +19,7 @@ ROUNDS = 500
 _LEAST_PHOTOS = 12
 
 
-def project_to_2d(
-    space: PCASpace, chosen: npt.NDArray[np.int64], *, seed: int
-) -> tuple[Array, Array]:
+def project_to_2d(space: PCASpace, chosen: Ints, *, seed: int) -> tuple[Array, Array]:
     """Two projections of each photo.
 
     Args:

@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.export.preprocess import prepare
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 AGREEMENT = 0.98
 """Least share of calibration photos on which int8 arithmetic predicts the model's class."""
 MEASURED = 50

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from translearn_core.arrays import Array
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.export.preprocess import prepare
@@ -38,7 +38,6 @@ from translearn_core.runs.task_heads import load_heads
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 PHOTOS = 64
 """Number of photos of the verification."""
 Progress = Callable[[int, int], None]

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
+from translearn_core.arrays import Floats, Ints
 from translearn_core.errors import SourceError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.multi_head import merge
@@ -156,10 +156,10 @@ def write_web(source: ExportSource, path: Path) -> None:
     path.with_name("check.json").write_text(json.dumps(check), encoding="utf-8")
 
 
-def pattern(size: int) -> npt.NDArray[np.float32]:
+def pattern(size: int) -> Floats:
     """The test pattern, as `prepare.js` draws it: `(size, size, 3) float32 in [0, 255]`."""
     y, x, c = np.mgrid[:size, :size, :3]
-    values: npt.NDArray[np.int64] = (x * 3 + y * 2 + c * 85 + ((x * y) >> 4)) % 256
+    values: Ints = (x * 3 + y * 2 + c * 85 + ((x * y) >> 4)) % 256
     return values.astype(np.float32)
 
 

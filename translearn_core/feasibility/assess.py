@@ -16,13 +16,12 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
+from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import expected_error_reduction, stronger_backbone
 from translearn_core.datasets import Dataset, Finding
@@ -54,9 +53,6 @@ from translearn_core.feasibility.verdict import (
 )
 from translearn_core.features.extractor import extract_pooled
 from translearn_core.monitor import Monitor
-
-Array = npt.NDArray[Any]
-Ints = npt.NDArray[np.int64]
 
 MOST_VALIDATED = 4000
 """Photos in the cross-validation at most; the others are only predicted."""

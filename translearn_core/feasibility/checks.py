@@ -13,12 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.checks import (
     BLURRED_DETAIL,
@@ -44,8 +44,6 @@ from translearn_core.imaging.stats import MIN_DETAIL, unpack_colour_thumbnails
 if TYPE_CHECKING:
     from translearn_core.feasibility.label_errors import LabelError
 
-Array = npt.NDArray[Any]
-Ints = npt.NDArray[np.int64]
 
 _NEIGHBOURS = 5
 _FEWEST_FOR_OUTLIERS = 8
@@ -104,7 +102,7 @@ class Evidence:
         return find_label_errors(self.labels, self.probabilities)
 
     @cached_property
-    def measured(self) -> npt.NDArray[np.bool_]:
+    def measured(self) -> Bools:
         """Which photos have their facts, `(n,)`."""
         return (self.photos["look"].str.len() > 0).to_numpy(dtype=bool)
 
@@ -137,7 +135,7 @@ def _find_unreadable(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(check="unreadable", path=str(file), score=1.0, note=str(reason))
 
 
-def _find_copies(check: str, wanted: Callable[[Evidence], npt.NDArray[np.bool_]]) -> Detector:
+def _find_copies(check: str, wanted: Callable[[Evidence], Bools]) -> Detector:
     """What finds pairs: one finding for each photo with the photos before it that it belongs to."""
 
     def find(evidence: Evidence) -> Iterator[Finding]:
@@ -162,9 +160,9 @@ def _pair_up(
         )
 
 
-def _same_class(evidence: Evidence) -> npt.NDArray[np.bool_]:
+def _same_class(evidence: Evidence) -> Bools:
     names = evidence.photos["class_name"].to_numpy(dtype=object)
-    same: npt.NDArray[np.bool_] = names[evidence.pairs.first] == names[evidence.pairs.second]
+    same: Bools = names[evidence.pairs.first] == names[evidence.pairs.second]
     return same
 
 

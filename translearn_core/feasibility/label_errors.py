@@ -15,12 +15,10 @@ candidates in any case: with few wrong labels cleanlab underestimates their numb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from translearn_core.arrays import Array, Bools, Ints
 
 LEAST_GIVEN = 0.05
 """A label with a lower probability is a candidate in any case."""
@@ -39,7 +37,7 @@ class LabelError:
     score: float
 
 
-def find_label_errors(labels: npt.NDArray[np.int64], probabilities: Array) -> list[LabelError]:
+def find_label_errors(labels: Ints, probabilities: Array) -> list[LabelError]:
     """Photos whose label is likely wrong, the most certain first.
 
     Args:
@@ -64,9 +62,7 @@ def find_label_errors(labels: npt.NDArray[np.int64], probabilities: Array) -> li
     ]
 
 
-def _confident_learning(
-    labels: npt.NDArray[np.int64], probabilities: Array
-) -> npt.NDArray[np.bool_]:
+def _confident_learning(labels: Ints, probabilities: Array) -> Bools:
     """cleanlab's choice `(n,) bool`, among the classes that have photos."""
     from cleanlab.filter import find_label_issues
 
@@ -75,7 +71,5 @@ def _confident_learning(
         return np.zeros(len(labels), bool)
     probs = probabilities[:, present] + 1e-9
     probs /= probs.sum(axis=1, keepdims=True)
-    issues: npt.NDArray[np.bool_] = find_label_issues(
-        indices, probs, filter_by="low_self_confidence", n_jobs=1
-    )
+    issues: Bools = find_label_issues(indices, probs, filter_by="low_self_confidence", n_jobs=1)
     return issues

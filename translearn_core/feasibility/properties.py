@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from translearn_core.arrays import Array, Bools
 from translearn_core.i18n import N_, _
 from translearn_core.imaging.stats import (
     COLOUR_THUMBNAIL_SIDE,
@@ -23,8 +22,6 @@ from translearn_core.imaging.stats import (
     unpack_colour_thumbnails,
     unpack_grey_thumbnails,
 )
-
-Array = npt.NDArray[Any]
 
 _LOCAL = 5  # side of the square of cells that a cell is compared with
 _HUES = 3
@@ -144,7 +141,7 @@ def _differ_locally(cells: Array) -> Array:
     return near_rim
 
 
-def _rim(side: int) -> npt.NDArray[np.bool_]:
+def _rim(side: int) -> Bools:
     """Which of `side` x `side` cells lie near the edge."""
     depth = int(side * _RIM)
     rim = np.ones((side, side), np.bool_)

@@ -15,18 +15,14 @@ lemon and a lime differ in colour.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.evaluation.cross_validation import assign_folds
 from translearn_core.feasibility.properties import PROPERTIES, Giveaway, Property, position_of_mark
 from translearn_core.i18n import _
-
-Array = npt.NDArray[Any]
-Ints = npt.NDArray[np.int64]
 
 FEWEST = 8
 """Classes with fewer photos are left out."""
@@ -160,7 +156,7 @@ class _Mark:
     narrow: bool
 
 
-def _find_mark(values: Array, own: npt.NDArray[np.bool_]) -> _Mark:
+def _find_mark(values: Array, own: Bools) -> _Mark:
     effects = _effects(values, own.astype(np.int64))[1]
     column = int(effects.argmax())
     contrast = values[:, column]

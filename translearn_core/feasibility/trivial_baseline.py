@@ -7,17 +7,13 @@ Leaves to others: the properties (`properties.py`), cross-validation
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.evaluation.cross_validation import Ints, cross_validate
+from translearn_core.arrays import Array, Ints
+from translearn_core.evaluation.cross_validation import cross_validate
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.feasibility.properties import PROPERTIES
-
-Array = npt.NDArray[Any]
 
 PENALTY = 0.1
 _BINS = 8

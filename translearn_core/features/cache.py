@@ -18,11 +18,11 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.config import home
 from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
@@ -30,7 +30,6 @@ from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
 
 logger = logging.getLogger(__name__)
-Array = npt.NDArray[Any]
 SHARD_BYTES = 64 * 2**20
 
 
@@ -65,7 +64,7 @@ class FeatureTable:
     `take` gives `(n, ...)` in the stored type: float32 (pooled), float16 (maps), uint8 (pixels).
     """
 
-    def __init__(self, shards: list[Array], places: npt.NDArray[np.int64]) -> None:
+    def __init__(self, shards: list[Array], places: Ints) -> None:
         self._shards = shards
         self._places = places  # (n, 2): shard, row
         self.shape: tuple[int, ...] = (len(places), *shards[0].shape[1:]) if shards else (0,)

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.datasets import PhotoStats, decode_ahead
 from translearn_core.features.cache import FeatureCache, FeatureKey, _ShardWriter
 from translearn_core.graph.engine import ENGINE_BATCH, Engine
 from translearn_core.imaging.augment import augmented_view
 from translearn_core.imaging.batches import in_batches
 
-Array = npt.NDArray[Any]
 WAITING_BYTES = 384 * 2**20
 """Most bytes of decoded photos that wait for an engine to open."""
 

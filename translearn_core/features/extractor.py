@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from translearn_core import backbones
+from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import weights_status
 from translearn_core.config import load_configuration
@@ -39,7 +39,6 @@ from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import SILENT, Monitor, PassProgress
 from translearn_core.settings import Settings
 
-Array = npt.NDArray[Any]
 POOLED, PIXELS = "pooled", "pixels"
 """Names of cuts that are no layers: the whole backbone's pooled features; the decoded photo."""
 STORES: dict[str, type] = {POOLED: np.float32, PIXELS: np.uint8}

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Floats, Ints
 from translearn_core.fitting.mixing import mix
 from translearn_core.fitting.sources import FeatureSource, InMemory
 from translearn_core.imaging.augment import AugmentationPolicy, augment
 from translearn_core.settings import Settings
 
-Array = npt.NDArray[Any]
 Arrays = tuple[Array, Array, Array]
 """Inputs, targets and weights, a row each for a photo."""
 
@@ -35,9 +33,9 @@ class Subset:
     """
 
     source: FeatureSource
-    rows: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float32]
+    rows: Ints
+    labels: Ints
+    weights: Floats
     views: tuple[FeatureSource, ...] = ()
     targets: Array | None = None
     view_targets: tuple[Array, ...] = ()
@@ -111,7 +109,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def class_weights(
-    labels: npt.NDArray[np.int64], classes: int, balance: bool, counting: Array | None = None
+    labels: Ints, classes: int, balance: bool, counting: Array | None = None
 ) -> Array:
     """Weight of each photo in the loss `(n,) float32`, mean 1: n / (classes x n_class), or 1.
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
+from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_stoppable
 from translearn_core.errors import PhotoError
@@ -30,7 +31,6 @@ from translearn_core.monitor import Monitor
 from translearn_core.runs import provenance
 from translearn_core.runs.find import find_run
 
-Array = npt.NDArray[Any]
 PHOTOS = "photos"
 """The cut of photos decoded afresh in every epoch: no cache holds it."""
 
@@ -41,9 +41,9 @@ class TrainingData:
 
     photos: pd.DataFrame
     classes: list[str]
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     split: npt.NDArray[np.str_]
-    groups: npt.NDArray[np.int64]
+    groups: Ints
     """Copies and frames of one burst share a number."""
     pooled: FeatureSource
     """Features of every photo."""
@@ -62,7 +62,7 @@ class TrainingData:
     network: Any = None
     """The backbone, where it was built on the way and is nobody else's."""
 
-    def rows(self, name: str) -> npt.NDArray[np.int64]:
+    def rows(self, name: str) -> Ints:
         """Rows of one subset of the split."""
         return np.flatnonzero(self.split == name)
 
@@ -130,7 +130,7 @@ def _split(plan: Plan) -> pd.Series:
     )
 
 
-def _tell_groups(plan: Plan, pooled: FeatureTable) -> npt.NDArray[np.int64]:
+def _tell_groups(plan: Plan, pooled: FeatureTable) -> Ints:
     """Which photos belong together; random weights have nothing to say about that."""
     if plan.settings.weights == "random":
         return datasets.groups(plan.dataset)
@@ -153,7 +153,7 @@ def extract_features(
 class _Spread:
     """A table of the training photos only, addressed by the rows of all photos."""
 
-    def __init__(self, table: FeatureTable, rows: npt.NDArray[np.int64], total: int) -> None:
+    def __init__(self, table: FeatureTable, rows: Ints, total: int) -> None:
         self._table = table
         self._index = np.full(total, -1, np.int64)
         self._index[rows] = np.arange(len(rows))

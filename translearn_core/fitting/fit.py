@@ -18,18 +18,10 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.errors import TrainingError
-from translearn_core.fitting.batches import (
-    Array,
-    Arrays,
-    Batches,
-    Subset,
-    as_arrays,
-    bytes_of,
-    unrolled,
-)
+from translearn_core.fitting.batches import Arrays, Batches, Subset, as_arrays, bytes_of, unrolled
 from translearn_core.fitting.mixing import mixes
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule
 from translearn_core.fitting.sources import FeatureSource
@@ -455,7 +447,7 @@ def _best_weights(spec: FitSpec, has_validation: bool) -> Any:
 def predict_rows(
     model: Any,
     source: FeatureSource,
-    rows: npt.NDArray[np.int64],
+    rows: Ints,
     *,
     batch_size: int = 64,
 ) -> Array:

@@ -11,14 +11,10 @@ with places: photos, or feature maps.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.settings import Settings
-
-Array = npt.NDArray[Any]
 
 
 def mixes(settings: Settings, *, spatial: bool) -> bool:

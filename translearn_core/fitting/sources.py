@@ -6,12 +6,12 @@ Leaves to others: cached features (`features/cache.py`), batches (`batches.py`).
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+from translearn_core.arrays import Array
 
 
 class FeatureSource(Protocol):

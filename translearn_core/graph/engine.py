@@ -26,14 +26,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
 from translearn_core.errors import InputError, TransLearnError
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 ENGINE_BATCH = 8
 """Photos per request: on a CPU many small requests in flight are faster than large ones."""
 EAGER_BATCH = 4

@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.errors import InputError
 from translearn_core.i18n import _
 
-Array = npt.NDArray[Any]
 OPSET = 17
 IR_VERSION = 8
 """Of the file format: what every runtime since 2022 reads."""

@@ -6,11 +6,13 @@ gets and where they are kept (`features/cache.py`).
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
+
+from translearn_core.arrays import Array
 
 AugmentationPolicy = Literal["none", "mirror", "light", "strong"]
 VIEWS: dict[str, int] = {"none": 0, "mirror": 1, "light": 3, "strong": 6}
@@ -102,7 +104,7 @@ def _crop(photo: Image.Image, share: float, rng: np.random.Generator) -> Image.I
 
 def augment_preview(
     image: npt.NDArray[np.uint8], policy: AugmentationPolicy, *, n: int = 4, seed: int = 0
-) -> list[npt.NDArray[Any]]:
+) -> list[Array]:
     """Up to `n` augmented views of a photo `(h, w, 3) uint8`, for a preview of the policy."""
     if policy == "mirror":
         return [mirror(image)]

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.decode import DecodedPhoto
 from translearn_core.monitor import SILENT, Monitor, PassProgress
-
-Array = npt.NDArray[Any]
 
 
 @dataclass

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFilter
+
+from translearn_core.arrays import Floats
 
 STATS_SIDE = 128
 SAMPLE_SIDE = 64
@@ -29,7 +30,6 @@ COLOUR_THUMBNAIL_SIDE = 8
 MIN_DETAIL = 1 / 16
 """Lowest `detail`, of a linear gradient: four times the distance, sixteen times the square."""
 
-Floats = npt.NDArray[np.float32]
 
 _LUMA = np.array([0.241, 0.691, 0.068], np.float32)  # of squared red, green, blue (CleanVision)
 _EDGE_SIDE = 64

@@ -14,11 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
@@ -26,8 +25,6 @@ from translearn_core.evaluation.ood import Similar
 from translearn_core.i18n import _
 from translearn_core.prediction.model_runner import ModelOutput
 from translearn_core.prediction.predict import Predictor
-
-Array = npt.NDArray[Any]
 
 GREY = 127
 """Pixel value of the square that covers a part of the photo."""

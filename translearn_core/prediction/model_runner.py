@@ -25,15 +25,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file
 from translearn_core.evaluation.dense_head import DenseHead, DenseLayer
 from translearn_core.graph.engine import ENGINE_BATCH, convert_checked, import_openvino
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 OUTPUTS = ("probabilities", "pooled", "maps")
 """Outputs of a model whose head was found, in this order."""
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
 from translearn_core.datasets.layout import is_junk
 from translearn_core.errors import RunError
@@ -37,7 +37,6 @@ from translearn_core.runs.task_heads import NAME as HEADS_FILE
 from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import ConfidenceThreshold, read_threshold
 
-Array = npt.NDArray[Any]
 OPEN_MODELS = 2
 BATCH = 64
 
@@ -91,7 +90,7 @@ class Predictor:
         """Probabilities `(n, classes) float32` of photos `(n, size, size, 3) uint8`."""
         return self.run(photos).probabilities
 
-    def unlike(self, output: ModelOutput) -> npt.NDArray[np.bool_] | None:
+    def unlike(self, output: ModelOutput) -> Bools | None:
         """Which photos are out of distribution, `(n,)`; None where that is unknown."""
         reference = self.reference
         if reference is None or reference.threshold is None or output.pooled is None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
+from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import replace_file
 from translearn_core.datasets import groups_of
 from translearn_core.errors import SettingsError
@@ -103,9 +104,7 @@ def inherit_split(
     return result.astype(str)
 
 
-def _groups_with(
-    marked: npt.NDArray[np.bool_], groups: Sequence[int] | npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
+def _groups_with(marked: Bools, groups: Sequence[int] | Ints) -> Bools:
     """Which photos share a group with a marked one."""
     groups = np.asarray(groups)
     return np.isin(groups, np.unique(groups[marked]))

@@ -9,15 +9,13 @@ Leaves to others: what a head computes (`evaluation/dense_head.py`), learning th
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file
 from translearn_core.evaluation.dense_head import DenseHead
 
-Array = npt.NDArray[Any]
 NAME = "tasks.npz"
 
 

@@ -17,11 +17,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
@@ -98,9 +97,7 @@ class ThresholdEffect:
         return (self.answered - self.wrong) / self.answered if self.answered else None
 
 
-def threshold_effect(
-    confidence: npt.NDArray[Any], right: npt.NDArray[Any], sure_from: float
-) -> ThresholdEffect:
+def threshold_effect(confidence: Array, right: Array, sure_from: float) -> ThresholdEffect:
     """The effect of refusing predictions below `sure_from`.
 
     Args:

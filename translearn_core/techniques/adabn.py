@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from translearn_core import datasets
+from translearn_core.arrays import Array
 from translearn_core.errors import SettingsError
 from translearn_core.features.extractor import POOLED
 from translearn_core.features.weight_change import WeightChange
@@ -30,7 +30,6 @@ from translearn_core.imaging.batches import in_batches
 from translearn_core.monitor import Monitor
 from translearn_core.techniques.extra_samples import UnlabelledSet
 
-Array = npt.NDArray[Any]
 MOST_PHOTOS = 512
 """So many photos tell the statistics well."""
 BATCH = 32

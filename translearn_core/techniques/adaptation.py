@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.errors import SourceError
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.label_propagation import (
@@ -46,7 +46,6 @@ from translearn_core.techniques.extra_samples import (
 if TYPE_CHECKING:
     from translearn_core.fitting.fit import Fitted
 
-Array = npt.NDArray[Any]
 PENALTY = 3.0
 """Of the linear head that makes the first guesses, see `cross_validation.fit_heads`."""
 BALANCE = 0.6
@@ -67,7 +66,7 @@ class Domains:
 
     data: TrainingData
     others: UnlabelledSet
-    rows: npt.NDArray[np.int64]
+    rows: Ints
     stop: Callable[[], bool]
 
     @property
@@ -76,7 +75,7 @@ class Domains:
         return len(self.data.classes)
 
     @property
-    def labels(self) -> npt.NDArray[np.int64]:
+    def labels(self) -> Ints:
         """Of the sorted photos."""
         return self.data.labels[self.rows]
 
@@ -173,9 +172,7 @@ class Adaptation(Technique):
         return {"adaptation": figures | self.facts()}
 
 
-def _accuracy(
-    head: Any, source: FeatureSource, rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64]
-) -> float | None:
+def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> float | None:
     """Share of these rows that a head names right; None without any."""
     from translearn_core.fitting.fit import predict_rows
 
@@ -234,7 +231,7 @@ def _first_guesses_of(domains: Domains) -> tuple[Array, Array]:
 
 def first_guesses(
     source_views: Sequence[Array],
-    own_labels: npt.NDArray[np.int64],
+    own_labels: Ints,
     target_views: Sequence[Array],
     *,
     classes: int,
@@ -264,7 +261,7 @@ class _JointSpace:
     """
 
     space: linear_probe.PCASpace
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     classes: int
     views: int
     points: Array
@@ -274,7 +271,7 @@ class _JointSpace:
     def fit(
         cls,
         source_views: Sequence[Array],
-        labels: npt.NDArray[np.int64],
+        labels: Ints,
         target_views: Sequence[Array],
         *,
         classes: int,
@@ -299,7 +296,7 @@ class _JointSpace:
         """How many unsorted photos there are."""
         return int(self.points.shape[1])
 
-    def learn(self, labels: npt.NDArray[np.int64], learned: npt.NDArray[np.bool_]) -> Array:
+    def learn(self, labels: Ints, learned: Bools) -> Array:
         """A linear head of the sorted photos, and of unsorted ones in `learned` `(m,)` with their
         guessed `labels` `(m,)`."""
         own, target_views = self.labels, len(self.points)
@@ -387,7 +384,7 @@ class PseudoLabels(_OnStandardised):
         return {"pseudo_labels": int(self._kept.sum()), "threshold": round(self._threshold, 3)}
 
 
-def surest(probs: Array, *, share: float) -> npt.NDArray[np.bool_]:
+def surest(probs: Array, *, share: float) -> Bools:
     """The surest `share` of the photos of each guessed class, `(n,) bool`."""
     labels, confidence = probs.argmax(axis=1), probs.max(axis=1)
     kept = np.zeros(len(labels), bool)

@@ -24,9 +24,9 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Network, Plan
@@ -37,7 +37,6 @@ from translearn_core.recipe.techniques import ATTACK_STEPS
 from translearn_core.settings import Settings
 from translearn_core.techniques.base import Technique
 
-Array = npt.NDArray[Any]
 Scores = Callable[[Any], Any]
 """Photos -> scores before the softmax, `(n, classes)`, without dropout."""
 
@@ -196,8 +195,8 @@ class RobustnessEvaluation:
 
     folder: Path
     source: FeatureSource
-    rows: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
+    rows: Ints
+    labels: Ints
     classes: Sequence[str]
     settings: Settings
     before: dict[str, Array] = field(default_factory=dict)
@@ -324,7 +323,7 @@ class Attack:
         return moved
 
 
-def choose_rows(test_rows: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+def choose_rows(test_rows: Ints, seed: int) -> Ints:
     """The test photos of the trial: all, or so many drawn that it takes no longer than needed."""
     if len(test_rows) <= TRIAL_PHOTOS:
         return test_rows

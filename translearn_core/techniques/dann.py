@@ -12,14 +12,13 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.errors import SettingsError
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule
 from translearn_core.i18n import _
 from translearn_core.monitor import SILENT, Monitor
 
-Array = npt.NDArray[Any]
 EPOCHS = 40
 BATCH = 64
 STRENGTH = 0.3
@@ -69,7 +68,7 @@ class _Growing(keras.callbacks.Callback):  # type: ignore[misc]
 def train_reversed(
     head: Any,
     source: Array,
-    labels: npt.NDArray[np.int64],
+    labels: Ints,
     target: Array,
     *,
     learning_rate: float,

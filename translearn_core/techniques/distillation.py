@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from translearn_core import datasets
+from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.calibration import softmax
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
@@ -29,7 +29,6 @@ from translearn_core.runs.find import find_run
 from translearn_core.runs.provenance import refuse_training_overlap
 from translearn_core.techniques.base import Technique, TrainingSet
 
-Array = npt.NDArray[Any]
 SOFTNESS = 2.0
 """Temperature of the teacher's answers: what it confuses becomes visible."""
 SHARE = 0.7
@@ -69,9 +68,7 @@ class Distillation(Technique):
         }
 
 
-def targets_of(
-    answers: Array, labels: npt.NDArray[np.int64], learned: npt.NDArray[np.int64]
-) -> Array:
+def targets_of(answers: Array, labels: Ints, learned: Ints) -> Array:
     """What photos are to be answered with, `(n, classes) float32`: their labels, and in the rows
     `learned` `SHARE` of the teacher's softened answers.
 
@@ -96,9 +93,7 @@ def _columns(teacher: Run, classes: list[str]) -> list[int]:
     return [known.index(name) for name in classes]
 
 
-def _ask(
-    plan: Plan, teacher: Run, data: TrainingData, rows: npt.NDArray[np.int64], monitor: Monitor
-) -> Array:
+def _ask(plan: Plan, teacher: Run, data: TrainingData, rows: Ints, monitor: Monitor) -> Array:
     """The teacher's answers about these rows, and about each view that is learned from.
 
     It sees the same views as its pupil: a teacher has to be consistent (Beyer et al. 2022).

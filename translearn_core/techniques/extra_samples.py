@@ -9,13 +9,13 @@ over them (`features/extractor.py`), where they lie (`datasets.open_unsorted`).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
+from translearn_core.arrays import Array, Ints
 from translearn_core.errors import SourceError
 from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.data import TrainingData, extract_features
@@ -24,8 +24,6 @@ from translearn_core.fitting.sources import FeatureSource, InMemory, Stacked
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.monitor import Monitor
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +37,7 @@ class ExtraSamples:
     photos: pd.DataFrame
     pooled: FeatureSource
     views: tuple[FeatureSource, ...]
-    labels: npt.NDArray[np.int64]
+    labels: Ints
     targets: Array
     weights: Array
 

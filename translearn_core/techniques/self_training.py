@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
 from translearn_core.evaluation.label_propagation import balance_classes, knn_graph, propagate
 from translearn_core.evaluation.predictions import TestPredictions
@@ -34,8 +34,7 @@ from translearn_core.techniques.extra_samples import (
     with_extra_samples,
 )
 
-Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.int64]
+Rows = Ints
 PENALTY = 1.0
 """Of the linear heads that guess and judge, see `cross_validation.fit_heads`."""
 BALANCE = 0.6
@@ -93,7 +92,7 @@ class Scene:
         )
         return answers
 
-    def learn(self, labels: Rows, learned: npt.NDArray[np.bool_]) -> Array:
+    def learn(self, labels: Rows, learned: Bools) -> Array:
         """A linear head for `labels` `(n + m,)` of the photos in `learned` `(n + m,)`."""
         return linear_probe.fit_heads(
             self.space,
@@ -104,7 +103,7 @@ class Scene:
             stop=self.stop,
         )
 
-    def guess(self, known: npt.NDArray[np.bool_]) -> tuple[Array, Array]:
+    def guess(self, known: Bools) -> tuple[Array, Array]:
         """What plain training says, and what guesses say, by the labels of `known` `(n,)` alone.
 
         Returns:
@@ -125,7 +124,7 @@ class Scene:
         guesses[rows] = one_hot
         return plain, guesses
 
-    def relearn(self, known: npt.NDArray[np.bool_], guesses: Array, threshold: float) -> Array:
+    def relearn(self, known: Bools, guesses: Array, threshold: float) -> Array:
         """What a head says that also learned guesses of unsorted photos, `(n + m, classes)`."""
         n = len(self.labels)
         labels = guesses.argmax(axis=1)
@@ -249,7 +248,7 @@ def _with_guesses(
     data: TrainingData,
     scene: Scene,
     others: UnlabelledSet,
-    known: npt.NDArray[np.bool_],
+    known: Bools,
     threshold: float,
 ) -> tuple[TrainingData, int]:
     """The data with guesses that are sure enough, made by the labels of `known`; how many."""

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.features.weight_change import figures_of
@@ -40,7 +40,6 @@ from translearn_core.techniques.extra_samples import (
     with_extra_samples,
 )
 
-Array = npt.NDArray[Any]
 SHRINK = 0.1
 """Part of the old photos' deviation that is added to that of a few new ones."""
 WEIGHTS = (0.0, 0.03, 0.1, 0.3, 1.0)
@@ -217,10 +216,10 @@ def _judge(
 
 def judge_weights(
     new_views: Sequence[Array],
-    labels: npt.NDArray[np.int64],
-    groups: npt.NDArray[np.int64],
+    labels: Ints,
+    groups: Ints,
     old_views: Sequence[Array],
-    codes: npt.NDArray[np.int64],
+    codes: Ints,
     *,
     classes: int,
     rng: np.random.Generator,
@@ -266,18 +265,18 @@ def judge_weights(
     return RehearsalChoice(right=right, nll=nll, hidden=n)
 
 
-def _some(rows: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _some(rows: Ints, rng: np.random.Generator) -> Ints:
     """At most `JUDGED` of these rows, in order."""
     return rows if len(rows) <= JUDGED else np.sort(rng.permutation(rows)[:JUDGED])
 
 
-def _codes(data: TrainingData, others: UnlabelledSet) -> npt.NDArray[np.int64]:
+def _codes(data: TrainingData, others: UnlabelledSet) -> Ints:
     """The class number of each old photo."""
     codes = {name: code for code, name in enumerate(data.classes)}
     return np.array([codes[name] for name in others.photos["class_name"]], np.int64)
 
 
-def _shares(codes: npt.NDArray[np.int64]) -> Array:
+def _shares(codes: Ints) -> Array:
     """Of all that old photos weigh, the share of each: every class weighs alike."""
     counts = np.bincount(codes)
     shares: Array = 1 / (counts[codes] * (counts > 0).sum())

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from translearn_core.arrays import Array, Ints
 from translearn_core.atomic import replace_file
 from translearn_core.datasets.label_csv import DatasetTasks, tasks_of
 from translearn_core.evaluation.dense_head import DenseHead
@@ -36,7 +36,6 @@ from translearn_core.runs.task_heads import save_heads
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.training.postprocess import calibrate, calibration_figures
 
-Array = npt.NDArray[Any]
 UNKNOWN = -1
 LEAST_TRAINED = 4
 """Labelled photos that a task must have among those to learn from."""
@@ -109,7 +108,7 @@ class TaskLabels:
 
     name: str
     classes: tuple[str, ...]
-    labels: npt.NDArray[np.int64]
+    labels: Ints
 
 
 def more_tasks(plan: Plan, data: TrainingData) -> list[TaskLabels]:
@@ -204,9 +203,9 @@ def _as_task_head(task: TaskLabels, model: Any) -> DenseHead:
 
 def task_figures(
     task: TaskLabels,
-    truth: npt.NDArray[np.int64],
+    truth: Ints,
     probs: Array,
-    train_labels: npt.NDArray[np.int64],
+    train_labels: Ints,
 ) -> dict[str, Any]:
     """Figures of one task on the test photos that carry its label, see `head_figures`."""
     figures = head_figures(truth, probs, task.classes, train_labels)

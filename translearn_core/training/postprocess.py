@@ -12,9 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import calibration, ood
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting.data import TrainingData
@@ -22,8 +20,7 @@ from translearn_core.fitting.plan import Plan
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
-Rows = npt.NDArray[np.int64]
+Rows = Ints
 MOST_THROUGH_NETWORK = 1000
 """Photos of a part that go through an unfrozen network once more, for their features."""
 
@@ -54,7 +51,7 @@ def calibration_figures(
     validation: ValidationPredictions,
     *,
     test: Array,
-    truth: npt.NDArray[np.int64],
+    truth: Ints,
 ) -> dict[str, Any]:
     """What metrics.json says under `calibration`; `test` are answers of the calibrated model."""
     return calibration.figures(

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import datasets
+from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
 from translearn_core.datasets import Dataset
 from translearn_core.errors import PhotoError, RunError
@@ -40,7 +40,6 @@ from translearn_core.runs.run_metrics import SCHEMA, RunMetrics
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 PARITY_PHOTOS = 12
 PARITY_TOLERANCE = 1e-3
 

@@ -25,10 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from translearn_core import backbones, runs
+from translearn_core.arrays import Array, Bools
 from translearn_core.atomic import write_atomically
 from translearn_core.backbones import Backbone, freezing
 from translearn_core.backbones.weights import weights_status
@@ -51,7 +51,6 @@ from translearn_core.training.train import OPERATIONS_PER_S, learn
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 FOLDS = 3
 GIVE_UP_BEHIND = 0.05
 """A trial ends after a fold where it is right so much less often than the leader was there."""
@@ -73,7 +72,7 @@ better than it is, because it was picked."""
 class Score:
     """What cross-validation says of settings: `right` `(n,) bool` by photo, and the log-loss."""
 
-    right: npt.NDArray[np.bool_]
+    right: Bools
     log_loss: float
 
     @property
@@ -206,7 +205,7 @@ class Search:
         plan: Plan,
         material: TrainingData,
         rows: Array,
-        judged: npt.NDArray[np.bool_],
+        judged: Bools,
         monitor: Monitor,
     ) -> Array:
         """Probabilities of the photos of one fold, by a model that learned from the others."""

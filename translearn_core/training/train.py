@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_in_thread, wait_for
@@ -46,7 +45,6 @@ from translearn_core.training.save import Clock, save_model, write_figures
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 STEP_S = 2.0
 """Longest step of fine-tuning on a processor, about: a stop waits for its end."""
 OPERATIONS_PER_S = 35e9
