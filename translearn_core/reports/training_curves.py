@@ -29,7 +29,7 @@ _LEAST_REACH = 4
 
 
 @dataclass(frozen=True)
-class FeatureExtractor:
+class LineStyle:
     """How a line is drawn: its colour, its stroke width in pixels, its dashes, its opacity."""
 
     color: str
@@ -38,12 +38,12 @@ class FeatureExtractor:
     opacity: float = 1.0
 
 
-LOOKS: dict[str, FeatureExtractor] = {
-    "batches": FeatureExtractor(palette.TRAINING_COLOR, 1, opacity=0.55),
-    "training": FeatureExtractor(palette.TRAINING_COLOR, 2.5, dash="2 4"),
-    "validation": FeatureExtractor(palette.VALIDATION_COLOR, 2.5),
-    "best": FeatureExtractor(palette.ACCENT_COLOR, 2),
-    "trials": FeatureExtractor(palette.VALIDATION_COLOR, 0),
+LOOKS: dict[str, LineStyle] = {
+    "batches": LineStyle(palette.TRAINING_COLOR, 1, opacity=0.55),
+    "training": LineStyle(palette.TRAINING_COLOR, 2.5, dash="2 4"),
+    "validation": LineStyle(palette.VALIDATION_COLOR, 2.5),
+    "best": LineStyle(palette.ACCENT_COLOR, 2),
+    "trials": LineStyle(palette.VALIDATION_COLOR, 0),
 }
 """Lines that can be drawn -> their look."""
 
@@ -195,7 +195,7 @@ def drawing(
     )
 
 
-def _line_svg(look: FeatureExtractor, points: Sequence[Point]) -> str:
+def _line_svg(look: LineStyle, points: Sequence[Point]) -> str:
     path = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
     more = f' stroke-dasharray="{look.dash}"' if look.dash else ""
     more += f' opacity="{look.opacity:g}"' if look.opacity < 1 else ""

@@ -25,6 +25,7 @@ CHOICES: dict[str, str] = {
     "linear": N_("Simple (linear)"),
     "hidden": N_("One hidden layer"),
     "none": N_("Not at all"),
+    "mirror": N_("Mirrored only"),
     "light": N_("A little"),
     "strong": N_("A lot"),
     "cosine": N_("Up, then down (cosine)"),
