@@ -129,6 +129,8 @@ def _train(page: Page, *, picture: str = "") -> None:
             continue
         words = page.locator(".tl-now").first.text_content() or ""
         shot = page.screenshot(animations="disabled")
+        if page.locator('[data-stale="true"]').count():
+            continue  # greyed: the page is being drawn anew
         if page.locator(".st-key-live_stop button").count() and (
             learning.search(words) or not kept
         ):

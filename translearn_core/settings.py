@@ -228,7 +228,7 @@ class Settings(BaseModel):
         title=N_("Vary the photos (augmentation)"),
         plain=N_(
             "Shows each photo also mirrored, or shifted and recoloured too, as if there were more "
-            "of them. `auto` mirrors where photos are few. Choose `none` where left and right "
+            "of them. By itself it mirrors where photos are few; turn it off where left and right "
             "make the difference."
         ),
         expert=N_(
@@ -299,7 +299,7 @@ class Settings(BaseModel):
     adaptation: Literal["auto", "batchnorm", "coral", "dann", "pseudo"] = _setting(
         "auto",
         title=N_("Adaptation method"),
-        plain=N_("`auto` takes the method that helped most on other photo sets."),
+        plain=N_("Automatic takes the method that helped most on other photo sets."),
         expert=N_(
             "`auto`, re-estimated BatchNorm statistics, correlation alignment, adversarial "
             "alignment by gradient reversal, or pseudo-labels; only used with `adapt_to`."

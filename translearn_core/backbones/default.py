@@ -45,8 +45,8 @@ def stronger_backbone(backbone: Backbone) -> str:
         better = BACKBONES[name]
         if accuracy > current and weights_status(better).state == "download":
             return _(
-                "With a network, {title} can be downloaded once ({size} MB). On six photo sets "
-                "its accuracy was about {gain} points higher than that of {this}."
+                "With an internet connection, {title} can be downloaded once ({size} MB). On six "
+                "photo sets its accuracy was about {gain} points higher than that of {this}."
             ).format(
                 title=better.title,
                 size=max(1, round(better.size_mb)),

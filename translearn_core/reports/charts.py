@@ -105,7 +105,7 @@ def _curve_words(drawn: TrainingCurves) -> str:
 def reliability(bins: Sequence[Bin], *, words: str) -> str:
     """Reliability diagram: accuracy against confidence with 95 % intervals, and the diagonal."""
     side = 210.0
-    left, top, bottom = 46.0, 12.0, 36.0
+    left, top, right, bottom = 62.0, 12.0, 24.0, 38.0
 
     def x(share: float) -> float:
         return left + share * side
@@ -138,7 +138,7 @@ def reliability(bins: Sequence[Bin], *, words: str) -> str:
         f'<text transform="translate(12 {y(0.5)}) rotate(-90)" text-anchor="middle">'
         f"{escape(_('how often it was right'))}</text>"
     )
-    return _svg(left + side + 14, top + side + bottom, "".join(parts), words)
+    return _svg(left + side + right, top + side + bottom, "".join(parts), words)
 
 
 def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], *, words: str) -> str:

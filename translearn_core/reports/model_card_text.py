@@ -33,8 +33,8 @@ def trade_sentence(trade: threshold.ThresholdEffect) -> str:
         trade.refused,
     ).format(refused=trade.refused, n=trade.n)
     sentence += ngettext(
-        "which avoids **{avoided}** of {wrong} mistake and gives up {lost} right answers.",
-        "which avoids **{avoided}** of {wrong} mistakes and gives up {lost} right answers.",
+        "which avoids **{avoided}** of {wrong} mistake and gives up {lost} of the right answers.",
+        "which avoids **{avoided}** of {wrong} mistakes and gives up {lost} of the right answers.",
         wrong,
     ).format(avoided=trade.avoided, wrong=wrong, lost=trade.lost)
     if trade.accuracy is not None:

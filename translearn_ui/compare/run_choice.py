@@ -16,7 +16,8 @@ MOST_RUNS = 8
 def choose(runs: list[Run]) -> list[Run]:
     """The runs to compare, in the order in which they were chosen; kept in the URL."""
     by_id = {run.id: run for run in runs}
-    named = [name for name in st.query_params.get(_RUNS, "").split(",") if name in by_id]
+    given = dict.fromkeys(st.query_params.get(_RUNS, "").split(","))
+    named = [name for name in given if name in by_id]
     if st.session_state.get(_CHOSEN) is None:
         st.session_state[_CHOSEN] = named or [run.id for run in _first_guess(runs)]
     st.session_state[_CHOSEN] = [name for name in st.session_state[_CHOSEN] if name in by_id]

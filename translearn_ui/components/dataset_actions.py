@@ -42,7 +42,7 @@ def confirm_delete(dataset: Dataset) -> None:
         st.toast(_("{name} is deleted.").format(name=name))
 
     dialogs.ask_once(
-        _("Delete {name}?").format(name=name),
+        _("Delete the data set {name}?").format(name=name),
         f"**{summary(dataset)}.** {text}",
         _("Delete for good"),
         delete,

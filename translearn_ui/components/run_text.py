@@ -91,6 +91,18 @@ def headline_share(metrics: RunMetrics) -> float:
     return float(there)
 
 
+def share_words(metrics: RunMetrics) -> str:
+    """The share of right answers that a run is known by, and on which photos."""
+    figures = metrics.adaptation
+    there = figures is not None and figures.target_accuracy_after is not None
+    words = (
+        _("right on {share} of the photos of the new domain")
+        if there and tested_elsewhere(metrics)
+        else _("right on {share} of the test photos")
+    )
+    return words.format(share=format.percent(headline_share(metrics)))
+
+
 def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:
     """How well a run does in the domain that it was adapted to, and in the source domain."""
     figures = metrics.adaptation or AdaptationMetrics()

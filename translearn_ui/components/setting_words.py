@@ -25,6 +25,7 @@ CHOICES: dict[str, str] = {
     "linear": N_("Simple (linear)"),
     "hidden": N_("One hidden layer"),
     "none": N_("Not at all"),
+    "mirror": N_("Mirrored only"),
     "light": N_("A little"),
     "strong": N_("A lot"),
     "cosine": N_("Up, then down (cosine)"),
@@ -44,6 +45,10 @@ PERCENT = frozenset({"dropout", "label_smoothing", "validation_share", "test_sha
 """Shares: shown as percentages."""
 
 
+ZERO_IS_AUTOMATIC = frozenset({"image_size", "fine_tune_epochs"})
+"""Numbers whose 0 stands for a value chosen by the app."""
+
+
 def words_for(name: str, value: Any) -> str:
     """A setting's value as a person reads it."""
     if isinstance(value, bool):
@@ -54,6 +59,8 @@ def words_for(name: str, value: Any) -> str:
         picks = extra_of(setting_fields()[name]).get("picks", "")
         named = _what_is_named(picks, value) if value else ""
         return named or _(CHOICES.get(value, value)) if value else _("none")
+    if value == 0 and name in ZERO_IS_AUTOMATIC:
+        return _("automatic (0)")
     return f"{value:g}"
 
 

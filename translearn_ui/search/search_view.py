@@ -29,6 +29,7 @@ POLL_S = 1.0
 
 def show(run: Run) -> None:
     """Show a search in whatever state it is, and follow it while it lives."""
+    st.caption(frame.plain(run.config.dataset_name))
     if run.state.state in LIVE_STATES:
         _follow(run)
     else:

@@ -120,7 +120,7 @@ def difference(settings: dict[str, Any]) -> str:
     """Changed settings in words, without the backbone."""
     fields = setting_fields()
     return " · ".join(
-        f"{_(fields[name].title or name)} {setting_words.words_for(name, value)}"
+        f"{_(fields[name].title or name)}: {setting_words.words_for(name, value)}"
         for name, value in settings.items()
         if name != "backbone"
     )

@@ -10,7 +10,7 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.model_import.provenance import origin_of
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name
-from translearn_ui.components import format, run_actions
+from translearn_ui.components import format, run_actions, run_text
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
 from translearn_ui.work import import_view
@@ -139,8 +139,7 @@ def _facts(run: Run) -> list[str]:
     facts = [config.settings.backbone] if config.settings.backbone else []
     facts += [format.when(config.created), format.size(run.size_bytes())]
     if run.has_result and run.metrics.test_accuracy is not None:
-        share = format.percent(run.metrics.test_accuracy)
-        facts.insert(0, _("right on {share} of the test photos").format(share=share))
+        facts.insert(0, run_text.share_words(run.metrics))
     elif origin_of(run) is not None:
         n = len(run.labels)
         facts.insert(0, ngettext("knows {n} class", "knows {n} classes", n).format(n=n))
