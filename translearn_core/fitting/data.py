@@ -112,8 +112,10 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),
-        views_pooled=tuple(_Spread(t[POOLED], rows, len(photos)) for t in views),
-        views_cut=tuple(_Spread(t[cut_name], rows, len(photos)) for t in views if cut_name in t),
+        views_pooled=tuple(_TrainingRowsTable(t[POOLED], rows, len(photos)) for t in views),
+        views_cut=tuple(
+            _TrainingRowsTable(t[cut_name], rows, len(photos)) for t in views if cut_name in t
+        ),
         photos_per_s=report.photos_per_s,
         network=report.network or network,
     )
@@ -150,7 +152,7 @@ def extract_features(
     return report
 
 
-class _Spread:
+class _TrainingRowsTable:
     """A table of the training photos only, addressed by the rows of all photos."""
 
     def __init__(self, table: FeatureTable, rows: Ints, total: int) -> None:

@@ -34,6 +34,8 @@ from translearn_core.settings import Settings
 logger = logging.getLogger(__name__)
 
 BATCH_EVENT_S = 0.5
+MIN_PATIENCE, PATIENCE_PARTS = 5, 5
+"""Early stopping waits for this many epochs, or for this part of all epochs where that is more."""
 STOP_POLL_S = 0.1
 """A stop is asked for so often at most while batches are learned."""
 IN_MEMORY_BYTES = 2**28
@@ -439,7 +441,9 @@ def _best_weights(spec: FitSpec, has_validation: bool) -> Any:
     return keras.callbacks.EarlyStopping(
         monitor="val_loss" if has_validation else "loss",
         mode="min",
-        patience=max(5, spec.epochs // 5) if ends_early else spec.epochs + 1,
+        patience=max(MIN_PATIENCE, spec.epochs // PATIENCE_PARTS)
+        if ends_early
+        else spec.epochs + 1,
         restore_best_weights=True,
     )
 

@@ -4,7 +4,7 @@ Owns: the lanes, the order of waiting jobs (first in, first out), and holding a 
 There is no daemon: a worker polls the states of the other jobs and tries a file lock.
 Leaves to others: starting workers (`runner.py`).
 
-Files: `<workspace>/slots/<n>.lock` for trainings and searches, `formats.lock` for exports.
+Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """BatchNorm statistics re-estimated on other photos (AdaBN, Li et al. 2016).
 
 Owns: measuring them in one pass through the Keras graph, and the features with them: the head
-learns on sorted photos with statistics of their own, and answers with those of the new domain,
+learns on labelled photos with statistics of their own, and answers with those of the new domain,
 which are what the saved network holds.
 Leaves to others: the technique (`adaptation.py`), extracting features with changed weights
 (`features/extractor.py`).
@@ -40,8 +40,8 @@ class Renormalised:
     """Features through the network with the statistics of either domain.
 
     Attributes:
-        data: what is learned: sorted photos, with statistics of their own.
-        own: the sorted photos with the statistics of the new domain, `(n, d)`.
+        data: what is learned: labelled photos, with statistics of their own.
+        own: the labelled photos with the statistics of the new domain, `(n, d)`.
         target: the photos of the new domain with theirs, `(m, d)`.
         change: the statistics of the new domain, which the saved network holds.
     """

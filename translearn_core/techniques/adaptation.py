@@ -1,13 +1,13 @@
 """Domain adaptation with unlabelled photos of the target domain.
 
 Owns: the methods of adaptation on what a frozen backbone sees (`METHODS`), and the figures before
-and after. Every method ends in a head for the features of the new place as they come out of the
+and after. Every method ends in a head for the features of the target domain as they come out of the
 backbone, so that the saved model, its copies and exports need nothing else.
 Leaves to others: gathering the photos (`extra_samples.py`), balance and neighbours (`evaluation/label_propagation.py`),
 re-estimated BatchNorm statistics (`adabn.py`), gradient reversal (`dann.py`), the fit
 (`fitting/head.py`).
 
-Labels that the photos of the new place may carry are used for `target_accuracy_*` only. How the
+Labels that the photos of the target domain may carry are used for `target_accuracy_*` only. How the
 constants were chosen, and what that means for the figures: docs/experiments/domain_adaptation.md.
 """
 
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from translearn_core.fitting.fit import Fitted
 
 PENALTY = 3.0
-"""Of the linear head that makes the first guesses, see `cross_validation.fit_heads`."""
+"""Of the linear head that makes the first guesses, see `linear_probe.fit_heads`."""
 BALANCE = 0.6
-"""How far the classes of the new place are taken to be as frequent as those of the sorted photos."""
+"""How far the classes of the target domain are taken to be as frequent as those of the labelled photos."""
 FEWEST = 10
-"""Unsorted photos that tell nothing of a place when they are fewer."""
+"""Unsorted photos that say nothing about a domain when they are fewer."""
 PSEUDO_ROUNDS = 5
 """Rounds in which ever more of the surest guesses are learned from: a third at first, then all
 but a tenth."""
@@ -59,9 +59,9 @@ but a tenth."""
 
 @dataclass(frozen=True, kw_only=True)
 class Domains:
-    """Both places: what the head may learn from (sorted), and the unsorted photos.
+    """Both domains: what the head may learn from (labelled), and the unlabelled photos.
 
-    `rows` are the sorted photos that are learned from.
+    `rows` are the labelled photos that are learned from.
     """
 
     data: TrainingData
@@ -76,23 +76,23 @@ class Domains:
 
     @property
     def labels(self) -> Ints:
-        """Of the sorted photos."""
+        """Of the labelled photos."""
         return self.data.labels[self.rows]
 
     @property
     def priors(self) -> Array:
-        """How frequent each class is among the sorted photos."""
+        """How frequent each class is among the labelled photos."""
         counts = np.bincount(self.labels, minlength=self.classes)
         priors: Array = counts / counts.sum()
         return priors
 
     def source_views(self) -> list[Array]:
-        """Features of the sorted photos `(n, d)`, as they are and in each view."""
+        """Features of the labelled photos `(n, d)`, as they are and in each view."""
         sources = (self.data.pooled, *self.data.views_pooled)
         return [source.take(self.rows) for source in sources]
 
     def target_views(self) -> list[Array]:
-        """Features of the unsorted photos `(m, d)`, as they are and in each view."""
+        """Features of the unlabelled photos `(m, d)`, as they are and in each view."""
         return [self.others.pooled, *self.others.views]
 
 
@@ -111,14 +111,14 @@ class Adaptation(Technique):
         return {}
 
     def target_features(self) -> Array:
-        """What the saved network makes of the unsorted photos, `(m, d)`."""
+        """What the saved network makes of the unlabelled photos, `(m, d)`."""
         return self._domains.others.pooled
 
     def prepare(self, training: TrainingSet, monitor: Monitor) -> TrainingSet:
         """See `Technique.prepare`.
 
         Raises:
-            SourceError: too few photos of the new place can be read.
+            SourceError: too few photos of the target domain can be read.
         """
         monitor.stage("technique")
         named, data = self.plan.settings.adapt_to, training.data
@@ -185,10 +185,10 @@ def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> flo
 
 
 class LabelPropagation(Adaptation):
-    """The best that was found: each place standardised by itself; a linear head of the sorted
-    photos guesses; the guesses are balanced and spread among photos of the new place that are
+    """The best that was found: each domain standardised by itself; a linear head of the sorted
+    photos guesses; the guesses are balanced and spread among photos of the target domain that are
     alike, pulled to the centres of their classes, and spread again. A fresh head learns what came
-    out, from photos of the new place alone."""
+    out, from photos of the target domain alone."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
@@ -237,15 +237,15 @@ def first_guesses(
     classes: int,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Array, Array]:
-    """What a linear head of the sorted photos says of the unsorted ones, both standardised.
+    """What a linear head of the labelled photos says of the unlabelled ones, both standardised.
 
     Args:
-        source_views: features of the sorted photos `(n, d)`, as they are and in each view.
+        source_views: features of the labelled photos `(n, d)`, as they are and in each view.
         own_labels: theirs, `(n,)`.
-        target_views: features of the unsorted photos `(m, d)`, likewise.
+        target_views: features of the unlabelled photos `(m, d)`, likewise.
 
     Returns:
-        Probabilities `(m, classes)`, the mean over views, and the unsorted photos' points
+        Probabilities `(m, classes)`, the mean over views, and the unlabelled photos' points
         `(m, d')`.
     """
     joint = _JointSpace.fit(source_views, own_labels, target_views, classes=classes, stop=stop)
@@ -257,7 +257,7 @@ def first_guesses(
 class _JointSpace:
     """Both domains, each standardised by itself, in one space of few dimensions.
 
-    `points` `(views, m, d' + 1)` of the unsorted photos.
+    `points` `(views, m, d' + 1)` of the unlabelled photos.
     """
 
     space: linear_probe.PCASpace
@@ -293,11 +293,11 @@ class _JointSpace:
 
     @property
     def targets(self) -> int:
-        """How many unsorted photos there are."""
+        """How many unlabelled photos there are."""
         return int(self.points.shape[1])
 
     def learn(self, labels: Ints, learned: Bools) -> Array:
-        """A linear head of the sorted photos, and of unsorted ones in `learned` `(m,)` with their
+        """A linear head of the labelled photos, and of unlabelled ones in `learned` `(m,)` with their
         guessed `labels` `(m,)`."""
         own, target_views = self.labels, len(self.points)
         every = np.concatenate([np.tile(own, self.views), np.tile(labels, target_views)])
@@ -314,7 +314,7 @@ class _JointSpace:
         )
 
     def answer(self, head: Array) -> Array:
-        """Mean probabilities over the views of the unsorted photos, `(m, classes)`."""
+        """Mean probabilities over the views of the unlabelled photos, `(m, classes)`."""
         probs: Array = np.mean(
             [linear_probe.predict_heads(view, head) for view in self.points], axis=0
         )
@@ -332,7 +332,7 @@ class _OnStandardised(Adaptation):
     the new domain go into its first layer, so that it takes raw ones."""
 
     def standardise(self, domains: Domains) -> TrainingData:
-        """The data with features standardised by the sorted photos themselves."""
+        """The data with features standardised by the labelled photos themselves."""
         of, target = domains.source_views()[0], domains.others.pooled
         self._mean, self._deviation = target.mean(axis=0), target.std(axis=0) + 1e-3
         return _changed(domains.data, lambda features: _standard(features, of))
@@ -396,7 +396,7 @@ def surest(probs: Array, *, share: float) -> Bools:
 
 
 class Coral(Adaptation):
-    """Sorted photos recoloured with the correlations of the new place (Sun et al. 2016)."""
+    """Sorted photos recoloured with the correlations of the target domain (Sun et al. 2016)."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
@@ -428,7 +428,7 @@ def _correlation_root(features: Array, *, inverse: bool) -> Array:
 
 
 class AdaptiveBatchNorm(Adaptation):
-    """Statistics of BatchNorm measured afresh in the new place (AdaBN, Li et al. 2016)."""
+    """Statistics of BatchNorm measured afresh in the target domain (AdaBN, Li et al. 2016)."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
@@ -447,7 +447,7 @@ class AdaptiveBatchNorm(Adaptation):
 
 
 class DomainAdversarial(_OnStandardised):
-    """Features that do not tell the places apart, by gradient reversal (Ganin et al. 2016)."""
+    """Features that do not tell the domains apart, by gradient reversal (Ganin et al. 2016)."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""

@@ -41,6 +41,8 @@ Scores = Callable[[Any], Any]
 """Photos -> scores before the softmax, `(n, classes)`, without dropout."""
 
 TRIAL_STEPS = 10
+PGD_REACH = 2.5
+"""The steps of PGD add up to this many times epsilon."""
 FAST_STEP = 1.25
 """Size of fast FGSM's one step, as a share of the radius."""
 TRIAL_PHOTOS = 200
@@ -155,7 +157,7 @@ class Resisting(keras.Model):  # type: ignore[misc]
     def _with_attacked(self, data: Any, steps: int) -> Any:
         photos, targets, weights = keras.utils.unpack_x_y_sample_weight(data)
         attacked = photos + keras.random.uniform(keras.ops.shape(photos), -self.radius, self.radius)
-        size = self.radius * (FAST_STEP if steps == 1 else 2.5 / steps)
+        size = self.radius * (FAST_STEP if steps == 1 else PGD_REACH / steps)
 
         def climb(_number: Any, changed: Any) -> Any:
             upward = _ascent(self.scores, changed, targets)
@@ -312,7 +314,9 @@ class Attack:
         for _number in range(TRIAL_STEPS):
             if stop():
                 return None
-            changed = self._walk(changed, photos, labels, size=2.5 * self._radius / TRIAL_STEPS)
+            changed = self._walk(
+                changed, photos, labels, size=PGD_REACH * self._radius / TRIAL_STEPS
+            )
         return changed
 
     def _walk(self, photos: Array, clean: Array, labels: Array, *, size: float) -> Array:

@@ -1,7 +1,7 @@
 """Domain-adversarial training by gradient reversal (DANN, Ganin et al. 2016).
 
 Owns: the layer that turns gradients round, and the short training in which a head learns classes
-from sorted photos while its hidden layer unlearns the place, from sorted and unsorted ones.
+from labelled photos while its hidden layer unlearns the domain, from sorted and unlabelled ones.
 Leaves to others: which features (`adaptation.py`), building the head (`graph/assembly.py`).
 """
 
@@ -22,7 +22,7 @@ from translearn_core.monitor import SILENT, Monitor
 EPOCHS = 40
 BATCH = 64
 STRENGTH = 0.3
-"""How strongly the place is unlearned at the end; it grows as in the paper."""
+"""How strongly the domain is unlearned at the end; it grows as in the paper."""
 PLACE_UNITS = 128
 
 
@@ -79,9 +79,9 @@ def train_reversed(
 
     Args:
         head: with a hidden layer, features `(n, d)` -> probabilities.
-        source, labels: sorted photos `(n, d)`, `(n,)`.
-        target: unsorted photos `(m, d)`.
-        strength: how strongly the place is unlearned at the end; 0 does not.
+        source, labels: labelled photos `(n, d)`, `(n,)`.
+        target: unlabelled photos `(m, d)`.
+        strength: how strongly the domain is unlearned at the end; 0 does not.
         monitor: told of each of the `EPOCHS`; its stop is heeded after each batch.
 
     Raises:

@@ -29,9 +29,9 @@ from translearn_core.runs.find import find_run
 from translearn_core.runs.provenance import refuse_training_overlap
 from translearn_core.techniques.base import Technique, TrainingSet
 
-SOFTNESS = 2.0
+TEACHER_TEMPERATURE = 2.0
 """Temperature of the teacher's answers: what it confuses becomes visible."""
-SHARE = 0.7
+TEACHER_SHARE = 0.7
 """How much of a target is the teacher's; the rest is the label."""
 BATCH = 16
 """Photos that the teacher is asked about at a time; a stop waits for them."""
@@ -70,20 +70,22 @@ class Distillation(Technique):
 
 def targets_of(answers: Array, labels: Ints, learned: Ints) -> Array:
     """What photos are to be answered with, `(n, classes) float32`: their labels, and in the rows
-    `learned` `SHARE` of the teacher's softened answers.
+    `learned` `TEACHER_SHARE` of the teacher's softened answers.
 
     Args:
         answers: of the teacher about the rows `learned`, `(len(learned), classes)`.
         labels: of all, `(n,)`.
     """
     targets = np.eye(answers.shape[1], dtype=np.float32)[labels]
-    targets[learned] = SHARE * soften(answers) + (1 - SHARE) * targets[learned]
+    targets[learned] = TEACHER_SHARE * soften(answers) + (1 - TEACHER_SHARE) * targets[learned]
     return targets
 
 
 def soften(answers: Array) -> Array:
-    """Probabilities at temperature `SOFTNESS`, `(n, classes)`."""
-    return softmax(np.log(np.asarray(answers, np.float64) + 1e-7) / SOFTNESS).astype(np.float32)
+    """Probabilities at temperature `TEACHER_TEMPERATURE`, `(n, classes)`."""
+    return softmax(np.log(np.asarray(answers, np.float64) + 1e-7) / TEACHER_TEMPERATURE).astype(
+        np.float32
+    )
 
 
 def _columns(teacher: Run, classes: list[str]) -> list[int]:

@@ -1,9 +1,9 @@
 """Further samples beside a run's own photos: unlabelled ones, their features, training on them.
 
-Owns: `UnlabelledSet` (unsorted photos with their features), `with_extra_samples` (the run's material with such
-photos among what is learned).
+Owns: `UnlabelledSet` (unlabelled photos with their features), `with_extra_samples` (the training data of a run with
+such samples appended).
 Leaves to others: which classes they are taken for (`adaptation.py`, `self_training.py`), the pass
-over them (`features/extractor.py`), where they lie (`datasets.open_unsorted`).
+over them (`features/extractor.py`), where they lie (`datasets.open_unlabelled`).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ExtraSamples:
 
 
 def with_extra_samples(
-    material: TrainingData, extra: ExtraSamples, *, own: bool = True
+    data: TrainingData, extra: ExtraSamples, *, own: bool = True
 ) -> TrainingData:
     """The training data with the extra samples appended.
 
@@ -51,25 +51,24 @@ def with_extra_samples(
         own: whether the run's own training and validation photos are learned from as well;
             if not, they stand `aside`.
     """
-    n, m = len(material.labels), len(extra.labels)
-    split = material.split.astype("<U8")
+    n, m = len(data.labels), len(extra.labels)
+    split = data.split.astype("<U8")
     if not own:
         split = np.where(split == "test", split, "aside")
-    beyond = int(material.groups.max(initial=-1)) + 1
-    targets = material.targets
+    beyond = int(data.groups.max(initial=-1)) + 1
+    targets = data.targets
     if targets is None:
-        targets = np.eye(len(material.classes), dtype=np.float32)[material.labels]
-    weights = np.ones(n, np.float32) if material.weights is None else material.weights
+        targets = np.eye(len(data.classes), dtype=np.float32)[data.labels]
+    weights = np.ones(n, np.float32) if data.weights is None else data.weights
     return replace(
-        material,
-        photos=pd.concat([material.photos, extra.photos], ignore_index=True),
-        labels=np.concatenate([material.labels, extra.labels]),
-        groups=np.concatenate([material.groups, beyond + datasets.groups_of(extra.photos)]),
+        data,
+        photos=pd.concat([data.photos, extra.photos], ignore_index=True),
+        labels=np.concatenate([data.labels, extra.labels]),
+        groups=np.concatenate([data.groups, beyond + datasets.groups_of(extra.photos)]),
         split=np.concatenate([split, np.full(m, "train")]),
-        pooled=Stacked(material.pooled, extra.pooled),
+        pooled=Stacked(data.pooled, extra.pooled),
         views_pooled=tuple(
-            Stacked(one, other)
-            for one, other in zip(material.views_pooled, extra.views, strict=True)
+            Stacked(one, other) for one, other in zip(data.views_pooled, extra.views, strict=True)
         ),
         targets=np.concatenate([targets, extra.targets]).astype(np.float32),
         weights=np.concatenate([weights, extra.weights]).astype(np.float32),
@@ -80,7 +79,7 @@ def with_extra_samples(
 class UnlabelledSet:
     """Unsorted photos as the run's frozen backbone sees them, rows in one order.
 
-    `photos` is their manifest with absolute paths; `views` are tables like `Material.views_pooled`.
+    `photos` is their manifest with absolute paths; `views` are tables like `TrainingData.views_pooled`.
     """
 
     photos: pd.DataFrame
@@ -111,10 +110,10 @@ class UnlabelledSet:
 
 
 def gather_unlabelled(plan: Plan, named: str, monitor: Monitor) -> UnlabelledSet:
-    """Have unsorted photos run through the frozen backbone, in as many views as the run's own.
+    """Have unlabelled photos run through the frozen backbone, in as many views as the run's own.
 
     Args:
-        named: what the setting names, see `datasets.open_unsorted`.
+        named: what the setting names, see `datasets.open_unlabelled`.
 
     Raises:
         StopRequestedError: the run was asked to stop.

@@ -1,13 +1,13 @@
 """Self-training with pseudo-labels for unlabelled photos, checked on held-out ones.
 
-Owns: guessing the classes of unsorted photos, how sure a guess has to be, and whether guesses are
-used at all: sorted photos are hidden in turn, and only what names the hidden ones better than
+Owns: guessing the classes of unlabelled photos, how sure a guess has to be, and whether guesses are
+used at all: labelled photos are hidden in turn, and only what names the hidden ones better than
 plain training does is done.
 Leaves to others: gathering the photos (`extra_samples.py`), neighbours and balance (`evaluation/label_propagation.py`),
 the fit (`fitting/head.py`).
 
 Naive self-training (learn, trust the confident answers, learn again) confirms its own mistakes:
-with five photos a class it lost accuracy in a first trial. Here a guess comes from the sorted photos
+with five photos a class it lost accuracy in a first trial. Here a guess comes from the labelled photos
 and from what lies near what among all photos (Zhou et al. 2003), which are two different views.
 """
 
@@ -36,7 +36,7 @@ from translearn_core.techniques.extra_samples import (
 
 Rows = Ints
 PENALTY = 1.0
-"""Of the linear heads that guess and judge, see `cross_validation.fit_heads`."""
+"""Of the linear heads that guess and judge, see `linear_probe.fit_heads`."""
 BALANCE = 0.6
 THRESHOLDS = (0.0, 0.5, 0.7, 0.9)
 """How likely a guess may have to be; 0 takes all."""
@@ -47,9 +47,9 @@ LEAST_GAIN = 0.0
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """All photos in one space: the sorted ones first, then the unsorted.
+    """All photos in one space: the labelled ones first, then the unlabelled.
 
-    `points` `(views, n + m, d + 1)`; `labels` `(n,)` of the sorted ones; `graph` of all.
+    `points` `(views, n + m, d + 1)`; `labels` `(n,)` of the labelled ones; `graph` of all.
     """
 
     space: linear_probe.PCASpace
@@ -68,7 +68,7 @@ class Scene:
         classes: int,
         stop: Callable[[], bool] = lambda: False,
     ) -> Scene:
-        """The scene of photos with features `views`, each `(n + m, d)`, the `n` sorted ones first.
+        """The scene of photos with features `views`, each `(n + m, d)`, the `n` labelled ones first.
 
         Raises:
             StopRequestedError: `stop` said so.
@@ -125,7 +125,7 @@ class Scene:
         return plain, guesses
 
     def relearn(self, known: Bools, guesses: Array, threshold: float) -> Array:
-        """What a head says that also learned guesses of unsorted photos, `(n + m, classes)`."""
+        """What a head says that also learned guesses of unlabelled photos, `(n + m, classes)`."""
         n = len(self.labels)
         labels = guesses.argmax(axis=1)
         learned = guesses.max(axis=1) >= threshold
@@ -135,7 +135,7 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTrainingCheck:
-    """Whether guesses help, as hidden sorted photos say: shares named right."""
+    """Whether guesses help, as hidden labelled photos say: shares named right."""
 
     plain: float
     with_guesses: float
@@ -159,7 +159,7 @@ class SelfTrainingCheck:
 
 
 class SelfTraining(Technique):
-    """Learns from unsorted photos, too, where that helps."""
+    """Learns from unlabelled photos, too, where that helps."""
 
     def prepare(self, training: TrainingSet, monitor: Monitor) -> TrainingSet:
         """See `Technique.prepare`."""
@@ -214,7 +214,7 @@ def _set_scene(
 
 
 def judge_guesses(scene: Scene, groups: Rows, seed: int) -> SelfTrainingCheck:
-    """Hide sorted photos in turn, and see what names them better.
+    """Hide labelled photos in turn, and see what names them better.
 
     The threshold is the one whose hidden photos are least surprising among those that name most
     of them right.

@@ -45,7 +45,7 @@ SHRINK = 0.1
 WEIGHTS = (0.0, 0.03, 0.1, 0.3, 1.0)
 """What all old photos together may weigh, as a share of what the new ones do; 0 leaves them out."""
 PENALTY = 0.1
-"""Of the linear heads that judge the weights, see `cross_validation.fit_heads`."""
+"""Of the linear heads that judge the weights, see `linear_probe.fit_heads`."""
 FOLDS, REPEATS = 5, 2
 STEPS = 150
 """Of those heads: with the usual 30 they have not arrived, and the largest weight always won."""

@@ -65,7 +65,7 @@ def calibration_figures(
 
 def keep_reference(
     plan: Plan,
-    material: TrainingData,
+    data: TrainingData,
     features_of: Callable[[Rows], Array],
     *,
     learned: Rows,
@@ -74,26 +74,26 @@ def keep_reference(
     """Write the reference of a run; what metrics.json says under `unlike`.
 
     Args:
-        features_of: rows of the material -> pooled features `(n, d)`, as the head gets them.
+        features_of: rows of the data -> pooled features `(n, d)`, as the head gets them.
         learned: rows that were learned from.
         backbone_learned: whether features depend on them, too.
     """
     most = MOST_THROUGH_NETWORK if backbone_learned else ood.MAX_PHOTOS
     width, seed = plan.backbone.features, plan.settings.seed
-    labels = material.labels
+    labels = data.labels
 
     def some(rows: Rows) -> Rows:
         return rows[ood.subsample(labels[rows], width, seed, most=most)]
 
     rows = some(learned)
-    held_out = features_of(some(material.rows("val"))) if backbone_learned else None
+    held_out = features_of(some(data.rows("val"))) if backbone_learned else None
     reference, figures = ood.build_reference(
         features_of(rows),
         labels[rows],
-        list(material.photos["path"].iloc[rows]),
-        test=features_of(some(material.rows("test"))),
+        list(data.photos["path"].iloc[rows]),
+        test=features_of(some(data.rows("test"))),
         held_out=held_out,
-        groups=material.groups[rows],
+        groups=data.groups[rows],
         seed=seed,
     )
     reference.save(plan.run.folder)

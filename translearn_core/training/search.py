@@ -178,40 +178,40 @@ class Search:
     def score(self, settings: Settings, monitor: Monitor) -> Score | None:
         """Cross-validate settings; None when they were given up, or the monitor said stop."""
         plan = make_plan(self.run, settings)
-        material = self._material(plan, monitor)
-        rows = np.flatnonzero(material.split != "test")
-        folds = self._folds(material, rows)
+        data = self._material(plan, monitor)
+        rows = np.flatnonzero(data.split != "test")
+        folds = self._folds(data, rows)
         epochs = min(settings.epochs, TRIAL_EPOCHS)
         short = settings.model_copy(update={"refit": False, "epochs": epochs})
         learning = replace(plan, settings=short)
         right = np.zeros(len(rows), bool)
-        answers = np.zeros((len(rows), len(material.classes)), np.float64)
+        answers = np.zeros((len(rows), len(data.classes)), np.float64)
         leader = self.scores.get(self.leader)
         for fold in range(FOLDS):
             judged = folds == fold
-            answers[judged] = self._learn_fold(learning, material, rows, judged, monitor)
+            answers[judged] = self._learn_fold(learning, data, rows, judged, monitor)
             if monitor.stop_requested:
                 return None
-            right[judged] = answers[judged].argmax(axis=1) == material.labels[rows[judged]]
+            right[judged] = answers[judged].argmax(axis=1) == data.labels[rows[judged]]
             behind = leader is not None and (
                 right[judged].mean() < leader.right[judged].mean() - GIVE_UP_BEHIND
             )
             if behind and fold == 0:
                 return None
-        return Score(right=right, log_loss=log_loss(answers, material.labels[rows]))
+        return Score(right=right, log_loss=log_loss(answers, data.labels[rows]))
 
     def _learn_fold(
         self,
         plan: Plan,
-        material: TrainingData,
+        data: TrainingData,
         rows: Array,
         judged: Bools,
         monitor: Monitor,
     ) -> Array:
         """Probabilities of the photos of one fold, by a model that learned from the others."""
-        split = material.split.copy()
+        split = data.split.copy()
         split[rows] = np.where(judged, "val", "train")
-        with_fold = replace(material, split=split)
+        with_fold = replace(data, split=split)
         return learn(plan, with_fold, monitor.silent(), Clock()).validation.probs
 
     def _material(self, plan: Plan, monitor: Monitor) -> TrainingData:
@@ -222,11 +222,11 @@ class Search:
             self._materials[key] = replace(data, network=None)  # every trial changes its own
         return self._materials[key]
 
-    def _folds(self, material: TrainingData, rows: Array) -> Array:
+    def _folds(self, data: TrainingData, rows: Array) -> Array:
         """The fold of each photo, the same in every trial; copies stay together."""
-        codes = pd.factorize(material.groups[rows])[0].astype(np.int64)
+        codes = pd.factorize(data.groups[rows])[0].astype(np.int64)
         return assign_folds(
-            material.labels[rows],
+            data.labels[rows],
             codes,
             folds=FOLDS,
             rng=np.random.default_rng([self.plan.settings.seed, 11]),

@@ -24,7 +24,6 @@ import numpy as np
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_in_thread, wait_for
 from translearn_core.config import load_configuration
-from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
 from translearn_core.features.cache import trim_cache
@@ -58,16 +57,14 @@ def train(run: Run, monitor: Monitor) -> bool:
         run: a run whose turn it is.
 
     Returns:
-        True when it ran to its end, False when it was stopped (with a result once training had
-        begun).
+        True when it ran to its end, False when it was stopped and left a result.
 
     Raises:
+        StopRequestedError: it was stopped before there was a result.
         TransLearnError: it cannot go on; the message is for a person.
     """
     try:
         return _train(run, monitor, Clock())
-    except StopRequestedError:
-        return False
     finally:
         shutil.rmtree(run.folder / "cache", ignore_errors=True)
         trim_cache(load_configuration().cache_bytes)
@@ -298,29 +295,32 @@ def _learn_more_tasks(
 
 
 def _keep_reference(
-    plan: Plan, own: TrainingData, model: TrainedModel, monitor: Monitor
+    plan: Plan, data: TrainingData, model: TrainedModel, monitor: Monitor
 ) -> dict[str, Any] | None:
     """The photos that new ones are held against; None where a stop should not wait for them."""
     from translearn_core.fitting.fit import predict_rows
 
-    data, training = model.training.data, model.training
+    training = model.training
+    training_data = training.data
     if model.tuned and monitor.stop_requested:
         return None
-    rows = (data.joined() if model.refitted else data).rows("train")
+    rows = (training_data.joined() if model.refitted else training_data).rows("train")
     if not model.tuned:
-        answered: FeatureSource = training.own_features or own.pooled
+        answered: FeatureSource = training.own_features or data.pooled
 
         def features_of(some: Any) -> Any:
-            if (data.split[some] == "test").all():
+            if (training_data.split[some] == "test").all():
                 return answered.take(some)
-            return model.techniques.as_saved(data.pooled.take(some))
+            return model.techniques.as_saved(training_data.pooled.take(some))
 
-        return keep_reference(plan, data, features_of, learned=rows, backbone_learned=False)
-    features = _learner(model.network, data)
+        return keep_reference(
+            plan, training_data, features_of, learned=rows, backbone_learned=False
+        )
+    features = _learner(model.network, training_data)
     return keep_reference(
         plan,
-        data,
-        lambda some: predict_rows(features, data.cut, some),
+        training_data,
+        lambda some: predict_rows(features, training_data.cut, some),
         learned=rows,
         backbone_learned=True,
     )
