@@ -25,8 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Which tests run in one process, and in which order; for `pytest -n ... --dist loadgroup`.
 
     Tests of a file stay together unless their marks say otherwise, and so do all that drive a
@@ -45,6 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         groups.setdefault(mark.args[0], []).append(item)
     order = sorted(groups.values(), key=_weight, reverse=True)
     items[:] = [item for group in order for item in group]
+    return (yield)  # a wrapper comes before pytest-xdist reads the groups
 
 
 def _weight(group: list[pytest.Item]) -> tuple[int, int]:
