@@ -86,11 +86,10 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
     if not target.is_file():
         code = (
             "import sys; from pathlib import Path\n"
-            "from translearn_core import backbones, engine\n"
-            "from translearn_core.graph import assembly, backbone, walk\n"
-            "from translearn_core.config import Settings\n"
-            f"network = backbone.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
-            "prefix, _ = assembly.split_at(network, walk.cut_points(network)[-1])\n"
+            "from translearn_core import backbones\n"
+            "from translearn_core.graph import assembly, build, cut_points, engine\n"
+            f"network = build.build_backbone(backbones.get_backbone({BACKBONE!r}), size={size})\n"
+            "prefix, _ = assembly.split_at(network, cut_points.cut_points(network)[-1])\n"
             "engine.convert_to_openvino(prefix, Path(sys.argv[1]))\n"
         )
         measure(python("-c", code, str(target)), environment=weights)
@@ -197,7 +196,7 @@ def show_second(bench: Bench) -> None:
         "import sys, time, json; from pathlib import Path\n"
         "from translearn_core import datasets, jobs, runs\n"
         "from translearn_core.jobs import warm_worker\n"
-        "from translearn_core.config import make_settings\n"
+        "from translearn_core.settings import make_settings\n"
         "dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
         "def go(**values):\n"
         "    began = time.monotonic()\n"
