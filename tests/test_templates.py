@@ -14,9 +14,9 @@ from translearn_core.templates import render
 ROOT = Path(__file__).resolve().parents[1]
 PROGRAM = """
 import sys
-import translearn_core.report, translearn_core.script
-from translearn_core.export import get_format
-from translearn_core.exports import program
+import translearn_core.export.keras_script, translearn_core.reports.report
+from translearn_core.export import program
+from translearn_core.export.formats import get_format
 assert "jinja2" not in sys.modules
 print(program.program(get_format("onnx")))
 assert "jinja2" in sys.modules

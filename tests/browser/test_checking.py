@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -45,10 +46,15 @@ def test_check_exclude_undo_and_map(page: Any, dataset: datasets.Dataset, screen
     page.get_by_text("Map of the photos").click()
     points = page.locator(".st-key-feasible_map .scatterlayer .points path")
     expect(points.last).to_be_visible(timeout=60_000)
-    points.last.scroll_into_view_if_needed()
-    box = points.last.bounding_box()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    expect(page.locator("[class*='st-key-card_map_'] img")).to_be_visible(timeout=60_000)
+    card = page.locator("[class*='st-key-card_map_'] img")
+    for _attempt in range(6):  # the chart may be drawn anew between the look at it and the click
+        points.last.scroll_into_view_if_needed()
+        box = points.last.bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        with suppress(AssertionError):
+            expect(card).to_be_visible(timeout=10_000)
+            break
+    expect(card).to_be_visible(timeout=10_000)
 
 
 def _count(dataset: datasets.Dataset) -> int:
