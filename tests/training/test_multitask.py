@@ -12,15 +12,24 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from translearn_core import cli, datasets
-from translearn_core.datasets.label_csv import attach_labels, import_labelled, read_table, tasks_of
+from translearn_core import cli, datasets, jobs
+from translearn_core.datasets.label_csv import (
+    attach_labels,
+    detach_labels,
+    import_labelled,
+    read_table,
+    tasks_of,
+)
 from translearn_core.errors import SourceError
 from translearn_core.export.formats import predictions_csv
+from translearn_core.monitor import Monitor
 from translearn_core.prediction.predict import predict
 from translearn_core.reports.report import report_html
 from translearn_core.runs import Run
 from translearn_core.runs.predictions import read_task_predictions
 from translearn_core.runs.task_heads import load_heads
+from translearn_core.settings import make_settings
+from translearn_core.training.train import train
 
 COLOURS = {"red": (210, 50, 40), "green": (40, 180, 60), "blue": (40, 60, 200)}
 
@@ -182,3 +191,25 @@ def test_a_table_of_other_photos_is_refused(
         attach_labels(dataset, read_table(table))
     with pytest.raises(SourceError, match="No file of the table"):
         import_labelled(colour_photos / "blue", read_table(table))
+
+
+class RemovesLabels(Monitor):
+    """Removes the labels of the further tasks when the head begins to learn."""
+
+    def __init__(self, dataset: datasets.Dataset) -> None:
+        self._dataset = dataset
+
+    def stage(self, name: str) -> None:
+        if name == "head":
+            detach_labels(self._dataset)
+
+
+def test_labels_that_are_removed_in_mid_run_are_learned_all_the_same(
+    drawn: Path, workspace: Path
+) -> None:
+    dataset, _sentence = import_labelled(drawn / "photos", read_table(drawn / "labels.csv"))
+    values = {"backbone": "starter", "image_size": 32, "epochs": 2, "hidden_units": 8}
+    run = jobs.make_run(dataset, make_settings(values))
+    assert train(run, RemovesLabels(dataset))
+    assert tasks_of(dataset) is None
+    assert [task.name for task in run.metrics.tasks] == ["colour", "light"]

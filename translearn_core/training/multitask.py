@@ -15,6 +15,7 @@ truth, empty where missing), `<task>: answer`, `<task>: confidence`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,12 +112,23 @@ class TaskLabels:
     labels: Ints
 
 
-def more_tasks(plan: Plan, data: TrainingData) -> list[TaskLabels]:
-    """The tasks of the run's data set beside its classes."""
+@dataclass(frozen=True, kw_only=True)
+class RunTasks:
+    """The tasks of a run: the name of the first one (its classes), and the further ones."""
+
+    first: str = ""
+    further: tuple[TaskLabels, ...] = ()
+
+
+def read_tasks(plan: Plan, data: TrainingData) -> RunTasks:
+    """The tasks of the run's data set, as they are now."""
     kept = tasks_of(plan.dataset)
     if kept is None:
-        return []
-    return [_labels_of(kept, task, list(data.photos["path"])) for task in kept.tasks]
+        return RunTasks()
+    paths = list(data.photos["path"])
+    return RunTasks(
+        first=kept.main, further=tuple(_labels_of(kept, task, paths) for task in kept.tasks)
+    )
 
 
 def _labels_of(kept: DatasetTasks, task: str, paths: list[str]) -> TaskLabels:
@@ -141,11 +153,16 @@ def data_of(data: TrainingData, task: TaskLabels) -> TrainingData:
 
 
 def learn_tasks(
-    plan: Plan, data: TrainingData, features: Array | None, monitor: Monitor
+    plan: Plan,
+    data: TrainingData,
+    tasks: Sequence[TaskLabels],
+    features: Array | None,
+    monitor: Monitor,
 ) -> list[dict[str, Any]]:
     """Learn every further task, keep its head, and judge it on the test photos.
 
     Args:
+        tasks: the further ones, see `read_tasks`.
         features: pooled features `(n, d)` of all photos of the data, or None to take the
             cached ones.
 
@@ -157,7 +174,7 @@ def learn_tasks(
     heads, figures = [], []
     test = data.rows("test")
     answers = data.photos.iloc[test][["path", "file"]].reset_index(drop=True)
-    for task in more_tasks(plan, data):
+    for task in tasks:
         if monitor.stop_requested:
             break
         of_task = data_of(data, task)
@@ -212,9 +229,7 @@ def task_figures(
     return {"name": task.name, "classes": list(task.classes), **figures}
 
 
-def first_task(plan: Plan, test: TestPredictions, data: TrainingData) -> dict[str, Any]:
+def first_task(name: str, test: TestPredictions, data: TrainingData) -> dict[str, Any]:
     """The same figures of the run's own task, which is the first one."""
-    kept = tasks_of(plan.dataset)
-    name = kept.main if kept else ""
     task = TaskLabels(name=name, classes=tuple(data.classes), labels=data.labels)
     return task_figures(task, test.truth, test.test, data.labels[data.rows("train")])

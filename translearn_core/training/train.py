@@ -38,7 +38,13 @@ from translearn_core.recipe.techniques import ATTACK_STEPS
 from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.registry import build_techniques
-from translearn_core.training.multitask import first_task, learn_head, learn_tasks, more_tasks
+from translearn_core.training.multitask import (
+    RunTasks,
+    first_task,
+    learn_head,
+    learn_tasks,
+    read_tasks,
+)
 from translearn_core.training.postprocess import calibrate, calibration_figures, keep_reference
 from translearn_core.training.save import Clock, save_model, write_figures
 
@@ -78,6 +84,7 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     with clock.lap("features"):
         data = gather_training_data(plan, monitor)
     monitor.check_stop()
+    tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
     logger.info("Keras %s", wait_for(importing, lambda: monitor.stop_requested).__version__)
     model = learn(plan, data, monitor, clock)
@@ -94,7 +101,7 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     figures["calibration"] = calibration_figures(
         temperature, model.validation, test=test.test, truth=test.truth
     )
-    figures |= _learn_more_tasks(plan, data, model, test, figures["calibration"], monitor)
+    figures |= _learn_more_tasks(plan, data, tasks, model, test, figures["calibration"], monitor)
     figures["unlike"] = _keep_reference(plan, data, model, monitor)
     write_figures(plan, data, test, saved, clock, model.epochs, stopped, figures)
     return not stopped
@@ -274,6 +281,7 @@ def evaluate(plan: Plan, data: TrainingData, model: TrainedModel) -> TestPredict
 def _learn_more_tasks(
     plan: Plan,
     data: TrainingData,
+    tasks: RunTasks,
     model: TrainedModel,
     test: TestPredictions,
     calibration: dict[str, Any],
@@ -282,7 +290,7 @@ def _learn_more_tasks(
     """A head for each further kind of label of the data set, and the figures of all tasks."""
     from translearn_core.fitting.fit import predict_rows
 
-    if monitor.stop_requested or not more_tasks(plan, data):
+    if monitor.stop_requested or not tasks.further:
         return {}
     monitor.stage("tasks")
     own = model.training.own_features
@@ -290,8 +298,8 @@ def _learn_more_tasks(
     features = None if own is None else own.take(rows)
     if model.tuned:
         features = predict_rows(_learner(model.network, data), data.cut, rows)
-    first = first_task(plan, test, data) | {"calibration": calibration}
-    return {"tasks": [first, *learn_tasks(plan, data, features, monitor)]}
+    first = first_task(tasks.first, test, data) | {"calibration": calibration}
+    return {"tasks": [first, *learn_tasks(plan, data, tasks.further, features, monitor)]}
 
 
 def _keep_reference(
