@@ -9,7 +9,12 @@ import contextlib
 import hashlib
 import secrets
 import time
+from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ATTEMPTS = 10
 
@@ -24,6 +29,13 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Write a table, without its index, as `write_atomically` does."""
+    buffer = BytesIO()
+    table.to_parquet(buffer, index=False)
+    write_atomically(path, buffer.getvalue())
 
 
 def replace_file(source: Path, target: Path) -> None:

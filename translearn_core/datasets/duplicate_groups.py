@@ -10,15 +10,13 @@ that runs with other backbones are tested on the same photos.
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Ints
 from translearn_core.datasets.duplicates import Pairs, groups_of
-from translearn_core.datasets.library import Dataset, write_file
+from translearn_core.datasets.library import Dataset, write_table
 
 _hash_groups: dict[tuple[str, str, int], Ints] = {}
 
@@ -53,9 +51,7 @@ def assign_groups(
     photos = dataset.photos
     groups_by_row = groups_of(photos, features, pairs=pairs)
     table = pd.DataFrame({"path": photos["path"].astype(str), "group": groups_by_row})
-    buffer = io.BytesIO()
-    table.assign(fingerprint=dataset.fingerprint).to_parquet(buffer, index=False)
-    write_file(dataset.folder / "groups.parquet", buffer.getvalue())
+    write_table(dataset.folder / "groups.parquet", table.assign(fingerprint=dataset.fingerprint))
     return groups_by_row
 
 

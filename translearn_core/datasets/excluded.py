@@ -18,7 +18,13 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.atomic import replace_file
-from translearn_core.datasets.library import COLUMNS, Dataset, disk_errors, with_columns, write_file
+from translearn_core.datasets.library import (
+    COLUMNS,
+    Dataset,
+    disk_errors,
+    with_columns,
+    write_table,
+)
 
 
 def read_excluded(dataset: Dataset) -> pd.DataFrame:
@@ -37,9 +43,7 @@ def write_excluded(dataset: Dataset, rows: pd.DataFrame) -> None:
         with disk_errors():
             path.unlink(missing_ok=True)
         return
-    buffer = io.BytesIO()
-    with_columns(rows, COLUMNS).to_parquet(buffer, index=False)
-    write_file(path, buffer.getvalue())
+    write_table(path, with_columns(rows, COLUMNS))
 
 
 def exclude_rows(dataset: Dataset, rows: pd.DataFrame) -> None:

@@ -32,7 +32,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from translearn_core.atomic import write_atomically
+from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _
@@ -255,11 +255,11 @@ class Dataset:
     def write_photos(self, photos: pd.DataFrame) -> None:
         """Replace the manifest. Call it under the lock."""
         ordered = photos.sort_values(["class_name", "file", "path"], ignore_index=True)
-        _write_table(self.folder / "manifest.parquet", ordered, COLUMNS)
+        write_table(self.folder / "manifest.parquet", with_columns(ordered, COLUMNS))
 
     def write_left_out(self, left_out: pd.DataFrame) -> None:
         """Replace the list of rejected files. Call it under the lock."""
-        _write_table(self.folder / "left_out.parquet", left_out, LEFT_OUT_COLUMNS)
+        write_table(self.folder / "left_out.parquet", with_columns(left_out, LEFT_OUT_COLUMNS))
 
     def write_record(self, record: Record) -> None:
         """Replace dataset.json. Call it under the lock."""
@@ -445,6 +445,16 @@ def write_file(path: Path, content: bytes) -> None:
         write_atomically(path, content)
 
 
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as parquet, like `write_file`.
+
+    Raises:
+        StorageError: the disk is full or cannot be written.
+    """
+    with disk_errors():
+        write_parquet(path, table)
+
+
 @contextlib.contextmanager
 def disk_errors() -> Iterator[None]:
     """Convert an OSError of writing into a StorageError with a message for the user."""
@@ -489,12 +499,6 @@ def check_free_space(needed_bytes: int) -> None:
 
 def _thumb_key(path: str) -> str:
     return hashlib.sha256(path.encode("utf-8")).hexdigest()[:20]
-
-
-def _write_table(path: Path, table: pd.DataFrame, columns: dict[str, Any]) -> None:
-    buffer = io.BytesIO()
-    with_columns(table, columns).to_parquet(buffer, index=False)
-    write_file(path, buffer.getvalue())
 
 
 def _sweep(root: Path) -> None:

@@ -9,7 +9,6 @@ The previous report stays until the new one is complete. Imports nothing heavy: 
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from dataclasses import asdict
@@ -18,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from translearn_core import backbones, datasets, jobs
-from translearn_core.atomic import write_atomically
+from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.backbones import Backbone, default
 from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset, Finding
@@ -84,11 +83,9 @@ def _check_early(dataset: Dataset, backbone: Backbone | None) -> Backbone:
 def _write(dataset: Dataset, report: Report, table: pd.DataFrame, findings: list[Finding]) -> None:
     """Write all files, the report last, so that a report implies the others."""
     folder = folder_of(dataset)
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
     try:
         folder.mkdir(exist_ok=True)
-        write_atomically(folder / "photos.parquet", buffer.getvalue())
+        write_parquet(folder / "photos.parquet", table)
         listed = json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=1)
         write_atomically(folder / "findings.json", listed)
         write_atomically(folder / "report.json", report.model_dump_json(indent=1))

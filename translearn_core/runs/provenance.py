@@ -20,7 +20,7 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.arrays import Bools, Ints
-from translearn_core.atomic import replace_file
+from translearn_core.atomic import write_parquet
 from translearn_core.datasets import groups_of
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
@@ -56,9 +56,7 @@ def write_photos(
             (inherited["part"] != "test") & ~inherited["sha256"].isin(rows["sha256"])
         ]
         rows = pd.concat([rows, inherited.assign(path="")], ignore_index=True)
-    temporary = run.folder / ".photos.tmp"
-    rows.to_parquet(temporary, index=False)
-    replace_file(temporary, run.folder / FILE)
+    write_parquet(run.folder / FILE, rows)
 
 
 def read_photos(run: Run) -> pd.DataFrame | None:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array, Ints
-from translearn_core.atomic import replace_file
+from translearn_core.atomic import write_parquet
 from translearn_core.datasets.label_csv import DatasetTasks, tasks_of
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
@@ -206,9 +206,7 @@ def learn_tasks(
         answers[f"{task.name}: confidence"] = probs.max(axis=1)
     if heads:
         save_heads(plan.run.folder, heads)
-        temporary = plan.run.folder / ".tasks.tmp"
-        answers.to_parquet(temporary, index=False)
-        replace_file(temporary, plan.run.folder / "tasks.parquet")
+        write_parquet(plan.run.folder / "tasks.parquet", answers)
     return figures
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.arrays import Array
-from translearn_core.atomic import replace_file, write_atomically
+from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.datasets import Dataset
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.evaluation.metrics import head_figures
@@ -216,6 +216,4 @@ def _write_predictions(run: Run, data: TrainingData, test: TestPredictions) -> N
     )
     for index in range(len(names)):
         frame[f"p_{index}"] = test.test[:, index]
-    temporary = run.folder / ".predictions.tmp"
-    frame.to_parquet(temporary, index=False)
-    replace_file(temporary, run.folder / "predictions.parquet")
+    write_parquet(run.folder / "predictions.parquet", frame)
