@@ -18,7 +18,14 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.screen import Bar, BarMonitor, output_to, print_json, print_line
+from translearn_core.cli.screen import (
+    Bar,
+    BarMonitor,
+    import_photos,
+    output_to,
+    print_json,
+    print_line,
+)
 from translearn_core.cli.settings import have_weights, make_settings_of
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent, percent_range
@@ -144,7 +151,6 @@ def feasible(
     json_: JsonOption = False,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
-    from translearn_core import datasets
     from translearn_core.backbones import get_backbone
     from translearn_core.feasibility import job as check
     from translearn_core.feasibility import report as check_report
@@ -152,14 +158,7 @@ def feasible(
 
     settings = make_settings_of({"backbone": backbone, "seed": seed})
     have_weights(resolve(settings))
-    with Bar() as bar:
-        dataset = datasets.import_source(
-            source,
-            test_source=test_source,
-            in_place=source.is_dir(),
-            check=False,
-            progress=bar.show_progress,
-        )
+    dataset = import_photos(source, test_source=test_source)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     with output_to(folder / "log.txt"), Bar() as bar:

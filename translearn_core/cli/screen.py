@@ -25,6 +25,8 @@ from translearn_core.monitor import Monitor
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from translearn_core.datasets import Dataset
+
 EVERY_S = 2.0
 """Least seconds between two lines of progress where stderr is not a terminal."""
 
@@ -148,6 +150,24 @@ class Bar:
             self.show(text.format(n=event["number"], share=share), None, always=True)
         elif kind == "warning":
             self.note(event["text"])
+
+
+def import_photos(source: Path, *, test_source: Path | None) -> Dataset:
+    """Make a data set of a folder, used where it is, or of an archive, with a bar.
+
+    Raises:
+        SourceError: as `datasets.import_source`.
+    """
+    from translearn_core import datasets
+
+    with Bar() as bar:
+        return datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=False,
+            progress=bar.show_progress,
+        )
 
 
 class BarMonitor(Monitor):

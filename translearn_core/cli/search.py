@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from translearn_core.cli.app import JsonOption, SourceArgument, TestSourceOption, app
-from translearn_core.cli.screen import Bar, print_json, print_line
+from translearn_core.cli.screen import import_photos, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.cli.train import work_here
 from translearn_core.errors import TransLearnError
@@ -25,7 +25,6 @@ def tune(
     **named: Any,
 ) -> int:
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
-    from translearn_core import datasets
     from translearn_core.jobs import create_study
     from translearn_core.recipe.resolve import resolve
     from translearn_core.runs import study
@@ -33,14 +32,7 @@ def tune(
     settings = make_settings_of(named)
     have_weights(resolve(settings))
     began = time.monotonic()
-    with Bar() as bar:
-        dataset = datasets.import_source(
-            source,
-            test_source=test_source,
-            in_place=source.is_dir(),
-            check=False,
-            progress=bar.show_progress,
-        )
+    dataset = import_photos(source, test_source=test_source)
     run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )

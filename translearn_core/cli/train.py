@@ -18,7 +18,7 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.screen import Bar, output_to, print_json, print_line
+from translearn_core.cli.screen import Bar, import_photos, output_to, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
@@ -50,7 +50,7 @@ def train(
     **named: Any,
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
-    from translearn_core import datasets, jobs, runs
+    from translearn_core import jobs, runs
     from translearn_core.datasets import label_csv
     from translearn_core.recipe.resolve import resolve
 
@@ -61,21 +61,15 @@ def train(
     have_weights(resolved)
     table = label_csv.read_table(tasks) if tasks is not None else None
     began = time.monotonic()
-    with Bar() as bar:
-        if table is not None:
+    if table is not None:
+        with Bar() as bar:
             dataset, note = label_csv.import_labelled(
                 source, table, test_source=test_source, progress=bar.show_progress
             )
             if note:
                 bar.note(note)
-        else:
-            dataset = datasets.import_source(
-                source,
-                test_source=test_source,
-                in_place=source.is_dir(),
-                check=False,
-                progress=bar.show_progress,
-            )
+    else:
+        dataset = import_photos(source, test_source=test_source)
     import_s = time.monotonic() - began
     run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
     work_here(run)
