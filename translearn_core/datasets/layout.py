@@ -269,7 +269,7 @@ _Folder = tuple[str, ...]
 
 
 def natural_key(name: str) -> tuple[object, ...]:
-    """Sorts names so that 2 comes before 10, and capitals beside small letters."""
+    """Sorts names so that 2 comes before 10."""
     parts = re.split(r"([0-9]+)", name)
     key = tuple((1, "", int(part)) if n % 2 else (0, part, 0) for n, part in enumerate(parts))
     return (*key, name)

@@ -233,9 +233,9 @@ class _Listing:
     def _take(self, entry: os.DirEntry[str], name: str, depth: int) -> None:
         choices, limits = self._context.choices, self._context.limits
         is_folder = entry.is_dir(follow_symlinks=False)
-        if is_junk((entry.name,)) and not is_folder:
-            if not (entry.is_symlink() and choices.role_of((printable(entry.name),))):
-                return
+        kept = entry.is_symlink() and choices.role_of((printable(entry.name),))
+        if is_junk((entry.name,)) and not is_folder and not kept:
+            return
         if is_folder and hidden_folder([*printable(name).split("/"), ""], choices):
             self.hidden[printable(name)] = _photos_below(Path(entry.path), entry.name)
             return
