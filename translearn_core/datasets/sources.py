@@ -392,7 +392,10 @@ def _empty_folders(
         parent = name.rpartition("/")[0]
         if not any(parent == one or parent.startswith(one + "/") for one in empty):
             empty.append(name)
+    homes = {item.file.rpartition("/")[0] for item in candidates} - {""}
     for name in empty:
+        if any(name.startswith(home + "/") for home in homes):
+            continue  # inside a class
         context.notices.append(
             _("The class {name} has no photo left: its folder is empty.").format(name=name)
         )
