@@ -76,7 +76,7 @@ class Evidence:
     def of(cls, dataset: Dataset, features: Array | None = None) -> Evidence:
         """What is known of a data set without a network's answers."""
         photos, classes = dataset.photos, dataset.classes
-        labels = pd.Index(classes).get_indexer(photos["class_name"])
+        labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"]))
         return cls(
             dataset=dataset,
             photos=photos,
