@@ -28,10 +28,9 @@ def picture(seed: int = 0, kind: str = "JPEG", **options: object) -> bytes:
 
 
 def _not_utf8(folder: Path) -> Path:
-    name = os.path.join(os.fsencode(folder), b"caf\xe9.jpg")
-    with open(name, "wb") as file:
-        file.write(picture(1))
-    return Path(os.fsdecode(name))
+    path = folder / os.fsdecode(b"caf\xe9.jpg")
+    path.write_bytes(picture(1))
+    return path
 
 
 def _fifo(folder: Path) -> Path:
@@ -66,10 +65,10 @@ def odd_exif() -> bytes:
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
 
 
-def webp_of_34_bytes() -> bytes:
-    """A lossless WebP that says 9990 x 9990 pixels, all of one colour."""
+def tiny_webp(side: int) -> bytes:
+    """A lossless WebP of 28 bytes with so many pixels a side, all black."""
     bits, at = 0, 0
-    for value, width in ((9989, 14), (9989, 14), (0, 1), (0, 3), (0, 1), (0, 1), (0, 1)):
+    for value, width in ((side - 1, 14), (side - 1, 14), (0, 1), (0, 3), (0, 1), (0, 1), (0, 1)):
         bits |= value << at
         at += width
     for symbol in (0, 0, 0, 0, 0):  # five prefix codes of one symbol each
@@ -101,7 +100,7 @@ MONSTERS: dict[str, Callable[[Path], Path]] = {
     "an empty file": _file("empty.jpg", lambda: b""),
     "a cut JPEG": _file("cut.jpg", lambda: picture(4)[:700]),
     "odd EXIF": _file("exif.jpg", odd_exif),
-    "a WebP of 34 bytes": _file("vast.webp", webp_of_34_bytes),
+    "a vast WebP of 28 bytes": _file("vast.webp", lambda: tiny_webp(9990)),
     "text": _file("text.jpg", lambda: b"no photo at all"),
     "a name with a newline": _file("new\nline.jpg", lambda: picture(5)),
     "a name of 250 bytes": _file("n" * 246 + ".jpg", lambda: picture(6)),

@@ -128,6 +128,7 @@ def _write_texts(run: Run, row: Format, folder: Path) -> None:
     if row.program:
         (folder / "classify.py").write_text(program.program(row), encoding="utf-8")
         (folder / "prepare.py").write_text(program.prepare_py(), encoding="utf-8")
+        (folder / "csv_tables.py").write_text(program.csv_tables_py(), encoding="utf-8")
 
 
 def _parity(row: Format, folder: Path, difference: verify.Difference, stamp: str) -> Parity:

@@ -244,7 +244,8 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
             rows = csv.reader(process.stdout)
             next(rows, None)
             for row in rows:
-                probabilities_of[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
+                if row[1]:  # else it could not be read, and its row holds the reason
+                    probabilities_of[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
                 progress(len(probabilities_of), total)
         code = process.wait()
     if code != 0 or not probabilities_of:

@@ -12,6 +12,7 @@ process stays light and never takes the GPU.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
-from translearn_core.datasets.layout import is_junk
+from translearn_core.datasets.layout import is_junk, reason_not_photo
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import FILE as REFERENCE_FILE
@@ -218,19 +219,34 @@ def _make_prediction(
 
 
 def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
-    """The photos of files and folders; folders are searched recursively, in sorted order.
+    """The files of files and folders; folders are searched recursively, in sorted order.
+
+    What is no ordinary file (a pipe, a link to a folder, a folder that cannot be opened or is named
+    like a photo) is among them, so that its prediction is an error of its own. Links to folders are
+    not followed.
 
     Raises:
         RunError: a path does not exist.
     """
     for path in paths:
         if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.is_file() and not is_junk(file.relative_to(path).parts):
-                    yield file
-        elif path.exists():
+            yield from sorted(_walk(path))
+        elif path.exists() or path.is_symlink():
             yield path
         else:
             raise RunError(
                 _("There is no file or folder {place}. Check the name.").format(place=path)
             )
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    closed: list[Path] = []
+    for folder, folders, files in os.walk(
+        root, onerror=lambda error: closed.append(Path(error.filename))
+    ):
+        place = Path(folder)
+        odd = [name for name in folders if not reason_not_photo(name) or (place / name).is_symlink()]
+        for path in (place / name for name in (*files, *odd)):
+            if not is_junk(path.relative_to(root).parts):
+                yield path
+    yield from closed
