@@ -25,7 +25,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
-from translearn_core.datasets.layout import is_junk, reason_not_photo
+from translearn_core.datasets.layout import PHOTO_SUFFIXES, is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import FILE as REFERENCE_FILE
@@ -245,7 +245,11 @@ def _walk(root: Path) -> Iterator[Path]:
         root, onerror=lambda error: closed.append(Path(error.filename))
     ):
         place = Path(folder)
-        odd = [name for name in folders if not reason_not_photo(name) or (place / name).is_symlink()]
+        odd = [
+            name
+            for name in folders
+            if Path(name).suffix.lower() in PHOTO_SUFFIXES or (place / name).is_symlink()
+        ]
         for path in (place / name for name in (*files, *odd)):
             if not is_junk(path.relative_to(root).parts):
                 yield path
