@@ -31,7 +31,6 @@ from translearn_core.model_import.archive import (
     read_json,
     unpacked,
 )
-
 from translearn_core.model_import.labels import Labels, name_fault, read_labels
 
 MOST_SIDE = 1024
