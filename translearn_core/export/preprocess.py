@@ -95,10 +95,14 @@ def _prepare(data: bytes, size: int) -> np.ndarray:
 
 
 def _orientation(photo: Image.Image) -> int:
+    """The orientation in EXIF data; 1 where there is none or it is odd. XMP does not count."""
+    exif = Image.Exif()
     try:
-        return int(photo.getexif().get(0x0112, 1) or 1)
+        exif.load(photo.info.get("exif") or b"")
+        turn = exif.get(0x0112, 1)
     except Exception:  # noqa: BLE001 - odd EXIF does not damage a picture
         return 1
+    return turn if isinstance(turn, int) else 1
 
 
 def as_rgb(photo: Image.Image) -> Image.Image:

@@ -248,7 +248,7 @@ def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
                 image.draft(None, (2 * min_side, 2 * min_side))
         try:
             image.load()
-            orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
+            orientation = _orientation_of(image)
             pixels = _as_rgb(image)
         except MemoryError as error:
             raise PhotoError(_("The photo is too large for this machine's memory.")) from error
@@ -261,6 +261,20 @@ def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
     if orientation >= 5:
         width, height = height, width
     return _Loaded(pixels, orientation, width, height, name, mode)
+
+
+def _orientation_of(image: Image.Image) -> int:
+    """The orientation in EXIF data; 1 where there is none or it is odd.
+
+    An orientation that is in XMP only is not followed; browsers do not, either.
+    """
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif") or b"")
+        value = exif.get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - side data of any kind never hinders reading
+        return 1
+    return value if isinstance(value, int) else 1
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:

@@ -66,13 +66,12 @@ const MOST_BYTES = 100 * 2 ** 20, MOST_READ = 100e6; // of a file, and pixels of
 
 // ---------------------------------------------------------------------------- what a file says
 //
-// A browser turns photos by some of the places where a file may say how, and TransLearn by others.
-// So the turn is read here, and the browser gets a copy without such side data.
+// A browser turns photos by some of the places where a file may say how, and TransLearn by the
+// orientation in EXIF alone. So that is read here, and the browser gets a copy without such side data.
 
 class Unreadable extends Error {}
 
 const word = (bytes, at, length) => String.fromCharCode(...bytes.subarray(at, at + length));
-const latin = (bytes) => new TextDecoder("latin1").decode(bytes);
 const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 function turnOfExif(bytes) {
@@ -87,19 +86,14 @@ function turnOfExif(bytes) {
     if (view.getUint16(at, little) !== 0x0112) continue;
     const type = view.getUint16(at + 2, little), count = view.getUint32(at + 4, little);
     if (count !== 1) return 1;
-    if (type === 1) return bytes[at + 8];
     if (type === 3) return view.getUint16(at + 8, little);
     return type === 4 ? view.getUint32(at + 8, little) : 1;
   }
   return undefined;
 }
 
-function turnOf({ exif, xmp }) {
-  let turn = exif && turnOfExif(exif);
-  if (turn === undefined) {
-    const found = /tiff:Orientation(?:="|>)([0-9])/.exec(xmp ? latin(xmp) : "");
-    turn = found ? Number(found[1]) : 1;
-  }
+function turnOf({ exif }) {
+  const turn = exif ? turnOfExif(exif) : 1;
   return turn >= 2 && turn <= 8 ? turn : 1;
 }
 
@@ -125,10 +119,8 @@ function readJpeg(bytes) {
     if (kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind)) {
       checkSize(view.getUint16(at + 7), view.getUint16(at + 5));
     }
-    if (kind === 0xe1 && word(content, 0, 6) === "Exif\0\0") side.exif = side.exif || content;
-    else if (kind === 0xe1) {
-      if (word(content, 0, 28) === "http://ns.adobe.com/xap/1.0/") side.xmp = content;
-    } else parts.push(bytes.subarray(at, end));
+    if (kind !== 0xe1) parts.push(bytes.subarray(at, end));
+    else if (word(content, 0, 6) === "Exif\0\0") side.exif = side.exif || content;
     at = end;
   }
   let end = bytes.length - 2;
@@ -140,7 +132,7 @@ function readJpeg(bytes) {
 const PNG_KEPT = ["IHDR", "PLTE", "tRNS", "IDAT", "iCCP", "sRGB"];
 const PNG_END = new Uint8Array([0, 0, 0, 0, 73, 69, 78, 68, 0xae, 0x42, 0x60, 0x82]);
 
-async function readPng(bytes) {
+function readPng(bytes) {
   // Only the picture itself is kept: of an animation, the still picture.
   const parts = [bytes.subarray(0, 8)], side = {}, view = viewOf(bytes);
   checkSize(view.getUint32(16), view.getUint32(20));
@@ -152,25 +144,9 @@ async function readPng(bytes) {
     const content = bytes.subarray(at + 8, end - 4);
     if (PNG_KEPT.includes(kind)) parts.push(bytes.subarray(at, end));
     else if (kind === "eXIf") side.exif = content;
-    else if (kind === "iTXt" && word(content, 0, 17) === "XML:com.adobe.xmp") side.xmp = content;
-    else if (["tEXt", "zTXt"].includes(kind) && word(content, 0, 22) === "Raw profile type exif\0") {
-      side.exif = side.exif || (await hexProfile(content.subarray(22), kind === "zTXt"));
-    }
     at = end;
   }
   return { parts: [...parts, PNG_END], ...side };
-}
-
-async function hexProfile(content, packed) {
-  // EXIF data written as hexadecimal text, as ImageMagick does.
-  try {
-    const stream = new Blob([packed ? content.subarray(1) : content]).stream();
-    const plain = packed ? stream.pipeThrough(new DecompressionStream("deflate")) : stream;
-    const lines = (await new Response(plain).text()).split("\n").slice(3).join("");
-    return Uint8Array.from(lines.match(/../g) || [], (pair) => parseInt(pair, 16));
-  } catch {
-    return undefined;
-  }
 }
 
 function readWebp(bytes) {
@@ -188,8 +164,7 @@ function readWebp(bytes) {
       copy[8] &= ~0x0c; // no EXIF, no XMP any more
       parts.push(copy);
     } else if (kind === "EXIF") side.exif = content;
-    else if (kind === "XMP ") side.xmp = content;
-    else parts.push(bytes.subarray(at, end));
+    else if (kind !== "XMP ") parts.push(bytes.subarray(at, end));
     at = end;
   }
   const head = bytes.slice(0, 12), sum = parts.reduce((total, part) => total + part.length, 4);
@@ -251,7 +226,7 @@ async function readFile(file) {
   let found = { parts: [bytes] };
   if (kind) found.parts = [bytes]; // read by the browser as it is, if at all
   else if (word(bytes, 0, 2) === "\xff\xd8") found = readJpeg(bytes);
-  else if (word(bytes, 0, 8) === "\x89PNG\r\n\x1a\n" && bytes.length > 33) found = await readPng(bytes);
+  else if (word(bytes, 0, 8) === "\x89PNG\r\n\x1a\n" && bytes.length > 33) found = readPng(bytes);
   else if (word(bytes, 0, 4) === "RIFF" && word(bytes, 8, 4) === "WEBP") found = readWebp(bytes);
   else if (/^GIF8[79]a$/.test(word(bytes, 0, 6))) found = readGif(bytes);
   else if (word(bytes, 0, 2) === "BM") found = readBmp(bytes);
