@@ -137,8 +137,37 @@ def test_the_programs_differ_only_in_how_they_open_the_model() -> None:
 def test_a_check_ends_with_a_result(command: list[str], place: Place, workspace: Path) -> None:
     done = call(command[0], place.photos, *command[1:], "--json")
     assert done.returncode == 0, done.stderr
-    assert "Traceback" not in done.stderr
-    json.loads(done.stdout)
+    result = json.loads(done.stdout.encode("utf-8"))
+    if command == ["check"]:
+        assert (result["classes"]["blue"], result["classes"]["green"]) == (6, 6)
+        assert 6 <= result["classes"]["red"] <= 6 + len(GOOD) + len(MAYBE)
+        told = json.dumps(result["left_out"])
+        for what, path in place.monsters.items():
+            if what not in GOOD | MAYBE | {"a folder named like a photo"}:
+                assert path.name in told, what
+
+
+def test_a_name_that_no_file_has_is_a_sentence(place: Place) -> None:
+    for name in ("x" * 5000, "nowhere"):
+        done = call("predict", place.run.folder, name)
+        assert done.returncode == 2
+        assert len(done.stderr) < 500
+        assert "There is no file or folder" in done.stderr
+
+
+def test_a_reader_of_the_table_may_leave_early(place: Place) -> None:
+    command = [sys.executable, "-m", "translearn_core", "predict"]
+    with subprocess.Popen(
+        [*command, place.run.folder, place.photos / "blue"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert b"Traceback" not in process.stderr.read()
+    assert process.returncode == 0
 
 
 def test_training_ends_with_a_result(place: Place, workspace: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import FILE as REFERENCE_FILE
 from translearn_core.evaluation.ood import Reference, load_reference
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
 from translearn_core.prediction.model_runner import ModelOutput, open_runner
@@ -229,14 +230,20 @@ def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
         RunError: a path does not exist.
     """
     for path in paths:
-        if path.is_dir():
-            yield from sorted(_walk(path))
-        elif path.exists() or path.is_symlink():
-            yield path
-        else:
+        try:
+            is_folder, is_there = path.is_dir(), os.path.lexists(path)
+        except (OSError, ValueError):  # a name that no file can have
+            is_folder = is_there = False
+        if not is_there:
             raise RunError(
-                _("There is no file or folder {place}. Check the name.").format(place=path)
+                _("There is no file or folder {place}. Check the name.").format(
+                    place=shortened(str(path), 300)
+                )
             )
+        if is_folder:
+            yield from sorted(_walk(path))
+        else:
+            yield path
 
 
 def _walk(root: Path) -> Iterator[Path]:
