@@ -166,8 +166,7 @@ def test_a_reader_of_the_table_may_leave_early(place: Place) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        assert b"Traceback" not in process.stderr.read()
-    assert process.returncode == 0
+        assert process.stderr.read() == b""
 
 
 def test_training_ends_with_a_result(place: Place, workspace: Path, tmp_path: Path) -> None:
