@@ -103,6 +103,29 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "transparent PNG": lambda: with_alpha("PNG"),
     "transparent WebP": lambda: with_alpha("WEBP"),
     "BMP": lambda: saved("BMP"),
+    "JPEG, CMYK": lambda: saved("JPEG", drawn().convert("CMYK"), quality=95),
+    "JPEG, grey": lambda: saved("JPEG", drawn().convert("L"), quality=95),
+    "JPEG, progressive": lambda: saved("JPEG", progressive=True, quality=95),
+    "JPEG, with a comment": lambda: saved("JPEG", comment=b"a" * 300, quality=95),
+    "JPEG, large": lambda: saved("JPEG", drawn(900, 700), quality=95),
+    "PNG, grey and transparent": lambda: saved("PNG", drawn().convert("LA")),
+    "PNG, palette": lambda: saved("PNG", drawn().quantize(16), transparency=3),
+    "PNG, one bit": lambda: saved("PNG", drawn().convert("1")),
+    "PNG, gamma": lambda: (
+        saved("PNG")[:33] + chunk(b"gAMA", struct.pack(">I", 100000)) + saved("PNG")[33:]
+    ),
+    "PNG, 16 bits of grey": lambda: saved(
+        "PNG", Image.fromarray(np.asarray(drawn().convert("L"), np.uint16) * 257)
+    ),
+    "GIF, moving": lambda: saved(
+        "GIF",
+        drawn().quantize(64),
+        save_all=True,
+        append_images=[drawn(90, 60).rotate(180).quantize(64)],
+    ),
+    "WEBP, moving": lambda: saved(
+        "WEBP", save_all=True, lossless=True, append_images=[drawn().rotate(180)]
+    ),
 }
 DIFFERENCE = {"JPEG": 3, "AVIF": 3}
 """Largest difference of a pixel, of 255, where decoders may round otherwise; elsewhere 1."""

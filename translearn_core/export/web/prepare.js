@@ -105,6 +105,10 @@ function checkSize(width, height) {
   if (width * height > MOST_READ) throw new Unreadable("has more than 100 million pixels");
 }
 
+const JPEG_KINDS = {
+  0xc3: "a lossless JPEG", 0xc9: "a JPEG with arithmetic coding", 0xca: "a JPEG with arithmetic coding",
+};
+
 function readJpeg(bytes) {
   const parts = [bytes.subarray(0, 2)], side = {}, view = viewOf(bytes);
   let at = 2;
@@ -118,6 +122,7 @@ function readJpeg(bytes) {
     if (kind === 0xda) break;
     if (kind >= 0xc0 && kind <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(kind)) {
       checkSize(view.getUint16(at + 7), view.getUint16(at + 5));
+      side.kind = JPEG_KINDS[kind] || (bytes[at + 4] === 8 ? "" : `a JPEG of ${bytes[at + 4]} bits`);
     }
     if (kind !== 0xe1) parts.push(bytes.subarray(at, end));
     else if (word(content, 0, 6) === "Exif\0\0") side.exif = side.exif || content;
@@ -230,7 +235,7 @@ async function readFile(file) {
   else if (word(bytes, 0, 4) === "RIFF" && word(bytes, 8, 4) === "WEBP") found = readWebp(bytes);
   else if (/^GIF8[79]a$/.test(word(bytes, 0, 6))) found = readGif(bytes);
   else if (word(bytes, 0, 2) === "BM") found = readBmp(bytes);
-  return { blob: new Blob(found.parts), turn: turnOf(found), kind };
+  return { blob: new Blob(found.parts), turn: turnOf(found), kind: kind || found.kind || "" };
 }
 
 async function decode(file, options) {
