@@ -173,6 +173,22 @@ def test_an_odd_picture_is_prepared_as_in_the_app(name: str, page: Any, tmp_path
     assert np.abs(pixels - expected).max() <= DIFFERENCE.get(name[:4], 1)
 
 
+CLEAR: dict[str, Callable[[], bytes]] = {
+    "grey PNG of 16 bits": lambda: clear_deep("grey"),
+    "PNG of 16 bits": lambda: clear_deep("colour"),
+    "GIF with a small frame": small_frame,
+}
+
+
+@pytest.mark.parametrize("name", CLEAR)
+def test_what_is_transparent_or_left_free_is_white(name: str, page: Any) -> None:
+    answer = ask(page, CLEAR[name]())
+    pixels = np.array(answer["pixels"], np.float32).reshape(SIZE, SIZE, 3)
+    free = pixels[SIZE * 2 // 3 :, SIZE * 2 // 3 :] if "GIF" in name else pixels[:, : SIZE // 3]
+    assert (free == 255).all()
+    assert (pixels < 255).any()
+
+
 @pytest.mark.parametrize("name", SAID)
 def test_what_a_browser_does_not_read_is_named(name: str, page: Any) -> None:
     make, expected = SAID[name]
