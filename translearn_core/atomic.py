@@ -68,7 +68,6 @@ def replace_file(source: Path, target: Path, *, durable: bool = True) -> None:
                 raise
             time.sleep(0.02)
 
-
     if durable:
         sync_folder(target.parent)
 

@@ -11,7 +11,6 @@ process stays light and never takes the GPU.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -107,8 +106,7 @@ def _read_labels(run: Run) -> dict[str, Any]:
                 run=run.id, state=run.state.state
             )
         )
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return run.read_labels().model_dump()
 
 
 _open: OrderedDict[tuple[str, tuple[int, ...]], Predictor] = OrderedDict()
