@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 import pandas as pd
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from translearn_core import leftovers
 from translearn_core.atomic import disk_errors as disk_errors
@@ -125,12 +125,10 @@ class Dataset:
                     folder=self.folder
                 )
             ) from error
-        except ValidationError as error:
-            raise SourceError(
-                _("The data set {folder} cannot be read. It may come from a newer version.").format(
-                    folder=self.folder
-                )
-            ) from error
+        except (OSError, ValueError) as error:
+            raise self._damaged("dataset.json") from error
+        if not 1 <= record.schema_version <= SCHEMA:
+            raise self._damaged("dataset.json")
         return record
 
     @property
@@ -294,7 +292,22 @@ class Dataset:
         except FileNotFoundError:
             _record = self.record  # raises where there is no data set at all
             return with_columns(pd.DataFrame(), columns)
+        except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises, too
+            damaged = self._damaged(name)
+            if name != "left_out.parquet":
+                raise damaged from error
+            # what was left out is told, not used: the photos are whole
+            told = pd.DataFrame({"file": [name], "reason": [damaged.message]})
+            return with_columns(told, columns)
         return table
+
+    def _damaged(self, name: str) -> SourceError:
+        return SourceError(
+            _(
+                "The data set {folder} cannot be read: its file {name} is damaged, or comes from a "
+                "newer version. Delete it and bring the photos in again."
+            ).format(folder=self.folder, name=name)
+        )
 
     def _cached(self, name: str, parse: Any) -> Any:
         """The parsed content of a file, read again when the file was replaced."""
@@ -332,6 +345,21 @@ def list_datasets() -> list[Dataset]:
             with contextlib.suppress(SourceError):
                 datasets.append((dataset.record.created, dataset))
     return [dataset for _created, dataset in sorted(datasets, key=lambda pair: -pair[0])]
+
+
+def list_unreadable_datasets() -> list[tuple[Path, str]]:
+    """The folders among the data sets that cannot be read, by name, each with the reason."""
+    folder, found = datasets_folder(), []
+    if folder.is_dir():
+        for child in sorted(folder.iterdir()):
+            if child.name.startswith(".") or not child.is_dir():
+                continue
+            try:
+                _photos = Dataset(child).photos
+                _record = Dataset(child).record
+            except SourceError as error:
+                found.append((child, error.message))
+    return found
 
 
 def open_dataset(id_or_folder: str | Path) -> Dataset:

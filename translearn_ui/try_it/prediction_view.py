@@ -146,7 +146,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
     prediction = answer.prediction
     if prediction.error:
         st.warning(
-            f"**{frame.plain(prediction.file)}**: {prediction.error}",
+            f"**{frame.plain(prediction.file)}**: {frame.plain(prediction.error or '')}",
             icon=":material/broken_image:",
         )
         return
