@@ -26,13 +26,25 @@ from translearn_core.datasets import iterate_photos
 from translearn_core.datasets.layout import is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
-from translearn_core.evaluation.ood import FILE as REFERENCE_FILE
 from translearn_core.evaluation.ood import Reference, load_reference
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
-from translearn_core.prediction.model_runner import ModelOutput, open_runner
+from translearn_core.prediction.model_runner import (
+    KerasRunner,
+    ModelOutput,
+    ModelRunner,
+    head_path,
+    open_runner,
+)
 from translearn_core.runs import Run
-from translearn_core.runs.task_heads import NAME as HEADS_FILE
+from translearn_core.runs.model_files import (
+    COPY,
+    KERAS,
+    REFERENCE,
+    TASKS,
+    altered_files,
+    require_whole,
+)
 from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import ConfidenceThreshold, read_threshold
 
@@ -64,7 +76,8 @@ class Predictor:
     """An open model of a run. Safe to use from several threads; one photo batch at a time.
 
     `head` holds the dense layers after the pooled features, None where the model ends otherwise;
-    `reference` the features of training photos for out-of-distribution detection, or None.
+    `reference` the features of training photos for out-of-distribution detection, or None;
+    `notices` what a person should know of the files that were opened, as sentences.
 
     Raises:
         RunError: the run has no model that can be opened.
@@ -74,11 +87,38 @@ class Predictor:
         content = _read_labels(run)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
+        self.notices: list[str] = []
+        require_whole(run, TASKS)
         self.reference: Reference | None = load_reference(run.folder)
+        if self.reference is not None and altered_files(run, REFERENCE):
+            self.reference = None
+            self.notices.append(
+                _(
+                    "{file} was changed or damaged since it was saved, so photos of something else "
+                    "are not recognised as such."
+                ).format(file=REFERENCE)
+            )
         self.tasks: tuple[DenseHead, ...] = load_heads(run.folder)
-        self._runner = open_runner(run.openvino_path, run.model_path)
+        self._runner = self._open(run)
         self.head: DenseHead | None = self._runner.head
         self._lock = threading.Lock()
+
+    def _open(self, run: Run) -> ModelRunner:
+        """The model by its copy where that is as it was saved, else by Keras."""
+        altered = altered_files(run, *COPY)
+        if not run.openvino_path.is_file() or altered:
+            require_whole(run, KERAS)
+        runner = open_runner(run.openvino_path, run.model_path, is_copy_whole=not altered)
+        is_slower = run.openvino_path.is_file() and isinstance(runner, KerasRunner)
+        if altered or (is_slower and not _is_older_copy(run)):
+            require_whole(run, KERAS)
+            self.notices.append(
+                _(
+                    "The fast copy of the model ({file}) was changed or damaged since it was saved. "
+                    "The answers come from {model}, which is whole."
+                ).format(file=(altered or [run.openvino_path.name])[0], model=KERAS)
+            )
+        return runner
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
         """The outputs for photos `(n, size, size, 3) uint8`, see `model_runner.ModelOutput`."""
@@ -95,6 +135,11 @@ class Predictor:
         if reference is None or reference.threshold is None or output.pooled is None:
             return None
         return reference.is_out_of_distribution(output.pooled)
+
+
+def _is_older_copy(run: Run) -> bool:
+    """Whether the copy is one of an earlier version, which is not used."""
+    return not head_path(run.openvino_path).is_file()
 
 
 def _read_labels(run: Run) -> dict[str, Any]:
@@ -128,7 +173,7 @@ def open_predictor(run: Run) -> Predictor:
 
 def _modified_ns(run: Run) -> tuple[int, ...]:
     """Modification times of the files of an open model, in ns; 0 for a missing file."""
-    files = (run.model_path, *(run.folder / name for name in (HEADS_FILE, REFERENCE_FILE)))
+    files = [run.folder / name for name in (KERAS, *COPY, TASKS, REFERENCE)]
     return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
 
 
