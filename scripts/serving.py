@@ -18,7 +18,7 @@ def host_options(options: Sequence[str]) -> list[str]:
     None where it is served to this machine alone, or the names are among `options`.
     """
     address = ""
-    for option, following in zip(options, [*options[1:], ""], strict=True):
+    for option, following in zip(options, [*options[1:], ""], strict=False):
         name, equals, value = option.partition("=")
         if name == "--server.allowedHosts":
             return []

@@ -244,8 +244,11 @@ def _cause_outside(job: Job, error: Exception) -> str:
 
     Libraries raise errors of many kinds on a full disk or for a photo that went.
     """
-    if isinstance(error, OSError) and error.errno in FULL:
-        return _(DISK_FULL)
+    cause: BaseException | None = error
+    while cause is not None:  # a library may put it into words of its own
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return _(DISK_FULL)
+        cause = cause.__cause__ or cause.__context__
     with suppress(OSError):
         if shutil.disk_usage(job.folder).free < LEAST_FREE_BYTES:
             return _(DISK_FULL)

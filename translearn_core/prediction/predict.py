@@ -89,9 +89,9 @@ class Predictor:
         self.size: int = content["image_size"]
         self.notices: list[str] = []
         require_whole(run, TASKS)
-        self.reference: Reference | None = load_reference(run.folder)
-        if self.reference is not None and altered_files(run, REFERENCE):
-            self.reference = None
+        is_altered = bool(altered_files(run, REFERENCE))
+        self.reference: Reference | None = None if is_altered else load_reference(run.folder)
+        if is_altered:
             self.notices.append(
                 _(
                     "{file} was changed or damaged since it was saved, so photos of something else "
