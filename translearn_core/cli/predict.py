@@ -28,7 +28,7 @@ def predict(
     ] = None,
 ) -> int:
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
-    from translearn_core.prediction.predict import find_photos
+    from translearn_core.prediction.predict import find_photos, open_predictor
     from translearn_core.prediction.predict import predict as predict_photos
     from translearn_core.runs import Run
 
@@ -37,6 +37,8 @@ def predict(
     if not paths:
         raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
     predictions = list(predict_photos(run, paths))
+    for notice in open_predictor(run).notices:
+        typer.echo(notice, err=True)
     if csv_ is not None:
         _write_csv(csv_, run.labels, predictions)
     if json_:

@@ -36,6 +36,7 @@ from translearn_core.monitor import Monitor
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs import Run, provenance
 from translearn_core.runs.find import find_run
+from translearn_core.runs.model_files import write_hashes
 from translearn_core.runs.run_metrics import SCHEMA, RunMetrics
 
 logger = logging.getLogger(__name__)
@@ -179,6 +180,7 @@ def write_figures(
         "warnings": warnings,
         **more,
     }
+    write_hashes(run.folder)
     content = RunMetrics.model_validate(figures).as_dict()
     write_atomically(run.folder / "metrics.json", json.dumps(content, ensure_ascii=False, indent=1))
 
