@@ -198,6 +198,8 @@ def feasible(
 
 def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
+    for text in report.remarks:
+        print_line(_("Note: {text}").format(text=text))
     forecast = report.forecast
     if forecast is not None:
         print_line(

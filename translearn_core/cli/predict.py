@@ -14,7 +14,7 @@ from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
-from translearn_core.formatting import percent, percent_range
+from translearn_core.formatting import certainty, percent, percent_range
 from translearn_core.i18n import _
 
 
@@ -59,7 +59,7 @@ def _print_prediction(prediction: Any) -> None:
     if prediction.error:
         print_line(f"{prediction.file}: {prediction.error}")
         return
-    text = f"{prediction.label} ({percent(prediction.confidence, 1)})"
+    text = f"{prediction.label} ({certainty(prediction.confidence, 1)})"
     task_columns = "".join(f"; {task_text}" for task_text in _task_texts(prediction))
     if prediction.unlike:
         text = _(
@@ -74,7 +74,7 @@ def _task_texts(prediction: Any) -> Iterator[str]:
     """The prediction in each further task, as text."""
     for task, probs_of in (prediction.tasks or {}).items():
         label, prob = next(iter(probs_of.items()))
-        text = f"{label} ({percent(prob, 1)})"
+        text = f"{label} ({certainty(prob, 1)})"
         if not prediction.tasks_sure[task]:
             text = _("not sure; most likely {answer}").format(answer=text)
         yield f"{task}: {text}"

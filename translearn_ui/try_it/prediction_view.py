@@ -173,7 +173,8 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
         key="answer_bars",
         alt=_("How likely each class is: {all}").format(
             all=", ".join(
-                f"{name} {format.percent(share)}" for name, share in list(probabilities.items())[:5]
+                f"{name} {format.certainty(share)}"
+                for name, share in list(probabilities.items())[:5]
             )
         ),
     )
@@ -312,6 +313,6 @@ def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
             charts.probability_bars(shares, colors=colors, most=4),
             key=f"answer_task_{number}",
             alt=", ".join(
-                f"{name} {format.percent(value)}" for name, value in list(shares.items())[:4]
+                f"{name} {format.certainty(value)}" for name, value in list(shares.items())[:4]
             ),
         )
