@@ -59,7 +59,7 @@ class Labels(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     classes: list[str]
-    image_size: int
+    image_size: int = 0
 
 
 class Run(Job):
