@@ -83,6 +83,7 @@ def test_the_docs_hold_the_same_table() -> None:
 def test_advice_comes_by_what_it_brings() -> None:
     gains = ExpectedGains(
         label_errors=12,
+        sure_label_errors=9,
         label_errors_gain=0.01,
         cross_class=1,
         weak=("cat", "dog"),
@@ -104,7 +105,11 @@ def test_advice_comes_by_what_it_brings() -> None:
         "unfreeze",
     ]
     texts = [advice.text for advice in advise("works_well", GOOD, gains)]
-    assert any("12 labels" in text and "1 of 100" in text for text in texts)
+    assert any("9 labels" in text and "1 of 100" in text and "3 more" in text for text in texts)
+    unsure = replace(gains, sure_label_errors=0, label_errors_gain=0.0)
+    last = advise("works_well", GOOD, unsure)[-1]
+    assert (last.kind, last.count, last.gain) == ("fix_labels", 12, None)
+    assert "most are right" in last.text
     assert [advice.kind for advice in advise("no_sign", GOOD, ExpectedGains(label_errors=99))] == [
         "check_labels"
     ]

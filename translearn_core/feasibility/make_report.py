@@ -26,7 +26,7 @@ from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.metrics import confusion_matrix, wilson_interval
 from translearn_core.feasibility import trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
-from translearn_core.feasibility.label_errors import LabelError
+from translearn_core.feasibility.label_errors import LabelError, strength_of
 from translearn_core.feasibility.report import (
     PHOTO_COLUMNS,
     AdviceLine,
@@ -351,6 +351,7 @@ def _label_error_rows(data: CheckData, label_errors: list[LabelError]) -> list[L
             given=data.classes[data.labels[label_error.row]],
             suggested=data.classes[label_error.suggested],
             score=label_error.score,
+            strength=strength_of(label_error.score),
         )
         for label_error in label_errors
     ]
@@ -404,12 +405,12 @@ def _expected_gains(
     accuracy = evaluation.cv.accuracy
     dismissed = datasets.read_dismissed(data.dataset)
     n = len(data.labels)
-    fixed_labels = (
-        sum(float(probabilities[error.row, error.suggested]) for error in label_errors) / n
-    )
+    sure = [error for error in label_errors if strength_of(error.score) == "almost_certain"]
+    fixed_labels = sum(float(probabilities[error.row, error.suggested]) for error in sure) / n
     weak, weak_gain = _weak_classes(data, evaluation)
     return ExpectedGains(
         label_errors=len(label_errors),
+        sure_label_errors=len(sure),
         label_errors_gain=fixed_labels,
         cross_class=len(
             _cross_class(

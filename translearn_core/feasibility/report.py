@@ -19,6 +19,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from translearn_core.datasets import Dataset
+from translearn_core.feasibility.label_errors import Strength
 from translearn_core.feasibility.verdict import Verdict
 
 SCHEMA = 1
@@ -62,13 +63,14 @@ class Point(_Line):
 
 
 class LabelErrorLine(_Line):
-    """A likely label error; score in [0.5, 1]."""
+    """A label that may be wrong; score in [0.5, 1], `strength` what it is worth."""
 
     file: str
     given: str
     suggested: str
     score: float
     path: str
+    strength: Strength = "worth_a_look"
 
 
 class ConfusedPair(_Line):
@@ -167,7 +169,9 @@ class Report(_Line):
         description="`n` training photos, `accuracy` on held-out ones"
     )
     suspects: list[LabelErrorLine] = Field(
-        description="likely label errors: `file`, `given`, `suggested`, `score` in [0.5, 1]"
+        description="labels that may be wrong: `file`, `given`, `suggested`, `score` in [0.5, 1], "
+        "`strength`: `almost_certain` (score 0.9 and more) or `worth_a_look`: on sound sets nearly all "
+        "of these are right"
     )
     near_duplicate_groups: list[list[str]] = Field(
         description="files that are near-duplicates: copies of each other or frames of one burst"
