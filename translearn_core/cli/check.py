@@ -13,7 +13,11 @@ import typer
 
 from translearn_core.cli.app import (
     BackboneOption,
+    FileColumnOption,
     JsonOption,
+    LabelsOption,
+    MainOption,
+    OneHotOption,
     SourceArgument,
     TestSourceOption,
     app,
@@ -22,6 +26,7 @@ from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
     import_photos,
+    import_with_table,
     output_to,
     print_json,
     print_line,
@@ -70,6 +75,10 @@ def backbones(json_: JsonOption = False) -> None:
 @app.command()
 def check(
     source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
+    labels: LabelsOption = None,
+    main: MainOption = "",
+    file_column: FileColumnOption = "",
+    one_hot: OneHotOption = True,
     json_: JsonOption = False,
 ) -> None:
     """Check a labelled folder or zip: classes, counts, files that would be left out, warnings."""
@@ -77,9 +86,14 @@ def check(
 
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
-            dataset = datasets.import_source(
-                source, in_place=source.is_dir(), progress=bar.show_progress
-            )
+            if labels is not None:
+                dataset = import_with_table(
+                    source, labels, main=main, file_column=file_column, one_hot=one_hot, check=True
+                )
+            else:
+                dataset = datasets.import_source(
+                    source, in_place=source.is_dir(), progress=bar.show_progress
+                )
         report = _describe(dataset)
         bar.clear()
     if json_:
@@ -93,6 +107,7 @@ def check(
 def _describe(dataset: Any) -> dict[str, Any]:
     """The report of `check` as JSON."""
     from translearn_core import datasets
+    from translearn_core.datasets.tasks import table_notes
 
     try:
         datasets.check_ready(dataset)
@@ -110,7 +125,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
         if len(photos)
         else [],
         "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
-        "warnings": datasets.warnings(dataset),
+        "warnings": [*table_notes(dataset).notes, *datasets.warnings(dataset)],
         "problem": problem,
     }
 
@@ -148,6 +163,10 @@ def feasible(
     seed: Annotated[
         int, typer.Option(help="Random seed: the same seed gives the same answer.")
     ] = 0,
+    labels: LabelsOption = None,
+    main: MainOption = "",
+    file_column: FileColumnOption = "",
+    one_hot: OneHotOption = True,
     json_: JsonOption = False,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
@@ -158,7 +177,17 @@ def feasible(
 
     settings = make_settings_of({"backbone": backbone, "seed": seed})
     have_weights(resolve(settings))
-    dataset = import_photos(source, test_source=test_source)
+    if labels is not None:
+        dataset = import_with_table(
+            source,
+            labels,
+            test_source=test_source,
+            main=main,
+            file_column=file_column,
+            one_hot=one_hot,
+        )
+    else:
+        dataset = import_photos(source, test_source=test_source)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     with output_to(folder / "log.txt"), Bar() as bar:

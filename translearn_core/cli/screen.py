@@ -170,6 +170,40 @@ def import_photos(source: Path, *, test_source: Path | None) -> Dataset:
         )
 
 
+def import_with_table(
+    source: Path,
+    table: Path,
+    *,
+    test_source: Path | None = None,
+    main: str = "",
+    file_column: str = "",
+    one_hot: bool = True,
+    several: bool = False,
+    check: bool = False,
+) -> Dataset:
+    """Make a data set of photos and a table of labels, with a bar and notes on what was read.
+
+    Raises:
+        SourceError: as `label_table.read_table` and `label_table.import_labelled`.
+    """
+    from translearn_core.datasets import label_table
+
+    read = label_table.read_table(table, main=main, file_column=file_column, one_hot=one_hot)
+    with Bar() as bar:
+        result = label_table.import_labelled(
+            source,
+            read,
+            several=several,
+            test_source=test_source,
+            check=check,
+            key=str(table.resolve()),
+            progress=bar.show_progress,
+        )
+        for sentence in (result.summary, *result.notes):
+            bar.note(sentence)
+    return result.dataset
+
+
 class BarMonitor(Monitor):
     """Shows stages and progress on a bar.
 

@@ -25,7 +25,6 @@ from translearn_core.datasets.annotation_file import (
     read_annotations,
     read_camera_traps,
 )
-from translearn_core.datasets.grouping import group_by_folders, means_folders, set_groups
 from translearn_core.datasets.importing import import_files, import_source
 from translearn_core.datasets.layout import ClassAssignment, assign_classes, tidy
 from translearn_core.datasets.library import Dataset
@@ -163,7 +162,6 @@ def import_labelled(
     *,
     several: bool = False,
     test_source: Path | None = None,
-    group_by: str = "",
     in_place: bool = True,
     check: bool = False,
     name: str = "",
@@ -176,8 +174,6 @@ def import_labelled(
     Args:
         several: whether all columns of labels are learned, or the classes only.
         test_source: photos that are kept for the test; the table names them, too.
-        group_by: a column whose values are groups that stay together in every split, or a folder
-            level (`grouping.py`); empty for none.
         in_place, check, name: as for `importing.import_source`.
         key: tells two tables of one folder apart (a path).
 
@@ -185,7 +181,6 @@ def import_labelled(
         SourceError: nothing matched, the column of the classes is not clear, or the source is
             refused.
     """
-    groups = _group_column(table, group_by)
     labelling = _Labelling(table, several=several, key=key)
     dataset = import_source(
         source,
@@ -197,7 +192,7 @@ def import_labelled(
         progress=progress,
         stop=stop,
     )
-    return _finish(dataset, labelling, group_by, groups)
+    return _finish(dataset, labelling)
 
 
 def import_labelled_files(
@@ -220,7 +215,7 @@ def import_labelled_files(
     """
     labelling = _Labelling(table, several=several, key="")
     dataset = import_files(files, name=name, labels=labelling, progress=progress, stop=stop)
-    return _finish(dataset, labelling, "", "")
+    return _finish(dataset, labelling)
 
 
 def attach_labels(dataset: Dataset, table: LabelTable) -> str:
@@ -481,28 +476,6 @@ class _Labelling:
                 labels[str(path)] = {task: label for task, label in given.items() if label}
         return labels
 
-    def groups_of(self, dataset: Dataset, column: str) -> dict[str, str]:
-        """The value of a column for each photo, by path in the manifest.
-
-        Raises:
-            SourceError: rows of one photo give different values.
-        """
-        values = self._table.cells.column(column)
-        positions = {file: photo for photo, file in enumerate(self.files)}
-        groups = {}
-        for path, file in zip(dataset.photos["path"], dataset.photos["file"], strict=True):
-            rows = self.found.rows.get(positions.get(str(file), -1), [])
-            names = list(dict.fromkeys(values[row] for row in rows if values[row]))
-            if len(names) > 1:
-                raise SourceError(
-                    _(
-                        "Rows of {file} give it different values in {column}: {values}. A photo belongs "
-                        "to one group: correct the table."
-                    ).format(file=file, column=column, values=", ".join(names[:_SHOWN]))
-                )
-            groups[str(path)] = names[0] if names else ""
-        return groups
-
     def _choose_main(self, files: Sequence[str]) -> None:
         table = self._table
         folders = _class_folders(files)
@@ -715,7 +688,7 @@ def _class_folders(files: Sequence[str]) -> list[str]:
 def _folders_unused(folders: Sequence[str]) -> str:
     return _(
         "The folders of the photos ({folders}) were not used as classes. With `--main class` they "
-        "are; with `--group-by folder` their photos stay together in every split."
+        "are."
     ).format(folders=_names(folders))
 
 
@@ -747,16 +720,7 @@ def _drop_unlearned(
     ]
 
 
-def _group_column(table: LabelTable, group_by: str) -> str:
-    """The column of the groups; empty where they come from folders or there are none."""
-    if not group_by or (means_folders(group_by) and group_by not in table.cells.columns):
-        return ""
-    return named_column(table.cells, group_by)
-
-
-def _finish(
-    dataset: Dataset, labelling: _Labelling, group_by: str, group_column: str
-) -> LabelledImport:
+def _finish(dataset: Dataset, labelling: _Labelling) -> LabelledImport:
     """Store what the table says beside the classes, and what is to be said about it."""
     table = labelling._table
     tasks = tuple(column for column in table.roles.labels if column != labelling.main)
@@ -767,10 +731,6 @@ def _finish(
         store_tasks(dataset, main=labelling.main, tasks=(), labels={})
     else:
         detach_labels(dataset)
-    if group_column:
-        set_groups(dataset, labelling.groups_of(dataset, group_column), by=group_column)
-    elif group_by:
-        group_by_folders(dataset, group_by)
     summary = labelling.summary(dataset)
     notes = tuple([*table.notes, *labelling.notes])
     store_table_notes(dataset, TableNotes(table=table.cells.name, summary=summary, notes=notes))

@@ -21,21 +21,105 @@ from translearn_core.i18n import _
 
 FILE_NAMES = (
     frozenset(
-        "file files filename filenames filepath filepaths fname path paths image images imagename "
-        "imagefile imagefilename imagepath imagepaths imagefilepath img imgname imgfile imgpath "
-        "imgfilename photo photos photoname photofile photopath photofilename picture picturename "
-        "picturefile relativepath relpath basename imageurl url uri jpg".split()
+        [
+            "file",
+            "files",
+            "filename",
+            "filenames",
+            "filepath",
+            "filepaths",
+            "fname",
+            "path",
+            "paths",
+            "image",
+            "images",
+            "imagename",
+            "imagefile",
+            "imagefilename",
+            "imagepath",
+            "imagepaths",
+            "imagefilepath",
+            "img",
+            "imgname",
+            "imgfile",
+            "imgpath",
+            "imgfilename",
+            "photo",
+            "photos",
+            "photoname",
+            "photofile",
+            "photopath",
+            "photofilename",
+            "picture",
+            "picturename",
+            "picturefile",
+            "relativepath",
+            "relpath",
+            "basename",
+            "imageurl",
+            "url",
+            "uri",
+            "jpg",
+        ]
     ),
-    frozenset("id imageid imgid photoid pictureid fileid uuid key name guid mediaid".split()),
+    frozenset(
+        [
+            "id",
+            "imageid",
+            "imgid",
+            "photoid",
+            "pictureid",
+            "fileid",
+            "uuid",
+            "key",
+            "name",
+            "guid",
+            "mediaid",
+        ]
+    ),
 )
 """Column heads that name photos, the surer ones first; `key_of` form."""
 LABEL_NAMES = frozenset(
-    "label labels labelname class classes classname classlabel category categories categoryname "
-    "species speciesname scientificname commonname breed target targets y diagnosis dx groundtruth "
-    "truth annotation tag".split()
+    [
+        "label",
+        "labels",
+        "labelname",
+        "class",
+        "classes",
+        "classname",
+        "classlabel",
+        "category",
+        "categories",
+        "categoryname",
+        "species",
+        "speciesname",
+        "scientificname",
+        "commonname",
+        "breed",
+        "target",
+        "targets",
+        "y",
+        "diagnosis",
+        "dx",
+        "groundtruth",
+        "truth",
+        "annotation",
+        "tag",
+    ]
 )
 SPLIT_NAMES = frozenset(
-    "split splits set subset partition datasplit datasetsplit splitname phase usage".split()
+    [
+        "split",
+        "splits",
+        "set",
+        "subset",
+        "partition",
+        "datasplit",
+        "datasetsplit",
+        "splitname",
+        "phase",
+        "usage",
+    ]
 )
 SPLIT_WORDS = {
     "train": "train trn training learn learning",
