@@ -145,7 +145,7 @@ def _from_coco(content: Mapping[str, Any], name: str) -> Cells:
         labels: dict[Any, set[str]] = defaultdict(set)
         for one in content.get("annotations") or []:
             labels[one["image_id"]].add(categories[one["category_id"]])
-        rows = [
+        rows: list[tuple[str, set[str], Mapping[str, str]]] = [
             (str(image["file_name"]), labels.get(image["id"], set()), {})
             for image in content["images"]
         ]

@@ -124,10 +124,10 @@ def table_text(data: bytes, name: str) -> TableText:
                 "{file} holds NUL characters, which are no text. Save the table again as CSV (UTF-8)."
             ).format(file=name)
         )
-    start = decoded.text[:500].lstrip().lower()
-    if start.startswith(("<!doctype html", "<html", "<table", "<head", "<body")):
+    beginning = decoded.text[:500].lstrip().lower()
+    if beginning.startswith(("<!doctype html", "<html", "<table", "<head", "<body")):
         raise _no_table(name, _("a web page (HTML)"))
-    if start.startswith("<?xml"):
+    if beginning.startswith("<?xml"):
         raise _no_table(name, _("an XML file"))
     if not decoded.text.strip():
         raise SourceError(_("The table {file} is empty.").format(file=name))
@@ -193,7 +193,7 @@ def _find_separator(text: str) -> str:
 
 def _read_workbook(data: bytes, name: str) -> Cells:
     """The first sheet of an Excel workbook that has cells."""
-    import openpyxl
+    import openpyxl  # type: ignore[import-untyped]
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
