@@ -44,6 +44,11 @@ class Limits(BaseModel):
     photo_bytes: int = Field(default=100 * 2**20, gt=0, description="Most bytes of one photo file.")
     photo_pixels: int = Field(default=100_000_000, gt=0, description="Most pixels of one photo.")
     classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
+    class_photos: int = Field(
+        default=2,
+        ge=1,
+        description="Fewest photos of a class of a folder or archive; smaller classes are left out.",
+    )
     free_bytes: int = Field(default=500 * 2**20, ge=0, description="Disk space that is kept free.")
 
 

@@ -47,9 +47,10 @@ def test_import_a_zip_and_look(new_page: Any, screenshot: Any, real_zip: Path) -
     page.reload()
     expect(title).to_contain_text("72 photos in 6 classes", timeout=20_000)
     for width in (1280, 390):
+        other = new_page(width=width)
+        other.goto(address)
         for scheme in ("light", "dark"):
-            other = new_page(width=width, color_scheme=scheme)
-            other.goto(address)
+            other.emulate_media(color_scheme=scheme)
             expect(other.locator("[class*=st-key-gallery_] img")).to_have_count(36, timeout=20_000)
             main = other.locator("[data-testid=stMain]")
             assert main.evaluate("m => m.scrollWidth <= m.clientWidth"), (
@@ -76,7 +77,7 @@ def test_the_demo_is_one_press_away(page: Any, screenshot: Any) -> None:
     page.goto("/")
     page.locator(".st-key-demo button").click(timeout=20_000)
 
-    expect(page.locator(".st-key-dataset_title")).to_be_visible(timeout=60_000)
+    expect(page.locator(".st-key-dataset_title")).to_contain_text("300 photos", timeout=60_000)
     expect(page.locator(".st-key-train button")).to_be_enabled()
     expect(page.locator("[class*=st-key-gallery_] img").first).to_be_visible()
     screenshot(page, "demo")

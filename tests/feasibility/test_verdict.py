@@ -58,6 +58,16 @@ def test_the_verdict_follows_from_the_figures(case: str) -> None:
         assert MARK in sentence
 
 
+def test_a_given_test_is_what_is_told_and_its_gap_comes_first() -> None:
+    gap = "On the 810 given test photos only 72 % are right."
+    figures = replace(GOOD, accuracy=0.72, interval=(0.69, 0.75), tested=810, gap=gap)
+    verdict, _rule = decide(figures)
+    sentence = summarize(verdict, figures)
+    assert verdict == "works_with_limits"
+    assert sentence.startswith(gap)
+    assert "about 72 of 100 photos like the 810 given test photos" in sentence
+
+
 def test_every_verdict_has_a_title_and_a_rule() -> None:
     assert set(TITLES) == set(VERDICTS) == {rule.verdict for rule in RULES}
 

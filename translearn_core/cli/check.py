@@ -22,6 +22,7 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
+from translearn_core.cli.choices import with_import_options
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
@@ -73,26 +74,35 @@ def backbones(json_: JsonOption = False) -> None:
 
 
 @app.command()
+@with_import_options
 def check(
-    source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
+    source: Annotated[Path, typer.Argument(help="A folder or archive (zip, tar, 7z) of photos.")],
     labels: LabelsOption = None,
     main: MainOption = "",
     file_column: FileColumnOption = "",
     one_hot: OneHotOption = True,
     json_: JsonOption = False,
+    *,
+    choices: Any,
 ) -> None:
-    """Check a labelled folder or zip: classes, counts, files that would be left out, warnings."""
+    """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
     from translearn_core import datasets
 
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
             if labels is not None:
                 dataset = import_with_table(
-                    source, labels, main=main, file_column=file_column, one_hot=one_hot, check=True
+                    source,
+                    labels,
+                    main=main,
+                    file_column=file_column,
+                    one_hot=one_hot,
+                    choices=choices,
+                    check=True,
                 )
             else:
                 dataset = datasets.import_source(
-                    source, in_place=source.is_dir(), progress=bar.show_progress
+                    source, in_place=source.is_dir(), choices=choices, progress=bar.show_progress
                 )
         report = _describe(dataset)
         bar.clear()
@@ -142,6 +152,18 @@ def _print_report(report: dict[str, Any]) -> None:
     print_line(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
     for name, count in classes.items():
         print_line(f"  {count:>6}  {name}")
+    if report["splits"]:
+        counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
+        free = n - sum(report["splits"].values())
+        print_line(_("Splits given by the folders: {counts}").format(counts=counts))
+        if free:
+            print_line(
+                ngettext(
+                    "{n} photo has no split and counts as training.",
+                    "{n} photos have no split and count as training.",
+                    free,
+                ).format(n=free)
+            )
     left_out = report["left_out"]
     if left_out:
         print_line(
@@ -156,6 +178,7 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 @app.command()
+@with_import_options
 def feasible(
     source: SourceArgument,
     test_source: TestSourceOption = None,
@@ -168,6 +191,8 @@ def feasible(
     file_column: FileColumnOption = "",
     one_hot: OneHotOption = True,
     json_: JsonOption = False,
+    *,
+    choices: Any,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
     from translearn_core.backbones import get_backbone
@@ -185,9 +210,10 @@ def feasible(
             main=main,
             file_column=file_column,
             one_hot=one_hot,
+            choices=choices,
         )
     else:
-        dataset = import_photos(source, test_source=test_source)
+        dataset = import_photos(source, test_source=test_source, choices=choices)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     with output_to(folder / "log.txt"), Bar() as bar:
@@ -205,6 +231,8 @@ def feasible(
 
 def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
+    for text in report.remarks:
+        print_line(_("Note: {text}").format(text=text))
     forecast = report.forecast
     if forecast is not None:
         print_line(

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from translearn_core.csv_tables import valid_text
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
@@ -25,7 +26,7 @@ from translearn_core.monitor import Monitor
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from translearn_core.datasets import Dataset
+    from translearn_core.datasets import Dataset, ImportChoices
 
 EVERY_S = 2.0
 """Least seconds between two lines of progress where stderr is not a terminal."""
@@ -152,7 +153,9 @@ class Bar:
             self.note(event["text"])
 
 
-def import_photos(source: Path, *, test_source: Path | None) -> Dataset:
+def import_photos(
+    source: Path, *, test_source: Path | None, choices: ImportChoices | None = None
+) -> Dataset:
     """Make a data set of a folder, used where it is, or of an archive, with a bar.
 
     Raises:
@@ -161,13 +164,25 @@ def import_photos(source: Path, *, test_source: Path | None) -> Dataset:
     from translearn_core import datasets
 
     with Bar() as bar:
-        return datasets.import_source(
+        dataset = datasets.import_source(
             source,
             test_source=test_source,
             in_place=source.is_dir(),
             check=False,
+            choices=choices,
             progress=bar.show_progress,
         )
+        for text in (*dataset.record.notices, *_left_out_classes(dataset)):
+            bar.note(text)
+    return dataset
+
+
+def _left_out_classes(dataset: Dataset) -> list[str]:
+    """What came to nothing of the folders of classes."""
+    from translearn_core.datasets import CHECKS
+
+    check = next(check for check in CHECKS if check.name == "lost_class")
+    return [one.note for one in check.find(dataset)] if check.find is not None else []
 
 
 def import_with_table(
@@ -179,6 +194,7 @@ def import_with_table(
     file_column: str = "",
     one_hot: bool = True,
     several: bool = False,
+    choices: ImportChoices | None = None,
     check: bool = False,
 ) -> Dataset:
     """Make a data set of photos and a table of labels, with a bar and notes on what was read.
@@ -195,6 +211,7 @@ def import_with_table(
             read,
             several=several,
             test_source=test_source,
+            choices=choices,
             check=check,
             key=str(table.resolve()),
             progress=bar.show_progress,
@@ -226,11 +243,13 @@ class BarMonitor(Monitor):
 
 
 def print_json(content: Any, *, indent: int | None = 1) -> None:
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=indent) + "\n")
+    """Print JSON; what is not UTF-8 in a file name stands as `\\xe9` in its text."""
+    text = json.dumps(content, ensure_ascii=False, indent=indent)
+    sys.stdout.write(valid_text(text, backslash="\\\\") + "\n")
 
 
 def print_line(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(valid_text(line) + "\n")
 
 
 @contextmanager

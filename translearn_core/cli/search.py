@@ -17,6 +17,7 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
+from translearn_core.cli.choices import with_import_options
 from translearn_core.cli.screen import import_photos, import_with_table, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.cli.train import work_here
@@ -25,6 +26,7 @@ from translearn_core.i18n import _
 
 
 @app.command()
+@with_import_options
 @with_setting_options
 def tune(
     source: SourceArgument,
@@ -35,6 +37,8 @@ def tune(
     file_column: FileColumnOption = "",
     one_hot: OneHotOption = True,
     json_: JsonOption = False,
+    *,
+    choices: Any,
     **named: Any,
 ) -> int:
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
@@ -53,9 +57,10 @@ def tune(
             main=main,
             file_column=file_column,
             one_hot=one_hot,
+            choices=choices,
         )
     else:
-        dataset = import_photos(source, test_source=test_source)
+        dataset = import_photos(source, test_source=test_source, choices=choices)
     run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )

@@ -26,7 +26,7 @@ from translearn_core.datasets.annotation_file import (
     read_camera_traps,
 )
 from translearn_core.datasets.importing import import_files, import_source
-from translearn_core.datasets.layout import ClassAssignment, assign_classes, tidy
+from translearn_core.datasets.layout import ClassAssignment, ImportChoices, read_layout, tidy
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.sources import ProgressCallback, StopCheck
 from translearn_core.datasets.table_columns import (
@@ -163,6 +163,7 @@ def import_labelled(
     several: bool = False,
     test_source: Path | None = None,
     in_place: bool = True,
+    choices: ImportChoices | None = None,
     check: bool = False,
     name: str = "",
     key: str = "",
@@ -174,20 +175,21 @@ def import_labelled(
     Args:
         several: whether all columns of labels are learned, or the classes only.
         test_source: photos that are kept for the test; the table names them, too.
-        in_place, check, name: as for `importing.import_source`.
+        in_place, choices, check, name: as for `importing.import_source`.
         key: tells two tables of one folder apart (a path).
 
     Raises:
         SourceError: nothing matched, the column of the classes is not clear, or the source is
             refused.
     """
-    labelling = _Labelling(table, several=several, key=key)
+    labelling = _Labelling(table, several=several, key=key, choices=choices)
     dataset = import_source(
         source,
         test_source=test_source,
         in_place=in_place and source.is_dir(),
         check=check,
         name=name,
+        choices=choices,
         labels=labelling,
         progress=progress,
         stop=stop,
@@ -415,8 +417,16 @@ def _tidied(table: LabelTable) -> list[str]:
 class _Labelling:
     """Gives the photos of an import their classes by a table; see `importing.Labelling`."""
 
-    def __init__(self, table: LabelTable, *, several: bool, key: str) -> None:
+    def __init__(
+        self,
+        table: LabelTable,
+        *,
+        several: bool,
+        key: str,
+        choices: ImportChoices | None = None,
+    ) -> None:
         self._table, self._several, self._key = table, several, key
+        self._choices = choices
         self.main = ""
         self.from_folders = False
         self.notes: list[str] = []
@@ -455,7 +465,9 @@ class _Labelling:
         ]
         self._choose_main(listed[0])
         if self.from_folders:
-            assignments = [assign_classes(part) for part in listed]
+            layouts = [read_layout(part, self._choices) for part in listed]
+            self.notes += [notice for layout in layouts for notice in layout.notices]
+            assignments = [list(layout.assignments) for layout in layouts]
             if len(found.rows) < len(files):
                 self.notes.append(_silent_about(len(files) - len(found.rows), len(files)))
         else:
@@ -678,7 +690,7 @@ def _without_numbers_of_others(table: LabelTable, columns: Sequence[str]) -> tup
 def _class_folders(files: Sequence[str]) -> list[str]:
     """The classes that the folders would be; empty where there are fewer than two."""
     try:
-        found = {assignment.class_name for assignment in assign_classes(list(files))}
+        found = {assignment.class_name for assignment in read_layout(list(files)).assignments}
     except SourceError:
         return []
     names = sorted(found - {""})

@@ -13,6 +13,7 @@ Imports nothing heavy: pages read reports.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -81,12 +82,15 @@ class ConfusedPair(_Line):
 
 
 class ClassResult(_Line):
-    """Number of photos and recall of a class, with its 95 % confidence interval."""
+    """Number of photos and cross-validated recall of a class, with its 95 % confidence interval, and
+    its given test photos (`n_test`) with the recall on them (null without any)."""
 
     name: str
     n: int
     recall: float
     interval: tuple[float, float]
+    n_test: int = 0
+    test_recall: float | None = None
 
 
 class GivenTest(_Line):
@@ -95,6 +99,16 @@ class GivenTest(_Line):
     n: int
     accuracy: float
     interval: tuple[float, float]
+
+
+class Headline(_Line):
+    """The accuracy that the verdict follows from, its interval and photos; `source` is `test` where
+    test photos are given, else `cross_validation`."""
+
+    accuracy: float
+    interval: tuple[float, float]
+    n: int
+    source: Literal["test", "cross_validation"]
 
 
 class AdviceLine(_Line):
@@ -117,6 +131,22 @@ class Report(_Line):
     sentence: str = Field(description="the verdict in words")
     explanation: str = Field(description="the same without its first words", default="")
     rule: str = Field(description="the rule that it follows from, in words")
+    headline: Headline | None = Field(
+        default=None,
+        description="the figure that verdict and sentence follow: `accuracy`, `interval`, `n`, "
+        "`source` (`test` where test photos are given, else `cross_validation`); null in reports "
+        "of earlier versions",
+    )
+    test_gap: str = Field(
+        default="",
+        description="how the given test differs from cross-validation, where that is beyond both "
+        "intervals; begins `sentence`; else empty",
+    )
+    remarks: list[str] = Field(
+        default=[],
+        description="what must be said beside the accuracy: classes never found or hardly tested, "
+        "unequal classes with the balanced accuracy, copies only",
+    )
     accuracy: float = Field(description="cross-validated accuracy with a group-aware split")
     interval: tuple[float, float] = Field(
         description="95 % confidence interval of the accuracy on new photos"
@@ -170,7 +200,9 @@ class Report(_Line):
     mixups: list[ConfusedPair] = Field(
         description="pairs of classes that are confused, with the photos"
     )
-    per_class: list[ClassResult] = Field(description="`name`, `n`, `recall`, `interval`")
+    per_class: list[ClassResult] = Field(
+        description="`name`, `n`, `recall`, `interval`; `n_test`, `test_recall` of given test photos"
+    )
     advice: list[AdviceLine] = Field(
         description="what would help, in order: `text`, `kind`, `count`, `gain`"
     )
@@ -180,6 +212,16 @@ class Report(_Line):
     backbone: str = Field(description="the frozen backbone")
     seed: int = Field(description="random seed of folds, subsets and shuffles")
     created: float = Field(description="seconds since 1970")
+
+    @property
+    def told(self) -> Headline:
+        """The headline; that of a report of an earlier version is cross-validated."""
+        return self.headline or Headline(
+            accuracy=self.accuracy,
+            interval=self.interval,
+            n=self.n_judged,
+            source="cross_validation",
+        )
 
 
 def folder_of(dataset: Dataset) -> Path:

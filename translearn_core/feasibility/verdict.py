@@ -40,8 +40,9 @@ class Figures:
     """The figures that the verdict follows from.
 
     Args:
-        accuracy, interval: cross-validated, with its 95 % confidence interval.
-        mean_recall: mean recall over classes.
+        accuracy, interval: on the given test photos, else cross-validated, with its 95 %
+            confidence interval.
+        mean_recall: cross-validated mean recall over classes.
         majority: accuracy of always predicting the largest class.
         shuffled: mean accuracy on shuffled labels.
         shuffled_recall, shuffled_recall_std, shuffled_recall_max: `mean_recall` on shuffled labels:
@@ -49,6 +50,9 @@ class Figures:
         trivial: accuracy on colour and size alone.
         lowest_recall: recall of the class with the lowest one.
         shortcuts: sentences about properties that predict classes.
+        tested: given test photos that `accuracy` and `lowest_recall` are about; 0: cross-validated.
+        gap: how the given test differs from cross-validation, as a sentence, see
+            `caveats.tell_gap`.
     """
 
     accuracy: float
@@ -62,6 +66,8 @@ class Figures:
     trivial: float
     lowest_recall: float
     shortcuts: Sequence[str] = ()
+    tested: int = 0
+    gap: str = ""
 
     @property
     def baseline(self) -> float:
@@ -166,20 +172,35 @@ LEADS: dict[Verdict, str] = {
 def summarize(
     verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None
 ) -> str:
-    """The verdict in a few sentences for a person.
+    """The verdict in a few sentences for a person; first how a given test differs from the rest.
 
     Args:
         mixed_up: true and predicted class of the most frequent confusion.
     """
-    return f"{_(LEADS[verdict])} {explain(verdict, figures, mixed_up=mixed_up)}"
+    reasons = _explain_figures(verdict, figures, mixed_up)
+    return " ".join(filter(None, (figures.gap, _(LEADS[verdict]), reasons)))
 
 
 def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None) -> str:
     """The sentences of `summarize` without the lead."""
-    parts = [
+    reasons = _explain_figures(verdict, figures, mixed_up)
+    return f"{figures.gap} {reasons}" if figures.gap else reasons
+
+
+def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, str] | None) -> str:
+    words = (
         _(
+            "Right on about {right} of 100 photos like the {n:,} given test photos (95 % confidence "
+            "interval: {low} – {high} %)."
+        )
+        if figures.tested
+        else _(
             "Right on about {right} of 100 new photos (95 % confidence interval: {low} – {high} %)."
-        ).format(
+        )
+    )
+    parts = [
+        words.format(
+            n=figures.tested,
             right=_of_100(figures.accuracy),
             low=_of_100(figures.interval[0]),
             high=_of_100(figures.interval[1]),

@@ -46,5 +46,5 @@ def show(dataset: Dataset) -> None:
             with frame.errors_shown():
                 note = label_csv.attach_labels(dataset, label_csv.read_table(upload))
                 if note:
-                    st.toast(note, icon=":material/info:")
+                    st.toast(frame.plain(note), icon=":material/info:")
                 st.rerun()
