@@ -99,6 +99,7 @@ def check(
                     one_hot=one_hot,
                     choices=choices,
                     check=True,
+                    say_notes=False,
                 )
             else:
                 dataset = datasets.import_source(
@@ -155,7 +156,7 @@ def _print_report(report: dict[str, Any]) -> None:
     if report["splits"]:
         counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
         free = n - sum(report["splits"].values())
-        print_line(_("Splits given by the folders: {counts}").format(counts=counts))
+        print_line(_("Splits given by the source: {counts}").format(counts=counts))
         if free:
             print_line(
                 ngettext(

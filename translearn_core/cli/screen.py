@@ -196,8 +196,12 @@ def import_with_table(
     several: bool = False,
     choices: ImportChoices | None = None,
     check: bool = False,
+    say_notes: bool = True,
 ) -> Dataset:
-    """Make a data set of photos and a table of labels, with a bar and notes on what was read.
+    """Make a data set of photos and a table of labels, with a bar and a note on what was read.
+
+    Args:
+        say_notes: False where the caller shows the notes that are kept with the data set.
 
     Raises:
         SourceError: as `label_table.read_table` and `label_table.import_labelled`.
@@ -216,7 +220,7 @@ def import_with_table(
             key=str(table.resolve()),
             progress=bar.show_progress,
         )
-        for sentence in (result.summary, *result.notes):
+        for sentence in (result.summary, *(result.notes if say_notes else ())):
             bar.note(sentence)
     return result.dataset
 
