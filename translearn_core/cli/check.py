@@ -13,7 +13,11 @@ import typer
 
 from translearn_core.cli.app import (
     BackboneOption,
+    FileColumnOption,
     JsonOption,
+    LabelsOption,
+    MainOption,
+    OneHotOption,
     SourceArgument,
     TestSourceOption,
     app,
@@ -23,6 +27,7 @@ from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
     import_photos,
+    import_with_table,
     output_to,
     print_json,
     print_line,
@@ -72,6 +77,10 @@ def backbones(json_: JsonOption = False) -> None:
 @with_import_options
 def check(
     source: Annotated[Path, typer.Argument(help="A folder or archive (zip, tar, 7z) of photos.")],
+    labels: LabelsOption = None,
+    main: MainOption = "",
+    file_column: FileColumnOption = "",
+    one_hot: OneHotOption = True,
     json_: JsonOption = False,
     *,
     choices: Any,
@@ -81,12 +90,21 @@ def check(
 
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
-            dataset = datasets.import_source(
-                source,
-                in_place=source.is_dir(),
-                choices=choices,
-                progress=bar.show_progress,
-            )
+            if labels is not None:
+                dataset = import_with_table(
+                    source,
+                    labels,
+                    main=main,
+                    file_column=file_column,
+                    one_hot=one_hot,
+                    choices=choices,
+                    check=True,
+                    say_notes=False,
+                )
+            else:
+                dataset = datasets.import_source(
+                    source, in_place=source.is_dir(), choices=choices, progress=bar.show_progress
+                )
         report = _describe(dataset)
         bar.clear()
     if json_:
@@ -100,6 +118,7 @@ def check(
 def _describe(dataset: Any) -> dict[str, Any]:
     """The report of `check` as JSON."""
     from translearn_core import datasets
+    from translearn_core.datasets.tasks import table_notes
 
     try:
         datasets.check_ready(dataset)
@@ -117,7 +136,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
         if len(photos)
         else [],
         "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
-        "warnings": datasets.warnings(dataset),
+        "warnings": [*table_notes(dataset).notes, *datasets.warnings(dataset)],
         "problem": problem,
     }
 
@@ -137,7 +156,7 @@ def _print_report(report: dict[str, Any]) -> None:
     if report["splits"]:
         counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
         free = n - sum(report["splits"].values())
-        print_line(_("Splits given by the folders: {counts}").format(counts=counts))
+        print_line(_("Splits given by the source: {counts}").format(counts=counts))
         if free:
             print_line(
                 ngettext(
@@ -168,6 +187,10 @@ def feasible(
     seed: Annotated[
         int, typer.Option(help="Random seed: the same seed gives the same answer.")
     ] = 0,
+    labels: LabelsOption = None,
+    main: MainOption = "",
+    file_column: FileColumnOption = "",
+    one_hot: OneHotOption = True,
     json_: JsonOption = False,
     *,
     choices: Any,
@@ -180,7 +203,18 @@ def feasible(
 
     settings = make_settings_of({"backbone": backbone, "seed": seed})
     have_weights(resolve(settings))
-    dataset = import_photos(source, test_source=test_source, choices=choices)
+    if labels is not None:
+        dataset = import_with_table(
+            source,
+            labels,
+            test_source=test_source,
+            main=main,
+            file_column=file_column,
+            one_hot=one_hot,
+            choices=choices,
+        )
+    else:
+        dataset = import_photos(source, test_source=test_source, choices=choices)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     with output_to(folder / "log.txt"), Bar() as bar:

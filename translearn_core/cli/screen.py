@@ -185,6 +185,46 @@ def _left_out_classes(dataset: Dataset) -> list[str]:
     return [one.note for one in check.find(dataset)] if check.find is not None else []
 
 
+def import_with_table(
+    source: Path,
+    table: Path,
+    *,
+    test_source: Path | None = None,
+    main: str = "",
+    file_column: str = "",
+    one_hot: bool = True,
+    several: bool = False,
+    choices: ImportChoices | None = None,
+    check: bool = False,
+    say_notes: bool = True,
+) -> Dataset:
+    """Make a data set of photos and a table of labels, with a bar and a note on what was read.
+
+    Args:
+        say_notes: False where the caller shows the notes that are kept with the data set.
+
+    Raises:
+        SourceError: as `label_table.read_table` and `label_table.import_labelled`.
+    """
+    from translearn_core.datasets import label_table
+
+    read = label_table.read_table(table, main=main, file_column=file_column, one_hot=one_hot)
+    with Bar() as bar:
+        result = label_table.import_labelled(
+            source,
+            read,
+            several=several,
+            test_source=test_source,
+            choices=choices,
+            check=check,
+            key=str(table.resolve()),
+            progress=bar.show_progress,
+        )
+        for sentence in (result.summary, *(result.notes if say_notes else ())):
+            bar.note(sentence)
+    return result.dataset
+
+
 class BarMonitor(Monitor):
     """Shows stages and progress on a bar.
 

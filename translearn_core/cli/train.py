@@ -13,13 +13,24 @@ from typing import Annotated, Any
 import typer
 
 from translearn_core.cli.app import (
+    FileColumnOption,
     JsonOption,
+    LabelsOption,
+    MainOption,
+    OneHotOption,
     SourceArgument,
     TestSourceOption,
     app,
 )
 from translearn_core.cli.choices import with_import_options
-from translearn_core.cli.screen import Bar, import_photos, output_to, print_json, print_line
+from translearn_core.cli.screen import (
+    Bar,
+    import_photos,
+    import_with_table,
+    output_to,
+    print_json,
+    print_line,
+)
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
@@ -51,6 +62,10 @@ def train(
         ),
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
+    labels: LabelsOption = None,
+    main: MainOption = "",
+    file_column: FileColumnOption = "",
+    one_hot: OneHotOption = True,
     json_: JsonOption = False,
     *,
     choices: Any,
@@ -58,7 +73,6 @@ def train(
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
     from translearn_core import jobs, runs
-    from translearn_core.datasets import label_csv
     from translearn_core.recipe.resolve import resolve
 
     settings = make_settings_of(named, pairs=set_, preset=preset)
@@ -66,19 +80,19 @@ def train(
     if run_dir is not None:
         runs.check_free(run_dir)
     have_weights(resolved)
-    table = label_csv.read_table(tasks) if tasks is not None else None
     began = time.monotonic()
+    table = tasks or labels
     if table is not None:
-        with Bar() as bar:
-            dataset, note = label_csv.import_labelled(
-                source,
-                table,
-                test_source=test_source,
-                choices=choices,
-                progress=bar.show_progress,
-            )
-            if note:
-                bar.note(note)
+        dataset = import_with_table(
+            source,
+            table,
+            test_source=test_source,
+            main=main,
+            file_column=file_column,
+            one_hot=one_hot,
+            choices=choices,
+            several=tasks is not None,
+        )
     else:
         dataset = import_photos(source, test_source=test_source, choices=choices)
     import_s = time.monotonic() - began
