@@ -35,7 +35,7 @@ def test_import_a_zip_and_look(new_page: Any, screenshot: Any, real_zip: Path) -
 
     title = page.locator(".st-key-dataset_title")
     expect(title).to_contain_text("72 photos in 6 classes", timeout=60_000)
-    expect(page.get_by_text("1 file left out")).to_be_visible()
+    expect(page.get_by_text("2 files left out")).to_be_visible()
     pictures = page.locator("[class*=st-key-gallery_] img")
     expect(pictures).to_have_count(36)
     assert all(pictures.nth(place).get_attribute("alt") for place in range(36))
@@ -84,11 +84,11 @@ def test_the_demo_is_one_press_away(page: Any, screenshot: Any) -> None:
 
 
 def test_from_another_machine_the_first_page_says_where_photos_go(
-    chromium: Any, server: Any
+    chromium: Any, named_server: Any
 ) -> None:
     context = chromium.new_context()
     page = context.new_page()
-    page.goto(server.url.replace("127.0.0.1", "school.localhost"))  # any name but localhost
+    page.goto(named_server.url.replace("127.0.0.1", "school.localhost"))  # any name but localhost
 
     expect(page.get_by_text("Your photos go to the computer that runs TransLearn")).to_be_visible(
         timeout=20_000

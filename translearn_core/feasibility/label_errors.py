@@ -91,7 +91,9 @@ def find_label_errors(
     if features is not None and len(sure):
         apart = np.arange(n) if groups is None else groups
         points = normalised_embedding(features)
-        placed = [row for row in sure if _lies_among(row, suggested[row], labels, points, apart)]
+        placed = [
+            row for row in sure if _lies_among(int(row), int(suggested[row]), labels, points, apart)
+        ]
         score[placed] = 1.0 - (1.0 - ALMOST_CERTAIN) * given[placed] / _SURE_GIVEN
     rows = np.flatnonzero(chosen)
     return [
