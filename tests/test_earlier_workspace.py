@@ -20,7 +20,7 @@ from tests.support.commands import call
 from tests.support.session import made_once
 from tests.support.trained import train
 from translearn_core import datasets, jobs, runs
-from translearn_core.datasets.label_csv import tasks_of
+from translearn_core.datasets.tasks import tasks_of
 from translearn_core.export import formats
 from translearn_core.export.keras_script import script
 from translearn_core.feasibility import report as check_report

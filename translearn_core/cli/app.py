@@ -25,14 +25,3 @@ BackboneOption = Annotated[
     str, typer.Option(help="Pretrained network: a name that `backbones` lists.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
-LabelsOption = Annotated[
-    Path | None,
-    typer.Option(metavar="TABLE", help="A table with the class of each photo: CSV, Excel, COCO."),
-]
-MainOption = Annotated[
-    str, typer.Option(help="The column of the classes; `class` for the folders.")
-]
-FileColumnOption = Annotated[str, typer.Option(help="The column that names the photos.")]
-OneHotOption = Annotated[
-    bool, typer.Option(help="Take columns of 0 and 1 with one 1 in each row as one label.")
-]

@@ -13,16 +13,12 @@ import typer
 
 from translearn_core.cli.app import (
     BackboneOption,
-    FileColumnOption,
     JsonOption,
-    LabelsOption,
-    MainOption,
-    OneHotOption,
     SourceArgument,
     TestSourceOption,
     app,
 )
-from translearn_core.cli.choices import with_import_options
+from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
@@ -77,33 +73,25 @@ def backbones(json_: JsonOption = False) -> None:
 @with_import_options
 def check(
     source: Annotated[Path, typer.Argument(help="A folder or archive (zip, tar, 7z) of photos.")],
-    labels: LabelsOption = None,
-    main: MainOption = "",
-    file_column: FileColumnOption = "",
-    one_hot: OneHotOption = True,
     json_: JsonOption = False,
     *,
-    choices: Any,
+    options: ImportOptions,
 ) -> None:
     """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
     from translearn_core import datasets
 
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
-            if labels is not None:
+            if options.labels is not None:
                 dataset = import_with_table(
-                    source,
-                    labels,
-                    main=main,
-                    file_column=file_column,
-                    one_hot=one_hot,
-                    choices=choices,
-                    check=True,
-                    say_notes=False,
+                    source, options.labels, options=options, check=True, say_notes=False
                 )
             else:
                 dataset = datasets.import_source(
-                    source, in_place=source.is_dir(), choices=choices, progress=bar.show_progress
+                    source,
+                    in_place=source.is_dir(),
+                    choices=options.choices,
+                    progress=bar.show_progress,
                 )
         report = _describe(dataset)
         bar.clear()
@@ -187,13 +175,9 @@ def feasible(
     seed: Annotated[
         int, typer.Option(help="Random seed: the same seed gives the same answer.")
     ] = 0,
-    labels: LabelsOption = None,
-    main: MainOption = "",
-    file_column: FileColumnOption = "",
-    one_hot: OneHotOption = True,
     json_: JsonOption = False,
     *,
-    choices: Any,
+    options: ImportOptions,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
     from translearn_core.backbones import get_backbone
@@ -203,18 +187,7 @@ def feasible(
 
     settings = make_settings_of({"backbone": backbone, "seed": seed})
     have_weights(resolve(settings))
-    if labels is not None:
-        dataset = import_with_table(
-            source,
-            labels,
-            test_source=test_source,
-            main=main,
-            file_column=file_column,
-            one_hot=one_hot,
-            choices=choices,
-        )
-    else:
-        dataset = import_photos(source, test_source=test_source, choices=choices)
+    dataset = import_photos(source, test_source=test_source, options=options)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     with output_to(folder / "log.txt"), Bar() as bar:

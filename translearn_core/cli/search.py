@@ -8,17 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from translearn_core.cli.app import (
-    FileColumnOption,
     JsonOption,
-    LabelsOption,
-    MainOption,
-    OneHotOption,
     SourceArgument,
     TestSourceOption,
     app,
 )
-from translearn_core.cli.choices import with_import_options
-from translearn_core.cli.screen import import_photos, import_with_table, print_json, print_line
+from translearn_core.cli.choices import ImportOptions, with_import_options
+from translearn_core.cli.screen import import_photos, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.cli.train import work_here
 from translearn_core.errors import TransLearnError
@@ -32,13 +28,9 @@ def tune(
     source: SourceArgument,
     minutes: Annotated[float, typer.Option(help="Time limit of the search, in minutes.")] = 3.0,
     test_source: TestSourceOption = None,
-    labels: LabelsOption = None,
-    main: MainOption = "",
-    file_column: FileColumnOption = "",
-    one_hot: OneHotOption = True,
     json_: JsonOption = False,
     *,
-    choices: Any,
+    options: ImportOptions,
     **named: Any,
 ) -> int:
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
@@ -49,18 +41,7 @@ def tune(
     settings = make_settings_of(named)
     have_weights(resolve(settings))
     began = time.monotonic()
-    if labels is not None:
-        dataset = import_with_table(
-            source,
-            labels,
-            test_source=test_source,
-            main=main,
-            file_column=file_column,
-            one_hot=one_hot,
-            choices=choices,
-        )
-    else:
-        dataset = import_photos(source, test_source=test_source, choices=choices)
+    dataset = import_photos(source, test_source=test_source, options=options)
     run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )

@@ -13,20 +13,15 @@ from typing import Annotated, Any
 import typer
 
 from translearn_core.cli.app import (
-    FileColumnOption,
     JsonOption,
-    LabelsOption,
-    MainOption,
-    OneHotOption,
     SourceArgument,
     TestSourceOption,
     app,
 )
-from translearn_core.cli.choices import with_import_options
+from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.screen import (
     Bar,
     import_photos,
-    import_with_table,
     output_to,
     print_json,
     print_line,
@@ -62,13 +57,9 @@ def train(
         ),
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
-    labels: LabelsOption = None,
-    main: MainOption = "",
-    file_column: FileColumnOption = "",
-    one_hot: OneHotOption = True,
     json_: JsonOption = False,
     *,
-    choices: Any,
+    options: ImportOptions,
     **named: Any,
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
@@ -81,20 +72,7 @@ def train(
         runs.check_free(run_dir)
     have_weights(resolved)
     began = time.monotonic()
-    table = tasks or labels
-    if table is not None:
-        dataset = import_with_table(
-            source,
-            table,
-            test_source=test_source,
-            main=main,
-            file_column=file_column,
-            one_hot=one_hot,
-            choices=choices,
-            several=tasks is not None,
-        )
-    else:
-        dataset = import_photos(source, test_source=test_source, choices=choices)
+    dataset = import_photos(source, test_source=test_source, options=options, tasks=tasks)
     import_s = time.monotonic() - began
     run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
     work_here(run)
