@@ -12,13 +12,9 @@ import pytest
 from tests.support.drawing import draw_photo, make_tree
 from translearn_core import datasets
 from translearn_core.datasets import ImportChoices
-from translearn_core.datasets.layout import (
-    is_unlabelled,
-    natural_key,
-    printable,
-    read_layout,
-    split_kind,
-)
+from translearn_core.datasets.file_names import natural_key, printable
+from translearn_core.datasets.folder_words import is_unlabelled, split_kind
+from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links of POSIX systems")

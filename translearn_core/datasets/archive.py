@@ -33,10 +33,9 @@ from translearn_core.config import Limits
 from translearn_core.datasets.archive_names import decode_names
 from translearn_core.datasets.archive_stream import unpack_7z, unpack_tar
 from translearn_core.datasets.archive_zip import ZipEntry, ZipReader
-from translearn_core.datasets.layout import (
-    ImportChoices,
+from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
+from translearn_core.datasets.photo_names import (
     has_photo_suffix,
-    hidden_folder,
     is_junk,
     reason_not_photo,
     reason_suffix,

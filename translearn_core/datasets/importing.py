@@ -3,7 +3,7 @@
 Owns: `import_source`, `import_files`, `create_dataset`, `add_photos`, `add_source`, `build_drawn`.
 An import is built in a temporary folder and published by one rename, so that one that fails or is
 stopped changes nothing. Leaves to others: listing and reading the sources
-(`sources.py`), names and classes (`layout.py`), zips (`archive.py`), files (`library.py`).
+(`sources.py`, `receiving.py`), classes (`layout.py`), archives (`archive.py`), files (`library.py`).
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ import pandas as pd
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
-from translearn_core.datasets.layout import (
-    ClassAssignment,
-    ImportChoices,
-    NameKeeper,
-    printable,
-    real_path,
-    safe_name,
-    tidy,
+from translearn_core.datasets.file_names import NameKeeper, printable, real_path, safe_name, tidy
+from translearn_core.datasets.folder_listing import cannot_open
+from translearn_core.datasets.import_choices import ImportChoices
+from translearn_core.datasets.import_context import (
+    Candidate,
+    ImportContext,
+    LeftOut,
+    ProgressCallback,
+    StopCheck,
 )
+from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import (
     COLUMNS,
     LEFT_OUT_COLUMNS,
@@ -52,19 +54,13 @@ from translearn_core.datasets.library import (
     too_few_reason,
     with_columns,
 )
+from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.sources import (
-    Candidate,
-    ImportContext,
     Labelling,
-    LeftOut,
-    ProgressCallback,
-    StopCheck,
-    cannot_open,
     existing_source,
     labelled,
     list_sources,
     nothing_left,
-    spool,
     with_assignments,
 )
 from translearn_core.errors import PhotoError, SourceError, StorageError

@@ -5,7 +5,7 @@ photo, and the sentences on rows and photos that do not fit. Leaves to others: c
 (`table_file.py`), columns (`table_columns.py`), which photo a row means (`table_match.py`), the
 import itself (`importing.py`), what is stored beside the classes (`tasks.py`).
 
-Labels are kept as they are written, but for white space and Unicode form (`layout.tidy`); no file
+Labels are kept as they are written, but for white space and Unicode form (`file_names.tidy`); no file
 or folder is named after them. Folders beside a table are the classes only where `main` says `class`
 or the table leaves photos without a label.
 """
@@ -25,10 +25,12 @@ from translearn_core.datasets.annotation_file import (
     read_annotations,
     read_camera_traps,
 )
+from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.import_choices import ImportChoices
+from translearn_core.datasets.import_context import ProgressCallback, StopCheck
 from translearn_core.datasets.importing import import_files, import_source
-from translearn_core.datasets.layout import ClassAssignment, ImportChoices, read_layout, tidy
+from translearn_core.datasets.layout import ClassAssignment, read_layout
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.sources import ProgressCallback, StopCheck
 from translearn_core.datasets.table_columns import (
     ColumnRoles,
     find_roles,

@@ -14,7 +14,8 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from translearn_core.datasets.layout import split_kind, tidy
+from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.i18n import _, ngettext

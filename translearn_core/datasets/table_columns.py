@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from translearn_core.datasets.layout import PHOTO_SUFFIXES
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.table_file import Cells
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _

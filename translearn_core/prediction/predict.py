@@ -24,7 +24,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
-from translearn_core.datasets.layout import PHOTO_SUFFIXES, is_junk
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES, is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Reference, load_reference

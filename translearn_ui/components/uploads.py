@@ -62,7 +62,7 @@ class Box:
 @contextmanager
 def on_disk(upload: UploadedFile) -> Iterator[Path]:
     """Move an upload from memory to the workspace, for as long as the block lasts."""
-    from translearn_core.datasets.layout import safe_name
+    from translearn_core.datasets.file_names import safe_name
 
     folder = home() / "uploads" / leftovers.own_name("")
     try:

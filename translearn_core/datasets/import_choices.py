@@ -1,0 +1,55 @@
+"""What a person may choose about an import where names alone do not decide.
+
+Owns: `ImportChoices`, and which hidden folders it keeps. Leaves to others: what is read without a
+choice (`layout.py`), where it is asked for (`cli/choices.py`, the page Photos).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.photo_names import is_junk
+
+ROLES = ("train", "val", "test", "class", "out")
+"""What a folder may be told to be: a split, a class, or left out."""
+
+
+@dataclass(frozen=True)
+class ImportChoices:
+    """What a person decides about an import where names alone do not.
+
+    Args:
+        follow_links: also read what links to places outside of the folder lead to.
+        names: encoding of the names in an archive that does not say it; empty: guessed.
+        roles: folder name (or path) and what it is, one of `ROLES`.
+        classes: which folders are the classes: `outer` (the first level), `inner` (those that
+            directly hold the photos), or empty: by the rule of `read_layout`.
+    """
+
+    follow_links: bool = False
+    names: str = ""
+    roles: tuple[tuple[str, str], ...] = ()
+    classes: str = ""
+
+    def role_of(self, folder: Sequence[str]) -> str:
+        """The role chosen for a folder, given by its parts; empty where none was."""
+        path, name = (tidy(text).casefold() for text in ("/".join(folder), folder[-1]))
+        for chosen, role in self.roles:
+            if tidy(chosen.strip("/")).casefold() in (path, name):
+                return role
+        return ""
+
+    def as_text(self) -> str:
+        """The choices as JSON; empty where nothing was chosen."""
+        return "" if self == ImportChoices() else json.dumps(asdict(self), ensure_ascii=False)
+
+
+def hidden_folder(parts: Sequence[str], choices: ImportChoices) -> tuple[str, ...]:
+    """The outermost hidden folder of a path to a file; () where there is none or it is kept."""
+    for depth in range(1, len(parts)):
+        if is_junk(parts[depth - 1 : depth]) and choices.role_of(parts[:depth]) in ("", "out"):
+            return tuple(parts[:depth])
+    return ()
