@@ -4,7 +4,7 @@ One door: everything that others may use is named here. Imports without TensorFl
 """
 
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import CHECKS, Check, check_ready, warnings
+from translearn_core.datasets.checks import CHECKS, Check, check_ready, found_by_checks, warnings
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import assign_groups, groups
@@ -89,6 +89,7 @@ __all__ = [
     "exclude_photos",
     "excluded_file",
     "find_unlabelled",
+    "found_by_checks",
     "groups",
     "groups_of",
     "import_files",

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from translearn_core.datasets.import_choices import ImportChoices
+from translearn_core.datasets.questions import Question
 from translearn_core.i18n import _
 
 Folder = tuple[str, ...]
@@ -100,19 +101,16 @@ class ClassFinder:
             else:
                 self._raise(child)
 
-    def tell(self, say: object) -> None:
-        """Say which level of folders was taken where there was a choice."""
-        assert callable(say)
+    def questions(self) -> list[Question]:
+        """Which level of folders was taken, where there was a choice."""
+        found = []
         for folder in self._raised:
-            say(
-                _(
-                    "The photos of {name} lie in folders inside it ({inner}); all of them were "
-                    "taken as the class {name}, as other classes lie beside it. To take the "
-                    "innermost folders as the classes, give `--classes inner`."
-                ),
-                name=folder[-1],
-                inner=list_folders([one[-1] for one in self._tree.below(folder)]),
+            text = _(
+                "The photos of {name} lie in folders inside it ({inner}); all of them were taken as "
+                "the class {name}, as other classes lie beside it."
             )
+            inner = list_folders([one[-1] for one in self._tree.below(folder)])
+            found.append(_ask_level(text.format(name=folder[-1], inner=inner), "outer"))
         nested = [
             folder
             for folder in sorted(self._classes - set(self._raised))
@@ -120,19 +118,12 @@ class ClassFinder:
             and not any(folder[:depth] in self._classes for depth in range(1, len(folder)))
         ]
         if nested and not self._rule:
-            say(
-                _(
-                    "Folders inside of class folders ({names}) belong to the class around them. "
-                    "To make them classes, give `--classes inner`."
-                ),
-                names=list_folders(
-                    ["/".join(one) for folder in nested for one in self._tree.below(folder)]
-                ),
-            )
-        self._tell_around(say)
+            inside = ["/".join(one) for folder in nested for one in self._tree.below(folder)]
+            text = _("Folders inside of class folders ({names}) belong to the class around them.")
+            found.append(_ask_level(text.format(names=list_folders(inside)), "outer"))
+        return [*found, *self._questions_around()]
 
-    def _tell_around(self, say: object) -> None:
-        assert callable(say)
+    def _questions_around(self) -> list[Question]:
         start = len(self._around)
         pairs = {
             (folder[start], self.class_of(folder))
@@ -142,18 +133,23 @@ class ClassFinder:
         outer = sorted({first for first, name in pairs if first != name})
         inner = sorted({name for first, name in pairs if first != name})
         if self._rule or len(outer) < 2 or len(inner) < 2:
-            return
-        grid = len(pairs) == len(outer) * len(inner)
-        if not grid:  # a full grid is a check of its own, `double_layer`
-            say(
-                _(
-                    "The classes are the innermost folders ({inner}); the folders around them "
-                    "({outer}) were not used. To take those as the classes, give "
-                    "`--classes outer`."
-                ),
-                inner=list_folders(inner),
-                outer=list_folders(outer),
+            return []
+        if len(pairs) == len(outer) * len(inner):
+            text = _(
+                "The photos are sorted twice: into {outer}, and inside each into {inner}. The inner "
+                "folders were taken as the classes."
             )
+        else:
+            text = _(
+                "The classes are the innermost folders ({inner}); the folders around them ({outer}) "
+                "were not used."
+            )
+        names = {"inner": list_folders(inner), "outer": list_folders(outer)}
+        return [_ask_level(text.format(**names), "inner")]
+
+
+def _ask_level(text: str, taken: str) -> Question:
+    return Question(text=text, setting="classes", options=("outer", "inner"), taken=taken)
 
 
 def list_folders(names: Sequence[str], most: int = 6) -> str:

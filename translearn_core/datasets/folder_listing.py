@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import cast
 
 from translearn_core.datasets.file_names import printable
-from translearn_core.datasets.import_choices import hidden_folder
+from translearn_core.datasets.import_choices import ROLES, hidden_folder
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
 from translearn_core.datasets.photo_names import (
     has_photo_suffix,
@@ -24,6 +24,7 @@ from translearn_core.datasets.photo_names import (
     reason_not_photo,
     reason_suffix,
 )
+from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.kinds import HEAD_BYTES, looks_like_photo
@@ -79,15 +80,10 @@ class _Listing:
                 self._take(entry, f"{folder}/{entry.name}" if folder else entry.name, depth)
             self._context.report(self._count, 0, _("Listing the files"))
         if self._links:
-            self._context.notices.append(
-                ngettext(
-                    "{n} link was not followed. To read what lies there, too, give "
-                    "`--follow-links`.",
-                    "{n} links were not followed. To read what lies there, too, give "
-                    "`--follow-links`.",
-                    self._links,
-                ).format(n=self._links)
-            )
+            text = ngettext(
+                "{n} link was not followed.", "{n} links were not followed.", self._links
+            ).format(n=self._links)
+            self._context.questions.append(Question(text=text, setting="follow_links"))
 
     def _leave(self, name: str, reason: str, *, is_folder: bool = False) -> None:
         shown = printable(name or self._root.name)
@@ -150,16 +146,10 @@ class _Listing:
             self._links += 1
             if is_folder:
                 raise _NotFollowedError(
-                    _(
-                        "It is a link to a folder; links to folders are not followed without "
-                        "`--follow-links`."
-                    )
+                    _("It is a link to a folder elsewhere; such links were not followed.")
                 )
             raise _NotFollowedError(
-                _(
-                    "It is a link that leads out of the folder, which is not followed without "
-                    "`--follow-links`."
-                )
+                _("It is a link that leads out of the folder; such links were not followed.")
             )
         if is_folder:
             status = path.stat()
@@ -227,14 +217,13 @@ def tell_hidden(hidden: Mapping[str, int], context: ImportContext) -> LeftOut:
         reason = _("Folders of such names are hidden or made by programs; it was not opened.")
         rows.append((f"{name}/", reason))
         if n and not is_metadata_folder(name.rpartition("/")[2]):
-            context.notices.append(
-                ngettext(
-                    "The folder {name} ({n} photo) was left out: its name is that of a hidden "
-                    "folder. To use it as a class, rename it or give `--keep-folder {name}`.",
-                    "The folder {name} ({n} photos) was left out: its name is that of a hidden "
-                    "folder. To use it as a class, rename it or give `--keep-folder {name}`.",
-                    n,
-                ).format(name=name, n=n)
+            text = ngettext(
+                "The folder {name} ({n} photo) was left out: its name is that of a hidden folder.",
+                "The folder {name} ({n} photos) was left out: its name is that of a hidden folder.",
+                n,
+            ).format(name=name, n=n)
+            context.questions.append(
+                Question(text=text, setting="role", name=name, options=ROLES, taken="out")
             )
     return rows
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.photo_names import is_junk
@@ -45,6 +45,29 @@ class ImportChoices:
     def as_text(self) -> str:
         """The choices as JSON; empty where nothing was chosen."""
         return "" if self == ImportChoices() else json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_text(cls, text: str) -> ImportChoices:
+        """The choices that `as_text` wrote; none where the text is of another form."""
+        try:
+            content = json.loads(text) if text else {}
+            return cls(
+                follow_links=bool(content.get("follow_links")),
+                names=str(content.get("names", "")),
+                roles=tuple((str(name), str(role)) for name, role in content.get("roles", ())),
+                classes=str(content.get("classes", "")),
+            )
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def answered(self, setting: str, name: str, value: str) -> ImportChoices:
+        """The choices with the answer to one question (`questions.Question`)."""
+        if setting == "role":
+            kept = tuple(pair for pair in self.roles if pair[0] != name)
+            return replace(self, roles=((name, value), *kept))
+        if setting == "classes":
+            return replace(self, classes=value)
+        return replace(self, names=value) if setting == "names" else self
 
 
 def hidden_folder(parts: Sequence[str], choices: ImportChoices) -> tuple[str, ...]:

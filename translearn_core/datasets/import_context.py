@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from translearn_core.config import Limits
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.layout import ClassAssignment
+from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 
@@ -46,7 +47,7 @@ class Candidate:
 
 class ImportContext:
     """Limits, choices, progress callback and stop check of one import, and what it has to say
-    (`notices`)."""
+    (`notices`) and to ask (`questions`)."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class ImportContext:
         self.limits = limits
         self.choices = choices or ImportChoices()
         self.notices: list[str] = []
+        self.questions: list[Question] = []
         self.check = check
         self._progress = progress
         self._stop = stop

@@ -407,7 +407,7 @@ def _build(
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+    return publish(folder, record.model_copy(update=_said(context)))
 
 
 def _without_single(
@@ -484,7 +484,7 @@ def _import_in_place(
     photos = photos[~small]
     if known:
         with existing.locked():
-            changed = {"notices": tuple(context.notices), "choices": record.choices}
+            changed = {**_said(context), "choices": record.choices}
             existing.write_record(existing.record.model_copy(update=changed))
             own = existing.photos[~existing.photos["path"].map(_is_absolute)]
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
@@ -494,7 +494,12 @@ def _import_in_place(
         temporary = Dataset(folder)
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
-        return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+        return publish(folder, record.model_copy(update=_said(context)))
+
+
+def _said(context: ImportContext) -> dict[str, Any]:
+    """What an import has to say and to ask, as fields of the record."""
+    return {"notices": tuple(context.notices), "questions": tuple(context.questions)}
 
 
 def _is_absolute(path: str) -> bool:

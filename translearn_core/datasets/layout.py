@@ -20,7 +20,8 @@ from translearn_core.datasets.class_folders import (
 )
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_words import is_unlabelled, may_be_no_class, split_kind
-from translearn_core.datasets.import_choices import ImportChoices
+from translearn_core.datasets.import_choices import ROLES, ImportChoices
+from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 
@@ -38,10 +39,12 @@ class ClassAssignment:
 
 @dataclass(frozen=True)
 class Layout:
-    """The assignments, one for each path, and what should be said of how folders were read."""
+    """The assignments, one for each path, and what should be said and asked of how folders were
+    read."""
 
     assignments: list[ClassAssignment]
     notices: list[str] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
 
 
 def read_layout(paths: Sequence[str], choices: ImportChoices | None = None) -> Layout:
@@ -93,7 +96,7 @@ def read_layout(paths: Sequence[str], choices: ImportChoices | None = None) -> L
                 "photos of each class into a folder that has the name of the class."
             )
         )
-    return Layout(assignments, reading.notices)
+    return Layout(assignments, reading.notices, reading.questions)
 
 
 class _Reading:
@@ -102,6 +105,7 @@ class _Reading:
     def __init__(self, counts: Counter[Folder], choices: ImportChoices) -> None:
         self.tree, self.choices = FolderTree(counts), choices
         self.notices: list[str] = []
+        self.questions: list[Question] = []
         self.roles: dict[Folder, str] = {}
         self._inner: list[Folder] = []
         self._as_class: list[Folder] = []
@@ -279,29 +283,32 @@ class _Reading:
         self._tell_splits()
         for folder in self._as_class:
             others = [one[-1] for one in self.tree.inside(folder[:-1]) if one != folder]
-            self._say(
-                _(
-                    "The folder {name} was taken as a class, as it lies beside {others}. If it is "
-                    "a split, give `--folder-as {name}=train` (or val, test, out)."
+            name = "/".join(folder)
+            self._ask(
+                _("The folder {name} was taken as a class, as it lies beside {others}.").format(
+                    name=name, others=list_folders(others)
                 ),
-                name="/".join(folder),
-                others=list_folders(others),
+                name,
+                "class",
             )
         self._tell_left_out(result)
-        finder.tell(self._say)
+        self.questions += finder.questions()
         kept = {one.class_name for one in result.values() if one.class_name}
         for name in sorted(kept):
             if may_be_no_class(name) and not self.choices.role_of((name,)):
-                self._say(
+                self._ask(
                     _(
                         "The folder {name} was taken as a class, though its name may stand for "
-                        "photos of no class. To leave it out, give `--folder-as {name}=out`."
-                    ),
-                    name=name,
+                        "photos of no class."
+                    ).format(name=name),
+                    name,
+                    "class",
                 )
 
-    def _say(self, text: str, **values: object) -> None:
-        self.notices.append(text.format(**values))
+    def _ask(self, text: str, name: str, taken: str) -> None:
+        self.questions.append(
+            Question(text=text, setting="role", name=name, options=ROLES, taken=taken)
+        )
 
     def _tell_splits(self) -> None:
         found: dict[str, list[Folder]] = defaultdict(list)
@@ -312,23 +319,20 @@ class _Reading:
         names = {folder[-1].lower() for folders in found.values() for folder in folders}
         if names - plain or self._inner:
             for role in ("train", "val", "test"):
-                if found[role]:
-                    self._say(
-                        _(
-                            "Taken as the split {split}: {folders}. If that is wrong, give "
-                            "`--folder-as NAME=ROLE` (train, val, test, class or out)."
-                        ),
-                        split=role,
-                        folders=list_folders(["/".join(folder) for folder in found[role]]),
-                    )
+                for name in dict.fromkeys(folder[-1] for folder in found[role]):
+                    folders = ["/".join(one) for one in found[role] if one[-1] == name]
+                    text = _("Taken as the split {split}: {folders}.")
+                    text = text.format(split=role, folders=list_folders(folders))
+                    self._ask(text, name, role)
         if found["train"] and found["val"] and not found["test"]:
-            self._say(
+            self._ask(
                 _(
                     "There are folders for training and validation, but none for the test: test "
-                    "photos are taken from those for training. To test on the validation photos "
-                    "instead, give `--folder-as {name}=test`."
-                ),
-                name=found["val"][0][-1],
+                    "photos are taken from those for training. The photos in {name} may be the "
+                    "test instead."
+                ).format(name=found["val"][0][-1]),
+                found["val"][0][-1],
+                "val",
             )
 
     def _tell_left_out(self, result: dict[Folder, ClassAssignment]) -> None:
@@ -340,26 +344,22 @@ class _Reading:
             elif one.reason:
                 loose += self.tree.direct[folder]
         for (name, reason), n in sorted(whole.items()):
-            self._say(
+            self._ask(
                 ngettext(
-                    "The folder {name} ({n} photo) was left out. {reason} To use it, give "
-                    "`--keep-folder {name}` (a class) or `--folder-as {name}=train`.",
-                    "The folder {name} ({n} photos) was left out. {reason} To use it, give "
-                    "`--keep-folder {name}` (a class) or `--folder-as {name}=train`.",
+                    "The folder {name} ({n} photo) was left out. {reason}",
+                    "The folder {name} ({n} photos) was left out. {reason}",
                     n,
-                ),
-                name=name,
-                n=n,
-                reason=reason,
+                ).format(name=name, n=n, reason=reason),
+                name,
+                "out",
             )
         if loose:
-            self._say(
+            self.notices.append(
                 ngettext(
                     "{n} photo lies beside the class folders, in none of them, and was left out. "
                     "Move it into the folder of its class.",
                     "{n} photos lie beside the class folders, in none of them, and were left out. "
                     "Move them into the folders of their classes.",
                     loose,
-                ),
-                n=loose,
+                ).format(n=loose)
             )

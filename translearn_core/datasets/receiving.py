@@ -73,7 +73,11 @@ def spool(
 
 
 def _receive(file: Path | BinaryIO, target: Path, limits: Limits) -> int:
-    """Copy at most `photo_bytes + 1` bytes to `target`; returns their number."""
+    """Copy at most `photo_bytes + 1` bytes to `target`, or link a file there; returns the number."""
+    if isinstance(file, Path):
+        with contextlib.suppress(OSError):  # another disk, or a file system without links
+            target.hardlink_to(file)
+            return target.stat().st_size
     with contextlib.ExitStack() as stack:
         try:
             stream = stack.enter_context(file.open("rb")) if isinstance(file, Path) else file

@@ -125,7 +125,7 @@ def _list_source(
         )
         for entry in opened.entries
     ]
-    context.notices += opened.notices
+    context.questions += opened.questions
     left_out = list(opened.left_out)
     left_out += tell_hidden(opened.hidden, context)
     left_out += tell_empty(opened.folders, candidates, left_out, context)
@@ -142,6 +142,7 @@ def with_assignments(
     left_out = list(left_out)
     layout = read_layout([item.file for item in candidates], context.choices)
     context.notices += layout.notices
+    context.questions += layout.questions
     whole: dict[str, str] = {}
     for item, assignment in zip(candidates, layout.assignments, strict=True):
         if assignment.folder:
