@@ -96,7 +96,7 @@ class _Listing:
         if is_junk((entry.name,)) and not is_folder and not kept:
             return
         if is_folder and hidden_folder([*printable(name).split("/"), ""], choices):
-            self.hidden[printable(name)] = _photos_below(Path(entry.path), entry.name)
+            self.hidden[printable(name)] = photos_below(Path(entry.path), entry.name)
             return
         self._count += 1
         if self._count > limits.files:
@@ -194,18 +194,19 @@ def begins_as_photo(path: Path) -> bool:
         return looks_like_photo(file.read(HEAD_BYTES))
 
 
-_MOST_COUNTED = 10_000
+MOST_COUNTED = 10_000
 
 
-def _photos_below(folder: Path, name: str) -> int:
-    """Files with names of photos below a hidden folder, counted up to a bound."""
+def photos_below(folder: Path, name: str) -> int:
+    """Files with names of photos below a hidden folder of this name, counted up to a bound; none
+    in one that programs make."""
     if is_metadata_folder(name):
         return 0
     count = 0
     for _parent, folders, files in os.walk(folder):
         folders[:] = [one for one in folders if not is_junk([one])]
         count += sum(has_photo_suffix(one) and not is_junk([one]) for one in files)
-        if count > _MOST_COUNTED:
+        if count > MOST_COUNTED:
             break
     return count
 

@@ -76,10 +76,12 @@ from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Result of adding photos: their number, and the rejected files as (file, reason)."""
+    """Result of adding photos: their number, the rejected files as (file, reason), and what is to
+    be said of how folders and names were read."""
 
     added: int
     left_out: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -452,7 +454,8 @@ def _append(
         if left_out:
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
         dataset.write_record(dataset.record.model_copy(update={"source_sha256": ""}))
-    return ImportReport(len(rows), tuple(left_out))
+    notices = (*context.notices, *(one.text for one in context.questions))
+    return ImportReport(len(rows), tuple(left_out), notices)
 
 
 def _import_in_place(

@@ -12,8 +12,8 @@ question was asked or a table given (else nothing is kept): `upload.json`, and `
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -189,6 +189,25 @@ def receive_upload(
     )
     _write(folder, content)
     return KeptUpload(folder)
+
+
+@contextmanager
+def removed_unless_asked(folder: Path, *, stop: StopCheck) -> Iterator[None]:
+    """Remove the folder of an upload when its reading ends with an error, unless another answer
+    about it may help: it holds files that may be photos, and it was not stopped."""
+    try:
+        yield
+    except BaseException as error:
+        if not (isinstance(error, SourceError) and not stop() and _may_be_asked(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _may_be_asked(folder: Path) -> bool:
+    try:
+        return bool(KeptUpload(folder).list_files(ImportChoices()))
+    except SourceError:
+        return False
 
 
 def _write(folder: Path, content: Upload) -> None:

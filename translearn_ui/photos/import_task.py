@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.config import home
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import background_tasks
 from translearn_ui.shell import frame
+
+UPLOAD = "upload"
+"""In the URL: the folder of an upload that is being read or waits for an answer."""
 
 
 def begin(task: background_tasks.Task) -> None:
@@ -21,6 +25,9 @@ def end(task: background_tasks.Task) -> None:
 
     background_tasks.forget(task)
     st.query_params.pop("task", None)
+    upload = st.query_params.get(UPLOAD)
+    if task.error is None or not upload or not (home() / "uploads" / upload).is_dir():
+        st.query_params.pop(UPLOAD, None)
     if task.error is not None:
         if task.cancelled:
             st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
@@ -33,6 +40,8 @@ def end(task: background_tasks.Task) -> None:
         report = task.result
         added = ngettext("{n} photo added.", "{n} photos added.", report.added)
         st.toast(added.format(n=report.added), icon=":material/check_circle:")
+        for sentence in report.notices:
+            st.info(frame.plain(sentence), icon=":material/info:")
         _show_refused(list(report.left_out))
 
 

@@ -33,7 +33,7 @@ def show(dataset: Dataset) -> None:
 
 
 def _show_warnings(dataset: Dataset) -> None:
-    found = datasets.warnings(dataset)
+    found = [*dataset.record.notices, *datasets.found_by_checks(dataset)]
     if not found:
         st.success(_("Nothing to worry about."), icon=":material/check_circle:")
     for sentence in found[:4]:

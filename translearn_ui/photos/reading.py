@@ -151,6 +151,17 @@ def pending_upload() -> KeptUpload | None:
         return None
 
 
+def show_page() -> None:
+    """The page of an upload that waits for an answer; the start page where there is none."""
+    upload = pending_upload()
+    if upload is None:
+        st.rerun()
+    with frame.errors_shown():
+        task = show_pending(upload)
+        if task is not None:
+            import_task.begin(task)
+
+
 def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
     """What is asked about an upload before it can be read; returns the task of reading it."""
     with st.container(border=True, key="reading"):

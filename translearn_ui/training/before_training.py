@@ -59,7 +59,7 @@ def show_warnings(dataset: Dataset) -> str:
     except TransLearnError as error:
         obstacle = error.message
         st.error(frame.plain(obstacle), icon=":material/error:")
-    for text in datasets.warnings(dataset):
+    for text in (*dataset.record.notices, *datasets.found_by_checks(dataset)):
         st.warning(frame.plain(text), icon=":material/info:")
     return obstacle
 
