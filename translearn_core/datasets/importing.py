@@ -139,9 +139,9 @@ def import_source(
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
-    elif sources[0].is_file():
+    elif sources[0].is_file() and labels is None:
         record = record.model_copy(update={"source_sha256": sha256_of(sources[0])})
-        again = _imported_before(record, check) if labels is None else None
+        again = _imported_before(record, check)
         if again is not None:
             return again
     with contextlib.ExitStack() as stack, new_folder() as folder:

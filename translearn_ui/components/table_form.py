@@ -94,7 +94,7 @@ def choose_classes(
     )
     others = [name for name in table.roles.labels if name != main]
     several = chosen.several
-    if others:
+    if main and others:
         several = st.checkbox(
             _("Learn the other columns, too ({names})").format(names=", ".join(others[:4])),
             value=chosen.several,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.config import home
+from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import background_tasks
 from translearn_ui.shell import frame
@@ -31,6 +32,8 @@ def end(task: background_tasks.Task) -> None:
     if task.error is not None:
         if task.cancelled:
             st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
+        elif isinstance(task.error, SourceError) and UPLOAD in st.query_params:
+            st.info(frame.plain(task.error.message), icon=":material/help:")  # asked about below
         else:
             frame.show_error(task.error)
     elif isinstance(task.result, Dataset):

@@ -6,6 +6,7 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.tasks import table_notes
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts
 from translearn_ui.photos import edit_dataset
@@ -34,7 +35,7 @@ def show(dataset: Dataset) -> None:
 
 def _show_warnings(dataset: Dataset) -> None:
     found = [*dataset.record.notices, *datasets.found_by_checks(dataset)]
-    if not found:
+    if not found and not table_notes(dataset).rows:
         st.success(_("Nothing to worry about."), icon=":material/check_circle:")
     for sentence in found[:4]:
         st.warning(frame.plain(sentence), icon=":material/warning:")

@@ -61,15 +61,19 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
     if upload is None:
         _tell(dataset)
         return None
-    with st.container(border=True, key="reading"):
-        st.markdown(_("**How your photos were read**"))
-        if notes.summary:
-            st.caption(f":material/table: {frame.plain(notes.table)}: {frame.plain(notes.summary)}")
-        for note in notes.notes:
+    if notes.summary:
+        st.caption(f":material/table: {frame.plain(notes.table)}: {frame.plain(notes.summary)}")
+    chosen = ImportChoices.from_text(record.choices)
+    questions = _with_answers(record.questions, chosen)
+    with st.expander(
+        _("How your photos were read"),
+        icon=":material/account_tree:",
+        expanded=bool(questions or notes.questions or notes.rows),
+        key="reading",
+    ):
+        for note in (*notes.notes, *(one.text for one in notes.questions)):
             st.caption(frame.plain(note))
         table_form.show_rows(notes.rows, notes.table, key="reading")
-        chosen = ImportChoices.from_text(record.choices)
-        questions = _with_answers(record.questions, chosen)
         answers = _ask(upload, chosen, table_choices(dataset), questions, key=dataset.id)
         if answers is None:
             return None
@@ -85,17 +89,16 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
             again = changed and st.button(
                 _("Read again so"), type="primary", key="reading_again", icon=":material/refresh:"
             )
-            if not changed and st.button(
-                _("That is right"), key="reading_right", icon=":material/check:"
-            ):
-                forget_upload(dataset)
-                st.rerun()
-        if not changed:
-            st.caption(
-                _(
-                    "What you brought in is kept until you say so, so that nothing is uploaded again."
+            if not changed:
+                if st.button(_("That is right"), key="reading_right", icon=":material/check:"):
+                    forget_upload(dataset)
+                    st.rerun()
+                st.caption(
+                    _(
+                        "What you brought in is kept until then: another answer uploads nothing again."
+                    ),
+                    width="stretch",
                 )
-            )
     return _start_again(dataset, choices, table) if again else None
 
 
@@ -234,7 +237,7 @@ def _ask(
     """The controls; returns what is chosen now, None where something has to be said first.
 
     Args:
-        level: also ask for the level of the class folders where no table is given.
+        level: where no table is given, ask for the level of the class folders, and for a table.
     """
     if upload.table is not None:
         read = table_form.choose_file_column(upload.table, table, key=f"table_{key}")
@@ -250,7 +253,6 @@ def _ask(
         choices = _ask_one(question, choices, key=key)
     if level and upload.table is None:
         choices = _ask_level(choices, key=key)
-    if upload.table is None:
         _offer_table(upload, key=key)
     return choices, table
 
@@ -291,6 +293,7 @@ def _ask_one(question: Question, choices: ImportChoices, *, key: str) -> ImportC
         index=options.index(question.taken),
         format_func=words,
         key=place,
+        label_visibility="collapsed",
     )
     if value == question.taken:
         return choices
