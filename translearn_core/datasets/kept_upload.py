@@ -5,7 +5,7 @@ Owns: receiving an archive or files, with a table of labels or without, in a fol
 import (`importing.py`, `label_table.py`), what is asked (`questions.py`).
 
 Files, in `<workspace>/uploads/<name>/` until they were read, then in `<dataset>/source/` where a
-question was asked or a table given (else nothing is kept): `upload.json`, and `archive/<name>`, or
+question was asked, a table given or one class found (else nothing is kept): `upload.json`, and `archive/<name>`, or
 `files/0`, `files/1`, … in the order of the names in `upload.json`; `table/<name>`.
 """
 
@@ -250,7 +250,8 @@ def read_upload(
     if upload.folder == target:
         return dataset
     is_asked = any(one.setting in _PAGE_SETTINGS for one in dataset.record.questions)
-    if is_asked or upload.table is not None or dataset.record.choices:
+    is_one = len(dataset.classes) < 2  # a table may say more
+    if is_asked or is_one or upload.table is not None or dataset.record.choices:
         shutil.rmtree(target, ignore_errors=True)
         with disk_errors():
             upload.folder.replace(target)

@@ -33,7 +33,7 @@ def show(dataset: Dataset) -> None:
             key="dataset",
         )
     elif ready:
-        st.info(frame.plain(ready), icon=":material/info:")
+        st.info(frame.sentence(ready), icon=":material/info:")
     with (
         st.expander(
             _("Add photos"),

@@ -33,7 +33,7 @@ def end(task: background_tasks.Task) -> None:
         if task.cancelled:
             st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
         elif isinstance(task.error, SourceError) and UPLOAD in st.query_params:
-            st.info(frame.plain(task.error.message), icon=":material/help:")  # asked about below
+            st.info(frame.sentence(task.error.message), icon=":material/help:")  # asked about below
         else:
             frame.show_error(task.error)
     elif isinstance(task.result, Dataset):
@@ -44,14 +44,14 @@ def end(task: background_tasks.Task) -> None:
         added = ngettext("{n} photo added.", "{n} photos added.", report.added)
         st.toast(added.format(n=report.added), icon=":material/check_circle:")
         for sentence in report.notices:
-            st.info(frame.plain(sentence), icon=":material/info:")
+            st.info(frame.sentence(sentence), icon=":material/info:")
         _show_refused(list(report.left_out))
 
 
 def _show_refused(left_out: list[tuple[str, str]]) -> None:
     if left_out:
         lines = [
-            f"- **{frame.plain(file)}**: {frame.plain(reason)}" for file, reason in left_out[:8]
+            f"- **{frame.plain(file)}**: {frame.sentence(reason)}" for file, reason in left_out[:8]
         ]
         if len(left_out) > 8:
             lines.append(_("- and {n} more, listed below").format(n=len(left_out) - 8))

@@ -68,13 +68,16 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
     with st.expander(
         _("How your photos were read"),
         icon=":material/account_tree:",
-        expanded=bool(questions or notes.questions or notes.rows),
+        expanded=bool(questions or notes.questions or notes.rows or len(dataset.classes) < 2),
         key="reading",
     ):
         for note in (*notes.notes, *(one.text for one in notes.questions)):
-            st.caption(frame.plain(note))
+            st.caption(frame.sentence(note))
         table_form.show_rows(notes.rows, notes.table, key="reading")
-        answers = _ask(upload, chosen, table_choices(dataset), questions, key=dataset.id)
+        is_one = len(dataset.classes) < 2
+        answers = _ask(
+            upload, chosen, table_choices(dataset), questions, key=dataset.id, level=is_one
+        )
         if answers is None:
             return None
         choices, table = answers
@@ -110,7 +113,7 @@ def _tell(dataset: Dataset) -> None:
     if not said:
         return
     with st.expander(_("How your photos were read"), icon=":material/account_tree:", key="reading"):
-        st.markdown("\n".join(f"- {frame.plain(sentence)}" for sentence in said))
+        st.markdown("\n".join(f"- {frame.sentence(sentence)}" for sentence in said))
         st.caption(
             _("To read them otherwise, bring them in again; the choices are under *{box}*.").format(
                 box=_("How folders are read")
@@ -286,7 +289,7 @@ def _ask_one(question: Question, choices: ImportChoices, *, key: str) -> ImportC
     if question.taken not in options:
         options.insert(0, question.taken)
     text, control = st.columns([1.6, 1], vertical_alignment="center")
-    text.markdown(frame.plain(question.text))
+    text.markdown(frame.sentence(question.text))
     value = control.selectbox(
         titles[question.setting],
         options,
@@ -357,11 +360,11 @@ def _show_preview(upload: KeptUpload, choices: ImportChoices, table: TableChoice
         frame.show_error(error)
         return False
     if preview.problem:
-        st.warning(frame.plain(preview.problem), icon=":material/info:")
+        st.warning(frame.sentence(preview.problem), icon=":material/info:")
     else:
         st.markdown(_describe(preview))
     for note in preview.notes:
-        st.caption(frame.plain(note))
+        st.caption(frame.sentence(note))
     table_form.show_rows(preview.rows, upload.content.table, key="preview")
     return not preview.problem
 

@@ -113,5 +113,5 @@ def _show_done(dataset: Dataset) -> None:
 
 def _show_notes(found: FurtherLabels, table: str, *, key: str) -> None:
     for note in found.notes:
-        st.caption(frame.plain(note))
+        st.caption(frame.sentence(note))
     table_form.show_rows(found.rows, table, key=key)
