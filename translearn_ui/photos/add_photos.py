@@ -152,7 +152,7 @@ def _start(
     folder = home() / "uploads" / f"asked-{secrets.token_hex(6)}"
 
     def work(task: background_tasks.Task) -> Dataset:
-        from translearn_core.datasets import kept_upload
+        from translearn_core.datasets import found_table, kept_upload
         from translearn_core.datasets.tasks import TableChoices
 
         def received(number: int, file: str) -> None:
@@ -174,10 +174,11 @@ def _start(
             for one in (archive, table):
                 if one is not None:
                     one.close()
+            adopted = TableChoices() if table else found_table.adopt_table(upload, choices)
             return kept_upload.read_upload(
                 upload,
                 choices=choices,
-                table=TableChoices(),
+                table=adopted,
                 progress=uploads.reporter(task),
                 stop=task.stop,
             )

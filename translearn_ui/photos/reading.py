@@ -30,7 +30,7 @@ from translearn_core.datasets.library import delete_dataset
 from translearn_core.datasets.previews import Preview, preview_folders, preview_table
 from translearn_core.datasets.questions import Question
 from translearn_core.datasets.table_reading import LabelTable
-from translearn_core.datasets.tasks import TableChoices, table_notes
+from translearn_core.datasets.tasks import MAIN, TableChoices, table_notes
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import background_tasks, table_form, uploads
@@ -68,7 +68,13 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
     with st.expander(
         _("How your photos were read"),
         icon=":material/account_tree:",
-        expanded=bool(questions or notes.questions or notes.rows or len(dataset.classes) < 2),
+        expanded=bool(
+            questions
+            or notes.questions
+            or notes.rows
+            or (notes.table and notes.main == MAIN)  # folders beside a table
+            or len(dataset.classes) < 2
+        ),
         key="reading",
     ):
         for note in (*notes.notes, *(one.text for one in notes.questions)):
