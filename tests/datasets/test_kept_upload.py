@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.drawing import draw_photo, make_zip
 from translearn_core.datasets import Dataset, ImportChoices
+from translearn_core.datasets.found_table import adopt_table
 from translearn_core.datasets.kept_upload import (
     KeptUpload,
     forget_upload,
@@ -186,3 +187,28 @@ def test_notes_of_an_earlier_version_are_read(workspace: Path) -> None:
     notes = table_notes(dataset)
     assert (notes.table, notes.summary, notes.notes) == ("t.csv", "Read 6 rows.", ("one", "two"))
     assert notes.rows == notes.questions == ()
+
+
+@pytest.mark.parametrize("way", ["zip", "files"])
+@pytest.mark.parametrize("sorted_too", [False, True])
+def test_a_table_among_the_photos_is_taken_or_asked_about(
+    way: str, sorted_too: bool, workspace: Path
+) -> None:
+    files = photos({"p/ash": 3, "p/oak": 3} if sorted_too else {"p/cards": 6})
+    rows = "".join(f"{name.removeprefix('p/')},{'ab'[n % 2]}\n" for n, name in enumerate(files))
+    files |= {"p/labels.csv": f"file,label\n{rows}".encode(), "p/notes.csv": b"a,b\n1,2\n"}
+    workspace.mkdir()
+    data = make_zip(workspace / "made.zip", files).read_bytes()
+    one = receive_upload(
+        workspace / "uploads" / "asked-1",
+        name="mine",
+        archive=("mine.zip", io.BytesIO(data)) if way == "zip" else None,
+        files=[] if way == "zip" else [(name, io.BytesIO(data)) for name, data in files.items()],
+    )
+    adopted = adopt_table(one, ImportChoices())
+    dataset = read(one, table=adopted)
+    assert dataset.classes == (["ash", "oak"] if sorted_too else ["a", "b"])
+    notes = table_notes(dataset)
+    assert (notes.table, notes.main) == ("labels.csv", "class" if sorted_too else "label")
+    again = read_again(dataset, choices=ImportChoices(), table=TableChoices(main="label"))
+    assert again.classes == ["a", "b"]

@@ -176,8 +176,9 @@ def import_files(
             candidates, left_out = with_assignments(candidates, left_out, context)
         else:
             candidates, left_out = labelled([(candidates, left_out)], [name], labels)
-        dataset = _build(folder, candidates, left_out, _new_record(tidy(name) or "photos"), context)
-    return dataset
+        record = _new_record(tidy(name) or "photos")
+        record = record.model_copy(update={"choices": context.choices.as_text()})
+        return _build(folder, candidates, left_out, record, context)
 
 
 def create_dataset(name: str) -> Dataset:
