@@ -172,7 +172,7 @@ def test_photos_kept_for_the_test_stand_in_the_same_table(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,colour\na.jpg,red\n", "no column `file`"),
+        ("colour,tone\nred,a\nblue,b\n", "no column `file`"),
         ("file,colour\na.jpg,red\nb.jpg,red\n", "two different"),
         ("file\na.jpg\n", "at least one column of labels"),
         ("file,path\na.jpg,left\nb.jpg,right\n", "a column `path`"),

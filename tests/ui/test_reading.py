@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -30,8 +31,14 @@ def archive(path: Path, *folders: str) -> bytes:
 
 def drop(app: AppTest, *files: tuple[str, bytes]) -> None:
     """Drop files into the first box, and wait until they were brought in."""
-    app.file_uploader[0].upload([(name, data, "") for name, data in files])
+    for name, data in files:
+        box(app, "zip").upload(name, data)
     settle(app)
+
+
+def box(app: AppTest, name: str) -> Any:
+    """The upload box of a name."""
+    return next(one for one in app.file_uploader if str(one.key).startswith(f"upload_{name}_"))
 
 
 def settle(app: AppTest) -> None:
@@ -48,8 +55,8 @@ def test_a_folder_that_was_left_out_is_asked_about_and_read_again(tmp_path: Path
     app = open_app()
     drop(app, ("p.zip", archive(tmp_path / "p.zip", "ash", "oak", "unsorted")))
     assert_well(app)
-    assert "`" not in "".join(box.value for box in app.warning)
-    (asked,) = [box for box in app.selectbox if "unsorted" in box.label]
+    assert "`" not in "".join(one.value for one in app.warning)
+    (asked,) = [one for one in app.selectbox if "unsorted" in one.label]
     assert asked.value == "out"
     asked.set_value("class").run()
     assert "That gives 3 classes" in words(app)
@@ -74,7 +81,7 @@ def test_a_table_beside_an_archive_is_asked_about_and_then_read(tmp_path: Path) 
     )
     assert datasets.list_datasets() == []
     assert app.button(key="reading_go").disabled
-    (asked,) = [box for box in app.selectbox if "classes" in box.label]
+    (asked,) = [one for one in app.selectbox if "classes" in one.label]
     asked.set_value("kind one").run()
     assert "a 3, b 3" in words(app)
     app.button(key="reading_go").click()
@@ -98,9 +105,9 @@ def test_train_takes_the_columns_that_are_chosen(tmp_path: Path) -> None:
     rows = [f"{name}{n},{name},{n % 2},dry{n}" for name in ("ash", "oak") for n in range(3)]
     table = ("image id,species,wet,note\n" + "\n".join(rows)).encode()
     app = open_app("train", data=dataset.id)
-    app.file_uploader[0].upload("t.csv", table, "text/csv").run()
+    box(app, "tasks").upload("t.csv", table, "text/csv").run()
     assert_well(app)
-    (columns,) = [box for box in app.multiselect if "Columns" in box.label]
+    (columns,) = [one for one in app.multiselect if "Columns" in one.label]
     assert columns.options == ["species", "wet", "note"]
     assert columns.value == ["wet", "note"]  # species says what the class says
     columns.set_value(["wet"]).run()

@@ -139,7 +139,7 @@ _ANSWERS = {
     ),
     "follow_links": N_("To read what lies there, too, give `--follow-links`."),
     "file_column": N_("Name the right one with `--file-column`."),
-    "one_hot": N_("With `--no-one-hot` each is a column of its own."),
+    "one_hot": N_("With `--no-one-hot` each stays a column of its own."),
 }
 
 
@@ -169,10 +169,8 @@ def _option(question: Question) -> str:
 def _main_option(question: Question) -> str:
     folders = MAIN in question.options
     if not question.taken:
-        text = _("Choose one with `--main`: {columns}.")
-        return text.format(columns=", ".join(question.options)) + (
-            " " + _("`--main class` are the folders.") if folders else ""
-        )
+        text = _("Choose one with `--main`, or train one head for each with `--tasks`.")
+        return f"{text} {_('`--main class` are the folders.')}" if folders else text
     if question.taken == MAIN:
         return _("Name another first task with `--main`.")
     return _("With `--main class` they are.") if folders else _("Choose another with `--main`.")

@@ -305,9 +305,11 @@ class _Reading:
                     "class",
                 )
 
-    def _ask(self, text: str, name: str, taken: str) -> None:
+    def _ask(self, text: str, name: str, taken: str, *, instead: str = "") -> None:
+        """Ask about a folder; `instead` is the answer to offer first."""
+        options = sorted(ROLES, key=lambda role: role != instead)
         self.questions.append(
-            Question(text=text, setting="role", name=name, options=ROLES, taken=taken)
+            Question(text=text, setting="role", name=name, options=tuple(options), taken=taken)
         )
 
     def _tell_splits(self) -> None:
@@ -333,6 +335,7 @@ class _Reading:
                 ).format(name=found["val"][0][-1]),
                 found["val"][0][-1],
                 "val",
+                instead="test",
             )
 
     def _tell_left_out(self, result: dict[Folder, ClassAssignment]) -> None:

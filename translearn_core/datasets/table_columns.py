@@ -196,7 +196,7 @@ def find_roles(
         labels.append(one_hot_name(cells))
         text = _(
             "The columns {columns} hold 0 and 1, with one 1 in each row (one-hot): they were taken as "
-            "one label, {name}."
+            "one column of labels, called {name}."
         ).format(columns=_listed(hot), name=labels[-1])
         questions.append(Question(text=text, setting="one_hot", options=("yes", "no"), taken="yes"))
     named = tuple(column for column in labels if key_of(column) in LABEL_NAMES)
