@@ -93,6 +93,14 @@ def test_a_table_beside_an_archive_is_asked_about_and_then_read(tmp_path: Path) 
     assert [list(frame.value["row"]) for frame in app.dataframe if "row" in frame.value] == [[8]]
 
 
+def train_box(name: str) -> None:
+    """The box of the page Train, alone."""
+    from translearn_core import datasets
+    from translearn_ui.training import task_heads_form
+
+    task_heads_form.show(datasets.open_dataset(name))
+
+
 def test_train_takes_the_columns_that_are_chosen(tmp_path: Path) -> None:
     source = tmp_path / "photos"
     for name in ("ash", "oak"):
@@ -104,7 +112,7 @@ def test_train_takes_the_columns_that_are_chosen(tmp_path: Path) -> None:
     dataset = datasets.import_source(source)
     rows = [f"{name}{n},{name},{n % 2},dry{n}" for name in ("ash", "oak") for n in range(3)]
     table = ("image id,species,wet,note\n" + "\n".join(rows)).encode()
-    app = open_app("train", data=dataset.id)
+    app = AppTest.from_function(train_box, args=(dataset.id,), default_timeout=60).run()
     box(app, "tasks").upload("t.csv", table, "text/csv").run()
     assert_well(app)
     (columns,) = [one for one in app.multiselect if "Columns" in one.label]
