@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -26,13 +27,13 @@ from translearn_core.datasets.kept_upload import (
     read_upload,
     table_choices,
 )
-from translearn_core.datasets.library import delete_dataset
 from translearn_core.datasets.previews import Preview, preview_folders, preview_table
 from translearn_core.datasets.questions import Question
 from translearn_core.datasets.table_reading import LabelTable
 from translearn_core.datasets.tasks import MAIN, TableChoices, table_notes
-from translearn_core.errors import SourceError
+from translearn_core.errors import RunError, SourceError
 from translearn_core.i18n import N_, _, ngettext
+from translearn_core.runs.in_use import delete_unused_dataset
 from translearn_ui.components import background_tasks, table_form, uploads
 from translearn_ui.photos import import_task
 from translearn_ui.shell import frame
@@ -92,8 +93,14 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
         )
         if changed:
             _show_preview(upload, choices, table)
-            if frame.runs_of(dataset.id):
-                st.caption(_("Runs on these photos keep them; a new data set is made."))
+            st.caption(
+                _("Runs on these photos keep them; a new data set is made.")
+                if frame.runs_of(dataset.id)
+                else _(
+                    "All photos are read anew: classes that you renamed or merged, and photos that you "
+                    "added or removed here, are as they were brought in."
+                )
+            )
         with st.container(horizontal=True, vertical_alignment="center"):
             again = changed and st.button(
                 _("Read again so"), type="primary", key="reading_again", icon=":material/refresh:"
@@ -131,7 +138,7 @@ def _tell(dataset: Dataset) -> None:
 def _start_again(
     dataset: Dataset, choices: ImportChoices, table: TableChoices
 ) -> background_tasks.Task:
-    is_used = bool(frame.runs_of(dataset.id))
+    is_used = bool(frame.runs_of(dataset.id))  # their photos stay
 
     def work(task: background_tasks.Task) -> Dataset:
         new = read_again(
@@ -142,7 +149,8 @@ def _start_again(
             stop=task.stop,
         )
         if new.folder != dataset.folder and not is_used:
-            delete_dataset(dataset)
+            with suppress(RunError):  # a check is at work with it
+                delete_unused_dataset(dataset)
         return new
 
     return background_tasks.start(_("Reading {name} again").format(name=dataset.name), work)
