@@ -64,6 +64,7 @@ COLUMNS: dict[str, Any] = {
     "edge_score": "float64",
     "look": "str",
     "tint": "str",
+    "pages": "int64",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
