@@ -16,6 +16,7 @@ GROUND = (
     "i18n",
     "concurrency",
     "atomic",
+    "csv_tables",
     "monitor",
     "formatting",
     "palette",

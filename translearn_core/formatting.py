@@ -1,10 +1,20 @@
 """Figures as a person reads them, written one way everywhere.
 
-Owns: percentages, in sentences of the core, on pages, in reports and in the terminal.
+Owns: percentages, and names cut to a length that a sentence bears, in sentences of the core, on pages, in reports and in the terminal.
 Leaves to others: sizes, durations and dates of the pages (`translearn_ui/components/format.py`).
 """
 
 from __future__ import annotations
+
+NAME_IN_SENTENCE = 60
+"""Characters of a name that stand in a sentence, at most."""
+
+
+def shortened(name: str, most: int = NAME_IN_SENTENCE) -> str:
+    """A name as it may stand in a sentence: in one line, printable, at most `most` characters."""
+    start = name[: most + 1]
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in start)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -75,7 +75,7 @@ def test_train_then_predict_from_a_zip(
     assert {"file", "label", "confidence", "probabilities", "error"} <= set(answers[0])
     assert sum(answers[0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-4)
     assert answers[-1]["error"]
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == [answer["label"] or "" for answer in answers]
 

@@ -128,9 +128,10 @@ def test_the_command_line_carries_it_without_breaking_what_was_there(
     assert rows[0]["sure"] is False
     table = tmp_path / "answers.csv"
     assert cli.main(["predict", str(run.folder), *names, "--csv", str(table)]) == 0
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8-sig", newline="") as file:
         head, *lines = csv.reader(file)
-    assert head == ["file", "label", "confidence", *run.labels, "error", "sure", "unlike"]
+    classes = [f"p({name})" for name in run.labels]
+    assert head == ["file", "label", "confidence", *classes, "error", "sure", "unlike"]
     assert lines[0][-2] == "no"
     assert cli.main(["predict", str(run.folder), *names]) == 0
     assert "not sure" in capsys.readouterr().out

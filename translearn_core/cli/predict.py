@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
+from translearn_core.atomic import write_atomically
 from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
+from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _
@@ -78,28 +79,33 @@ def _task_texts(prediction: Any) -> Iterator[str]:
 
 
 def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
+    """Write the table whole, or leave what was there.
+
+    Columns: file, label, confidence, `p(<class>)` for each class, error, sure, unlike; then, for each
+    further task, its label under its name, confidence and sure.
+    """
+    tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
+    fixed = ["file", "label", "confidence"], ["error", "sure", "unlike"]
+    columns = [*fixed[0], *map(probability_column, classes), *fixed[1]]
+    for task in tasks:
+        name = task_column(task, columns)
+        columns += [name, f"{name}: confidence", f"{name}: sure"]
+    rows = [_table_row(prediction, classes, tasks) for prediction in predictions]
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
-            head = ["file", "label", "confidence", *classes, "error", "sure", "unlike"]
-            for task in tasks:
-                head += [task, f"{task}: confidence", f"{task}: sure"]
-            writer.writerow(head)
-            for row in predictions:
-                probs_of = row.probabilities or {}
-                probs = [probs_of.get(name, "") for name in classes]
-                columns = [row.file, row.label or "", row.confidence or "", *probs]
-                yes_no = {True: "yes", False: "no", None: ""}
-                task_columns: list[Any] = []
-                for task in tasks:
-                    label, prob = next(iter((row.tasks or {}).get(task, {"": ""}).items()))
-                    task_columns += [label, prob, yes_no[(row.tasks_sure or {}).get(task)]]
-                writer.writerow(
-                    [*columns, row.error or "", yes_no[row.sure], yes_no[row.unlike], *task_columns]
-                )
+        write_atomically(path, csv_text(columns, rows))
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def _table_row(row: Any, classes: list[str], tasks: list[str]) -> list[Any]:
+    yes_no = {True: "yes", False: "no", None: ""}
+    probs_of = row.probabilities or {}
+    values = [row.file, row.label, row.confidence, *map(probs_of.get, classes)]
+    values += [row.error, yes_no[row.sure], yes_no[row.unlike]]
+    for task in tasks:
+        label, prob = next(iter((row.tasks or {}).get(task, {"": None}).items()))
+        values += [label, prob, yes_no[(row.tasks_sure or {}).get(task)]]
+    return values
 
 
 @app.command()

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from translearn_core.csv_tables import valid_text
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
@@ -192,11 +193,13 @@ class BarMonitor(Monitor):
 
 
 def print_json(content: Any, *, indent: int | None = 1) -> None:
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=indent) + "\n")
+    """Print JSON; what is not UTF-8 in a file name stands as `\\xe9` in its text."""
+    text = json.dumps(content, ensure_ascii=False, indent=indent)
+    sys.stdout.write(valid_text(text, backslash="\\\\") + "\n")
 
 
 def print_line(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(valid_text(line) + "\n")
 
 
 @contextmanager

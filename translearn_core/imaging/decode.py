@@ -15,6 +15,7 @@ import contextvars
 import io
 import os
 import re
+import stat
 import struct
 import threading
 import warnings
@@ -158,6 +159,7 @@ def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
     loaded = _load(_read(source, limits), limits, min_side=side)
     image = _apply_orientation(loaded.image, loaded.orientation)
     image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    image.info = {}  # Pillow writes the comment of the photo into the thumbnail
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
@@ -218,7 +220,7 @@ def processor_count() -> int:
 
 def _read(source: bytes | Path, limits: Limits) -> bytes:
     try:
-        length = len(source) if isinstance(source, bytes) else source.stat().st_size
+        length = len(source) if isinstance(source, bytes) else _length(source)
         if length > limits.photo_bytes:
             raise PhotoError(
                 _("The file is too large: {size} MB, at most {limit} MB are read.").format(
@@ -234,6 +236,22 @@ def _read(source: bytes | Path, limits: Limits) -> bytes:
         raise PhotoError(
             _("The file cannot be opened: {cause}.").format(cause=error.strerror or error)
         ) from error
+
+
+def _length(path: Path) -> int:
+    """Bytes of an ordinary file.
+
+    Raises:
+        PhotoError: it is a folder, a pipe or a device.
+        OSError: it cannot be looked at.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        os.scandir(path).close()
+        raise PhotoError(_("It is a folder, not a photo."))
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(_("It is not an ordinary file."))
+    return status.st_size
 
 
 def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:

@@ -12,6 +12,7 @@ process stays light and never takes the GPU.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,11 +25,12 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
-from translearn_core.datasets.layout import is_junk
+from translearn_core.datasets.layout import PHOTO_SUFFIXES, is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import FILE as REFERENCE_FILE
 from translearn_core.evaluation.ood import Reference, load_reference
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
 from translearn_core.prediction.model_runner import ModelOutput, open_runner
@@ -218,19 +220,44 @@ def _make_prediction(
 
 
 def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
-    """The photos of files and folders; folders are searched recursively, in sorted order.
+    """The files of files and folders; folders are searched recursively, in sorted order.
+
+    What is no ordinary file (a pipe, a link to a folder, a folder that cannot be opened or is named
+    like a photo) is among them, so that its prediction is an error of its own. Links to folders are
+    not followed.
 
     Raises:
         RunError: a path does not exist.
     """
     for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.is_file() and not is_junk(file.relative_to(path).parts):
-                    yield file
-        elif path.exists():
-            yield path
-        else:
+        try:
+            is_folder, is_there = path.is_dir(), os.path.lexists(path)
+        except (OSError, ValueError):  # a name that no file can have
+            is_folder = is_there = False
+        if not is_there:
             raise RunError(
-                _("There is no file or folder {place}. Check the name.").format(place=path)
+                _("There is no file or folder {place}. Check the name.").format(
+                    place=shortened(str(path), 300)
+                )
             )
+        if is_folder:
+            yield from sorted(_walk(path))
+        else:
+            yield path
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    closed: list[Path] = []
+    for folder, folders, files in os.walk(
+        root, onerror=lambda error: closed.append(Path(error.filename))
+    ):
+        place = Path(folder)
+        odd = [
+            name
+            for name in folders
+            if Path(name).suffix.lower() in PHOTO_SUFFIXES or (place / name).is_symlink()
+        ]
+        for path in (place / name for name in (*files, *odd)):
+            if not is_junk(path.relative_to(root).parts):
+                yield path
+    yield from closed

@@ -15,6 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from translearn_core import datasets, palette
+from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
@@ -193,11 +194,12 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
         for task, shares in (prediction.tasks or {}).items():
             label, share = next(iter(shares.items()))
             sure = share >= sure_from and not prediction.unlike
-            column = f"task: {task}" if task in row else task  # `answer` and the like are taken
+            column = task_column(task, row)  # `answer` and the like are taken
             row |= {column: label, f"{column}: sure": _yes_or_no(sure)}
         classes = sorted(prediction.probabilities or {})
         rows.append(
-            row | {f"p({name})": (prediction.probabilities or {})[name] for name in classes}
+            row
+            | {probability_column(name): (prediction.probabilities or {})[name] for name in classes}
         )
     return pd.DataFrame(rows)
 
@@ -212,7 +214,7 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
     st.markdown(_counts_sentence(answers, sure_from))
     st.download_button(
         _("Download as CSV"),
-        found.to_csv(index=False).encode("utf-8-sig"),
+        csv_text(list(found.columns), found.itertuples(index=False, name=None)).encode(),
         file_name=f"answers-{name}.csv",
         mime="text/csv",
         key="answers_csv",
