@@ -47,6 +47,11 @@ class Limits(BaseModel):
         default=2**30, gt=0, description="Most memory that photos being decoded take together."
     )
     classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
+    class_photos: int = Field(
+        default=2,
+        ge=1,
+        description="Fewest photos of a class of a folder or archive; smaller classes are left out.",
+    )
     free_bytes: int = Field(default=500 * 2**20, ge=0, description="Disk space that is kept free.")
 
 

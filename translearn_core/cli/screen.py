@@ -26,7 +26,7 @@ from translearn_core.monitor import Monitor
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from translearn_core.datasets import Dataset
+    from translearn_core.datasets import Dataset, ImportChoices
 
 EVERY_S = 2.0
 """Least seconds between two lines of progress where stderr is not a terminal."""
@@ -153,7 +153,9 @@ class Bar:
             self.note(event["text"])
 
 
-def import_photos(source: Path, *, test_source: Path | None) -> Dataset:
+def import_photos(
+    source: Path, *, test_source: Path | None, choices: ImportChoices | None = None
+) -> Dataset:
     """Make a data set of a folder, used where it is, or of an archive, with a bar.
 
     Raises:
@@ -162,13 +164,25 @@ def import_photos(source: Path, *, test_source: Path | None) -> Dataset:
     from translearn_core import datasets
 
     with Bar() as bar:
-        return datasets.import_source(
+        dataset = datasets.import_source(
             source,
             test_source=test_source,
             in_place=source.is_dir(),
             check=False,
+            choices=choices,
             progress=bar.show_progress,
         )
+        for text in (*dataset.record.notices, *_left_out_classes(dataset)):
+            bar.note(text)
+    return dataset
+
+
+def _left_out_classes(dataset: Dataset) -> list[str]:
+    """What came to nothing of the folders of classes."""
+    from translearn_core.datasets import CHECKS
+
+    check = next(check for check in CHECKS if check.name == "lost_class")
+    return [one.note for one in check.find(dataset)] if check.find is not None else []
 
 
 class BarMonitor(Monitor):

@@ -18,6 +18,7 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
+from translearn_core.cli.choices import with_import_options
 from translearn_core.cli.screen import Bar, import_photos, output_to, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.errors import TransLearnError
@@ -27,6 +28,7 @@ from translearn_core.runs.run_metrics import RunMetrics
 
 
 @app.command()
+@with_import_options
 @with_setting_options
 def train(
     source: SourceArgument,
@@ -47,6 +49,8 @@ def train(
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
     json_: JsonOption = False,
+    *,
+    choices: Any,
     **named: Any,
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
@@ -64,12 +68,16 @@ def train(
     if table is not None:
         with Bar() as bar:
             dataset, note = label_csv.import_labelled(
-                source, table, test_source=test_source, progress=bar.show_progress
+                source,
+                table,
+                test_source=test_source,
+                choices=choices,
+                progress=bar.show_progress,
             )
             if note:
                 bar.note(note)
     else:
-        dataset = import_photos(source, test_source=test_source)
+        dataset = import_photos(source, test_source=test_source, choices=choices)
     import_s = time.monotonic() - began
     run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
     work_here(run)

@@ -14,7 +14,7 @@ import hashlib
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -24,7 +24,16 @@ import pandas as pd
 
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
-from translearn_core.datasets.layout import ClassAssignment, NameKeeper, safe_name, tidy
+from translearn_core.datasets.archive import archive_stem
+from translearn_core.datasets.layout import (
+    ClassAssignment,
+    ImportChoices,
+    NameKeeper,
+    printable,
+    real_path,
+    safe_name,
+    tidy,
+)
 from translearn_core.datasets.library import (
     COLUMNS,
     LEFT_OUT_COLUMNS,
@@ -39,6 +48,8 @@ from translearn_core.datasets.library import (
     new_folder,
     new_id,
     publish,
+    small_classes,
+    too_few_reason,
     with_columns,
 )
 from translearn_core.datasets.sources import (
@@ -60,9 +71,13 @@ from translearn_core.imaging.decode import (
     DecodedPhoto,
     decode_photo,
     iterate_photos,
+    measure_reading,
     processor_count,
 )
+from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
+
+_EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -89,10 +104,11 @@ def import_source(
     test_source: Path | str | None = None,
     check: bool = True,
     in_place: bool = False,
+    choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> Dataset:
-    """Make a data set of a folder or zip whose folders are the classes (`assign_classes`).
+    """Make a data set of a folder or archive whose folders are the classes (`read_layout`).
 
     A zip with the same content as an earlier, unedited import gives that data set again. The same
     folder in place gives the same data set again, read afresh: stats of files whose size and time
@@ -105,7 +121,8 @@ def import_source(
         test_source: a folder or zip of the same classes; all its photos get the split "test".
         check: decode every photo now; else rows stay unchecked and the first decode pass
             (`Dataset.record_stats`) checks them.
-        in_place: leave the photos of a folder where they are (a zip is always unpacked).
+        in_place: leave the photos of a folder where they are (an archive is always unpacked).
+        choices: what the names alone do not decide.
         progress: called with the progress.
         stop: polled; True ends the import.
 
@@ -116,13 +133,14 @@ def import_source(
     sources = [existing_source(Path(source))]
     if test_source is not None:
         sources.append(existing_source(Path(test_source)))
-    context = ImportContext(load_configuration().limits, check, progress, stop)
-    name = tidy(name) or sources[0].stem or "photos"
+    context = ImportContext(load_configuration().limits, check, progress, stop, choices)
+    name = tidy(name) or printable(_name_of(sources[0])) or "photos"
     if in_place and all(path.is_dir() for path in sources):
         return _import_in_place(sources, name, context)
-    record = _new_record(name, source=str(sources[0]))
+    record = _new_record(name, source=printable(str(sources[0])))
+    record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
-        record = record.model_copy(update={"test_source": str(sources[1])})
+        record = record.model_copy(update={"test_source": printable(str(sources[1]))})
     elif sources[0].is_file():
         record = record.model_copy(update={"source_sha256": sha256_of(sources[0])})
         again = _imported_before(record, check)
@@ -138,6 +156,7 @@ def import_files(
     files: Iterable[tuple[str, Path | BinaryIO]],
     *,
     name: str,
+    choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> Dataset:
@@ -151,10 +170,10 @@ def import_files(
     Raises:
         SourceError, StorageError: as `import_source`.
     """
-    context = ImportContext(load_configuration().limits, True, progress, stop)
+    context = ImportContext(load_configuration().limits, True, progress, stop, choices)
     with new_folder() as folder:
         candidates, left_out = spool(files, folder / "incoming", context)
-        candidates, left_out = with_assignments(candidates, left_out)
+        candidates, left_out = with_assignments(candidates, left_out, context)
         dataset = _build(folder, candidates, left_out, _new_record(tidy(name) or "photos"), context)
     return dataset
 
@@ -205,6 +224,7 @@ def add_source(
     dataset: Dataset,
     source: Path | str,
     *,
+    choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> ImportReport:
@@ -213,7 +233,7 @@ def add_source(
     Raises:
         SourceError, StorageError: as `import_source`; nothing was added.
     """
-    context = ImportContext(load_configuration().limits, True, progress, stop)
+    context = ImportContext(load_configuration().limits, True, progress, stop, choices)
     with contextlib.ExitStack() as stack, new_folder() as folder:
         candidates, left_out = list_sources([existing_source(Path(source))], stack, context)
         check_free_space(sum(item.size_bytes for item in candidates))
@@ -373,18 +393,57 @@ def _build(
     context: ImportContext,
 ) -> Dataset:
     """Fill a temporary folder with photos and manifest, and publish it."""
-    staged, refused = _stage(candidates, folder / "staged", context)
+    how = Reading(page=context.choices.page, channels=context.choices.channels)
+    if record.kind != "demo":
+        how = _measure({item.file: item.read for item in candidates}, how, context)
+    record = record.model_copy(update={"reading": how.as_json()})
+    with using(how):
+        staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     if not staged:
         raise SourceError(nothing_left(left_out))
     temporary = Dataset(folder)
+    if record.kind != "demo":
+        staged, single = _without_single(staged, context)
+        left_out = left_out + single
     with disk_errors():
         photos = _move_to_class_folders(staged, folder, NameKeeper())
         for name in ("staged", "incoming"):
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return publish(folder, record)
+    return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+
+
+def _measure(
+    readers: Mapping[str, Callable[[], bytes]], how: Reading, context: ImportContext
+) -> Reading:
+    """A reading with the ranges of the photos that do not declare theirs.
+
+    Args:
+        readers: name of a file -> what reads it. JPEG files, by their names, are passed over.
+    """
+    kept = [read for name, read in readers.items() if not name.lower().endswith(_EIGHT_BITS)]
+    return measure_reading(kept, context.limits, how)
+
+
+def _without_single(
+    staged: list[_StagedPhoto], context: ImportContext
+) -> tuple[list[_StagedPhoto], LeftOut]:
+    """Leave out the photos of classes with fewer than `limits.class_photos`."""
+    names = [item.candidate.assignment.class_name for item in staged]
+    small = small_classes(names, context.limits.class_photos)
+    kept = [item for item, name in zip(staged, names, strict=True) if name not in small]
+    left_out = [
+        (item.candidate.file, too_few_reason(context.limits.class_photos))
+        for item, name in zip(staged, names, strict=True)
+        if name in small
+    ]
+    return kept, left_out
+
+
+def _name_of(source: Path) -> str:
+    return source.name if source.is_dir() else archive_stem(source.name)
 
 
 def _append(
@@ -395,7 +454,9 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
-    staged, refused = _stage(candidates, folder / "staged", context)
+    how = _measure({item.file: item.read for item in candidates}, dataset.reading, context)
+    with using(how):
+        staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     with dataset.locked():
         before = dataset.photos
@@ -409,7 +470,8 @@ def _append(
             raise
         if left_out:
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
-        dataset.write_record(dataset.record.model_copy(update={"source_sha256": ""}))
+        changed = {"source_sha256": "", "reading": how.as_json()}
+        dataset.write_record(dataset.record.model_copy(update=changed))
     return ImportReport(len(rows), tuple(left_out))
 
 
@@ -417,23 +479,38 @@ def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> 
     """A data set whose photos stay in their folders."""
     text = "\n".join(source.as_posix() for source in sources)
     identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-    record = _new_record(name, source=str(sources[0]), identity=identity)
+    record = _new_record(name, source=printable(str(sources[0])), identity=identity)
+    record = record.model_copy(update={"choices": context.choices.as_text()})
     if len(sources) > 1:
-        record = record.model_copy(update={"test_source": str(sources[1])})
+        record = record.model_copy(update={"test_source": printable(str(sources[1]))})
     with contextlib.ExitStack() as stack:
         candidates, left_out = list_sources(sources, stack, context)
     existing = Dataset(datasets_folder() / identity)
     known = (existing.folder / "dataset.json").is_file()
     photos = manifest_rows(candidates)
-    if known:
+    how = Reading(page=context.choices.page, channels=context.choices.channels)
+    how = _measure({path: Path(path).read_bytes for path in photos["path"]}, how, context)
+    record = record.model_copy(update={"reading": how.as_json()})
+    if known and existing.reading == how:
         photos = reuse_stats(photos, existing.photos)
     if context.check:
-        photos, refused = _check_in_place(photos, context)
+        with using(how):
+            photos, refused = _check_in_place(photos, context)
         left_out = left_out + refused
     if not len(photos):
         raise SourceError(nothing_left(left_out))
+    least = context.limits.class_photos
+    small = photos["class_name"].isin(small_classes(list(photos["class_name"]), least))
+    left_out = left_out + [(file, too_few_reason(least)) for file in photos.loc[small, "file"]]
+    photos = photos[~small]
     if known:
         with existing.locked():
+            changed = {
+                "notices": tuple(context.notices),
+                "choices": record.choices,
+                "reading": record.reading,
+            }
+            existing.write_record(existing.record.model_copy(update=changed))
             own = existing.photos[~existing.photos["path"].map(_is_absolute)]
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(_left_out_table(left_out))
@@ -442,7 +519,7 @@ def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> 
         temporary = Dataset(folder)
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
-        return publish(folder, record)
+        return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
 
 
 def _is_absolute(path: str) -> bool:
@@ -469,7 +546,7 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
     files = dict(zip(photos["path"], photos["file"], strict=True))
     stats: dict[str, PhotoStats] = {}
     reasons: dict[str, str] = {}
-    decoded = iterate_photos([Path(p) for p in paths], size=STATS_SIDE, limits=context.limits)
+    decoded = iterate_photos([real_path(p) for p in paths], size=STATS_SIDE, limits=context.limits)
     with contextlib.closing(decoded):
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
@@ -487,6 +564,10 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
     for dataset in list_datasets():
         old = dataset.record
         same = old.source_sha256 == record.source_sha256 and old.name == record.name
-        if same and (not check or bool(dataset.photos["checked"].all())):
+        if (
+            same
+            and old.choices == record.choices
+            and (not check or bool(dataset.photos["checked"].all()))
+        ):
             return dataset
     return None

@@ -119,6 +119,7 @@ def import_labelled(
     table: LabelTable,
     *,
     test_source: Path | None = None,
+    choices: datasets.ImportChoices | None = None,
     progress: Callable[[Any], None] | None = None,
 ) -> tuple[Dataset, str]:
     """Make a data set of a folder of photos and a table.
@@ -139,7 +140,12 @@ def import_labelled(
             )
     if len([child for child in source.iterdir() if child.is_dir() and child.name[0] != "."]) >= 2:
         dataset = datasets.import_source(
-            source, test_source=test_source, in_place=True, check=False, progress=progress
+            source,
+            test_source=test_source,
+            in_place=True,
+            check=False,
+            choices=choices,
+            progress=progress,
         )
         return dataset, attach_labels(dataset, table, main=MAIN)
     main = min(table.tasks, key=lambda task: list(table.labels[task]).count(""))

@@ -23,7 +23,8 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -34,9 +35,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.config import home, load_configuration
+from translearn_core.datasets.layout import natural_key, real_path
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import make_thumbnail
+from translearn_core.imaging.reading import Reading, parse_reading, using
 from translearn_core.imaging.stats import PhotoStats
 
 SCHEMA = 1
@@ -87,6 +90,12 @@ class Record(BaseModel):
     test_source: str = ""
     source_sha256: str = ""
     """Content of the zip it came from; empty for other sources and once it was edited."""
+    choices: str = ""
+    """`ImportChoices` of the import as JSON; empty where nothing was chosen."""
+    notices: tuple[str, ...] = ()
+    reading: dict[str, Any] = {}
+    """Range, page and channels of photos that do not declare them (`Reading.as_json`)."""
+    """What was said of how its folders and names were read."""
 
 
 class Dataset:
@@ -141,6 +150,11 @@ class Dataset:
         return self.record.name
 
     @property
+    def reading(self) -> Reading:
+        """How its photos of more than 8 bits, or of several pages or channels, are read."""
+        return parse_reading(self.record.reading)
+
+    @property
     def kind(self) -> str:
         """upload | folder (photos stay where they are) | demo."""
         return self.record.kind
@@ -163,13 +177,14 @@ class Dataset:
 
     @property
     def counts(self) -> pd.Series[int]:
-        """Photos per class, by class name in order."""
-        return self.photos.groupby("class_name", sort=True).size()
+        """Photos per class, by class name in natural order (2 before 10)."""
+        counts: pd.Series[int] = self.photos.groupby("class_name", sort=True).size()
+        return counts.reindex(sorted(counts.index, key=natural_key))
 
     @property
     def classes(self) -> list[str]:
-        """Class names, sorted."""
-        return sorted(set(self.photos["class_name"]))
+        """Class names in natural order (2 before 10)."""
+        return sorted(set(self.photos["class_name"]), key=natural_key)
 
     @property
     def fingerprint(self) -> str:
@@ -189,7 +204,7 @@ class Dataset:
 
     def photo_path(self, path: str) -> Path:
         """The file of a photo, from its `path` in the manifest."""
-        return self.folder / path  # an absolute path stays as it is
+        return real_path(self.folder / path)  # an absolute path stays as it is
 
     def thumbnail(self, path: str, side: int = 256) -> Path:
         """A JPEG of the photo, upright, no side longer than `side` pixels; made on first use.
@@ -204,7 +219,8 @@ class Dataset:
             changed = 0
         target = self.folder / "thumbs" / f"{_thumb_key(path)}-{changed:x}-{side}.jpg"
         if not target.is_file():
-            content = make_thumbnail(source, side=side)
+            with using(self.reading):
+                content = make_thumbnail(source, side=side)
             target.parent.mkdir(exist_ok=True)
             write_file(target, content)
         return target
@@ -230,7 +246,14 @@ class Dataset:
                 reasons = pd.DataFrame(
                     {"file": rows["file"], "reason": rows["path"].map(reasons_by_path)}
                 )
-                self.write_left_out(pd.concat([self.left_out, reasons]))
+                least = load_configuration().limits.class_photos
+                kept = photos[~unreadable]
+                small = small_classes(list(kept["class_name"]), least)
+                fewer = unreadable | photos["class_name"].isin(small & set(rows["class_name"]))
+                single = photos[fewer & ~unreadable]
+                few = pd.DataFrame({"file": single["file"], "reason": too_few_reason(least)})
+                self.write_left_out(pd.concat([self.left_out, reasons, few]))
+                rows, unreadable = photos[fewer], fewer
             self.write_photos(photos[~unreadable])
             self.discard_files(rows["path"])
 
@@ -314,6 +337,21 @@ class Dataset:
                     raise
                 time.sleep(0.02)
         raise AssertionError("unreachable")
+
+
+def small_classes(names: Sequence[str], least: int) -> set[str]:
+    """Classes with fewer than `least` photos, where two others or more have as many."""
+    counts = Counter(names)
+    small = {name for name, n in counts.items() if n < least}
+    return small if len(counts) - len(small) >= 2 else set()
+
+
+def too_few_reason(least: int) -> str:
+    """Why the photos of a class that is too small were left out."""
+    return _(
+        "Its class has fewer than {least} photos (`limits.class_photos`): too few to learn from "
+        "and to test with. Add photos to the class."
+    ).format(least=least)
 
 
 def datasets_folder() -> Path:

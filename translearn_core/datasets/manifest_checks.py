@@ -14,9 +14,11 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from translearn_core.datasets.layout import split_kind, tidy
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.i18n import _, ngettext
+from translearn_core.imaging.reading import describe_ranges
 
 FEW_PHOTOS = 10
 """A class with fewer photos has too few."""
@@ -24,9 +26,11 @@ MOST_IMBALANCE = 5
 """The largest class may have so many times the photos of another."""
 SMALL_PIXELS = 32
 """The shorter side of a photo that is not too small."""
+BLANK_BITS, BLANK_EDGES, BLANK_SHARE, NIGHT = 0.5, 0.1, 0.5, 0.06
+"""A photo is blank up to so much entropy (bits) and so low an edge score, or with its lightest part
+or its distance from white below `NIGHT`; a class from such a share of its photos on."""
 LEAST_LEAK = 0.9
 """Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
-SPLIT_FOLDERS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,17 +142,21 @@ def find_case_twins(dataset: Dataset) -> Iterator[Finding]:
 
 def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
     """Every class found in each of several folders: maybe those folders are the classes."""
-    folders = dataset.photos["file"].map(lambda file: str(PurePosixPath(file).parent))
+    photos = dataset.photos
+    folders = photos["file"].map(lambda file: str(PurePosixPath(file).parent))
+    has_splits = bool((photos["split"] != "").any())
     pairs = {
         (parts[-2], parts[-1])
-        for parts in (PurePosixPath(folder).parts for folder in folders.unique())
+        for parts in (
+            [part for part in PurePosixPath(one).parts if not (has_splits and split_kind(part))]
+            for one in folders.unique()
+        )
         if len(parts) >= 2
     }
     outer = sorted({first for first, _second in pairs})
     inner = sorted({second for _first, second in pairs})
     full = len(pairs) == len(outer) * len(inner) and set(inner) == set(dataset.classes)
-    splits = {name.lower() for name in outer} & SPLIT_FOLDERS
-    if len(outer) < 2 or not inner or not full or splits:
+    if len(outer) < 2 or not inner or not full:
         return
     note = _("The photos are sorted twice: into {outer}, and inside each into {inner}.")
     yield Finding(
@@ -157,6 +165,46 @@ def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
         score=1.0,
         note=note.format(outer=list_names(outer), inner=list_names(inner)),
     )
+
+
+def find_lost_classes(dataset: Dataset) -> Iterator[Finding]:
+    """Folders beside those of the classes of which every file was left out."""
+    photos = dataset.photos
+    used: set[str] = set()
+    homes: set[str] = set()
+    for file, name in zip(photos["file"], photos["class_name"], strict=True):
+        parts = file.split("/")[:-1]
+        for depth, part in enumerate(parts, 1):
+            used.add("/".join(parts[:depth]))
+            if tidy(part) == name:
+                homes.add("/".join(parts[: depth - 1]))
+    classes = set(photos["class_name"])
+    lost: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    left_out = dataset.left_out
+    for file, reason in zip(left_out["file"], left_out["reason"], strict=True):
+        parts = file.split("/")[:-1]
+        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        folder = next((one for one in folders if one not in used), "")
+        name = folder.rpartition("/")[2]
+        known = tidy(name) in classes or split_kind(name) or file.endswith("/")
+        if folder and not known and folder.rpartition("/")[0] in homes:
+            lost[folder].append((file, reason))
+    for folder, files in lost.items():
+        note = ngettext(
+            "The class {name} has no photo left: its {n} file was left out ({file}: {reason})",
+            "The class {name} has no photo left: all its {n} files were left out (the first, "
+            "{file}: {reason})",
+            len(files),
+        )
+        yield Finding(
+            check="lost_class",
+            path=folder.rpartition("/")[2],
+            score=1.0,
+            note=note.format(
+                name=folder, n=len(files), file=files[0][0], reason=files[0][1].rstrip(".")
+            )
+            + ".",
+        )
 
 
 def tell_notes(found: Sequence[Finding], dataset: Dataset) -> str:
@@ -254,3 +302,64 @@ def tell_too_small(found: Sequence[Finding], dataset: Dataset) -> str:
         "{n} photos are smaller than {pixels} pixels.",
         len(found),
     ).format(n=len(found), pixels=SMALL_PIXELS)
+
+
+# --------------------------------------------------------------------------------------- pixels
+
+
+def find_pages(dataset: Dataset) -> Iterator[Finding]:
+    """Photos whose file has several pages or frames."""
+    photos = dataset.photos
+    for path in photos.loc[photos["pages"] > 1, "path"]:
+        yield Finding(check="pages", path=str(path), score=1.0)
+
+
+def tell_pages(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, and say which page is used."""
+    photos = dataset.photos
+    pages = photos.loc[photos["pages"] > 1, "pages"]
+    least, most = int(pages.min()), int(pages.max())
+    page = dataset.reading.page
+    used = (
+        _("the page with the most contrast is used")
+        if page == 0
+        else _("the first one is used")
+        if page == 1
+        else _("page {page} is used").format(page=page)
+    )
+    return ngettext(
+        "{n} photo has several pages or frames ({pages}); {used}.",
+        "{n} photos have several pages or frames ({pages}); {used}.",
+        len(found),
+    ).format(n=len(found), pages=str(most) if least == most else f"{least}-{most}", used=used)
+
+
+def find_range(dataset: Dataset) -> Iterator[Finding]:
+    """The range by which values of more than 8 bits become 8 bits."""
+    ranges = dataset.reading.ranges
+    if ranges:
+        note = _("Black and white of photos with more than 8 bits: {ranges}.").format(
+            ranges=describe_ranges(ranges)
+        )
+        yield Finding(check="value_range", path=dataset.id, score=1.0, note=note)
+
+
+def find_blank(dataset: Dataset) -> Iterator[Finding]:
+    """Classes of which at least half of the photos are of one colour, black or white."""
+    photos = dataset.photos
+    photos = photos[photos["checked"]]
+    blank = (
+        (photos["entropy"] <= BLANK_BITS)
+        & (photos["detail"] == 0)
+        & (photos["edge_score"] <= BLANK_EDGES)
+    )
+    blank |= (photos["light"] < NIGHT) | (photos["shade"] > 1 - NIGHT)
+    for name, flags in blank.groupby(photos["class_name"]):
+        n, total = int(flags.sum()), len(flags)
+        if n >= BLANK_SHARE * total:
+            note = ngettext(
+                "{n} of {total} photo of {name} is of one colour, nearly black or nearly white.",
+                "{n} of {total} photos of {name} are of one colour, nearly black or nearly white.",
+                total,
+            ).format(n=n, total=total, name=name)
+            yield Finding(check="blank_class", path=str(name), score=round(n / total, 4), note=note)

@@ -178,7 +178,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
     datasets.check_ready(dataset)  # unreadable photos are excluded now
     photos = dataset.photos
     classes = dataset.classes
-    labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str)).astype(np.int64)
+    labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"])).astype(np.int64)
     with _limit_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
         groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)

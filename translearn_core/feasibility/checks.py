@@ -76,7 +76,7 @@ class Evidence:
     def of(cls, dataset: Dataset, features: Array | None = None) -> Evidence:
         """What is known of a data set without a network's answers."""
         photos, classes = dataset.photos, dataset.classes
-        labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str))
+        labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"]))
         return cls(
             dataset=dataset,
             photos=photos,

@@ -21,7 +21,7 @@ import threading
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,8 @@ _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _FRAMES_LOOKED_AT = 30
 _FLAT, _CLEAR = 4, 40
 _JPEG_PIXELS = 2**30
+MEASURED = 400
+"""Photos of a data set that are measured for its ranges."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,11 @@ class _Loaded:
 
 
 def decode_photo(
-    source: bytes | Path, *, size: int | None, limits: Limits | None = None
+    source: bytes | Path,
+    *,
+    size: int | None,
+    limits: Limits | None = None,
+    how: reading.Reading | None = None,
 ) -> DecodedPhoto:
     """Decode one photo, verify it to its last byte and measure its image statistics.
 
@@ -121,6 +127,7 @@ def decode_photo(
         size: side of the square the photo is stretched to (antialiased bilinear), in pixels;
             None keeps its own size.
         limits: bounds on bytes and pixels; default: the configuration's.
+        how: range, page and channels for what does not declare them; default: those in use.
 
     Returns:
         The photo; its image is (size, size, 3) or (height, width, 3), uint8 RGB.
@@ -131,7 +138,8 @@ def decode_photo(
     """
     limits = limits or load_configuration().limits
     data = _read(source, limits)
-    loaded = _load(data, limits, min_side=None if size is None else max(size, STATS_SIDE))
+    with reading.using(how or reading.current()):
+        loaded = _load(data, limits, min_side=None if size is None else max(size, STATS_SIDE))
     stats = measure_stats(
         data,
         loaded.image,
@@ -171,6 +179,7 @@ def iterate_photos(
     size: int | None,
     workers: int | None = None,
     limits: Limits | None = None,
+    how: reading.Reading | None = None,
 ) -> Generator[tuple[int, DecodedPhoto | PhotoError], None, None]:
     """Decode many photos in order, by threads that work a few dozen photos ahead.
 
@@ -180,6 +189,7 @@ def iterate_photos(
         paths: files, or their bytes.
         size: as in `decode_photo`.
         workers: threads; default one per processor.
+        how: as in `decode_photo`.
 
     Returns:
         Pairs of the position in `paths` and the photo or its PhotoError.
@@ -190,7 +200,7 @@ def iterate_photos(
 
     def decode(path: Path | bytes) -> DecodedPhoto | PhotoError:
         try:
-            return decode_photo(path, size=size, limits=limits)
+            return decode_photo(path, size=size, limits=limits, how=how)
         except PhotoError as error:
             return error
 
@@ -504,6 +514,30 @@ def measure_extremes(data: bytes, limits: Limits) -> tuple[str, reading.Range] |
     return kinds[0], (min(low for low, _ in same), max(high for _, high in same))
 
 
+def measure_reading(
+    readers: Sequence[Callable[[], bytes]], limits: Limits, how: reading.Reading
+) -> reading.Reading:
+    """A reading with the ranges of a data set, by the rule of `reading.py`.
+
+    Args:
+        readers: each gives the bytes of a photo; photos that do not need it are passed over. Of
+            more than `MEASURED`, so many are taken, evenly.
+        how: page and channels, and ranges that stand already.
+    """
+    step = max(1, -(-len(readers) // MEASURED))
+    ends: dict[str, list[reading.Range]] = {}
+    with reading.using(how):
+        for read in readers[::step]:
+            try:
+                found = measure_extremes(read(), limits)
+            except (OSError, PhotoError):
+                continue
+            if found is not None:
+                ends.setdefault(found[0], []).append(found[1])
+    ranges = {kind: reading.range_of(kind, pairs) for kind, pairs in ends.items()}
+    return reading.Reading({**ranges, **how.ranges}, how.page, how.channels)
+
+
 def _count_frames(image: Image.Image) -> int:
     """Frames of an animation; 1 where that cannot be told."""
     try:
@@ -531,7 +565,9 @@ def _first_frame(data: bytes, image: Image.Image, n_frames: int) -> Image.Image:
 
 def _is_flat(image: Image.Image, levels: int = _FLAT) -> bool:
     """Whether all pixels agree within some levels."""
-    return all(high - low <= levels for low, high in image.getextrema())
+    return all(
+        isinstance(ends, tuple) and ends[1] - ends[0] <= levels for ends in image.getextrema()
+    )
 
 
 def _load_frame(data: bytes, image: Image.Image) -> Image.Image:
@@ -543,7 +579,7 @@ def _load_frame(data: bytes, image: Image.Image) -> Image.Image:
     pixels = _as_rgb(image, image.info.get("icc_profile"), data)
     if extent is not None and tuple(extent) != (0, 0, *image.size):
         framed = Image.new("RGB", image.size, "white")
-        framed.paste(pixels.crop(tuple(extent)), (extent[0], extent[1]))
+        framed.paste(pixels.crop(extent), (extent[0], extent[1]))
         return framed
     return pixels
 

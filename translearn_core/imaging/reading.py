@@ -17,10 +17,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from translearn_core.i18n import _
 
@@ -34,7 +34,8 @@ _FLOAT_TOPS = (1.0, 255.0, 65535.0)
 _SAMPLE = 200_000
 
 
-class Reading(BaseModel):
+@dataclass(frozen=True)
+class Reading:
     """The choices of a data set.
 
     Args:
@@ -45,16 +46,24 @@ class Reading(BaseModel):
             first three, or the first where there are two.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    ranges: dict[str, Range] = Field(default_factory=dict)
-    page: int = Field(default=1, ge=0)
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    page: int = 1
     channels: tuple[int, ...] = ()
 
     @property
     def is_default(self) -> bool:
         """Whether nothing was chosen or measured."""
         return self == Reading()
+
+    def as_json(self) -> dict[str, Any]:
+        """As an object of a JSON file; empty where nothing was chosen or measured."""
+        if self.is_default:
+            return {}
+        return {
+            "ranges": {kind: list(ends) for kind, ends in sorted(self.ranges.items())},
+            "page": self.page,
+            "channels": list(self.channels),
+        }
 
 
 _default = Reading()
@@ -102,12 +111,12 @@ def range_of(kind: str, extremes: Iterable[Range]) -> Range:
     pairs = list(extremes)
     low = min((pair[0] for pair in pairs), default=0.0)
     high = max((pair[1] for pair in pairs), default=0.0)
+    tops: tuple[float, ...] = _INTEGER_TOPS
+    slack = 1.0
     if kind.startswith("float"):
         tops, slack = _FLOAT_TOPS, _OVERSHOOT
-    elif kind.startswith("int"):
-        tops, slack = (_INTEGER_TOPS, 1.0) if low >= 0 else (_SIGNED_TOPS, 1.0)
-    else:
-        tops, slack = _INTEGER_TOPS, 1.0
+    elif low < 0:
+        tops = _SIGNED_TOPS
     for top in tops:
         bottom = 0.0 if low >= 0 or kind.startswith("uint") else _bottom(kind, top)
         if high <= top * slack and low >= bottom * slack:
@@ -158,8 +167,18 @@ def describe_ranges(ranges: Mapping[str, Range]) -> str:
 
 
 def parse_reading(content: Any) -> Reading:
-    """The reading of a JSON object; of anything else the default."""
-    try:
-        return Reading.model_validate(content or {})
-    except ValueError:
+    """The reading of a JSON object as `Reading.as_json` gives it; of anything odd the default."""
+    if not isinstance(content, dict):
         return Reading()
+    try:
+        ranges = {
+            str(kind): (float(low), float(high))
+            for kind, (low, high) in dict(content.get("ranges") or {}).items()
+        }
+        page = int(content.get("page", 1))
+        channels = tuple(int(one) for one in content.get("channels") or ())
+    except (TypeError, ValueError):
+        return Reading()
+    if page < 0 or any(one < 1 for one in channels) or any(a >= b for a, b in ranges.values()):
+        return Reading()
+    return Reading(ranges, page, channels)

@@ -33,6 +33,7 @@ from translearn_core.evaluation.ood import Reference, load_reference
 from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
+from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.prediction.model_runner import ModelOutput, open_runner
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import NAME as HEADS_FILE
@@ -77,6 +78,7 @@ class Predictor:
         content = _read_labels(run)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
+        self.reading: Reading = parse_reading(content.get("reading"))
         self.reference: Reference | None = load_reference(run.folder)
         self.tasks: tuple[DenseHead, ...] = load_heads(run.folder)
         self._runner = open_runner(run.openvino_path, run.model_path)
@@ -160,7 +162,7 @@ def _predict_batch(
 ) -> Iterator[Prediction]:
     sources = [item if isinstance(item, Path) else item[1] for item in photos]
     names = [str(item) if isinstance(item, Path) else item[0] for item in photos]
-    decoded = iterate_photos(sources, size=predictor.size)
+    decoded = iterate_photos(sources, size=predictor.size, how=predictor.reading)
     for batch in in_batches(decoded, BATCH):
         result = {n: Prediction(file="", error=e.message) for n, e in batch.unreadable.items()}
         if batch.photos:

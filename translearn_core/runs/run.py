@@ -14,7 +14,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -86,13 +86,22 @@ class Run(Job):
         """Class names in the order of the model's outputs."""
         return list(self._read_json("labels.json")["classes"])
 
-    def write_labels(self, classes: Sequence[str], *, image_size: int, backbone: str = "") -> None:
+    def write_labels(
+        self,
+        classes: Sequence[str],
+        *,
+        image_size: int,
+        backbone: str = "",
+        reading: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write labels.json.
 
         Args:
             classes: in the order of the model's outputs.
             image_size: side of the photos in pixels.
             backbone: what the model is built on, where that is known.
+            reading: range, page and channels of photos that do not declare them
+                (`imaging.reading.Reading.as_json`).
         """
         content: dict[str, Any] = {
             "schema_version": SCHEMA,
@@ -101,6 +110,8 @@ class Run(Job):
         }
         if backbone:
             content["backbone"] = backbone
+        if reading:
+            content["reading"] = dict(reading)
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_atomically(self.folder / "labels.json", text)
 

@@ -51,9 +51,11 @@ class Box:
 def on_disk(upload: UploadedFile) -> Iterator[Path]:
     """Move an upload from memory to the workspace, for as long as the block lasts."""
     folder = home() / "uploads" / secrets.token_hex(4)
+    from translearn_core.datasets.layout import safe_name
+
     try:
         folder.mkdir(parents=True)
-        path = folder / "upload.zip"
+        path = folder / safe_name(upload.name)
         with path.open("wb") as target:
             shutil.copyfileobj(upload, target, 2**20)
         upload.close()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from translearn_core.datasets import Dataset
+from translearn_core.datasets.layout import natural_key
 
 MANY_POINTS = 3000
 """From so many points on they are drawn by the graphics card; fewer need none."""
@@ -65,7 +66,12 @@ def _show_part(dataset: Dataset, assessed: pd.DataFrame) -> None:
     left, right = st.columns([2.4, 1], gap="medium")
     with left:
         charts.show(
-            figure(table, sorted(set(assessed["class_name"])), rows, chosen=_chosen(dataset)),
+            figure(
+                table,
+                sorted(set(assessed["class_name"]), key=natural_key),
+                rows,
+                chosen=_chosen(dataset),
+            ),
             key=_CHART,
             alt=_alt(table),
             on_select=lambda: _take_click(dataset),

@@ -1,0 +1,176 @@
+"""Options of the commands that read labelled photos: what the names alone do not decide.
+
+Owns: `with_import_options`. Leaves to others: what the choices do (`datasets`).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from translearn_core.errors import SettingsError
+from translearn_core.i18n import _
+
+if TYPE_CHECKING:
+    from translearn_core.datasets import ImportChoices
+
+_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "follow_links": (
+        Annotated[
+            bool,
+            typer.Option("--follow-links", help="Also read what links out of the folder lead to."),
+        ],
+        False,
+    ),
+    "keep_folder": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME",
+                help="Take this folder as a class (hidden, unlabelled, train); may be repeated.",
+            ),
+        ],
+        None,
+    ),
+    "folder_as": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME=ROLE",
+                help="What a folder is: train, val, test, class or out; may be repeated.",
+            ),
+        ],
+        None,
+    ),
+    "classes": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="outer|inner",
+                help="Which folders are the classes: the first level, or the innermost.",
+            ),
+        ],
+        "",
+    ),
+    "names": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="ENCODING",
+                help="Encoding of the names in an archive, like cp1252, cp866, gbk or cp932.",
+            ),
+        ],
+        "",
+    ),
+    "page": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="NUMBER|brightest",
+                help="Page of TIFF files with several: its number, or the one with most contrast.",
+            ),
+        ],
+        "1",
+    ),
+    "channels": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="R,G,B",
+                help="Channels of files with many, from 1 on: three as red, green and blue, or one.",
+            ),
+        ],
+        "",
+    ),
+}
+
+
+def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose parameter `choices` is made of the options of an import."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.name != "choices"]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in _OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> Any:
+        chosen = make_choices(**{name: values.pop(name) for name in _OPTIONS})
+        return command(**values, choices=chosen)
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + options
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def make_choices(
+    *,
+    follow_links: bool,
+    keep_folder: list[str] | None,
+    folder_as: list[str] | None,
+    classes: str,
+    names: str,
+    page: str = "1",
+    channels: str = "",
+) -> ImportChoices:
+    """The choices of an import from its options.
+
+    Raises:
+        SettingsError: a value is not one of those that are allowed.
+    """
+    from translearn_core.datasets import ROLES, ImportChoices
+
+    roles = [(name, "class") for name in keep_folder or []]
+    for pair in folder_as or []:
+        name, sign, role = pair.rpartition("=")
+        if not sign or not name or role.strip() not in ROLES:
+            raise SettingsError(
+                _(
+                    "`--folder-as` takes NAME=ROLE with one of {roles}, like `--folder-as "
+                    "holdout=test`. Received: {text}."
+                ).format(roles=", ".join(ROLES), text=pair)
+            )
+        roles.append((name, role.strip()))
+    if classes not in ("", "outer", "inner"):
+        raise SettingsError(
+            _("`--classes` takes outer or inner. Received: {text}.").format(text=classes)
+        )
+    return ImportChoices(
+        follow_links=follow_links,
+        names=names,
+        roles=tuple(roles),
+        classes=classes,
+        page=_page(page),
+        channels=_channels(channels),
+    )
+
+
+def _page(text: str) -> int:
+    if text == "brightest":
+        return 0
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise SettingsError(
+            _("`--page` takes a number from 1 on, or brightest. Received: {text}.").format(
+                text=text
+            )
+        )
+    return int(text)
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    good = all(part.isascii() and part.isdigit() and int(part) >= 1 for part in parts)
+    if not good or len(parts) not in (0, 1, 3):
+        raise SettingsError(
+            _(
+                "`--channels` takes one number or three, from 1 on, like `--channels 4,3,2`. "
+                "Received: {text}."
+            ).format(text=text)
+        )
+    return tuple(int(part) for part in parts)
