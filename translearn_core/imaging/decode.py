@@ -79,6 +79,7 @@ _DAMAGE = (
 )
 _PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _heif_lock = threading.Lock()
+_formats_lock = threading.Lock()
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 _FRAMES_LOOKED_AT = 30
 _FLAT, _CLEAR = 4, 40
@@ -596,7 +597,7 @@ def _open(data: bytes, limits: Limits) -> Image.Image:
 
 
 def _known_formats() -> list[str]:
-    if "TIFF" not in Image.OPEN or "AVIF" not in Image.OPEN:
+    with _formats_lock:  # a thread must not see the readers while another one loads them
         Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
