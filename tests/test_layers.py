@@ -14,6 +14,7 @@ GROUND = (
     "arrays",
     "errors",
     "i18n",
+    "leftovers",
     "concurrency",
     "atomic",
     "csv_tables",

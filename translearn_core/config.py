@@ -67,7 +67,9 @@ class Configuration(BaseModel):
     slots: int = Field(0, ge=0, description="Runs at a time; 0 is one per GPU, or one.")
     runner: str = Field("local", description="Where jobs run: `local` is on this machine.")
     heartbeat_lost_s: float = Field(
-        30.0, gt=0, description="A run without a heartbeat for so long counts as lost."
+        30.0,
+        gt=0,
+        description="A living process without a heartbeat for so long is said not to answer.",
     )
     allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
     measure_speed: bool = Field(

@@ -6,6 +6,8 @@ Leaves to others: sizes, durations and dates of the pages (`translearn_ui/compon
 
 from __future__ import annotations
 
+from translearn_core.i18n import _
+
 NAME_IN_SENTENCE = 60
 """Characters of a name that stand in a sentence, at most."""
 
@@ -18,10 +20,28 @@ def shortened(name: str, most: int = NAME_IN_SENTENCE) -> str:
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in [0, 1] as a percentage: `86 %`, with one digit `86.4 %`."""
-    return f"{share * 100:.{digits}f} %"
+    """A share in [0, 1] as a percentage: `86 %`, with one digit `86.4 %`.
+
+    `100 %` means all and `0 %` none: what lies between the last step and either end is said as
+    `over 99 %` or `under 1 %` (with one digit `over 99.9 %`, `under 0.1 %`).
+    """
+    step = 10.0 ** -(digits + 2)
+    if 1.0 - step < share < 1.0:
+        return _("over {share}").format(share=_written(1.0 - step, digits))
+    if 0.0 < share < step:
+        return _("under {share}").format(share=_written(step, digits))
+    return _written(share, digits)
+
+
+def certainty(share: float, digits: int = 0) -> str:
+    """A probability in [0, 1] as a percentage; nothing is ever quite certain, nor impossible."""
+    return percent(min(max(share, 1e-9), 1.0 - 1e-9), digits)
 
 
 def percent_range(low: float, high: float, digits: int = 0) -> str:
     """Two shares in [0, 1] as the ends of an interval: `83 – 89 %`."""
     return f"{low * 100:.{digits}f} – {high * 100:.{digits}f} %"
+
+
+def _written(share: float, digits: int) -> str:
+    return f"{share * 100:.{digits}f} %"

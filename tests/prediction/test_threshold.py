@@ -17,6 +17,7 @@ from translearn_core.errors import SettingsError
 from translearn_core.evaluation import ood
 from translearn_core.prediction import predict
 from translearn_core.runs import Run
+from translearn_core.runs.model_files import write_hashes
 from translearn_core.runs.threshold import (
     FILE,
     SURE_FROM,
@@ -103,6 +104,7 @@ def test_a_run_without_a_reference_cannot_tell_what_is_unlike(run: Run, photos: 
 
 def test_predictions_say_what_is_unlike_anything_seen(run: Run, photos: list[Path]) -> None:
     keep_reference(run, photos, threshold=0.2)
+    write_hashes(run.folder)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)
     from PIL import Image

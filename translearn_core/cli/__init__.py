@@ -21,6 +21,8 @@ from translearn_core.cli import search  # noqa: F401 - the order of --help
 from translearn_core.cli import predict  # noqa: F401 - the order of --help
 from translearn_core.cli import export  # noqa: F401 - the order of --help
 
+from translearn_core.cli import delete  # noqa: F401 - the order of --help
+
 # isort: on
 from translearn_core.cli.app import app
 from translearn_core.errors import InputError, TransLearnError

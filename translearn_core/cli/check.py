@@ -18,11 +18,12 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.choices import with_import_options
+from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
     import_photos,
+    import_with_table,
     output_to,
     print_json,
     print_line,
@@ -74,19 +75,24 @@ def check(
     source: Annotated[Path, typer.Argument(help="A folder or archive (zip, tar, 7z) of photos.")],
     json_: JsonOption = False,
     *,
-    choices: Any,
+    options: ImportOptions,
 ) -> None:
     """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
     from translearn_core import datasets
 
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
-            dataset = datasets.import_source(
-                source,
-                in_place=source.is_dir(),
-                choices=choices,
-                progress=bar.show_progress,
-            )
+            if options.labels is not None:
+                dataset = import_with_table(
+                    source, options.labels, options=options, check=True, say_notes=False
+                )
+            else:
+                dataset = datasets.import_source(
+                    source,
+                    in_place=source.is_dir(),
+                    choices=options.choices,
+                    progress=bar.show_progress,
+                )
         report = _describe(dataset)
         bar.clear()
     if json_:
@@ -100,6 +106,7 @@ def check(
 def _describe(dataset: Any) -> dict[str, Any]:
     """The report of `check` as JSON."""
     from translearn_core import datasets
+    from translearn_core.datasets.tasks import table_notes
 
     try:
         datasets.check_ready(dataset)
@@ -117,7 +124,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
         if len(photos)
         else [],
         "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
-        "warnings": datasets.warnings(dataset),
+        "warnings": [*table_notes(dataset).notes, *datasets.warnings(dataset)],
         "problem": problem,
     }
 
@@ -137,7 +144,7 @@ def _print_report(report: dict[str, Any]) -> None:
     if report["splits"]:
         counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
         free = n - sum(report["splits"].values())
-        print_line(_("Splits given by the folders: {counts}").format(counts=counts))
+        print_line(_("Splits given by the source: {counts}").format(counts=counts))
         if free:
             print_line(
                 ngettext(
@@ -170,7 +177,7 @@ def feasible(
     ] = 0,
     json_: JsonOption = False,
     *,
-    choices: Any,
+    options: ImportOptions,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
     from translearn_core.backbones import get_backbone
@@ -180,7 +187,7 @@ def feasible(
 
     settings = make_settings_of({"backbone": backbone, "seed": seed})
     have_weights(resolve(settings))
-    dataset = import_photos(source, test_source=test_source, choices=choices)
+    dataset = import_photos(source, test_source=test_source, options=options)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     with output_to(folder / "log.txt"), Bar() as bar:
@@ -198,6 +205,8 @@ def feasible(
 
 def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
+    for text in report.remarks:
+        print_line(_("Note: {text}").format(text=text))
     forecast = report.forecast
     if forecast is not None:
         print_line(

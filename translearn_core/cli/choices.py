@@ -1,6 +1,6 @@
-"""Options of the commands that read labelled photos: what the names alone do not decide.
+"""Options of the commands that read labelled photos: a table of labels, and what names do not decide.
 
-Owns: `with_import_options`. Leaves to others: what the choices do (`datasets`).
+Owns: `with_import_options`, `ImportOptions`. Leaves to others: what the choices do (`datasets`).
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +20,29 @@ from translearn_core.i18n import _
 if TYPE_CHECKING:
     from translearn_core.datasets import ImportChoices
 
-_OPTIONS: dict[str, tuple[Any, Any]] = {
+_TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "labels": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                metavar="TABLE", help="A table with the class of each photo: CSV, Excel, COCO."
+            ),
+        ],
+        None,
+    ),
+    "main": (
+        Annotated[str, typer.Option(help="The column of the classes; `class` for the folders.")],
+        "",
+    ),
+    "file_column": (Annotated[str, typer.Option(help="The column that names the photos.")], ""),
+    "one_hot": (
+        Annotated[
+            bool, typer.Option(help="Take columns of 0 and 1 with one 1 in each row as one label.")
+        ],
+        True,
+    ),
+}
+_CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "follow_links": (
         Annotated[
             bool,
@@ -89,21 +113,34 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """How labelled photos are read: by a table of labels (its column of classes, its column of names,
+    whether one-hot columns are one label), or by their folders; and the choices."""
+
+    labels: Path | None
+    main: str
+    file_column: str
+    one_hot: bool
+    choices: ImportChoices
+
+
 def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A command whose parameter `choices` is made of the options of an import."""
+    """A command whose parameter `options` (`ImportOptions`) is made of the options of an import."""
     signature = inspect.signature(command, eval_str=True)
-    own = [p for p in signature.parameters.values() if p.name != "choices"]
-    options = [
+    own = [p for p in signature.parameters.values() if p.name != "options"]
+    added = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in _OPTIONS.items()
+        for name, (kind, default) in (_TABLE_OPTIONS | _CHOICE_OPTIONS).items()
     ]
 
     @functools.wraps(command)
     def run(**values: Any) -> Any:
-        chosen = make_choices(**{name: values.pop(name) for name in _OPTIONS})
-        return command(**values, choices=chosen)
+        table = {name: values.pop(name) for name in _TABLE_OPTIONS}
+        choices = make_choices(**{name: values.pop(name) for name in _CHOICE_OPTIONS})
+        return command(**values, options=ImportOptions(**table, choices=choices))
 
-    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + options
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + added
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run

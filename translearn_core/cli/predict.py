@@ -14,7 +14,7 @@ from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
-from translearn_core.formatting import percent, percent_range
+from translearn_core.formatting import certainty, percent, percent_range
 from translearn_core.i18n import _
 
 
@@ -28,7 +28,7 @@ def predict(
     ] = None,
 ) -> int:
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
-    from translearn_core.prediction.predict import find_photos
+    from translearn_core.prediction.predict import find_photos, open_predictor
     from translearn_core.prediction.predict import predict as predict_photos
     from translearn_core.runs import Run
 
@@ -37,6 +37,8 @@ def predict(
     if not paths:
         raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
     predictions = list(predict_photos(run, paths))
+    for notice in open_predictor(run).notices:
+        typer.echo(notice, err=True)
     if csv_ is not None:
         _write_csv(csv_, run.labels, predictions)
     if json_:
@@ -57,7 +59,7 @@ def _print_prediction(prediction: Any) -> None:
     if prediction.error:
         print_line(f"{prediction.file}: {prediction.error}")
         return
-    text = f"{prediction.label} ({percent(prediction.confidence, 1)})"
+    text = f"{prediction.label} ({certainty(prediction.confidence, 1)})"
     task_columns = "".join(f"; {task_text}" for task_text in _task_texts(prediction))
     if prediction.unlike:
         text = _(
@@ -72,7 +74,7 @@ def _task_texts(prediction: Any) -> Iterator[str]:
     """The prediction in each further task, as text."""
     for task, probs_of in (prediction.tasks or {}).items():
         label, prob = next(iter(probs_of.items()))
-        text = f"{label} ({percent(prob, 1)})"
+        text = f"{label} ({certainty(prob, 1)})"
         if not prediction.tasks_sure[task]:
             text = _("not sure; most likely {answer}").format(answer=text)
         yield f"{task}: {text}"

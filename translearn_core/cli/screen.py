@@ -26,7 +26,8 @@ from translearn_core.monitor import Monitor
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from translearn_core.datasets import Dataset, ImportChoices
+    from translearn_core.cli.choices import ImportOptions
+    from translearn_core.datasets import Dataset
 
 EVERY_S = 2.0
 """Least seconds between two lines of progress where stderr is not a terminal."""
@@ -154,22 +155,35 @@ class Bar:
 
 
 def import_photos(
-    source: Path, *, test_source: Path | None, choices: ImportChoices | None = None
+    source: Path,
+    *,
+    test_source: Path | None,
+    options: ImportOptions | None = None,
+    tasks: Path | None = None,
 ) -> Dataset:
     """Make a data set of a folder, used where it is, or of an archive, with a bar.
 
+    Args:
+        options: a table of labels and choices; default: the folders are the classes.
+        tasks: a table of which all columns are learned, in place of the one of `options`.
+
     Raises:
-        SourceError: as `datasets.import_source`.
+        SourceError: as `datasets.import_source` and `import_with_table`.
     """
     from translearn_core import datasets
 
+    table = tasks or (options.labels if options is not None else None)
+    if table is not None and options is not None:
+        return import_with_table(
+            source, table, options=options, test_source=test_source, several=tasks is not None
+        )
     with Bar() as bar:
         dataset = datasets.import_source(
             source,
             test_source=test_source,
             in_place=source.is_dir(),
             check=False,
-            choices=choices,
+            choices=options.choices if options is not None else None,
             progress=bar.show_progress,
         )
         for text in (*dataset.record.notices, *_left_out_classes(dataset)):
@@ -183,6 +197,46 @@ def _left_out_classes(dataset: Dataset) -> list[str]:
 
     check = next(check for check in CHECKS if check.name == "lost_class")
     return [one.note for one in check.find(dataset)] if check.find is not None else []
+
+
+def import_with_table(
+    source: Path,
+    table: Path,
+    *,
+    options: ImportOptions,
+    test_source: Path | None = None,
+    several: bool = False,
+    check: bool = False,
+    say_notes: bool = True,
+) -> Dataset:
+    """Make a data set of photos and a table of labels, with a bar and a note on what was read.
+
+    Args:
+        several, check: as for `label_table.import_labelled`.
+        say_notes: False where the caller shows the notes that are kept with the data set.
+
+    Raises:
+        SourceError: as `label_table.read_table` and `label_table.import_labelled`.
+    """
+    from translearn_core.datasets import label_table
+
+    read = label_table.read_table(
+        table, main=options.main, file_column=options.file_column, one_hot=options.one_hot
+    )
+    with Bar() as bar:
+        result = label_table.import_labelled(
+            source,
+            read,
+            several=several,
+            test_source=test_source,
+            choices=options.choices,
+            check=check,
+            key=str(table.resolve()),
+            progress=bar.show_progress,
+        )
+        for sentence in (result.summary, *(result.notes if say_notes else ())):
+            bar.note(sentence)
+    return result.dataset
 
 
 class BarMonitor(Monitor):

@@ -7,8 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from translearn_core.cli.app import JsonOption, SourceArgument, TestSourceOption, app
-from translearn_core.cli.choices import with_import_options
+from translearn_core.cli.app import (
+    JsonOption,
+    SourceArgument,
+    TestSourceOption,
+    app,
+)
+from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.screen import import_photos, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.cli.train import work_here
@@ -25,7 +30,7 @@ def tune(
     test_source: TestSourceOption = None,
     json_: JsonOption = False,
     *,
-    choices: Any,
+    options: ImportOptions,
     **named: Any,
 ) -> int:
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
@@ -36,7 +41,7 @@ def tune(
     settings = make_settings_of(named)
     have_weights(resolve(settings))
     began = time.monotonic()
-    dataset = import_photos(source, test_source=test_source, choices=choices)
+    dataset = import_photos(source, test_source=test_source, options=options)
     run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )

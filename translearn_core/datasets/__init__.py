@@ -33,7 +33,14 @@ from translearn_core.datasets.importing import (
     import_source,
 )
 from translearn_core.datasets.layout import PHOTO_SUFFIXES, ROLES, ImportChoices
-from translearn_core.datasets.library import Dataset, delete_dataset, list_datasets, open_dataset
+from translearn_core.datasets.library import (
+    Dataset,
+    delete_dataset,
+    delete_folder,
+    list_datasets,
+    list_unreadable_datasets,
+    open_dataset,
+)
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
@@ -74,6 +81,7 @@ __all__ = [
     "decode_ahead",
     "decode_photo",
     "delete_dataset",
+    "delete_folder",
     "delete_excluded",
     "dismiss",
     "exclude_photos",
@@ -86,6 +94,7 @@ __all__ = [
     "iterate_photos",
     "last_change",
     "list_datasets",
+    "list_unreadable_datasets",
     "make_demo",
     "make_thumbnail",
     "merge_classes",

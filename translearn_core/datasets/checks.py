@@ -211,10 +211,15 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="wrong_label",
-        title=N_("Probably in the wrong class"),
+        title=N_("Maybe in the wrong class"),
         threshold=0.5,
-        rule="confident learning on cross-validated predictions",
-        sentence=N_("Models that were not trained on this photo predict another class."),
+        rule="confident learning on cross-validated predictions; almost certain (0.9 and more) where "
+        "the photo also lies among those of the other class: by its five nearest neighbours, and as "
+        "near as half of that class are to each other",
+        sentence=N_(
+            "Models that were not trained on this photo predict another class. Hard photos look the "
+            "same as wrong labels: of those worth a look, most are right."
+        ),
         advice=N_("Look at it: move it to the right class, or keep it where it is."),
         needs="predictions",
     ),

@@ -55,11 +55,13 @@ from translearn_core.datasets.library import (
 from translearn_core.datasets.sources import (
     Candidate,
     ImportContext,
+    Labelling,
     LeftOut,
     ProgressCallback,
     StopCheck,
     cannot_open,
     existing_source,
+    labelled,
     list_sources,
     nothing_left,
     spool,
@@ -104,6 +106,7 @@ def import_source(
     test_source: Path | str | None = None,
     check: bool = True,
     in_place: bool = False,
+    labels: Labelling | None = None,
     choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
@@ -122,6 +125,7 @@ def import_source(
         check: decode every photo now; else rows stay unchecked and the first decode pass
             (`Dataset.record_stats`) checks them.
         in_place: leave the photos of a folder where they are (an archive is always unpacked).
+        labels: gives the photos their classes instead of the folders.
         choices: what the names alone do not decide.
         progress: called with the progress.
         stop: polled; True ends the import.
@@ -136,18 +140,18 @@ def import_source(
     context = ImportContext(load_configuration().limits, check, progress, stop, choices)
     name = tidy(name) or printable(_name_of(sources[0])) or "photos"
     if in_place and all(path.is_dir() for path in sources):
-        return _import_in_place(sources, name, context)
+        return _import_in_place(sources, name, context, labels)
     record = _new_record(name, source=printable(str(sources[0])))
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
     elif sources[0].is_file():
         record = record.model_copy(update={"source_sha256": sha256_of(sources[0])})
-        again = _imported_before(record, check)
+        again = _imported_before(record, check) if labels is None else None
         if again is not None:
             return again
     with contextlib.ExitStack() as stack, new_folder() as folder:
-        candidates, left_out = list_sources(sources, stack, context)
+        candidates, left_out = list_sources(sources, stack, context, labels)
         check_free_space(sum(item.size_bytes for item in candidates))
         return _build(folder, candidates, left_out, record, context)
 
@@ -156,6 +160,7 @@ def import_files(
     files: Iterable[tuple[str, Path | BinaryIO]],
     *,
     name: str,
+    labels: Labelling | None = None,
     choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
@@ -173,7 +178,10 @@ def import_files(
     context = ImportContext(load_configuration().limits, True, progress, stop, choices)
     with new_folder() as folder:
         candidates, left_out = spool(files, folder / "incoming", context)
-        candidates, left_out = with_assignments(candidates, left_out, context)
+        if labels is None:
+            candidates, left_out = with_assignments(candidates, left_out, context)
+        else:
+            candidates, left_out = labelled([(candidates, left_out)], [name], labels)
         dataset = _build(folder, candidates, left_out, _new_record(tidy(name) or "photos"), context)
     return dataset
 
@@ -475,16 +483,19 @@ def _append(
     return ImportReport(len(rows), tuple(left_out))
 
 
-def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> Dataset:
+def _import_in_place(
+    sources: list[Path], name: str, context: ImportContext, labels: Labelling | None = None
+) -> Dataset:
     """A data set whose photos stay in their folders."""
-    text = "\n".join(source.as_posix() for source in sources)
+    with contextlib.ExitStack() as stack:
+        candidates, left_out = list_sources(sources, stack, context, labels)
+    key = labels.key if labels is not None else ""
+    text = "\n".join([*(source.as_posix() for source in sources), *([key] if key else [])])
     identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
     record = _new_record(name, source=printable(str(sources[0])), identity=identity)
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if len(sources) > 1:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
-    with contextlib.ExitStack() as stack:
-        candidates, left_out = list_sources(sources, stack, context)
     existing = Dataset(datasets_folder() / identity)
     known = (existing.folder / "dataset.json").is_file()
     photos = manifest_rows(candidates)

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from translearn_core.config import Limits, load_configuration
 from translearn_core.datasets.archive import open_archive
@@ -117,9 +117,15 @@ def existing_source(path: Path) -> Path:
 
 
 def list_sources(
-    sources: Sequence[Path], stack: contextlib.ExitStack, context: ImportContext
+    sources: Sequence[Path],
+    stack: contextlib.ExitStack,
+    context: ImportContext,
+    labels: Labelling | None = None,
 ) -> tuple[list[Candidate], LeftOut]:
     """Candidates of the source and, if there is one, of the test source, with class and split."""
+    if labels is not None:
+        listed = [_list_source(source, stack, context) for source in sources]
+        return labelled(listed, [str(source) for source in sources], labels)
     candidates, left_out = with_assignments(*_list_source(sources[0], stack, context), context)
     if len(sources) == 1:
         return candidates, left_out
@@ -144,6 +150,43 @@ def list_sources(
     ]
     test_left_out = [(f"{prefix}/{file}", reason) for file, reason in test_left_out]
     return candidates + test_candidates, left_out + test_left_out
+
+
+class Labelling(Protocol):
+    """Gives photos their classes by something else than their folders.
+
+    `key` tells data sets of one folder apart; `assign` gets the files of each source and the
+    sources' paths, and returns class and split of each file, or the reason why it has none.
+    """
+
+    @property
+    def key(self) -> str: ...
+
+    def assign(
+        self, listed: Sequence[Sequence[str]], roots: Sequence[str]
+    ) -> list[list[ClassAssignment]]: ...
+
+
+def labelled(
+    listed: Sequence[tuple[list[Candidate], LeftOut]], roots: Sequence[str], labels: Labelling
+) -> tuple[list[Candidate], LeftOut]:
+    """Candidates with the classes that `labels` gives; those of a second source are for the test."""
+    left_out = [row for _candidates, rows in listed for row in rows]
+    if not listed[0][0]:
+        raise SourceError(nothing_left(left_out))
+    assignments = labels.assign([[item.file for item in part] for part, _rows in listed], roots)
+    assigned = []
+    for number, (part, _rows) in enumerate(listed):
+        for item, assignment in zip(part, assignments[number], strict=True):
+            file = item.file
+            if number:
+                file = f"{Path(roots[number]).name}/{file}"
+                assignment = replace(assignment, split="test")
+            if assignment.reason:
+                left_out.append((file, assignment.reason))
+            else:
+                assigned.append(replace(item, file=file, assignment=assignment))
+    return assigned, left_out
 
 
 def _list_source(

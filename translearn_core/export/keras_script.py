@@ -21,7 +21,7 @@ from translearn_core import backbones
 from translearn_core.atomic import write_atomically
 from translearn_core.backbones.weights import weights_path
 from translearn_core.csv_tables import csv_text
-from translearn_core.datasets.label_csv import tasks_of
+from translearn_core.datasets.tasks import tasks_of
 from translearn_core.errors import InputError, RunError, StorageError
 from translearn_core.export.keras_script_code import (
     STARTER_WEIGHTS,

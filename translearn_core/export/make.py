@@ -27,6 +27,7 @@ from translearn_core.export.writers import ExportSource
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
+from translearn_core.runs.model_files import KERAS, TASKS, require_whole
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def make_export(
     reason = formats.obstacle(run, row)
     if reason:
         raise InputError(reason)
+    require_whole(run, KERAS, TASKS)
     job_folder = formats.job_of(run, row).folder
     with _disk_errors(job_folder):
         job_folder.mkdir(parents=True, exist_ok=True)

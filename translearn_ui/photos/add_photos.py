@@ -372,6 +372,6 @@ def _add_from_camera(dataset: Dataset, name: str) -> None:
     if photo is None:
         return
     datasets.add_photos(dataset, name, [(f"webcam-{secrets.token_hex(3)}.jpg", photo)])
-    st.toast(_("Added to {name}.").format(name=name), icon=":material/photo_camera:")
+    st.toast(_("Added to {name}.").format(name=frame.plain(name)), icon=":material/photo_camera:")
     box.empty()
     st.rerun()

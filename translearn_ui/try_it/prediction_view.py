@@ -125,7 +125,9 @@ def sentence(answer: Answer, *, sure_from: float) -> str:
     """The answer in words, for Markdown."""
     prediction = answer.prediction
     if prediction.error or prediction.label is None:
-        return _("This file cannot be read: {reason}").format(reason=prediction.error)
+        return _("This file cannot be read: {reason}").format(
+            reason=frame.plain(prediction.error or "")
+        )
     share = format.certainty(prediction.confidence or 0.0)
     if prediction.unlike:
         return _("**This looks like nothing I was shown.** If anything, {name} ({share}).").format(
@@ -147,7 +149,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
     prediction = answer.prediction
     if prediction.error:
         st.warning(
-            f"**{frame.plain(prediction.file)}**: {prediction.error}",
+            f"**{frame.plain(prediction.file)}**: {frame.plain(prediction.error)}",
             icon=":material/broken_image:",
         )
         return
@@ -171,7 +173,8 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
         key="answer_bars",
         alt=_("How likely each class is: {all}").format(
             all=", ".join(
-                f"{name} {format.percent(share)}" for name, share in list(probabilities.items())[:5]
+                f"{name} {format.certainty(share)}"
+                for name, share in list(probabilities.items())[:5]
             )
         ),
     )
@@ -310,6 +313,6 @@ def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
             charts.probability_bars(shares, colors=colors, most=4),
             key=f"answer_task_{number}",
             alt=", ".join(
-                f"{name} {format.percent(value)}" for name, value in list(shares.items())[:4]
+                f"{name} {format.certainty(value)}" for name, value in list(shares.items())[:4]
             ),
         )
