@@ -403,7 +403,7 @@ def _build(
     """Fill a temporary folder with photos and manifest, and publish it."""
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     if record.kind != "demo":
-        how = _measure({item.file: item.read for item in candidates}, how, context)
+        how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
     record = record.model_copy(update={"reading": how.as_json()})
     with using(how):
         staged, refused = _stage(candidates, folder / "staged", context)
@@ -462,7 +462,7 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
-    how = _measure({item.file: item.read for item in candidates}, dataset.reading, context)
+    how = _measure({item.file: item.look or item.read for item in candidates}, dataset.reading, context)
     with using(how):
         staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
