@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from tests.support.drawing import draw_image, draw_photo
+from tests.support.profiles import linear_profile
 from translearn_core import datasets
 from translearn_core.config import Limits
 from translearn_core.datasets.layout import ImportChoices
@@ -333,50 +334,19 @@ def test_an_animation_that_fades_in_is_read_from_its_first_picture() -> None:
     assert photo.stats.pages == 2
 
 
-def _profile() -> bytes:
-    """Linear light with the primaries of sRGB: a profile of matrix and curves."""
-
-    def number(value: float) -> bytes:
-        return struct.pack(">i", round(value * 65536))
-
-    def xyz(*values: float) -> bytes:
-        return b"XYZ \0\0\0\0" + b"".join(map(number, values))
-
-    curve = b"curv\0\0\0\0\0\0\0\0"
-    text = b"desc\0\0\0\0\0\0\0\2a\0" + b"\0" * 78
-    tags = [
-        (b"desc", text),
-        (b"cprt", b"text\0\0\0\0a\0\0\0"),
-        (b"wtpt", xyz(0.9642, 1.0, 0.8249)),
-        (b"rXYZ", xyz(0.4361, 0.2225, 0.0139)),
-        (b"gXYZ", xyz(0.3851, 0.7169, 0.0971)),
-        (b"bXYZ", xyz(0.1431, 0.0606, 0.7141)),
-        (b"rTRC", curve),
-        (b"gTRC", curve),
-        (b"bTRC", curve),
-    ]
-    at, table, body = 128 + 4 + 12 * len(tags), b"", b""
-    for name, content in tags:
-        table += name + struct.pack(">II", at + len(body), len(content))
-        body += content + b"\0" * (-len(content) % 4)
-    head = struct.pack(">I", at + len(body)) + b"\0" * 4 + b"\2\x10\0\0mntrRGB XYZ " + b"\0" * 12
-    head += b"acsp" + b"\0" * 28 + number(0.9642) + number(1.0) + number(0.8249) + b"\0" * 48
-    return head + struct.pack(">I", len(tags)) + table + body
-
-
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 def test_colour_profiles_are_converted_to_srgb(kind: str) -> None:
     linear = np.where(RGB / 255 <= 0.04045, RGB / 3294.6, ((RGB / 255 + 0.055) / 1.055) ** 2.4)
     stored = Image.fromarray(np.rint(linear * 255).astype(np.uint8))
     options = {"lossless": True} if kind == "WEBP" else {}
-    pixels = _decode(_save(stored, kind, icc_profile=_profile(), **options))
+    pixels = _decode(_save(stored, kind, icc_profile=linear_profile(), **options))
     light = RGB > 60
     assert np.abs(pixels - RGB.astype(int))[light].max() <= 4
 
 
 def test_profiles_of_srgb_and_broken_ones_change_nothing() -> None:
     own = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    for profile in (own, b"no profile", own[:200], _profile()[:140]):
+    for profile in (own, b"no profile", own[:200], linear_profile()[:140]):
         assert (_decode(_save(Image.fromarray(RGB), "PNG", icc_profile=profile)) == RGB).all()
 
 

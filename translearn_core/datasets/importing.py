@@ -462,7 +462,9 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
-    how = _measure({item.file: item.look or item.read for item in candidates}, dataset.reading, context)
+    how = _measure(
+        {item.file: item.look or item.read for item in candidates}, dataset.reading, context
+    )
     with using(how):
         staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused

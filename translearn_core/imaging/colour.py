@@ -26,14 +26,14 @@ _transforms: OrderedDict[tuple[str, str], Any] = OrderedDict()
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert pixels of mode RGB, L or CMYK with an ICC profile to sRGB, mode RGB.
+    """Convert pixels of mode RGB, L or CMYK with an ICC profile to sRGB, mode RGB; RGBA stays that.
 
     A broken profile, one of another kind of colour and one that is sRGB are ignored.
 
     Args:
         profile: the embedded profile; None: none, the image is returned as it is.
     """
-    if not profile or image.mode not in ("RGB", "L", "CMYK"):
+    if not profile or image.mode not in ("RGB", "RGBA", "L", "CMYK"):
         return image
     key = (hashlib.sha256(profile).hexdigest(), image.mode)
     with _lock:
@@ -49,7 +49,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                 _transforms.popitem(last=False)
     if transform is None:
         return image
-    if image.mode == "RGB":
+    if image.mode in ("RGB", "RGBA"):
         ImageCms.applyTransform(image, transform, inPlace=True)
         return image
     converted = ImageCms.applyTransform(image, transform)
@@ -61,13 +61,13 @@ def _make_transform(profile: bytes, mode: str) -> Any:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         space = source.profile.xcolor_space.strip()
-        if space != {"RGB": "RGB", "L": "GRAY", "CMYK": "CMYK"}[mode]:
+        if space != {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "CMYK": "CMYK"}[mode]:
             return None
         transform = ImageCms.buildTransform(
             source,
             ImageCms.createProfile("sRGB"),
             mode,
-            "RGB",
+            "RGBA" if mode == "RGBA" else "RGB",
             renderingIntent=ImageCms.Intent.PERCEPTUAL,
             flags=ImageCms.Flags.NOCACHE,
         )
@@ -75,14 +75,16 @@ def _make_transform(profile: bytes, mode: str) -> Any:
             return transform
         levels = np.arange(0, 256, 17, dtype=np.uint8)
         cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(64, 64, 3)
-        chart = Image.fromarray(cube)
+        chart = Image.fromarray(cube).convert("RGBA" if mode == "RGBA" else "RGB")
         if mode == "L":
             chart = Image.fromarray(np.tile(np.arange(256, dtype=np.uint8), (2, 1)))
         converted = ImageCms.applyTransform(chart, transform)
         if converted is None:
             return None
-        before = np.asarray(chart.convert("RGB")).astype(np.int16)
-        same = np.abs(np.asarray(converted).astype(np.int16) - before).max() <= _SAME
+        before, after = (
+            np.asarray(one.convert("RGB")).astype(np.int16) for one in (chart, converted)
+        )
+        same = np.abs(after - before).max() <= _SAME
         return None if same else transform
     except Exception:  # noqa: BLE001 - a profile of any kind of damage is ignored
         return None

@@ -635,7 +635,7 @@ def _as_rgb(image: Image.Image, profile: bytes | None, data: bytes = b"") -> Ima
     if clear is not None and mode == "RGB" and isinstance(clear, tuple) and data[24:25] == b"\x10":
         image.info["transparency"] = tuple(value >> 8 for value in clear)  # of 16 bits
     if clear is not None or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return to_srgb(over_background(image.convert("RGBA")), profile)
+        return over_background(to_srgb(image.convert("RGBA"), profile))
     if mode in ("L", "CMYK"):
         image = to_srgb(image, profile)
         return image if image.mode == "RGB" else image.convert("RGB")
