@@ -35,7 +35,10 @@ _UNASSIGNED = ClassAssignment()
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file that may be a photo: its name in the source, and a reader of its bytes."""
+    """A file that may be a photo: its name in the source, and a reader of its bytes.
+
+    `read` may be called once; `look`, where there is one, before that and any number of times.
+    """
 
     file: str
     size_bytes: int
@@ -43,6 +46,7 @@ class Candidate:
     path: str = ""
     mtime_ns: int = 0
     assignment: ClassAssignment = _UNASSIGNED
+    look: Callable[[], bytes] | None = None
 
 
 class ImportContext:

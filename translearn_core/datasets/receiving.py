@@ -68,7 +68,7 @@ def spool(
                     files=context.limits.files, size=f"{context.limits.total_bytes / 2**30:.1f}"
                 )
             )
-        candidates.append(Candidate(name, size, _read_once(target), mtime_ns=0))
+        candidates.append(Candidate(name, size, _read_once(target), look=target.read_bytes))
     return candidates, left_out + tell_hidden(hidden, context)
 
 
