@@ -400,7 +400,7 @@ CHECKS: tuple[Check, ...] = (
         rule="a file with several pages, or an animation: one of them is used",
         sentence=N_("What stands on the other pages is not learned."),
         advice=N_(
-            "Choose another page for the whole set with `--page`, if the first shows too little."
+            "If it shows too little, choose another page for the whole set when you bring the photos in."
         ),
         needs="manifest",
         find=find_pages,
