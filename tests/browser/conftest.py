@@ -70,6 +70,8 @@ def _serve(folder: Path, *options: str) -> Iterator[Server]:
         "TRANSLEARN_HOME": str(home),
         "KERAS_HOME": str(folder / "keras"),  # the packaged backbone is the quickest one
         "PYTHONIOENCODING": "utf-8",
+        "TF_NUM_INTRAOP_THREADS": "1",  # a training leaves the browser a processor
+        "TF_NUM_INTEROP_THREADS": "1",
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", *options]
