@@ -48,7 +48,7 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code(
     page: Any, runs: tuple[Run, Run], screenshot: Any, tmp_path: Path
 ) -> None:
     first, second = runs
-    same = f"Of the same {first.metrics.n_test} photos"
+    same = f"{first.metrics.n_test} photos"
     open_work(page)
     page.locator(f".st-key-menu_{first.id} button").click()
     page.get_by_text("Name, tags, note").click()
