@@ -347,6 +347,20 @@ CHECKS: tuple[Check, ...] = (
         needs="statistics",
     ),
     Check(
+        name="mirrors",
+        title=N_("Mirrored photos look like another class"),
+        threshold=1.0,
+        rule="a linear head on the photos of two classes takes held-out ones, mirrored, for the "
+        "other class: its probability rises by 0.1 or more on average (paired t-test, 0.05 for all "
+        "pairs together); only below 200 photos a class, where training would mirror them",
+        sentence=N_(
+            "Learning from mirrored photos would teach the wrong class, so training does not mirror "
+            "these photos by itself."
+        ),
+        advice=N_("Leave the augmentation at `auto`, or choose `none`."),
+        needs="features",
+    ),
+    Check(
         name="leak",
         title=N_("Test photos that are also training photos (leakage)"),
         threshold=LEAST_LEAK,

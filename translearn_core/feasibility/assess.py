@@ -24,14 +24,16 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import find_pairs
-from translearn_core.evaluation import cross_validation, linear_probe, projection
+from translearn_core.evaluation import cross_validation, linear_probe, mirrors, projection
 from translearn_core.evaluation.linear_probe import PCASpace
+from translearn_core.evaluation.mirrors import Lookalike
 from translearn_core.feasibility import checks, trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
 from translearn_core.feasibility.label_errors import LabelError
 from translearn_core.feasibility.make_report import make_report, photo_table, project
 from translearn_core.feasibility.report import Report
-from translearn_core.features.extractor import extract_pooled
+from translearn_core.features.extractor import Pooled, extract_pooled
+from translearn_core.imaging.augment import resolve_policy
 from translearn_core.monitor import Monitor
 
 
@@ -118,6 +120,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         pairs = find_pairs(photos, pooled.features)
         groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
+    rows = choose_rows(photos, labels, groups, seed)
     return CheckData(
         dataset=dataset,
         photos=photos,
@@ -126,9 +129,34 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         labels=labels,
         pairs=pairs,
         groups=groups,
-        rows=choose_rows(photos, labels, groups, seed),
+        lookalike=_find_lookalike(pooled, photos, labels, groups, rows, seed, monitor),
+        rows=rows,
         seed=seed,
     )
+
+
+def _find_lookalike(
+    pooled: Pooled,
+    photos: pd.DataFrame,
+    labels: Ints,
+    groups: Ints,
+    rows: Ints,
+    seed: int,
+    monitor: Monitor,
+) -> Lookalike | None:
+    """Two classes that mirroring exchanges; None too where training does not mirror by itself.
+
+    Only a sample of the photos is mirrored; training reads their features from the cache.
+    """
+    classes = len(np.unique(labels))
+    if resolve_policy("auto", photos=len(photos), classes=classes) == "none":
+        return None
+    allowed = np.zeros(len(photos), np.bool_)
+    allowed[rows] = True
+    asked = mirrors.sample_rows(labels, groups, allowed, seed=seed)
+    mirrored = pooled.extractor.mirrored(photos.iloc[asked], monitor)
+    with _limit_threads(0):
+        return mirrors.find_lookalike(pooled.features[asked], mirrored, labels[asked], seed=seed)
 
 
 def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:
@@ -212,6 +240,7 @@ def _find_problems(data: CheckData, probabilities: Array) -> tuple[list[LabelErr
         labels=data.labels,
         groups=data.groups,
         known_pairs=data.pairs,
+        lookalike=data.lookalike,
     )
     return _without_dismissed(data, evidence.suspects), checks.find_all(evidence)
 

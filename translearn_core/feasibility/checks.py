@@ -42,6 +42,7 @@ from translearn_core.datasets.manifest_checks import (
 from translearn_core.imaging.stats import MIN_DETAIL, unpack_colour_thumbnails
 
 if TYPE_CHECKING:
+    from translearn_core.evaluation.mirrors import Lookalike
     from translearn_core.feasibility.label_errors import LabelError
 
 
@@ -61,6 +62,7 @@ class Evidence:
         labels: `(n,)`, class numbers.
         groups: `(n,)`, copies and bursts share one, or None.
         known_pairs: what `find_pairs` says of these photos, where it was asked before.
+        lookalike: two classes that mirroring exchanges, or None.
     """
 
     dataset: Dataset
@@ -71,6 +73,7 @@ class Evidence:
     labels: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     groups: Ints | None = None
     known_pairs: Pairs | None = None
+    lookalike: Lookalike | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, features: Array | None = None) -> Evidence:
@@ -305,6 +308,13 @@ def _find_shortcuts(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def _find_mirrors(evidence: Evidence) -> Iterator[Finding]:
+    found = evidence.lookalike
+    if found is not None:
+        name = evidence.classes[found.first]
+        yield Finding(check="mirrors", path=name, score=1.0, note=found.describe(evidence.classes))
+
+
 DETECTORS: dict[str, Detector] = {
     "unreadable": _find_unreadable,
     "exact_copies": lambda evidence: find_exact_copies(evidence.dataset),
@@ -327,6 +337,7 @@ DETECTORS: dict[str, Detector] = {
     "imbalance": lambda evidence: find_imbalance(evidence.dataset),
     "too_few": lambda evidence: find_too_few(evidence.dataset),
     "shortcut": _find_shortcuts,
+    "mirrors": _find_mirrors,
     "leak": _find_leaks,
 }
 """What finds each check here: all that is at least near its threshold, by the name of the row."""

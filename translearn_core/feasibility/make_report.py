@@ -289,6 +289,7 @@ def make_report(
     verdict, rule = decide(figures)
     worst = (mixups[0].truth, mixups[0].answer) if mixups and mixups[0].n >= 3 else None
     groups = _duplicate_groups(data)
+    mirrors = _mirrors(data)
     gains = _expected_gains(
         data, evaluation, probabilities, label_errors, forecast, backbone, findings
     )
@@ -299,7 +300,8 @@ def make_report(
         rule=rule,
         headline=headline,
         test_gap=gap,
-        remarks=_remarks(data, per_class, given),
+        remarks=[*_remarks(data, per_class, given), *([mirrors] if mirrors else [])],
+        mirrors=mirrors,
         accuracy=cv.accuracy,
         interval=interval,
         mean_recall=figures.mean_recall,
@@ -336,6 +338,14 @@ def make_report(
         seed=data.seed,
         created=time.time(),
     )
+
+
+def _mirrors(data: CheckData) -> str:
+    """What was found about mirrored photos, and what follows; empty: nothing."""
+    if data.lookalike is None:
+        return ""
+    check = next(check for check in datasets.CHECKS if check.name == "mirrors")
+    return data.lookalike.describe(data.classes) + " " + _(check.sentence)
 
 
 def _files(data: CheckData) -> dict[str, str]:

@@ -149,6 +149,11 @@ class Report(_Line):
         description="what must be said beside the accuracy: classes never found or hardly tested, "
         "unequal classes with the balanced accuracy, copies only",
     )
+    mirrors: str = Field(
+        default="",
+        description="two classes that mirroring exchanges, so that training does not mirror photos "
+        "by itself, as sentences; empty: none; one of `remarks`",
+    )
     accuracy: float = Field(description="cross-validated accuracy with a group-aware split")
     interval: tuple[float, float] = Field(
         description="95 % confidence interval of the accuracy on new photos"

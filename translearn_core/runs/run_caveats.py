@@ -30,11 +30,12 @@ def gap_of(metrics: RunMetrics) -> str:
 
 def caveats_of(metrics: RunMetrics) -> list[str]:
     """All that must be said beside the accuracy of a run, the gap of its test first."""
+    mirrors = [metrics.mirrors] if metrics.mirrors else []
     if not metrics.n_test:
-        return []
+        return mirrors
     gap = gap_of(metrics)
     n_val = metrics.n_val if metrics.epochs_run else None
-    return [*([gap] if gap else []), *caveats.caveats(class_counts(metrics), n_val=n_val)]
+    return [*([gap] if gap else []), *caveats.caveats(class_counts(metrics), n_val=n_val), *mirrors]
 
 
 def class_counts(metrics: HeadMetrics) -> list[ClassCount]:
