@@ -72,8 +72,17 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
                 raise ValueError("it holds something that is no tensor")
             kinds = {tensor.storage: tensor.kind for tensor in tensors.values()}
             numbers = {key: _read_storage(file, kinds[key]) for key in keys}
-            return {name: _shown(tensor, numbers[tensor.storage]) for name, tensor in tensors.items()}
-        except (pickle.UnpicklingError, EOFError, AttributeError, KeyError, IndexError, TypeError) as e:
+            return {
+                name: _shown(tensor, numbers[tensor.storage]) for name, tensor in tensors.items()
+            }
+        except (
+            pickle.UnpicklingError,
+            EOFError,
+            AttributeError,
+            KeyError,
+            IndexError,
+            TypeError,
+        ) as e:
             raise ValueError(f"it is damaged or of another format ({e})") from e
 
 
