@@ -8,6 +8,7 @@ from translearn_core.backbones import BACKBONES
 from translearn_core.backbones import weights as weight_files
 from translearn_core.backbones.default import default_backbone, stronger_backbone
 from translearn_core.backbones.weights import weights_folder, weights_path
+from translearn_core.errors import SettingsError
 
 pytestmark = pytest.mark.usefixtures("own_folders")
 
@@ -25,6 +26,16 @@ def test_without_the_package_of_weights_the_default_is_the_one_of_our_own(
 ) -> None:
     monkeypatch.setattr(weight_files, "_in_distribution", lambda *_: None)
     assert default_backbone().name == "starter"
+
+
+def test_the_configuration_may_name_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSLEARN_DEFAULT_BACKBONE", "starter")
+    assert default_backbone().name == "starter"
+    monkeypatch.setenv("TRANSLEARN_DEFAULT_BACKBONE", "vgg16")  # its weights are not here
+    assert default_backbone().name == "efficientnet_lite0"
+    monkeypatch.setenv("TRANSLEARN_DEFAULT_BACKBONE", "startre")
+    with pytest.raises(SettingsError, match="Did you mean `starter`"):
+        default_backbone()
 
 
 def test_a_stronger_backbone_is_named_where_it_can_be_fetched(

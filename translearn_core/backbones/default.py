@@ -10,8 +10,9 @@ Imports no TensorFlow and no Keras, and never asks the network.
 
 from __future__ import annotations
 
-from translearn_core.backbones.catalog import BACKBONES, Backbone
+from translearn_core.backbones.catalog import BACKBONES, Backbone, get_backbone
 from translearn_core.backbones.weights import weights_status
+from translearn_core.config import load_configuration
 from translearn_core.i18n import _
 
 FALLBACK = "starter"
@@ -26,11 +27,17 @@ NOTABLE_GAIN = 0.02
 
 
 def default_backbone() -> Backbone:
-    """The best backbone for a plain laptop among those whose weights are ready here.
+    """The configured backbone where its weights are ready, else the best for a plain laptop.
 
     Frozen features are computed once per photo, so that accuracy is preferred over
     speed; backbones that are slow without a GPU come last.
+
+    Raises:
+        SettingsError: the configuration names a backbone that does not exist.
     """
+    configured = load_configuration().default_backbone
+    if configured and weights_status(get_backbone(configured)).state == "ready":
+        return BACKBONES[configured]
     for backbone in sorted(BACKBONES.values(), key=lambda row: row.default_rank):
         if weights_status(backbone).state == "ready":
             return backbone
