@@ -1,7 +1,14 @@
 """`python -m translearn_core`: the command line."""
 
-from translearn_core.cli import main
-from translearn_core.concurrency import end_process
+import sys
+
+try:
+    from translearn_core.cli import INTERRUPTED, main
+    from translearn_core.concurrency import end_process
+except KeyboardInterrupt:  # before there is anything to say it with
+    sys.stderr.write("Interrupted.\n")
+    sys.exit(130)
 
 if __name__ == "__main__":
-    end_process(main())
+    code = main()
+    end_process(code, at_once=code == INTERRUPTED)

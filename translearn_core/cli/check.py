@@ -19,6 +19,7 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.choices import ImportOptions, with_import_options
+from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
@@ -80,7 +81,8 @@ def check(
     """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
     from translearn_core import datasets
 
-    with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
+    nothing = _("Nothing was changed: a check keeps nothing, and its photos stay as they are.")
+    with kept(nothing), tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
             if options.labels is not None:
                 dataset = import_with_table(
@@ -190,7 +192,7 @@ def feasible(
     dataset = import_photos(source, test_source=test_source, options=options)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
-    with output_to(folder / "log.txt"), Bar() as bar:
+    with kept(lambda: _what_is_kept(dataset)), output_to(folder / "log.txt"), Bar() as bar:
         report = check.assess(
             dataset,
             backbone=get_backbone(backbone) if backbone else None,
@@ -201,6 +203,20 @@ def feasible(
         print_json(report.model_dump(mode="json"), indent=None)
     else:
         _print_feasible(report)
+
+
+def _what_is_kept(dataset: Any) -> str:
+    """What an interrupt of the feasibility check leaves."""
+    from translearn_core.feasibility import report as check_report
+
+    if check_report.read(dataset) is None:
+        return _("Kept: the list of the photos, in {folder}. Not kept: there is no report yet.").format(
+            folder=dataset.folder
+        )
+    return _(
+        "Kept: the list of the photos and the report that was there before, in {folder}. Not kept: "
+        "the new report."
+    ).format(folder=dataset.folder)
 
 
 def _print_feasible(report: Any) -> None:

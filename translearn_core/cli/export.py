@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import Bar, cannot_write, output_to, print_json, print_line
 from translearn_core.errors import InputError
 from translearn_core.i18n import _
@@ -33,9 +34,10 @@ def export(
         target = target / f"{folder_name(run, row)}.zip"
     job = exports.job_of(run, row)
     job.folder.mkdir(parents=True, exist_ok=True)
-    with output_to(job.log_path), Bar() as bar:
+    nothing = _("Not written: {file}. The run stays as it is.").format(file=target)
+    with kept(nothing), output_to(job.log_path), Bar() as bar:
         parity = make_export(run, row, _ExportMonitor(bar))
-    _copy_export(exports.zip_path(run, row), target)
+        _copy_export(exports.zip_path(run, row), target)
     if json_:
         print_json({"file": str(target)} | parity.model_dump(exclude={"stamp"}))
     else:
@@ -106,7 +108,8 @@ def import_model(
                 allowed=_(" or ").join(f"`{known}`" for known in PIXELS), received=pixels
             )
         )
-    with Bar() as bar:
+    nothing = _("No model was imported, and nothing was kept of {file}'s copy.")
+    with kept(nothing.format(file=source.name)), Bar() as bar:
         run = adopt_model(
             source,
             classes=[part for part in classes.split(",") if part.strip()] or None,

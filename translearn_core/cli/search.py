@@ -14,11 +14,13 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.choices import ImportOptions, with_import_options
+from translearn_core.cli.interrupt import Interrupted
 from translearn_core.cli.screen import import_photos, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.cli.train import work_here
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
+from translearn_core.runs.study import StudyResult
 
 
 @app.command()
@@ -45,11 +47,17 @@ def tune(
     run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )
-    work_here(run)
+    interrupted = work_here(run)
     result = study.read_result(run)
     if run.state.state == "failed":
         raise TransLearnError(run.state.reason)
     if result is None:
+        if interrupted:
+            raise Interrupted(
+                _(
+                    "Kept: the settings of the search, in {folder}. Not kept: no trial had ended."
+                ).format(folder=run.folder)
+            )
         raise TransLearnError(
             _("Stopped before anything was tried. The search is at {folder}.").format(
                 folder=run.folder
@@ -57,10 +65,21 @@ def tune(
         )
     if json_:
         print_json(result.model_dump(mode="json"), indent=None)
-        return 0
+    else:
+        _print_result(result)
+    if interrupted:
+        raise Interrupted(
+            _(
+                "Kept: the trials that had ended and the best settings among them, in {folder}. Not "
+                "done: the trials that were left."
+            ).format(folder=run.folder)
+        )
+    return 0
+
+
+def _print_result(result: StudyResult) -> None:
     print_line(result.sentence)
     for name, value in result.best.items():
         print_line(f"  {name} = {value}")
     if result.run_dir:
         print_line(_("The run is at {folder}").format(folder=result.run_dir))
-    return 0
