@@ -29,7 +29,6 @@ from translearn_core.cli.interrupt import Interrupted
 from translearn_core.errors import InputError, TransLearnError
 from translearn_core.i18n import _
 
-
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
 
@@ -42,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         result = app(args=arguments, prog_name="python -m translearn_core", standalone_mode=False)
         sys.stdout.flush()
         code = int(result or 0)
-        return _complain(_("Interrupted."), code) if code == INTERRUPTED else code
+        return (
+            _complain(_("Interrupted. Nothing had begun."), code) if code == INTERRUPTED else code
+        )
     except BrokenPipeError:  # whoever reads the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     except Interrupted as error:
         return _complain(_("Interrupted. {kept}").format(kept=error.kept), INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain(_("Interrupted."), INTERRUPTED)
+        return _complain(_("Interrupted. Nothing was done."), INTERRUPTED)
     except Exception as error:
         # What click itself says of wrong arguments is one line, too.
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from translearn_core.i18n import _
-
 
 class Interrupted(BaseException):
     """An interrupt, with a sentence on what was kept and what was not.

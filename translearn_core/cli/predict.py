@@ -29,15 +29,15 @@ def predict(
     ] = None,
 ) -> int:
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
-    from translearn_core.prediction.predict import find_photos, open_predictor
-    from translearn_core.prediction.predict import predict as predict_photos
-    from translearn_core.runs import Run
-
-    run = Run(run_dir)
-    paths = list(find_photos(photos))
-    if not paths:
-        raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
     with kept(_("No prediction was kept: they are printed and written when all are there.")):
+        from translearn_core.prediction.predict import find_photos, open_predictor
+        from translearn_core.prediction.predict import predict as predict_photos
+        from translearn_core.runs import Run
+
+        run = Run(run_dir)
+        paths = list(find_photos(photos))
+        if not paths:
+            raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
         predictions = list(predict_photos(run, paths))
     for notice in open_predictor(run).notices:
         typer.echo(notice, err=True)

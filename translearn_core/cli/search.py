@@ -14,7 +14,7 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.choices import ImportOptions, with_import_options
-from translearn_core.cli.interrupt import Interrupted
+from translearn_core.cli.interrupt import Interrupted, kept
 from translearn_core.cli.screen import import_photos, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.cli.train import work_here
@@ -36,17 +36,18 @@ def tune(
     **named: Any,
 ) -> int:
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
-    from translearn_core.jobs import create_study
-    from translearn_core.recipe.resolve import resolve
-    from translearn_core.runs import study
+    with kept(_("Nothing was kept: the search had not begun.")):
+        from translearn_core.jobs import create_study
+        from translearn_core.recipe.resolve import resolve
+        from translearn_core.runs import study
 
-    settings = make_settings_of(named)
-    have_weights(resolve(settings))
-    began = time.monotonic()
-    dataset = import_photos(source, test_source=test_source, options=options)
-    run = create_study(
-        dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
-    )
+        settings = make_settings_of(named)
+        have_weights(resolve(settings))
+        began = time.monotonic()
+        dataset = import_photos(source, test_source=test_source, options=options)
+        run = create_study(
+            dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
+        )
     interrupted = work_here(run)
     result = study.read_result(run)
     if run.state.state == "failed":

@@ -64,18 +64,19 @@ def train(
     **named: Any,
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
-    from translearn_core import jobs, runs
-    from translearn_core.recipe.resolve import resolve
+    with kept(_("Nothing was kept: the run had not begun.")):
+        from translearn_core import jobs, runs
+        from translearn_core.recipe.resolve import resolve
 
-    settings = make_settings_of(named, pairs=set_, preset=preset)
-    resolved = resolve(settings)
-    if run_dir is not None:
-        runs.check_free(run_dir)
-    have_weights(resolved)
-    began = time.monotonic()
-    dataset = import_photos(source, test_source=test_source, options=options, tasks=tasks)
-    import_s = time.monotonic() - began
-    run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
+        settings = make_settings_of(named, pairs=set_, preset=preset)
+        resolved = resolve(settings)
+        if run_dir is not None:
+            runs.check_free(run_dir)
+        have_weights(resolved)
+        began = time.monotonic()
+        dataset = import_photos(source, test_source=test_source, options=options, tasks=tasks)
+        import_s = time.monotonic() - began
+        run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
     interrupted = work_here(run)
     return _report_run(run, json_, interrupted)
 
@@ -86,18 +87,19 @@ def work_here(run: Any) -> bool:
     Returns:
         Whether it was interrupted.
     """
-    from translearn_core import worker
-
-    settings_kept = _("Kept: its settings, in {folder}. Not kept: what was learned.")
     ended = threading.Event()
-    with output_to(run.folder / "log.txt"), Bar() as bar:
+    settings_kept = _("Kept: its settings, in {folder}. Not kept: what was learned.")
+    with (
+        kept(settings_kept.format(folder=run.folder)),
+        output_to(run.folder / "log.txt"),
+        Bar() as bar,
+    ):
+        from translearn_core import worker
+
         watcher = threading.Thread(target=bar.follow, args=(run, ended), daemon=True)
         watcher.start()
         try:
-            with (
-                kept(settings_kept.format(folder=run.folder)),
-                _interrupt_stops(run) as interrupted,
-            ):
+            with _interrupt_stops(run) as interrupted:
                 worker.work(run)
         finally:
             ended.set()
