@@ -43,6 +43,9 @@ class Limits(BaseModel):
     nesting: int = Field(default=12, gt=0, description="Deepest folder level in one import.")
     photo_bytes: int = Field(default=100 * 2**20, gt=0, description="Most bytes of one photo file.")
     photo_pixels: int = Field(default=100_000_000, gt=0, description="Most pixels of one photo.")
+    decode_bytes: int = Field(
+        default=2**30, gt=0, description="Most memory that photos being decoded take together."
+    )
     classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
     class_photos: int = Field(
         default=2,
@@ -67,6 +70,11 @@ class Configuration(BaseModel):
         30.0,
         gt=0,
         description="A living process without a heartbeat for so long is said not to answer.",
+    )
+    default_backbone: str = Field(
+        "",
+        description="The backbone that is offered first, such as `starter` on slow machines; "
+        "empty is the best whose weights are here.",
     )
     allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
     measure_speed: bool = Field(

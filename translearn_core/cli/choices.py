@@ -16,11 +16,14 @@ import typer
 
 from translearn_core.cli.interrupt import kept
 from translearn_core.errors import SettingsError
-from translearn_core.i18n import _
+from translearn_core.i18n import N_, _
 
 if TYPE_CHECKING:
     from translearn_core.datasets import ImportChoices
+    from translearn_core.datasets.questions import Question
 
+MAIN = "class"
+"""As `datasets.tasks.MAIN`, which is not imported for `--help`."""
 _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "labels": (
         Annotated[
@@ -91,6 +94,26 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         "",
     ),
+    "page": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="NUMBER|brightest",
+                help="Page of TIFF files with several: its number, or the one with most contrast.",
+            ),
+        ],
+        "1",
+    ),
+    "channels": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="R,G,B",
+                help="Channels of files with many, from 1 on: three as red, green and blue, or one.",
+            ),
+        ],
+        "",
+    ),
 }
 
 
@@ -128,6 +151,53 @@ def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+_LEVELS = {
+    "inner": N_("To take the innermost folders as the classes, give `--classes inner`."),
+    "outer": N_("To take the outer folders as the classes, give `--classes outer`."),
+}
+_ANSWERS = {
+    "names": N_(
+        "If they look wrong, give `--names ENCODING`, for example cp1252, cp866, gbk or cp932."
+    ),
+    "follow_links": N_("To read what lies there, too, give `--follow-links`."),
+    "file_column": N_("Name the right one with `--file-column`."),
+    "one_hot": N_("With `--no-one-hot` each stays a column of its own."),
+}
+
+
+def with_option(question: Question) -> str:
+    """The sentence of a question, and the option that gives another answer."""
+    return f"{question.text} {_option(question)}"
+
+
+def _option(question: Question) -> str:
+    if question.setting == "classes":
+        other = next(level for level in _LEVELS if level != question.taken)
+        return _(_LEVELS[other])
+    if question.setting == "main":
+        return _main_option(question)
+    if question.setting != "role":
+        return _(_ANSWERS[question.setting])
+    if question.taken == "out":
+        return _(
+            "To use it, give `--keep-folder {name}` (a class) or `--folder-as {name}=train`."
+        ).format(name=question.name)
+    others = [role for role in question.options if role != question.taken]
+    return _("If that is wrong, give `--folder-as {name}={first}` (or {others}).").format(
+        name=question.name, first=others[0], others=", ".join(others[1:])
+    )
+
+
+def _main_option(question: Question) -> str:
+    folders = MAIN in question.options
+    if not question.taken:
+        text = _("Choose one with `--main`, or train one head for each with `--tasks`.")
+        return f"{text} {_('`--main class` are the folders.')}" if folders else text
+    if question.taken == MAIN:
+        return _("Name another first task with `--main`.")
+    return _("With `--main class` they are.") if folders else _("Choose another with `--main`.")
+
+
 def make_choices(
     *,
     follow_links: bool,
@@ -135,6 +205,8 @@ def make_choices(
     folder_as: list[str] | None,
     classes: str,
     names: str,
+    page: str = "1",
+    channels: str = "",
 ) -> ImportChoices:
     """The choices of an import from its options.
 
@@ -159,5 +231,35 @@ def make_choices(
             _("`--classes` takes outer or inner. Received: {text}.").format(text=classes)
         )
     return ImportChoices(
-        follow_links=follow_links, names=names, roles=tuple(roles), classes=classes
+        follow_links=follow_links,
+        names=names,
+        roles=tuple(roles),
+        classes=classes,
+        page=_page(page),
+        channels=_channels(channels),
     )
+
+
+def _page(text: str) -> int:
+    if text == "brightest":
+        return 0
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise SettingsError(
+            _("`--page` takes a number from 1 on, or brightest. Received: {text}.").format(
+                text=text
+            )
+        )
+    return int(text)
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    good = all(part.isascii() and part.isdigit() and int(part) >= 1 for part in parts)
+    if not good or len(parts) not in (0, 1, 3):
+        raise SettingsError(
+            _(
+                "`--channels` takes one number or three, from 1 on, like `--channels 4,3,2`. "
+                "Received: {text}."
+            ).format(text=text)
+        )
+    return tuple(int(part) for part in parts)

@@ -3,7 +3,7 @@
 Owns: `import_source`, `import_files`, `create_dataset`, `add_photos`, `add_source`, `build_drawn`.
 An import is built in a temporary folder and published by one rename, so that one that fails or is
 stopped changes nothing. Leaves to others: listing and reading the sources
-(`sources.py`), names and classes (`layout.py`), zips (`archive.py`), files (`library.py`).
+(`sources.py`, `receiving.py`), classes (`layout.py`), archives (`archive.py`), files (`library.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -25,15 +25,17 @@ import pandas as pd
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
-from translearn_core.datasets.layout import (
-    ClassAssignment,
-    ImportChoices,
-    NameKeeper,
-    printable,
-    real_path,
-    safe_name,
-    tidy,
+from translearn_core.datasets.file_names import NameKeeper, printable, real_path, safe_name, tidy
+from translearn_core.datasets.folder_listing import cannot_open
+from translearn_core.datasets.import_choices import ImportChoices
+from translearn_core.datasets.import_context import (
+    Candidate,
+    ImportContext,
+    LeftOut,
+    ProgressCallback,
+    StopCheck,
 )
+from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import (
     COLUMNS,
     LEFT_OUT_COLUMNS,
@@ -52,19 +54,13 @@ from translearn_core.datasets.library import (
     too_few_reason,
     with_columns,
 )
+from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.sources import (
-    Candidate,
-    ImportContext,
     Labelling,
-    LeftOut,
-    ProgressCallback,
-    StopCheck,
-    cannot_open,
     existing_source,
     labelled,
     list_sources,
     nothing_left,
-    spool,
     with_assignments,
 )
 from translearn_core.errors import PhotoError, SourceError, StorageError
@@ -73,17 +69,23 @@ from translearn_core.imaging.decode import (
     DecodedPhoto,
     decode_photo,
     iterate_photos,
+    measure_reading,
     processor_count,
 )
+from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
+
+_EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp")
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Result of adding photos: their number, and the rejected files as (file, reason)."""
+    """Result of adding photos: their number, the rejected files as (file, reason), and what is to
+    be said of how folders and names were read."""
 
     added: int
     left_out: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,9 +143,9 @@ def import_source(
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
-    elif sources[0].is_file():
+    elif sources[0].is_file() and labels is None:
         record = record.model_copy(update={"source_sha256": sha256_of(sources[0])})
-        again = _imported_before(record, check) if labels is None else None
+        again = _imported_before(record, check)
         if again is not None:
             return again
     with contextlib.ExitStack() as stack, new_folder() as folder:
@@ -178,8 +180,9 @@ def import_files(
             candidates, left_out = with_assignments(candidates, left_out, context)
         else:
             candidates, left_out = labelled([(candidates, left_out)], [name], labels)
-        dataset = _build(folder, candidates, left_out, _new_record(tidy(name) or "photos"), context)
-    return dataset
+        record = _new_record(tidy(name) or "photos")
+        record = record.model_copy(update={"choices": context.choices.as_text()})
+        return _build(folder, candidates, left_out, record, context)
 
 
 def create_dataset(name: str) -> Dataset:
@@ -397,7 +400,12 @@ def _build(
     context: ImportContext,
 ) -> Dataset:
     """Fill a temporary folder with photos and manifest, and publish it."""
-    staged, refused = _stage(candidates, folder / "staged", context)
+    how = Reading(page=context.choices.page, channels=context.choices.channels)
+    if record.kind != "demo":
+        how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
+    record = record.model_copy(update={"reading": how.as_json()})
+    with using(how):
+        staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     if not staged:
         raise SourceError(nothing_left(left_out))
@@ -411,7 +419,19 @@ def _build(
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+    return publish(folder, record.model_copy(update=_said(context)))
+
+
+def _measure(
+    readers: Mapping[str, Callable[[], bytes]], how: Reading, context: ImportContext
+) -> Reading:
+    """A reading with the ranges of the photos that do not declare theirs.
+
+    Args:
+        readers: name of a file -> what reads it. JPEG files, by their names, are passed over.
+    """
+    kept = [read for name, read in readers.items() if not name.lower().endswith(_EIGHT_BITS)]
+    return measure_reading(kept, context.limits, how)
 
 
 def _without_single(
@@ -441,7 +461,11 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
-    staged, refused = _stage(candidates, folder / "staged", context)
+    how = _measure(
+        {item.file: item.look or item.read for item in candidates}, dataset.reading, context
+    )
+    with using(how):
+        staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     with dataset.locked():
         before = dataset.photos
@@ -455,8 +479,10 @@ def _append(
             raise
         if left_out:
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
-        dataset.write_record(dataset.record.model_copy(update={"source_sha256": ""}))
-    return ImportReport(len(rows), tuple(left_out))
+        changed = {"source_sha256": "", "reading": how.as_json()}
+        dataset.write_record(dataset.record.model_copy(update=changed))
+    notices = (*context.notices, *(one.text for one in context.questions))
+    return ImportReport(len(rows), tuple(left_out), notices)
 
 
 def _import_in_place(
@@ -475,10 +501,14 @@ def _import_in_place(
     existing = Dataset(datasets_folder() / identity)
     known = (existing.folder / "dataset.json").is_file()
     photos = manifest_rows(candidates)
-    if known:
+    how = Reading(page=context.choices.page, channels=context.choices.channels)
+    how = _measure({path: Path(path).read_bytes for path in photos["path"]}, how, context)
+    record = record.model_copy(update={"reading": how.as_json()})
+    if known and existing.reading == how:
         photos = reuse_stats(photos, existing.photos)
     if context.check:
-        photos, refused = _check_in_place(photos, context)
+        with using(how):
+            photos, refused = _check_in_place(photos, context)
         left_out = left_out + refused
     if not len(photos):
         raise SourceError(nothing_left(left_out))
@@ -488,7 +518,11 @@ def _import_in_place(
     photos = photos[~small]
     if known:
         with existing.locked():
-            changed = {"notices": tuple(context.notices), "choices": record.choices}
+            changed = {
+                **_said(context),
+                "choices": record.choices,
+                "reading": record.reading,
+            }
             existing.write_record(existing.record.model_copy(update=changed))
             own = existing.photos[~existing.photos["path"].map(_is_absolute)]
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
@@ -498,7 +532,12 @@ def _import_in_place(
         temporary = Dataset(folder)
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
-        return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+        return publish(folder, record.model_copy(update=_said(context)))
+
+
+def _said(context: ImportContext) -> dict[str, Any]:
+    """What an import has to say and to ask, as fields of the record."""
+    return {"notices": tuple(context.notices), "questions": tuple(context.questions)}
 
 
 def _is_absolute(path: str) -> bool:

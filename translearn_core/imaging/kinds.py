@@ -1,7 +1,7 @@
 """Kinds of files, told from their first bytes.
 
 Owns: `kind_of`, `looks_like_photo`, and the names of kinds that are not read here.
-Leaves to others: whether a file is whole (`decode.py`), file names (`datasets/layout.py`).
+Leaves to others: whether a file is whole (`decode.py`), file names (`datasets/photo_names.py`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ _STARTS = (
     (b"\xff\x0a", "JPEG XL"),
     (b"8BPS", "Photoshop"),
     (b"\0\0\1\0", "ICO"),
-    (b"\0\0\2\0", "CUR"),
     (b"SIMPLE  =", "FITS"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),

@@ -24,13 +24,15 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
-from translearn_core.datasets.layout import PHOTO_SUFFIXES, is_junk
+from translearn_core.datasets.folder_listing import photos_below
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES, is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Reference, load_reference
 from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
+from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.prediction.model_runner import (
     KerasRunner,
     ModelOutput,
@@ -89,6 +91,7 @@ class Predictor:
         content = _read_labels(run)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
+        self.reading: Reading = parse_reading(content.get("reading"))
         self.notices: list[str] = []
         require_whole(run, TASKS)
         is_altered = bool(altered_files(run, REFERENCE))
@@ -203,7 +206,7 @@ def _predict_batch(
 ) -> Iterator[Prediction]:
     sources = [item if isinstance(item, Path) else item[1] for item in photos]
     names = [str(item) if isinstance(item, Path) else item[0] for item in photos]
-    decoded = iterate_photos(sources, size=predictor.size)
+    decoded = iterate_photos(sources, size=predictor.size, how=predictor.reading)
     for batch in in_batches(decoded, BATCH):
         result = {n: Prediction(file="", error=e.message) for n, e in batch.unreadable.items()}
         if batch.photos:
@@ -287,6 +290,20 @@ def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
             yield from sorted(_walk(path))
         else:
             yield path
+
+
+def hidden_folders(paths: Iterable[Path]) -> dict[Path, int]:
+    """Hidden folders inside of folders, whose photos `find_photos` passes over, with the number of
+    their photos; those that programs make are not among them."""
+    found = {}
+    for root in paths:
+        for place, folders, _files in os.walk(root):
+            for name in [one for one in folders if is_junk([one])]:
+                folders.remove(name)
+                n = photos_below(Path(place) / name, name)
+                if n:
+                    found[Path(place) / name] = n
+    return found
 
 
 def _walk(root: Path) -> Iterator[Path]:
