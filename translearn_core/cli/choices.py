@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from translearn_core.cli.interrupt import kept
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import N_, _
 
@@ -140,7 +141,8 @@ def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(**values: Any) -> Any:
         table = {name: values.pop(name) for name in _TABLE_OPTIONS}
-        choices = make_choices(**{name: values.pop(name) for name in _CHOICE_OPTIONS})
+        with kept(_("Nothing had begun.")):
+            choices = make_choices(**{name: values.pop(name) for name in _CHOICE_OPTIONS})
         return command(**values, options=ImportOptions(**table, choices=choices))
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + added

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from translearn_core.cli.interrupt import kept
 from translearn_core.csv_tables import valid_text
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
@@ -170,6 +171,13 @@ def import_photos(
     Raises:
         SourceError: as `datasets.import_source` and `import_with_table`.
     """
+    with kept(_("Nothing was kept: the photos were still being read. They stay as they are.")):
+        return _import_photos(source, test_source=test_source, options=options, tasks=tasks)
+
+
+def _import_photos(
+    source: Path, *, test_source: Path | None, options: ImportOptions | None, tasks: Path | None
+) -> Dataset:
     from translearn_core import datasets
     from translearn_core.cli.choices import with_option
 

@@ -361,6 +361,20 @@ CHECKS: tuple[Check, ...] = (
         needs="features",
     ),
     Check(
+        name="giveaway",
+        title=N_("The files tell the classes apart"),
+        threshold=0.5,
+        rule="one feature of the files alone (size of the file, format, compression, width and height, "
+        "camera, pattern of the names, number of copies) puts so many photos into the right class, out "
+        "of fold, that the low end of its 95 % interval avoids at least 40 % of the mistakes of always "
+        "answering the largest class",
+        sentence=N_("The model may learn where the photos come from instead of what they show."),
+        advice=N_(
+            "Bring in photos of all classes from the same cameras and sources, saved in one way."
+        ),
+        needs="statistics",
+    ),
+    Check(
         name="leak",
         title=N_("Test photos that are also training photos (leakage)"),
         threshold=LEAST_LEAK,

@@ -26,6 +26,7 @@ from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.metrics import confusion_matrix, wilson_interval
 from translearn_core.feasibility import trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
+from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError, strength_of
 from translearn_core.feasibility.report import (
     PHOTO_COLUMNS,
@@ -33,6 +34,7 @@ from translearn_core.feasibility.report import (
     ClassResult,
     ConfusedPair,
     ForecastLine,
+    GiveawayLine,
     GivenTest,
     Headline,
     LabelErrorLine,
@@ -251,6 +253,7 @@ def make_report(
     probabilities: Array,
     label_errors: list[LabelError],
     findings: list[Finding],
+    giveaways: list[Giveaway],
     backbone: Backbone,
     began: float,
 ) -> Report:
@@ -270,6 +273,8 @@ def make_report(
     forecast = _forecast(data, evaluation, interval[0])
     mixups = _confused_pairs(data, predicted)
     shortcuts = [finding.note for finding in findings if finding.check == "shortcut"]
+    given_away = {finding.path: finding.note for finding in findings if finding.check == "giveaway"}
+    learnable = [one.feature.name for one in giveaways if one.feature.learnable]
     shuffled = evaluation.shuffled
     figures = Figures(
         accuracy=headline.accuracy,
@@ -282,7 +287,7 @@ def make_report(
         shuffled_recall_max=float(shuffled[:, 1].max()),
         trivial=evaluation.trivial[trivial_baseline.COLOUR_AND_SIZE],
         lowest_recall=min(recall for recall in recalls if recall is not None),
-        shortcuts=shortcuts,
+        shortcuts=[*shortcuts, *(given_away[name] for name in learnable if name in given_away)],
         tested=given.n if given else 0,
         gap=gap,
     )
@@ -300,7 +305,11 @@ def make_report(
         rule=rule,
         headline=headline,
         test_gap=gap,
-        remarks=[*_remarks(data, per_class, given), *([mirrors] if mirrors else [])],
+        remarks=[
+            *_remarks(data, per_class, given),
+            *(text for name, text in given_away.items() if name not in learnable),
+            *([mirrors] if mirrors else []),
+        ],
         mirrors=mirrors,
         accuracy=cv.accuracy,
         interval=interval,
@@ -319,6 +328,17 @@ def make_report(
         cross_class_duplicates=_cross_class(data, findings),
         leaks=[_leak(data, leak) for leak in datasets.split_leaks(data.dataset)],
         shortcuts=shortcuts,
+        giveaways=[
+            GiveawayLine(
+                feature=one.feature.name,
+                accuracy=one.accuracy,
+                interval=one.interval,
+                largest_class=one.largest,
+                found=one.is_found,
+                sentence=one.describe(),
+            )
+            for one in giveaways
+        ],
         findings_counts=dict(Counter(finding.check for finding in findings)),
         seconds=round(time.monotonic() - began, 3),
         classes=classes,
