@@ -47,13 +47,21 @@ def upload(home: Path, spec: dict[str, int], table: bytes = b"", *, way: str = "
     files = photos(spec)
     home.mkdir(exist_ok=True)
     name = "table.xlsx" if table.startswith(b"PK") else "table.csv"
+    if way == "in place":
+        for file, data in files.items():
+            (home / "there" / file).parent.mkdir(parents=True, exist_ok=True)
+            (home / "there" / file).write_bytes(data)
+        source = home / "there"
+        return receive_upload(
+            home / "uploads" / "asked-1", name="mine", source=source, in_place=True
+        )
     archive = io.BytesIO(make_zip(home / "made.zip", files).read_bytes())
     return receive_upload(
         home / "uploads" / "asked-1",
         name="mine",
         archive=("mine.zip", archive) if way == "zip" else None,
         files=[] if way == "zip" else [(name, io.BytesIO(data)) for name, data in files.items()],
-        table=(name, io.BytesIO(table)) if table else None,
+        tables=[(name, io.BytesIO(table))] if table else [],
     )
 
 
@@ -74,7 +82,7 @@ def read(
     return read_upload(one, choices=choices or ImportChoices(), table=table or TableChoices())
 
 
-@pytest.mark.parametrize("way", ["zip", "files"])
+@pytest.mark.parametrize("way", ["zip", "files", "in place"])
 def test_an_answer_reads_the_same_upload_again(way: str, workspace: Path) -> None:
     dataset = read(upload(workspace, FOLDERS, way=way))
     assert dataset.counts.to_dict() == {"ash": 5, "oak": 5}
@@ -90,7 +98,8 @@ def test_an_answer_reads_the_same_upload_again(way: str, workspace: Path) -> Non
     again = read_again(dataset, choices=choices, table=table_choices(dataset))
     assert again.counts.to_dict() == shown.counts == {"ash": 3, "oak": 3, "unsorted": 2}
     assert ImportChoices.from_text(again.record.choices) == choices
-    assert kept_upload(dataset) is None
+    assert (again == dataset) is (way == "in place")
+    assert (kept_upload(dataset) is None) is (way != "in place")
     assert kept_upload(again) is not None
     forget_upload(again)
     assert kept_upload(again) is None
@@ -212,3 +221,40 @@ def test_a_table_among_the_photos_is_taken_or_asked_about(
     assert (notes.table, notes.main) == ("labels.csv", "class" if sorted_too else "label")
     again = read_again(dataset, choices=ImportChoices(), table=TableChoices(main="label"))
     assert again.classes == ["a", "b"]
+
+
+@pytest.mark.parametrize("way", ["zip", "files"])
+def test_a_camera_trap_package_is_read_as_one(way: str, workspace: Path) -> None:
+    files = photos({"trip/media": 6})
+    media = "mediaID,deploymentID,filePath\n" + "".join(
+        f"m{n},site{n % 2},media/{n}.jpg\n" for n in range(6)
+    )
+    seen = "observationID,mediaID,observationType,scientificName\n" + "".join(
+        f"o{n},m{n},animal,{('Meles meles', 'Vulpes vulpes')[n // 3]}\n" for n in range(6)
+    )
+    files |= {"trip/media.csv": media.encode(), "trip/observations.csv": seen.encode()}
+    workspace.mkdir()
+    data = make_zip(workspace / "made.zip", files).read_bytes()
+    one = receive_upload(
+        workspace / "uploads" / "asked-1",
+        name="trip",
+        archive=("trip.zip", io.BytesIO(data)) if way == "zip" else None,
+        files=[] if way == "zip" else [(name, io.BytesIO(data)) for name, data in files.items()],
+    )
+    dataset = read(one, table=adopt_table(one, ImportChoices()))
+    assert dataset.counts.to_dict() == {"Meles meles": 3, "Vulpes vulpes": 3}
+
+
+def test_a_found_table_whose_column_is_not_named_for_classes_is_asked_about(
+    workspace: Path,
+) -> None:
+    workspace.mkdir()
+    rows = "".join(f"{n}.jpg,site{n % 2}\n" for n in range(6))
+    files = photos(FLAT) | {"cards/places.csv": f"file,place\n{rows}".encode()}
+    data = make_zip(workspace / "made.zip", files).read_bytes()
+    one = receive_upload(
+        workspace / "uploads" / "asked-1", name="p", archive=("p.zip", io.BytesIO(data))
+    )
+    with pytest.raises(OpenQuestionError, match="which of its columns"):
+        adopt_table(one, ImportChoices())
+    assert read(one, table=TableChoices(main="place")).classes == ["site0", "site1"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -19,6 +20,12 @@ from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links of POSIX systems")
+
+
+def _read(paths: list[str], choices: ImportChoices) -> dict[str, str]:
+    """The class of each photo; empty where it has none."""
+    found = read_layout(paths, choices).assignments
+    return {path: one.class_name for path, one in zip(paths, found, strict=True)}
 
 
 def _told(dataset: datasets.Dataset) -> str:
@@ -164,6 +171,23 @@ TREES: dict[str, tuple[Expected, str]] = {
         "--classes outer",
     ),
 }
+
+
+@pytest.mark.parametrize("case", TREES)
+def test_each_answer_to_a_question_is_followed(case: str) -> None:
+    paths = list(TREES[case][0])
+    for question in read_layout(paths).questions:
+        if question.setting != "role":
+            continue
+        name = question.name.rpartition("/")[2]
+        inside = [path for path in paths if name in path.split("/")[:-1]]
+        left_out = ImportChoices().answered("role", question.name, "out")
+        with contextlib.suppress(SourceError):  # nothing may be left
+            read = _read(paths, left_out)
+            assert inside
+            assert not any(read[path] for path in inside)
+        taken = ImportChoices().answered("role", question.name, question.taken)
+        assert _read(paths, taken) == _read(paths, ImportChoices())
 
 
 @pytest.mark.parametrize("case", TREES)

@@ -140,6 +140,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
             *map(with_option, dataset.record.questions),
             *datasets.found_by_checks(dataset),
         ],
+        "unused_rows": [row.model_dump() for row in table_notes(dataset).rows],
         "problem": problem,
     }
 

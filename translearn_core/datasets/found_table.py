@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from translearn_core.datasets.annotation_file import MEDIA, OBSERVATIONS
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.kept_upload import KeptUpload
 from translearn_core.datasets.photo_names import is_junk
 from translearn_core.datasets.previews import preview_folders
+from translearn_core.datasets.questions import OpenQuestionError
 from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_match import PhotoIndex
 from translearn_core.datasets.table_reading import read_table
 from translearn_core.datasets.table_rows import match_rows
 from translearn_core.datasets.tasks import MAIN, TableChoices
 from translearn_core.errors import SourceError
+from translearn_core.i18n import _
 
 TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".json", ".jsonl"})
 _MOST_TABLES = 6
@@ -37,25 +40,53 @@ def adopt_table(upload: KeptUpload, choices: ImportChoices) -> TableChoices:
 
     Returns:
         What is chosen about it: the folders as the classes where they are classes.
+
+    Raises:
+        OpenQuestionError: the folders are no classes, and no column says that it holds them.
     """
     try:
         files = upload.list_files(choices)
     except SourceError:
         return TableChoices()  # importing it says why
-    found = []
-    for name, read in list(_tables(upload))[:_MOST_TABLES]:
-        with suppress(OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
-            data = read()
-            if _names_most(data, name, files, str(upload.root)):
-                found.append((name, data))
-    if len(found) != 1:
+    tables = dict(list(_tables(upload))[:_MOST_TABLES])
+    package = _find_package(tables)
+    found: list[str] = []
+    with suppress(OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
+        for name in package[:1] or tables:
+            if package or _names_most(tables[name](), name, files, str(upload.root)):
+                found.append(name)
+        if len(found) == 1:
+            parts = package or found
+            upload.add_table(
+                *((PurePosixPath(one).name, io.BytesIO(tables[one]())) for one in parts)
+            )
+    if upload.table is None:
         return TableChoices()
-    name, data = found[0]
     folders = len(preview_folders(files, choices).counts) > 1
-    if folders and MAIN in _columns(data, name):
-        return TableChoices()  # its column `class` could not be told from the folders
-    upload.add_table(PurePosixPath(name).name, io.BytesIO(data))
-    return TableChoices(main=MAIN if folders else "")
+    table = read_table(upload.table)
+    if folders and MAIN in table.cells.columns:
+        upload.drop_table()  # its column `class` could not be told from the folders
+        return TableChoices()
+    if not folders and len(table.roles.named) != 1:
+        raise OpenQuestionError(
+            _("{file} lies among the photos: which of its columns holds the classes?").format(
+                file=upload.content.table
+            ),
+            "main",
+            table.roles.labels,
+        )
+    return TableChoices(main=MAIN if folders else table.roles.named[0])
+
+
+def _find_package(names: Iterable[str]) -> list[str]:
+    """The two tables of a camera trap package that lie in one folder; none where there are none."""
+    there = set(names)
+    for name in sorted(there):
+        path = PurePosixPath(name)
+        other = str(path.with_name(OBSERVATIONS))
+        if path.name == MEDIA and other in there:
+            return [name, other]
+    return []
 
 
 def _tables(upload: KeptUpload) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -93,12 +124,6 @@ def _names_most(data: bytes, name: str, files: list[str], root: str) -> bool:
         return False
     index = PhotoIndex(files, [root] * len(files))
     return len(match_rows(table, index.find, len(files)).rows) >= _NAMED_SHARE * len(files) > 0
-
-
-def _columns(data: bytes, name: str) -> tuple[str, ...]:
-    with suppress(SourceError):
-        return read_table(_file(data, name)).cells.columns
-    return ()
 
 
 def _file(data: bytes, name: str) -> io.BytesIO:

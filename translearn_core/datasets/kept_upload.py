@@ -12,7 +12,7 @@ question was asked, a table given or one class found (else nothing is kept): `up
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -125,12 +125,20 @@ class KeptUpload:
         with open_archive(self.root, limits, choices) as opened:
             return [entry.name for entry in opened.entries]
 
-    def add_table(self, name: str, file: BinaryIO) -> None:
-        """Receive a table of labels, in place of an earlier one."""
+    def add_table(self, *tables: tuple[str, BinaryIO]) -> None:
+        """Receive a table of labels, or the tables of a camera trap package, in place of an
+        earlier one."""
+        self.drop_table()
+        for name, file in tables:
+            _receive(file, self.folder / "table" / safe_name(name))
+        self.content = self.content.model_copy(update={"table": safe_name(tables[0][0])})
+        _write(self.folder, self.content)
+
+    def drop_table(self) -> None:
+        """Take the table away."""
         shutil.rmtree(self.folder / "table", ignore_errors=True)
-        _receive(file, self.folder / "table" / safe_name(name))
-        _write(self.folder, self.content.model_copy(update={"table": safe_name(name)}))
-        self.content = Upload.model_validate_json((self.folder / _NAME).read_text(encoding="utf-8"))
+        self.content = self.content.model_copy(update={"table": ""})
+        _write(self.folder, self.content)
 
 
 def receive_upload(
@@ -141,7 +149,7 @@ def receive_upload(
     files: Iterable[tuple[str, Path | BinaryIO]] = (),
     source: Path | None = None,
     in_place: bool = False,
-    table: tuple[str, BinaryIO] | None = None,
+    tables: Sequence[tuple[str, BinaryIO]] = (),
     received: Callable[[int, str], None] | None = None,
 ) -> KeptUpload:
     """Move what a page was given to the disk, one by one.
@@ -150,7 +158,7 @@ def receive_upload(
         folder: is made.
         archive, files: a name, or pairs of a relative name, and the file.
         source: a folder of this machine, in place of both.
-        table: a table of labels.
+        tables: a table of labels, or those of a camera trap package.
         received: called with the number and the name of each file.
 
     Raises:
@@ -177,15 +185,15 @@ def receive_upload(
             )
     if archive is not None:
         _receive(archive[1], folder / "archive" / safe_name(archive[0]))
-    if table is not None:
-        _receive(table[1], folder / "table" / safe_name(table[0]))
+    for table_name, file in tables:
+        _receive(file, folder / "table" / safe_name(table_name))
     content = Upload(
         name=name,
         archive=safe_name(archive[0]) if archive is not None else "",
         files=tuple(names),
         source=str(source) if source is not None else "",
         in_place=in_place,
-        table=safe_name(table[0]) if table is not None else "",
+        table=safe_name(tables[0][0]) if tables else "",
     )
     _write(folder, content)
     return KeptUpload(folder)

@@ -13,7 +13,7 @@ Files: `<workspace>/uploads/asked-<random>/` holds what was brought in until it 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
@@ -100,7 +100,10 @@ def _from_zip() -> background_tasks.Task | None:
     choose = _show_choices("zip", archive=True)
     tables = [one for one in given if _is_table(one.name)]
     archives = [one for one in given if not _is_table(one.name)]
-    if len(archives) > 1 or len(tables) > 1:
+    is_package = {"media.csv", "observations.csv"} <= {one.name for one in tables}
+    if is_package:  # of camera traps: two tables that belong together
+        tables = [one for one in tables if one.name in ("media.csv", "observations.csv")]
+    if len(archives) > 1 or (len(tables) > 1 and not is_package):
         st.warning(
             _("One archive at a time, with one table at most. Take the others away."),
             icon=":material/info:",
@@ -110,7 +113,7 @@ def _from_zip() -> background_tasks.Task | None:
         if tables:
             st.info(
                 _("{name} is here. Now drop the archive with the photos, too.").format(
-                    name=frame.plain(tables[0].name)
+                    name=frame.listed([one.name for one in tables])
                 ),
                 icon=":material/table:",
             )
@@ -120,7 +123,7 @@ def _from_zip() -> background_tasks.Task | None:
         choose(),
         box,
         archive=archives[0],
-        table=tables[0] if tables else None,
+        tables=tables,
     )
 
 
@@ -142,7 +145,7 @@ def _start(
     files: list[UploadedFile] | None = None,
     source: Path | None = None,
     in_place: bool = False,
-    table: UploadedFile | None = None,
+    tables: Sequence[UploadedFile] = (),
 ) -> background_tasks.Task:
     """Start bringing in an archive, files or a folder of this machine, with a table or without.
 
@@ -164,17 +167,16 @@ def _start(
             upload = kept_upload.receive_upload(
                 folder,
                 name=name,
-                archive=_pair(archive),
+                archive=(archive.name, cast(BinaryIO, archive)) if archive is not None else None,
                 files=uploads.releasing(files or []),
                 source=source,
                 in_place=in_place,
-                table=_pair(table),
+                tables=[(one.name, cast(BinaryIO, one)) for one in tables],
                 received=received,
             )
-            for one in (archive, table):
-                if one is not None:
-                    one.close()
-            adopted = TableChoices() if table else found_table.adopt_table(upload, choices)
+            for one in (*([archive] if archive is not None else []), *tables):
+                one.close()
+            adopted = TableChoices() if tables else found_table.adopt_table(upload, choices)
             return kept_upload.read_upload(
                 upload,
                 choices=choices,
@@ -188,10 +190,6 @@ def _start(
     for box in boxes:
         box.empty()
     return task
-
-
-def _pair(upload: UploadedFile | None) -> tuple[str, BinaryIO] | None:
-    return None if upload is None else (upload.name, cast(BinaryIO, upload))
 
 
 def _from_folder() -> background_tasks.Task | None:
@@ -208,7 +206,8 @@ def _from_folder() -> background_tasks.Task | None:
         return None
     first = PurePosixPath(given[0].name).parts
     name = first[0] if len(first) > 1 else _("My photos")
-    return _start(name, choose(), box, table_box, files=given, table=table)
+    tables = [table] if table is not None else []
+    return _start(name, choose(), box, table_box, files=given, tables=tables)
 
 
 def _table_box(key: str) -> tuple[uploads.Box, UploadedFile | None]:
@@ -271,7 +270,14 @@ def _from_server() -> background_tasks.Task | None:
     if not st.button(_("Use this folder"), key="server_go", type="primary", disabled=not chosen):
         return None
     folder = datasets.allowed_folder(Path(str(chosen)))
-    return _start(folder.name, choose(), table_box, source=folder, in_place=in_place, table=table)
+    return _start(
+        folder.name,
+        choose(),
+        table_box,
+        source=folder,
+        in_place=in_place,
+        tables=[table] if table is not None else [],
+    )
 
 
 _LEVELS = {

@@ -81,15 +81,17 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
         for note in (*notes.notes, *(one.text for one in notes.questions)):
             st.caption(frame.sentence(note))
         table_form.show_rows(notes.rows, notes.table, key="reading")
-        is_one = len(dataset.classes) < 2
+        level = len(dataset.classes) < 2 or bool(notes.table)
         answers = _ask(
-            upload, chosen, table_choices(dataset), questions, key=dataset.id, level=is_one
+            upload, chosen, table_choices(dataset), questions, key=dataset.id, level=level
         )
         if answers is None:
             return None
         choices, table = answers
         changed = choices != chosen or (
-            upload.table is not None and table != table_choices(dataset)
+            table != table_choices(dataset)
+            if upload.table is not None
+            else bool(notes.table)  # it was taken away
         )
         if changed:
             _show_preview(upload, choices, table)
@@ -257,6 +259,14 @@ def _ask(
         level: where no table is given, ask for the level of the class folders, and for a table.
     """
     if upload.table is not None:
+        if st.button(
+            _("Take {name} away").format(name=frame.plain(upload.content.table)),
+            key=f"drop_table_{key}",
+            type="tertiary",
+            icon=":material/close:",
+        ):
+            upload.drop_table()
+            st.rerun()
         read = table_form.choose_file_column(upload.table, table, key=f"table_{key}")
         if read is None:
             return None
@@ -336,7 +346,7 @@ def _offer_table(upload: KeptUpload, *, key: str) -> None:
         key=box.key,
     )
     if given is not None:
-        upload.add_table(given.name, cast(BinaryIO, given))
+        upload.add_table((given.name, cast(BinaryIO, given)))
         box.empty()
         st.rerun()
 
