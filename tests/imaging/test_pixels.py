@@ -21,6 +21,7 @@ from translearn_core.config import Limits
 from translearn_core.datasets.layout import ImportChoices
 from translearn_core.errors import PhotoError
 from translearn_core.imaging import budget, jpeg
+from translearn_core.imaging.decode import measure_reading
 from translearn_core.imaging.kinds import kind_of, looks_like_photo
 from translearn_core.imaging.reading import Reading, parse_reading, range_of
 
@@ -211,6 +212,7 @@ def test_one_range_holds_for_all_photos_and_ignores_outliers() -> None:
     assert range_of("uint16", [(0, 90), (3, 4000)]) == (0, 4095)
     assert range_of("uint16", [(0, 5000)]) == (0, 16383)
     assert range_of("int16", [(-5, 80)]) == (-128, 127)
+    assert range_of("int16", [(0, 25500)]) == (0, 32767)
     assert range_of("float32", [(0, 1.02)]) == (0, 1)
     assert range_of("float32", [(2e5, 3e5)]) == (2e5, 3e5)
     how = Reading(ranges={"uint16": (0.0, 4095.0)}, page=2, channels=(3, 2, 1))
@@ -224,6 +226,24 @@ def test_one_range_holds_for_all_photos_and_ignores_outliers() -> None:
         {"channels": [0]},
     ):
         assert parse_reading(odd) == Reading()
+
+
+def _levels(photos: list[bytes]) -> list[int]:
+    """The lightest level of each photo of a data set."""
+    readers = [lambda data=data: data for data in photos]
+    how = measure_reading(readers, Limits(), Reading())
+    return [int(_decode(data, how).max()) for data in photos]
+
+
+def test_a_declared_full_scale_counts_and_another_value_by_the_whole_set() -> None:
+    dim, light = GREY.astype(np.uint16), GREY.astype(np.uint16) * 4  # up to 245 and 980
+    full = [_tiff(dim, top=255), _tiff(light, top=1023), _tiff(light, top=4095)]
+    assert _levels(full) == [245, round(980 / 1023 * 255), round(980 / 4095 * 255)]
+    agreed = [_tiff(dim, top=2000), _tiff(light, top=2000)]
+    assert _levels(agreed) == [round(245 / 2000 * 255), round(980 / 2000 * 255)]
+    of_each = [_tiff(dim, top=245), _tiff(light, top=980)]
+    assert _levels(of_each) == [round(245 / 1023 * 255), round(980 / 1023 * 255)]
+    assert _levels([_tiff(light, top=255)]) == [round(980 / 1023 * 255)]  # it is wrong
 
 
 @pytest.fixture(scope="module")

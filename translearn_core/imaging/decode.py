@@ -303,7 +303,7 @@ def _load_bytes(
         if width * height > limits.photo_pixels:
             raise too_many_pixels(width * height, limits)
         n_frames = _count_frames(image) if name in _ANIMATED else 1
-        need = budget.fits_one(image) + (width * height * 4 if n_frames > 1 else 0)
+        need = budget.fits_one(image) + budget.for_frames(name, image.size, n_frames)
         with budget.hold(need, limits):
             pixels = _first_frame(data, image, n_frames)
         orientation = orientation_of(image)
@@ -471,17 +471,29 @@ def _alpha_of(page: tiff.Page, samples: np.ndarray) -> np.ndarray | None:
 
 
 def _range_for(page: tiff.Page, kind: str, values: np.ndarray) -> reading.Range:
-    """Black and white: as the file declares, as measured over the data set, else over the photo."""
+    """Black and white: a full scale that the file declares, else as measured over the data set,
+    else as the file declares or over the photo. A declaration that its own pixels exceed is none."""
     if page.sample_format == 1 and page.bits < 16:
         return 0.0, 2.0**page.bits - 1
-    if page.top is not None and page.sample_format == 1:
-        return 0.0, page.top
+    extremes = reading.extremes_of(values)
+    declared = page.top if page.top is not None and extremes[1] <= page.top else None
     known = reading.current().ranges.get(kind)
-    return known or reading.range_of(kind, [reading.extremes_of(values)])
+    if declared is not None and (known is None or reading.is_full_scale(declared)):
+        return 0.0, declared
+    return known or reading.range_of(kind, [extremes])
 
 
-def measure_extremes(data: bytes, limits: Limits) -> tuple[str, reading.Range] | None:
-    """The kind of sample and the extremes of a photo whose file does not declare its range.
+@dataclass(frozen=True)
+class _Measured:
+    """Kind of sample of a photo, its extremes, and whether the file declares them."""
+
+    kind: str
+    ends: reading.Range
+    is_declared: bool = False
+
+
+def _measure_extremes(data: bytes, limits: Limits) -> _Measured | None:
+    """The extremes of a photo whose file does not declare a full scale.
 
     None for all other photos, and for those that cannot be read.
     """
@@ -489,30 +501,33 @@ def measure_extremes(data: bytes, limits: Limits) -> tuple[str, reading.Range] |
     if not deep_png and not tiff.is_tiff(data):
         return None
     _silence_pillow()
-    ends = []
+    ends: list[_Measured] = []
     try:
         if deep_png:
             with _open(data, limits) as image, budget.hold(2 * budget.fits_one(image), limits):
-                return "uint16", reading.extremes_of(np.asarray(image))
+                return _Measured("uint16", reading.extremes_of(np.asarray(image)))
         pages = [page for page in tiff.read_pages(data) if not page.is_reduced]
         chosen = reading.current().page
         for page in pages if chosen == 0 else pages[min(chosen, len(pages)) - 1 :][:1]:
-            declared = page.sample_format == 1 and (page.bits < 16 or page.top is not None)
-            if not page.is_deep() or declared or page.width * page.height > limits.photo_pixels:
+            is_full = page.bits < 16 if page.top is None else reading.is_full_scale(page.top)
+            is_full = is_full and page.sample_format == 1
+            if not page.is_deep() or is_full or page.width * page.height > limits.photo_pixels:
+                continue
+            if page.top is not None:
+                ends.append(_Measured(f"uint{page.bits}", (0.0, page.top), is_declared=True))
                 continue
             need = page.width * page.height * page.samples * page.bits // 8
             with budget.hold(2 * need + 3 * page.segment_bytes(), limits):
                 samples = tiff.read_samples(data, page)
-                ends.append(
-                    (str(samples.dtype), reading.extremes_of(samples[..., _channels_of(page)]))
-                )
+                extremes = reading.extremes_of(samples[..., _channels_of(page)])
+                ends.append(_Measured(str(samples.dtype), extremes))
     except (PhotoError, MemoryError, *_DAMAGE):
         return None
-    kinds = [kind for kind, _ends in ends]
-    if not ends or kinds[0] == "uint8":
+    if not ends or ends[0].kind == "uint8":
         return None
-    same = [end for kind, end in ends if kind == kinds[0]]
-    return kinds[0], (min(low for low, _ in same), max(high for _, high in same))
+    same = [one for one in ends if one.kind == ends[0].kind]
+    both = min(one.ends[0] for one in same), max(one.ends[1] for one in same)
+    return _Measured(ends[0].kind, both, all(one.is_declared for one in same))
 
 
 def measure_reading(
@@ -526,16 +541,20 @@ def measure_reading(
         how: page and channels, and ranges that stand already.
     """
     step = max(1, -(-len(readers) // MEASURED))
-    ends: dict[str, list[reading.Range]] = {}
+    found: dict[str, list[_Measured]] = {}
     with reading.using(how):
         for read in readers[::step]:
             try:
-                found = measure_extremes(read(), limits)
+                one = _measure_extremes(read(), limits)
             except (OSError, PhotoError):
                 continue
-            if found is not None:
-                ends.setdefault(found[0], []).append(found[1])
-    ranges = {kind: reading.range_of(kind, pairs) for kind, pairs in ends.items()}
+            if one is not None:
+                found.setdefault(one.kind, []).append(one)
+    ranges = {}
+    for kind, photos in found.items():
+        is_declared = all(one == photos[0] and one.is_declared for one in photos)
+        ends = [one.ends for one in photos]
+        ranges[kind] = ends[0] if is_declared else reading.range_of(kind, ends)
     return reading.Reading({**ranges, **how.ranges}, how.page, how.channels)
 
 
@@ -635,7 +654,7 @@ def _as_rgb(image: Image.Image, profile: bytes | None, data: bytes = b"") -> Ima
     if clear is not None and mode == "RGB" and isinstance(clear, tuple) and data[24:25] == b"\x10":
         image.info["transparency"] = tuple(value >> 8 for value in clear)  # of 16 bits
     if clear is not None or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return over_background(to_srgb(image.convert("RGBA"), profile))
+        return over_background(image, profile)
     if mode in ("L", "CMYK"):
         image = to_srgb(image, profile)
         return image if image.mode == "RGB" else image.convert("RGB")

@@ -124,10 +124,9 @@ class Page:
             top = float(declared) if declared is not None else None
         except (TypeError, ValueError, ZeroDivisionError):
             return None
-        if top is None or not 0 < top < float("inf"):
+        if self.sample_format != 1 or top is None or not 0 < top < 2.0**self.bits - 1:
             return None
-        full = 2.0**self.bits - 1
-        return top if self.sample_format != 1 or top < full else None
+        return top
 
     @property
     def segment(self) -> tuple[int, int]:
