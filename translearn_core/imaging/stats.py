@@ -210,7 +210,9 @@ def _perceptual_hash(grey: Floats) -> str:
     columns = np.clip(np.rint(parts), 0, 255).reshape(STATS_SIDE, _HASH_SIDE)
     small = np.clip(np.rint(shrink @ columns), 0, 255)  # (32, 32)
     low = cosines @ small @ cosines.T  # (8, 8)
-    return np.packbits(low > np.median(low)).tobytes().hex()
+    ordered = np.sort(low, axis=None)  # np.median takes ten times as long
+    median = (ordered[31] + ordered[32]) / 2
+    return np.packbits(low > median).tobytes().hex()
 
 
 @cache
