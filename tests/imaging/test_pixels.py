@@ -19,7 +19,7 @@ from tests.support.profiles import linear_profile
 from translearn_core import datasets
 from translearn_core.config import Limits
 from translearn_core.datasets.layout import ImportChoices
-from translearn_core.errors import PhotoError
+from translearn_core.errors import PhotoError, SourceError
 from translearn_core.imaging import budget, jpeg
 from translearn_core.imaging.decode import measure_reading
 from translearn_core.imaging.kinds import kind_of, looks_like_photo
@@ -206,6 +206,30 @@ def test_channels_and_pages_are_chosen() -> None:
     assert (photo.stats.pages, int(photo.image.max())) == (3, int(GREY.max()) // 64)
     assert (_decode(stack, Reading(page=3))[..., 0] == GREY // 2).all()
     assert (_decode(stack, Reading(page=0))[..., 0] == GREY).all()
+    grey = [Image.fromarray(one) for one in (GREY, 255 - GREY, GREY // 2)]
+    stack = _save(grey[0], "TIFF", save_all=True, append_images=grey[1:])
+    merged = _decode(stack, Reading(channels=(3, 1, 2)))
+    assert (merged == np.dstack([GREY // 2, GREY, 255 - GREY])).all()
+
+
+def test_channels_beside_the_colours_are_noticed_and_may_be_chosen() -> None:
+    near_red = np.dstack([RGB, 255 - GREY])
+    for data in (_tiff(near_red, photometric=2, extra=(0,)), _tiff(near_red, photometric=2)):
+        photo = datasets.decode_photo(data, size=None)
+        assert (photo.image == RGB).all()
+        assert photo.stats.channels == 4
+        assert (_decode(data, Reading(channels=(4,)))[..., 0] == 255 - GREY).all()
+    opaque = np.dstack([RGB16, U16 * 0 + 65535])
+    for data in (_tiff(opaque, photometric=2, extra=(2,)), _tiff(RGB16, photometric=2)):
+        assert datasets.decode_photo(data, size=None).stats.channels == 0
+    assert datasets.decode_photo(_tiff(np.dstack([U16, U16])), size=None).stats.channels == 2
+
+
+def test_colours_that_are_multiplied_by_opacity_already() -> None:
+    half = np.dstack([U16 // 2, U16 // 2, U16 // 2, U16 * 0 + 32768])
+    expected = GREY / 2 + 127
+    pixels = _decode(_tiff(half, photometric=2, extra=(1,)))
+    assert np.abs(pixels[..., 0] - expected).max() <= 2
 
 
 def test_one_range_holds_for_all_photos_and_ignores_outliers() -> None:
@@ -270,12 +294,38 @@ def test_a_data_set_keeps_its_range_and_says_it(workspace: Path, microscopy: Pat
         assert light["dim"] < 0.1  # not stretched
         said = " ".join(datasets.warnings(dataset))
         assert "from 0 to 4095" in said
-        assert "6 photos have several pages or frames (2); the first one is used" in said
+        assert "6 photos have several pages (2); page 1 is used" in said
     chosen = datasets.import_source(
         microscopy, in_place=True, choices=ImportChoices(page=2, channels=(1,))
     )
     assert (chosen.reading.page, chosen.reading.channels) == (2, (1,))
-    assert "page 2 is used" in " ".join(datasets.warnings(chosen))
+    said = " ".join(datasets.warnings(chosen))
+    assert "6 photos have several pages (2); page 2 is used" in said
+
+
+def test_a_data_set_is_read_anew_by_another_page(workspace: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for n in range(2):
+            blank, seen = Image.new("L", (SIDE, SIDE), n), Image.fromarray(np.roll(GREY, n))
+            stack = _save(blank, "TIFF", save_all=True, append_images=[seen])
+            (tmp_path / name / f"{n}.tif").write_bytes(stack)
+    dataset = datasets.import_source(tmp_path)
+    path, before = str(dataset.photos["path"][0]), dataset.fingerprint
+    thumbnail = dataset.thumbnail(path).read_bytes()
+    stacks = datasets.find_stacks(dataset)
+    assert stacks is not None
+    assert (stacks.pages, stacks.choosable) == (2, 0)
+    assert "of one colour" in " ".join(datasets.warnings(dataset))
+    changed = datasets.open_dataset(datasets.choose_stacks(dataset, page=2).id)
+    assert changed.reading.page == 2
+    assert changed.photos["brightness"].min() > 0.2
+    assert changed.fingerprint != before
+    assert changed.thumbnail(path).read_bytes() != thumbnail
+    assert "of one colour" not in " ".join(datasets.warnings(changed))
+    with pytest.raises(SourceError):
+        datasets.choose_stacks(dataset, page=1, stop=lambda: True)
+    assert datasets.open_dataset(dataset.id).reading.page == 2
 
 
 def test_blank_classes_are_said(workspace: Path, tmp_path: Path) -> None:

@@ -307,31 +307,85 @@ def tell_too_small(found: Sequence[Finding], dataset: Dataset) -> str:
 # --------------------------------------------------------------------------------------- pixels
 
 
+def has_pages(photos: pd.DataFrame) -> pd.Series[bool]:
+    """Which photos are files of several pages, of which one may be chosen."""
+    return (photos["pages"] > 1) & (photos["format"] == "TIFF")
+
+
 def find_pages(dataset: Dataset) -> Iterator[Finding]:
-    """Photos whose file has several pages or frames."""
+    """Files with several pages."""
     photos = dataset.photos
-    for path in photos.loc[photos["pages"] > 1, "path"]:
+    for path in photos.loc[has_pages(photos), "path"]:
         yield Finding(check="pages", path=str(path), score=1.0)
 
 
 def tell_pages(found: Sequence[Finding], dataset: Dataset) -> str:
     """Count them, and say which page is used."""
-    photos = dataset.photos
-    pages = photos.loc[photos["pages"] > 1, "pages"]
-    least, most = int(pages.min()), int(pages.max())
-    page = dataset.reading.page
-    used = (
-        _("the page with the most contrast is used")
-        if page == 0
-        else _("the first one is used")
-        if page == 1
-        else _("page {page} is used").format(page=page)
-    )
+    photos = dataset.photos[has_pages(dataset.photos)]
+    pages, how = photos["pages"], dataset.reading
+    if len(how.channels) == 3 and not photos["channels"].any():
+        used = _("the pages {pages} are used as red, green and blue").format(
+            pages=_numbers(how.channels)
+        )
+    elif how.page == 0:
+        used = _("the page with the most contrast is used")
+    else:
+        used = _("page {page} is used").format(page=how.page)
     return ngettext(
-        "{n} photo has several pages or frames ({pages}); {used}.",
-        "{n} photos have several pages or frames ({pages}); {used}.",
+        "{n} photo has several pages ({pages}); {used}.",
+        "{n} photos have several pages ({pages}); {used}.",
         len(found),
-    ).format(n=len(found), pages=str(most) if least == most else f"{least}-{most}", used=used)
+    ).format(n=len(found), pages=_least_to_most(pages), used=used)
+
+
+def find_channels(dataset: Dataset) -> Iterator[Finding]:
+    """Files with channels that are neither a colour nor opacity."""
+    photos = dataset.photos
+    for path in photos.loc[photos["channels"] > 0, "path"]:
+        yield Finding(check="channels", path=str(path), score=1.0)
+
+
+def tell_channels(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, and say which channels are used."""
+    channels = dataset.photos.loc[dataset.photos["channels"] > 0, "channels"]
+    chosen = dataset.reading.channels
+    used = _("the first three are used as red, green and blue (of two, the first)")
+    if chosen:
+        used = _("{channels} used as {colours}").format(
+            channels=_numbers(chosen), colours=_colours(chosen)
+        )
+    return ngettext(
+        "{n} photo has more channels than colours ({channels}); {used}.",
+        "{n} photos have more channels than colours ({channels}); {used}.",
+        len(found),
+    ).format(n=len(found), channels=_least_to_most(channels), used=used)
+
+
+def find_frames(dataset: Dataset) -> Iterator[Finding]:
+    """Animations, of which one picture is read."""
+    photos = dataset.photos
+    for path in photos.loc[(photos["pages"] > 1) & ~has_pages(photos), "path"]:
+        yield Finding(check="frames", path=str(path), score=1.0)
+
+
+def tell_frames(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them."""
+    return ngettext(
+        "{n} file holds several pictures.", "{n} files hold several pictures.", len(found)
+    ).format(n=len(found))
+
+
+def _least_to_most(numbers: pd.Series[int]) -> str:
+    least, most = int(numbers.min()), int(numbers.max())
+    return str(most) if least == most else f"{least}-{most}"
+
+
+def _numbers(chosen: Sequence[int]) -> str:
+    return ", ".join(str(one) for one in chosen)
+
+
+def _colours(chosen: Sequence[int]) -> str:
+    return _("grey") if len(chosen) == 1 else _("red, green and blue")
 
 
 def find_range(dataset: Dataset) -> Iterator[Finding]:

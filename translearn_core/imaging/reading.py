@@ -45,9 +45,10 @@ class Reading:
     Args:
         ranges: kind of sample (a NumPy type) -> black and white. Empty: found for each photo.
         page: of a file with several: a number from 1 on, or 0 for the one with the most contrast.
-        channels: of a file with more than four, or without a statement what they are: the numbers,
-            from 1 on, of those taken as red, green and blue, or one number for grey. Empty: the
-            first three, or the first where there are two.
+        channels: of a file with more than colours and opacity: the numbers, from 1 on, of those
+            taken as red, green and blue, or one number for grey. Of a file with several grey pages,
+            three numbers are those of the pages taken as red, green and blue. Empty: the first
+            three channels, or the first where there are two.
     """
 
     ranges: Mapping[str, Range] = field(default_factory=dict)
