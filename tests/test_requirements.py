@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def modules_of(path: Path) -> set[str]:
     return names
 
 
+@cache
 def imported_by(parts: tuple[str, ...]) -> dict[str, set[str]]:
     """Each imported distribution -> the files that import it."""
     own = {path.stem for path in ROOT.iterdir() if path.is_dir()}

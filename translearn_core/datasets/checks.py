@@ -154,8 +154,17 @@ def check_ready(dataset: Dataset) -> None:
 
 
 def warnings(dataset: Dataset) -> list[str]:
-    """What a person should know before training: of each check that found something what it is,
-    what it means and what to do; empty: all is well."""
+    """What a person should know before training: what was said and asked when the photos came in,
+    and of each check that found something what it is, what it means and what to do.
+
+    Empty: all is well.
+    """
+    record = dataset.record
+    return [*record.notices, *(one.text for one in record.questions), *found_by_checks(dataset)]
+
+
+def found_by_checks(dataset: Dataset) -> list[str]:
+    """Of each check that found something what it is, what it means and what to do."""
     result = []
     for check in CHECKS:
         if check.find is None or check.tell is None:
@@ -165,7 +174,7 @@ def warnings(dataset: Dataset) -> list[str]:
             result.append(
                 " ".join([check.tell(found, dataset), _(check.sentence), _(check.advice)])
             )
-    return [*dataset.record.notices, *result]
+    return result
 
 
 CHECKS: tuple[Check, ...] = (
@@ -396,7 +405,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("What stands on the other pages is not learned."),
         advice=N_(
             "If it shows too little, choose another page for the whole set: under Pages and "
-            "channels on the Photos page, or with `--page`."
+            "channels on the Photos page, or when you bring the photos in."
         ),
         needs="manifest",
         find=find_pages,
@@ -410,7 +419,7 @@ CHECKS: tuple[Check, ...] = (
         sentence=N_("The other channels are not learned."),
         advice=N_(
             "If others matter, choose one or three for the whole set: under Pages and channels on "
-            "the Photos page, or with `--channels`."
+            "the Photos page, or when you bring the photos in."
         ),
         needs="manifest",
         find=find_channels,

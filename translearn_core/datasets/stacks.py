@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from translearn_core.config import load_configuration
+from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import has_pages
-from translearn_core.datasets.sources import ImportContext, ProgressCallback, StopCheck
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import DecodedPhoto, iterate_photos, measure_reading
 from translearn_core.imaging.reading import Reading

@@ -58,9 +58,9 @@ def show_warnings(dataset: Dataset) -> str:
         datasets.check_ready(dataset)
     except TransLearnError as error:
         obstacle = error.message
-        st.error(frame.plain(obstacle), icon=":material/error:")
-    for text in datasets.warnings(dataset):
-        st.warning(frame.plain(text), icon=":material/info:")
+        st.error(frame.sentence(obstacle), icon=":material/error:")
+    for text in (*dataset.record.notices, *datasets.found_by_checks(dataset)):
+        st.warning(frame.sentence(text), icon=":material/info:")
     return obstacle
 
 
