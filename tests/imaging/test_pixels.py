@@ -343,6 +343,18 @@ def test_blank_classes_are_said(workspace: Path, tmp_path: Path) -> None:
     assert "of things are of one colour" not in said
 
 
+def test_a_grey_half_is_noticed(workspace: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for n in range(3):
+            image = draw_image(n + 3 * (name == "b")).convert("RGB")
+            if (name, n) == ("a", 1):
+                image.paste((128, 128, 128), (0, image.height // 2, image.width, image.height))
+            image.save(tmp_path / name / f"{name}{n}.jpg")
+    said = " ".join(datasets.warnings(datasets.import_source(tmp_path)))
+    assert "1 photo has a side that is of one grey (a/a1.jpg)" in said
+
+
 # ------------------------------------------------------------------------- transparency, colour
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
 import pandas as pd
 
 from translearn_core.datasets.file_names import tidy
@@ -21,6 +22,7 @@ from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.reading import describe_ranges
+from translearn_core.imaging.stats import unpack_colour_thumbnails, unpack_grey_thumbnails
 
 FEW_PHOTOS = 10
 """A class with fewer photos has too few."""
@@ -31,6 +33,9 @@ SMALL_PIXELS = 32
 BLANK_BITS, BLANK_EDGES, BLANK_SHARE, NIGHT = 0.5, 0.1, 0.5, 0.06
 """A photo is blank up to so much entropy (bits) and so low an edge score, or with its lightest part
 or its distance from white below `NIGHT`; a class from such a share of its photos on."""
+GREY_PART, GREY_LEVELS, GREY_REST = 6 / 24, (90, 170), 10.0
+"""A photo has a grey part from this share of it on, along a whole side, of one level between these
+(of 255), where the opposite third has such a standard deviation."""
 LEAST_LEAK = 0.9
 """Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
 
@@ -396,6 +401,41 @@ def _numbers(chosen: Sequence[int]) -> str:
 
 def _colours(chosen: Sequence[int]) -> str:
     return _("grey") if len(chosen) == 1 else _("red, green and blue")
+
+
+def find_grey_part(dataset: Dataset) -> Iterator[Finding]:
+    """Photos of which one side is of one medium grey, as after a copy that broke off."""
+    photos = dataset.photos
+    photos = photos[photos["checked"]]
+    if not len(photos):
+        return
+    grey = unpack_grey_thumbnails(list(photos["look"]))  # (n, 24, 24)
+    colours = unpack_colour_thumbnails(list(photos["tint"]))  # (n, 8, 8, 3)
+    rows, few = round(GREY_PART * grey.shape[1]), round(GREY_PART * colours.shape[1])
+    hit = np.zeros(len(photos), bool)
+    for turn in range(4):
+        side = np.rot90(grey, turn, (1, 2))[:, -rows:].reshape(len(photos), -1)
+        rest = np.rot90(grey, turn, (1, 2))[:, :8].reshape(len(photos), -1)
+        tones = np.rot90(colours, turn, (1, 2))[:, -few:]
+        hit |= (
+            (np.ptp(side, axis=1) <= 4)  # one step of the thumbnails
+            & (np.ptp(tones, axis=3).max(axis=(1, 2)) <= 8)
+            & (side.mean(axis=1) > GREY_LEVELS[0])
+            & (side.mean(axis=1) < GREY_LEVELS[1])
+            & (rest.std(axis=1) > GREY_REST)
+        )
+    for path in photos.loc[hit, "path"]:
+        yield Finding(check="grey_part", path=str(path), score=1.0)
+
+
+def tell_grey_part(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count and name them."""
+    names = dataset.photos.set_index("path")["file"]
+    return ngettext(
+        "{n} photo has a side that is of one grey ({files}).",
+        "{n} photos have a side that is of one grey ({files}).",
+        len(found),
+    ).format(n=len(found), files=list_names([str(names[one.path]) for one in found]))
 
 
 def find_range(dataset: Dataset) -> Iterator[Finding]:
