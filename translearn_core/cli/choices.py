@@ -109,7 +109,8 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
             str,
             typer.Option(
                 metavar="R,G,B",
-                help="Channels of files with many, from 1 on: three as red, green and blue, or one.",
+                help="Channels of files with many (or grey pages of TIFF files), from 1 on: three as "
+                "red, green and blue, or one channel as grey.",
             ),
         ],
         "",

@@ -46,6 +46,7 @@ from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.sources import allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
+from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.imaging.decode import (
     DECODE_VERSION,
@@ -73,12 +74,14 @@ __all__ = [
     "Leak",
     "PhotoStats",
     "Progress",
+    "Stacks",
     "add_photos",
     "add_source",
     "allowed_folder",
     "assign_groups",
     "assign_splits",
     "check_ready",
+    "choose_stacks",
     "create_dataset",
     "decode_ahead",
     "decode_photo",
@@ -88,6 +91,7 @@ __all__ = [
     "dismiss",
     "exclude_photos",
     "excluded_file",
+    "find_stacks",
     "find_unlabelled",
     "found_by_checks",
     "groups",

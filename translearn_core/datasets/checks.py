@@ -35,9 +35,12 @@ from translearn_core.datasets.manifest_checks import (
     Finding,
     find_blank,
     find_case_twins,
+    find_channels,
     find_double_layer,
     find_exact_across,
     find_exact_copies,
+    find_frames,
+    find_grey_part,
     find_imbalance,
     find_leaks,
     find_lost_classes,
@@ -47,7 +50,10 @@ from translearn_core.datasets.manifest_checks import (
     find_too_small,
     list_names,
     tell_across,
+    tell_channels,
     tell_exact_copies,
+    tell_frames,
+    tell_grey_part,
     tell_imbalance,
     tell_leaks,
     tell_notes,
@@ -425,14 +431,40 @@ CHECKS: tuple[Check, ...] = (
         name="pages",
         title=N_("Files with several pages"),
         threshold=1.0,
-        rule="a file with several pages, or an animation: one of them is used",
+        rule="a TIFF with several pages: one of them is used, or three as red, green and blue",
         sentence=N_("What stands on the other pages is not learned."),
         advice=N_(
-            "If it shows too little, choose another page for the whole set when you bring the photos in."
+            "If it shows too little, choose another page for the whole set: under Pages and "
+            "channels on the Photos page, or when you bring the photos in."
         ),
         needs="manifest",
         find=find_pages,
         tell=tell_pages,
+    ),
+    Check(
+        name="channels",
+        title=N_("Files with many channels"),
+        threshold=1.0,
+        rule="a TIFF with channels that are neither a colour nor opacity",
+        sentence=N_("The other channels are not learned."),
+        advice=N_(
+            "If others matter, choose one or three for the whole set: under Pages and channels on "
+            "the Photos page, or when you bring the photos in."
+        ),
+        needs="manifest",
+        find=find_channels,
+        tell=tell_channels,
+    ),
+    Check(
+        name="frames",
+        title=N_("Animations"),
+        threshold=1.0,
+        rule="an animation, or a file that holds several pictures",
+        sentence=N_("The first of them that is not of one colour is used."),
+        advice=N_("Save the others as photos of their own if they matter."),
+        needs="manifest",
+        find=find_frames,
+        tell=tell_frames,
     ),
     Check(
         name="value_range",
@@ -444,6 +476,18 @@ CHECKS: tuple[Check, ...] = (
         needs="manifest",
         find=find_range,
         tell=tell_notes,
+    ),
+    Check(
+        name="grey_part",
+        title=N_("A part of one grey"),
+        threshold=1.0,
+        rule="at least a quarter along a whole side is of one medium grey, and the opposite third "
+        "is not",
+        sentence=N_("A photo looks so after a copy that broke off was saved again."),
+        advice=N_("Look at them, and copy them again from their source."),
+        needs="manifest",
+        find=find_grey_part,
+        tell=tell_grey_part,
     ),
     Check(
         name="blank_class",
