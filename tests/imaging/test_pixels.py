@@ -321,7 +321,7 @@ def test_a_data_set_is_read_anew_by_another_page(workspace: Path, tmp_path: Path
     assert (stacks.pages, stacks.choosable) == (2, 0)
     assert "of one colour" in " ".join(datasets.warnings(dataset))
     changed = datasets.open_dataset(datasets.choose_stacks(dataset, page=2).id)
-    assert changed.reading.page == 2
+    assert changed.reading.page == ImportChoices.from_text(changed.record.choices).page == 2
     assert changed.photos["brightness"].min() > 0.2
     assert changed.fingerprint != before
     assert changed.thumbnail(path).read_bytes() != thumbnail
