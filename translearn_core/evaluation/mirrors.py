@@ -138,9 +138,7 @@ def _candidates(features: Array, mirrored: Array, labels: Ints) -> list[tuple[in
     return [(int(names[one]), int(names[other])) for one, other in sorted(pairs)]
 
 
-def _predict(
-    features: Array, mirrored: Array, is_second: Bools, seed: int
-) -> tuple[Array, Array]:
+def _predict(features: Array, mirrored: Array, is_second: Bools, seed: int) -> tuple[Array, Array]:
     """Probabilities `(n,)` of the other one of two classes for held-out photos, as they are and
     mirrored."""
     labels = is_second.astype(np.int64)
