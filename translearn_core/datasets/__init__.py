@@ -23,6 +23,15 @@ from translearn_core.datasets.editing import (
     undo_count,
 )
 from translearn_core.datasets.excluded import excluded_file, read_excluded
+from translearn_core.datasets.grouping import (
+    FolderLevel,
+    folder_levels,
+    group_by_folders,
+    groups_by_level,
+    means_folders,
+    named_groups,
+    set_groups,
+)
 from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
@@ -56,6 +65,7 @@ __all__ = [
     "DecodedPhoto",
     "Dismissed",
     "Finding",
+    "FolderLevel",
     "ImportReport",
     "Leak",
     "PhotoStats",
@@ -75,7 +85,10 @@ __all__ = [
     "exclude_photos",
     "excluded_file",
     "find_unlabelled",
+    "folder_levels",
+    "group_by_folders",
     "groups",
+    "groups_by_level",
     "groups_of",
     "import_files",
     "import_source",
@@ -84,8 +97,10 @@ __all__ = [
     "list_datasets",
     "make_demo",
     "make_thumbnail",
+    "means_folders",
     "merge_classes",
     "move_photos",
+    "named_groups",
     "open_dataset",
     "open_unlabelled",
     "read_dismissed",
@@ -96,6 +111,7 @@ __all__ = [
     "rename_dataset",
     "restore_dismissed",
     "restore_excluded",
+    "set_groups",
     "split_leaks",
     "undo",
     "undo_count",

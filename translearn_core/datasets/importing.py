@@ -24,6 +24,7 @@ import pandas as pd
 
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
+from translearn_core.datasets.grouping import group_added, group_again
 from translearn_core.datasets.layout import ClassAssignment, NameKeeper, safe_name, tidy
 from translearn_core.datasets.library import (
     COLUMNS,
@@ -403,6 +404,7 @@ def _append(
         try:
             with disk_errors():
                 rows = _move_to_class_folders(staged, dataset.folder, NameKeeper(before["path"]))
+            rows = group_added(before, rows, dataset.record.grouped_by)
             dataset.write_photos(pd.concat([before, rows]) if len(rows) else before)
         except StorageError:
             dataset.discard_files(rows["path"])
@@ -435,6 +437,7 @@ def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> 
     if known:
         with existing.locked():
             own = existing.photos[~existing.photos["path"].map(_is_absolute)]
+            photos = group_again(photos, existing.photos, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(_left_out_table(left_out))
         return existing
