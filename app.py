@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, start
 
 st.set_page_config(
     page_title="TransLearn",
@@ -18,6 +18,7 @@ st.set_page_config(
     menu_items={"About": frame.about()},
 )
 
+start.once()
 page = st.navigation(frame.navigation(), position="hidden")
 frame.follow_deep_link()
 with frame.inside(), frame.errors_shown():

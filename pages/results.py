@@ -51,7 +51,7 @@ if run is not None and run.has_result and run.state.state in ENDED_STATES:
 elif run is not None:
     frame.empty_state(
         title=_("No result yet"),
-        text=_("This training has not come to an end with a result."),
+        text=frame.plain(run.problem) or _("This training has not come to an end with a result."),
         icon=":material/hourglass_top:",
         key="results_wait",
         button=_("See how it is going"),

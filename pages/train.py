@@ -18,7 +18,8 @@ def show_run(run: Run) -> None:
     """The live view of a run, under its name."""
     draft.drop()
     st.title(
-        run.config.name or _("Training “{name}”").format(name=frame.plain(run.config.dataset_name)),
+        frame.plain(run.config.name)
+        or _("Training “{name}”").format(name=frame.plain(run.config.dataset_name)),
         anchor=False,
     )
     st.caption(run_text.describe(run.config.settings))

@@ -17,6 +17,39 @@ import pytest
 from tests.support import session
 from tests.support.photos import SHARED, draw_photos
 
+BROWSER_TRAINING = {"test_training", "test_edit", "test_web_export"}
+"""Files of browser tests that make up one of the two groups; the other has the rest."""
+SLOW_S = 5
+"""Expected processor seconds of a slow test of a group that is not in `SECONDS`."""
+SECONDS = {
+    "browser": 160.0,
+    "browser-training": 145.0,
+    "test_train": 140.0,
+    "test_technique_runs": 55.0,
+    "test_formats": 52.0,
+    "test_worker": 33.0,
+    "test_checks": 30.0,
+    "test_keras_script": 29.0,
+    "test_build": 25.0,
+    "graph-nasnet_mobile": 23.0,
+    "test_adversarial_runs": 22.0,
+    "test_multitask": 22.0,
+    "test_adopt": 21.0,
+    "test_earlier_workspace": 21.0,
+    "test_page": 20.0,
+    "test_explain": 20.0,
+    "test_job": 18.0,
+    "graph-efficientnet_v2_s": 18.0,
+    "graph-inception_v3": 17.0,
+    "test_compare": 17.0,
+    "test_search": 17.0,
+    "test_pages": 15.0,
+    "graph-convnext_tiny": 14.0,
+    "graph-densenet121": 13.0,
+    "graph-efficientnet_v2_b0": 9.0,
+}
+"""Processor seconds of the groups that take longest, for the order only; measured on two cores."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """The process that starts the others makes the folder that they share, and removes it."""
@@ -29,15 +62,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Which tests run in one process, and in which order; for `pytest -n ... --dist loadgroup`.
 
-    Tests of a file stay together unless their marks say otherwise, and so do all that drive a
-    browser: they share a server. Groups with many slow tests come first, so that no long one is
-    left for the end.
+    Tests of a file stay together unless their marks say otherwise. Those that drive a browser
+    make two groups, each with a server. Groups that take long come first, so that none is left
+    for the end.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group(_browser_group(item)))
         elif item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
         mark = item.get_closest_marker("xdist_group")
@@ -48,13 +81,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     return (yield)  # a wrapper comes before pytest-xdist reads the groups
 
 
-def _weight(group: list[pytest.Item]) -> tuple[int, int]:
-    slow = [
-        item
-        for item in group
-        if any(item.iter_markers("slow")) or any(item.iter_markers("browser"))
-    ]
-    return len(slow), len(group)
+def _browser_group(item: pytest.Item) -> str:
+    return "browser-training" if item.path.stem in BROWSER_TRAINING else "browser"
+
+
+def _weight(group: list[pytest.Item]) -> tuple[float, int]:
+    """Expected processor seconds of a group, and its number of tests."""
+    mark = group[0].get_closest_marker("xdist_group")
+    assert mark is not None
+    slow = sum(any(item.iter_markers("slow")) for item in group)
+    return SECONDS.get(mark.args[0], float(SLOW_S * slow)), len(group)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from translearn_core.formatting import percent, percent_range
+from translearn_core.formatting import certainty, percent, percent_range
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted(
@@ -27,10 +27,23 @@ PERCENT_FORMAT = re.compile(r"\.\d+%")
         (0.0, 0, "0 %"),
         (1.0, 0, "100 %"),
         (0.005, 1, "0.5 %"),
+        (0.99, 0, "99 %"),
+        (0.9904, 0, "over 99 %"),
+        (0.9999, 0, "over 99 %"),
+        (0.9999, 1, "over 99.9 %"),
+        (0.996, 1, "99.6 %"),
+        (0.004, 0, "under 1 %"),
+        (0.0004, 1, "under 0.1 %"),
     ],
 )
 def test_a_share_is_written_as_a_percentage(share: float, digits: int, text: str) -> None:
     assert percent(share, digits) == text
+
+
+def test_no_probability_is_quite_certain() -> None:
+    assert certainty(1.0) == "over 99 %"
+    assert certainty(0.0) == "under 1 %"
+    assert certainty(0.734) == "73 %"
 
 
 def test_an_interval_names_its_unit_once() -> None:

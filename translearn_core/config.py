@@ -44,6 +44,11 @@ class Limits(BaseModel):
     photo_bytes: int = Field(default=100 * 2**20, gt=0, description="Most bytes of one photo file.")
     photo_pixels: int = Field(default=100_000_000, gt=0, description="Most pixels of one photo.")
     classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
+    class_photos: int = Field(
+        default=2,
+        ge=1,
+        description="Fewest photos of a class of a folder or archive; smaller classes are left out.",
+    )
     free_bytes: int = Field(default=500 * 2**20, ge=0, description="Disk space that is kept free.")
 
 
@@ -59,7 +64,9 @@ class Configuration(BaseModel):
     slots: int = Field(0, ge=0, description="Runs at a time; 0 is one per GPU, or one.")
     runner: str = Field("local", description="Where jobs run: `local` is on this machine.")
     heartbeat_lost_s: float = Field(
-        30.0, gt=0, description="A run without a heartbeat for so long counts as lost."
+        30.0,
+        gt=0,
+        description="A living process without a heartbeat for so long is said not to answer.",
     )
     allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
     measure_speed: bool = Field(

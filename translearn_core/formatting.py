@@ -1,17 +1,47 @@
 """Figures as a person reads them, written one way everywhere.
 
-Owns: percentages, in sentences of the core, on pages, in reports and in the terminal.
+Owns: percentages, and names cut to a length that a sentence bears, in sentences of the core, on pages, in reports and in the terminal.
 Leaves to others: sizes, durations and dates of the pages (`translearn_ui/components/format.py`).
 """
 
 from __future__ import annotations
 
+from translearn_core.i18n import _
+
+NAME_IN_SENTENCE = 60
+"""Characters of a name that stand in a sentence, at most."""
+
+
+def shortened(name: str, most: int = NAME_IN_SENTENCE) -> str:
+    """A name as it may stand in a sentence: in one line, printable, at most `most` characters."""
+    start = name[: most + 1]
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in start)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
 
 def percent(share: float, digits: int = 0) -> str:
-    """A share in [0, 1] as a percentage: `86 %`, with one digit `86.4 %`."""
-    return f"{share * 100:.{digits}f} %"
+    """A share in [0, 1] as a percentage: `86 %`, with one digit `86.4 %`.
+
+    `100 %` means all and `0 %` none: what lies between the last step and either end is said as
+    `over 99 %` or `under 1 %` (with one digit `over 99.9 %`, `under 0.1 %`).
+    """
+    step = 10.0 ** -(digits + 2)
+    if 1.0 - step < share < 1.0:
+        return _("over {share}").format(share=_written(1.0 - step, digits))
+    if 0.0 < share < step:
+        return _("under {share}").format(share=_written(step, digits))
+    return _written(share, digits)
+
+
+def certainty(share: float, digits: int = 0) -> str:
+    """A probability in [0, 1] as a percentage; nothing is ever quite certain, nor impossible."""
+    return percent(min(max(share, 1e-9), 1.0 - 1e-9), digits)
 
 
 def percent_range(low: float, high: float, digits: int = 0) -> str:
     """Two shares in [0, 1] as the ends of an interval: `83 – 89 %`."""
     return f"{low * 100:.{digits}f} – {high * 100:.{digits}f} %"
+
+
+def _written(share: float, digits: int) -> str:
+    return f"{share * 100:.{digits}f} %"

@@ -50,13 +50,21 @@ def fresh_server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
+def named_server(tmp_path: Path) -> Iterator[Server]:
+    """The app that may also be opened as `school.localhost`, a name of another machine."""
+    yield from _serve(
+        tmp_path, "--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "school.localhost"
+    )
+
+
+@pytest.fixture
 def server_home(server: Server, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The server's workspace, made that of the test as well: for what it sets up without a page."""
     monkeypatch.setenv("TRANSLEARN_HOME", str(server.home))
     return server.home
 
 
-def _serve(folder: Path) -> Iterator[Server]:
+def _serve(folder: Path, *options: str) -> Iterator[Server]:
     home, log = folder / "home", folder / "server.log"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -65,7 +73,7 @@ def _serve(folder: Path) -> Iterator[Server]:
     if (SHARED / "weights").is_dir():
         environment["KERAS_HOME"] = str(SHARED / "weights")
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
-    command += ["--server.address=127.0.0.1", f"--server.port={port}"]
+    command += ["--server.address=127.0.0.1", f"--server.port={port}", *options]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT

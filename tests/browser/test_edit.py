@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from translearn_core import datasets
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -12,11 +15,11 @@ SLOW = 30_000
 
 
 @pytest.fixture
-def demo(page: Any) -> Any:
-    """A page that shows fresh demo photos."""
-    page.goto("/")
-    page.locator(".st-key-demo button").click(timeout=SLOW)
-    expect(page.locator(".st-key-dataset_title")).to_contain_text("300 photos", timeout=60_000)
+def demo(page: Any, server_home: Path) -> Any:
+    """A page that shows fresh demo photos, fewer than the page itself makes."""
+    dataset = datasets.make_demo(per_class=12)
+    page.goto(f"/?data={dataset.id}")
+    expect(page.locator(".st-key-dataset_title")).to_contain_text("60 photos", timeout=60_000)
     return page
 
 
@@ -27,9 +30,9 @@ def test_rename_a_class_and_take_it_back(demo: Any) -> None:
     demo.get_by_label("New name").fill("quince *x*")
     demo.locator(".st-key-rename_class_go button").click()
 
-    expect(demo.get_by_role("radio", name="quince *x* · 60")).to_be_visible(timeout=SLOW)
+    expect(demo.get_by_role("radio", name="quince *x* · 12")).to_be_visible(timeout=SLOW)
     demo.locator(".st-key-undo button").click()
-    expect(demo.get_by_role("radio", name="pear · 60")).to_be_visible(timeout=SLOW)
+    expect(demo.get_by_role("radio", name="pear · 12")).to_be_visible(timeout=SLOW)
 
 
 def test_remove_two_photos(demo: Any) -> None:
@@ -44,7 +47,7 @@ def test_remove_two_photos(demo: Any) -> None:
     demo.locator(".st-key-remove_photos button").click()
     demo.locator(".st-key-ask_yes button").click()
 
-    expect(demo.locator(".st-key-dataset_title")).to_contain_text("298 photos", timeout=SLOW)
+    expect(demo.locator(".st-key-dataset_title")).to_contain_text("58 photos", timeout=SLOW)
 
 
 def test_delete_asks_once_and_deletes(demo: Any, server: Any) -> None:

@@ -1,7 +1,7 @@
-"""Train to done with moving curves, reload in mid-run, stop: on drawn photos and random weights.
+"""Train to done with moving curves, reload in mid-run, stop: on drawn photos.
 
-With random weights nothing has to be brought onto the machine; where the real ones stand
-beside the checkout, the first journey uses them.
+The packaged backbone needs nothing brought onto the machine; where the weights of others stand
+beside the checkout, the first journey uses the default among them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from translearn_core import datasets, jobs, runs
-from translearn_core.settings import Settings
+from translearn_core.settings import make_settings
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
@@ -50,18 +50,17 @@ def dataset(server: Any, tmp_path_factory: pytest.TempPathFactory) -> datasets.D
         return datasets.import_source(folder, name="Shapes")
 
 
-def begin(dataset: datasets.Dataset, **settings: Any) -> runs.Run:
-    """A run whose rounds are many and slow enough to be watched."""
+def begin(dataset: datasets.Dataset) -> runs.Run:
+    """A run that goes on until it is stopped."""
     chosen = {
-        "backbone": "mobilenet_v2_035",
-        "weights": "random",
+        "backbone": "starter",
         "image_size": 64,
-        "freeze": -3,
-        "epochs": 60,
-        "fine_tune_epochs": 50,
+        "freeze": -2,
+        "epochs": 1000,
+        "fine_tune_epochs": 999,
         "early_stopping": False,
     }
-    return jobs.start(dataset, Settings(**(chosen | settings)))
+    return jobs.start(dataset, make_settings(chosen))
 
 
 def count_points(page: Any) -> int:
@@ -145,7 +144,7 @@ def test_reload_and_second_tab_lose_nothing(new_page: Any, dataset: datasets.Dat
 
 
 def test_stop_keeps_the_best_so_far(page: Any, dataset: datasets.Dataset) -> None:
-    run = begin(dataset, epochs=1000, fine_tune_epochs=999)
+    run = begin(dataset)
     page.goto(f"/train?data={dataset.id}&run={run.id}")
     page.wait_for_function(
         "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
@@ -159,7 +158,7 @@ def test_stop_keeps_the_best_so_far(page: Any, dataset: datasets.Dataset) -> Non
 
 
 def test_ending_at_once_ends_the_process(page: Any, dataset: datasets.Dataset) -> None:
-    run = begin(dataset, epochs=1000, fine_tune_epochs=999)
+    run = begin(dataset)
     page.goto(f"/train?data={dataset.id}&run={run.id}")
     page.wait_for_function(
         "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS

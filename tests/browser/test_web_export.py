@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.trained import copy_of, trained
+from tests.support.monsters import add_monsters
+from tests.support.trained import copy_of, trained, trained_photos
+from translearn_core.csv_tables import valid_text
 from translearn_core.export import formats, verify
 from translearn_core.export.make import make_export
 from translearn_core.prediction.predict import predict
@@ -90,6 +92,28 @@ def test_the_page_gives_the_answers_of_the_app(
             file.name
         )
     screenshot(page, "web-export")
+
+
+def test_every_odd_file_has_a_row_of_its_own(page: Any, run: Run, tmp_path: Path) -> None:
+    files = {valid_text(path.name): path for path in add_monsters(tmp_path).values()}
+    files = {name: path for name, path in files.items() if path.is_file()}
+    files["good.jpg"] = next(trained_photos().rglob("*.jpg"))
+    upload = [
+        {"name": name, "mimeType": "image/jpeg", "buffer": path.read_bytes()}
+        for name, path in files.items()
+    ]
+    page.set_input_files("#files", upload)
+    page.get_by_text(f"{len(files)} photos answered").wait_for(timeout=60_000)
+    said = dict(
+        page.locator(".answer").evaluate_all(
+            "rows => rows.map(row => [row.dataset.file, (row.querySelector('.problem') || {}).textContent || ''])"
+        )
+    )
+    assert len(said) == len(files)
+    assert said["good.jpg"] == said["exif.jpg"] == ""
+    assert "damaged or cut off" in said["cut.jpg"]
+    assert "empty" in said["empty.jpg"]
+    assert "cannot be read" in said["text.jpg"]
 
 
 def test_a_file_that_is_no_photo_is_a_sentence(page: Any, tmp_path: Path) -> None:

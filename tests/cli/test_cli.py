@@ -75,7 +75,7 @@ def test_train_then_predict_from_a_zip(
     assert {"file", "label", "confidence", "probabilities", "error"} <= set(answers[0])
     assert sum(answers[0]["probabilities"].values()) == pytest.approx(1.0, abs=1e-4)
     assert answers[-1]["error"]
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == [answer["label"] or "" for answer in answers]
 
@@ -141,13 +141,18 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
     assert not list(workspace.glob("runs/*")), "no run is left behind"
 
 
-def test_a_class_with_a_single_photo_is_named(workspace: Path, tmp_path: Path) -> None:
+def test_a_class_with_a_single_photo_is_named_and_left_out(workspace: Path, tmp_path: Path) -> None:
     source = draw_photos(tmp_path / "photos", per_class=3)
     for photo in sorted((source / "green").glob("*.jpg"))[1:]:
         photo.unlink()
-    done = call("train", source, *TINY)
-    assert done.returncode == 2
-    assert "green" in done.stderr
+    done = call("check", source, "--json")
+    assert done.returncode == 0
+    report = json.loads(done.stdout)
+    assert "green" not in report["classes"]
+    assert any("The class green has no photo left" in text for text in report["warnings"])
+    refused = call("check", source, "--folder-as", "green=maybe")
+    assert refused.returncode == 2
+    assert "NAME=ROLE" in refused.stderr
 
 
 OTHER_VALUES: dict[str, str | int | float | bool] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import stat
 import struct
 import subprocess
 import sys
+import tarfile
 import textwrap
 import zipfile
 import zlib
@@ -16,9 +18,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.support.drawing import draw_photo, make_zip, two_classes
 from translearn_core import datasets
+from translearn_core.config import Limits
+from translearn_core.datasets.archive import open_archive
 from translearn_core.errors import SourceError, StorageError
 
 
@@ -97,7 +102,9 @@ def test_what_systems_strew_about_is_passed_over(tmp_path: Path) -> None:
     }
     dataset = datasets.import_source(make_zip(tmp_path / "a.zip", two_classes() | junk))
     assert len(dataset.photos) == 4
-    assert len(dataset.left_out) == 0
+    assert dataset.left_out["file"].tolist() == [".hidden/", "__MACOSX/"]
+    (notice,) = dataset.record.notices
+    assert "--keep-folder .hidden" in notice
 
 
 def _write(name: str | zipfile.ZipInfo, data: bytes = b"") -> Callable[[Path], None]:
@@ -234,7 +241,7 @@ LEFT_OUT: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "link out": (_link("/etc/passwd"), "cats/link.jpg", "link"),
     "link up": (_link("../../secret.jpg"), "cats/link.jpg", "link"),
     "device": (_device, "cats/device.jpg", "not an ordinary file"),
-    "bomb by ratio": (_write("cats/bomb.bmp", b"\0" * 3_000_000), "cats/bomb.bmp", "grows"),
+    "bomb by ratio": (_write("cats/bomb.bmp", b"\0" * 68_000_000), "cats/bomb.bmp", "grows"),
     "one huge file": (_write("cats/huge.jpg", os.urandom(60_000)), "cats/huge.jpg", "too large"),
     "lie about the size": (_lying, "cats/liar.jpg", "damaged"),
     "damaged entry": (_damaged, "cats/hurt.jpg", "damaged"),
@@ -250,7 +257,7 @@ LEFT_OUT: dict[str, tuple[Callable[[Path], None], str, str]] = {
 def test_hostile_entries_are_left_out_and_the_rest_goes_on(
     case: str, tmp_path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit = 50_000 if case == "one huge file" else 10_000_000
+    limit = 50_000 if case == "one huge file" else 100_000_000
     monkeypatch.setenv("TRANSLEARN_LIMITS", json.dumps({"free_bytes": 0, "photo_bytes": limit}))
     make, file, word = LEFT_OUT[case]
     path = tmp_path / "upload.zip"
@@ -349,3 +356,213 @@ def test_unpacked_for_prediction(tmp_path: Path) -> None:
         datasets.unpacked(make_zip(tmp_path / "b.zip", {"../x.jpg": b""})),
     ):
         pass
+
+
+# ------------------------------------------------------------------- tar, 7z, odd zips, kinds
+
+
+def _tar(path: Path, mode: str, files: dict[str, bytes], *, encoding: str = "utf-8") -> Path:
+    with tarfile.open(path, mode, encoding=encoding) as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [("pets.tar", "w"), ("pets.tgz", "w:gz"), ("pets.tar.bz2", "w:bz2"), ("pets.tar.xz", "w:xz")],
+)
+def test_tar_archives(name: str, mode: str, tmp_path: Path, workspace: Path) -> None:
+    path = _tar(tmp_path / name, mode, two_classes() | {"cats/n.txt": b"x", "__MACOSX/a": b"x"})
+    with tarfile.open(tmp_path / "links.tar", "w") as archive:
+        for kind, target in ((tarfile.SYMTYPE, "/etc/passwd"), (tarfile.LNKTYPE, "cats/0.jpg")):
+            info = tarfile.TarInfo(f"cats/{kind.decode()}.jpg")
+            info.type, info.linkname = kind, target
+            archive.addfile(info)
+        device = tarfile.TarInfo("cats/device.jpg")
+        device.type = tarfile.CHRTYPE
+        archive.addfile(device)
+        for file, data in two_classes().items():
+            info = tarfile.TarInfo(file)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    dataset = datasets.import_source(path)
+    assert dataset.name == "pets"
+    assert dataset.counts.to_dict() == {"cats": 2, "dogs": 2}
+    assert sorted(dataset.left_out["file"]) == ["__MACOSX/", "cats/n.txt"]
+    if mode == "w":
+        linked = datasets.import_source(tmp_path / "links.tar")
+        assert linked.counts.to_dict() == {"cats": 2, "dogs": 2}
+        assert len(linked.left_out) == 3
+        old = _tar(tmp_path / "old.tar", mode, _texts(_encoded(["кошки", "мыши"], "cp866")))
+        assert datasets.import_source(old).classes == ["кошки", "мыши"]
+    assert not list((workspace / "cache").iterdir())
+
+
+def _texts(files: dict[bytes, bytes]) -> dict[str, bytes]:
+    return {name.decode("utf-8", "surrogateescape"): data for name, data in files.items()}
+
+
+def test_seven_zip(tmp_path: Path, workspace: Path) -> None:
+    py7zr = pytest.importorskip("py7zr")
+    path, locked = tmp_path / "pets.7z", tmp_path / "locked.7z"
+    for file, password in ((path, None), (locked, "secret")):
+        with py7zr.SevenZipFile(file, "w", password=password) as archive:
+            for name, data in (two_classes() | {"cats/n.txt": b"x"}).items():
+                archive.writestr(data, name)
+    dataset = datasets.import_source(path)
+    assert dataset.counts.to_dict() == {"cats": 2, "dogs": 2}
+    assert dataset.left_out["file"].tolist() == ["cats/n.txt"]
+    cut = tmp_path / "cut.7z"
+    cut.write_bytes(path.read_bytes()[:-50])
+    for file, word in ((locked, "password"), (cut, "damaged")):
+        with pytest.raises(SourceError, match=word):
+            datasets.import_source(file)
+    assert not list((workspace / "cache").iterdir())
+
+
+def test_unpacked_bytes_and_paths_of_tar_and_7z_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    py7zr = pytest.importorskip("py7zr")
+    up = _tar(tmp_path / "up.tgz", "w:gz", two_classes() | {"../evil.jpg": b"x"})
+    with pytest.raises(SourceError, match="not safe"):
+        datasets.import_source(up)
+    monkeypatch.setenv(
+        "TRANSLEARN_LIMITS", json.dumps({"free_bytes": 0, "files": 3, "total_bytes": 10**6})
+    )
+    many = _tar(tmp_path / "many.tgz", "w:gz", two_classes(4))
+    bomb = _tar(tmp_path / "bomb.txz", "w:xz", {"cats/a.txt": b"\0" * 80_000_000})
+    seven = tmp_path / "bomb.7z"
+    with py7zr.SevenZipFile(seven, "w") as archive:
+        archive.writestr(b"\0" * 3_000_000, "cats/a.bmp")
+    for file, word in ((many, "too many"), (bomb, "GB"), (seven, "too many")):
+        with pytest.raises(SourceError, match=word):
+            datasets.import_source(file)
+
+
+def _kinds(folder: Path) -> dict[str, tuple[bytes, str]]:
+    zipped = make_zip(folder / "made.zip", two_classes()).read_bytes()
+    return {
+        "a.rar": (b"Rar!\x1a\x07\x01\x00" + bytes(90), "rar archive"),
+        "b.zip": (b"<!doctype html><title>Sign in</title>", "web page"),
+        "c.jpg": (draw_photo(1), "is a photo"),
+        "d.gz": (gzip.compress(draw_photo(1)), "no tar archive"),
+        "e.zip": (b"PK\x07\x08" + zipped[: len(zipped) // 2], "part of a split"),
+        "f.zip": (zipped[len(zipped) // 2 :], "part of a split"),
+        "g.z01": (zipped[: len(zipped) // 2], "part of a split"),
+        "h.zip.001": (zipped[: len(zipped) // 2], "part of a split"),
+        "i.zip": (_with_method(zipped, 9), "Windows Explorer"),
+        "j.zip": (_with_method(zipped, 98), "method 98"),
+    }
+
+
+def _with_method(data: bytes, method: int) -> bytes:
+    changed = bytearray(data)
+    for mark, offset in ((b"PK\1\2", 10), (b"PK\3\4", 8)):
+        place = changed.find(mark)
+        while place >= 0:
+            changed[place + offset : place + offset + 2] = struct.pack("<H", method)
+            place = changed.find(mark, place + 4)
+    return bytes(changed)
+
+
+def test_each_refusal_names_the_kind(tmp_path: Path) -> None:
+    for name, (data, word) in _kinds(tmp_path).items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(SourceError, match=word):
+            datasets.import_source(tmp_path / name)
+
+
+ODD_NAMES = {
+    "cp932": ["ガラス", "紙"],
+    "cp866": ["стекло", "бумага"],
+    "cp1251": ["стекло", "бумага"],
+    "cp1252": ["Müll", "Größe"],
+    "big5": ["玻璃", "紙張"],
+    "cp949": ["고양이", "강아지"],
+}
+
+
+@pytest.mark.parametrize("encoding", ODD_NAMES)
+def test_code_pages_are_told_apart(encoding: str, tmp_path: Path) -> None:
+    path = _raw_names(tmp_path / "a.zip", _encoded(ODD_NAMES[encoding], encoding))  # type: ignore[arg-type]
+    assert set(datasets.import_source(path).classes) == set(ODD_NAMES[encoding])
+
+
+def test_an_unsure_encoding_is_told_and_can_be_chosen(tmp_path: Path) -> None:
+    path = _raw_names(tmp_path / "a.zip", _encoded(["玻璃", "zoo"], "gbk"))  # type: ignore[arg-type]
+    dataset = datasets.import_source(path)
+    assert "玻璃" in dataset.classes
+    assert "--names" in " ".join(datasets.warnings(dataset))
+    chosen = datasets.import_source(path, choices=datasets.ImportChoices(names="big5"))
+    assert "玻璃".encode("gbk").decode("big5") in chosen.classes
+    assert "--names" not in " ".join(datasets.warnings(chosen))
+    with pytest.raises(SourceError, match="no encoding of names"):
+        datasets.import_source(path, choices=datasets.ImportChoices(names="klingon"))
+
+
+def _finder(files: dict[str, bytes], gap: int) -> bytes:
+    """A zip whose table holds positions modulo 2**32, as Finder writes it over 4 GB."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for name, data in files.items():
+            file.writestr(name, data)
+    data = bytearray(buffer.getvalue())
+    place = data.find(b"PK\1\2")
+    while place >= 0:
+        (offset,) = struct.unpack("<L", data[place + 42 : place + 46])
+        data[place + 42 : place + 46] = struct.pack("<L", (offset + gap) % 2**32)
+        place = data.find(b"PK\1\2", place + 4)
+    end = data.rfind(b"PK\5\6")
+    (start,) = struct.unpack("<L", data[end + 16 : end + 20])
+    data[end + 16 : end + 20] = struct.pack("<L", (start + gap) % 2**32)
+    return bytes(data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a file with a hole")
+def test_finder_zips_over_4_gb(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    first, gap = make_zip(tmp_path / "first.zip", two_classes()).read_bytes(), 2**32 + 1000
+    rest = _finder({"owls/0.jpg": draw_photo(7), "owls/1.jpg": draw_photo(8)}, gap)
+    table = first[first.find(b"PK\1\2") : first.rfind(b"PK\5\6")]
+    begin, end = rest.find(b"PK\1\2"), rest.rfind(b"PK\5\6")
+    tail = bytearray(rest[end:])
+    tail[12:16] = struct.pack("<L", len(table) + end - begin)
+    with path.open("wb") as file:
+        file.write(first[: first.find(b"PK\1\2")])
+        file.seek(gap)
+        file.write(rest[:begin] + table + rest[begin:end] + tail)
+    with open_archive(path, Limits()) as archive:
+        assert len(archive.entries) == 6
+        assert all(archive.read(entry, Limits()) for entry in archive.entries)
+
+
+def test_odd_but_harmless_zips(tmp_path: Path) -> None:
+    plain = make_zip(tmp_path / "plain.zip", two_classes()).read_bytes()
+    colon = {name.replace("cats", "x: y"): data for name, data in two_classes().items()}
+    drawing = Image.new("RGB", (1100, 700), "white")
+    drawing.paste("black", (100, 100, 140, 160))
+    stored = io.BytesIO()
+    drawing.save(stored, "BMP")
+    drawn = make_zip(tmp_path / "drawn.zip", two_classes() | {"cats/d.bmp": stored.getvalue()})
+    flagged = make_zip(
+        tmp_path / "b.zip", {n.replace("cats", "réé"): d for n, d in two_classes().items()}
+    )
+    bad_flag = flagged.read_bytes().replace("réé".encode(), b"r\xe9\xe9ab")
+    comment = b"hello PK\5\6 " + b"c" * 5000
+    cases = {
+        "comment": plain[:-2] + struct.pack("<H", len(comment)) + comment,
+        "prefixed": b"MZ" + b"\x90" * 50_000 + plain,
+        "colon": make_zip(tmp_path / "c.zip", colon).read_bytes(),
+        "drawn": drawn.read_bytes(),
+        "flag": bad_flag,
+    }
+    for name, data in cases.items():
+        (tmp_path / f"{name}.zip").write_bytes(data)
+        dataset = datasets.import_source(tmp_path / f"{name}.zip")
+        assert len(dataset.classes) == 2, name
+        assert len(dataset.left_out) == 0, name
+        assert len(dataset.photos) == (5 if name == "drawn" else 4), name

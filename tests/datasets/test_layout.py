@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from translearn_core.datasets.layout import NameKeeper, assign_classes, safe_name
+from translearn_core.datasets.layout import NameKeeper, read_layout, safe_name
 from translearn_core.errors import SourceError
 
 C, D = "cats", "dogs"
@@ -96,7 +96,7 @@ CASES: dict[str, dict[str, tuple[str, str] | None]] = {
 @pytest.mark.parametrize("case", CASES)
 def test_classes_and_splits(case: str) -> None:
     expected = CASES[case]
-    assignments = assign_classes(list(expected))
+    assignments = read_layout(list(expected)).assignments
     result = {
         path: None if assignment.reason else (assignment.class_name, assignment.split)
         for path, assignment in zip(expected, assignments, strict=True)
@@ -114,12 +114,12 @@ def test_classes_and_splits(case: str) -> None:
 )
 def test_without_classes_it_is_refused(paths: list[str], word: str) -> None:
     with pytest.raises(SourceError, match=word):
-        assign_classes(paths)
+        read_layout(paths)
 
 
 def test_three_hundred_classes_and_many_photos() -> None:
     paths = [f"outer/{number % 300:03d}/{number}.jpg" for number in range(30_000)]
-    assignments = assign_classes(paths)
+    assignments = read_layout(paths).assignments
     assert len({assignment.class_name for assignment in assignments}) == 300
 
 

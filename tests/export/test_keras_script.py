@@ -99,7 +99,7 @@ def test_the_program_gets_what_the_run_got_without_the_app(tmp_path: Path) -> No
 def test_the_list_of_photos_is_the_split_of_the_run(tmp_path: Path) -> None:
     run = trained("frozen")
     _program, photos, _weights = write_code(run, tmp_path / "learn.py")
-    with photos.open(encoding="utf-8", newline="") as file:
+    with photos.open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     parts = recover_split(run)
     assert parts.certain

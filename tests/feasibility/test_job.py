@@ -23,6 +23,7 @@ from translearn_core.errors import SourceError, StopRequestedError, WeightsError
 from translearn_core.feasibility import assess
 from translearn_core.feasibility import job as check_job
 from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.check_data import MOST_VALIDATED
 from translearn_core.feasibility.report import Report
 from translearn_core.monitor import Monitor
 from translearn_core.runs import ENDED_STATES
@@ -138,6 +139,27 @@ def test_given_test_photos_are_not_learned_from(
     assert found.given_test is not None
     assert found.given_test.n == 12
     assert found.given_test.accuracy > 0.6
+    assert found.told.source == "test"
+    assert found.told.interval == found.given_test.interval
+    assert "12 given test photos" in found.sentence
+    assert any("Fewer than 10 test photos" in text for text in found.remarks)
+
+
+def test_a_test_of_other_things_decides_and_is_said_first(
+    report: Report, photos: Path, tmp_path: Path
+) -> None:
+    held = draw_photos(tmp_path / "test", per_class=14, seed=11)
+    for first, second in (("blue", "spare"), ("green", "blue"), ("spare", "green")):
+        (held / first).rename(held / second)
+    both = datasets.import_source(photos, test_source=held, in_place=True, check=False)
+    found = check_job.assess(both, backbone=STARTER)
+    assert found.accuracy > 0.9
+    assert found.verdict not in ("works_well", "works_with_limits")
+    assert found.test_gap
+    assert found.sentence.startswith(found.test_gap)
+    assert found.explanation.startswith(found.test_gap)
+    assert any("(recall 0): blue (0 / 14), green (0 / 14)" in text for text in found.remarks)
+    assert [one.n_test for one in found.per_class] == [14, 14, 14]
 
 
 def test_of_very_many_photos_some_are_judged() -> None:
@@ -148,7 +170,7 @@ def test_of_very_many_photos_some_are_judged() -> None:
     split = np.where(np.arange(n) % 10 == 0, "test", "")
     frame = pd.DataFrame({"split": split})
     rows = assess.choose_rows(frame, labels, groups, seed=0)
-    assert len(rows) <= 1.1 * assess.MOST_VALIDATED
+    assert len(rows) <= 1.1 * MOST_VALIDATED
     assert not np.isin(groups[rows], groups[split == "test"]).any()
     shares = np.bincount(labels[rows]) / len(rows)
     assert shares[:2] == pytest.approx([0.5, 0.5], abs=0.03)

@@ -1,4 +1,4 @@
-"""Labels that are likely wrong."""
+"""Labels that may be wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.points import CLASSES, alone, draw_points
 from translearn_core.evaluation import cross_validation, linear_probe
-from translearn_core.feasibility.label_errors import LEAST_SCORE, find_label_errors
+from translearn_core.feasibility.label_errors import LEAST_SCORE, find_label_errors, strength_of
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -39,6 +39,28 @@ def test_sound_labels_are_left_alone() -> None:
         linear_probe.PCASpace.fit(features), labels, alone(labels), CLASSES
     )
     assert len(find_label_errors(labels, result.probabilities)) <= 3
+
+
+def test_only_a_photo_among_those_of_another_class_is_almost_certainly_wrong() -> None:
+    features, labels = draw_points(300, seed=2, apart=8.0)
+    moved, odd = 7, 11
+    wrong = (labels[moved] + 1) % CLASSES
+    features[moved] = features[labels == wrong].mean(axis=0)
+    features[odd] = features[labels == (labels[odd] + 1) % CLASSES].mean(axis=0) + 40.0
+    probs = np.full((300, CLASSES), 0.001)
+    probs[np.arange(300), labels] = 1.0
+    for row in (moved, odd):
+        probs[row] = 0.001
+        probs[row, (labels[row] + 1) % CLASSES] = 1.0
+    probs /= probs.sum(axis=1, keepdims=True)
+    errors = find_label_errors(labels, probs, features=features)
+    assert [(error.row, strength_of(error.score)) for error in errors] == [
+        (moved, "almost_certain"),
+        (odd, "worth_a_look"),
+    ]
+    assert all(
+        strength_of(error.score) == "worth_a_look" for error in find_label_errors(labels, probs)
+    )
 
 
 def test_classes_without_photos_and_sets_without_photos_are_no_trouble() -> None:

@@ -58,6 +58,16 @@ def test_the_verdict_follows_from_the_figures(case: str) -> None:
         assert MARK in sentence
 
 
+def test_a_given_test_is_what_is_told_and_its_gap_comes_first() -> None:
+    gap = "On the 810 given test photos only 72 % are right."
+    figures = replace(GOOD, accuracy=0.72, interval=(0.69, 0.75), tested=810, gap=gap)
+    verdict, _rule = decide(figures)
+    sentence = summarize(verdict, figures)
+    assert verdict == "works_with_limits"
+    assert sentence.startswith(gap)
+    assert "about 72 of 100 photos like the 810 given test photos" in sentence
+
+
 def test_every_verdict_has_a_title_and_a_rule() -> None:
     assert set(TITLES) == set(VERDICTS) == {rule.verdict for rule in RULES}
 
@@ -73,6 +83,7 @@ def test_the_docs_hold_the_same_table() -> None:
 def test_advice_comes_by_what_it_brings() -> None:
     gains = ExpectedGains(
         label_errors=12,
+        sure_label_errors=9,
         label_errors_gain=0.01,
         cross_class=1,
         weak=("cat", "dog"),
@@ -94,7 +105,11 @@ def test_advice_comes_by_what_it_brings() -> None:
         "unfreeze",
     ]
     texts = [advice.text for advice in advise("works_well", GOOD, gains)]
-    assert any("12 labels" in text and "1 of 100" in text for text in texts)
+    assert any("9 labels" in text and "1 of 100" in text and "3 more" in text for text in texts)
+    unsure = replace(gains, sure_label_errors=0, label_errors_gain=0.0)
+    last = advise("works_well", GOOD, unsure)[-1]
+    assert (last.kind, last.count, last.gain) == ("fix_labels", 12, None)
+    assert "most are right" in last.text
     assert [advice.kind for advice in advise("no_sign", GOOD, ExpectedGains(label_errors=99))] == [
         "check_labels"
     ]

@@ -54,9 +54,12 @@ def test_a_check_of_the_version_before_lives_as_long_as_its_process(
     assert put(tmp_path / "feasible", state="running").state.state == "lost"
 
 
-def test_a_state_that_cannot_be_read_is_none_to_who_follows(tmp_path: Path) -> None:
+def test_a_state_that_cannot_be_read_is_lost_to_who_follows(tmp_path: Path) -> None:
     assert jobs.follow(Job(tmp_path / "nothing")) is None
-    assert jobs.follow(put(tmp_path / "odd", state="pondering")) is None
+    odd = jobs.follow(put(tmp_path / "odd", state="pondering"))
+    assert odd is not None
+    assert odd.state == "lost"
+    assert "state.json is damaged" in odd.reason
 
 
 def test_a_folder_without_a_kind_is_a_training_and_with_a_plan_a_search(tmp_path: Path) -> None:

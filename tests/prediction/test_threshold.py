@@ -17,6 +17,7 @@ from translearn_core.errors import SettingsError
 from translearn_core.evaluation import ood
 from translearn_core.prediction import predict
 from translearn_core.runs import Run
+from translearn_core.runs.model_files import write_hashes
 from translearn_core.runs.threshold import (
     FILE,
     SURE_FROM,
@@ -103,6 +104,7 @@ def test_a_run_without_a_reference_cannot_tell_what_is_unlike(run: Run, photos: 
 
 def test_predictions_say_what_is_unlike_anything_seen(run: Run, photos: list[Path]) -> None:
     keep_reference(run, photos, threshold=0.2)
+    write_hashes(run.folder)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)
     from PIL import Image
@@ -128,9 +130,10 @@ def test_the_command_line_carries_it_without_breaking_what_was_there(
     assert rows[0]["sure"] is False
     table = tmp_path / "answers.csv"
     assert cli.main(["predict", str(run.folder), *names, "--csv", str(table)]) == 0
-    with table.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8-sig", newline="") as file:
         head, *lines = csv.reader(file)
-    assert head == ["file", "label", "confidence", *run.labels, "error", "sure", "unlike"]
+    classes = [f"p({name})" for name in run.labels]
+    assert head == ["file", "label", "confidence", *classes, "error", "sure", "unlike"]
     assert lines[0][-2] == "no"
     assert cli.main(["predict", str(run.folder), *names]) == 0
     assert "not sure" in capsys.readouterr().out

@@ -15,11 +15,10 @@ from PIL import Image
 from translearn_core import cli, datasets, jobs
 from translearn_core.datasets.label_csv import (
     attach_labels,
-    detach_labels,
     import_labelled,
     read_table,
-    tasks_of,
 )
+from translearn_core.datasets.tasks import detach_labels, tasks_of
 from translearn_core.errors import SourceError
 from translearn_core.export.formats import predictions_csv
 from translearn_core.monitor import Monitor

@@ -21,6 +21,8 @@ from translearn_core.cli import search  # noqa: F401 - the order of --help
 from translearn_core.cli import predict  # noqa: F401 - the order of --help
 from translearn_core.cli import export  # noqa: F401 - the order of --help
 
+from translearn_core.cli import delete  # noqa: F401 - the order of --help
+
 # isort: on
 from translearn_core.cli.app import app
 from translearn_core.errors import InputError, TransLearnError
@@ -33,7 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         result = app(args=arguments, prog_name="python -m translearn_core", standalone_mode=False)
+        sys.stdout.flush()
         return int(result or 0)
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except InputError as error:
         return _complain(error.message, 2)
     except TransLearnError as error:

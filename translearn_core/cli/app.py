@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 
 SourceArgument = Annotated[
-    Path, typer.Argument(help="A folder or zip whose folders are the classes.")
+    Path, typer.Argument(help="A folder or archive (zip, tar, 7z) whose folders are the classes.")
 ]
 TestSourceOption = Annotated[
     Path | None, typer.Option(help="Test set: photos in folders of the same names.")

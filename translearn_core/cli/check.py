@@ -18,10 +18,12 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
+from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
     import_photos,
+    import_with_table,
     output_to,
     print_json,
     print_line,
@@ -68,18 +70,29 @@ def backbones(json_: JsonOption = False) -> None:
 
 
 @app.command()
+@with_import_options
 def check(
-    source: Annotated[Path, typer.Argument(help="A folder or zip of photos.")],
+    source: Annotated[Path, typer.Argument(help="A folder or archive (zip, tar, 7z) of photos.")],
     json_: JsonOption = False,
+    *,
+    options: ImportOptions,
 ) -> None:
-    """Check a labelled folder or zip: classes, counts, files that would be left out, warnings."""
+    """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
     from translearn_core import datasets
 
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
-            dataset = datasets.import_source(
-                source, in_place=source.is_dir(), progress=bar.show_progress
-            )
+            if options.labels is not None:
+                dataset = import_with_table(
+                    source, options.labels, options=options, check=True, say_notes=False
+                )
+            else:
+                dataset = datasets.import_source(
+                    source,
+                    in_place=source.is_dir(),
+                    choices=options.choices,
+                    progress=bar.show_progress,
+                )
         report = _describe(dataset)
         bar.clear()
     if json_:
@@ -93,6 +106,7 @@ def check(
 def _describe(dataset: Any) -> dict[str, Any]:
     """The report of `check` as JSON."""
     from translearn_core import datasets
+    from translearn_core.datasets.tasks import table_notes
 
     try:
         datasets.check_ready(dataset)
@@ -110,7 +124,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
         if len(photos)
         else [],
         "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
-        "warnings": datasets.warnings(dataset),
+        "warnings": [*table_notes(dataset).notes, *datasets.warnings(dataset)],
         "problem": problem,
     }
 
@@ -127,6 +141,18 @@ def _print_report(report: dict[str, Any]) -> None:
     print_line(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
     for name, count in classes.items():
         print_line(f"  {count:>6}  {name}")
+    if report["splits"]:
+        counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
+        free = n - sum(report["splits"].values())
+        print_line(_("Splits given by the source: {counts}").format(counts=counts))
+        if free:
+            print_line(
+                ngettext(
+                    "{n} photo has no split and counts as training.",
+                    "{n} photos have no split and count as training.",
+                    free,
+                ).format(n=free)
+            )
     left_out = report["left_out"]
     if left_out:
         print_line(
@@ -141,6 +167,7 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 @app.command()
+@with_import_options
 def feasible(
     source: SourceArgument,
     test_source: TestSourceOption = None,
@@ -149,6 +176,8 @@ def feasible(
         int, typer.Option(help="Random seed: the same seed gives the same answer.")
     ] = 0,
     json_: JsonOption = False,
+    *,
+    options: ImportOptions,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
     from translearn_core.backbones import get_backbone
@@ -158,7 +187,7 @@ def feasible(
 
     settings = make_settings_of({"backbone": backbone, "seed": seed})
     have_weights(resolve(settings))
-    dataset = import_photos(source, test_source=test_source)
+    dataset = import_photos(source, test_source=test_source, options=options)
     folder = check_report.folder_of(dataset)
     folder.mkdir(exist_ok=True)
     with output_to(folder / "log.txt"), Bar() as bar:
@@ -176,6 +205,8 @@ def feasible(
 
 def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
+    for text in report.remarks:
+        print_line(_("Note: {text}").format(text=text))
     forecast = report.forecast
     if forecast is not None:
         print_line(

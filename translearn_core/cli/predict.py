@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,10 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from translearn_core.atomic import write_atomically
 from translearn_core.cli.app import JsonOption, app
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
+from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
-from translearn_core.formatting import percent, percent_range
+from translearn_core.formatting import certainty, percent, percent_range
 from translearn_core.i18n import _
 
 
@@ -27,7 +28,7 @@ def predict(
     ] = None,
 ) -> int:
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
-    from translearn_core.prediction.predict import find_photos
+    from translearn_core.prediction.predict import find_photos, open_predictor
     from translearn_core.prediction.predict import predict as predict_photos
     from translearn_core.runs import Run
 
@@ -36,6 +37,8 @@ def predict(
     if not paths:
         raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
     predictions = list(predict_photos(run, paths))
+    for notice in open_predictor(run).notices:
+        typer.echo(notice, err=True)
     if csv_ is not None:
         _write_csv(csv_, run.labels, predictions)
     if json_:
@@ -56,7 +59,7 @@ def _print_prediction(prediction: Any) -> None:
     if prediction.error:
         print_line(f"{prediction.file}: {prediction.error}")
         return
-    text = f"{prediction.label} ({percent(prediction.confidence, 1)})"
+    text = f"{prediction.label} ({certainty(prediction.confidence, 1)})"
     task_columns = "".join(f"; {task_text}" for task_text in _task_texts(prediction))
     if prediction.unlike:
         text = _(
@@ -71,35 +74,40 @@ def _task_texts(prediction: Any) -> Iterator[str]:
     """The prediction in each further task, as text."""
     for task, probs_of in (prediction.tasks or {}).items():
         label, prob = next(iter(probs_of.items()))
-        text = f"{label} ({percent(prob, 1)})"
+        text = f"{label} ({certainty(prob, 1)})"
         if not prediction.tasks_sure[task]:
             text = _("not sure; most likely {answer}").format(answer=text)
         yield f"{task}: {text}"
 
 
 def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
+    """Write the table whole, or leave what was there.
+
+    Columns: file, label, confidence, `p(<class>)` for each class, error, sure, unlike; then, for each
+    further task, its label under its name, confidence and sure.
+    """
+    tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
+    fixed = ["file", "label", "confidence"], ["error", "sure", "unlike"]
+    columns = [*fixed[0], *map(probability_column, classes), *fixed[1]]
+    for task in tasks:
+        name = task_column(task, columns)
+        columns += [name, f"{name}: confidence", f"{name}: sure"]
+    rows = [_table_row(prediction, classes, tasks) for prediction in predictions]
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
-            head = ["file", "label", "confidence", *classes, "error", "sure", "unlike"]
-            for task in tasks:
-                head += [task, f"{task}: confidence", f"{task}: sure"]
-            writer.writerow(head)
-            for row in predictions:
-                probs_of = row.probabilities or {}
-                probs = [probs_of.get(name, "") for name in classes]
-                columns = [row.file, row.label or "", row.confidence or "", *probs]
-                yes_no = {True: "yes", False: "no", None: ""}
-                task_columns: list[Any] = []
-                for task in tasks:
-                    label, prob = next(iter((row.tasks or {}).get(task, {"": ""}).items()))
-                    task_columns += [label, prob, yes_no[(row.tasks_sure or {}).get(task)]]
-                writer.writerow(
-                    [*columns, row.error or "", yes_no[row.sure], yes_no[row.unlike], *task_columns]
-                )
+        write_atomically(path, csv_text(columns, rows))
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def _table_row(row: Any, classes: list[str], tasks: list[str]) -> list[Any]:
+    yes_no = {True: "yes", False: "no", None: ""}
+    probs_of = row.probabilities or {}
+    values = [row.file, row.label, row.confidence, *map(probs_of.get, classes)]
+    values += [row.error, yes_no[row.sure], yes_no[row.unlike]]
+    for task in tasks:
+        label, prob = next(iter((row.tasks or {}).get(task, {"": None}).items()))
+        values += [label, prob, yes_no[(row.tasks_sure or {}).get(task)]]
+    return values
 
 
 @app.command()

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from translearn_core.csv_tables import valid_text
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
@@ -25,6 +26,7 @@ from translearn_core.monitor import Monitor
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from translearn_core.cli.choices import ImportOptions
     from translearn_core.datasets import Dataset
 
 EVERY_S = 2.0
@@ -152,22 +154,89 @@ class Bar:
             self.note(event["text"])
 
 
-def import_photos(source: Path, *, test_source: Path | None) -> Dataset:
+def import_photos(
+    source: Path,
+    *,
+    test_source: Path | None,
+    options: ImportOptions | None = None,
+    tasks: Path | None = None,
+) -> Dataset:
     """Make a data set of a folder, used where it is, or of an archive, with a bar.
 
+    Args:
+        options: a table of labels and choices; default: the folders are the classes.
+        tasks: a table of which all columns are learned, in place of the one of `options`.
+
     Raises:
-        SourceError: as `datasets.import_source`.
+        SourceError: as `datasets.import_source` and `import_with_table`.
     """
     from translearn_core import datasets
 
+    table = tasks or (options.labels if options is not None else None)
+    if table is not None and options is not None:
+        return import_with_table(
+            source, table, options=options, test_source=test_source, several=tasks is not None
+        )
     with Bar() as bar:
-        return datasets.import_source(
+        dataset = datasets.import_source(
             source,
             test_source=test_source,
             in_place=source.is_dir(),
             check=False,
+            choices=options.choices if options is not None else None,
             progress=bar.show_progress,
         )
+        for text in (*dataset.record.notices, *_left_out_classes(dataset)):
+            bar.note(text)
+    return dataset
+
+
+def _left_out_classes(dataset: Dataset) -> list[str]:
+    """What came to nothing of the folders of classes."""
+    from translearn_core.datasets import CHECKS
+
+    check = next(check for check in CHECKS if check.name == "lost_class")
+    return [one.note for one in check.find(dataset)] if check.find is not None else []
+
+
+def import_with_table(
+    source: Path,
+    table: Path,
+    *,
+    options: ImportOptions,
+    test_source: Path | None = None,
+    several: bool = False,
+    check: bool = False,
+    say_notes: bool = True,
+) -> Dataset:
+    """Make a data set of photos and a table of labels, with a bar and a note on what was read.
+
+    Args:
+        several, check: as for `label_table.import_labelled`.
+        say_notes: False where the caller shows the notes that are kept with the data set.
+
+    Raises:
+        SourceError: as `label_table.read_table` and `label_table.import_labelled`.
+    """
+    from translearn_core.datasets import label_table
+
+    read = label_table.read_table(
+        table, main=options.main, file_column=options.file_column, one_hot=options.one_hot
+    )
+    with Bar() as bar:
+        result = label_table.import_labelled(
+            source,
+            read,
+            several=several,
+            test_source=test_source,
+            choices=options.choices,
+            check=check,
+            key=str(table.resolve()),
+            progress=bar.show_progress,
+        )
+        for sentence in (result.summary, *(result.notes if say_notes else ())):
+            bar.note(sentence)
+    return result.dataset
 
 
 class BarMonitor(Monitor):
@@ -192,11 +261,13 @@ class BarMonitor(Monitor):
 
 
 def print_json(content: Any, *, indent: int | None = 1) -> None:
-    sys.stdout.write(json.dumps(content, ensure_ascii=False, indent=indent) + "\n")
+    """Print JSON; what is not UTF-8 in a file name stands as `\\xe9` in its text."""
+    text = json.dumps(content, ensure_ascii=False, indent=indent)
+    sys.stdout.write(valid_text(text, backslash="\\\\") + "\n")
 
 
 def print_line(line: str) -> None:
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(valid_text(line) + "\n")
 
 
 @contextmanager

@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from translearn_core.cli.app import JsonOption, SourceArgument, TestSourceOption, app
+from translearn_core.cli.app import (
+    JsonOption,
+    SourceArgument,
+    TestSourceOption,
+    app,
+)
+from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.screen import import_photos, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.cli.train import work_here
@@ -16,12 +22,15 @@ from translearn_core.i18n import _
 
 
 @app.command()
+@with_import_options
 @with_setting_options
 def tune(
     source: SourceArgument,
     minutes: Annotated[float, typer.Option(help="Time limit of the search, in minutes.")] = 3.0,
     test_source: TestSourceOption = None,
     json_: JsonOption = False,
+    *,
+    options: ImportOptions,
     **named: Any,
 ) -> int:
     """Search hyperparameters within a time limit, and measure the gain on the test photos."""
@@ -32,7 +41,7 @@ def tune(
     settings = make_settings_of(named)
     have_weights(resolve(settings))
     began = time.monotonic()
-    dataset = import_photos(source, test_source=test_source)
+    dataset = import_photos(source, test_source=test_source, options=options)
     run = create_study(
         dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
     )

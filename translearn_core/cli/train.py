@@ -18,15 +18,26 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.screen import Bar, import_photos, output_to, print_json, print_line
+from translearn_core.cli.choices import ImportOptions, with_import_options
+from translearn_core.cli.screen import (
+    Bar,
+    import_photos,
+    output_to,
+    print_json,
+    print_line,
+)
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
 from translearn_core.errors import TransLearnError
 from translearn_core.formatting import percent, percent_range
 from translearn_core.i18n import _
+from translearn_core.reports import techniques_text
+from translearn_core.runs import run_caveats
 from translearn_core.runs.run_metrics import RunMetrics
+from translearn_core.settings import Settings
 
 
 @app.command()
+@with_import_options
 @with_setting_options
 def train(
     source: SourceArgument,
@@ -47,11 +58,12 @@ def train(
     ] = None,
     run_dir: Annotated[Path | None, typer.Option(help="A new folder for the run.")] = None,
     json_: JsonOption = False,
+    *,
+    options: ImportOptions,
     **named: Any,
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
     from translearn_core import jobs, runs
-    from translearn_core.datasets import label_csv
     from translearn_core.recipe.resolve import resolve
 
     settings = make_settings_of(named, pairs=set_, preset=preset)
@@ -59,17 +71,8 @@ def train(
     if run_dir is not None:
         runs.check_free(run_dir)
     have_weights(resolved)
-    table = label_csv.read_table(tasks) if tasks is not None else None
     began = time.monotonic()
-    if table is not None:
-        with Bar() as bar:
-            dataset, note = label_csv.import_labelled(
-                source, table, test_source=test_source, progress=bar.show_progress
-            )
-            if note:
-                bar.note(note)
-    else:
-        dataset = import_photos(source, test_source=test_source)
+    dataset = import_photos(source, test_source=test_source, options=options, tasks=tasks)
     import_s = time.monotonic() - began
     run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
     work_here(run)
@@ -126,12 +129,15 @@ def _report_run(run: Any, json_: bool) -> int:
     if json_:
         print_json(metrics.as_dict(), indent=None)
     else:
-        _print_result(metrics)
+        _print_result(metrics, run.config.settings)
     return 0 if state.state in ("finished", "stopped") else 1
 
 
-def _print_result(metrics: RunMetrics) -> None:
+def _print_result(metrics: RunMetrics, settings: Settings) -> None:
     low, high = metrics.test_interval
+    gap = run_caveats.gap_of(metrics)
+    if gap:
+        print_line(gap)
     if metrics.test_accuracy is None:
         print_line(_("No photos were left for a test."))
     else:
@@ -148,12 +154,22 @@ def _print_result(metrics: RunMetrics) -> None:
                 guess=percent(metrics.guessing, 1),
             )
         )
-    _print_techniques(metrics)
+        for text in run_caveats.caveats_of(metrics):
+            if text != gap:
+                print_line(_("Note: {text}").format(text=text))
+    _print_techniques(metrics, settings)
     print_line(_("The run is at {folder}").format(folder=metrics.run_dir))
 
 
-def _print_techniques(metrics: RunMetrics) -> None:
-    """Print the accuracy of further tasks and under attack."""
+def _print_techniques(metrics: RunMetrics, settings: Settings) -> None:
+    """Print what techniques brought, and the accuracy of further tasks and under attack."""
+    for one in techniques_text.brought(settings, metrics):
+        if one.title:
+            print_line(one.title)
+        if one.sentence:
+            print_line(f"  {one.sentence}")
+        for words, share, _before in one.rows:
+            print_line(f"  {words}: {percent(share or 0.0, 1)}")
     for task in metrics.tasks:
         print_line(
             _("{task}: right on {correct} of {n} ({share})").format(

@@ -3,6 +3,7 @@
 One door: everything that others may use is named here. Imports without TensorFlow.
 """
 
+from translearn_core.datasets.archive import ARCHIVE_TYPES
 from translearn_core.datasets.checks import CHECKS, Check, check_ready, warnings
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
@@ -40,8 +41,15 @@ from translearn_core.datasets.importing import (
     import_files,
     import_source,
 )
-from translearn_core.datasets.layout import PHOTO_SUFFIXES
-from translearn_core.datasets.library import Dataset, delete_dataset, list_datasets, open_dataset
+from translearn_core.datasets.layout import PHOTO_SUFFIXES, ROLES, ImportChoices
+from translearn_core.datasets.library import (
+    Dataset,
+    delete_dataset,
+    delete_folder,
+    list_datasets,
+    list_unreadable_datasets,
+    open_dataset,
+)
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
@@ -57,15 +65,18 @@ from translearn_core.imaging.decode_pool import decode_ahead
 from translearn_core.imaging.stats import PhotoStats
 
 __all__ = [
+    "ARCHIVE_TYPES",
     "CHECKS",
     "DECODE_VERSION",
     "PHOTO_SUFFIXES",
+    "ROLES",
     "Check",
     "Dataset",
     "DecodedPhoto",
     "Dismissed",
     "Finding",
     "FolderLevel",
+    "ImportChoices",
     "ImportReport",
     "Leak",
     "PhotoStats",
@@ -80,6 +91,7 @@ __all__ = [
     "decode_ahead",
     "decode_photo",
     "delete_dataset",
+    "delete_folder",
     "delete_excluded",
     "dismiss",
     "exclude_photos",
@@ -95,6 +107,7 @@ __all__ = [
     "iterate_photos",
     "last_change",
     "list_datasets",
+    "list_unreadable_datasets",
     "make_demo",
     "make_thumbnail",
     "means_folders",

@@ -1,56 +1,77 @@
-"""Reads zip archives that may be damaged or malicious.
+"""Reads archives (zip, tar, 7z) that may be damaged or malicious.
 
-Owns: what is in an archive under which name (`open_archive`), the bounds on it, and reading
-one entry with its bytes counted. Leaves to others: classes, photos, and writing anything:
-no name from an archive is ever used as a path on the disk.
+Owns: what is in an archive under which name (`open_archive`), the bounds on it, and reading one
+entry with its bytes counted. Leaves to others: the table of contents of a zip (`archive_zip.py`),
+unpacking tar and 7z (`archive_stream.py`), the encoding of names (`archive_names.py`), classes,
+photos: no name from an archive is ever used as a path on the disk.
 
 What is refused and what is left out:
-    refused as a whole   not a zip, truncated, empty, encrypted; an entry with `..`, an absolute
-                         path or a drive letter (a sign of a crafted archive); more files, bytes or
-                         folder levels than the limits
-    left out, listed     links and devices (links are never followed), archives inside, entries that grow more than the allowed
-                         ratio or beyond the bytes of one photo, damaged entries or false sizes, the
-                         earlier ones of entries of the same name (the last is what unzip leaves)
-    ignored              __MACOSX, .DS_Store, Thumbs.db, desktop.ini, hidden files, folders
+    refused as a whole   no archive that is read here, truncated, empty, encrypted, one part of
+                         several; an entry with `..`, an absolute path or a drive (a sign of a
+                         crafted archive); more files, bytes or folder levels than the limits;
+                         more than 1 GiB in all that grows more than the allowed ratio
+    left out, listed     links and devices (links are never followed), archives inside, entries of
+                         more than 64 MiB that grow more than the allowed ratio, beyond the bytes
+                         of one photo, damaged entries or false sizes, entries that share bytes,
+                         the earlier ones of entries of the same name (the last is what unzip
+                         leaves), hidden folders
+    ignored              .DS_Store, Thumbs.db, desktop.ini, hidden files
 """
 
 from __future__ import annotations
 
+import re
 import stat
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterator
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from translearn_core.config import Limits
-from translearn_core.datasets.layout import is_junk, reason_not_photo
+from translearn_core.datasets.archive_names import decode_names
+from translearn_core.datasets.archive_stream import unpack_7z, unpack_tar
+from translearn_core.datasets.archive_zip import ZipEntry, ZipReader
+from translearn_core.datasets.layout import (
+    ImportChoices,
+    has_photo_suffix,
+    hidden_folder,
+    is_junk,
+    reason_not_photo,
+    reason_suffix,
+)
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
+from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
 
-_RATIO_FREE_BYTES = 2**20  # below this size any ratio is allowed, as for a uniform BMP
-_UTF8_FLAG = 0x800
-_ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
+ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
+"""Endings of the archives that are read here, for an upload box."""
+
+_RATIO_FREE_BYTES = 64 * 2**20  # below this size any ratio is allowed, as for a drawing in a BMP
+_RATIO_FREE_TOTAL = 2**30
+_PART = re.compile(r"\.(z\d\d|\d{3}|part\d+\.rar|r\d\d)$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of an archive: its name with `/` between the parts, and its stated size."""
+    """One file of an archive: its name with `/` between the parts, its size, its bytes."""
 
     name: str
     size_bytes: int
-    info: zipfile.ZipInfo
+    read_bytes: Callable[[int], bytes]
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An opened archive: candidates for photos, and what was left out (name, reason)."""
+    """An opened archive: candidates for photos, what was left out (name, reason), its empty
+    folders, photos in each hidden folder, and what should be said of its names."""
 
     entries: tuple[Entry, ...]
     left_out: tuple[tuple[str, str], ...]
-    file: zipfile.ZipFile
+    folders: tuple[str, ...] = ()
+    hidden: dict[str, int] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     def read(self, entry: Entry, limits: Limits) -> bytes:
         """All bytes of one entry, at most the limit, regardless of its header.
@@ -58,107 +79,232 @@ class Archive:
         Raises:
             PhotoError: damaged, of a false size, too large, or of an unknown compression.
         """
-        try:
-            with self.file.open(entry.info) as stream:
-                data = stream.read(limits.photo_bytes + 1)
-        except NotImplementedError as error:
-            raise PhotoError(
-                _("It is packed in a way that cannot be read. Make the zip again.")
-            ) from error
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            OSError,
-            ValueError,
-            struct.error,
-        ) as error:
-            raise PhotoError(_("It is damaged inside the archive.")) from error
-        except RuntimeError as error:  # raised by zipfile for encrypted entries
-            raise PhotoError(_("It is protected by a password.")) from error
+        data = entry.read_bytes(limits.photo_bytes + 1)
         if len(data) > limits.photo_bytes:
             raise PhotoError(_("It is too large unpacked."))
         return data
 
 
+@dataclass(frozen=True)
+class _Found:
+    """One item of an archive before it is judged; `raw` is text where its encoding is certain."""
+
+    raw: str | bytes
+    size_bytes: int
+    read_bytes: Callable[[int], bytes]
+    is_folder: bool = False
+    encrypted: bool = False
+    reason: str = ""
+    packed_bytes: int = -1
+
+
 @contextmanager
-def open_archive(path: Path, limits: Limits) -> Iterator[Archive]:
-    """Open a zip, check it as a whole and list its files.
+def open_archive(
+    path: Path, limits: Limits, choices: ImportChoices | None = None
+) -> Iterator[Archive]:
+    """Open an archive, check it as a whole and list its files.
 
     Raises:
         SourceError: the archive is refused; the module's docstring says what for.
     """
-    try:
-        file = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, struct.error, ValueError, EOFError, NotImplementedError) as error:
-        raise SourceError(_why_not_zip(path)) from error
-    with file:
-        infos = file.infolist()
-        if len(infos) > limits.files:
-            raise SourceError(
-                _("The archive holds {n} files; at most {limit} are taken at once.").format(
-                    n=len(infos), limit=limits.files
-                )
-            )
-        names = decode_names(infos)
-        entries, left_out = _sort_entries(infos, names, limits)
-        if not entries and not left_out:
-            raise SourceError(_("The archive is empty: there is no photo in it."))
-        total = sum(entry.size_bytes for entry in entries)
-        if total > limits.total_bytes:
-            raise SourceError(
-                _(
-                    "The archive would unpack to {size} GB; at most {limit} GB are taken at once."
-                ).format(size=f"{total / 2**30:.1f}", limit=f"{limits.total_bytes / 2**30:.1f}")
-            )
-        yield Archive(tuple(entries), tuple(left_out), file)
-
-
-def _why_not_zip(path: Path) -> str:
+    choices = choices or ImportChoices()
     with path.open("rb") as file:
-        head = file.read(4)
+        head = file.read(HEAD_BYTES)
+    kind = _kind_of_archive(path, head)
+    if kind == "zip":
+        with ZipReader(path, limits) as reader:
+            found = [_found_in_zip(reader, entry) for entry in reader.entries]
+            archive = _judge(found, limits, choices, backslash=True)
+            _check_growth(archive, path, limits)
+            yield archive
+        return
+    unpack = unpack_7z if kind == "7z" else unpack_tar
+    with unpack(path, limits) as items:
+        found = [
+            _Found(
+                one.raw,
+                one.size_bytes,
+                one.read,
+                is_folder=one.is_folder,
+                reason=one.reason,
+            )
+            for one in items
+        ]
+        yield _judge(found, limits, choices, backslash=kind == "7z")
+
+
+def archive_stem(name: str) -> str:
+    """The name of an archive without its endings: `pets.tar.gz` is pets."""
+    stem = Path(name).stem
+    return stem[: -len(".tar")] if stem.lower().endswith(".tar") else stem
+
+
+def _kind_of_archive(path: Path, head: bytes) -> str:
+    """zip, tar (packed or not) or 7z.
+
+    Raises:
+        SourceError: it is something else; the sentence says what, and what to do.
+    """
+    name = path.name
     if not head:
-        return _("The archive {name} is empty (0 bytes).").format(name=path.name)
-    if head == b"PK\x03\x04":
+        raise SourceError(_("The archive {name} is empty (0 bytes).").format(name=name))
+    if head.startswith(b"PK\x07\x08") or _PART.search(name):
+        raise SourceError(one_part(name))
+    if head.startswith(b"7z\xbc\xaf\x27\x1c"):
+        return "7z"
+    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")) or head[257:262] == b"ustar":
+        return "tar"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK00PK")) or ZipReader.has_contents(path):
+        return "zip"
+    if _is_old_tar(head):
+        return "tar"
+    raise SourceError(_why_no_archive(name, head))
+
+
+def _is_old_tar(head: bytes) -> bool:
+    try:
+        return bool(tarfile.TarInfo.frombuf(head[:512], "utf-8", "surrogateescape").name)
+    except tarfile.HeaderError:
+        return False
+
+
+def one_part(name: str) -> str:
+    return _(
+        "{name} is one part of a split archive. Join its parts first (7-Zip, or `zip -s 0`), or "
+        "unpack them and give the folder."
+    ).format(name=name)
+
+
+def _why_no_archive(name: str, head: bytes) -> str:
+    kind = kind_of(head)
+    if looks_like_photo(head):
+        return _("{name} is a photo, not an archive. Give the folder that it lies in.").format(
+            name=name
+        )
+    if head.startswith(b"Rar!\x1a\x07"):
         return _(
-            "The archive {name} is damaged or cut off: its table of contents is missing. Copy or "
-            "download it again."
-        ).format(name=path.name)
-    return _("{name} is not a zip archive.").format(name=path.name)
+            "{name} is a rar archive, which is not read here. Unpack it and give the folder, or "
+            "make a zip of it."
+        ).format(name=name)
+    if kind == "web page":
+        return _(
+            "{name} is a web page, not an archive: often one that asks to sign in. Download the "
+            "archive again."
+        ).format(name=name)
+    return _(
+        "{name} is not a zip archive, nor a tar or 7z that is read here. Give a folder, or make a "
+        "zip of it."
+    ).format(name=name)
 
 
-def _sort_entries(
-    infos: list[zipfile.ZipInfo], names: list[str], limits: Limits
-) -> tuple[list[Entry], list[tuple[str, str]]]:
+def _found_in_zip(reader: ZipReader, entry: ZipEntry) -> _Found:
+    kind = stat.S_IFMT(entry.unix_mode)
+    reason = entry.reason
+    if kind == stat.S_IFLNK:
+        reason = _("It is a link; links are not followed.")
+    elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        reason = _("It is not an ordinary file.")
+    return _Found(
+        entry.raw_name,
+        entry.size_bytes,
+        lambda most: reader.read(entry, most),
+        encrypted=entry.encrypted,
+        reason=reason,
+        packed_bytes=entry.packed_bytes,
+    )
+
+
+def _judge(
+    found: Sequence[_Found], limits: Limits, choices: ImportChoices, *, backslash: bool
+) -> Archive:
+    """Sort the items of an archive into candidates and what is left out."""
+    if len(found) > limits.files:
+        raise SourceError(
+            _("The archive holds {n} files; at most {limit} are taken at once.").format(
+                n=len(found), limit=limits.files
+            )
+        )
+    decoded = decode_names([one.raw for one in found], choices.names)
     entries: dict[str, Entry] = {}
     left_out: list[tuple[str, str]] = []
-    for info, raw_name in zip(infos, names, strict=True):
+    folders: set[str] = set()
+    hidden: Counter[str] = Counter()
+    for one, raw_name in zip(found, decoded.names, strict=True):
+        raw_name = raw_name.split("\0")[0]
+        raw_name = raw_name.replace("\\", "/") if backslash else raw_name
         name = _checked_name(raw_name, limits)
         parts = name.split("/")
-        if raw_name.replace("\\", "/").endswith("/") or not name or is_junk(parts):
+        if not name:
             continue
-        if info.flag_bits & _ENCRYPTED_FLAGS:
+        is_folder = one.is_folder or raw_name.endswith("/")
+        away = hidden_folder([*parts, ""] if is_folder else parts, choices)
+        if away:
+            hidden["/".join(away)] += not is_folder and _counts_as_photo(parts[-1])
+            continue
+        if is_folder:
+            folders.add(name)
+            continue
+        if is_junk(parts[-1:]):
+            continue
+        if one.encrypted:
             raise SourceError(
                 _(
                     "The archive is protected by a password ({file}). Make it again without one."
                 ).format(file=name)
             )
-        reason = _reason_not_taken(info, parts[-1], limits)
+        reason = one.reason or _reason_not_taken(one, parts[-1], limits)
         if reason:
             left_out.append((name, reason))
             continue
         if name in entries:
             left_out.append((name, _("The archive holds this name twice; the last one counts.")))
-        entries[name] = Entry(name, info.file_size, info)
-    return list(entries.values()), left_out
+        entries[name] = Entry(name, one.size_bytes, one.read_bytes)
+    if not entries and not left_out:
+        raise SourceError(_("The archive is empty: there is no photo in it."))
+    total = sum(entry.size_bytes for entry in entries.values())
+    if total > limits.total_bytes:
+        raise SourceError(
+            _(
+                "The archive would unpack to {size} GB; at most {limit} GB are taken at once."
+            ).format(size=f"{total / 2**30:.1f}", limit=f"{limits.total_bytes / 2**30:.1f}")
+        )
+    notices: tuple[str, ...] = ()
+    if decoded.unsure:
+        odd = [name for name in decoded.names if not name.isascii()]
+        notices = (
+            _(
+                "The archive does not say how its names are written; they were read as "
+                "{encoding}, like {example}. If they look wrong, give `--names ENCODING`, for "
+                "example cp1252, cp866, gbk or cp932."
+            ).format(encoding=decoded.encoding, example=odd[0].split("/")[0] if odd else ""),
+        )
+    return Archive(
+        tuple(entries.values()), tuple(left_out), tuple(sorted(folders)), dict(hidden), notices
+    )
+
+
+def _counts_as_photo(name: str) -> bool:
+    return not is_junk([name]) and has_photo_suffix(name)
+
+
+def _check_growth(archive: Archive, path: Path, limits: Limits) -> None:
+    """Refuse an archive that as a whole grows as no photos do."""
+    total = sum(entry.size_bytes for entry in archive.entries)
+    grown = total / max(1, path.stat().st_size)
+    if total > _RATIO_FREE_TOTAL and grown > limits.zip_ratio:
+        raise SourceError(
+            _(
+                "The archive grows {ratio} times when unpacked, to {size} GB, as no photos do. "
+                "Give the folder of the photos instead."
+            ).format(ratio=f"{grown:.0f}", size=f"{total / 2**30:.1f}")
+        )
 
 
 def _checked_name(raw: str, limits: Limits) -> str:
     """The name with plain separators; a name that points out of its folder refuses the archive."""
-    name = raw.split("\0")[0].replace("\\", "/")
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    drive = len(name) >= 2 and name[1] == ":" and name[0].isascii() and name[0].isalpha()
-    if name.startswith("/") or drive or ".." in parts:
+    parts = [part for part in raw.split("/") if part not in ("", ".")]
+    drive = re.match(r"[A-Za-z]:[/\\]", raw)
+    if raw.startswith("/") or drive or ".." in parts:
         raise SourceError(
             _(
                 "The archive is not safe: it names a place outside of itself ({file}). Nothing "
@@ -169,85 +315,26 @@ def _checked_name(raw: str, limits: Limits) -> str:
         raise SourceError(
             _(
                 "The archive has folders {depth} levels deep; at most {limit} are taken ({file})."
-            ).format(depth=len(parts) - 1, limit=limits.nesting, file=name[:200])
+            ).format(depth=len(parts) - 1, limit=limits.nesting, file=raw[:200])
         )
     return "/".join(parts)
 
 
-def _reason_not_taken(info: zipfile.ZipInfo, name: str, limits: Limits) -> str:
-    kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        return _("It is a link; links are not followed.")
-    if kind not in (0, stat.S_IFREG):
-        return _("It is not an ordinary file.")
+def _reason_not_taken(one: _Found, name: str, limits: Limits) -> str:
     reason = reason_not_photo(name)
     if reason:
         return reason
-    if info.file_size > limits.photo_bytes:
+    if one.size_bytes > limits.photo_bytes:
         return _("It is too large unpacked.")
-    grown = info.file_size / max(1, info.compress_size)
-    if grown > limits.zip_ratio and info.file_size > _RATIO_FREE_BYTES:
+    grown = one.size_bytes / max(1, one.packed_bytes)
+    if one.packed_bytes >= 0 and grown > limits.zip_ratio and one.size_bytes > _RATIO_FREE_BYTES:
         return _("It grows {ratio} times when unpacked, as no photo does.").format(
             ratio=f"{grown:.0f}"
         )
+    if not has_photo_suffix(name):
+        try:
+            is_photo = looks_like_photo(one.read_bytes(HEAD_BYTES))
+        except PhotoError:
+            is_photo = False
+        return "" if is_photo else reason_suffix(name)
     return ""
-
-
-def decode_names(infos: list[zipfile.ZipInfo]) -> list[str]:
-    """The decoded names of the entries.
-
-    A name says its encoding by flag bit 11 (UTF-8) or by Info-ZIP's extra field 0x7075. For the
-    others one encoding is chosen for the whole archive: UTF-8 where all are valid UTF-8, GBK
-    where most bytes above 127 form pairs of the common Chinese range, else cp437.
-    """
-    raw = [_raw_name(info) for info in infos]
-    legacy = [name for name in raw if isinstance(name, bytes) and not name.isascii()]
-    encoding = _guess_encoding(legacy)
-    return [
-        name if isinstance(name, str) else name.decode(encoding, errors="replace") for name in raw
-    ]
-
-
-def _raw_name(info: zipfile.ZipInfo) -> str | bytes:
-    """The name where it is certain, else its bytes."""
-    if info.flag_bits & _UTF8_FLAG:
-        return info.orig_filename
-    raw = info.orig_filename.encode("cp437", errors="replace")
-    extra = info.extra
-    while len(extra) >= 4:
-        tag, length = struct.unpack("<HH", extra[:4])
-        field, extra = extra[4 : 4 + length], extra[4 + length :]
-        if tag == 0x7075 and len(field) > 5 and field[0] == 1:
-            (crc,) = struct.unpack("<L", field[1:5])
-            if crc == zlib.crc32(raw):
-                return field[5:].decode("utf-8", errors="replace")
-    return raw
-
-
-def _guess_encoding(names: list[bytes]) -> str:
-    if _all_decode(names, "utf-8"):
-        return "utf-8"
-    if not _all_decode(names, "gbk"):
-        return "cp437"
-    common = other = 0
-    for name in names:
-        position = 0
-        while position < len(name):
-            if name[position] < 0x80:
-                position += 1
-                continue
-            pair = name[position : position + 2]
-            # level 1 and 2 hanzi, and the symbols and full-width letters before them
-            is_common = (0xB0 <= pair[0] <= 0xF7 or 0xA1 <= pair[0] <= 0xA3) and pair[1] >= 0xA1
-            common, other = common + is_common, other + (not is_common)
-            position += 2
-    return "gbk" if common > other else "cp437"
-
-
-def _all_decode(names: list[bytes], encoding: str) -> bool:
-    try:
-        for name in names:
-            name.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True

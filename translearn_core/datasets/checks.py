@@ -37,6 +37,7 @@ from translearn_core.datasets.manifest_checks import (
     find_exact_copies,
     find_imbalance,
     find_leaks,
+    find_lost_classes,
     find_too_few,
     find_too_small,
     list_names,
@@ -114,9 +115,10 @@ def check_ready(dataset: Dataset) -> None:
         )
     if len(counts) > limit:
         raise SourceError(
-            _("There are {n} classes; at most {limit} can be told apart here.").format(
-                n=len(counts), limit=limit
-            )
+            _(
+                "There are {n} classes; at most {limit} can be told apart here. Whoever runs this "
+                "can raise `limits.classes` in config.toml."
+            ).format(n=len(counts), limit=limit)
         )
     single = [str(name) for name, n in counts.items() if n < 2]
     if single:
@@ -153,7 +155,7 @@ def warnings(dataset: Dataset) -> list[str]:
             result.append(
                 " ".join([check.tell(found, dataset), _(check.sentence), _(check.advice)])
             )
-    return result
+    return [*dataset.record.notices, *result]
 
 
 CHECKS: tuple[Check, ...] = (
@@ -203,10 +205,15 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="wrong_label",
-        title=N_("Probably in the wrong class"),
+        title=N_("Maybe in the wrong class"),
         threshold=0.5,
-        rule="confident learning on cross-validated predictions",
-        sentence=N_("Models that were not trained on this photo predict another class."),
+        rule="confident learning on cross-validated predictions; almost certain (0.9 and more) where "
+        "the photo also lies among those of the other class: by its five nearest neighbours, and as "
+        "near as half of that class are to each other",
+        sentence=N_(
+            "Models that were not trained on this photo predict another class. Hard photos look the "
+            "same as wrong labels: of those worth a look, most are right."
+        ),
         advice=N_("Look at it: move it to the right class, or keep it where it is."),
         needs="predictions",
     ),
@@ -358,6 +365,17 @@ CHECKS: tuple[Check, ...] = (
         ),
         needs="manifest",
         find=find_double_layer,
+        tell=tell_notes,
+    ),
+    Check(
+        name="lost_class",
+        title=N_("A class without photos"),
+        threshold=1.0,
+        rule="every file of a folder beside the classes was left out",
+        sentence=N_("The class cannot be learned."),
+        advice=N_("Look at the files that were left out: each has its reason."),
+        needs="manifest",
+        find=find_lost_classes,
         tell=tell_notes,
     ),
     Check(

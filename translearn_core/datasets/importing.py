@@ -24,8 +24,17 @@ import pandas as pd
 
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
+from translearn_core.datasets.archive import archive_stem
 from translearn_core.datasets.grouping import group_added, group_again
-from translearn_core.datasets.layout import ClassAssignment, NameKeeper, safe_name, tidy
+from translearn_core.datasets.layout import (
+    ClassAssignment,
+    ImportChoices,
+    NameKeeper,
+    printable,
+    real_path,
+    safe_name,
+    tidy,
+)
 from translearn_core.datasets.library import (
     COLUMNS,
     LEFT_OUT_COLUMNS,
@@ -40,16 +49,20 @@ from translearn_core.datasets.library import (
     new_folder,
     new_id,
     publish,
+    small_classes,
+    too_few_reason,
     with_columns,
 )
 from translearn_core.datasets.sources import (
     Candidate,
     ImportContext,
+    Labelling,
     LeftOut,
     ProgressCallback,
     StopCheck,
     cannot_open,
     existing_source,
+    labelled,
     list_sources,
     nothing_left,
     spool,
@@ -90,10 +103,12 @@ def import_source(
     test_source: Path | str | None = None,
     check: bool = True,
     in_place: bool = False,
+    labels: Labelling | None = None,
+    choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> Dataset:
-    """Make a data set of a folder or zip whose folders are the classes (`assign_classes`).
+    """Make a data set of a folder or archive whose folders are the classes (`read_layout`).
 
     A zip with the same content as an earlier, unedited import gives that data set again. The same
     folder in place gives the same data set again, read afresh: stats of files whose size and time
@@ -106,7 +121,9 @@ def import_source(
         test_source: a folder or zip of the same classes; all its photos get the split "test".
         check: decode every photo now; else rows stay unchecked and the first decode pass
             (`Dataset.record_stats`) checks them.
-        in_place: leave the photos of a folder where they are (a zip is always unpacked).
+        in_place: leave the photos of a folder where they are (an archive is always unpacked).
+        labels: gives the photos their classes instead of the folders.
+        choices: what the names alone do not decide.
         progress: called with the progress.
         stop: polled; True ends the import.
 
@@ -117,20 +134,21 @@ def import_source(
     sources = [existing_source(Path(source))]
     if test_source is not None:
         sources.append(existing_source(Path(test_source)))
-    context = ImportContext(load_configuration().limits, check, progress, stop)
-    name = tidy(name) or sources[0].stem or "photos"
+    context = ImportContext(load_configuration().limits, check, progress, stop, choices)
+    name = tidy(name) or printable(_name_of(sources[0])) or "photos"
     if in_place and all(path.is_dir() for path in sources):
-        return _import_in_place(sources, name, context)
-    record = _new_record(name, source=str(sources[0]))
+        return _import_in_place(sources, name, context, labels)
+    record = _new_record(name, source=printable(str(sources[0])))
+    record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
-        record = record.model_copy(update={"test_source": str(sources[1])})
+        record = record.model_copy(update={"test_source": printable(str(sources[1]))})
     elif sources[0].is_file():
         record = record.model_copy(update={"source_sha256": sha256_of(sources[0])})
-        again = _imported_before(record, check)
+        again = _imported_before(record, check) if labels is None else None
         if again is not None:
             return again
     with contextlib.ExitStack() as stack, new_folder() as folder:
-        candidates, left_out = list_sources(sources, stack, context)
+        candidates, left_out = list_sources(sources, stack, context, labels)
         check_free_space(sum(item.size_bytes for item in candidates))
         return _build(folder, candidates, left_out, record, context)
 
@@ -139,6 +157,8 @@ def import_files(
     files: Iterable[tuple[str, Path | BinaryIO]],
     *,
     name: str,
+    labels: Labelling | None = None,
+    choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> Dataset:
@@ -152,10 +172,13 @@ def import_files(
     Raises:
         SourceError, StorageError: as `import_source`.
     """
-    context = ImportContext(load_configuration().limits, True, progress, stop)
+    context = ImportContext(load_configuration().limits, True, progress, stop, choices)
     with new_folder() as folder:
         candidates, left_out = spool(files, folder / "incoming", context)
-        candidates, left_out = with_assignments(candidates, left_out)
+        if labels is None:
+            candidates, left_out = with_assignments(candidates, left_out, context)
+        else:
+            candidates, left_out = labelled([(candidates, left_out)], [name], labels)
         dataset = _build(folder, candidates, left_out, _new_record(tidy(name) or "photos"), context)
     return dataset
 
@@ -206,6 +229,7 @@ def add_source(
     dataset: Dataset,
     source: Path | str,
     *,
+    choices: ImportChoices | None = None,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> ImportReport:
@@ -214,7 +238,7 @@ def add_source(
     Raises:
         SourceError, StorageError: as `import_source`; nothing was added.
     """
-    context = ImportContext(load_configuration().limits, True, progress, stop)
+    context = ImportContext(load_configuration().limits, True, progress, stop, choices)
     with contextlib.ExitStack() as stack, new_folder() as folder:
         candidates, left_out = list_sources([existing_source(Path(source))], stack, context)
         check_free_space(sum(item.size_bytes for item in candidates))
@@ -379,13 +403,35 @@ def _build(
     if not staged:
         raise SourceError(nothing_left(left_out))
     temporary = Dataset(folder)
+    if record.kind != "demo":
+        staged, single = _without_single(staged, context)
+        left_out = left_out + single
     with disk_errors():
         photos = _move_to_class_folders(staged, folder, NameKeeper())
         for name in ("staged", "incoming"):
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return publish(folder, record)
+    return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+
+
+def _without_single(
+    staged: list[_StagedPhoto], context: ImportContext
+) -> tuple[list[_StagedPhoto], LeftOut]:
+    """Leave out the photos of classes with fewer than `limits.class_photos`."""
+    names = [item.candidate.assignment.class_name for item in staged]
+    small = small_classes(names, context.limits.class_photos)
+    kept = [item for item, name in zip(staged, names, strict=True) if name not in small]
+    left_out = [
+        (item.candidate.file, too_few_reason(context.limits.class_photos))
+        for item, name in zip(staged, names, strict=True)
+        if name in small
+    ]
+    return kept, left_out
+
+
+def _name_of(source: Path) -> str:
+    return source.name if source.is_dir() else archive_stem(source.name)
 
 
 def _append(
@@ -415,15 +461,19 @@ def _append(
     return ImportReport(len(rows), tuple(left_out))
 
 
-def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> Dataset:
+def _import_in_place(
+    sources: list[Path], name: str, context: ImportContext, labels: Labelling | None = None
+) -> Dataset:
     """A data set whose photos stay in their folders."""
-    text = "\n".join(source.as_posix() for source in sources)
-    identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
-    record = _new_record(name, source=str(sources[0]), identity=identity)
-    if len(sources) > 1:
-        record = record.model_copy(update={"test_source": str(sources[1])})
     with contextlib.ExitStack() as stack:
-        candidates, left_out = list_sources(sources, stack, context)
+        candidates, left_out = list_sources(sources, stack, context, labels)
+    key = labels.key if labels is not None else ""
+    text = "\n".join([*(source.as_posix() for source in sources), *([key] if key else [])])
+    identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    record = _new_record(name, source=printable(str(sources[0])), identity=identity)
+    record = record.model_copy(update={"choices": context.choices.as_text()})
+    if len(sources) > 1:
+        record = record.model_copy(update={"test_source": printable(str(sources[1]))})
     existing = Dataset(datasets_folder() / identity)
     known = (existing.folder / "dataset.json").is_file()
     photos = manifest_rows(candidates)
@@ -434,8 +484,14 @@ def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> 
         left_out = left_out + refused
     if not len(photos):
         raise SourceError(nothing_left(left_out))
+    least = context.limits.class_photos
+    small = photos["class_name"].isin(small_classes(list(photos["class_name"]), least))
+    left_out = left_out + [(file, too_few_reason(least)) for file in photos.loc[small, "file"]]
+    photos = photos[~small]
     if known:
         with existing.locked():
+            changed = {"notices": tuple(context.notices), "choices": record.choices}
+            existing.write_record(existing.record.model_copy(update=changed))
             own = existing.photos[~existing.photos["path"].map(_is_absolute)]
             photos = group_again(photos, existing.photos, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
@@ -445,7 +501,7 @@ def _import_in_place(sources: list[Path], name: str, context: ImportContext) -> 
         temporary = Dataset(folder)
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
-        return publish(folder, record)
+        return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
 
 
 def _is_absolute(path: str) -> bool:
@@ -472,7 +528,7 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
     files = dict(zip(photos["path"], photos["file"], strict=True))
     stats: dict[str, PhotoStats] = {}
     reasons: dict[str, str] = {}
-    decoded = iterate_photos([Path(p) for p in paths], size=STATS_SIDE, limits=context.limits)
+    decoded = iterate_photos([real_path(p) for p in paths], size=STATS_SIDE, limits=context.limits)
     with contextlib.closing(decoded):
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
@@ -490,6 +546,10 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
     for dataset in list_datasets():
         old = dataset.record
         same = old.source_sha256 == record.source_sha256 and old.name == record.name
-        if same and (not check or bool(dataset.photos["checked"].all())):
+        if (
+            same
+            and old.choices == record.choices
+            and (not check or bool(dataset.photos["checked"].all()))
+        ):
             return dataset
     return None

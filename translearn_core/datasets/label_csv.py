@@ -1,8 +1,7 @@
 """Reads a table with several labels for each photo (multi-task).
 
-Owns: reading and checking such a table, making a data set of a folder that has no class folders,
-and storing the labels with the data set. Leaves to others: training on them
-(`training/multitask.py`).
+Owns: reading and checking such a table, and making a data set of a folder that has no class folders.
+Leaves to others: storing the labels (`tasks.py`), training on them (`training/multitask.py`).
 
 The table is a CSV file with a column `file` (a photo's path within the folder, or its name) and one
 column for each kind of label; an empty cell is a label that is missing. Where the folder has class
@@ -10,37 +9,30 @@ folders, these are the first task and the table's columns come beside it; where 
 column with the fewest gaps is the first task, and photos without it are left out. Photos kept for
 the test stand in the same table: by their path within the test folder with its name before it
 (`later/a.jpg`), or by their name alone where no other photo has it.
-
-File: `<dataset>/tasks.json`: `main` (name of the first task), `tasks` (names of the others) and
-`labels`: path in the manifest -> name of a task -> label.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from translearn_core import datasets
-from translearn_core.atomic import write_atomically
 from translearn_core.config import home
 from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.tasks import MAIN, store_tasks
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 
 FILE = "file"
-MAIN = "class"
-"""Name of the task of the class folders."""
-NAME = "tasks.json"
 RESERVED = "path"
 """A column of tasks.parquet, so no task can have this name."""
 
@@ -51,15 +43,6 @@ class LabelTable:
 
     tasks: tuple[str, ...]
     labels: pd.DataFrame
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetTasks:
-    """The tasks of a data set: `main` is that of its classes; `labels` by path and task."""
-
-    main: str
-    tasks: tuple[str, ...]
-    labels: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def read_table(source: Path | Any) -> LabelTable:
@@ -119,6 +102,7 @@ def import_labelled(
     table: LabelTable,
     *,
     test_source: Path | None = None,
+    choices: datasets.ImportChoices | None = None,
     progress: Callable[[Any], None] | None = None,
 ) -> tuple[Dataset, str]:
     """Make a data set of a folder of photos and a table.
@@ -139,7 +123,12 @@ def import_labelled(
             )
     if len([child for child in source.iterdir() if child.is_dir() and child.name[0] != "."]) >= 2:
         dataset = datasets.import_source(
-            source, test_source=test_source, in_place=True, check=False, progress=progress
+            source,
+            test_source=test_source,
+            in_place=True,
+            check=False,
+            choices=choices,
+            progress=progress,
         )
         return dataset, attach_labels(dataset, table, main=MAIN)
     main = min(table.tasks, key=lambda task: list(table.labels[task]).count(""))
@@ -227,29 +216,10 @@ def attach_labels(dataset: Dataset, table: LabelTable, *, main: str = MAIN) -> s
                 "{example}."
             ).format(name=dataset.name, example=photos["file"].iloc[0] if len(photos) else "a.jpg")
         )
-    content = {"main": main, "tasks": list(further_tasks), "labels": labels}
-    write_atomically(dataset.folder / NAME, json.dumps(content, ensure_ascii=False))
+    store_tasks(dataset, main=main, tasks=further_tasks, labels=labels)
     missing = len(photos) - len(labels)
     if missing:
         return _("The table says nothing of {n} of {total} photos.").format(
             n=missing, total=len(photos)
         )
     return ""
-
-
-def tasks_of(dataset: Dataset) -> DatasetTasks | None:
-    """The tasks of a data set beside its classes; None where there are none."""
-    try:
-        content = json.loads((dataset.folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not content["tasks"]:
-        return None
-    return DatasetTasks(
-        main=content["main"], tasks=tuple(content["tasks"]), labels=content["labels"]
-    )
-
-
-def detach_labels(dataset: Dataset) -> None:
-    """Remove the further tasks of a data set."""
-    (dataset.folder / NAME).unlink(missing_ok=True)

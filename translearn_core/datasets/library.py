@@ -16,24 +16,26 @@ half deleted; they are no data sets.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
-import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from translearn_core.atomic import write_atomically, write_parquet
+from translearn_core import leftovers
+from translearn_core.atomic import disk_errors as disk_errors
+from translearn_core.atomic import sync_folder, write_atomically, write_parquet
 from translearn_core.config import home, load_configuration
+from translearn_core.datasets.layout import natural_key, real_path
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import make_thumbnail
@@ -70,7 +72,6 @@ LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
 _EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 _LOCK_TIMEOUT_S = 120.0
-_STALE_S = 24 * 3600.0
 
 
 class Record(BaseModel):
@@ -89,6 +90,10 @@ class Record(BaseModel):
     """Content of the zip it came from; empty for other sources and once it was edited."""
     grouped_by: str = ""
     """What the named groups of the photos are: a column or a folder level; empty: none."""
+    choices: str = ""
+    """`ImportChoices` of the import as JSON; empty where nothing was chosen."""
+    notices: tuple[str, ...] = ()
+    """What was said of how its folders and names were read."""
 
 
 class Dataset:
@@ -129,12 +134,10 @@ class Dataset:
                     folder=self.folder
                 )
             ) from error
-        except ValidationError as error:
-            raise SourceError(
-                _("The data set {folder} cannot be read. It may come from a newer version.").format(
-                    folder=self.folder
-                )
-            ) from error
+        except (OSError, ValueError) as error:
+            raise self._damaged("dataset.json") from error
+        if not 1 <= record.schema_version <= SCHEMA:
+            raise self._damaged("dataset.json")
         return record
 
     @property
@@ -165,13 +168,14 @@ class Dataset:
 
     @property
     def counts(self) -> pd.Series[int]:
-        """Photos per class, by class name in order."""
-        return self.photos.groupby("class_name", sort=True).size()
+        """Photos per class, by class name in natural order (2 before 10)."""
+        counts: pd.Series[int] = self.photos.groupby("class_name", sort=True).size()
+        return counts.reindex(sorted(counts.index, key=natural_key))
 
     @property
     def classes(self) -> list[str]:
-        """Class names, sorted."""
-        return sorted(set(self.photos["class_name"]))
+        """Class names in natural order (2 before 10)."""
+        return sorted(set(self.photos["class_name"]), key=natural_key)
 
     @property
     def fingerprint(self) -> str:
@@ -193,7 +197,7 @@ class Dataset:
 
     def photo_path(self, path: str) -> Path:
         """The file of a photo, from its `path` in the manifest."""
-        return self.folder / path  # an absolute path stays as it is
+        return real_path(self.folder / path)  # an absolute path stays as it is
 
     def thumbnail(self, path: str, side: int = 256) -> Path:
         """A JPEG of the photo, upright, no side longer than `side` pixels; made on first use.
@@ -210,7 +214,8 @@ class Dataset:
         if not target.is_file():
             content = make_thumbnail(source, side=side)
             target.parent.mkdir(exist_ok=True)
-            write_file(target, content)
+            with disk_errors():
+                write_atomically(target, content, durable=False)
         return target
 
     def record_stats(
@@ -234,7 +239,14 @@ class Dataset:
                 reasons = pd.DataFrame(
                     {"file": rows["file"], "reason": rows["path"].map(reasons_by_path)}
                 )
-                self.write_left_out(pd.concat([self.left_out, reasons]))
+                least = load_configuration().limits.class_photos
+                kept = photos[~unreadable]
+                small = small_classes(list(kept["class_name"]), least)
+                fewer = unreadable | photos["class_name"].isin(small & set(rows["class_name"]))
+                single = photos[fewer & ~unreadable]
+                few = pd.DataFrame({"file": single["file"], "reason": too_few_reason(least)})
+                self.write_left_out(pd.concat([self.left_out, reasons, few]))
+                rows, unreadable = photos[fewer], fewer
             self.write_photos(photos[~unreadable])
             self.discard_files(rows["path"])
 
@@ -299,7 +311,22 @@ class Dataset:
         except FileNotFoundError:
             _record = self.record  # raises where there is no data set at all
             return with_columns(pd.DataFrame(), columns)
+        except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises, too
+            damaged = self._damaged(name)
+            if name != "left_out.parquet":
+                raise damaged from error
+            # what was left out is told, not used: the photos are whole
+            told = pd.DataFrame({"file": [name], "reason": [damaged.message]})
+            return with_columns(told, columns)
         return table
+
+    def _damaged(self, name: str) -> SourceError:
+        return SourceError(
+            _(
+                "The data set {folder} cannot be read: its file {name} is damaged, or comes from a "
+                "newer version. Delete it and bring the photos in again."
+            ).format(folder=self.folder, name=name)
+        )
 
     def _cached(self, name: str, parse: Any) -> Any:
         """The parsed content of a file, read again when the file was replaced."""
@@ -320,6 +347,21 @@ class Dataset:
         raise AssertionError("unreachable")
 
 
+def small_classes(names: Sequence[str], least: int) -> set[str]:
+    """Classes with fewer than `least` photos, where two others or more have as many."""
+    counts = Counter(names)
+    small = {name for name, n in counts.items() if n < least}
+    return small if len(counts) - len(small) >= 2 else set()
+
+
+def too_few_reason(least: int) -> str:
+    """Why the photos of a class that is too small were left out."""
+    return _(
+        "Its class has fewer than {least} photos (`limits.class_photos`): too few to learn from "
+        "and to test with. Add photos to the class."
+    ).format(least=least)
+
+
 def datasets_folder() -> Path:
     """The folder of all data sets of the workspace."""
     return home() / "datasets"
@@ -337,6 +379,21 @@ def list_datasets() -> list[Dataset]:
             with contextlib.suppress(SourceError):
                 datasets.append((dataset.record.created, dataset))
     return [dataset for _created, dataset in sorted(datasets, key=lambda pair: -pair[0])]
+
+
+def list_unreadable_datasets() -> list[tuple[Path, str]]:
+    """The folders among the data sets that cannot be read, by name, each with the reason."""
+    folder, found = datasets_folder(), []
+    if folder.is_dir():
+        for child in sorted(folder.iterdir()):
+            if child.name.startswith(".") or not child.is_dir():
+                continue
+            try:
+                _photos = Dataset(child).photos
+                _record = Dataset(child).record
+            except SourceError as error:
+                found.append((child, error.message))
+    return found
 
 
 def open_dataset(id_or_folder: str | Path) -> Dataset:
@@ -359,16 +416,26 @@ def delete_dataset(dataset: Dataset) -> None:
         StorageError: a file is held by another program.
     """
     _record = dataset.record
-    hidden = dataset.folder.with_name(f".deleted-{dataset.id}-{secrets.token_hex(3)}")
     with dataset.locked():
         pass  # waits for a concurrent change
+    delete_folder(dataset.folder)
+
+
+def delete_folder(folder: Path) -> None:
+    """Delete the folder of a data set for good, whatever is in it.
+
+    Raises:
+        StorageError: a file is held by another program.
+    """
+    hidden = folder.with_name(leftovers.own_name(f"{leftovers.DELETED}{folder.name}-"))
     try:
-        dataset.folder.replace(hidden)
-        shutil.rmtree(hidden)
+        folder.replace(hidden)
+        with contextlib.suppress(FileNotFoundError):  # another process goes on with it
+            shutil.rmtree(hidden)
     except OSError as error:
         raise StorageError(
             _("The data set {name} cannot be deleted: {cause}. Close what uses it.").format(
-                name=dataset.id, cause=error.strerror or error
+                name=folder.name, cause=error.strerror or error
             )
         ) from error
 
@@ -379,8 +446,8 @@ def new_folder() -> Iterator[Path]:
     root = datasets_folder()
     with disk_errors():
         root.mkdir(parents=True, exist_ok=True)
-        _sweep(root)
-        folder = root / f".importing-{secrets.token_hex(6)}"
+        leftovers.sweep()
+        folder = root / leftovers.own_name(leftovers.IMPORTING)
         folder.mkdir()
     try:
         yield folder
@@ -395,6 +462,7 @@ def publish(folder: Path, record: Record) -> Dataset:
     target = folder.with_name(record.id)
     with disk_errors():
         folder.replace(target)
+        sync_folder(target.parent)
     return Dataset(target)
 
 
@@ -460,24 +528,6 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         write_parquet(path, table)
 
 
-@contextlib.contextmanager
-def disk_errors() -> Iterator[None]:
-    """Convert an OSError of writing into a StorageError with a message for the user."""
-    try:
-        yield
-    except OSError as error:
-        full = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
-        if error.errno in full:
-            raise StorageError(
-                _("The disk is full. Nothing was changed; make room and try again.")
-            ) from error
-        raise StorageError(
-            _("The workspace {folder} cannot be written: {cause}.").format(
-                folder=home(), cause=error.strerror or error
-            )
-        ) from error
-
-
 def check_free_space(needed_bytes: int) -> None:
     """Check that `needed_bytes` fit on the disk beside the space that is kept free.
 
@@ -504,14 +554,3 @@ def check_free_space(needed_bytes: int) -> None:
 
 def _thumb_key(path: str) -> str:
     return hashlib.sha256(path.encode("utf-8")).hexdigest()[:20]
-
-
-def _sweep(root: Path) -> None:
-    """Remove temporary folders of interrupted imports and deletions older than `_STALE_S`."""
-    for child in root.iterdir():
-        if not child.name.startswith((".importing-", ".deleted-")):
-            continue
-        with contextlib.suppress(OSError):
-            newest = max(child.stat().st_mtime, *(f.stat().st_mtime for f in os.scandir(child)))
-            if time.time() - newest > _STALE_S:
-                shutil.rmtree(child, ignore_errors=True)

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
+from translearn_core.datasets.layout import split_kind, tidy
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.i18n import _, ngettext
@@ -26,7 +27,6 @@ SMALL_PIXELS = 32
 """The shorter side of a photo that is not too small."""
 LEAST_LEAK = 0.9
 """Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
-SPLIT_FOLDERS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,17 +138,21 @@ def find_case_twins(dataset: Dataset) -> Iterator[Finding]:
 
 def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
     """Every class found in each of several folders: maybe those folders are the classes."""
-    folders = dataset.photos["file"].map(lambda file: str(PurePosixPath(file).parent))
+    photos = dataset.photos
+    folders = photos["file"].map(lambda file: str(PurePosixPath(file).parent))
+    has_splits = bool((photos["split"] != "").any())
     pairs = {
         (parts[-2], parts[-1])
-        for parts in (PurePosixPath(folder).parts for folder in folders.unique())
+        for parts in (
+            [part for part in PurePosixPath(one).parts if not (has_splits and split_kind(part))]
+            for one in folders.unique()
+        )
         if len(parts) >= 2
     }
     outer = sorted({first for first, _second in pairs})
     inner = sorted({second for _first, second in pairs})
     full = len(pairs) == len(outer) * len(inner) and set(inner) == set(dataset.classes)
-    splits = {name.lower() for name in outer} & SPLIT_FOLDERS
-    if len(outer) < 2 or not inner or not full or splits:
+    if len(outer) < 2 or not inner or not full:
         return
     note = _("The photos are sorted twice: into {outer}, and inside each into {inner}.")
     yield Finding(
@@ -157,6 +161,46 @@ def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
         score=1.0,
         note=note.format(outer=list_names(outer), inner=list_names(inner)),
     )
+
+
+def find_lost_classes(dataset: Dataset) -> Iterator[Finding]:
+    """Folders beside those of the classes of which every file was left out."""
+    photos = dataset.photos
+    used: set[str] = set()
+    homes: set[str] = set()
+    for file, name in zip(photos["file"], photos["class_name"], strict=True):
+        parts = file.split("/")[:-1]
+        for depth, part in enumerate(parts, 1):
+            used.add("/".join(parts[:depth]))
+            if tidy(part) == name:
+                homes.add("/".join(parts[: depth - 1]))
+    classes = set(photos["class_name"])
+    lost: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    left_out = dataset.left_out
+    for file, reason in zip(left_out["file"], left_out["reason"], strict=True):
+        parts = file.split("/")[:-1]
+        folders = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        folder = next((one for one in folders if one not in used), "")
+        name = folder.rpartition("/")[2]
+        known = tidy(name) in classes or split_kind(name) or file.endswith("/")
+        if folder and not known and folder.rpartition("/")[0] in homes:
+            lost[folder].append((file, reason))
+    for folder, files in lost.items():
+        note = ngettext(
+            "The class {name} has no photo left: its {n} file was left out ({file}: {reason})",
+            "The class {name} has no photo left: all its {n} files were left out (the first, "
+            "{file}: {reason})",
+            len(files),
+        )
+        yield Finding(
+            check="lost_class",
+            path=folder.rpartition("/")[2],
+            score=1.0,
+            note=note.format(
+                name=folder, n=len(files), file=files[0][0], reason=files[0][1].rstrip(".")
+            )
+            + ".",
+        )
 
 
 def tell_notes(found: Sequence[Finding], dataset: Dataset) -> str:

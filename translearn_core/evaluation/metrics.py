@@ -113,6 +113,8 @@ def head_figures(
     probs: Array,
     classes: Sequence[str],
     train_labels: Ints,
+    *,
+    n_groups: Ints | None = None,
 ) -> dict[str, Any]:
     """Metrics of one head on the test photos, by the keys of metrics.json.
 
@@ -120,11 +122,21 @@ def head_figures(
         truth: class indices of the test photos, `(n,)`.
         probs: predicted probabilities, `(n, classes)`.
         train_labels: class indices of the training photos.
+        n_groups: photos of each class with near-duplicates counted once, `(classes,)`; None where
+            that is unknown.
     """
     predicted = probs.argmax(axis=1)
     correct, n = int((predicted == truth).sum()), len(truth)
     confusion = confusion_matrix(truth, predicted, len(classes))
-    majority = int(np.bincount(train_labels).argmax())
+    train_counts = np.bincount(train_labels, minlength=len(classes))
+    majority = int(train_counts.argmax())
+    per_class: list[dict[str, Any]] = [
+        vars(figure) for figure in class_figures(confusion, list(classes))
+    ]
+    for index, row in enumerate(per_class):
+        row["n_train"] = int(train_counts[index])
+        row["n_groups"] = None if n_groups is None else int(n_groups[index])
+    recalls = [row["recall"] for row in per_class if row["recall"] is not None]
     return {
         "n_train": len(train_labels),
         "n_test": n,
@@ -133,6 +145,7 @@ def head_figures(
         "test_interval": list(wilson_interval(correct, n)),
         "majority_accuracy": float((truth == majority).mean()) if n else None,
         "majority_class": classes[majority],
-        "per_class": [vars(figure) for figure in class_figures(confusion, list(classes))],
+        "balanced_accuracy": sum(recalls) / len(recalls) if recalls else None,
+        "per_class": per_class,
         "confusion": confusion.tolist(),
     }

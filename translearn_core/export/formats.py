@@ -27,6 +27,7 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
 from translearn_core.export import verify, writers
 from translearn_core.graph.onnx_writer import KINDS as ONNX_KINDS
@@ -431,12 +432,18 @@ def predictions_csv(run: Run) -> bytes:
                 run=run.id
             )
         )
-    names = {f"p_{index}": f"p({name})" for index, name in enumerate(run.labels)}
+    names = {f"p_{index}": probability_column(name) for index, name in enumerate(run.labels)}
     names |= {"label": "answer", "confidence": "probability"}
     table = pd.read_parquet(path).rename(columns=names)
     tasks_path = run.folder / "tasks.parquet"
     if tasks_path.is_file():
         more = pd.read_parquet(tasks_path).drop(columns="file")
+        # a task named like a column of the first one must not make two of it
+        taken = set(table.columns) - {"path"}
+        more.columns = [
+            name if name == "path" else task_column(str(name), taken) for name in more.columns
+        ]
         table = table.merge(more, on="path", how="left")
     table = table.drop(columns="path")
-    return table.to_csv(index=False).encode("utf-8-sig")
+    rows = table.itertuples(index=False, name=None)
+    return csv_text(list(table.columns), rows).encode("utf-8")

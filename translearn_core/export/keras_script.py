@@ -11,7 +11,6 @@ Files beside the program: `<name>.csv` (part, class, file and further labels of 
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
@@ -21,7 +20,8 @@ from typing import Any
 from translearn_core import backbones
 from translearn_core.atomic import write_atomically
 from translearn_core.backbones.weights import weights_path
-from translearn_core.datasets.label_csv import tasks_of
+from translearn_core.csv_tables import csv_text
+from translearn_core.datasets.tasks import tasks_of
 from translearn_core.errors import InputError, RunError, StorageError
 from translearn_core.export.keras_script_code import (
     STARTER_WEIGHTS,
@@ -199,16 +199,16 @@ def _photo_list(parts: RunSplit, facts: Facts) -> str:
 
     A label of a further task that is no class of the run is left empty, like a missing one.
     """
-    target, folder = io.StringIO(), facts.photos
+    folder = facts.photos
     labels = _labels(parts)
-    writer = csv.writer(target, lineterminator="\n")
     names = [task.name for task in facts.further]
-    writer.writerow(["part", "class", "file", *(f"{TASK}{name}" for name in names)])
+    columns = ["part", "class", "file", *(f"{TASK}{name}" for name in names)]
+    rows: list[list[object]] = []
     for row in parts.table.itertuples():
         path = Path(str(row.path))
         inside = path.is_absolute() and path.is_relative_to(folder)
         name = (path.relative_to(folder) if inside else path).as_posix()
         given = [(task, labels[task.name].get(str(row.path), "")) for task in facts.further]
         known = [label if label in task.classes else "" for task, label in given]
-        writer.writerow([row.part, row.class_name, name, *known])
-    return target.getvalue()
+        rows.append([row.part, row.class_name, name, *known])
+    return csv_text(columns, rows)

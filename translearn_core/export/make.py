@@ -21,12 +21,13 @@ from pathlib import Path
 
 from translearn_core.atomic import replace_file, write_atomically
 from translearn_core.errors import InputError, StopRequestedError, StorageError, TransLearnError
-from translearn_core.export import formats, program, verify
+from translearn_core.export import formats, program, reading, verify
 from translearn_core.export.formats import Format, Parity
 from translearn_core.export.writers import ExportSource
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
+from translearn_core.runs.model_files import KERAS, TASKS, require_whole
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ def make_export(
     reason = formats.obstacle(run, row)
     if reason:
         raise InputError(reason)
+    require_whole(run, KERAS, TASKS)
     job_folder = formats.job_of(run, row).folder
     with _disk_errors(job_folder):
         job_folder.mkdir(parents=True, exist_ok=True)
@@ -127,7 +129,11 @@ def _write_texts(run: Run, row: Format, folder: Path) -> None:
     (folder / "labels.json").write_text(program.labels_json(run), encoding="utf-8")
     if row.program:
         (folder / "classify.py").write_text(program.program(row), encoding="utf-8")
-        (folder / "prepare.py").write_text(program.prepare_py(), encoding="utf-8")
+        (folder / "prepare.py").write_text(reading.prepare_py(), encoding="utf-8")
+        for name, text in reading.reading_files().items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        (folder / "csv_tables.py").write_text(program.csv_tables_py(), encoding="utf-8")
 
 
 def _parity(row: Format, folder: Path, difference: verify.Difference, stamp: str) -> Parity:

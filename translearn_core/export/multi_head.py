@@ -16,6 +16,7 @@ from typing import Any
 
 from translearn_core.errors import InputError
 from translearn_core.evaluation.dense_head import DenseHead
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 
 FEATURES = "head_dropout"
@@ -87,5 +88,5 @@ def _missing_head(task: str) -> InputError:
         _(
             "labels.json names the task {task}, but the model beside it does not answer it. Take "
             "the zip as it was exported."
-        ).format(task=task)
+        ).format(task=shortened(task))
     )

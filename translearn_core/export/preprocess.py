@@ -1,45 +1,53 @@
-"""Preprocesses a photo exactly as TransLearn does: identical pixels. Needs pillow and numpy."""
+"""Finds the photos of a folder and prepares each exactly as TransLearn does: identical pixels.
 
+Needs pillow and numpy; for HEIC photos also pi-heif.
+"""
+
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-try:
-    from pi_heif import register_heif_opener  # only for HEIC photos: pip install pi-heif
+from translearn_core.errors import PhotoError
+from translearn_core.imaging.decode import decode_photo
 
-    register_heif_opener()
-except ImportError:
-    pass
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
 
-UPRIGHT = dict(zip(range(2, 9), (0, 3, 1, 5, 4, 6, 2), strict=True))  # EXIF turn -> transposition
+
+def find(place: Path) -> Iterator[tuple[Path, str]]:
+    """The files of a folder and its folders, in order, each with the reason why it is no photo, or "".
+
+    Links to folders are not followed. A place that is no folder is given back as it is.
+    """
+    if not place.is_dir():
+        yield place, ""
+        return
+    found: list[tuple[Path, str]] = []
+
+    def note(error: OSError) -> None:
+        found.append((Path(error.filename), f"The folder cannot be opened: {error.strerror}."))
+
+    for name, folders, files in os.walk(place, onerror=note):
+        found += [(Path(name, file), "") for file in files]
+        for folder in folders:
+            path = Path(name, folder)
+            if path.is_symlink():
+                found.append((path, "It is a link to a folder; such links are not followed."))
+            elif folder.lower().endswith(ENDINGS):
+                found.append((path, "It is a folder, not a photo."))
+    yield from sorted(found)
 
 
 def prepare(file: str | Path, size: int) -> np.ndarray:
-    """A photo as input of the model: (size, size, 3) float32 in [0, 255]."""
-    with Image.open(file) as photo:  # of an animation, the first frame
-        if photo.format in (
-            "JPEG",
-            "MPO",
-        ):  # large ones are decoded at a half, a quarter, an eighth
-            photo.draft(None, (2 * max(size, 128), 2 * max(size, 128)))
-        photo.load()
-        turn = UPRIGHT.get(int(photo.getexif().get(0x0112, 1) or 1))
-        small = as_rgb(photo).resize((size, size), Image.Resampling.BILINEAR)
-    upright = small if turn is None else small.transpose(Image.Transpose(turn))
-    return np.asarray(upright, np.float32)
+    """A photo as input of the model: (size, size, 3) float32 in [0, 255].
 
-
-def as_rgb(photo: Image.Image) -> Image.Image:
-    """A picture of any mode as RGB: more than 8 bits scaled down, transparency over white."""
-    if photo.mode[0] in "IF":
-        values = np.nan_to_num(np.asarray(photo, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-        tops = {"I": (255.0, 65535.0), "F": (1.0, 255.0, 65535.0)}.get(photo.mode, (65535.0,))
-        most = float(values.max(initial=0.0))
-        top = next((top for top in tops if most <= top or len(tops) == 1), most)
-        grey = np.rint(np.clip(values * (255.0 / top), 0, 255)).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if "transparency" in photo.info or photo.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        over = photo.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
-    return photo.convert("RGB")
+    Raises:
+        ValueError: it cannot be read; the message is the reason.
+    """
+    try:
+        return np.asarray(decode_photo(Path(file), size=size).image, np.float32)
+    except PhotoError as error:
+        raise ValueError(error.message) from error
+    except Exception as error:
+        raise ValueError(f"The photo cannot be read: {error}") from error

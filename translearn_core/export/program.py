@@ -2,7 +2,8 @@
 
 Owns: the values of their templates.
 Leaves to others: the templates (`templates/classify`), which one belongs to a format (a row of
-`formats.FORMATS`), preprocessing (`preprocess.py`, copied unchanged).
+`formats.FORMATS`), preprocessing (`reading.py`) and tables
+(`csv_tables.py`, copied unchanged).
 They are read outside the app and are in English.
 """
 
@@ -11,7 +12,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from translearn_core import csv_tables
 from translearn_core.export.formats import Format
+from translearn_core.export.reading import PACKAGE
 from translearn_core.formatting import percent
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import load_heads
@@ -44,9 +47,9 @@ def labels_json(run: Run) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1)
 
 
-def prepare_py() -> str:
-    """prepare.py: the preprocessing of a photo."""
-    return Path(__file__).with_name("preprocess.py").read_text(encoding="utf-8")
+def csv_tables_py() -> str:
+    """csv_tables.py: columns and cells of the table."""
+    return Path(csv_tables.__file__).read_text(encoding="utf-8")
 
 
 def readme(run: Run, row: Format, *, parity: str) -> str:
@@ -61,7 +64,9 @@ def readme(run: Run, row: Format, *, parity: str) -> str:
     files |= dict(row.extra_files)
     if row.program:
         files["classify.py"] = "names what is on photos, in a few lines of Python"
-        files["prepare.py"] = "how a photo is prepared for the model"
+        files["prepare.py"] = "how a photo is found and prepared for the model"
+        files[f"{PACKAGE}/"] = "how TransLearn reads photos of all kinds"
+        files["csv_tables.py"] = "how the table of answers is written"
     files["parity.json"] = "how near this copy is to TransLearn's own answers"
     return render(
         "classify/readme.txt.j2",

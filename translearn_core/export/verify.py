@@ -110,11 +110,11 @@ def _save(image: Image.Image, path: Path, **options: Any) -> Path:
     return path
 
 
-def _make_turned(turn: int) -> Callable[[Image.Image, Path], Path]:
+def _make_turned(turn: int, suffix: str = ".jpg") -> Callable[[Image.Image, Path], Path]:
     def make(image: Image.Image, path: Path) -> Path:
         exif = Image.Exif()
         exif[0x0112] = turn
-        return _save(image, path.with_suffix(".jpg"), quality=92, exif=exif)
+        return _save(image, path.with_suffix(suffix), quality=92, exif=exif)
 
     return make
 
@@ -178,6 +178,8 @@ GENERATED: dict[str, Callable[[Image.Image, Path], Path]] = {
     "turned (EXIF 6)": _make_turned(6),
     "turned (EXIF 3)": _make_turned(3),
     "mirrored and turned (EXIF 5)": _make_turned(5),
+    "turned PNG (EXIF 6)": _make_turned(6, ".png"),
+    "turned WebP (EXIF 8)": _make_turned(8, ".webp"),
     "portrait": _make_tall,
     "large (7 megapixels)": _make_large,
     "transparent": _make_see_through,
@@ -244,7 +246,8 @@ def run_program(folder: Path, photos: Path, log: Path, progress: Progress) -> di
             rows = csv.reader(process.stdout)
             next(rows, None)
             for row in rows:
-                probabilities_of[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
+                if row[1]:  # else it could not be read, and its row holds the reason
+                    probabilities_of[Path(row[0]).name] = np.array(row[3 : 3 + width], np.float64)
                 progress(len(probabilities_of), total)
         code = process.wait()
     if code != 0 or not probabilities_of:

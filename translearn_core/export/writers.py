@@ -27,6 +27,7 @@ from translearn_core.errors import SourceError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.multi_head import merge
 from translearn_core.runs import Run
+from translearn_core.runs.model_files import COPY, altered_files
 from translearn_core.runs.task_heads import load_heads
 
 MOST_CALIBRATION_PHOTOS = 100
@@ -90,7 +91,7 @@ def write_openvino(source: ExportSource, path: Path) -> None:
     from translearn_core.graph.engine import convert_to_openvino, keep_one_output
 
     own = source.run.openvino_path
-    if source.heads or not own.is_file():
+    if source.heads or not own.is_file() or altered_files(source.run, *COPY):
         convert_to_openvino(source.model, path)
         return
     keep_one_output(own, path)

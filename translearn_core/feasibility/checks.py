@@ -76,7 +76,7 @@ class Evidence:
     def of(cls, dataset: Dataset, features: Array | None = None) -> Evidence:
         """What is known of a data set without a network's answers."""
         photos, classes = dataset.photos, dataset.classes
-        labels = np.searchsorted(classes, photos["class_name"].to_numpy(dtype=str))
+        labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"]))
         return cls(
             dataset=dataset,
             photos=photos,
@@ -94,12 +94,14 @@ class Evidence:
 
     @cached_property
     def suspects(self) -> list[LabelError]:
-        """Labels that are likely wrong; none without probabilities."""
+        """Labels that may be wrong; none without probabilities."""
         from translearn_core.feasibility.label_errors import find_label_errors
 
         if self.probabilities is None:
             return []
-        return find_label_errors(self.labels, self.probabilities)
+        return find_label_errors(
+            self.labels, self.probabilities, features=self.features, groups=self.groups
+        )
 
     @cached_property
     def measured(self) -> Bools:

@@ -13,11 +13,13 @@ Imports nothing heavy: pages read reports.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from translearn_core.datasets import Dataset
+from translearn_core.feasibility.label_errors import Strength
 from translearn_core.feasibility.verdict import Verdict
 
 SCHEMA = 1
@@ -61,13 +63,14 @@ class Point(_Line):
 
 
 class LabelErrorLine(_Line):
-    """A likely label error; score in [0.5, 1]."""
+    """A label that may be wrong; score in [0.5, 1], `strength` what it is worth."""
 
     file: str
     given: str
     suggested: str
     score: float
     path: str
+    strength: Strength = "worth_a_look"
 
 
 class ConfusedPair(_Line):
@@ -81,12 +84,15 @@ class ConfusedPair(_Line):
 
 
 class ClassResult(_Line):
-    """Number of photos and recall of a class, with its 95 % confidence interval."""
+    """Number of photos and cross-validated recall of a class, with its 95 % confidence interval, and
+    its given test photos (`n_test`) with the recall on them (null without any)."""
 
     name: str
     n: int
     recall: float
     interval: tuple[float, float]
+    n_test: int = 0
+    test_recall: float | None = None
 
 
 class GivenTest(_Line):
@@ -95,6 +101,16 @@ class GivenTest(_Line):
     n: int
     accuracy: float
     interval: tuple[float, float]
+
+
+class Headline(_Line):
+    """The accuracy that the verdict follows from, its interval and photos; `source` is `test` where
+    test photos are given, else `cross_validation`."""
+
+    accuracy: float
+    interval: tuple[float, float]
+    n: int
+    source: Literal["test", "cross_validation"]
 
 
 class AdviceLine(_Line):
@@ -117,6 +133,22 @@ class Report(_Line):
     sentence: str = Field(description="the verdict in words")
     explanation: str = Field(description="the same without its first words", default="")
     rule: str = Field(description="the rule that it follows from, in words")
+    headline: Headline | None = Field(
+        default=None,
+        description="the figure that verdict and sentence follow: `accuracy`, `interval`, `n`, "
+        "`source` (`test` where test photos are given, else `cross_validation`); null in reports "
+        "of earlier versions",
+    )
+    test_gap: str = Field(
+        default="",
+        description="how the given test differs from cross-validation, where that is beyond both "
+        "intervals; begins `sentence`; else empty",
+    )
+    remarks: list[str] = Field(
+        default=[],
+        description="what must be said beside the accuracy: classes never found or hardly tested, "
+        "unequal classes with the balanced accuracy, copies only",
+    )
     accuracy: float = Field(description="cross-validated accuracy with a group-aware split")
     interval: tuple[float, float] = Field(
         description="95 % confidence interval of the accuracy on new photos"
@@ -137,7 +169,9 @@ class Report(_Line):
         description="`n` training photos, `accuracy` on held-out ones"
     )
     suspects: list[LabelErrorLine] = Field(
-        description="likely label errors: `file`, `given`, `suggested`, `score` in [0.5, 1]"
+        description="labels that may be wrong: `file`, `given`, `suggested`, `score` in [0.5, 1], "
+        "`strength`: `almost_certain` (score 0.9 and more) or `worth_a_look`: on sound sets nearly all "
+        "of these are right"
     )
     near_duplicate_groups: list[list[str]] = Field(
         description="files that are near-duplicates: copies of each other or frames of one burst"
@@ -170,7 +204,9 @@ class Report(_Line):
     mixups: list[ConfusedPair] = Field(
         description="pairs of classes that are confused, with the photos"
     )
-    per_class: list[ClassResult] = Field(description="`name`, `n`, `recall`, `interval`")
+    per_class: list[ClassResult] = Field(
+        description="`name`, `n`, `recall`, `interval`; `n_test`, `test_recall` of given test photos"
+    )
     advice: list[AdviceLine] = Field(
         description="what would help, in order: `text`, `kind`, `count`, `gain`"
     )
@@ -180,6 +216,16 @@ class Report(_Line):
     backbone: str = Field(description="the frozen backbone")
     seed: int = Field(description="random seed of folds, subsets and shuffles")
     created: float = Field(description="seconds since 1970")
+
+    @property
+    def told(self) -> Headline:
+        """The headline; that of a report of an earlier version is cross-validated."""
+        return self.headline or Headline(
+            accuracy=self.accuracy,
+            interval=self.interval,
+            n=self.n_judged,
+            source="cross_validation",
+        )
 
 
 def folder_of(dataset: Dataset) -> Path:

@@ -40,8 +40,9 @@ class Figures:
     """The figures that the verdict follows from.
 
     Args:
-        accuracy, interval: cross-validated, with its 95 % confidence interval.
-        mean_recall: mean recall over classes.
+        accuracy, interval: on the given test photos, else cross-validated, with its 95 %
+            confidence interval.
+        mean_recall: cross-validated mean recall over classes.
         majority: accuracy of always predicting the largest class.
         shuffled: mean accuracy on shuffled labels.
         shuffled_recall, shuffled_recall_std, shuffled_recall_max: `mean_recall` on shuffled labels:
@@ -49,6 +50,9 @@ class Figures:
         trivial: accuracy on colour and size alone.
         lowest_recall: recall of the class with the lowest one.
         shortcuts: sentences about properties that predict classes.
+        tested: given test photos that `accuracy` and `lowest_recall` are about; 0: cross-validated.
+        gap: how the given test differs from cross-validation, as a sentence, see
+            `caveats.tell_gap`.
     """
 
     accuracy: float
@@ -62,6 +66,8 @@ class Figures:
     trivial: float
     lowest_recall: float
     shortcuts: Sequence[str] = ()
+    tested: int = 0
+    gap: str = ""
 
     @property
     def baseline(self) -> float:
@@ -166,20 +172,35 @@ LEADS: dict[Verdict, str] = {
 def summarize(
     verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None
 ) -> str:
-    """The verdict in a few sentences for a person.
+    """The verdict in a few sentences for a person; first how a given test differs from the rest.
 
     Args:
         mixed_up: true and predicted class of the most frequent confusion.
     """
-    return f"{_(LEADS[verdict])} {explain(verdict, figures, mixed_up=mixed_up)}"
+    reasons = _explain_figures(verdict, figures, mixed_up)
+    return " ".join(filter(None, (figures.gap, _(LEADS[verdict]), reasons)))
 
 
 def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | None = None) -> str:
     """The sentences of `summarize` without the lead."""
-    parts = [
+    reasons = _explain_figures(verdict, figures, mixed_up)
+    return f"{figures.gap} {reasons}" if figures.gap else reasons
+
+
+def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, str] | None) -> str:
+    words = (
         _(
+            "Right on about {right} of 100 photos like the {n:,} given test photos (95 % confidence "
+            "interval: {low} – {high} %)."
+        )
+        if figures.tested
+        else _(
             "Right on about {right} of 100 new photos (95 % confidence interval: {low} – {high} %)."
-        ).format(
+        )
+    )
+    parts = [
+        words.format(
+            n=figures.tested,
             right=_of_100(figures.accuracy),
             low=_of_100(figures.interval[0]),
             high=_of_100(figures.interval[1]),
@@ -245,7 +266,8 @@ class ExpectedGains:
     """The expected gain in accuracy of each kind of advice.
 
     Args:
-        label_errors, label_errors_gain: number of likely label errors; gain of correcting all.
+        label_errors, sure_label_errors: labels that may be wrong; of these, almost certainly wrong.
+        label_errors_gain: gain of correcting the almost certain ones.
         cross_class: photos that lie under more than one class.
         weak, weak_photos, weak_gain: the classes that gain most from more photos, their number of
             photos, and the gain of doubling it.
@@ -254,6 +276,7 @@ class ExpectedGains:
     """
 
     label_errors: int = 0
+    sure_label_errors: int = 0
     label_errors_gain: float = 0.0
     cross_class: int = 0
     weak: Sequence[str] = ()
@@ -281,6 +304,8 @@ def advise(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> list[Adv
         if option is not None and (option.gain or 0.0) >= LEAST_GAIN
     ]
     options.sort(key=lambda option: -(option.gain or 0.0))
+    if not gains.sure_label_errors and gains.label_errors:
+        options.append(_advise_looking(gains.label_errors))
     if verdict != "works_well":
         options.append(
             Advice(
@@ -336,19 +361,36 @@ def _advise_first(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> l
 
 
 def _advise_labels(gains: ExpectedGains) -> Advice | None:
-    if not gains.label_errors:
+    """Advice where labels are almost certainly wrong."""
+    n, others = gains.sure_label_errors, gains.label_errors - gains.sure_label_errors
+    if not n:
         return None
+    text = ngettext(
+        "Correct {n} label that is almost certainly wrong: about {gain} more right.",
+        "Correct {n} labels that are almost certainly wrong: about {gain} more right.",
+        n,
+    ).format(n=n, gain=_gain(gains.label_errors_gain))
+    if others:
+        text += " " + ngettext(
+            "{n} more is worth a look.", "{n} more are worth a look.", others
+        ).format(n=others)
+    return Advice(
+        kind="fix_labels", count=gains.label_errors, gain=gains.label_errors_gain, text=text
+    )
+
+
+def _advise_looking(n: int) -> Advice:
+    """Advice where labels are only worth a look: no gain is known of it."""
     return Advice(
         kind="fix_labels",
-        count=gains.label_errors,
-        gain=gains.label_errors_gain,
+        count=n,
         text=ngettext(
-            "Look at {n} label that is likely wrong, and correct it if it is: up to {gain} more "
-            "right.",
-            "Look at {n} labels that are likely wrong, and correct those that are: up to {gain} "
-            "more right.",
-            gains.label_errors,
-        ).format(n=gains.label_errors, gain=_gain(gains.label_errors_gain)),
+            "Look at {n} photo that models took for another class. A hard photo looks the same as "
+            "a wrong label: most are right as they are.",
+            "Look at {n} photos that models took for another class. Hard photos look the same as "
+            "wrong labels: most are right as they are.",
+            n,
+        ).format(n=n),
     )
 
 

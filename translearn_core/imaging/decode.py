@@ -13,6 +13,7 @@ import contextvars
 import io
 import os
 import re
+import stat
 import struct
 import threading
 import warnings
@@ -137,6 +138,7 @@ def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
     loaded = _load(_read(source, limits), limits, min_side=side)
     image = _apply_orientation(loaded.image, loaded.orientation)
     image.thumbnail((side, side), Image.Resampling.BILINEAR)
+    image.info = {}  # Pillow writes the comment of the photo into the thumbnail
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
@@ -197,7 +199,7 @@ def processor_count() -> int:
 
 def _read(source: bytes | Path, limits: Limits) -> bytes:
     try:
-        length = len(source) if isinstance(source, bytes) else source.stat().st_size
+        length = len(source) if isinstance(source, bytes) else _length(source)
         if length > limits.photo_bytes:
             raise PhotoError(
                 _("The file is too large: {size} MB, at most {limit} MB are read.").format(
@@ -215,6 +217,22 @@ def _read(source: bytes | Path, limits: Limits) -> bytes:
         ) from error
 
 
+def _length(path: Path) -> int:
+    """Bytes of an ordinary file.
+
+    Raises:
+        PhotoError: it is a folder, a pipe or a device.
+        OSError: it cannot be looked at.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        os.scandir(path).close()
+        raise PhotoError(_("It is a folder, not a photo."))
+    if not stat.S_ISREG(status.st_mode):
+        raise PhotoError(_("It is not an ordinary file."))
+    return status.st_size
+
+
 def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
     """Open, check limits, verify and convert; a JPEG is shrunk to no less than 2 x `min_side`."""
     _silence_pillow()
@@ -230,7 +248,7 @@ def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
                 image.draft(None, (2 * min_side, 2 * min_side))
         try:
             image.load()
-            orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
+            orientation = _orientation_of(image)
             pixels = _as_rgb(image)
         except MemoryError as error:
             raise PhotoError(_("The photo is too large for this machine's memory.")) from error
@@ -243,6 +261,20 @@ def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
     if orientation >= 5:
         width, height = height, width
     return _Loaded(pixels, orientation, width, height, name, mode)
+
+
+def _orientation_of(image: Image.Image) -> int:
+    """The orientation in EXIF data; 1 where there is none or it is odd.
+
+    An orientation that is in XMP only is not followed; browsers do not, either.
+    """
+    exif = Image.Exif()
+    try:
+        exif.load(image.info.get("exif") or b"")
+        value = exif.get(_ORIENTATION, 1)
+    except Exception:  # noqa: BLE001 - side data of any kind never hinders reading
+        return 1
+    return value if isinstance(value, int) else 1
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:

@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core import leftovers
 from translearn_core.concurrency import import_path
 from translearn_core.config import Limits, load_configuration
 from translearn_core.errors import PhotoError
@@ -100,7 +101,7 @@ def decode_ahead(
     slots = workers * AHEAD
     limits = limits or load_configuration().limits
     with tempfile.TemporaryDirectory(
-        prefix="translearn-decode-", ignore_cleanup_errors=True
+        prefix=f"{leftovers.DECODING}{os.getpid()}-", ignore_cleanup_errors=True
     ) as folder:
         file = Path(folder) / "pixels"
         with file.open("wb") as stream:

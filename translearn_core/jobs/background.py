@@ -8,25 +8,31 @@ process looks like (`runs/state.py`).
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
 from filelock import FileLock, Timeout
 
+from translearn_core import datasets
+from translearn_core.atomic import FULL
 from translearn_core.concurrency import periodically
-from translearn_core.errors import StopRequestedError, TransLearnError
+from translearn_core.errors import InputError, StopRequestedError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch
 from translearn_core.jobs.queue import take_slot
 from translearn_core.jobs.runner import FORCED
 from translearn_core.monitor import Monitor
-from translearn_core.runs import Job, JobState, StateName
+from translearn_core.runs import Job, JobState, Run, StateName
+from translearn_core.runs.state import LOCK
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +43,14 @@ PROGRESS_EVERY_S = 0.2
 LOCK_WAIT_S = 5.0
 """An earlier process of the same folder may hold the lock so long after it wrote its end."""
 
+RESERVE = ".reserve"
+RESERVE_BYTES = 2**16
+"""A file of this size is given up on a full disk, so that the end of the job can be written."""
+END_ATTEMPTS = 20
+END_WAIT_S = 0.5
+LEAST_FREE_BYTES = 2**20
+"""With less room on the disk, an unexpected error is put down to that."""
+
 STOPPED = N_("Stopped by request.")
 STOPPED_BEFORE = N_("Stopped before it began.")
 STOPPED_EARLY = N_(
@@ -44,6 +58,15 @@ STOPPED_EARLY = N_(
 )
 NO_MEMORY = N_(
     "The memory of this machine was not enough. Close other programs or choose smaller photos."
+)
+DISK_FULL = N_("The disk is full, so nothing more could be written. Make room and start it again.")
+DATASET_GONE = N_(
+    "The data set “{name}” was deleted while this was going on. Bring its photos in again and start "
+    "it again."
+)
+PHOTO_GONE = N_(
+    "The photo {file} was removed while this was going on. Start it again with the photos that are "
+    "there."
 )
 BUG = N_("Something unexpected went wrong. The log has the details.")
 
@@ -75,7 +98,8 @@ class JobMonitor(Monitor):
             memory = self._process.memory_info().rss
             alive = {"heartbeat": time.time(), "memory_bytes": memory}
             self._state = self._state.model_copy(update=alive | changes)
-            self._job.write_state(self._state)
+            is_new = {"state", "stage"} & changes.keys()
+            self._job.write_state(self._state, durable=bool(is_new))
 
     def stage(self, name: str) -> None:
         """See `Monitor.stage`."""
@@ -92,7 +116,16 @@ class JobMonitor(Monitor):
             if not self._state.is_live:
                 return
             self._state = self._state.model_copy(update={"state": state})
-        self._enter(state, "", reason=reason, finished_at=time.time())
+        self._give_up_reserve()
+        for attempt in range(END_ATTEMPTS):
+            try:
+                self._enter(state, "", reason=reason, finished_at=time.time())
+                return
+            except OSError:
+                logger.exception("The end could not be written")
+                if attempt == END_ATTEMPTS - 1:
+                    raise
+                time.sleep(END_WAIT_S)
 
     def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
         """See `Monitor.progress`."""
@@ -125,10 +158,20 @@ class JobMonitor(Monitor):
 
         return periodically(beat, every_s=HEARTBEAT_S, name="heartbeat")
 
+    def reserve(self) -> None:
+        """Take a little room on the disk, for the end."""
+        with suppress(OSError):
+            (self._job.folder / RESERVE).write_bytes(os.urandom(RESERVE_BYTES))
+
+    def _give_up_reserve(self) -> None:
+        with suppress(OSError):
+            (self._job.folder / RESERVE).unlink(missing_ok=True)
+
     def _enter(self, state: StateName, stage: str, **changes: Any) -> None:
         fresh = {"done": 0, "total": 0, "per_s": 0.0, "what": "", "told_at": time.time()}
         self.update(state=state, stage=stage, **(fresh | changes))
-        self._job.append_event("state", state=state, stage=stage)
+        with suppress(OSError):  # the state is what counts
+            self._job.append_event("state", state=state, stage=stage)
 
 
 def run_job(
@@ -150,7 +193,7 @@ def run_job(
     Returns:
         The final state; the current one where another process runs this job.
     """
-    lock = FileLock(job.folder / ".lock")
+    lock = FileLock(job.folder / LOCK)
     try:
         lock.acquire(timeout=LOCK_WAIT_S)
     except Timeout:
@@ -158,6 +201,7 @@ def run_job(
         return job.state
     with lock:
         monitor = JobMonitor(job)
+        monitor.reserve()
         with monitor.heartbeat(), _force_stop_after(monitor, patience_s, tidy):
             _do(job, work, monitor, in_turn)
         return job.written_state
@@ -182,16 +226,44 @@ def _do(job: Job, work: Work, monitor: JobMonitor, in_turn: bool) -> None:
         _fail(monitor, _(NO_MEMORY))
     except KeyboardInterrupt:
         monitor.end("stopped", _(FORCED))
-    except Exception:  # a bug: the traceback goes to the log, a sentence to the user
+    except Exception as error:  # the traceback goes to the log, a sentence to the user
         logger.exception("The job failed unexpectedly")
-        _fail(monitor, _(BUG))
+        _fail(monitor, _cause_outside(job, error) or _(BUG))
     else:
         monitor.end("finished" if finished else "stopped", "" if finished else _(STOPPED))
 
 
 def _fail(monitor: JobMonitor, reason: str) -> None:
-    monitor.event("error", text=reason)
+    with suppress(OSError):
+        monitor.event("error", text=reason)
     monitor.end("failed", reason)
+
+
+def _cause_outside(job: Job, error: Exception) -> str:
+    """What happened to disk or photos that explains an unexpected error; empty where nothing did.
+
+    Libraries raise errors of many kinds on a full disk or for a photo that went.
+    """
+    cause: BaseException | None = error
+    while cause is not None:  # a library may put it into words of its own
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return _(DISK_FULL)
+        cause = cause.__cause__ or cause.__context__
+    with suppress(OSError):
+        if shutil.disk_usage(job.folder).free < LEAST_FREE_BYTES:
+            return _(DISK_FULL)
+    if isinstance(error, OSError) and error.errno == errno.EROFS:
+        return _("The workspace cannot be written any more: {cause}.").format(cause=error.strerror)
+    with suppress(InputError, OSError, ValueError):
+        config = Run(job.folder).config
+        folder = Path(config.dataset)
+        if not (folder / "dataset.json").is_file():
+            return _(DATASET_GONE).format(name=config.dataset_name or folder.name)
+        dataset = datasets.open_dataset(folder)
+        for path in dataset.photos["path"]:
+            if not dataset.photo_path(path).is_file():
+                return _(PHOTO_GONE).format(file=path)
+    return ""
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The queue: lanes of slots for the kinds of jobs that share a resource.
 
 Owns: the lanes, the order of waiting jobs (first in, first out), and holding a slot.
-There is no daemon: a worker polls the states of the other jobs and tries a file lock.
+There is no daemon: a worker polls the states of the other live jobs and tries a file lock. Those that
+have ended are looked at only when a folder was added, and every `RESCAN_S` seconds.
 Leaves to others: starting workers (`runner.py`).
 
 Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports.
@@ -53,14 +54,48 @@ LANES: dict[Kind, Lane] = {"train": _TRAINING, "search": _TRAINING, "export": _E
 """The lane of each kind; kinds without one start at once."""
 
 
+RESCAN_S = 10.0
+LOOK_S = 1.0
+"""A job that has to wait for others looks at them so often, in seconds."""
+
+
 def waiting_jobs(folder: Path | None = None) -> list[Job]:
     """The queued jobs of a folder, first in, first out; default: the runs."""
-    waiting = []
-    for job in list_jobs(folder or home() / "runs"):
-        state = job.state
-        if state.state == "queued":
-            waiting.append((state.queued_at, job.id, job))
-    return [job for _queued_at, _id, job in sorted(waiting, key=lambda entry: entry[:2])]
+    return LiveJobs(folder or home() / "runs").waiting()
+
+
+class LiveJobs:
+    """The jobs of a folder that have not ended, for a process that asks often."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._jobs: list[Job] = []
+        self._mark = 0
+        self._scanned_at = -RESCAN_S
+
+    def waiting(self) -> list[Job]:
+        """The queued ones, first in, first out."""
+        self._scan()
+        waiting, live = [], []
+        for job in self._jobs:
+            state = job.state
+            if state.is_live:
+                live.append(job)
+            if state.state == "queued":
+                waiting.append((state.queued_at, job.id, job))
+        self._jobs = live
+        return [job for _queued_at, _id, job in sorted(waiting, key=lambda entry: entry[:2])]
+
+    def _scan(self) -> None:
+        """Look through the whole folder where that is due."""
+        try:
+            mark = self._folder.stat().st_mtime_ns
+        except OSError:
+            mark = 0
+        now = time.monotonic()
+        if mark != self._mark or now - self._scanned_at >= RESCAN_S:
+            self._mark, self._scanned_at = mark, now
+            self._jobs = list_jobs(self._folder)
 
 
 def place_in_queue(run: Run) -> int:
@@ -93,8 +128,12 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
     folder = home() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
     lock = None
+    others = LiveJobs(job.folder.parent)
+    is_next, looked_at = False, -LOOK_S
     while lock is None and not job.stop_requested:
-        if _is_my_turn(job, lane):
+        if is_next or time.monotonic() - looked_at >= LOOK_S:
+            is_next, looked_at = _is_my_turn(job, lane, others), time.monotonic()
+        if is_next:
             lock = _try_slots(folder, lane)
         if lock is None:
             time.sleep(poll_s)
@@ -105,9 +144,9 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
             lock.release()
 
 
-def _is_my_turn(job: Job, lane: Lane) -> bool:
+def _is_my_turn(job: Job, lane: Lane, others: LiveJobs) -> bool:
     """Whether no job of the same folder has waited longer; a job elsewhere takes any free slot."""
-    waiting = waiting_jobs(job.folder.parent)
+    waiting = others.waiting()
     return job not in waiting or waiting.index(job) < lane.count()
 
 

@@ -22,6 +22,7 @@ from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch, warm_worker
 from translearn_core.jobs.queue import is_running
 from translearn_core.runs import Job, list_runs
+from translearn_core.runs.state import write_worker
 
 FORCED = N_("Ended at once, by request.")
 
@@ -51,7 +52,8 @@ class LocalRunner:
             return
         with job.log_path.open("ab") as log:
             # the worker writes its own pid: one writer at a time
-            launch.spawn(launch.worker_command(str(job.folder)), log)
+            process = launch.spawn(launch.worker_command(str(job.folder)), log)
+        write_worker(job.folder, process.pid)
 
     def force_stop(self, job: Job) -> None:
         """See `Runner.force_stop`. Ends the worker and its children, if the process is still that

@@ -11,8 +11,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from translearn_core import datasets, runs
 from translearn_core.atomic import write_atomically
 from translearn_core.datasets import Dataset
@@ -110,14 +108,9 @@ def force_stop(job: Job) -> None:
 
 
 def follow(job: Job) -> JobState | None:
-    """The state of a job; None where there is none, or it is unreadable."""
+    """The state of a job; None where there is none."""
     reap()
-    if not job.state_path.is_file():
-        return None
-    try:
-        return job.state
-    except ValidationError:
-        return None
+    return job.state if job.state_path.is_file() else None
 
 
 def warm_up() -> None:

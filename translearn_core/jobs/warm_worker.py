@@ -21,6 +21,7 @@ import psutil
 from translearn_core.config import home, load_configuration
 from translearn_core.jobs import launch
 from translearn_core.runs import Job
+from translearn_core.runs.state import write_worker
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +43,12 @@ def warm_up() -> None:
         if psutil.virtual_memory().available < LEAST_FREE_BYTES:
             return
         folder = home() / "cache"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "standby.log").open("wb") as log:
-            _waiting = launch.spawn(launch.worker_command("-"), log, stdin=subprocess.PIPE)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / "standby.log").open("wb") as log:
+                _waiting = launch.spawn(launch.worker_command("-"), log, stdin=subprocess.PIPE)
+        except OSError:  # it only saves time; who starts a run is told what is wrong
+            logger.exception("No worker can be started ahead")
 
 
 def hand_over(job: Job) -> bool:
@@ -54,6 +58,7 @@ def hand_over(job: Job) -> bool:
         process, _waiting = _waiting, None
     if process is None or process.poll() is not None or process.stdin is None:
         return False
+    write_worker(job.folder, process.pid)
     try:
         with process.stdin as pipe:
             pipe.write(f"{job.folder}\n".encode())

@@ -34,6 +34,7 @@ from translearn_core.model_import.archive import MOST_BYTES, copy_entry, opened
 from translearn_core.model_import.inspect import MOST_SIDE, Candidate, check_classes, inspect_model
 from translearn_core.model_import.provenance import Origin
 from translearn_core.runs import Run, RunConfig, new_id
+from translearn_core.runs.model_files import write_hashes
 from translearn_core.settings import Settings
 
 Pixels = Literal["0..255", "0..1", "-1..1"]
@@ -220,6 +221,7 @@ def _make_run(
         if (folder / file).is_file():
             (folder / file).replace(draft.folder / file)
     draft.write_labels(classes, image_size=image_size)
+    write_hashes(draft.folder)
     write_atomically(draft.folder / "adopted.json", origin.model_dump_json(indent=1))
     config = RunConfig(
         id=run_id,

@@ -1,8 +1,8 @@
 """Reads the configuration of an imported model, before Keras opens it.
 
-Owns: finding the `.keras` in a file, its class names, image size, backbone and tasks, and checking
-class names.
-Leaves to others: opening zips (`archive.py`), allowed layers (`allowlist.py`), what needs the opened
+Owns: finding the `.keras` in a file, its image size and backbone, and checking class
+names.
+Leaves to others: opening zips (`archive.py`), the shape of labels.json (`labels.py`), allowed layers (`allowlist.py`), what needs the opened
 model (`sandbox.py`).
 
 Accepted: a `.keras` file (Keras 3), and a zip that holds one, like the export of TransLearn.
@@ -20,6 +20,7 @@ from translearn_core import backbones
 from translearn_core.backbones import freezing
 from translearn_core.config import load_configuration
 from translearn_core.errors import InputError
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.model_import.allowlist import check_config
 from translearn_core.model_import.archive import (
@@ -30,6 +31,7 @@ from translearn_core.model_import.archive import (
     read_json,
     unpacked,
 )
+from translearn_core.model_import.labels import Labels, name_fault, read_labels
 
 MOST_SIDE = 1024
 """Largest side of the photos in pixels."""
@@ -72,7 +74,7 @@ def inspect_model(path: Path) -> Candidate:
     with opened(path) as archive:
         names = {info.filename for info in archive.infolist()}
         if "config.json" in names:
-            return _describe(path, "", archive, None)
+            return _describe(path, "", archive, Labels())
         member = _find_member(path, names)
         labels = _read_labels(archive, member)
         with unpacked(archive, member) as inner:
@@ -114,16 +116,17 @@ def _find_member(path: Path, names: set[str]) -> str:
     )
 
 
-def _read_labels(archive: zipfile.ZipFile, member: str) -> dict[str, Any]:
-    """labels.json beside the model in a zip of ours; empty without one."""
+def _read_labels(archive: zipfile.ZipFile, member: str) -> Labels:
+    """labels.json beside the model in a zip of ours; empty without one.
+
+    Raises:
+        InputError: it is of another shape.
+    """
     beside = str(PurePosixPath(member).with_name("labels.json"))
-    result = read_json(archive, beside, MOST_CONFIG_BYTES)
-    return result if isinstance(result, dict) else {}
+    return read_labels(read_json(archive, beside, MOST_CONFIG_BYTES))
 
 
-def _describe(
-    path: Path, member: str, model: zipfile.ZipFile, labels: dict[str, Any] | None
-) -> Candidate:
+def _describe(path: Path, member: str, model: zipfile.ZipFile, labels: Labels) -> Candidate:
     """Check the configuration of a `.keras` file.
 
     Raises:
@@ -140,40 +143,24 @@ def _describe(
         )
     check_config(config, name)
     shape, outputs, inputs_named = _read_ends(config)
-    named = labels.get("classes") if labels else None
-    classes = tuple(map(str, named)) if isinstance(named, list) and named else None
-    size = labels.get("image_size") if labels else None
+    size = labels.image_size
     if not isinstance(size, int) or not 0 < size <= MOST_SIDE:
         size = shape[0] if shape and shape[0] == shape[1] else 0
     return Candidate(
         path=path,
         member=member,
-        classes=classes,
+        classes=tuple(labels.classes) if labels.classes else None,
         image_size=size,
-        outputs=0 if _tasks_of(labels) else outputs,  # of several tasks: known once it is opened
+        outputs=0 if labels.tasks else outputs,  # of several tasks: known once it is opened
         ours=inputs_named and config.get("config", {}).get("name") == "translearn",
         backbone=_backbone_of(config, labels),
-        tasks=_tasks_of(labels),
+        tasks=tuple((task.name, tuple(task.classes)) for task in labels.tasks or ()),
     )
 
 
-def _tasks_of(labels: dict[str, Any] | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """The further tasks in labels.json; none where it is malformed."""
-    most = load_configuration().limits.classes
-    result = []
-    for task in (labels or {}).get("tasks") or []:
-        name, classes = (
-            (task.get("name"), task.get("classes")) if isinstance(task, dict) else ("", 0)
-        )
-        if not isinstance(name, str) or not isinstance(classes, list) or len(classes) > most:
-            return ()
-        result.append((name[:200], tuple(str(one)[:200] for one in classes)))
-    return tuple(result)
-
-
-def _backbone_of(config: dict[str, Any], labels: dict[str, Any] | None) -> str:
+def _backbone_of(config: dict[str, Any], labels: Labels) -> str:
     """The backbone in labels.json, where at least 90 % of its layers are in the model."""
-    named = labels.get("backbone") if labels else None
+    named = labels.backbone
     if not isinstance(named, str) or named not in backbones.BACKBONES:
         return ""
     listed = config.get("config", {}).get("layers", [])
@@ -221,7 +208,7 @@ def check_classes(classes: Sequence[str] | None, candidate: Candidate) -> list[s
             .format(n=candidate.outputs or "")
             .replace("  ", " ")
         )
-    names = [" ".join(str(name).split()) for name in classes]
+    names = [" ".join(name.split()) for name in classes]
     most = load_configuration().limits.classes
     if not 2 <= len(names) <= most:
         raise InputError(
@@ -229,10 +216,19 @@ def check_classes(classes: Sequence[str] | None, candidate: Candidate) -> list[s
                 most=most, n=len(names)
             )
         )
-    if any(not name or len(name) > 200 for name in names) or len(set(names)) < len(names):
+    for name in names:
+        fault = name_fault(name)
+        if fault:
+            raise InputError(
+                _("The class name “{name}” cannot be used: {fault}. Give it another name.").format(
+                    name=shortened(name), fault=fault
+                )
+            )
+    twice = next((name for name in names if names.count(name) > 1), "")
+    if twice:
         raise InputError(
-            _("Every class needs a name of its own. Received: {names}.").format(
-                names=", ".join(names[:8])
+            _("Every class needs a name of its own. Twice there is “{name}”.").format(
+                name=shortened(twice)
             )
         )
     if candidate.outputs and candidate.outputs != len(names):

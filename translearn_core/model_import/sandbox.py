@@ -22,6 +22,7 @@ import numpy as np
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import InputError, TransLearnError
 from translearn_core.export.multi_head import separate
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.runs.task_heads import save_heads
 
@@ -64,7 +65,7 @@ def examine(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     """
     received = folder / "received.keras"
     version = _keras_version(received)
-    check_weights(received, request["most_bytes"])
+    check_units(received, check_weights(received, request["most_bytes"]))
     model = _open(received)
     if request.get("tasks"):
         model, heads = separate(model, request["tasks"])
@@ -93,10 +94,13 @@ def _keras_version(path: Path) -> str:
         return ""
 
 
-def check_weights(path: Path, most_bytes: int) -> None:
+def check_weights(path: Path, most_bytes: int) -> int:
     """Refuse weights that link to other files, or that are too large.
 
     An HDF5 file may hold external links and arrays with external storage; neither is followed.
+
+    Returns:
+        Bytes of all weights.
 
     Raises:
         InputError: the weights are refused or damaged.
@@ -107,7 +111,7 @@ def check_weights(path: Path, most_bytes: int) -> None:
 
     with zipfile.ZipFile(path) as archive:
         if "model.weights.h5" not in archive.namelist():
-            return
+            return archive.getinfo("model.weights.npz").file_size
         with archive.open("model.weights.h5") as packed:
             try:
                 with h5py.File(packed, "r") as file:
@@ -119,6 +123,38 @@ def check_weights(path: Path, most_bytes: int) -> None:
                     )
                 ) from error
     logger.info("%d bytes of weights", total)
+    return total
+
+
+_WIDTHS = ("units", "filters", "input_dim", "output_dim", "depth_multiplier")
+"""Settings of a layer that say how many weights it has, at least."""
+
+
+def check_units(path: Path, weight_bytes: int) -> None:
+    """Refuse layers that need more weights than the file holds, before Keras builds them.
+
+    Raises:
+        InputError: the message names the layer.
+    """
+    import zipfile
+
+    with zipfile.ZipFile(path) as archive:
+        pending: list[Any] = [json.loads(archive.read("config.json"))]
+    while pending:
+        entry = pending.pop()
+        if isinstance(entry, list):
+            pending.extend(entry)
+        elif isinstance(entry, dict):
+            pending.extend(entry.values())
+            widths = [entry.get(name) for name in _WIDTHS]
+            most = max((width for width in widths if isinstance(width, int)), default=0)
+            if most > weight_bytes:  # a weight takes a byte at least
+                raise InputError(
+                    _(
+                        "received.keras is not opened: its layer `{layer}` has {n} units, but the "
+                        "file holds weights for fewer. Save the model again."
+                    ).format(layer=shortened(str(entry.get("name"))), n=shortened(str(most)))
+                )
 
 
 def _walk_weights(group: Any, most_bytes_left: int) -> int:

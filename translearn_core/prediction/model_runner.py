@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import logging
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,10 +62,19 @@ class ModelRunner(Protocol):
         ...
 
 
-def open_runner(openvino_path: Path, keras_path: Path) -> ModelRunner:
-    """Open a model by its OpenVINO copy, or by Keras where there is none."""
-    if openvino_path.is_file() and head_path(openvino_path).is_file():
-        return OpenVINORunner(openvino_path)
+def open_runner(
+    openvino_path: Path, keras_path: Path, *, is_copy_whole: bool = True
+) -> ModelRunner:
+    """Open a model by its OpenVINO copy, or by Keras where there is none that can be read.
+
+    Args:
+        is_copy_whole: False where the copy is known to be damaged.
+    """
+    if is_copy_whole and openvino_path.is_file() and head_path(openvino_path).is_file():
+        try:
+            return OpenVINORunner(openvino_path)
+        except (RuntimeError, OSError, ValueError, KeyError, zipfile.BadZipFile):
+            logger.exception("The copy %s cannot be read; Keras is used", openvino_path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from translearn_core.graph.saving import load_model
 

@@ -11,7 +11,7 @@ process stays light and never takes the GPU.
 
 from __future__ import annotations
 
-import json
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,16 +24,29 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
-from translearn_core.datasets.layout import is_junk
+from translearn_core.datasets.layout import PHOTO_SUFFIXES, is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
-from translearn_core.evaluation.ood import FILE as REFERENCE_FILE
 from translearn_core.evaluation.ood import Reference, load_reference
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
-from translearn_core.prediction.model_runner import ModelOutput, open_runner
+from translearn_core.prediction.model_runner import (
+    KerasRunner,
+    ModelOutput,
+    ModelRunner,
+    head_path,
+    open_runner,
+)
 from translearn_core.runs import Run
-from translearn_core.runs.task_heads import NAME as HEADS_FILE
+from translearn_core.runs.model_files import (
+    COPY,
+    KERAS,
+    REFERENCE,
+    TASKS,
+    altered_files,
+    require_whole,
+)
 from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import ConfidenceThreshold, read_threshold
 
@@ -65,7 +78,8 @@ class Predictor:
     """An open model of a run. Safe to use from several threads; one photo batch at a time.
 
     `head` holds the dense layers after the pooled features, None where the model ends otherwise;
-    `reference` the features of training photos for out-of-distribution detection, or None.
+    `reference` the features of training photos for out-of-distribution detection, or None;
+    `notices` what a person should know of the files that were opened, as sentences.
 
     Raises:
         RunError: the run has no model that can be opened.
@@ -75,11 +89,38 @@ class Predictor:
         content = _read_labels(run)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
-        self.reference: Reference | None = load_reference(run.folder)
+        self.notices: list[str] = []
+        require_whole(run, TASKS)
+        is_altered = bool(altered_files(run, REFERENCE))
+        self.reference: Reference | None = None if is_altered else load_reference(run.folder)
+        if is_altered:
+            self.notices.append(
+                _(
+                    "{file} was changed or damaged since it was saved, so photos of something else "
+                    "are not recognised as such."
+                ).format(file=REFERENCE)
+            )
         self.tasks: tuple[DenseHead, ...] = load_heads(run.folder)
-        self._runner = open_runner(run.openvino_path, run.model_path)
+        self._runner = self._open(run)
         self.head: DenseHead | None = self._runner.head
         self._lock = threading.Lock()
+
+    def _open(self, run: Run) -> ModelRunner:
+        """The model by its copy where that is as it was saved, else by Keras."""
+        altered = altered_files(run, *COPY)
+        if not run.openvino_path.is_file() or altered:
+            require_whole(run, KERAS)
+        runner = open_runner(run.openvino_path, run.model_path, is_copy_whole=not altered)
+        is_slower = run.openvino_path.is_file() and isinstance(runner, KerasRunner)
+        if altered or (is_slower and not _is_older_copy(run)):
+            require_whole(run, KERAS)
+            self.notices.append(
+                _(
+                    "The fast copy of the model ({file}) was changed or damaged since it was saved. "
+                    "The answers come from {model}, which is whole."
+                ).format(file=(altered or [run.openvino_path.name])[0], model=KERAS)
+            )
+        return runner
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
         """The outputs for photos `(n, size, size, 3) uint8`, see `model_runner.ModelOutput`."""
@@ -98,6 +139,11 @@ class Predictor:
         return reference.is_out_of_distribution(output.pooled)
 
 
+def _is_older_copy(run: Run) -> bool:
+    """Whether the copy is one of an earlier version, which is not used."""
+    return not head_path(run.openvino_path).is_file()
+
+
 def _read_labels(run: Run) -> dict[str, Any]:
     path = run.folder / "labels.json"
     if not path.is_file() or not run.model_path.is_file():
@@ -107,8 +153,7 @@ def _read_labels(run: Run) -> dict[str, Any]:
                 run=run.id, state=run.state.state
             )
         )
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return content
+    return run.read_labels().model_dump()
 
 
 _open: OrderedDict[tuple[str, tuple[int, ...]], Predictor] = OrderedDict()
@@ -130,7 +175,7 @@ def open_predictor(run: Run) -> Predictor:
 
 def _modified_ns(run: Run) -> tuple[int, ...]:
     """Modification times of the files of an open model, in ns; 0 for a missing file."""
-    files = (run.model_path, *(run.folder / name for name in (HEADS_FILE, REFERENCE_FILE)))
+    files = [run.folder / name for name in (KERAS, *COPY, TASKS, REFERENCE)]
     return tuple(file.stat().st_mtime_ns if file.is_file() else 0 for file in files)
 
 
@@ -218,19 +263,44 @@ def _make_prediction(
 
 
 def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
-    """The photos of files and folders; folders are searched recursively, in sorted order.
+    """The files of files and folders; folders are searched recursively, in sorted order.
+
+    What is no ordinary file (a pipe, a link to a folder, a folder that cannot be opened or is named
+    like a photo) is among them, so that its prediction is an error of its own. Links to folders are
+    not followed.
 
     Raises:
         RunError: a path does not exist.
     """
     for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob("*")):
-                if file.is_file() and not is_junk(file.relative_to(path).parts):
-                    yield file
-        elif path.exists():
-            yield path
-        else:
+        try:
+            is_folder, is_there = path.is_dir(), os.path.lexists(path)
+        except (OSError, ValueError):  # a name that no file can have
+            is_folder = is_there = False
+        if not is_there:
             raise RunError(
-                _("There is no file or folder {place}. Check the name.").format(place=path)
+                _("There is no file or folder {place}. Check the name.").format(
+                    place=shortened(str(path), 300)
+                )
             )
+        if is_folder:
+            yield from sorted(_walk(path))
+        else:
+            yield path
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    closed: list[Path] = []
+    for folder, folders, files in os.walk(
+        root, onerror=lambda error: closed.append(Path(error.filename))
+    ):
+        place = Path(folder)
+        odd = [
+            name
+            for name in folders
+            if Path(name).suffix.lower() in PHOTO_SUFFIXES or (place / name).is_symlink()
+        ]
+        for path in (place / name for name in (*files, *odd)):
+            if not is_junk(path.relative_to(root).parts):
+                yield path
+    yield from closed

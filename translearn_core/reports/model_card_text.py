@@ -13,10 +13,9 @@ from __future__ import annotations
 from translearn_core.evaluation import calibration
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
-from translearn_core.runs import Run, threshold
+from translearn_core.runs import Run, run_caveats, threshold
 from translearn_core.runs.run_metrics import CalibrationMetrics, UnlikeMetrics
 
-FEW_TEST_PHOTOS = 10
 _FEWEST_TO_JUDGE = 30
 
 
@@ -119,7 +118,7 @@ def limits(run: Run) -> list[str]:
         RunError: the run has no figures.
     """
     metrics = run.metrics
-    found = [str(text) for text in metrics.warnings]
+    found = [*run_caveats.caveats_of(metrics), *(str(text) for text in metrics.warnings)]
     low, high = metrics.test_interval
     n = metrics.n_test
     if n and high - low > 0.1:
@@ -133,16 +132,6 @@ def limits(run: Run) -> list[str]:
         found.append(
             _("Its accuracy is not significantly above that of always giving the same answer.")
         )
-    few = [one.name for one in metrics.per_class if one.n_test < FEW_TEST_PHOTOS]
-    if few:
-        found.append(
-            _("Fewer than {least} test photos, so their own figures say little: {names}.").format(
-                least=FEW_TEST_PHOTOS, names=", ".join(few)
-            )
-        )
-    weak = [one.name for one in metrics.per_class if one.n_test and (one.recall or 0) < 0.5]
-    if weak:
-        found.append(_("Missed more often than found: {names}.").format(names=", ".join(weak)))
     return [
         *found,
         _strange_photos(metrics.unlike),

@@ -29,11 +29,11 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
 from translearn_core.evaluation.calibration import reliability_bins
 from translearn_core.evaluation.metrics import wilson_interval
-from translearn_core.formatting import percent, percent_range
+from translearn_core.formatting import certainty, percent, percent_range
 from translearn_core.i18n import _, language, ngettext
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
-from translearn_core.runs import Run
+from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.annotations import Notes, display_name, read_notes
 from translearn_core.runs.predictions import read_predictions, read_task_predictions
 from translearn_core.runs.run_metrics import HeadMetrics, RunMetrics, TaskMetrics
@@ -177,6 +177,9 @@ def _verdict(case: _Case) -> dict[str, str]:
     sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
         correct=metrics.test_correct, n=case.n_test, share=percent(metrics.accuracy)
     )
+    gap = run_caveats.gap_of(metrics)
+    if gap:
+        sentence = f"{gap} {sentence}"
     rest = _(
         "95 % confidence interval: {interval}. Always answering “{majority}” would be "
         "right on {guess}."
@@ -376,7 +379,7 @@ def _examples(case: _Case) -> list[tuple[str, list[dict[str, str]]]] | None:
 
 
 def _answer_picture(case: _Case, row: Mapping[Any, Any]) -> list[dict[str, str]]:
-    sure = percent(row["confidence"])
+    sure = certainty(row["confidence"])
     if row["correct"]:
         caption = {"before": "✓ ", "bold": row["truth"], "after": f" {sure}"}
     else:
@@ -501,7 +504,7 @@ def _method(case: _Case) -> list[str]:
         _("“Guessing” always answers the class with most training photos."),
         _(
             "The saved model was loaded afresh and compared with the measured one: probabilities "
-            "differ by at most {difference}."
+            "differ by {difference} at most."
         ).format(difference=percent(case.metrics.parity_max_diff or 0.0, 2)),
     ]
 

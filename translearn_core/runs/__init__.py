@@ -13,6 +13,7 @@ from translearn_core.runs.run import (
     create_run,
     delete_run,
     list_runs,
+    list_unreadable_runs,
     new_id,
 )
 from translearn_core.runs.state import (
@@ -40,6 +41,7 @@ __all__ = [
     "delete_run",
     "list_jobs",
     "list_runs",
+    "list_unreadable_runs",
     "live_process",
     "new_id",
 ]

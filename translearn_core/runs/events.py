@@ -22,14 +22,21 @@ def append_event(path: Path, kind: str, **fields: Any) -> None:
 def read_events(path: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     """The events from byte `offset` on, and the offset to read on from.
 
-    A last line without a newline is left for the next call.
+    A last line without a newline is left for the next call; a damaged one is passed over.
     """
     try:
         with path.open("rb") as file:
             file.seek(offset)
             data = file.read()
-    except FileNotFoundError:
+    except OSError:
         return [], offset
     end = data.rfind(b"\n") + 1
-    lines = data[:end].splitlines()
-    return [json.loads(line) for line in lines if line.strip()], offset + end
+    events = []
+    for line in data[:end].split(b"\n"):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict) and "kind" in event:
+            events.append(event)
+    return events, offset + end

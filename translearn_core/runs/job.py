@@ -10,6 +10,7 @@ A job folder holds
                     says (see `Job.append_event`)
     stop            a request to stop, by existing
     log.txt         output of the process
+    worker.json     the process that was started for it, until that writes its own state
     .lock           held by the worker process
 """
 
@@ -19,17 +20,21 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
 from translearn_core.runs import events as event_file
+from translearn_core.runs.cached import read_cached
 from translearn_core.runs.state import (
+    LOCK,
     SCHEMA,
+    WORKER,
     JobState,
     detect_lost,
-    live_process,
+    is_held,
+    process_of,
     read_state,
     write_state,
 )
@@ -45,6 +50,22 @@ class JobConfig(BaseModel):
     schema_version: int = SCHEMA
     kind: Kind = "train"
     created: float
+
+    @field_validator("schema_version")
+    @classmethod
+    def _is_known(cls, value: int) -> int:
+        if not 1 <= value <= SCHEMA:
+            raise ValueError(f"this version reads 1 to {SCHEMA}")
+        return value
+
+
+def first_cause(error: Exception) -> str:
+    """What is wrong with a file, in short: `settings.epochs: Input should be ...`."""
+    if not isinstance(error, ValidationError):
+        return str(getattr(error, "strerror", None) or error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else str(first["msg"])
 
 
 Config = TypeVar("Config", bound=JobConfig)
@@ -93,17 +114,15 @@ class Job:
         """
         path = self.folder / "config.json"
         try:
-            return model.model_validate_json(path.read_bytes())
+            return read_cached(path, model.model_validate_json)
         except FileNotFoundError as error:
             raise RunError(
                 _("{folder} is not a run: it has no config.json. Name the folder of a run.").format(
                     folder=self.folder
                 )
             ) from error
-        except (ValidationError, OSError) as error:
-            raise RunError(
-                _("{file} cannot be read. The run may come from a newer version.").format(file=path)
-            ) from error
+        except (ValueError, OSError) as error:
+            raise unreadable(path, error) from error
 
     def begin(self, config: JobConfig, **first_fields: Any) -> None:
         """Write the config and queue the job; files of an earlier job in the folder are deleted.
@@ -112,12 +131,13 @@ class Job:
             first_fields: further fields of the first state.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("stop", "events.jsonl", "log.txt"):
+        for name in ("stop", "events.jsonl", "log.txt", WORKER):
             (self.folder / name).unlink(missing_ok=True)
-        write_atomically(self.folder / "config.json", config.model_dump_json(indent=1))
         first = JobState(state="queued", queued_at=config.created, told_at=config.created)
         self.write_state(first.model_copy(update=first_fields))
         self.append_event("state", state="queued", stage="")
+        # last: a folder without it is not listed
+        write_atomically(self.folder / "config.json", config.model_dump_json(indent=1))
 
     @property
     def state_path(self) -> Path:
@@ -126,18 +146,22 @@ class Job:
 
     @property
     def state(self) -> JobState:
-        """The state of the job, with `lost` derived from its heartbeat and process."""
-        return detect_lost(self.written_state)
+        """The state of the job, with `lost` derived from its process."""
+        return detect_lost(self.folder, self.written_state)
 
     @property
     def written_state(self) -> JobState:
         """The content of state.json, without checking the heartbeat."""
         return read_state(self.state_path)
 
-    def write_state(self, state: JobState) -> None:
+    def write_state(self, state: JobState, *, durable: bool = True) -> None:
         """Replace state.json. For the one writer: the worker, or the submitter before there is
-        one."""
-        write_state(self.state_path, state)
+        one.
+
+        Args:
+            durable: as in `atomic.replace_file`.
+        """
+        write_state(self.state_path, state, durable=durable)
 
     def update_state(self, **changes: Any) -> JobState:
         """Replace fields of state.json. Only its one writer calls this."""
@@ -147,8 +171,14 @@ class Job:
 
     def process(self) -> psutil.Process | None:
         """The live worker process of this job, identified by pid and start time; else None."""
-        state = self.written_state
-        return live_process(state.pid, state.pid_started)
+        return process_of(self.folder, self.written_state)
+
+    @property
+    def is_worked_on(self) -> bool:
+        """Whether it is queued or running, or a process holds it though its state is damaged."""
+        return self.state.is_live or (
+            self.written_state.state == "lost" and is_held(self.folder / LOCK)
+        )
 
     def append_event(self, kind: str, **fields: Any) -> None:
         """Append one line to events.jsonl.
@@ -196,4 +226,18 @@ def list_jobs(folder: Path) -> list[Job]:
     """The jobs in `folder`, unordered."""
     if not folder.is_dir():
         return []
-    return [Job(child) for child in folder.iterdir() if (child / "config.json").is_file()]
+    return [
+        Job(child)
+        for child in folder.iterdir()
+        if not child.name.startswith(".") and (child / "config.json").is_file()
+    ]
+
+
+def unreadable(path: Path, error: Exception) -> RunError:
+    """The error for a file of a job that cannot be read."""
+    return RunError(
+        _(
+            "{file} cannot be read ({cause}). It is damaged, or the run may come from a newer "
+            "version."
+        ).format(file=path, cause=first_cause(error))
+    )

@@ -10,27 +10,32 @@ Leaves to others: what a run has in common with other jobs (`job.py`), who train
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from translearn_core import __version__
-from translearn_core.atomic import write_atomically
+from translearn_core import __version__, leftovers
+from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import home
-from translearn_core.errors import RunError
+from translearn_core.errors import RunError, StorageError
 from translearn_core.i18n import _
-from translearn_core.runs.job import Job, JobConfig, Kind, list_jobs
+from translearn_core.runs.cached import read_cached
+from translearn_core.runs.job import Job, JobConfig, Kind, unreadable
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.runs.state import SCHEMA
 from translearn_core.settings import Settings
+
+T = TypeVar("T")
 
 
 class RunConfig(JobConfig):
@@ -46,6 +51,15 @@ class RunConfig(JobConfig):
     import_s: float = 0.0
     """Seconds that bringing the photos in took, where that was part of the same command."""
     versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Labels(BaseModel):
+    """labels.json: what the outputs of a model mean."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    classes: list[str]
+    image_size: int = 0
 
 
 class Run(Job):
@@ -84,7 +98,15 @@ class Run(Job):
     @property
     def labels(self) -> list[str]:
         """Class names in the order of the model's outputs."""
-        return list(self._read_json("labels.json")["classes"])
+        return list(self.read_labels().classes)
+
+    def read_labels(self) -> Labels:
+        """labels.json.
+
+        Raises:
+            RunError: there is none yet, or it cannot be read.
+        """
+        return self._read("labels.json", Labels.model_validate_json)
 
     def write_labels(self, classes: Sequence[str], *, image_size: int, backbone: str = "") -> None:
         """Write labels.json.
@@ -107,24 +129,31 @@ class Run(Job):
     @property
     def metrics(self) -> RunMetrics:
         """metrics.json: what `train --json` prints, and what the results page shows."""
-        try:
-            return RunMetrics.model_validate(self._read_json("metrics.json"))
-        except ValidationError as error:
-            raise RunError(
-                _("{file} cannot be read. The run may come from a newer version.").format(
-                    file=self.folder / "metrics.json"
-                )
-            ) from error
+        return self._read("metrics.json", RunMetrics.model_validate_json)
 
     @property
     def has_result(self) -> bool:
-        """Whether the run left a model and figures."""
-        return (self.folder / "metrics.json").is_file() and self.model_path.is_file()
+        """Whether the run left a model, and figures that can be read."""
+        return self.model_path.is_file() and not self._problem_of("metrics.json", missing=True)
 
     @property
     def has_model(self) -> bool:
-        """Whether there is a model: trained by this run, or imported."""
-        return (self.folder / "labels.json").is_file() and self.model_path.is_file()
+        """Whether there is a model, trained by this run or imported, whose classes are known."""
+        return self.model_path.is_file() and not self._problem_of("labels.json", missing=True)
+
+    @property
+    def problem(self) -> str:
+        """Which of its files is there and cannot be read, as a sentence; empty where all can."""
+        return self._problem_of("metrics.json") or self._problem_of("labels.json")
+
+    def _problem_of(self, name: str, *, missing: bool = False) -> str:
+        if not missing and not (self.folder / name).exists():
+            return ""
+        try:
+            _content = self.metrics if name == "metrics.json" else self.read_labels()
+        except RunError as error:
+            return error.message
+        return ""
 
     def epochs(self) -> list[dict[str, Any]]:
         """The `epoch` events, one per epoch; of a repeated epoch the last."""
@@ -136,21 +165,26 @@ class Run(Job):
                 ]
         return epochs
 
-    def _read_json(self, name: str) -> dict[str, Any]:
+    def _read(self, name: str, parse: Callable[[bytes], T]) -> T:
         path = self.folder / name
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return read_cached(path, parse)
         except FileNotFoundError as error:
             raise RunError(
                 _("The run {run} has no {file} yet: it is {state}. Choose a finished run.").format(
                     run=self.id, file=name, state=self.state.state
                 )
             ) from error
-        return content
+        except (OSError, ValueError) as error:
+            raise unreadable(path, error) from error
 
     def size_bytes(self) -> int:
         """Bytes on disk."""
-        return sum(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        total = 0
+        for file in self.folder.rglob("*"):
+            with contextlib.suppress(OSError):  # it went just now
+                total += file.stat().st_size if file.is_file() else 0
+        return total
 
 
 def new_id(created: float) -> str:
@@ -197,6 +231,7 @@ def create_run(
 
     Raises:
         RunError: `folder` already holds something.
+        StorageError: the disk is full or cannot be written.
     """
     created = time.time()
     folder = folder or home() / "runs" / new_id(created)
@@ -214,32 +249,65 @@ def create_run(
         import_s=import_s,
         versions={"translearn": __version__},
     )
-    run.begin(config)
+    with disk_errors():
+        run.begin(config)
     return run
 
 
 def list_runs(folder: Path | None = None) -> list[Run]:
     """All runs of the workspace, newest first."""
-    folder = folder or home() / "runs"
-    return sorted(_iterate_runs(folder), key=lambda run: run.config.created, reverse=True)
+    readable, _unreadable = _look_through(folder or home() / "runs")
+    return sorted(readable, key=lambda run: run.config.created, reverse=True)
 
 
-def _iterate_runs(folder: Path) -> Iterator[Run]:
-    for job in list_jobs(folder):
-        run = Run(job.folder)
-        try:
-            _config = run.config
-        except RunError:
-            continue
-        yield run
+@dataclass(frozen=True)
+class UnreadableRun:
+    """A folder among the runs whose config.json is missing or cannot be read, and why."""
+
+    run: Run
+    reason: str
+
+
+def list_unreadable_runs(folder: Path | None = None) -> list[UnreadableRun]:
+    """The folders among the runs of the workspace that cannot be read, by name."""
+    _readable, unreadable_runs = _look_through(folder or home() / "runs")
+    return sorted(unreadable_runs, key=lambda entry: entry.run.id)
+
+
+def _look_through(folder: Path) -> tuple[list[Run], list[UnreadableRun]]:
+    readable: list[Run] = []
+    unreadable_runs: list[UnreadableRun] = []
+    if folder.is_dir():
+        for child in folder.iterdir():
+            if child.name.startswith(".") or not child.is_dir():
+                continue
+            run = Run(child)
+            try:
+                _config = run.config
+            except RunError as error:
+                unreadable_runs.append(UnreadableRun(run, error.message))
+            else:
+                readable.append(run)
+    return readable, unreadable_runs
 
 
 def delete_run(run: Run) -> None:
-    """Delete a run for good.
+    """Delete a run for good, whatever state its files are in.
 
     Raises:
-        RunError: it is still queued or running.
+        RunError: it is still queued or running, or its process lives.
+        StorageError: a file is held by another program.
     """
-    if run.state.is_live:
+    if run.is_worked_on:
         raise RunError(_("This run is still going on. Stop it first, then delete it."))
-    shutil.rmtree(run.folder)
+    hidden = run.folder.with_name(leftovers.own_name(f"{leftovers.DELETED}{run.id}-"))
+    try:
+        run.folder.replace(hidden)
+        with contextlib.suppress(FileNotFoundError):  # another process goes on with it
+            shutil.rmtree(hidden)
+    except OSError as error:
+        raise StorageError(
+            _("The run {name} cannot be deleted: {cause}. Close what uses it.").format(
+                name=run.id, cause=error.strerror or error
+            )
+        ) from error

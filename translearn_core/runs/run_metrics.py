@@ -32,6 +32,14 @@ class ClassMetrics(_Figures):
     """Metrics of one class."""
 
     name: str = Field(default="", description="the class")
+    n_train: int | None = Field(
+        default=None, description="its training photos; null where that was not recorded"
+    )
+    n_groups: int | None = Field(
+        default=None,
+        description="all of its photos, copies and bursts counted once; null where that was not "
+        "recorded",
+    )
     n_test: int = Field(default=0, description="its test photos")
     correct: int = Field(default=0, description="of these, predicted correctly")
     answered: int = Field(default=0, description="test photos for which this class was predicted")
@@ -111,6 +119,9 @@ class HeadMetrics(_Figures):
     test_correct: int = Field(default=0, description="test photos predicted correctly")
     test_interval: Interval = Field(
         default=(0.0, 1.0), description="95 % confidence interval of the accuracy (Wilson)"
+    )
+    balanced_accuracy: float | None = Field(
+        default=None, description="mean recall of the classes with test photos; null without any"
     )
     majority_accuracy: float | None = Field(
         default=None, description="accuracy of always predicting the most frequent training class"
@@ -332,6 +343,16 @@ class RunMetrics(HeadMetrics):
         default=[], description="with several tasks: metrics of each, the main task first"
     )
     unlike: UnlikeMetrics | None = Field(default=None, description="out-of-distribution detection")
+
+    @property
+    def tested_elsewhere(self) -> bool:
+        """Whether the run was adapted to a new domain, but its test photos are of the source domain.
+
+        Test photos that the person named themselves, or that were among the unlabelled ones, count
+        as photos of the new domain.
+        """
+        figures = self.adaptation
+        return figures is not None and not self.test_given and not figures.tested_photos_seen
 
     @property
     def further_tasks(self) -> list[TaskMetrics]:

@@ -4,26 +4,32 @@ Owns: `JobState`, reading and writing it, detecting whether a process is alive.
 Leaves to others: who writes it (the submitter before a worker exists, then `jobs/background.py`).
 
 States: queued -> running -> finished | stopped | failed | lost. `lost` is never written: it is
-derived from the heartbeat and the process.
+derived where the process has ended, or the file is damaged. A process that lives is never lost, however
+old its heartbeat and whatever the clocks say.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.i18n import _
+from translearn_core.runs.cached import read_cached
 
 SCHEMA = 1
 StateName = Literal["queued", "running", "finished", "stopped", "failed", "lost"]
 LIVE_STATES = frozenset({"queued", "running"})
 ENDED_STATES = frozenset({"finished", "stopped", "failed", "lost"})
+LOCK = ".lock"
+WORKER = "worker.json"
 FRESH_S = 3.0
 """With a heartbeat younger than this the process is not checked."""
 
@@ -82,43 +88,117 @@ def live_process(pid: int, started: float) -> psutil.Process | None:
         return None
 
 
-def read_state(path: Path) -> JobState:
-    """The content of a state file; a new state where there is none.
+def is_held(lock: Path) -> bool:
+    """Whether a process holds a lock file."""
+    if not lock.is_file():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
 
-    Raises:
-        ValidationError: it cannot be read.
-    """
+
+def read_state(path: Path) -> JobState:
+    """The content of a state file; a new state where there is none, `lost` where it is damaged."""
     for attempt in range(5):
         try:
-            return JobState.model_validate_json(path.read_bytes())
+            return read_cached(path, JobState.model_validate_json)
         except FileNotFoundError:
             return JobState()
-        except (PermissionError, ValidationError):  # Windows: being replaced just now
-            if attempt == 4:
-                raise
-            time.sleep(0.02)
-    raise AssertionError("unreachable")
+        except (OSError, ValueError):
+            if os.name != "nt" or attempt == 4:
+                break
+            time.sleep(0.02)  # Windows: being replaced just now
+    reason = _(
+        "Its file {file} is damaged, as a power cut or a full disk can leave it. What else is in "
+        "its folder is kept; delete it, or start it again."
+    ).format(file=path.name)
+    return JobState(state="lost", reason=reason)
 
 
-def write_state(path: Path, state: JobState) -> None:
-    """Replace a state file in one step."""
-    write_atomically(path, state.model_dump_json(indent=1))
+def write_state(path: Path, state: JobState, *, durable: bool = True) -> None:
+    """Replace a state file in one step.
+
+    Args:
+        durable: as in `atomic.replace_file`; progress is written too often for it.
+    """
+    write_atomically(path, state.model_dump_json(indent=1), durable=durable)
 
 
-def detect_lost(written: JobState) -> JobState:
-    """The same state, or `lost` where its process is dead or its heartbeat too old."""
+class Worker(BaseModel):
+    """worker.json: the process that was started for a job, told by whoever started it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pid: int
+    started: float
+
+
+def write_worker(folder: Path, pid: int) -> None:
+    """Tell which process was started for the job in `folder`, unless it has ended."""
+    try:
+        worker = Worker(pid=pid, started=psutil.Process(pid).create_time())
+    except psutil.Error:
+        return
+    write_atomically(folder / WORKER, worker.model_dump_json(), durable=False)
+
+
+def read_worker(folder: Path) -> Worker | None:
+    """The process that was started for the job in `folder`; None where nobody told."""
+    try:
+        return read_cached(folder / WORKER, Worker.model_validate_json)
+    except (OSError, ValueError):
+        return None
+
+
+def process_of(folder: Path, written: JobState) -> psutil.Process | None:
+    """The live process of the job in `folder`, with the given written state; else None.
+
+    When the clock was set, a process seems to have begun at another time; that it holds the lock of
+    the job tells it then.
+    """
+    started = read_worker(folder) if written.pid == 0 else None
+    pid = started.pid if started else written.pid
+    process = live_process(pid, started.started if started else written.pid_started)
+    if process is None and pid and psutil.pid_exists(pid) and is_held(folder / LOCK):
+        return psutil.Process(pid)
+    return process
+
+
+def detect_lost(folder: Path, written: JobState) -> JobState:
+    """The state of the job in `folder`: as it is written, or `lost` where its process has ended.
+
+    A process that lives but does not answer keeps its state; `reason` then says so.
+    """
     if not written.is_live:
         return written
     age_s = time.time() - max(written.heartbeat, written.queued_at)
-    if age_s < FRESH_S:
+    if 0 <= age_s < FRESH_S:
         return written
-    timed_out = age_s >= load_configuration().heartbeat_lost_s
-    if written.pid == 0:  # the worker is starting
-        lost = timed_out
-    else:  # checks of 0.1 have no heartbeat
-        alive = live_process(written.pid, written.pid_started) is not None
-        lost = not alive or (timed_out and written.heartbeat > 0)
-    if not lost:
+    timed_out = abs(age_s) >= load_configuration().heartbeat_lost_s  # or the clock was set back
+    process = process_of(folder, written)
+    if process is not None:
+        is_silent = timed_out and written.heartbeat > 0
+        return written.model_copy(update={"reason": _silence(process)}) if is_silent else written
+    is_starting = written.pid == 0 and read_worker(folder) is None
+    if is_starting and not timed_out:
         return written
     reason = _("The process ended before it was done. Its log may tell why; start it again.")
     return written.model_copy(update={"state": "lost", "reason": reason})
+
+
+def _silence(process: psutil.Process) -> str:
+    """Why a live process does not answer, as a sentence."""
+    try:
+        is_suspended = process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        is_suspended = False
+    if is_suspended:
+        return _("Its process is suspended. It goes on when it is resumed, or can be ended.")
+    return _(
+        "Its process is there but has not answered for a while. It goes on by itself if the machine "
+        "was asleep or is busy; else end it."
+    )

@@ -32,6 +32,7 @@ from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
+from translearn_core.runs.model_files import KERAS, require_whole
 from translearn_core.runs.provenance import refuse_training_overlap
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
@@ -298,6 +299,7 @@ def start_head(plan: Plan, data: TrainingData, run: Run) -> tuple[Any, list[str]
     from translearn_core.graph.saving import load_model
 
     head = build_new_head(plan, data)
+    require_whole(run, KERAS)
     model = load_model(run.model_path)
     theirs = {layer.name: layer for layer in model.layers if hasattr(layer, "kernel")}
     old_hidden = theirs.get("head_hidden")

@@ -1,7 +1,7 @@
 """Learns the heads of a run: its own, and one more for each further kind of label.
 
 Owns: how one head is learned (`learn_head`), the data of a further task, and the heads' figures.
-Leaves to others: fitting (`fitting/head.py`), the labels (`datasets/label_csv.py`), what heads answer
+Leaves to others: fitting (`fitting/head.py`), the labels (`datasets/tasks.py`), what heads answer
 about new photos (`runs/task_heads.py`).
 
 All heads read the same pooled features: one pass of the backbone answers every task. A photo whose
@@ -23,7 +23,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.atomic import write_parquet
-from translearn_core.datasets.label_csv import DatasetTasks, tasks_of
+from translearn_core.datasets.tasks import DatasetTasks, tasks_of
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions

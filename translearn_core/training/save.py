@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from translearn_core import datasets
-from translearn_core.arrays import Array
+from translearn_core.arrays import Array, Ints
 from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.datasets import Dataset
 from translearn_core.errors import PhotoError, RunError
@@ -36,6 +36,7 @@ from translearn_core.monitor import Monitor
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs import Run, provenance
 from translearn_core.runs.find import find_run
+from translearn_core.runs.model_files import write_hashes
 from translearn_core.runs.run_metrics import SCHEMA, RunMetrics
 
 logger = logging.getLogger(__name__)
@@ -165,7 +166,13 @@ def write_figures(
         "total_layers": plan.freeze.total_layers,
         "trainable_weights": saved.trainable_weights,
         "val_accuracy": test.val_accuracy,
-        **head_figures(test.truth, test.test, classes, data.labels[data.rows("train")]),
+        **head_figures(
+            test.truth,
+            test.test,
+            classes,
+            data.labels[data.rows("train")],
+            n_groups=_count_groups(data),
+        ),
         "epochs_run": epochs,
         "fine_tuned": "fine_tune" in seconds,
         "parity_max_diff": saved.parity_max_diff,
@@ -179,8 +186,15 @@ def write_figures(
         "warnings": warnings,
         **more,
     }
+    write_hashes(run.folder)
     content = RunMetrics.model_validate(figures).as_dict()
     write_atomically(run.folder / "metrics.json", json.dumps(content, ensure_ascii=False, indent=1))
+
+
+def _count_groups(data: TrainingData) -> Ints:
+    """Photos of each class, near-duplicates counted once, `(classes,)`."""
+    pairs = np.unique(np.column_stack([data.labels, data.groups]), axis=0)
+    return np.bincount(pairs[:, 0], minlength=len(data.classes))
 
 
 def _run_before(plan: Plan) -> Run | None:

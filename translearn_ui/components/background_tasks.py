@@ -23,6 +23,7 @@ import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_ui.components import format
+from translearn_ui.shell import frame
 
 log = logging.getLogger(__name__)
 
@@ -124,8 +125,10 @@ def show(task: Task) -> None:
     if task.finished:
         st.rerun()
     with st.container(border=True, key=f"task_{task.id}"):
-        st.markdown(f"**{task.title}**")
-        st.progress(task.share, text=_("Cancelling…") if task.cancelled else task.sentence)
+        st.markdown(f"**{frame.plain(task.title)}**")
+        st.progress(
+            task.share, text=_("Cancelling…") if task.cancelled else frame.plain(task.sentence)
+        )
         with st.container(horizontal=True, vertical_alignment="center"):
             if st.button(_("Cancel"), key=f"task_{task.id}_cancel", disabled=task.cancelled):
                 task.cancelled = True

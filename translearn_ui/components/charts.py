@@ -128,11 +128,11 @@ def probability_bars(
             x=shares,
             y=names,
             orientation="h",
-            text=[format.percent(share) for share in shares],
+            text=[format.certainty(share) for share in shares],
             textposition="outside",
             cliponaxis=False,
             marker={"color": [colors[name] for name in names], "cornerradius": 3},
-            customdata=[format.percent(share, 1) for share in shares],
+            customdata=[format.certainty(share, 1) for share in shares],
             hovertemplate="%{y}: %{customdata}<extra></extra>",
         )
     )

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import datasets
 from translearn_core.datasets import Dataset
+from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
+from translearn_core.runs.in_use import delete_unused_dataset
 from translearn_ui.components import dialogs, format
 from translearn_ui.shell import frame
 
 
 def summary(dataset: Dataset) -> str:
     """`600 photos in 6 classes · 11 MB`."""
-    photos, classes = len(dataset.photos), len(dataset.classes)
+    try:
+        photos, classes = len(dataset.photos), len(dataset.classes)
+    except SourceError as error:
+        return frame.plain(error.message)
     text = ngettext("{n:,} photo", "{n:,} photos", photos).format(n=photos)
     text += " " + ngettext("in {n:,} class", "in {n:,} classes", classes).format(n=classes)
     return f"{text} · {format.size(int(dataset.photos['bytes'].sum()))}"
@@ -36,7 +40,7 @@ def confirm_delete(dataset: Dataset) -> None:
     name = frame.plain(dataset.name)
 
     def delete() -> None:
-        datasets.delete_dataset(dataset)
+        delete_unused_dataset(dataset)
         if st.query_params.get("data") == dataset.id:
             frame.open_dataset(None)
         st.toast(_("{name} is deleted.").format(name=name))
@@ -53,7 +57,7 @@ def where_photos_stay(dataset: Dataset) -> str:
     """What happens to the photos when something of a data set is deleted."""
     if dataset.kind == "folder":
         return _("Your own files in {folder} are not touched.").format(
-            folder=f"`{dataset.record.source}`"
+            folder=frame.plain(dataset.record.source)
         )
     return _(
         "The copies in the workspace are deleted; what you brought in stays where you have it."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from translearn_core.formatting import percent, percent_range
+from translearn_core.formatting import certainty, percent, percent_range
 from translearn_core.i18n import _
 
 __all__ = ["certainty", "count", "duration", "percent", "percent_range", "size", "stamp", "when"]
@@ -54,8 +54,3 @@ def count(n: int) -> str:
     if n >= 10_000:
         return _("{n:,.0f} thousand").format(n=n / 1e3)
     return f"{n:,}"
-
-
-def certainty(share: float) -> str:
-    """A probability in [0, 1]; nothing is ever quite certain."""
-    return _("over 99 %") if share > 0.99 else percent(share)

@@ -70,7 +70,7 @@ def _show_grid(
                 except (TransLearnError, OSError):
                     st.caption(
                         _(":material/broken_image: {file} can no longer be read").format(
-                            file=PurePosixPath(file).name
+                            file=plain(PurePosixPath(file).name)
                         )
                     )
                 if chosen is not None:

@@ -18,7 +18,7 @@ from translearn_ui.components import format
 
 def result_sentence(metrics: RunMetrics) -> tuple[str, str]:
     """A run's result in words: the one sentence, and what to compare it with."""
-    if tested_elsewhere(metrics):
+    if metrics.tested_elsewhere:
         return new_domain_words(metrics)
     if not metrics.n_test:
         return _("No photos were left for a test."), ""
@@ -68,16 +68,6 @@ def waiting_words(run: Run) -> tuple[str, str]:
     )
 
 
-def tested_elsewhere(metrics: RunMetrics) -> bool:
-    """Whether a run was adapted to a new domain, but its test photos are of the source domain.
-
-    Test photos that the person named themselves, or that were among the unlabelled ones, count as
-    photos of the new domain.
-    """
-    figures = metrics.adaptation
-    return figures is not None and not metrics.test_given and not figures.tested_photos_seen
-
-
 def headline_share(metrics: RunMetrics) -> float:
     """The share of right answers that a run is known by: in the new domain where it was adapted to one.
 
@@ -86,7 +76,7 @@ def headline_share(metrics: RunMetrics) -> float:
     """
     figures = metrics.adaptation
     there = figures.target_accuracy_after if figures is not None else None
-    if there is None or not tested_elsewhere(metrics):
+    if there is None or not metrics.tested_elsewhere:
         return metrics.accuracy
     return float(there)
 
@@ -97,7 +87,7 @@ def share_words(metrics: RunMetrics) -> str:
     there = figures is not None and figures.target_accuracy_after is not None
     words = (
         _("right on {share} of the photos of the new domain")
-        if there and tested_elsewhere(metrics)
+        if there and metrics.tested_elsewhere
         else _("right on {share} of the test photos")
     )
     return words.format(share=format.percent(headline_share(metrics)))

@@ -7,6 +7,7 @@ written. Leaves to others: what the settings are (`translearn_core.config`), the
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from translearn_core import datasets
 from translearn_core.config import home
+from translearn_core.errors import RunError
 from translearn_core.i18n import N_, _
 from translearn_core.runs import Run
 from translearn_core.settings import setting_fields
@@ -68,7 +70,8 @@ def _what_is_named(picks: str, value: str) -> str:
     """The run or the photos that a setting names, in words; an empty text where there are none."""
     if picks == "run":
         run = Run(home() / "runs" / Path(value).name)
-        return run_picker.describe_run(run) if run.folder.is_dir() else ""
+        with suppress(RunError):
+            return run_picker.describe_run(run) if run.folder.is_dir() else ""
     if picks == "photos":
         sets = datasets.list_datasets()
         return next((one.name for one in sets if one.id == value), "")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from translearn_core import leftovers
 from translearn_core.config import home
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
@@ -43,17 +45,29 @@ class Box:
         self.key = f"upload_{name}_{st.session_state.get(self._counter, 0)}"
 
     def empty(self) -> None:
-        """Let go of what was uploaded; the next run shows an empty box."""
+        """Let go of what was uploaded; the next run shows an empty box.
+
+        Streamlit itself keeps the files as long as the page is open. Who works with an upload has
+        its content until it is closed.
+        """
+        context = get_script_run_ctx()
+        given = st.session_state.get(self.key)
+        manager = context.uploaded_file_mgr if context is not None else None
+        if context is not None and isinstance(manager, MemoryUploadedFileManager) and given:
+            for upload in given if isinstance(given, list) else [given]:
+                manager.remove_file(context.session_id, upload.file_id)
         st.session_state[self._counter] = st.session_state.get(self._counter, 0) + 1
 
 
 @contextmanager
 def on_disk(upload: UploadedFile) -> Iterator[Path]:
     """Move an upload from memory to the workspace, for as long as the block lasts."""
-    folder = home() / "uploads" / secrets.token_hex(4)
+    from translearn_core.datasets.layout import safe_name
+
+    folder = home() / "uploads" / leftovers.own_name("")
     try:
         folder.mkdir(parents=True)
-        path = folder / "upload.zip"
+        path = folder / safe_name(upload.name)
         with path.open("wb") as target:
             shutil.copyfileobj(upload, target, 2**20)
         upload.close()

@@ -67,8 +67,8 @@ def show_note(dataset: Dataset, *, begin: Callable[[], None]) -> None:
                 ":material/fact_check: **{title}**: right on {low} to {high} of 100 new photos."
             ).format(
                 title=_(TITLES[report.verdict]),
-                low=round(100 * report.interval[0]),
-                high=round(100 * report.interval[1]),
+                low=round(100 * report.told.interval[0]),
+                high=round(100 * report.told.interval[1]),
             )
             + (" " + _("The photos have changed since.") if is_outdated(dataset, report) else ""),
             width="stretch",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from translearn_core import datasets
+from translearn_core.feasibility.label_errors import strength_of
 from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components.paging import page_of
 from translearn_ui.feasibility import photo_actions
@@ -246,7 +247,9 @@ def _show_card(dataset: Dataset, check: str, item: Set, row: Row) -> None:
     suggested = item.suggested if item.suggested != row["class_name"] else ""
     if suggested:
         text = _("lies in **{given}**, looks like **{suggested}** · {sure}").format(
-            given=given, suggested=frame.plain(suggested), sure=sure(item.score)
+            given=given,
+            suggested=frame.plain(suggested),
+            sure=label_words(item.score) if check == "wrong_label" else sure(item.score),
         )
     else:
         text = f"**{given}** · {sure(item.score)}"
@@ -275,6 +278,11 @@ def _show_card(dataset: Dataset, check: str, item: Set, row: Row) -> None:
             args=(dataset, [(check, path)]),
         )
         photo_actions.show_menu(dataset, row, key=key, note=frame.plain(item.note))
+
+
+def label_words(score: float) -> str:
+    """What the evidence for a wrong label is worth, in words."""
+    return _("almost certain") if strength_of(score) == "almost_certain" else _("worth a look")
 
 
 def sure(score: float) -> str:

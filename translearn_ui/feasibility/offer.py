@@ -33,7 +33,7 @@ def show(dataset: Dataset) -> None:
                 "Before you train, let a network look at your photos once. You learn:\n"
                 "- how often it will be right on new photos, and how sure that is\n"
                 "- whether it goes by what you care about, or by colour, size or a watermark\n"
-                "- which labels are likely wrong, which photos are copies, blurred or dark\n"
+                "- which labels may be wrong, which photos are copies, blurred or dark\n"
                 "- what would help most: other labels, more photos, a stronger network"
             )
         )

@@ -4,7 +4,7 @@ Owns: the figure, and the photo that was clicked beside it.
 Leaves to others: where photos lie (`translearn_core.evaluation.projection`, through photos.parquet), what the
 buttons do (`photo_actions.py`).
 
-Classes differ by colour and by the shape of their points; mistakes carry a ring, likely wrong
+Classes differ by colour and by the shape of their points; mistakes carry a ring, doubtful
 labels a larger square.
 """
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from translearn_core.datasets import Dataset
+from translearn_core.datasets.layout import natural_key
 
 MANY_POINTS = 3000
 """From so many points on they are drawn by the graphics card; fewer need none."""
@@ -65,7 +66,12 @@ def _show_part(dataset: Dataset, assessed: pd.DataFrame) -> None:
     left, right = st.columns([2.4, 1], gap="medium")
     with left:
         charts.show(
-            figure(table, sorted(set(assessed["class_name"])), rows, chosen=_chosen(dataset)),
+            figure(
+                table,
+                sorted(set(assessed["class_name"]), key=natural_key),
+                rows,
+                chosen=_chosen(dataset),
+            ),
             key=_CHART,
             alt=_alt(table),
             on_select=lambda: _take_click(dataset),
@@ -133,7 +139,7 @@ def figure(
     marks = table[table["bright"]]
     _add_marks(result, kind, marks[~marks["correct"]], _("mistake"), "circle-open", size + 6)
     suspects = marks[marks["suspect_score"] > 0]
-    _add_marks(result, kind, suspects, _("likely wrong label"), "square-open", size + 10)
+    _add_marks(result, kind, suspects, _("label worth a look"), "square-open", size + 10)
     for index, name in enumerate(classes):
         own = table[table["class_name"] == name]
         if len(own):
@@ -242,7 +248,7 @@ def _alt(table: pd.DataFrame) -> str:
     mistakes, suspects = int((~table["correct"]).sum()), int((table["suspect_score"] > 0).sum())
     return _(
         "A map of {n:,} photos, alike ones near each other; {mistakes:,} are taken for another "
-        "class, {suspects:,} have a label that is likely wrong."
+        "class, {suspects:,} have a label that is worth a look."
     ).format(n=len(table), mistakes=mistakes, suspects=suspects)
 
 

@@ -42,6 +42,8 @@ def show_answer(report: Report) -> None:
         f'<div class="tl-answer"><i style="background:{color}" aria-hidden="true">{sign}</i><div>'
         f"<h1>{escape(_(TITLES[report.verdict]))}</h1><p>{escape(report.explanation or report.sentence)}</p></div></div>"
     )
+    if report.remarks:
+        st.markdown("\n".join(f"- {frame.plain(text)}" for text in report.remarks))
 
 
 def show_scale(report: Report) -> None:
@@ -60,16 +62,24 @@ def show_scale(report: Report) -> None:
 
 
 def _rows(report: Report) -> list[str]:
-    rows = [
-        _row(_("On photos it has not seen"), report.accuracy, "main", interval=report.interval),
-    ]
+    rows = []
+    given = report.given_test
+    if given is not None:
+        name = ngettext("On your {n} test photo", "On your {n} test photos", given.n)
+        rows.append(_row(name.format(n=given.n), given.accuracy, "main", interval=given.interval))
+    rows.append(
+        _row(
+            _("On photos it has not seen (cross-validation)")
+            if given is not None
+            else _("On photos it has not seen"),
+            report.accuracy,
+            "main" if given is None else "",
+            interval=report.interval,
+        )
+    )
     if report.random_split_accuracy - report.accuracy > SAME:
         name = _("What a naive random split would claim")
         rows.append(_row(name, report.random_split_accuracy, "flattering"))
-    if report.given_test is not None:
-        given = report.given_test
-        name = ngettext("On your {n} test photo", "On your {n} test photos", given.n)
-        rows.append(_row(name.format(n=given.n), given.accuracy, "", interval=given.interval))
     rows += [
         _row(_("From colour and size alone"), report.trivial_accuracy, ""),
         _row(_("Guessing the largest class"), report.majority_accuracy, ""),

@@ -12,6 +12,7 @@ Files: `<workspace>/uploads/<random>/` holds a zip only while it is read.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,11 @@ from translearn_ui.shell import frame
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-    from translearn_core.datasets import Dataset
+    from translearn_core.datasets import Dataset, ImportChoices
 
+
+ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
+"""As `datasets.ARCHIVE_TYPES`, which is not imported for the first page."""
 
 WAYS = {
     "zip": N_("Zip file"),
@@ -77,29 +81,38 @@ def start_demo() -> background_tasks.Task:
 def _from_zip() -> background_tasks.Task | None:
     box = uploads.Box("zip")
     upload = st.file_uploader(
-        _("Drop a zip file here: inside it, one folder for each class"),
-        type=["zip"],
+        _("Drop a zip, tar or 7z file here: inside it, one folder for each class"),
+        type=list(ARCHIVE_TYPES),
         key=box.key,
     )
     st.caption(
         _("Folders may lie at any depth. `train`, `val` and `test` folders are kept apart as such.")
     )
+    choose = _show_choices("zip", archive=True)
     if upload is None:
         return None
+    choices = choose()
     task = background_tasks.start(
         _("Bringing in {name}").format(name=upload.name),
-        lambda task: _import_zip(task, upload),
+        lambda task: _import_zip(task, upload, choices),
     )
     box.empty()
     return task
 
 
-def _import_zip(task: background_tasks.Task, upload: UploadedFile) -> Dataset:
+def _import_zip(
+    task: background_tasks.Task, upload: UploadedFile, choices: ImportChoices
+) -> Dataset:
     from translearn_core import datasets
+    from translearn_core.datasets.archive import archive_stem
 
     with uploads.on_disk(upload) as path:
         return datasets.import_source(
-            path, name=Path(upload.name).stem, progress=uploads.reporter(task), stop=task.stop
+            path,
+            name=archive_stem(upload.name),
+            choices=choices,
+            progress=uploads.reporter(task),
+            stop=task.stop,
         )
 
 
@@ -113,15 +126,17 @@ def _from_folder() -> background_tasks.Task | None:
         key=box.key,
     )
     st.caption(_("For more than about 5,000 photos a zip file is quicker."))
+    choose = _show_choices("folder")
     if not given:
         return None
     files = uploads.releasing(given)
     first = PurePosixPath(given[0].name).parts
     name = first[0] if len(first) > 1 else _("My photos")
+    choices = choose()
     task = background_tasks.start(
         _("Bringing in {name}").format(name=name),
         lambda task: datasets.import_files(
-            files, name=name, progress=uploads.reporter(task), stop=task.stop
+            files, name=name, choices=choices, progress=uploads.reporter(task), stop=task.stop
         ),
     )
     box.empty()
@@ -172,15 +187,78 @@ def _from_server() -> background_tasks.Task | None:
         value=True,
         key="server_in_place",
     )
+    choose = _show_choices("server")
     if not st.button(_("Use this folder"), key="server_go", type="primary", disabled=not chosen):
         return None
     folder = datasets.allowed_folder(Path(str(chosen)))
+    choices = choose()
     return background_tasks.start(
         _("Bringing in {name}").format(name=folder.name),
         lambda task: datasets.import_source(
-            folder, in_place=in_place, progress=uploads.reporter(task), stop=task.stop
+            folder,
+            in_place=in_place,
+            choices=choices,
+            progress=uploads.reporter(task),
+            stop=task.stop,
         ),
     )
+
+
+_LEVELS = {
+    "": N_("By the folders"),
+    "outer": N_("The first level of folders"),
+    "inner": N_("The innermost folders"),
+}
+_ENCODINGS = ("", "utf-8", "cp932", "gbk", "big5", "cp949", "cp1251", "cp866", "cp1252", "cp437")
+_ROLE_WORDS = {
+    "class": N_("Folders that are classes"),
+    "train": N_("Folders of training photos"),
+    "val": N_("Folders of validation photos"),
+    "test": N_("Folders of test photos"),
+    "out": N_("Folders to leave out"),
+}
+
+
+def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoices]:
+    """What names alone do not decide, folded away; returns a function that makes the choices."""
+    with st.expander(_("How folders are read"), icon=":material/account_tree:", key=f"read_{key}"):
+        level = st.selectbox(
+            _("Which folders are the classes"),
+            list(_LEVELS),
+            format_func=lambda name: _(_LEVELS[name]),
+            key=f"level_{key}",
+        )
+        named = {
+            role: st.text_input(
+                _(words),
+                placeholder=_("names, with commas between them"),
+                key=f"role_{role}_{key}",
+            )
+            for role, words in _ROLE_WORDS.items()
+        }
+        names = (
+            st.selectbox(
+                _("Encoding of the names in the archive"),
+                list(_ENCODINGS),
+                format_func=lambda name: name or _("Found out from the names"),
+                key=f"names_{key}",
+            )
+            if archive
+            else ""
+        )
+
+    def make() -> ImportChoices:
+        from translearn_core.datasets import ImportChoices
+
+        roles = tuple(
+            (name.strip(), role)
+            for role, text in named.items()
+            for name in text.split(",")
+            if name.strip()
+        )
+        return ImportChoices(roles=roles, classes=level, names=names)
+
+    return make
 
 
 def _folders_below(roots: tuple[Path, ...]) -> list[str]:
@@ -238,8 +316,8 @@ def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
 
     box = uploads.Box("add_zip")
     upload = st.file_uploader(
-        _("Drop a zip file here: inside it, one folder for each class"),
-        type=["zip"],
+        _("Drop a zip, tar or 7z file here: inside it, one folder for each class"),
+        type=list(ARCHIVE_TYPES),
         key=box.key,
     )
     if upload is None:
@@ -294,6 +372,6 @@ def _add_from_camera(dataset: Dataset, name: str) -> None:
     if photo is None:
         return
     datasets.add_photos(dataset, name, [(f"webcam-{secrets.token_hex(3)}.jpg", photo)])
-    st.toast(_("Added to {name}.").format(name=name), icon=":material/photo_camera:")
+    st.toast(_("Added to {name}.").format(name=frame.plain(name)), icon=":material/photo_camera:")
     box.empty()
     st.rerun()

@@ -26,7 +26,7 @@ def show(dataset: Dataset) -> None:
             key="dataset",
         )
     elif ready:
-        st.info(ready, icon=":material/info:")
+        st.info(frame.plain(ready), icon=":material/info:")
     with (
         st.expander(
             _("Add photos"),

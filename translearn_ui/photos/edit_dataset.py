@@ -77,7 +77,7 @@ def show_undo(dataset: Dataset) -> None:
         st.caption(f":material/check: {done[1]}", width="content")
         if st.button(_("Undo"), key="undo", type="tertiary", icon=":material/undo:"):
             with frame.errors_shown():
-                st.toast(datasets.undo(dataset), icon=":material/undo:")
+                st.toast(frame.plain(datasets.undo(dataset)), icon=":material/undo:")
                 _forget_class()
                 del st.session_state[_UNDO]
                 st.rerun()

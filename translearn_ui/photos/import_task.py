@@ -38,7 +38,9 @@ def end(task: background_tasks.Task) -> None:
 
 def _show_refused(left_out: list[tuple[str, str]]) -> None:
     if left_out:
-        lines = [f"- **{file}**: {reason}" for file, reason in left_out[:8]]
+        lines = [
+            f"- **{frame.plain(file)}**: {frame.plain(reason)}" for file, reason in left_out[:8]
+        ]
         if len(left_out) > 8:
             lines.append(_("- and {n} more, listed below").format(n=len(left_out) - 8))
         st.warning(_("Left out:") + "\n" + "\n".join(lines), icon=":material/filter_alt:")

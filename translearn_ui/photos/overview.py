@@ -9,6 +9,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts
 from translearn_ui.photos import edit_dataset
+from translearn_ui.shell import frame
 
 
 def show(dataset: Dataset) -> None:
@@ -36,7 +37,7 @@ def _show_warnings(dataset: Dataset) -> None:
     if not found:
         st.success(_("Nothing to worry about."), icon=":material/check_circle:")
     for sentence in found[:4]:
-        st.warning(sentence, icon=":material/warning:")
+        st.warning(frame.plain(sentence), icon=":material/warning:")
     if len(found) > 4:
         with st.expander(
             ngettext("{n} more remark", "{n} more remarks", len(found) - 4).format(
@@ -44,7 +45,7 @@ def _show_warnings(dataset: Dataset) -> None:
             ),
             key="more_warnings",
         ):
-            st.markdown("\n".join(f"- {sentence}" for sentence in found[4:]))
+            st.markdown("\n".join(f"- {frame.plain(sentence)}" for sentence in found[4:]))
 
 
 def _show_left_out(dataset: Dataset) -> None:

@@ -11,7 +11,7 @@ import streamlit as st
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_ui.components import charts, run_text
+from translearn_ui.components import charts
 from translearn_ui.results import photo_browser
 from translearn_ui.shell import frame
 
@@ -29,7 +29,7 @@ def show(run: Run, metrics: RunMetrics, predictions: pd.DataFrame) -> None:
         name="matrix",
         ask=_("how to read it"),
     )
-    if run_text.tested_elsewhere(metrics):
+    if metrics.tested_elsewhere:
         st.caption(_("From here on: the test photos, which are of the source domain."))
     sentence = charts.confusion_sentence(counts, names)
     st.markdown(frame.plain(sentence))

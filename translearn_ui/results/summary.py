@@ -8,22 +8,28 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.i18n import _
-from translearn_core.runs import Run
+from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_ui.components import format, run_actions, run_text
 from translearn_ui.shell import frame
 
 
 def show(run: Run, metrics: RunMetrics) -> None:
-    """The sentence, and the same as a picture: share, interval, guessing."""
+    """The sentence, and the same as a picture: share, interval, guessing; what must be said beside."""
+    gap = run_caveats.gap_of(metrics)
+    if gap:
+        st.warning(frame.plain(gap), icon=":material/warning:")
     sentence, rest = run_text.result_sentence(metrics)
-    is_headline = metrics.n_test > 0 and not run_text.tested_elsewhere(metrics)
+    is_headline = metrics.n_test > 0 and not metrics.tested_elsewhere
     scale = scale_html(metrics) if is_headline else ""
     st.html(f'<h1 class="tl-verdict">{sentence}</h1>{scale}')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(rest)
         if is_headline:
             show_why(metrics)
+    beside = [text for text in run_caveats.caveats_of(metrics) if text != gap]
+    if beside:
+        st.markdown("\n".join(f"- {frame.plain(text)}" for text in beside))
     if run.state.state == "stopped":
         st.caption(_("This training was stopped early; the best so far was kept."))
 

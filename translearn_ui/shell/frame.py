@@ -14,6 +14,7 @@ for `/train` by running `pages/train.py` without `cli/app.py`. `cli/app.py` ther
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -28,7 +29,7 @@ from translearn_core.config import home
 from translearn_core.errors import RunError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.runs import Run, list_runs
-from translearn_ui.shell import theme
+from translearn_ui.shell import start, theme
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -70,6 +71,10 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
 )
+
+_MARKDOWN = "\\`*_{}[]()<>#+-.!|~:$&^"
+_JOINER = "\u2060"
+_ADDRESS = re.compile(r"(?i)(?:[a-z][a-z0-9+.-]*:(?=//)|www(?=\.)|(?:mailto|xmpp):|(?=@))")
 
 _inside_app: ContextVar[bool] = ContextVar("inside_app", default=False)
 _DEEP_LINK = "frame_deep_link"
@@ -130,6 +135,14 @@ def page(name: PageName) -> None:
     row = next(row for row in PAGES if row.name == name)
     theme.apply()
     _show_head(row)
+    if not start.can_write():
+        st.error(
+            _(
+                "The workspace {folder} cannot be written, so nothing can be brought in or trained. "
+                "Make it writable, or name another folder in TRANSLEARN_HOME and start again."
+            ).format(folder=plain(str(home()))),
+            icon=":material/lock:",
+        )
 
 
 def _show_head(here: PageRow) -> None:
@@ -203,7 +216,7 @@ def current_dataset() -> Dataset | None:
         return datasets.open_dataset(name)
     except TransLearnError as error:
         st.query_params.pop(_DATA, None)
-        st.toast(error.message, icon=":material/info:")
+        st.toast(plain(error.message), icon=":material/info:")
         return None
 
 
@@ -274,7 +287,7 @@ def show_error(error: BaseException) -> None:
     A bug goes to the log with its traceback.
     """
     if isinstance(error, TransLearnError):
-        st.error(error.message, icon=":material/error:")
+        st.error(plain(error.message), icon=":material/error:")
         return
     log.error("A page met an unexpected error", exc_info=error)
     st.error(
@@ -327,8 +340,13 @@ def heading(title: str, why: str, *, name: str, ask: str = "") -> None:
 
 
 def plain(text: str) -> str:
-    """A text of a person (a class name, a file name) so that Markdown leaves it as it is."""
-    return "".join(f"\\{sign}" if sign in "\\`*_{}[]()<>#+-.!|~:$" else sign for sign in text)
+    """A text of a person (a class name, a file name) so that Markdown leaves it as it is.
+
+    It stays on one line. Addresses, which become links whatever is escaped in them, are broken by
+    a sign that is not seen.
+    """
+    line = _ADDRESS.sub(lambda found: f"{found[0]}{_JOINER}", " ".join(text.split()))
+    return "".join(f"\\{sign}" if sign in _MARKDOWN else sign for sign in line)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

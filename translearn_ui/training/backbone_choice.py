@@ -68,7 +68,7 @@ def choose() -> Backbone:
         )
         st.caption(f"{_(backbone.when)} ({_('licence {name}').format(name=backbone.licence)})")
     if advice := stronger_backbone(backbone):
-        st.info(advice, icon=":material/trending_up:")
+        st.info(frame.plain(advice), icon=":material/trending_up:")
     return backbone
 
 
@@ -161,7 +161,9 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
         ):
             st.markdown(
                 _("Get `{file}` from\n{url}\nand drop it here, or put it into `{folder}`.").format(
-                    file=status.path.name, url=status.url, folder=status.path.parent
+                    file=frame.plain(status.path.name),
+                    url=status.url,
+                    folder=frame.plain(str(status.path.parent)),
                 )
             )
             file = st.file_uploader(

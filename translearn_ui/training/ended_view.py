@@ -35,7 +35,8 @@ def _show_outcome(run: Run, state: JobState) -> None:
             st.html(f'<p class="tl-now">✓ {escape(sentence)}</p>')
             st.caption(rest)
         else:
-            st.info(state.reason or _("Stopped before there was a result."), icon=":material/info:")
+            reason = state.reason or _("Stopped before there was a result.")
+            st.info(frame.plain(reason), icon=":material/info:")
         with st.container(horizontal=True, key="live_next"):
             if not run.has_result:
                 _show_again(run)

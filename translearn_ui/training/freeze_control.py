@@ -47,7 +47,7 @@ def choose(
         _show_handle(backbone, len(graph.blocks), disabled=bool(layer))
     st.html(_legend_html(choice))
     if choice.note:
-        st.info(choice.note, icon=":material/info:")
+        st.info(frame.plain(choice.note), icon=":material/info:")
     _show_cost(backbone, choice, n_train=n_train, n_photos=n_photos)
     return freeze
 

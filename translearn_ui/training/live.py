@@ -75,6 +75,8 @@ def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
             _show_curves(run, progress)
     with st.container(key="live_warnings"):
         ended_view.show_warnings(progress)
+        if state.reason:  # it lives, and does not answer
+            st.warning(frame.plain(state.reason), icon=":material/pause_circle:")
     _show_stop(run)
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.datasets import Dataset, label_csv
+from translearn_core.datasets.tasks import detach_labels, tasks_of
 from translearn_core.i18n import _
 from translearn_ui.shell import frame
 
 
 def show(dataset: Dataset) -> None:
     """More kinds of labels for the photos of a data set: what there is, and a box for a table."""
-    kept = label_csv.tasks_of(dataset)
+    kept = tasks_of(dataset)
     n = len(kept.tasks) if kept else 0
     title = _("Several labels for each photo (multi-task)")
     with st.expander(
@@ -37,7 +38,7 @@ def show(dataset: Dataset) -> None:
                 _("Leave them out"),
                 key="tasks_forget",
                 icon=":material/undo:",
-                on_click=label_csv.detach_labels,
+                on_click=detach_labels,
                 args=(dataset,),
             )
         upload = st.file_uploader(_("Table of labels"), type=["csv"], key="tasks_table")
@@ -46,5 +47,5 @@ def show(dataset: Dataset) -> None:
             with frame.errors_shown():
                 note = label_csv.attach_labels(dataset, label_csv.read_table(upload))
                 if note:
-                    st.toast(note, icon=":material/info:")
+                    st.toast(frame.plain(note), icon=":material/info:")
                 st.rerun()

@@ -7,6 +7,7 @@ Owns: the box, the upload and what became of it. Leaves to others: uploads on th
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,11 +61,11 @@ def choose(name: str, own: Dataset) -> None:
 
 def offered() -> dict[str, str]:
     """What may be chosen as unlabelled photos: id of a data set or path of a folder -> its words."""
-    found = {
-        one.id: _("{name} · {n:,} photos").format(name=one.name, n=len(one.photos))
-        for one in datasets.list_datasets()
-        if len(one.photos)
-    }
+    found = {}
+    for one in datasets.list_datasets():
+        with suppress(SourceError):  # a damaged one is listed in My work
+            if len(one.photos):
+                found[one.id] = _("{name} · {n:,} photos").format(name=one.name, n=len(one.photos))
     return found | {folder: folder for folder in _allowed_folders()}
 
 

@@ -39,7 +39,11 @@ def show(run: Run) -> None:
             return
         _ask(run, [(_("webcam photo"), photo.getvalue())], photo.file_id)
     elif way == "zip":
-        upload = st.file_uploader(_("A zip file of photos"), type=["zip"], key=box.key)
+        upload = st.file_uploader(
+            _("A zip file of photos"),
+            type=["zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z"],
+            key=box.key,
+        )
         if upload is not None:
             _start(prediction_view.start_zip(run, upload), box)
     else:

@@ -15,6 +15,7 @@ import pandas as pd
 import streamlit as st
 
 from translearn_core import datasets, palette
+from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
@@ -124,7 +125,9 @@ def sentence(answer: Answer, *, sure_from: float) -> str:
     """The answer in words, for Markdown."""
     prediction = answer.prediction
     if prediction.error or prediction.label is None:
-        return _("This file cannot be read: {reason}").format(reason=prediction.error)
+        return _("This file cannot be read: {reason}").format(
+            reason=frame.plain(prediction.error or "")
+        )
     share = format.certainty(prediction.confidence or 0.0)
     if prediction.unlike:
         return _("**This looks like nothing I was shown.** If anything, {name} ({share}).").format(
@@ -146,7 +149,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
     prediction = answer.prediction
     if prediction.error:
         st.warning(
-            f"**{frame.plain(prediction.file)}**: {prediction.error}",
+            f"**{frame.plain(prediction.file)}**: {frame.plain(prediction.error)}",
             icon=":material/broken_image:",
         )
         return
@@ -170,7 +173,8 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
         key="answer_bars",
         alt=_("How likely each class is: {all}").format(
             all=", ".join(
-                f"{name} {format.percent(share)}" for name, share in list(probabilities.items())[:5]
+                f"{name} {format.certainty(share)}"
+                for name, share in list(probabilities.items())[:5]
             )
         ),
     )
@@ -193,11 +197,12 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
         for task, shares in (prediction.tasks or {}).items():
             label, share = next(iter(shares.items()))
             sure = share >= sure_from and not prediction.unlike
-            column = f"task: {task}" if task in row else task  # `answer` and the like are taken
+            column = task_column(task, row)  # `answer` and the like are taken
             row |= {column: label, f"{column}: sure": _yes_or_no(sure)}
         classes = sorted(prediction.probabilities or {})
         rows.append(
-            row | {f"p({name})": (prediction.probabilities or {})[name] for name in classes}
+            row
+            | {probability_column(name): (prediction.probabilities or {})[name] for name in classes}
         )
     return pd.DataFrame(rows)
 
@@ -212,7 +217,7 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
     st.markdown(_counts_sentence(answers, sure_from))
     st.download_button(
         _("Download as CSV"),
-        found.to_csv(index=False).encode("utf-8-sig"),
+        csv_text(list(found.columns), found.itertuples(index=False, name=None)).encode(),
         file_name=f"answers-{name}.csv",
         mime="text/csv",
         key="answers_csv",
@@ -308,6 +313,6 @@ def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
             charts.probability_bars(shares, colors=colors, most=4),
             key=f"answer_task_{number}",
             alt=", ".join(
-                f"{name} {format.percent(value)}" for name, value in list(shares.items())[:4]
+                f"{name} {format.certainty(value)}" for name, value in list(shares.items())[:4]
             ),
         )

@@ -14,6 +14,8 @@ from translearn_ui.try_it import photo_input, prediction_view
 
 def show(run: Run) -> None:
     """One photo in full, or the batch; where nothing was asked yet, what to do."""
+    from translearn_core.prediction.predict import open_predictor
+
     asked, rows = st.session_state.get(photo_input.RESULT_KEY, (None, []))
     if asked != run.id or not rows:
         frame.empty_state(
@@ -25,6 +27,8 @@ def show(run: Run) -> None:
             key="try_result",
         )
         return
+    for notice in open_predictor(run).notices:
+        st.warning(frame.plain(notice), icon=":material/warning:")
     sure = read_threshold(run.folder).sure_from
     if len(rows) == 1:
         prediction_view.show_one(rows[0], sure_from=sure, run=run)

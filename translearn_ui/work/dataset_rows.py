@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
+from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
-from translearn_ui.components import dataset_actions
+from translearn_ui.components import dataset_actions, dialogs
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
 
@@ -15,6 +18,7 @@ PER_PAGE = 10
 
 def show(sets: list[Dataset]) -> None:
     """The list, or what to do where there is none."""
+    _show_unreadable({dataset.folder for dataset in sets})
     if not sets:
         frame.empty_state(
             title=_("No photos yet"),
@@ -29,6 +33,35 @@ def show(sets: list[Dataset]) -> None:
         for dataset in sets[part]:
             with frame.errors_shown():
                 _show_dataset(dataset)
+
+
+def _show_unreadable(shown: set[Path]) -> None:
+    """The folders that cannot be read, each with its reason and a way out, but for those `shown`."""
+    for folder, reason in datasets.list_unreadable_datasets():
+        if folder.resolve() in shown:
+            continue
+        with st.container(
+            border=True, horizontal=True, vertical_alignment="center", key=f"row_{folder.name}"
+        ):
+            st.markdown(
+                f"**{frame.plain(folder.name)}**  \n:small[{frame.plain(reason)}]", width="stretch"
+            )
+            if st.button(
+                _("Delete"),
+                key=f"delete_{folder.name}",
+                type="tertiary",
+                icon=":material/delete:",
+            ):
+                _confirm_delete(folder)
+
+
+def _confirm_delete(folder: Path) -> None:
+    dialogs.ask_once(
+        _("Delete the data set {name}?").format(name=frame.plain(folder.name)),
+        _("All that is in its folder goes for good. Photos that were left in place stay."),
+        _("Delete for good"),
+        lambda: datasets.delete_folder(folder),
+    )
 
 
 def _show_dataset(dataset: Dataset) -> None:

@@ -8,9 +8,10 @@ import streamlit as st
 
 from translearn_core.i18n import _, ngettext
 from translearn_core.model_import.provenance import origin_of
-from translearn_core.runs import Run
+from translearn_core.runs import Run, delete_run, list_unreadable_runs
 from translearn_core.runs.annotations import display_name
-from translearn_ui.components import format, run_actions, run_text
+from translearn_core.runs.study import folder_of_studies
+from translearn_ui.components import dialogs, format, run_actions, run_text
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
 from translearn_ui.work import import_view
@@ -34,6 +35,7 @@ _STATES: dict[str, tuple[_Color, str]] = {
 
 def show(runs: list[Run]) -> None:
     """The list, filtered by tags, with the way to the comparison."""
+    _show_unreadable()
     if not runs:
         frame.empty_state(
             title=_("No runs yet"),
@@ -55,6 +57,41 @@ def show(runs: list[Run]) -> None:
     with bar:
         _show_compare(runs)
     import_view.show()
+
+
+def _show_unreadable() -> None:
+    """The folders of runs and searches that cannot be read, each with its reason and a way out."""
+    for entry in [*list_unreadable_runs(), *list_unreadable_runs(folder_of_studies())]:
+        with st.container(
+            border=True, horizontal=True, vertical_alignment="center", key=f"row_{entry.run.id}"
+        ):
+            st.markdown(
+                f"**{frame.plain(entry.run.id)}**  \n:small[{frame.plain(entry.reason)}]",
+                width="stretch",
+            )
+            st.badge(_("cannot be read"), icon=":material/broken_image:", color="red")
+            if st.button(
+                _("Delete"),
+                key=f"delete_{entry.run.id}",
+                type="tertiary",
+                icon=":material/delete:",
+            ):
+                _confirm_delete(entry.run)
+
+
+def _confirm_delete(run: Run) -> None:
+    def delete() -> None:
+        delete_run(run)
+        st.toast(_("The run is deleted."))
+
+    dialogs.ask_once(
+        _("Delete the run {name}?").format(name=frame.plain(run.id)),
+        _("All that is in its folder goes for good ({size}). The photos stay.").format(
+            size=format.size(run.size_bytes())
+        ),
+        _("Delete for good"),
+        delete,
+    )
 
 
 def _filter(runs: list[Run]) -> list[Run]:
@@ -98,6 +135,9 @@ def _show_run(run: Run) -> None:
         notes = run_actions.notes_or_none(run)
         text += "".join(f" :gray-badge[{frame.plain(tag)}]" for tag in notes.tags)
         text += f"  \n:small[{frame.plain(' · '.join(_facts(run)))}]"
+        told = run.problem or (run.state.reason if state in ("queued", "running") else "")
+        if told:
+            text += f"  \n:small[:material/warning: {frame.plain(told)}]"
         if notes.note:
             first = notes.note.splitlines()[0]
             text += f"  \n:small[:material/edit_note: {frame.plain(first[:120])}]"

@@ -43,7 +43,7 @@ def dataset(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 def test_before_the_first_check_it_says_what_it_tells(dataset: Dataset) -> None:
     app = open_app("feasible", data=dataset.id)
     assert_well(app)
-    assert "likely wrong" in words(app)
+    assert "labels may be wrong" in words(app)
     assert app.button(key="feasible_start").label == "Check my photos"
     train = open_app("train", data=dataset.id)
     assert train.button(key="feasible_begin").label == "Can this work?"

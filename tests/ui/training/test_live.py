@@ -321,7 +321,7 @@ def test_stopped_run_without_a_result_leads_back(workspace: Path) -> None:
 
     app = open_page("train", run)
 
-    assert "Stopped before it began." in words(app)
+    assert "Stopped before it began." in words(app).replace("\\", "")
     assert "live_set_up" in labels(app)
 
 

@@ -124,10 +124,11 @@ async function answerFiles(model, files) {
     row.append(image);
     try {
       row.append(describe(model.labels, await model.ask(file)));
-    } catch {
+    } catch (error) {
       const words = document.createElement("div");
       words.className = "problem";
-      words.textContent = `${file.name} cannot be read as a photo by this browser.`;
+      const what = error instanceof Unreadable ? error.message : "cannot be read as a photo by this browser";
+      words.textContent = `${file.name} ${what}.`;
       row.append(words);
     }
     byId("answers").prepend(row);

@@ -1,0 +1,161 @@
+"""Options of the commands that read labelled photos: a table of labels, and what names do not decide.
+
+Owns: `with_import_options`, `ImportOptions`. Leaves to others: what the choices do (`datasets`).
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from translearn_core.errors import SettingsError
+from translearn_core.i18n import _
+
+if TYPE_CHECKING:
+    from translearn_core.datasets import ImportChoices
+
+_TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "labels": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                metavar="TABLE", help="A table with the class of each photo: CSV, Excel, COCO."
+            ),
+        ],
+        None,
+    ),
+    "main": (
+        Annotated[str, typer.Option(help="The column of the classes; `class` for the folders.")],
+        "",
+    ),
+    "file_column": (Annotated[str, typer.Option(help="The column that names the photos.")], ""),
+    "one_hot": (
+        Annotated[
+            bool, typer.Option(help="Take columns of 0 and 1 with one 1 in each row as one label.")
+        ],
+        True,
+    ),
+}
+_CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "follow_links": (
+        Annotated[
+            bool,
+            typer.Option("--follow-links", help="Also read what links out of the folder lead to."),
+        ],
+        False,
+    ),
+    "keep_folder": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME",
+                help="Take this folder as a class (hidden, unlabelled, train); may be repeated.",
+            ),
+        ],
+        None,
+    ),
+    "folder_as": (
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                metavar="NAME=ROLE",
+                help="What a folder is: train, val, test, class or out; may be repeated.",
+            ),
+        ],
+        None,
+    ),
+    "classes": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="outer|inner",
+                help="Which folders are the classes: the first level, or the innermost.",
+            ),
+        ],
+        "",
+    ),
+    "names": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="ENCODING",
+                help="Encoding of the names in an archive, like cp1252, cp866, gbk or cp932.",
+            ),
+        ],
+        "",
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """How labelled photos are read: by a table of labels (its column of classes, its column of names,
+    whether one-hot columns are one label), or by their folders; and the choices."""
+
+    labels: Path | None
+    main: str
+    file_column: str
+    one_hot: bool
+    choices: ImportChoices
+
+
+def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose parameter `options` (`ImportOptions`) is made of the options of an import."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.name != "options"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in (_TABLE_OPTIONS | _CHOICE_OPTIONS).items()
+    ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> Any:
+        table = {name: values.pop(name) for name in _TABLE_OPTIONS}
+        choices = make_choices(**{name: values.pop(name) for name in _CHOICE_OPTIONS})
+        return command(**values, options=ImportOptions(**table, choices=choices))
+
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + added
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def make_choices(
+    *,
+    follow_links: bool,
+    keep_folder: list[str] | None,
+    folder_as: list[str] | None,
+    classes: str,
+    names: str,
+) -> ImportChoices:
+    """The choices of an import from its options.
+
+    Raises:
+        SettingsError: a value is not one of those that are allowed.
+    """
+    from translearn_core.datasets import ROLES, ImportChoices
+
+    roles = [(name, "class") for name in keep_folder or []]
+    for pair in folder_as or []:
+        name, sign, role = pair.rpartition("=")
+        if not sign or not name or role.strip() not in ROLES:
+            raise SettingsError(
+                _(
+                    "`--folder-as` takes NAME=ROLE with one of {roles}, like `--folder-as "
+                    "holdout=test`. Received: {text}."
+                ).format(roles=", ".join(ROLES), text=pair)
+            )
+        roles.append((name, role.strip()))
+    if classes not in ("", "outer", "inner"):
+        raise SettingsError(
+            _("`--classes` takes outer or inner. Received: {text}.").format(text=classes)
+        )
+    return ImportChoices(
+        follow_links=follow_links, names=names, roles=tuple(roles), classes=classes
+    )

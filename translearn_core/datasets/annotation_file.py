@@ -1,0 +1,183 @@
+"""Labels of photos that come as JSON, or as a camera trap package.
+
+Owns: COCO (one category for each image), lists of records (JSON, JSON lines), and Camtrap DP
+(`media.csv` with `observations.csv`). Each becomes the cells of a table with one row for each
+photo and label. Leaves to others: tables (`table_file.py`).
+
+A photo with several different labels has no one class: it is left out and counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from translearn_core.datasets.table_file import (
+    Cells,
+    cell_text,
+    check_size,
+    make_cells,
+    read_cells,
+    table_text,
+)
+from translearn_core.errors import SourceError
+from translearn_core.i18n import _, ngettext
+
+MEDIA, OBSERVATIONS = "media.csv", "observations.csv"
+
+
+def read_annotations(data: bytes, name: str) -> Cells:
+    """The cells of a JSON file or of JSON lines.
+
+    Raises:
+        SourceError: it is no JSON, or of a form that is not read.
+    """
+    check_size(len(data), name)
+    text = table_text(data, name).text
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = _lines(text)
+    if isinstance(content, dict) and isinstance(content.get("images"), list):
+        return _from_coco(content, name)
+    if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
+        return _from_records(content, name)
+    raise SourceError(
+        _(
+            "{file} is no JSON that is read here: a COCO file with `images`, `annotations` and "
+            "`categories`, or a list of records. Save the labels as a CSV table."
+        ).format(file=name)
+    )
+
+
+def looks_like_json(data: bytes) -> bool:
+    """Whether a file begins as JSON does."""
+    return data[:200].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+
+
+def find_camera_traps(path: Path) -> Path | None:
+    """The folder of a camera trap package that `path` names: the folder or one of its files."""
+    folder = path if path.is_dir() else path.parent
+    names = (MEDIA, OBSERVATIONS, "datapackage.json")
+    is_named = path.is_dir() or path.name in names
+    both = (folder / MEDIA).is_file() and (folder / OBSERVATIONS).is_file()
+    return folder if is_named and both else None
+
+
+def read_camera_traps(folder: Path) -> Cells:
+    """The cells of a Camtrap DP package: `file`, `species`, `deploymentID`.
+
+    Raises:
+        SourceError: its tables cannot be read, or lack a column.
+    """
+    media = read_cells((folder / MEDIA).read_bytes(), MEDIA)
+    seen = read_cells((folder / OBSERVATIONS).read_bytes(), OBSERVATIONS)
+    _need(media, ("mediaID", "filePath"))
+    _need(seen, ("mediaID", "observationType"))
+    types, ids = seen.column("observationType"), seen.column("mediaID")
+    names = seen.column("scientificName") if "scientificName" in seen.columns else [""] * len(ids)
+    labels: dict[str, set[str]] = defaultdict(set)
+    without_photo = 0
+    for media_id, kind, species in zip(ids, types, names, strict=True):
+        if not media_id:
+            without_photo += 1
+        elif kind.lower() not in ("", "unclassified"):
+            labels[media_id].add(species or kind)
+    paths = media.column("filePath")
+    if "fileName" in media.columns:
+        paths = [
+            name if name and "://" in path else path
+            for path, name in zip(paths, media.column("fileName"), strict=True)
+        ]
+    sites = (
+        media.column("deploymentID") if "deploymentID" in media.columns else [""] * len(media.rows)
+    )
+    notes = []
+    if without_photo:
+        notes.append(
+            ngettext(
+                "{n} observation is of an event, not of a single photo; it was not used.",
+                "{n} observations are of events, not of single photos; they were not used.",
+                without_photo,
+            ).format(n=without_photo)
+        )
+    rows = [
+        (path, labels.get(media_id, set()), {"deploymentID": site})
+        for path, media_id, site in zip(paths, media.column("mediaID"), sites, strict=True)
+    ]
+    return _one_label_each(OBSERVATIONS, "species", rows, notes)
+
+
+def _need(cells: Cells, columns: Sequence[str]) -> None:
+    for column in columns:
+        if column not in cells.columns:
+            raise SourceError(
+                _("{file} has no column {name}. Its columns are: {columns}.").format(
+                    file=cells.name, name=column, columns=", ".join(cells.columns)
+                )
+            )
+
+
+def _lines(text: str) -> Any:
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except (ValueError, RecursionError):
+        return None
+
+
+def _from_records(content: Sequence[Mapping[str, Any]], name: str) -> Cells:
+    heads = list(dict.fromkeys(str(key) for row in content for key in row))
+    flat = [
+        head
+        for head in heads
+        if not any(isinstance(row.get(head), (dict, list)) for row in content)
+    ]
+    rows = [[cell_text(row.get(head)) for head in flat] for row in content]
+    return make_cells(name, list(enumerate([flat, *rows], 1)))
+
+
+def _from_coco(content: Mapping[str, Any], name: str) -> Cells:
+    try:
+        categories = {one["id"]: str(one["name"]) for one in content.get("categories") or []}
+        labels: dict[Any, set[str]] = defaultdict(set)
+        for one in content.get("annotations") or []:
+            labels[one["image_id"]].add(categories[one["category_id"]])
+        rows: list[tuple[str, set[str], Mapping[str, str]]] = [
+            (str(image["file_name"]), labels.get(image["id"], set()), {})
+            for image in content["images"]
+        ]
+    except (KeyError, TypeError) as error:
+        raise SourceError(
+            _(
+                "{file} looks like COCO, but an image, annotation or category lacks {key}. Export it "
+                "again, or save the labels as a CSV table."
+            ).format(file=name, key=str(error)[:60])
+        ) from error
+    return _one_label_each(name, "category", rows, [])
+
+
+def _one_label_each(
+    name: str,
+    head: str,
+    rows: Sequence[tuple[str, set[str], Mapping[str, str]]],
+    notes: list[str],
+) -> Cells:
+    several = [file for file, labels, _more in rows if len(labels) > 1]
+    if several:
+        notes.append(
+            ngettext(
+                "{n} photo has several different labels and no single class; it is left out: {file}.",
+                "{n} photos have several different labels and no single class; they are left out, "
+                "the first is {file}.",
+                len(several),
+            ).format(n=len(several), file=several[0])
+        )
+    more = list(dict.fromkeys(key for _file, _labels, others in rows for key in others))
+    table = [["file", head, *more]]
+    for file, labels, others in rows:
+        label = next(iter(labels)) if len(labels) == 1 else ""
+        table.append([file, label, *(others.get(key, "") for key in more)])
+    return make_cells(name, list(enumerate(table, 1)), notes)

@@ -1,0 +1,100 @@
+"""The labels of a data set beside its classes, and what was said when its table was read.
+
+Owns: the two files below. Leaves to others: reading tables (`label_table.py`), training on the labels
+(`training/multitask.py`).
+
+Files: `<dataset>/tasks.json`: `main` (name of the first task), `tasks` (names of the others) and
+`labels`: path in the manifest -> name of a task -> label.
+`<dataset>/label_table.json`: `table` (name of the file), `summary` and `notes`, sentences.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from translearn_core.atomic import write_atomically
+from translearn_core.datasets.library import Dataset
+
+MAIN = "class"
+"""Name of the task of the class folders."""
+NAME = "tasks.json"
+TABLE_NAME = "label_table.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetTasks:
+    """The tasks of a data set: `main` is that of its classes; `labels` by path and task."""
+
+    main: str
+    tasks: tuple[str, ...]
+    labels: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableNotes:
+    """What reading a table came to: one sentence on what was read, and what to know about it."""
+
+    table: str = ""
+    summary: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def tasks_of(dataset: Dataset) -> DatasetTasks | None:
+    """The tasks of a data set beside its classes; None where there are none."""
+    content = _read(dataset)
+    if not content.get("tasks"):
+        return None
+    return DatasetTasks(
+        main=content["main"], tasks=tuple(content["tasks"]), labels=content["labels"]
+    )
+
+
+def main_task(dataset: Dataset) -> str:
+    """The name of the task of a data set's classes."""
+    return str(_read(dataset).get("main", MAIN))
+
+
+def store_tasks(
+    dataset: Dataset, *, main: str, tasks: Sequence[str], labels: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Store the labels beside the classes, replacing earlier ones."""
+    content = {"main": main, "tasks": list(tasks), "labels": labels}
+    write_atomically(dataset.folder / NAME, json.dumps(content, ensure_ascii=False))
+
+
+def detach_labels(dataset: Dataset) -> None:
+    """Remove the further tasks of a data set; its classes keep their name."""
+    main = main_task(dataset)
+    (dataset.folder / NAME).unlink(missing_ok=True)
+    if main != MAIN:
+        store_tasks(dataset, main=main, tasks=(), labels={})
+
+
+def table_notes(dataset: Dataset) -> TableNotes:
+    """What was said when the table of a data set was read; empty where it has none."""
+    try:
+        content = json.loads((dataset.folder / TABLE_NAME).read_text(encoding="utf-8"))
+        return TableNotes(
+            table=str(content["table"]),
+            summary=str(content["summary"]),
+            notes=tuple(map(str, content["notes"])),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return TableNotes()
+
+
+def store_table_notes(dataset: Dataset, notes: TableNotes) -> None:
+    """Store what was said when the table was read."""
+    content = {"table": notes.table, "summary": notes.summary, "notes": list(notes.notes)}
+    write_atomically(dataset.folder / TABLE_NAME, json.dumps(content, ensure_ascii=False))
+
+
+def _read(dataset: Dataset) -> dict[str, Any]:
+    try:
+        content = json.loads((dataset.folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}

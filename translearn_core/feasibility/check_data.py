@@ -1,0 +1,59 @@
+"""What a feasibility check has to work with: photos with their features, and what was measured.
+
+Owns: `CheckData` and `Evaluation`. Leaves to others: computing them (`assess.py`), the report that is
+made of them (`make_report.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from translearn_core.arrays import Array, Ints
+from translearn_core.datasets import Dataset
+from translearn_core.datasets.duplicates import Pairs
+from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
+from translearn_core.evaluation.linear_probe import PCASpace
+
+MOST_VALIDATED = 4000
+"""Photos in the cross-validation at most; the others are only predicted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckData:
+    """Photos with their features; `rows` are those in the cross-validation.
+
+    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups.
+    """
+
+    dataset: Dataset
+    photos: pd.DataFrame
+    features: Array
+    classes: list[str]
+    labels: Ints
+    pairs: Pairs
+    groups: Ints
+    rows: Ints
+    seed: int
+
+    @property
+    def validated_photos(self) -> pd.DataFrame:
+        """The manifest rows of the photos in the cross-validation."""
+        return self.photos.iloc[self.rows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The results on the photos in the cross-validation.
+
+    `random` is the accuracy with a naive random split, `shuffled` `(shuffles, 2)` the accuracy and
+    the mean recall on shuffled labels, `trivial` the accuracy on each trivial property.
+    """
+
+    space: PCASpace
+    cv: CrossValidation
+    random: float
+    shuffled: Array
+    trivial: dict[str, float]
+    curve: list[CurvePoint]

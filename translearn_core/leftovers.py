@@ -1,0 +1,88 @@
+"""Temporary folders, and removing those that a killed process left behind.
+
+Owns: their names, which say whose they are, and `sweep`.
+Leaves to others: what lies in them. Imports nothing heavy: the server sweeps when it starts.
+
+A name is `<prefix><pid>-<random>`. A folder goes as soon as the process that made it has ended;
+one of an earlier version, whose name does not say whose it is, after a day.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from translearn_core.config import home
+
+logger = logging.getLogger(__name__)
+
+IMPORTING = ".importing-"
+"""In the folder of data sets: one that is being brought in."""
+DELETED = ".deleted-"
+"""In the folder of data sets or runs: one that is being deleted."""
+DECODING = "translearn-decode-"
+"""In the system's temporary folder: pixels on their way between processes."""
+STALE_S = 24 * 3600.0
+_CLOCK_S = 5.0  # tolerance between the clocks of processes and files
+
+
+def own_name(prefix: str) -> str:
+    """A name for a temporary folder of this process."""
+    return f"{prefix}{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def sweep() -> None:
+    """Remove what killed processes left: unfinished imports, deletions, uploads and pixels."""
+    folders = [
+        *_children(home() / "datasets", IMPORTING, DELETED),
+        *_children(home() / "runs", DELETED),
+        *_children(home() / "studies", DELETED),
+        *_children(home() / "uploads", ""),
+        *_children(Path(tempfile.gettempdir()), DECODING),
+    ]
+    for folder in folders:
+        with suppress(OSError):  # one that cannot be looked at must not keep the others
+            if is_left(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_left(folder: Path) -> bool:
+    """Whether nobody is at work in a temporary folder any more.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    if folder.name.startswith(DELETED):
+        return True  # its deletion was asked for: whoever comes first goes on with it
+    newest = max(entry.stat().st_mtime for entry in (folder, *folder.iterdir()))
+    owner = _owner(folder.name)
+    if owner is None:
+        return time.time() - newest > STALE_S
+    try:
+        began = psutil.Process(owner).create_time()
+    except psutil.Error:
+        return True
+    return began > newest + _CLOCK_S  # another process, under the number of one that ended
+
+
+def _owner(name: str) -> int | None:
+    """The number of the process that made a folder; None where its name does not hold it."""
+    head, dash, random = name.rpartition("-")
+    number = head.rpartition("-")[2]
+    return int(number) if dash and len(random) == 12 and number.isdecimal() else None
+
+
+def _children(folder: Path, *prefixes: str) -> Iterator[Path]:
+    with suppress(OSError):
+        for child in sorted(folder.iterdir()):
+            if child.name.startswith(prefixes) and child.is_dir() and not child.is_symlink():
+                yield child
