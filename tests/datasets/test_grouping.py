@@ -29,17 +29,34 @@ def names_by_file(dataset: datasets.Dataset) -> dict[str, str]:
     return dict(zip(photos["file"], photos["group_name"], strict=True))
 
 
-@pytest.mark.parametrize("by", ["level:1", "level:site", "folder"])
-def test_a_level_below_the_class_makes_the_outer_folders_the_classes(
-    tmp_path: Path, by: str
-) -> None:
-    source = write_photos(tmp_path / "photos", [*grid("cats/site1", "cats/site2"), "dogs/9.png"])
+@pytest.mark.parametrize(
+    ("by", "rule"),
+    [("level:1", "outer"), ("level:+2", "outer"), ("level:-1", "inner"), ("level:site", "")]
+    + [("folder", ""), ("name:_", ""), ("none", ""), ("level:0", "")],
+)
+def test_a_numbered_level_says_which_folders_are_the_classes(by: str, rule: str) -> None:
+    assert datasets.class_rule(by) == rule
+
+
+@pytest.mark.parametrize(
+    ("by", "level"),
+    [("2", "level:2"), ("-1", "level:-1"), ("site", "level:site"), ("folder", "folder")]
+    + [("none", "none"), ("name:-", "name:-")],
+)
+def test_a_number_or_a_word_is_a_level(by: str, level: str) -> None:
+    assert datasets.as_folders(by) == level
+
+
+def test_what_stands_before_a_separator_in_the_name_makes_groups(tmp_path: Path) -> None:
+    files = [f"cats/{name}.png" for name in ("anna_1", "anna_2", "ben_1", "alone")]
+    source = write_photos(tmp_path / "photos", [*files, "dogs/anna_9.png", "dogs/ben_2.png"])
     dataset = datasets.import_source(source, in_place=True, check=False)
-    assert dataset.classes == ["dogs", "site1", "site2"]
-    datasets.group_by_folders(dataset, by)
-    assert dataset.counts.to_dict() == {"cats": 4, "dogs": 1}
-    assert datasets.import_source(source, in_place=True, check=False).classes == ["cats", "dogs"]
-    assert set(names_by_file(dataset).values()) == {"site1", "site2", ""}
+    assert datasets.group_by_folders(dataset, "name:_") == 2
+    assert names_by_file(dataset)["cats/anna_2.png"] == "anna"
+    assert names_by_file(dataset)["dogs/ben_2.png"] == "ben"
+    assert names_by_file(dataset)["cats/alone.png"] == ""
+    with pytest.raises(SettingsError, match="#"):
+        datasets.group_by_folders(dataset, "name:#")
 
 
 BELOW = grid("cats/site1/a", "cats/site1/b", "cats/site 2", "dogs/site1/a", "dogs/site 2")
@@ -64,9 +81,12 @@ def test_a_folder_level_makes_groups(
     tmp_path: Path, files: list[str], by: str, groups: set[str]
 ) -> None:
     source = write_photos(tmp_path / "photos", files)
-    dataset = datasets.import_source(source, in_place=True, check=False)
-    if by == "level:-1":  # farm1/cats and farm2/cats: the class is the inner folder
-        assert dataset.classes == ["cats", "dogs"]
+    choices = datasets.ImportChoices(classes=datasets.class_rule(by))
+    dataset = datasets.import_source(source, in_place=True, check=False, choices=choices)
+    if datasets.names_class_folders(dataset, by):
+        outer = datasets.ImportChoices(classes="outer")
+        dataset = datasets.import_source(source, in_place=True, check=False, choices=outer)
+    assert dataset.classes == ["cats", "dogs"]
     n = datasets.group_by_folders(dataset, by)
     assert set(names_by_file(dataset).values()) == groups
     assert n == len(groups - {""})
@@ -74,7 +94,8 @@ def test_a_folder_level_makes_groups(
 
 def test_groups_stay_through_edits_and_a_new_import(tmp_path: Path) -> None:
     source = write_photos(tmp_path / "photos", grid("cats/s1", "cats/s2", "dogs/s1", "dogs/s2"))
-    dataset = datasets.import_source(source, in_place=True, check=False)
+    outer = datasets.ImportChoices(classes="outer")
+    dataset = datasets.import_source(source, in_place=True, check=False, choices=outer)
     plain = dataset.fingerprint
     datasets.group_by_folders(dataset, "level:1")
     assert dataset.fingerprint != plain
@@ -87,7 +108,7 @@ def test_groups_stay_through_edits_and_a_new_import(tmp_path: Path) -> None:
     }
     assert len(dataset.photos) == 8
     write_photos(source, ["dogs/s3/new.png"])
-    again = datasets.import_source(source, in_place=True, check=False)
+    again = datasets.import_source(source, in_place=True, check=False, choices=outer)
     assert again == dataset
     assert names_by_file(again)["dogs/s3/new.png"] == "s3"
     assert names_by_file(again)["cats/s1/0.png"] == "s1"
@@ -116,7 +137,11 @@ def test_a_level_that_is_not_there_is_refused_by_its_name(tmp_path: Path) -> Non
     assert [(level.by, level.names, level.shared) for level in datasets.folder_levels(dataset)] == [
         ("level:-1", ("cats", "dogs"), 1)
     ]
-    for by, named in (("level:3", "level:-1"), ("camera", "camera"), ("folder", "level:1")):
+    for by, named in (("level:3", "level:-1"), ("camera", "camera")):
         with pytest.raises(SettingsError, match=named):
             datasets.group_by_folders(dataset, by)
+    with pytest.raises(SettingsError, match="level:1"):
+        datasets.names_class_folders(dataset, "folder")
+    assert datasets.names_class_folders(dataset, "level:x")
+    assert not datasets.names_class_folders(dataset, "level:cats")
     assert datasets.named_groups(dataset) is None

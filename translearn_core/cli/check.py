@@ -22,6 +22,7 @@ from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
+    import_folders,
     import_photos,
     import_with_table,
     output_to,
@@ -78,8 +79,6 @@ def check(
     options: ImportOptions,
 ) -> None:
     """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
-    from translearn_core import datasets
-
     with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
         with _workspace(Path(folder)), Bar() as bar:
             if options.labels is not None:
@@ -87,12 +86,7 @@ def check(
                     source, options.labels, options=options, check=True, say_notes=False
                 )
             else:
-                dataset = datasets.import_source(
-                    source,
-                    in_place=source.is_dir(),
-                    choices=options.choices,
-                    progress=bar.show_progress,
-                )
+                dataset = import_folders(source, options, check=True, bar=bar)
         report = _describe(dataset)
         bar.clear()
     if json_:

@@ -26,11 +26,13 @@ from translearn_core.datasets.editing import (
 from translearn_core.datasets.excluded import excluded_file, read_excluded
 from translearn_core.datasets.grouping import (
     FolderLevel,
+    as_folders,
+    class_rule,
     folder_levels,
     group_by_folders,
-    groups_by_level,
     means_folders,
     named_groups,
+    names_class_folders,
     set_groups,
 )
 from translearn_core.datasets.importing import (
@@ -100,7 +102,6 @@ __all__ = [
     "folder_levels",
     "group_by_folders",
     "groups",
-    "groups_by_level",
     "groups_of",
     "import_files",
     "import_source",
@@ -114,6 +115,7 @@ __all__ = [
     "merge_classes",
     "move_photos",
     "named_groups",
+    "names_class_folders",
     "open_dataset",
     "open_unlabelled",
     "read_dismissed",

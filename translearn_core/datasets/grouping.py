@@ -1,15 +1,14 @@
 """Named groups of photos that belong together: a site, a camera, a specimen, a batch, a pupil.
 
 Owns: the column `group_name` of the manifest and `grouped_by` of dataset.json, the words of
-`--group-by` that mean folders, the folder levels of a data set and the groups that they make.
-Leaves to others: columns of label tables (`label_csv.py`), how named groups and near-duplicates
-together keep photos on one side of a split (`duplicate_groups.py`).
+`--group-by` that mean folders or file names, the folder levels of a data set and the groups that
+they make. Leaves to others: columns of label tables (`label_table.py`), how named groups and
+near-duplicates together keep photos on one side of a split (`duplicate_groups.py`).
 
 A folder level is counted from the class folder: `level:1` is the first folder below it
-(`cats/site1/a.jpg`), `level:-1` the one above (`farm1/cats/a.jpg`). The import takes the folder
-that holds a photo for its class; a level below the class says that the outer folder is. Folders of
-the same name in different classes are one group, folders of the same name inside different folders
-are not. Folders of splits (train, test) and folders around everything do not count.
+(`cats/site1/a.jpg`), `level:-1` the one above (`farm1/cats/a.jpg`). Folders of the same name in
+different classes are one group, folders of the same name inside different folders are not. Folders
+of splits (train, test) and folders around everything do not count.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from translearn_core.datasets.excluded import read_excluded, write_excluded
-from translearn_core.datasets.layout import SPLIT_FOLDERS, assign_classes, tidy
+from translearn_core.datasets.layout import read_layout, split_kind, tidy
 from translearn_core.datasets.library import Dataset
 from translearn_core.errors import SettingsError, SourceError
 from translearn_core.i18n import _
@@ -30,6 +29,7 @@ from translearn_core.i18n import _
 FOLDER = "folder"
 NO_GROUPS = "none"
 _LEVEL = "level:"
+_NAME = "name:"
 _CLASS_FOLDERS = 0.9
 """Share of the photos whose class agrees with the others of their folder, from which the folders
 are the classes."""
@@ -84,18 +84,16 @@ def named_groups(dataset: Dataset) -> pd.Series | None:
 
 
 def means_folders(by: str) -> bool:
-    """Whether a value of `--group-by` names a folder level, and no column of a table."""
-    return by == FOLDER or by.startswith(_LEVEL)
+    """Whether a value of `--group-by` names folders or file names, and no column of a table."""
+    return by == FOLDER or by.startswith((_LEVEL, _NAME))
 
 
 def group_by_folders(dataset: Dataset, by: str) -> int:
-    """Group a data set by a folder level; `none` removes its groups.
-
-    Where photos lie directly in their class folders and `by` is a level below, the outer folders
-    become the classes.
+    """Group a data set by its folders or the beginnings of its file names; `none` removes its
+    groups.
 
     Args:
-        by: `folder`, `level:N`, `level:NAME` or `none`.
+        by: `folder`, `level:N`, `level:NAME`, `name:SEPARATOR` or `none`.
 
     Returns:
         The number of groups.
@@ -109,9 +107,10 @@ def group_by_folders(dataset: Dataset, by: str) -> int:
     if not means_folders(by):
         raise SettingsError(
             _(
-                "`{by}` is no folder level. Name one: `folder`, `level:1` for the first folder below "
-                "the class folder, `level:-1` for the one above it, or `level:site` for folders "
-                "whose names begin with site."
+                "`{by}` names no groups of photos. Name a folder level: `folder`, `level:1` for the "
+                "first folder below the class folder, `level:-1` for the one above it, `level:site` "
+                "for folders whose names begin with site; or `name:_` for what stands before the "
+                "first _ in the names of the files."
             ).format(by=by)
         )
     with dataset.locked():
@@ -119,12 +118,7 @@ def group_by_folders(dataset: Dataset, by: str) -> int:
         rows = _grouped(pd.concat([photos, excluded_rows], ignore_index=True), by)
         names = set(rows["group_name"]) - {""}
         if not names:
-            levels = ", ".join(level.by for level in folder_levels(dataset))
-            raise SettingsError(
-                _(
-                    "The photos lie in no folder that `{by}` names. Levels that they have: {levels}."
-                ).format(by=by, levels=levels or _("none"))
-            )
+            raise SettingsError(_not_there(dataset, by))
         dataset.write_photos(rows[: len(photos)])
         if len(excluded_rows):
             write_excluded(dataset, rows[len(photos) :])
@@ -132,20 +126,63 @@ def group_by_folders(dataset: Dataset, by: str) -> int:
     return len(names)
 
 
-def groups_by_level(dataset: Dataset, level: int | str) -> dict[str, str]:
-    """The groups that a folder level makes.
+def _not_there(dataset: Dataset, by: str) -> str:
+    if by.startswith(_NAME):
+        return _("No name of a photo has “{separator}” after its beginning.").format(
+            separator=by.removeprefix(_NAME)
+        )
+    levels = ", ".join(level.by for level in folder_levels(dataset))
+    return _("The photos lie in no folder that `{by}` names. Levels that they have: {levels}. A column is "
+            "read from the table of `--labels`.").format(
+        by=by, levels=levels or _("none")
+    )
 
-    Args:
-        level: a number of folders below (1, 2, …) or above (-1, …) the class folder; `folder` for
-            all folders of a photo but its class folder; or what the names of the folders begin
-            with, like `site` for `site1` and `Site 2`.
 
-    Returns:
-        Manifest path -> group, of the photos that have such a folder.
+def as_folders(by: str) -> str:
+    """A value of `--group-by` that is no column: a number is a level, a word the beginning of the
+    names of folders."""
+    if by == NO_GROUPS or means_folders(by):
+        return by
+    return f"{_LEVEL}{by}"
+
+
+def class_rule(by: str) -> str:
+    """Which folders are the classes where a numbered level names the groups, as in
+    `ImportChoices.classes`; empty: the level does not say."""
+    level = by.removeprefix(_LEVEL)
+    if not by.startswith(_LEVEL) or not _is_depth(level) or int(level) == 0:
+        return ""
+    return "outer" if int(level) > 0 else "inner"
+
+
+def names_class_folders(dataset: Dataset, by: str) -> bool:
+    """Whether the folders that a level means were taken for the classes, so that the outermost
+    folders are the classes and the photos have to be read so.
+
+    Raises:
+        SettingsError: the photos lie two folders deep, and `by` does not say which are the classes.
     """
-    photos = dataset.photos
-    names = _names_at(_folders_of(photos), str(level).removeprefix(_LEVEL))
-    return {path: name for path, name in zip(photos["path"], names, strict=True) if name}
+    if not means_folders(by) or by.startswith(_NAME) or class_rule(by):
+        return False
+    level = by.removeprefix(_LEVEL)
+    folders = _folders_of(dataset.photos)
+    if not any(one.above for one in folders):
+        return False
+    if level != FOLDER:
+        pattern = _beginning(level)
+        return any(pattern.match(one.class_folder) for one in folders)
+    if any(one.below for one in folders):
+        return False
+    inner = _are_numbered({one.class_folder for one in folders if one.above})
+    outer = _are_numbered({one.above[0] for one in folders if one.above})
+    if inner == outer:
+        raise SettingsError(
+            _(
+                "The photos lie two folders deep, and both could be the class. Say which: `level:1` "
+                "where the inner folders are the groups, `level:-1` where the outer ones are."
+            )
+        )
+    return inner
 
 
 def group_again(photos: pd.DataFrame, before: pd.DataFrame, grouped_by: str) -> pd.DataFrame:
@@ -206,59 +243,24 @@ class _Folders:
                     return "/".join(parts[: index + 1])
         return ""
 
-    def with_outer_class(self) -> _Folders:
-        """The same with the outermost folder as the class."""
-        if not self.above:
-            return self
-        outer, *inner = self.above
-        return _Folders((), outer, (*inner, self.class_folder, *self.below))
-
 
 def _named(photos: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return photos.assign(group_name=[names.get(path, "") for path in photos["path"]])
 
 
 def _grouped(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Rows with the groups of a folder level, and the classes that it implies."""
-    level = by.removeprefix(_LEVEL)
-    folders = _folders_of(rows)
-    names = _names_at(folders, level)
-    classes = rows["class_name"]
-    if any(one.above for one in folders) and (
-        not any(names) or _fits_class_folders(folders, level)
-    ):
-        turned = [one.with_outer_class() for one in folders]
-        if any(inner := _names_at(turned, level)) and len({one.class_folder for one in turned}) > 1:
-            names = inner
-            classes = pd.Series(
-                [
-                    new.class_folder if new.class_folder != old.class_folder else name
-                    for old, new, name in zip(folders, turned, classes, strict=True)
-                ],
-                index=rows.index,
-            )
-    return rows.assign(class_name=classes, group_name=names)
+    """Rows with the groups that their folders or names make."""
+    if by.startswith(_NAME):
+        names = [_beginning_of(str(file), by.removeprefix(_NAME)) for file in rows["file"]]
+    else:
+        names = _names_at(_folders_of(rows), by.removeprefix(_LEVEL))
+    return rows.assign(group_name=names)
 
 
-def _fits_class_folders(folders: Sequence[_Folders], level: str) -> bool:
-    """Whether a level by name means what was taken for the class folders."""
-    if _is_depth(level):
-        return False
-    if level != FOLDER:
-        pattern = _beginning(level)
-        return any(pattern.match(one.class_folder) for one in folders)
-    if any(one.below for one in folders):
-        return False
-    inner = _are_numbered({one.class_folder for one in folders if one.above})
-    outer = _are_numbered({one.above[0] for one in folders if one.above})
-    if inner == outer:
-        raise SettingsError(
-            _(
-                "The photos lie two folders deep, and both could be the class. Say which: `level:1` "
-                "where the inner folders are the groups, `level:-1` where the outer ones are."
-            )
-        )
-    return inner
+def _beginning_of(file: str, separator: str) -> str:
+    """What stands before the first separator in a file's name; "" where it has none."""
+    start, found, _rest = PurePosixPath(file).stem.partition(separator or "_")
+    return tidy(start) if found else ""
 
 
 def _are_numbered(names: Collection[str]) -> bool:
@@ -288,11 +290,16 @@ def _folders_of(rows: pd.DataFrame) -> list[_Folders]:
     """The folders of each photo; where the classes do not come from folders, all are below."""
     held_out = (rows["split"] == "test").to_list()
     parts = _without_outer([_parts(str(file)) for file in rows["file"]], held_out)
-    candidates = [_holding_folders(parts), [one[0] if one else "" for one in parts]]
     classes = rows["class_name"].to_list()
-    names = next((found for found in candidates if _are_classes(found, classes)), None)
-    if names is None:
+    candidates = [
+        _holding_folders(parts),
+        [one[-1] if one else "" for one in parts],
+        [one[0] if one else "" for one in parts],
+    ]
+    fitting = [found for found in candidates if _are_classes(found, classes)]
+    if not fitting:
         return [_Folders((), "", folders) for folders in parts]
+    names = max(fitting, key=lambda found: sum(map(str.__eq__, found, classes)))
     result = []
     for folders, name in zip(parts, names, strict=True):
         index = folders.index(name) if name in folders else -1
@@ -303,7 +310,7 @@ def _folders_of(rows: pd.DataFrame) -> list[_Folders]:
 def _parts(file: str) -> tuple[str, ...]:
     """The folders of a file without those of splits."""
     parts = (tidy(part) for part in PurePosixPath(file).parts[:-1])
-    return tuple(part for part in parts if part != "/" and part.lower() not in SPLIT_FOLDERS)
+    return tuple(part for part in parts if part != "/" and not split_kind(part))
 
 
 def _without_outer(parts: list[tuple[str, ...]], held_out: Sequence[bool]) -> list[tuple[str, ...]]:
@@ -321,10 +328,10 @@ def _without_outer(parts: list[tuple[str, ...]], held_out: Sequence[bool]) -> li
 def _holding_folders(parts: Sequence[tuple[str, ...]]) -> list[str]:
     """The class folder of each photo by the rule of the import, "" where it finds none."""
     try:
-        found = assign_classes(["/".join([*folders, "photo.jpg"]) for folders in parts])
+        found = read_layout(["/".join([*folders, "photo.jpg"]) for folders in parts])
     except SourceError:
         return [""] * len(parts)
-    return [assignment.class_name for assignment in found]
+    return [assignment.class_name for assignment in found.assignments]
 
 
 def _are_classes(folders: Sequence[str], classes: Sequence[str]) -> bool:

@@ -25,12 +25,14 @@ from translearn_core.datasets.annotation_file import (
     read_annotations,
     read_camera_traps,
 )
+from translearn_core.datasets.grouping import set_groups
 from translearn_core.datasets.importing import import_files, import_source
 from translearn_core.datasets.layout import ClassAssignment, ImportChoices, read_layout, tidy
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.sources import ProgressCallback, StopCheck
 from translearn_core.datasets.table_columns import (
     ColumnRoles,
+    find_column,
     find_roles,
     named_column,
     one_hot_labels,
@@ -63,11 +65,13 @@ class LabelTable:
     Args:
         main: the column that a person chose; `class` where no column has this name means the
             folders; empty: none was chosen.
+        groups: the column of what photos belong together; empty: none.
     """
 
     cells: Cells
     roles: ColumnRoles
     main: str = ""
+    groups: str = ""
 
     @functools.cached_property
     def values(self) -> dict[str, list[str]]:
@@ -97,7 +101,12 @@ class LabelledImport:
 
 
 def read_table(
-    source: Path | Any, *, main: str = "", file_column: str = "", one_hot: bool = True
+    source: Path | Any,
+    *,
+    main: str = "",
+    file_column: str = "",
+    one_hot: bool = True,
+    group_by: str = "",
 ) -> LabelTable:
     """Read a table and find out what its columns mean.
 
@@ -106,6 +115,7 @@ def read_table(
         main: the column of the classes; `class` for the folders; empty to find it.
         file_column: the column that names the photos; empty to find it.
         one_hot: whether columns of 0 and 1 with one 1 in each row are one label.
+        group_by: a value of `--group-by`; where the table has such a column, it names the groups.
 
     Raises:
         SourceError: the table is not usable; the message says why.
@@ -113,7 +123,10 @@ def read_table(
     cells = _read_cells(source)
     folders = main == MAIN and MAIN not in cells.columns
     wanted = named_column(cells, main) if main and not folders else ""
-    roles = find_roles(cells, file_column=file_column, wanted=wanted, one_hot=one_hot)
+    groups = find_column(cells, group_by) if group_by else ""
+    roles = find_roles(
+        cells, file_column=file_column, wanted=wanted, groups=groups, one_hot=one_hot
+    )
     if RESERVED in roles.labels:
         raise SourceError(
             _(
@@ -134,7 +147,7 @@ def read_table(
             )
             + "".join(f" {note}" for note in roles.notes[:3])
         )
-    return LabelTable(cells=cells, roles=roles, main=wanted or main)
+    return LabelTable(cells=cells, roles=roles, main=wanted or main, groups=groups)
 
 
 def _read_cells(source: Path | Any) -> Cells:
@@ -488,6 +501,19 @@ class _Labelling:
                 labels[str(path)] = {task: label for task, label in given.items() if label}
         return labels
 
+    def groups_of(self, dataset: Dataset) -> dict[str, str]:
+        """The group of each photo that has one, by path in the manifest; rows that contradict each
+        other give none."""
+        cells = [tidy(cell) for cell in self._table.cells.column(self._table.groups)]
+        positions = {file: photo for photo, file in enumerate(self.files)}
+        groups = {}
+        for path, file in zip(dataset.photos["path"], dataset.photos["file"], strict=True):
+            rows = self.found.rows.get(positions.get(str(file), -1), [])
+            names = {cells[row] for row in rows} - {""}
+            if len(names) == 1:
+                groups[str(path)] = names.pop()
+        return groups
+
     def _choose_main(self, files: Sequence[str]) -> None:
         table = self._table
         folders = _class_folders(files)
@@ -743,6 +769,8 @@ def _finish(dataset: Dataset, labelling: _Labelling) -> LabelledImport:
         store_tasks(dataset, main=labelling.main, tasks=(), labels={})
     else:
         detach_labels(dataset)
+    if table.groups:
+        set_groups(dataset, labelling.groups_of(dataset), by=table.groups)
     summary = labelling.summary(dataset)
     notes = tuple([*table.notes, *labelling.notes])
     store_table_notes(dataset, TableNotes(table=table.cells.name, summary=summary, notes=notes))
