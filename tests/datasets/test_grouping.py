@@ -31,8 +31,10 @@ def names_by_file(dataset: datasets.Dataset) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("by", "rule"),
-    [("level:1", "outer"), ("level:+2", "outer"), ("level:-1", "inner"), ("level:site", "")]
-    + [("folder", ""), ("name:_", ""), ("none", ""), ("level:0", "")],
+    [
+        *(("level:1", "outer"), ("level:+2", "outer"), ("level:-1", "inner"), ("level:site", "")),
+        *(("folder", ""), ("name:_", ""), ("none", ""), ("level:0", "")),
+    ],
 )
 def test_a_numbered_level_says_which_folders_are_the_classes(by: str, rule: str) -> None:
     assert datasets.class_rule(by) == rule
@@ -40,8 +42,10 @@ def test_a_numbered_level_says_which_folders_are_the_classes(by: str, rule: str)
 
 @pytest.mark.parametrize(
     ("by", "level"),
-    [("2", "level:2"), ("-1", "level:-1"), ("site", "level:site"), ("folder", "folder")]
-    + [("none", "none"), ("name:-", "name:-")],
+    [
+        *(("2", "level:2"), ("-1", "level:-1"), ("site", "level:site"), ("folder", "folder")),
+        *(("none", "none"), ("name:-", "name:-")),
+    ],
 )
 def test_a_number_or_a_word_is_a_level(by: str, level: str) -> None:
     assert datasets.as_folders(by) == level

@@ -112,6 +112,8 @@ def _describe(dataset: Any) -> dict[str, Any]:
         "name": dataset.name,
         "classes": {name: int(n) for name, n in dataset.counts.items()},
         "n_photos": len(photos),
+        "grouped_by": dataset.record.grouped_by,
+        "groups": len(set(photos["group_name"]) - {""}),
         "splits": {str(k): int(n) for k, n in photos["split"].value_counts().items() if k},
         "left_out": _rows(dataset.left_out),
         "smallest": [int(photos["width"].min()), int(photos["height"].min())]
@@ -135,6 +137,12 @@ def _print_report(report: dict[str, Any]) -> None:
     print_line(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
     for name, count in classes.items():
         print_line(f"  {count:>6}  {name}")
+    if report["groups"]:
+        print_line(
+            _("{n} groups by {by}, which no split tears apart").format(
+                n=report["groups"], by=report["grouped_by"]
+            )
+        )
     if report["splits"]:
         counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
         free = n - sum(report["splits"].values())
@@ -201,6 +209,8 @@ def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
     for text in report.remarks:
         print_line(_("Note: {text}").format(text=text))
+    if report.random_split_note:
+        print_line(_("Note: {text}").format(text=report.random_split_note))
     forecast = report.forecast
     if forecast is not None:
         print_line(

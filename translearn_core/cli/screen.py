@@ -171,7 +171,6 @@ def import_photos(
     Raises:
         SourceError: as `datasets.import_source` and `import_with_table`.
     """
-    from translearn_core import datasets
 
     table = tasks or (options.labels if options is not None else None)
     if table is not None and options is not None:

@@ -4,10 +4,10 @@ One door: everything that others may use is named here. Imports without TensorFl
 """
 
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import CHECKS, Check, check_ready, warnings
+from translearn_core.datasets.checks import CHECKS, Check, check_ready, split_notes, warnings
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
-from translearn_core.datasets.duplicate_groups import assign_groups, groups
+from translearn_core.datasets.duplicate_groups import Together, assign_groups, groups, together
 from translearn_core.datasets.duplicates import groups_of
 from translearn_core.datasets.editing import (
     delete_excluded,
@@ -82,13 +82,16 @@ __all__ = [
     "ImportReport",
     "Leak",
     "PhotoStats",
+    "Together",
     "Progress",
     "add_photos",
     "add_source",
     "allowed_folder",
+    "as_folders",
     "assign_groups",
     "assign_splits",
     "check_ready",
+    "class_rule",
     "create_dataset",
     "decode_ahead",
     "decode_photo",
@@ -128,6 +131,8 @@ __all__ = [
     "restore_excluded",
     "set_groups",
     "split_leaks",
+    "split_notes",
+    "together",
     "undo",
     "undo_count",
     "unpacked",

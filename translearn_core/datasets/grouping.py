@@ -132,10 +132,10 @@ def _not_there(dataset: Dataset, by: str) -> str:
             separator=by.removeprefix(_NAME)
         )
     levels = ", ".join(level.by for level in folder_levels(dataset))
-    return _("The photos lie in no folder that `{by}` names. Levels that they have: {levels}. A column is "
-            "read from the table of `--labels`.").format(
-        by=by, levels=levels or _("none")
-    )
+    return _(
+        "The photos lie in no folder that `{by}` names. Levels that they have: {levels}. A column is "
+        "read from the table of `--labels`."
+    ).format(by=by, levels=levels or _("none"))
 
 
 def as_folders(by: str) -> str:

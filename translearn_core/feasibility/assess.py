@@ -30,6 +30,7 @@ from translearn_core.feasibility import checks, trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
 from translearn_core.feasibility.label_errors import LabelError
 from translearn_core.feasibility.make_report import make_report, photo_table, project
+from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import Report
 from translearn_core.features.extractor import extract_pooled
 from translearn_core.monitor import Monitor
@@ -80,7 +81,8 @@ def compute(
             probabilities = _predict_all(data, evaluation)
             monitor.stage("check")
             imports.join()
-            label_errors, findings = _find_problems(data, probabilities)
+            gap = tell_random_split(data, evaluation) if flatters(evaluation) else ""
+            label_errors, findings = _find_problems(data, probabilities, gap)
             monitor.check_stop()
             monitor.stage("map")
             projection_job = early or background.submit(
@@ -116,7 +118,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
     labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"])).astype(np.int64)
     with _limit_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
-        groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
+        together = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
     return CheckData(
         dataset=dataset,
@@ -125,8 +127,9 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         classes=classes,
         labels=labels,
         pairs=pairs,
-        groups=groups,
-        rows=choose_rows(photos, labels, groups, seed),
+        groups=together.groups,
+        copies=together.copies,
+        rows=choose_rows(photos, labels, together.groups, seed),
         seed=seed,
     )
 
@@ -164,14 +167,16 @@ def _evaluate(data: CheckData, space: PCASpace, monitor: Monitor) -> Evaluation:
         space, labels, groups, classes,
         repeats=effort.repeats, folds=folds, seed=data.seed, stop=stop,
     )  # fmt: skip
-    random = cv.accuracy
+    random, gap_error = cv.accuracy, 0.0
     if len(np.unique(groups)) < len(groups):
         single = np.arange(len(groups))
-        random = cross_validation.cross_validate(
+        torn = cross_validation.cross_validate(
             space, labels, single, classes,
             repeats=effort.repeats, folds=folds, seed=data.seed, penalty=cv.penalty,
             stop=stop,
-        ).accuracy  # fmt: skip
+        )  # fmt: skip
+        random = torn.accuracy
+        gap_error = cross_validation.difference_error(torn, cv, groups)
     monitor.stage("compare")
     shuffled = cross_validation.cross_validate_shuffled(
         space, labels, groups, classes,
@@ -186,7 +191,13 @@ def _evaluate(data: CheckData, space: PCASpace, monitor: Monitor) -> Evaluation:
         penalty=cv.penalty, draws=effort.draws, seed=data.seed, stop=stop,
     )  # fmt: skip
     return Evaluation(
-        space=space, cv=cv, random=random, shuffled=shuffled, trivial=plain, curve=curve
+        space=space,
+        cv=cv,
+        random=random,
+        random_gap_error=gap_error,
+        shuffled=shuffled,
+        trivial=plain,
+        curve=curve,
     )
 
 
@@ -202,7 +213,9 @@ def _predict_all(data: CheckData, evaluation: Evaluation) -> Array:
     return probabilities
 
 
-def _find_problems(data: CheckData, probabilities: Array) -> tuple[list[LabelError], list[Finding]]:
+def _find_problems(
+    data: CheckData, probabilities: Array, random_split: str
+) -> tuple[list[LabelError], list[Finding]]:
     evidence = checks.Evidence(
         dataset=data.dataset,
         photos=data.photos,
@@ -210,8 +223,10 @@ def _find_problems(data: CheckData, probabilities: Array) -> tuple[list[LabelErr
         probabilities=probabilities,
         classes=data.classes,
         labels=data.labels,
+        copies=data.copies,
         groups=data.groups,
         known_pairs=data.pairs,
+        random_split=random_split,
     )
     return _without_dismissed(data, evidence.suspects), checks.find_all(evidence)
 

@@ -24,7 +24,8 @@ MOST_VALIDATED = 4000
 class CheckData:
     """Photos with their features; `rows` are those in the cross-validation.
 
-    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups.
+    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
+    one side of every split, `copies` `(n,)` near-duplicate groups alone.
     """
 
     dataset: Dataset
@@ -34,6 +35,7 @@ class CheckData:
     labels: Ints
     pairs: Pairs
     groups: Ints
+    copies: Ints
     rows: Ints
     seed: int
 
@@ -47,13 +49,15 @@ class CheckData:
 class Evaluation:
     """The results on the photos in the cross-validation.
 
-    `random` is the accuracy with a naive random split, `shuffled` `(shuffles, 2)` the accuracy and
+    `random` is the accuracy with a naive random split and `random_gap_error` the standard error of
+    how much higher it is than that of `cv`; `shuffled` `(shuffles, 2)` the accuracy and
     the mean recall on shuffled labels, `trivial` the accuracy on each trivial property.
     """
 
     space: PCASpace
     cv: CrossValidation
     random: float
+    random_gap_error: float
     shuffled: Array
     trivial: dict[str, float]
     curve: list[CurvePoint]

@@ -27,6 +27,7 @@ from translearn_core.evaluation.metrics import confusion_matrix, wilson_interval
 from translearn_core.feasibility import trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
 from translearn_core.feasibility.label_errors import LabelError, strength_of
+from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import (
     PHOTO_COLUMNS,
     AdviceLine,
@@ -75,7 +76,7 @@ def photo_table(
         {
             "path": data.photos["path"].to_numpy(),
             "class_name": data.photos["class_name"].to_numpy(),
-            "group": data.groups,
+            "group": data.copies,
             "x": tsne[:, 0],
             "y": tsne[:, 1],
             "pca_x": pca[:, 0],
@@ -161,7 +162,7 @@ def _per_class(data: CheckData, evaluation: Evaluation, predicted: Ints) -> list
 def _remarks(data: CheckData, per_class: list[ClassResult], given: GivenTest | None) -> list[str]:
     """What must be said beside the accuracy."""
     free = np.bincount(data.labels[~_held_out(data)], minlength=len(data.classes))
-    pairs = np.unique(np.column_stack([data.labels, data.groups]), axis=0)
+    pairs = np.unique(np.column_stack([data.labels, data.copies]), axis=0)
     groups = np.bincount(pairs[:, 0], minlength=len(data.classes))
     judged = np.bincount(data.labels[data.rows], minlength=len(data.classes))
     counts = [
@@ -285,6 +286,7 @@ def make_report(
         shortcuts=shortcuts,
         tested=given.n if given else 0,
         gap=gap,
+        one_scene=datasets.chained_classes(data.dataset),
     )
     verdict, rule = decide(figures)
     worst = (mixups[0].truth, mixups[0].answer) if mixups and mixups[0].n >= 3 else None
@@ -299,7 +301,7 @@ def make_report(
         rule=rule,
         headline=headline,
         test_gap=gap,
-        remarks=_remarks(data, per_class, given),
+        remarks=[*datasets.split_notes(data.dataset), *_remarks(data, per_class, given)],
         accuracy=cv.accuracy,
         interval=interval,
         mean_recall=figures.mean_recall,
@@ -310,6 +312,9 @@ def make_report(
         },
         shuffled_accuracy=figures.shuffled,
         random_split_accuracy=evaluation.random,
+        random_split_flatters=flatters(evaluation),
+        random_split_note=tell_random_split(data, evaluation),
+        grouped_by=data.dataset.record.grouped_by,
         forecast=forecast,
         learning_curve=[Point(n=point.n, accuracy=point.accuracy) for point in evaluation.curve],
         suspects=_label_error_rows(data, label_errors),
@@ -360,8 +365,8 @@ def _label_error_rows(data: CheckData, label_errors: list[LabelError]) -> list[L
 def _duplicate_groups(data: CheckData) -> list[list[str]]:
     """Files of each group of near-duplicates, the largest first."""
     files = data.photos["file"].astype(str).to_numpy()
-    order = np.argsort(data.groups, kind="stable")
-    cuts = np.flatnonzero(np.diff(data.groups[order])) + 1
+    order = np.argsort(data.copies, kind="stable")
+    cuts = np.flatnonzero(np.diff(data.copies[order])) + 1
     parts = [list(files[block]) for block in np.split(order, cuts) if len(block) > 1]
     return sorted(parts, key=lambda block: (-len(block), block[0]))
 

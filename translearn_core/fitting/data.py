@@ -44,7 +44,9 @@ class TrainingData:
     labels: Ints
     split: npt.NDArray[np.str_]
     groups: Ints
-    """Copies and frames of one burst share a number."""
+    """Photos that stay on one side of every split share a number: copies, bursts, named groups."""
+    copies: Ints
+    """Copies and frames of one burst alone share a number."""
     pooled: FeatureSource
     """Features of every photo."""
     cut: Any
@@ -87,13 +89,14 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     datasets.check_ready(dataset)
     hashes = list(dataset.photos["sha256"])
     pooled = look.table(POOLED, 0, hashes)
-    groups, split = run_stoppable(
+    together, split = run_stoppable(
         lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
     photos = dataset.photos.reset_index(drop=True)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
-        subsets = provenance.inherit_split(subsets, photos, find_run(settings.start_from))
+        before = find_run(settings.start_from)
+        subsets = provenance.inherit_split(subsets, photos, together.groups, before)
     learned = subsets != "test" if settings.refit and not plan.fine_tunes else subsets == "train"
     views, network = _extract_views(plan, cuts, photos[learned], monitor)
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
@@ -108,7 +111,8 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         classes=classes,
         labels=np.array([codes[name] for name in photos["class_name"]], np.int64),
         split=subsets,
-        groups=groups,
+        groups=together.groups,
+        copies=together.copies,
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),
@@ -132,10 +136,10 @@ def _split(plan: Plan) -> pd.Series:
     )
 
 
-def _tell_groups(plan: Plan, pooled: FeatureTable) -> Ints:
+def _tell_groups(plan: Plan, pooled: FeatureTable) -> datasets.Together:
     """Which photos belong together; random weights have nothing to say about that."""
     if plan.settings.weights == "random":
-        return datasets.groups(plan.dataset)
+        return datasets.together(plan.dataset)
     rows = np.arange(len(plan.dataset.photos))
     return datasets.assign_groups(plan.dataset, pooled.take(rows))
 

@@ -31,10 +31,14 @@ def gap_of(metrics: RunMetrics) -> str:
 def caveats_of(metrics: RunMetrics) -> list[str]:
     """All that must be said beside the accuracy of a run, the gap of its test first."""
     if not metrics.n_test:
-        return []
+        return list(metrics.split_notes)
     gap = gap_of(metrics)
     n_val = metrics.n_val if metrics.epochs_run else None
-    return [*([gap] if gap else []), *caveats.caveats(class_counts(metrics), n_val=n_val)]
+    return [
+        *([gap] if gap else []),
+        *metrics.split_notes,
+        *caveats.caveats(class_counts(metrics), n_val=n_val),
+    ]
 
 
 def class_counts(metrics: HeadMetrics) -> list[ClassCount]:
