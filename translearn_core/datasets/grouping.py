@@ -30,6 +30,7 @@ FOLDER = "folder"
 NO_GROUPS = "none"
 _LEVEL = "level:"
 _NAME = "name:"
+_SEPARATORS = ("_", "-", " ")
 _CLASS_FOLDERS = 0.9
 """Share of the photos whose class agrees with the others of their folder, from which the folders
 are the classes."""
@@ -37,7 +38,7 @@ are the classes."""
 
 @dataclass(frozen=True)
 class FolderLevel:
-    """A folder level that could name groups.
+    """A folder level, or a beginning of names, that could name groups.
 
     Args:
         by: the value of `--group-by`, like `level:1`.
@@ -218,6 +219,25 @@ def folder_levels(dataset: Dataset) -> list[FolderLevel]:
         shared = int((classes[named].groupby(names[named]).nunique() > 1).sum())
         levels.append(FolderLevel(f"{_LEVEL}{depth}", distinct, shared, int(named.sum())))
     return levels
+
+
+def name_beginnings(dataset: Dataset) -> list[FolderLevel]:
+    """What the names of the files begin with, up to a separator, where that makes groups: at least
+    two photos in most of them, and others than the classes."""
+    photos = dataset.photos
+    classes = photos["class_name"].to_numpy(dtype=object)
+    found = []
+    for separator in _SEPARATORS:
+        by = f"{_NAME}{separator}"
+        names = _grouped(photos, by)["group_name"]
+        sizes = names[names != ""].value_counts()
+        table = pd.DataFrame({"name": names, "class": classes})[(names != "").to_numpy()]
+        of_class = table.groupby("class")["name"].nunique()
+        if len(sizes) < 2 or sizes.median() < 2 or (of_class < 2).all():
+            continue
+        shared = int((table.groupby("name")["class"].nunique() > 1).sum())
+        found.append(FolderLevel(by, tuple(sorted(sizes.index)), shared, len(table)))
+    return found
 
 
 @dataclass(frozen=True)

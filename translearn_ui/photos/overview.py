@@ -8,7 +8,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts
-from translearn_ui.photos import edit_dataset
+from translearn_ui.photos import edit_dataset, groups
 from translearn_ui.shell import frame
 
 
@@ -30,6 +30,7 @@ def show(dataset: Dataset) -> None:
         _show_warnings(dataset)
         _show_left_out(dataset)
         _show_sizes(dataset)
+        groups.show(dataset)
 
 
 def _show_warnings(dataset: Dataset) -> None:
