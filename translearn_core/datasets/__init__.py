@@ -55,7 +55,7 @@ from translearn_core.datasets.library import (
 )
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
-from translearn_core.datasets.split import Leak, assign_splits, split_leaks
+from translearn_core.datasets.split import Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.imaging.decode import (
     DECODE_VERSION,
@@ -91,6 +91,7 @@ __all__ = [
     "as_folders",
     "assign_groups",
     "assign_splits",
+    "chained_classes",
     "check_ready",
     "class_rule",
     "create_dataset",

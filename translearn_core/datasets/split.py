@@ -61,13 +61,13 @@ def assign_splits(
     }
     _follow_given(split, given, kept.groups)
     names = photos["class_name"].to_numpy(dtype=object)
-    classes = np.unique(names) if len(names) else []
-    division = _Division(split, pd.Index(classes).get_indexer(pd.Index(names)), kept, fractions)
+    classes = pd.Index(sorted(set(names)))
+    division = _Division(split, classes.get_indexer(pd.Index(names)), kept, fractions)
     groups = pd.Series(kept.groups).groupby(names).nunique()
     counts = photos["class_name"].value_counts()
     for name in sorted(counts.index, key=lambda name: (groups[name], counts[name], name)):
         rng = np.random.default_rng([seed, zlib.crc32(str(name).encode("utf-8"))])
-        division.divide(list(classes).index(name), rng)
+        division.divide(int(classes.get_loc(name)), rng)
     split[split == ""] = "train"
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
 
