@@ -19,6 +19,7 @@ from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import expected_error_reduction, stronger_backbone
 from translearn_core.datasets import Finding
+from translearn_core.datasets.split import scarce_groups
 from translearn_core.evaluation import caveats, cross_validation, learning_curve, projection
 from translearn_core.evaluation.caveats import ClassCount, Measured
 from translearn_core.evaluation.cross_validation import CurvePoint
@@ -48,7 +49,7 @@ from translearn_core.feasibility.verdict import (
     explain,
     summarize,
 )
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 
 MOST_CONFUSED_PAIRS = 12
 MOST_CONFUSED_PHOTOS = 24
@@ -183,6 +184,22 @@ def _remarks(data: CheckData, per_class: list[ClassResult], given: GivenTest | N
     )
 
 
+def _one_group_remark(data: CheckData) -> list[str]:
+    """How classes of one named group are judged here."""
+    names = [name for name, n in scarce_groups(data.dataset).items() if n == 1]
+    if not names:
+        return []
+    return [
+        ngettext(
+            "Here that group of {names} is held out with all of the class, so that each of its photos "
+            "counts as wrong.",
+            "Here the group of each of {names} is held out with all of its class, so that each of "
+            "their photos counts as wrong.",
+            len(names),
+        ).format(names=caveats.list_names(names))
+    ]
+
+
 def _forecast(data: CheckData, evaluation: Evaluation, low: float) -> ForecastLine | None:
     """The forecast for twice as many photos, with the error of the same forecast from half of them."""
     curve, accuracy = evaluation.curve, evaluation.cv.accuracy
@@ -301,7 +318,11 @@ def make_report(
         rule=rule,
         headline=headline,
         test_gap=gap,
-        remarks=[*datasets.split_notes(data.dataset), *_remarks(data, per_class, given)],
+        remarks=[
+            *datasets.split_notes(data.dataset),
+            *_one_group_remark(data),
+            *_remarks(data, per_class, given),
+        ],
         accuracy=cv.accuracy,
         interval=interval,
         mean_recall=figures.mean_recall,
