@@ -100,11 +100,11 @@ def explain_photo(predictor: Predictor, source: Path | bytes, *, side: int = 720
     Raises:
         PhotoError: it cannot be read.
     """
-    square = decode_photo(source, size=predictor.size).image
+    square = decode_photo(source, size=predictor.size, how=predictor.reading).image
     output = predictor.run(square[None], maps=True)
     unlike = predictor.unlike(output)
     return Explanation(
-        picture=_picture(decode_photo(source, size=None).image, side),
+        picture=_picture(decode_photo(source, size=None, how=predictor.reading).image, side),
         probabilities=output.probabilities[0],
         unlike=None if unlike is None else bool(unlike[0]),
         _predictor=predictor,

@@ -31,6 +31,7 @@ from translearn_core.evaluation.ood import Reference, load_reference
 from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
+from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.prediction.model_runner import (
     KerasRunner,
     ModelOutput,
@@ -89,6 +90,7 @@ class Predictor:
         content = _read_labels(run)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
+        self.reading: Reading = parse_reading(content.get("reading"))
         self.notices: list[str] = []
         require_whole(run, TASKS)
         is_altered = bool(altered_files(run, REFERENCE))
@@ -203,7 +205,7 @@ def _predict_batch(
 ) -> Iterator[Prediction]:
     sources = [item if isinstance(item, Path) else item[1] for item in photos]
     names = [str(item) if isinstance(item, Path) else item[0] for item in photos]
-    decoded = iterate_photos(sources, size=predictor.size)
+    decoded = iterate_photos(sources, size=predictor.size, how=predictor.reading)
     for batch in in_batches(decoded, BATCH):
         result = {n: Prediction(file="", error=e.message) for n, e in batch.unreadable.items()}
         if batch.photos:

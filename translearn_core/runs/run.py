@@ -15,7 +15,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -108,13 +108,22 @@ class Run(Job):
         """
         return self._read("labels.json", Labels.model_validate_json)
 
-    def write_labels(self, classes: Sequence[str], *, image_size: int, backbone: str = "") -> None:
+    def write_labels(
+        self,
+        classes: Sequence[str],
+        *,
+        image_size: int,
+        backbone: str = "",
+        reading: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write labels.json.
 
         Args:
             classes: in the order of the model's outputs.
             image_size: side of the photos in pixels.
             backbone: what the model is built on, where that is known.
+            reading: range, page and channels of photos that do not declare them
+                (`imaging.reading.Reading.as_json`).
         """
         content: dict[str, Any] = {
             "schema_version": SCHEMA,
@@ -123,6 +132,8 @@ class Run(Job):
         }
         if backbone:
             content["backbone"] = backbone
+        if reading:
+            content["reading"] = dict(reading)
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_atomically(self.folder / "labels.json", text)
 

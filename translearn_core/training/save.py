@@ -84,7 +84,12 @@ def save_model(
     assembled = network.assemble(head)
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     saving.save_model(assembled, plan.run.model_path)
-    plan.run.write_labels(data.classes, image_size=plan.image_size, backbone=plan.backbone.name)
+    plan.run.write_labels(
+        data.classes,
+        image_size=plan.image_size,
+        backbone=plan.backbone.name,
+        reading=plan.dataset.reading.as_json(),
+    )
 
     chosen = np.linspace(0, len(test.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
     chosen = np.unique(chosen)
