@@ -13,6 +13,7 @@ from PIL import Image
 from tests.support.drawing import make_tree
 from translearn_core import datasets
 from translearn_core.datasets.split import chained_classes, scarce_groups, torn_groups
+from translearn_core.errors import SourceError
 from translearn_core.evaluation.cross_validation import assign_folds
 
 CLASSES = {"a": 24, "b": 12, "c": 6}
@@ -95,6 +96,12 @@ def test_classes_with_one_group_or_two_are_said_with_what_is_done(
     assert "c are of one group (site)" in note
     assert "b are of two groups" in note
     assert note in " ".join(datasets.warnings(dataset))
+
+
+def test_one_group_in_each_class_is_refused(dataset: datasets.Dataset) -> None:
+    group(dataset, dict(zip(dataset.photos["path"], dataset.photos["class_name"], strict=True)))
+    with pytest.raises(SourceError, match=r"one group only \(site\)"):
+        datasets.check_ready(dataset)
 
 
 def test_groups_taken_away_again_leave_the_split_as_it_was(dataset: datasets.Dataset) -> None:

@@ -61,6 +61,7 @@ from translearn_core.datasets.manifest_checks import (
     tell_too_small,
     tell_torn_groups,
 )
+from translearn_core.datasets.split import scarce_groups
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
 
@@ -112,7 +113,8 @@ def check_ready(dataset: Dataset) -> None:
 
     Raises:
         SourceError: it has no class or only one, a class with a single photo or none to learn
-            from, or more classes than allowed; the sentence names them.
+            from, more classes than allowed, or one named group in each class; the sentence names
+            them.
     """
     counts = dataset.counts
     limit = load_configuration().limits.classes
@@ -152,6 +154,15 @@ def check_ready(dataset: Dataset) -> None:
                 "All photos of {names} are kept for validation or the test: there is none to "
                 "learn from. Add some to the training photos."
             ).format(names=list_names(nothing))
+        )
+    groups = scarce_groups(dataset)
+    if all(groups.get(str(name)) == 1 for name in counts.index):
+        raise SourceError(
+            _(
+                "Every class lies in one group only ({by}), so none can be kept for the test, and "
+                "nothing says how a new group would be told apart. Add photos of more groups, or do "
+                "without them (`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
         )
 
 

@@ -24,8 +24,6 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import find_pairs
-from translearn_core.datasets.split import scarce_groups
-from translearn_core.errors import SourceError
 from translearn_core.evaluation import cross_validation, linear_probe, projection
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.feasibility import checks, trivial_baseline
@@ -35,7 +33,6 @@ from translearn_core.feasibility.make_report import make_report, photo_table, pr
 from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import Report
 from translearn_core.features.extractor import extract_pooled
-from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 
 
@@ -116,7 +113,6 @@ def _limit_threads(cells: int) -> AbstractContextManager[object]:
 def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -> CheckData:
     pooled = extract_pooled(dataset, backbone, monitor=monitor)
     datasets.check_ready(dataset)  # unreadable photos are excluded now
-    _refuse_single_groups(dataset)
     photos = dataset.photos
     classes = dataset.classes
     labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"])).astype(np.int64)
@@ -136,19 +132,6 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         rows=choose_rows(photos, labels, together.groups, seed),
         seed=seed,
     )
-
-
-def _refuse_single_groups(dataset: Dataset) -> None:
-    """Raises SourceError where every class is one named group: nothing could be held out."""
-    counts = scarce_groups(dataset)
-    if [counts.get(name) for name in dataset.classes] == [1] * len(dataset.classes):
-        raise SourceError(
-            _(
-                "Every class lies in one group only ({by}), so how well a new group would be told apart "
-                "cannot be estimated. Add photos of more groups, or name other groups: "
-                "`--group-by none` removes them."
-            ).format(by=dataset.record.grouped_by)
-        )
 
 
 def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:

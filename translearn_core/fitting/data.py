@@ -20,7 +20,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_stoppable
-from translearn_core.errors import PhotoError
+from translearn_core.errors import PhotoError, SourceError
 from translearn_core.features.cache import FeatureTable
 from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtractor, PassReport
 from translearn_core.fitting.plan import Network, Plan
@@ -78,7 +78,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
 
     Raises:
         StopRequestedError: the run was asked to stop.
-        SourceError: too few photos could be read.
+        SourceError: too few photos could be read, or groups leave none for the test.
     """
     cuts, cut_name = _choose_cuts(plan, monitor)
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
@@ -97,6 +97,14 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     if settings.start_from:
         before = find_run(settings.start_from)
         subsets = provenance.inherit_split(subsets, photos, together.groups, before)
+    if dataset.record.grouped_by and not (subsets == "test").any():
+        raise SourceError(
+            _(
+                "No photo could be kept for the test: with each of the groups ({by}) a class would "
+                "lose all of its photos to learn from. Add photos of more groups, or do without them "
+                "(`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
+        )
     learned = subsets != "test" if settings.refit and not plan.fine_tunes else subsets == "train"
     views, network = _extract_views(plan, cuts, photos[learned], monitor)
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
