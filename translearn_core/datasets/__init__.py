@@ -4,7 +4,14 @@ One door: everything that others may use is named here. Imports without TensorFl
 """
 
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import CHECKS, Check, check_ready, split_notes, warnings
+from translearn_core.datasets.checks import (
+    CHECKS,
+    Check,
+    check_ready,
+    found_by_checks,
+    split_notes,
+    warnings,
+)
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import Together, assign_groups, groups, together
@@ -36,6 +43,8 @@ from translearn_core.datasets.grouping import (
     names_class_folders,
     set_groups,
 )
+from translearn_core.datasets.import_choices import ROLES, ImportChoices
+from translearn_core.datasets.import_context import Progress
 from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
@@ -44,7 +53,6 @@ from translearn_core.datasets.importing import (
     import_files,
     import_source,
 )
-from translearn_core.datasets.layout import PHOTO_SUFFIXES, ROLES, ImportChoices
 from translearn_core.datasets.library import (
     Dataset,
     delete_dataset,
@@ -54,8 +62,10 @@ from translearn_core.datasets.library import (
     open_dataset,
 )
 from translearn_core.datasets.manifest_checks import Finding
-from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.sources import allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, chained_classes, split_leaks
+from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.imaging.decode import (
     DECODE_VERSION,
@@ -85,6 +95,7 @@ __all__ = [
     "PhotoStats",
     "Together",
     "Progress",
+    "Stacks",
     "add_photos",
     "add_source",
     "allowed_folder",
@@ -94,6 +105,7 @@ __all__ = [
     "chained_classes",
     "check_ready",
     "class_rule",
+    "choose_stacks",
     "create_dataset",
     "decode_ahead",
     "decode_photo",
@@ -103,9 +115,11 @@ __all__ = [
     "dismiss",
     "exclude_photos",
     "excluded_file",
+    "find_stacks",
     "find_unlabelled",
     "folder_levels",
     "group_by_folders",
+    "found_by_checks",
     "groups",
     "groups_of",
     "import_files",

@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 
 from translearn_core.arrays import Ints
-from translearn_core.datasets.layout import natural_key
+from translearn_core.datasets.file_names import natural_key
 from translearn_core.datasets.library import Dataset
 
 PARTS = 5

@@ -21,7 +21,9 @@ from pathlib import PurePosixPath
 import pandas as pd
 
 from translearn_core.datasets.excluded import read_excluded, write_excluded
-from translearn_core.datasets.layout import read_layout, split_kind, tidy
+from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.folder_words import split_kind
+from translearn_core.datasets.layout import read_layout
 from translearn_core.datasets.library import Dataset
 from translearn_core.errors import SettingsError, SourceError
 from translearn_core.i18n import _

@@ -15,6 +15,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.duplicates import Pairs
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
+from translearn_core.evaluation.mirrors import Lookalike
 
 MOST_VALIDATED = 4000
 """Photos in the cross-validation at most; the others are only predicted."""
@@ -25,7 +26,8 @@ class CheckData:
     """Photos with their features; `rows` are those in the cross-validation.
 
     `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
-    one side of every split, `copies` `(n,)` near-duplicate groups alone.
+    one side of every split, `copies` `(n,)` near-duplicate groups alone; `lookalike` two classes that
+    mirroring exchanges, where training would mirror photos.
     """
 
     dataset: Dataset
@@ -36,6 +38,7 @@ class CheckData:
     pairs: Pairs
     groups: Ints
     copies: Ints
+    lookalike: Lookalike | None
     rows: Ints
     seed: int
 

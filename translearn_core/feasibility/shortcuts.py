@@ -114,7 +114,7 @@ def _find_shortcuts(
     predicted = np.full(len(labels), -1, np.int64)
     for fold in np.unique(folds):
         test = folds == fold
-        if len(np.unique(labels[~test])) < 2:  # all of the others lie in one group
+        if len(np.unique(labels[~test])) < 2:  # all other photos of a class lie in this fold
             continue
         predicted[test] = predict(rule, values[~test], labels[~test], values[test])
     shortcuts = []

@@ -303,6 +303,11 @@ class RunMetrics(HeadMetrics):
     backbone: str = Field(default="", description="name of the backbone")
     image_size: int = Field(default=0, description="input size of the model, in pixels a side")
     augmentation: str = Field(default="", description="strength of augmentation that was used")
+    mirrors: str = Field(
+        default="",
+        description="classes that mirrored photos are confused with, and whether the run mirrors "
+        "its photos, as sentences; empty: none was found",
+    )
     cut_layer: str | None = Field(default=None, description="name of the last frozen layer")
     frozen_layers: int = Field(default=0, description="frozen layers of the backbone")
     total_layers: int = Field(default=0, description="all of its layers")
