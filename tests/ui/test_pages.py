@@ -101,6 +101,30 @@ def test_data_set_with_one_class_cannot_be_trained_and_says_why(dataset: dataset
     assert app.info
 
 
+def test_what_belongs_together_is_chosen_on_the_photos_page(
+    dataset: datasets.Dataset, tmp_path: Path
+) -> None:
+    """The plain data set has nothing to choose; one with folders inside its classes has."""
+    assert "Photos that belong together" not in [
+        box.label for box in open_app("photos", data=dataset.id).expander
+    ]
+    for number, photo in enumerate(sorted((tmp_path / "photos").rglob("*.png"))):
+        site = photo.parent / f"site{number % 3}"
+        site.mkdir(exist_ok=True)
+        photo.rename(site / photo.name)
+    choices = datasets.ImportChoices(classes="outer")
+    sites = datasets.import_source(tmp_path / "photos", name="Sites", choices=choices)
+    app = open_app("photos", data=sites.id)
+    (box,) = [one for one in app.selectbox if one.label == "They are told by"]
+    box.set_value("level:1").run()
+
+    assert_well(app)
+    assert "3 groups" in words(app)
+    groups = datasets.named_groups(sites)
+    assert groups is not None
+    assert set(groups) == {"site0", "site1", "site2"}
+
+
 def test_data_set_that_is_gone_leads_to_the_start(dataset: datasets.Dataset) -> None:
     app = open_app(data="no-such-set")
 

@@ -23,6 +23,7 @@ from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
+    import_folders,
     import_photos,
     import_with_table,
     output_to,
@@ -91,8 +92,6 @@ def check(
 
 def _check(source: Path, options: ImportOptions) -> dict[str, Any]:
     """Import into a workspace that is removed again, and describe what came."""
-    from translearn_core import datasets
-
     with (
         tempfile.TemporaryDirectory(prefix="translearn-check-") as folder,
         _workspace(Path(folder)),
@@ -103,12 +102,7 @@ def _check(source: Path, options: ImportOptions) -> dict[str, Any]:
                 source, options.labels, options=options, check=True, say_notes=False
             )
         else:
-            dataset = datasets.import_source(
-                source,
-                in_place=source.is_dir(),
-                choices=options.choices,
-                progress=bar.show_progress,
-            )
+            dataset = import_folders(source, options, check=True, bar=bar)
         return _describe(dataset)
 
 
@@ -127,6 +121,8 @@ def _describe(dataset: Any) -> dict[str, Any]:
         "name": dataset.name,
         "classes": {name: int(n) for name, n in dataset.counts.items()},
         "n_photos": len(photos),
+        "grouped_by": dataset.record.grouped_by,
+        "groups": len(set(photos["group_name"]) - {""}),
         "splits": {str(k): int(n) for k, n in photos["split"].value_counts().items() if k},
         "left_out": _rows(dataset.left_out),
         "smallest": [int(photos["width"].min()), int(photos["height"].min())]
@@ -157,6 +153,12 @@ def _print_report(report: dict[str, Any]) -> None:
     print_line(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
     for name, count in classes.items():
         print_line(f"  {count:>6}  {name}")
+    if report["groups"]:
+        print_line(
+            _("{n} groups by {by}, which no split tears apart").format(
+                n=report["groups"], by=report["grouped_by"]
+            )
+        )
     if report["splits"]:
         counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
         free = n - sum(report["splits"].values())
@@ -238,6 +240,8 @@ def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
     for text in report.remarks:
         print_line(_("Note: {text}").format(text=text))
+    if report.random_split_note:
+        print_line(_("Note: {text}").format(text=report.random_split_note))
     forecast = report.forecast
     if forecast is not None:
         print_line(

@@ -45,6 +45,17 @@ _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         True,
     ),
+    "group_by": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="COLUMN|LEVEL",
+                help="What photos belong together, so that no split tears them apart: a column of "
+                "the table, `folder`, a folder level like 1, -1 or site, `name:_`, or `none`.",
+            ),
+        ],
+        "",
+    ),
 }
 _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "follow_links": (
@@ -121,12 +132,14 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
     """How labelled photos are read: by a table of labels (its column of classes, its column of names,
-    whether one-hot columns are one label), or by their folders; and the choices."""
+    whether one-hot columns are one label), or by their folders; what photos belong together
+    (`--group-by`); and the choices."""
 
     labels: Path | None
     main: str
     file_column: str
     one_hot: bool
+    group_by: str
     choices: ImportChoices
 
 

@@ -191,9 +191,9 @@ def _print_result(metrics: RunMetrics, settings: Settings) -> None:
                 guess=percent(metrics.guessing, 1),
             )
         )
-        for text in run_caveats.caveats_of(metrics):
-            if text != gap:
-                print_line(_("Note: {text}").format(text=text))
+    for text in run_caveats.caveats_of(metrics):
+        if text != gap:
+            print_line(_("Note: {text}").format(text=text))
     _print_techniques(metrics, settings)
     print_line(_("The run is at {folder}").format(folder=metrics.run_dir))
 

@@ -35,6 +35,7 @@ from translearn_core.datasets.manifest_checks import (
     Finding,
     find_blank,
     find_case_twins,
+    find_chains,
     find_channels,
     find_double_layer,
     find_exact_across,
@@ -46,10 +47,13 @@ from translearn_core.datasets.manifest_checks import (
     find_lost_classes,
     find_pages,
     find_range,
+    find_scarce_groups,
     find_too_few,
     find_too_small,
+    find_torn_groups,
     list_names,
     tell_across,
+    tell_chains,
     tell_channels,
     tell_exact_copies,
     tell_frames,
@@ -58,9 +62,12 @@ from translearn_core.datasets.manifest_checks import (
     tell_leaks,
     tell_notes,
     tell_pages,
+    tell_scarce_groups,
     tell_too_few,
     tell_too_small,
+    tell_torn_groups,
 )
+from translearn_core.datasets.split import scarce_groups
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
 
@@ -112,7 +119,8 @@ def check_ready(dataset: Dataset) -> None:
 
     Raises:
         SourceError: it has no class or only one, a class with a single photo or none to learn
-            from, or more classes than allowed; the sentence names them.
+            from, more classes than allowed, or one named group in each class; the sentence names
+            them.
     """
     counts = dataset.counts
     limit = load_configuration().limits.classes
@@ -153,6 +161,15 @@ def check_ready(dataset: Dataset) -> None:
                 "learn from. Add some to the training photos."
             ).format(names=list_names(nothing))
         )
+    groups = scarce_groups(dataset)
+    if all(groups.get(str(name)) == 1 for name in counts.index):
+        raise SourceError(
+            _(
+                "Every class lies in one group only ({by}), so none can be kept for the test, and "
+                "nothing says how a new group would be told apart. Add photos of more groups, or do "
+                "without them (`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
+        )
 
 
 def warnings(dataset: Dataset) -> list[str]:
@@ -178,6 +195,20 @@ def found_by_checks(dataset: Dataset) -> list[str]:
             )
     return result
 
+
+def split_notes(dataset: Dataset) -> list[str]:
+    """What has to be said of how the photos are split: classes that are one chain of near-copies,
+    classes with too few groups, groups that the source tears apart."""
+    result = []
+    for check in CHECKS:
+        if check.name in _ABOUT_SPLITS and check.find is not None and check.tell is not None:
+            found = list(check.find(dataset))
+            if found:
+                result.append(f"{check.tell(found, dataset)} {_(check.sentence)}")
+    return result
+
+
+_ABOUT_SPLITS = ("one_chain", "few_groups", "torn_group")
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -391,6 +422,53 @@ CHECKS: tuple[Check, ...] = (
         needs="features",
         find=find_leaks,
         tell=tell_leaks,
+    ),
+    Check(
+        name="one_chain",
+        title=N_("One scene only"),
+        threshold=1.0,
+        rule="a chain of strict near-copies is most of a class",
+        sentence=N_(
+            "Such photos are split in time: the last ones are the test. The accuracy says little about "
+            "photos of another time or place."
+        ),
+        advice=N_("Add photos of other things, places and light."),
+        needs="manifest",
+        find=find_chains,
+        tell=tell_chains,
+    ),
+    Check(
+        name="few_groups",
+        title=N_("Too few groups"),
+        threshold=0.5,
+        rule="photos are grouped, and a class has fewer than three groups: a group is never divided",
+        sentence=N_("How well a new group of such a class is told apart is hardly measured."),
+        advice=N_("Add photos of more groups."),
+        needs="manifest",
+        find=find_scarce_groups,
+        tell=tell_scarce_groups,
+    ),
+    Check(
+        name="torn_group",
+        title=N_("Groups on both sides of the given test"),
+        threshold=1.0,
+        rule="a photo given for validation or the test is of a named group that also has photos to "
+        "learn from",
+        sentence=N_("The split of the source was kept; its figures are too good for new groups."),
+        advice=N_("Hold out whole groups, or let the split be made here."),
+        needs="manifest",
+        find=find_torn_groups,
+        tell=tell_torn_groups,
+    ),
+    Check(
+        name="random_split",
+        title=N_("A random split would flatter"),
+        threshold=1.0,
+        rule="cross-validation that tears groups and near-copies apart is right on at least 2 % more "
+        "photos, by more than two standard errors of the difference",
+        sentence=N_("What belongs together lies on both sides of a random split."),
+        advice=N_("Rely on the grouped figure, and never split such photos at random."),
+        needs="predictions",
     ),
     Check(
         name="case_twins",

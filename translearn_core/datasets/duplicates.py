@@ -162,29 +162,51 @@ def groups_of(
 ) -> Ints:
     """A group number for each photo; copies of each other and frames of one burst share one.
 
+    Args:
+        photos, features, pairs: as in `find_groups`.
+
+    Returns:
+        (n,) int64, numbered from 0 in order of first appearance.
+    """
+    return find_groups(photos, features, pairs=pairs)[0]
+
+
+def find_groups(
+    photos: pd.DataFrame,
+    features: npt.NDArray[np.floating] | None = None,
+    *,
+    pairs: Pairs | None = None,
+) -> tuple[Ints, Ints]:
+    """The group of each photo, and its chain where one takes most of a class.
+
     Groups are connected components of copies and of bursts whose links are supported
     (`_supported`): one chance likeness does not join two bursts. A group that takes more than a share
-    of a class is rebuilt from strict pairs, and then from exact copies only.
+    of a class is rebuilt from strict pairs. One that still does is a chain of near-copies: its groups
+    are exact copies only.
 
     Args:
         photos, features: as in `find_pairs`.
         pairs: what `find_pairs` says of them, where it is known.
 
     Returns:
-        (n,) int64, numbered from 0 in order of first appearance.
+        Groups `(n,) int64`, numbered from 0 in order of first appearance; chains `(n,) int64`, -1
+        for a photo of none.
     """
     n = len(photos)
     pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
     max_share = _MAX_OF_CLASS if features is None else _MAX_OF_CLASS_BY_FEATURES
     pairs = pairs.where(_supported(n, pairs))
     groups = _components(n, pairs)
+    chains = np.full(n, -1, np.int64)
     for bound in ("strict", "exact"):
         large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), max_share)
         if not large.any():
             break
+        if bound == "exact":
+            chains = np.where(large, groups, -1)
         pairs = pairs.where(~large[pairs.first] | getattr(pairs, bound))
         groups = _components(n, pairs)
-    return groups
+    return groups, chains
 
 
 def _tight_crops(thumbnails: Floats, embedding: Floats, table: pd.DataFrame, rows: Ints) -> Pairs:
@@ -451,7 +473,30 @@ def _supported(n: int, pairs: Pairs) -> Bools:
 
 
 def _components(n: int, pairs: Pairs) -> Ints:
-    groups, _values = pd.factorize(_chains(n, pairs.first, pairs.second))
+    return _numbered(_chains(n, pairs.first, pairs.second))
+
+
+def connect(*labels: Ints) -> Ints:
+    """Groups of photos that share a label of any kind, directly or through others.
+
+    Args:
+        labels: of each kind a number for each photo, `(n,)`; -1 for none.
+
+    Returns:
+        (n,) int64, numbered from 0 in order of first appearance.
+    """
+    firsts, seconds = [], []
+    for one in labels:
+        order = np.argsort(one, kind="stable")
+        same = (one[order][1:] == one[order][:-1]) & (one[order][1:] >= 0)
+        firsts.append(order[:-1][same])
+        seconds.append(order[1:][same])
+    n = len(labels[0])
+    return _numbered(_chains(n, np.concatenate(firsts), np.concatenate(seconds)))
+
+
+def _numbered(components: Ints) -> Ints:
+    groups, _values = pd.factorize(components)
     result: Ints = groups.astype(np.int64)
     return result
 

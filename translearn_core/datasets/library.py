@@ -52,6 +52,7 @@ COLUMNS: dict[str, Any] = {
     "file": "str",
     "class_name": "str",
     "split": "str",
+    "group_name": "str",
     "bytes": "int64",
     "mtime_ns": "int64",
     "checked": "bool",
@@ -92,6 +93,8 @@ class Record(BaseModel):
     test_source: str = ""
     source_sha256: str = ""
     """Content of the zip it came from; empty for other sources and once it was edited."""
+    grouped_by: str = ""
+    """What the named groups of the photos are: a column or a folder level; empty: none."""
     choices: str = ""
     """`ImportChoices` of the import as JSON; empty where nothing was chosen."""
     notices: tuple[str, ...] = ()
@@ -190,8 +193,8 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change when photos are added, removed, or change class, split or
-        content.
+        """16 hex digits that change when photos are added, removed, or change class, split, named
+        group or content.
 
         Content is compared by size, and for photos left in place also by modification time; the
         fingerprint does not change when statistics are recorded. How photos of several pages or
@@ -201,6 +204,8 @@ class Dataset:
         columns = ["class_name", "split", "file", "bytes"]
         if self.kind == "folder":
             columns.append("mtime_ns")
+        if (photos["group_name"] != "").any():
+            columns.append("group_name")
         rows = photos[columns].sort_values(columns)
         hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy(dtype="uint64")
         how = self.reading.as_json()

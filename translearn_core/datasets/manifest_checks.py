@@ -19,7 +19,12 @@ from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.split import split_leaks
+from translearn_core.datasets.split import (
+    chained_classes,
+    scarce_groups,
+    split_leaks,
+    torn_groups,
+)
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.reading import describe_ranges
 from translearn_core.imaging.stats import unpack_colour_thumbnails, unpack_grey_thumbnails
@@ -286,6 +291,75 @@ def tell_leaks(found: Sequence[Finding], dataset: Dataset) -> str:
         "(for example {held} and {train}).",
         len(found),
     ).format(n=len(found), held=files[found[0].path], train=files[found[0].others[0]])
+
+
+# ------------------------------------------------------------------------- what belongs together
+
+
+def find_chains(dataset: Dataset) -> Iterator[Finding]:
+    """Classes that are one chain of near-copies."""
+    for name in chained_classes(dataset):
+        note = _("Most photos of {name} are frames of one video, burst or fixed camera.")
+        yield Finding(check="one_chain", path=name, score=1.0, note=note.format(name=name))
+
+
+def tell_chains(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Name the classes."""
+    return _("Most photos of {names} are frames of one video, burst or fixed camera.").format(
+        names=list_names([one.path for one in found])
+    )
+
+
+def find_scarce_groups(dataset: Dataset) -> Iterator[Finding]:
+    """Classes with too few named groups for training, validation and test."""
+    for name, n in scarce_groups(dataset).items():
+        yield Finding(
+            check="few_groups",
+            path=name,
+            score=1.0 if n == 1 else 0.75,
+            note=_tell_scarce([name], n, dataset.record.grouped_by),
+        )
+
+
+def tell_scarce_groups(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Name the classes with one group, and those with two, and what is done with each."""
+    counts = scarce_groups(dataset)
+    names = {n: [one.path for one in found if counts[one.path] == n] for n in (1, 2)}
+    by = dataset.record.grouped_by
+    return " ".join(_tell_scarce(names[n], n, by) for n in (1, 2) if names[n])
+
+
+def _tell_scarce(names: list[str], n: int, by: str) -> str:
+    if n == 1:
+        words = _(
+            "All photos of {names} are of one group ({by}): they are learned from, and none of them "
+            "is tested."
+        )
+    else:
+        words = _(
+            "The photos of {names} are of two groups only ({by}): one is learned from, the other is "
+            "the test, and none is left for validation."
+        )
+    return words.format(names=list_names(names), by=by)
+
+
+def find_torn_groups(dataset: Dataset) -> Iterator[Finding]:
+    """Photos that the source holds out, of named groups that are also learned from."""
+    for name, paths in torn_groups(dataset).items():
+        for path in paths:
+            yield Finding(check="torn_group", path=path, score=1.0, note=name)
+
+
+def tell_torn_groups(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count the photos and name the groups."""
+    groups = sorted({one.note for one in found})
+    return ngettext(
+        "{n} photo given for validation or the test is of a group ({by}) that is learned from, too: "
+        "{names}.",
+        "{n} photos given for validation or the test are of groups ({by}) that are learned from, too: "
+        "{names}.",
+        len(found),
+    ).format(n=len(found), by=dataset.record.grouped_by, names=list_names(groups))
 
 
 def _known(dataset: Dataset) -> pd.DataFrame:

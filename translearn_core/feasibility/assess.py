@@ -34,9 +34,10 @@ from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Ev
 from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError
 from translearn_core.feasibility.make_report import make_report, photo_table, project
+from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import Report
 from translearn_core.features.extractor import Pooled, extract_pooled
-from translearn_core.i18n import ngettext
+from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.augment import resolve_policy
 from translearn_core.monitor import Monitor
 
@@ -86,7 +87,8 @@ def compute(
             probabilities = _predict_all(data, evaluation)
             monitor.stage("check")
             imports.join()
-            label_errors, findings, giveaways = _find_problems(data, probabilities)
+            gap = tell_random_split(data, evaluation) if flatters(evaluation) else ""
+            label_errors, findings, giveaways = _find_problems(data, probabilities, gap)
             monitor.check_stop()
             monitor.stage("map")
             projection_job = early or background.submit(
@@ -124,9 +126,11 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
     labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"])).astype(np.int64)
     with _limit_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
-        groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
+        together = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
-    _check_variety(classes, labels, groups)
+    groups = together.groups
+    _check_variety(classes, labels, together.copies)
+    _check_groups(dataset, labels, groups)
     rows = choose_rows(photos, labels, groups, seed)
     return CheckData(
         dataset=dataset,
@@ -136,6 +140,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         labels=labels,
         pairs=pairs,
         groups=groups,
+        copies=together.copies,
         lookalike=_find_lookalike(pooled, photos, labels, groups, rows, seed, monitor),
         rows=rows,
         seed=seed,
@@ -198,6 +203,23 @@ def _check_variety(classes: list[str], labels: Ints, groups: Ints) -> None:
         )
 
 
+def _check_groups(dataset: Dataset, labels: Ints, groups: Ints) -> None:
+    """Make sure that two classes have photos of several groups.
+
+    Raises:
+        SourceError: they have not: no new group could be told apart.
+    """
+    several = sum(len(np.unique(groups[labels == label])) > 1 for label in np.unique(labels))
+    if dataset.record.grouped_by and several < 2:
+        raise SourceError(
+            _(
+                "Fewer than two classes have photos of two groups ({by}) or more, so how well a new "
+                "group would be told apart cannot be measured. Add photos of more groups, or do "
+                "without them (`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
+        )
+
+
 def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:
     """Rows of the cross-validation: no given test photos nor near-duplicates of them.
 
@@ -231,14 +253,16 @@ def _evaluate(data: CheckData, space: PCASpace, monitor: Monitor) -> Evaluation:
         space, labels, groups, classes,
         repeats=effort.repeats, folds=folds, seed=data.seed, stop=stop,
     )  # fmt: skip
-    random = cv.accuracy
+    random, gap_error = cv.accuracy, 0.0
     if len(np.unique(groups)) < len(groups):
         single = np.arange(len(groups))
-        random = cross_validation.cross_validate(
+        torn = cross_validation.cross_validate(
             space, labels, single, classes,
             repeats=effort.repeats, folds=folds, seed=data.seed, penalty=cv.penalty,
             stop=stop,
-        ).accuracy  # fmt: skip
+        )  # fmt: skip
+        random = torn.accuracy
+        gap_error = cross_validation.difference_error(torn, cv, groups)
     monitor.stage("compare")
     shuffled = cross_validation.cross_validate_shuffled(
         space, labels, groups, classes,
@@ -253,7 +277,13 @@ def _evaluate(data: CheckData, space: PCASpace, monitor: Monitor) -> Evaluation:
         penalty=cv.penalty, draws=effort.draws, seed=data.seed, stop=stop,
     )  # fmt: skip
     return Evaluation(
-        space=space, cv=cv, random=random, shuffled=shuffled, trivial=plain, curve=curve
+        space=space,
+        cv=cv,
+        random=random,
+        random_gap_error=gap_error,
+        shuffled=shuffled,
+        trivial=plain,
+        curve=curve,
     )
 
 
@@ -270,7 +300,7 @@ def _predict_all(data: CheckData, evaluation: Evaluation) -> Array:
 
 
 def _find_problems(
-    data: CheckData, probabilities: Array
+    data: CheckData, probabilities: Array, random_split: str
 ) -> tuple[list[LabelError], list[Finding], list[Giveaway]]:
     evidence = checks.Evidence(
         dataset=data.dataset,
@@ -279,8 +309,10 @@ def _find_problems(
         probabilities=probabilities,
         classes=data.classes,
         labels=data.labels,
+        copies=data.copies,
         groups=data.groups,
         known_pairs=data.pairs,
+        random_split=random_split,
         lookalike=data.lookalike,
     )
     label_errors = _without_dismissed(data, evidence.suspects)

@@ -25,8 +25,9 @@ MOST_VALIDATED = 4000
 class CheckData:
     """Photos with their features; `rows` are those in the cross-validation.
 
-    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups;
-    `lookalike` two classes that mirroring exchanges, where training would mirror photos.
+    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
+    one side of every split, `copies` `(n,)` near-duplicate groups alone; `lookalike` two classes that
+    mirroring exchanges, where training would mirror photos.
     """
 
     dataset: Dataset
@@ -36,6 +37,7 @@ class CheckData:
     labels: Ints
     pairs: Pairs
     groups: Ints
+    copies: Ints
     lookalike: Lookalike | None
     rows: Ints
     seed: int
@@ -50,13 +52,15 @@ class CheckData:
 class Evaluation:
     """The results on the photos in the cross-validation.
 
-    `random` is the accuracy with a naive random split, `shuffled` `(shuffles, 2)` the accuracy and
+    `random` is the accuracy with a naive random split and `random_gap_error` the standard error of
+    how much higher it is than that of `cv`; `shuffled` `(shuffles, 2)` the accuracy and
     the mean recall on shuffled labels, `trivial` the accuracy on each trivial property.
     """
 
     space: PCASpace
     cv: CrossValidation
     random: float
+    random_gap_error: float
     shuffled: Array
     trivial: dict[str, float]
     curve: list[CurvePoint]

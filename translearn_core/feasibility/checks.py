@@ -35,9 +35,12 @@ from translearn_core.datasets.duplicates import Pairs, find_pairs, normalised_em
 from translearn_core.datasets.manifest_checks import (
     LEAST_LEAK,
     Finding,
+    find_chains,
     find_exact_copies,
     find_imbalance,
+    find_scarce_groups,
     find_too_few,
+    find_torn_groups,
 )
 from translearn_core.imaging.stats import MIN_DETAIL, unpack_colour_thumbnails
 
@@ -62,7 +65,9 @@ class Evidence:
         features: `(n, d)` of a network, or None: copies and outliers are then found less well.
         probabilities: `(n, classes)` from heads that have not learned from the photo, or None.
         labels: `(n,)`, class numbers.
-        groups: `(n,)`, copies and bursts share one, or None.
+        copies: `(n,)`, copies and bursts share one, or None.
+        groups: `(n,)`, photos that stay on one side of a split share one, or None.
+        random_split: that a random split would claim more, in a sentence; empty where it would not.
         known_pairs: what `find_pairs` says of these photos, where it was asked before.
         lookalike: two classes that mirroring exchanges, or None.
     """
@@ -73,8 +78,10 @@ class Evidence:
     probabilities: Array | None = None
     classes: list[str] = field(default_factory=list)
     labels: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    copies: Ints | None = None
     groups: Ints | None = None
     known_pairs: Pairs | None = None
+    random_split: str = ""
     lookalike: Lookalike | None = None
 
     @classmethod
@@ -105,7 +112,7 @@ class Evidence:
         if self.probabilities is None:
             return []
         return find_label_errors(
-            self.labels, self.probabilities, features=self.features, groups=self.groups
+            self.labels, self.probabilities, features=self.features, groups=self.copies
         )
 
     @cached_property
@@ -123,7 +130,8 @@ class Evidence:
 
         rows = giveaways.choose_rows(self.labels)
         groups = np.arange(len(self.labels)) if self.groups is None else self.groups
-        _names, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+        copies = np.arange(len(self.labels)) if self.copies is None else self.copies
+        _names, number, sizes = np.unique(copies, return_inverse=True, return_counts=True)
         photos = self.photos.iloc[rows]
         files = giveaways.Files(
             photos=photos,
@@ -233,7 +241,7 @@ def _find_outliers(evidence: Evidence) -> Iterator[Finding]:
         rows = np.flatnonzero(evidence.labels == label)
         if len(rows) < _FEWEST_FOR_OUTLIERS:
             continue
-        groups = np.arange(len(rows)) if evidence.groups is None else evidence.groups[rows]
+        groups = np.arange(len(rows)) if evidence.copies is None else evidence.copies[rows]
         distance = _neighbour_distance(points[rows], groups)
         middle = float(np.median(distance))
         spread = 1.4826 * float(np.median(np.abs(distance - middle)))
@@ -333,6 +341,11 @@ def _find_shortcuts(evidence: Evidence) -> Iterator[Finding]:
         )
 
 
+def _find_random_split(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.random_split:
+        yield Finding(check="random_split", path="", score=1.0, note=evidence.random_split)
+
+
 def _find_mirrors(evidence: Evidence) -> Iterator[Finding]:
     found = evidence.lookalike
     if found is not None:
@@ -374,5 +387,9 @@ DETECTORS: dict[str, Detector] = {
     "mirrors": _find_mirrors,
     "giveaway": _find_giveaways,
     "leak": _find_leaks,
+    "one_chain": lambda evidence: find_chains(evidence.dataset),
+    "few_groups": lambda evidence: find_scarce_groups(evidence.dataset),
+    "torn_group": lambda evidence: find_torn_groups(evidence.dataset),
+    "random_split": _find_random_split,
 }
 """What finds each check here: all that is at least near its threshold, by the name of the row."""

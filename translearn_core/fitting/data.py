@@ -20,7 +20,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_stoppable
-from translearn_core.errors import PhotoError
+from translearn_core.errors import PhotoError, SourceError
 from translearn_core.features.cache import FeatureTable
 from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtractor, PassReport
 from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
@@ -45,7 +45,9 @@ class TrainingData:
     labels: Ints
     split: npt.NDArray[np.str_]
     groups: Ints
-    """Copies and frames of one burst share a number."""
+    """Photos that stay on one side of every split share a number: copies, bursts, named groups."""
+    copies: Ints
+    """Copies and frames of one burst alone share a number."""
     pooled: FeatureSource
     """Features of every photo."""
     cut: Any
@@ -79,7 +81,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
 
     Raises:
         StopRequestedError: the run was asked to stop.
-        SourceError: too few photos could be read.
+        SourceError: too few photos could be read, or groups leave none for the test.
     """
     cuts, cut_name = _choose_cuts(plan, monitor)
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
@@ -90,17 +92,26 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     datasets.check_ready(dataset)
     hashes = list(dataset.photos["sha256"])
     pooled = look.table(POOLED, 0, hashes)
-    groups, split = run_stoppable(
+    together, split = run_stoppable(
         lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
     photos = dataset.photos.reset_index(drop=True)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
-        subsets = provenance.inherit_split(subsets, photos, find_run(settings.start_from))
+        before = find_run(settings.start_from)
+        subsets = provenance.inherit_split(subsets, photos, together.groups, before)
+    if dataset.record.grouped_by and not (subsets == "test").any():
+        raise SourceError(
+            _(
+                "No photo could be kept for the test: with each of the groups ({by}) a class would "
+                "lose all of its photos to learn from. Add photos of more groups, or do without them "
+                "(`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
+        )
     classes = list(dataset.classes)
     codes = {name: code for code, name in enumerate(classes)}
     labels = np.array([codes[name] for name in photos["class_name"]], np.int64)
-    mirroring = settle_mirroring(plan, photos, pooled, labels, groups, subsets, monitor)
+    mirroring = settle_mirroring(plan, photos, pooled, labels, together.groups, subsets, monitor)
     if mirroring.said:
         monitor.warning(mirroring.said)
     plan = replace(plan, augmentation=mirroring.augmentation)
@@ -116,7 +127,8 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         classes=classes,
         labels=labels,
         split=subsets,
-        groups=groups,
+        groups=together.groups,
+        copies=together.copies,
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),
@@ -141,10 +153,10 @@ def _split(plan: Plan) -> pd.Series:
     )
 
 
-def _tell_groups(plan: Plan, pooled: FeatureTable) -> Ints:
+def _tell_groups(plan: Plan, pooled: FeatureTable) -> datasets.Together:
     """Which photos belong together; random weights have nothing to say about that."""
     if plan.settings.weights == "random":
-        return datasets.groups(plan.dataset)
+        return datasets.together(plan.dataset)
     rows = np.arange(len(plan.dataset.photos))
     return datasets.assign_groups(plan.dataset, pooled.take(rows))
 

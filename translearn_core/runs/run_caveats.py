@@ -34,10 +34,15 @@ def caveats_of(metrics: RunMetrics) -> list[str]:
     """All that must be said beside the accuracy of a run, the gap of its test first."""
     mirrors = [metrics.mirrors] if metrics.mirrors else []
     if not metrics.n_test:
-        return mirrors
+        return [*metrics.split_notes, *mirrors]
     gap = gap_of(metrics)
     n_val = metrics.n_val if metrics.epochs_run else None
-    found = [gap, *caveats.caveats(class_counts(metrics), n_val=n_val), _tell_refused(metrics)]
+    found = [
+        gap,
+        *metrics.split_notes,
+        *caveats.caveats(class_counts(metrics), n_val=n_val),
+        _tell_refused(metrics),
+    ]
     return [*(sentence for sentence in found if sentence), *mirrors]
 
 

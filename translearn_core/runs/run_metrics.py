@@ -294,6 +294,11 @@ class RunMetrics(HeadMetrics):
     frozen_blocks: int = Field(default=0, description="of these, frozen")
     n_val: int = Field(default=0, description="validation photos")
     test_given: bool = Field(default=False, description="whether the user supplied the test photos")
+    split_notes: list[str] = Field(
+        default=[],
+        description="what has to be known of the split: classes that are one scene, classes with too "
+        "few groups, groups that the source tears apart",
+    )
     left_out: list[LeftOut] = Field(default=[], description="files that could not be read")
     backbone: str = Field(default="", description="name of the backbone")
     image_size: int = Field(default=0, description="input size of the model, in pixels a side")

@@ -190,6 +190,8 @@ class Search:
         leader = self.scores.get(self.leader)
         for fold in range(FOLDS):
             judged = folds == fold
+            if not judged.any():  # there are fewer groups than folds
+                continue
             answers[judged] = self._learn_fold(learning, data, rows, judged, monitor)
             if monitor.stop_requested:
                 return None
