@@ -41,9 +41,9 @@ _MIN_BURST_WHOLE = 0.93
 _MIN_CROP_COSINE, _CROP_NEIGHBOURS, _MOST_CROPPED = 0.5, 2, 10_000
 """A tight crop is looked for among the two photos of other classes with the most similar features; in
 sets of more than 10,000 photos for so many of them."""
-_HASH_MARGIN = 0.15
-"""Photos with nearly equal hashes may be frames of one burst from so much less similarity of features
-on. Things on white or on one backdrop have such hashes, too, but unlike features."""
+_HASH_MARGIN, _MAX_HASH_COSINE = 0.15, 0.65
+"""Photos with nearly equal hashes may be frames of one burst with so much less similarity of features,
+and from 0.65 on in any case. Things on white have such hashes, too, but unlike features."""
 _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
 _MAX_OF_CLASS = 1 / 3
@@ -102,12 +102,13 @@ def find_pairs(
     table = photos.iloc[rows]
     thumbnails = unpack_grey_thumbnails(list(table["look"]))
     first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
-    embedding, burst_from = None, 1.0
+    embedding, burst_from, hash_from = None, 1.0, 0.0
     if features is not None:
         features = np.asarray(features)
         embedding = normalised_embedding(features if len(rows) == len(features) else features[rows])
         burst_from = _burst_similarity(embedding, table["class_name"].to_numpy(dtype=object))
-        strict &= multiply(embedding, first, second) >= burst_from - _HASH_MARGIN
+        hash_from = min(burst_from - _HASH_MARGIN, _MAX_HASH_COSINE)
+        strict &= multiply(embedding, first, second) >= hash_from
     by_hash = np.ones(len(first), np.bool_)
     chains = representatives = np.arange(len(rows))
     if for_groups:
@@ -140,7 +141,7 @@ def find_pairs(
         near[undecided] = (scores[undecided] >= MIN_SIMILARITY) & (similarity >= _MIN_COSINE)
         alike = np.where(
             by_hash[undecided],
-            similarity >= burst_from - _HASH_MARGIN,
+            similarity >= hash_from,
             (similarity >= burst_from) & (whole >= _MIN_BURST_WHOLE),
         )
         kept_pairs[undecided] = near[undecided] | alike

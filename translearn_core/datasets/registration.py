@@ -27,7 +27,7 @@ _STEPS = 6
 _MIN_OVERLAP = 0.75
 _SCALES = (0.7, 1.4)
 _TIGHT_CROPS = ((0.8, 4), (0.72, 5), (0.65, 6), (0.58, 7), (0.52, 8))
-_TIGHT_SCALES = (0.4, 1.0)
+_TIGHT_SCALES = (0.4, 0.9)
 _TIGHT_WHOLE, _TIGHT_FINE = 0.9, 0.8
 _BLOCK, _MIN_BLOCKS = 6, 9
 """A crop must agree in most blocks of 6 x 6 pixels: a small thing on a plain ground can be laid on
