@@ -21,8 +21,11 @@ WORKER_MS = 120_000
 
 
 @pytest.fixture(autouse=True)
-def _leave_no_run(server_home: Path) -> Iterator[None]:
-    """No run outlives its test, nor keeps the next one waiting."""
+def _leave_no_run(server_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No run outlives its test, nor keeps the next one waiting, nor takes more than one processor
+    from the browser."""
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        monkeypatch.setenv(threads, "1")
     yield
     for run in runs.list_runs():
         jobs.force_stop(run)
