@@ -28,6 +28,7 @@ from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
+from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
 SHARD_BYTES = 64 * 2**20
@@ -44,6 +45,7 @@ class FeatureKey:
     cut: str
     """Cut layer; `pooled` for the whole backbone, `pixels` for the decoded photo."""
     size: int
+    fit: Fit = "stretch"
     strength: AugmentationPolicy = "none"
     view: int = 0
     """0 is the photo itself; 1 and up are varied views."""
@@ -54,6 +56,8 @@ class FeatureKey:
     def digest(self) -> str:
         """Folder name of this key."""
         content = asdict(self) | {"decode": DECODE_VERSION, "layout": 2}
+        if self.fit == "stretch":
+            del content["fit"]  # as in caches from before there was a choice
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 

@@ -11,7 +11,7 @@ Training and the feasibility check extract features here, so each finds what the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +36,7 @@ from translearn_core.graph.engine import (
     open_prefix_engine,
 )
 from translearn_core.imaging.augment import AugmentationPolicy
+from translearn_core.imaging.square import Fit
 from translearn_core.monitor import SILENT, Monitor, PassProgress
 from translearn_core.settings import Settings
 
@@ -57,6 +58,7 @@ class FeatureExtractor:
         dataset: the photos.
         backbone: the network.
         size: side of the photos for the network, in pixels.
+        fit: how photos that are not square become so.
         weights: `imagenet`, or `random` with `seed`.
         strength: what varied views (1 and up) mean.
         change: what the weights differ by.
@@ -66,6 +68,7 @@ class FeatureExtractor:
     dataset: Dataset
     backbone: Backbone
     size: int
+    fit: Fit = "stretch"
     weights: Literal["imagenet", "random"] = "imagenet"
     seed: int = 0
     strength: AugmentationPolicy = "none"
@@ -91,6 +94,7 @@ class FeatureExtractor:
             weights="" if pixels else self.weights_identity,
             cut=cut,
             size=self.size,
+            fit=self.fit,
             strength=self.strength if view else "none",
             view=view,
             quick=bool(view and not pixels and bfloat16_pays()),
@@ -105,7 +109,8 @@ class FeatureExtractor:
 
     def engine_path(self, cut: str) -> Path:
         """Where the converted graph from pixels to `cut` is kept."""
-        return cache_folder() / "engines" / f"{self.key(cut).digest}.xml"
+        key = replace(self.key(cut), fit="stretch")  # a graph takes squares of any kind
+        return cache_folder() / "engines" / f"{key.digest}.xml"
 
     def build_network(self) -> Any:
         """The backbone as a Keras model of the caller's own."""

@@ -18,6 +18,7 @@ from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
 from translearn_core.imaging.augment import AugmentationPolicy
+from translearn_core.imaging.square import Fit
 from translearn_core.recipe.resolve import ResolvedSettings, resolve
 from translearn_core.recipe.techniques import plain_settings
 from translearn_core.runs import Run
@@ -32,6 +33,7 @@ class Plan(ResolvedSettings):
     dataset: Dataset
     configuration: Configuration
     augmentation: AugmentationPolicy
+    fit: Fit
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""
@@ -76,6 +78,7 @@ class Plan(ResolvedSettings):
             dataset=dataset,
             backbone=self.backbone,
             size=self.image_size,
+            fit=self.fit,
             weights=self.settings.weights,
             seed=self.settings.seed,
             strength=self.augmentation,

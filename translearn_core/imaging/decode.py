@@ -30,6 +30,7 @@ from PIL import Image, UnidentifiedImageError
 from translearn_core.config import Limits, load_configuration
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _
+from translearn_core.imaging.square import Fit, to_square
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
 
 DECODE_VERSION = 1
@@ -88,7 +89,11 @@ class _Loaded:
 
 
 def decode_photo(
-    source: bytes | Path, *, size: int | None, limits: Limits | None = None
+    source: bytes | Path,
+    *,
+    size: int | None,
+    fit: Fit = "stretch",
+    limits: Limits | None = None,
 ) -> DecodedPhoto:
     """Decode one photo, verify it to its last byte and measure its image statistics.
 
@@ -98,8 +103,9 @@ def decode_photo(
 
     Args:
         source: the bytes of a file, or the file.
-        size: side of the square the photo is stretched to (antialiased bilinear), in pixels;
-            None keeps its own size.
+        size: side of the square that the photo becomes (antialiased bilinear), in pixels; None
+            keeps its own size.
+        fit: how it becomes one, see `square.py`.
         limits: bounds on bytes and pixels; default: the configuration's.
 
     Returns:
@@ -122,7 +128,7 @@ def decode_photo(
     )
     image = loaded.image
     if size is not None:
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
+        image = to_square(image, size, fit)
     return DecodedPhoto(
         np.asarray(_apply_orientation(image, loaded.orientation)), stats
     )  # (h, w, 3)
@@ -148,6 +154,7 @@ def iterate_photos(
     paths: Sequence[Path | bytes],
     *,
     size: int | None,
+    fit: Fit = "stretch",
     workers: int | None = None,
     limits: Limits | None = None,
 ) -> Generator[tuple[int, DecodedPhoto | PhotoError], None, None]:
@@ -157,7 +164,7 @@ def iterate_photos(
 
     Args:
         paths: files, or their bytes.
-        size: as in `decode_photo`.
+        size, fit: as in `decode_photo`.
         workers: threads; default one per processor.
 
     Returns:
@@ -169,7 +176,7 @@ def iterate_photos(
 
     def decode(path: Path | bytes) -> DecodedPhoto | PhotoError:
         try:
-            return decode_photo(path, size=size, limits=limits)
+            return decode_photo(path, size=size, fit=fit, limits=limits)
         except PhotoError as error:
             return error
 

@@ -43,6 +43,7 @@ from translearn_core.imaging.decode import (
     iterate_photos,
     processor_count,
 )
+from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Setup:
     """The parameters of a process: its first message."""
 
     size: int
+    fit: Fit
     limits: Limits
     language: str
     pixels: str
@@ -87,15 +89,15 @@ class _Request:
 
 
 def decode_ahead(
-    paths: Sequence[Path], *, size: int, limits: Limits | None = None
+    paths: Sequence[Path], *, size: int, fit: Fit = "stretch", limits: Limits | None = None
 ) -> Generator[tuple[int, Decoded], None, None]:
-    """Like `decode.iterate_photos`, for many photos of one size, in processes where there are
+    """Like `decode.iterate_photos`, for many photos of one size and fit, in processes where there are
     enough.
 
     The photos of a process that ends unexpectedly are decoded in this one.
     """
     if len(paths) < MIN_PHOTOS:
-        yield from iterate_photos(paths, size=size, limits=limits)
+        yield from iterate_photos(paths, size=size, fit=fit, limits=limits)
         return
     workers = processor_count()
     slots = workers * AHEAD
@@ -107,7 +109,12 @@ def decode_ahead(
         with file.open("wb") as stream:
             stream.truncate(slots * BATCH * size * size * 3)
         setup = Setup(
-            size=size, limits=limits, language=language.get(), pixels=str(file), slots=slots
+            size=size,
+            fit=fit,
+            limits=limits,
+            language=language.get(),
+            pixels=str(file),
+            slots=slots,
         )
         yield from _in_order(paths, setup, workers)
 
@@ -246,7 +253,7 @@ def _decode(paths: Sequence[Path], setup: Setup, pixels: Pixels | None) -> list[
     photos: list[Decoded] = []
     for index, path in enumerate(paths):
         try:
-            photo = decode_photo(path, size=setup.size, limits=setup.limits)
+            photo = decode_photo(path, size=setup.size, fit=setup.fit, limits=setup.limits)
         except PhotoError as error:
             photos.append(error)
             continue

@@ -216,7 +216,13 @@ class Search:
 
     def _material(self, plan: Plan, monitor: Monitor) -> TrainingData:
         """Photos and features of a plan, gathered once."""
-        key = (plan.backbone.name, plan.image_size, plan.augmentation, plan.freeze.cut_layer)
+        key = (
+            plan.backbone.name,
+            plan.image_size,
+            plan.fit,
+            plan.augmentation,
+            plan.freeze.cut_layer,
+        )
         if key not in self._materials:
             data = gather_training_data(plan, monitor.silent())
             self._materials[key] = replace(data, network=None)  # every trial changes its own
