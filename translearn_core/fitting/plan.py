@@ -14,6 +14,7 @@ from typing import Any
 from translearn_core import datasets
 from translearn_core.config import Configuration, load_configuration
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.shapes import FitChoice
 from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
@@ -33,10 +34,15 @@ class Plan(ResolvedSettings):
     dataset: Dataset
     configuration: Configuration
     augmentation: AugmentationPolicy
-    fit: Fit
+    fit_choice: FitChoice
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""
+
+    @property
+    def fit(self) -> Fit:
+        """How photos that are not square become so."""
+        return self.fit_choice.fit
 
     @property
     def fine_tunes(self) -> bool:

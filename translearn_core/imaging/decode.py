@@ -150,6 +150,26 @@ def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
     return buffer.getvalue()
 
 
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of the upright photo as its header states them; None where it does not.
+
+    Nothing is decoded: a file whose size is told may still be damaged.
+    """
+    _silence_pillow()
+    try:
+        _length(path)
+        with path.open("rb") as file:
+            head = file.read(12)
+            if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+                _register_heif()
+            file.seek(0)
+            with Image.open(file, formats=_known_formats()) as image:
+                is_turned = _orientation_of(image) >= 5
+                return (image.height, image.width) if is_turned else image.size
+    except (*_DAMAGE, PhotoError, Image.DecompressionBombError):
+        return None
+
+
 def iterate_photos(
     paths: Sequence[Path | bytes],
     *,

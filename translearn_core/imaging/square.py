@@ -1,7 +1,6 @@
 """How a photo that is not square becomes the square that a network takes.
 
-Owns: `Fit` and its values, `to_square`, and where each part of the photo comes to lie
-(`part_of_photo`, `part_of_square`); which shape of a photo is another one than those a model knows.
+Owns: `Fit`, `to_square`, and which shape of a photo is another one than those a model knows.
 Leaves to others: reading the photo (`decode.py`), which fit a run takes (`datasets/shapes.py`).
 
 - stretch: the whole photo, squeezed: a circle on a wide photo becomes an upright ellipse.
@@ -14,10 +13,8 @@ either order. The web export does the same sums in `prepare.js`.
 
 from __future__ import annotations
 
-import math
 from typing import Literal, get_args
 
-import numpy as np
 from PIL import Image
 
 Fit = Literal["stretch", "crop", "pad"]
@@ -26,8 +23,6 @@ BORDER = (124, 116, 104)
 """Colour of the borders: the mean of ImageNet, which backbones were trained to see as nothing."""
 OTHER_SHAPE = 1.25
 """Factor by which a ratio of width to height lies outside the known ones, to be another shape."""
-Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, as shares of width and height."""
 
 
 def to_square(image: Image.Image, size: int, fit: Fit) -> Image.Image:
@@ -55,24 +50,6 @@ def to_square(image: Image.Image, size: int, fit: Fit) -> Image.Image:
 def border_of(side: int, longest: int, size: int) -> int:
     """Pixels of each of the two borders beside a side of a photo whose longest side fills `size`."""
     return min((size * (longest - side) + longest) // (2 * longest), (size - 1) // 2)
-
-
-def part_of_photo(width: int, height: int, fit: Fit) -> Box:
-    """The part of a photo that is in the square."""
-    if fit != "crop":
-        return (0.0, 0.0, 1.0, 1.0)
-    side = min(width, height)
-    across, down = (1 - side / width) / 2, (1 - side / height) / 2
-    return (across, down, 1 - across, 1 - down)
-
-
-def part_of_square(width: int, height: int, fit: Fit) -> Box:
-    """The part of the square that shows the photo."""
-    if fit != "pad":
-        return (0.0, 0.0, 1.0, 1.0)
-    longest = max(width, height)
-    across, down = (1 - width / longest) / 2, (1 - height / longest) / 2
-    return (across, down, 1 - across, 1 - down)
 
 
 def is_other_shape(width: int, height: int, known: tuple[float, float]) -> bool:

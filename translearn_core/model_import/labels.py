@@ -5,7 +5,8 @@ Leaves to others: reading the file out of its zip (`archive.py`), whether the na
 (`inspect.py`).
 
 Class names and tasks decide what every answer means, so a file with odd ones is refused; an odd
-`image_size` or `backbone` is passed over, since the model itself has the last word on them.
+`image_size` or `backbone` is passed over, since the model itself has the last word on them; without
+`fit` photos are stretched.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from translearn_core.errors import InputError
 from translearn_core.formatting import shortened
 from translearn_core.i18n import _
+from translearn_core.imaging.square import Fit
 
 MOST_NAME = 200
 """Characters of the name of a class or a task, at most."""
@@ -63,6 +65,9 @@ class Labels(BaseModel):
     classes: list[Name] | None = Field(default=None, strict=True)
     tasks: list[Task] | None = Field(default=None, strict=True)
     image_size: Any = None
+    fit: Fit = "stretch"
+    aspect_ratios: tuple[float, float] | None = None
+    told_by_shape: list[Name] = Field(default_factory=list)
     backbone: Any = None
 
 

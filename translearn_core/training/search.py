@@ -177,7 +177,7 @@ class Search:
 
     def score(self, settings: Settings, monitor: Monitor) -> Score | None:
         """Cross-validate settings; None when they were given up, or the monitor said stop."""
-        plan = make_plan(self.run, settings)
+        plan = replace(make_plan(self.run, settings), fit_choice=self.plan.fit_choice)
         data = self._material(plan, monitor)
         rows = np.flatnonzero(data.split != "test")
         folds = self._folds(data, rows)
