@@ -21,9 +21,10 @@ import pandas as pd
 from translearn_core.arrays import Array, Ints
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import Finding, list_names
+from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.decode import processor_count, read_size
-from translearn_core.imaging.square import Fit
+from translearn_core.imaging.square import Fit, is_other_shape
 
 MOST_READ = 1500
 """Photos whose size is read from their headers, at most, where they were not decoded yet."""
@@ -36,6 +37,8 @@ ONE_SHAPE = 1.15
 cut to the things they show differ more."""
 LEAST_SHARE = 0.1
 """Share of the photos whose class must be given away, for the fit of all to follow from it."""
+MANY_OTHERS = 0.2
+"""Share of given test photos of another shape from which that is said."""
 _STEP = 0.01  # of the logarithm of a ratio: nearer ones count as the same
 
 
@@ -132,9 +135,27 @@ def choose_fit(wanted: Literal["auto", "stretch", "crop", "pad"], dataset: Datas
     counts = dataset.counts
     enough = bool(told) and int(counts[told].sum()) >= LEAST_SHARE * int(counts.sum())
     fit: Fit = wanted if wanted != "auto" else "crop" if enough else "stretch"
-    if not enough:
-        return FitChoice(fit=fit)
-    return FitChoice(fit=fit, told=tuple(told), reason=f"{_tell(told)} {_consequence(fit)}")
+    reasons = [_tell(told), _consequence(fit)] if enough else []
+    return FitChoice(
+        fit=fit,
+        told=tuple(told) if enough else (),
+        reason=" ".join([*reasons, *_tell_test(dataset)]),
+    )
+
+
+def _tell_test(dataset: Dataset) -> Iterator[str]:
+    """Given test photos of other shapes than the training photos, where they are many."""
+    values, photos = ratios(dataset), dataset.photos
+    split = pd.Series(photos["split"].to_numpy(), index=photos["path"].astype(str))[values.index]
+    known, test = known_range(values[split != "test"]), values[split == "test"]
+    if known is None or test.empty:
+        return
+    others = np.mean([is_other_shape(ratio, 1.0, known) for ratio in test])
+    if others >= MANY_OTHERS:
+        yield _(
+            "{share} of the test photos have another shape than the training photos, which are "
+            "{low} to {high} times as wide as high: the test then measures that, too."
+        ).format(share=percent(others), low=f"{known[0]:.2f}", high=f"{known[1]:.2f}")
 
 
 def _tell(told: list[str]) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from translearn_core.arrays import Array, Ints
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.duplicates import Pairs
+from translearn_core.datasets.shapes import FitChoice
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
 
@@ -24,7 +25,8 @@ MOST_VALIDATED = 4000
 class CheckData:
     """Photos with their features; `rows` are those in the cross-validation.
 
-    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups.
+    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups,
+    `fit_choice` how the photos became squares.
     """
 
     dataset: Dataset
@@ -35,6 +37,7 @@ class CheckData:
     pairs: Pairs
     groups: Ints
     rows: Ints
+    fit_choice: FitChoice
     seed: int
 
     @property

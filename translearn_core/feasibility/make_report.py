@@ -299,7 +299,11 @@ def make_report(
         rule=rule,
         headline=headline,
         test_gap=gap,
-        remarks=_remarks(data, per_class, given),
+        remarks=[
+            *([data.fit_choice.reason] if data.fit_choice.reason else []),
+            *_remarks(data, per_class, given),
+        ],
+        fit=data.fit_choice.fit,
         accuracy=cv.accuracy,
         interval=interval,
         mean_recall=figures.mean_recall,

@@ -147,7 +147,12 @@ class Report(_Line):
     remarks: list[str] = Field(
         default=[],
         description="what must be said beside the accuracy: classes never found or hardly tested, "
-        "unequal classes with the balanced accuracy, copies only",
+        "unequal classes with the balanced accuracy, copies only, a shape that gives classes away",
+    )
+    fit: str = Field(
+        default="stretch",
+        description="how photos that are not square become so, as in training: `stretch`, `crop` or "
+        "`pad`",
     )
     accuracy: float = Field(description="cross-validated accuracy with a group-aware split")
     interval: tuple[float, float] = Field(

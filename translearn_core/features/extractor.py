@@ -23,6 +23,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import weights_status
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset, PhotoStats
+from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
@@ -240,6 +241,7 @@ def extract_pooled(
     backbone: Backbone,
     *,
     size: int | None = None,
+    fit: Fit | None = None,
     mirrored: bool = False,
     monitor: Monitor = SILENT,
 ) -> Pooled:
@@ -247,6 +249,7 @@ def extract_pooled(
 
     Args:
         size: side of the photos; default what training takes for this backbone.
+        fit: how they become squares; default what training takes for these photos.
         mirrored: also of the mirrored photos.
 
     Raises:
@@ -257,6 +260,7 @@ def extract_pooled(
         dataset=dataset,
         backbone=backbone,
         size=size or backbones.image_size_for(backbone, Settings()),
+        fit=fit or choose_fit("auto", dataset).fit,
         strength="mirror",
     )
     views = (0, 1) if mirrored else (0,)

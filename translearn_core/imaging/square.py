@@ -52,7 +52,7 @@ def border_of(side: int, longest: int, size: int) -> int:
     return min((size * (longest - side) + longest) // (2 * longest), (size - 1) // 2)
 
 
-def is_other_shape(width: int, height: int, known: tuple[float, float]) -> bool:
+def is_other_shape(width: float, height: float, known: tuple[float, float]) -> bool:
     """Whether a photo has clearly another shape than the photos a model knows.
 
     Args:
@@ -60,4 +60,4 @@ def is_other_shape(width: int, height: int, known: tuple[float, float]) -> bool:
         known: least and greatest ratio of width to height among them.
     """
     low, high = known
-    return not low / OTHER_SHAPE <= width / max(height, 1) <= high * OTHER_SHAPE
+    return not low / OTHER_SHAPE <= width / height <= high * OTHER_SHAPE

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -61,7 +61,7 @@ class Candidate:
     ours: bool
     backbone: str = ""
     tasks: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    labels: Labels = Labels()
+    labels: Labels = field(default_factory=Labels)
 
 
 def inspect_model(path: Path) -> Candidate:

@@ -41,7 +41,7 @@ class Model {
   }
 
   async ask(source) {
-    const size = this.labels.image_size, pixels = await prepare(source, size);
+    const size = this.labels.image_size, pixels = await prepare(source, size, this.labels.fit);
     return (await this.send({ pixels, size }, [pixels.buffer])).shares;
   }
 
