@@ -76,7 +76,7 @@ _known: dict[tuple[str, str, int], pd.Series[float]] = {}
 
 def _measure(dataset: Dataset) -> pd.Series[float]:
     photos = dataset.photos
-    sides = photos[["width", "height"]].to_numpy(dtype=float)
+    sides = photos[["width", "height"]].to_numpy(dtype=float, copy=True)
     unknown = np.flatnonzero(~photos["checked"].to_numpy(dtype=bool))
     chosen = unknown
     if len(unknown) > MOST_READ:
@@ -86,11 +86,9 @@ def _measure(dataset: Dataset) -> pd.Series[float]:
     with ThreadPoolExecutor(2 * processor_count(), thread_name_prefix="size") as pool:
         for row, size in zip(chosen, pool.map(read_size, paths), strict=True):
             sides[row] = size or (0, 0)
-    known = (sides > 0).all(axis=1)
-    values = pd.Series(
-        sides[known, 0] / sides[known, 1], index=photos["path"][known].astype(str), dtype=float
-    )
-    return values
+    known = np.flatnonzero((sides > 0).all(axis=1))
+    names = [str(path) for path in photos["path"].iloc[known]]
+    return pd.Series(sides[known, 0] / sides[known, 1], index=names)
 
 
 def find_given_away(dataset: Dataset) -> list[str]:
@@ -150,7 +148,7 @@ def _tell_test(dataset: Dataset) -> Iterator[str]:
     known, test = known_range(values[split != "test"]), values[split == "test"]
     if known is None or test.empty:
         return
-    others = np.mean([is_other_shape(ratio, 1.0, known) for ratio in test])
+    others = float(np.mean([is_other_shape(ratio, 1.0, known) for ratio in test]))
     if others >= MANY_OTHERS:
         yield _(
             "{share} of the test photos have another shape than the training photos, which are "
