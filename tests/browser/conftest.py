@@ -69,9 +69,12 @@ def _serve(folder: Path, *options: str) -> Iterator[Server]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "TRANSLEARN_HOME": str(home), "PYTHONIOENCODING": "utf-8"}
-    if (SHARED / "weights").is_dir():
-        environment["KERAS_HOME"] = str(SHARED / "weights")
+    environment = {
+        **os.environ,
+        "TRANSLEARN_HOME": str(home),
+        "KERAS_HOME": str(folder / "keras"),  # the packaged backbone is the quickest one
+        "PYTHONIOENCODING": "utf-8",
+    }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", *options]
     with log.open("wb") as output:

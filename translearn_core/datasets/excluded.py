@@ -25,15 +25,30 @@ from translearn_core.datasets.library import (
     with_columns,
     write_table,
 )
+from translearn_core.errors import SourceError
+from translearn_core.i18n import _
 
 
 def read_excluded(dataset: Dataset) -> pd.DataFrame:
-    """The rows of the excluded photos, with the columns of the manifest."""
+    """The rows of the excluded photos, with the columns of the manifest.
+
+    Raises:
+        SourceError: the list is damaged.
+    """
+    path = dataset.folder / "excluded.parquet"
     try:
-        data = (dataset.folder / "excluded.parquet").read_bytes()
+        data = path.read_bytes()
     except FileNotFoundError:
         return with_columns(pd.DataFrame(), COLUMNS)
-    return with_columns(pd.read_parquet(io.BytesIO(data)), COLUMNS)
+    try:
+        return with_columns(pd.read_parquet(io.BytesIO(data)), COLUMNS)
+    except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises, too
+        raise SourceError(
+            _(
+                "The list of the photos that were taken out of {name} cannot be read: {file} is "
+                "damaged. Delete this file; these photos then stay out, and can be brought in again."
+            ).format(name=dataset.name, file=path)
+        ) from error
 
 
 def write_excluded(dataset: Dataset, rows: pd.DataFrame) -> None:

@@ -29,6 +29,9 @@ _LEAST_LEAD = 0.12
 _SAMPLE_BYTES = 200_000
 _SIGNS = "°±²³µ§©®€£“”‘’–—…·«»¿¡½¼¾×™\xa0ªº"
 
+_WORDS = "àÀåÅéÉèÈóÓöÖ"
+"""Words of one letter."""
+
 
 class UnknownEncodingError(ValueError):
     """The bytes are no text, or in an encoding that cannot be told."""
@@ -174,7 +177,7 @@ def _score_western(text: str) -> float:
         n += len(characters)
         before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
         in_word = before.isalpha() or after.isalpha()
-        if len(characters) == 1 and characters in _SIGNS:
+        if len(characters) == 1 and characters in _SIGNS + _WORDS:
             worth += 0.75
         elif len(characters) <= 2 and characters.isalpha() and in_word:
             odd_case = characters[-1].isupper() and before.islower()

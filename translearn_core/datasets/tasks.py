@@ -13,10 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
 from translearn_core.datasets.library import Dataset
+from translearn_core.errors import SourceError
+from translearn_core.i18n import _
 
 MAIN = "class"
 """Name of the task of the class folders."""
@@ -42,19 +45,35 @@ class TableNotes:
     notes: tuple[str, ...] = ()
 
 
+class _Stored(BaseModel):
+    """What tasks.json holds."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+    main: str = MAIN
+    tasks: list[str] = []
+    labels: dict[str, dict[str, str]] = {}
+
+
 def tasks_of(dataset: Dataset) -> DatasetTasks | None:
-    """The tasks of a data set beside its classes; None where there are none."""
-    content = _read(dataset)
-    if not content.get("tasks"):
+    """The tasks of a data set beside its classes; None where there are none.
+
+    Raises:
+        SourceError: its file is damaged.
+    """
+    stored = _read(dataset)
+    if not stored.tasks:
         return None
-    return DatasetTasks(
-        main=content["main"], tasks=tuple(content["tasks"]), labels=content["labels"]
-    )
+    return DatasetTasks(main=stored.main, tasks=tuple(stored.tasks), labels=stored.labels)
 
 
 def main_task(dataset: Dataset) -> str:
-    """The name of the task of a data set's classes."""
-    return str(_read(dataset).get("main", MAIN))
+    """The name of the task of a data set's classes.
+
+    Raises:
+        SourceError: its file is damaged.
+    """
+    return _read(dataset).main
 
 
 def store_tasks(
@@ -92,9 +111,23 @@ def store_table_notes(dataset: Dataset, notes: TableNotes) -> None:
     write_atomically(dataset.folder / TABLE_NAME, json.dumps(content, ensure_ascii=False))
 
 
-def _read(dataset: Dataset) -> dict[str, Any]:
+def _read(dataset: Dataset) -> _Stored:
     try:
-        content = json.loads((dataset.folder / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        content = (dataset.folder / NAME).read_bytes()
+    except FileNotFoundError:
+        return _Stored()
+    except OSError as error:
+        raise _damaged(dataset) from error
+    try:
+        return _Stored.model_validate_json(content)
+    except ValueError as error:
+        raise _damaged(dataset) from error
+
+
+def _damaged(dataset: Dataset) -> SourceError:
+    return SourceError(
+        _(
+            "The labels beside the classes of {name} cannot be read: {file} is damaged. Delete this "
+            "file, then give the table of labels again."
+        ).format(name=dataset.name, file=dataset.folder / NAME)
+    )

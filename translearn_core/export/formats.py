@@ -24,7 +24,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translearn_core.csv_tables import csv_text, probability_column, task_column
@@ -33,6 +32,8 @@ from translearn_core.export import verify, writers
 from translearn_core.graph.onnx_writer import KINDS as ONNX_KINDS
 from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs import Job, Run
+from translearn_core.runs.predictions import read_predictions
+from translearn_core.runs.run_tables import read_table
 from translearn_core.runs.threshold import read_threshold
 
 SCHEMA = 1
@@ -425,19 +426,13 @@ def predictions_csv(run: Run) -> bytes:
         RunError: the run has no predictions.
     """
     check_model(run)
-    path = run.folder / "predictions.parquet"
-    if not path.is_file():
-        raise RunError(
-            _("The run {run} kept no answers on test photos. Choose a finished run.").format(
-                run=run.id
-            )
-        )
+    predictions = read_predictions(run)
     names = {f"p_{index}": probability_column(name) for index, name in enumerate(run.labels)}
     names |= {"label": "answer", "confidence": "probability"}
-    table = pd.read_parquet(path).rename(columns=names)
-    tasks_path = run.folder / "tasks.parquet"
-    if tasks_path.is_file():
-        more = pd.read_parquet(tasks_path).drop(columns="file")
+    table = predictions.rename(columns=names)
+    more = read_table(run, "tasks.parquet")
+    if more is not None:
+        more = more.drop(columns="file")
         # a task named like a column of the first one must not make two of it
         taken = set(table.columns) - {"path"}
         more.columns = [

@@ -51,7 +51,17 @@ def build_backbone(
     size = backbone.input_size if size is None else size
     if size < backbone.min_size:
         image_size_for(backbone, Settings(image_size=size))  # raises with the sentence
-    application = call_builder(backbone, size, weights, seed)
+    return with_pixel_scaling(backbone, call_builder(backbone, size, weights, seed), size)
+
+
+def with_pixel_scaling(backbone: Backbone, application: keras.Model, size: int) -> keras.Model:
+    """The network of `build_backbone` out of that of `call_builder`, whose layers it shares.
+
+    Args:
+        application: made for photos of any size; its operations get their lasting names here. One
+            that holds a model within it (ConvNeXt) takes photos of the size it was made for alone.
+        size: side of the square photos in pixels.
+    """
     restore_names(application)
     photo = keras.Input((size, size, 3), dtype="float32", name=INPUT)
     scaled = _scale_pixels(photo, backbone)

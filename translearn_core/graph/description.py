@@ -14,26 +14,34 @@ import keras
 
 from translearn_core.backbones import Backbone
 from translearn_core.graph.blocks import find_blocks
-from translearn_core.graph.build import build_backbone, call_builder
+from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
 from translearn_core.graph.cut_points import cut_points, is_pixels, walk_graph
 
 
-def describe_backbone(backbone: Backbone) -> dict[str, Any]:
+def describe_backbone(backbone: Backbone, application: keras.Model | None = None) -> dict[str, Any]:
     """Everything that the web process must know about a graph without building it.
+
+    Args:
+        application: the network as its builder makes it, where that was done already, for photos
+            of any size; see `with_pixel_scaling` for the one kind that cannot be taken.
 
     Returns:
         One entry of `data/blocks.json`: the fields of `freezing.BackboneGraph`.
     """
-    model = build_backbone(backbone, weights="random")
+    if application is None:
+        model = build_backbone(backbone, weights="random")
+    else:
+        model = with_pixel_scaling(backbone, application, backbone.input_size)
     walk = walk_graph(model)
     cut_names = set(cut_points(model))
-    operations = [op for op in map(walk.operation, range(len(walk.nodes))) if not is_pixels(op)]
+    nodes = [node for node in walk.nodes if not is_pixels(node.operation)]
+    operations = [node.operation for node in nodes]
     names = [operation.name for operation in operations]
     cuts = [index for index, name in enumerate(names) if name in cut_names]
     layers = [isinstance(operation, keras.layers.Layer) for operation in operations]
     parameters = [_count_parameters(operation) for operation in operations]
     trainable = [_count_parameters(operation, trainable=True) for operation in operations]
-    macs = [_count_macs(operation) for operation in operations]
+    macs = [_count_macs(node) for node in nodes]
     blocks = []
     begin = 0
     for block in find_blocks(model):
@@ -45,7 +53,7 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
                 "layers": sum(layers[begin:end]),
                 "parameters": sum(parameters[begin:end]),
                 "macs": sum(macs[begin:end]),
-                "output": list(operations[end - 1].output.shape[1:]),
+                "output": list(nodes[end - 1].output_tensors[0].shape[1:]),
             }
         )
         begin = end
@@ -97,15 +105,16 @@ def _count_parameters(operation: Any, *, trainable: bool = False) -> int:
     return count
 
 
-def _count_macs(operation: Any) -> int:
+def _count_macs(node: Any) -> int:
     """Multiply-accumulate operations of convolutions and dense layers for one photo.
 
     Each value of a kernel is used once per position of the output.
     """
     count = 0
-    for leaf in _leaves(operation):
+    for leaf in _leaves(node.operation):
         kernels = [weight for weight in getattr(leaf, "weights", []) if len(weight.shape) >= 2]
         if kernels:
-            positions = math.prod(leaf.output.shape[1:-1])
+            output = node.output_tensors[0] if leaf is node.operation else leaf.output
+            positions = math.prod(output.shape[1:-1])
             count += positions * sum(math.prod(kernel.shape) for kernel in kernels)
     return count

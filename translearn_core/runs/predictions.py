@@ -11,23 +11,24 @@ import pandas as pd
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
 from translearn_core.runs.run import Run
+from translearn_core.runs.run_tables import read_table
 
 
 def read_predictions(run: Run) -> pd.DataFrame:
     """predictions.parquet: the test photos with their labels and predictions.
 
     Raises:
-        RunError: the run has none.
+        RunError: the run has none, or its file is damaged.
     """
-    path = run.folder / "predictions.parquet"
-    if not path.is_file():
+    table = read_table(run, "predictions.parquet")
+    if table is None:
         run.require()
         raise RunError(
             _("The run {run} kept no answers on test photos. Choose a finished run.").format(
                 run=run.id
             )
         )
-    return pd.read_parquet(path)
+    return table
 
 
 def read_task_predictions(run: Run, task: str) -> pd.DataFrame:
@@ -35,13 +36,15 @@ def read_task_predictions(run: Run, task: str) -> pd.DataFrame:
 
     Returns:
         path, file, truth, label, confidence, correct; without rows where the run does not have it.
+
+    Raises:
+        RunError: its file is damaged.
     """
     columns = ["path", "file", task, f"{task}: answer", f"{task}: confidence"]
     names = ["path", "file", "truth", "label", "confidence"]
-    try:
-        table = pd.read_parquet(run.folder / "tasks.parquet", columns=columns)
-    except (OSError, ValueError, KeyError):
+    table = read_table(run, "tasks.parquet")
+    if table is None or not set(columns) <= set(table.columns):
         return pd.DataFrame(columns=[*names, "correct"])
-    table = table.set_axis(names, axis=1)
+    table = table[columns].set_axis(names, axis=1)
     table = table[table["truth"] != ""].reset_index(drop=True)
     return table.assign(correct=table["truth"] == table["label"])

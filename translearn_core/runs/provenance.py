@@ -26,6 +26,7 @@ from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
 from translearn_core.runs.annotations import display_name
 from translearn_core.runs.run import Run
+from translearn_core.runs.run_tables import read_table
 
 FILE = "photos.parquet"
 FEWEST_NEW = 10
@@ -60,9 +61,12 @@ def write_photos(
 
 
 def read_photos(run: Run) -> pd.DataFrame | None:
-    """The photos of a run with their parts; None where there are none (older runs)."""
-    path = run.folder / FILE
-    return pd.read_parquet(path) if path.is_file() else None
+    """The photos of a run with their parts; None where there are none (older runs).
+
+    Raises:
+        RunError: its file is damaged.
+    """
+    return read_table(run, FILE)
 
 
 def training_hashes(run: Run) -> set[str] | None:
@@ -122,13 +126,13 @@ def refuse_training_overlap(run: Run, tested: set[str]) -> None:
     """
     trained_on = training_hashes(run)
     if trained_on is None:
-        predictions_path = run.folder / "predictions.parquet"
+        predictions = read_table(run, "predictions.parquet", ["path"])
         folder = Path(run.config.dataset)
-        if not predictions_path.is_file() or not (folder / "dataset.json").is_file():
+        if predictions is None or not (folder / "dataset.json").is_file():
             return
         photos = datasets.open_dataset(folder).photos
-        tested_on = set(pd.read_parquet(predictions_path, columns=["path"])["path"])
-        trained_on = set(photos.loc[~photos["path"].isin(tested_on), "sha256"]) - {""}
+        tested_on = photos["path"].isin(predictions["path"])
+        trained_on = set(photos.loc[~tested_on, "sha256"]) - {""}
     n = len(trained_on & tested)
     if n:
         raise SettingsError(

@@ -44,6 +44,7 @@ from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
+from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.study import StudyResult, read_plan
 from translearn_core.settings import Settings, make_settings
 from translearn_core.training.save import Clock
@@ -384,7 +385,7 @@ def _train_and_judge(
         other = _train_as_run(found, found.plan.settings, title, train_run)
     if other is None:
         return facts
-    mine, theirs = (pd.read_parquet(one.folder / "predictions.parquet") for one in (run, other))
+    mine, theirs = (read_predictions(one) for one in (run, other))
     pairs = mine.merge(theirs, on="path")
     first, second = (pairs[f"correct_{side}"].to_numpy(bool) for side in "xy")
     gain, low, high = paired_gain(first, second, seed=found.plan.settings.seed)

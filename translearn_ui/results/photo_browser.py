@@ -6,6 +6,7 @@ Leaves to others: why a photo got its answer (`explanation_view.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_core.runs import Run
+from translearn_core.runs import Run, predictions
 from translearn_ui.components import explanation_view, format, gallery
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
@@ -127,4 +128,4 @@ def read_predictions(run: Run) -> pd.DataFrame:
 @st.cache_data(max_entries=8, show_spinner=False)
 def _read(folder: str, changed_ns: int) -> pd.DataFrame:
     """`changed_ns` only tells one state of the run from another."""
-    return pd.read_parquet(f"{folder}/predictions.parquet")
+    return predictions.read_predictions(Run(Path(folder)))
