@@ -56,8 +56,6 @@ class FeatureKey:
     def digest(self) -> str:
         """Folder name of this key."""
         content = asdict(self) | {"decode": DECODE_VERSION, "layout": 2}
-        if self.fit == "stretch":
-            del content["fit"]  # as in caches from before there was a choice
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 

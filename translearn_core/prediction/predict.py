@@ -25,6 +25,7 @@ import numpy as np
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import PhotoStats, iterate_photos
 from translearn_core.datasets.layout import PHOTO_SUFFIXES, is_junk
+from translearn_core.datasets.manifest_checks import list_names
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Reference, load_reference
@@ -97,7 +98,7 @@ class Predictor:
         self.aspect_ratios: tuple[float, float] | None = content["aspect_ratios"]
         self.notices: list[str] = []
         if content["told_by_shape"]:
-            self.notices.append(_tell_shape(content["told_by_shape"]))
+            self.notices.append(_tell_shape(content["told_by_shape"], self.fit))
         require_whole(run, TASKS)
         is_altered = bool(altered_files(run, REFERENCE))
         self.reference: Reference | None = None if is_altered else load_reference(run.folder)
@@ -153,12 +154,23 @@ class Predictor:
         return reference.is_out_of_distribution(output.pooled)
 
 
-def _tell_shape(names: Sequence[str]) -> str:
-    return _(
-        "When this model was trained, the shape of the photos gave classes away ({names}), and it saw "
-        "that shape. It may judge a photo by its shape alone; training with `fit` set to `crop` keeps "
-        "it from that."
-    ).format(names=", ".join(names))
+def _tell_shape(names: Sequence[str], fit: Fit) -> str:
+    known = _(
+        "Where this model was trained, the shape of the photos gave the class away ({names}): it has "
+        "seen none of these in photos of another shape."
+    ).format(names=list_names(list(names)))
+    means = (
+        _(
+            "It judges the square in the middle of a photo, so that the shape itself does not count; "
+            "still, answers about photos of another shape are worth less."
+        )
+        if fit == "crop"
+        else _(
+            "It may judge a photo by its shape alone. Train again with `fit` set to `crop`, best with "
+            "photos of all classes in the same shape."
+        )
+    )
+    return f"{known} {means}"
 
 
 def _is_older_copy(run: Run) -> bool:

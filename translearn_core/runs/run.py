@@ -72,7 +72,7 @@ class Labels(BaseModel):
     aspect_ratios: tuple[float, float] | None = None
     """Least and greatest ratio of width to height of the photos that it learned from."""
     told_by_shape: list[str] = Field(default_factory=list)
-    """Classes that the shape of the photos gave away in training, where the model saw that shape."""
+    """Classes that the shape of their photos gave away in training."""
 
 
 class Run(Job):
@@ -140,7 +140,7 @@ class Run(Job):
             fit: how photos that are not square become so; `stretch` is left out.
             aspect_ratios: least and greatest ratio of width to height of the photos that it learned
                 from, where known.
-            told_by_shape: classes that the shape of these photos gave away, where it was seen.
+            told_by_shape: classes that the shape of these photos gave away.
         """
         content: dict[str, Any] = {
             "schema_version": SCHEMA,

@@ -93,7 +93,7 @@ def save_model(
         backbone=plan.backbone.name,
         fit=plan.fit,
         aspect_ratios=known_range(learned["width"] / learned["height"].clip(lower=1)),
-        told_by_shape=() if plan.fit == "crop" else plan.fit_choice.told,
+        told_by_shape=plan.fit_choice.told,
     )
 
     chosen = np.linspace(0, len(test.test_rows) - 1, PARITY_PHOTOS).round().astype(int)
