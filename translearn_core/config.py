@@ -43,6 +43,9 @@ class Limits(BaseModel):
     nesting: int = Field(default=12, gt=0, description="Deepest folder level in one import.")
     photo_bytes: int = Field(default=100 * 2**20, gt=0, description="Most bytes of one photo file.")
     photo_pixels: int = Field(default=100_000_000, gt=0, description="Most pixels of one photo.")
+    decode_bytes: int = Field(
+        default=2**30, gt=0, description="Most memory that photos being decoded take together."
+    )
     classes: int = Field(default=1000, ge=2, description="Most classes in one data set.")
     class_photos: int = Field(
         default=2,

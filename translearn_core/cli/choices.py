@@ -90,6 +90,26 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         "",
     ),
+    "page": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="NUMBER|brightest",
+                help="Page of TIFF files with several: its number, or the one with most contrast.",
+            ),
+        ],
+        "1",
+    ),
+    "channels": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="R,G,B",
+                help="Channels of files with many, from 1 on: three as red, green and blue, or one.",
+            ),
+        ],
+        "",
+    ),
 }
 
 
@@ -133,6 +153,8 @@ def make_choices(
     folder_as: list[str] | None,
     classes: str,
     names: str,
+    page: str = "1",
+    channels: str = "",
 ) -> ImportChoices:
     """The choices of an import from its options.
 
@@ -157,5 +179,35 @@ def make_choices(
             _("`--classes` takes outer or inner. Received: {text}.").format(text=classes)
         )
     return ImportChoices(
-        follow_links=follow_links, names=names, roles=tuple(roles), classes=classes
+        follow_links=follow_links,
+        names=names,
+        roles=tuple(roles),
+        classes=classes,
+        page=_page(page),
+        channels=_channels(channels),
     )
+
+
+def _page(text: str) -> int:
+    if text == "brightest":
+        return 0
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise SettingsError(
+            _("`--page` takes a number from 1 on, or brightest. Received: {text}.").format(
+                text=text
+            )
+        )
+    return int(text)
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    good = all(part.isascii() and part.isdigit() and int(part) >= 1 for part in parts)
+    if not good or len(parts) not in (0, 1, 3):
+        raise SettingsError(
+            _(
+                "`--channels` takes one number or three, from 1 on, like `--channels 4,3,2`. "
+                "Received: {text}."
+            ).format(text=text)
+        )
+    return tuple(int(part) for part in parts)

@@ -26,11 +26,14 @@ from translearn_core.config import load_configuration
 from translearn_core.datasets.duplicates import MIN_SIMILARITY
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import (
+    BLANK_BITS,
     FEW_PHOTOS,
     LEAST_LEAK,
     MOST_IMBALANCE,
+    NIGHT,
     SMALL_PIXELS,
     Finding,
+    find_blank,
     find_case_twins,
     find_double_layer,
     find_exact_across,
@@ -38,6 +41,8 @@ from translearn_core.datasets.manifest_checks import (
     find_imbalance,
     find_leaks,
     find_lost_classes,
+    find_pages,
+    find_range,
     find_too_few,
     find_too_small,
     list_names,
@@ -46,6 +51,7 @@ from translearn_core.datasets.manifest_checks import (
     tell_imbalance,
     tell_leaks,
     tell_notes,
+    tell_pages,
     tell_too_few,
     tell_too_small,
 )
@@ -395,6 +401,45 @@ CHECKS: tuple[Check, ...] = (
         advice=N_("Look at the files that were left out: each has its reason."),
         needs="manifest",
         find=find_lost_classes,
+        tell=tell_notes,
+    ),
+    Check(
+        name="pages",
+        title=N_("Files with several pages"),
+        threshold=1.0,
+        rule="a file with several pages, or an animation: one of them is used",
+        sentence=N_("What stands on the other pages is not learned."),
+        advice=N_(
+            "Choose another page for the whole set with `--page`, if the first shows too little."
+        ),
+        needs="manifest",
+        find=find_pages,
+        tell=tell_pages,
+    ),
+    Check(
+        name="value_range",
+        title=N_("More than 8 bits"),
+        threshold=1.0,
+        rule="files whose values need a range to become 8 bits: it is the same for the whole set",
+        sentence=N_("The same range is used in training, predictions and exports."),
+        advice=N_("Look at the photos: they should be neither black nor white."),
+        needs="manifest",
+        find=find_range,
+        tell=tell_notes,
+    ),
+    Check(
+        name="blank_class",
+        title=N_("Photos without anything on them"),
+        threshold=0.5,
+        rule=f"at least half of the photos of a class are of one colour, nearly black or nearly "
+        f"white: entropy up to {BLANK_BITS:g} bits, or their lightest part is darker than "
+        f"{NIGHT:g} or their darkest lighter than {1 - NIGHT:g}",
+        sentence=N_("There may be nothing to learn on them, or they were read in a wrong way."),
+        advice=N_(
+            "Look at them, and save them again in another format if they look different here."
+        ),
+        needs="manifest",
+        find=find_blank,
         tell=tell_notes,
     ),
     Check(

@@ -14,7 +14,7 @@ import hashlib
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -73,9 +73,13 @@ from translearn_core.imaging.decode import (
     DecodedPhoto,
     decode_photo,
     iterate_photos,
+    measure_reading,
     processor_count,
 )
+from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
+
+_EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -397,7 +401,12 @@ def _build(
     context: ImportContext,
 ) -> Dataset:
     """Fill a temporary folder with photos and manifest, and publish it."""
-    staged, refused = _stage(candidates, folder / "staged", context)
+    how = Reading(page=context.choices.page, channels=context.choices.channels)
+    if record.kind != "demo":
+        how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
+    record = record.model_copy(update={"reading": how.as_json()})
+    with using(how):
+        staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     if not staged:
         raise SourceError(nothing_left(left_out))
@@ -412,6 +421,18 @@ def _build(
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
     return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+
+
+def _measure(
+    readers: Mapping[str, Callable[[], bytes]], how: Reading, context: ImportContext
+) -> Reading:
+    """A reading with the ranges of the photos that do not declare theirs.
+
+    Args:
+        readers: name of a file -> what reads it. JPEG files, by their names, are passed over.
+    """
+    kept = [read for name, read in readers.items() if not name.lower().endswith(_EIGHT_BITS)]
+    return measure_reading(kept, context.limits, how)
 
 
 def _without_single(
@@ -441,7 +462,11 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
-    staged, refused = _stage(candidates, folder / "staged", context)
+    how = _measure(
+        {item.file: item.look or item.read for item in candidates}, dataset.reading, context
+    )
+    with using(how):
+        staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     with dataset.locked():
         before = dataset.photos
@@ -455,7 +480,8 @@ def _append(
             raise
         if left_out:
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
-        dataset.write_record(dataset.record.model_copy(update={"source_sha256": ""}))
+        changed = {"source_sha256": "", "reading": how.as_json()}
+        dataset.write_record(dataset.record.model_copy(update=changed))
     return ImportReport(len(rows), tuple(left_out))
 
 
@@ -475,10 +501,14 @@ def _import_in_place(
     existing = Dataset(datasets_folder() / identity)
     known = (existing.folder / "dataset.json").is_file()
     photos = manifest_rows(candidates)
-    if known:
+    how = Reading(page=context.choices.page, channels=context.choices.channels)
+    how = _measure({path: Path(path).read_bytes for path in photos["path"]}, how, context)
+    record = record.model_copy(update={"reading": how.as_json()})
+    if known and existing.reading == how:
         photos = reuse_stats(photos, existing.photos)
     if context.check:
-        photos, refused = _check_in_place(photos, context)
+        with using(how):
+            photos, refused = _check_in_place(photos, context)
         left_out = left_out + refused
     if not len(photos):
         raise SourceError(nothing_left(left_out))
@@ -488,7 +518,11 @@ def _import_in_place(
     photos = photos[~small]
     if known:
         with existing.locked():
-            changed = {"notices": tuple(context.notices), "choices": record.choices}
+            changed = {
+                "notices": tuple(context.notices),
+                "choices": record.choices,
+                "reading": record.reading,
+            }
             existing.write_record(existing.record.model_copy(update=changed))
             own = existing.photos[~existing.photos["path"].map(_is_absolute)]
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)

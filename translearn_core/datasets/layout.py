@@ -94,12 +94,16 @@ class ImportChoices:
         roles: folder name (or path) and what it is, one of `ROLES`.
         classes: which folders are the classes: `outer` (the first level), `inner` (those that
             directly hold the photos), or empty: by the rule of `read_layout`.
+        page: of a file with several: its number, or 0 for the one with the most contrast.
+        channels: of a file with many: the numbers of red, green and blue, or of grey.
     """
 
     follow_links: bool = False
     names: str = ""
     roles: tuple[tuple[str, str], ...] = ()
     classes: str = ""
+    page: int = 1
+    channels: tuple[int, ...] = ()
 
     def role_of(self, folder: Sequence[str]) -> str:
         """The role chosen for a folder, given by its parts; empty where none was."""

@@ -39,6 +39,7 @@ from translearn_core.datasets.layout import natural_key, real_path
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import make_thumbnail
+from translearn_core.imaging.reading import Reading, parse_reading, using
 from translearn_core.imaging.stats import PhotoStats
 
 SCHEMA = 1
@@ -66,6 +67,7 @@ COLUMNS: dict[str, Any] = {
     "edge_score": "float64",
     "look": "str",
     "tint": "str",
+    "pages": "int64",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
@@ -90,6 +92,8 @@ class Record(BaseModel):
     choices: str = ""
     """`ImportChoices` of the import as JSON; empty where nothing was chosen."""
     notices: tuple[str, ...] = ()
+    reading: dict[str, Any] = {}
+    """Range, page and channels of photos that do not declare them (`Reading.as_json`)."""
     """What was said of how its folders and names were read."""
 
 
@@ -141,6 +145,11 @@ class Dataset:
     def name(self) -> str:
         """The display name."""
         return self.record.name
+
+    @property
+    def reading(self) -> Reading:
+        """How its photos of more than 8 bits, or of several pages or channels, are read."""
+        return parse_reading(self.record.reading)
 
     @property
     def kind(self) -> str:
@@ -207,7 +216,8 @@ class Dataset:
             changed = 0
         target = self.folder / "thumbs" / f"{_thumb_key(path)}-{changed:x}-{side}.jpg"
         if not target.is_file():
-            content = make_thumbnail(source, side=side)
+            with using(self.reading):
+                content = make_thumbnail(source, side=side)
             target.parent.mkdir(exist_ok=True)
             with disk_errors():
                 write_atomically(target, content, durable=False)

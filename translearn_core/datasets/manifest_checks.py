@@ -18,6 +18,7 @@ from translearn_core.datasets.layout import split_kind, tidy
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.i18n import _, ngettext
+from translearn_core.imaging.reading import describe_ranges
 
 FEW_PHOTOS = 10
 """A class with fewer photos has too few."""
@@ -25,6 +26,9 @@ MOST_IMBALANCE = 5
 """The largest class may have so many times the photos of another."""
 SMALL_PIXELS = 32
 """The shorter side of a photo that is not too small."""
+BLANK_BITS, BLANK_EDGES, BLANK_SHARE, NIGHT = 0.5, 0.1, 0.5, 0.06
+"""A photo is blank up to so much entropy (bits) and so low an edge score, or with its lightest part
+or its distance from white below `NIGHT`; a class from such a share of its photos on."""
 LEAST_LEAK = 0.9
 """Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
 
@@ -298,3 +302,64 @@ def tell_too_small(found: Sequence[Finding], dataset: Dataset) -> str:
         "{n} photos are smaller than {pixels} pixels.",
         len(found),
     ).format(n=len(found), pixels=SMALL_PIXELS)
+
+
+# --------------------------------------------------------------------------------------- pixels
+
+
+def find_pages(dataset: Dataset) -> Iterator[Finding]:
+    """Photos whose file has several pages or frames."""
+    photos = dataset.photos
+    for path in photos.loc[photos["pages"] > 1, "path"]:
+        yield Finding(check="pages", path=str(path), score=1.0)
+
+
+def tell_pages(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, and say which page is used."""
+    photos = dataset.photos
+    pages = photos.loc[photos["pages"] > 1, "pages"]
+    least, most = int(pages.min()), int(pages.max())
+    page = dataset.reading.page
+    used = (
+        _("the page with the most contrast is used")
+        if page == 0
+        else _("the first one is used")
+        if page == 1
+        else _("page {page} is used").format(page=page)
+    )
+    return ngettext(
+        "{n} photo has several pages or frames ({pages}); {used}.",
+        "{n} photos have several pages or frames ({pages}); {used}.",
+        len(found),
+    ).format(n=len(found), pages=str(most) if least == most else f"{least}-{most}", used=used)
+
+
+def find_range(dataset: Dataset) -> Iterator[Finding]:
+    """The range by which values of more than 8 bits become 8 bits."""
+    ranges = dataset.reading.ranges
+    if ranges:
+        note = _("Black and white of photos with more than 8 bits: {ranges}.").format(
+            ranges=describe_ranges(ranges)
+        )
+        yield Finding(check="value_range", path=dataset.id, score=1.0, note=note)
+
+
+def find_blank(dataset: Dataset) -> Iterator[Finding]:
+    """Classes of which at least half of the photos are of one colour, black or white."""
+    photos = dataset.photos
+    photos = photos[photos["checked"]]
+    blank = (
+        (photos["entropy"] <= BLANK_BITS)
+        & (photos["detail"] == 0)
+        & (photos["edge_score"] <= BLANK_EDGES)
+    )
+    blank |= (photos["light"] < NIGHT) | (photos["shade"] > 1 - NIGHT)
+    for name, flags in blank.groupby(photos["class_name"]):
+        n, total = int(flags.sum()), len(flags)
+        if n >= BLANK_SHARE * total:
+            note = ngettext(
+                "{n} of {total} photo of {name} is of one colour, nearly black or nearly white.",
+                "{n} of {total} photos of {name} are of one colour, nearly black or nearly white.",
+                total,
+            ).format(n=n, total=total, name=name)
+            yield Finding(check="blank_class", path=str(name), score=round(n / total, 4), note=note)

@@ -63,7 +63,10 @@ _UNASSIGNED = ClassAssignment()
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file that may be a photo: its name in the source, and a reader of its bytes."""
+    """A file that may be a photo: its name in the source, and a reader of its bytes.
+
+    `read` may be called once; `look`, where there is one, before that and any number of times.
+    """
 
     file: str
     size_bytes: int
@@ -71,6 +74,7 @@ class Candidate:
     path: str = ""
     mtime_ns: int = 0
     assignment: ClassAssignment = _UNASSIGNED
+    look: Callable[[], bytes] | None = None
 
 
 class ImportContext:
@@ -528,7 +532,7 @@ def spool(
                     files=context.limits.files, size=f"{context.limits.total_bytes / 2**30:.1f}"
                 )
             )
-        candidates.append(Candidate(name, size, _read_once(target), mtime_ns=0))
+        candidates.append(Candidate(name, size, _read_once(target), look=target.read_bytes))
     return candidates, left_out + _hidden_folders(hidden, context)
 
 

@@ -157,6 +157,7 @@ _ROWS = (
         extra_files=(
             ("index.html", "the page"),
             ("page.js", "what the page does"),
+            ("files.js", "what a photo file says of itself"),
             ("prepare.js", "how a photo is prepared for the model"),
             ("network.js", "runs the model in the browser"),
             ("check.json", "with this the page checks its own answers when it opens"),

@@ -3,6 +3,7 @@
 Needs pillow and numpy; for HEIC photos also pi-heif.
 """
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.decode import decode_photo
+from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.square import Fit
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
@@ -40,6 +42,18 @@ def find(place: Path) -> Iterator[tuple[Path, str]]:
     yield from sorted(found)
 
 
+def _reading() -> Reading:
+    """How photos that do not declare their range, page or channels are read: as in training."""
+    try:
+        content = json.loads(Path(__file__).with_name("labels.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return Reading()
+    return parse_reading(content.get("reading"))
+
+
+READING = _reading()
+
+
 def prepare(file: str | Path, size: int, fit: Fit = "stretch") -> np.ndarray:
     """A photo as input of the model: (size, size, 3) float32 in [0, 255].
 
@@ -49,7 +63,8 @@ def prepare(file: str | Path, size: int, fit: Fit = "stretch") -> np.ndarray:
         ValueError: it cannot be read; the message is the reason.
     """
     try:
-        return np.asarray(decode_photo(Path(file), size=size, fit=fit).image, np.float32)
+        photo = decode_photo(Path(file), size=size, fit=fit, how=READING)
+        return np.asarray(photo.image, np.float32)
     except PhotoError as error:
         raise ValueError(error.message) from error
     except Exception as error:

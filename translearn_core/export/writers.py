@@ -142,7 +142,7 @@ def write_litert_int8(source: ExportSource, path: Path) -> None:
 
 
 WEB_FOLDER = Path(__file__).with_name("web")
-WEB_FILES = ("index.html", "page.js", "prepare.js", "network.js")
+WEB_FILES = ("index.html", "page.js", "files.js", "prepare.js", "network.js")
 WEB_TOLERANCE = 1e-3
 """Largest difference of a probability on the test pattern before the page shows a warning."""
 

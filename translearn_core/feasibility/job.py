@@ -24,6 +24,7 @@ from translearn_core.datasets import Dataset, Finding
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.feasibility.report import Report, folder_of
 from translearn_core.i18n import N_, _
+from translearn_core.imaging.reading import set_reading
 from translearn_core.monitor import SILENT, Monitor
 from translearn_core.runs import Job, JobConfig, JobState, Kind
 
@@ -62,6 +63,7 @@ def assess(
         StopRequestedError: the monitor requested it; nothing is written.
         StorageError: the disk is full.
     """
+    set_reading(dataset.reading)
     from translearn_core.feasibility.assess import compute
 
     chosen = _check_early(dataset, backbone)

@@ -28,6 +28,7 @@ from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
+from translearn_core.imaging.reading import current
 from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,9 @@ class FeatureKey:
     def digest(self) -> str:
         """Folder name of this key."""
         content = asdict(self) | {"decode": DECODE_VERSION, "layout": 2}
+        how = current().as_json()
+        if how:
+            content["reading"] = how
         text = json.dumps(content, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 

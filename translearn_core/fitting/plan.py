@@ -19,6 +19,7 @@ from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
 from translearn_core.imaging.augment import AugmentationPolicy
+from translearn_core.imaging.reading import set_reading
 from translearn_core.imaging.square import Fit
 from translearn_core.recipe.resolve import ResolvedSettings, resolve
 from translearn_core.recipe.techniques import plain_settings
@@ -103,6 +104,7 @@ def make_plan(run: Run, settings: Settings | None = None) -> Plan:
         InputError: the data set, the settings or the weights do not allow it.
     """
     dataset = datasets.open_dataset(Path(run.config.dataset))
+    set_reading(dataset.reading)
     resolved = resolve(settings or run.config.settings, dataset)
     return Plan(
         **vars(resolved),

@@ -1,10 +1,12 @@
 """Decoding: bytes -> verified -> upright -> RGB -> resized, with image statistics.
 
-Owns: which formats are read, how every kind of pixel becomes 8-bit RGB, the one way of
-resizing, and decoding many photos ahead of their consumer. Leaves to others: what is measured
-on the way (`stats.py`), where the bytes come from and what the pixels are for.
+Owns: which formats are read, the order of the steps from bytes to 8-bit RGB, the one way of
+resizing, and decoding many photos ahead of their consumer. Leaves to others: TIFFs that Pillow does
+not read (`tiff.py`), values of more than 8 bits (`reading.py`), colour profiles and transparency
+(`colour.py`), missing parts of a JPEG (`jpeg.py`), odd side data (`side_data.py`), memory
+(`budget.py`), refusals (`verdicts.py`), what is measured on the way (`stats.py`).
 
-Units: pixels, bytes. Colour profiles are not applied; CMYK is converted without one.
+Units: pixels, bytes.
 """
 
 from __future__ import annotations
@@ -19,21 +21,35 @@ import threading
 import warnings
 import zlib
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import GifImagePlugin, Image
 
 from translearn_core.config import Limits, load_configuration
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _
+from translearn_core.imaging import budget, jpeg, reading, tiff
+from translearn_core.imaging.colour import over_background, to_srgb
+from translearn_core.imaging.kinds import HEIF_BRANDS
+from translearn_core.imaging.side_data import (
+    orientation_of,
+    skip_white_space,
+    without_side_data,
+)
 from translearn_core.imaging.square import Fit, to_square
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
+from translearn_core.imaging.verdicts import (
+    damaged,
+    part_missing,
+    too_many_pixels,
+    unreadable,
+)
 
-DECODE_VERSION = 1
+DECODE_VERSION = 2
 """Part of every cache key: increased whenever the same bytes could give different pixels."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
@@ -47,7 +63,6 @@ _ORIENTATIONS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ORIENTATION = 0x0112
 # What Pillow's readers raise on damaged bytes.
 _DAMAGE = (
     OSError,
@@ -63,9 +78,15 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _heif_lock = threading.Lock()
+_formats_lock = threading.Lock()
+_ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
+_FRAMES_LOOKED_AT = 30
+_FLAT, _CLEAR = 4, 40
+_JPEG_PIXELS = 2**30
+MEASURED = 400
+"""Photos of a data set that are measured for its ranges."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +107,7 @@ class _Loaded:
     height: int
     format: str
     mode: str
+    pages: int = 1
 
 
 def decode_photo(
@@ -94,12 +116,14 @@ def decode_photo(
     size: int | None,
     fit: Fit = "stretch",
     limits: Limits | None = None,
+    how: reading.Reading | None = None,
 ) -> DecodedPhoto:
     """Decode one photo, verify it to its last byte and measure its image statistics.
 
-    The first frame of an animation is taken, the EXIF orientation is applied, alpha is composited
-    over white, 16-bit grey is scaled to 8 bits. A JPEG may be shrunk while loading, never below
-    twice `size`.
+    The first frame of an animation that is not of one colour is taken, the EXIF orientation is
+    applied, colour profiles are converted to sRGB, alpha is composited over white (a drawing in
+    white: over black), more than 8 bits are scaled by the rule of `reading.py`. A JPEG may be shrunk
+    while loading, never below twice `size`.
 
     Args:
         source: the bytes of a file, or the file.
@@ -107,6 +131,7 @@ def decode_photo(
             keeps its own size.
         fit: how it becomes one, see `square.py`.
         limits: bounds on bytes and pixels; default: the configuration's.
+        how: range, page and channels for what does not declare them; default: those in use.
 
     Returns:
         The photo; its image is (size, size, 3) or (height, width, 3), uint8 RGB.
@@ -117,7 +142,8 @@ def decode_photo(
     """
     limits = limits or load_configuration().limits
     data = _read(source, limits)
-    loaded = _load(data, limits, min_side=None if size is None else max(size, STATS_SIDE))
+    with reading.using(how or reading.current()):
+        loaded = _load(data, limits, min_side=None if size is None else max(size, STATS_SIDE))
     stats = measure_stats(
         data,
         loaded.image,
@@ -125,6 +151,7 @@ def decode_photo(
         size=(loaded.width, loaded.height),
         format=loaded.format,
         mode=loaded.mode,
+        pages=loaded.pages,
     )
     image = loaded.image
     if size is not None:
@@ -156,17 +183,24 @@ def read_size(path: Path) -> tuple[int, int] | None:
     Nothing is decoded: a file whose size is told may still be damaged.
     """
     _silence_pillow()
+    limits = load_configuration().limits
     try:
         _length(path)
         with path.open("rb") as file:
-            head = file.read(12)
-            if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+            head = file.read(64)
+            if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
                 _register_heif()
+            is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+            claimed = (budget.webp_size(head) if is_webp else None) or (0, 0)
             file.seek(0)
-            with Image.open(file, formats=_known_formats()) as image:
-                is_turned = _orientation_of(image) >= 5
-                return (image.height, image.width) if is_turned else image.size
-    except (*_DAMAGE, PhotoError, Image.DecompressionBombError):
+            with (
+                budget.hold(budget.estimate("WEBP", "RGB", claimed), limits),
+                Image.open(file, formats=_known_formats()) as image,
+            ):
+                is_tiff = image.format == "TIFF"
+                turn = image.getexif().get(0x0112, 1) if is_tiff else orientation_of(image)
+                return (image.height, image.width) if turn in (5, 6, 7, 8) else image.size
+    except (*_DAMAGE, PhotoError, MemoryError, Image.DecompressionBombError):
         return None
 
 
@@ -177,6 +211,7 @@ def iterate_photos(
     fit: Fit = "stretch",
     workers: int | None = None,
     limits: Limits | None = None,
+    how: reading.Reading | None = None,
 ) -> Generator[tuple[int, DecodedPhoto | PhotoError], None, None]:
     """Decode many photos in order, by threads that work a few dozen photos ahead.
 
@@ -186,6 +221,7 @@ def iterate_photos(
         paths: files, or their bytes.
         size, fit: as in `decode_photo`.
         workers: threads; default one per processor.
+        how: as in `decode_photo`.
 
     Returns:
         Pairs of the position in `paths` and the photo or its PhotoError.
@@ -196,7 +232,7 @@ def iterate_photos(
 
     def decode(path: Path | bytes) -> DecodedPhoto | PhotoError:
         try:
-            return decode_photo(path, size=size, fit=fit, limits=limits)
+            return decode_photo(path, size=size, fit=fit, limits=limits, how=how)
         except PhotoError as error:
             return error
 
@@ -261,66 +297,338 @@ def _length(path: Path) -> int:
 
 
 def _load(data: bytes, limits: Limits, min_side: int | None) -> _Loaded:
-    """Open, check limits, verify and convert; a JPEG is shrunk to no less than 2 x `min_side`."""
+    """Open, check limits, verify and convert; a JPEG is shrunk to no less than 2 x `min_side`.
+
+    A file whose side data hinders reading is read without it.
+    """
     _silence_pillow()
-    image = _open(data, limits)
-    with image:
-        if image.width * image.height > limits.photo_pixels:
-            raise _too_many_pixels(image.width * image.height, limits)
+    data = skip_white_space(data)
+    try:
+        return _load_bytes(data, limits, min_side)
+    except MemoryError as error:
+        raise PhotoError(_("The photo is too large for this machine's memory.")) from error
+    except _DAMAGE as error:
+        bare = without_side_data(data)
+        if bare is None:
+            raise unreadable(data) from error
+        try:
+            return _load_bytes(bare, limits, min_side, repaired=True)
+        except MemoryError as second:
+            raise PhotoError(_("The photo is too large for this machine's memory.")) from second
+        except _DAMAGE as second:
+            raise unreadable(data) from second
+
+
+def _load_bytes(
+    data: bytes, limits: Limits, min_side: int | None, *, repaired: bool = False
+) -> _Loaded:
+    """As `_load`; errors of Pillow's readers come as they are."""
+    if tiff.is_tiff(data):
+        return _load_tiff(data, limits)
+    _check_webp(data, limits)
+    with _open(data, limits) as image:
         width, height = image.size
         name, mode = image.format or "", image.mode
         if name in ("JPEG", "MPO"):
-            name = "JPEG"
-            if min_side is not None:
-                image.draft(None, (2 * min_side, 2 * min_side))
-        try:
-            image.load()
-            orientation = _orientation_of(image)
-            pixels = _as_rgb(image)
-        except MemoryError as error:
-            raise PhotoError(_("The photo is too large for this machine's memory.")) from error
-        except _DAMAGE as error:
-            raise _damaged() from error
-        if name != "JPEG":
-            width, height = image.size  # Pillow applies the orientation of a TIFF while loading
-    if orientation not in _ORIENTATIONS:
-        orientation = 1
+            return _load_jpeg(data, image, limits, min_side, repaired=repaired)
+        if width * height > limits.photo_pixels:
+            raise too_many_pixels(width * height, limits)
+        n_frames = _count_frames(image) if name in _ANIMATED else 1
+        need = budget.fits_one(image) + (width * height * 4 if n_frames > 1 else 0)
+        with budget.hold(need, limits):
+            pixels = _first_frame(data, image, n_frames)
+        orientation = orientation_of(image)
     if orientation >= 5:
         width, height = height, width
-    return _Loaded(pixels, orientation, width, height, name, mode)
+    return _Loaded(pixels, orientation, width, height, name, mode, n_frames)
 
 
-def _orientation_of(image: Image.Image) -> int:
-    """The orientation in EXIF data; 1 where there is none or it is odd.
+def _check_webp(data: bytes, limits: Limits) -> None:
+    """Refuse a WebP by its header: opening it takes the memory of its pixels."""
+    size = budget.webp_size(data) if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
+    if size is None:
+        return
+    if size[0] * size[1] > limits.photo_pixels:
+        raise too_many_pixels(size[0] * size[1], limits)
+    with budget.hold(budget.estimate("WEBP", "RGB", size), limits):
+        pass
 
-    An orientation that is in XMP only is not followed; browsers do not, either.
+
+def _load_jpeg(
+    data: bytes, image: Image.Image, limits: Limits, min_side: int | None, *, repaired: bool
+) -> _Loaded:
+    """A JPEG, at a half, a quarter or an eighth where that is enough; judged by what is decoded."""
+    width, height = image.size
+    mode, profile, orientation = image.mode, image.info.get("icc_profile"), orientation_of(image)
+    if min_side is not None:
+        image.draft(None, (2 * min_side, 2 * min_side))
+    if image.width * image.height > limits.photo_pixels or width * height > _JPEG_PIXELS:
+        raise too_many_pixels(width * height, limits)
+    progressive = bool(image.info.get("progressive"))
+    need = budget.fits_one(image) + (width * height * 3 if progressive else 0)
+    with budget.hold(need, limits):
+        image.load()
+        _check_jpeg(data, image, progressive=progressive, repaired=repaired)
+        pixels = to_srgb(image, profile)
+        pixels = pixels if pixels.mode == "RGB" else pixels.convert("RGB")
+    if orientation >= 5:
+        width, height = height, width
+    return _Loaded(pixels, orientation, width, height, "JPEG", mode)
+
+
+def _check_jpeg(data: bytes, image: Image.Image, *, progressive: bool, repaired: bool) -> None:
+    """Refuse a JPEG of which libjpeg made up a part.
+
+    Raises:
+        PhotoError: a part is missing.
     """
-    exif = Image.Exif()
+    if progressive:
+        if repaired or jpeg.lacks_scans(data):
+            raise damaged() if repaired else part_missing()
+        return
+    if jpeg.is_part_zeroed(data):
+        raise part_missing()
+    if repaired or jpeg.may_end_early(data, image):
+        frame = jpeg.frame_of(data)
+        if (
+            frame is not None
+            and frame.kind in (0xC0, 0xC1)
+            and jpeg.ends_early(data, _decode_small)
+        ):
+            raise damaged() if repaired else part_missing()
+
+
+def _decode_small(data: bytes) -> Image.Image:
+    """A JPEG at an eighth of its size."""
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+        image.load()
+        return image
+
+
+def _load_tiff(data: bytes, limits: Limits) -> _Loaded:
+    """The page of a TIFF that the reading names."""
+    pages = tiff.read_pages(data)
+    full = [index for index, page in enumerate(pages) if not page.is_reduced] or [0]
+    chosen = reading.current().page
+    if chosen == 0 and len(full) > 1:
+        index = max(full, key=lambda one: _contrast(_load_page(data, pages, one, limits)[0]))
+    else:
+        index = full[min(max(chosen, 1), len(full)) - 1]
+    pixels, mode, orientation = _load_page(data, pages, index, limits)
+    width, height = pixels.size
+    if orientation >= 5:
+        width, height = height, width
+    return _Loaded(pixels, orientation, width, height, "TIFF", mode, len(full))
+
+
+def _contrast(image: Image.Image) -> float:
+    """Standard deviation of the grey values of a small version."""
+    small = image.resize((64, 64), Image.Resampling.BILINEAR, reducing_gap=1.0).convert("L")
+    return float(np.asarray(small).std())
+
+
+def _load_page(
+    data: bytes, pages: list[tiff.Page], index: int, limits: Limits
+) -> tuple[Image.Image, str, int]:
+    """A page of a TIFF: its pixels, mode, and the orientation that is still to be applied."""
+    page = pages[index]
+    if page.width * page.height > limits.photo_pixels:
+        raise too_many_pixels(page.width * page.height, limits)
+    page.check_readable()
+    if page.is_deep():
+        each = page.samples * max(1, page.bits // 8) + 7
+        need = page.width * page.height * each + 3 * page.segment_bytes()
+        with budget.hold(need, limits):
+            pixels, mode = _deep_page(data, page)
+        turn = page.number(0x0112, 1)
+        return pixels, mode, turn if 1 <= turn <= 8 else 1
+    with _open(data, limits) as image:
+        image.seek(index)
+        mode, profile = image.mode, image.info.get("icc_profile")
+        with budget.hold(budget.fits_one(image) + 2 * page.segment_bytes(), limits):
+            image.load()  # applies the orientation
+            return _as_rgb(image, profile), mode, 1
+
+
+def _deep_page(data: bytes, page: tiff.Page) -> tuple[Image.Image, str]:
+    """Samples of more than 8 bits or of many channels as RGB, and Pillow's word for their mode."""
+    samples = tiff.read_samples(data, page)
+    chosen = _channels_of(page)
+    colours = samples[..., chosen] if len(chosen) < samples.shape[2] else samples
+    kind = str(samples.dtype)
+    if kind == "uint8":
+        levels = np.ascontiguousarray(colours)
+        if page.photometric == 0:
+            levels = 255 - levels
+    else:
+        levels = reading.to_bytes(
+            colours, _range_for(page, kind, colours), invert=page.photometric == 0
+        )
+    mode = {"f": "F", "i": "I", "u": "I;16"}[samples.dtype.kind]
+    if page.photometric == 5:
+        return Image.fromarray(levels, "CMYK").convert("RGB"), "CMYK"
+    alpha = _alpha_of(page, samples)
+    if levels.shape[2] == 1:
+        levels = np.repeat(levels, 3, axis=2)
+    else:
+        mode = "RGB"
+    if alpha is None:
+        return Image.fromarray(levels, "RGB"), mode
+    return over_background(Image.fromarray(np.dstack([levels, alpha]), "RGBA")), mode
+
+
+def _channels_of(page: tiff.Page) -> list[int]:
+    """The channels taken as red, green and blue, or as grey; from 0 on."""
+    n = page.samples
+    wanted = reading.current().channels
+    if wanted and (n > 4 or page.photometric in (0, 1)):
+        return [min(one, n) - 1 for one in wanted]
+    if page.photometric == 5:
+        return list(range(4))
+    return [0] if n < 3 else [0, 1, 2]
+
+
+def _alpha_of(page: tiff.Page, samples: np.ndarray) -> np.ndarray | None:
+    """Opacity `(h, w)` uint8, where the file says that a channel is that."""
+    base = {2: 3, 5: 4}.get(page.photometric, 1)
+    for place, meaning in enumerate(page.extra):
+        if meaning == 2 and base + place < page.samples and page.photometric != 5:
+            values = samples[..., base + place]
+            kind = samples.dtype
+            top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
+            return reading.to_bytes(values, (0.0, top))
+    return None
+
+
+def _range_for(page: tiff.Page, kind: str, values: np.ndarray) -> reading.Range:
+    """Black and white: as the file declares, as measured over the data set, else over the photo."""
+    if page.sample_format == 1 and page.bits < 16:
+        return 0.0, 2.0**page.bits - 1
+    if page.top is not None and page.sample_format == 1:
+        return 0.0, page.top
+    known = reading.current().ranges.get(kind)
+    return known or reading.range_of(kind, [reading.extremes_of(values)])
+
+
+def measure_extremes(data: bytes, limits: Limits) -> tuple[str, reading.Range] | None:
+    """The kind of sample and the extremes of a photo whose file does not declare its range.
+
+    None for all other photos, and for those that cannot be read.
+    """
+    deep_png = data[:8] == b"\x89PNG\r\n\x1a\n" and data[24:26] == b"\x10\0"
+    if not deep_png and not tiff.is_tiff(data):
+        return None
+    _silence_pillow()
+    ends = []
     try:
-        exif.load(image.info.get("exif") or b"")
-        value = exif.get(_ORIENTATION, 1)
-    except Exception:  # noqa: BLE001 - side data of any kind never hinders reading
+        if deep_png:
+            with _open(data, limits) as image, budget.hold(2 * budget.fits_one(image), limits):
+                return "uint16", reading.extremes_of(np.asarray(image))
+        pages = [page for page in tiff.read_pages(data) if not page.is_reduced]
+        chosen = reading.current().page
+        for page in pages if chosen == 0 else pages[min(chosen, len(pages)) - 1 :][:1]:
+            declared = page.sample_format == 1 and (page.bits < 16 or page.top is not None)
+            if not page.is_deep() or declared or page.width * page.height > limits.photo_pixels:
+                continue
+            need = page.width * page.height * page.samples * page.bits // 8
+            with budget.hold(2 * need + 3 * page.segment_bytes(), limits):
+                samples = tiff.read_samples(data, page)
+                ends.append(
+                    (str(samples.dtype), reading.extremes_of(samples[..., _channels_of(page)]))
+                )
+    except (PhotoError, MemoryError, *_DAMAGE):
+        return None
+    kinds = [kind for kind, _ends in ends]
+    if not ends or kinds[0] == "uint8":
+        return None
+    same = [end for kind, end in ends if kind == kinds[0]]
+    return kinds[0], (min(low for low, _ in same), max(high for _, high in same))
+
+
+def measure_reading(
+    readers: Sequence[Callable[[], bytes]], limits: Limits, how: reading.Reading
+) -> reading.Reading:
+    """A reading with the ranges of a data set, by the rule of `reading.py`.
+
+    Args:
+        readers: each gives the bytes of a photo; photos that do not need it are passed over. Of
+            more than `MEASURED`, so many are taken, evenly.
+        how: page and channels, and ranges that stand already.
+    """
+    step = max(1, -(-len(readers) // MEASURED))
+    ends: dict[str, list[reading.Range]] = {}
+    with reading.using(how):
+        for read in readers[::step]:
+            try:
+                found = measure_extremes(read(), limits)
+            except (OSError, PhotoError):
+                continue
+            if found is not None:
+                ends.setdefault(found[0], []).append(found[1])
+    ranges = {kind: reading.range_of(kind, pairs) for kind, pairs in ends.items()}
+    return reading.Reading({**ranges, **how.ranges}, how.page, how.channels)
+
+
+def _count_frames(image: Image.Image) -> int:
+    """Frames of an animation; 1 where that cannot be told."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except _DAMAGE:
         return 1
-    return value if isinstance(value, int) else 1
+
+
+def _first_frame(data: bytes, image: Image.Image, n_frames: int) -> Image.Image:
+    """The first frame as RGB; of an animation that begins with one colour, the first other."""
+    first = _load_frame(data, image)
+    if n_frames < 2 or not _is_flat(first):
+        return first
+    first = first.copy()
+    for index in range(1, min(n_frames, _FRAMES_LOOKED_AT)):
+        try:
+            image.seek(index)
+            frame = _load_frame(data, image)
+        except (EOFError, *_DAMAGE):
+            break
+        if not _is_flat(frame, _CLEAR):
+            return frame
+    return first
+
+
+def _is_flat(image: Image.Image, levels: int = _FLAT) -> bool:
+    """Whether all pixels agree within some levels."""
+    return all(
+        isinstance(ends, tuple) and ends[1] - ends[0] <= levels for ends in image.getextrema()
+    )
+
+
+def _load_frame(data: bytes, image: Image.Image) -> Image.Image:
+    """The current frame, loaded, as RGB."""
+    extent = None
+    if isinstance(image, GifImagePlugin.GifImageFile) and image.tell() == 0:
+        extent = image.dispose_extent
+    image.load()
+    pixels = _as_rgb(image, image.info.get("icc_profile"), data)
+    if extent is not None and tuple(extent) != (0, 0, *image.size):
+        framed = Image.new("RGB", image.size, "white")
+        framed.paste(pixels.crop(extent), (extent[0], extent[1]))
+        return framed
+    return pixels
 
 
 def _open(data: bytes, limits: Limits) -> Image.Image:
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+    if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS:
         _register_heif()
-    if Image.MAX_IMAGE_PIXELS is not None and limits.photo_pixels > Image.MAX_IMAGE_PIXELS:
-        Image.MAX_IMAGE_PIXELS = limits.photo_pixels
+    if Image.MAX_IMAGE_PIXELS is not None and Image.MAX_IMAGE_PIXELS < _JPEG_PIXELS:
+        Image.MAX_IMAGE_PIXELS = max(_JPEG_PIXELS, limits.photo_pixels)
     try:
         return Image.open(io.BytesIO(data), formats=_known_formats())
     except Image.DecompressionBombError as error:
-        raise _too_many_pixels(None, limits) from error
-    except UnidentifiedImageError as error:
-        raise PhotoError(_describe_unreadable(data)) from error
-    except _DAMAGE as error:
-        raise _damaged() from error
+        raise too_many_pixels(None, limits) from error
 
 
 def _known_formats() -> list[str]:
-    if "TIFF" not in Image.OPEN or "AVIF" not in Image.OPEN:
+    with _formats_lock:  # a thread must not see the readers while another one loads them
         Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 
@@ -347,77 +655,39 @@ def _silence_pillow() -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
-    """Any mode to RGB: alpha over white, grey of more than 8 bits scaled, palettes and CMYK
-    converted."""
-    mode = image.mode
-    if mode == "RGB" and "transparency" not in image.info:
-        return image.copy() if image.format == "GIF" else image
+def _as_rgb(image: Image.Image, profile: bytes | None, data: bytes = b"") -> Image.Image:
+    """Any mode to RGB: transparency over a background, grey of more than 8 bits scaled, colour
+    profiles applied, palettes and CMYK converted."""
+    mode, clear = image.mode, image.info.get("transparency")
+    if mode == "RGBA" and image.format == "BMP" and image.getchannel("A").getextrema()[1] == 0:
+        return image.convert("RGB")  # a mask for opacity that was never filled
     if mode.startswith(("I", "F")):
-        return Image.fromarray(_scale_to_bytes(np.asarray(image), mode)).convert("RGB")
-    if "transparency" in image.info or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        over = image.convert("RGBA")
-        white = Image.new("RGBA", over.size, "white")
-        return Image.alpha_composite(white, over).convert("RGB")
-    return image.convert("RGB")
+        return _grey_to_rgb(image, clear)
+    if clear is not None and mode == "RGB" and isinstance(clear, tuple) and data[24:25] == b"\x10":
+        image.info["transparency"] = tuple(value >> 8 for value in clear)  # of 16 bits
+    if clear is not None or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        return over_background(to_srgb(image.convert("RGBA"), profile))
+    if mode in ("L", "CMYK"):
+        image = to_srgb(image, profile)
+        return image if image.mode == "RGB" else image.convert("RGB")
+    if mode == "RGB":
+        pixels = image.copy() if image.format == "GIF" else image
+        return to_srgb(pixels, profile)
+    return to_srgb(image.convert("RGB"), profile)
 
 
-def _scale_to_bytes(values: np.ndarray, mode: str) -> np.ndarray:
-    """Grey values of more than 8 bits to (h, w) uint8. 16-bit is scaled by 1/257.
-
-    32-bit and floating point files do not say their range: it is taken to be the first of
-    1 (floating point only), 255 and 65535 that holds all values, else the largest value.
-    """
-    values = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    full_scale = 65535.0
-    if not mode.startswith("I;16"):
-        ranges = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
-        largest = float(values.max(initial=0.0))
-        full_scale = next((value for value in ranges if largest <= value), largest)
-    scaled = np.clip(values * (255.0 / full_scale), 0.0, 255.0)
-    result: np.ndarray = np.rint(scaled).astype(np.uint8)  # (h, w)
-    return result
+def _grey_to_rgb(image: Image.Image, clear: object) -> Image.Image:
+    """Grey of 16 bits, and what Pillow holds as 32 bits or floating point."""
+    values = np.asarray(image)
+    kind = "uint16" if image.mode.startswith("I;16") else str(values.dtype)
+    known = reading.current().ranges.get(kind)
+    ends = known or reading.range_of(kind, [reading.extremes_of(values)])
+    grey = reading.to_bytes(values, ends)
+    if isinstance(clear, int):
+        grey[values == clear] = 255
+    return Image.fromarray(grey).convert("RGB")
 
 
 def _apply_orientation(image: Image.Image, orientation: int) -> Image.Image:
     transpose = _ORIENTATIONS.get(orientation)
     return image if transpose is None else image.transpose(transpose)
-
-
-def _damaged() -> PhotoError:
-    return PhotoError(_("The photo is damaged or cut off: it cannot be read to its end."))
-
-
-def _too_many_pixels(pixels: int | None, limits: Limits) -> PhotoError:
-    limit = f"{limits.photo_pixels / 1e6:.0f}"
-    if pixels is None:
-        return PhotoError(
-            _("The photo is too large: at most {limit} million pixels are read.").format(
-                limit=limit
-            )
-        )
-    return PhotoError(
-        _(
-            "The photo is too large: {pixels} million pixels, at most {limit} million are read."
-        ).format(pixels=f"{pixels / 1e6:.0f}", limit=limit)
-    )
-
-
-def _describe_unreadable(data: bytes) -> str:
-    """Why bytes that no reader accepts are not a photo, from the magic number at their start."""
-    head = data[:512]
-    if head.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"BM")) or (
-        head[:4] == b"RIFF" and head[8:12] == b"WEBP"
-    ):
-        return _damaged().message
-    if head[4:8] == b"ftyp":
-        if head[8:12] in (*_HEIF_BRANDS, b"avif", b"avis"):
-            return _damaged().message
-        return _("The file is a video, not a photo.")
-    if head.startswith(b"%PDF"):
-        return _("The file is a PDF document, not a photo.")
-    if head.startswith(b"PK\x03\x04"):
-        return _("The file is an archive, not a photo.")
-    if all(byte >= 32 or byte in b"\t\n\r\f" for byte in head):
-        return _("The file holds text, not a photo.")
-    return _("The file is not a photo in a format that is read here (JPEG, PNG, WebP, HEIC ...).")

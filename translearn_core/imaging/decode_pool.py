@@ -37,13 +37,16 @@ from translearn_core.concurrency import import_path
 from translearn_core.config import Limits, load_configuration
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import language
+from translearn_core.imaging import budget, reading
 from translearn_core.imaging.decode import (
     DecodedPhoto,
     decode_photo,
     iterate_photos,
     processor_count,
 )
+from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.square import Fit
+from translearn_core.imaging.verdicts import ShareError
 
 logger = logging.getLogger(__name__)
 
@@ -68,9 +71,12 @@ class Setup:
     fit: Fit
     limits: Limits
     language: str
+    reading: Reading
     pixels: str
     """File of `(slots, BATCH, size, size, 3) uint8`."""
     slots: int
+    share: int
+    """Most bytes of memory that decoding takes in a process; larger photos go to the parent."""
 
     def map_pixels(self) -> Pixels:
         """The file in memory, shared between processes."""
@@ -113,6 +119,8 @@ def decode_ahead(
             fit=fit,
             limits=limits,
             language=language.get(),
+            reading=reading.current(),
+            share=limits.decode_bytes // workers,
             pixels=str(file),
             slots=slots,
         )
@@ -133,7 +141,7 @@ def _in_order(
         for begin in range(0, len(paths), BATCH):
             if not free:
                 ready = waiting.popleft()
-                yield from enumerate(_copy_photos(ready, pixels), done)
+                yield from enumerate(_copy_photos(ready, pixels, setup), done)
                 done += len(ready.paths)
                 free.append(ready.slot)
             request = _Request(paths=list(paths[begin : begin + BATCH]), slot=free.pop())
@@ -141,7 +149,7 @@ def _in_order(
             requests.put(request)
         while waiting:
             ready = waiting.popleft()
-            yield from enumerate(_copy_photos(ready, pixels), done)
+            yield from enumerate(_copy_photos(ready, pixels, setup), done)
             done += len(ready.paths)
     finally:
         for decoder in decoders:
@@ -151,9 +159,15 @@ def _in_order(
         del pixels
 
 
-def _copy_photos(request: _Request, pixels: Pixels) -> list[Decoded]:
-    """The photos of a request, with their pixels copied out of the slot."""
-    photos = request.result.result()
+def _copy_photos(request: _Request, pixels: Pixels, setup: Setup) -> list[Decoded]:
+    """The photos of a request, with their pixels copied out of the slot.
+
+    Those that need more memory than a process may take are decoded here.
+    """
+    photos = [
+        _decode([path], setup, None)[0] if isinstance(photo, ShareError) else photo
+        for path, photo in zip(request.paths, request.result.result(), strict=True)
+    ]
     return [
         DecodedPhoto(pixels[request.slot, index].copy(), photo.stats)
         if isinstance(photo, DecodedPhoto) and not photo.image.size
@@ -253,7 +267,9 @@ def _decode(paths: Sequence[Path], setup: Setup, pixels: Pixels | None) -> list[
     photos: list[Decoded] = []
     for index, path in enumerate(paths):
         try:
-            photo = decode_photo(path, size=setup.size, fit=setup.fit, limits=setup.limits)
+            photo = decode_photo(
+                path, size=setup.size, fit=setup.fit, limits=setup.limits, how=setup.reading
+            )
         except PhotoError as error:
             photos.append(error)
             continue
@@ -264,12 +280,29 @@ def _decode(paths: Sequence[Path], setup: Setup, pixels: Pixels | None) -> list[
     return photos
 
 
+def _bound_memory(n_bytes: int) -> None:
+    """Bound the memory of this process, where the system can: what it has, and twice `n_bytes`."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    with Path("/proc/self/statm").open(encoding="ascii") as file:
+        pages = int(file.read().split()[5])  # data and stack
+    most = pages * resource.getpagesize() + 2 * n_bytes + 2**28
+    _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
 def main() -> None:
     """The process: serve requests until the input is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and closes the input
     requests, replies = sys.stdin.buffer, sys.stdout.buffer
     setup: Setup = pickle.load(requests)
     language.set(setup.language)
+    reading.set_reading(setup.reading)
+    budget.set_share(setup.share)
+    _bound_memory(setup.limits.decode_bytes)
     pixels = setup.map_pixels()
     while True:
         try:

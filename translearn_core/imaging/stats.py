@@ -55,6 +55,7 @@ class PhotoStats:
         edge_score: CleanVision's blur score, in [0, 1]; low is blurred.
         look: the photo as 24 x 24 grey pixels (`unpack_grey_thumbnails`); empty: not measured yet.
         tint: the photo as 8 x 8 RGB pixels (`unpack_colour_thumbnails`).
+        pages: of the file, or frames of its animation; one of them was read.
     """
 
     sha256: str
@@ -71,6 +72,7 @@ class PhotoStats:
     edge_score: float = 0.0
     look: str = ""
     tint: str = ""
+    pages: int = 1
 
 
 def measure_stats(
@@ -81,6 +83,7 @@ def measure_stats(
     size: tuple[int, int],
     format: str,
     mode: str,
+    pages: int = 1,
 ) -> PhotoStats:
     """Measure the statistics of a photo.
 
@@ -90,6 +93,7 @@ def measure_stats(
         transpose: applies the EXIF orientation; None: nothing to do.
         size: width and height of the whole photo, upright, in pixels.
         format, mode: as stated by the file.
+        pages: of the file.
     """
     grey = image.convert("L").resize(
         (STATS_SIDE, STATS_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0
@@ -115,6 +119,7 @@ def measure_stats(
         edge_score=_edge_score(grey, size),
         look=_pack(grey.resize((GREY_THUMBNAIL_SIDE, GREY_THUMBNAIL_SIDE), Image.Resampling.BOX)),
         tint=_pack(sample.reduce(SAMPLE_SIDE // COLOUR_THUMBNAIL_SIDE)),
+        pages=pages,
     )
 
 

@@ -109,12 +109,12 @@ def explain_photo(predictor: Predictor, source: Path | bytes, *, side: int = 720
     Raises:
         PhotoError: it cannot be read.
     """
-    photo = decode_photo(source, size=predictor.size, fit=predictor.fit)
+    photo = decode_photo(source, size=predictor.size, fit=predictor.fit, how=predictor.reading)
     square = photo.image
     output = predictor.run(square[None], maps=True)
     unlike = predictor.unlike(output)
     return Explanation(
-        picture=_picture(decode_photo(source, size=None).image, side),
+        picture=_picture(decode_photo(source, size=None, how=predictor.reading).image, side),
         probabilities=output.probabilities[0],
         unlike=None if unlike is None else bool(unlike[0]),
         other_shape=predictor.is_other_shape(photo.stats),

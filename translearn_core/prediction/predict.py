@@ -32,6 +32,7 @@ from translearn_core.evaluation.ood import Reference, load_reference
 from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
+from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.square import Fit, is_other_shape
 from translearn_core.prediction.model_runner import (
     KerasRunner,
@@ -96,6 +97,7 @@ class Predictor:
         self.size: int = content["image_size"]
         self.fit: Fit = content["fit"]
         self.aspect_ratios: tuple[float, float] | None = content["aspect_ratios"]
+        self.reading: Reading = parse_reading(content.get("reading"))
         self.notices: list[str] = []
         if content["told_by_shape"]:
             self.notices.append(_tell_shape(content["told_by_shape"], self.fit))
@@ -237,7 +239,7 @@ def _predict_batch(
 ) -> Iterator[Prediction]:
     sources = [item if isinstance(item, Path) else item[1] for item in photos]
     names = [str(item) if isinstance(item, Path) else item[0] for item in photos]
-    decoded = iterate_photos(sources, size=predictor.size, fit=predictor.fit)
+    decoded = iterate_photos(sources, size=predictor.size, fit=predictor.fit, how=predictor.reading)
     for batch in in_batches(decoded, BATCH):
         result = {n: Prediction(file="", error=e.message) for n, e in batch.unreadable.items()}
         if batch.photos:

@@ -15,7 +15,7 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -130,6 +130,7 @@ class Run(Job):
         fit: Fit = "stretch",
         aspect_ratios: tuple[float, float] | None = None,
         told_by_shape: Sequence[str] = (),
+        reading: Mapping[str, Any] | None = None,
     ) -> None:
         """Write labels.json.
 
@@ -141,6 +142,8 @@ class Run(Job):
             aspect_ratios: least and greatest ratio of width to height of the photos that it learned
                 from, where known.
             told_by_shape: classes that the shape of these photos gave away.
+            reading: range, page and channels of photos that do not declare them
+                (`imaging.reading.Reading.as_json`).
         """
         content: dict[str, Any] = {
             "schema_version": SCHEMA,
@@ -155,6 +158,8 @@ class Run(Job):
             content["aspect_ratios"] = [round(ratio, 4) for ratio in aspect_ratios]
         if told_by_shape:
             content["told_by_shape"] = list(told_by_shape)
+        if reading:
+            content["reading"] = dict(reading)
         text = json.dumps(content, ensure_ascii=False, indent=1)
         write_atomically(self.folder / "labels.json", text)
 

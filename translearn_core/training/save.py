@@ -94,6 +94,7 @@ def save_model(
         fit=plan.fit,
         aspect_ratios=known_range(learned["width"] / learned["height"].clip(lower=1)),
         told_by_shape=plan.fit_choice.told,
+        reading=plan.dataset.reading.as_json(),
     )
 
     chosen = np.linspace(0, len(test.test_rows) - 1, PARITY_PHOTOS).round().astype(int)

@@ -1,5 +1,5 @@
 // The page: photos and the webcam in, answers out. The model runs in a worker (network.js), so that
-// the page stays awake; photos are prepared in prepare.js.
+// the page stays awake; photos are read in files.js and prepared in prepare.js.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -41,7 +41,8 @@ class Model {
   }
 
   async ask(source) {
-    const size = this.labels.image_size, pixels = await prepare(source, size, this.labels.fit);
+    const { image_size: size, reading, fit } = this.labels;
+    const pixels = await prepare(source, size, reading, fit);
     return (await this.send({ pixels, size }, [pixels.buffer])).shares;
   }
 

@@ -1,0 +1,96 @@
+"""Memory for decoding: what a photo needs, from its header, and a bound for all photos at once.
+
+Owns: `estimate`, and `hold`, which waits until the photos being decoded leave room.
+Leaves to others: the bound itself (`limits.decode_bytes` of the configuration).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image
+
+from translearn_core.config import Limits
+from translearn_core.imaging.verdicts import ShareError, too_many_bytes
+
+_condition = threading.Condition()
+_used = 0
+_share: int | None = None
+# Bytes per pixel: the decoder's own picture and what is made of it, by kind and mode of Pillow.
+_DECODERS = {"WEBP": 12, "AVIF": 8, "HEIF": 8, "GIF": 6}
+_MODES = {"1": 1, "L": 1, "P": 1, "LA": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
+_RGB_BYTES = 4
+
+
+def set_share(n_bytes: int) -> None:
+    """Bound the memory of this process further: it is one of several."""
+    global _share
+    _share = n_bytes
+
+
+def estimate(kind: str, mode: str, size: tuple[int, int], *, progressive: bool = False) -> int:
+    """Bytes that decoding takes.
+
+    Args:
+        kind, mode: as Pillow names them.
+        size: of the picture as it is decoded, in pixels.
+        progressive: whether all coefficients are held until the end.
+    """
+    pixels = size[0] * size[1]
+    each = _MODES.get(mode, 4) + _DECODERS.get(kind, 0)
+    if mode not in ("RGB", "L", "1", "P"):
+        each += _RGB_BYTES  # a copy
+    elif mode != "RGB":
+        each += _RGB_BYTES
+    return pixels * each + (pixels * 6 if progressive else 0)
+
+
+@contextmanager
+def hold(n_bytes: int, limits: Limits) -> Iterator[None]:
+    """Take a part of the memory, waiting until there is room.
+
+    Raises:
+        PhotoError: more than may be used at all.
+        ShareError: more than this process may use.
+    """
+    global _used
+    total = limits.decode_bytes
+    if n_bytes > total:
+        raise too_many_bytes(n_bytes, limits)
+    if _share is not None and n_bytes > _share:
+        raise ShareError(too_many_bytes(n_bytes, limits).message)
+    with _condition:
+        _condition.wait_for(lambda: _used + n_bytes <= total)
+        _used += n_bytes
+    try:
+        yield
+    finally:
+        with _condition:
+            _used -= n_bytes
+            _condition.notify_all()
+
+
+def webp_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height that a WebP claims; Pillow takes the memory when it opens one."""
+    kind = data[12:16]
+    if kind == b"VP8X" and len(data) >= 30:
+        return (
+            1 + int.from_bytes(data[24:27], "little"),
+            1 + int.from_bytes(data[27:30], "little"),
+        )
+    if kind == b"VP8L" and len(data) >= 25:
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 " and len(data) >= 30:
+        return (
+            int.from_bytes(data[26:28], "little") & 0x3FFF,
+            int.from_bytes(data[28:30], "little") & 0x3FFF,
+        )
+    return None
+
+
+def fits_one(image: Image.Image, *, progressive: bool = False) -> int:
+    """`estimate` of an open image that is not loaded yet."""
+    return estimate(image.format or "", image.mode, image.size, progressive=progressive)
