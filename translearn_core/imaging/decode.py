@@ -197,8 +197,8 @@ def read_size(path: Path) -> tuple[int, int] | None:
                 budget.hold(budget.estimate("WEBP", "RGB", claimed), limits),
                 Image.open(file, formats=_known_formats()) as image,
             ):
-                is_tiff = image.format == "TIFF"
-                turn = image.getexif().get(0x0112, 1) if is_tiff else orientation_of(image)
+                tags = getattr(image, "tag_v2", {})  # of a TIFF
+                turn = tags.get(0x0112) or orientation_of(image)
                 return (image.height, image.width) if turn in (5, 6, 7, 8) else image.size
     except (*_DAMAGE, PhotoError, MemoryError, Image.DecompressionBombError):
         return None
