@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -11,21 +12,27 @@ import pytest
 
 from tests.support.drawing import draw_photo, make_tree
 from translearn_core import datasets
+from translearn_core.cli.choices import with_option
 from translearn_core.datasets import ImportChoices
-from translearn_core.datasets.layout import (
-    is_unlabelled,
-    natural_key,
-    printable,
-    read_layout,
-    split_kind,
-)
+from translearn_core.datasets.file_names import natural_key, printable
+from translearn_core.datasets.folder_words import is_unlabelled, split_kind
+from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links of POSIX systems")
 
 
+def _read(paths: list[str], choices: ImportChoices) -> dict[str, str]:
+    """The class of each photo; empty where it has none."""
+    found = read_layout(paths, choices).assignments
+    return {path: one.class_name for path, one in zip(paths, found, strict=True)}
+
+
 def _told(dataset: datasets.Dataset) -> str:
-    return " ".join(datasets.warnings(dataset))
+    """What the command line says."""
+    record = dataset.record
+    questions = map(with_option, record.questions)
+    return " ".join([*record.notices, *questions, *datasets.found_by_checks(dataset)])
 
 
 @pytest.mark.parametrize(
@@ -167,6 +174,23 @@ TREES: dict[str, tuple[Expected, str]] = {
 
 
 @pytest.mark.parametrize("case", TREES)
+def test_each_answer_to_a_question_is_followed(case: str) -> None:
+    paths = list(TREES[case][0])
+    for question in read_layout(paths).questions:
+        if question.setting != "role":
+            continue
+        name = question.name.rpartition("/")[2]
+        inside = [path for path in paths if name in path.split("/")[:-1]]
+        left_out = ImportChoices().answered("role", question.name, "out")
+        with contextlib.suppress(SourceError):  # nothing may be left
+            read = _read(paths, left_out)
+            assert inside
+            assert not any(read[path] for path in inside)
+        taken = ImportChoices().answered("role", question.name, question.taken)
+        assert _read(paths, taken) == _read(paths, ImportChoices())
+
+
+@pytest.mark.parametrize("case", TREES)
 def test_every_folder_is_a_class_a_split_or_told(case: str) -> None:
     expected, sentence = TREES[case]
     layout = read_layout(list(expected))
@@ -175,10 +199,12 @@ def test_every_folder_is_a_class_a_split_or_told(case: str) -> None:
         for path, one in zip(expected, layout.assignments, strict=True)
     }
     assert result == expected
+    told = [*layout.notices, *map(with_option, layout.questions)]
     if sentence:
-        assert sentence in " ".join(layout.notices)
+        assert sentence in " ".join(told)
     else:
-        assert layout.notices == []
+        assert told == []
+    assert "`" not in " ".join([*layout.notices, *(one.text for one in layout.questions)])
 
 
 @pytest.mark.parametrize(
@@ -320,7 +346,8 @@ def test_links_are_told_and_followed_where_asked(tmp_path: Path) -> None:
     assert "circle" in reasons["a/l1.jpg"]
     assert "no longer there" in reasons["a/gone.jpg"]
     assert "3 links were not followed" in _told(plain)
-    assert "--follow-links" in reasons["x"]
+    assert "links were not followed" in reasons["x"]
+    assert "--follow-links" in _told(plain)
     choices = ImportChoices(follow_links=True)
     followed = datasets.import_source(source, in_place=True, choices=choices)
     assert followed.counts.to_dict() == {"a": 3, "again": 2, "b": 2}

@@ -73,6 +73,24 @@ def test_photos_page_shows_classes_and_what_was_left_out(dataset: datasets.Datas
     assert not app.button(key="train").disabled
 
 
+def test_a_set_of_stacks_is_read_anew_by_another_page(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "stacks" / name).mkdir(parents=True)
+        for n in range(2):
+            first, second = (Image.effect_noise((40, 40), 9 * (k + 1)) for k in range(2))
+            file = tmp_path / "stacks" / name / f"{n}.tif"
+            first.save(file, save_all=True, append_images=[second])
+    dataset = datasets.import_source(tmp_path / "stacks")
+    app = open_app(data=dataset.id)
+    app.selectbox(key="stacks_page").set_value(2)
+    app.button(key="stacks_go").click().run()
+    while "task" in app.query_params:
+        app.run()
+    assert_well(app)
+    assert "stacks_page" in [box.key for box in app.selectbox]
+    assert datasets.open_dataset(dataset.id).reading.page == 2
+
+
 def test_data_set_with_one_class_cannot_be_trained_and_says_why(dataset: datasets.Dataset) -> None:
     datasets.remove_class(dataset, "blue")
 

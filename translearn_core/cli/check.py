@@ -18,7 +18,8 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.choices import ImportOptions, with_import_options
+from translearn_core.cli.choices import ImportOptions, with_import_options, with_option
+from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
@@ -78,29 +79,37 @@ def check(
     options: ImportOptions,
 ) -> None:
     """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
-    from translearn_core import datasets
-
-    with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
-        with _workspace(Path(folder)), Bar() as bar:
-            if options.labels is not None:
-                dataset = import_with_table(
-                    source, options.labels, options=options, check=True, say_notes=False
-                )
-            else:
-                dataset = datasets.import_source(
-                    source,
-                    in_place=source.is_dir(),
-                    choices=options.choices,
-                    progress=bar.show_progress,
-                )
-        report = _describe(dataset)
-        bar.clear()
+    with kept(_("Nothing was changed: a check keeps nothing, and its photos stay as they are.")):
+        report = _check(source, options)
     if json_:
         print_json(report)
     else:
         _print_report(report)
     if report["problem"]:
         raise InputError(report["problem"])
+
+
+def _check(source: Path, options: ImportOptions) -> dict[str, Any]:
+    """Import into a workspace that is removed again, and describe what came."""
+    from translearn_core import datasets
+
+    with (
+        tempfile.TemporaryDirectory(prefix="translearn-check-") as folder,
+        _workspace(Path(folder)),
+        Bar() as bar,
+    ):
+        if options.labels is not None:
+            dataset = import_with_table(
+                source, options.labels, options=options, check=True, say_notes=False
+            )
+        else:
+            dataset = datasets.import_source(
+                source,
+                in_place=source.is_dir(),
+                choices=options.choices,
+                progress=bar.show_progress,
+            )
+        return _describe(dataset)
 
 
 def _describe(dataset: Any) -> dict[str, Any]:
@@ -124,7 +133,14 @@ def _describe(dataset: Any) -> dict[str, Any]:
         if len(photos)
         else [],
         "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
-        "warnings": [*table_notes(dataset).notes, *datasets.warnings(dataset)],
+        "warnings": [
+            *table_notes(dataset).notes,
+            *map(with_option, table_notes(dataset).questions),
+            *dataset.record.notices,
+            *map(with_option, dataset.record.questions),
+            *datasets.found_by_checks(dataset),
+        ],
+        "unused_rows": [row.model_dump() for row in table_notes(dataset).rows],
         "problem": problem,
     }
 
@@ -180,17 +196,18 @@ def feasible(
     options: ImportOptions,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
-    from translearn_core.backbones import get_backbone
-    from translearn_core.feasibility import job as check
-    from translearn_core.feasibility import report as check_report
-    from translearn_core.recipe.resolve import resolve
+    with kept(_("Nothing was kept: the check had not begun.")):
+        from translearn_core.backbones import get_backbone
+        from translearn_core.feasibility import job as check
+        from translearn_core.feasibility import report as check_report
+        from translearn_core.recipe.resolve import resolve
 
-    settings = make_settings_of({"backbone": backbone, "seed": seed})
-    have_weights(resolve(settings))
-    dataset = import_photos(source, test_source=test_source, options=options)
-    folder = check_report.folder_of(dataset)
-    folder.mkdir(exist_ok=True)
-    with output_to(folder / "log.txt"), Bar() as bar:
+        settings = make_settings_of({"backbone": backbone, "seed": seed})
+        have_weights(resolve(settings))
+        dataset = import_photos(source, test_source=test_source, options=options)
+        folder = check_report.folder_of(dataset)
+        folder.mkdir(exist_ok=True)
+    with kept(lambda: _what_is_kept(dataset)), output_to(folder / "log.txt"), Bar() as bar:
         report = check.assess(
             dataset,
             backbone=get_backbone(backbone) if backbone else None,
@@ -201,6 +218,20 @@ def feasible(
         print_json(report.model_dump(mode="json"), indent=None)
     else:
         _print_feasible(report)
+
+
+def _what_is_kept(dataset: Any) -> str:
+    """What an interrupt of the feasibility check leaves."""
+    from translearn_core.feasibility import report as check_report
+
+    if check_report.read(dataset) is None:
+        return _(
+            "Kept: the list of the photos, in {folder}. Not kept: there is no report yet."
+        ).format(folder=dataset.folder)
+    return _(
+        "Kept: the list of the photos and the report that was there before, in {folder}. Not kept: "
+        "the new report."
+    ).format(folder=dataset.folder)
 
 
 def _print_feasible(report: Any) -> None:

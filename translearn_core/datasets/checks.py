@@ -35,9 +35,12 @@ from translearn_core.datasets.manifest_checks import (
     Finding,
     find_blank,
     find_case_twins,
+    find_channels,
     find_double_layer,
     find_exact_across,
     find_exact_copies,
+    find_frames,
+    find_grey_part,
     find_imbalance,
     find_leaks,
     find_lost_classes,
@@ -47,7 +50,10 @@ from translearn_core.datasets.manifest_checks import (
     find_too_small,
     list_names,
     tell_across,
+    tell_channels,
     tell_exact_copies,
+    tell_frames,
+    tell_grey_part,
     tell_imbalance,
     tell_leaks,
     tell_notes,
@@ -151,8 +157,17 @@ def check_ready(dataset: Dataset) -> None:
 
 
 def warnings(dataset: Dataset) -> list[str]:
-    """What a person should know before training: of each check that found something what it is,
-    what it means and what to do; empty: all is well."""
+    """What a person should know before training: what was said and asked when the photos came in,
+    and of each check that found something what it is, what it means and what to do.
+
+    Empty: all is well.
+    """
+    record = dataset.record
+    return [*record.notices, *(one.text for one in record.questions), *found_by_checks(dataset)]
+
+
+def found_by_checks(dataset: Dataset) -> list[str]:
+    """Of each check that found something what it is, what it means and what to do."""
     result = []
     for check in CHECKS:
         if check.find is None or check.tell is None:
@@ -162,7 +177,7 @@ def warnings(dataset: Dataset) -> list[str]:
             result.append(
                 " ".join([check.tell(found, dataset), _(check.sentence), _(check.advice)])
             )
-    return [*dataset.record.notices, *result]
+    return result
 
 
 CHECKS: tuple[Check, ...] = (
@@ -357,6 +372,34 @@ CHECKS: tuple[Check, ...] = (
         needs="statistics",
     ),
     Check(
+        name="mirrors",
+        title=N_("Mirrored photos look like another class"),
+        threshold=1.0,
+        rule="a linear head on the photos of two classes takes held-out ones, mirrored, for the "
+        "other class: its probability rises by 0.1 or more on average (paired t-test, 0.05 for all "
+        "pairs together); only below 200 photos a class, where training would mirror them",
+        sentence=N_(
+            "Learning from mirrored photos would teach the wrong class, so training does not mirror "
+            "these photos by itself."
+        ),
+        advice=N_("Leave the augmentation at `auto`, or choose `none`."),
+        needs="features",
+    ),
+    Check(
+        name="giveaway",
+        title=N_("The files tell the classes apart"),
+        threshold=0.5,
+        rule="one feature of the files alone (size of the file, format, compression, width and height, "
+        "camera, pattern of the names, number of copies) puts so many photos into the right class, out "
+        "of fold, that the low end of its 95 % interval avoids at least 40 % of the mistakes of always "
+        "answering the largest class",
+        sentence=N_("The model may learn where the photos come from instead of what they show."),
+        advice=N_(
+            "Bring in photos of all classes from the same cameras and sources, saved in one way."
+        ),
+        needs="statistics",
+    ),
+    Check(
         name="leak",
         title=N_("Test photos that are also training photos (leakage)"),
         threshold=LEAST_LEAK,
@@ -407,14 +450,40 @@ CHECKS: tuple[Check, ...] = (
         name="pages",
         title=N_("Files with several pages"),
         threshold=1.0,
-        rule="a file with several pages, or an animation: one of them is used",
+        rule="a TIFF with several pages: one of them is used, or three as red, green and blue",
         sentence=N_("What stands on the other pages is not learned."),
         advice=N_(
-            "Choose another page for the whole set with `--page`, if the first shows too little."
+            "If it shows too little, choose another page for the whole set: under Pages and "
+            "channels on the Photos page, or when you bring the photos in."
         ),
         needs="manifest",
         find=find_pages,
         tell=tell_pages,
+    ),
+    Check(
+        name="channels",
+        title=N_("Files with many channels"),
+        threshold=1.0,
+        rule="a TIFF with channels that are neither a colour nor opacity",
+        sentence=N_("The other channels are not learned."),
+        advice=N_(
+            "If others matter, choose one or three for the whole set: under Pages and channels on "
+            "the Photos page, or when you bring the photos in."
+        ),
+        needs="manifest",
+        find=find_channels,
+        tell=tell_channels,
+    ),
+    Check(
+        name="frames",
+        title=N_("Animations"),
+        threshold=1.0,
+        rule="an animation, or a file that holds several pictures",
+        sentence=N_("The first of them that is not of one colour is used."),
+        advice=N_("Save the others as photos of their own if they matter."),
+        needs="manifest",
+        find=find_frames,
+        tell=tell_frames,
     ),
     Check(
         name="value_range",
@@ -426,6 +495,18 @@ CHECKS: tuple[Check, ...] = (
         needs="manifest",
         find=find_range,
         tell=tell_notes,
+    ),
+    Check(
+        name="grey_part",
+        title=N_("A part of one grey"),
+        threshold=1.0,
+        rule="at least a quarter along a whole side is of one medium grey, and the opposite third "
+        "is not",
+        sentence=N_("A photo looks so after a copy that broke off was saved again."),
+        advice=N_("Look at them, and copy them again from their source."),
+        needs="manifest",
+        find=find_grey_part,
+        tell=tell_grey_part,
     ),
     Check(
         name="blank_class",

@@ -31,6 +31,9 @@ MIN_SIMILARITY = 0.94
 from which two photos are near copies."""
 _MIN_COSINE = 0.8
 _MIN_BURST_WHOLE = 0.93
+_HASH_MARGIN = 0.15
+"""Photos with nearly equal hashes may be frames of one burst from so much less similarity of features
+on. Things on white or on one backdrop have such hashes, too, but unlike features."""
 _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
 _MAX_OF_CLASS = 1 / 3
@@ -89,29 +92,32 @@ def find_pairs(
     table = photos.iloc[rows]
     thumbnails = unpack_grey_thumbnails(list(table["look"]))
     first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
-    kept_pairs = np.ones(len(first), np.bool_)
-    chains = representatives = np.arange(len(rows))
-    if for_groups:
-        chains = _chains(len(rows), first[strict], second[strict])
-        same = pd.DataFrame({"chain": chains, "phash": table["phash"].to_numpy()})
-        representatives = np.flatnonzero(~same.duplicated().to_numpy())
     embedding, burst_from = None, 1.0
     if features is not None:
         features = np.asarray(features)
         embedding = normalised_embedding(features if len(rows) == len(features) else features[rows])
         burst_from = _burst_similarity(embedding, table["class_name"].to_numpy(dtype=object))
+        strict &= multiply(embedding, first, second) >= burst_from - _HASH_MARGIN
+    by_hash = np.ones(len(first), np.bool_)
+    chains = representatives = np.arange(len(rows))
+    if for_groups:
+        chains = _chains(len(rows), first[strict], second[strict])
+        same = pd.DataFrame({"chain": chains, "phash": table["phash"].to_numpy()})
+        representatives = np.flatnonzero(~same.duplicated().to_numpy())
+    if embedding is not None:
         first_open, second_open = _neighbours(
             embedding[representatives], min(_MIN_COSINE, burst_from)
         )
-        first, second, kept_pairs, strict = _add(
+        first, second, by_hash, strict = _add(
             first, second, strict, representatives[first_open], representatives[second_open]
         )
     if for_groups:
         kept = strict | (chains[first] != chains[second])
-        first, second, kept_pairs, strict = (
-            values[kept] for values in (first, second, kept_pairs, strict)
+        first, second, by_hash, strict = (
+            values[kept] for values in (first, second, by_hash, strict)
         )
     scores, near = np.ones(len(first), np.float32), np.ones(len(first), np.bool_)
+    kept_pairs = np.ones(len(first), np.bool_)
     undecided = np.flatnonzero(~strict) if for_groups else np.arange(len(first))
     first_open, second_open = first[undecided], second[undecided]
     whole, fine = _compare(thumbnails, first_open, second_open)
@@ -122,8 +128,12 @@ def find_pairs(
         similarity = multiply(embedding, first_open, second_open)
         scores[undecided] = (whole + fine + similarity) / 3
         near[undecided] = (scores[undecided] >= MIN_SIMILARITY) & (similarity >= _MIN_COSINE)
-        kept_pairs[undecided] |= (similarity >= burst_from) & (whole >= _MIN_BURST_WHOLE)
-        kept_pairs |= near
+        alike = np.where(
+            by_hash[undecided],
+            similarity >= burst_from - _HASH_MARGIN,
+            (similarity >= burst_from) & (whole >= _MIN_BURST_WHOLE),
+        )
+        kept_pairs[undecided] = near[undecided] | alike
     clipped: Floats = np.clip(scores, 0.0, 1.0).astype(np.float32)
     strict |= clipped >= _STRICT_SIMILARITY
     not_exact = np.zeros(len(first), np.bool_)
@@ -140,8 +150,9 @@ def groups_of(
 ) -> Ints:
     """A group number for each photo; copies of each other and frames of one burst share one.
 
-    Groups are connected components. A group that takes more than a share of a class is rebuilt from
-    strict pairs, and then from exact copies only.
+    Groups are connected components of copies and of bursts whose links are supported
+    (`_supported`): one chance likeness does not join two bursts. A group that takes more than a share
+    of a class is rebuilt from strict pairs, and then from exact copies only.
 
     Args:
         photos, features: as in `find_pairs`.
@@ -153,6 +164,7 @@ def groups_of(
     n = len(photos)
     pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
     max_share = _MAX_OF_CLASS if features is None else _MAX_OF_CLASS_BY_FEATURES
+    pairs = pairs.where(_supported(n, pairs))
     groups = _components(n, pairs)
     for bound in ("strict", "exact"):
         large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), max_share)
@@ -369,6 +381,34 @@ def _chains(n: int, first: Ints, second: Ints) -> Ints:
     _count, labels = connected_components(graph, directed=False)
     numbers: Ints = labels.astype(np.int64)
     return numbers
+
+
+def _supported(n: int, pairs: Pairs) -> Bools:
+    """Which pairs may join groups of `n` photos.
+
+    Copies do. Where two frames of a burst are less alike, the parts that copies have joined already
+    need more than one such link: two between them, or each one to a third part; or each is what the
+    other is most like. Similar things, of which any two may look alike by chance, form long chains
+    of single links.
+    """
+    from scipy.sparse import csr_array
+
+    sure = pairs.exact | pairs.near | pairs.strict
+    part = _chains(n, pairs.first[sure], pairs.second[sure])
+    one, other = part[pairs.first], part[pairs.second]
+    weak = np.flatnonzero(one != other)
+    low, high = np.minimum(one, other)[weak], np.maximum(one, other)[weak]
+    _keys, edge, counts = np.unique(low * n + high, return_inverse=True, return_counts=True)
+    best = np.full(n, -1.0, np.float32)
+    for ends in (low, high):
+        np.maximum.at(best, ends, pairs.likeness[weak])
+    mutual = np.minimum(best[low], best[high]) <= pairs.likeness[weak]
+    ends = np.concatenate([low, high]), np.concatenate([high, low])
+    near = csr_array((np.ones(2 * len(low), np.bool_), ends), shape=(n, n))
+    common = (near[low].multiply(near[high])).sum(axis=1) > 0
+    supported = np.ones(len(one), np.bool_)
+    supported[weak] = mutual | (counts[edge] >= 2) | common
+    return supported
 
 
 def _components(n: int, pairs: Pairs) -> Ints:

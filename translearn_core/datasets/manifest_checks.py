@@ -12,13 +12,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
 import pandas as pd
 
-from translearn_core.datasets.layout import split_kind, tidy
+from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.folder_words import split_kind
+from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.reading import describe_ranges
+from translearn_core.imaging.stats import unpack_colour_thumbnails, unpack_grey_thumbnails
 
 FEW_PHOTOS = 10
 """A class with fewer photos has too few."""
@@ -29,6 +33,9 @@ SMALL_PIXELS = 32
 BLANK_BITS, BLANK_EDGES, BLANK_SHARE, NIGHT = 0.5, 0.1, 0.5, 0.06
 """A photo is blank up to so much entropy (bits) and so low an edge score, or with its lightest part
 or its distance from white below `NIGHT`; a class from such a share of its photos on."""
+GREY_PART, GREY_LEVELS, GREY_REST = 6 / 24, (90, 170), 10.0
+"""A photo has a grey part from this share of it on, along a whole side, of one level between these
+(of 255), where the opposite third has such a standard deviation."""
 LEAST_LEAK = 0.9
 """Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
 
@@ -141,7 +148,15 @@ def find_case_twins(dataset: Dataset) -> Iterator[Finding]:
 
 
 def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
-    """Every class found in each of several folders: maybe those folders are the classes."""
+    """Every class found in each of several folders: maybe those folders are the classes.
+
+    Nothing where that was asked when the photos came in.
+    """
+    record = dataset.record
+    if ImportChoices.from_text(record.choices).classes:
+        return
+    if any(question.setting == "classes" for question in record.questions):
+        return
     photos = dataset.photos
     folders = photos["file"].map(lambda file: str(PurePosixPath(file).parent))
     has_splits = bool((photos["split"] != "").any())
@@ -307,31 +322,120 @@ def tell_too_small(found: Sequence[Finding], dataset: Dataset) -> str:
 # --------------------------------------------------------------------------------------- pixels
 
 
+def has_pages(photos: pd.DataFrame) -> pd.Series[bool]:
+    """Which photos are files of several pages, of which one may be chosen."""
+    return (photos["pages"] > 1) & (photos["format"] == "TIFF")
+
+
 def find_pages(dataset: Dataset) -> Iterator[Finding]:
-    """Photos whose file has several pages or frames."""
+    """Files with several pages."""
     photos = dataset.photos
-    for path in photos.loc[photos["pages"] > 1, "path"]:
+    for path in photos.loc[has_pages(photos), "path"]:
         yield Finding(check="pages", path=str(path), score=1.0)
 
 
 def tell_pages(found: Sequence[Finding], dataset: Dataset) -> str:
     """Count them, and say which page is used."""
-    photos = dataset.photos
-    pages = photos.loc[photos["pages"] > 1, "pages"]
-    least, most = int(pages.min()), int(pages.max())
-    page = dataset.reading.page
-    used = (
-        _("the page with the most contrast is used")
-        if page == 0
-        else _("the first one is used")
-        if page == 1
-        else _("page {page} is used").format(page=page)
-    )
+    photos = dataset.photos[has_pages(dataset.photos)]
+    pages, how = photos["pages"], dataset.reading
+    if len(how.channels) == 3 and not photos["channels"].any():
+        used = _("the pages {pages} are used as red, green and blue").format(
+            pages=_numbers(how.channels)
+        )
+    elif how.page == 0:
+        used = _("the page with the most contrast is used")
+    else:
+        used = _("page {page} is used").format(page=how.page)
     return ngettext(
-        "{n} photo has several pages or frames ({pages}); {used}.",
-        "{n} photos have several pages or frames ({pages}); {used}.",
+        "{n} photo has several pages ({pages}); {used}.",
+        "{n} photos have several pages ({pages}); {used}.",
         len(found),
-    ).format(n=len(found), pages=str(most) if least == most else f"{least}-{most}", used=used)
+    ).format(n=len(found), pages=_least_to_most(pages), used=used)
+
+
+def find_channels(dataset: Dataset) -> Iterator[Finding]:
+    """Files with channels that are neither a colour nor opacity."""
+    photos = dataset.photos
+    for path in photos.loc[photos["channels"] > 0, "path"]:
+        yield Finding(check="channels", path=str(path), score=1.0)
+
+
+def tell_channels(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, and say which channels are used."""
+    channels = dataset.photos.loc[dataset.photos["channels"] > 0, "channels"]
+    chosen = dataset.reading.channels
+    used = _("the first three are used as red, green and blue (of two, the first)")
+    if chosen:
+        used = _("{channels} used as {colours}").format(
+            channels=_numbers(chosen), colours=_colours(chosen)
+        )
+    return ngettext(
+        "{n} photo has more channels than colours ({channels}); {used}.",
+        "{n} photos have more channels than colours ({channels}); {used}.",
+        len(found),
+    ).format(n=len(found), channels=_least_to_most(channels), used=used)
+
+
+def find_frames(dataset: Dataset) -> Iterator[Finding]:
+    """Animations, of which one picture is read."""
+    photos = dataset.photos
+    for path in photos.loc[(photos["pages"] > 1) & ~has_pages(photos), "path"]:
+        yield Finding(check="frames", path=str(path), score=1.0)
+
+
+def tell_frames(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them."""
+    return ngettext(
+        "{n} file holds several pictures.", "{n} files hold several pictures.", len(found)
+    ).format(n=len(found))
+
+
+def _least_to_most(numbers: pd.Series[int]) -> str:
+    least, most = int(numbers.min()), int(numbers.max())
+    return str(most) if least == most else f"{least}-{most}"
+
+
+def _numbers(chosen: Sequence[int]) -> str:
+    return ", ".join(str(one) for one in chosen)
+
+
+def _colours(chosen: Sequence[int]) -> str:
+    return _("grey") if len(chosen) == 1 else _("red, green and blue")
+
+
+def find_grey_part(dataset: Dataset) -> Iterator[Finding]:
+    """Photos of which one side is of one medium grey, as after a copy that broke off."""
+    photos = dataset.photos
+    photos = photos[photos["checked"]]
+    if not len(photos):
+        return
+    grey = unpack_grey_thumbnails(list(photos["look"]))  # (n, 24, 24)
+    colours = unpack_colour_thumbnails(list(photos["tint"]))  # (n, 8, 8, 3)
+    rows, few = round(GREY_PART * grey.shape[1]), round(GREY_PART * colours.shape[1])
+    hit = np.zeros(len(photos), bool)
+    for turn in range(4):
+        side = np.rot90(grey, turn, (1, 2))[:, -rows:].reshape(len(photos), -1)
+        rest = np.rot90(grey, turn, (1, 2))[:, :8].reshape(len(photos), -1)
+        tones = np.rot90(colours, turn, (1, 2))[:, -few:]
+        hit |= (
+            (np.ptp(side, axis=1) <= 4)  # one step of the thumbnails
+            & (np.ptp(tones, axis=3).max(axis=(1, 2)) <= 8)
+            & (side.mean(axis=1) > GREY_LEVELS[0])
+            & (side.mean(axis=1) < GREY_LEVELS[1])
+            & (rest.std(axis=1) > GREY_REST)
+        )
+    for path in photos.loc[hit, "path"]:
+        yield Finding(check="grey_part", path=str(path), score=1.0)
+
+
+def tell_grey_part(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count and name them."""
+    names = dataset.photos.set_index("path")["file"]
+    return ngettext(
+        "{n} photo has a side that is of one grey ({files}).",
+        "{n} photos have a side that is of one grey ({files}).",
+        len(found),
+    ).format(n=len(found), files=list_names([str(names[one.path]) for one in found]))
 
 
 def find_range(dataset: Dataset) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from translearn_core.datasets.duplicates import Pairs
 from translearn_core.datasets.shapes import FitChoice
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
+from translearn_core.evaluation.mirrors import Lookalike
 
 MOST_VALIDATED = 4000
 """Photos in the cross-validation at most; the others are only predicted."""
@@ -25,7 +26,8 @@ MOST_VALIDATED = 4000
 class CheckData:
     """Photos with their features; `rows` are those in the cross-validation.
 
-    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups,
+    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups;
+    `lookalike` two classes that mirroring exchanges, where training would mirror photos;
     `fit_choice` how the photos became squares.
     """
 
@@ -36,6 +38,7 @@ class CheckData:
     labels: Ints
     pairs: Pairs
     groups: Ints
+    lookalike: Lookalike | None
     rows: Ints
     fit_choice: FitChoice
     seed: int

@@ -26,6 +26,7 @@ from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.metrics import confusion_matrix, wilson_interval
 from translearn_core.feasibility import trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
+from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError, strength_of
 from translearn_core.feasibility.report import (
     PHOTO_COLUMNS,
@@ -33,6 +34,7 @@ from translearn_core.feasibility.report import (
     ClassResult,
     ConfusedPair,
     ForecastLine,
+    GiveawayLine,
     GivenTest,
     Headline,
     LabelErrorLine,
@@ -251,6 +253,7 @@ def make_report(
     probabilities: Array,
     label_errors: list[LabelError],
     findings: list[Finding],
+    giveaways: list[Giveaway],
     backbone: Backbone,
     began: float,
 ) -> Report:
@@ -270,6 +273,8 @@ def make_report(
     forecast = _forecast(data, evaluation, interval[0])
     mixups = _confused_pairs(data, predicted)
     shortcuts = [finding.note for finding in findings if finding.check == "shortcut"]
+    given_away = {finding.path: finding.note for finding in findings if finding.check == "giveaway"}
+    learnable = [one.feature.name for one in giveaways if one.feature.learnable]
     shuffled = evaluation.shuffled
     figures = Figures(
         accuracy=headline.accuracy,
@@ -282,13 +287,14 @@ def make_report(
         shuffled_recall_max=float(shuffled[:, 1].max()),
         trivial=evaluation.trivial[trivial_baseline.COLOUR_AND_SIZE],
         lowest_recall=min(recall for recall in recalls if recall is not None),
-        shortcuts=shortcuts,
+        shortcuts=[*shortcuts, *(given_away[name] for name in learnable if name in given_away)],
         tested=given.n if given else 0,
         gap=gap,
     )
     verdict, rule = decide(figures)
     worst = (mixups[0].truth, mixups[0].answer) if mixups and mixups[0].n >= 3 else None
     groups = _duplicate_groups(data)
+    mirrors = _mirrors(data)
     gains = _expected_gains(
         data, evaluation, probabilities, label_errors, forecast, backbone, findings
     )
@@ -302,8 +308,11 @@ def make_report(
         remarks=[
             *([data.fit_choice.reason] if data.fit_choice.reason else []),
             *_remarks(data, per_class, given),
+            *(text for name, text in given_away.items() if name not in learnable),
+            *([mirrors] if mirrors else []),
         ],
         fit=data.fit_choice.fit,
+        mirrors=mirrors,
         accuracy=cv.accuracy,
         interval=interval,
         mean_recall=figures.mean_recall,
@@ -321,6 +330,17 @@ def make_report(
         cross_class_duplicates=_cross_class(data, findings),
         leaks=[_leak(data, leak) for leak in datasets.split_leaks(data.dataset)],
         shortcuts=shortcuts,
+        giveaways=[
+            GiveawayLine(
+                feature=one.feature.name,
+                accuracy=one.accuracy,
+                interval=one.interval,
+                largest_class=one.largest,
+                found=one.is_found,
+                sentence=one.describe(),
+            )
+            for one in giveaways
+        ],
         findings_counts=dict(Counter(finding.check for finding in findings)),
         seconds=round(time.monotonic() - began, 3),
         classes=classes,
@@ -340,6 +360,14 @@ def make_report(
         seed=data.seed,
         created=time.time(),
     )
+
+
+def _mirrors(data: CheckData) -> str:
+    """What was found about mirrored photos, and what follows; empty: nothing."""
+    if data.lookalike is None:
+        return ""
+    check = next(check for check in datasets.CHECKS if check.name == "mirrors")
+    return data.lookalike.describe(data.classes) + " " + _(check.sentence)
 
 
 def _files(data: CheckData) -> dict[str, str]:

@@ -95,6 +95,21 @@ class ClassResult(_Line):
     test_recall: float | None = None
 
 
+class GiveawayLine(_Line):
+    """What a feature of the files alone achieves.
+
+    `accuracy` with its 95 % `interval` against `largest_class`, the share of the largest class;
+    `found` whether it tells the classes apart; `sentence` says it.
+    """
+
+    feature: str
+    accuracy: float
+    interval: tuple[float, float]
+    largest_class: float
+    found: bool
+    sentence: str
+
+
 class GivenTest(_Line):
     """Accuracy on the test photos that the source gives."""
 
@@ -154,6 +169,11 @@ class Report(_Line):
         description="how photos that are not square become so, as in training: `stretch`, `crop` or "
         "`pad`",
     )
+    mirrors: str = Field(
+        default="",
+        description="two classes that mirroring exchanges, so that training does not mirror photos "
+        "by itself, as sentences; empty: none; one of `remarks`",
+    )
     accuracy: float = Field(description="cross-validated accuracy with a group-aware split")
     interval: tuple[float, float] = Field(
         description="95 % confidence interval of the accuracy on new photos"
@@ -189,6 +209,12 @@ class Report(_Line):
         "set: `file`, `split`, `copy_of`, `kind`"
     )
     shortcuts: list[str] = Field(description="sentences about shortcuts: what gives a class away")
+    giveaways: list[GiveawayLine] = Field(
+        default=[],
+        description="what each feature of the files alone achieves ([give-aways]"
+        "(checks.md#what-the-files-give-away)): `feature`, `accuracy`, `interval`, `largest_class` "
+        "(the share of the largest class), `found` (it tells the classes apart), `sentence`",
+    )
     findings_counts: dict[str, int] = Field(description="findings of each [check](checks.md)")
     seconds: float = Field(description="duration of the check, reading the photos included")
     classes: list[str] = Field(description="class names, sorted: the order of `confusion`")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from translearn_core import backbones
 from translearn_core.arrays import Array
@@ -168,6 +169,20 @@ class FeatureExtractor:
             photos_per_s=result.photos_per_s, left_out=tuple(reasons), network=engines.network
         )
 
+    def mirrored(self, photos: pd.DataFrame, monitor: Monitor) -> Array:
+        """Pooled features of mirrored photos `(n, d) float32`.
+
+        Args:
+            photos: rows of the manifest, of photos that can be read.
+
+        Raises:
+            StopRequestedError: the monitor said so.
+        """
+        look = replace(self, strength="mirror")
+        look.take([(POOLED, 1)], list(photos["path"]), monitor)
+        table = look.table(POOLED, 1, list(photos["sha256"]))
+        return table.take(np.arange(len(photos)))
+
 
 class _Engines:
     """Opens the engines of one pass from pixels to its cuts; builds the backbone once at most.
@@ -228,11 +243,11 @@ class PassReport:
 class Pooled:
     """Pooled features of all photos of a data set, in the order of its manifest.
 
-    `features` `(n, d) float32`; `mirrored`, where asked for, the same of the mirrored photos.
+    `features` `(n, d) float32`; `extractor` extracted them.
     """
 
     features: Array
-    mirrored: Array | None = None
+    extractor: FeatureExtractor
     photos_per_s: float | None = None
 
 
@@ -242,7 +257,6 @@ def extract_pooled(
     *,
     size: int | None = None,
     fit: Fit | None = None,
-    mirrored: bool = False,
     monitor: Monitor = SILENT,
 ) -> Pooled:
     """The backbone's pooled features of every photo that can be read.
@@ -250,7 +264,6 @@ def extract_pooled(
     Args:
         size: side of the photos; default what training takes for this backbone.
         fit: how they become squares; default what training takes for these photos.
-        mirrored: also of the mirrored photos.
 
     Raises:
         StopRequestedError: the monitor said so.
@@ -261,15 +274,11 @@ def extract_pooled(
         backbone=backbone,
         size=size or backbones.image_size_for(backbone, Settings()),
         fit=fit or choose_fit("auto", dataset).fit,
-        strength="mirror",
     )
-    views = (0, 1) if mirrored else (0,)
-    report = look.take([(POOLED, view) for view in views], list(dataset.photos["path"]), monitor)
+    report = look.take([(POOLED, 0)], list(dataset.photos["path"]), monitor)
     hashes = list(dataset.photos["sha256"])
-    tables = [look.table(POOLED, view, hashes) for view in views]
-    rows = np.arange(len(hashes))
     return Pooled(
-        features=tables[0].take(rows),
-        mirrored=tables[1].take(rows) if mirrored else None,
+        features=look.table(POOLED, 0, hashes).take(np.arange(len(hashes))),
+        extractor=look,
         photos_per_s=report.photos_per_s,
     )

@@ -23,6 +23,7 @@ from translearn_core.concurrency import run_stoppable
 from translearn_core.errors import PhotoError
 from translearn_core.features.cache import FeatureTable
 from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtractor, PassReport
+from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.i18n import _
@@ -60,6 +61,8 @@ class TrainingData:
     """The same for each of the views, where it differs."""
     weights: Array | None = None
     """How much each photo counts in the loss beside the balance of classes, `(n,) float32`."""
+    mirroring: Mirroring
+    """The augmentation that the run uses: its plan's, unless mirroring does harm."""
     network: Any = None
     """The backbone, where it was built on the way and is nobody else's."""
 
@@ -95,11 +98,16 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
         subsets = provenance.inherit_split(subsets, photos, find_run(settings.start_from))
+    classes = list(dataset.classes)
+    codes = {name: code for code, name in enumerate(classes)}
+    labels = np.array([codes[name] for name in photos["class_name"]], np.int64)
+    mirroring = settle_mirroring(plan, photos, pooled, labels, groups, subsets, monitor)
+    if mirroring.said:
+        monitor.warning(mirroring.said)
+    plan = replace(plan, augmentation=mirroring.augmentation)
     learned = subsets != "test" if settings.refit and not plan.fine_tunes else subsets == "train"
     views, network = _extract_views(plan, cuts, photos[learned], monitor)
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
-    classes = list(dataset.classes)
-    codes = {name: code for code, name in enumerate(classes)}
     cut: Any = tables.get(cut_name)
     if cut_name == PHOTOS:
         paths = [dataset.photo_path(path) for path in photos["path"]]
@@ -108,7 +116,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     return TrainingData(
         photos=photos,
         classes=classes,
-        labels=np.array([codes[name] for name in photos["class_name"]], np.int64),
+        labels=labels,
         split=subsets,
         groups=groups,
         pooled=tables[POOLED],
@@ -119,6 +127,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
             _TrainingRowsTable(t[cut_name], rows, len(photos)) for t in views if cut_name in t
         ),
         photos_per_s=report.photos_per_s,
+        mirroring=mirroring,
         network=report.network or network,
     )
 

@@ -115,6 +115,28 @@ class Page:
         return self.numbers(338)
 
     @property
+    def colours(self) -> int:
+        """Channels of a colour, or 1 for grey."""
+        return {2: 3, 5: 4}.get(self.photometric, 1)
+
+    @property
+    def opacity(self) -> int | None:
+        """Which channel behind the colours is opacity, from 0 on; None where none is."""
+        places = [place for place, meaning in enumerate(self.extra) if meaning in (1, 2)]
+        known = [self.colours + place for place in places if self.colours + place < self.samples]
+        return known[0] if known else None
+
+    @property
+    def is_premultiplied(self) -> bool:
+        """Whether the colours are multiplied by the opacity already."""
+        return self.opacity is not None and self.extra[self.opacity - self.colours] == 1
+
+    @property
+    def spare(self) -> bool:
+        """Whether there are channels that are neither a colour nor opacity."""
+        return self.samples > self.colours + (self.opacity is not None)
+
+    @property
     def top(self) -> float | None:
         """The largest value that the file declares, where it is not all that the bits hold."""
         declared = self.tags.get(341, self.tags.get(281))
@@ -124,10 +146,9 @@ class Page:
             top = float(declared) if declared is not None else None
         except (TypeError, ValueError, ZeroDivisionError):
             return None
-        if top is None or not 0 < top < float("inf"):
+        if self.sample_format != 1 or top is None or not 0 < top < 2.0**self.bits - 1:
             return None
-        full = 2.0**self.bits - 1
-        return top if self.sample_format != 1 or top < full else None
+        return top
 
     @property
     def segment(self) -> tuple[int, int]:
@@ -142,6 +163,10 @@ class Page:
         channels = 1 if self.number(284, 1) == 2 else self.samples
         return (width * channels * self.bits + 7) // 8 * height
 
+    @property
+    def _byte_packed(self) -> bool:
+        return self.compression == 1 or self.compression in _BYTE_PACKED
+
     def is_deep(self) -> bool:
         """Whether this module reads it."""
         bits = set(self.numbers(258)) or {1}
@@ -151,6 +176,7 @@ class Page:
             or (self.samples == 2 and self.photometric in (0, 1))
             or self.samples > 4
             or (self.samples > 2 and self.photometric in (0, 1))
+            or (self.samples == 4 and self.photometric == 2 and self.spare and self._byte_packed)
         ) and self.photometric in (0, 1, 2, 5)
 
     def check_readable(self) -> None:
@@ -159,8 +185,7 @@ class Page:
         Raises:
             KindError: it is not.
         """
-        allowed = {1, *_BYTE_PACKED} if self.is_deep() else _PILLOW
-        if self.compression not in allowed:
+        if not (self._byte_packed if self.is_deep() else self.compression in _PILLOW):
             name = _NAMES.get(self.compression, str(self.compression))
             raise not_read_here(f"TIFF ({name})")
         if self.photometric in (32803, 34892, 32844, 32845):

@@ -302,6 +302,11 @@ class RunMetrics(HeadMetrics):
         description="how photos that are not square become so: `stretch`, `crop` or `pad`",
     )
     augmentation: str = Field(default="", description="strength of augmentation that was used")
+    mirrors: str = Field(
+        default="",
+        description="classes that mirrored photos are confused with, and whether the run mirrors "
+        "its photos, as sentences; empty: none was found",
+    )
     cut_layer: str | None = Field(default=None, description="name of the last frozen layer")
     frozen_layers: int = Field(default=0, description="frozen layers of the backbone")
     total_layers: int = Field(default=0, description="all of its layers")
