@@ -85,6 +85,20 @@ class Settings(BaseModel):
         ge=0,
         le=1024,
     )
+    fit: Literal["auto", "stretch", "crop", "pad"] = _setting(
+        "auto",
+        title=N_("Photos that are not square"),
+        plain=N_(
+            "The network takes squares: photos are squeezed, cut to the middle, or kept whole with "
+            "grey borders. By itself it squeezes, unless the shape of the photos gives their class "
+            "away: then it cuts."
+        ),
+        expert=N_(
+            "`stretch` changes proportions, `crop` loses the sides, `pad` shows the shape of a photo "
+            "to the network; `auto` is `crop` where the aspect ratio predicts a class, else `stretch`."
+        ),
+        group="photos",
+    )
     head: Literal["linear", "hidden"] = _setting(
         "hidden",
         title=N_("Head"),

@@ -30,6 +30,7 @@ from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.make import make_export
 from translearn_core.export.multi_head import separate
 from translearn_core.export.preprocess import prepare
+from translearn_core.imaging.square import Fit
 from translearn_core.model_import.inspect import inspect_model
 from translearn_core.monitor import Monitor
 from translearn_core.prediction import predict
@@ -42,6 +43,8 @@ SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8", "web"}
 """Formats that take TensorFlow to write or to run."""
 TWO_TASKS = {"keras", "onnx", "web", "litert-int8"}
 """Formats that are checked with a run that answers two questions; the others with one."""
+FITS: dict[str, Fit] = {"onnx": "pad", "openvino": "crop", "web": "pad", "litert-int8": "crop"}
+"""Formats that are checked with a run that does not stretch its photos."""
 FEW = 20
 """Photos of the check, in tests."""
 
@@ -62,6 +65,13 @@ def add_task(run: Run) -> None:
     weights = [(kernel, np.zeros(2, np.float32))]
     head = DenseHead.of_weights(weights, name="light", classes=("bright", "dark"))
     save_heads(run.folder, [head])
+
+
+def set_fit(run: Run, fit: Fit) -> None:
+    """Have a run take photos that are not square in another way."""
+    path = run.folder / "labels.json"
+    labels = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(labels | {"fit": fit, "aspect_ratios": [0.5, 1.5]}))
 
 
 def decide_by_task(run: Run) -> None:
@@ -106,14 +116,14 @@ def _rows() -> list[Any]:
 # ------------------------------------------------------------------------ the photo, prepared
 
 
-@pytest.mark.parametrize("size", [32, 224])
+@pytest.mark.parametrize(("size", "fit"), [(32, "pad"), (224, "stretch"), (224, "crop")])
 @pytest.mark.parametrize("kind", list(verify.GENERATED))
 def test_the_program_prepares_every_kind_of_photo_as_the_app_does(
-    kind: str, size: int, tmp_path: Path
+    kind: str, size: int, fit: Fit, tmp_path: Path
 ) -> None:
     file = verify.GENERATED[kind](draw_image(3, size=(320, 240)), tmp_path / "photo")
-    expected = decode_photo(file, size=size).image
-    assert np.array_equal(prepare(file, size), expected.astype(np.float32))
+    expected = decode_photo(file, size=size, fit=fit).image
+    assert np.array_equal(prepare(file, size, fit), expected.astype(np.float32))
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -139,7 +149,8 @@ def test_wide_grey_is_scaled_as_the_app_does(values: list[int], tmp_path: Path) 
 def test_an_export_answers_as_the_app_and_says_so(
     row: Format, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tasks = row.name in TWO_TASKS
+    tasks, fit = row.name in TWO_TASKS, FITS.get(row.name, "stretch")
+    set_fit(run, fit)
     if tasks:
         add_task(run)
         decide_by_task(run)
@@ -161,12 +172,15 @@ def test_an_export_answers_as_the_app_and_says_so(
     assert formats.sentence_of(parity) in readme
     assert str(run.folder) not in readme
     assert ("light: bright, dark" in readme) == tasks
+    assert ("stretched to 32 x 32" in readme) == (fit == "stretch")
+    assert "0.50 to 1.50 times as wide as high" in readme
     if row.name == "onnx":
         check_words_of_program(run, row, tmp_path / "unpacked", capsys)
     if row.name == "keras":
         brought_back = inspect_model(formats.zip_path(run, row))
         assert brought_back.classes == ("blue", "green", "red")
         assert brought_back.ours
+        assert brought_back.labels.aspect_ratios == (0.5, 1.5)
         assert brought_back.tasks == (("light", ("bright", "dark")),)
     assert not [left for left in formats.folder_of(run).rglob("*") if left.name.startswith(".")]
 

@@ -12,18 +12,27 @@ import sys
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
+from tests.support.drawing import draw_image
 from tests.support.trained import copy_of, copy_with_dataset, trained
 from translearn_core import datasets
 from translearn_core.backbones import BACKBONES
+from translearn_core.datasets import decode_photo
 from translearn_core.datasets.label_table import attach_labels
 from translearn_core.datasets.table_reading import read_table
 from translearn_core.errors import InputError, RunError
 from translearn_core.export.keras_script import code_zip, notebook, script, write_code
+from translearn_core.export.keras_script_code import TEMPLATE
+from translearn_core.imaging.square import BORDER, FITS, Fit
 from translearn_core.runs import Run
+from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.runs.splits import recover_split
+from translearn_core.templates import render_block
 
 
 def lines_of(code: str) -> list[str]:
@@ -59,6 +68,24 @@ def with_one_more_task(folder: Path) -> Run:
     tasks = [{"name": "class"}, tone | {"calibration": calibration}]
     (run.folder / "metrics.json").write_text(json.dumps(run.metrics.as_dict() | {"tasks": tasks}))
     return Run(run.folder)
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_the_program_fits_photos_as_the_app_does(fit: Fit, tmp_path: Path) -> None:
+    metrics = RunMetrics(fit=fit)
+    code = render_block(
+        TEMPLATE,
+        "photos",
+        facts=SimpleNamespace(metrics=metrics, stem="x", further=()),
+        border=BORDER,
+    )
+    reading = code[code.index("def read_photo") :]
+    names = {"np": np, "Image": Image, "ImageOps": ImageOps, "SIZE": 97, "PHOTOS": tmp_path}
+    exec(reading, names)
+    for size in ((300, 201), (40, 200), (80, 80)):
+        draw_image(2, size=size).save(tmp_path / "photo.png")
+        expected = decode_photo(tmp_path / "photo.png", size=97, fit=fit).image
+        assert np.array_equal(names["read_photo"]({"file": "photo.png"}), expected)  # type: ignore[operator]
 
 
 @pytest.mark.slow

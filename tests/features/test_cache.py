@@ -38,7 +38,14 @@ def test_what_was_added_is_read_back_in_the_order_asked_for(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "changes",
-    [{"backbone": "other"}, {"weights": "v"}, {"cut": "d"}, {"size": 9}, {"view": 1}],
+    [
+        {"backbone": "other"},
+        {"weights": "v"},
+        {"cut": "d"},
+        {"size": 9},
+        {"view": 1},
+        {"fit": "pad"},
+    ],
 )
 def test_another_key_shares_nothing(tmp_path: Path, changes: dict[str, object]) -> None:
     FeatureCache(key(), root=tmp_path).add(["a"], np.zeros((1, 2), np.float32))

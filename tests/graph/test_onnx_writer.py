@@ -16,6 +16,7 @@ from PIL import Image
 from translearn_core.errors import InputError
 from translearn_core.export import verify, writers
 from translearn_core.graph.onnx_writer import write_onnx
+from translearn_core.imaging.square import Fit, to_square
 
 SIDE = 21
 
@@ -117,8 +118,21 @@ def test_a_layer_that_is_not_known_is_a_sentence(tmp_path: Path) -> None:
         write_onnx(_model(lambda x: _layers().UnitNormalization()(x)), tmp_path / "model.onnx")
 
 
-@pytest.mark.parametrize("shape", [(40, 50), (300, 200), (1201, 1777)])
-def test_the_page_resizes_as_the_app_does(shape: tuple[int, int], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shape", "fit"),
+    [
+        ((40, 50), "stretch"),
+        ((300, 201), "stretch"),
+        ((1201, 1777), "stretch"),
+        ((300, 201), "crop"),
+        ((97, 500), "crop"),
+        ((300, 201), "pad"),
+        ((97, 500), "pad"),
+        ((2, 900), "pad"),
+        ((60, 60), "pad"),
+    ],
+)
+def test_the_page_resizes_as_the_app_does(shape: tuple[int, int], fit: Fit, tmp_path: Path) -> None:
     """To the last bit but for rounding: Pillow 13 chooses by itself which side is first."""
     if shutil.which("node") is None:
         pytest.skip("There is no Node on this machine.")
@@ -127,7 +141,7 @@ def test_the_page_resizes_as_the_app_does(shape: tuple[int, int], tmp_path: Path
     values.tofile(tmp_path / "photo.bin")
     code = (
         "const fs = require('fs'), { resize, pattern } = require('./prepare.js');"
-        f"const read = resize(new Uint8Array(fs.readFileSync('photo.bin')), {width}, {height}, 96);"
+        f"const read = resize(new Uint8Array(fs.readFileSync('photo.bin')), {width}, {height}, 96, '{fit}');"
         "fs.writeFileSync('small.bin', Buffer.from(read.buffer));"
         "fs.writeFileSync('pattern.bin', Buffer.from(pattern(50).buffer));"
     )
@@ -135,7 +149,7 @@ def test_the_page_resizes_as_the_app_does(shape: tuple[int, int], tmp_path: Path
     subprocess.run(["node", "-e", code], cwd=tmp_path, check=True)
     small = np.fromfile(tmp_path / "small.bin", np.float32).reshape(96, 96, 3)
     photo = Image.fromarray(values[..., :3])
-    expected = np.asarray(photo.resize((96, 96), Image.Resampling.BILINEAR), np.float32)
+    expected = np.asarray(to_square(photo, 96, fit), np.float32)
     assert np.abs(small - expected).max() <= 1
     assert (small != expected).mean() < 0.2
     drawn = np.fromfile(tmp_path / "pattern.bin", np.float32).reshape(50, 50, 3)

@@ -33,6 +33,7 @@ ODD: dict[str, Any] = {
     "NUL": {"classes": ["a\0", "b"]},
     "a control character": {"classes": ["a\x1b[31m", "b"]},
     "blank": {"classes": [" ", "b"]},
+    "a fit that is not known": {"classes": GOOD, "fit": "squash"},
     "5 MB": {"classes": ["x" * 5_000_000, "b"]},
     "a task of 5 MB": {"tasks": [{"name": "x" * 5_000_000, "classes": GOOD}]},
 }
@@ -51,6 +52,13 @@ def test_labels_of_a_wrong_shape_are_refused_in_a_short_sentence(name: str) -> N
 )
 def test_labels_may_say_little(content: Any) -> None:
     assert read_labels(content).classes is None
+
+
+def test_how_photos_are_fitted_is_taken_over_and_odd_remarks_are_not() -> None:
+    labels = read_labels({"fit": "pad", "aspect_ratios": [1, 2.5], "told_by_shape": ["a"]})
+    assert (labels.fit, labels.aspect_ratios, labels.told_by_shape) == ("pad", (1.0, 2.5), ("a",))
+    labels = read_labels({"aspect_ratios": [1], "told_by_shape": {"a": 1}})
+    assert (labels.fit, labels.aspect_ratios, labels.told_by_shape) == ("stretch", None, ())
 
 
 def test_labels_are_refused_with_their_model(workspace: Path, tmp_path: Path) -> None:

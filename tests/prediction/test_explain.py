@@ -14,6 +14,7 @@ from tests.support.trained import copy_of, trained_on_patches
 from translearn_core.backbones import get_backbone
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, RunError
+from translearn_core.imaging.square import Fit
 from translearn_core.prediction import explain, predict
 from translearn_core.prediction import model_runner as probes
 
@@ -189,6 +190,38 @@ def test_a_map_lies_on_the_photo_in_its_own_proportions(tmp_path: Path) -> None:
     assert 30 <= column <= 60
     assert (explain.overlay(photo, heat, 0.0) == photo).all()
     assert changed[:40, 150:].max() == 0, "cold places stay clear"
+
+
+@pytest.mark.parametrize(
+    ("fit", "place", "found"),
+    [
+        ("stretch", (1, 1), (1.5 / 9, 1.5 / 9)),
+        ("crop", (1, 1), (1.5 / 9, 1 / 3 + 1.5 / 27)),
+        ("crop", (4, 4), (0.5, 0.5)),
+        ("pad", (4, 1), (0.5, 1.5 / 9)),
+        ("pad", (5, 7), (0.5 + 3 / 9, 7.5 / 9)),
+    ],
+)
+@pytest.mark.parametrize("is_tall", [False, True])
+def test_a_map_of_the_square_lies_where_the_square_lies_on_the_photo(
+    fit: Fit, place: tuple[int, int], found: tuple[float, float], is_tall: bool
+) -> None:
+    heat = np.zeros((9, 9), np.float32)
+    heat[place] = 1.0
+    width, height = 300, 100
+    if is_tall:
+        heat, width, height, found = heat.T, height, width, found[::-1]
+    over = explain.over_photo(heat, width, height, fit)
+    if fit != "stretch":
+        assert over.shape[1] / over.shape[0] == pytest.approx(width / height, rel=0.02)
+    hottest = explain.hottest(over)
+    assert hottest == pytest.approx(found, abs=0.02)
+
+
+def test_a_map_is_empty_where_the_model_did_not_look() -> None:
+    over = explain.over_photo(np.ones((9, 9), np.float32), 300, 100, "crop")
+    assert over[:, : over.shape[1] // 3 - 1].max() == 0
+    assert over[:, over.shape[1] // 2].min() == 1
 
 
 def test_a_turned_phone_photo_is_explained_upright(

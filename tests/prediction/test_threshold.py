@@ -133,7 +133,16 @@ def test_the_command_line_carries_it_without_breaking_what_was_there(
     with table.open(encoding="utf-8-sig", newline="") as file:
         head, *lines = csv.reader(file)
     classes = [f"p({name})" for name in run.labels]
-    assert head == ["file", "label", "confidence", *classes, "error", "sure", "unlike"]
-    assert lines[0][-2] == "no"
+    assert head == [
+        "file",
+        "label",
+        "confidence",
+        *classes,
+        "error",
+        "sure",
+        "unlike",
+        "other_shape",
+    ]
+    assert lines[0][-3] == "no"
     assert cli.main(["predict", str(run.folder), *names]) == 0
     assert "not sure" in capsys.readouterr().out

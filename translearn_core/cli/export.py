@@ -103,16 +103,27 @@ def import_model(
     pixels: Annotated[
         str, typer.Option(help="What the model expects for a pixel: 0..255, 0..1 or -1..1.")
     ] = "0..255",
+    fit: Annotated[
+        str, typer.Option(help="How photos that are not square become so: stretch, crop or pad.")
+    ] = "",
     json_: JsonOption = False,
 ) -> None:
     """Import a model from elsewhere as a run that can predict photos."""
     with kept(_("No model was imported.")):
+        from translearn_core.imaging.square import FITS
         from translearn_core.model_import.adopt import PIXELS, adopt_model
     chosen = next((known for known in PIXELS if known == pixels), None)
     if chosen is None:
         raise InputError(
             _("`--pixels` must be {allowed}. Received: {received}.").format(
                 allowed=_(" or ").join(f"`{known}`" for known in PIXELS), received=pixels
+            )
+        )
+    chosen_fit = next((known for known in FITS if known == fit), None)
+    if fit and chosen_fit is None:
+        raise InputError(
+            _("`--fit` must be {allowed}. Received: {received}.").format(
+                allowed=_(" or ").join(f"`{known}`" for known in FITS), received=fit
             )
         )
     with kept(_("No model was imported, and nothing was kept of it here.")), Bar() as bar:
@@ -122,6 +133,7 @@ def import_model(
             name=name,
             image_size=image_size,
             pixels=chosen,
+            fit=chosen_fit,
             tell=lambda words: bar.show(words, None, always=True),
         )
     if json_:

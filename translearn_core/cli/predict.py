@@ -79,6 +79,8 @@ def _print_prediction(prediction: Any) -> None:
         ).format(answer=text)
     elif not prediction.sure:
         text = _("not sure; most likely {answer}").format(answer=text)
+    if prediction.other_shape:
+        text = _("{answer}; of another shape than the training photos").format(answer=text)
     print_line(f"{prediction.file}: {text}{task_columns}")
 
 
@@ -96,7 +98,7 @@ def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
     """Write the table whole, or leave what was there.
 
     Columns: file, label, confidence, `p(<class>)` for each class, error, sure, unlike; then, for each
-    further task, its label under its name, confidence and sure.
+    further task, its label under its name, confidence and sure; last other_shape.
     """
     tasks = next((list(row.tasks) for row in predictions if row.tasks), [])
     fixed = ["file", "label", "confidence"], ["error", "sure", "unlike"]
@@ -104,6 +106,7 @@ def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:
     for task in tasks:
         name = task_column(task, columns)
         columns += [name, f"{name}: confidence", f"{name}: sure"]
+    columns.append("other_shape")
     rows = [_table_row(prediction, classes, tasks) for prediction in predictions]
     try:
         write_atomically(path, csv_text(columns, rows))
@@ -119,7 +122,7 @@ def _table_row(row: Any, classes: list[str], tasks: list[str]) -> list[Any]:
     for task in tasks:
         label, prob = next(iter((row.tasks or {}).get(task, {"": None}).items()))
         values += [label, prob, yes_no[(row.tasks_sure or {}).get(task)]]
-    return values
+    return [*values, yes_no[row.other_shape]]
 
 
 @app.command()

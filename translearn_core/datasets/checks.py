@@ -67,6 +67,7 @@ from translearn_core.datasets.manifest_checks import (
     tell_too_small,
     tell_torn_groups,
 )
+from translearn_core.datasets.shapes import GIVEN_AWAY, ONE_SHAPE, find_shape, tell_shape
 from translearn_core.datasets.split import scarce_groups
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
@@ -327,9 +328,27 @@ CHECKS: tuple[Check, ...] = (
         title=N_("Odd shape"),
         threshold=0.5,
         rule=f"the shorter side is at most {ODD_SHAPE} of the longer one",
-        sentence=N_("This photo is very wide or very tall; the network sees it squeezed."),
+        sentence=N_(
+            "This photo is very wide or very tall: the network sees it squeezed, or only its middle."
+        ),
         advice=N_("Cut it to the thing that it shows."),
         needs="manifest",
+    ),
+    Check(
+        name="shape",
+        title=N_("The shape gives the class away"),
+        threshold=1.0,
+        rule=f"a range of ratios of width to height holds the photos of the class and hardly any other: "
+        f"mean of both shares at least {GIVEN_AWAY:g}, nine tenths of the class within a factor of "
+        f"{ONE_SHAPE:g}",
+        sentence=N_("The model may learn the shape instead of what the photos show."),
+        advice=N_(
+            "Take photos of all classes in the same shape. Until then training cuts every photo to "
+            "the square in its middle, unless the setting `fit` says otherwise."
+        ),
+        needs="manifest",
+        find=find_shape,
+        tell=tell_shape,
     ),
     Check(
         name="odd_size",

@@ -17,6 +17,7 @@ from typing import Any
 from translearn_core.backbones import Backbone
 from translearn_core.fitting.head import REFIT_BELOW
 from translearn_core.imaging.augment import VIEWS
+from translearn_core.imaging.square import BORDER
 from translearn_core.recipe import techniques
 from translearn_core.runs.run_metrics import CalibrationMetrics, RunMetrics, TaskMetrics
 from translearn_core.settings import Settings
@@ -156,6 +157,7 @@ def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
         "weights_address": backbone.weight_url.rpartition("/")[0] if names_file else "",
         "own_weights": own_weights(backbone),
         "views": VIEWS,
+        "border": BORDER,
         "temperature": (facts.metrics.calibration or CalibrationMetrics()).temperature,
         "task_prefix": TASK,
         "questions": {task.name: task.classes for task in facts.further},

@@ -24,6 +24,7 @@ import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.export.preprocess import prepare
+from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +48,18 @@ def write_float16(model: Any, path: Path) -> None:
 
 
 def write_int8(
-    model: Any, path: Path, photos: Sequence[Path], *, widths: Sequence[int] | None = None
+    model: Any,
+    path: Path,
+    photos: Sequence[Path],
+    *,
+    fit: Fit = "stretch",
+    widths: Sequence[int] | None = None,
 ) -> None:
     """Kernels in int8, and the arithmetic too, unless that changes too many predicted classes.
 
     Args:
         photos: a sample of the photos that the model will get.
+        fit: how those become squares.
         widths: number of classes of each task in a row of probabilities; None: one task.
     """
     import tensorflow as tf
@@ -61,14 +68,15 @@ def write_int8(
 
     def sample() -> Iterator[list[Array]]:
         for file in photos:
-            yield [prepare(file, size)[None]]
+            yield [prepare(file, size, fit)[None]]
 
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = sample
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     path.write_bytes(converter.convert())
-    sample_photos = [prepare(file, size) for file in photos[:: max(1, len(photos) // MEASURED)]]
+    few = photos[:: max(1, len(photos) // MEASURED)]
+    sample_photos = [prepare(file, size, fit) for file in few]
     agreement = _agreement(model, path, sample_photos, widths or [model.output_shape[-1]])
     logger.info("int8 arithmetic gives the model's answer on %.1f%%", 100 * agreement)
     if agreement < AGREEMENT:

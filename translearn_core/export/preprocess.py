@@ -13,6 +13,7 @@ import numpy as np
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.decode import decode_photo
 from translearn_core.imaging.reading import Reading, parse_reading
+from translearn_core.imaging.square import Fit
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic")
 
@@ -53,14 +54,17 @@ def _reading() -> Reading:
 READING = _reading()
 
 
-def prepare(file: str | Path, size: int) -> np.ndarray:
+def prepare(file: str | Path, size: int, fit: Fit = "stretch") -> np.ndarray:
     """A photo as input of the model: (size, size, 3) float32 in [0, 255].
+
+    `fit` is that of labels.json; without it there the photo is stretched.
 
     Raises:
         ValueError: it cannot be read; the message is the reason.
     """
     try:
-        return np.asarray(decode_photo(Path(file), size=size, how=READING).image, np.float32)
+        photo = decode_photo(Path(file), size=size, fit=fit, how=READING)
+        return np.asarray(photo.image, np.float32)
     except PhotoError as error:
         raise ValueError(error.message) from error
     except Exception as error:

@@ -16,6 +16,7 @@ from translearn_core import csv_tables
 from translearn_core.export.formats import Format
 from translearn_core.export.reading import PACKAGE
 from translearn_core.formatting import percent
+from translearn_core.imaging.square import BORDER
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import read_threshold
@@ -76,6 +77,9 @@ def readme(run: Run, row: Format, *, parity: str) -> str:
         width=max(map(len, files)) + 2,
         steps=_steps(row),
         size=labels["image_size"],
+        fit=labels.get("fit", "stretch"),
+        border=BORDER,
+        aspect_ratios=labels.get("aspect_ratios"),
         classes=labels["classes"],
         sure_from=percent(read_threshold(run.folder).sure_from),
         heads=load_heads(run.folder),

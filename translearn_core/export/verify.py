@@ -294,9 +294,10 @@ def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[
 
     Args, returns, raises: as `run_program`.
     """
-    size = json.loads((folder / "labels.json").read_text(encoding="utf-8"))["image_size"]
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    size = labels["image_size"]
     files = sorted(photos.iterdir())
-    pixels = np.stack([prepare(file, size) for file in files])
+    pixels = np.stack([prepare(file, size, labels.get("fit", "stretch")) for file in files])
     node = node_path()
     if node is None:
         return dict(zip([file.name for file in files], _run_onnx(folder, pixels), strict=True))

@@ -137,7 +137,8 @@ def write_litert_int8(source: ExportSource, path: Path) -> None:
     """LiteRT in int8, calibrated on training photos."""
     from translearn_core.export import litert
 
-    litert.write_int8(source.model, path, training_photos(source.run), widths=source.widths)
+    photos, fit = training_photos(source.run), source.run.read_labels().fit
+    litert.write_int8(source.model, path, photos, fit=fit, widths=source.widths)
 
 
 WEB_FOLDER = Path(__file__).with_name("web")

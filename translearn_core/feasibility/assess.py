@@ -24,6 +24,7 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import find_pairs
+from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import SourceError
 from translearn_core.evaluation import cross_validation, linear_probe, mirrors, projection
 from translearn_core.evaluation.caveats import list_names
@@ -119,7 +120,8 @@ def _limit_threads(cells: int) -> AbstractContextManager[object]:
 
 
 def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -> CheckData:
-    pooled = extract_pooled(dataset, backbone, monitor=monitor)
+    fit_choice = choose_fit("auto", dataset)
+    pooled = extract_pooled(dataset, backbone, fit=fit_choice.fit, monitor=monitor)
     datasets.check_ready(dataset)  # unreadable photos are excluded now
     photos = dataset.photos
     classes = dataset.classes
@@ -143,6 +145,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         copies=together.copies,
         lookalike=_find_lookalike(pooled, photos, labels, groups, rows, seed, monitor),
         rows=rows,
+        fit_choice=fit_choice,
         seed=seed,
     )
 

@@ -13,6 +13,7 @@ import pandas as pd
 from translearn_core.arrays import Array, Ints
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.duplicates import Pairs
+from translearn_core.datasets.shapes import FitChoice
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.mirrors import Lookalike
@@ -27,7 +28,8 @@ class CheckData:
 
     `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
     one side of every split, `copies` `(n,)` near-duplicate groups alone; `lookalike` two classes that
-    mirroring exchanges, where training would mirror photos.
+    mirroring exchanges, where training would mirror photos;
+    `fit_choice` how the photos became squares.
     """
 
     dataset: Dataset
@@ -40,6 +42,7 @@ class CheckData:
     copies: Ints
     lookalike: Lookalike | None
     rows: Ints
+    fit_choice: FitChoice
     seed: int
 
     @property

@@ -327,10 +327,12 @@ def make_report(
         remarks=[
             *datasets.split_notes(data.dataset),
             *_one_group_remark(data),
+            *([data.fit_choice.reason] if data.fit_choice.reason else []),
             *_remarks(data, per_class, given),
             *(text for name, text in given_away.items() if name not in learnable),
             *([mirrors] if mirrors else []),
         ],
+        fit=data.fit_choice.fit,
         mirrors=mirrors,
         accuracy=cv.accuracy,
         interval=interval,

@@ -162,7 +162,13 @@ class Report(_Line):
     remarks: list[str] = Field(
         default=[],
         description="what must be said beside the accuracy: classes never found or hardly tested, "
-        "unequal classes with the balanced accuracy, copies only, one scene only, too few groups",
+        "unequal classes with the balanced accuracy, copies only, one scene only, too few groups, "
+        "a shape that gives classes away",
+    )
+    fit: str = Field(
+        default="stretch",
+        description="how photos that are not square become so, as in training: `stretch`, `crop` or "
+        "`pad`",
     )
     mirrors: str = Field(
         default="",

@@ -29,6 +29,7 @@ from translearn_core.errors import StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.reading import current
+from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
 SHARD_BYTES = 64 * 2**20
@@ -45,6 +46,7 @@ class FeatureKey:
     cut: str
     """Cut layer; `pooled` for the whole backbone, `pixels` for the decoded photo."""
     size: int
+    fit: Fit = "stretch"
     strength: AugmentationPolicy = "none"
     view: int = 0
     """0 is the photo itself; 1 and up are varied views."""

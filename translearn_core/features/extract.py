@@ -61,7 +61,7 @@ def extract(
 
     Args:
         paths: the photos.
-        outputs: what to keep of each; all at the same photo size.
+        outputs: what to keep of each; all at the same photo size and fit.
         progress: called with photos that are done with, photos in all and photos per second so far;
             not while the engines are still being opened.
         stop: asked between batches; True ends the pass, what was done stays cached.
@@ -80,7 +80,7 @@ def extract(
             progress(done, len(paths), done / max(time.monotonic() - started, 1e-6))
 
     feed = _Feed(outputs, writers, stop or _never, tell)
-    photos = decode_ahead(paths, size=outputs[0].key.size)
+    photos = decode_ahead(paths, size=outputs[0].key.size, fit=outputs[0].key.fit)
     try:
         for decoded in in_batches(photos, ENGINE_BATCH):
             left_out |= {index: error.message for index, error in decoded.unreadable.items()}

@@ -24,6 +24,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import weights_status
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset, PhotoStats
+from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
@@ -37,6 +38,7 @@ from translearn_core.graph.engine import (
     open_prefix_engine,
 )
 from translearn_core.imaging.augment import AugmentationPolicy
+from translearn_core.imaging.square import Fit
 from translearn_core.monitor import SILENT, Monitor, PassProgress
 from translearn_core.settings import Settings
 
@@ -58,6 +60,7 @@ class FeatureExtractor:
         dataset: the photos.
         backbone: the network.
         size: side of the photos for the network, in pixels.
+        fit: how photos that are not square become so.
         weights: `imagenet`, or `random` with `seed`.
         strength: what varied views (1 and up) mean.
         change: what the weights differ by.
@@ -67,6 +70,7 @@ class FeatureExtractor:
     dataset: Dataset
     backbone: Backbone
     size: int
+    fit: Fit = "stretch"
     weights: Literal["imagenet", "random"] = "imagenet"
     seed: int = 0
     strength: AugmentationPolicy = "none"
@@ -92,6 +96,7 @@ class FeatureExtractor:
             weights="" if pixels else self.weights_identity,
             cut=cut,
             size=self.size,
+            fit=self.fit,
             strength=self.strength if view else "none",
             view=view,
             quick=bool(view and not pixels and bfloat16_pays()),
@@ -106,7 +111,8 @@ class FeatureExtractor:
 
     def engine_path(self, cut: str) -> Path:
         """Where the converted graph from pixels to `cut` is kept."""
-        return cache_folder() / "engines" / f"{self.key(cut).digest}.xml"
+        key = replace(self.key(cut), fit="stretch")  # a graph takes squares of any kind
+        return cache_folder() / "engines" / f"{key.digest}.xml"
 
     def build_network(self) -> Any:
         """The backbone as a Keras model of the caller's own."""
@@ -250,12 +256,14 @@ def extract_pooled(
     backbone: Backbone,
     *,
     size: int | None = None,
+    fit: Fit | None = None,
     monitor: Monitor = SILENT,
 ) -> Pooled:
     """The backbone's pooled features of every photo that can be read.
 
     Args:
         size: side of the photos; default what training takes for this backbone.
+        fit: how they become squares; default what training takes for these photos.
 
     Raises:
         StopRequestedError: the monitor said so.
@@ -265,6 +273,7 @@ def extract_pooled(
         dataset=dataset,
         backbone=backbone,
         size=size or backbones.image_size_for(backbone, Settings()),
+        fit=fit or choose_fit("auto", dataset).fit,
     )
     report = look.take([(POOLED, 0)], list(dataset.photos["path"]), monitor)
     hashes = list(dataset.photos["sha256"])

@@ -28,6 +28,7 @@ from translearn_core.fitting.plan import Network, Plan
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import VIEWS
+from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
 from translearn_core.runs import provenance
 from translearn_core.runs.find import find_run
@@ -120,7 +121,8 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
     cut: Any = tables.get(cut_name)
     if cut_name == PHOTOS:
-        cut = PhotoSource([dataset.photo_path(path) for path in photos["path"]], plan.image_size)
+        paths = [dataset.photo_path(path) for path in photos["path"]]
+        cut = PhotoSource(paths, plan.image_size, plan.fit)
     rows = np.flatnonzero(learned)
     return TrainingData(
         photos=photos,
@@ -190,16 +192,16 @@ class _TrainingRowsTable:
 class PhotoSource:
     """Photos decoded as they are asked for: where nothing of them fits into the cache."""
 
-    def __init__(self, paths: Sequence[Path], size: int) -> None:
+    def __init__(self, paths: Sequence[Path], size: int, fit: Fit) -> None:
         self._paths = list(paths)
         self.shape = (len(self._paths), size, size, 3)
-        self._size = size
+        self._size, self._fit = size, fit
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
         """Photos `(len(rows), size, size, 3) uint8`; one that vanished since is grey."""
         result = np.full((len(rows), self._size, self._size, 3), 128, np.uint8)
         chosen = [self._paths[row] for row in rows]
-        for index, photo in datasets.iterate_photos(chosen, size=self._size):
+        for index, photo in datasets.iterate_photos(chosen, size=self._size, fit=self._fit):
             if not isinstance(photo, PhotoError):
                 result[index] = photo.image
         return result

@@ -14,11 +14,13 @@ from typing import Any
 from translearn_core import datasets
 from translearn_core.config import Configuration, load_configuration
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.shapes import FitChoice
 from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.reading import set_reading
+from translearn_core.imaging.square import Fit
 from translearn_core.recipe.resolve import ResolvedSettings, resolve
 from translearn_core.recipe.techniques import plain_settings
 from translearn_core.runs import Run
@@ -33,9 +35,15 @@ class Plan(ResolvedSettings):
     dataset: Dataset
     configuration: Configuration
     augmentation: AugmentationPolicy
+    fit_choice: FitChoice
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""
+
+    @property
+    def fit(self) -> Fit:
+        """How photos that are not square become so."""
+        return self.fit_choice.fit
 
     @property
     def fine_tunes(self) -> bool:
@@ -77,6 +85,7 @@ class Plan(ResolvedSettings):
             dataset=dataset,
             backbone=self.backbone,
             size=self.image_size,
+            fit=self.fit,
             weights=self.settings.weights,
             seed=self.settings.seed,
             strength=self.augmentation,

@@ -40,6 +40,7 @@ from translearn_core.imaging.side_data import (
     skip_white_space,
     without_side_data,
 )
+from translearn_core.imaging.square import Fit, to_square
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
 from translearn_core.imaging.verdicts import (
     damaged,
@@ -114,6 +115,7 @@ def decode_photo(
     source: bytes | Path,
     *,
     size: int | None,
+    fit: Fit = "stretch",
     limits: Limits | None = None,
     how: reading.Reading | None = None,
 ) -> DecodedPhoto:
@@ -126,8 +128,9 @@ def decode_photo(
 
     Args:
         source: the bytes of a file, or the file.
-        size: side of the square the photo is stretched to (antialiased bilinear), in pixels;
-            None keeps its own size.
+        size: side of the square that the photo becomes (antialiased bilinear), in pixels; None
+            keeps its own size.
+        fit: how it becomes one, see `square.py`.
         limits: bounds on bytes and pixels; default: the configuration's.
         how: range, page and channels for what does not declare them; default: those in use.
 
@@ -154,7 +157,7 @@ def decode_photo(
     )
     image = loaded.image
     if size is not None:
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
+        image = to_square(image, size, fit)
     return DecodedPhoto(
         np.asarray(_apply_orientation(image, loaded.orientation)), stats
     )  # (h, w, 3)
@@ -180,10 +183,38 @@ def make_thumbnail(source: bytes | Path, *, side: int, how: reading.Reading | No
     return buffer.getvalue()
 
 
+def read_size(path: Path) -> tuple[int, int] | None:
+    """Width and height of the upright photo as its header states them; None where it does not.
+
+    Nothing is decoded: a file whose size is told may still be damaged.
+    """
+    _silence_pillow()
+    limits = load_configuration().limits
+    try:
+        _length(path)
+        with path.open("rb") as file:
+            head = file.read(64)
+            if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+                _register_heif()
+            is_webp = head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+            claimed = (budget.webp_size(head) if is_webp else None) or (0, 0)
+            file.seek(0)
+            with (
+                budget.hold(budget.estimate("WEBP", "RGB", claimed), limits),
+                Image.open(file, formats=_known_formats()) as image,
+            ):
+                if orientation_of(image) >= 5:  # of a TIFF, Pillow has turned the size already
+                    return image.height, image.width
+                return image.size
+    except (*_DAMAGE, PhotoError, MemoryError, Image.DecompressionBombError):
+        return None
+
+
 def iterate_photos(
     paths: Sequence[Path | bytes],
     *,
     size: int | None,
+    fit: Fit = "stretch",
     workers: int | None = None,
     limits: Limits | None = None,
     how: reading.Reading | None = None,
@@ -194,7 +225,7 @@ def iterate_photos(
 
     Args:
         paths: files, or their bytes.
-        size: as in `decode_photo`.
+        size, fit: as in `decode_photo`.
         workers: threads; default one per processor.
         how: as in `decode_photo`.
 
@@ -207,7 +238,7 @@ def iterate_photos(
 
     def decode(path: Path | bytes) -> DecodedPhoto | PhotoError:
         try:
-            return decode_photo(path, size=size, limits=limits, how=how)
+            return decode_photo(path, size=size, fit=fit, limits=limits, how=how)
         except PhotoError as error:
             return error
 

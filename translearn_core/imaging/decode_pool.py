@@ -45,6 +45,7 @@ from translearn_core.imaging.decode import (
     processor_count,
 )
 from translearn_core.imaging.reading import Reading
+from translearn_core.imaging.square import Fit
 from translearn_core.imaging.verdicts import ShareError
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,7 @@ class Setup:
     """The parameters of a process: its first message."""
 
     size: int
+    fit: Fit
     limits: Limits
     language: str
     reading: Reading
@@ -93,15 +95,15 @@ class _Request:
 
 
 def decode_ahead(
-    paths: Sequence[Path], *, size: int, limits: Limits | None = None
+    paths: Sequence[Path], *, size: int, fit: Fit = "stretch", limits: Limits | None = None
 ) -> Generator[tuple[int, Decoded], None, None]:
-    """Like `decode.iterate_photos`, for many photos of one size, in processes where there are
+    """Like `decode.iterate_photos`, for many photos of one size and fit, in processes where there are
     enough.
 
     The photos of a process that ends unexpectedly are decoded in this one.
     """
     if len(paths) < MIN_PHOTOS:
-        yield from iterate_photos(paths, size=size, limits=limits)
+        yield from iterate_photos(paths, size=size, fit=fit, limits=limits)
         return
     workers = processor_count()
     slots = workers * AHEAD
@@ -114,6 +116,7 @@ def decode_ahead(
             stream.truncate(slots * BATCH * size * size * 3)
         setup = Setup(
             size=size,
+            fit=fit,
             limits=limits,
             language=language.get(),
             reading=reading.current(),
@@ -264,7 +267,9 @@ def _decode(paths: Sequence[Path], setup: Setup, pixels: Pixels | None) -> list[
     photos: list[Decoded] = []
     for index, path in enumerate(paths):
         try:
-            photo = decode_photo(path, size=setup.size, limits=setup.limits, how=setup.reading)
+            photo = decode_photo(
+                path, size=setup.size, fit=setup.fit, limits=setup.limits, how=setup.reading
+            )
         except PhotoError as error:
             photos.append(error)
             continue

@@ -30,8 +30,10 @@ from translearn_core.concurrency import import_path
 from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError, StorageError
 from translearn_core.i18n import N_, _
+from translearn_core.imaging.square import Fit
 from translearn_core.model_import.archive import MOST_BYTES, copy_entry, opened
 from translearn_core.model_import.inspect import MOST_SIDE, Candidate, check_classes, inspect_model
+from translearn_core.model_import.labels import Labels
 from translearn_core.model_import.provenance import Origin
 from translearn_core.runs import Run, RunConfig, new_id
 from translearn_core.runs.model_files import write_hashes
@@ -65,6 +67,7 @@ def adopt_model(
     name: str = "",
     image_size: int = 0,
     pixels: Pixels = "0..255",
+    fit: Fit | None = None,
     file_name: str = "",
     tell: ProgressCallback = lambda _words: None,
     stop: Callable[[], bool] = lambda: False,
@@ -78,6 +81,7 @@ def adopt_model(
         name: of the run; default the file's.
         image_size: side in pixels, for a model that takes any size.
         pixels: pixel range that the model expects; other than 0 to 255 a scaling layer is added.
+        fit: how photos that are not square become so; default what labels.json says, else stretched.
         file_name: original name of the file, where `path` is a copy.
         tell: called with the name of each step.
         stop: checked while the model is examined; true stops the import.
@@ -118,8 +122,11 @@ def adopt_model(
             parameters=result["parameters"],
             layers=result["layers"],
         )
-        settings = Settings(backbone=candidate.backbone)
-        return _make_run(folder, class_names, result["image_size"], origin, name, settings)
+        settings = Settings(backbone=candidate.backbone, fit=fit or candidate.labels.fit)
+        labels = candidate.labels
+        if fit is not None:
+            labels = labels.model_copy(update={"fit": fit})
+        return _make_run(folder, class_names, result["image_size"], labels, origin, name, settings)
     except OSError as error:
         raise StorageError(
             _("The model cannot be kept: {cause}. Make room and try again.").format(
@@ -207,6 +214,7 @@ def _make_run(
     folder: Path,
     classes: Sequence[str],
     image_size: int,
+    labels: Labels,
     origin: Origin,
     name: str,
     settings: Settings,
@@ -220,7 +228,13 @@ def _make_run(
     for file in ("model.keras", *openvino_files, "tasks.npz"):
         if (folder / file).is_file():
             (folder / file).replace(draft.folder / file)
-    draft.write_labels(classes, image_size=image_size)
+    draft.write_labels(
+        classes,
+        image_size=image_size,
+        fit=labels.fit,
+        aspect_ratios=labels.aspect_ratios,
+        told_by_shape=labels.told_by_shape,
+    )
     write_hashes(draft.folder)
     write_atomically(draft.folder / "adopted.json", origin.model_dump_json(indent=1))
     config = RunConfig(

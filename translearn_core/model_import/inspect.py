@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,6 +50,7 @@ class Candidate:
         backbone: name of its backbone where labels.json names one and the layers agree, so that a
             run can start from it; else empty.
         tasks: name and classes of each further task in labels.json.
+        labels: what labels.json says beside.
     """
 
     path: Path
@@ -60,6 +61,7 @@ class Candidate:
     ours: bool
     backbone: str = ""
     tasks: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    labels: Labels = field(default_factory=Labels)
 
 
 def inspect_model(path: Path) -> Candidate:
@@ -155,6 +157,7 @@ def _describe(path: Path, member: str, model: zipfile.ZipFile, labels: Labels) -
         ours=inputs_named and config.get("config", {}).get("name") == "translearn",
         backbone=_backbone_of(config, labels),
         tasks=tuple((task.name, tuple(task.classes)) for task in labels.tasks or ()),
+        labels=labels,
     )
 
 

@@ -5,7 +5,8 @@ Leaves to others: reading the file out of its zip (`archive.py`), whether the na
 (`inspect.py`).
 
 Class names and tasks decide what every answer means, so a file with odd ones is refused; an odd
-`image_size` or `backbone` is passed over, since the model itself has the last word on them.
+`image_size` or `backbone` is passed over, since the model itself has the last word on them, and so
+is what is said beside answers (`aspect_ratios`, `told_by_shape`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,20 @@ from __future__ import annotations
 import unicodedata
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from translearn_core.errors import InputError
 from translearn_core.formatting import shortened
 from translearn_core.i18n import _
+from translearn_core.imaging.square import Fit
 
 MOST_NAME = 200
 """Characters of the name of a class or a task, at most."""
@@ -46,6 +56,18 @@ def _check_name(name: str) -> str:
 Name = Annotated[str, Field(strict=True), AfterValidator(_check_name)]
 
 
+def _passed_over(instead: Any) -> WrapValidator:
+    """Takes `instead` for a value that is not what it should be."""
+
+    def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            return instead
+
+    return WrapValidator(validate)
+
+
 class Task(BaseModel):
     """A further task: its name, and its classes in the order of the outputs."""
 
@@ -63,6 +85,9 @@ class Labels(BaseModel):
     classes: list[Name] | None = Field(default=None, strict=True)
     tasks: list[Task] | None = Field(default=None, strict=True)
     image_size: Any = None
+    fit: Fit = "stretch"
+    aspect_ratios: Annotated[tuple[float, float] | None, _passed_over(None)] = None
+    told_by_shape: Annotated[tuple[Name, ...], _passed_over(())] = ()
     backbone: Any = None
 
 
@@ -94,6 +119,10 @@ def _sentence(error: ValidationError) -> str:
     )
     if first["type"] == "value_error":
         fault = f"{place}: {first['ctx']['error']}"
+    elif first["type"] == "literal_error":
+        fault = _("{place} is none of {allowed}").format(
+            place=place, allowed=first["ctx"]["expected"]
+        )
     elif place:
         fault = _("{place} is not what it should be (a text, or a list of texts)").format(
             place=place

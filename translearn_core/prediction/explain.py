@@ -6,8 +6,9 @@ Leaves to others: running the model (`model_runner.py`, `predict.py`), the neare
 (`evaluation/ood.py`), pages.
 
 Heat maps are `(h', w') float32` in [0, 1], 1 at the maximum, all 0 where no position raises the
-score of the class. The model's input is the photo stretched to a square, so the map is stretched
-over the photo in its own proportions.
+score of the class. Those of an `Explanation` lie over the photo in its own proportions: where the
+model saw a square of its middle or a square with borders, the map is 0 beside that square, and
+without its borders (`over_photo`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Similar
 from translearn_core.i18n import _
+from translearn_core.imaging.square import Fit
 from translearn_core.prediction.model_runner import ModelOutput
 from translearn_core.prediction.predict import Predictor
 
@@ -33,6 +35,8 @@ OCCLUSION_POSITIONS = 10
 _PATCH_STEPS = 2.5
 """Side of the grey square, in steps between positions: neighbours overlap."""
 _SMOOTH_FROM = 5
+_FINE = 256
+"""Values of a heat map along the longer side of a photo that was not stretched."""
 _COLOURS = ((40, 0, 110), (110, 20, 150), (205, 40, 100), (245, 120, 30), (255, 225, 60))
 """Colour map from 0 to 1, rising in lightness, so that it is readable in grey as well."""
 _CLEARNESS = 0.7
@@ -47,13 +51,16 @@ class Explanation:
         picture: the photo to show, `(h, w, 3) uint8`, in its own proportions.
         probabilities: `(classes,)`.
         unlike: whether the photo is out of distribution; None where that is unknown.
+        other_shape: whether it is of another shape than those learned from; None: unknown.
     """
 
     picture: Array
     probabilities: Array
     unlike: bool | None
+    other_shape: bool | None
     _predictor: Predictor
     _square: Array
+    _size: tuple[int, int]
     _output: ModelOutput
 
     @property
@@ -62,7 +69,7 @@ class Explanation:
         return self._output.maps is not None
 
     def heat_map(self, class_index: int) -> Array:
-        """Grad-CAM for a class, in the resolution of the feature maps.
+        """Grad-CAM for a class, over the photo.
 
         Raises:
             RunError: the model does not end in average pooling and dense layers.
@@ -75,11 +82,13 @@ class Explanation:
                     "heat map of it. Use the check by covering parts instead."
                 )
             )
-        return grad_cam(head, self._output.pooled[0], self._output.maps[0], class_index)
+        heat = grad_cam(head, self._output.pooled[0], self._output.maps[0], class_index)
+        return over_photo(heat, *self._size, self._predictor.fit)
 
     def occlusion(self, class_index: int) -> Array:
-        """The occlusion map for a class, see `occlusion`."""
-        return occlusion(self._predictor, self._square, class_index)
+        """The occlusion map for a class over the photo, see `occlusion`."""
+        heat = occlusion(self._predictor, self._square, class_index)
+        return over_photo(heat, *self._size, self._predictor.fit)
 
     def similar(self, n: int = 4) -> list[Similar]:
         """The nearest training photos; none where the run has no reference."""
@@ -100,15 +109,18 @@ def explain_photo(predictor: Predictor, source: Path | bytes, *, side: int = 720
     Raises:
         PhotoError: it cannot be read.
     """
-    square = decode_photo(source, size=predictor.size, how=predictor.reading).image
+    photo = decode_photo(source, size=predictor.size, fit=predictor.fit, how=predictor.reading)
+    square = photo.image
     output = predictor.run(square[None], maps=True)
     unlike = predictor.unlike(output)
     return Explanation(
         picture=_picture(decode_photo(source, size=None, how=predictor.reading).image, side),
         probabilities=output.probabilities[0],
         unlike=None if unlike is None else bool(unlike[0]),
+        other_shape=predictor.is_other_shape(photo.stats),
         _predictor=predictor,
         _square=square,
+        _size=(photo.stats.width, photo.stats.height),
         _output=output,
     )
 
@@ -240,6 +252,32 @@ def overlay(photo: Array, heat: Array, opacity: float) -> Array:
     share = opacity * heat_values**_CLEARNESS
     mixed = photo * (1 - share) + colours * share
     return np.clip(mixed, 0, 255).astype(np.uint8)
+
+
+def over_photo(heat: Array, width: int, height: int, fit: Fit) -> Array:
+    """A heat map of the square that a model saw, as one of the whole photo.
+
+    Args:
+        heat: a heat map of the square.
+        width, height: of the photo, in any unit.
+        fit: how the photo became the square.
+
+    Returns:
+        The map as it is where the square is the whole photo (`stretch`); else at most `_FINE`
+        values a side, in the proportions of the photo.
+    """
+    if fit == "stretch" or width == height:
+        return heat
+    longest = max(width, height)
+    columns, rows = (max(1, round(_FINE * side / longest)) for side in (width, height))
+    if fit == "pad":
+        across, down = (_FINE - columns) // 2, (_FINE - rows) // 2
+        return enlarge(heat, _FINE, _FINE)[down : down + rows, across : across + columns]
+    side = min(columns, rows)
+    across, down = (columns - side) // 2, (rows - side) // 2
+    result = np.zeros((rows, columns), np.float32)
+    result[down : down + side, across : across + side] = enlarge(heat, side, side)
+    return result
 
 
 def enlarge(heat: Array, height: int, width: int) -> Array:

@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array, Bools
-from translearn_core.datasets import iterate_photos
+from translearn_core.datasets import PhotoStats, iterate_photos
 from translearn_core.datasets.folder_listing import photos_below
+from translearn_core.datasets.manifest_checks import list_names
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES, is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
@@ -33,6 +34,7 @@ from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
 from translearn_core.imaging.reading import Reading, parse_reading
+from translearn_core.imaging.square import Fit, is_other_shape
 from translearn_core.prediction.model_runner import (
     KerasRunner,
     ModelOutput,
@@ -70,6 +72,9 @@ class Prediction:
     """Whether the probability reaches the run's confidence threshold."""
     unlike: bool | None = None
     """Whether the photo is out of distribution; None where the run has no reference."""
+    other_shape: bool | None = None
+    """Whether it is clearly wider or taller than the photos that were learned from; None where the
+    run did not keep their shapes."""
     tasks: dict[str, dict[str, float]] | None = None
     """Name of a further task -> class name -> probability, the most probable first."""
     tasks_sure: dict[str, bool] | None = None
@@ -91,8 +96,12 @@ class Predictor:
         content = _read_labels(run)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
+        self.fit: Fit = content["fit"]
+        self.aspect_ratios: tuple[float, float] | None = content["aspect_ratios"]
         self.reading: Reading = parse_reading(content.get("reading"))
         self.notices: list[str] = []
+        if content["told_by_shape"]:
+            self.notices.append(_tell_shape(content["told_by_shape"], self.fit))
         require_whole(run, TASKS)
         is_altered = bool(altered_files(run, REFERENCE))
         self.reference: Reference | None = None if is_altered else load_reference(run.folder)
@@ -134,12 +143,37 @@ class Predictor:
         """Probabilities `(n, classes) float32` of photos `(n, size, size, 3) uint8`."""
         return self.run(photos).probabilities
 
+    def is_other_shape(self, stats: PhotoStats) -> bool | None:
+        """Whether a photo is clearly wider or taller than those learned from; None: unknown."""
+        if self.aspect_ratios is None:
+            return None
+        return is_other_shape(stats.width, stats.height, self.aspect_ratios)
+
     def unlike(self, output: ModelOutput) -> Bools | None:
         """Which photos are out of distribution, `(n,)`; None where that is unknown."""
         reference = self.reference
         if reference is None or reference.threshold is None or output.pooled is None:
             return None
         return reference.is_out_of_distribution(output.pooled)
+
+
+def _tell_shape(names: Sequence[str], fit: Fit) -> str:
+    known = _(
+        "Where this model was trained, the shape of the photos gave the class away ({names}): it has "
+        "seen none of these in photos of another shape."
+    ).format(names=list_names(list(names)))
+    means = (
+        _(
+            "It judges the square in the middle of a photo, so that the shape itself does not count; "
+            "still, answers about photos of another shape are worth less."
+        )
+        if fit == "crop"
+        else _(
+            "It may judge a photo by its shape alone. Train again with `fit` set to `crop`, best with "
+            "photos of all classes in the same shape."
+        )
+    )
+    return f"{known} {means}"
 
 
 def _is_older_copy(run: Run) -> bool:
@@ -206,12 +240,16 @@ def _predict_batch(
 ) -> Iterator[Prediction]:
     sources = [item if isinstance(item, Path) else item[1] for item in photos]
     names = [str(item) if isinstance(item, Path) else item[0] for item in photos]
-    decoded = iterate_photos(sources, size=predictor.size, how=predictor.reading)
+    decoded = iterate_photos(sources, size=predictor.size, fit=predictor.fit, how=predictor.reading)
     for batch in in_batches(decoded, BATCH):
         result = {n: Prediction(file="", error=e.message) for n, e in batch.unreadable.items()}
         if batch.photos:
             predictions = _predict_images(predictor, batch.images(), decision)
-            result |= zip(batch.indices, predictions, strict=True)
+            for index, photo, prediction in zip(
+                batch.indices, batch.photos, predictions, strict=True
+            ):
+                other_shape = predictor.is_other_shape(photo.stats)
+                result[index] = replace(prediction, other_shape=other_shape)
         for index in sorted(result):
             yield replace(result[index], file=names[index])
 

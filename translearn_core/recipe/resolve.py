@@ -17,6 +17,7 @@ from translearn_core.backbones import Backbone, default, freezing
 from translearn_core.backbones.freezing import FreezeChoice
 from translearn_core.backbones.weights import weights_status
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.shapes import FitChoice, choose_fit
 from translearn_core.errors import SettingsError, WeightsError
 from translearn_core.i18n import _
 from translearn_core.imaging import augment
@@ -37,6 +38,7 @@ class ResolvedSettings:
         freeze: which blocks are frozen.
         image_size: side of the model's input, in pixels.
         augmentation: augmentation policy; None while "auto" needs the data set.
+        fit_choice: how photos become squares, and why; None while the data set is not known.
         techniques: rows of the table that are in use.
     """
 
@@ -45,6 +47,7 @@ class ResolvedSettings:
     freeze: FreezeChoice
     image_size: int
     augmentation: AugmentationPolicy | None
+    fit_choice: FitChoice | None
     techniques: tuple[TechniqueRow, ...]
 
 
@@ -76,7 +79,9 @@ def resolve(settings: Settings, dataset: Dataset | None = None) -> ResolvedSetti
     augmentation = augment.resolve_policy(
         settings.augmentation, photos=len(dataset.photos), classes=len(dataset.classes)
     )
-    return replace(resolved, augmentation=augmentation)
+    return replace(
+        resolved, augmentation=augmentation, fit_choice=choose_fit(settings.fit, dataset)
+    )
 
 
 def fill_in(settings: Settings) -> ResolvedSettings:
@@ -95,6 +100,7 @@ def fill_in(settings: Settings) -> ResolvedSettings:
         freeze=freezing.freeze_choice(backbone, settings.freeze, settings.freeze_layer),
         image_size=backbones.image_size_for(backbone, settings),
         augmentation=None if settings.augmentation == "auto" else settings.augmentation,
+        fit_choice=None,
         techniques=tuple(in_use(settings)),
     )
 

@@ -22,13 +22,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from translearn_core import __version__, leftovers
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import home
 from translearn_core.errors import RunError, StorageError
 from translearn_core.i18n import _
+from translearn_core.imaging.square import Fit
 from translearn_core.runs.cached import read_cached
 from translearn_core.runs.job import Job, JobConfig, Kind, unreadable
 from translearn_core.runs.run_metrics import RunMetrics
@@ -52,6 +53,12 @@ class RunConfig(JobConfig):
     """Seconds that bringing the photos in took, where that was part of the same command."""
     versions: dict[str, str] = Field(default_factory=dict)
 
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _fill_in_fit(cls, value: Any) -> Any:
+        """Runs of before there was a choice stretched their photos."""
+        return {"fit": "stretch"} | value if isinstance(value, dict) else value
+
 
 class Labels(BaseModel):
     """labels.json: what the outputs of a model mean."""
@@ -60,6 +67,12 @@ class Labels(BaseModel):
 
     classes: list[str]
     image_size: int = 0
+    fit: Fit = "stretch"
+    """How photos that are not square become so; a file of before there was a choice has none."""
+    aspect_ratios: tuple[float, float] | None = None
+    """Least and greatest ratio of width to height of the photos that it learned from."""
+    told_by_shape: list[str] = Field(default_factory=list)
+    """Classes that the shape of their photos gave away in training."""
 
 
 class Run(Job):
@@ -114,6 +127,9 @@ class Run(Job):
         *,
         image_size: int,
         backbone: str = "",
+        fit: Fit = "stretch",
+        aspect_ratios: tuple[float, float] | None = None,
+        told_by_shape: Sequence[str] = (),
         reading: Mapping[str, Any] | None = None,
     ) -> None:
         """Write labels.json.
@@ -122,6 +138,10 @@ class Run(Job):
             classes: in the order of the model's outputs.
             image_size: side of the photos in pixels.
             backbone: what the model is built on, where that is known.
+            fit: how photos that are not square become so; `stretch` is left out.
+            aspect_ratios: least and greatest ratio of width to height of the photos that it learned
+                from, where known.
+            told_by_shape: classes that the shape of these photos gave away.
             reading: range, page and channels of photos that do not declare them
                 (`imaging.reading.Reading.as_json`).
         """
@@ -132,6 +152,12 @@ class Run(Job):
         }
         if backbone:
             content["backbone"] = backbone
+        if fit != "stretch":
+            content["fit"] = fit
+        if aspect_ratios is not None:
+            content["aspect_ratios"] = [round(ratio, 4) for ratio in aspect_ratios]
+        if told_by_shape:
+            content["told_by_shape"] = list(told_by_shape)
         if reading:
             content["reading"] = dict(reading)
         text = json.dumps(content, ensure_ascii=False, indent=1)

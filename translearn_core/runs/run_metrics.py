@@ -302,6 +302,10 @@ class RunMetrics(HeadMetrics):
     left_out: list[LeftOut] = Field(default=[], description="files that could not be read")
     backbone: str = Field(default="", description="name of the backbone")
     image_size: int = Field(default=0, description="input size of the model, in pixels a side")
+    fit: str = Field(
+        default="stretch",
+        description="how photos that are not square become so: `stretch`, `crop` or `pad`",
+    )
     augmentation: str = Field(default="", description="strength of augmentation that was used")
     mirrors: str = Field(
         default="",

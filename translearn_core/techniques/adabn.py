@@ -104,7 +104,9 @@ def _measure(plan: Plan, paths: Sequence[Path], monitor: Monitor) -> WeightChang
     for layer in layers:
         layer.trainable = True
     chosen = np.linspace(0, len(paths) - 1, min(len(paths), MOST_PHOTOS)).round().astype(int)
-    decoded = datasets.iterate_photos([paths[i] for i in chosen], size=plan.image_size)
+    decoded = datasets.iterate_photos(
+        [paths[i] for i in chosen], size=plan.image_size, fit=plan.fit
+    )
     done = 0
     for batch in in_batches(decoded, BATCH, monitor=monitor, total=len(chosen)):
         if len(batch.photos) >= BATCH // 2 or (batch.photos and not done):

@@ -110,7 +110,7 @@ def _ask(plan: Plan, teacher: Run, data: TrainingData, rows: Ints, monitor: Moni
     chosen = data.photos.iloc[rows]
     paths = [plan.dataset.photo_path(path) for path in chosen["path"]]
     hashes = list(chosen["sha256"])
-    decoded = datasets.iterate_photos(paths, size=predictor.size)
+    decoded = datasets.iterate_photos(paths, size=predictor.size, fit=predictor.fit)
     for batch in in_batches(decoded, BATCH, monitor=monitor, total=len(paths)):
         for view in views if batch.photos else ():
             images = [

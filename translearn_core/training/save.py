@@ -24,6 +24,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.shapes import known_range
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions
@@ -32,6 +33,7 @@ from translearn_core.fitting.plan import Network, Plan
 from translearn_core.formatting import percent
 from translearn_core.graph.engine import run_keras
 from translearn_core.i18n import _
+from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
 from translearn_core.prediction.model_runner import write_copy
 from translearn_core.runs import Run, provenance
@@ -84,10 +86,14 @@ def save_model(
     assembled = network.assemble(head)
     trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
     saving.save_model(assembled, plan.run.model_path)
+    learned = data.photos[data.split == "train"]
     plan.run.write_labels(
         data.classes,
         image_size=plan.image_size,
         backbone=plan.backbone.name,
+        fit=plan.fit,
+        aspect_ratios=known_range(learned["width"] / learned["height"].clip(lower=1)),
+        told_by_shape=plan.fit_choice.told,
         reading=plan.dataset.reading.as_json(),
     )
 
@@ -96,7 +102,7 @@ def save_model(
     paths = [
         plan.dataset.photo_path(path) for path in data.photos["path"].iloc[test.test_rows[chosen]]
     ]
-    photos, kept = _decode_sample(paths, plan.image_size)
+    photos, kept = _decode_sample(paths, plan.image_size, plan.fit)
     expected = test.test[chosen][kept]
     loaded = saving.load_model(plan.run.model_path)
     received = run_keras(loaded, photos)
@@ -124,10 +130,10 @@ def save_model(
     )
 
 
-def _decode_sample(paths: Sequence[Path], size: int) -> tuple[Array, list[int]]:
+def _decode_sample(paths: Sequence[Path], size: int, fit: Fit) -> tuple[Array, list[int]]:
     """Photos `(n, size, size, 3) uint8` and which of the paths they are."""
     images, kept = [], []
-    for index, photo in datasets.iterate_photos(paths, size=size):
+    for index, photo in datasets.iterate_photos(paths, size=size, fit=fit):
         if not isinstance(photo, PhotoError):
             images.append(photo.image)
             kept.append(index)
@@ -166,6 +172,7 @@ def write_figures(
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
         "image_size": plan.image_size,
+        "fit": plan.fit,
         "augmentation": plan.augmentation,
         "cut_layer": plan.freeze.cut_layer,
         "frozen_layers": plan.freeze.frozen_layers,

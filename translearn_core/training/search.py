@@ -178,7 +178,7 @@ class Search:
 
     def score(self, settings: Settings, monitor: Monitor) -> Score | None:
         """Cross-validate settings; None when they were given up, or the monitor said stop."""
-        plan = make_plan(self.run, settings)
+        plan = replace(make_plan(self.run, settings), fit_choice=self.plan.fit_choice)
         data = self._material(plan, monitor)
         rows = np.flatnonzero(data.split != "test")
         folds = self._folds(data, rows)
@@ -219,7 +219,13 @@ class Search:
 
     def _material(self, plan: Plan, monitor: Monitor) -> TrainingData:
         """Photos and features of a plan, gathered once."""
-        key = (plan.backbone.name, plan.image_size, plan.augmentation, plan.freeze.cut_layer)
+        key = (
+            plan.backbone.name,
+            plan.image_size,
+            plan.fit,
+            plan.augmentation,
+            plan.freeze.cut_layer,
+        )
         if key not in self._materials:
             data = gather_training_data(plan, monitor.silent())
             self._materials[key] = replace(data, network=None)  # every trial changes its own

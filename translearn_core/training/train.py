@@ -110,8 +110,9 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
 
 
 def _warn(plan: Plan, monitor: Monitor) -> None:
-    if plan.freeze.note:
-        monitor.warning(plan.freeze.note)
+    for text in (plan.fit_choice.reason, plan.freeze.note):
+        if text:
+            monitor.warning(text)
     if plan.resists and plan.freeze.all_frozen:
         monitor.warning(
             _(

@@ -12,7 +12,12 @@ from translearn_core.recipe import resolve
 from translearn_core.recipe.resolve import ResolvedSettings
 from translearn_core.settings import make_settings, setting_fields
 from translearn_ui.components import run_setup
-from translearn_ui.training import augmentation_preview, settings_form, techniques_form
+from translearn_ui.training import (
+    augmentation_preview,
+    fit_preview,
+    settings_form,
+    techniques_form,
+)
 
 
 def show(dataset: Dataset, backbone: Backbone, freeze: int | str) -> None:
@@ -37,7 +42,10 @@ def show(dataset: Dataset, backbone: Backbone, freeze: int | str) -> None:
                 settings_form.show_group(
                     group,
                     unused=unused,
-                    after={"augmentation": lambda: augmentation_preview.show(dataset)}
+                    after={
+                        "fit": lambda: fit_preview.show(dataset),
+                        "augmentation": lambda: augmentation_preview.show(dataset),
+                    }
                     if group == "photos"
                     else {},
                 )

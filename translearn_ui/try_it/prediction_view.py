@@ -157,6 +157,13 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
         )
         return
     st.subheader(sentence(answer, sure_from=sure_from), anchor=False)
+    if prediction.other_shape:
+        st.markdown(
+            _(
+                "This photo is much wider or taller than the photos it learned from, so its answer is "
+                "worth less. Best cut the photo to the shape of those."
+            )
+        )
     why = answer.content is not None and st.toggle(
         _("Show why"),
         key="answer_why",
@@ -185,7 +192,8 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
 
 
 def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
-    """One row a photo: file, answer, probability, sure, unlike, error, and a column for each class."""
+    """One row a photo: file, answer, probability, sure, unlike, error, other_shape, and a column for
+    each class."""
     rows = []
     for answer in answers:
         prediction = answer.prediction
@@ -196,6 +204,9 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
             "sure": "" if prediction.error else _yes_or_no(answer.is_sure(sure_from)),
             "unlike": "" if prediction.unlike is None else _yes_or_no(prediction.unlike),
             "error": prediction.error or "",
+            "other_shape": ""
+            if prediction.other_shape is None
+            else _yes_or_no(prediction.other_shape),
         }
         for task, shares in (prediction.tasks or {}).items():
             label, share = next(iter(shares.items()))
@@ -241,6 +252,7 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
                 "sure": _("Sure"),
                 "unlike": _("Like nothing it was shown"),
                 "error": _("Could not be read"),
+                "other_shape": _("Of another shape"),
             },
             key="answers_table",
             alt=_("The answer for each photo"),
@@ -289,11 +301,14 @@ def _counts_sentence(answers: Sequence[Answer], sure_from: float) -> str:
     parts = [f"**{frame.plain(str(name))}** {n:,}" for name, n in counts.head(8).items()]
     unlike = sum(1 for a in answers if a.prediction.unlike)
     unsure = sum(1 for a in answers if a.prediction.label and not a.is_sure(sure_from)) - unlike
+    other_shape = sum(1 for a in answers if a.prediction.other_shape)
     broken = sum(1 for a in answers if a.prediction.error)
     if unsure:
         parts.append(_("not sure {n:,}").format(n=unsure))
     if unlike:
         parts.append(_("like nothing it was shown {n:,}").format(n=unlike))
+    if other_shape:
+        parts.append(_("of another shape {n:,}").format(n=other_shape))
     if broken:
         parts.append(_("unreadable {n:,}").format(n=broken))
     return " · ".join(parts)

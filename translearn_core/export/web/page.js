@@ -41,8 +41,8 @@ class Model {
   }
 
   async ask(source) {
-    const size = this.labels.image_size;
-    const pixels = await prepare(source, size, this.labels.reading);
+    const { image_size: size, reading, fit } = this.labels;
+    const pixels = await prepare(source, size, reading, fit);
     return (await this.send({ pixels, size }, [pixels.buffer])).shares;
   }
 

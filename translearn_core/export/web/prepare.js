@@ -9,15 +9,16 @@
 
 const BITS = 22; // of the weights' fractions, so that sums stay whole
 
-function weightsOf(from, to) {
+function weightsOf(from, to, begin = 0, end = from) {
   // For each of `to` new pixels: the first of the `from` old ones that it takes, and their weights.
-  const scale = from / to, reach = Math.max(scale, 1), found = [];
+  // The new pixels share the stretch of the old ones between `begin` and `end`.
+  const scale = (end - begin) / to, reach = Math.max(scale, 1), found = [];
   for (let place = 0; place < to; place++) {
-    const centre = (place + 0.5) * scale;
+    const centre = begin + (place + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - reach + 0.5));
-    const end = Math.min(from, Math.trunc(centre + reach + 0.5));
+    const last = Math.min(from, Math.trunc(centre + reach + 0.5));
     const weights = [], narrow = 1 / reach;
-    for (let x = first; x < end; x++) {
+    for (let x = first; x < last; x++) {
       weights.push(Math.max(0, 1 - Math.abs((x - centre + 0.5) * narrow)));
     }
     const sum = weights.reduce((total, weight) => total + weight, 0);
@@ -30,13 +31,38 @@ function rounded(sum) {
   return Math.max(0, Math.min(255, Math.floor((sum + 2 ** (BITS - 1)) / 2 ** BITS)));
 }
 
-// data: red, green, blue and a fourth byte for each pixel; returns size * size * 3 numbers in
-// [0, 255] as the network takes them.
-function resize(data, width, height, size) {
-  const across = weightsOf(width, size), down = weightsOf(height, size);
-  const middle = new Uint8Array(height * size * 3), result = new Float32Array(size * size * 3);
+const BORDER = [124, 116, 104]; // of padded photos, as in TransLearn
+
+// data: red, green, blue and a fourth byte for each pixel; fit: stretch, crop or pad; returns
+// size * size * 3 numbers in [0, 255] as the network takes them.
+function resize(data, width, height, size, fit = "stretch") {
+  if (fit === "pad") return pad(data, width, height, size);
+  const side = Math.min(width, height), cut = fit === "crop";
+  const left = cut ? (width - side) / 2 : 0, top = cut ? (height - side) / 2 : 0;
+  const across = weightsOf(width, size, left, width - left);
+  return resample(data, width, height, across, weightsOf(height, size, top, height - top));
+}
+
+function pad(data, width, height, size) {
+  // The whole photo in its own proportions; two borders of one width beside its shorter sides.
+  const longest = Math.max(width, height);
+  const border = (side) => Math.min(
+    Math.floor((size * (longest - side) + longest) / (2 * longest)), Math.floor((size - 1) / 2));
+  const left = border(width), top = border(height), wide = size - 2 * left, high = size - 2 * top;
+  const inner = resample(data, width, height, weightsOf(width, wide), weightsOf(height, high));
+  const result = new Float32Array(size * size * 3).map((_, at) => BORDER[at % 3]);
+  for (let y = 0; y < high; y++) {
+    const row = inner.subarray(y * wide * 3, (y + 1) * wide * 3);
+    result.set(row, ((y + top) * size + left) * 3);
+  }
+  return result;
+}
+
+function resample(data, width, height, across, down) {
+  const wide = across.length, row = wide * 3;
+  const middle = new Uint8Array(height * row), result = new Float32Array(down.length * row);
   for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < size; x++) {
+    for (let x = 0; x < wide; x++) {
       const { first, weights } = across[x];
       let red = 0, green = 0, blue = 0, from = (y * width + first) * 4;
       for (let i = 0; i < weights.length; i++, from += 4) {
@@ -49,8 +75,7 @@ function resize(data, width, height, size) {
       middle[at++] = rounded(blue);
     }
   }
-  const row = size * 3;
-  for (let y = 0, at = 0; y < size; y++) {
+  for (let y = 0, at = 0; y < down.length; y++) {
     const { first, weights } = down[y];
     for (let x = 0; x < row; x++) {
       let sum = 0, from = first * row + x;
@@ -176,12 +201,12 @@ async function decode(file, ranges) {
 }
 
 // source: a file (Blob), or a video; reading: as labels.json gives it, how values of more than 8 bits
-// become 8 bits; returns the numbers for the network.
-async function prepare(source, size, reading = {}) {
+// become 8 bits; fit: stretch, crop or pad; returns the numbers for the network.
+async function prepare(source, size, reading = {}, fit = "stretch") {
   const { data, width, height, turn } = source instanceof Blob
     ? await decode(source, reading.ranges || {})
     : { ...drawn(await createImageBitmap(source, OPTIONS)), turn: 1 };
-  return upright(resize(data, width, height, size), size, turn);
+  return upright(resize(data, width, height, size, fit), size, turn);
 }
 
 // A pattern that can be drawn alike anywhere: what the page checks itself with.
