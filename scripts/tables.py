@@ -20,6 +20,7 @@ from translearn_core.datasets import CHECKS
 from translearn_core.datasets.checks import Check
 from translearn_core.feasibility import verdict
 from translearn_core.feasibility.checks import DETECTORS
+from translearn_core.feasibility.giveaways import FEATURES
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import Report
 from translearn_core.formatting import percent
@@ -67,7 +68,9 @@ def backbones_page() -> str:
 
 def checks_page() -> str:
     """Every check of the photos, near-duplicate detection, and every trivial property."""
-    return _fill("checks.md", checks=CHECKS, when=_shown_when, properties=PROPERTIES)
+    return _fill(
+        "checks.md", checks=CHECKS, when=_shown_when, properties=PROPERTIES, features=FEATURES
+    )
 
 
 def _shown_when(check: Check) -> str:

@@ -68,7 +68,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`: one process more than processors.
 
-    Those with browser tests, and with tests of other processes, wait for a third of their time.
+    Tests that drive a browser or other processes wait for them; with as many processes as
+    processors about a third of the time of two processors was idle.
     """
     processors = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -42,13 +42,14 @@ def periodically(call: Callable[[], None], *, every_s: float, name: str) -> Iter
         thread.join()
 
 
-def end_process(code: int) -> None:
+def end_process(code: int, *, at_once: bool = False) -> None:
     """End this process, like `sys.exit`.
 
-    Where TensorFlow was imported, its teardown (a second) is skipped: exit functions run, logs and
-    streams are flushed, and the process ends with `os._exit`.
+    Where TensorFlow was imported, its teardown (a second) is skipped, and with `at_once` threads that
+    still work are not waited for: exit functions run, logs and streams are flushed, and the process
+    ends with `os._exit`.
     """
-    if "tensorflow" not in sys.modules:
+    if "tensorflow" not in sys.modules and not at_once:
         sys.exit(code)
     atexit._run_exitfuncs()
     logging.shutdown()

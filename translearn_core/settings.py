@@ -228,12 +228,13 @@ class Settings(BaseModel):
         title=N_("Vary the photos (augmentation)"),
         plain=N_(
             "Shows each photo also mirrored, or shifted and recoloured too, as if there were more "
-            "of them. By itself it mirrors where photos are few; turn it off where left and right "
-            "make the difference."
+            "of them. By itself it mirrors where photos are few, unless mirrored photos of one "
+            "class look like another; turn it off where left and right make the difference."
         ),
         expert=N_(
             "Under a frozen prefix a fixed number of views is computed once and cached; `auto` is "
-            "`mirror` below 200 photos a class."
+            "`mirror` below 200 photos a class, and `none` where a test on the features says that "
+            "mirroring exchanges two classes."
         ),
         group="photos",
     )

@@ -19,8 +19,9 @@ from tests.support.profiles import linear_profile
 from translearn_core import datasets
 from translearn_core.config import Limits
 from translearn_core.datasets.import_choices import ImportChoices
-from translearn_core.errors import PhotoError
+from translearn_core.errors import PhotoError, SourceError
 from translearn_core.imaging import budget, jpeg
+from translearn_core.imaging.decode import measure_reading
 from translearn_core.imaging.kinds import kind_of, looks_like_photo
 from translearn_core.imaging.reading import Reading, parse_reading, range_of
 
@@ -205,13 +206,40 @@ def test_channels_and_pages_are_chosen() -> None:
     assert (photo.stats.pages, int(photo.image.max())) == (3, int(GREY.max()) // 64)
     assert (_decode(stack, Reading(page=3))[..., 0] == GREY // 2).all()
     assert (_decode(stack, Reading(page=0))[..., 0] == GREY).all()
+    grey = [Image.fromarray(one) for one in (GREY, 255 - GREY, GREY // 2)]
+    stack = _save(grey[0], "TIFF", save_all=True, append_images=grey[1:])
+    merged = _decode(stack, Reading(channels=(3, 1, 2)))
+    assert (merged == np.dstack([GREY // 2, GREY, 255 - GREY])).all()
+
+
+def test_channels_beside_the_colours_are_noticed_and_may_be_chosen() -> None:
+    near_red = np.dstack([RGB, 255 - GREY])
+    for data in (_tiff(near_red, photometric=2, extra=(0,)), _tiff(near_red, photometric=2)):
+        photo = datasets.decode_photo(data, size=None)
+        assert (photo.image == RGB).all()
+        assert photo.stats.channels == 4
+        assert (_decode(data, Reading(channels=(4,)))[..., 0] == 255 - GREY).all()
+    opaque = np.dstack([RGB16, U16 * 0 + 65535])
+    for data in (_tiff(opaque, photometric=2, extra=(2,)), _tiff(RGB16, photometric=2)):
+        assert datasets.decode_photo(data, size=None).stats.channels == 0
+    assert datasets.decode_photo(_tiff(np.dstack([U16, U16])), size=None).stats.channels == 2
+
+
+def test_colours_that_are_multiplied_by_opacity_already() -> None:
+    half = np.dstack([U16 // 2, U16 // 2, U16 // 2, U16 * 0 + 32768])
+    expected = GREY / 2 + 127
+    pixels = _decode(_tiff(half, photometric=2, extra=(1,)))
+    assert np.abs(pixels[..., 0] - expected).max() <= 2
 
 
 def test_one_range_holds_for_all_photos_and_ignores_outliers() -> None:
     assert range_of("uint16", [(0, 90), (3, 4000)]) == (0, 4095)
     assert range_of("uint16", [(0, 5000)]) == (0, 16383)
     assert range_of("int16", [(-5, 80)]) == (-128, 127)
+    assert range_of("int16", [(0, 25500)]) == (0, 32767)
+    assert range_of("int16", [(-1024, 3000)]) == (-4096, 4095)
     assert range_of("float32", [(0, 1.02)]) == (0, 1)
+    assert range_of("float32", [(0, 990)]) == (0, 1023)
     assert range_of("float32", [(2e5, 3e5)]) == (2e5, 3e5)
     how = Reading(ranges={"uint16": (0.0, 4095.0)}, page=2, channels=(3, 2, 1))
     assert parse_reading(json.loads(json.dumps(how.as_json()))) == how
@@ -224,6 +252,24 @@ def test_one_range_holds_for_all_photos_and_ignores_outliers() -> None:
         {"channels": [0]},
     ):
         assert parse_reading(odd) == Reading()
+
+
+def _levels(photos: list[bytes]) -> list[int]:
+    """The lightest level of each photo of a data set."""
+    readers = [lambda data=data: data for data in photos]
+    how = measure_reading(readers, Limits(), Reading())
+    return [int(_decode(data, how).max()) for data in photos]
+
+
+def test_a_declared_full_scale_counts_and_another_value_by_the_whole_set() -> None:
+    dim, light = GREY.astype(np.uint16), GREY.astype(np.uint16) * 4  # up to 245 and 980
+    full = [_tiff(dim, top=255), _tiff(light, top=1023), _tiff(light, top=4095)]
+    assert _levels(full) == [245, round(980 / 1023 * 255), round(980 / 4095 * 255)]
+    agreed = [_tiff(dim, top=2000), _tiff(light, top=2000)]
+    assert _levels(agreed) == [round(245 / 2000 * 255), round(980 / 2000 * 255)]
+    of_each = [_tiff(dim, top=245), _tiff(light, top=980)]
+    assert _levels(of_each) == [round(245 / 1023 * 255), round(980 / 1023 * 255)]
+    assert _levels([_tiff(light, top=255)]) == [round(980 / 1023 * 255)]  # it is wrong
 
 
 @pytest.fixture(scope="module")
@@ -250,12 +296,39 @@ def test_a_data_set_keeps_its_range_and_says_it(workspace: Path, microscopy: Pat
         assert light["dim"] < 0.1  # not stretched
         said = " ".join(datasets.warnings(dataset))
         assert "from 0 to 4095" in said
-        assert "6 photos have several pages or frames (2); the first one is used" in said
+        assert "3 photos are nearly black (dim/0.tif, dim/1.tif, dim/2.tif)" in said
+        assert "6 photos have several pages (2); page 1 is used" in said
     chosen = datasets.import_source(
         microscopy, in_place=True, choices=ImportChoices(page=2, channels=(1,))
     )
     assert (chosen.reading.page, chosen.reading.channels) == (2, (1,))
-    assert "page 2 is used" in " ".join(datasets.warnings(chosen))
+    said = " ".join(datasets.warnings(chosen))
+    assert "6 photos have several pages (2); page 2 is used" in said
+
+
+def test_a_data_set_is_read_anew_by_another_page(workspace: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for n in range(2):
+            blank, seen = Image.new("L", (SIDE, SIDE), n), Image.fromarray(np.roll(GREY, n))
+            stack = _save(blank, "TIFF", save_all=True, append_images=[seen])
+            (tmp_path / name / f"{n}.tif").write_bytes(stack)
+    dataset = datasets.import_source(tmp_path)
+    path, before = str(dataset.photos["path"][0]), dataset.fingerprint
+    thumbnail = dataset.thumbnail(path).read_bytes()
+    stacks = datasets.find_stacks(dataset)
+    assert stacks is not None
+    assert (stacks.pages, stacks.choosable) == (2, 0)
+    assert "of one colour" in " ".join(datasets.warnings(dataset))
+    changed = datasets.open_dataset(datasets.choose_stacks(dataset, page=2).id)
+    assert changed.reading.page == ImportChoices.from_text(changed.record.choices).page == 2
+    assert changed.photos["brightness"].min() > 0.2
+    assert changed.fingerprint != before
+    assert changed.thumbnail(path).read_bytes() != thumbnail
+    assert "of one colour" not in " ".join(datasets.warnings(changed))
+    with pytest.raises(SourceError):
+        datasets.choose_stacks(dataset, page=1, stop=lambda: True)
+    assert datasets.open_dataset(dataset.id).reading.page == 2
 
 
 def test_blank_classes_are_said(workspace: Path, tmp_path: Path) -> None:
@@ -271,6 +344,18 @@ def test_blank_classes_are_said(workspace: Path, tmp_path: Path) -> None:
     said = " ".join(datasets.warnings(datasets.import_source(tmp_path, in_place=True)))
     assert "3 of 3 photos of blank are of one colour" in said
     assert "of things are of one colour" not in said
+
+
+def test_a_grey_half_is_noticed(workspace: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for n in range(3):
+            image = draw_image(n + 3 * (name == "b")).convert("RGB")
+            if (name, n) == ("a", 1):
+                image.paste((128, 128, 128), (0, image.height // 2, image.width, image.height))
+            image.save(tmp_path / name / f"{name}{n}.jpg")
+    said = " ".join(datasets.warnings(datasets.import_source(tmp_path)))
+    assert "1 photo has a side that is of one grey (a/a1.jpg)" in said
 
 
 # ------------------------------------------------------------------------- transparency, colour
@@ -457,6 +542,8 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "PPM": (b"P6 2 2 255\n" + b"\0" * 12, "PPM"),
     "SVG": (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
     "TIFF of JPEG 2000": (_tiff(RGB, photometric=2, compression=34712), "JPEG 2000"),
+    "TIFF of 24 bits": (_tiff(GREY, bits=24, raw=b"\0" * 3 * GREY.size), "24 bits"),
+    "TIFF of Lab in 16 bits": (_tiff(RGB16, photometric=8), "16 bits"),
     "TIFF of WebP": (_tiff(RGB, photometric=2, compression=50001), "WebP"),
 }
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy import stats
 
 from tests.support.commands import call
@@ -21,6 +22,7 @@ from translearn_core.evaluation.significance import holm, mcnemar
 from translearn_core.prediction.compare import as_json, compare
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name, read_notes, write_notes
+from translearn_core.runs.provenance import write_photos
 from translearn_core.runs.splits import recover_split
 from translearn_core.settings import make_settings
 
@@ -202,6 +204,51 @@ def test_a_data_set_that_was_changed_since_vouches_for_its_test_photos_only(
     assert not recover_split(before).certain
     assert recover_split(after).certain
     assert len(compare([before, after]).photos) == 30
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_photos_that_a_source_learned_from_do_not_count(
+    dataset: Dataset, tmp_path: Path, recorded: bool
+) -> None:
+    """A source learned from some of the 30 test photos, in a data set of its own: some as they are,
+    some saved again."""
+    tested = dataset.photos[dataset.photos["split"] == "test"]
+    for number, path in enumerate(tested["path"].iloc[::5]):
+        name = tested["class_name"].iloc[5 * number]
+        (tmp_path / "old" / name).mkdir(parents=True, exist_ok=True)
+        file = tmp_path / "old" / name / f"{number}.jpg"
+        if number % 2:
+            with Image.open(dataset.photo_path(path)) as photo:
+                photo.save(file, quality=60)
+        else:
+            shutil.copy(dataset.photo_path(path), file)
+    for photo in draw_photos(tmp_path / "older", per_class=4, seed=5).rglob("*.jpg"):
+        shutil.copy(photo, tmp_path / "old" / photo.parent.name / f"new-{photo.name}")
+    source = made_run(datasets.import_source(tmp_path / "old", check=True), set())
+    old = recover_split(source).table
+    learned = old[(old["part"] != "test") & ~old["file"].str.contains("new-")]
+    assert len(set(learned["sha256"]) & set(tested["sha256"])) not in (0, len(learned))
+    if recorded:
+        write_photos(source, old, old["part"].to_numpy(dtype=str), None)
+    started = made_run(dataset, {0, 1}, start_from=source.id)
+    again = made_run(dataset, set(), start_from=started.id)
+    plain = made_run(dataset, {2})
+
+    found = compare([plain, again])
+
+    assert found.learned_before == len(learned)
+    assert len(found.photos) == 30 - len(learned)
+    (said,) = [text for text in found.remarks if "not count" in text]
+    assert display_name(source) in said
+    assert as_json(found)["n_learned_before"] == len(learned)
+    assert compare([plain, made_run(dataset, {3})]).learned_before == 0
+
+
+def test_a_source_that_is_gone_is_said(dataset: Dataset) -> None:
+    started = made_run(dataset, {0}, start_from="gone")
+    found = compare([made_run(dataset, {1}), started])
+    assert len(found.photos) == 30
+    assert any("comes from gone" in text and "not known" in text for text in found.remarks)
 
 
 def test_runs_whose_photos_are_gone_are_compared_by_what_they_answered(dataset: Dataset) -> None:

@@ -74,3 +74,17 @@ def test_what_runs_before_learned_from_is_handed_down(tmp_path: Path) -> None:
     assert {"hash 0", "hash 1", "other 0", "other 1", "other 3"} <= trained_on
     assert not {"hash 2", "other 2", "other 5"} & trained_on
     assert provenance.training_hashes(Run(tmp_path)) is None
+
+
+def test_a_group_goes_where_its_earlier_photos_were(tmp_path: Path) -> None:
+    """Sites of an earlier run keep their side; new photos of a site follow it."""
+    before = Run(tmp_path / "a")
+    before.folder.mkdir()
+    photos = manifest(8)
+    split = np.array(["train", "train", "test", "test", "val", "val"])
+    provenance.write_photos(before, photos.iloc[:6], split, None)
+    sites = np.array([0, 0, 1, 1, 2, 2, 1, 0])
+    parts = np.array(["test", "test", "train", "train", "test", "test", "train", "test"])
+    inherited = provenance.inherit_split(parts, photos, sites, before)
+    assert list(inherited) == ["train", "train", "test", "test", "train", "train", "test", "train"]
+    assert pd.Series(inherited).groupby(sites).nunique().max() == 1

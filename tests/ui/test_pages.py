@@ -73,6 +73,24 @@ def test_photos_page_shows_classes_and_what_was_left_out(dataset: datasets.Datas
     assert not app.button(key="train").disabled
 
 
+def test_a_set_of_stacks_is_read_anew_by_another_page(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "stacks" / name).mkdir(parents=True)
+        for n in range(2):
+            first, second = (Image.effect_noise((40, 40), 9 * (k + 1)) for k in range(2))
+            file = tmp_path / "stacks" / name / f"{n}.tif"
+            first.save(file, save_all=True, append_images=[second])
+    dataset = datasets.import_source(tmp_path / "stacks")
+    app = open_app(data=dataset.id)
+    app.selectbox(key="stacks_page").set_value(2)
+    app.button(key="stacks_go").click().run()
+    while "task" in app.query_params:
+        app.run()
+    assert_well(app)
+    assert "stacks_page" in [box.key for box in app.selectbox]
+    assert datasets.open_dataset(dataset.id).reading.page == 2
+
+
 def test_data_set_with_one_class_cannot_be_trained_and_says_why(dataset: datasets.Dataset) -> None:
     datasets.remove_class(dataset, "blue")
 
@@ -81,6 +99,30 @@ def test_data_set_with_one_class_cannot_be_trained_and_says_why(dataset: dataset
     assert_well(app)
     assert app.button(key="train").disabled
     assert app.info
+
+
+def test_what_belongs_together_is_chosen_on_the_photos_page(
+    dataset: datasets.Dataset, tmp_path: Path
+) -> None:
+    """The plain data set has nothing to choose; one with folders inside its classes has."""
+    assert "Photos that belong together" not in [
+        box.label for box in open_app("photos", data=dataset.id).expander
+    ]
+    for number, photo in enumerate(sorted((tmp_path / "photos").rglob("*.png"))):
+        site = photo.parent / f"site{number % 3}"
+        site.mkdir(exist_ok=True)
+        photo.rename(site / photo.name)
+    choices = datasets.ImportChoices(classes="outer")
+    sites = datasets.import_source(tmp_path / "photos", name="Sites", choices=choices)
+    app = open_app("photos", data=sites.id)
+    (box,) = [one for one in app.selectbox if one.label == "They are told by"]
+    box.set_value("level:1").run()
+
+    assert_well(app)
+    assert "3 groups" in words(app)
+    groups = datasets.named_groups(sites)
+    assert groups is not None
+    assert set(groups) == {"site0", "site1", "site2"}
 
 
 def test_data_set_that_is_gone_leads_to_the_start(dataset: datasets.Dataset) -> None:

@@ -25,8 +25,12 @@ from translearn_core.cli import delete  # noqa: F401 - the order of --help
 
 # isort: on
 from translearn_core.cli.app import app
+from translearn_core.cli.interrupt import Interrupted
 from translearn_core.errors import InputError, TransLearnError
 from translearn_core.i18n import _
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         result = app(args=arguments, prog_name="python -m translearn_core", standalone_mode=False)
         sys.stdout.flush()
-        return int(result or 0)
+        code = int(result or 0)
+        return (
+            _complain(_("Interrupted. Nothing had begun."), code) if code == INTERRUPTED else code
+        )
     except BrokenPipeError:  # whoever reads the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -44,8 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
         return _complain(_with_option(error), 2)
     except TransLearnError as error:
         return _complain(error.message, 1)
+    except Interrupted as error:
+        return _complain(_("Interrupted. {kept}").format(kept=error.kept), INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
-        return _complain(_("Interrupted."), 130)
+        return _complain(_("Interrupted. Nothing was done."), INTERRUPTED)
     except Exception as error:
         # What click itself says of wrong arguments is one line, too.
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):

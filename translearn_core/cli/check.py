@@ -19,9 +19,11 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.choices import ImportOptions, with_import_options, with_option
+from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
+    import_folders,
     import_photos,
     import_with_table,
     output_to,
@@ -78,29 +80,30 @@ def check(
     options: ImportOptions,
 ) -> None:
     """Check a labelled folder or archive: classes, counts, files that would be left out, warnings."""
-    from translearn_core import datasets
-
-    with tempfile.TemporaryDirectory(prefix="translearn-check-") as folder:
-        with _workspace(Path(folder)), Bar() as bar:
-            if options.labels is not None:
-                dataset = import_with_table(
-                    source, options.labels, options=options, check=True, say_notes=False
-                )
-            else:
-                dataset = datasets.import_source(
-                    source,
-                    in_place=source.is_dir(),
-                    choices=options.choices,
-                    progress=bar.show_progress,
-                )
-        report = _describe(dataset)
-        bar.clear()
+    with kept(_("Nothing was changed: a check keeps nothing, and its photos stay as they are.")):
+        report = _check(source, options)
     if json_:
         print_json(report)
     else:
         _print_report(report)
     if report["problem"]:
         raise InputError(report["problem"])
+
+
+def _check(source: Path, options: ImportOptions) -> dict[str, Any]:
+    """Import into a workspace that is removed again, and describe what came."""
+    with (
+        tempfile.TemporaryDirectory(prefix="translearn-check-") as folder,
+        _workspace(Path(folder)),
+        Bar() as bar,
+    ):
+        if options.labels is not None:
+            dataset = import_with_table(
+                source, options.labels, options=options, check=True, say_notes=False
+            )
+        else:
+            dataset = import_folders(source, options, check=True, bar=bar)
+        return _describe(dataset)
 
 
 def _describe(dataset: Any) -> dict[str, Any]:
@@ -118,6 +121,8 @@ def _describe(dataset: Any) -> dict[str, Any]:
         "name": dataset.name,
         "classes": {name: int(n) for name, n in dataset.counts.items()},
         "n_photos": len(photos),
+        "grouped_by": dataset.record.grouped_by,
+        "groups": len(set(photos["group_name"]) - {""}),
         "splits": {str(k): int(n) for k, n in photos["split"].value_counts().items() if k},
         "left_out": _rows(dataset.left_out),
         "smallest": [int(photos["width"].min()), int(photos["height"].min())]
@@ -148,6 +153,12 @@ def _print_report(report: dict[str, Any]) -> None:
     print_line(_("{photos} photos in {classes} classes").format(photos=n, classes=len(classes)))
     for name, count in classes.items():
         print_line(f"  {count:>6}  {name}")
+    if report["groups"]:
+        print_line(
+            _("{n} groups by {by}, which no split tears apart").format(
+                n=report["groups"], by=report["grouped_by"]
+            )
+        )
     if report["splits"]:
         counts = ", ".join(f"{name} {n}" for name, n in report["splits"].items())
         free = n - sum(report["splits"].values())
@@ -187,17 +198,18 @@ def feasible(
     options: ImportOptions,
 ) -> None:
     """Estimate by cross-validation how well training will work, and what would help most."""
-    from translearn_core.backbones import get_backbone
-    from translearn_core.feasibility import job as check
-    from translearn_core.feasibility import report as check_report
-    from translearn_core.recipe.resolve import resolve
+    with kept(_("Nothing was kept: the check had not begun.")):
+        from translearn_core.backbones import get_backbone
+        from translearn_core.feasibility import job as check
+        from translearn_core.feasibility import report as check_report
+        from translearn_core.recipe.resolve import resolve
 
-    settings = make_settings_of({"backbone": backbone, "seed": seed})
-    have_weights(resolve(settings))
-    dataset = import_photos(source, test_source=test_source, options=options)
-    folder = check_report.folder_of(dataset)
-    folder.mkdir(exist_ok=True)
-    with output_to(folder / "log.txt"), Bar() as bar:
+        settings = make_settings_of({"backbone": backbone, "seed": seed})
+        have_weights(resolve(settings))
+        dataset = import_photos(source, test_source=test_source, options=options)
+        folder = check_report.folder_of(dataset)
+        folder.mkdir(exist_ok=True)
+    with kept(lambda: _what_is_kept(dataset)), output_to(folder / "log.txt"), Bar() as bar:
         report = check.assess(
             dataset,
             backbone=get_backbone(backbone) if backbone else None,
@@ -210,10 +222,26 @@ def feasible(
         _print_feasible(report)
 
 
+def _what_is_kept(dataset: Any) -> str:
+    """What an interrupt of the feasibility check leaves."""
+    from translearn_core.feasibility import report as check_report
+
+    if check_report.read(dataset) is None:
+        return _(
+            "Kept: the list of the photos, in {folder}. Not kept: there is no report yet."
+        ).format(folder=dataset.folder)
+    return _(
+        "Kept: the list of the photos and the report that was there before, in {folder}. Not kept: "
+        "the new report."
+    ).format(folder=dataset.folder)
+
+
 def _print_feasible(report: Any) -> None:
     print_line(report.sentence)
     for text in report.remarks:
         print_line(_("Note: {text}").format(text=text))
+    if report.random_split_note:
+        print_line(_("Note: {text}").format(text=report.random_split_note))
     forecast = report.forecast
     if forecast is not None:
         print_line(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from translearn_core.cli.interrupt import kept
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import N_, _
 
@@ -43,6 +44,17 @@ _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
             bool, typer.Option(help="Take columns of 0 and 1 with one 1 in each row as one label.")
         ],
         True,
+    ),
+    "group_by": (
+        Annotated[
+            str,
+            typer.Option(
+                metavar="COLUMN|LEVEL",
+                help="What photos belong together, so that no split tears them apart: a column of "
+                "the table, `folder`, a folder level like 1, -1 or site, `name:_`, or `none`.",
+            ),
+        ],
+        "",
     ),
 }
 _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -108,7 +120,8 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
             str,
             typer.Option(
                 metavar="R,G,B",
-                help="Channels of files with many, from 1 on: three as red, green and blue, or one.",
+                help="Channels of files with many (or grey pages of TIFF files), from 1 on: three as "
+                "red, green and blue, or one channel as grey.",
             ),
         ],
         "",
@@ -119,12 +132,14 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
 @dataclass(frozen=True, kw_only=True)
 class ImportOptions:
     """How labelled photos are read: by a table of labels (its column of classes, its column of names,
-    whether one-hot columns are one label), or by their folders; and the choices."""
+    whether one-hot columns are one label), or by their folders; what photos belong together
+    (`--group-by`); and the choices."""
 
     labels: Path | None
     main: str
     file_column: str
     one_hot: bool
+    group_by: str
     choices: ImportChoices
 
 
@@ -140,7 +155,8 @@ def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(**values: Any) -> Any:
         table = {name: values.pop(name) for name in _TABLE_OPTIONS}
-        choices = make_choices(**{name: values.pop(name) for name in _CHOICE_OPTIONS})
+        with kept(_("Nothing had begun.")):
+            choices = make_choices(**{name: values.pop(name) for name in _CHOICE_OPTIONS})
         return command(**values, options=ImportOptions(**table, choices=choices))
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + added

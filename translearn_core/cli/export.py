@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from translearn_core.atomic import replace_file
 from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import Bar, cannot_write, output_to, print_json, print_line
 from translearn_core.errors import InputError
 from translearn_core.i18n import _
@@ -23,19 +26,20 @@ def export(
     json_: JsonOption = False,
 ) -> int:
     """Export a model to a format, verify it against the app, and write the zip."""
-    from translearn_core.export import formats as exports
-    from translearn_core.export.make import folder_name, make_export
-    from translearn_core.runs import Run
+    with kept(lambda: _("Not written: {file}. The run stays as it is.").format(file=target)):
+        from translearn_core.export import formats as exports
+        from translearn_core.export.make import folder_name, make_export
+        from translearn_core.runs import Run
 
-    run, row = Run(run_dir), exports.get_format(format_)
-    exports.check_model(run)
-    if target.is_dir() or not target.suffix:
-        target = target / f"{folder_name(run, row)}.zip"
-    job = exports.job_of(run, row)
-    job.folder.mkdir(parents=True, exist_ok=True)
-    with output_to(job.log_path), Bar() as bar:
-        parity = make_export(run, row, _ExportMonitor(bar))
-    _copy_export(exports.zip_path(run, row), target)
+        run, row = Run(run_dir), exports.get_format(format_)
+        exports.check_model(run)
+        if target.is_dir() or not target.suffix:
+            target = target / f"{folder_name(run, row)}.zip"
+        job = exports.job_of(run, row)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with output_to(job.log_path), Bar() as bar:
+            parity = make_export(run, row, _ExportMonitor(bar))
+        _copy_export(exports.zip_path(run, row), target)
     if json_:
         print_json({"file": str(target)} | parity.model_dump(exclude={"stamp"}))
     else:
@@ -61,9 +65,14 @@ class _ExportMonitor(Monitor):
 
 
 def _copy_export(source: Path, target: Path) -> None:
+    half = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        try:
+            shutil.copyfile(source, half)
+            replace_file(half, target)
+        finally:
+            half.unlink(missing_ok=True)
     except OSError as error:
         raise cannot_write(target, error) from error
 
@@ -97,8 +106,8 @@ def import_model(
     json_: JsonOption = False,
 ) -> None:
     """Import a model from elsewhere as a run that can predict photos."""
-    from translearn_core.model_import.adopt import PIXELS, adopt_model
-
+    with kept(_("No model was imported.")):
+        from translearn_core.model_import.adopt import PIXELS, adopt_model
     chosen = next((known for known in PIXELS if known == pixels), None)
     if chosen is None:
         raise InputError(
@@ -106,7 +115,7 @@ def import_model(
                 allowed=_(" or ").join(f"`{known}`" for known in PIXELS), received=pixels
             )
         )
-    with Bar() as bar:
+    with kept(_("No model was imported, and nothing was kept of it here.")), Bar() as bar:
         run = adopt_model(
             source,
             classes=[part for part in classes.split(",") if part.strip()] or None,

@@ -11,6 +11,7 @@ import typer
 
 from translearn_core.atomic import write_atomically
 from translearn_core.cli.app import JsonOption, app
+from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
@@ -28,25 +29,26 @@ def predict(
     ] = None,
 ) -> int:
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
-    from translearn_core.datasets.file_names import printable
-    from translearn_core.prediction.predict import find_photos, hidden_folders, open_predictor
-    from translearn_core.prediction.predict import predict as predict_photos
-    from translearn_core.runs import Run
+    with kept(_("No prediction was kept: they are printed and written when all are there.")):
+        from translearn_core.datasets.file_names import printable
+        from translearn_core.prediction.predict import find_photos, hidden_folders, open_predictor
+        from translearn_core.prediction.predict import predict as predict_photos
+        from translearn_core.runs import Run
 
-    run = Run(run_dir)
-    paths = list(find_photos(photos))
-    for folder, n in hidden_folders(photos).items():
-        text = ngettext(
-            "The folder {name} ({n} photo) was passed over: its name is that of a hidden folder. To "
-            "predict its photos, name it beside the others.",
-            "The folder {name} ({n} photos) was passed over: its name is that of a hidden folder. To "
-            "predict its photos, name it beside the others.",
-            n,
-        )
-        typer.echo(text.format(name=printable(str(folder)), n=n), err=True)
-    if not paths:
-        raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
-    predictions = list(predict_photos(run, paths))
+        run = Run(run_dir)
+        paths = list(find_photos(photos))
+        for folder, n in hidden_folders(photos).items():
+            text = ngettext(
+                "The folder {name} ({n} photo) was passed over: its name is that of a hidden folder. To "
+                "predict its photos, name it beside the others.",
+                "The folder {name} ({n} photos) was passed over: its name is that of a hidden folder. To "
+                "predict its photos, name it beside the others.",
+                n,
+            )
+            typer.echo(text.format(name=printable(str(folder)), n=n), err=True)
+        if not paths:
+            raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
+        predictions = list(predict_photos(run, paths))
     for notice in open_predictor(run).notices:
         typer.echo(notice, err=True)
     if csv_ is not None:
@@ -137,7 +139,7 @@ def compare(
     reference = Run(against).id if against is not None else None
     if reference is not None and reference not in [run.id for run in runs]:
         raise RunError(_("`--against` must name one of the runs that are compared."))
-    with Bar() as bar:
+    with kept(_("Nothing was kept of the comparison; the runs stay as they are.")), Bar() as bar:
         comparison = compare_runs(
             runs,
             reference=reference,
@@ -180,4 +182,6 @@ def report(
     from translearn_core.reports.report import write_report
     from translearn_core.runs import Run
 
-    print_line(_("Written: {file}").format(file=write_report(Run(run_dir), target)))
+    with kept(_("The report was not written; the run stays as it is.")):
+        file = write_report(Run(run_dir), target)
+    print_line(_("Written: {file}").format(file=file))

@@ -14,13 +14,15 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from translearn_core.cli.interrupt import kept
 from translearn_core.csv_tables import valid_text
 from translearn_core.errors import InputError
 from translearn_core.formatting import percent
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 from translearn_core.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -170,7 +172,13 @@ def import_photos(
     Raises:
         SourceError: as `datasets.import_source` and `import_with_table`.
     """
-    from translearn_core import datasets
+    with kept(_("Nothing was kept: the photos were still being read. They stay as they are.")):
+        return _import_photos(source, test_source=test_source, options=options, tasks=tasks)
+
+
+def _import_photos(
+    source: Path, *, test_source: Path | None, options: ImportOptions | None, tasks: Path | None
+) -> Dataset:
     from translearn_core.cli.choices import with_option
 
     table = tasks or (options.labels if options is not None else None)
@@ -179,18 +187,66 @@ def import_photos(
             source, table, options=options, test_source=test_source, several=tasks is not None
         )
     with Bar() as bar:
-        dataset = datasets.import_source(
-            source,
-            test_source=test_source,
-            in_place=source.is_dir(),
-            check=False,
-            choices=options.choices if options is not None else None,
-            progress=bar.show_progress,
-        )
+        dataset = import_folders(source, options, test_source=test_source, check=False, bar=bar)
         said = [*dataset.record.notices, *map(with_option, dataset.record.questions)]
         for text in (*said, *_left_out_classes(dataset)):
             bar.note(text)
+        _tell_groups(dataset, bar)
     return dataset
+
+
+def import_folders(
+    source: Path,
+    options: ImportOptions | None,
+    *,
+    test_source: Path | None = None,
+    check: bool,
+    bar: Bar,
+) -> Dataset:
+    """Make a data set of a folder, used where it is, or of an archive, whose folders are the classes,
+    with its groups.
+
+    Raises:
+        SourceError: as `datasets.import_source`.
+        SettingsError: the photos have no such groups.
+    """
+    from translearn_core import datasets
+
+    by = datasets.as_folders(options.group_by) if options is not None and options.group_by else ""
+    choices = options.choices if options is not None else datasets.ImportChoices()
+
+    def read(rule: str) -> Dataset:
+        return datasets.import_source(
+            source,
+            test_source=test_source,
+            in_place=source.is_dir(),
+            check=check,
+            choices=replace(choices, classes=rule),
+            progress=bar.show_progress,
+        )
+
+    dataset = read(choices.classes or datasets.class_rule(by))
+    if by and not choices.classes and datasets.names_class_folders(dataset, by):
+        dataset = read("outer")
+    if by:
+        datasets.group_by_folders(dataset, by)
+    return dataset
+
+
+def _tell_groups(dataset: Dataset, bar: Bar) -> None:
+    """Note what keeps photos together, if anything does."""
+    from translearn_core import datasets
+
+    names = datasets.named_groups(dataset)
+    if names is not None:
+        n = len(set(names) - {""})
+        bar.note(
+            ngettext(
+                "Photos that belong together by {by}: {n} group. No split tears it apart.",
+                "Photos that belong together by {by}: {n} groups. No split tears one apart.",
+                n,
+            ).format(by=dataset.record.grouped_by, n=n)
+        )
 
 
 def _left_out_classes(dataset: Dataset) -> list[str]:
@@ -219,12 +275,19 @@ def import_with_table(
 
     Raises:
         SourceError: as `table_reading.read_table` and `label_table.import_labelled`.
+        SettingsError: the photos have no such groups.
     """
+    from translearn_core import datasets
     from translearn_core.cli.choices import with_option
     from translearn_core.datasets import label_table, table_reading
 
+    by = options.group_by
     read = table_reading.read_table(
-        table, main=options.main, file_column=options.file_column, one_hot=options.one_hot
+        table,
+        main=options.main,
+        file_column=options.file_column,
+        one_hot=options.one_hot,
+        group_by=by,
     )
     with Bar() as bar:
         result = label_table.import_labelled(
@@ -240,6 +303,9 @@ def import_with_table(
         said = [*result.notes, *map(with_option, result.questions)]
         for sentence in (result.summary, *(said if say_notes else ())):
             bar.note(sentence)
+        if by and not read.groups:
+            datasets.group_by_folders(result.dataset, datasets.as_folders(by))
+        _tell_groups(result.dataset, bar)
     return result.dataset
 
 

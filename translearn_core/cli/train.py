@@ -19,6 +19,7 @@ from translearn_core.cli.app import (
     app,
 )
 from translearn_core.cli.choices import ImportOptions, with_import_options
+from translearn_core.cli.interrupt import Interrupted, kept
 from translearn_core.cli.screen import (
     Bar,
     import_photos,
@@ -63,65 +64,94 @@ def train(
     **named: Any,
 ) -> int:
     """Train a classifier on a labelled folder or zip, and measure it on held-out test photos."""
-    from translearn_core import jobs, runs
-    from translearn_core.recipe.resolve import resolve
+    with kept(_("Nothing was kept: the run had not begun.")):
+        from translearn_core import jobs, runs
+        from translearn_core.recipe.resolve import resolve
 
-    settings = make_settings_of(named, pairs=set_, preset=preset)
-    resolved = resolve(settings)
-    if run_dir is not None:
-        runs.check_free(run_dir)
-    have_weights(resolved)
-    began = time.monotonic()
-    dataset = import_photos(source, test_source=test_source, options=options, tasks=tasks)
-    import_s = time.monotonic() - began
-    run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
-    work_here(run)
-    return _report_run(run, json_)
+        settings = make_settings_of(named, pairs=set_, preset=preset)
+        resolved = resolve(settings)
+        if run_dir is not None:
+            runs.check_free(run_dir)
+        have_weights(resolved)
+        began = time.monotonic()
+        dataset = import_photos(source, test_source=test_source, options=options, tasks=tasks)
+        import_s = time.monotonic() - began
+        run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
+    interrupted = work_here(run)
+    return _report_run(run, json_, interrupted)
 
 
-def work_here(run: Any) -> None:
-    """Train in this process with a bar; one interrupt stops and keeps the weights, a second ends."""
-    from translearn_core import worker
+def work_here(run: Any) -> bool:
+    """Train in this process with a bar; one interrupt stops and keeps the weights, a second ends.
 
+    Returns:
+        Whether it was interrupted.
+    """
     ended = threading.Event()
-    with output_to(run.folder / "log.txt"), Bar() as bar:
+    settings_kept = _("Kept: its settings, in {folder}. Not kept: what was learned.")
+    with (
+        kept(settings_kept.format(folder=run.folder)),
+        output_to(run.folder / "log.txt"),
+        Bar() as bar,
+    ):
+        from translearn_core import worker
+
         watcher = threading.Thread(target=bar.follow, args=(run, ended), daemon=True)
         watcher.start()
         try:
-            with _interrupt_stops(run):
+            with _interrupt_stops(run) as interrupted:
                 worker.work(run)
         finally:
             ended.set()
             watcher.join()
+    return interrupted.is_set()
 
 
 @contextmanager
-def _interrupt_stops(run: Any) -> Iterator[None]:
-    """The first Ctrl-C requests a stop that keeps the best weights; the second ends the process."""
+def _interrupt_stops(run: Any) -> Iterator[threading.Event]:
+    """The first Ctrl-C requests a stop that keeps the best weights; the second ends the work.
+
+    Yields what is set at the first one.
+    """
     import signal
 
+    interrupted = threading.Event()
+
     def ask(_number: int, _frame: Any) -> None:
-        if run.stop_requested:
+        if interrupted.is_set():
             raise KeyboardInterrupt
+        interrupted.set()
         run.request_stop()
-        sys.stderr.write("\n" + _("Stopping; what was learned is kept.") + "\n")
+        told = _("Stopping; what was learned is kept. Press Ctrl-C again to end at once.")
+        sys.stderr.write(f"\n{told}\n")
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield interrupted
         return
     before = signal.signal(signal.SIGINT, ask)
     try:
-        yield
+        yield interrupted
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _report_run(run: Any, json_: bool) -> int:
-    """Print how the run ended; the exit code."""
+def _report_run(run: Any, json_: bool, interrupted: bool) -> int:
+    """Print how the run ended; the exit code.
+
+    Raises:
+        Interrupted: it was interrupted; what there is was printed.
+    """
     state = run.state
     if state.state == "failed":
         raise TransLearnError(state.reason)
     if not run.has_result:
+        if interrupted:
+            raise Interrupted(
+                _(
+                    "Kept: the settings of the run, in {folder}. Not kept: what was learned; "
+                    "there is no model yet."
+                ).format(folder=run.folder)
+            )
         raise TransLearnError(
             _("Stopped before training began. The run is at {folder}.").format(folder=run.folder)
         )
@@ -130,6 +160,13 @@ def _report_run(run: Any, json_: bool) -> int:
         print_json(metrics.as_dict(), indent=None)
     else:
         _print_result(metrics, run.config.settings)
+    if interrupted:
+        raise Interrupted(
+            _(
+                "Kept: the model with its best weights so far, measured as above, in {folder}. Not "
+                "done: the epochs that were left."
+            ).format(folder=run.folder)
+        )
     return 0 if state.state in ("finished", "stopped") else 1
 
 
@@ -154,9 +191,9 @@ def _print_result(metrics: RunMetrics, settings: Settings) -> None:
                 guess=percent(metrics.guessing, 1),
             )
         )
-        for text in run_caveats.caveats_of(metrics):
-            if text != gap:
-                print_line(_("Note: {text}").format(text=text))
+    for text in run_caveats.caveats_of(metrics):
+        if text != gap:
+            print_line(_("Note: {text}").format(text=text))
     _print_techniques(metrics, settings)
     print_line(_("The run is at {folder}").format(folder=metrics.run_dir))
 

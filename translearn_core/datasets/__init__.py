@@ -4,10 +4,17 @@ One door: everything that others may use is named here. Imports without TensorFl
 """
 
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import CHECKS, Check, check_ready, found_by_checks, warnings
+from translearn_core.datasets.checks import (
+    CHECKS,
+    Check,
+    check_ready,
+    found_by_checks,
+    split_notes,
+    warnings,
+)
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
-from translearn_core.datasets.duplicate_groups import assign_groups, groups
+from translearn_core.datasets.duplicate_groups import Together, assign_groups, groups, together
 from translearn_core.datasets.duplicates import groups_of
 from translearn_core.datasets.editing import (
     delete_excluded,
@@ -24,6 +31,18 @@ from translearn_core.datasets.editing import (
     undo_count,
 )
 from translearn_core.datasets.excluded import excluded_file, read_excluded
+from translearn_core.datasets.grouping import (
+    FolderLevel,
+    as_folders,
+    class_rule,
+    folder_levels,
+    group_by_folders,
+    means_folders,
+    name_beginnings,
+    named_groups,
+    names_class_folders,
+    set_groups,
+)
 from translearn_core.datasets.import_choices import ROLES, ImportChoices
 from translearn_core.datasets.import_context import Progress
 from translearn_core.datasets.importing import (
@@ -45,7 +64,8 @@ from translearn_core.datasets.library import (
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.sources import allowed_folder, unpacked
-from translearn_core.datasets.split import Leak, assign_splits, split_leaks
+from translearn_core.datasets.split import Leak, assign_splits, chained_classes, split_leaks
+from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.imaging.decode import (
     DECODE_VERSION,
@@ -68,17 +88,24 @@ __all__ = [
     "DecodedPhoto",
     "Dismissed",
     "Finding",
+    "FolderLevel",
     "ImportChoices",
     "ImportReport",
     "Leak",
     "PhotoStats",
+    "Together",
     "Progress",
+    "Stacks",
     "add_photos",
     "add_source",
     "allowed_folder",
+    "as_folders",
     "assign_groups",
     "assign_splits",
+    "chained_classes",
     "check_ready",
+    "class_rule",
+    "choose_stacks",
     "create_dataset",
     "decode_ahead",
     "decode_photo",
@@ -88,7 +115,10 @@ __all__ = [
     "dismiss",
     "exclude_photos",
     "excluded_file",
+    "find_stacks",
     "find_unlabelled",
+    "folder_levels",
+    "group_by_folders",
     "found_by_checks",
     "groups",
     "groups_of",
@@ -100,8 +130,12 @@ __all__ = [
     "list_unreadable_datasets",
     "make_demo",
     "make_thumbnail",
+    "means_folders",
     "merge_classes",
     "move_photos",
+    "name_beginnings",
+    "named_groups",
+    "names_class_folders",
     "open_dataset",
     "open_unlabelled",
     "read_dismissed",
@@ -112,7 +146,10 @@ __all__ = [
     "rename_dataset",
     "restore_dismissed",
     "restore_excluded",
+    "set_groups",
     "split_leaks",
+    "split_notes",
+    "together",
     "undo",
     "undo_count",
     "unpacked",

@@ -35,26 +35,39 @@ from translearn_core.datasets.manifest_checks import (
     Finding,
     find_blank,
     find_case_twins,
+    find_chains,
+    find_channels,
     find_double_layer,
     find_exact_across,
     find_exact_copies,
+    find_frames,
+    find_grey_part,
     find_imbalance,
     find_leaks,
     find_lost_classes,
     find_pages,
     find_range,
+    find_scarce_groups,
     find_too_few,
     find_too_small,
+    find_torn_groups,
     list_names,
     tell_across,
+    tell_chains,
+    tell_channels,
     tell_exact_copies,
+    tell_frames,
+    tell_grey_part,
     tell_imbalance,
     tell_leaks,
     tell_notes,
     tell_pages,
+    tell_scarce_groups,
     tell_too_few,
     tell_too_small,
+    tell_torn_groups,
 )
+from translearn_core.datasets.split import scarce_groups
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
 
@@ -106,7 +119,8 @@ def check_ready(dataset: Dataset) -> None:
 
     Raises:
         SourceError: it has no class or only one, a class with a single photo or none to learn
-            from, or more classes than allowed; the sentence names them.
+            from, more classes than allowed, or one named group in each class; the sentence names
+            them.
     """
     counts = dataset.counts
     limit = load_configuration().limits.classes
@@ -147,6 +161,15 @@ def check_ready(dataset: Dataset) -> None:
                 "learn from. Add some to the training photos."
             ).format(names=list_names(nothing))
         )
+    groups = scarce_groups(dataset)
+    if all(groups.get(str(name)) == 1 for name in counts.index):
+        raise SourceError(
+            _(
+                "Every class lies in one group only ({by}), so none can be kept for the test, and "
+                "nothing says how a new group would be told apart. Add photos of more groups, or do "
+                "without them (`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
+        )
 
 
 def warnings(dataset: Dataset) -> list[str]:
@@ -172,6 +195,20 @@ def found_by_checks(dataset: Dataset) -> list[str]:
             )
     return result
 
+
+def split_notes(dataset: Dataset) -> list[str]:
+    """What has to be said of how the photos are split: classes that are one chain of near-copies,
+    classes with too few groups, groups that the source tears apart."""
+    result = []
+    for check in CHECKS:
+        if check.name in _ABOUT_SPLITS and check.find is not None and check.tell is not None:
+            found = list(check.find(dataset))
+            if found:
+                result.append(f"{check.tell(found, dataset)} {_(check.sentence)}")
+    return result
+
+
+_ABOUT_SPLITS = ("one_chain", "few_groups", "torn_group")
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -347,6 +384,34 @@ CHECKS: tuple[Check, ...] = (
         needs="statistics",
     ),
     Check(
+        name="mirrors",
+        title=N_("Mirrored photos look like another class"),
+        threshold=1.0,
+        rule="a linear head on the photos of two classes takes held-out ones, mirrored, for the "
+        "other class: its probability rises by 0.1 or more on average (paired t-test, 0.05 for all "
+        "pairs together); only below 200 photos a class, where training would mirror them",
+        sentence=N_(
+            "Learning from mirrored photos would teach the wrong class, so training does not mirror "
+            "these photos by itself."
+        ),
+        advice=N_("Leave the augmentation at `auto`, or choose `none`."),
+        needs="features",
+    ),
+    Check(
+        name="giveaway",
+        title=N_("The files tell the classes apart"),
+        threshold=0.5,
+        rule="one feature of the files alone (size of the file, format, compression, width and height, "
+        "camera, pattern of the names, number of copies) puts so many photos into the right class, out "
+        "of fold, that the low end of its 95 % interval avoids at least 40 % of the mistakes of always "
+        "answering the largest class",
+        sentence=N_("The model may learn where the photos come from instead of what they show."),
+        advice=N_(
+            "Bring in photos of all classes from the same cameras and sources, saved in one way."
+        ),
+        needs="statistics",
+    ),
+    Check(
         name="leak",
         title=N_("Test photos that are also training photos (leakage)"),
         threshold=LEAST_LEAK,
@@ -357,6 +422,53 @@ CHECKS: tuple[Check, ...] = (
         needs="features",
         find=find_leaks,
         tell=tell_leaks,
+    ),
+    Check(
+        name="one_chain",
+        title=N_("One scene only"),
+        threshold=1.0,
+        rule="a chain of strict near-copies is most of a class",
+        sentence=N_(
+            "Such photos are split in time: the last ones are the test. The accuracy says little about "
+            "photos of another time or place."
+        ),
+        advice=N_("Add photos of other things, places and light."),
+        needs="manifest",
+        find=find_chains,
+        tell=tell_chains,
+    ),
+    Check(
+        name="few_groups",
+        title=N_("Too few groups"),
+        threshold=0.5,
+        rule="photos are grouped, and a class has fewer than three groups: a group is never divided",
+        sentence=N_("How well a new group of such a class is told apart is hardly measured."),
+        advice=N_("Add photos of more groups."),
+        needs="manifest",
+        find=find_scarce_groups,
+        tell=tell_scarce_groups,
+    ),
+    Check(
+        name="torn_group",
+        title=N_("Groups on both sides of the given test"),
+        threshold=1.0,
+        rule="a photo given for validation or the test is of a named group that also has photos to "
+        "learn from",
+        sentence=N_("The split of the source was kept; its figures are too good for new groups."),
+        advice=N_("Hold out whole groups, or let the split be made here."),
+        needs="manifest",
+        find=find_torn_groups,
+        tell=tell_torn_groups,
+    ),
+    Check(
+        name="random_split",
+        title=N_("A random split would flatter"),
+        threshold=1.0,
+        rule="cross-validation that tears groups and near-copies apart is right on at least 2 % more "
+        "photos, by more than two standard errors of the difference",
+        sentence=N_("What belongs together lies on both sides of a random split."),
+        advice=N_("Rely on the grouped figure, and never split such photos at random."),
+        needs="predictions",
     ),
     Check(
         name="case_twins",
@@ -397,14 +509,40 @@ CHECKS: tuple[Check, ...] = (
         name="pages",
         title=N_("Files with several pages"),
         threshold=1.0,
-        rule="a file with several pages, or an animation: one of them is used",
+        rule="a TIFF with several pages: one of them is used, or three as red, green and blue",
         sentence=N_("What stands on the other pages is not learned."),
         advice=N_(
-            "If it shows too little, choose another page for the whole set when you bring the photos in."
+            "If it shows too little, choose another page for the whole set: under Pages and "
+            "channels on the Photos page, or when you bring the photos in."
         ),
         needs="manifest",
         find=find_pages,
         tell=tell_pages,
+    ),
+    Check(
+        name="channels",
+        title=N_("Files with many channels"),
+        threshold=1.0,
+        rule="a TIFF with channels that are neither a colour nor opacity",
+        sentence=N_("The other channels are not learned."),
+        advice=N_(
+            "If others matter, choose one or three for the whole set: under Pages and channels on "
+            "the Photos page, or when you bring the photos in."
+        ),
+        needs="manifest",
+        find=find_channels,
+        tell=tell_channels,
+    ),
+    Check(
+        name="frames",
+        title=N_("Animations"),
+        threshold=1.0,
+        rule="an animation, or a file that holds several pictures",
+        sentence=N_("The first of them that is not of one colour is used."),
+        advice=N_("Save the others as photos of their own if they matter."),
+        needs="manifest",
+        find=find_frames,
+        tell=tell_frames,
     ),
     Check(
         name="value_range",
@@ -416,6 +554,18 @@ CHECKS: tuple[Check, ...] = (
         needs="manifest",
         find=find_range,
         tell=tell_notes,
+    ),
+    Check(
+        name="grey_part",
+        title=N_("A part of one grey"),
+        threshold=1.0,
+        rule="at least a quarter along a whole side is of one medium grey, and the opposite third "
+        "is not",
+        sentence=N_("A photo looks so after a copy that broke off was saved again."),
+        advice=N_("Look at them, and copy them again from their source."),
+        needs="manifest",
+        find=find_grey_part,
+        tell=tell_grey_part,
     ),
     Check(
         name="blank_class",

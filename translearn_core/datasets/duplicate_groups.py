@@ -1,62 +1,129 @@
-"""Groups of near-duplicates of a data set, computed once from features, for every split of it.
+"""Photos that stay on one side of every split: near-duplicates and named groups, joined.
 
-Owns: `<dataset>/groups.parquet`, a row per photo: `path`, `group`, and the `fingerprint` of the set
-that it was computed for. Leaves to others: what a group is (`duplicates.py`), splitting
+Owns: `Together`, and `<dataset>/groups.parquet`, a row per photo: `path`, `group` (near-duplicates),
+`part` (`chains.cut_chains`), and the `fingerprint` of the set that it was computed for. Leaves to
+others: what a near-duplicate is (`duplicates.py`), named groups (`grouping.py`), splitting
 (`split.py`).
 
-The first feature extraction (of a run or a check) assigns the groups; later ones reuse them, so
+The first feature extraction (of a run or a check) assigns near-duplicates; later ones reuse them, so
 that runs with other backbones are tested on the same photos.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.arrays import Ints
-from translearn_core.datasets.duplicates import Pairs, groups_of
+from translearn_core.arrays import Bools, Ints
+from translearn_core.datasets.chains import cut_chains
+from translearn_core.datasets.duplicates import Pairs, connect, find_groups
 from translearn_core.datasets.library import Dataset, write_table
 
-_hash_groups: dict[tuple[str, str, int], Ints] = {}
+LEAST_GROUPS = 3
+"""Groups of a class that training, validation and test take."""
+_hash_groups: dict[tuple[str, str, int], tuple[Ints, Ints]] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together:
+    """What belongs together; all arrays are `(n,)`, in the manifest's order.
+
+    Args:
+        groups: photos of one number stay on one side: the connected components of near-duplicates,
+            parts of chains and named groups.
+        copies: near-duplicates and parts of chains alone.
+        part: place in time of the part of a chain that is most of a class, -1 for other photos.
+        named: which photos lie in a group with a name.
+    """
+
+    groups: Ints
+    copies: Ints
+    part: Ints
+    named: Bools
 
 
 def groups(dataset: Dataset) -> Ints:
-    """A group number for each photo, in the manifest's order: from features where they were
-    stored for these photos, else from perceptual hashes only."""
+    """The number that photos share which stay on one side, `(n,)` in the manifest's order."""
+    return together(dataset).groups
+
+
+def together(dataset: Dataset) -> Together:
+    """What belongs together: near-duplicates by features where they were stored for these photos,
+    else by perceptual hashes only; and named groups."""
     stored = _read(dataset)
-    if stored is not None:
-        return stored
-    photos = dataset.photos
-    key = (str(dataset.folder), dataset.fingerprint, int(photos["checked"].sum()))
-    if key not in _hash_groups:
-        while len(_hash_groups) >= 4:
-            _hash_groups.pop(next(iter(_hash_groups)))
-        _hash_groups[key] = groups_of(photos)
-    return _hash_groups[key]
+    if stored is None:
+        photos = dataset.photos
+        key = (str(dataset.folder), dataset.fingerprint, int(photos["checked"].sum()))
+        if key not in _hash_groups:
+            while len(_hash_groups) >= 4:
+                _hash_groups.pop(next(iter(_hash_groups)))
+            _hash_groups[key] = _with_parts(dataset, *find_groups(photos))
+        stored = _hash_groups[key]
+    return _joined(dataset, *stored)
 
 
 def assign_groups(
     dataset: Dataset, features: npt.NDArray[np.floating], *, pairs: Pairs | None = None
-) -> Ints:
-    """Find the groups from features and store them, unless they are stored already.
+) -> Together:
+    """Find near-duplicates from features and store them, unless they are stored already.
 
     Args:
         features: `(n, d)` of a trained network, in the manifest's order.
         pairs: what `find_pairs` says of these photos and features, where it is known.
     """
     stored = _read(dataset)
-    if stored is not None:
-        return stored
+    if stored is None:
+        photos = dataset.photos
+        stored = _with_parts(dataset, *find_groups(photos, features, pairs=pairs))
+        table = pd.DataFrame(
+            {"path": photos["path"].astype(str), "group": stored[0], "part": stored[1]}
+        )
+        write_table(
+            dataset.folder / "groups.parquet", table.assign(fingerprint=dataset.fingerprint)
+        )
+    return _joined(dataset, *stored)
+
+
+def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> tuple[Ints, Ints]:
+    """Near-duplicates with the parts of chains among them, and the place of each part."""
+    named = (dataset.photos["group_name"] != "").to_numpy()
+    part = cut_chains(dataset, np.where(named, -1, chain))  # a name says more than the looks
+    if not (part >= 0).any():
+        return copies, part
+    parts, _values = pd.factorize(
+        pd.MultiIndex.from_arrays([chain, dataset.photos["class_name"], part])
+    )
+    return connect(copies, np.where(part >= 0, parts, -1)), part
+
+
+def _joined(dataset: Dataset, copies: Ints, part: Ints) -> Together:
+    """Near-duplicates joined with named groups.
+
+    Where that leaves a class fewer groups than a split takes, although it has enough names, the
+    names alone decide in it, but for exact copies.
+    """
     photos = dataset.photos
-    groups_by_row = groups_of(photos, features, pairs=pairs)
-    table = pd.DataFrame({"path": photos["path"].astype(str), "group": groups_by_row})
-    write_table(dataset.folder / "groups.parquet", table.assign(fingerprint=dataset.fingerprint))
-    return groups_by_row
+    names, values = pd.factorize(photos["group_name"].where(photos["group_name"] != ""))
+    if not len(values):
+        named = np.zeros(len(photos), np.bool_)
+        return Together(groups=copies, copies=copies, part=part, named=named)
+    groups = connect(copies, names)
+    table = pd.DataFrame({"class": photos["class_name"].to_numpy(dtype=object), "group": groups})
+    table["name"] = np.where(names >= 0, names, len(values) + copies)
+    counts = table.groupby("class")[["group", "name"]].transform("nunique")
+    melted = (counts["group"] < counts["name"].clip(upper=LEAST_GROUPS)).to_numpy()
+    if melted.any():
+        same_file, _hashes = pd.factorize(photos["sha256"].where(photos["sha256"] != ""))
+        groups = connect(np.where(melted & (names >= 0), -1, copies), names, same_file)
+    named = np.isin(groups, groups[names >= 0])
+    return Together(groups=groups, copies=copies, part=np.where(named, -1, part), named=named)
 
 
-def _read(dataset: Dataset) -> Ints | None:
-    """The stored groups; None where there are none, or for other photos."""
+def _read(dataset: Dataset) -> tuple[Ints, Ints] | None:
+    """The stored near-duplicates and parts; None where there are none, or for other photos."""
     try:
         table = pd.read_parquet(dataset.folder / "groups.parquet")
         photos = dataset.photos
@@ -66,6 +133,8 @@ def _read(dataset: Dataset) -> Ints | None:
             or not (table["path"].to_numpy() == photos["path"].to_numpy()).all()
         ):
             return None
-        return table["group"].to_numpy(np.int64)
+        none = np.full(len(table), -1, np.int64)  # written before chains were cut
+        part = table["part"].to_numpy(np.int64) if "part" in table else none
+        return table["group"].to_numpy(np.int64), part
     except (OSError, ValueError, KeyError):
         return None

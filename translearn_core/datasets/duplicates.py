@@ -7,7 +7,8 @@ registering two photos (`registration.py`).
 Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are
 available, nearest neighbours in feature space, which finds crops and changes of light that hashes
-miss. Then one photo is registered on the other. Thresholds were measured on photos of litter,
+miss. Then one photo is registered on the other. Between classes, tight crops are looked for, too,
+since one photo may not lie in two classes. Thresholds were measured on photos of litter,
 flowers, hands and PACS with seeded copies; recall and precision on two of these sets:
 `docs/benchmarks.md`.
 """
@@ -21,7 +22,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Floats, Ints
-from translearn_core.datasets.registration import compare_pairs, correlate, multiply, shrink
+from translearn_core.datasets.registration import (
+    compare_pairs,
+    correlate,
+    find_tight_crops,
+    multiply,
+    shrink,
+)
 from translearn_core.imaging.stats import unpack_grey_thumbnails
 
 MAX_BITS = 10
@@ -31,6 +38,12 @@ MIN_SIMILARITY = 0.94
 from which two photos are near copies."""
 _MIN_COSINE = 0.8
 _MIN_BURST_WHOLE = 0.93
+_MIN_CROP_COSINE, _CROP_NEIGHBOURS, _MOST_CROPPED = 0.5, 2, 10_000
+"""A tight crop is looked for among the two photos of other classes with the most similar features; in
+sets of more than 10,000 photos for so many of them."""
+_HASH_MARGIN, _MAX_HASH_COSINE = 0.15, 0.65
+"""Photos with nearly equal hashes may be frames of one burst with so much less similarity of features,
+and from 0.65 on in any case. Things on white have such hashes, too, but unlike features."""
 _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
 _MAX_OF_CLASS = 1 / 3
@@ -89,29 +102,33 @@ def find_pairs(
     table = photos.iloc[rows]
     thumbnails = unpack_grey_thumbnails(list(table["look"]))
     first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
-    kept_pairs = np.ones(len(first), np.bool_)
+    embedding, burst_from, hash_from = None, 1.0, 0.0
+    if features is not None:
+        features = np.asarray(features)
+        embedding = normalised_embedding(features if len(rows) == len(features) else features[rows])
+        burst_from = _burst_similarity(embedding, table["class_name"].to_numpy(dtype=object))
+        hash_from = min(burst_from - _HASH_MARGIN, _MAX_HASH_COSINE)
+        strict &= multiply(embedding, first, second) >= hash_from
+    by_hash = np.ones(len(first), np.bool_)
     chains = representatives = np.arange(len(rows))
     if for_groups:
         chains = _chains(len(rows), first[strict], second[strict])
         same = pd.DataFrame({"chain": chains, "phash": table["phash"].to_numpy()})
         representatives = np.flatnonzero(~same.duplicated().to_numpy())
-    embedding, burst_from = None, 1.0
-    if features is not None:
-        features = np.asarray(features)
-        embedding = normalised_embedding(features if len(rows) == len(features) else features[rows])
-        burst_from = _burst_similarity(embedding, table["class_name"].to_numpy(dtype=object))
+    if embedding is not None:
         first_open, second_open = _neighbours(
             embedding[representatives], min(_MIN_COSINE, burst_from)
         )
-        first, second, kept_pairs, strict = _add(
+        first, second, by_hash, strict = _add(
             first, second, strict, representatives[first_open], representatives[second_open]
         )
     if for_groups:
         kept = strict | (chains[first] != chains[second])
-        first, second, kept_pairs, strict = (
-            values[kept] for values in (first, second, kept_pairs, strict)
+        first, second, by_hash, strict = (
+            values[kept] for values in (first, second, by_hash, strict)
         )
     scores, near = np.ones(len(first), np.float32), np.ones(len(first), np.bool_)
+    kept_pairs = np.ones(len(first), np.bool_)
     undecided = np.flatnonzero(~strict) if for_groups else np.arange(len(first))
     first_open, second_open = first[undecided], second[undecided]
     whole, fine = _compare(thumbnails, first_open, second_open)
@@ -122,14 +139,20 @@ def find_pairs(
         similarity = multiply(embedding, first_open, second_open)
         scores[undecided] = (whole + fine + similarity) / 3
         near[undecided] = (scores[undecided] >= MIN_SIMILARITY) & (similarity >= _MIN_COSINE)
-        kept_pairs[undecided] |= (similarity >= burst_from) & (whole >= _MIN_BURST_WHOLE)
-        kept_pairs |= near
+        alike = np.where(
+            by_hash[undecided],
+            similarity >= hash_from,
+            (similarity >= burst_from) & (whole >= _MIN_BURST_WHOLE),
+        )
+        kept_pairs[undecided] = near[undecided] | alike
     clipped: Floats = np.clip(scores, 0.0, 1.0).astype(np.float32)
     strict |= clipped >= _STRICT_SIMILARITY
     not_exact = np.zeros(len(first), np.bool_)
-    return _join(
-        exact, Pairs(rows[first], rows[second], clipped, not_exact, near, strict).where(kept_pairs)
-    )
+    pairs = Pairs(rows[first], rows[second], clipped, not_exact, near, strict).where(kept_pairs)
+    pairs = _join(exact, pairs)
+    if embedding is None:
+        return pairs
+    return _add_crops(pairs, _tight_crops(thumbnails, embedding, table, rows))
 
 
 def groups_of(
@@ -140,27 +163,78 @@ def groups_of(
 ) -> Ints:
     """A group number for each photo; copies of each other and frames of one burst share one.
 
-    Groups are connected components. A group that takes more than a share of a class is rebuilt from
-    strict pairs, and then from exact copies only.
+    Args:
+        photos, features, pairs: as in `find_groups`.
+
+    Returns:
+        (n,) int64, numbered from 0 in order of first appearance.
+    """
+    return find_groups(photos, features, pairs=pairs)[0]
+
+
+def find_groups(
+    photos: pd.DataFrame,
+    features: npt.NDArray[np.floating] | None = None,
+    *,
+    pairs: Pairs | None = None,
+) -> tuple[Ints, Ints]:
+    """The group of each photo, and its chain where one takes most of a class.
+
+    Groups are connected components of copies and of bursts whose links are supported
+    (`_supported`): one chance likeness does not join two bursts. A group that takes more than a share
+    of a class is rebuilt from strict pairs. One that still does is a chain of near-copies: its groups
+    are exact copies only.
 
     Args:
         photos, features: as in `find_pairs`.
         pairs: what `find_pairs` says of them, where it is known.
 
     Returns:
-        (n,) int64, numbered from 0 in order of first appearance.
+        Groups `(n,) int64`, numbered from 0 in order of first appearance; chains `(n,) int64`, -1
+        for a photo of none.
     """
     n = len(photos)
     pairs = find_pairs(photos, features, for_groups=True) if pairs is None else pairs
     max_share = _MAX_OF_CLASS if features is None else _MAX_OF_CLASS_BY_FEATURES
+    pairs = pairs.where(_supported(n, pairs))
     groups = _components(n, pairs)
+    chains = np.full(n, -1, np.int64)
     for bound in ("strict", "exact"):
         large = _too_large(groups, photos["class_name"].to_numpy(dtype=object), max_share)
         if not large.any():
             break
+        if bound == "exact":
+            chains = np.where(large, groups, -1)
         pairs = pairs.where(~large[pairs.first] | getattr(pairs, bound))
         groups = _components(n, pairs)
-    return groups
+    return groups, chains
+
+
+def _tight_crops(thumbnails: Floats, embedding: Floats, table: pd.DataFrame, rows: Ints) -> Pairs:
+    """Photos of which a piece, cut tightly, lies in another class; `rows` are those of `table`."""
+    codes, _names = pd.factorize(table["class_name"])
+    chosen = np.arange(0, len(rows), max(1, -(-len(rows) // _MOST_CROPPED)))
+    found = [np.empty((0, 2), np.int64)]
+    k = min(_CROP_NEIGHBOURS, len(rows) - 1)
+    for start in range(0, len(chosen), step := _rows_at_once(len(rows))):
+        batch = chosen[start : start + step]
+        cosine = embedding[batch] @ embedding.T
+        cosine[codes[batch][:, None] == codes[None, :]] = -1.0
+        nearest = np.argpartition(cosine, -k, axis=1)[:, -k:]
+        one, which = np.nonzero(np.take_along_axis(cosine, nearest, 1) >= _MIN_CROP_COSINE)
+        found.append(np.column_stack([batch[one], nearest[one, which]]))
+    first, second = np.unique(np.sort(np.concatenate(found), axis=1), axis=0).T
+    cropped, fine = find_tight_crops(thumbnails, first, second)
+    likeness = MIN_SIMILARITY + (1 - MIN_SIMILARITY) * fine[cropped]
+    none, all_near = np.zeros(len(likeness), np.bool_), np.ones(len(likeness), np.bool_)
+    return Pairs(rows[first[cropped]], rows[second[cropped]], likeness, none, all_near, none)
+
+
+def _add_crops(pairs: Pairs, crops: Pairs) -> Pairs:
+    """The union; a pair that is a tight crop is near, whatever it was."""
+    n = 1 + max((int(part.second.max(initial=0)) for part in (pairs, crops)), default=0)
+    is_crop = np.isin(pairs.first * n + pairs.second, crops.first * n + crops.second)
+    return _join(pairs.where(~is_crop | pairs.near), crops)
 
 
 def _add(
@@ -371,8 +445,59 @@ def _chains(n: int, first: Ints, second: Ints) -> Ints:
     return numbers
 
 
+def _supported(n: int, pairs: Pairs) -> Bools:
+    """Which pairs may join groups of `n` photos.
+
+    Copies do. Where two frames of a burst are less alike, the parts that copies have joined already
+    need more than one such link: two between them, or each one to a third part; or each is what the
+    other is most like. Similar things, of which any two may look alike by chance, form long chains
+    of single links.
+    """
+    from scipy.sparse import csr_array
+
+    sure = pairs.exact | pairs.near | pairs.strict
+    part = _chains(n, pairs.first[sure], pairs.second[sure])
+    one, other = part[pairs.first], part[pairs.second]
+    weak = np.flatnonzero(one != other)
+    low, high = np.minimum(one, other)[weak], np.maximum(one, other)[weak]
+    _keys, edge, counts = np.unique(low * n + high, return_inverse=True, return_counts=True)
+    best = np.full(n, -1.0, np.float32)
+    for ends in (low, high):
+        np.maximum.at(best, ends, pairs.likeness[weak])
+    mutual = np.minimum(best[low], best[high]) <= pairs.likeness[weak]
+    ends = np.concatenate([low, high]), np.concatenate([high, low])
+    near = csr_array((np.ones(2 * len(low), np.bool_), ends), shape=(n, n))
+    common = (near[low].multiply(near[high])).sum(axis=1) > 0
+    supported = np.ones(len(one), np.bool_)
+    supported[weak] = mutual | (counts[edge] >= 2) | common
+    return supported
+
+
 def _components(n: int, pairs: Pairs) -> Ints:
-    groups, _values = pd.factorize(_chains(n, pairs.first, pairs.second))
+    return _numbered(_chains(n, pairs.first, pairs.second))
+
+
+def connect(*labels: Ints) -> Ints:
+    """Groups of photos that share a label of any kind, directly or through others.
+
+    Args:
+        labels: of each kind a number for each photo, `(n,)`; -1 for none.
+
+    Returns:
+        (n,) int64, numbered from 0 in order of first appearance.
+    """
+    firsts, seconds = [], []
+    for one in labels:
+        order = np.argsort(one, kind="stable")
+        same = (one[order][1:] == one[order][:-1]) & (one[order][1:] >= 0)
+        firsts.append(order[:-1][same])
+        seconds.append(order[1:][same])
+    n = len(labels[0])
+    return _numbered(_chains(n, np.concatenate(firsts), np.concatenate(seconds)))
+
+
+def _numbered(components: Ints) -> Ints:
+    groups, _values = pd.factorize(components)
     result: Ints = groups.astype(np.int64)
     return result
 

@@ -27,6 +27,7 @@ from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
 from translearn_core.datasets.file_names import NameKeeper, printable, real_path, safe_name, tidy
 from translearn_core.datasets.folder_listing import cannot_open
+from translearn_core.datasets.grouping import group_added, group_again
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import (
     Candidate,
@@ -473,6 +474,7 @@ def _append(
         try:
             with disk_errors():
                 rows = _move_to_class_folders(staged, dataset.folder, NameKeeper(before["path"]))
+            rows = group_added(before, rows, dataset.record.grouped_by)
             dataset.write_photos(pd.concat([before, rows]) if len(rows) else before)
         except StorageError:
             dataset.discard_files(rows["path"])
@@ -525,6 +527,7 @@ def _import_in_place(
             }
             existing.write_record(existing.record.model_copy(update=changed))
             own = existing.photos[~existing.photos["path"].map(_is_absolute)]
+            photos = group_again(photos, existing.photos, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(_left_out_table(left_out))
         return existing

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from translearn_core.datasets.grouping import set_groups
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import ProgressCallback, StopCheck
 from translearn_core.datasets.importing import import_files, import_source
@@ -221,6 +222,8 @@ def _finish(dataset: Dataset, labelling: TableLabelling) -> LabelledImport:
         store_tasks(dataset, main=labelling.main, tasks=(), labels={})
     else:
         detach_labels(dataset)
+    if table.groups:
+        set_groups(dataset, labelling.groups_of(dataset), by=table.groups)
     summary = labelling.summary(dataset)
     notes = tuple([*table.notes, *labelling.notes])
     questions = tuple([*table.questions, *labelling.questions])

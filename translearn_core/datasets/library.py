@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import secrets
 import shutil
 import time
@@ -40,7 +41,7 @@ from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import make_thumbnail
-from translearn_core.imaging.reading import Reading, parse_reading, using
+from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.stats import PhotoStats
 
 SCHEMA = 1
@@ -51,6 +52,7 @@ COLUMNS: dict[str, Any] = {
     "file": "str",
     "class_name": "str",
     "split": "str",
+    "group_name": "str",
     "bytes": "int64",
     "mtime_ns": "int64",
     "checked": "bool",
@@ -69,6 +71,7 @@ COLUMNS: dict[str, Any] = {
     "look": "str",
     "tint": "str",
     "pages": "int64",
+    "channels": "int64",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
@@ -90,12 +93,14 @@ class Record(BaseModel):
     test_source: str = ""
     source_sha256: str = ""
     """Content of the zip it came from; empty for other sources and once it was edited."""
+    grouped_by: str = ""
+    """What the named groups of the photos are: a column or a folder level; empty: none."""
     choices: str = ""
     """`ImportChoices` of the import as JSON; empty where nothing was chosen."""
     notices: tuple[str, ...] = ()
+    """What was said of how its folders and names were read."""
     reading: dict[str, Any] = {}
     """Range, page and channels of photos that do not declare them (`Reading.as_json`)."""
-    """What was said of how its folders and names were read."""
     questions: tuple[Question, ...] = ()
     """What they alone did not decide, and what was taken."""
 
@@ -188,19 +193,24 @@ class Dataset:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits that change when photos are added, removed, or change class, split or
-        content.
+        """16 hex digits that change when photos are added, removed, or change class, split, named
+        group or content.
 
         Content is compared by size, and for photos left in place also by modification time; the
-        fingerprint does not change when statistics are recorded.
+        fingerprint does not change when statistics are recorded. How photos of several pages or
+        more than 8 bits are read is part of it.
         """
         photos = self.photos
         columns = ["class_name", "split", "file", "bytes"]
         if self.kind == "folder":
             columns.append("mtime_ns")
+        if (photos["group_name"] != "").any():
+            columns.append("group_name")
         rows = photos[columns].sort_values(columns)
         hashes = pd.util.hash_pandas_object(rows, index=False).to_numpy(dtype="uint64")
-        return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]
+        how = self.reading.as_json()
+        text = json.dumps(how, sort_keys=True).encode() if how else b""
+        return hashlib.sha256(hashes.tobytes() + text).hexdigest()[:16]
 
     def photo_path(self, path: str) -> Path:
         """The file of a photo, from its `path` in the manifest."""
@@ -217,10 +227,11 @@ class Dataset:
             changed = source.stat().st_mtime_ns
         except OSError:
             changed = 0
-        target = self.folder / "thumbs" / f"{_thumb_key(path)}-{changed:x}-{side}.jpg"
+        how = f"-{hashlib.sha256(repr(self.reading).encode()).hexdigest()[:8]}"
+        name = f"{_thumb_key(path)}-{changed:x}-{side}{'' if self.reading.is_default else how}.jpg"
+        target = self.folder / "thumbs" / name
         if not target.is_file():
-            with using(self.reading):
-                content = make_thumbnail(source, side=side)
+            content = make_thumbnail(source, side=side, how=self.reading)
             target.parent.mkdir(exist_ok=True)
             with disk_errors():
                 write_atomically(target, content, durable=False)

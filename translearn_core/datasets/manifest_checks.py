@@ -12,15 +12,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
 import pandas as pd
 
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.split import split_leaks
+from translearn_core.datasets.split import (
+    chained_classes,
+    scarce_groups,
+    split_leaks,
+    torn_groups,
+)
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.reading import describe_ranges
+from translearn_core.imaging.stats import unpack_colour_thumbnails, unpack_grey_thumbnails
 
 FEW_PHOTOS = 10
 """A class with fewer photos has too few."""
@@ -31,6 +38,9 @@ SMALL_PIXELS = 32
 BLANK_BITS, BLANK_EDGES, BLANK_SHARE, NIGHT = 0.5, 0.1, 0.5, 0.06
 """A photo is blank up to so much entropy (bits) and so low an edge score, or with its lightest part
 or its distance from white below `NIGHT`; a class from such a share of its photos on."""
+GREY_PART, GREY_LEVELS, GREY_REST = 6 / 24, (90, 170), 10.0
+"""A photo has a grey part from this share of it on, along a whole side, of one level between these
+(of 255), where the opposite third has such a standard deviation."""
 LEAST_LEAK = 0.9
 """Score of a photo that is nearly a copy of a training photo; of an exact copy it is 1."""
 
@@ -283,6 +293,75 @@ def tell_leaks(found: Sequence[Finding], dataset: Dataset) -> str:
     ).format(n=len(found), held=files[found[0].path], train=files[found[0].others[0]])
 
 
+# ------------------------------------------------------------------------- what belongs together
+
+
+def find_chains(dataset: Dataset) -> Iterator[Finding]:
+    """Classes that are one chain of near-copies."""
+    for name in chained_classes(dataset):
+        note = _("Most photos of {name} are frames of one video, burst or fixed camera.")
+        yield Finding(check="one_chain", path=name, score=1.0, note=note.format(name=name))
+
+
+def tell_chains(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Name the classes."""
+    return _("Most photos of {names} are frames of one video, burst or fixed camera.").format(
+        names=list_names([one.path for one in found])
+    )
+
+
+def find_scarce_groups(dataset: Dataset) -> Iterator[Finding]:
+    """Classes with too few named groups for training, validation and test."""
+    for name, n in scarce_groups(dataset).items():
+        yield Finding(
+            check="few_groups",
+            path=name,
+            score=1.0 if n == 1 else 0.75,
+            note=_tell_scarce([name], n, dataset.record.grouped_by),
+        )
+
+
+def tell_scarce_groups(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Name the classes with one group, and those with two, and what is done with each."""
+    counts = scarce_groups(dataset)
+    names = {n: [one.path for one in found if counts[one.path] == n] for n in (1, 2)}
+    by = dataset.record.grouped_by
+    return " ".join(_tell_scarce(names[n], n, by) for n in (1, 2) if names[n])
+
+
+def _tell_scarce(names: list[str], n: int, by: str) -> str:
+    if n == 1:
+        words = _(
+            "All photos of {names} are of one group ({by}): they are learned from, and none of them "
+            "is tested."
+        )
+    else:
+        words = _(
+            "The photos of {names} are of two groups only ({by}): one is learned from, the other is "
+            "the test, and none is left for validation."
+        )
+    return words.format(names=list_names(names), by=by)
+
+
+def find_torn_groups(dataset: Dataset) -> Iterator[Finding]:
+    """Photos that the source holds out, of named groups that are also learned from."""
+    for name, paths in torn_groups(dataset).items():
+        for path in paths:
+            yield Finding(check="torn_group", path=path, score=1.0, note=name)
+
+
+def tell_torn_groups(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count the photos and name the groups."""
+    groups = sorted({one.note for one in found})
+    return ngettext(
+        "{n} photo given for validation or the test is of a group ({by}) that is learned from, too: "
+        "{names}.",
+        "{n} photos given for validation or the test are of groups ({by}) that are learned from, too: "
+        "{names}.",
+        len(found),
+    ).format(n=len(found), by=dataset.record.grouped_by, names=list_names(groups))
+
+
 def _known(dataset: Dataset) -> pd.DataFrame:
     """The photos whose bytes were read."""
     photos = dataset.photos
@@ -317,31 +396,120 @@ def tell_too_small(found: Sequence[Finding], dataset: Dataset) -> str:
 # --------------------------------------------------------------------------------------- pixels
 
 
+def has_pages(photos: pd.DataFrame) -> pd.Series[bool]:
+    """Which photos are files of several pages, of which one may be chosen."""
+    return (photos["pages"] > 1) & (photos["format"] == "TIFF")
+
+
 def find_pages(dataset: Dataset) -> Iterator[Finding]:
-    """Photos whose file has several pages or frames."""
+    """Files with several pages."""
     photos = dataset.photos
-    for path in photos.loc[photos["pages"] > 1, "path"]:
+    for path in photos.loc[has_pages(photos), "path"]:
         yield Finding(check="pages", path=str(path), score=1.0)
 
 
 def tell_pages(found: Sequence[Finding], dataset: Dataset) -> str:
     """Count them, and say which page is used."""
-    photos = dataset.photos
-    pages = photos.loc[photos["pages"] > 1, "pages"]
-    least, most = int(pages.min()), int(pages.max())
-    page = dataset.reading.page
-    used = (
-        _("the page with the most contrast is used")
-        if page == 0
-        else _("the first one is used")
-        if page == 1
-        else _("page {page} is used").format(page=page)
-    )
+    photos = dataset.photos[has_pages(dataset.photos)]
+    pages, how = photos["pages"], dataset.reading
+    if len(how.channels) == 3 and not photos["channels"].any():
+        used = _("the pages {pages} are used as red, green and blue").format(
+            pages=_numbers(how.channels)
+        )
+    elif how.page == 0:
+        used = _("the page with the most contrast is used")
+    else:
+        used = _("page {page} is used").format(page=how.page)
     return ngettext(
-        "{n} photo has several pages or frames ({pages}); {used}.",
-        "{n} photos have several pages or frames ({pages}); {used}.",
+        "{n} photo has several pages ({pages}); {used}.",
+        "{n} photos have several pages ({pages}); {used}.",
         len(found),
-    ).format(n=len(found), pages=str(most) if least == most else f"{least}-{most}", used=used)
+    ).format(n=len(found), pages=_least_to_most(pages), used=used)
+
+
+def find_channels(dataset: Dataset) -> Iterator[Finding]:
+    """Files with channels that are neither a colour nor opacity."""
+    photos = dataset.photos
+    for path in photos.loc[photos["channels"] > 0, "path"]:
+        yield Finding(check="channels", path=str(path), score=1.0)
+
+
+def tell_channels(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them, and say which channels are used."""
+    channels = dataset.photos.loc[dataset.photos["channels"] > 0, "channels"]
+    chosen = dataset.reading.channels
+    used = _("the first three are used as red, green and blue (of two, the first)")
+    if chosen:
+        used = _("{channels} used as {colours}").format(
+            channels=_numbers(chosen), colours=_colours(chosen)
+        )
+    return ngettext(
+        "{n} photo has more channels than colours ({channels}); {used}.",
+        "{n} photos have more channels than colours ({channels}); {used}.",
+        len(found),
+    ).format(n=len(found), channels=_least_to_most(channels), used=used)
+
+
+def find_frames(dataset: Dataset) -> Iterator[Finding]:
+    """Animations, of which one picture is read."""
+    photos = dataset.photos
+    for path in photos.loc[(photos["pages"] > 1) & ~has_pages(photos), "path"]:
+        yield Finding(check="frames", path=str(path), score=1.0)
+
+
+def tell_frames(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count them."""
+    return ngettext(
+        "{n} file holds several pictures.", "{n} files hold several pictures.", len(found)
+    ).format(n=len(found))
+
+
+def _least_to_most(numbers: pd.Series[int]) -> str:
+    least, most = int(numbers.min()), int(numbers.max())
+    return str(most) if least == most else f"{least}-{most}"
+
+
+def _numbers(chosen: Sequence[int]) -> str:
+    return ", ".join(str(one) for one in chosen)
+
+
+def _colours(chosen: Sequence[int]) -> str:
+    return _("grey") if len(chosen) == 1 else _("red, green and blue")
+
+
+def find_grey_part(dataset: Dataset) -> Iterator[Finding]:
+    """Photos of which one side is of one medium grey, as after a copy that broke off."""
+    photos = dataset.photos
+    photos = photos[photos["checked"]]
+    if not len(photos):
+        return
+    grey = unpack_grey_thumbnails(list(photos["look"]))  # (n, 24, 24)
+    colours = unpack_colour_thumbnails(list(photos["tint"]))  # (n, 8, 8, 3)
+    rows, few = round(GREY_PART * grey.shape[1]), round(GREY_PART * colours.shape[1])
+    hit = np.zeros(len(photos), bool)
+    for turn in range(4):
+        side = np.rot90(grey, turn, (1, 2))[:, -rows:].reshape(len(photos), -1)
+        rest = np.rot90(grey, turn, (1, 2))[:, :8].reshape(len(photos), -1)
+        tones = np.rot90(colours, turn, (1, 2))[:, -few:]
+        hit |= (
+            (np.ptp(side, axis=1) <= 4)  # one step of the thumbnails
+            & (np.ptp(tones, axis=3).max(axis=(1, 2)) <= 8)
+            & (side.mean(axis=1) > GREY_LEVELS[0])
+            & (side.mean(axis=1) < GREY_LEVELS[1])
+            & (rest.std(axis=1) > GREY_REST)
+        )
+    for path in photos.loc[hit, "path"]:
+        yield Finding(check="grey_part", path=str(path), score=1.0)
+
+
+def tell_grey_part(found: Sequence[Finding], dataset: Dataset) -> str:
+    """Count and name them."""
+    names = dataset.photos.set_index("path")["file"]
+    return ngettext(
+        "{n} photo has a side that is of one grey ({files}).",
+        "{n} photos have a side that is of one grey ({files}).",
+        len(found),
+    ).format(n=len(found), files=list_names([str(names[one.path]) for one in found]))
 
 
 def find_range(dataset: Dataset) -> Iterator[Finding]:
@@ -351,6 +519,14 @@ def find_range(dataset: Dataset) -> Iterator[Finding]:
         note = _("Black and white of photos with more than 8 bits: {ranges}.").format(
             ranges=describe_ranges(ranges)
         )
+        photos = dataset.photos
+        black = photos.loc[photos["checked"] & (photos["light"] < NIGHT), "file"]
+        if len(black):
+            note += " " + ngettext(
+                "{n} photo is nearly black ({files}).",
+                "{n} photos are nearly black ({files}).",
+                len(black),
+            ).format(n=len(black), files=list_names(list(black)))
         yield Finding(check="value_range", path=dataset.id, score=1.0, note=note)
 
 

@@ -1,6 +1,8 @@
 """Splits photos into training, validation and test set.
 
-Owns: `assign_splits` and `split_leaks`. Leaves to others: what counts as a copy (`duplicates.py`).
+Owns: `assign_splits`, and what cannot be split well: `split_leaks`, `torn_groups`, `scarce_groups`,
+`chained_classes`. Leaves to others: what stays on one side
+(`duplicate_groups.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Ints
-from translearn_core.datasets.duplicate_groups import groups as groups_of_dataset
+from translearn_core.datasets.duplicate_groups import LEAST_GROUPS, Together, together
 from translearn_core.datasets.library import Dataset
 
 
@@ -36,11 +38,12 @@ def assign_splits(
 ) -> pd.Series:
     """Give every photo its split; the same seed and photos give the same splits.
 
-    Copies and bursts stay together (`duplicate_groups.groups`), unless a class consists of one
-    group of copies only. Each class is split separately: at least one photo for training, then one
-    for the test, then one for validation, as far as it has photos. Splits given by the source are
-    kept: where it has test photos none are added, and likewise for validation; photos given for
-    training, and those without a split, are what the missing splits are taken from.
+    Copies, bursts and named groups stay together (`duplicate_groups.together`). A class that is one
+    chain of near-copies is divided in time: its last part is the test, the one before validation.
+    Only a class of one unnamed group of copies is torn apart. Every class keeps a group to learn
+    from, then one for the test, then one for validation, as far as it has groups. Splits given by
+    the source are kept: where it has test photos none are added, and likewise for validation; photos
+    given for training, and those without a split, are what the missing splits are taken from.
 
     Args:
         validation_share: share of these photos for validation, in [0, 1].
@@ -50,19 +53,21 @@ def assign_splits(
     """
     photos = dataset.photos
     given = photos["split"].to_numpy(dtype=object)
-    groups = groups_of_dataset(dataset)
+    kept = together(dataset)
     split = np.where(np.isin(given, ["val", "test"]), given, "").astype(object)
     fractions = {
         "test": 0.0 if (given == "test").any() else test_share,
         "val": 0.0 if (given == "val").any() else validation_share,
     }
-    _follow_given(split, given, groups)
-    group_index = _GroupIndex(groups)
+    _follow_given(split, given, kept.groups)
     names = photos["class_name"].to_numpy(dtype=object)
+    classes = pd.Index(sorted(set(names)))
+    division = _Division(split, classes.get_indexer(pd.Index(names)), kept, fractions)
+    groups = pd.Series(kept.groups).groupby(names).nunique()
     counts = photos["class_name"].value_counts()
-    for name in sorted(counts.index, key=lambda name: (counts[name], name)):
+    for name in sorted(counts.index, key=lambda name: (groups[name], counts[name], name)):
         rng = np.random.default_rng([seed, zlib.crc32(str(name).encode("utf-8"))])
-        _divide_class(split, np.flatnonzero(names == name), group_index, fractions, rng)
+        division.divide(int(classes.get_loc(name)), rng)
     split[split == ""] = "train"
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
 
@@ -75,7 +80,7 @@ def split_leaks(dataset: Dataset) -> list[Leak]:
     photos = dataset.photos
     if not photos["split"].isin(["val", "test"]).any():
         return []
-    groups = groups_of_dataset(dataset)
+    groups = together(dataset).copies
     table = photos[["path", "split", "sha256"]].assign(group=groups)
     train = table[table["split"] == "train"].drop_duplicates("group")
     if not len(train):  # without given training photos, those without a split are
@@ -92,6 +97,43 @@ def split_leaks(dataset: Dataset) -> list[Leak]:
             joined["path_train"], joined["path"], joined["split"], strict=True
         )
     ]
+
+
+def torn_groups(dataset: Dataset) -> dict[str, list[str]]:
+    """Named groups of which the source gives some photos for the validation or the test, and others
+    not: name -> paths of the photos that are held out."""
+    photos = dataset.photos
+    named = photos[photos["group_name"] != ""]
+    held_out = named["split"].isin(["val", "test"])
+    inner = set(named.loc[~held_out, "group_name"])
+    torn = named[held_out & named["group_name"].isin(inner)]
+    return {
+        str(name): [str(path) for path in rows["path"]]
+        for name, rows in torn.groupby("group_name", sort=True)
+    }
+
+
+def scarce_groups(dataset: Dataset) -> dict[str, int]:
+    """Classes with named groups that have fewer than `LEAST_GROUPS` groups, and how many; none where
+    the source gives a split."""
+    photos = dataset.photos
+    if photos["split"].isin(["val", "test"]).any() or not (photos["group_name"] != "").any():
+        return {}
+    kept = together(dataset)
+    table = pd.DataFrame({"class": photos["class_name"], "group": kept.groups, "named": kept.named})
+    by_class = table.groupby("class")
+    n, named = by_class["group"].nunique(), by_class["named"].any()
+    return {str(name): int(n[name]) for name in n.index if named[name] and n[name] < LEAST_GROUPS}
+
+
+def chained_classes(dataset: Dataset) -> list[str]:
+    """Classes of which most photos are one chain of near-copies, so that they are split in time;
+    none where the source gives the test."""
+    if (dataset.photos["split"] == "test").any():
+        return []
+    in_chain = together(dataset).part >= 0
+    share = pd.Series(in_chain).groupby(dataset.photos["class_name"].to_numpy()).mean()
+    return [name for name in dataset.classes if share[name] > 0.5]
 
 
 class _GroupIndex:
@@ -126,34 +168,90 @@ def _follow_given(
         split[free & members] = name
 
 
-def _divide_class(
-    split: npt.NDArray[np.object_],
-    rows: Ints,
-    group_index: _GroupIndex,
-    fractions: dict[str, float],
-    rng: np.random.Generator,
-) -> None:
-    """Divide the photos of one class that have no split yet; copies in other classes follow."""
-    pool = rows[split[rows] == ""]
-    targets = _targets(len(pool), int((split[rows] == "train").sum()), fractions)
-    if not len(pool) or not sum(targets.values()):
-        return
-    members = group_index.divide(pool)
-    if len(members) == 1 and len(pool) == len(rows):
-        members = list(pool.reshape(-1, 1))  # one group only: it has to be divided
-        group_index = _GroupIndex(np.arange(len(split)))
-    members = [members[index] for index in rng.permutation(len(members))]
-    for name in ("test", "val"):
-        missing = targets[name]
-        while missing > 0 and len(members) > 1:
-            index = _next_group(members, missing, required=missing == targets[name])
-            if index is None:
-                break
-            group = members.pop(index)
-            missing -= len(group)
-            split[group_index.free(group, split)] = name
-    for group in members:
-        split[group_index.free(group, split)] = "train"
+class _Division:
+    """The division of the photos that have no split yet, class by class.
+
+    Args:
+        split: of each photo, "" for none yet; it is filled.
+        codes: the class of each photo.
+        fractions: share for the test and for validation.
+    """
+
+    def __init__(
+        self,
+        split: npt.NDArray[np.object_],
+        codes: Ints,
+        kept: Together,
+        fractions: dict[str, float],
+    ) -> None:
+        self._split, self._codes, self._kept = split, codes, kept
+        self._index = _GroupIndex(kept.groups)
+        self._n = int(codes.max(initial=-1)) + 1
+        self._missing = {part: np.zeros(self._n, np.int64) for part in ("test", "val")}
+        self._wanted = {part: fractions[part] > 0 for part in ("test", "val")}
+        free, train = (self._count(np.flatnonzero(split == part)) for part in ("", "train"))
+        for code in range(self._n):
+            targets = _targets(int(free[code]), int(train[code]), fractions)
+            for part, n in targets.items():
+                self._missing[part][code] = n
+        self._to_learn = free + train
+
+    def _count(self, rows: Ints) -> Ints:
+        counts: Ints = np.bincount(self._codes[rows], minlength=self._n)
+        return counts
+
+    def divide(self, code: int, rng: np.random.Generator) -> None:
+        """Divide the photos of one class; those of other classes in its groups follow."""
+        rows = np.flatnonzero(self._codes == code)
+        pool = rows[self._split[rows] == ""]
+        if not len(pool) or not any(self._wanted.values()):
+            return
+        index = self._index
+        members = index.divide(pool)
+        if len(members) == 1 and len(pool) == len(rows) and not self._kept.named[pool].any():
+            members = list(pool.reshape(-1, 1))  # one group only: it has to be divided
+            index = _GroupIndex(np.arange(len(self._split)))
+        members = [members[place] for place in rng.permutation(len(members))]
+        # the latest part of a chain first; before it groups that are no part of it
+        members.sort(key=lambda group: -self._place(group))
+        for name in ("test", "val"):
+            while self._missing[name][code] > 0 and len(members) > 1:
+                required = not (self._split[rows] == name).any()
+                place = self._next_group(members, index, name, code, required=required)
+                if place is None:
+                    break
+                self._hold_out(index.free(members.pop(place), self._split), name)
+        for group in members:
+            self._split[index.free(group, self._split)] = "train"
+
+    def _place(self, group: Ints) -> float:
+        part = int(self._kept.part[group].max())
+        return float("inf") if part < 0 else part
+
+    def _hold_out(self, rows: Ints, name: str) -> None:
+        counts = self._count(rows)
+        self._split[rows] = name
+        self._missing[name] -= counts
+        self._to_learn -= counts
+
+    def _next_group(
+        self, members: list[Ints], index: _GroupIndex, name: str, code: int, *, required: bool
+    ) -> int | None:
+        """The first group that fits every class that it has photos of; else the one with the
+        fewest photos too many, if they are not far too many or one is required."""
+        least, excess = None, 0
+        for place, group in enumerate(members):
+            counts = self._count(index.free(group, self._split))
+            present = counts > 0
+            if not present.any() or (self._to_learn[present] <= counts[present]).any():
+                continue
+            missing = np.maximum(self._missing[name], 0)
+            over = int(np.maximum(counts - missing, 0).sum())
+            if not over:
+                return place
+            if least is None or over < excess:
+                least, excess = place, over
+        return least if required or excess <= self._missing[name][code] + 1 else None
 
 
 def _targets(n: int, n_train: int, fractions: dict[str, float]) -> dict[str, int]:
@@ -167,15 +265,3 @@ def _targets(n: int, n_train: int, fractions: dict[str, float]) -> dict[str, int
         if name == "val":
             targets[name] = min(targets[name], max(0, n_left))
     return targets
-
-
-def _next_group(members: list[Ints], missing: int, *, required: bool) -> int | None:
-    """The first group that fits; else the smallest, if it is not far too large or one is
-    required."""
-    smallest, size = None, 0
-    for index, group in enumerate(members):
-        if len(group) <= missing:
-            return index
-        if smallest is None or len(group) < size:
-            smallest, size = index, len(group)
-    return smallest if required or size <= 2 * missing + 1 else None

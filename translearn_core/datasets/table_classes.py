@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.layout import ClassAssignment, read_layout
 from translearn_core.datasets.library import Dataset
@@ -103,6 +104,19 @@ class TableLabelling:
                 given = {task: self.found.label(self._table, photo, task) for task in tasks}
                 labels[str(path)] = {task: label for task, label in given.items() if label}
         return labels
+
+    def groups_of(self, dataset: Dataset) -> dict[str, str]:
+        """The group of each photo that has one, by path in the manifest; rows that contradict each
+        other give none."""
+        cells = [tidy(cell) for cell in self._table.cells.column(self._table.groups)]
+        positions = {file: photo for photo, file in enumerate(self.files)}
+        groups = {}
+        for path, file in zip(dataset.photos["path"], dataset.photos["file"], strict=True):
+            rows = self.found.rows.get(positions.get(str(file), -1), [])
+            names = {cells[row] for row in rows} - {""}
+            if len(names) == 1:
+                groups[str(path)] = names.pop()
+        return groups
 
     def _choose_main(self, files: Sequence[str]) -> None:
         table = self._table

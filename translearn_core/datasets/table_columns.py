@@ -165,21 +165,28 @@ class ColumnRoles:
 
 
 def find_roles(
-    cells: Cells, *, file_column: str = "", wanted: str = "", one_hot: bool = True
+    cells: Cells,
+    *,
+    file_column: str = "",
+    wanted: str = "",
+    groups: str = "",
+    one_hot: bool = True,
 ) -> ColumnRoles:
     """What the columns of a table mean.
 
     Args:
         file_column: the column that names the photos, where a person chose it.
         wanted: a column that a person chose for the classes; empty for none.
+        groups: the column of what photos belong together, which is no label; empty for none.
         one_hot: whether columns of 0 and 1 with one 1 in each row are one label.
 
     Raises:
         SourceError: no column names the photos, several do equally, or none holds labels.
     """
     file = named_column(cells, file_column) if file_column else _find_file(cells)
-    split = _find_split(cells, {file, wanted})
-    rest = [column for column in cells.columns if column not in (file, split)]
+    split = _find_split(cells, {file, wanted, groups})
+    no_labels = {file, split, groups} - {wanted}
+    rest = [column for column in cells.columns if column not in no_labels]
     hot = _find_one_hot(cells, rest) if one_hot and wanted not in rest else ()
     labels: list[str] = []
     notes: list[str] = []
@@ -217,16 +224,22 @@ def named_column(cells: Cells, name: str) -> str:
     Raises:
         SourceError: there is none, or several differ in case only.
     """
-    if name in cells.columns:
-        return name
-    same = [column for column in cells.columns if key_of(column) == key_of(name)]
-    if len(same) == 1:
-        return same[0]
+    found = find_column(cells, name)
+    if found:
+        return found
     raise SourceError(
         _("{file} has no column {name}. Its columns are: {columns}.").format(
             file=cells.name, name=name, columns=_listed(cells.columns)
         )
     )
+
+
+def find_column(cells: Cells, name: str) -> str:
+    """The column of a name, in its own case or any; empty: none, or several differ in case only."""
+    if name in cells.columns:
+        return name
+    same = [column for column in cells.columns if key_of(column) == key_of(name)]
+    return same[0] if len(same) == 1 else ""
 
 
 def one_hot_name(cells: Cells) -> str:

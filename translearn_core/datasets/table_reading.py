@@ -24,6 +24,7 @@ from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.questions import Question
 from translearn_core.datasets.table_columns import (
     ColumnRoles,
+    find_column,
     find_roles,
     named_column,
     one_hot_labels,
@@ -48,12 +49,14 @@ class LabelTable:
         main: the column that a person chose; `class` where no column has this name means the
             folders; empty: none was chosen.
         one_hot: whether columns of 0 and 1 with one 1 in each row are one label.
+        groups: the column of what photos belong together; empty: none.
     """
 
     cells: Cells
     roles: ColumnRoles
     main: str = ""
     one_hot: bool = True
+    groups: str = ""
 
     @functools.cached_property
     def values(self) -> dict[str, list[str]]:
@@ -79,7 +82,12 @@ class LabelTable:
 
 
 def read_table(
-    source: Path | Any, *, main: str = "", file_column: str = "", one_hot: bool = True
+    source: Path | Any,
+    *,
+    main: str = "",
+    file_column: str = "",
+    one_hot: bool = True,
+    group_by: str = "",
 ) -> LabelTable:
     """Read a table and find out what its columns mean.
 
@@ -88,6 +96,7 @@ def read_table(
         main: the column of the classes; `class` for the folders; empty to find it.
         file_column: the column that names the photos; empty to find it.
         one_hot: whether columns of 0 and 1 with one 1 in each row are one label.
+        group_by: a value of `--group-by`; where the table has such a column, it names the groups.
 
     Raises:
         SourceError: the table is not usable; the message says why.
@@ -95,7 +104,10 @@ def read_table(
     cells = read_table_cells(source)
     folders = main == MAIN and MAIN not in cells.columns
     wanted = named_column(cells, main) if main and not folders else ""
-    roles = find_roles(cells, file_column=file_column, wanted=wanted, one_hot=one_hot)
+    groups = find_column(cells, group_by) if group_by else ""
+    roles = find_roles(
+        cells, file_column=file_column, wanted=wanted, groups=groups, one_hot=one_hot
+    )
     if RESERVED in roles.labels:
         raise SourceError(
             _(
@@ -116,7 +128,7 @@ def read_table(
             )
             + "".join(f" {note}" for note in roles.notes[:3])
         )
-    return LabelTable(cells=cells, roles=roles, main=wanted or main, one_hot=one_hot)
+    return LabelTable(cells=cells, roles=roles, main=wanted or main, one_hot=one_hot, groups=groups)
 
 
 def read_table_cells(source: Path | Any) -> Cells:

@@ -191,6 +191,18 @@ def interval(accuracy: float, groups: Ints) -> tuple[float, float]:
     return min(low, accuracy), max(high, accuracy)
 
 
+def difference_error(one: CrossValidation, other: CrossValidation, groups: Ints) -> float:
+    """The standard error of the difference of two accuracies on the same photos.
+
+    Photos of one group vary together (cluster-robust); as in `interval`, the variance is that of
+    independent trials times `VARIANCE`.
+    """
+    difference = one.correct.mean(axis=0) - other.correct.mean(axis=0)
+    _names, group = np.unique(groups, return_inverse=True)
+    sums = np.bincount(group, weights=difference - difference.mean())
+    return float(np.sqrt(VARIANCE * np.square(sums).sum()) / len(difference))
+
+
 def mean_recall(correct: Array, labels: Ints) -> float:
     """Balanced accuracy: the mean over classes of the recall; `correct` is `(n,)`."""
     counts = np.bincount(labels)

@@ -24,14 +24,21 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import find_pairs
-from translearn_core.evaluation import cross_validation, linear_probe, projection
+from translearn_core.errors import SourceError
+from translearn_core.evaluation import cross_validation, linear_probe, mirrors, projection
+from translearn_core.evaluation.caveats import list_names
 from translearn_core.evaluation.linear_probe import PCASpace
+from translearn_core.evaluation.mirrors import Lookalike
 from translearn_core.feasibility import checks, trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
+from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError
 from translearn_core.feasibility.make_report import make_report, photo_table, project
+from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import Report
-from translearn_core.features.extractor import extract_pooled
+from translearn_core.features.extractor import Pooled, extract_pooled
+from translearn_core.i18n import _, ngettext
+from translearn_core.imaging.augment import resolve_policy
 from translearn_core.monitor import Monitor
 
 
@@ -80,7 +87,8 @@ def compute(
             probabilities = _predict_all(data, evaluation)
             monitor.stage("check")
             imports.join()
-            label_errors, findings = _find_problems(data, probabilities)
+            gap = tell_random_split(data, evaluation) if flatters(evaluation) else ""
+            label_errors, findings, giveaways = _find_problems(data, probabilities, gap)
             monitor.check_stop()
             monitor.stage("map")
             projection_job = early or background.submit(
@@ -88,7 +96,9 @@ def compute(
             )
         table = photo_table(data, probabilities, label_errors, findings, projection_job.result())
     monitor.check_stop()
-    report = make_report(data, evaluation, probabilities, label_errors, findings, backbone, began)
+    report = make_report(
+        data, evaluation, probabilities, label_errors, findings, giveaways, backbone, began
+    )
     return report, table, findings
 
 
@@ -116,8 +126,12 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
     labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"])).astype(np.int64)
     with _limit_threads(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
-        groups = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
+        together = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
+    groups = together.groups
+    _check_variety(classes, labels, together.copies)
+    _check_groups(dataset, labels, groups)
+    rows = choose_rows(photos, labels, groups, seed)
     return CheckData(
         dataset=dataset,
         photos=photos,
@@ -126,9 +140,84 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
         labels=labels,
         pairs=pairs,
         groups=groups,
-        rows=choose_rows(photos, labels, groups, seed),
+        copies=together.copies,
+        lookalike=_find_lookalike(pooled, photos, labels, groups, rows, seed, monitor),
+        rows=rows,
         seed=seed,
     )
+
+
+def _find_lookalike(
+    pooled: Pooled,
+    photos: pd.DataFrame,
+    labels: Ints,
+    groups: Ints,
+    rows: Ints,
+    seed: int,
+    monitor: Monitor,
+) -> Lookalike | None:
+    """Two classes that mirroring exchanges; None too where training does not mirror by itself.
+
+    Only a sample of the photos is mirrored; training reads their features from the cache.
+    """
+    classes = len(np.unique(labels))
+    if resolve_policy("auto", photos=len(photos), classes=classes) == "none":
+        return None
+    allowed = np.zeros(len(photos), np.bool_)
+    allowed[rows] = True
+    asked = mirrors.sample_rows(labels, groups, allowed, seed=seed)
+    mirrored = pooled.extractor.mirrored(photos.iloc[asked], monitor)
+    with _limit_threads(0):
+        return mirrors.find_lookalike(pooled.features[asked], mirrored, labels[asked], seed=seed)
+
+
+def _check_variety(classes: list[str], labels: Ints, groups: Ints) -> None:
+    """Make sure that two classes have photos to learn from and other ones to judge by.
+
+    Raises:
+        SourceError: they have not: nothing could be measured.
+    """
+    if len(np.unique(groups)) < 2:
+        raise SourceError(
+            ngettext(
+                "There is only {n} photo: nothing can be measured. Add different photos.",
+                "All {n:,} photos are copies of one photo or frames of one burst: there is nothing "
+                "that would tell the classes apart. Add different photos of each class.",
+                len(labels),
+            ).format(n=len(labels))
+        )
+    single = [
+        name for index, name in enumerate(classes) if len(np.unique(groups[labels == index])) < 2
+    ]
+    if len(classes) - len(single) < 2:
+        raise SourceError(
+            ngettext(
+                "All photos of {names} are copies of one photo or frames of one burst: no other "
+                "photo of it is left to judge by, so nothing can be measured. Add different photos "
+                "of it.",
+                "Of each of {names} all photos are copies of one photo or frames of one burst: no "
+                "other photos of them are left to judge by, so nothing can be measured. Add "
+                "different photos of them.",
+                len(single),
+            ).format(names=list_names(single))
+        )
+
+
+def _check_groups(dataset: Dataset, labels: Ints, groups: Ints) -> None:
+    """Make sure that two classes have photos of several groups.
+
+    Raises:
+        SourceError: they have not: no new group could be told apart.
+    """
+    several = sum(len(np.unique(groups[labels == label])) > 1 for label in np.unique(labels))
+    if dataset.record.grouped_by and several < 2:
+        raise SourceError(
+            _(
+                "Fewer than two classes have photos of two groups ({by}) or more, so how well a new "
+                "group would be told apart cannot be measured. Add photos of more groups, or do "
+                "without them (`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
+        )
 
 
 def choose_rows(photos: pd.DataFrame, labels: Ints, groups: Ints, seed: int) -> Ints:
@@ -164,14 +253,16 @@ def _evaluate(data: CheckData, space: PCASpace, monitor: Monitor) -> Evaluation:
         space, labels, groups, classes,
         repeats=effort.repeats, folds=folds, seed=data.seed, stop=stop,
     )  # fmt: skip
-    random = cv.accuracy
+    random, gap_error = cv.accuracy, 0.0
     if len(np.unique(groups)) < len(groups):
         single = np.arange(len(groups))
-        random = cross_validation.cross_validate(
+        torn = cross_validation.cross_validate(
             space, labels, single, classes,
             repeats=effort.repeats, folds=folds, seed=data.seed, penalty=cv.penalty,
             stop=stop,
-        ).accuracy  # fmt: skip
+        )  # fmt: skip
+        random = torn.accuracy
+        gap_error = cross_validation.difference_error(torn, cv, groups)
     monitor.stage("compare")
     shuffled = cross_validation.cross_validate_shuffled(
         space, labels, groups, classes,
@@ -186,7 +277,13 @@ def _evaluate(data: CheckData, space: PCASpace, monitor: Monitor) -> Evaluation:
         penalty=cv.penalty, draws=effort.draws, seed=data.seed, stop=stop,
     )  # fmt: skip
     return Evaluation(
-        space=space, cv=cv, random=random, shuffled=shuffled, trivial=plain, curve=curve
+        space=space,
+        cv=cv,
+        random=random,
+        random_gap_error=gap_error,
+        shuffled=shuffled,
+        trivial=plain,
+        curve=curve,
     )
 
 
@@ -202,7 +299,9 @@ def _predict_all(data: CheckData, evaluation: Evaluation) -> Array:
     return probabilities
 
 
-def _find_problems(data: CheckData, probabilities: Array) -> tuple[list[LabelError], list[Finding]]:
+def _find_problems(
+    data: CheckData, probabilities: Array, random_split: str
+) -> tuple[list[LabelError], list[Finding], list[Giveaway]]:
     evidence = checks.Evidence(
         dataset=data.dataset,
         photos=data.photos,
@@ -210,10 +309,14 @@ def _find_problems(data: CheckData, probabilities: Array) -> tuple[list[LabelErr
         probabilities=probabilities,
         classes=data.classes,
         labels=data.labels,
+        copies=data.copies,
         groups=data.groups,
         known_pairs=data.pairs,
+        random_split=random_split,
+        lookalike=data.lookalike,
     )
-    return _without_dismissed(data, evidence.suspects), checks.find_all(evidence)
+    label_errors = _without_dismissed(data, evidence.suspects)
+    return label_errors, checks.find_all(evidence), evidence.giveaways
 
 
 def _without_dismissed(data: CheckData, label_errors: list[LabelError]) -> list[LabelError]:

@@ -15,6 +15,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.duplicates import Pairs
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
+from translearn_core.evaluation.mirrors import Lookalike
 
 MOST_VALIDATED = 4000
 """Photos in the cross-validation at most; the others are only predicted."""
@@ -24,7 +25,9 @@ MOST_VALIDATED = 4000
 class CheckData:
     """Photos with their features; `rows` are those in the cross-validation.
 
-    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` near-duplicate groups.
+    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
+    one side of every split, `copies` `(n,)` near-duplicate groups alone; `lookalike` two classes that
+    mirroring exchanges, where training would mirror photos.
     """
 
     dataset: Dataset
@@ -34,6 +37,8 @@ class CheckData:
     labels: Ints
     pairs: Pairs
     groups: Ints
+    copies: Ints
+    lookalike: Lookalike | None
     rows: Ints
     seed: int
 
@@ -47,13 +52,15 @@ class CheckData:
 class Evaluation:
     """The results on the photos in the cross-validation.
 
-    `random` is the accuracy with a naive random split, `shuffled` `(shuffles, 2)` the accuracy and
+    `random` is the accuracy with a naive random split and `random_gap_error` the standard error of
+    how much higher it is than that of `cv`; `shuffled` `(shuffles, 2)` the accuracy and
     the mean recall on shuffled labels, `trivial` the accuracy on each trivial property.
     """
 
     space: PCASpace
     cv: CrossValidation
     random: float
+    random_gap_error: float
     shuffled: Array
     trivial: dict[str, float]
     curve: list[CurvePoint]

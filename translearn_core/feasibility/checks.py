@@ -5,7 +5,7 @@ from statistics of the photos, features of a network and cross-validated predict
 manifest is enough, the detector of `datasets/manifest_checks.py`.
 Leaves to others: names, meaning, bounds and advice (`datasets/checks.py`), measuring photos
 (`imaging/stats.py`), copies (`datasets/duplicates.py`), wrong labels (`label_errors.py`), shortcuts
-(`shortcuts.py`).
+(`shortcuts.py`), give-aways (`giveaways.py`).
 """
 
 from __future__ import annotations
@@ -35,14 +35,20 @@ from translearn_core.datasets.duplicates import Pairs, find_pairs, normalised_em
 from translearn_core.datasets.manifest_checks import (
     LEAST_LEAK,
     Finding,
+    find_chains,
     find_exact_copies,
     find_imbalance,
+    find_scarce_groups,
     find_too_few,
+    find_torn_groups,
 )
 from translearn_core.imaging.stats import MIN_DETAIL, unpack_colour_thumbnails
 
 if TYPE_CHECKING:
+    from translearn_core.evaluation.mirrors import Lookalike
+    from translearn_core.feasibility.giveaways import Giveaway
     from translearn_core.feasibility.label_errors import LabelError
+    from translearn_core.feasibility.shortcuts import Shortcut
 
 
 _NEIGHBOURS = 5
@@ -59,8 +65,11 @@ class Evidence:
         features: `(n, d)` of a network, or None: copies and outliers are then found less well.
         probabilities: `(n, classes)` from heads that have not learned from the photo, or None.
         labels: `(n,)`, class numbers.
-        groups: `(n,)`, copies and bursts share one, or None.
+        copies: `(n,)`, copies and bursts share one, or None.
+        groups: `(n,)`, photos that stay on one side of a split share one, or None.
+        random_split: that a random split would claim more, in a sentence; empty where it would not.
         known_pairs: what `find_pairs` says of these photos, where it was asked before.
+        lookalike: two classes that mirroring exchanges, or None.
     """
 
     dataset: Dataset
@@ -69,8 +78,11 @@ class Evidence:
     probabilities: Array | None = None
     classes: list[str] = field(default_factory=list)
     labels: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    copies: Ints | None = None
     groups: Ints | None = None
     known_pairs: Pairs | None = None
+    random_split: str = ""
+    lookalike: Lookalike | None = None
 
     @classmethod
     def of(cls, dataset: Dataset, features: Array | None = None) -> Evidence:
@@ -100,8 +112,34 @@ class Evidence:
         if self.probabilities is None:
             return []
         return find_label_errors(
-            self.labels, self.probabilities, features=self.features, groups=self.groups
+            self.labels, self.probabilities, features=self.features, groups=self.copies
         )
+
+    @cached_property
+    def shortcuts(self) -> list[Shortcut]:
+        """Properties that predict a class."""
+        from translearn_core.feasibility.shortcuts import find_shortcuts
+
+        return find_shortcuts(self.photos, self.labels, self.groups)
+
+    @cached_property
+    def giveaways(self) -> list[Giveaway]:
+        """What each feature of the files alone achieves."""
+        from translearn_core.feasibility import giveaways
+        from translearn_core.imaging.origin import read_origin
+
+        rows = giveaways.choose_rows(self.labels)
+        groups = np.arange(len(self.labels)) if self.groups is None else self.groups
+        copies = np.arange(len(self.labels)) if self.copies is None else self.copies
+        _names, number, sizes = np.unique(copies, return_inverse=True, return_counts=True)
+        photos = self.photos.iloc[rows]
+        files = giveaways.Files(
+            photos=photos,
+            origins=[read_origin(self.dataset.photo_path(path)) for path in photos["path"]],
+            copies=sizes[number][rows],
+            classes=self.classes,
+        )
+        return giveaways.measure_giveaways(files, self.labels[rows], groups[rows])
 
     @cached_property
     def measured(self) -> Bools:
@@ -203,7 +241,7 @@ def _find_outliers(evidence: Evidence) -> Iterator[Finding]:
         rows = np.flatnonzero(evidence.labels == label)
         if len(rows) < _FEWEST_FOR_OUTLIERS:
             continue
-        groups = np.arange(len(rows)) if evidence.groups is None else evidence.groups[rows]
+        groups = np.arange(len(rows)) if evidence.copies is None else evidence.copies[rows]
         distance = _neighbour_distance(points[rows], groups)
         middle = float(np.median(distance))
         spread = 1.4826 * float(np.median(np.abs(distance - middle)))
@@ -296,13 +334,32 @@ def _score_greyscale(evidence: Evidence) -> Array:
 
 
 def _find_shortcuts(evidence: Evidence) -> Iterator[Finding]:
-    from translearn_core.feasibility.shortcuts import find_shortcuts
-
-    for one in find_shortcuts(evidence.photos, evidence.labels, evidence.groups):
+    for one in evidence.shortcuts:
         name = evidence.classes[one.label]
         yield Finding(
             check="shortcut", path=name, score=round(one.sure, 4), note=one.describe(name)
         )
+
+
+def _find_random_split(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.random_split:
+        yield Finding(check="random_split", path="", score=1.0, note=evidence.random_split)
+
+
+def _find_mirrors(evidence: Evidence) -> Iterator[Finding]:
+    found = evidence.lookalike
+    if found is not None:
+        name = evidence.classes[found.first]
+        yield Finding(check="mirrors", path=name, score=1.0, note=found.describe(evidence.classes))
+
+
+def _find_giveaways(evidence: Evidence) -> Iterator[Finding]:
+    """One finding for each feature, unless shortcuts to single classes tell the same."""
+    told = {one.property.name for one in evidence.shortcuts}
+    for one in evidence.giveaways:
+        if one.is_found and not told.intersection(one.feature.covers):
+            score = round(0.5 + 0.5 * min(1.0, one.reduction), 4)
+            yield Finding(check="giveaway", path=one.feature.name, score=score, note=one.describe())
 
 
 DETECTORS: dict[str, Detector] = {
@@ -327,6 +384,12 @@ DETECTORS: dict[str, Detector] = {
     "imbalance": lambda evidence: find_imbalance(evidence.dataset),
     "too_few": lambda evidence: find_too_few(evidence.dataset),
     "shortcut": _find_shortcuts,
+    "mirrors": _find_mirrors,
+    "giveaway": _find_giveaways,
     "leak": _find_leaks,
+    "one_chain": lambda evidence: find_chains(evidence.dataset),
+    "few_groups": lambda evidence: find_scarce_groups(evidence.dataset),
+    "torn_group": lambda evidence: find_torn_groups(evidence.dataset),
+    "random_split": _find_random_split,
 }
 """What finds each check here: all that is at least near its threshold, by the name of the row."""

@@ -58,7 +58,8 @@ def assess(
         monitor: receives each of `STAGES`, and the progress of the first one in photos.
 
     Raises:
-        SourceError: the data set has fewer than two classes, or a class with a single photo.
+        SourceError: the data set has fewer than two classes, or a class with a single photo, or
+            fewer than two classes with different photos.
         WeightsError: the backbone's weights are not here.
         StopRequestedError: the monitor requested it; nothing is written.
         StorageError: the disk is full.

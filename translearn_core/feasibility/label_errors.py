@@ -36,7 +36,7 @@ LEAST_SCORE = 0.5
 """Score of the least certain label error; 1 is certain."""
 ALMOST_CERTAIN = 0.9
 """Score from which a label is almost certainly wrong; below, the photo is worth a look."""
-_SURE_GIVEN, _SURE_SUGGESTED = 0.01, 0.9
+_SURE_GIVEN, _SURE_SUGGESTED = 0.01, 0.98
 """Most and least probability of the given and the suggested class, for `ALMOST_CERTAIN`."""
 _NEIGHBOURS, _LEAST_NEIGHBOURS = 5, 4
 """Nearest photos that are looked at, and how many of them are of the suggested class at least."""

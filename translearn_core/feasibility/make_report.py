@@ -19,6 +19,7 @@ from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import expected_error_reduction, stronger_backbone
 from translearn_core.datasets import Finding
+from translearn_core.datasets.split import scarce_groups
 from translearn_core.evaluation import caveats, cross_validation, learning_curve, projection
 from translearn_core.evaluation.caveats import ClassCount, Measured
 from translearn_core.evaluation.cross_validation import CurvePoint
@@ -26,13 +27,16 @@ from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.metrics import confusion_matrix, wilson_interval
 from translearn_core.feasibility import trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
+from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError, strength_of
+from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import (
     PHOTO_COLUMNS,
     AdviceLine,
     ClassResult,
     ConfusedPair,
     ForecastLine,
+    GiveawayLine,
     GivenTest,
     Headline,
     LabelErrorLine,
@@ -47,7 +51,7 @@ from translearn_core.feasibility.verdict import (
     explain,
     summarize,
 )
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 
 MOST_CONFUSED_PAIRS = 12
 MOST_CONFUSED_PHOTOS = 24
@@ -75,7 +79,7 @@ def photo_table(
         {
             "path": data.photos["path"].to_numpy(),
             "class_name": data.photos["class_name"].to_numpy(),
-            "group": data.groups,
+            "group": data.copies,
             "x": tsne[:, 0],
             "y": tsne[:, 1],
             "pca_x": pca[:, 0],
@@ -161,7 +165,7 @@ def _per_class(data: CheckData, evaluation: Evaluation, predicted: Ints) -> list
 def _remarks(data: CheckData, per_class: list[ClassResult], given: GivenTest | None) -> list[str]:
     """What must be said beside the accuracy."""
     free = np.bincount(data.labels[~_held_out(data)], minlength=len(data.classes))
-    pairs = np.unique(np.column_stack([data.labels, data.groups]), axis=0)
+    pairs = np.unique(np.column_stack([data.labels, data.copies]), axis=0)
     groups = np.bincount(pairs[:, 0], minlength=len(data.classes))
     judged = np.bincount(data.labels[data.rows], minlength=len(data.classes))
     counts = [
@@ -180,6 +184,22 @@ def _remarks(data: CheckData, per_class: list[ClassResult], given: GivenTest | N
         n_val=n_val or None,
         measured="" if given else _("photos in the cross-validation"),
     )
+
+
+def _one_group_remark(data: CheckData) -> list[str]:
+    """How classes of one named group are judged here."""
+    names = [name for name, n in scarce_groups(data.dataset).items() if n == 1]
+    if not names:
+        return []
+    return [
+        ngettext(
+            "Here that group of {names} is held out with all of the class, so that each of its photos "
+            "counts as wrong.",
+            "Here the group of each of {names} is held out with all of its class, so that each of "
+            "their photos counts as wrong.",
+            len(names),
+        ).format(names=caveats.list_names(names))
+    ]
 
 
 def _forecast(data: CheckData, evaluation: Evaluation, low: float) -> ForecastLine | None:
@@ -251,6 +271,7 @@ def make_report(
     probabilities: Array,
     label_errors: list[LabelError],
     findings: list[Finding],
+    giveaways: list[Giveaway],
     backbone: Backbone,
     began: float,
 ) -> Report:
@@ -270,6 +291,8 @@ def make_report(
     forecast = _forecast(data, evaluation, interval[0])
     mixups = _confused_pairs(data, predicted)
     shortcuts = [finding.note for finding in findings if finding.check == "shortcut"]
+    given_away = {finding.path: finding.note for finding in findings if finding.check == "giveaway"}
+    learnable = [one.feature.name for one in giveaways if one.feature.learnable]
     shuffled = evaluation.shuffled
     figures = Figures(
         accuracy=headline.accuracy,
@@ -282,13 +305,15 @@ def make_report(
         shuffled_recall_max=float(shuffled[:, 1].max()),
         trivial=evaluation.trivial[trivial_baseline.COLOUR_AND_SIZE],
         lowest_recall=min(recall for recall in recalls if recall is not None),
-        shortcuts=shortcuts,
+        shortcuts=[*shortcuts, *(given_away[name] for name in learnable if name in given_away)],
         tested=given.n if given else 0,
         gap=gap,
+        one_scene=datasets.chained_classes(data.dataset),
     )
     verdict, rule = decide(figures)
     worst = (mixups[0].truth, mixups[0].answer) if mixups and mixups[0].n >= 3 else None
     groups = _duplicate_groups(data)
+    mirrors = _mirrors(data)
     gains = _expected_gains(
         data, evaluation, probabilities, label_errors, forecast, backbone, findings
     )
@@ -299,7 +324,14 @@ def make_report(
         rule=rule,
         headline=headline,
         test_gap=gap,
-        remarks=_remarks(data, per_class, given),
+        remarks=[
+            *datasets.split_notes(data.dataset),
+            *_one_group_remark(data),
+            *_remarks(data, per_class, given),
+            *(text for name, text in given_away.items() if name not in learnable),
+            *([mirrors] if mirrors else []),
+        ],
+        mirrors=mirrors,
         accuracy=cv.accuracy,
         interval=interval,
         mean_recall=figures.mean_recall,
@@ -310,6 +342,9 @@ def make_report(
         },
         shuffled_accuracy=figures.shuffled,
         random_split_accuracy=evaluation.random,
+        random_split_flatters=flatters(evaluation),
+        random_split_note=tell_random_split(data, evaluation),
+        grouped_by=data.dataset.record.grouped_by,
         forecast=forecast,
         learning_curve=[Point(n=point.n, accuracy=point.accuracy) for point in evaluation.curve],
         suspects=_label_error_rows(data, label_errors),
@@ -317,6 +352,17 @@ def make_report(
         cross_class_duplicates=_cross_class(data, findings),
         leaks=[_leak(data, leak) for leak in datasets.split_leaks(data.dataset)],
         shortcuts=shortcuts,
+        giveaways=[
+            GiveawayLine(
+                feature=one.feature.name,
+                accuracy=one.accuracy,
+                interval=one.interval,
+                largest_class=one.largest,
+                found=one.is_found,
+                sentence=one.describe(),
+            )
+            for one in giveaways
+        ],
         findings_counts=dict(Counter(finding.check for finding in findings)),
         seconds=round(time.monotonic() - began, 3),
         classes=classes,
@@ -336,6 +382,14 @@ def make_report(
         seed=data.seed,
         created=time.time(),
     )
+
+
+def _mirrors(data: CheckData) -> str:
+    """What was found about mirrored photos, and what follows; empty: nothing."""
+    if data.lookalike is None:
+        return ""
+    check = next(check for check in datasets.CHECKS if check.name == "mirrors")
+    return data.lookalike.describe(data.classes) + " " + _(check.sentence)
 
 
 def _files(data: CheckData) -> dict[str, str]:
@@ -360,8 +414,8 @@ def _label_error_rows(data: CheckData, label_errors: list[LabelError]) -> list[L
 def _duplicate_groups(data: CheckData) -> list[list[str]]:
     """Files of each group of near-duplicates, the largest first."""
     files = data.photos["file"].astype(str).to_numpy()
-    order = np.argsort(data.groups, kind="stable")
-    cuts = np.flatnonzero(np.diff(data.groups[order])) + 1
+    order = np.argsort(data.copies, kind="stable")
+    cuts = np.flatnonzero(np.diff(data.copies[order])) + 1
     parts = [list(files[block]) for block in np.split(order, cuts) if len(block) > 1]
     return sorted(parts, key=lambda block: (-len(block), block[0]))
 

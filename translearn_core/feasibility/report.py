@@ -95,6 +95,21 @@ class ClassResult(_Line):
     test_recall: float | None = None
 
 
+class GiveawayLine(_Line):
+    """What a feature of the files alone achieves.
+
+    `accuracy` with its 95 % `interval` against `largest_class`, the share of the largest class;
+    `found` whether it tells the classes apart; `sentence` says it.
+    """
+
+    feature: str
+    accuracy: float
+    interval: tuple[float, float]
+    largest_class: float
+    found: bool
+    sentence: str
+
+
 class GivenTest(_Line):
     """Accuracy on the test photos that the source gives."""
 
@@ -147,7 +162,12 @@ class Report(_Line):
     remarks: list[str] = Field(
         default=[],
         description="what must be said beside the accuracy: classes never found or hardly tested, "
-        "unequal classes with the balanced accuracy, copies only",
+        "unequal classes with the balanced accuracy, copies only, one scene only, too few groups",
+    )
+    mirrors: str = Field(
+        default="",
+        description="two classes that mirroring exchanges, so that training does not mirror photos "
+        "by itself, as sentences; empty: none; one of `remarks`",
     )
     accuracy: float = Field(description="cross-validated accuracy with a group-aware split")
     interval: tuple[float, float] = Field(
@@ -160,6 +180,20 @@ class Report(_Line):
     shuffled_accuracy: float = Field(description="mean accuracy on shuffled labels")
     random_split_accuracy: float = Field(
         description="naive random split (near-duplicates on both sides): too optimistic"
+    )
+    random_split_flatters: bool = Field(
+        default=True,
+        description="whether that is more than `accuracy` by 2 % and two standard errors of the "
+        "difference",
+    )
+    random_split_note: str = Field(
+        default="",
+        description="both in a sentence; empty where nothing is grouped and they do not differ",
+    )
+    grouped_by: str = Field(
+        default="",
+        description="what named groups of photos are, which no split tears apart (`--group-by`); "
+        "empty: none. `accuracy` is then that on photos of new groups",
     )
     forecast: ForecastLine | None = Field(
         description="`n`, `accuracy`, `low`, `high`, and `past_error`: error of the same forecast "
@@ -184,6 +218,12 @@ class Report(_Line):
         "set: `file`, `split`, `copy_of`, `kind`"
     )
     shortcuts: list[str] = Field(description="sentences about shortcuts: what gives a class away")
+    giveaways: list[GiveawayLine] = Field(
+        default=[],
+        description="what each feature of the files alone achieves ([give-aways]"
+        "(checks.md#what-the-files-give-away)): `feature`, `accuracy`, `interval`, `largest_class` "
+        "(the share of the largest class), `found` (it tells the classes apart), `sentence`",
+    )
     findings_counts: dict[str, int] = Field(description="findings of each [check](checks.md)")
     seconds: float = Field(description="duration of the check, reading the photos included")
     classes: list[str] = Field(description="class names, sorted: the order of `confusion`")
@@ -192,7 +232,10 @@ class Report(_Line):
     n_judged: int = Field(
         description="photos in the cross-validation: no given test photos, and above 4,000 a sample"
     )
-    n_groups: int = Field(description="groups of copies and bursts, single photos included")
+    n_groups: int = Field(
+        description="what was never torn apart: groups of copies, bursts and named groups, single "
+        "photos included"
+    )
     folds: int = Field(description="number of folds, at most ten")
     repeats: int = Field(description="repeats of the cross-validation")
     given_test: GivenTest | None = Field(

@@ -111,9 +111,11 @@ def _find_shortcuts(
 ) -> list[Shortcut]:
     """The shortcuts through one property, from out-of-fold predictions of trees."""
     predict = _predict_marks if row.name == "mark" else _predict_tree
-    predicted = np.zeros(len(labels), np.int64)
+    predicted = np.full(len(labels), -1, np.int64)
     for fold in np.unique(folds):
         test = folds == fold
+        if len(np.unique(labels[~test])) < 2:  # all other photos of a class lie in this fold
+            continue
         predicted[test] = predict(rule, values[~test], labels[~test], values[test])
     shortcuts = []
     for label in np.unique(labels):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from translearn_core.evaluation.caveats import list_names
 from translearn_core.i18n import N_, _, ngettext
 
 Verdict = Literal["works_well", "works_with_limits", "not_yet", "no_sign"]
@@ -68,6 +69,7 @@ class Figures:
     shortcuts: Sequence[str] = ()
     tested: int = 0
     gap: str = ""
+    one_scene: Sequence[str] = ()
 
     @property
     def baseline(self) -> float:
@@ -151,6 +153,11 @@ RULES: tuple[Rule, ...] = (
         when=N_("A class has a recall below 60 %."),
         holds=lambda figures: figures.lowest_recall < LEAST_RECALL,
     ),
+    Rule(
+        verdict="works_with_limits",
+        when=N_("Most photos of a class are frames of one scene."),
+        holds=lambda figures: bool(figures.one_scene),
+    ),
     Rule(verdict="works_well", when=N_("None of these."), holds=lambda figures: True),
 )
 
@@ -222,6 +229,13 @@ def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, st
 def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
     """Shortcuts, the trivial baseline, and the most frequent confusion."""
     remarks = []
+    if figures.one_scene:
+        remarks.append(
+            _(
+                "But this says little about other photos: most of {names} are frames of one video, "
+                "burst or fixed camera."
+            ).format(names=list_names(figures.one_scene))
+        )
     if figures.shortcuts:
         remarks.append(
             _("But it may use a shortcut: {what}").format(what=" ".join(figures.shortcuts))

@@ -11,11 +11,12 @@ Training and the feasibility check extract features here, so each finds what the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from translearn_core import backbones
 from translearn_core.arrays import Array
@@ -162,6 +163,20 @@ class FeatureExtractor:
             photos_per_s=result.photos_per_s, left_out=tuple(reasons), network=engines.network
         )
 
+    def mirrored(self, photos: pd.DataFrame, monitor: Monitor) -> Array:
+        """Pooled features of mirrored photos `(n, d) float32`.
+
+        Args:
+            photos: rows of the manifest, of photos that can be read.
+
+        Raises:
+            StopRequestedError: the monitor said so.
+        """
+        look = replace(self, strength="mirror")
+        look.take([(POOLED, 1)], list(photos["path"]), monitor)
+        table = look.table(POOLED, 1, list(photos["sha256"]))
+        return table.take(np.arange(len(photos)))
+
 
 class _Engines:
     """Opens the engines of one pass from pixels to its cuts; builds the backbone once at most.
@@ -222,11 +237,11 @@ class PassReport:
 class Pooled:
     """Pooled features of all photos of a data set, in the order of its manifest.
 
-    `features` `(n, d) float32`; `mirrored`, where asked for, the same of the mirrored photos.
+    `features` `(n, d) float32`; `extractor` extracted them.
     """
 
     features: Array
-    mirrored: Array | None = None
+    extractor: FeatureExtractor
     photos_per_s: float | None = None
 
 
@@ -235,14 +250,12 @@ def extract_pooled(
     backbone: Backbone,
     *,
     size: int | None = None,
-    mirrored: bool = False,
     monitor: Monitor = SILENT,
 ) -> Pooled:
     """The backbone's pooled features of every photo that can be read.
 
     Args:
         size: side of the photos; default what training takes for this backbone.
-        mirrored: also of the mirrored photos.
 
     Raises:
         StopRequestedError: the monitor said so.
@@ -252,15 +265,11 @@ def extract_pooled(
         dataset=dataset,
         backbone=backbone,
         size=size or backbones.image_size_for(backbone, Settings()),
-        strength="mirror",
     )
-    views = (0, 1) if mirrored else (0,)
-    report = look.take([(POOLED, view) for view in views], list(dataset.photos["path"]), monitor)
+    report = look.take([(POOLED, 0)], list(dataset.photos["path"]), monitor)
     hashes = list(dataset.photos["sha256"])
-    tables = [look.table(POOLED, view, hashes) for view in views]
-    rows = np.arange(len(hashes))
     return Pooled(
-        features=tables[0].take(rows),
-        mirrored=tables[1].take(rows) if mirrored else None,
+        features=look.table(POOLED, 0, hashes).take(np.arange(len(hashes))),
+        extractor=look,
         photos_per_s=report.photos_per_s,
     )

@@ -20,9 +20,10 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_stoppable
-from translearn_core.errors import PhotoError
+from translearn_core.errors import PhotoError, SourceError
 from translearn_core.features.cache import FeatureTable
 from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtractor, PassReport
+from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.i18n import _
@@ -44,7 +45,9 @@ class TrainingData:
     labels: Ints
     split: npt.NDArray[np.str_]
     groups: Ints
-    """Copies and frames of one burst share a number."""
+    """Photos that stay on one side of every split share a number: copies, bursts, named groups."""
+    copies: Ints
+    """Copies and frames of one burst alone share a number."""
     pooled: FeatureSource
     """Features of every photo."""
     cut: Any
@@ -59,6 +62,8 @@ class TrainingData:
     """The same for each of the views, where it differs."""
     weights: Array | None = None
     """How much each photo counts in the loss beside the balance of classes, `(n,) float32`."""
+    mirroring: Mirroring
+    """The augmentation that the run uses: its plan's, unless mirroring does harm."""
     network: Any = None
     """The backbone, where it was built on the way and is nobody else's."""
 
@@ -76,7 +81,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
 
     Raises:
         StopRequestedError: the run was asked to stop.
-        SourceError: too few photos could be read.
+        SourceError: too few photos could be read, or groups leave none for the test.
     """
     cuts, cut_name = _choose_cuts(plan, monitor)
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
@@ -87,18 +92,32 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     datasets.check_ready(dataset)
     hashes = list(dataset.photos["sha256"])
     pooled = look.table(POOLED, 0, hashes)
-    groups, split = run_stoppable(
+    together, split = run_stoppable(
         lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
     photos = dataset.photos.reset_index(drop=True)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
-        subsets = provenance.inherit_split(subsets, photos, find_run(settings.start_from))
+        before = find_run(settings.start_from)
+        subsets = provenance.inherit_split(subsets, photos, together.groups, before)
+    if dataset.record.grouped_by and not (subsets == "test").any():
+        raise SourceError(
+            _(
+                "No photo could be kept for the test: with each of the groups ({by}) a class would "
+                "lose all of its photos to learn from. Add photos of more groups, or do without them "
+                "(`--group-by none`, or on the page Photos)."
+            ).format(by=dataset.record.grouped_by)
+        )
+    classes = list(dataset.classes)
+    codes = {name: code for code, name in enumerate(classes)}
+    labels = np.array([codes[name] for name in photos["class_name"]], np.int64)
+    mirroring = settle_mirroring(plan, photos, pooled, labels, together.groups, subsets, monitor)
+    if mirroring.said:
+        monitor.warning(mirroring.said)
+    plan = replace(plan, augmentation=mirroring.augmentation)
     learned = subsets != "test" if settings.refit and not plan.fine_tunes else subsets == "train"
     views, network = _extract_views(plan, cuts, photos[learned], monitor)
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
-    classes = list(dataset.classes)
-    codes = {name: code for code, name in enumerate(classes)}
     cut: Any = tables.get(cut_name)
     if cut_name == PHOTOS:
         cut = PhotoSource([dataset.photo_path(path) for path in photos["path"]], plan.image_size)
@@ -106,9 +125,10 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     return TrainingData(
         photos=photos,
         classes=classes,
-        labels=np.array([codes[name] for name in photos["class_name"]], np.int64),
+        labels=labels,
         split=subsets,
-        groups=groups,
+        groups=together.groups,
+        copies=together.copies,
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),
@@ -117,6 +137,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
             _TrainingRowsTable(t[cut_name], rows, len(photos)) for t in views if cut_name in t
         ),
         photos_per_s=report.photos_per_s,
+        mirroring=mirroring,
         network=report.network or network,
     )
 
@@ -132,10 +153,10 @@ def _split(plan: Plan) -> pd.Series:
     )
 
 
-def _tell_groups(plan: Plan, pooled: FeatureTable) -> Ints:
+def _tell_groups(plan: Plan, pooled: FeatureTable) -> datasets.Together:
     """Which photos belong together; random weights have nothing to say about that."""
     if plan.settings.weights == "random":
-        return datasets.groups(plan.dataset)
+        return datasets.together(plan.dataset)
     rows = np.arange(len(plan.dataset.photos))
     return datasets.assign_groups(plan.dataset, pooled.take(rows))
 

@@ -25,7 +25,10 @@ MIRROR_BELOW = 200
 def resolve_policy(
     wanted: AugmentationPolicy | Literal["auto"], *, photos: int, classes: int
 ) -> AugmentationPolicy:
-    """The policy that `auto` stands for with so many photos; other policies unchanged."""
+    """The policy that `auto` stands for with so many photos; other policies unchanged.
+
+    A run still leaves mirroring out where it does harm (`fitting/mirroring.py`).
+    """
     if wanted != "auto":
         return wanted
     return "mirror" if photos < MIRROR_BELOW * classes else "none"

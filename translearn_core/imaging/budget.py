@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from PIL import Image
 
@@ -19,9 +19,12 @@ _condition = threading.Condition()
 _used = 0
 _share: int | None = None
 # Bytes per pixel: the decoder's own picture and what is made of it, by kind and mode of Pillow.
-_DECODERS = {"WEBP": 12, "AVIF": 8, "HEIF": 8, "GIF": 6}
-_MODES = {"1": 1, "L": 1, "P": 1, "LA": 4, "I;16": 2, "I;16B": 2, "I;16L": 2}
+_DECODERS = {"WEBP": 12, "AVIF": 8, "HEIF": 8}
+_MODES = {"1": 1, "L": 1, "P": 1, "LA": 4, "I;16": 5, "I;16B": 5, "I;16L": 5}
 _RGB_BYTES = 4
+_UNCOUNTED = 256
+"""Photos that take less than this part of the memory are not counted: that would cost time."""
+_FREE = nullcontext()
 
 
 def set_share(n_bytes: int) -> None:
@@ -47,22 +50,28 @@ def estimate(kind: str, mode: str, size: tuple[int, int], *, progressive: bool =
     return pixels * each + (pixels * 6 if progressive else 0)
 
 
-@contextmanager
-def hold(n_bytes: int, limits: Limits) -> Iterator[None]:
-    """Take a part of the memory, waiting until there is room.
+def hold(n_bytes: int, limits: Limits) -> AbstractContextManager[None]:
+    """Take a part of the memory for a block, waiting until there is room.
 
     Raises:
         PhotoError: more than may be used at all.
         ShareError: more than this process may use.
     """
-    global _used
-    total = limits.decode_bytes
-    if n_bytes > total:
+    if n_bytes <= limits.decode_bytes // _UNCOUNTED:
+        return _FREE
+    if n_bytes > limits.decode_bytes:
         raise too_many_bytes(n_bytes, limits)
     if _share is not None and n_bytes > _share:
         raise ShareError(too_many_bytes(n_bytes, limits).message)
+    return _held(n_bytes, limits.decode_bytes)
+
+
+@contextmanager
+def _held(n_bytes: int, total: int) -> Iterator[None]:
+    global _used
     with _condition:
-        _condition.wait_for(lambda: _used + n_bytes <= total)
+        while _used + n_bytes > total:
+            _condition.wait()
         _used += n_bytes
     try:
         yield
@@ -70,6 +79,12 @@ def hold(n_bytes: int, limits: Limits) -> Iterator[None]:
         with _condition:
             _used -= n_bytes
             _condition.notify_all()
+
+
+def for_frames(kind: str, size: tuple[int, int], n_frames: int) -> int:
+    """Bytes that looking at further frames of an animation takes."""
+    each = 0 if n_frames < 2 else 12 if kind == "GIF" else 4
+    return size[0] * size[1] * each
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:

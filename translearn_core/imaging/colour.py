@@ -90,21 +90,25 @@ def _make_transform(profile: bytes, mode: str) -> Any:
         return None
 
 
-def over_background(image: Image.Image) -> Image.Image:
-    """RGBA to RGB over white; over black where what is opaque is a drawing in white.
+def over_background(image: Image.Image, profile: bytes | None = None) -> Image.Image:
+    """Pixels with transparency, of any mode, to sRGB over white; over black where what is opaque is
+    a drawing in white.
 
     A drawing in white: some pixels are transparent, and of those at least half opaque nearly all
     are near white. Works on strips of rows, so that no further picture of full size is made.
     """
-    low, _high = image.getchannel("A").getextrema()
-    if low == 255:
-        return image.convert("RGB")
+    if image.mode in ("RGBA", "LA") and image.getchannel("A").getextrema()[0] == 255:
+        return to_srgb(image.convert("RGB"), profile)
     width, height = image.size
     rows = max(1, 2**20 // max(1, width))
     bands = [(y, min(y + rows, height)) for y in range(0, height, rows)]
+
+    def strip(top: int, bottom: int) -> Image.Image:
+        return to_srgb(image.crop((0, top, width, bottom)).convert("RGBA"), profile)
+
     opaque = white = 0
-    for top, bottom in bands:
-        pixels = np.asarray(image.crop((0, top, width, bottom)))
+    for band in bands:
+        pixels = np.asarray(strip(*band))
         solid = pixels[..., 3] >= 128
         opaque += int(solid.sum())
         white += int((solid & (pixels[..., :3].min(axis=2) >= NEAR_WHITE)).sum())
@@ -115,7 +119,7 @@ def over_background(image: Image.Image) -> Image.Image:
     background = (0, 0, 0, 255) if ink else (255, 255, 255, 255)
     result = Image.new("RGB", image.size)
     for top, bottom in bands:
-        strip = image.crop((0, top, width, bottom))
-        below = Image.new("RGBA", strip.size, background)
-        result.paste(Image.alpha_composite(below, strip).convert("RGB"), (0, top))
+        part = strip(top, bottom)
+        below = Image.new("RGBA", part.size, background)
+        result.paste(Image.alpha_composite(below, part).convert("RGB"), (0, top))
     return result

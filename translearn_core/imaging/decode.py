@@ -107,6 +107,7 @@ class _Loaded:
     format: str
     mode: str
     pages: int = 1
+    channels: int = 0
 
 
 def decode_photo(
@@ -149,6 +150,7 @@ def decode_photo(
         format=loaded.format,
         mode=loaded.mode,
         pages=loaded.pages,
+        channels=loaded.channels,
     )
     image = loaded.image
     if size is not None:
@@ -158,14 +160,18 @@ def decode_photo(
     )  # (h, w, 3)
 
 
-def make_thumbnail(source: bytes | Path, *, side: int) -> bytes:
+def make_thumbnail(source: bytes | Path, *, side: int, how: reading.Reading | None = None) -> bytes:
     """A JPEG of the photo, upright, no side longer than `side` pixels.
+
+    Args:
+        how: as in `decode_photo`.
 
     Raises:
         PhotoError: as `decode_photo`.
     """
     limits = load_configuration().limits
-    loaded = _load(_read(source, limits), limits, min_side=side)
+    with reading.using(how or reading.current()):
+        loaded = _load(_read(source, limits), limits, min_side=side)
     image = _apply_orientation(loaded.image, loaded.orientation)
     image.thumbnail((side, side), Image.Resampling.BILINEAR)
     image.info = {}  # Pillow writes the comment of the photo into the thumbnail
@@ -303,7 +309,7 @@ def _load_bytes(
         if width * height > limits.photo_pixels:
             raise too_many_pixels(width * height, limits)
         n_frames = _count_frames(image) if name in _ANIMATED else 1
-        need = budget.fits_one(image) + (width * height * 4 if n_frames > 1 else 0)
+        need = budget.fits_one(image) + budget.for_frames(name, image.size, n_frames)
         with budget.hold(need, limits):
             pixels = _first_frame(data, image, n_frames)
         orientation = orientation_of(image)
@@ -376,19 +382,44 @@ def _decode_small(data: bytes) -> Image.Image:
 
 
 def _load_tiff(data: bytes, limits: Limits) -> _Loaded:
-    """The page of a TIFF that the reading names."""
+    """The page of a TIFF that the reading names, or the pages that it names as channels."""
     pages = tiff.read_pages(data)
-    full = [index for index, page in enumerate(pages) if not page.is_reduced] or [0]
-    chosen = reading.current().page
-    if chosen == 0 and len(full) > 1:
-        index = max(full, key=lambda one: _contrast(_load_page(data, pages, one, limits)[0]))
-    else:
-        index = full[min(max(chosen, 1), len(full)) - 1]
-    pixels, mode, orientation = _load_page(data, pages, index, limits)
+    full = _full_pages(pages)
+    used = _pages_as_channels(pages, full)
+    if not used:
+        used = _pages_named(full)
+        if len(used) > 1:
+            used = [max(used, key=lambda one: _contrast(_load_page(data, pages, one, limits)[0]))]
+    pixels, mode, orientation = _load_page(data, pages, used[0], limits)
+    if len(used) == 3:
+        others = [_load_page(data, pages, index, limits)[0] for index in used[1:]]
+        pixels = Image.merge("RGB", [one.getchannel(0) for one in (pixels, *others)])
+        mode = "RGB"
     width, height = pixels.size
     if orientation >= 5:
         width, height = height, width
-    return _Loaded(pixels, orientation, width, height, "TIFF", mode, len(full))
+    page = pages[used[0]]
+    channels = page.samples if page.spare and page.samples != len(_channels_of(page)) else 0
+    return _Loaded(pixels, orientation, width, height, "TIFF", mode, len(full), channels)
+
+
+def _full_pages(pages: list[tiff.Page]) -> list[int]:
+    """The pages that are no smaller version of another one."""
+    return [index for index, page in enumerate(pages) if not page.is_reduced] or [0]
+
+
+def _pages_as_channels(pages: list[tiff.Page], full: list[int]) -> list[int]:
+    """The grey pages that the reading names as red, green and blue; else none."""
+    how, sizes = reading.current(), {(pages[index].width, pages[index].height) for index in full}
+    if len(how.channels) != 3 or len(full) < 2 or pages[full[0]].samples > 1 or len(sizes) > 1:
+        return []
+    return [full[min(one, len(full)) - 1] for one in how.channels]
+
+
+def _pages_named(full: list[int]) -> list[int]:
+    """The page that the reading names, or all, of which the one with the most contrast counts."""
+    page = reading.current().page
+    return full if page == 0 else [full[min(page, len(full)) - 1]]
 
 
 def _contrast(image: Image.Image) -> float:
@@ -435,7 +466,7 @@ def _deep_page(data: bytes, page: tiff.Page) -> tuple[Image.Image, str]:
             colours, _range_for(page, kind, colours), invert=page.photometric == 0
         )
     mode = {"f": "F", "i": "I", "u": "I;16"}[samples.dtype.kind]
-    if page.photometric == 5:
+    if page.photometric == 5 and levels.shape[2] == 4:
         return Image.fromarray(levels, "CMYK").convert("RGB"), "CMYK"
     alpha = _alpha_of(page, samples)
     if levels.shape[2] == 1:
@@ -444,6 +475,9 @@ def _deep_page(data: bytes, page: tiff.Page) -> tuple[Image.Image, str]:
         mode = "RGB"
     if alpha is None:
         return Image.fromarray(levels, "RGB"), mode
+    if page.is_premultiplied:
+        full = np.maximum(alpha, 1)[..., None].astype(np.uint16)
+        levels = np.minimum(levels.astype(np.uint16) * 255 // full, 255).astype(np.uint8)
     return over_background(Image.fromarray(np.dstack([levels, alpha]), "RGBA")), mode
 
 
@@ -451,7 +485,7 @@ def _channels_of(page: tiff.Page) -> list[int]:
     """The channels taken as red, green and blue, or as grey; from 0 on."""
     n = page.samples
     wanted = reading.current().channels
-    if wanted and (n > 4 or page.photometric in (0, 1)):
+    if wanted and n > 1 and (n > 4 or page.spare or page.photometric in (0, 1)):
         return [min(one, n) - 1 for one in wanted]
     if page.photometric == 5:
         return list(range(4))
@@ -460,28 +494,37 @@ def _channels_of(page: tiff.Page) -> list[int]:
 
 def _alpha_of(page: tiff.Page, samples: np.ndarray) -> np.ndarray | None:
     """Opacity `(h, w)` uint8, where the file says that a channel is that."""
-    base = {2: 3, 5: 4}.get(page.photometric, 1)
-    for place, meaning in enumerate(page.extra):
-        if meaning == 2 and base + place < page.samples and page.photometric != 5:
-            values = samples[..., base + place]
-            kind = samples.dtype
-            top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
-            return reading.to_bytes(values, (0.0, top))
-    return None
+    if page.opacity is None or page.photometric == 5 or page.opacity in _channels_of(page):
+        return None
+    kind = samples.dtype
+    top = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
+    return reading.to_bytes(samples[..., page.opacity], (0.0, top))
 
 
 def _range_for(page: tiff.Page, kind: str, values: np.ndarray) -> reading.Range:
-    """Black and white: as the file declares, as measured over the data set, else over the photo."""
+    """Black and white: a full scale that the file declares, else as measured over the data set,
+    else as the file declares or over the photo. A declaration that its own pixels exceed is none."""
     if page.sample_format == 1 and page.bits < 16:
         return 0.0, 2.0**page.bits - 1
-    if page.top is not None and page.sample_format == 1:
-        return 0.0, page.top
+    extremes = reading.extremes_of(values)
+    declared = page.top if page.top is not None and extremes[1] <= page.top else None
     known = reading.current().ranges.get(kind)
-    return known or reading.range_of(kind, [reading.extremes_of(values)])
+    if declared is not None and (known is None or reading.is_full_scale(declared)):
+        return 0.0, declared
+    return known or reading.range_of(kind, [extremes])
 
 
-def measure_extremes(data: bytes, limits: Limits) -> tuple[str, reading.Range] | None:
-    """The kind of sample and the extremes of a photo whose file does not declare its range.
+@dataclass(frozen=True)
+class _Measured:
+    """Kind of sample of a photo, its extremes, and whether the file declares them."""
+
+    kind: str
+    ends: reading.Range
+    is_declared: bool = False
+
+
+def _measure_extremes(data: bytes, limits: Limits) -> _Measured | None:
+    """The extremes of a photo whose file does not declare a full scale.
 
     None for all other photos, and for those that cannot be read.
     """
@@ -489,30 +532,33 @@ def measure_extremes(data: bytes, limits: Limits) -> tuple[str, reading.Range] |
     if not deep_png and not tiff.is_tiff(data):
         return None
     _silence_pillow()
-    ends = []
+    ends: list[_Measured] = []
     try:
         if deep_png:
             with _open(data, limits) as image, budget.hold(2 * budget.fits_one(image), limits):
-                return "uint16", reading.extremes_of(np.asarray(image))
-        pages = [page for page in tiff.read_pages(data) if not page.is_reduced]
-        chosen = reading.current().page
-        for page in pages if chosen == 0 else pages[min(chosen, len(pages)) - 1 :][:1]:
-            declared = page.sample_format == 1 and (page.bits < 16 or page.top is not None)
-            if not page.is_deep() or declared or page.width * page.height > limits.photo_pixels:
+                return _Measured("uint16", reading.extremes_of(np.asarray(image)))
+        pages = tiff.read_pages(data)
+        full = _full_pages(pages)
+        for page in (pages[one] for one in _pages_as_channels(pages, full) or _pages_named(full)):
+            is_full = page.bits < 16 if page.top is None else reading.is_full_scale(page.top)
+            is_full = is_full and page.sample_format == 1
+            if not page.is_deep() or is_full or page.width * page.height > limits.photo_pixels:
+                continue
+            if page.top is not None:
+                ends.append(_Measured(f"uint{page.bits}", (0.0, page.top), is_declared=True))
                 continue
             need = page.width * page.height * page.samples * page.bits // 8
             with budget.hold(2 * need + 3 * page.segment_bytes(), limits):
                 samples = tiff.read_samples(data, page)
-                ends.append(
-                    (str(samples.dtype), reading.extremes_of(samples[..., _channels_of(page)]))
-                )
+                extremes = reading.extremes_of(samples[..., _channels_of(page)])
+                ends.append(_Measured(str(samples.dtype), extremes))
     except (PhotoError, MemoryError, *_DAMAGE):
         return None
-    kinds = [kind for kind, _ends in ends]
-    if not ends or kinds[0] == "uint8":
+    if not ends or ends[0].kind == "uint8":
         return None
-    same = [end for kind, end in ends if kind == kinds[0]]
-    return kinds[0], (min(low for low, _ in same), max(high for _, high in same))
+    same = [one for one in ends if one.kind == ends[0].kind]
+    both = min(one.ends[0] for one in same), max(one.ends[1] for one in same)
+    return _Measured(ends[0].kind, both, all(one.is_declared for one in same))
 
 
 def measure_reading(
@@ -526,16 +572,20 @@ def measure_reading(
         how: page and channels, and ranges that stand already.
     """
     step = max(1, -(-len(readers) // MEASURED))
-    ends: dict[str, list[reading.Range]] = {}
+    found: dict[str, list[_Measured]] = {}
     with reading.using(how):
         for read in readers[::step]:
             try:
-                found = measure_extremes(read(), limits)
+                one = _measure_extremes(read(), limits)
             except (OSError, PhotoError):
                 continue
-            if found is not None:
-                ends.setdefault(found[0], []).append(found[1])
-    ranges = {kind: reading.range_of(kind, pairs) for kind, pairs in ends.items()}
+            if one is not None:
+                found.setdefault(one.kind, []).append(one)
+    ranges = {}
+    for kind, photos in found.items():
+        is_declared = all(one == photos[0] and one.is_declared for one in photos)
+        ends = [one.ends for one in photos]
+        ranges[kind] = ends[0] if is_declared else reading.range_of(kind, ends)
     return reading.Reading({**ranges, **how.ranges}, how.page, how.channels)
 
 
@@ -635,7 +685,7 @@ def _as_rgb(image: Image.Image, profile: bytes | None, data: bytes = b"") -> Ima
     if clear is not None and mode == "RGB" and isinstance(clear, tuple) and data[24:25] == b"\x10":
         image.info["transparency"] = tuple(value >> 8 for value in clear)  # of 16 bits
     if clear is not None or mode in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return over_background(to_srgb(image.convert("RGBA"), profile))
+        return over_background(image, profile)
     if mode in ("L", "CMYK"):
         image = to_srgb(image, profile)
         return image if image.mode == "RGB" else image.convert("RGB")

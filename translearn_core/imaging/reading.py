@@ -6,9 +6,14 @@ Owns: `Reading`, the choices of a data set, and the rule by which its ranges are
 The rule: black and white are the same for all photos of a data set. For each kind of sample
 (`uint16`, `int16`, `float32`, ...) the darkest and lightest thousandth of each photo is left out, so
 that a hot pixel changes nothing, and the extremes over all photos are taken. White is then the
-smallest usual full scale that holds them: 255, 1023, 4095, 16383, 65535 or 2^32-1 for integers, 1,
-255 or 65535 for floating point. With negative values, black is minus that (-1, -128, -32768,
--2^31). Floating-point values beyond 65535 have the measured extremes as black and white.
+smallest usual full scale that holds them: 255, 1023, 4095, 16383, 65535 or 2^32-1 for integers
+(127, 32767 or 2^31-1 where the type holds no more), 1, 255, 1023, 4095, 16383 or 65535 for floating
+point. With negative values it is 127, 4095, 32767 or 2^31-1 for integers, and black is minus that
+(-1 for 1, -128 for 127). Floating-point values beyond 65535 have the measured extremes as black and
+white.
+A file that declares the largest value of its camera (SMaxSampleValue or MaxSampleValue of a TIFF is
+a full scale, as 4095 is) is read by that. Where another value is declared, it is taken as it is if
+all photos of the data set agree, else as the extreme of its photo.
 A photo that is read on its own is treated like a data set of one photo.
 """
 
@@ -29,8 +34,9 @@ TAIL = 0.001
 """Share of the pixels of a photo that may lie beyond black or white."""
 _OVERSHOOT = 1.05
 _INTEGER_TOPS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0, 4294967295.0)
-_SIGNED_TOPS = (127.0, 32767.0, 2147483647.0)
-_FLOAT_TOPS = (1.0, 255.0, 65535.0)
+_LARGEST = {"int8": 127.0, "int16": 32767.0, "int32": 2147483647.0}
+_SIGNED_TOPS = (127.0, 4095.0, 32767.0, 2147483647.0)
+_FLOAT_TOPS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 _SAMPLE = 200_000
 
 
@@ -41,9 +47,10 @@ class Reading:
     Args:
         ranges: kind of sample (a NumPy type) -> black and white. Empty: found for each photo.
         page: of a file with several: a number from 1 on, or 0 for the one with the most contrast.
-        channels: of a file with more than four, or without a statement what they are: the numbers,
-            from 1 on, of those taken as red, green and blue, or one number for grey. Empty: the
-            first three, or the first where there are two.
+        channels: of a file with more than colours and opacity: the numbers, from 1 on, of those
+            taken as red, green and blue, or one number for grey. Of a file with several grey pages,
+            three numbers are those of the pages taken as red, green and blue. Empty: the first
+            three channels, or the first where there are two.
     """
 
     ranges: Mapping[str, Range] = field(default_factory=dict)
@@ -117,11 +124,20 @@ def range_of(kind: str, extremes: Iterable[Range]) -> Range:
         tops, slack = _FLOAT_TOPS, _OVERSHOOT
     elif low < 0:
         tops = _SIGNED_TOPS
+    elif kind in _LARGEST:
+        largest = _LARGEST[kind]
+        tops = (*(top for top in _INTEGER_TOPS if top < largest), largest)
     for top in tops:
         bottom = 0.0 if low >= 0 or kind.startswith("uint") else _bottom(kind, top)
         if high <= top * slack and low >= bottom * slack:
             return bottom, top
     return (low, high) if low < high else (low, low + 1.0)
+
+
+def is_full_scale(top: float) -> bool:
+    """Whether a largest value is what a number of bits holds, as 4095 is, so that it tells of the
+    camera and not of one photo."""
+    return top >= 255 and (int(top) + 1) & int(top) == 0
 
 
 def _bottom(kind: str, top: float) -> float:

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from translearn_core.imaging.verdicts import damaged, not_read_here
+from translearn_core.i18n import _
+from translearn_core.imaging.verdicts import KindError, damaged, not_read_here
 
 _NAMES = {
     6: "old JPEG",
@@ -115,6 +116,28 @@ class Page:
         return self.numbers(338)
 
     @property
+    def colours(self) -> int:
+        """Channels of a colour, or 1 for grey."""
+        return {2: 3, 5: 4}.get(self.photometric, 1)
+
+    @property
+    def opacity(self) -> int | None:
+        """Which channel behind the colours is opacity, from 0 on; None where none is."""
+        places = [place for place, meaning in enumerate(self.extra) if meaning in (1, 2)]
+        known = [self.colours + place for place in places if self.colours + place < self.samples]
+        return known[0] if known else None
+
+    @property
+    def is_premultiplied(self) -> bool:
+        """Whether the colours are multiplied by the opacity already."""
+        return self.opacity is not None and self.extra[self.opacity - self.colours] == 1
+
+    @property
+    def spare(self) -> bool:
+        """Whether there are channels that are neither a colour nor opacity."""
+        return self.samples > self.colours + (self.opacity is not None)
+
+    @property
     def top(self) -> float | None:
         """The largest value that the file declares, where it is not all that the bits hold."""
         declared = self.tags.get(341, self.tags.get(281))
@@ -124,10 +147,9 @@ class Page:
             top = float(declared) if declared is not None else None
         except (TypeError, ValueError, ZeroDivisionError):
             return None
-        if top is None or not 0 < top < float("inf"):
+        if self.sample_format != 1 or top is None or not 0 < top < 2.0**self.bits - 1:
             return None
-        full = 2.0**self.bits - 1
-        return top if self.sample_format != 1 or top < full else None
+        return top
 
     @property
     def segment(self) -> tuple[int, int]:
@@ -142,6 +164,10 @@ class Page:
         channels = 1 if self.number(284, 1) == 2 else self.samples
         return (width * channels * self.bits + 7) // 8 * height
 
+    @property
+    def _byte_packed(self) -> bool:
+        return self.compression == 1 or self.compression in _BYTE_PACKED
+
     def is_deep(self) -> bool:
         """Whether this module reads it."""
         bits = set(self.numbers(258)) or {1}
@@ -151,6 +177,7 @@ class Page:
             or (self.samples == 2 and self.photometric in (0, 1))
             or self.samples > 4
             or (self.samples > 2 and self.photometric in (0, 1))
+            or (self.samples == 4 and self.photometric == 2 and self.spare and self._byte_packed)
         ) and self.photometric in (0, 1, 2, 5)
 
     def check_readable(self) -> None:
@@ -159,12 +186,18 @@ class Page:
         Raises:
             KindError: it is not.
         """
-        allowed = {1, *_BYTE_PACKED} if self.is_deep() else _PILLOW
-        if self.compression not in allowed:
+        if not (self._byte_packed if self.is_deep() else self.compression in _PILLOW):
             name = _NAMES.get(self.compression, str(self.compression))
             raise not_read_here(f"TIFF ({name})")
+        if not self.is_deep() and (self.bits not in (1, 2, 4, 8) or self.sample_format != 1):
+            raise odd_bits(self.bits)
         if self.photometric in (32803, 34892, 32844, 32845):
-            raise not_read_here("TIFF (camera raw)")
+            raise not_read_here(_("a camera raw TIFF"))
+
+
+def odd_bits(bits: int) -> KindError:
+    """Samples of a kind that is not read."""
+    return not_read_here(_("a TIFF with unusual samples of {bits} bits").format(bits=bits))
 
 
 def is_tiff(data: bytes) -> bool:
@@ -210,7 +243,7 @@ def read_samples(data: bytes, page: Page) -> np.ndarray:
     """
     page.check_readable()
     if len(set(page.numbers(258))) > 1 or page.number(266, 1) != 1:
-        raise not_read_here("TIFF (bits)")
+        raise odd_bits(page.bits)
     width, height, n = page.width, page.height, page.samples
     kind = _type_of(page)
     planar = page.number(284, 1) == 2 and n > 1
@@ -241,9 +274,9 @@ def _type_of(page: Page) -> np.dtype[Any]:
     letter, bits = _KINDS.get(page.sample_format), page.bits
     size = 1 if bits <= 8 else 2 if bits <= 16 else 4 if bits <= 32 else 8
     if letter is None or (letter == "f" and bits not in (16, 32, 64)) or bits > 64:
-        raise not_read_here("TIFF (bits)")
+        raise odd_bits(page.bits)
     if letter != "f" and bits not in (8, 10, 12, 14, 16, 32, 64):
-        raise not_read_here("TIFF (bits)")
+        raise odd_bits(page.bits)
     return np.dtype(f"{letter}{size}")
 
 
@@ -281,7 +314,7 @@ def _unpack(raw: bytes, page: Page, rows: int, width: int, n: int) -> np.ndarray
     if predictor == 2:
         values = np.cumsum(values, axis=1, dtype=kind)
     elif predictor != 1:
-        raise not_read_here("TIFF (predictor)")
+        raise not_read_here(_("a TIFF with an unusual predictor"))
     return values
 
 

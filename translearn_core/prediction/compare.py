@@ -5,8 +5,9 @@ Leaves to others: significance (`evaluation/significance.py`), further tasks (`c
 page and printing.
 
 A photo is common when it was held out from all runs and all know its class: every run was tested on
-it, or some were and it is in no data set of the others, nor is a near-duplicate of it. Missing
-predictions on such photos are made.
+it, or some were and it is in no data set of the others, nor is a near-duplicate of it. A photo that a
+run's source learned from (`learned_before.py`) is not held out from that run. Missing predictions on
+such photos are made.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from translearn_core.evaluation.significance import (
 )
 from translearn_core.i18n import _, ngettext
 from translearn_core.prediction.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
+from translearn_core.prediction.learned_before import Sources, sources_of
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
 from translearn_core.runs.annotations import display_name, read_notes
@@ -73,6 +75,8 @@ class Comparison:
         remarks: sentences about the common photos and the limits of the comparison.
         settings: names of the settings that differ, each with the value of every run by letter.
         tasks: the further tasks that all of them have.
+        learned_before: test photos that do not count, because a source of one of the runs learned
+            from them or from near-duplicates of them.
     """
 
     runs: tuple[ComparedRun, ...]
@@ -82,6 +86,7 @@ class Comparison:
     remarks: tuple[str, ...]
     settings: Mapping[str, Mapping[str, Any]]
     tasks: tuple[TaskComparison, ...] = ()
+    learned_before: int = 0
 
     @property
     def best(self) -> ComparedRun:
@@ -139,7 +144,8 @@ def compare(
     )
     letter = next((one.letter for one in contestants if one.run.id == reference), None)
     given = {
-        one.letter: (one.run, test.answers) for one, test in zip(contestants, tests, strict=True)
+        one.letter: (one.run, test.answers[~test.answers["key"].isin(found.learned_before)])
+        for one, test in zip(contestants, tests, strict=True)
     }
     remarks = [*found.remarks, *unshared_tasks(runs)]
     if sum(asked):
@@ -156,6 +162,7 @@ def compare(
         remarks=tuple(remarks),
         settings=differing_settings(runs),
         tasks=tuple(task.with_reference(letter) for task in compare_tasks(given)),
+        learned_before=len(found.learned_before),
     )
 
 
@@ -198,11 +205,13 @@ class _Test:
         parts: its split; None where its data set is gone.
         answers: key, path, dataset, file, truth, label, confidence of its test photos. The key is
             the photo's SHA-256 where it is known, else data set and path.
+        sources: what it comes from.
     """
 
     run: Run
     parts: RunSplit | None
     answers: pd.DataFrame
+    sources: Sources
 
 
 def _read_test(run: Run) -> _Test:
@@ -214,19 +223,21 @@ def _read_test(run: Run) -> _Test:
     try:
         parts = recover_split(run)
     except SourceError:  # the photos are gone: what was answered is still there
-        return _Test(run, None, table.assign(key=places))
+        return _Test(run, None, table.assign(key=places), sources_of(run))
     hashes = parts.table.set_index("path")["sha256"]
     content = table["path"].map(hashes).fillna("")
     table = table.assign(key=content.where(content != "", places))
-    return _Test(run, parts, table.drop_duplicates("key"))
+    return _Test(run, parts, table.drop_duplicates("key"), sources_of(run))
 
 
 @dataclass(frozen=True)
 class _Found:
-    """The common photos (key, path, dataset, file, truth), and remarks on them."""
+    """The common photos (key, path, dataset, file, truth), remarks on them, and the keys of those that
+    do not count because a source learned from them."""
 
     photos: pd.DataFrame
     remarks: tuple[str, ...]
+    learned_before: frozenset[str]
 
 
 def _find_photos(tests: Sequence[_Test]) -> _Found:
@@ -239,11 +250,59 @@ def _find_photos(tests: Sequence[_Test]) -> _Found:
     for test in tests:
         fair &= pool["key"].isin(test.answers["key"]) | _never_had(test.parts, pool)
     known = set.intersection(*(set(test.run.labels) for test in tests))
-    photos = pool[fair & pool["truth"].isin(known)]
+    fair &= pool["truth"].isin(known)
+    learned = pd.Series(False, index=pool.index)
+    remarks = []
+    for test in tests:
+        own = _learned_before(test, pool) & fair
+        learned |= own
+        remarks += _tell_sources(test, int(own.sum()))
+    photos = pool[fair & ~learned]
+    if photos.empty and learned.any():
+        raise RunError(_all_learned(int(learned.sum())))
     if photos.empty:
         raise RunError(_no_photos() if known else _no_classes())
     photos = photos.sort_values(["truth", "file"], ignore_index=True)
-    return _Found(photos, tuple(_remarks(tests, photos, known)))
+    return _Found(
+        photos,
+        (*_remarks(tests, photos, known, int(learned.sum())), *remarks),
+        frozenset(pool.loc[learned, "key"]),
+    )
+
+
+def _learned_before(test: _Test, pool: pd.DataFrame) -> pd.Series:
+    """Which photos of the pool a source of the run learned from."""
+    if not test.sources.hashes:
+        return pd.Series(False, index=pool.index)
+    return test.sources.learned(pool, _looks_of(pool))
+
+
+def _tell_sources(test: _Test, n: int) -> list[str]:
+    """What is said of the sources of a run."""
+    run, told = display_name(test.run), []
+    if n:
+        told.append(
+            ngettext(
+                "{n} photo does not count: {run} comes from {sources}, which learned from it or from "
+                "a copy of it.",
+                "{n} photos do not count: {run} comes from {sources}, which learned from them or "
+                "from copies of them.",
+                n,
+            ).format(n=n, run=run, sources=_name_sources(test.sources))
+        )
+    if test.sources.unknown:
+        told.append(
+            _(
+                "{run} comes from {sources}, of which it is not known any more what it learned "
+                "from: some of these photos may not be new to {run}."
+            ).format(run=run, sources=", ".join(test.sources.unknown))
+        )
+    return told
+
+
+def _name_sources(sources: Sources) -> str:
+    names = ", ".join(display_name(one) for one in sources.runs)
+    return names or _("an earlier run")
 
 
 def _never_had(parts: RunSplit | None, pool: pd.DataFrame) -> pd.Series:
@@ -284,7 +343,9 @@ def _looks_of(strangers: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found) if found else pd.DataFrame()
 
 
-def _remarks(tests: Sequence[_Test], photos: pd.DataFrame, known: set[str]) -> list[str]:
+def _remarks(
+    tests: Sequence[_Test], photos: pd.DataFrame, known: set[str], learned: int
+) -> list[str]:
     n = len(photos)
     tested = [set(test.answers["key"]) for test in tests]
     everywhere = set.intersection(*tested)
@@ -295,6 +356,12 @@ def _remarks(tests: Sequence[_Test], photos: pd.DataFrame, known: set[str]) -> l
                 "All were tested on the same {n} photos, and none of them learned from these.",
                 n,
             ).format(n=n)
+        ]
+    elif learned and all(keys == everywhere for keys in tested):
+        remarks = [
+            _("All were tested on the same {all} photos; {n} of them count.").format(
+                all=len(everywhere), n=n
+            )
         ]
     else:
         remarks = [_differing_tests(tests, n, int((~photos["key"].isin(everywhere)).sum()))]
@@ -321,6 +388,17 @@ def _differing_tests(tests: Sequence[_Test], n: int, new: int) -> str:
 
 def _no_classes() -> str:
     return _("These runs share no class, so there is nothing to compare. Choose runs that do.")
+
+
+def _all_learned(n: int) -> str:
+    return ngettext(
+        "There is no photo that is new to all of these runs: {n} test photo is one that a run they "
+        "started from learned from. Train one of them again without that start, and compare again.",
+        "There is no photo that is new to all of these runs: {n} test photos are ones that a run "
+        "they started from learned from. Train one of them again without that start, and compare "
+        "again.",
+        n,
+    ).format(n=n)
 
 
 def _no_photos() -> str:
@@ -417,6 +495,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "n_photos": len(comparison.photos),
+        "n_learned_before": comparison.learned_before,
         "reference": comparison.reference,
         "sentence": comparison.sentence,
         "remarks": list(comparison.remarks),

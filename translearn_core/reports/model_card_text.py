@@ -118,7 +118,8 @@ def limits(run: Run) -> list[str]:
         RunError: the run has no figures.
     """
     metrics = run.metrics
-    found = [*run_caveats.caveats_of(metrics), *(str(text) for text in metrics.warnings)]
+    said = [*run_caveats.caveats_of(metrics), *(str(text) for text in metrics.warnings)]
+    found = list(dict.fromkeys(said))
     low, high = metrics.test_interval
     n = metrics.n_test
     if n and high - low > 0.1:

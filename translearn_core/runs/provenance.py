@@ -11,7 +11,6 @@ trained on are listed without a path.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,6 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import write_parquet
-from translearn_core.datasets import groups_of
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
 from translearn_core.runs.annotations import display_name
@@ -78,17 +76,18 @@ def training_hashes(run: Run) -> set[str] | None:
 
 
 def inherit_split(
-    parts: npt.NDArray[np.str_], photos: pd.DataFrame, before: Run
+    parts: npt.NDArray[np.str_], photos: pd.DataFrame, groups: Ints, before: Run
 ) -> npt.NDArray[np.str_]:
     """The split of a run that starts from `before`: no photo of earlier training is in the test
     set.
 
-    Test photos of `before`, and their duplicates, stay in the test set; only new photos are split.
-    A split given by the source is kept.
+    Test photos of `before`, and what belongs together with them, stay in the test set; only new
+    photos are split. A split given by the source is kept.
 
     Args:
         parts: the split without inheritance, `(n,)`.
         photos: the manifest, in the same order.
+        groups: photos that belong together share a number, `(n,)`.
     """
     known = read_photos(before)
     if known is None or photos["split"].isin(["val", "test"]).any():
@@ -96,7 +95,6 @@ def inherit_split(
     former_part = (
         photos["sha256"].map(dict(zip(known["sha256"], known["part"], strict=True))).fillna("")
     )
-    groups = groups_of(photos.reset_index(drop=True))
     trained_on = _groups_with(former_part.isin(["train", "val"]).to_numpy(), groups)
     tested_on = _groups_with((former_part == "test").to_numpy(), groups) & ~trained_on
     result = np.where(trained_on & (parts == "test"), "train", parts)
@@ -106,9 +104,8 @@ def inherit_split(
     return result.astype(str)
 
 
-def _groups_with(marked: Bools, groups: Sequence[int] | Ints) -> Bools:
+def _groups_with(marked: Bools, groups: Ints) -> Bools:
     """Which photos share a group with a marked one."""
-    groups = np.asarray(groups)
     return np.isin(groups, np.unique(groups[marked]))
 
 

@@ -1,4 +1,4 @@
-"""What must be said beside the figures of a run: its test against validation, and its classes.
+"""What must be said beside the figures of a run: its test against validation, its classes, refusals.
 
 Owns: which figures of metrics.json are judged. Leaves to others: the sentences
 (`evaluation/caveats.py`), where they are shown.
@@ -9,6 +9,8 @@ from __future__ import annotations
 from translearn_core.evaluation import caveats
 from translearn_core.evaluation.caveats import ClassCount, Measured
 from translearn_core.evaluation.metrics import wilson_interval
+from translearn_core.formatting import percent, percent_range
+from translearn_core.i18n import _
 from translearn_core.runs.run_metrics import HeadMetrics, RunMetrics
 
 
@@ -30,11 +32,40 @@ def gap_of(metrics: RunMetrics) -> str:
 
 def caveats_of(metrics: RunMetrics) -> list[str]:
     """All that must be said beside the accuracy of a run, the gap of its test first."""
+    mirrors = [metrics.mirrors] if metrics.mirrors else []
     if not metrics.n_test:
-        return []
+        return [*metrics.split_notes, *mirrors]
     gap = gap_of(metrics)
     n_val = metrics.n_val if metrics.epochs_run else None
-    return [*([gap] if gap else []), *caveats.caveats(class_counts(metrics), n_val=n_val)]
+    found = [
+        gap,
+        *metrics.split_notes,
+        *caveats.caveats(class_counts(metrics), n_val=n_val),
+        _tell_refused(metrics),
+    ]
+    return [*(sentence for sentence in found if sentence), *mirrors]
+
+
+def _tell_refused(metrics: RunMetrics) -> str:
+    """Where far more or fewer test photos are taken for something else than the threshold was set for."""
+    unlike = metrics.unlike
+    if unlike is None or unlike.wanted is None:
+        return ""
+    if unlike.refused is None or unlike.refused_interval is None:
+        return ""
+    low, high = unlike.refused_interval
+    if low <= unlike.wanted <= high:
+        return ""
+    return _(
+        "{share} of the {n:,} test photos are taken for something else than the training photos "
+        "(95 % interval {interval}), where {wanted} was meant: the test photos may differ from those "
+        "to learn from. Expect the measured share on photos like the test photos."
+    ).format(
+        share=percent(unlike.refused),
+        n=unlike.n_test,
+        interval=percent_range(low, high),
+        wanted=percent(unlike.wanted),
+    )
 
 
 def class_counts(metrics: HeadMetrics) -> list[ClassCount]:

@@ -294,10 +294,20 @@ class RunMetrics(HeadMetrics):
     frozen_blocks: int = Field(default=0, description="of these, frozen")
     n_val: int = Field(default=0, description="validation photos")
     test_given: bool = Field(default=False, description="whether the user supplied the test photos")
+    split_notes: list[str] = Field(
+        default=[],
+        description="what has to be known of the split: classes that are one scene, classes with too "
+        "few groups, groups that the source tears apart",
+    )
     left_out: list[LeftOut] = Field(default=[], description="files that could not be read")
     backbone: str = Field(default="", description="name of the backbone")
     image_size: int = Field(default=0, description="input size of the model, in pixels a side")
     augmentation: str = Field(default="", description="strength of augmentation that was used")
+    mirrors: str = Field(
+        default="",
+        description="classes that mirrored photos are confused with, and whether the run mirrors "
+        "its photos, as sentences; empty: none was found",
+    )
     cut_layer: str | None = Field(default=None, description="name of the last frozen layer")
     frozen_layers: int = Field(default=0, description="frozen layers of the backbone")
     total_layers: int = Field(default=0, description="all of its layers")

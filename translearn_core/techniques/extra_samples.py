@@ -55,7 +55,8 @@ def with_extra_samples(
     split = data.split.astype("<U8")
     if not own:
         split = np.where(split == "test", split, "aside")
-    beyond = int(data.groups.max(initial=-1)) + 1
+    beyond = int(max(data.groups.max(initial=-1), data.copies.max(initial=-1))) + 1
+    more_groups = beyond + datasets.groups_of(extra.photos)
     targets = data.targets
     if targets is None:
         targets = np.eye(len(data.classes), dtype=np.float32)[data.labels]
@@ -64,7 +65,8 @@ def with_extra_samples(
         data,
         photos=pd.concat([data.photos, extra.photos], ignore_index=True),
         labels=np.concatenate([data.labels, extra.labels]),
-        groups=np.concatenate([data.groups, beyond + datasets.groups_of(extra.photos)]),
+        groups=np.concatenate([data.groups, more_groups]),
+        copies=np.concatenate([data.copies, more_groups]),
         split=np.concatenate([split, np.full(m, "train")]),
         pooled=Stacked(data.pooled, extra.pooled),
         views_pooled=tuple(

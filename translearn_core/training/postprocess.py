@@ -93,7 +93,7 @@ def keep_reference(
         list(data.photos["path"].iloc[rows]),
         test=features_of(some(data.rows("test"))),
         held_out=held_out,
-        groups=data.groups[rows],
+        groups=data.copies[rows],
         seed=seed,
     )
     reference.save(plan.run.folder)

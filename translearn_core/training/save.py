@@ -162,6 +162,7 @@ def write_figures(
         "frozen_blocks": plan.freeze.frozen_blocks,
         "n_val": len(data.rows("val")),
         "test_given": bool((data.photos["split"] == "test").any()),
+        "split_notes": datasets.split_notes(plan.dataset),
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
         "image_size": plan.image_size,
@@ -198,7 +199,7 @@ def write_figures(
 
 def _count_groups(data: TrainingData) -> Ints:
     """Photos of each class, near-duplicates counted once, `(classes,)`."""
-    pairs = np.unique(np.column_stack([data.labels, data.groups]), axis=0)
+    pairs = np.unique(np.column_stack([data.labels, data.copies]), axis=0)
     return np.bincount(pairs[:, 0], minlength=len(data.classes))
 
 

@@ -184,12 +184,14 @@ class Search:
         folds = self._folds(data, rows)
         epochs = min(settings.epochs, TRIAL_EPOCHS)
         short = settings.model_copy(update={"refit": False, "epochs": epochs})
-        learning = replace(plan, settings=short)
+        learning = replace(plan, settings=short, augmentation=data.mirroring.augmentation)
         right = np.zeros(len(rows), bool)
         answers = np.zeros((len(rows), len(data.classes)), np.float64)
         leader = self.scores.get(self.leader)
         for fold in range(FOLDS):
             judged = folds == fold
+            if not judged.any():  # there are fewer groups than folds
+                continue
             answers[judged] = self._learn_fold(learning, data, rows, judged, monitor)
             if monitor.stop_requested:
                 return None

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -83,6 +83,7 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     monitor.stage("features")
     with clock.lap("features"):
         data = gather_training_data(plan, monitor)
+    plan = replace(plan, augmentation=data.mirroring.augmentation)
     monitor.check_stop()
     tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
@@ -102,6 +103,7 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
         temperature, model.validation, test=test.test, truth=test.truth
     )
     figures |= _learn_more_tasks(plan, data, tasks, model, test, figures["calibration"], monitor)
+    figures["mirrors"] = data.mirroring.said
     figures["unlike"] = _keep_reference(plan, data, model, monitor)
     write_figures(plan, data, test, saved, clock, model.epochs, stopped, figures)
     return not stopped

@@ -33,7 +33,15 @@ MOST_CLASSES, STRIP = 8, 12
 CHECK_KEY = "feasible_check"
 
 COPIES = {"exact_copies", "near_copies"}
-URGENT = ("leak", "shortcut", "cross_class_copies", "wrong_label", "exact_copies", "near_copies")
+URGENT = (
+    "leak",
+    "shortcut",
+    "giveaway",
+    "cross_class_copies",
+    "wrong_label",
+    "exact_copies",
+    "near_copies",
+)
 """What is shown first: what makes the figures themselves doubtful, then what helps most."""
 SURE: tuple[tuple[float, str], ...] = (
     (0.9, N_("almost certain")),

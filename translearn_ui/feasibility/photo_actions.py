@@ -226,7 +226,7 @@ def show_excluded(dataset: Dataset) -> None:
 def _show_excluded_photo(dataset: Dataset, row: Mapping[str, Any]) -> None:
     try:
         file = datasets.excluded_file(dataset, str(row["path"]))
-        picture = datasets.make_thumbnail(file, side=128)
+        picture = datasets.make_thumbnail(file, side=128, how=dataset.reading)
     except (PhotoError, OSError):
         st.caption(frame.plain(str(row["file"])))
         return

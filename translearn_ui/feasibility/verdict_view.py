@@ -49,16 +49,8 @@ def show_answer(report: Report) -> None:
 def show_scale(report: Report) -> None:
     """The accuracy beside everything that it has to be better than."""
     st.html(f'<div class="tl-ladder" role="list">{"".join(_rows(report))}</div>')
-    if report.random_split_accuracy - report.accuracy > SAME:
-        st.caption(
-            _(
-                ":material/warning: A naive random split would have claimed **{random}**: near-duplicates "
-                "lie on both sides of it. **{honest}** is the unbiased figure."
-            ).format(
-                random=format.percent(report.random_split_accuracy),
-                honest=format.percent(report.accuracy),
-            )
-        )
+    if report.random_split_note:
+        st.caption(frame.plain(report.random_split_note))
 
 
 def _rows(report: Report) -> list[str]:
@@ -77,7 +69,7 @@ def _rows(report: Report) -> list[str]:
             interval=report.interval,
         )
     )
-    if report.random_split_accuracy - report.accuracy > SAME:
+    if report.random_split_accuracy - report.accuracy > SAME and report.random_split_flatters:
         name = _("What a naive random split would claim")
         rows.append(_row(name, report.random_split_accuracy, "flattering"))
     rows += [

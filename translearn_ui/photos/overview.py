@@ -9,7 +9,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.tasks import table_notes
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts
-from translearn_ui.photos import edit_dataset
+from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
 
@@ -29,8 +29,10 @@ def show(dataset: Dataset) -> None:
             )
     with notes:
         _show_warnings(dataset)
+        stack_choice.show(dataset)
         _show_left_out(dataset)
         _show_sizes(dataset)
+        groups.show(dataset)
 
 
 def _show_warnings(dataset: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.imaging import augment
+from translearn_core.imaging.reading import parse_reading
 
 VIEW_NAMES: dict[augment.AugmentationPolicy, str] = {
     "none": N_("as it is"),
@@ -29,7 +31,7 @@ def show(dataset: Dataset) -> None:
     with st.container(horizontal=True, key="views", gap="small"):
         for strength, name in VIEW_NAMES.items():
             try:
-                picture = make_views(str(path), strength)
+                picture = make_views(str(path), strength, json.dumps(dataset.record.reading))
             except TransLearnError:
                 return
             st.image(
@@ -41,9 +43,11 @@ def show(dataset: Dataset) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def make_views(path: str, strength: augment.AugmentationPolicy) -> Image.Image:
+def make_views(path: str, strength: augment.AugmentationPolicy, reading: str) -> Image.Image:
     """Four views of a photo in a square; the photo itself where it is not varied."""
-    photo = datasets.decode_photo(Path(path), size=160).image
+    photo = datasets.decode_photo(
+        Path(path), size=160, how=parse_reading(json.loads(reading))
+    ).image
     if strength == "none":
         return Image.fromarray(photo).resize((264, 264))
     views = augment.augment_preview(photo, strength, n=4, seed=3)

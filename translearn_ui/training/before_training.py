@@ -12,7 +12,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES
-from translearn_ui.components import run_setup, run_text
+from translearn_ui.components import run_setup, run_text, verdict_note
 from translearn_ui.shell import frame
 
 
@@ -61,6 +61,9 @@ def show_warnings(dataset: Dataset) -> str:
         st.error(frame.sentence(obstacle), icon=":material/error:")
     for text in (*dataset.record.notices, *datasets.found_by_checks(dataset)):
         st.warning(frame.sentence(text), icon=":material/info:")
+    report = verdict_note.read(dataset)
+    if report is not None and report.mirrors and not verdict_note.is_outdated(dataset, report):
+        st.info(frame.sentence(report.mirrors), icon=":material/flip:")
     return obstacle
 
 

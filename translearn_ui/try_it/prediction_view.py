@@ -52,7 +52,7 @@ def ask(run: Run, photos: Sequence[tuple[str, bytes]]) -> list[Answer]:
     from translearn_core.prediction import predict
 
     return [
-        Answer(prediction, _picture(content, 1024), content)
+        Answer(prediction, _picture(content, 1024, run), content)
         for prediction, (_name, content) in zip(predict.predict(run, photos), photos, strict=True)
     ]
 
@@ -97,7 +97,7 @@ def _ask_many(
             if task.cancelled:
                 return
             few = len(pictures) < _MOST_PICTURES
-            pictures.append(_picture(content, _PICTURE_SIDE) if few else None)
+            pictures.append(_picture(content, _PICTURE_SIDE, run) if few else None)
             yield name, content
 
     found: list[Answer] = []
@@ -107,12 +107,15 @@ def _ask_many(
     return found
 
 
-def _picture(content: bytes, side: int) -> bytes | None:
+def _picture(content: bytes, side: int, run: Run) -> bytes | None:
     """A JPEG of at most `side` pixels a side, as the one decode sees the photo; None if unreadable."""
     from PIL import Image
 
+    from translearn_core.prediction import predict
+
     try:
-        image = Image.fromarray(datasets.decode_photo(content, size=None).image)
+        how = predict.open_predictor(run).reading
+        image = Image.fromarray(datasets.decode_photo(content, size=None, how=how).image)
     except PhotoError:
         return None
     image.thumbnail((side, side))
