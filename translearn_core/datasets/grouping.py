@@ -137,7 +137,7 @@ def _not_there(dataset: Dataset, by: str) -> str:
     levels = ", ".join(level.by for level in folder_levels(dataset))
     return _(
         "The photos lie in no folder that `{by}` names. Levels that they have: {levels}. A column is "
-        "read from the table of `--labels`."
+        "read from a table of labels."
     ).format(by=by, levels=levels or _("none"))
 
 

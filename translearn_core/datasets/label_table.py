@@ -213,9 +213,9 @@ def attach_labels(
 
 def _finish(dataset: Dataset, labelling: TableLabelling) -> LabelledImport:
     """Store what the table says beside the classes, and what is to be said about it."""
-    table = labelling._table
+    table = labelling.table
     tasks = tuple(column for column in table.roles.labels if column != labelling.main)
-    if labelling._several and tasks:
+    if labelling.several and tasks:
         labels = labelling.labels_of(dataset, tasks)
         store_tasks(dataset, main=labelling.main, tasks=tasks, labels=labels)
     elif not labelling.from_folders:
@@ -236,7 +236,7 @@ def _finish(dataset: Dataset, labelling: TableLabelling) -> LabelledImport:
         main=labelling.main,
         file_column=table.roles.file,
         one_hot=table.one_hot,
-        several=labelling._several,
+        several=labelling.several,
     )
     store_table_notes(dataset, told)
     return LabelledImport(dataset=dataset, summary=summary, notes=notes, questions=questions)

@@ -122,7 +122,8 @@ class _Reading:
         ]
         for parent in apart:
             for child in self.tree.inside(parent):
-                self.roles[child] = self._kinds([child])[child]
+                if child not in self.roles:  # else a person chose it
+                    self.roles[child] = self._kinds([child])[child]
         self._inner = apart
         if not self.roles:
             self._refuse_splits_without_classes()
@@ -157,6 +158,9 @@ class _Reading:
 
     def _judge(self, parent: Folder, folders: list[Folder]) -> None:
         """Decide for the folders right inside `parent` which of them are splits."""
+        if self._is_chosen_inside(parent):
+            self._inner.append(parent)
+            return
         kinds = self._kinds(folders) if folders else {}
         real = {one: kind for one, kind in kinds.items() if kind != "out"}
         if not real:
@@ -184,6 +188,18 @@ class _Reading:
         for one in others:
             if has_train or one not in shared:
                 self.roles[one] = "beside"
+
+    def _is_chosen_inside(self, parent: Folder) -> bool:
+        """Whether `parent` is a class that holds nothing but splits, some of them by choice."""
+        children = self.tree.inside(parent)
+        chosen = {one for one in children if self.choices.role_of(one) not in ("", "class")}
+        return (
+            bool(parent and chosen)
+            and len(children) > 1
+            and not self.tree.direct[parent]
+            and all(one in chosen or split_kind(one[-1]) for one in children)
+            and not any(self.tree.inside(one) for one in children)
+        )
 
     def _refuse_splits_without_classes(self) -> None:
         names = {folder[-1] for folder in self.tree.direct if folder}

@@ -39,7 +39,7 @@ class TableLabelling:
         key: str,
         choices: ImportChoices | None = None,
     ) -> None:
-        self._table, self._several, self._key = table, several, key
+        self.table, self.several, self._key = table, several, key
         self._choices = choices
         self.main = ""
         self.from_folders = False
@@ -54,13 +54,13 @@ class TableLabelling:
     def key(self) -> str:
         """What tells this data set apart from others of the same folder; empty where the folders
         are its classes."""
-        return "" if self.from_folders else f"{self._key}\n{self.main}\n{self._several}"
+        return "" if self.from_folders else f"{self._key}\n{self.main}\n{self.several}"
 
     def assign(
         self, listed: Sequence[Sequence[str]], roots: Sequence[str]
     ) -> list[list[ClassAssignment]]:
         """Class and split of each photo of each source."""
-        table = self._table
+        table = self.table
         files = [file for part in listed for file in part]
         sources = [root for part, root in zip(listed, roots, strict=True) for _file in part]
         index = PhotoIndex(files, sources)
@@ -101,14 +101,14 @@ class TableLabelling:
         for path, file in zip(dataset.photos["path"], dataset.photos["file"], strict=True):
             photo = positions.get(str(file))
             if photo in self.found.rows:
-                given = {task: self.found.label(self._table, photo, task) for task in tasks}
+                given = {task: self.found.label(self.table, photo, task) for task in tasks}
                 labels[str(path)] = {task: label for task, label in given.items() if label}
         return labels
 
     def groups_of(self, dataset: Dataset) -> dict[str, str]:
         """The group of each photo that has one, by path in the manifest; rows that contradict each
         other give none."""
-        cells = [tidy(cell) for cell in self._table.cells.column(self._table.groups)]
+        cells = [tidy(cell) for cell in self.table.cells.column(self.table.groups)]
         positions = {file: photo for photo, file in enumerate(self.files)}
         groups = {}
         for path, file in zip(dataset.photos["path"], dataset.photos["file"], strict=True):
@@ -119,15 +119,15 @@ class TableLabelling:
         return groups
 
     def _choose_main(self, files: Sequence[str]) -> None:
-        table = self._table
+        table = self.table
         folders = _class_folders(files)
         if table.main:
             self.from_folders = table.main == MAIN and MAIN not in table.cells.columns
             self.main = table.main
             return
-        if self._several and folders:
+        if self.several and folders:
             self._choose_beside(folders)
-        elif self._several:
+        elif self.several:
             self.main = min(table.roles.labels, key=lambda task: table.values[task].count(""))
         else:
             self.main = _only_label(table, folders)
@@ -136,12 +136,12 @@ class TableLabelling:
 
     def _ask_main(self, text: str) -> None:
         """Say what was taken beside class folders, with what may be chosen instead."""
-        options = (MAIN, *(one for one in self._table.roles.labels if one != MAIN))
+        options = (MAIN, *(one for one in self.table.roles.labels if one != MAIN))
         self.questions.append(Question(text=text, setting="main", options=options, taken=self.main))
 
     def _choose_beside(self, folders: Sequence[str]) -> None:
         """The first of several tasks where there are class folders, too."""
-        table, found = self._table, self.found
+        table, found = self.table, self.found
         whole = [
             column
             for column in table.roles.labels
@@ -176,7 +176,7 @@ class TableLabelling:
         )
 
     def _assignment(self, photo: int) -> ClassAssignment:
-        table, found = self._table, self.found
+        table, found = self.table, self.found
         if photo not in found.rows:
             return ClassAssignment(reason=_("The table has no row for it."))
         labels = found.labels(table, photo, self.main)
@@ -217,11 +217,11 @@ class TableLabelling:
         assignments: Sequence[Sequence[ClassAssignment]],
     ) -> None:
         """Notes on rows and photos that do not fit."""
-        table = self._table
+        table = self.table
         flat = [assignment for part in assignments for assignment in part]
         self.n_labelled = sum(bool(assignment.class_name) for assignment in flat)
         self.notes += found.notes(table, files)
-        columns = table.roles.labels if self._several else (self.main,)
+        columns = table.roles.labels if self.several else (self.main,)
         given = [column for column in columns if column in table.values]
         self.notes += found.conflict_notes(table, files, given)
         self.unused = found.unused(table, files, given)
@@ -255,7 +255,7 @@ class TableLabelling:
         self._say_splits()
 
     def _say_splits(self) -> None:
-        table = self._table
+        table = self.table
         if not table.roles.split:
             return
         words = table.cells.column(table.roles.split)
@@ -273,7 +273,7 @@ class TableLabelling:
 
     def summary(self, dataset: Dataset) -> str:
         """What was read, in one sentence."""
-        table = self._table
+        table = self.table
         if self.from_folders:
             return _(
                 "Read {rows} rows: photos from column {file}, classes from the folders."

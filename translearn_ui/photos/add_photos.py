@@ -322,21 +322,6 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             if archive
             else ""
         )
-        page = st.number_input(
-            _("Page of files with several pages (0: the one with most contrast)"),
-            min_value=0,
-            value=1,
-            key=f"page_{key}",
-        )
-        channels = st.multiselect(
-            _("Channels of files with many: one as grey, or three as red, green and blue"),
-            list(range(1, 33)),
-            max_selections=3,
-            placeholder=_("The first ones"),
-            key=f"channels_{key}",
-        )
-        if len(channels) == 2:
-            st.caption(_("Choose one channel or three; two are not used."))
 
     def make() -> ImportChoices:
         from translearn_core.datasets import ImportChoices
@@ -347,13 +332,7 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             for name in text.split(",")
             if name.strip()
         )
-        return ImportChoices(
-            roles=roles,
-            classes=level,
-            names=names,
-            page=int(page),
-            channels=tuple(channels) if len(channels) in (1, 3) else (),
-        )
+        return ImportChoices(roles=roles, classes=level, names=names)
 
     return make
 
