@@ -65,7 +65,7 @@ def model_keys(model: Any) -> Iterator[str]:
     for part in (model, *get_args(model)):
         if isinstance(part, type) and issubclass(part, BaseModel):
             for name, field in part.model_fields.items():
-                yield name
+                yield field.alias or name
                 yield from model_keys(field.annotation)
         elif part is not model:
             yield from model_keys(part)
@@ -148,7 +148,8 @@ def test_keys_of_the_files_of_a_run(tmp_path: Path) -> None:
     for name in sorted(written):
         content = json.loads((run.folder / name).read_text(encoding="utf-8"))
         assert undocumented(content, *pages[name]) == set(), name
-    events = [json.loads(line) for line in (run.folder / "events.jsonl").open(encoding="utf-8")]
+    lines = (run.folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
+    events = [json.loads(line) for line in lines]
     assert undocumented(events, ("json.md", "events.jsonl")) == set()
 
 

@@ -83,6 +83,18 @@ def test_copies_do_not_make_the_threshold_tight() -> None:
     assert tight.threshold < 0.01 < fair.threshold
 
 
+def test_photos_of_the_same_source_are_refused_at_the_rate_that_is_stated() -> None:
+    refused = []
+    for seed in range(20):
+        features, labels = clusters(260, kinds=range(8), seed=2 * seed)
+        test, _labels = clusters(400, kinds=range(8), seed=2 * seed + 1)
+        _reference, figures = ood.build_reference(features, labels, ["x"] * 260, test=test)
+        refused.append(figures["refused"])
+        low, high = figures["refused_interval"]
+        assert low <= figures["refused"] <= high
+    assert np.mean(refused) == pytest.approx(ood.FALSE_REFUSAL_RATE, abs=0.015)
+
+
 def test_a_backbone_that_learned_is_judged_by_photos_it_did_not_learn() -> None:
     held_out, _labels = clusters(60, kinds=range(8), seed=4)
     reference, figures = made(held_out=held_out)

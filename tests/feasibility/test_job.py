@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.support.commands import call
 from tests.support.photos import draw_photos
@@ -183,6 +184,48 @@ def test_a_stop_is_heard_and_nothing_is_lost(dataset: Dataset, report: Report) -
     with pytest.raises(StopRequestedError):
         check_job.assess(dataset, backbone=STARTER, seed=5, monitor=Monitor().until(0.0))
     assert check_report.read(dataset) == before
+
+
+BLANK: dict[str, tuple[dict[str, list[int]], str]] = {
+    "all blank": ({"a": [255] * 6, "b": [255] * 6}, "All 12 photos are copies of one photo"),
+    "all black": ({"a": [0] * 2, "b": [0] * 2}, "All 4 photos are copies of one photo"),
+    "all alike": ({"a": [-1] * 6, "b": [-1] * 6}, "All 12 photos are copies of one photo"),
+    "each blank": ({"a": [0] * 6, "b": [255] * 6}, "Of each of a, b all photos are copies"),
+    "one blank": ({"a": [255] * 6, "b": list(range(-2, -8, -1))}, "All photos of a are copies"),
+}
+"""Classes with the photos of each: a grey level, or the number of a picture below 0."""
+
+
+def grey_or_noise(value: int) -> Image.Image:
+    if value >= 0:
+        return Image.new("RGB", (48, 48), (value, value, value))
+    noise = np.random.default_rng(-value).integers(0, 255, (48, 48, 3), np.uint8)
+    return Image.fromarray(noise)
+
+
+@pytest.mark.parametrize("name", BLANK)
+def test_blank_or_identical_photos_end_with_a_true_sentence(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    classes, said = BLANK[name]
+    for class_name, values in classes.items():
+        (tmp_path / class_name).mkdir()
+        for number, value in enumerate(values):
+            grey_or_noise(value).save(tmp_path / class_name / f"{number}.png")
+    dataset = datasets.import_source(tmp_path, in_place=True, check=False)
+    with pytest.raises(SourceError, match=said):
+        check_job.assess(dataset, backbone=STARTER)
+
+
+def test_a_blank_class_beside_two_sound_ones_is_said(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(draw_photos(tmp_path / "drawn", per_class=8, seed=6), tmp_path / "photos")
+    (tmp_path / "photos" / "white").mkdir()
+    for number in range(8):
+        grey_or_noise(255).save(tmp_path / "photos" / "white" / f"{number}.png")
+    dataset = datasets.import_source(tmp_path / "photos", in_place=True, check=False)
+    report = check_job.assess(dataset, backbone=STARTER)
+    assert report.verdict != "works_well"
+    assert any("All photos of white are copies of one photo" in text for text in report.remarks)
 
 
 def test_what_cannot_be_checked_is_refused(

@@ -10,6 +10,7 @@ import pytest
 from translearn_core import runs
 from translearn_core.errors import RunError
 from translearn_core.runs import Run
+from translearn_core.runs.run_caveats import caveats_of
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
 
@@ -47,3 +48,21 @@ def test_a_file_of_other_types_is_refused(workspace: Path) -> None:
     run = run_with(workspace, {"n_test": "many"})
     with pytest.raises(RunError, match=r"metrics\.json cannot be read"):
         _metrics = run.metrics
+
+
+@pytest.mark.parametrize(
+    ("refused", "interval", "is_said"),
+    [(0.30, (0.22, 0.39), True), (0.05, (0.02, 0.11), False), (0.0, (0.0, 0.03), True)],
+)
+def test_a_share_of_refusals_other_than_meant_is_said(
+    refused: float, interval: tuple[float, float], is_said: bool
+) -> None:
+    unlike = {"threshold": 0.1, "wanted": 0.05, "refused": refused, "n_test": 100}
+    metrics = RunMetrics.model_validate(
+        {"n_test": 100, "unlike": unlike | {"refused_interval": interval}}
+    )
+    told = [text for text in caveats_of(metrics) if "something else" in text]
+    assert bool(told) is is_said
+    if is_said:
+        assert f"{round(100 * refused)} %" in told[0]
+        assert "where 5 % was meant" in told[0]
