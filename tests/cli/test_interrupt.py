@@ -30,6 +30,7 @@ def interrupt(arguments: list[str | Path], begun: Callable[[str], bool]) -> tupl
         encoding="utf-8",
         cwd=ROOT,
         start_new_session=True,
+        preexec_fn=_heed_interrupts,
     )
     assert process.stderr is not None
     lines = []
@@ -40,6 +41,11 @@ def interrupt(arguments: list[str | Path], begun: Callable[[str], bool]) -> tupl
             break
     rest = process.communicate(timeout=120)[1]
     return process.returncode, "".join(lines) + rest
+
+
+def _heed_interrupts() -> None:
+    """A shell starts background jobs deaf to Ctrl-C, and their processes inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_an_interrupted_check_says_what_it_left(workspace: Path, colour_photos: Path) -> None:

@@ -237,7 +237,9 @@ def test_one_range_holds_for_all_photos_and_ignores_outliers() -> None:
     assert range_of("uint16", [(0, 5000)]) == (0, 16383)
     assert range_of("int16", [(-5, 80)]) == (-128, 127)
     assert range_of("int16", [(0, 25500)]) == (0, 32767)
+    assert range_of("int16", [(-1024, 3000)]) == (-4096, 4095)
     assert range_of("float32", [(0, 1.02)]) == (0, 1)
+    assert range_of("float32", [(0, 990)]) == (0, 1023)
     assert range_of("float32", [(2e5, 3e5)]) == (2e5, 3e5)
     how = Reading(ranges={"uint16": (0.0, 4095.0)}, page=2, channels=(3, 2, 1))
     assert parse_reading(json.loads(json.dumps(how.as_json()))) == how
@@ -294,6 +296,7 @@ def test_a_data_set_keeps_its_range_and_says_it(workspace: Path, microscopy: Pat
         assert light["dim"] < 0.1  # not stretched
         said = " ".join(datasets.warnings(dataset))
         assert "from 0 to 4095" in said
+        assert "3 photos are nearly black (dim/0.tif, dim/1.tif, dim/2.tif)" in said
         assert "6 photos have several pages (2); page 1 is used" in said
     chosen = datasets.import_source(
         microscopy, in_place=True, choices=ImportChoices(page=2, channels=(1,))
@@ -318,7 +321,7 @@ def test_a_data_set_is_read_anew_by_another_page(workspace: Path, tmp_path: Path
     assert (stacks.pages, stacks.choosable) == (2, 0)
     assert "of one colour" in " ".join(datasets.warnings(dataset))
     changed = datasets.open_dataset(datasets.choose_stacks(dataset, page=2).id)
-    assert changed.reading.page == 2
+    assert changed.reading.page == ImportChoices.from_text(changed.record.choices).page == 2
     assert changed.photos["brightness"].min() > 0.2
     assert changed.fingerprint != before
     assert changed.thumbnail(path).read_bytes() != thumbnail
@@ -539,6 +542,8 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "PPM": (b"P6 2 2 255\n" + b"\0" * 12, "PPM"),
     "SVG": (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
     "TIFF of JPEG 2000": (_tiff(RGB, photometric=2, compression=34712), "JPEG 2000"),
+    "TIFF of 24 bits": (_tiff(GREY, bits=24, raw=b"\0" * 3 * GREY.size), "24 bits"),
+    "TIFF of Lab in 16 bits": (_tiff(RGB16, photometric=8), "16 bits"),
     "TIFF of WebP": (_tiff(RGB, photometric=2, compression=50001), "WebP"),
 }
 

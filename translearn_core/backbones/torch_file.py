@@ -23,7 +23,7 @@ import numpy as np
 MAGIC = 0x1950A86A20F9469CFC6C
 VERSION = 1001
 MOST_NUMBERS = 2**28
-_KINDS = {
+_KINDS: dict[str, np.dtype[Any]] = {
     "FloatStorage": np.dtype("<f4"),
     "DoubleStorage": np.dtype("<f8"),
     "HalfStorage": np.dtype("<f2"),

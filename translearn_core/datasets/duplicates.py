@@ -7,7 +7,8 @@ registering two photos (`registration.py`).
 Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are
 available, nearest neighbours in feature space, which finds crops and changes of light that hashes
-miss. Then one photo is registered on the other. Thresholds were measured on photos of litter,
+miss. Then one photo is registered on the other. Between classes, tight crops are looked for, too,
+since one photo may not lie in two classes. Thresholds were measured on photos of litter,
 flowers, hands and PACS with seeded copies; recall and precision on two of these sets:
 `docs/benchmarks.md`.
 """
@@ -21,7 +22,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Floats, Ints
-from translearn_core.datasets.registration import compare_pairs, correlate, multiply, shrink
+from translearn_core.datasets.registration import (
+    compare_pairs,
+    correlate,
+    find_tight_crops,
+    multiply,
+    shrink,
+)
 from translearn_core.imaging.stats import unpack_grey_thumbnails
 
 MAX_BITS = 10
@@ -31,9 +38,12 @@ MIN_SIMILARITY = 0.94
 from which two photos are near copies."""
 _MIN_COSINE = 0.8
 _MIN_BURST_WHOLE = 0.93
-_HASH_MARGIN = 0.15
-"""Photos with nearly equal hashes may be frames of one burst from so much less similarity of features
-on. Things on white or on one backdrop have such hashes, too, but unlike features."""
+_MIN_CROP_COSINE, _CROP_NEIGHBOURS, _MOST_CROPPED = 0.5, 2, 10_000
+"""A tight crop is looked for among the two photos of other classes with the most similar features; in
+sets of more than 10,000 photos for so many of them."""
+_HASH_MARGIN, _MAX_HASH_COSINE = 0.15, 0.65
+"""Photos with nearly equal hashes may be frames of one burst with so much less similarity of features,
+and from 0.65 on in any case. Things on white have such hashes, too, but unlike features."""
 _STRICT = (4, 0.99)
 _STRICT_SIMILARITY = 0.97
 _MAX_OF_CLASS = 1 / 3
@@ -92,12 +102,13 @@ def find_pairs(
     table = photos.iloc[rows]
     thumbnails = unpack_grey_thumbnails(list(table["look"]))
     first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
-    embedding, burst_from = None, 1.0
+    embedding, burst_from, hash_from = None, 1.0, 0.0
     if features is not None:
         features = np.asarray(features)
         embedding = normalised_embedding(features if len(rows) == len(features) else features[rows])
         burst_from = _burst_similarity(embedding, table["class_name"].to_numpy(dtype=object))
-        strict &= multiply(embedding, first, second) >= burst_from - _HASH_MARGIN
+        hash_from = min(burst_from - _HASH_MARGIN, _MAX_HASH_COSINE)
+        strict &= multiply(embedding, first, second) >= hash_from
     by_hash = np.ones(len(first), np.bool_)
     chains = representatives = np.arange(len(rows))
     if for_groups:
@@ -130,16 +141,18 @@ def find_pairs(
         near[undecided] = (scores[undecided] >= MIN_SIMILARITY) & (similarity >= _MIN_COSINE)
         alike = np.where(
             by_hash[undecided],
-            similarity >= burst_from - _HASH_MARGIN,
+            similarity >= hash_from,
             (similarity >= burst_from) & (whole >= _MIN_BURST_WHOLE),
         )
         kept_pairs[undecided] = near[undecided] | alike
     clipped: Floats = np.clip(scores, 0.0, 1.0).astype(np.float32)
     strict |= clipped >= _STRICT_SIMILARITY
     not_exact = np.zeros(len(first), np.bool_)
-    return _join(
-        exact, Pairs(rows[first], rows[second], clipped, not_exact, near, strict).where(kept_pairs)
-    )
+    pairs = Pairs(rows[first], rows[second], clipped, not_exact, near, strict).where(kept_pairs)
+    pairs = _join(exact, pairs)
+    if embedding is None:
+        return pairs
+    return _add_crops(pairs, _tight_crops(thumbnails, embedding, table, rows))
 
 
 def groups_of(
@@ -195,6 +208,33 @@ def find_groups(
         pairs = pairs.where(~large[pairs.first] | getattr(pairs, bound))
         groups = _components(n, pairs)
     return groups, chains
+
+
+def _tight_crops(thumbnails: Floats, embedding: Floats, table: pd.DataFrame, rows: Ints) -> Pairs:
+    """Photos of which a piece, cut tightly, lies in another class; `rows` are those of `table`."""
+    codes, _names = pd.factorize(table["class_name"])
+    chosen = np.arange(0, len(rows), max(1, -(-len(rows) // _MOST_CROPPED)))
+    found = [np.empty((0, 2), np.int64)]
+    k = min(_CROP_NEIGHBOURS, len(rows) - 1)
+    for start in range(0, len(chosen), step := _rows_at_once(len(rows))):
+        batch = chosen[start : start + step]
+        cosine = embedding[batch] @ embedding.T
+        cosine[codes[batch][:, None] == codes[None, :]] = -1.0
+        nearest = np.argpartition(cosine, -k, axis=1)[:, -k:]
+        one, which = np.nonzero(np.take_along_axis(cosine, nearest, 1) >= _MIN_CROP_COSINE)
+        found.append(np.column_stack([batch[one], nearest[one, which]]))
+    first, second = np.unique(np.sort(np.concatenate(found), axis=1), axis=0).T
+    cropped, fine = find_tight_crops(thumbnails, first, second)
+    likeness = MIN_SIMILARITY + (1 - MIN_SIMILARITY) * fine[cropped]
+    none, all_near = np.zeros(len(likeness), np.bool_), np.ones(len(likeness), np.bool_)
+    return Pairs(rows[first[cropped]], rows[second[cropped]], likeness, none, all_near, none)
+
+
+def _add_crops(pairs: Pairs, crops: Pairs) -> Pairs:
+    """The union; a pair that is a tight crop is near, whatever it was."""
+    n = 1 + max((int(part.second.max(initial=0)) for part in (pairs, crops)), default=0)
+    is_crop = np.isin(pairs.first * n + pairs.second, crops.first * n + crops.second)
+    return _join(pairs.where(~is_crop | pairs.near), crops)
 
 
 def _add(

@@ -519,6 +519,14 @@ def find_range(dataset: Dataset) -> Iterator[Finding]:
         note = _("Black and white of photos with more than 8 bits: {ranges}.").format(
             ranges=describe_ranges(ranges)
         )
+        photos = dataset.photos
+        black = photos.loc[photos["checked"] & (photos["light"] < NIGHT), "file"]
+        if len(black):
+            note += " " + ngettext(
+                "{n} photo is nearly black ({files}).",
+                "{n} photos are nearly black ({files}).",
+                len(black),
+            ).format(n=len(black), files=list_names(list(black)))
         yield Finding(check="value_range", path=dataset.id, score=1.0, note=note)
 
 

@@ -1,7 +1,8 @@
 """Registers one photo on another and measures how far they agree.
 
 Owns: affine registration of two grey thumbnails (crop, shift, small rotation, change of light) and
-the correlation of their overlap. Leaves to others: which pairs are compared (`duplicates.py`).
+the correlation of their overlap; and which photos are a tight crop of another one. Leaves to others:
+which pairs are compared (`duplicates.py`).
 
 The initial transform is searched on 12 x 12 pixels among a few crops, then refined on 24 x 24 by
 the inverse compositional Lucas-Kanade method with six affine parameters (Baker and Matthews 2004).
@@ -25,6 +26,13 @@ _CROPS = ((1.0, 1), (0.94, 2), (0.88, 3), (0.82, 4))  # share of the side, posit
 _STEPS = 6
 _MIN_OVERLAP = 0.75
 _SCALES = (0.7, 1.4)
+_TIGHT_CROPS = ((0.8, 4), (0.72, 5), (0.65, 6), (0.58, 7), (0.52, 8))
+_TIGHT_SCALES = (0.4, 0.9)
+_TIGHT_WHOLE, _TIGHT_FINE = 0.9, 0.8
+_BLOCK, _MIN_BLOCKS = 6, 9
+"""A crop must agree in most blocks of 6 x 6 pixels: a small thing on a plain ground can be laid on
+any other one, but only there."""
+_BLOCK_FINE, _BLOCK_SHARE = 0.6, 0.1
 _MIN_COARSE = 0.7  # correlation of the best crop below which a pair is not refined
 _BATCH = 1024
 _FINE_WINDOW = 5  # pixels of the local mean whose subtraction leaves the fine structure
@@ -61,6 +69,41 @@ def compare_pairs(thumbnails: Floats, first: Ints, second: Ints) -> Similarity:
     with ThreadPoolExecutor(processor_count()) as pool:
         list(pool.map(compare_part, range(0, len(first), _BATCH)))
     return Similarity(whole, fine)
+
+
+def find_tight_crops(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Bools, Floats]:
+    """Which pairs show one photo and a piece of it, of 0.5 to 0.85 of its sides.
+
+    Pieces of 0.6 and more are mostly found; in smaller ones, too little of the thumbnail is left.
+
+    Args:
+        thumbnails: `(photos, 24, 24)`, grey.
+        first, second: `(n,)` rows of `thumbnails`.
+
+    Returns:
+        `(n,)`, and the correlation of the fine structure `(n,)`.
+    """
+    found, fine = np.zeros(len(first), np.bool_), np.zeros(len(first), np.float32)
+
+    def compare_part(start: int) -> None:
+        batch = slice(start, start + _BATCH)
+        large, small, affine, coarse = _search_tight(
+            thumbnails[first[batch]], thumbnails[second[batch]]
+        )
+        chosen = np.flatnonzero(coarse >= _MIN_COARSE)
+        if not len(chosen):
+            return
+        overlap = _register(large[chosen], small[chosen], affine[chosen], _TIGHT_SCALES)
+        fine[start + chosen] = overlap.fine
+        found[start + chosen] = (
+            (overlap.whole >= _TIGHT_WHOLE)
+            & (overlap.fine >= _TIGHT_FINE)
+            & (overlap.count_blocks() >= _MIN_BLOCKS)
+        )
+
+    with ThreadPoolExecutor(processor_count()) as pool:
+        list(pool.map(compare_part, range(0, len(first), _BATCH)))
+    return found, fine
 
 
 def correlate(values: Floats, first: Ints, second: Ints) -> Floats:
@@ -125,19 +168,82 @@ def _crops() -> tuple[Floats, list[Floats]]:
     return np.array(affines, np.float32), crops
 
 
-def _crop_line(share: float, start: float) -> Floats:
-    """Linear interpolation of 12 pixels from a segment of 12, `(12, 12)`."""
-    positions = (start + share * (np.arange(_COARSE) + 0.5) / _COARSE) * _COARSE - 0.5
-    positions = np.clip(positions, 0, _COARSE - 1.001)
+def _crop_line(share: float, start: float, side: int = _COARSE) -> Floats:
+    """Linear interpolation of 12 pixels from a segment of `side`, `(12, side)`."""
+    positions = (start + share * (np.arange(_COARSE) + 0.5) / _COARSE) * side - 0.5
+    positions = np.clip(positions, 0, side - 1.001)
     below = np.floor(positions).astype(int)
-    matrix = np.zeros((_COARSE, _COARSE), np.float32)
+    matrix = np.zeros((_COARSE, side), np.float32)
     matrix[np.arange(_COARSE), below] = 1 - (positions - below)
     matrix[np.arange(_COARSE), below + 1] = positions - below
     return matrix
 
 
+def _search_tight(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """As `_search`, among tight crops."""
+    pair = first.astype(np.float32), second.astype(np.float32)
+    scaled = [_standardise(shrink(one)) for one in pair]
+    best = np.full(len(first), -2.0, np.float32)
+    affine = np.zeros((len(first), 2, 3), np.float32)
+    swap = np.zeros(len(first), np.bool_)
+    for share, along in _TIGHT_CROPS:
+        starts = np.linspace(0, 1 - share, along)
+        lines = [_crop_line(share, start, SIDE) for start in starts]  # (12, 24) each
+        shifts = [SIDE * start + 0.5 * share - 0.5 for start in starts]
+        for swapped in (False, True):
+            for top, across in zip(shifts, lines, strict=True):
+                rows = across @ pair[swapped]  # (n, 12, 24)
+                for left, down in zip(shifts, lines, strict=True):
+                    piece = _standardise((rows @ down.T).reshape(len(rows), -1))
+                    correlation = (piece * scaled[not swapped]).sum(axis=1)
+                    better = correlation > best
+                    best[better], swap[better] = correlation[better], swapped
+                    affine[better] = [[share, 0, top], [0, share, left]]
+    swap_rows = swap[:, None, None]
+    return np.where(swap_rows, second, first), np.where(swap_rows, first, second), affine, best
+
+
+@dataclass(frozen=True)
+class _Overlap:
+    """Two registered thumbnails: correlations `(n,)`, fine structures and where both are `(n, 576)`."""
+
+    whole: Floats
+    fine: Floats
+    sampled: Floats
+    template: Floats
+    inside: Bools
+
+    def count_blocks(self) -> Ints:
+        """Blocks in which both have structure of their own and agree, `(n,)`."""
+        along = SIDE // _BLOCK
+        one, other = (
+            (values * self.inside)
+            .reshape(-1, along, _BLOCK, along, _BLOCK)
+            .transpose(0, 1, 3, 2, 4)
+            .reshape(len(values), along * along, -1)
+            for values in (self.sampled, self.template)
+        )
+        agree = np.ones(one.shape[:2], np.bool_)
+        lengths = []
+        for values in (one, other):
+            length = np.linalg.norm(values, axis=2)
+            agree &= length > _BLOCK_SHARE * np.linalg.norm(length, axis=1, keepdims=True)
+            lengths.append(length)
+        product = lengths[0] * lengths[1]
+        agree &= (one * other).sum(axis=2) >= _BLOCK_FINE * np.maximum(product, 1e-6)
+        return agree.sum(axis=1)
+
+
 def _refine(large: Floats, small: Floats, affine: Floats) -> tuple[Floats, Floats]:
     """Refine the affine transforms; the correlations (whole, fine) of the best step."""
+    overlap = _register(large, small, affine, _SCALES)
+    return overlap.whole, overlap.fine
+
+
+def _register(
+    large: Floats, small: Floats, affine: Floats, scales: tuple[float, float]
+) -> _Overlap:
+    """Refine the affine transforms, which must stay between two scales; the best step."""
     template = small.reshape(len(small), -1)
     template = template - template.mean(axis=1, keepdims=True)
     template /= np.maximum(template.std(axis=1, keepdims=True), 1.0)
@@ -147,7 +253,7 @@ def _refine(large: Floats, small: Floats, affine: Floats) -> tuple[Floats, Float
     for step in range(_STEPS + 1):
         sampled, inside = _sample(large, affine)
         correlation = _correlate_inside(sampled, template, inside)
-        better = (correlation > whole) & _is_sensible(affine, inside)
+        better = (correlation > whole) & _is_sensible(affine, inside, scales)
         whole[better] = correlation[better]
         for stored, current in zip(best, (sampled, inside), strict=True):
             stored[better] = current[better]
@@ -157,8 +263,9 @@ def _refine(large: Floats, small: Floats, affine: Floats) -> tuple[Floats, Float
             gradient = np.einsum("npa,np->na", steepest, (scaled - template) * inside)
             affine = _compose(affine, np.einsum("nab,nb->na", inverse, gradient))
     sampled, inside = best
-    fine = _correlate_inside(_subtract_local_mean(sampled), _subtract_local_mean(template), inside)
-    return whole, np.where(whole > -1.0, fine, -1.0)
+    structures = _subtract_local_mean(sampled), _subtract_local_mean(template)
+    fine = _correlate_inside(*structures, inside)
+    return _Overlap(whole, np.where(whole > -1.0, fine, -1.0), *structures, inside)
 
 
 def _prepare(template: Floats) -> tuple[Floats, Floats]:
@@ -207,10 +314,10 @@ def _sample(large: Floats, affine: Floats) -> tuple[Floats, Bools]:
     return (1 - down) * top + down * bottom, inside
 
 
-def _is_sensible(affine: Floats, inside: Bools) -> Bools:
+def _is_sensible(affine: Floats, inside: Bools, scales: tuple[float, float]) -> Bools:
     scale = np.sqrt(np.abs(np.linalg.det(affine[:, :, :2])))
     overlaps = inside.mean(axis=1) >= _MIN_OVERLAP
-    sensible: Bools = overlaps & (scale > _SCALES[0]) & (scale < _SCALES[1])
+    sensible: Bools = overlaps & (scale > scales[0]) & (scale < scales[1])
     return sensible
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from translearn_core.config import load_configuration
+from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import has_pages
@@ -83,6 +84,10 @@ def choose_stacks(
                 reasons[paths[position]] = photo.message
             context.report(position + 1, len(paths), _("Looking at the photos"))
     with dataset.locked():
-        dataset.write_record(dataset.record.model_copy(update={"reading": how.as_json()}))
+        record = dataset.record
+        choices = ImportChoices.from_text(record.choices)
+        choices = replace(choices, page=page, channels=tuple(channels))  # an import that is repeated
+        changed = {"reading": how.as_json(), "choices": choices.as_text()}
+        dataset.write_record(record.model_copy(update=changed))
     dataset.record_stats(stats, reasons)
     return dataset

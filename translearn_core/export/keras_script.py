@@ -157,8 +157,9 @@ def _own_weights(backbone: Backbone) -> bytes:
     if backbone.packaged:
         return path.read_bytes()
     check_weights(backbone)
+    arrays: dict[str, Any] = dict(read_lite_weights(path))
     target = io.BytesIO()
-    np.savez(target, **read_lite_weights(path))
+    np.savez(target, **arrays)
     return target.getvalue()
 
 

@@ -7,8 +7,10 @@ The rule: black and white are the same for all photos of a data set. For each ki
 (`uint16`, `int16`, `float32`, ...) the darkest and lightest thousandth of each photo is left out, so
 that a hot pixel changes nothing, and the extremes over all photos are taken. White is then the
 smallest usual full scale that holds them: 255, 1023, 4095, 16383, 65535 or 2^32-1 for integers
-(127, 32767 or 2^31-1 where the type holds no more), 1, 255 or 65535 for floating point. With negative values, black is minus that (-1, -128, -32768,
--2^31). Floating-point values beyond 65535 have the measured extremes as black and white.
+(127, 32767 or 2^31-1 where the type holds no more), 1, 255, 1023, 4095, 16383 or 65535 for floating
+point. With negative values it is 127, 4095, 32767 or 2^31-1 for integers, and black is minus that
+(-1 for 1, -128 for 127). Floating-point values beyond 65535 have the measured extremes as black and
+white.
 A file that declares the largest value of its camera (SMaxSampleValue or MaxSampleValue of a TIFF is
 a full scale, as 4095 is) is read by that. Where another value is declared, it is taken as it is if
 all photos of the data set agree, else as the extreme of its photo.
@@ -33,8 +35,8 @@ TAIL = 0.001
 _OVERSHOOT = 1.05
 _INTEGER_TOPS = (255.0, 1023.0, 4095.0, 16383.0, 65535.0, 4294967295.0)
 _LARGEST = {"int8": 127.0, "int16": 32767.0, "int32": 2147483647.0}
-_SIGNED_TOPS = (127.0, 32767.0, 2147483647.0)
-_FLOAT_TOPS = (1.0, 255.0, 65535.0)
+_SIGNED_TOPS = (127.0, 4095.0, 32767.0, 2147483647.0)
+_FLOAT_TOPS = (1.0, 255.0, 1023.0, 4095.0, 16383.0, 65535.0)
 _SAMPLE = 200_000
 
 

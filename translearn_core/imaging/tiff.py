@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
-from translearn_core.imaging.verdicts import damaged, not_read_here
+from translearn_core.i18n import _
+from translearn_core.imaging.verdicts import KindError, damaged, not_read_here
 
 _NAMES = {
     6: "old JPEG",
@@ -188,8 +189,15 @@ class Page:
         if not (self._byte_packed if self.is_deep() else self.compression in _PILLOW):
             name = _NAMES.get(self.compression, str(self.compression))
             raise not_read_here(f"TIFF ({name})")
+        if not self.is_deep() and (self.bits not in (1, 2, 4, 8) or self.sample_format != 1):
+            raise odd_bits(self.bits)
         if self.photometric in (32803, 34892, 32844, 32845):
-            raise not_read_here("TIFF (camera raw)")
+            raise not_read_here(_("a camera raw TIFF"))
+
+
+def odd_bits(bits: int) -> KindError:
+    """Samples of a kind that is not read."""
+    return not_read_here(_("a TIFF with unusual samples of {bits} bits").format(bits=bits))
 
 
 def is_tiff(data: bytes) -> bool:
@@ -235,7 +243,7 @@ def read_samples(data: bytes, page: Page) -> np.ndarray:
     """
     page.check_readable()
     if len(set(page.numbers(258))) > 1 or page.number(266, 1) != 1:
-        raise not_read_here("TIFF (bits)")
+        raise odd_bits(page.bits)
     width, height, n = page.width, page.height, page.samples
     kind = _type_of(page)
     planar = page.number(284, 1) == 2 and n > 1
@@ -266,9 +274,9 @@ def _type_of(page: Page) -> np.dtype[Any]:
     letter, bits = _KINDS.get(page.sample_format), page.bits
     size = 1 if bits <= 8 else 2 if bits <= 16 else 4 if bits <= 32 else 8
     if letter is None or (letter == "f" and bits not in (16, 32, 64)) or bits > 64:
-        raise not_read_here("TIFF (bits)")
+        raise odd_bits(page.bits)
     if letter != "f" and bits not in (8, 10, 12, 14, 16, 32, 64):
-        raise not_read_here("TIFF (bits)")
+        raise odd_bits(page.bits)
     return np.dtype(f"{letter}{size}")
 
 
@@ -306,7 +314,7 @@ def _unpack(raw: bytes, page: Page, rows: int, width: int, n: int) -> np.ndarray
     if predictor == 2:
         values = np.cumsum(values, axis=1, dtype=kind)
     elif predictor != 1:
-        raise not_read_here("TIFF (predictor)")
+        raise not_read_here(_("a TIFF with an unusual predictor"))
     return values
 
 

@@ -1,0 +1,159 @@
+"""What is joined as copies and bursts, and what only looks alike: drawn pictures, a tiny network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageDraw
+
+from tests.support.drawing import draw_image
+from translearn_core import backbones, datasets
+from translearn_core.arrays import Array, Ints
+from translearn_core.datasets.duplicates import MIN_SIMILARITY, Pairs, find_pairs, groups_of
+from translearn_core.features.extractor import extract_pooled
+
+FRAMES = 6
+
+
+def _scene(seed: int) -> Image.Image:
+    """A picture with structure everywhere, unlike that of any other seed."""
+    rng = np.random.default_rng([seed, 2])
+    image = draw_image(seed, size=(192, 144))
+    draw = ImageDraw.Draw(image)
+    for _stroke in range(60):
+        x, y = (int(v) for v in rng.integers(0, (192, 144)))
+        w, h = (int(v) for v in rng.integers(6, 26, 2))
+        shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
+        shape((x, y, x + w, y + h), fill=tuple(int(v) for v in rng.integers(0, 256, 3)))
+    return image
+
+
+def _cut(image: Image.Image, share: float, rng: np.random.Generator) -> Image.Image:
+    """A piece with `share` of each side, from anywhere."""
+    width, height = round(image.width * share), round(image.height * share)
+    left, top = (int(rng.integers(0, n + 1)) for n in (image.width - width, image.height - height))
+    return image.crop((left, top, left + width, top + height))
+
+
+def _bottle_top(rng: np.random.Generator) -> Image.Image:
+    """A disc with a print and colours of its own on white: alike in grey at thumbnail size."""
+    image = Image.new("RGB", (144, 144), "white")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((10, 10, 134, 134), fill=tuple(int(v) for v in rng.integers(0, 120, 3)))
+    draw.ellipse((24, 24, 120, 120), fill=tuple(int(v) for v in rng.integers(100, 256, 3)))
+    for _stroke in range(6):
+        x, y = (int(v) for v in rng.integers(45, 90, 2))
+        colour = tuple(int(v) for v in rng.integers(60, 256, 3))
+        draw.line((x, y, x + int(rng.integers(4, 25)), y + int(rng.integers(-20, 20))), colour, 5)
+    return image
+
+
+@dataclass(frozen=True)
+class Photos:
+    """A data set with features of a network, and its pairs; `names` are `class/stem`."""
+
+    table: pd.DataFrame
+    features: Array
+    names: list[str]
+    pairs: Pairs
+    groups: Ints
+
+    def group_of(self, name: str) -> set[str]:
+        """Who shares its group."""
+        number = self.groups[self.names.index(name)]
+        return {self.names[row] for row in np.flatnonzero(self.groups == number)}
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
+    """Scenes, pieces of some under another class, and bursts of a steady hand."""
+    source = tmp_path_factory.mktemp("photos")
+    rng = np.random.default_rng(1)
+
+    def save(image: Image.Image, name: str) -> None:
+        path = source / f"{name}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        image.save(path, quality=92)
+
+    for number in range(12):
+        save(_scene(number), f"scenes/{number}")
+        save(_scene(100 + number), f"others/{number}")
+    for number in range(4):
+        save(_cut(_scene(number), 0.8, rng), f"others/piece{number}")
+    for number in range(4):
+        for frame in range(FRAMES):
+            save(_cut(_scene(200 + number), 0.985, rng), f"frames{number % 2}/{number}-{frame}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(tmp_path_factory.mktemp("home")))
+        dataset = datasets.import_source(source)
+        features = extract_pooled(dataset, backbones.get_backbone("starter"), size=96).features
+        table = dataset.photos
+    names = ["/".join(Path(file).with_suffix("").parts[-2:]) for file in table["file"]]
+    return Photos(table, features, names, find_pairs(table, features), groups_of(table, features))
+
+
+def test_a_piece_of_a_photo_under_another_class_is_the_same_photo(photos: Photos) -> None:
+    classes = photos.table["class_name"].to_numpy()
+    pairs = photos.pairs.where(photos.pairs.near)
+    across = pairs.where(classes[pairs.first] != classes[pairs.second])
+    found = {
+        frozenset((photos.names[one], photos.names[other]))
+        for one, other in zip(across.first, across.second, strict=True)
+    }
+    assert found == {frozenset((f"scenes/{n}", f"others/piece{n}")) for n in range(4)}
+    assert (across.likeness >= MIN_SIMILARITY).all()
+    assert photos.group_of("scenes/2") == {"scenes/2", "others/piece2"}
+
+
+def test_similar_things_on_white_are_no_chain(workspace: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    looks = []
+    for number in range(24):
+        path = tmp_path / f"{'beer' if number % 2 else 'soda'}/{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        _bottle_top(rng).save(path)
+    table = datasets.import_source(tmp_path).photos
+    for file in table["file"]:
+        with Image.open(tmp_path / file) as image:
+            looks.append(np.asarray(image.resize((6, 6)), np.float32).ravel())
+    by_hash = find_pairs(table)
+    assert len(by_hash.first) > 40, "only then does the test show something"
+    pairs = find_pairs(table, np.array(looks))  # by colours, as a network tells them apart
+    assert len(pairs.first) < 0.25 * len(by_hash.first)
+    _groups, counts = np.unique(groups_of(table, np.array(looks)), return_counts=True)
+    assert counts.max() <= 3
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_burst_stays_together(number: int, photos: Photos) -> None:
+    frames = {f"frames{number % 2}/{number}-{frame}" for frame in range(FRAMES)}
+    assert photos.group_of(f"frames{number % 2}/{number}-0") == frames
+
+
+def _links(*ends: tuple[int, int, float]) -> Pairs:
+    """Pairs of frames that are less alike than copies, by rows and likeness."""
+    first, second, likeness = zip(*ends, strict=True)
+    none = np.zeros(len(ends), np.bool_)
+    return Pairs(
+        np.array(first), np.array(second), np.array(likeness, np.float32), none, none, none
+    )
+
+
+def _group(pairs: Pairs, n: int) -> list[int]:
+    table = pd.DataFrame({"class_name": ["a"] * 100})
+    return list(groups_of(table, np.zeros((100, 1)), pairs=pairs)[:n])
+
+
+def test_a_single_chance_link_joins_no_two_bursts() -> None:
+    burst = [(i + a, i + b, 0.9) for i in (0, 3) for a, b in ((0, 1), (1, 2), (0, 2))]
+    assert _group(_links(*burst, (2, 3, 0.88)), 6) == [0, 0, 0, 1, 1, 1]
+    assert _group(_links(*burst, (2, 3, 0.88), (2, 4, 0.88)), 6) == [0] * 6
+
+
+def test_of_a_chain_without_support_the_likest_pairs_remain() -> None:
+    chain = _links((0, 1, 0.92), (1, 2, 0.9), (2, 3, 0.93))
+    assert _group(chain, 4) == [0, 0, 1, 1]
