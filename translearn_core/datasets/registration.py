@@ -231,7 +231,8 @@ class _Overlap:
             lengths.append(length)
         product = lengths[0] * lengths[1]
         agree &= (one * other).sum(axis=2) >= _BLOCK_FINE * np.maximum(product, 1e-6)
-        return agree.sum(axis=1)
+        blocks: Ints = agree.sum(axis=1)
+        return blocks
 
 
 def _refine(large: Floats, small: Floats, affine: Floats) -> tuple[Floats, Floats]:
