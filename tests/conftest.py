@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TRANSLEARN_MEASURE_SPEED", "false")  # not behind a test's back
 os.environ.setdefault("TRANSLEARN_STANDBY", "false")
+os.environ.setdefault("TRANSLEARN_DEFAULT_BACKBONE", "starter")  # the quickest
 
 import pytest
 
@@ -153,4 +154,5 @@ def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.delenv("TRANSLEARN_WEIGHTS_URL", raising=False)
+    monkeypatch.delenv("TRANSLEARN_DEFAULT_BACKBONE", raising=False)
     monkeypatch.delenv("TRANSLEARN_ALLOW_DOWNLOADS", raising=False)

