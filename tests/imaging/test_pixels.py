@@ -517,6 +517,17 @@ def test_missing_parts_are_noticed(name: str, size: int | None) -> None:
         datasets.decode_photo(MISSING[name](), size=size)
 
 
+@pytest.mark.parametrize("restarts", [0, 20])
+@pytest.mark.parametrize("size", [None, 64])
+def test_large_photos_that_end_early_are_noticed(restarts: int, size: int | None) -> None:
+    image = PHOTO.resize((1500, 1100), Image.Resampling.BICUBIC)
+    data = _save(image, "JPEG", quality=90, restart_marker_blocks=restarts)
+    datasets.decode_photo(data, size=size)
+    for share in (0.1, 0.5, 0.97):
+        with pytest.raises(PhotoError, match="damaged"):
+            datasets.decode_photo(data[: int(len(data) * share)] + jpeg.EOI, size=size)
+
+
 def test_flat_parts_are_not_taken_for_missing_ones() -> None:
     for colour in ("white", "black", "teal"):
         image = PHOTO.copy()

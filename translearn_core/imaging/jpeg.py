@@ -17,6 +17,7 @@ _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xDA)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 EOI = b"\xff\xd9"
 # Entropy-coded data that decodes to something else than "as before": no run of a byte.
+_NOISE_PER_PIXEL, _NOISE_PIXELS = 2, 2**25  # bytes, more than are read; above, memory is spared
 _NOISE = bytes((n * 89 + 37) % 251 for n in range(4096))
 
 
@@ -174,20 +175,32 @@ def _is_flat(part: Image.Image) -> bool:
     return all(high - low <= 1 for low, high in bands)  # type: ignore[misc, operator]
 
 
-def ends_early(data: bytes, decode: Callable[[bytes], Image.Image]) -> bool:
+def ends_early(data: bytes, image: Image.Image, decode: Callable[[bytes], Image.Image]) -> bool:
     """Whether the entropy-coded data of a sequential JPEG ends before its last block.
 
     Noise is put behind it: where all blocks are there, it changes no pixel.
 
     Args:
+        image: the whole picture, decoded.
         decode: decodes bytes, to small pictures where it can.
     """
-    stop = None
-    for marker, _begin, end in _segments(data):
+    stop, restarts, pixels = None, False, 0
+    for marker, begin, end in _segments(data):
+        if marker == 0xDD:
+            restarts = any(data[begin:end])
+        if marker in _FRAMES:
+            height, width = data[begin + 1 : begin + 3], data[begin + 3 : begin + 5]
+            pixels = int.from_bytes(height, "big") * int.from_bytes(width, "big")
         if marker == 0xDA:
             stop = _end_of_scan(data, end)
     if stop is None:
         return True
+    reaches_end = not restarts and pixels <= _NOISE_PIXELS  # behind a restart, noise is passed over
+    n = 1 + pixels * _NOISE_PER_PIXEL // len(_NOISE) if reaches_end else 1
+    filled = decode(data[:stop] + _NOISE * n + EOI)
+    corner = image.getpixel((image.width - 1, image.height - 1))
+    ends = [(max(0, filled.width - 1 - step), filled.height - 1) for step in range(3)]
+    if reaches_end and all(_is_near(filled.getpixel(place), corner) for place in ends):
+        return False  # the last blocks are there
     whole = decode(data[:stop] + EOI)
-    filled = decode(data[:stop] + _NOISE + EOI)
     return whole.tobytes() != filled.tobytes()
