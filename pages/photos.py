@@ -24,7 +24,11 @@ def main() -> None:
     if task is not None:
         import_task.end(task)
     dataset = frame.current_dataset()
-    if dataset is None:
+    if dataset is None and import_task.UPLOAD in st.query_params:
+        from translearn_ui.photos import reading
+
+        reading.show_page()
+    elif dataset is None:
         start_page.show()
     else:
         from translearn_ui.photos import dataset_page

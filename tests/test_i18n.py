@@ -45,6 +45,17 @@ def test_texts_are_constant_so_that_the_extractor_finds_them(path: Path) -> None
                 )
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_command_line_names_its_options(path: Path) -> None:
+    """A sentence of the core is read on a page, too, where there is no option."""
+    if "cli" in path.relative_to(ROOT).parts:
+        return
+    for call in _calls(path):
+        for argument in call.args[: CALLS[call.func.id]]:  # type: ignore[attr-defined]
+            text = str(argument.value) if isinstance(argument, ast.Constant) else ""
+            assert "`--" not in text, f"{path.name}:{argument.lineno}: {text}"
+
+
 def test_the_extractor_finds_the_sentences_of_pages_core_and_templates() -> None:
     found = set()
     for path in [*SOURCES, *TEMPLATES]:

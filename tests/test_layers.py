@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -85,9 +86,15 @@ def _imports(tree: ast.AST) -> set[str]:
     return names
 
 
+@cache
+def _imports_of(path: Path) -> frozenset[str]:
+    """Every name that a file imports."""
+    return frozenset(_imports(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def _core_modules(path: Path) -> set[str]:
     """The modules of the core that a file imports, as dotted names."""
-    names = _imports(ast.parse(path.read_text(encoding="utf-8")))
+    names = _imports_of(path)
     inside = {name for name in names if name.split(".")[0] == CORE.name}
     return {name if name in NAMES else name.rpartition(".")[0] for name in inside} - {CORE.name}
 
@@ -122,7 +129,7 @@ def test_no_circle_inside_a_room(room: str) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CORE)))
 def test_the_core_knows_no_streamlit(path: Path) -> None:
-    roots = {name.split(".")[0] for name in _imports(ast.parse(path.read_text(encoding="utf-8")))}
+    roots = {name.split(".")[0] for name in _imports_of(path)}
     assert not roots & {"streamlit", "translearn_ui", "pages"}
 
 

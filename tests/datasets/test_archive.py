@@ -22,6 +22,7 @@ from PIL import Image
 
 from tests.support.drawing import draw_photo, make_zip, two_classes
 from translearn_core import datasets
+from translearn_core.cli.choices import with_option
 from translearn_core.config import Limits
 from translearn_core.datasets.archive import open_archive
 from translearn_core.errors import SourceError, StorageError
@@ -103,8 +104,9 @@ def test_what_systems_strew_about_is_passed_over(tmp_path: Path) -> None:
     dataset = datasets.import_source(make_zip(tmp_path / "a.zip", two_classes() | junk))
     assert len(dataset.photos) == 4
     assert dataset.left_out["file"].tolist() == [".hidden/", "__MACOSX/"]
-    (notice,) = dataset.record.notices
-    assert "--keep-folder .hidden" in notice
+    (question,) = dataset.record.questions
+    assert (question.setting, question.name, question.taken) == ("role", ".hidden", "out")
+    assert "--keep-folder .hidden" in with_option(question)
 
 
 def _write(name: str | zipfile.ZipInfo, data: bytes = b"") -> Callable[[Path], None]:
@@ -496,10 +498,12 @@ def test_an_unsure_encoding_is_told_and_can_be_chosen(tmp_path: Path) -> None:
     path = _raw_names(tmp_path / "a.zip", _encoded(["玻璃", "zoo"], "gbk"))  # type: ignore[arg-type]
     dataset = datasets.import_source(path)
     assert "玻璃" in dataset.classes
-    assert "--names" in " ".join(datasets.warnings(dataset))
+    (question,) = dataset.record.questions
+    assert "--names" in with_option(question)
+    assert question.taken in question.options
     chosen = datasets.import_source(path, choices=datasets.ImportChoices(names="big5"))
     assert "玻璃".encode("gbk").decode("big5") in chosen.classes
-    assert "--names" not in " ".join(datasets.warnings(chosen))
+    assert chosen.record.questions == ()
     with pytest.raises(SourceError, match="no encoding of names"):
         datasets.import_source(path, choices=datasets.ImportChoices(names="klingon"))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from translearn_core.datasets.label_table import import_labelled, read_table
+from translearn_core.datasets.label_table import import_labelled
+from translearn_core.datasets.table_reading import read_table
 from translearn_core.errors import SourceError
 
 FILES = ("card1/a.jpg", "card1/b.jpg", "card2/a.jpg", "card2/C.JPG")

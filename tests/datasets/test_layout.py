@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from translearn_core.datasets.layout import NameKeeper, read_layout, safe_name
+from translearn_core.datasets.file_names import NameKeeper, safe_name
+from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
 C, D = "cats", "dogs"

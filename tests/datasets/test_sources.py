@@ -11,21 +11,21 @@ import pytest
 
 from tests.support.drawing import draw_photo, make_tree
 from translearn_core import datasets
+from translearn_core.cli.choices import with_option
 from translearn_core.datasets import ImportChoices
-from translearn_core.datasets.layout import (
-    is_unlabelled,
-    natural_key,
-    printable,
-    read_layout,
-    split_kind,
-)
+from translearn_core.datasets.file_names import natural_key, printable
+from translearn_core.datasets.folder_words import is_unlabelled, split_kind
+from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links of POSIX systems")
 
 
 def _told(dataset: datasets.Dataset) -> str:
-    return " ".join(datasets.warnings(dataset))
+    """What the command line says."""
+    record = dataset.record
+    questions = map(with_option, record.questions)
+    return " ".join([*record.notices, *questions, *datasets.found_by_checks(dataset)])
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,12 @@ def test_every_folder_is_a_class_a_split_or_told(case: str) -> None:
         for path, one in zip(expected, layout.assignments, strict=True)
     }
     assert result == expected
+    told = [*layout.notices, *map(with_option, layout.questions)]
     if sentence:
-        assert sentence in " ".join(layout.notices)
+        assert sentence in " ".join(told)
     else:
-        assert layout.notices == []
+        assert told == []
+    assert "`" not in " ".join([*layout.notices, *(one.text for one in layout.questions)])
 
 
 @pytest.mark.parametrize(
@@ -320,7 +322,8 @@ def test_links_are_told_and_followed_where_asked(tmp_path: Path) -> None:
     assert "circle" in reasons["a/l1.jpg"]
     assert "no longer there" in reasons["a/gone.jpg"]
     assert "3 links were not followed" in _told(plain)
-    assert "--follow-links" in reasons["x"]
+    assert "links were not followed" in reasons["x"]
+    assert "--follow-links" in _told(plain)
     choices = ImportChoices(follow_links=True)
     followed = datasets.import_source(source, in_place=True, choices=choices)
     assert followed.counts.to_dict() == {"a": 3, "again": 2, "b": 2}

@@ -18,7 +18,8 @@ import pytest
 from tests.support.trained import copy_of, copy_with_dataset, trained
 from translearn_core import datasets
 from translearn_core.backbones import BACKBONES
-from translearn_core.datasets.label_csv import attach_labels, read_table
+from translearn_core.datasets.label_table import attach_labels
+from translearn_core.datasets.table_reading import read_table
 from translearn_core.errors import InputError, RunError
 from translearn_core.export.keras_script import code_zip, notebook, script, write_code
 from translearn_core.runs import Run
@@ -138,7 +139,7 @@ def test_every_backbone_and_setting_gives_a_program(name: str, kind: str, tmp_pa
     code = script(Run(run.folder))
     ast.parse(code)
     row = BACKBONES[name]
-    assert ("keras.applications." + row.builder in code) is not row.packaged
+    assert ("keras.applications." + row.builder in code) is not row.is_own
     assert "RandomRotation" in code
     assert unused_names(code) == set()
 

@@ -11,7 +11,7 @@ import pytest
 from translearn_core import runs
 from translearn_core.errors import TrainingError
 from translearn_core.fitting.batches import Batches, Subset
-from translearn_core.fitting.fit import FitSpec, fit
+from translearn_core.fitting.fit import FitSpec, fit, fit_arrays
 from translearn_core.fitting.optimizer import FusedAdam
 from translearn_core.jobs.background import JobMonitor
 from translearn_core.settings import Settings
@@ -96,6 +96,35 @@ def test_one_operation_a_variable_is_still_adam() -> None:
         weights.append(model.get_weights())
     for expected, received in zip(*weights, strict=True):
         np.testing.assert_allclose(received, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_batches_of_unequal_size_are_learned_as_keras_learns_them() -> None:
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(10, 3)).astype(np.float32)
+    targets = np.eye(2, dtype=np.float32)[rng.integers(0, 2, 10)]
+    weights = rng.uniform(0.5, 2, 10).astype(np.float32)
+    learned, told = [], []
+    for by_keras in (False, True):
+        keras.utils.set_random_seed(1)
+        model = small_model()
+        accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
+        model.compile(FusedAdam(0.01), "categorical_crossentropy", metrics=[accuracy])
+        order = np.random.default_rng(1)
+        if by_keras:
+            for _epoch in range(2):
+                for rows in np.array_split(order.permutation(10), 3):
+                    batch = (inputs[rows], targets[rows], weights[rows])
+                    figures = model.train_on_batch(*batch, return_dict=True)
+        else:
+            kept = keras.callbacks.History()
+            data = (inputs, targets, weights)
+            fit_arrays(model, data, batch_size=4, epochs=2, callbacks=[kept], rng=order)
+            figures = {name: values[-1] for name, values in kept.history.items()}
+        learned.append(model.get_weights())
+        told.append(figures)
+    for ours, theirs in zip(*learned, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
+    assert told[0] == pytest.approx(told[1], abs=1e-6)
 
 
 def test_gradients_added_up_over_pieces_of_a_batch_learn_the_same(run: runs.Run) -> None:

@@ -115,9 +115,9 @@ def test_pixel_scaling_is_that_of_keras(backbone: Backbone) -> None:
     scale = float(np.abs(result).max())
     assert scale > 0
     assert result.shape[-1] == backbone.features
-    if backbone.packaged:
+    if backbone.is_own:
         pytest.skip(
-            "no preprocess_input of Keras to compare with; tests/graph/test_starter.py does"
+            "no preprocess_input of Keras to compare with; test_starter and test_efficientnet_lite do"
         )
     size = backbone.min_size
     application = _application(backbone)

@@ -11,7 +11,6 @@ import pytest
 
 from tests.support.photos import shared_photos
 from translearn_core.backbones import BACKBONES
-from translearn_core.backbones.default import default_backbone
 from translearn_core.backbones.weights import weights_path, weights_status
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import WeightsError
@@ -32,7 +31,6 @@ def _features(model: keras.Model, photos: np.ndarray) -> np.ndarray:
 
 def test_is_ready_with_no_folder_of_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "nothing"))
-    assert default_backbone() is ROW
     assert weights_status(ROW).state == "ready"
     assert weights_status(ROW).bytes <= 8_000_000
 

@@ -18,7 +18,7 @@ from tests.support.drawing import draw_image, draw_photo
 from tests.support.profiles import linear_profile
 from translearn_core import datasets
 from translearn_core.config import Limits
-from translearn_core.datasets.layout import ImportChoices
+from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.errors import PhotoError
 from translearn_core.imaging import budget, jpeg
 from translearn_core.imaging.kinds import kind_of, looks_like_photo

@@ -37,8 +37,8 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.archive import open_archive
 from translearn_core.datasets.duplicate_groups import groups
 from translearn_core.datasets.excluded import read_excluded
-from translearn_core.datasets.label_table import read_table
 from translearn_core.datasets.table_match import PhotoIndex
+from translearn_core.datasets.table_reading import read_table
 from translearn_core.datasets.tasks import tasks_of
 from translearn_core.errors import InputError, PhotoError
 from translearn_core.feasibility import report

@@ -84,16 +84,6 @@ def gap(hidden: keras.Model) -> float:
     return float(np.linalg.norm(here.mean(axis=0) - there.mean(axis=0)) / spread)
 
 
-def test_classes_are_learned_and_the_place_is_unlearned() -> None:
-    source, labels, target, truth = two_places()
-    reversed_head, reversed_hidden = learn(1.0)
-    _plain_head, plain_hidden = learn(0.0)
-    answers = np.asarray(reversed_head(source))
-    assert accuracy(answers, labels) > 0.98
-    assert accuracy(np.asarray(reversed_head(target)), truth) > 0.95
-    assert gap(reversed_hidden) < 0.7 * gap(plain_hidden)
-
-
 class Listener(Monitor):
     """Keeps the epochs that it was told of."""
 
@@ -109,9 +99,29 @@ class Listener(Monitor):
         self.epochs.append(done)
 
 
-def test_every_epoch_is_told_and_a_stop_is_heeded() -> None:
+@pytest.fixture(scope="module")
+def unlearned() -> tuple[keras.Model, keras.Model, Listener]:
+    """A head that unlearned the place, its hidden layer, and what was told meanwhile."""
     listener = Listener()
-    learn(0.3, monitor=listener)
+    return *learn(1.0, monitor=listener), listener
+
+
+def test_classes_are_learned_and_the_place_is_unlearned(
+    unlearned: tuple[keras.Model, keras.Model, Listener],
+) -> None:
+    source, labels, target, truth = two_places()
+    reversed_head, reversed_hidden, _listener = unlearned
+    _plain_head, plain_hidden = learn(0.0)
+    answers = np.asarray(reversed_head(source))
+    assert accuracy(answers, labels) > 0.98
+    assert accuracy(np.asarray(reversed_head(target)), truth) > 0.95
+    assert gap(reversed_hidden) < 0.7 * gap(plain_hidden)
+
+
+def test_every_epoch_is_told_and_a_stop_is_heeded(
+    unlearned: tuple[keras.Model, keras.Model, Listener],
+) -> None:
+    _head, _hidden, listener = unlearned
     assert listener.epochs == list(range(1, EPOCHS + 1))
     stopped = Listener(stop=True)
     learn(0.3, monitor=stopped)

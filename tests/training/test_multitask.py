@@ -13,11 +13,8 @@ import pytest
 from PIL import Image
 
 from translearn_core import cli, datasets, jobs
-from translearn_core.datasets.label_csv import (
-    attach_labels,
-    import_labelled,
-    read_table,
-)
+from translearn_core.datasets.label_table import attach_labels, import_labelled
+from translearn_core.datasets.table_reading import read_table
 from translearn_core.datasets.tasks import detach_labels, tasks_of
 from translearn_core.errors import SourceError
 from translearn_core.export.formats import predictions_csv
@@ -123,12 +120,15 @@ def test_class_folders_are_the_first_task_and_the_table_adds_to_them(
     table = tmp_path / "more.csv"
     lines = [f"{file};{'odd' if n % 2 else 'even'}" for n, file in enumerate(files[:30])]
     table.write_text("file;number\n" + "\n".join(lines), encoding="utf-8")
-    dataset, note = import_labelled(colour_photos, read_table(table))
-    kept = tasks_of(dataset)
+    read = import_labelled(colour_photos, read_table(table), several=True)
+    dataset, kept = read.dataset, tasks_of(read.dataset)
     assert kept is not None
     assert (kept.main, kept.tasks) == ("class", ("number",))
     assert len(kept.labels) == 30
-    assert "18 of 48" in note
+    assert "18 of 48" in " ".join(read.notes)
+    assert [(one.setting, one.taken, one.options) for one in read.questions] == [
+        ("main", "class", ("class", "number"))
+    ]
     assert dataset.classes == ["blue", "green", "red"]
 
 
@@ -148,10 +148,15 @@ def test_photos_kept_for_the_test_stand_in_the_same_table(
         rows.append({"file": f"later/{file}" if flat and file in tested else file})
         rows[-1] |= {"light": labels.loc[file, "light"]} | ({"colour": colour} if flat else {})
     pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
-    table = read_table(tmp_path / "labels.csv")
-    dataset, note = import_labelled(tmp_path / "first", table, test_source=tmp_path / "later")
+    read = import_labelled(
+        tmp_path / "first",
+        read_table(tmp_path / "labels.csv", main="colour" if flat else "class"),
+        test_source=tmp_path / "later",
+        several=True,
+    )
+    dataset = read.dataset
     photos = dataset.photos.set_index("path")
-    assert note == ""
+    assert read.notes == ()
     assert (photos["split"] == "test").sum() == len(tested)
     kept = tasks_of(dataset)
     assert kept is not None
@@ -167,9 +172,9 @@ def test_photos_kept_for_the_test_stand_in_the_same_table(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name,colour\na.jpg,red\n", "no column `file`"),
+        ("colour,tone\nred,a\nblue,b\n", "no column `file`"),
         ("file,colour\na.jpg,red\nb.jpg,red\n", "two different"),
-        ("file\na.jpg\n", "none given"),
+        ("file\na.jpg\n", "at least one column of labels"),
         ("file,path\na.jpg,left\nb.jpg,right\n", "a column `path`"),
     ],
 )
@@ -206,7 +211,8 @@ class RemovesLabels(Monitor):
 def test_labels_that_are_removed_in_mid_run_are_learned_all_the_same(
     drawn: Path, workspace: Path
 ) -> None:
-    dataset, _sentence = import_labelled(drawn / "photos", read_table(drawn / "labels.csv"))
+    table = read_table(drawn / "labels.csv")
+    dataset = import_labelled(drawn / "photos", table, several=True).dataset
     values = {"backbone": "starter", "image_size": 32, "epochs": 2, "hidden_units": 8}
     run = jobs.make_run(dataset, make_settings(values))
     assert train(run, RemovesLabels(dataset))

@@ -108,11 +108,21 @@ def test_colours_are_told_apart_on_the_test_and_on_new_photos(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("freeze", "augmentation"), [(-2, "strong"), ("none", "light")])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"freeze": -2, "augmentation": "strong"},
+        pytest.param(
+            {"freeze": "none", "augmentation": "light", "weights": "random"},
+            id="a random network, as a control",
+        ),
+    ],
+)
 def test_unfrozen_blocks_learn_and_the_saved_model_agrees(
-    dataset: Dataset, freeze: int | str, augmentation: str
+    dataset: Dataset, settings: dict[str, Any]
 ) -> None:
-    run = train(dataset, freeze=freeze, augmentation=augmentation)
+    run = train(dataset, **settings)
+    assert run.state.state == "finished"
     assert run.state.reason == ""
     metrics = run.metrics
     assert metrics.fine_tuned
@@ -135,52 +145,45 @@ def test_without_room_in_the_cache_the_frozen_part_runs_in_every_epoch_and_that_
 
 
 def test_a_second_run_starts_from_the_cache_and_the_same_seed_gives_the_same_result(
-    dataset: Dataset,
+    finished: Run,
 ) -> None:
-    first = train(dataset)
-    again = train(datasets.open_dataset(dataset.folder))
-    assert events_of(first, "progress")
+    dataset = datasets.open_dataset(Path(finished.config.dataset))
+    again = train(dataset, epochs=20, seed=3)
+    assert events_of(finished, "progress")
     assert events_of(again, "progress") == []
     assert again.metrics.photos_per_s is None
-    tables = [pd.read_parquet(run.folder / "predictions.parquet") for run in (first, again)]
+    tables = [pd.read_parquet(run.folder / "predictions.parquet") for run in (finished, again)]
     assert list(tables[0]["path"]) == list(tables[1]["path"])
     assert np.allclose(tables[0]["p_0"], tables[1]["p_0"], atol=1e-4)
 
 
-def test_unreadable_photos_are_left_out_named_and_the_rest_goes_on(
-    workspace: Path, colour_photos: Path, tmp_path: Path
-) -> None:
-    source = shutil.copytree(colour_photos, tmp_path / "photos")
-    (source / "red" / "torn.jpg").write_bytes((source / "red" / "000.jpg").read_bytes()[:300])
-    run = train(import_labelled(source))
-    assert run.state.state == "finished"
-    assert [row.file for row in run.metrics.left_out] == ["red/torn.jpg"]
-    assert any("torn.jpg" in text for text in run.metrics.warnings)
-
-
-def test_given_test_photos_are_the_test(
-    workspace: Path, colour_photos: Path, tmp_path: Path
-) -> None:
-    kept = draw_photos(tmp_path / "kept", per_class=5, seed=7)
-    run = train(import_labelled(colour_photos, test_source=kept))
-    assert run.metrics.n_test == 15
-    predictions = pd.read_parquet(run.folder / "predictions.parquet")
-    assert all(str(kept.resolve()) in path for path in predictions["path"])
-
-
-def test_no_copy_of_a_test_photo_is_learned_from(
+def test_no_copy_of_a_test_photo_is_learned_from_and_unreadable_ones_are_named(
     workspace: Path, colour_photos: Path, tmp_path: Path
 ) -> None:
     source = shutil.copytree(colour_photos, tmp_path / "photos")
     for photo in sorted(source.rglob("*.jpg")):
         with Image.open(photo) as image:
             image.save(photo.with_name(f"copy-{photo.name}"), quality=80)
-    run = train(import_labelled(source))
+    (source / "red" / "torn.jpg").write_bytes((source / "red" / "000.jpg").read_bytes()[:300])
+    run = train(import_labelled(source), refit=False)
+    assert run.state.state == "finished"
+    assert [row.file for row in run.metrics.left_out] == ["red/torn.jpg"]
+    assert any("torn.jpg" in text for text in run.metrics.warnings)
     tested = {
         Path(path).stem.removeprefix("copy-") + Path(path).parent.name
         for path in pd.read_parquet(run.folder / "predictions.parquet")["path"]
     }
     assert run.metrics.n_test == 2 * len(tested), "both copies of a tested photo are tested"
+
+
+def test_given_test_photos_are_the_test(
+    workspace: Path, colour_photos: Path, tmp_path: Path
+) -> None:
+    kept = draw_photos(tmp_path / "kept", per_class=5, seed=7)
+    run = train(import_labelled(colour_photos, test_source=kept), refit=False)
+    assert run.metrics.n_test == 15
+    predictions = pd.read_parquet(run.folder / "predictions.parquet")
+    assert all(str(kept.resolve()) in path for path in predictions["path"])
 
 
 def test_an_uneven_set_is_weighted_so_that_the_small_class_counts() -> None:
@@ -202,12 +205,6 @@ def test_a_stop_before_learning_keeps_nothing_and_says_so(dataset: Dataset) -> N
     assert worker.work(run) is False
     assert run.state.state == "stopped"
     assert not run.has_result
-
-
-def test_a_random_network_is_a_control_that_trains(dataset: Dataset) -> None:
-    run = train(dataset, weights="random", freeze="none", augmentation="none", epochs=2)
-    assert (run.state.state, run.state.reason) == ("finished", "")
-    assert run.metrics.trainable_weights > 100_000
 
 
 def test_a_vanished_data_set_fails_with_a_sentence(dataset: Dataset) -> None:
@@ -241,19 +238,25 @@ def test_the_article_head_and_every_setting_at_once_run(dataset: Dataset) -> Non
 @pytest.mark.slow
 def test_real_photos_reach_the_promised_accuracy(workspace: Path, shared_weights: Path) -> None:
     trash = import_labelled(shared_photos("trash"))
-    run = train(trash, backbone="mobilenet_v2_035", image_size=0, epochs=40)
+    real = {"backbone": "mobilenet_v2_035", "image_size": 0, "augmentation": "none"}
+    run = train(trash, **real, epochs=25)
     assert run.metrics.test_accuracy >= 0.76, "0.79 as measured; machines round differently"
 
 
 @pytest.mark.slow
 def test_unfreezing_two_blocks_of_a_real_backbone_does_no_harm(
-    workspace: Path, shared_weights: Path
+    workspace: Path, shared_weights: Path, tmp_path: Path
 ) -> None:
-    flowers = import_labelled(
-        shared_photos("flowers12", "train"), test_source=shared_photos("flowers12", "test")
-    )
-    real = {"backbone": "mobilenet_v2_035", "image_size": 0, "epochs": 40}
+    """On a part of a real set, in small photos."""
+    parts = {"train": 20, "test": 10}
+    for part, most in parts.items():
+        for folder in shared_photos("flowers12", part).iterdir():
+            (tmp_path / part / folder.name).mkdir(parents=True)
+            for photo in sorted(folder.iterdir())[:most]:
+                shutil.copy(photo, tmp_path / part / folder.name)
+    flowers = import_labelled(tmp_path / "train", test_source=tmp_path / "test")
+    real = {"backbone": "mobilenet_v2_035", "image_size": 96, "epochs": 40}
     frozen = train(flowers, **real).metrics.test_accuracy
     tuned = train(flowers, freeze=-2, fine_tune_epochs=4, **real).metrics.test_accuracy
-    assert frozen >= 0.93
-    assert tuned >= frozen - 0.01
+    assert frozen >= 0.9
+    assert tuned >= frozen - 0.02

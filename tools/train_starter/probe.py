@@ -103,14 +103,35 @@ def load_starter(weights: Path, size: int) -> Callable[[np.ndarray], np.ndarray]
     return lambda photos: run(tf.constant(photos)).numpy()
 
 
+def load_backbone(name: str, size: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A backbone of the table with its own pixel scaling, and pooling after it."""
+    import keras
+    import tensorflow as tf
+
+    from translearn_core.backbones import get_backbone
+    from translearn_core.graph.build import build_backbone
+
+    backbone = build_backbone(get_backbone(name), size=size)
+    model = keras.Model(backbone.input, keras.layers.GlobalAveragePooling2D()(backbone.output))
+
+    @tf.function(reduce_retracing=True)
+    def run(pixels: tf.Tensor) -> tf.Tensor:
+        return model(tf.cast(pixels, tf.float32), training=False)
+
+    return lambda photos: run(tf.constant(photos)).numpy()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="file of train.py (.npz)")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--weights", type=Path, help="file of train.py (.npz)")
+    which.add_argument("--backbone", help="a row of the table of backbones")
     parser.add_argument("--sets", type=Path, required=True, help="folder of the photo sets")
     parser.add_argument("--sizes", type=int, nargs="+", default=[64, 96, 128, 160])
     settings = parser.parse_args()
     for size in settings.sizes:
-        figures = judge(load_starter(settings.weights, size), settings.sets, size)
+        load = load_backbone if settings.backbone else load_starter
+        figures = judge(load(settings.backbone or settings.weights, size), settings.sets, size)
         rounded = {name: round(figure, 3) for name, figure in figures.items()}
         sys.stdout.write(json.dumps({"size": size, **rounded}) + "\n")
         sys.stdout.flush()

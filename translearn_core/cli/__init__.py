@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except InputError as error:
-        return _complain(error.message, 2)
+        return _complain(_with_option(error), 2)
     except TransLearnError as error:
         return _complain(error.message, 1)
     except (KeyboardInterrupt, typer.Abort):
@@ -51,6 +51,14 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             return _complain(str(error.format_message()), 2)
         raise
+
+
+def _with_option(error: InputError) -> str:
+    """The sentence of an error, with the option that answers it where it is an open question."""
+    from translearn_core.cli.choices import with_option
+    from translearn_core.datasets.questions import OpenQuestionError
+
+    return with_option(error.question) if isinstance(error, OpenQuestionError) else error.message
 
 
 def _complain(message: str, code: int) -> int:

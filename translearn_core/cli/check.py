@@ -18,7 +18,7 @@ from translearn_core.cli.app import (
     TestSourceOption,
     app,
 )
-from translearn_core.cli.choices import ImportOptions, with_import_options
+from translearn_core.cli.choices import ImportOptions, with_import_options, with_option
 from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
@@ -124,7 +124,13 @@ def _describe(dataset: Any) -> dict[str, Any]:
         if len(photos)
         else [],
         "largest": [int(photos["width"].max()), int(photos["height"].max())] if len(photos) else [],
-        "warnings": [*table_notes(dataset).notes, *datasets.warnings(dataset)],
+        "warnings": [
+            *table_notes(dataset).notes,
+            *map(with_option, table_notes(dataset).questions),
+            *dataset.record.notices,
+            *map(with_option, dataset.record.questions),
+            *datasets.found_by_checks(dataset),
+        ],
         "problem": problem,
     }
 

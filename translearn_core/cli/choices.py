@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from translearn_core.errors import SettingsError
-from translearn_core.i18n import _
+from translearn_core.i18n import N_, _
 
 if TYPE_CHECKING:
     from translearn_core.datasets import ImportChoices
+    from translearn_core.datasets.questions import Question
 
+MAIN = "class"
+"""As `datasets.tasks.MAIN`, which is not imported for `--help`."""
 _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "labels": (
         Annotated[
@@ -144,6 +147,53 @@ def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
+
+
+_LEVELS = {
+    "inner": N_("To take the innermost folders as the classes, give `--classes inner`."),
+    "outer": N_("To take the outer folders as the classes, give `--classes outer`."),
+}
+_ANSWERS = {
+    "names": N_(
+        "If they look wrong, give `--names ENCODING`, for example cp1252, cp866, gbk or cp932."
+    ),
+    "follow_links": N_("To read what lies there, too, give `--follow-links`."),
+    "file_column": N_("Name the right one with `--file-column`."),
+    "one_hot": N_("With `--no-one-hot` each stays a column of its own."),
+}
+
+
+def with_option(question: Question) -> str:
+    """The sentence of a question, and the option that gives another answer."""
+    return f"{question.text} {_option(question)}"
+
+
+def _option(question: Question) -> str:
+    if question.setting == "classes":
+        other = next(level for level in _LEVELS if level != question.taken)
+        return _(_LEVELS[other])
+    if question.setting == "main":
+        return _main_option(question)
+    if question.setting != "role":
+        return _(_ANSWERS[question.setting])
+    if question.taken == "out":
+        return _(
+            "To use it, give `--keep-folder {name}` (a class) or `--folder-as {name}=train`."
+        ).format(name=question.name)
+    others = [role for role in question.options if role != question.taken]
+    return _("If that is wrong, give `--folder-as {name}={first}` (or {others}).").format(
+        name=question.name, first=others[0], others=", ".join(others[1:])
+    )
+
+
+def _main_option(question: Question) -> str:
+    folders = MAIN in question.options
+    if not question.taken:
+        text = _("Choose one with `--main`, or train one head for each with `--tasks`.")
+        return f"{text} {_('`--main class` are the folders.')}" if folders else text
+    if question.taken == MAIN:
+        return _("Name another first task with `--main`.")
+    return _("With `--main class` they are.") if folders else _("Choose another with `--main`.")
 
 
 def make_choices(

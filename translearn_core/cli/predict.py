@@ -15,7 +15,7 @@ from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
 from translearn_core.formatting import certainty, percent, percent_range
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 
 
 @app.command()
@@ -28,12 +28,22 @@ def predict(
     ] = None,
 ) -> int:
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
-    from translearn_core.prediction.predict import find_photos, open_predictor
+    from translearn_core.datasets.file_names import printable
+    from translearn_core.prediction.predict import find_photos, hidden_folders, open_predictor
     from translearn_core.prediction.predict import predict as predict_photos
     from translearn_core.runs import Run
 
     run = Run(run_dir)
     paths = list(find_photos(photos))
+    for folder, n in hidden_folders(photos).items():
+        text = ngettext(
+            "The folder {name} ({n} photo) was passed over: its name is that of a hidden folder. To "
+            "predict its photos, name it beside the others.",
+            "The folder {name} ({n} photos) was passed over: its name is that of a hidden folder. To "
+            "predict its photos, name it beside the others.",
+            n,
+        )
+        typer.echo(text.format(name=printable(str(folder)), n=n), err=True)
     if not paths:
         raise InputError(_("There are no files in {places}.").format(places=_join(photos)))
     predictions = list(predict_photos(run, paths))

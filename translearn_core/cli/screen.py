@@ -171,6 +171,7 @@ def import_photos(
         SourceError: as `datasets.import_source` and `import_with_table`.
     """
     from translearn_core import datasets
+    from translearn_core.cli.choices import with_option
 
     table = tasks or (options.labels if options is not None else None)
     if table is not None and options is not None:
@@ -186,7 +187,8 @@ def import_photos(
             choices=options.choices if options is not None else None,
             progress=bar.show_progress,
         )
-        for text in (*dataset.record.notices, *_left_out_classes(dataset)):
+        said = [*dataset.record.notices, *map(with_option, dataset.record.questions)]
+        for text in (*said, *_left_out_classes(dataset)):
             bar.note(text)
     return dataset
 
@@ -216,11 +218,12 @@ def import_with_table(
         say_notes: False where the caller shows the notes that are kept with the data set.
 
     Raises:
-        SourceError: as `label_table.read_table` and `label_table.import_labelled`.
+        SourceError: as `table_reading.read_table` and `label_table.import_labelled`.
     """
-    from translearn_core.datasets import label_table
+    from translearn_core.cli.choices import with_option
+    from translearn_core.datasets import label_table, table_reading
 
-    read = label_table.read_table(
+    read = table_reading.read_table(
         table, main=options.main, file_column=options.file_column, one_hot=options.one_hot
     )
     with Bar() as bar:
@@ -234,7 +237,8 @@ def import_with_table(
             key=str(table.resolve()),
             progress=bar.show_progress,
         )
-        for sentence in (result.summary, *(result.notes if say_notes else ())):
+        said = [*result.notes, *map(with_option, result.questions)]
+        for sentence in (result.summary, *(said if say_notes else ())):
             bar.note(sentence)
     return result.dataset
 

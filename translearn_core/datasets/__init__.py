@@ -4,7 +4,7 @@ One door: everything that others may use is named here. Imports without TensorFl
 """
 
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import CHECKS, Check, check_ready, warnings
+from translearn_core.datasets.checks import CHECKS, Check, check_ready, found_by_checks, warnings
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import assign_groups, groups
@@ -24,6 +24,8 @@ from translearn_core.datasets.editing import (
     undo_count,
 )
 from translearn_core.datasets.excluded import excluded_file, read_excluded
+from translearn_core.datasets.import_choices import ROLES, ImportChoices
+from translearn_core.datasets.import_context import Progress
 from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
@@ -32,7 +34,6 @@ from translearn_core.datasets.importing import (
     import_files,
     import_source,
 )
-from translearn_core.datasets.layout import PHOTO_SUFFIXES, ROLES, ImportChoices
 from translearn_core.datasets.library import (
     Dataset,
     delete_dataset,
@@ -42,7 +43,8 @@ from translearn_core.datasets.library import (
     open_dataset,
 )
 from translearn_core.datasets.manifest_checks import Finding
-from translearn_core.datasets.sources import Progress, allowed_folder, unpacked
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.sources import allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, split_leaks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.imaging.decode import (
@@ -87,6 +89,7 @@ __all__ = [
     "exclude_photos",
     "excluded_file",
     "find_unlabelled",
+    "found_by_checks",
     "groups",
     "groups_of",
     "import_files",

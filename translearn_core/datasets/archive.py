@@ -30,17 +30,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from translearn_core.config import Limits
-from translearn_core.datasets.archive_names import decode_names
+from translearn_core.datasets.archive_names import ENCODINGS, decode_names
 from translearn_core.datasets.archive_stream import unpack_7z, unpack_tar
 from translearn_core.datasets.archive_zip import ZipEntry, ZipReader
-from translearn_core.datasets.layout import (
-    ImportChoices,
+from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
+from translearn_core.datasets.photo_names import (
     has_photo_suffix,
-    hidden_folder,
     is_junk,
     reason_not_photo,
     reason_suffix,
 )
+from translearn_core.datasets.questions import Question
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
@@ -65,13 +65,13 @@ class Entry:
 @dataclass(frozen=True)
 class Archive:
     """An opened archive: candidates for photos, what was left out (name, reason), its empty
-    folders, photos in each hidden folder, and what should be said of its names."""
+    folders, photos in each hidden folder, and what is asked of its names."""
 
     entries: tuple[Entry, ...]
     left_out: tuple[tuple[str, str], ...]
     folders: tuple[str, ...] = ()
     hidden: dict[str, int] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
 
     def read(self, entry: Entry, limits: Limits) -> bytes:
         """All bytes of one entry, at most the limit, regardless of its header.
@@ -268,18 +268,18 @@ def _judge(
                 "The archive would unpack to {size} GB; at most {limit} GB are taken at once."
             ).format(size=f"{total / 2**30:.1f}", limit=f"{limits.total_bytes / 2**30:.1f}")
         )
-    notices: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
     if decoded.unsure:
         odd = [name for name in decoded.names if not name.isascii()]
-        notices = (
-            _(
-                "The archive does not say how its names are written; they were read as "
-                "{encoding}, like {example}. If they look wrong, give `--names ENCODING`, for "
-                "example cp1252, cp866, gbk or cp932."
-            ).format(encoding=decoded.encoding, example=odd[0].split("/")[0] if odd else ""),
+        text = _(
+            "The archive does not say how its names are written; they were read as {encoding}, like "
+            "{example}."
+        ).format(encoding=decoded.encoding, example=odd[0].split("/")[0] if odd else "")
+        questions = (
+            Question(text=text, setting="names", options=ENCODINGS, taken=decoded.encoding),
         )
     return Archive(
-        tuple(entries.values()), tuple(left_out), tuple(sorted(folders)), dict(hidden), notices
+        tuple(entries.values()), tuple(left_out), tuple(sorted(folders)), dict(hidden), questions
     )
 
 

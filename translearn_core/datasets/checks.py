@@ -150,8 +150,17 @@ def check_ready(dataset: Dataset) -> None:
 
 
 def warnings(dataset: Dataset) -> list[str]:
-    """What a person should know before training: of each check that found something what it is,
-    what it means and what to do; empty: all is well."""
+    """What a person should know before training: what was said and asked when the photos came in,
+    and of each check that found something what it is, what it means and what to do.
+
+    Empty: all is well.
+    """
+    record = dataset.record
+    return [*record.notices, *(one.text for one in record.questions), *found_by_checks(dataset)]
+
+
+def found_by_checks(dataset: Dataset) -> list[str]:
+    """Of each check that found something what it is, what it means and what to do."""
     result = []
     for check in CHECKS:
         if check.find is None or check.tell is None:
@@ -161,7 +170,7 @@ def warnings(dataset: Dataset) -> list[str]:
             result.append(
                 " ".join([check.tell(found, dataset), _(check.sentence), _(check.advice)])
             )
-    return [*dataset.record.notices, *result]
+    return result
 
 
 CHECKS: tuple[Check, ...] = (
@@ -405,7 +414,7 @@ CHECKS: tuple[Check, ...] = (
         rule="a file with several pages, or an animation: one of them is used",
         sentence=N_("What stands on the other pages is not learned."),
         advice=N_(
-            "Choose another page for the whole set with `--page`, if the first shows too little."
+            "If it shows too little, choose another page for the whole set when you bring the photos in."
         ),
         needs="manifest",
         find=find_pages,

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from translearn_core.datasets import excluded
-from translearn_core.datasets.layout import tidy
+from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.library import Dataset, write_file
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext

@@ -3,7 +3,7 @@
 Owns: `import_source`, `import_files`, `create_dataset`, `add_photos`, `add_source`, `build_drawn`.
 An import is built in a temporary folder and published by one rename, so that one that fails or is
 stopped changes nothing. Leaves to others: listing and reading the sources
-(`sources.py`), names and classes (`layout.py`), zips (`archive.py`), files (`library.py`).
+(`sources.py`, `receiving.py`), classes (`layout.py`), archives (`archive.py`), files (`library.py`).
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ import pandas as pd
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
-from translearn_core.datasets.layout import (
-    ClassAssignment,
-    ImportChoices,
-    NameKeeper,
-    printable,
-    real_path,
-    safe_name,
-    tidy,
+from translearn_core.datasets.file_names import NameKeeper, printable, real_path, safe_name, tidy
+from translearn_core.datasets.folder_listing import cannot_open
+from translearn_core.datasets.import_choices import ImportChoices
+from translearn_core.datasets.import_context import (
+    Candidate,
+    ImportContext,
+    LeftOut,
+    ProgressCallback,
+    StopCheck,
 )
+from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import (
     COLUMNS,
     LEFT_OUT_COLUMNS,
@@ -52,19 +54,13 @@ from translearn_core.datasets.library import (
     too_few_reason,
     with_columns,
 )
+from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.sources import (
-    Candidate,
-    ImportContext,
     Labelling,
-    LeftOut,
-    ProgressCallback,
-    StopCheck,
-    cannot_open,
     existing_source,
     labelled,
     list_sources,
     nothing_left,
-    spool,
     with_assignments,
 )
 from translearn_core.errors import PhotoError, SourceError, StorageError
@@ -84,10 +80,12 @@ _EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp")
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Result of adding photos: their number, and the rejected files as (file, reason)."""
+    """Result of adding photos: their number, the rejected files as (file, reason), and what is to
+    be said of how folders and names were read."""
 
     added: int
     left_out: tuple[tuple[str, str], ...]
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,9 +143,9 @@ def import_source(
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
-    elif sources[0].is_file():
+    elif sources[0].is_file() and labels is None:
         record = record.model_copy(update={"source_sha256": sha256_of(sources[0])})
-        again = _imported_before(record, check) if labels is None else None
+        again = _imported_before(record, check)
         if again is not None:
             return again
     with contextlib.ExitStack() as stack, new_folder() as folder:
@@ -182,8 +180,9 @@ def import_files(
             candidates, left_out = with_assignments(candidates, left_out, context)
         else:
             candidates, left_out = labelled([(candidates, left_out)], [name], labels)
-        dataset = _build(folder, candidates, left_out, _new_record(tidy(name) or "photos"), context)
-    return dataset
+        record = _new_record(tidy(name) or "photos")
+        record = record.model_copy(update={"choices": context.choices.as_text()})
+        return _build(folder, candidates, left_out, record, context)
 
 
 def create_dataset(name: str) -> Dataset:
@@ -420,7 +419,7 @@ def _build(
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+    return publish(folder, record.model_copy(update=_said(context)))
 
 
 def _measure(
@@ -482,7 +481,8 @@ def _append(
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
         changed = {"source_sha256": "", "reading": how.as_json()}
         dataset.write_record(dataset.record.model_copy(update=changed))
-    return ImportReport(len(rows), tuple(left_out))
+    notices = (*context.notices, *(one.text for one in context.questions))
+    return ImportReport(len(rows), tuple(left_out), notices)
 
 
 def _import_in_place(
@@ -519,7 +519,7 @@ def _import_in_place(
     if known:
         with existing.locked():
             changed = {
-                "notices": tuple(context.notices),
+                **_said(context),
                 "choices": record.choices,
                 "reading": record.reading,
             }
@@ -532,7 +532,12 @@ def _import_in_place(
         temporary = Dataset(folder)
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
-        return publish(folder, record.model_copy(update={"notices": tuple(context.notices)}))
+        return publish(folder, record.model_copy(update=_said(context)))
+
+
+def _said(context: ImportContext) -> dict[str, Any]:
+    """What an import has to say and to ask, as fields of the record."""
+    return {"notices": tuple(context.notices), "questions": tuple(context.questions)}
 
 
 def _is_absolute(path: str) -> bool:

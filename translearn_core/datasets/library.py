@@ -35,7 +35,8 @@ from translearn_core import leftovers
 from translearn_core.atomic import disk_errors as disk_errors
 from translearn_core.atomic import sync_folder, write_atomically, write_parquet
 from translearn_core.config import home, load_configuration
-from translearn_core.datasets.layout import natural_key, real_path
+from translearn_core.datasets.file_names import natural_key, real_path
+from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import make_thumbnail
@@ -95,6 +96,8 @@ class Record(BaseModel):
     reading: dict[str, Any] = {}
     """Range, page and channels of photos that do not declare them (`Reading.as_json`)."""
     """What was said of how its folders and names were read."""
+    questions: tuple[Question, ...] = ()
+    """What they alone did not decide, and what was taken."""
 
 
 class Dataset:

@@ -14,7 +14,9 @@ from pathlib import PurePosixPath
 
 import pandas as pd
 
-from translearn_core.datasets.layout import split_kind, tidy
+from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.folder_words import split_kind
+from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.split import split_leaks
 from translearn_core.i18n import _, ngettext
@@ -141,7 +143,15 @@ def find_case_twins(dataset: Dataset) -> Iterator[Finding]:
 
 
 def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
-    """Every class found in each of several folders: maybe those folders are the classes."""
+    """Every class found in each of several folders: maybe those folders are the classes.
+
+    Nothing where that was asked when the photos came in.
+    """
+    record = dataset.record
+    if ImportChoices.from_text(record.choices).classes:
+        return
+    if any(question.setting == "classes" for question in record.questions):
+        return
     photos = dataset.photos
     folders = photos["file"].map(lambda file: str(PurePosixPath(file).parent))
     has_splits = bool((photos["split"] != "").any())

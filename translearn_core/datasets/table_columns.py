@@ -4,7 +4,7 @@ Owns: the names in use for each (`FILE_NAMES`, `LABEL_NAMES`, `SPLIT_NAMES`), th
 column, one-hot columns, and which columns are no labels (ids, free text, measurements). Leaves to
 others: reading cells (`table_file.py`), which photo a row means (`table_match.py`).
 
-Nothing is chosen where two columns fit equally: the sentence names them and the option that chooses.
+Nothing is chosen where two columns fit equally: the question names them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from translearn_core.datasets.layout import PHOTO_SUFFIXES
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.questions import OpenQuestionError, Question
 from translearn_core.datasets.table_file import Cells
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
@@ -151,6 +152,7 @@ class ColumnRoles:
         split: the column of the split, or empty.
         one_hot: the columns that were taken as one label, or none.
         notes: sentences on what was taken and what was not.
+        questions: what may be chosen instead.
     """
 
     file: str
@@ -159,6 +161,7 @@ class ColumnRoles:
     split: str
     one_hot: tuple[str, ...]
     notes: tuple[str, ...]
+    questions: tuple[Question, ...] = ()
 
 
 def find_roles(
@@ -180,6 +183,7 @@ def find_roles(
     hot = _find_one_hot(cells, rest) if one_hot and wanted not in rest else ()
     labels: list[str] = []
     notes: list[str] = []
+    questions: list[Question] = []
     for column in rest:
         if column in hot:
             continue
@@ -190,12 +194,11 @@ def find_roles(
             labels.append(column)
     if hot:
         labels.append(one_hot_name(cells))
-        notes.append(
-            _(
-                "The columns {columns} hold 0 and 1, with one 1 in each row (one-hot): they were taken "
-                "as one label, {name}. With `--no-one-hot` each is a column of its own."
-            ).format(columns=", ".join(hot), name=labels[-1])
-        )
+        text = _(
+            "The columns {columns} hold 0 and 1, with one 1 in each row (one-hot): they were taken as "
+            "one column of labels, called {name}."
+        ).format(columns=_listed(hot), name=labels[-1])
+        questions.append(Question(text=text, setting="one_hot", options=("yes", "no"), taken="yes"))
     named = tuple(column for column in labels if key_of(column) in LABEL_NAMES)
     return ColumnRoles(
         file=file,
@@ -204,6 +207,7 @@ def find_roles(
         split=split,
         one_hot=hot,
         notes=tuple(notes),
+        questions=tuple(questions),
     )
 
 
@@ -261,11 +265,12 @@ def _find_file(cells: Cells) -> str:
         if len(exact) == 1:
             return exact[0]
         if len(found) > 1:
-            raise SourceError(
-                _(
-                    "{file} has several columns that may name the photos: {columns}. Choose one with "
-                    "`--file-column`."
-                ).format(file=cells.name, columns=_listed(found))
+            raise OpenQuestionError(
+                _("{file} has several columns that may name the photos: {columns}.").format(
+                    file=cells.name, columns=_listed(found)
+                ),
+                "file_column",
+                found,
             )
         if found:
             return found[0]
@@ -278,11 +283,12 @@ def _find_file(cells: Cells) -> str:
         )
     if len(strong) == 1:
         return strong[0]
-    raise SourceError(
+    raise OpenQuestionError(
         _(
-            "{file} has no column `file` or another that names the photos. Its columns are: "
-            "{columns}. Name the right one with `--file-column`, or call it `file`."
-        ).format(file=cells.name, columns=_listed(cells.columns))
+            "{file} has no column `file` or another that names the photos. Its columns are: {columns}."
+        ).format(file=cells.name, columns=_listed(cells.columns)),
+        "file_column",
+        cells.columns,
     )
 
 

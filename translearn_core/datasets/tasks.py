@@ -5,7 +5,9 @@ Owns: the two files below. Leaves to others: reading tables (`label_table.py`), 
 
 Files: `<dataset>/tasks.json`: `main` (name of the first task), `tasks` (names of the others) and
 `labels`: path in the manifest -> name of a task -> label.
-`<dataset>/label_table.json`: `table` (name of the file), `summary` and `notes`, sentences.
+`<dataset>/label_table.json`: `table` (name of the file), `summary` and `notes` (sentences),
+`questions` (`questions.Question`), `rows` (those that were not used: `row`, `name`, `problem`), and what
+was chosen: `main`, `file_column`, `one_hot`, `several`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
 from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 
@@ -36,13 +39,43 @@ class DatasetTasks:
     labels: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TableNotes:
-    """What reading a table came to: one sentence on what was read, and what to know about it."""
+class UnusedRow(BaseModel):
+    """A row of a table that was not used: its number as a spreadsheet counts, and why."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    row: int
+    name: str
+    problem: str
+
+
+class TableChoices(BaseModel):
+    """What a person chose about a table.
+
+    Args:
+        main: the column of the classes; `class` for the folders; empty to find it.
+        file_column: the column that names the photos; empty to find it.
+        one_hot: whether columns of 0 and 1 with one 1 in each row are one label.
+        several: whether the other columns of labels are learned, too.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    main: str = ""
+    file_column: str = ""
+    one_hot: bool = True
+    several: bool = False
+
+
+class TableNotes(TableChoices):
+    """What reading a table came to: one sentence on what was read, what to know about it and what
+    is asked, the rows that were not used, and what was chosen."""
 
     table: str = ""
     summary: str = ""
     notes: tuple[str, ...] = ()
+    questions: tuple[Question, ...] = ()
+    rows: tuple[UnusedRow, ...] = ()
 
 
 class _Stored(BaseModel):
@@ -95,20 +128,15 @@ def detach_labels(dataset: Dataset) -> None:
 def table_notes(dataset: Dataset) -> TableNotes:
     """What was said when the table of a data set was read; empty where it has none."""
     try:
-        content = json.loads((dataset.folder / TABLE_NAME).read_text(encoding="utf-8"))
-        return TableNotes(
-            table=str(content["table"]),
-            summary=str(content["summary"]),
-            notes=tuple(map(str, content["notes"])),
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        content = (dataset.folder / TABLE_NAME).read_text(encoding="utf-8")
+        return TableNotes.model_validate_json(content)
+    except (OSError, ValueError):
         return TableNotes()
 
 
 def store_table_notes(dataset: Dataset, notes: TableNotes) -> None:
     """Store what was said when the table was read."""
-    content = {"table": notes.table, "summary": notes.summary, "notes": list(notes.notes)}
-    write_atomically(dataset.folder / TABLE_NAME, json.dumps(content, ensure_ascii=False))
+    write_atomically(dataset.folder / TABLE_NAME, notes.model_dump_json())
 
 
 def _read(dataset: Dataset) -> _Stored:

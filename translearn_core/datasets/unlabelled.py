@@ -4,7 +4,7 @@ Owns: `open_unlabelled`, which makes of a data set's id, of its folder, or of an
 a `Dataset`. A folder's photos stay where they are; statistics
 and reasons are kept in `<workspace>/cache/unsorted/<digest of the path>/`, which
 can be deleted at any time. The name of the folder that directly holds a photo is stored as its
-class and is used for measuring only. Leaves to others: listing a folder safely (`sources.py`), the
+class and is used for measuring only. Leaves to others: listing a folder safely (`folder_listing.py`), the
 files of a data set (`library.py`).
 """
 
@@ -18,8 +18,11 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from translearn_core.config import home, load_configuration
+from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.folder_listing import list_photos
+from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.importing import manifest_rows, reuse_stats
-from translearn_core.datasets.layout import ClassAssignment, tidy
+from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import (
     LEFT_OUT_COLUMNS,
     Dataset,
@@ -29,7 +32,6 @@ from translearn_core.datasets.library import (
     open_dataset,
     with_columns,
 )
-from translearn_core.datasets.sources import ImportContext, ProgressCallback, StopCheck, list_photos
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 

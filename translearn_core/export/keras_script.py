@@ -6,7 +6,7 @@ Leaves to others: the text (`keras_script_code.py`), training (`training/train.p
 `fitting/fit.py`); a test runs the program and compares its accuracy with that of the run.
 
 Files beside the program: `<name>.csv` (part, class, file and further labels of every photo), and
-`starter.npz` where the backbone is our own.
+`<backbone>.npz` where its network is not one of Keras'.
 """
 
 from __future__ import annotations
@@ -17,17 +17,21 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from translearn_core import backbones
 from translearn_core.atomic import write_atomically
-from translearn_core.backbones.weights import weights_path
+from translearn_core.backbones import Backbone
+from translearn_core.backbones.lite_weights import read_lite_weights
+from translearn_core.backbones.weights import check_weights, weights_path
 from translearn_core.csv_tables import csv_text
 from translearn_core.datasets.tasks import tasks_of
 from translearn_core.errors import InputError, RunError, StorageError
 from translearn_core.export.keras_script_code import (
-    STARTER_WEIGHTS,
     TASK,
     Facts,
     introduction,
+    own_weights,
     sections_of,
 )
 from translearn_core.i18n import _
@@ -142,9 +146,20 @@ def _files(run: Run, stem: str, *, kinds: tuple[str, ...]) -> dict[str, bytes]:
         content = json.dumps(notebook(run, stem=stem), ensure_ascii=False, indent=1)
         files[f"{stem}.ipynb"] = content.encode("utf-8")
     files[f"{stem}.csv"] = _photo_list(parts, facts).encode("utf-8")
-    if facts.backbone.packaged and facts.settings.weights == "imagenet":
-        files[STARTER_WEIGHTS] = weights_path(facts.backbone).read_bytes()
+    if facts.backbone.is_own and facts.settings.weights == "imagenet":
+        files[own_weights(facts.backbone)] = _own_weights(facts.backbone)
     return files
+
+
+def _own_weights(backbone: Backbone) -> bytes:
+    """The weights of a network that is built here, as an `.npz` of arrays named `layer/variable`."""
+    path = weights_path(backbone)
+    if backbone.packaged:
+        return path.read_bytes()
+    check_weights(backbone)
+    target = io.BytesIO()
+    np.savez(target, **read_lite_weights(path))
+    return target.getvalue()
 
 
 def _read_facts(run: Run, stem: str) -> tuple[Facts, RunSplit]:

@@ -23,7 +23,6 @@ from translearn_core.settings import Settings
 from translearn_core.templates import render_block
 
 TEMPLATE = "script/train.py.j2"
-STARTER_WEIGHTS = "starter.npz"
 TASK = "task: "
 """Stands before the name of a further task at the head of its column in the list of photos."""
 
@@ -137,6 +136,11 @@ def sections_of(facts: Facts, *, in_notebook: bool) -> list[Section]:
     ]
 
 
+def own_weights(backbone: Backbone) -> str:
+    """The file of weights beside a program whose network is not one of Keras'."""
+    return f"{backbone.name}.npz"
+
+
 def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
     """What the template is filled in with."""
     backbone, settings = facts.backbone, facts.settings
@@ -150,7 +154,7 @@ def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
         "metrics": facts.metrics,
         "in_notebook": in_notebook,
         "weights_address": backbone.weight_url.rpartition("/")[0] if names_file else "",
-        "starter_weights": STARTER_WEIGHTS,
+        "own_weights": own_weights(backbone),
         "views": VIEWS,
         "temperature": (facts.metrics.calibration or CalibrationMetrics()).temperature,
         "task_prefix": TASK,

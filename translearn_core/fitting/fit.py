@@ -384,6 +384,7 @@ def fit_arrays(
     `data` holds inputs, targets and weights, `rng` shuffles.
     """
     steps = math.ceil(len(data[0]) / batch_size)
+    learn = _training_step(model, data)
     told = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, steps=steps)
     model.stop_training = False
     told.on_train_begin()
@@ -393,8 +394,9 @@ def fit_arrays(
         logs: dict[str, float] = {}
         for step, rows in enumerate(np.array_split(rng.permutation(len(data[0])), steps)):
             told.on_train_batch_begin(step)
-            inputs, targets, weights = (column[rows] for column in data)
-            logs = model.train_on_batch(inputs, targets, sample_weight=weights, return_dict=True)
+            model.reset_metrics()
+            figures = learn(*(column[rows] for column in data))
+            logs = {name: float(value) for name, value in figures.items()}
             told.on_train_batch_end(step, logs)
             if model.stop_training:
                 break
@@ -402,6 +404,26 @@ def fit_arrays(
         if model.stop_training:
             break
     told.on_train_end(logs)
+
+
+def _training_step(model: Any, data: Arrays) -> Callable[..., dict[str, Any]]:
+    """The model's training step as one graph for batches of every size.
+
+    `train_on_batch` traces a graph for the first size and another one for the second, which takes
+    longer than a small head learns.
+    """
+    import tensorflow as tf
+
+    model._symbolic_build(data_batch=tuple(column[:1] for column in data))
+    signature = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in data]
+
+    def step(*batch: Any) -> Any:
+        return model.train_step(batch)
+
+    compiled: Callable[..., dict[str, Any]] = tf.function(
+        step, input_signature=signature, jit_compile=model.jit_compile or None, autograph=False
+    )
+    return compiled
 
 
 def rehearse() -> None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import keras
 
 from translearn_core.backbones import Backbone, image_size_for, pixel_scaling
-from translearn_core.backbones.weights import weights_path, weights_status
+from translearn_core.backbones.weights import check_weights, weights_path, weights_status
 from translearn_core.errors import WeightsError
 from translearn_core.graph.cut_points import PIXELS, automatic_stem, replay
 from translearn_core.i18n import _
@@ -83,6 +83,7 @@ def call_builder(
     if status.state != "ready":
         raise WeightsError(status.sentence)
     path = weights_path(backbone)
+    check_weights(backbone)
     try:
         return builder(weights=str(path), **arguments)
     except (OSError, ValueError, KeyError) as error:

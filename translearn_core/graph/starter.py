@@ -19,6 +19,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from translearn_core.graph.named_weights import assign_weights, weight_name
+
 WIDTHS = (24, 40, 96, 224)
 """Channels of the stem and of the three stages after it, each at half the resolution."""
 TOP = 640
@@ -90,7 +92,7 @@ def _residual(x: Any, width: int, *, name: str) -> Any:
 def save_weights(model: keras.Model, path: Path) -> None:
     """Write the weights as float16, one array for each variable, named `layer/variable`."""
     arrays: dict[str, Any] = {
-        _key(layer, v): _as_float16(v) for layer in model.layers for v in layer.weights
+        weight_name(layer, v): _as_float16(v) for layer in model.layers for v in layer.weights
     }
     with path.open("wb") as file:
         np.savez_compressed(file, **arrays)
@@ -104,18 +106,7 @@ def load_weights(model: keras.Model, path: Path) -> None:
         OSError: the file cannot be read.
     """
     with np.load(path, allow_pickle=False) as arrays:
-        variables = {_key(layer, v): v for layer in model.layers for v in layer.weights}
-        if set(arrays.files) != set(variables):
-            mismatched = sorted(set(arrays.files) ^ set(variables))
-            raise ValueError(f"{path.name} does not fit: {', '.join(mismatched[:3])}")
-        for key, variable in variables.items():
-            if arrays[key].shape != tuple(variable.shape):
-                raise ValueError(f"{path.name} does not fit: {key} is {arrays[key].shape}")
-            variable.assign(arrays[key].astype(np.float32))
-
-
-def _key(layer: keras.layers.Layer, variable: Any) -> str:
-    return f"{layer.name}/{variable.name}"
+        assign_weights(model, dict(arrays), path.name)
 
 
 def _as_float16(variable: Any) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Kinds of files, told from their first bytes.
 
 Owns: `kind_of`, `looks_like_photo`, and the names of kinds that are not read here.
-Leaves to others: whether a file is whole (`decode.py`), file names (`datasets/layout.py`).
+Leaves to others: whether a file is whole (`decode.py`), file names (`datasets/photo_names.py`).
 """
 
 from __future__ import annotations

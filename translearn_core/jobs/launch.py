@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -62,11 +63,29 @@ def end_tree(process: psutil.Process) -> None:
         return
     for member in tree:
         _quietly(member.terminate)
-    _gone, alive = psutil.wait_procs(tree, timeout=2.0)
-    for member in alive:
+    for member in _wait_for_end(tree, timeout_s=2.0):
         _quietly(member.kill)
-    psutil.wait_procs(alive, timeout=2.0)
+    _wait_for_end(tree, timeout_s=2.0)
     reap()
+
+
+def _wait_for_end(processes: list[psutil.Process], *, timeout_s: float) -> list[psutil.Process]:
+    """Wait until all have ended; those that have not by then.
+
+    An ended process stays a zombie where its parent never asks for it, as the first process of a
+    container often does with those that lost their parent.
+    """
+    until = time.monotonic() + timeout_s
+    while (alive := [one for one in processes if _lives(one)]) and time.monotonic() < until:
+        time.sleep(0.02)
+    return alive
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def end_children() -> None:

@@ -24,7 +24,8 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.datasets import iterate_photos
-from translearn_core.datasets.layout import PHOTO_SUFFIXES, is_junk
+from translearn_core.datasets.folder_listing import photos_below
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES, is_junk
 from translearn_core.errors import RunError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Reference, load_reference
@@ -289,6 +290,20 @@ def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
             yield from sorted(_walk(path))
         else:
             yield path
+
+
+def hidden_folders(paths: Iterable[Path]) -> dict[Path, int]:
+    """Hidden folders inside of folders, whose photos `find_photos` passes over, with the number of
+    their photos; those that programs make are not among them."""
+    found = {}
+    for root in paths:
+        for place, folders, _files in os.walk(root):
+            for name in [one for one in folders if is_junk([one])]:
+                folders.remove(name)
+                n = photos_below(Path(place) / name, name)
+                if n:
+                    found[Path(place) / name] = n
+    return found
 
 
 def _walk(root: Path) -> Iterator[Path]:

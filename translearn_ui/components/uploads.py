@@ -60,9 +60,13 @@ class Box:
 
 
 @contextmanager
-def on_disk(upload: UploadedFile) -> Iterator[Path]:
-    """Move an upload from memory to the workspace, for as long as the block lasts."""
-    from translearn_core.datasets.layout import safe_name
+def on_disk(upload: UploadedFile, *, keep: bool = False) -> Iterator[Path]:
+    """Move an upload from memory to the workspace, for as long as the block lasts.
+
+    Args:
+        keep: whether its content stays in memory, too, for the next run of the page.
+    """
+    from translearn_core.datasets.file_names import safe_name
 
     folder = home() / "uploads" / leftovers.own_name("")
     try:
@@ -70,7 +74,8 @@ def on_disk(upload: UploadedFile) -> Iterator[Path]:
         path = folder / safe_name(upload.name)
         with path.open("wb") as target:
             shutil.copyfileobj(upload, target, 2**20)
-        upload.close()
+        if not keep:
+            upload.close()
         yield path
     except OSError as error:
         if error.errno == errno.ENOSPC:

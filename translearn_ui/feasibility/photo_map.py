@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from translearn_core.datasets import Dataset
-from translearn_core.datasets.layout import natural_key
+from translearn_core.datasets.file_names import natural_key
 
 MANY_POINTS = 3000
 """From so many points on they are drawn by the graphics card; fewer need none."""

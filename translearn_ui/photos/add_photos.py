@@ -6,7 +6,8 @@ progress and its end (`pages/photos.py`).
 
 `datasets` is imported where it is used, so that the first page is there before it.
 
-Files: `<workspace>/uploads/<random>/` holds a zip only while it is read.
+Files: `<workspace>/uploads/asked-<random>/` holds what was brought in until it was read
+(`datasets/kept_upload.py`); `<workspace>/uploads/<random>/` a zip of further photos.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import streamlit as st
 
 from translearn_core.config import home, load_configuration
+from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import background_tasks, uploads
+from translearn_ui.photos import import_task
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """As `datasets.ARCHIVE_TYPES`, which is not imported for the first page."""
+TABLE_TYPES = ("csv", "tsv", "txt", "xlsx", "json", "jsonl")
+"""As `table_form.TABLE_TYPES`."""
 
 WAYS = {
     "zip": N_("Zip file"),
@@ -80,45 +85,116 @@ def start_demo() -> background_tasks.Task:
 
 def _from_zip() -> background_tasks.Task | None:
     box = uploads.Box("zip")
-    upload = st.file_uploader(
+    given = st.file_uploader(
         _("Drop a zip, tar or 7z file here: inside it, one folder for each class"),
-        type=list(ARCHIVE_TYPES),
+        type=[*ARCHIVE_TYPES, *TABLE_TYPES],
+        accept_multiple_files=True,
         key=box.key,
     )
     st.caption(
-        _("Folders may lie at any depth. `train`, `val` and `test` folders are kept apart as such.")
+        _(
+            "Folders may lie at any depth. `train`, `val` and `test` folders are kept apart as such. "
+            "No class folders? Drop a table (CSV, Excel, COCO) with the class of each photo, too."
+        )
     )
     choose = _show_choices("zip", archive=True)
-    if upload is None:
+    tables = [one for one in given if _is_table(one.name)]
+    archives = [one for one in given if not _is_table(one.name)]
+    if len(archives) > 1 or len(tables) > 1:
+        st.warning(
+            _("One archive at a time, with one table at most. Take the others away."),
+            icon=":material/info:",
+        )
         return None
-    choices = choose()
-    task = background_tasks.start(
-        _("Bringing in {name}").format(name=upload.name),
-        lambda task: _import_zip(task, upload, choices),
+    if not archives:
+        if tables:
+            st.info(
+                _("{name} is here. Now drop the archive with the photos, too.").format(
+                    name=frame.plain(tables[0].name)
+                ),
+                icon=":material/table:",
+            )
+        return None
+    return _start(
+        PurePosixPath(_stem(archives[0].name)).name,
+        choose(),
+        box,
+        archive=archives[0],
+        table=tables[0] if tables else None,
     )
-    box.empty()
+
+
+def _stem(name: str) -> str:
+    from translearn_core.datasets.archive import archive_stem
+
+    return archive_stem(name)
+
+
+def _is_table(name: str) -> bool:
+    return PurePosixPath(name.lower()).suffix.lstrip(".") in TABLE_TYPES
+
+
+def _start(
+    name: str,
+    choices: ImportChoices,
+    *boxes: uploads.Box,
+    archive: UploadedFile | None = None,
+    files: list[UploadedFile] | None = None,
+    source: Path | None = None,
+    in_place: bool = False,
+    table: UploadedFile | None = None,
+) -> background_tasks.Task:
+    """Start bringing in an archive, files or a folder of this machine, with a table or without.
+
+    What comes over the page is kept in a folder of its own until it was read; where it cannot be
+    read, for as long as the page asks about it.
+    """
+    folder = home() / "uploads" / f"asked-{secrets.token_hex(6)}"
+
+    def work(task: background_tasks.Task) -> Dataset:
+        from translearn_core.datasets import found_table, kept_upload
+        from translearn_core.datasets.tasks import TableChoices
+
+        def received(number: int, file: str) -> None:
+            task.report(number, len(files or ()), _("Receiving {file}").format(file=file))
+            if task.stop():
+                raise SourceError(_("The import was stopped. Nothing was kept."))
+
+        with kept_upload.removed_unless_asked(folder, stop=task.stop):
+            upload = kept_upload.receive_upload(
+                folder,
+                name=name,
+                archive=_pair(archive),
+                files=uploads.releasing(files or []),
+                source=source,
+                in_place=in_place,
+                table=_pair(table),
+                received=received,
+            )
+            for one in (archive, table):
+                if one is not None:
+                    one.close()
+            adopted = TableChoices() if table else found_table.adopt_table(upload, choices)
+            return kept_upload.read_upload(
+                upload,
+                choices=choices,
+                table=adopted,
+                progress=uploads.reporter(task),
+                stop=task.stop,
+            )
+
+    task = background_tasks.start(_("Bringing in {name}").format(name=name), work)
+    st.query_params[import_task.UPLOAD] = folder.name
+    for box in boxes:
+        box.empty()
     return task
 
 
-def _import_zip(
-    task: background_tasks.Task, upload: UploadedFile, choices: ImportChoices
-) -> Dataset:
-    from translearn_core import datasets
-    from translearn_core.datasets.archive import archive_stem
-
-    with uploads.on_disk(upload) as path:
-        return datasets.import_source(
-            path,
-            name=archive_stem(upload.name),
-            choices=choices,
-            progress=uploads.reporter(task),
-            stop=task.stop,
-        )
+def _pair(upload: UploadedFile | None) -> tuple[str, BinaryIO] | None:
+    return None if upload is None else (upload.name, cast(BinaryIO, upload))
 
 
 def _from_folder() -> background_tasks.Task | None:
-    from translearn_core import datasets
-
     box = uploads.Box("folder")
     given = st.file_uploader(
         _("Drop a folder here: inside it, one folder for each class"),
@@ -127,20 +203,23 @@ def _from_folder() -> background_tasks.Task | None:
     )
     st.caption(_("For more than about 5,000 photos a zip file is quicker."))
     choose = _show_choices("folder")
+    table_box, table = _table_box("folder")
     if not given:
         return None
-    files = uploads.releasing(given)
     first = PurePosixPath(given[0].name).parts
     name = first[0] if len(first) > 1 else _("My photos")
-    choices = choose()
-    task = background_tasks.start(
-        _("Bringing in {name}").format(name=name),
-        lambda task: datasets.import_files(
-            files, name=name, choices=choices, progress=uploads.reporter(task), stop=task.stop
-        ),
+    return _start(name, choose(), box, table_box, files=given, table=table)
+
+
+def _table_box(key: str) -> tuple[uploads.Box, UploadedFile | None]:
+    """A box for a table with the classes, where the folders are not the classes."""
+    box = uploads.Box(f"table_{key}")
+    table = st.file_uploader(
+        _("No class folders? First drop a table with the class of each photo (CSV, Excel, COCO)"),
+        type=list(TABLE_TYPES),
+        key=box.key,
     )
-    box.empty()
-    return task
+    return box, table
 
 
 def _from_classes() -> None:
@@ -188,20 +267,11 @@ def _from_server() -> background_tasks.Task | None:
         key="server_in_place",
     )
     choose = _show_choices("server")
+    table_box, table = _table_box("server")
     if not st.button(_("Use this folder"), key="server_go", type="primary", disabled=not chosen):
         return None
     folder = datasets.allowed_folder(Path(str(chosen)))
-    choices = choose()
-    return background_tasks.start(
-        _("Bringing in {name}").format(name=folder.name),
-        lambda task: datasets.import_source(
-            folder,
-            in_place=in_place,
-            choices=choices,
-            progress=uploads.reporter(task),
-            stop=task.stop,
-        ),
-    )
+    return _start(folder.name, choose(), table_box, source=folder, in_place=in_place, table=table)
 
 
 _LEVELS = {
@@ -246,6 +316,21 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             if archive
             else ""
         )
+        page = st.number_input(
+            _("Page of files with several pages (0: the one with most contrast)"),
+            min_value=0,
+            value=1,
+            key=f"page_{key}",
+        )
+        channels = st.multiselect(
+            _("Channels of files with many: one as grey, or three as red, green and blue"),
+            list(range(1, 33)),
+            max_selections=3,
+            placeholder=_("The first ones"),
+            key=f"channels_{key}",
+        )
+        if len(channels) == 2:
+            st.caption(_("Choose one channel or three; two are not used."))
 
     def make() -> ImportChoices:
         from translearn_core.datasets import ImportChoices
@@ -256,7 +341,13 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             for name in text.split(",")
             if name.strip()
         )
-        return ImportChoices(roles=roles, classes=level, names=names)
+        return ImportChoices(
+            roles=roles,
+            classes=level,
+            names=names,
+            page=int(page),
+            channels=tuple(channels) if len(channels) in (1, 3) else (),
+        )
 
     return make
 
@@ -320,13 +411,15 @@ def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
         type=list(ARCHIVE_TYPES),
         key=box.key,
     )
+    choose = _show_choices("add_zip", archive=True)
     if upload is None:
         return None
+    choices = choose()
 
     def work(task: background_tasks.Task) -> Any:
         with uploads.on_disk(upload) as path:
             return datasets.add_source(
-                dataset, path, progress=uploads.reporter(task), stop=task.stop
+                dataset, path, choices=choices, progress=uploads.reporter(task), stop=task.stop
             )
 
     task = background_tasks.start(_("Adding {name}").format(name=upload.name), work)

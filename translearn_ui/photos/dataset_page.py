@@ -9,7 +9,14 @@ from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_ui.components import dataset_actions, verdict_note
-from translearn_ui.photos import add_photos, edit_dataset, import_task, overview, photo_gallery
+from translearn_ui.photos import (
+    add_photos,
+    edit_dataset,
+    import_task,
+    overview,
+    photo_gallery,
+    reading,
+)
 from translearn_ui.shell import frame
 
 
@@ -26,7 +33,7 @@ def show(dataset: Dataset) -> None:
             key="dataset",
         )
     elif ready:
-        st.info(frame.plain(ready), icon=":material/info:")
+        st.info(frame.sentence(ready), icon=":material/info:")
     with (
         st.expander(
             _("Add photos"),
@@ -37,6 +44,10 @@ def show(dataset: Dataset) -> None:
         frame.errors_shown(),
     ):
         task = add_photos.show_add(dataset)
+        if task is not None:
+            import_task.begin(task)
+    with frame.errors_shown():
+        task = reading.show(dataset)
         if task is not None:
             import_task.begin(task)
     if len(dataset.photos):

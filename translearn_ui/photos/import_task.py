@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.config import home
+from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import background_tasks
 from translearn_ui.shell import frame
+
+UPLOAD = "upload"
+"""In the URL: the folder of an upload that is being read or waits for an answer."""
 
 
 def begin(task: background_tasks.Task) -> None:
@@ -21,9 +26,14 @@ def end(task: background_tasks.Task) -> None:
 
     background_tasks.forget(task)
     st.query_params.pop("task", None)
+    upload = st.query_params.get(UPLOAD)
+    if task.error is None or not upload or not (home() / "uploads" / upload).is_dir():
+        st.query_params.pop(UPLOAD, None)
     if task.error is not None:
         if task.cancelled:
             st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
+        elif isinstance(task.error, SourceError) and UPLOAD in st.query_params:
+            st.info(frame.sentence(task.error.message), icon=":material/help:")  # asked about below
         else:
             frame.show_error(task.error)
     elif isinstance(task.result, Dataset):
@@ -33,13 +43,15 @@ def end(task: background_tasks.Task) -> None:
         report = task.result
         added = ngettext("{n} photo added.", "{n} photos added.", report.added)
         st.toast(added.format(n=report.added), icon=":material/check_circle:")
+        for sentence in report.notices:
+            st.info(frame.sentence(sentence), icon=":material/info:")
         _show_refused(list(report.left_out))
 
 
 def _show_refused(left_out: list[tuple[str, str]]) -> None:
     if left_out:
         lines = [
-            f"- **{frame.plain(file)}**: {frame.plain(reason)}" for file, reason in left_out[:8]
+            f"- **{frame.plain(file)}**: {frame.sentence(reason)}" for file, reason in left_out[:8]
         ]
         if len(left_out) > 8:
             lines.append(_("- and {n} more, listed below").format(n=len(left_out) - 8))

@@ -6,6 +6,7 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.tasks import table_notes
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import charts
 from translearn_ui.photos import edit_dataset
@@ -33,11 +34,11 @@ def show(dataset: Dataset) -> None:
 
 
 def _show_warnings(dataset: Dataset) -> None:
-    found = datasets.warnings(dataset)
-    if not found:
+    found = [*dataset.record.notices, *datasets.found_by_checks(dataset)]
+    if not found and not table_notes(dataset).rows:
         st.success(_("Nothing to worry about."), icon=":material/check_circle:")
     for sentence in found[:4]:
-        st.warning(frame.plain(sentence), icon=":material/warning:")
+        st.warning(frame.sentence(sentence), icon=":material/warning:")
     if len(found) > 4:
         with st.expander(
             ngettext("{n} more remark", "{n} more remarks", len(found) - 4).format(
@@ -45,7 +46,7 @@ def _show_warnings(dataset: Dataset) -> None:
             ),
             key="more_warnings",
         ):
-            st.markdown("\n".join(f"- {frame.plain(sentence)}" for sentence in found[4:]))
+            st.markdown("\n".join(f"- {frame.sentence(sentence)}" for sentence in found[4:]))
 
 
 def _show_left_out(dataset: Dataset) -> None:
@@ -56,7 +57,7 @@ def _show_left_out(dataset: Dataset) -> None:
     title = ngettext("{n:,} file left out", "{n:,} files left out", len(left_out))
     with st.expander(title.format(n=len(left_out)), icon=":material/filter_alt:", key="left_out"):
         st.dataframe(
-            left_out[["file", "reason"]],
+            left_out[["file", "reason"]].replace("`", "", regex=True),
             hide_index=True,
             column_config={"file": _("File"), "reason": _("Why it was left out")},
             key="left_out_table",

@@ -1,6 +1,6 @@
 """Several tasks at once on the pages: the table of labels, each task's figures, each task's answer.
 
-Owns: these three views. Leaves to others: the table (`translearn_core.datasets.label_csv`), learning
+Owns: these three views. Leaves to others: the table (`translearn_core.datasets.label_table`), learning
 (`translearn_core.training.multitask`).
 """
 

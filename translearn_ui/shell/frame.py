@@ -287,7 +287,7 @@ def show_error(error: BaseException) -> None:
     A bug goes to the log with its traceback.
     """
     if isinstance(error, TransLearnError):
-        st.error(plain(error.message), icon=":material/error:")
+        st.error(sentence(error.message), icon=":material/error:")
         return
     log.error("A page met an unexpected error", exc_info=error)
     st.error(
@@ -345,8 +345,23 @@ def plain(text: str) -> str:
     It stays on one line. Addresses, which become links whatever is escaped in them, are broken by
     a sign that is not seen.
     """
-    line = _ADDRESS.sub(lambda found: f"{found[0]}{_JOINER}", " ".join(text.split()))
+    return _escaped(" ".join(text.split()))
+
+
+def _escaped(line: str) -> str:
+    line = _ADDRESS.sub(lambda found: f"{found[0]}{_JOINER}", line)
     return "".join(f"\\{sign}" if sign in _MARKDOWN else sign for sign in line)
+
+
+def sentence(text: str) -> str:
+    """A sentence of the core for Markdown: as `plain`, with what stands in backticks as code."""
+    if text.count("`") % 2:
+        return plain(text)
+    marked = [
+        f"`{part}`" if place % 2 and part.strip() else _escaped(part)
+        for place, part in enumerate(" ".join(text.split()).split("`"))
+    ]
+    return "".join(marked)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

@@ -58,12 +58,12 @@ def show_warnings(dataset: Dataset) -> str:
         datasets.check_ready(dataset)
     except TransLearnError as error:
         obstacle = error.message
-        st.error(frame.plain(obstacle), icon=":material/error:")
-    for text in datasets.warnings(dataset):
-        st.warning(frame.plain(text), icon=":material/info:")
+        st.error(frame.sentence(obstacle), icon=":material/error:")
+    for text in (*dataset.record.notices, *datasets.found_by_checks(dataset)):
+        st.warning(frame.sentence(text), icon=":material/info:")
     report = verdict_note.read(dataset)
     if report is not None and report.mirrors and not verdict_note.is_outdated(dataset, report):
-        st.info(frame.plain(report.mirrors), icon=":material/flip:")
+        st.info(frame.sentence(report.mirrors), icon=":material/flip:")
     return obstacle
 
 

@@ -1,16 +1,25 @@
 """More kinds of labels for the photos of a data set (multi-task learning): the table, and its upload.
 
-Leaves to others: the table (`translearn_core.datasets.label_csv`), training (`translearn_core.training.multitask`).
+Owns: the box with the table, the columns to learn and what they lead to. Leaves to others: reading
+the table (`translearn_core.datasets.label_table`), training (`translearn_core.training.multitask`).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
-from translearn_core.datasets import Dataset, label_csv
-from translearn_core.datasets.tasks import detach_labels, tasks_of
+from translearn_core.datasets import Dataset
+from translearn_core.datasets.label_table import FurtherLabels, attach_labels, find_further
+from translearn_core.datasets.table_reading import LabelTable
+from translearn_core.datasets.tasks import TableChoices, detach_labels, tasks_of
+from translearn_core.errors import SourceError
 from translearn_core.i18n import _
+from translearn_ui.components import table_form, uploads
 from translearn_ui.shell import frame
+
+_DONE = "tasks_done"
 
 
 def show(dataset: Dataset) -> None:
@@ -24,8 +33,8 @@ def show(dataset: Dataset) -> None:
         st.markdown(
             _(
                 "One model can predict several labels: what is on a photo, and its colour, its state, "
-                "its maker. Bring a table (CSV) with a column `file` and one column for each further "
-                "label; a cell may be empty."
+                "its maker. Bring a table (CSV, Excel, COCO) with one row for each photo and one "
+                "column for each further label; a cell may be empty."
             )
         )
         if kept is not None:
@@ -41,11 +50,68 @@ def show(dataset: Dataset) -> None:
                 on_click=detach_labels,
                 args=(dataset,),
             )
-        upload = st.file_uploader(_("Table of labels"), type=["csv"], key="tasks_table")
-        if upload is not None and st.session_state.get("tasks_taken") != upload.file_id:
-            st.session_state["tasks_taken"] = upload.file_id
-            with frame.errors_shown():
-                note = label_csv.attach_labels(dataset, label_csv.read_table(upload))
-                if note:
-                    st.toast(frame.plain(note), icon=":material/info:")
+        _show_done(dataset)
+        box = uploads.Box("tasks")
+        upload = st.file_uploader(
+            _("Table of labels"), type=list(table_form.TABLE_TYPES), key=box.key
+        )
+        if upload is None:
+            return
+        with frame.errors_shown(), uploads.on_disk(upload, keep=True) as path:
+            if _ask(dataset, path, key=f"tasks_{upload.file_id}"):
+                box.empty()
                 st.rerun()
+
+
+def _ask(dataset: Dataset, path: Path, *, key: str) -> bool:
+    """The columns of a table and what they lead to; returns whether they were taken."""
+    table = table_form.choose_file_column(path, TableChoices(), key=key)
+    if table is None:
+        return False
+    try:
+        found = find_further(dataset, table)
+    except SourceError as error:
+        frame.show_error(error)
+        return False
+    chosen = st.multiselect(
+        _("Columns to learn, too"),
+        found.tasks,
+        default=[task for task in found.tasks if task not in found.same],
+        key=f"{key}_columns_{table.roles.file}_{table.one_hot}",
+    )
+    if found.same:
+        st.caption(
+            _("{names}: the same as the classes, so there is nothing new in it.").format(
+                names=frame.listed(found.same)
+            )
+        )
+    _show_found(found, table, chosen)
+    if st.button(_("Learn them, too"), type="primary", key="tasks_take", disabled=not chosen):
+        attach_labels(dataset, table, tasks=chosen)
+        st.session_state[_DONE] = (dataset.id, table.cells.name, found)
+        return True
+    return False
+
+
+def _show_found(found: FurtherLabels, table: LabelTable, chosen: list[str]) -> None:
+    for task in chosen:
+        labels = [given[task] for given in found.labels.values() if task in given]
+        st.markdown(
+            _("**{task}**: {n:,} photos, {labels}").format(
+                task=frame.plain(task), n=len(labels), labels=frame.listed(sorted(set(labels)))
+            )
+        )
+    _show_notes(found, table.cells.name, key="tasks_found")
+
+
+def _show_done(dataset: Dataset) -> None:
+    """What the last table came to."""
+    done = st.session_state.get(_DONE)
+    if done is not None and done[0] == dataset.id and tasks_of(dataset) is not None:
+        _show_notes(done[2], done[1], key="tasks_done")
+
+
+def _show_notes(found: FurtherLabels, table: str, *, key: str) -> None:
+    for note in found.notes:
+        st.caption(frame.sentence(note))
+    table_form.show_rows(found.rows, table, key=key)

@@ -1,0 +1,127 @@
+"""The page asks how photos are read: folders on Photos, tables on Photos and Train."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.support.app import assert_well, open_app, words
+from tests.support.drawing import draw_photo, make_zip
+from translearn_core import datasets
+from translearn_core.datasets.tasks import tasks_of
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace of its own for each test, with no need for free disk space."""
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TRANSLEARN_LIMITS", '{"free_bytes": 0}')
+    return tmp_path / "home"
+
+
+def archive(path: Path, *folders: str) -> bytes:
+    files = {f"{folder}/{n}.jpg": None for folder in folders for n in range(3)}
+    photos = {name: draw_photo(seed) for seed, name in enumerate(files)}
+    return make_zip(path, photos).read_bytes()
+
+
+def drop(app: AppTest, *files: tuple[str, bytes]) -> None:
+    """Drop files into the first box, and wait until they were brought in."""
+    for name, data in files:
+        box(app, "zip").upload(name, data)
+    settle(app)
+
+
+def box(app: AppTest, name: str) -> Any:
+    """The upload box of a name."""
+    return next(one for one in app.file_uploader if str(one.key).startswith(f"upload_{name}_"))
+
+
+def settle(app: AppTest) -> None:
+    app.run()
+    for _ in range(200):
+        if "task" not in app.query_params:
+            return
+        time.sleep(0.05)
+        app.run()
+    raise AssertionError("the import does not end")
+
+
+def test_a_folder_that_was_left_out_is_asked_about_and_read_again(tmp_path: Path) -> None:
+    app = open_app()
+    drop(app, ("p.zip", archive(tmp_path / "p.zip", "ash", "oak", "unsorted")))
+    assert_well(app)
+    assert "`" not in "".join(one.value for one in app.warning)
+    (asked,) = [one for one in app.selectbox if "unsorted" in one.label]
+    assert asked.value == "out"
+    asked.set_value("class").run()
+    assert "That gives 3 classes" in words(app)
+    app.button(key="reading_again").click()
+    settle(app)
+    assert_well(app)
+    (dataset,) = datasets.list_datasets()
+    assert dataset.classes == ["ash", "oak", "unsorted"]
+    app.button(key="reading_right").click().run()
+    assert not (dataset.folder / "source").exists()
+
+
+def test_a_table_beside_an_archive_is_asked_about_and_then_read(tmp_path: Path) -> None:
+    rows = "".join(f"{n};{'ab'[n % 2]};{'xyz'[n // 2]}\n" for n in range(6))
+    table = ("ID;kind one;kind two\n" + rows + "9;a;x\n").encode("utf-16")
+    photos = {f"dcim/{n}.jpg": draw_photo(n) for n in range(6)}
+    app = open_app()
+    drop(
+        app,
+        ("p.zip", make_zip(tmp_path / "p.zip", photos).read_bytes()),
+        ("t.csv", table),
+    )
+    assert datasets.list_datasets() == []
+    assert app.button(key="reading_go").disabled
+    (asked,) = [one for one in app.selectbox if "classes" in one.label]
+    asked.set_value("kind one").run()
+    assert "a 3, b 3" in words(app)
+    app.button(key="reading_go").click()
+    settle(app)
+    assert_well(app)
+    (dataset,) = datasets.list_datasets()
+    assert dataset.counts.to_dict() == {"a": 3, "b": 3}
+    assert "photos from column ID, classes from kind one" in words(app)
+    assert [list(frame.value["row"]) for frame in app.dataframe if "row" in frame.value] == [[8]]
+
+
+def train_box(name: str) -> None:
+    """The box of the page Train, alone."""
+    from translearn_core import datasets
+    from translearn_ui.training import task_heads_form
+
+    task_heads_form.show(datasets.open_dataset(name))
+
+
+def test_train_takes_the_columns_that_are_chosen(tmp_path: Path) -> None:
+    source = tmp_path / "photos"
+    for name in ("ash", "oak"):
+        (source / name).mkdir(parents=True)
+        for n in range(3):
+            (source / name / f"{name}{n}.jpg").write_bytes(
+                draw_photo(n + len(name) * 7 + ord(name[0]))
+            )
+    dataset = datasets.import_source(source)
+    rows = [f"{name}{n},{name},{n % 2},dry{n}" for name in ("ash", "oak") for n in range(3)]
+    table = ("image id,species,wet,note\n" + "\n".join(rows)).encode()
+    app = AppTest.from_function(train_box, args=(dataset.id,), default_timeout=60).run()
+    box(app, "tasks").upload("t.csv", table, "text/csv").run()
+    assert_well(app)
+    (columns,) = [one for one in app.multiselect if "Columns" in one.label]
+    assert columns.options == ["species", "wet", "note"]
+    assert columns.value == ["wet", "note"]  # species says what the class says
+    columns.set_value(["wet"]).run()
+    app.button(key="tasks_take").click().run()
+    assert_well(app)
+    kept = tasks_of(dataset)
+    assert kept is not None
+    assert kept.tasks == ("wet",)
+    assert len(kept.labels) == 6

@@ -1,0 +1,98 @@
+"""Names of files and classes: safe on every system, shown as valid text, sorted as people count.
+
+Owns: names that every operating system can store (`safe_name`, `NameKeeper`), names that are no
+UTF-8 (`printable`, `real_path`), tidy class names, natural order. Leaves to others: what a name says
+about a file (`photo_names.py`) or a folder (`folder_words.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+_RESERVED = frozenset(
+    {"con", "prn", "aux", "nul", "conin$", "conout$"}
+    | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
+)
+_UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+
+
+def printable(name: str) -> str:
+    r"""A name as valid text: bytes that are not UTF-8 are written as `\xe9`.
+
+    `real_path` undoes it.
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def real_path(path: str | Path) -> Path:
+    r"""The path on the disk of a `printable` one: itself where there is such a file, else with
+    the bytes that `\x80` to `\xff` stand for."""
+    text = str(path)
+    if "\\x" not in text or os.path.lexists(text):
+        return Path(text)
+    return Path(_real_name(text))
+
+
+def _real_name(name: str) -> str:
+    return re.sub(r"\\x([89a-f][0-9a-f])", lambda m: chr(0xDC00 + int(m[1], 16)), name)
+
+
+def tidy(name: str) -> str:
+    """A class name normalised: NFC, inner white space single, none around."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def natural_key(name: str) -> tuple[object, ...]:
+    """Sorts names so that 2 comes before 10."""
+    parts = re.split(r"([0-9]+)", name)
+    key = tuple((1, "", int(part)) if n % 2 else (0, part, 0) for n, part in enumerate(parts))
+    return (*key, name)
+
+
+def safe_name(name: str, *, limit_bytes: int = 80) -> str:
+    """A file or folder name that Windows, macOS and Linux can all store.
+
+    Args:
+        name: one part of a path.
+        limit_bytes: longest result in UTF-8, suffix included.
+    """
+    name = _UNSAFE.sub("_", unicodedata.normalize("NFC", name)).rstrip(". ").lstrip(" ")
+    if name.split(".")[0].rstrip().lower() in _RESERVED or name.startswith("."):
+        name = "_" + name
+    name = name.encode("utf-8", errors="replace").decode("utf-8")
+    path = PurePosixPath(name or "_")
+    suffix = path.suffix if len(path.suffix) <= 10 else ""
+    stem = (name or "_")[: len(name or "_") - len(suffix)]
+    room = limit_bytes - len(suffix.encode("utf-8"))
+    stem = stem.encode("utf-8")[:room].decode("utf-8", errors="ignore").rstrip(". ")
+    return (stem or "_") + suffix
+
+
+class NameKeeper:
+    """Makes names unique regardless of case: the second `a.jpg` is `a (2).jpg`."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = {self._key(name) for name in taken}
+        self._next: dict[str, int] = {}
+
+    def claim(self, folder: str, name: str) -> str:
+        """A free safe name in `folder` for `name`; it is reserved."""
+        safe = safe_name(name)
+        path = PurePosixPath(safe)
+        key = self._key(f"{folder}/{safe}")
+        number = self._next.get(key, 1)
+        while True:
+            candidate = safe if number == 1 else f"{path.stem} ({number}){path.suffix}"
+            number += 1
+            if self._key(f"{folder}/{candidate}") not in self._taken:
+                self._next[key] = number
+                self._taken.add(self._key(f"{folder}/{candidate}"))
+                return candidate
+
+    @staticmethod
+    def _key(name: str) -> str:
+        return unicodedata.normalize("NFC", name.casefold())

@@ -1,0 +1,343 @@
+"""What was brought in over a page, kept for as long as its reading may be changed.
+
+Owns: receiving an archive or files, with a table of labels or without, in a folder; reading them
+(`read_upload`) and reading them again with other answers (`read_again`). Leaves to others: the
+import (`importing.py`, `label_table.py`), what is asked (`questions.py`).
+
+Files, in `<workspace>/uploads/<name>/` until they were read, then in `<dataset>/source/` where a
+question was asked, a table given or one class found (else nothing is kept): `upload.json`, and `archive/<name>`, or
+`files/0`, `files/1`, … in the order of the names in `upload.json`; `table/<name>`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from pydantic import BaseModel, ConfigDict
+
+from translearn_core.atomic import write_atomically
+from translearn_core.config import load_configuration
+from translearn_core.datasets.archive import open_archive
+from translearn_core.datasets.file_names import safe_name
+from translearn_core.datasets.folder_listing import list_photos
+from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
+from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
+from translearn_core.datasets.importing import import_files, import_source
+from translearn_core.datasets.label_table import import_labelled, import_labelled_files
+from translearn_core.datasets.library import Dataset, check_free_space, disk_errors
+from translearn_core.datasets.photo_names import is_junk
+from translearn_core.datasets.table_reading import LabelTable, read_table
+from translearn_core.datasets.tasks import TableChoices, table_notes
+from translearn_core.errors import SourceError
+from translearn_core.i18n import _
+
+KEPT = "source"
+"""Folder in a data set."""
+_NAME = "upload.json"
+_PAGE_SETTINGS = ("role", "classes", "names")
+
+
+class Upload(BaseModel):
+    """upload.json: the name for people; an archive, files, or a folder of this machine (and
+    whether its photos are used in place); and the name of the table, empty for none."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    archive: str = ""
+    files: tuple[str, ...] = ()
+    source: str = ""
+    in_place: bool = False
+    table: str = ""
+
+
+class KeptUpload:
+    """An upload in its folder.
+
+    Raises:
+        SourceError: there is none, or it cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            self.content = Upload.model_validate_json((folder / _NAME).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise SourceError(
+                _("What was brought in is no longer there. Bring it in again.")
+            ) from error
+
+    @property
+    def name(self) -> str:
+        """The name for people."""
+        return self.content.name
+
+    @property
+    def table(self) -> Path | None:
+        """The table of labels."""
+        return self.folder / "table" / self.content.table if self.content.table else None
+
+    @property
+    def root(self) -> Path:
+        """The archive or folder; the folder of the upload itself for files."""
+        if self.content.source:
+            return Path(self.content.source)
+        return (
+            self.folder / "archive" / self.content.archive if self.content.archive else self.folder
+        )
+
+    def read_table(self, choices: TableChoices) -> LabelTable:
+        """The table of labels.
+
+        Raises:
+            SourceError: there is none, or it is not usable with these choices.
+        """
+        if self.table is None:
+            raise SourceError(_("No table of labels was given."))
+        return read_table(
+            self.table,
+            main=choices.main,
+            file_column=choices.file_column,
+            one_hot=choices.one_hot,
+        )
+
+    def list_files(self, choices: ImportChoices) -> list[str]:
+        """The paths of all files that may be photos, within their source.
+
+        Raises:
+            SourceError: the source is refused.
+        """
+        if self.content.files:
+            parts = [(name, name.split("/")) for name in self.content.files]
+            return [
+                name
+                for name, path in parts
+                if not hidden_folder(path, choices) and not is_junk(path[-1:])
+            ]
+        limits = load_configuration().limits
+        if self.content.source:
+            context = ImportContext(limits, False, None, None, choices)
+            return [item.file for item in list_photos(self.root, context)[0]]
+        with open_archive(self.root, limits, choices) as opened:
+            return [entry.name for entry in opened.entries]
+
+    def add_table(self, name: str, file: BinaryIO) -> None:
+        """Receive a table of labels, in place of an earlier one."""
+        shutil.rmtree(self.folder / "table", ignore_errors=True)
+        _receive(file, self.folder / "table" / safe_name(name))
+        _write(self.folder, self.content.model_copy(update={"table": safe_name(name)}))
+        self.content = Upload.model_validate_json((self.folder / _NAME).read_text(encoding="utf-8"))
+
+
+def receive_upload(
+    folder: Path,
+    *,
+    name: str,
+    archive: tuple[str, BinaryIO] | None = None,
+    files: Iterable[tuple[str, Path | BinaryIO]] = (),
+    source: Path | None = None,
+    in_place: bool = False,
+    table: tuple[str, BinaryIO] | None = None,
+    received: Callable[[int, str], None] | None = None,
+) -> KeptUpload:
+    """Move what a page was given to the disk, one by one.
+
+    Args:
+        folder: is made.
+        archive, files: a name, or pairs of a relative name, and the file.
+        source: a folder of this machine, in place of both.
+        table: a table of labels.
+        received: called with the number and the name of each file.
+
+    Raises:
+        StorageError: the disk is full.
+        SourceError: there are more files than are taken at once.
+    """
+    with disk_errors():
+        (folder / "files").mkdir(parents=True)
+    names = []
+    limits = load_configuration().limits
+    total = 0
+    for number, (raw_name, file) in enumerate(files):
+        names.append(
+            "/".join(part for part in raw_name.replace("\\", "/").split("/") if part != ".")
+        )
+        if received is not None:
+            received(number, names[-1])
+        total += _receive(file, folder / "files" / str(number), limits.photo_bytes + 1)
+        if number >= limits.files or total > limits.total_bytes:
+            raise SourceError(
+                _("These are too many files at once: at most {files} and {size} GB.").format(
+                    files=limits.files, size=f"{limits.total_bytes / 2**30:.1f}"
+                )
+            )
+    if archive is not None:
+        _receive(archive[1], folder / "archive" / safe_name(archive[0]))
+    if table is not None:
+        _receive(table[1], folder / "table" / safe_name(table[0]))
+    content = Upload(
+        name=name,
+        archive=safe_name(archive[0]) if archive is not None else "",
+        files=tuple(names),
+        source=str(source) if source is not None else "",
+        in_place=in_place,
+        table=safe_name(table[0]) if table is not None else "",
+    )
+    _write(folder, content)
+    return KeptUpload(folder)
+
+
+@contextmanager
+def removed_unless_asked(folder: Path, *, stop: StopCheck) -> Iterator[None]:
+    """Remove the folder of an upload when its reading ends with an error, unless another answer
+    about it may help: it holds files that may be photos, and it was not stopped."""
+    try:
+        yield
+    except BaseException as error:
+        if not (isinstance(error, SourceError) and not stop() and _may_be_asked(folder)):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _may_be_asked(folder: Path) -> bool:
+    try:
+        return bool(KeptUpload(folder).list_files(ImportChoices()))
+    except SourceError:
+        return False
+
+
+def _write(folder: Path, content: Upload) -> None:
+    with disk_errors():
+        write_atomically(folder / _NAME, content.model_dump_json())
+
+
+def _receive(file: Path | BinaryIO, target: Path, most_bytes: int = -1) -> int:
+    """Copy a file, at most so many bytes of it; returns their number."""
+    check_free_space(0)
+    with disk_errors():
+        target.parent.mkdir(exist_ok=True)
+        if isinstance(file, Path):
+            shutil.copyfile(file, target)
+        else:
+            with target.open("wb") as copy:
+                if most_bytes < 0:
+                    shutil.copyfileobj(file, copy, 2**20)
+                else:
+                    copy.write(file.read(most_bytes))
+    return target.stat().st_size
+
+
+def read_upload(
+    upload: KeptUpload,
+    *,
+    choices: ImportChoices,
+    table: TableChoices,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
+) -> Dataset:
+    """Make a data set of an upload; the upload moves into it where its reading may be changed,
+    else it is removed.
+
+    Raises:
+        SourceError, StorageError: as `importing.import_source`; the upload stays as it is.
+    """
+    dataset = _import(upload, choices, table, progress, stop)
+    target = dataset.folder / KEPT
+    if upload.folder == target:
+        return dataset
+    is_asked = any(one.setting in _PAGE_SETTINGS for one in dataset.record.questions)
+    is_one = len(dataset.classes) < 2  # a table may say more
+    if is_asked or is_one or upload.table is not None or dataset.record.choices:
+        shutil.rmtree(target, ignore_errors=True)
+        with disk_errors():
+            upload.folder.replace(target)
+    else:
+        shutil.rmtree(upload.folder, ignore_errors=True)
+    return dataset
+
+
+def _import(
+    upload: KeptUpload,
+    choices: ImportChoices,
+    table: TableChoices,
+    progress: ProgressCallback | None,
+    stop: StopCheck | None,
+) -> Dataset:
+    content = upload.content
+    files = [(name, upload.folder / "files" / str(n)) for n, name in enumerate(content.files)]
+    if upload.table is not None:
+        read = upload.read_table(table)
+        if files:
+            return import_labelled_files(
+                files,
+                read,
+                name=content.name,
+                several=table.several,
+                choices=choices,
+                progress=progress,
+                stop=stop,
+            ).dataset
+        return import_labelled(
+            upload.root,
+            read,
+            several=table.several,
+            in_place=content.in_place,
+            choices=choices,
+            check=True,
+            name=content.name,
+            key=content.table,
+            progress=progress,
+            stop=stop,
+        ).dataset
+    if files:
+        return import_files(files, name=content.name, choices=choices, progress=progress, stop=stop)
+    return import_source(
+        upload.root,
+        name=content.name,
+        in_place=content.in_place,
+        choices=choices,
+        progress=progress,
+        stop=stop,
+    )
+
+
+def kept_upload(dataset: Dataset) -> KeptUpload | None:
+    """What a data set was read from, where it can be read again; None where it cannot."""
+    with suppress(SourceError):
+        return KeptUpload(dataset.folder / KEPT)
+    return None
+
+
+def read_again(
+    dataset: Dataset,
+    *,
+    choices: ImportChoices,
+    table: TableChoices,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
+) -> Dataset:
+    """Read the upload of a data set again with other answers.
+
+    Returns:
+        A new data set, to which the upload has moved; the old one stays as it is. Photos that are
+        used in place may give the same data set, read afresh.
+
+    Raises:
+        SourceError, StorageError: as `read_upload`; nothing has changed.
+    """
+    upload = KeptUpload(dataset.folder / KEPT)
+    return read_upload(upload, choices=choices, table=table, progress=progress, stop=stop)
+
+
+def forget_upload(dataset: Dataset) -> None:
+    """Delete the upload of a data set, whose reading is right."""
+    shutil.rmtree(dataset.folder / KEPT, ignore_errors=True)
+
+
+def table_choices(dataset: Dataset) -> TableChoices:
+    """What was chosen about the table of a data set, or found."""
+    return TableChoices(**table_notes(dataset).model_dump(include=set(TableChoices.model_fields)))

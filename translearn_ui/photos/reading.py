@@ -1,0 +1,407 @@
+"""How photos that were brought in are read: what was taken, the controls for another answer, a preview.
+
+Owns: the box on the page of a data set, and the one for an upload that cannot be read before
+something is answered. Leaves to others: the questions, the previews and reading again
+(`translearn_core.datasets`), showing the task (`pages/photos.py`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import streamlit as st
+
+from translearn_core.config import home
+from translearn_core.datasets import Dataset, ImportChoices
+from translearn_core.datasets.archive_names import ENCODINGS
+from translearn_core.datasets.import_choices import ROLES
+from translearn_core.datasets.kept_upload import (
+    KeptUpload,
+    forget_upload,
+    kept_upload,
+    read_again,
+    read_upload,
+    table_choices,
+)
+from translearn_core.datasets.previews import Preview, preview_folders, preview_table
+from translearn_core.datasets.questions import Question
+from translearn_core.datasets.table_reading import LabelTable
+from translearn_core.datasets.tasks import MAIN, TableChoices, table_notes
+from translearn_core.errors import RunError, SourceError
+from translearn_core.i18n import N_, _, ngettext
+from translearn_core.runs.in_use import delete_unused_dataset
+from translearn_ui.components import background_tasks, table_form, uploads
+from translearn_ui.photos import import_task
+from translearn_ui.shell import frame
+
+_ROLE_WORDS = {
+    "class": N_("a class"),
+    "train": N_("training photos"),
+    "val": N_("validation photos"),
+    "test": N_("test photos"),
+    "out": N_("left out"),
+}
+_LEVELS = {
+    "": N_("found by the folders"),
+    "outer": N_("the outer folders"),
+    "inner": N_("the innermost folders"),
+}
+_PREVIEW_CLASSES = 12
+
+
+def show(dataset: Dataset) -> background_tasks.Task | None:
+    """What was taken when a data set was read, and controls for another answer where what was
+    brought in is still there; returns the task of reading it again."""
+    upload = kept_upload(dataset)
+    notes = table_notes(dataset)
+    record = dataset.record
+    if upload is None:
+        _tell(dataset)
+        return None
+    if notes.summary:
+        st.caption(f":material/table: {frame.plain(notes.table)}: {frame.plain(notes.summary)}")
+    chosen = ImportChoices.from_text(record.choices)
+    questions = _with_answers(record.questions, chosen)
+    with st.expander(
+        _("How your photos were read"),
+        icon=":material/account_tree:",
+        expanded=bool(
+            questions
+            or notes.questions
+            or notes.rows
+            or (notes.table and notes.main == MAIN)  # folders beside a table
+            or len(dataset.classes) < 2
+        ),
+        key="reading",
+    ):
+        for note in (*notes.notes, *(one.text for one in notes.questions)):
+            st.caption(frame.sentence(note))
+        table_form.show_rows(notes.rows, notes.table, key="reading")
+        is_one = len(dataset.classes) < 2
+        answers = _ask(
+            upload, chosen, table_choices(dataset), questions, key=dataset.id, level=is_one
+        )
+        if answers is None:
+            return None
+        choices, table = answers
+        changed = choices != chosen or (
+            upload.table is not None and table != table_choices(dataset)
+        )
+        if changed:
+            _show_preview(upload, choices, table)
+            st.caption(
+                _("Runs on these photos keep them; a new data set is made.")
+                if frame.runs_of(dataset.id)
+                else _(
+                    "All photos are read anew: classes that you renamed or merged, and photos that you "
+                    "added or removed here, are as they were brought in."
+                )
+            )
+        with st.container(horizontal=True, vertical_alignment="center"):
+            again = changed and st.button(
+                _("Read again so"), type="primary", key="reading_again", icon=":material/refresh:"
+            )
+            if not changed:
+                if st.button(_("That is right"), key="reading_right", icon=":material/check:"):
+                    forget_upload(dataset)
+                    st.rerun()
+                st.caption(
+                    _(
+                        "What you brought in is kept until then: another answer uploads nothing again."
+                    ),
+                    width="stretch",
+                )
+    return _start_again(dataset, choices, table) if again else None
+
+
+def _tell(dataset: Dataset) -> None:
+    """What was taken, where it cannot be changed any more."""
+    notes = table_notes(dataset)
+    said = [*([notes.summary] if notes.summary else []), *notes.notes]
+    said += [one.text for one in (*notes.questions, *dataset.record.questions)]
+    if not said:
+        return
+    with st.expander(_("How your photos were read"), icon=":material/account_tree:", key="reading"):
+        st.markdown("\n".join(f"- {frame.sentence(sentence)}" for sentence in said))
+        st.caption(
+            _("To read them otherwise, bring them in again; the choices are under *{box}*.").format(
+                box=_("How folders are read")
+            )
+        )
+    table_form.show_rows(notes.rows, notes.table, key="reading")
+
+
+def _start_again(
+    dataset: Dataset, choices: ImportChoices, table: TableChoices
+) -> background_tasks.Task:
+    is_used = bool(frame.runs_of(dataset.id))  # their photos stay
+
+    def work(task: background_tasks.Task) -> Dataset:
+        new = read_again(
+            dataset,
+            choices=choices,
+            table=table,
+            progress=uploads.reporter(task),
+            stop=task.stop,
+        )
+        if new.folder != dataset.folder and not is_used:
+            with suppress(RunError):  # a check is at work with it
+                delete_unused_dataset(dataset)
+        return new
+
+    return background_tasks.start(_("Reading {name} again").format(name=dataset.name), work)
+
+
+# --- an upload that is not read yet -------------------------------------------------------------
+
+
+def pending_upload() -> KeptUpload | None:
+    """The upload of this tab that waits for an answer."""
+    name = st.query_params.get(import_task.UPLOAD, "")
+    if not name or Path(name).name != name or name.startswith("."):
+        return None
+    try:
+        return KeptUpload(home() / "uploads" / name)
+    except SourceError:
+        st.query_params.pop(import_task.UPLOAD, None)
+        return None
+
+
+def show_page() -> None:
+    """The page of an upload that waits for an answer; the start page where there is none."""
+    upload = pending_upload()
+    if upload is None:
+        st.rerun()
+    with frame.errors_shown():
+        task = show_pending(upload)
+        if task is not None:
+            import_task.begin(task)
+
+
+def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
+    """What is asked about an upload before it can be read; returns the task of reading it."""
+    with st.container(border=True, key="reading"):
+        st.subheader(
+            _("How is {name} to be read?").format(name=frame.plain(upload.name)), anchor=False
+        )
+        answers = _ask(
+            upload, ImportChoices(), TableChoices(), (), key=upload.folder.name, level=True
+        )
+        ready = False
+        if answers is not None:
+            ready = _show_preview(upload, *answers)
+        with st.container(horizontal=True):
+            go = st.button(
+                _("Bring it in"),
+                type="primary",
+                key="reading_go",
+                disabled=not ready,
+                icon=":material/arrow_forward:",
+            )
+            if st.button(_("Bring in something else"), key="reading_drop", type="tertiary"):
+                shutil.rmtree(upload.folder, ignore_errors=True)
+                st.query_params.pop(import_task.UPLOAD, None)
+                st.rerun()
+    if not go or answers is None:
+        return None
+    choices, table = answers
+    return background_tasks.start(
+        _("Bringing in {name}").format(name=upload.name),
+        lambda task: read_upload(
+            upload,
+            choices=choices,
+            table=table,
+            progress=uploads.reporter(task),
+            stop=task.stop,
+        ),
+    )
+
+
+# --- the controls -------------------------------------------------------------------------------
+
+
+def _with_answers(questions: Sequence[Question], chosen: ImportChoices) -> list[Question]:
+    """The questions that have a control here, with those that were answered before."""
+    found = [one for one in questions if one.setting in ("role", "classes", "names")]
+    asked = {(one.setting, one.name) for one in found}
+    for name, role in chosen.roles:
+        if ("role", name) not in asked:
+            text = _("The folder {name} was read as you chose.").format(name=name)
+            found.append(Question(text=text, setting="role", name=name, options=ROLES, taken=role))
+    if chosen.classes and ("classes", "") not in asked:
+        text = _("The level of the class folders was taken as you chose.")
+        options = ("outer", "inner")
+        found.append(Question(text=text, setting="classes", options=options, taken=chosen.classes))
+    if chosen.names and ("names", "") not in asked:
+        text = _("The names in the archive were read as you chose.")
+        found.append(Question(text=text, setting="names", options=ENCODINGS, taken=chosen.names))
+    return found
+
+
+def _ask(
+    upload: KeptUpload,
+    chosen: ImportChoices,
+    table: TableChoices,
+    questions: Sequence[Question],
+    *,
+    key: str,
+    level: bool = False,
+) -> tuple[ImportChoices, TableChoices] | None:
+    """The controls; returns what is chosen now, None where something has to be said first.
+
+    Args:
+        level: where no table is given, ask for the level of the class folders, and for a table.
+    """
+    if upload.table is not None:
+        read = table_form.choose_file_column(upload.table, table, key=f"table_{key}")
+        if read is None:
+            return None
+        folders = _has_folders(upload, chosen)
+        answer = table_form.choose_classes(read, table, folders=folders, key=f"table_{key}")
+        if answer is None:
+            return None
+        table = answer
+    choices = chosen
+    for question in _first_of_each(questions):
+        choices = _ask_one(question, choices, key=key)
+    if level and upload.table is None:
+        choices = _ask_level(choices, key=key)
+        _offer_table(upload, key=key)
+    return choices, table
+
+
+def _first_of_each(questions: Sequence[Question]) -> list[Question]:
+    """The questions, those about one folder or one level joined."""
+    joined: dict[tuple[str, str], Question] = {}
+    for one in questions:
+        place = (one.setting, one.name)
+        if place in joined:
+            text = f"{joined[place].text} {one.text}"
+            one = one.model_copy(update={"text": text})
+        joined[place] = one
+    return list(joined.values())
+
+
+def _ask_one(question: Question, choices: ImportChoices, *, key: str) -> ImportChoices:
+    """One line: what was taken, and a box with what may be chosen instead."""
+    place = f"ask_{key}_{question.setting}_{question.name}"
+    words = {
+        "role": lambda role: _(_ROLE_WORDS[role]),
+        "classes": lambda level: _(_LEVELS[level]),
+        "names": lambda encoding: encoding,
+    }[question.setting]
+    titles = {
+        "role": _("The folder {name} is").format(name=frame.plain(question.name)),
+        "classes": _("The classes are"),
+        "names": _("The names are written in"),
+    }
+    options = list(question.options)
+    if question.taken not in options:
+        options.insert(0, question.taken)
+    text, control = st.columns([1.6, 1], vertical_alignment="center")
+    text.markdown(frame.sentence(question.text))
+    value = control.selectbox(
+        titles[question.setting],
+        options,
+        index=options.index(question.taken),
+        format_func=words,
+        key=place,
+        label_visibility="collapsed",
+    )
+    if value == question.taken:
+        return choices
+    return choices.answered(question.setting, question.name, value)
+
+
+def _ask_level(choices: ImportChoices, *, key: str) -> ImportChoices:
+    value = st.selectbox(
+        _("The classes are"),
+        list(_LEVELS),
+        format_func=lambda level: _(_LEVELS[level]),
+        key=f"ask_{key}_level",
+    )
+    return choices.answered("classes", "", value)
+
+
+def _offer_table(upload: KeptUpload, *, key: str) -> None:
+    """A box for a table that names the photos, where the folders are not the classes."""
+    box = uploads.Box(f"table_{key}")
+    given = st.file_uploader(
+        _("Or add a table with the class of each photo (CSV, Excel, COCO)"),
+        type=list(table_form.TABLE_TYPES),
+        key=box.key,
+    )
+    if given is not None:
+        upload.add_table(given.name, cast(BinaryIO, given))
+        box.empty()
+        st.rerun()
+
+
+def _has_folders(upload: KeptUpload, choices: ImportChoices) -> bool:
+    try:
+        return len(preview_folders(_files(upload, choices), choices).counts) > 1
+    except SourceError:
+        return False
+
+
+def _files(upload: KeptUpload, choices: ImportChoices) -> list[str]:
+    """The files of the upload, listed once for each way of reading their names."""
+    hidden = tuple(pair for pair in choices.roles if pair[0].startswith((".", "~")))
+    place = (str(upload.folder), choices.names, hidden)
+    kept = st.session_state.setdefault("reading_files", {})
+    if place not in kept:
+        kept.clear()
+        kept[place] = upload.list_files(choices)
+    files: list[str] = kept[place]
+    return files
+
+
+def _show_preview(upload: KeptUpload, choices: ImportChoices, table: TableChoices) -> bool:
+    """What the answers lead to, before anything is read; returns whether it can be read so."""
+    try:
+        files = _files(upload, choices)
+        read: LabelTable | None = upload.read_table(table) if upload.table is not None else None
+        preview = (
+            preview_folders(files, choices)
+            if read is None
+            else preview_table(files, str(upload.root), read, choices)
+        )
+    except SourceError as error:
+        frame.show_error(error)
+        return False
+    if preview.problem:
+        st.warning(frame.sentence(preview.problem), icon=":material/info:")
+    else:
+        st.markdown(_describe(preview))
+    for note in preview.notes:
+        st.caption(frame.sentence(note))
+    table_form.show_rows(preview.rows, upload.content.table, key="preview")
+    return not preview.problem
+
+
+def _describe(preview: Preview) -> str:
+    """`3 classes: a 10, b 12, c 9. 9 photos for the test. 4 of 31 files left out.`"""
+    shown = list(preview.counts.items())[:_PREVIEW_CLASSES]
+    names = ", ".join(f"{frame.plain(name)} {n:,}" for name, n in shown)
+    n = len(preview.counts)
+    if n > len(shown):
+        names = _("{names} and {n} more").format(names=names, n=n - len(shown))
+    parts = [
+        ngettext(
+            "**That gives {n} class:** {names}.", "**That gives {n} classes:** {names}.", n
+        ).format(n=n, names=names)
+    ]
+    given = {"train": _("for training"), "val": _("for validation"), "test": _("for the test")}
+    splits = [f"{preview.splits[one]:,} {given[one]}" for one in given if one in preview.splits]
+    if splits:
+        parts.append(_("Given: {splits}.").format(splits=", ".join(splits)))
+    left = preview.n_photos - sum(preview.counts.values())
+    if left:
+        parts.append(
+            ngettext("{n:,} photo is left out.", "{n:,} photos are left out.", left).format(n=left)
+        )
+    return " ".join(parts)
