@@ -59,12 +59,15 @@ TWINS = {
     for pair in (
         "paper305 paper308",
         "image_0646 image_0679",
+        "image_0662 image_0700",
         "image_0671 image_0693",
         "image_0830 image_0852",
         "image_0915 image_0928",
         "image_0974 image_1003",
         "image_0994 image_1015",
         "image_0997 image_1022",
+        "image_1281 image_1355",
+        "image_1305 image_1322",
     )
 }
 """Two photos of one thing from nearly one place that the sets had before, found by eye: the same
