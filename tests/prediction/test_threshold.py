@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.support.trained import trained_on_patches
 from translearn_core import cli
+from translearn_core.datasets import decode_photo
 from translearn_core.errors import SettingsError
 from translearn_core.evaluation import ood
 from translearn_core.prediction import predict
@@ -107,13 +109,27 @@ def test_predictions_say_what_is_unlike_anything_seen(run: Run, photos: list[Pat
     write_hashes(run.folder)
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)
-    from PIL import Image
-
     strange = run.folder / "noise.png"
     Image.fromarray(noise).save(strange)
     *known, odd = predict.predict(run, [*photos, strange])
     assert not any(answer.unlike for answer in known)
     assert odd.unlike is True
+
+
+def test_a_photo_of_another_shape_is_told_and_so_is_a_shape_that_gave_classes_away(
+    run: Run, photos: list[Path]
+) -> None:
+    wide = run.folder / "wide.png"
+    Image.new("RGB", (128, 64), "red").save(wide)
+    assert [one.other_shape for one in predict.predict(run, [photos[0], wide])] == [False, True]
+    path = run.folder / "labels.json"
+    labels = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(labels | {"told_by_shape": ["red"], "fit": "crop"}))
+    [notice] = [text for text in predict.Predictor(run).notices if "shape" in text]
+    assert "(red)" in notice
+    labels.pop("aspect_ratios")
+    path.write_text(json.dumps(labels))
+    assert predict.Predictor(run).is_other_shape(decode_photo(wide, size=32).stats) is None
 
 
 def test_the_command_line_carries_it_without_breaking_what_was_there(
