@@ -86,7 +86,9 @@ def choose_stacks(
     with dataset.locked():
         record = dataset.record
         choices = ImportChoices.from_text(record.choices)
-        choices = replace(choices, page=page, channels=tuple(channels))  # an import that is repeated
+        choices = replace(
+            choices, page=page, channels=tuple(channels)
+        )  # an import that is repeated
         changed = {"reading": how.as_json(), "choices": choices.as_text()}
         dataset.write_record(record.model_copy(update=changed))
     dataset.record_stats(stats, reasons)
