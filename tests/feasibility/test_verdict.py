@@ -42,6 +42,11 @@ CASES: dict[str, tuple[Figures, Verdict]] = {
     "one class is not found": (replace(GOOD, lowest_recall=0.3), "works_with_limits"),
     "colours do as well": (replace(GOOD, trivial=0.94), "works_with_limits"),
     "a shortcut": (replace(GOOD, shortcuts=(MARK,)), "works_with_limits"),
+    "one scene": (replace(GOOD, one_scene=("cat",)), "works_with_limits"),
+    "one scene that labels by lot fit, too": (
+        replace(GOOD, one_scene=("cat",), shuffled_recall_max=1.0),
+        "not_yet",
+    ),
     "a shortcut and nothing else": (replace(GOOD, shortcuts=(MARK,), trivial=0.99), "not_yet"),
 }
 
@@ -56,6 +61,7 @@ def test_the_verdict_follows_from_the_figures(case: str) -> None:
     assert "95 of 100" in sentence
     if figures.shortcuts:
         assert MARK in sentence
+    assert ("most of cat are frames" in sentence) == bool(figures.one_scene)
 
 
 def test_a_given_test_is_what_is_told_and_its_gap_comes_first() -> None:

@@ -104,6 +104,14 @@ class Rule:
 
 RULES: tuple[Rule, ...] = (
     Rule(
+        verdict="not_yet",
+        when=N_(
+            "Most photos of a class are frames of one scene, and so little differs that shuffled "
+            "labels do as well."
+        ),
+        holds=lambda figures: bool(figures.one_scene) and not figures.beats_shuffled,
+    ),
+    Rule(
         verdict="no_sign",
         when=N_(
             "The mean recall over classes is not above every result on shuffled labels, or not "

@@ -399,7 +399,7 @@ def _check_jpeg(data: bytes, image: Image.Image, *, progressive: bool, repaired:
         if (
             frame is not None
             and frame.kind in (0xC0, 0xC1)
-            and jpeg.ends_early(data, image, _decode_small)
+            and jpeg.ends_early(data, _decode_small)
         ):
             raise damaged() if repaired else part_missing()
 
