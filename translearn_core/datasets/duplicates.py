@@ -443,8 +443,8 @@ def _supported(n: int, pairs: Pairs) -> Bools:
     for ends in (low, high):
         np.maximum.at(best, ends, pairs.likeness[weak])
     mutual = np.minimum(best[low], best[high]) <= pairs.likeness[weak]
-    ends = np.concatenate([low, high]), np.concatenate([high, low])
-    near = csr_array((np.ones(2 * len(low), np.bool_), ends), shape=(n, n))
+    cells = np.concatenate([low, high]), np.concatenate([high, low])
+    near = csr_array((np.ones(2 * len(low), np.bool_), cells), shape=(n, n))
     common = (near[low].multiply(near[high])).sum(axis=1) > 0
     supported = np.ones(len(one), np.bool_)
     supported[weak] = mutual | (counts[edge] >= 2) | common

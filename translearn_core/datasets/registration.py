@@ -194,7 +194,7 @@ def _search_tight(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats
             for top, across in zip(shifts, lines, strict=True):
                 rows = across @ pair[swapped]  # (n, 12, 24)
                 for left, down in zip(shifts, lines, strict=True):
-                    piece = _standardise((rows @ down.T).reshape(len(rows), -1))
+                    piece = _standardise((rows @ down.T).reshape(len(rows), -1).astype(np.float32))
                     correlation = (piece * scaled[not swapped]).sum(axis=1)
                     better = correlation > best
                     best[better], swap[better] = correlation[better], swapped
@@ -231,7 +231,8 @@ class _Overlap:
             lengths.append(length)
         product = lengths[0] * lengths[1]
         agree &= (one * other).sum(axis=2) >= _BLOCK_FINE * np.maximum(product, 1e-6)
-        return agree.sum(axis=1)
+        blocks: Ints = agree.sum(axis=1)
+        return blocks
 
 
 def _refine(large: Floats, small: Floats, affine: Floats) -> tuple[Floats, Floats]:
