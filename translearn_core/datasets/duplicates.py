@@ -442,7 +442,7 @@ def _supported(n: int, pairs: Pairs) -> Bools:
     best = np.full(n, -1.0, np.float32)
     for ends in (low, high):
         np.maximum.at(best, ends, pairs.likeness[weak])
-    mutual = np.minimum(best[low], best[high]) <= pairs.likeness[weak]
+    mutual = np.maximum(best[low], best[high]) <= pairs.likeness[weak]
     cells = np.concatenate([low, high]), np.concatenate([high, low])
     near = csr_array((np.ones(2 * len(low), np.bool_), cells), shape=(n, n))
     common = (near[low].multiply(near[high])).sum(axis=1) > 0
