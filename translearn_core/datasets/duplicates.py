@@ -462,11 +462,11 @@ def _supported(n: int, pairs: Pairs) -> Bools:
     low, high = np.minimum(one, other)[weak], np.maximum(one, other)[weak]
     _keys, edge, counts = np.unique(low * n + high, return_inverse=True, return_counts=True)
     best = np.full(n, -1.0, np.float32)
-    for part_of in (low, high):
-        np.maximum.at(best, part_of, pairs.likeness[weak])
-    mutual = np.minimum(best[low], best[high]) <= pairs.likeness[weak]
-    ends = np.concatenate([low, high]), np.concatenate([high, low])
-    near = csr_array((np.ones(2 * len(low), np.bool_), ends), shape=(n, n))
+    for ends in (low, high):
+        np.maximum.at(best, ends, pairs.likeness[weak])
+    mutual = np.maximum(best[low], best[high]) <= pairs.likeness[weak]
+    cells = np.concatenate([low, high]), np.concatenate([high, low])
+    near = csr_array((np.ones(2 * len(low), np.bool_), cells), shape=(n, n))
     common = (near[low].multiply(near[high])).sum(axis=1) > 0
     supported = np.ones(len(one), np.bool_)
     supported[weak] = mutual | (counts[edge] >= 2) | common

@@ -194,8 +194,7 @@ def _search_tight(first: Floats, second: Floats) -> tuple[Floats, Floats, Floats
             for top, across in zip(shifts, lines, strict=True):
                 rows = across @ pair[swapped]  # (n, 12, 24)
                 for left, down in zip(shifts, lines, strict=True):
-                    cropped: Floats = (rows @ down.T).astype(np.float32)
-                    piece = _standardise(cropped.reshape(len(rows), -1))
+                    piece = _standardise((rows @ down.T).reshape(len(rows), -1).astype(np.float32))
                     correlation = (piece * scaled[not swapped]).sum(axis=1)
                     better = correlation > best
                     best[better], swap[better] = correlation[better], swapped
