@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.shapes import choose_fit, known_range, ratios
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
+from translearn_core.imaging.reading import parse_reading
 from translearn_core.imaging.square import FITS, Fit
 from translearn_ui.components import setting_words
 from translearn_ui.shell import frame
@@ -32,7 +34,7 @@ def show(dataset: Dataset) -> None:
         for fit in FITS:
             words = setting_words.words_for("fit", fit)
             try:
-                picture = make_picture(path, fit)
+                picture = make_picture(path, fit, json.dumps(dataset.record.reading))
             except TransLearnError:
                 return
             st.image(
@@ -56,6 +58,7 @@ def show(dataset: Dataset) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def make_picture(path: str, fit: Fit) -> Image.Image:
+def make_picture(path: str, fit: Fit, reading: str) -> Image.Image:
     """The photo as a square."""
-    return Image.fromarray(datasets.decode_photo(Path(path), size=SIDE, fit=fit).image)
+    how = parse_reading(json.loads(reading))
+    return Image.fromarray(datasets.decode_photo(Path(path), size=SIDE, fit=fit, how=how).image)
