@@ -156,6 +156,7 @@ def test_a_class_with_a_single_photo_is_named_and_left_out(workspace: Path, tmp_
 
 
 OTHER_VALUES: dict[str, str | int | float | bool] = {
+    "fit": "pad",
     "freeze": "none",
     "weights": "random",
     "head": "linear",

@@ -87,7 +87,7 @@ def test_what_is_not_there_is_refused_with_what_is(sites: Path) -> None:
     done = call("check", sites, "--group-by", "camera")
     assert done.returncode == 2
     assert "level:-1" in done.stderr
-    assert "--labels" in done.stderr
+    assert "A column is read from a table of labels" in done.stderr
 
 
 def test_the_estimate_is_for_new_sites_and_stands_beside_the_random_split(sites: Path) -> None:
