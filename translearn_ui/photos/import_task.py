@@ -39,6 +39,7 @@ def end(task: background_tasks.Task) -> None:
     elif isinstance(task.result, Dataset):
         frame.open_dataset(task.result)
         st.toast(_("Your photos are in."), icon=":material/check_circle:")
+        st.rerun()  # the links of the head line take the data set along
     elif task.result is not None:
         report = task.result
         added = ngettext("{n} photo added.", "{n} photos added.", report.added)
