@@ -27,7 +27,7 @@ def show_result(run: Run) -> None:
     metrics = run.metrics
     summary.show(run, metrics)
     for text in metrics.warnings:
-        st.warning(frame.plain(text), icon=":material/info:")
+        st.warning(frame.sentence(text), icon=":material/info:")
     summary.show_next(run)
     techniques_view.show(run.config.settings, metrics)
     attack_view.show(run, metrics)

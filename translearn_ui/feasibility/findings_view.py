@@ -153,7 +153,7 @@ def _show_words(dataset: Dataset, one: Found) -> None:
         text = item.note or ", ".join(item.paths)
         if one.check.name == "unreadable":  # here the path is a file's name, and the note its fault
             text = f"{item.paths[0]}: {item.note}"
-        lines.append(f"- {frame.plain(text)}")
+        lines.append(f"- {frame.sentence(text)}")
     st.markdown("\n".join(lines))
     if len(one.open) > 50:
         st.caption(_("and {n:,} more").format(n=len(one.open) - 50))

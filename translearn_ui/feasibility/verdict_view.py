@@ -43,7 +43,7 @@ def show_answer(report: Report) -> None:
         f"<h1>{escape(_(TITLES[report.verdict]))}</h1><p>{escape(report.explanation or report.sentence)}</p></div></div>"
     )
     if report.remarks:
-        st.markdown("\n".join(f"- {frame.plain(text)}" for text in report.remarks))
+        st.markdown("\n".join(f"- {frame.sentence(text)}" for text in report.remarks))
 
 
 def show_scale(report: Report) -> None:

@@ -63,7 +63,7 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
         _tell(dataset)
         return None
     if notes.summary:
-        st.caption(f":material/table: {frame.plain(notes.table)}: {frame.plain(notes.summary)}")
+        st.caption(f":material/table: {frame.plain(notes.table)}: {frame.sentence(notes.summary)}")
     chosen = ImportChoices.from_text(record.choices)
     questions = _with_answers(record.questions, chosen)
     with st.expander(

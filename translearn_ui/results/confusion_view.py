@@ -32,7 +32,7 @@ def show(run: Run, metrics: RunMetrics, predictions: pd.DataFrame) -> None:
     if metrics.tested_elsewhere:
         st.caption(_("From here on: the test photos, which are of the source domain."))
     sentence = charts.confusion_sentence(counts, names)
-    st.markdown(frame.plain(sentence))
+    st.markdown(frame.sentence(sentence))
     figure = charts.confusion_matrix(counts, names)
     alt = _("Confusion matrix.") + " " + sentence
     charts.show(figure, key="results_matrix", alt=alt, on_select=take_cell)

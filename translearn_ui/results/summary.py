@@ -18,7 +18,7 @@ def show(run: Run, metrics: RunMetrics) -> None:
     """The sentence, and the same as a picture: share, interval, guessing; what must be said beside."""
     gap = run_caveats.gap_of(metrics)
     if gap:
-        st.warning(frame.plain(gap), icon=":material/warning:")
+        st.warning(frame.sentence(gap), icon=":material/warning:")
     sentence, rest = run_text.result_sentence(metrics)
     is_headline = metrics.n_test > 0 and not metrics.tested_elsewhere
     scale = scale_html(metrics) if is_headline else ""
@@ -29,7 +29,7 @@ def show(run: Run, metrics: RunMetrics) -> None:
             show_why(metrics)
     beside = [text for text in run_caveats.caveats_of(metrics) if text != gap]
     if beside:
-        st.markdown("\n".join(f"- {frame.plain(text)}" for text in beside))
+        st.markdown("\n".join(f"- {frame.sentence(text)}" for text in beside))
     if run.state.state == "stopped":
         st.caption(_("This training was stopped early; the best so far was kept."))
 

@@ -118,7 +118,7 @@ def _show_done(run: Run, row: Format, done: Parity) -> None:
         st.caption(f":green[:material/verified:] {sentence}")
     else:
         st.warning(
-            frame.plain(sentence) + " " + _("That is too much: use another format."),
+            frame.sentence(sentence) + " " + _("That is too much: use another format."),
             icon=":material/warning:",
         )
     path = formats.zip_path(run, row)

@@ -110,4 +110,4 @@ def _start_again(run: Run) -> None:
 def show_warnings(progress: RunProgress) -> None:
     """What a run has warned of."""
     for text in progress.warnings:
-        st.warning(frame.plain(text), icon=":material/info:")
+        st.warning(frame.sentence(text), icon=":material/info:")

@@ -28,7 +28,7 @@ def show(run: Run) -> None:
         )
         return
     for notice in open_predictor(run).notices:
-        st.warning(frame.plain(notice), icon=":material/warning:")
+        st.warning(frame.sentence(notice), icon=":material/warning:")
     sure = read_threshold(run.folder).sure_from
     if len(rows) == 1:
         prediction_view.show_one(rows[0], sure_from=sure, run=run)
