@@ -177,6 +177,8 @@ def _print_result(metrics: RunMetrics, settings: Settings) -> None:
         print_line(gap)
     if metrics.test_accuracy is None:
         print_line(_("No photos were left for a test."))
+    elif run_caveats.same_scene(metrics):
+        print_line(run_caveats.same_scene(metrics))
     else:
         print_line(
             _(

@@ -173,6 +173,9 @@ def _verdict(case: _Case) -> dict[str, str]:
     metrics = case.metrics
     if not case.n_test:
         return {"sentence": _("No photos were left for a test."), "drawing": ""}
+    seen_scenes = run_caveats.same_scene(metrics)
+    if seen_scenes:
+        return {"sentence": seen_scenes, "drawing": ""}
     low, high = metrics.test_interval
     sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
         correct=metrics.test_correct, n=case.n_test, share=percent(metrics.accuracy)

@@ -30,6 +30,19 @@ def gap_of(metrics: RunMetrics) -> str:
     return caveats.tell_gap(test, validation, folds=False)
 
 
+def same_scene(metrics: RunMetrics) -> str:
+    """The result in words where most test photos are of scenes that were learned from; else empty.
+
+    A share of them would be taken for the accuracy on new photos, which nothing is known of.
+    """
+    if 2 * metrics.n_test_same_scene <= metrics.n_test:
+        return ""
+    return _(
+        "Right on {correct:,} of {n:,} test photos, most of them later ones of the scenes that were "
+        "learned from: how often it is right in other scenes is not known."
+    ).format(correct=metrics.test_correct, n=metrics.n_test)
+
+
 def caveats_of(metrics: RunMetrics) -> list[str]:
     """All that must be said beside the accuracy of a run, the gap of its test first."""
     mirrors = [metrics.mirrors] if metrics.mirrors else []

@@ -294,6 +294,11 @@ class RunMetrics(HeadMetrics):
     frozen_blocks: int = Field(default=0, description="of these, frozen")
     n_val: int = Field(default=0, description="validation photos")
     test_given: bool = Field(default=False, description="whether the user supplied the test photos")
+    n_test_same_scene: int = Field(
+        default=0,
+        description="test photos of classes that are one video, burst or fixed camera, so that their "
+        "test photos are later ones of the scene that was learned from",
+    )
     split_notes: list[str] = Field(
         default=[],
         description="what has to be known of the split: classes that are one scene, classes with too "

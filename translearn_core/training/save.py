@@ -168,6 +168,7 @@ def write_figures(
         "frozen_blocks": plan.freeze.frozen_blocks,
         "n_val": len(data.rows("val")),
         "test_given": bool((data.photos["split"] == "test").any()),
+        "n_test_same_scene": _count_same_scene(plan, data),
         "split_notes": datasets.split_notes(plan.dataset),
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
@@ -202,6 +203,12 @@ def write_figures(
     write_hashes(run.folder)
     content = RunMetrics.model_validate(figures).as_dict()
     write_atomically(run.folder / "metrics.json", json.dumps(content, ensure_ascii=False, indent=1))
+
+
+def _count_same_scene(plan: Plan, data: TrainingData) -> int:
+    """Test photos of classes that are one chain of near-copies, split in time."""
+    tested = data.photos["class_name"].iloc[data.rows("test")]
+    return int(tested.isin(datasets.chained_classes(plan.dataset)).sum())
 
 
 def _count_groups(data: TrainingData) -> Ints:

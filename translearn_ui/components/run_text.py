@@ -10,7 +10,7 @@ from translearn_core import jobs
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import resolve
-from translearn_core.runs import Run
+from translearn_core.runs import Run, run_caveats
 from translearn_core.runs.run_metrics import AdaptationMetrics, RunMetrics
 from translearn_core.settings import Settings
 from translearn_ui.components import format
@@ -22,6 +22,9 @@ def result_sentence(metrics: RunMetrics) -> tuple[str, str]:
         return new_domain_words(metrics)
     if not metrics.n_test:
         return _("No photos were left for a test."), ""
+    seen_scenes = run_caveats.same_scene(metrics)
+    if seen_scenes:
+        return seen_scenes, _("Add photos from other places and days of each class.")
     correct, n = metrics.test_correct, metrics.n_test
     low, high = metrics.test_interval
     sentence = _("Right on {correct:,} of {n:,} new photos ({share}).").format(
