@@ -133,6 +133,15 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One workspace for a module: its photos are looked at once."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def colour_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of three classes with 16 drawn photos each."""

@@ -1,7 +1,7 @@
 """Atomic writes and content hashes of files.
 
 Owns: replacing a file in one step, on every system, so that it is whole after a power cut, too; the
-hash of its content; the sentences for a disk that is full or cannot be written.
+hash of its content; tables (parquet) written so, and read back; the sentences for a disk that is full or cannot be written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +48,23 @@ def write_parquet(path: Path, table: pd.DataFrame) -> None:
     buffer = BytesIO()
     table.to_parquet(buffer, index=False)
     write_atomically(path, buffer.getvalue())
+
+
+def parse_parquet(data: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """A table from the bytes of its file.
+
+    Args:
+        columns: those that are needed; None: all.
+
+    Raises:
+        ValueError: it is damaged, or lacks a column.
+    """
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(BytesIO(data), columns=None if columns is None else list(columns))
+    except (OSError, TypeError, KeyError, NotImplementedError) as error:  # what pyarrow raises, too
+        raise ValueError(str(error)) from error
 
 
 def replace_file(source: Path, target: Path, *, durable: bool = True) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
@@ -45,7 +46,6 @@ def photos(spec: dict[str, int]) -> dict[str, bytes]:
 def upload(home: Path, spec: dict[str, int], table: bytes = b"", *, way: str = "zip") -> KeptUpload:
     """An upload as a page receives it: an archive, or files with their names."""
     files = photos(spec)
-    home.mkdir(exist_ok=True)
     name = "table.xlsx" if table.startswith(b"PK") else "table.csv"
     if way == "in place":
         for file, data in files.items():
@@ -55,13 +55,25 @@ def upload(home: Path, spec: dict[str, int], table: bytes = b"", *, way: str = "
         return receive_upload(
             home / "uploads" / "asked-1", name="mine", source=source, in_place=True
         )
+    return received(home, files, [(name, io.BytesIO(table))] if table else [], way=way)
+
+
+def received(
+    home: Path,
+    files: dict[str, bytes],
+    tables: Sequence[tuple[str, io.BytesIO]] = (),
+    *,
+    way: str,
+) -> KeptUpload:
+    """Files by name as a page receives them: in a zip, or one by one."""
+    home.mkdir(exist_ok=True)
     archive = io.BytesIO(make_zip(home / "made.zip", files).read_bytes())
     return receive_upload(
         home / "uploads" / "asked-1",
         name="mine",
         archive=("mine.zip", archive) if way == "zip" else None,
         files=[] if way == "zip" else [(name, io.BytesIO(data)) for name, data in files.items()],
-        tables=[(name, io.BytesIO(table))] if table else [],
+        tables=tables,
     )
 
 
@@ -206,14 +218,7 @@ def test_a_table_among_the_photos_is_taken_or_asked_about(
     files = photos({"p/ash": 3, "p/oak": 3} if sorted_too else {"p/cards": 6})
     rows = "".join(f"{name.removeprefix('p/')},{'ab'[n % 2]}\n" for n, name in enumerate(files))
     files |= {"p/labels.csv": f"file,label\n{rows}".encode(), "p/notes.csv": b"a,b\n1,2\n"}
-    workspace.mkdir()
-    data = make_zip(workspace / "made.zip", files).read_bytes()
-    one = receive_upload(
-        workspace / "uploads" / "asked-1",
-        name="mine",
-        archive=("mine.zip", io.BytesIO(data)) if way == "zip" else None,
-        files=[] if way == "zip" else [(name, io.BytesIO(data)) for name, data in files.items()],
-    )
+    one = received(workspace, files, way=way)
     adopted = adopt_table(one, ImportChoices())
     dataset = read(one, table=adopted)
     assert dataset.classes == (["ash", "oak"] if sorted_too else ["a", "b"])
@@ -233,14 +238,7 @@ def test_a_camera_trap_package_is_read_as_one(way: str, workspace: Path) -> None
         f"o{n},m{n},animal,{('Meles meles', 'Vulpes vulpes')[n // 3]}\n" for n in range(6)
     )
     files |= {"trip/media.csv": media.encode(), "trip/observations.csv": seen.encode()}
-    workspace.mkdir()
-    data = make_zip(workspace / "made.zip", files).read_bytes()
-    one = receive_upload(
-        workspace / "uploads" / "asked-1",
-        name="trip",
-        archive=("trip.zip", io.BytesIO(data)) if way == "zip" else None,
-        files=[] if way == "zip" else [(name, io.BytesIO(data)) for name, data in files.items()],
-    )
+    one = received(workspace, files, way=way)
     dataset = read(one, table=adopt_table(one, ImportChoices()))
     assert dataset.counts.to_dict() == {"Meles meles": 3, "Vulpes vulpes": 3}
 

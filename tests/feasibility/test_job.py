@@ -8,7 +8,7 @@ import random
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -37,15 +37,6 @@ PROMISED = (
     "random_split_accuracy seconds classes counts n_photos fingerprint backbone confusion mixups "
     "advice shortcuts findings_counts per_class"
 )
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One workspace for the module: photos are looked at once."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRANSLEARN_HOME", str(folder))
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,15 +31,6 @@ class Warned(Monitor):
     def warning(self, text: str) -> None:
         """See `Monitor.warning`."""
         self.said.append(text)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One workspace for the module: photos are looked at once."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRANSLEARN_HOME", str(folder))
-        yield folder
 
 
 @pytest.fixture(scope="module")

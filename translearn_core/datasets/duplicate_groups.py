@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
+from translearn_core.atomic import parse_parquet
 from translearn_core.datasets.chains import cut_chains
 from translearn_core.datasets.duplicates import Pairs, connect, find_groups
 from translearn_core.datasets.library import Dataset, write_table
@@ -125,7 +126,7 @@ def _joined(dataset: Dataset, copies: Ints, part: Ints) -> Together:
 def _read(dataset: Dataset) -> tuple[Ints, Ints] | None:
     """The stored near-duplicates and parts; None where there are none, or for other photos."""
     try:
-        table = pd.read_parquet(dataset.folder / "groups.parquet")
+        table = parse_parquet((dataset.folder / "groups.parquet").read_bytes())
         photos = dataset.photos
         if (
             len(table) != len(photos)

@@ -11,13 +11,12 @@ in place are not moved. Leaves to others: the manifest's other changes, and undo
 from __future__ import annotations
 
 import contextlib
-import io
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 
-from translearn_core.atomic import replace_file
+from translearn_core.atomic import parse_parquet, replace_file
 from translearn_core.datasets.library import (
     COLUMNS,
     Dataset,
@@ -41,8 +40,8 @@ def read_excluded(dataset: Dataset) -> pd.DataFrame:
     except FileNotFoundError:
         return with_columns(pd.DataFrame(), COLUMNS)
     try:
-        return with_columns(pd.read_parquet(io.BytesIO(data)), COLUMNS)
-    except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises, too
+        return with_columns(parse_parquet(data), COLUMNS)
+    except (ValueError, TypeError) as error:
         raise SourceError(
             _(
                 "The list of the photos that were taken out of {name} cannot be read: {file} is "

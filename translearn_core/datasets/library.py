@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import secrets
 import shutil
@@ -34,7 +33,7 @@ from pydantic import BaseModel, ConfigDict
 
 from translearn_core import leftovers
 from translearn_core.atomic import disk_errors as disk_errors
-from translearn_core.atomic import sync_folder, write_atomically, write_parquet
+from translearn_core.atomic import parse_parquet, sync_folder, write_atomically, write_parquet
 from translearn_core.config import home, load_configuration
 from translearn_core.datasets.file_names import natural_key, real_path
 from translearn_core.datasets.questions import Question
@@ -322,7 +321,7 @@ class Dataset:
 
     def _table(self, name: str, columns: dict[str, Any]) -> pd.DataFrame:
         def parse(data: bytes) -> pd.DataFrame:
-            table = with_columns(pd.read_parquet(io.BytesIO(data)), columns)
+            table = with_columns(parse_parquet(data), columns)
             return _recheck_older_stats(table) if "look" in columns else table
 
         try:
@@ -330,7 +329,7 @@ class Dataset:
         except FileNotFoundError:
             _record = self.record  # raises where there is no data set at all
             return with_columns(pd.DataFrame(), columns)
-        except (OSError, ValueError, TypeError, KeyError) as error:  # what pyarrow raises, too
+        except (OSError, ValueError, TypeError, KeyError) as error:
             damaged = self._damaged(name)
             if name != "left_out.parquet":
                 raise damaged from error

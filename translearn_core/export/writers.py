@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.arrays import Floats, Ints
-from translearn_core.errors import SourceError
+from translearn_core.errors import RunError, SourceError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.multi_head import merge
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import COPY, altered_files
+from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.task_heads import load_heads
 
 MOST_CALIBRATION_PHOTOS = 100
@@ -197,6 +197,6 @@ def _spread(paths: list[str], most: int) -> list[str]:
 def _paths(run: Run) -> list[str]:
     """Manifest paths of the test photos of a run."""
     try:
-        return [str(path) for path in pd.read_parquet(run.folder / "predictions.parquet")["path"]]
-    except (OSError, ValueError, KeyError):
+        return [str(path) for path in read_predictions(run)["path"]]
+    except (RunError, KeyError):
         return []

@@ -18,6 +18,7 @@ from typing import Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from translearn_core.atomic import parse_parquet
 from translearn_core.datasets import Dataset
 from translearn_core.feasibility.label_errors import Strength
 from translearn_core.feasibility.verdict import Verdict
@@ -297,6 +298,6 @@ def read(dataset: Dataset) -> Report | None:
 def read_photos(dataset: Dataset) -> pd.DataFrame:
     """photos.parquet of the last report; empty where there is none."""
     try:
-        return pd.read_parquet(folder_of(dataset) / "photos.parquet")
+        return parse_parquet((folder_of(dataset) / "photos.parquet").read_bytes())
     except (OSError, ValueError):
         return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in PHOTO_COLUMNS.items()})

@@ -7,11 +7,11 @@ Leaves to others: what stands in them (`predictions.py`, `provenance.py`), writi
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import pandas as pd
 
+from translearn_core.atomic import parse_parquet
 from translearn_core.runs.job import unreadable
 from translearn_core.runs.run import Run
 
@@ -33,6 +33,6 @@ def read_table(run: Run, name: str, columns: Sequence[str] | None = None) -> pd.
     except OSError as error:
         raise unreadable(path, error) from error
     try:
-        return pd.read_parquet(io.BytesIO(data), columns=None if columns is None else list(columns))
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+        return parse_parquet(data, columns)
+    except ValueError as error:
         raise unreadable(path, error) from error

@@ -25,15 +25,6 @@ from translearn_core.runs import JobState
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """One workspace for the module: photos are checked once."""
-    folder = tmp_path_factory.mktemp("home")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TRANSLEARN_HOME", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module")
 def dataset(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     photos = draw_photos(tmp_path_factory.mktemp("photos"), per_class=12, seed=3)
     (photos / "blue" / "copy.jpg").write_bytes(next((photos / "blue").glob("*.jpg")).read_bytes())
