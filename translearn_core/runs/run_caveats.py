@@ -18,7 +18,7 @@ def gap_of(metrics: RunMetrics) -> str:
     """The difference between a given test and the validation photos, see `caveats.tell_gap`."""
     if not (metrics.test_given and metrics.n_test and metrics.n_val):
         return ""
-    if metrics.val_accuracy is None:
+    if metrics.val_accuracy is None or metrics.test_accuracy is None:
         return ""
     n = metrics.n_val
     test = Measured(accuracy=metrics.accuracy, interval=metrics.test_interval, n=metrics.n_test)
@@ -35,7 +35,7 @@ def same_scene(metrics: RunMetrics) -> str:
 
     A share of them would be taken for the accuracy on new photos, which nothing is known of.
     """
-    if 2 * metrics.n_test_same_scene <= metrics.n_test:
+    if not metrics.tested_on_known_scenes:
         return ""
     return _(
         "Right on {correct:,} of {n:,} test photos, most of them later ones of the scenes that were "
@@ -53,7 +53,9 @@ def caveats_of(metrics: RunMetrics) -> list[str]:
     found = [
         gap,
         *metrics.split_notes,
-        *caveats.caveats(class_counts(metrics), n_val=n_val),
+        *caveats.caveats(
+            class_counts(metrics), n_val=n_val, balanced=not metrics.tested_on_known_scenes
+        ),
         _tell_refused(metrics),
     ]
     return [*(sentence for sentence in found if sentence), *mirrors]
