@@ -23,6 +23,9 @@ UNEVEN = 2.0
 """From this ratio of the largest to the smallest class on, balanced accuracy is said, too."""
 UNEQUAL = 5.0
 """Above this ratio the sizes themselves are said."""
+KNOWN_SCENES = 0.2
+"""Above this share of photos of scenes that were learned from, an accuracy is not named: without them
+it could be that much lower."""
 _MOST_NAMES = 6
 
 

@@ -110,8 +110,8 @@ def _quality(run: Run) -> list[str]:
     if metrics.test_accuracy is None:
         return [
             f"Right on {metrics.test_correct} of {metrics.n_test} photos that it had not seen while "
-            "learning, most of them of the scenes that it learned from: how often it is right in "
-            "other scenes is not known.",
+            f"learning, of which {metrics.n_test_same_scene} are of the scenes that it learned from: "
+            "how often it is right in other scenes is not known.",
             *further,
         ]
     first = (

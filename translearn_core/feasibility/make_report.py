@@ -289,7 +289,7 @@ def make_report(
         gap = caveats.tell_gap(test, judged, folds=True)
     recalls = [one.test_recall if given else one.recall for one in per_class]
     one_scene = datasets.chained_classes(data.dataset)
-    same_scenes = bool(data.photos["class_name"].isin(one_scene).mean() > 0.5)
+    same_scenes = bool(data.photos["class_name"].isin(one_scene).mean() > caveats.KNOWN_SCENES)
     forecast = None if same_scenes else _forecast(data, evaluation, interval[0])
     mixups = _confused_pairs(data, predicted)
     shortcuts = [finding.note for finding in findings if finding.check == "shortcut"]

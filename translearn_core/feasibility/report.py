@@ -168,8 +168,8 @@ class Report(_Line):
     )
     same_scenes: bool = Field(
         default=False,
-        description="whether most photos are of classes that are one video, burst or fixed camera: "
-        "the accuracies are then those in the same scenes, and of others nothing is known",
+        description="whether more than a fifth of the photos are of classes that are one video, burst "
+        "or fixed camera: the accuracies are then those in the same scenes, and of others nothing is known",
     )
     fit: str = Field(
         default="stretch",

@@ -55,7 +55,7 @@ class Figures:
         gap: how the given test differs from cross-validation, as a sentence, see
             `caveats.tell_gap`.
         one_scene: classes of which most photos are frames of one scene.
-        same_scenes: whether most photos are of such classes.
+        same_scenes: whether more than `caveats.KNOWN_SCENES` of the photos are of such classes.
     """
 
     accuracy: float
@@ -109,8 +109,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         verdict="not_yet",
         when=N_(
-            "Most photos are of classes that are frames of one scene each, so nothing is known of "
-            "other scenes."
+            "More than a fifth of the photos are of classes that are frames of one scene, so nothing is "
+            "known of other scenes."
         ),
         holds=lambda figures: figures.same_scenes,
     ),
@@ -216,9 +216,9 @@ def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | N
 def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, str] | None) -> str:
     if figures.same_scenes:
         known = _(
-            "Most photos are frames of one video, burst or fixed camera for each class ({names}), so "
-            "photos can only be judged by others of the same scene: how often it is right in other "
-            "scenes is not known. Add photos of other things, places and light."
+            "Most photos of {names} are frames of one video, burst or fixed camera, which can only be "
+            "judged by others of the same scene: how often it is right in other scenes is not known. "
+            "Add photos of other things, places and light."
         ).format(names=list_names(figures.one_scene))
         return " ".join([known, *_remarks(figures, mixed_up)])
     words = (

@@ -77,8 +77,8 @@ class Comparison:
         tasks: the further tasks that all of them have.
         learned_before: test photos that do not count, because a source of one of the runs learned
             from them or from near-duplicates of them.
-        on_known_scenes: whether the test photos of a run are mostly of scenes that it learned from.
-            The runs can be held against each other on them, but a share of right answers is not
+        on_known_scenes: whether many test photos of a run are of scenes that it learned from. The
+            runs can be held against each other on them, but a share of right answers is not
             shown.
     """
 
@@ -156,7 +156,7 @@ def compare(
     if on_known_scenes:
         remarks.append(
             _(
-                "Most of these photos are later ones of the scenes that were learned from: how often "
+                "Many of these photos are later ones of the scenes that were learned from: how often "
                 "the runs are right in other scenes is not known."
             )
         )

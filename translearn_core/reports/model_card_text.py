@@ -23,7 +23,7 @@ def trade_sentence(trade: threshold.ThresholdEffect, *, share: bool = True) -> s
     """The effect of a confidence threshold on the test photos, as Markdown.
 
     Args:
-        share: whether the share of right answers may be said; not where most test photos are of
+        share: whether the share of right answers may be said; not where many test photos are of
             scenes that were learned from.
     """
     wrong = trade.wrong + trade.avoided

@@ -31,16 +31,16 @@ def gap_of(metrics: RunMetrics) -> str:
 
 
 def same_scene(metrics: RunMetrics) -> str:
-    """The result in words where most test photos are of scenes that were learned from; else empty.
+    """The result in words where many test photos are of scenes that were learned from; else empty.
 
     A share of them would be taken for the accuracy on new photos, which nothing is known of.
     """
     if not metrics.tested_on_known_scenes:
         return ""
     return _(
-        "Right on {correct:,} of {n:,} test photos, most of them later ones of the scenes that were "
-        "learned from: how often it is right in other scenes is not known."
-    ).format(correct=metrics.test_correct, n=metrics.n_test)
+        "Right on {correct:,} of {n:,} test photos, of which {known:,} are later ones of the scenes "
+        "that were learned from: how often it is right in other scenes is not known."
+    ).format(correct=metrics.test_correct, n=metrics.n_test, known=metrics.n_test_same_scene)
 
 
 def caveats_of(metrics: RunMetrics) -> list[str]:

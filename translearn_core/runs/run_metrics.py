@@ -7,9 +7,9 @@ Leaves to others: computing the metrics. Imports nothing heavy.
 Keys that a file of an earlier version lacks have their defaults; further keys of a file of a later
 version are kept. Shares are in [0, 1].
 
-Where most test photos are of scenes that were learned from, the run has no accuracy: nothing is known
-of new photos, and a share of those would be taken for it. `RunMetrics` has null there whatever the
-file says, so that no reader names one; the counts stay.
+Where many test photos are of scenes that were learned from (`caveats.KNOWN_SCENES`), the run has no
+accuracy: nothing is known of other scenes, and a share of these photos would be taken for it.
+`RunMetrics` has null there whatever the file says, so that no reader names one; the counts stay.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from translearn_core.evaluation.caveats import KNOWN_SCENES
 
 SCHEMA = 1
 Interval = tuple[float, float]
@@ -130,8 +132,8 @@ class HeadMetrics(_Figures):
     n_test: int = Field(default=0, description="test photos")
     test_accuracy: float | None = Field(
         default=None,
-        description="accuracy on the test photos; null without any, or where most of them are of "
-        "scenes that were learned from (`n_test_same_scene`)",
+        description="accuracy on the test photos; null without any, or where more than a fifth of "
+        "them are of scenes that were learned from (`n_test_same_scene`)",
     )
     test_correct: int = Field(default=0, description="test photos predicted correctly")
     test_interval: Interval = Field(
@@ -390,7 +392,7 @@ class RunMetrics(HeadMetrics):
         if not isinstance(figures, dict):
             return figures
         known, n = (figures.get(name, 0) for name in ("n_test_same_scene", "n_test"))
-        if not (isinstance(known, int) and isinstance(n, int)) or 2 * known <= n:
+        if not (isinstance(known, int) and isinstance(n, int)) or known <= KNOWN_SCENES * n:
             return figures
         tasks = figures.get("tasks")
         if isinstance(tasks, list):
@@ -400,8 +402,8 @@ class RunMetrics(HeadMetrics):
 
     @property
     def tested_on_known_scenes(self) -> bool:
-        """Whether most test photos are of scenes that were learned from: there is no accuracy."""
-        return 2 * self.n_test_same_scene > self.n_test
+        """Whether many test photos are of scenes that were learned from: there is no accuracy."""
+        return self.n_test_same_scene > KNOWN_SCENES * self.n_test
 
     @property
     def tested_elsewhere(self) -> bool:

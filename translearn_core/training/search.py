@@ -456,7 +456,7 @@ def _sentence(facts: dict[str, Any]) -> str:
     low, high = facts["gain_interval"]
     if facts["test_accuracy"] is None:
         text = _(
-            "Most of the {n} test photos are of scenes that were learned from: what the best settings "
+            "Many of the {n} test photos are of scenes that were learned from: what the best settings "
             "bring in other scenes is not known."
         ).format(n=facts["n_test"])
         return f"{text} {tried}"
