@@ -30,6 +30,8 @@ from translearn_core.datasets.questions import OpenQuestionError
 from translearn_core.datasets.tasks import TableChoices, table_notes, tasks_of
 from translearn_core.errors import SourceError
 
+pytestmark = pytest.mark.awkward
+
 FOLDERS = {
     "p/training_set/ash": 3,
     "p/training_set/oak": 3,

@@ -8,6 +8,8 @@ from translearn_core.datasets.file_names import NameKeeper, safe_name
 from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
+pytestmark = pytest.mark.awkward
+
 C, D = "cats", "dogs"
 
 CASES: dict[str, dict[str, tuple[str, str] | None]] = {

@@ -20,6 +20,8 @@ from translearn_core.datasets.folder_words import is_unlabelled, split_kind
 from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
+pytestmark = pytest.mark.awkward
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links of POSIX systems")
 
 

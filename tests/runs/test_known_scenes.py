@@ -21,6 +21,8 @@ from translearn_core.runs.run_caveats import caveats_of
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_ui.components import run_picker, run_text
 
+pytestmark = pytest.mark.awkward
+
 SAID = "in other scenes is not known"
 
 
