@@ -333,6 +333,25 @@ def test_a_data_set_is_read_anew_by_another_page(workspace: Path, tmp_path: Path
     assert datasets.open_dataset(dataset.id).reading.page == 2
 
 
+def test_a_folder_in_place_is_read_again_as_it_was_chosen(workspace: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "holdout"):
+        (tmp_path / name).mkdir()
+        for n in range(2):
+            blank, seen = Image.new("L", (SIDE, SIDE), n), Image.fromarray(np.roll(GREY, n))
+            stack = _save(blank, "TIFF", save_all=True, append_images=[seen])
+            (tmp_path / name / f"{n}.tif").write_bytes(stack)
+    chosen = ImportChoices(page=2, roles=(("holdout", "out"),))
+    datasets.import_source(tmp_path, in_place=True, choices=chosen)
+    again = datasets.import_source(tmp_path, in_place=True)
+    assert again.reading.page == 2
+    assert again.classes == ["a", "b"]
+    assert "chosen for this folder before: holdout = out; page 2." in " ".join(again.record.notices)
+    other = datasets.import_source(tmp_path, in_place=True, choices=ImportChoices(page=1))
+    assert other.reading.page == 1
+    assert other.classes == ["a", "b", "holdout"]
+    assert "before" not in " ".join(other.record.notices)
+
+
 def test_blank_classes_are_said(workspace: Path, tmp_path: Path) -> None:
     for name in ("things", "blank"):
         (tmp_path / name).mkdir()

@@ -110,10 +110,11 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
             str,
             typer.Option(
                 metavar="NUMBER|brightest",
-                help="Page of TIFF files with several: its number, or the one with most contrast.",
+                help="Page of TIFF files with several: its number (default 1), or the one with most "
+                "contrast.",
             ),
         ],
-        "1",
+        "",
     ),
     "channels": (
         Annotated[
@@ -133,14 +134,14 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
 class ImportOptions:
     """How labelled photos are read: by a table of labels (its column of classes, its column of names,
     whether one-hot columns are one label), or by their folders; what photos belong together
-    (`--group-by`); and the choices."""
+    (`--group-by`); and the choices (None: no option of them was given)."""
 
     labels: Path | None
     main: str
     file_column: str
     one_hot: bool
     group_by: str
-    choices: ImportChoices
+    choices: ImportChoices | None
 
 
 def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -156,7 +157,8 @@ def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def run(**values: Any) -> Any:
         table = {name: values.pop(name) for name in _TABLE_OPTIONS}
         with kept(_("Nothing had begun.")):
-            choices = make_choices(**{name: values.pop(name) for name in _CHOICE_OPTIONS})
+            given = {name: values.pop(name) for name in _CHOICE_OPTIONS}
+            choices = make_choices(**given) if any(given.values()) else None
         return command(**values, options=ImportOptions(**table, choices=choices))
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + added
@@ -219,7 +221,7 @@ def make_choices(
     folder_as: list[str] | None,
     classes: str,
     names: str,
-    page: str = "1",
+    page: str = "",
     channels: str = "",
 ) -> ImportChoices:
     """The choices of an import from its options.
@@ -249,7 +251,7 @@ def make_choices(
         names=names,
         roles=tuple(roles),
         classes=classes,
-        page=_page(page),
+        page=_page(page) if page else 1,
         channels=_channels(channels),
     )
 

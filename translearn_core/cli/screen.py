@@ -213,20 +213,24 @@ def import_folders(
     from translearn_core import datasets
 
     by = datasets.as_folders(options.group_by) if options is not None and options.group_by else ""
-    choices = options.choices if options is not None else datasets.ImportChoices()
+    choices = options.choices if options is not None else None
+    chosen_rule = choices.classes if choices is not None else ""
 
     def read(rule: str) -> Dataset:
+        given = choices
+        if rule != chosen_rule:
+            given = replace(choices or datasets.ImportChoices(), classes=rule)
         return datasets.import_source(
             source,
             test_source=test_source,
             in_place=source.is_dir(),
             check=check,
-            choices=replace(choices, classes=rule),
+            choices=given,
             progress=bar.show_progress,
         )
 
-    dataset = read(choices.classes or datasets.class_rule(by))
-    if by and not choices.classes and datasets.names_class_folders(dataset, by):
+    dataset = read(chosen_rule or datasets.class_rule(by))
+    if by and not chosen_rule and datasets.names_class_folders(dataset, by):
         dataset = read("outer")
     if by:
         datasets.group_by_folders(dataset, by)

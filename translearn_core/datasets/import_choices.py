@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.photo_names import is_junk
+from translearn_core.i18n import _
 
 ROLES = ("train", "val", "test", "class", "out")
 """What a folder may be told to be: a split, a class, or left out."""
@@ -65,6 +66,24 @@ class ImportChoices:
             )
         except (ValueError, TypeError, AttributeError):
             return cls()
+
+    def in_words(self) -> str:
+        """What was chosen, in a few words."""
+        levels = {
+            "outer": _("outer folders as the classes"),
+            "inner": _("inner folders as the classes"),
+        }
+        pages = {0: _("the page with the most contrast"), 1: ""}
+        channels = ", ".join(map(str, self.channels))
+        words = [
+            _("links are followed") if self.follow_links else "",
+            _("names as {encoding}").format(encoding=self.names) if self.names else "",
+            *(f"{name} = {role}" for name, role in self.roles),
+            levels.get(self.classes, ""),
+            pages.get(self.page, _("page {n}").format(n=self.page)),
+            _("channels {numbers}").format(numbers=channels) if channels else "",
+        ]
+        return "; ".join(filter(None, words))
 
     def answered(self, setting: str, name: str, value: str) -> ImportChoices:
         """The choices with the answer to one question (`questions.Question`)."""

@@ -125,7 +125,8 @@ def import_source(
             (`Dataset.record_stats`) checks them.
         in_place: leave the photos of a folder where they are (an archive is always unpacked).
         labels: gives the photos their classes instead of the folders.
-        choices: what the names alone do not decide.
+        choices: what the names alone do not decide; None: nothing was chosen, so that a folder in
+            place is read with what was chosen when it was read before, and that is said.
         progress: called with the progress.
         stop: polled; True ends the import.
 
@@ -139,7 +140,7 @@ def import_source(
     context = ImportContext(load_configuration().limits, check, progress, stop, choices)
     name = tidy(name) or printable(_name_of(sources[0])) or "photos"
     if in_place and all(path.is_dir() for path in sources):
-        return _import_in_place(sources, name, context, labels)
+        return _import_in_place(sources, name, context, labels, again=choices is None)
     record = _new_record(name, source=printable(str(sources[0])))
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
@@ -488,20 +489,31 @@ def _append(
 
 
 def _import_in_place(
-    sources: list[Path], name: str, context: ImportContext, labels: Labelling | None = None
+    sources: list[Path],
+    name: str,
+    context: ImportContext,
+    labels: Labelling | None,
+    *,
+    again: bool,
 ) -> Dataset:
-    """A data set whose photos stay in their folders."""
-    with contextlib.ExitStack() as stack:
-        candidates, left_out = list_sources(sources, stack, context, labels)
+    """A data set whose photos stay in their folders.
+
+    Args:
+        again: whether the choices of an earlier reading hold.
+    """
     key = labels.key if labels is not None else ""
     text = "\n".join([*(source.as_posix() for source in sources), *([key] if key else [])])
     identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+    existing = Dataset(datasets_folder() / identity)
+    known = (existing.folder / "dataset.json").is_file()
+    if again and known:
+        _choose_as_before(existing, context)
+    with contextlib.ExitStack() as stack:
+        candidates, left_out = list_sources(sources, stack, context, labels)
     record = _new_record(name, source=printable(str(sources[0])), identity=identity)
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if len(sources) > 1:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
-    existing = Dataset(datasets_folder() / identity)
-    known = (existing.folder / "dataset.json").is_file()
     photos = manifest_rows(candidates)
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     how = _measure({path: Path(path).read_bytes for path in photos["path"]}, how, context)
@@ -536,6 +548,21 @@ def _import_in_place(
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
         return publish(folder, record.model_copy(update=_said(context)))
+
+
+def _choose_as_before(existing: Dataset, context: ImportContext) -> None:
+    """Take over what was chosen when a folder in place was read before."""
+    try:
+        before = ImportChoices.from_text(existing.record.choices)
+    except SourceError:
+        return  # what describes the data set is damaged; it is written anew
+    if before != ImportChoices():
+        context.choices = before
+        context.notices.append(
+            _("Read with what was chosen for this folder before: {choices}.").format(
+                choices=before.in_words()
+            )
+        )
 
 
 def _said(context: ImportContext) -> dict[str, Any]:
