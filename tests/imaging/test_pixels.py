@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import sys
 import threading
 import zlib
 from collections.abc import Callable
@@ -536,6 +537,22 @@ def _first_scans(data: bytes) -> bytes:
 def test_missing_parts_are_noticed(name: str, size: int | None) -> None:
     with pytest.raises(PhotoError, match="damaged"):
         datasets.decode_photo(MISSING[name](), size=size)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="libtiff lies within Pillow there")
+@pytest.mark.parametrize("packing", ["group3", "group4", "jpeg", "tiff_lzw"])
+def test_a_damaged_tiff_is_refused_and_nothing_reaches_the_terminal(
+    packing: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    image = Image.fromarray(noise).convert("1" if packing.startswith("group") else "RGB")
+    data = bytearray(_save(image, "TIFF", compression=packing))
+    assert datasets.decode_photo(bytes(data), size=None).image.shape == (120, 160, 3)
+    for place in range(400, len(data) - 400, 7):
+        data[place] ^= 0x5A
+    with pytest.raises(PhotoError, match="damaged"):
+        datasets.decode_photo(bytes(data), size=None)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("restarts", [0, 20])

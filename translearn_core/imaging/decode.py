@@ -35,6 +35,7 @@ from translearn_core.i18n import _
 from translearn_core.imaging import budget, jpeg, reading, tiff
 from translearn_core.imaging.colour import over_background, to_srgb
 from translearn_core.imaging.kinds import HEIF_BRANDS
+from translearn_core.imaging.libtiff import decoding_errors
 from translearn_core.imaging.side_data import (
     orientation_of,
     skip_white_space,
@@ -478,7 +479,10 @@ def _load_page(
         image.seek(index)
         mode, profile = image.mode, image.info.get("icc_profile")
         with budget.hold(budget.fits_one(image) + 2 * page.segment_bytes(), limits):
-            image.load()  # applies the orientation
+            with decoding_errors() as errors:
+                image.load()  # applies the orientation
+            if errors.count:
+                raise damaged()
             return _as_rgb(image, profile), mode, 1
 
 

@@ -171,10 +171,13 @@ def describe_ranges(ranges: Mapping[str, Range]) -> str:
         "uint32": _("32-bit integers"),
         "int32": _("signed 32-bit integers"),
         "int8": _("signed 8-bit integers"),
+        "float16": _("16-bit floating-point values"),
+        "float32": _("floating-point values"),
+        "float64": _("64-bit floating-point values"),
     }
     return ", ".join(
         _("{kind} from {low} to {high}").format(
-            kind=names.get(kind, _("floating-point values") if "float" in kind else kind),
+            kind=names.get(kind, kind),
             low=f"{low:.10g}",
             high=f"{high:.10g}",
         )

@@ -21,6 +21,7 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from translearn_core.i18n import _
+from translearn_core.imaging.libtiff import decoding_errors
 from translearn_core.imaging.verdicts import KindError, damaged, not_read_here
 
 _NAMES = {
@@ -356,5 +357,8 @@ def _decompress(raw: bytes, compression: int, row_bytes: int, rows: int) -> byte
     ]
     table = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
     head = b"II*\0\x08\0\0\0" + struct.pack("<H", len(entries)) + table + b"\0\0\0\0"
-    with Image.open(io.BytesIO(head + raw), formats=["TIFF"]) as image:
-        return image.tobytes()
+    with Image.open(io.BytesIO(head + raw), formats=["TIFF"]) as image, decoding_errors() as errors:
+        content = image.tobytes()
+    if errors.count:
+        raise damaged()
+    return content
