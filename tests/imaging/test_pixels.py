@@ -57,6 +57,7 @@ def _tiff(
     predictor: int = 1,
     top: int | None = None,
     extra: tuple[int, ...] = (),
+    palette: tuple[int, ...] = (),
     raw: bytes | None = None,
 ) -> bytes:
     """A TIFF of samples `(h, w, n)` of any type, in one strip, in planes or in tiles."""
@@ -111,6 +112,8 @@ def _tiff(
         tags[281] = (3, (top,) * n)
     if extra:
         tags[338] = (3, extra)
+    if palette:
+        tags[320] = (3, palette)
     body = b"".join(block + b"\0" * (len(block) % 2) for block in blocks)
     entries, behind = b"", b""
     place = 8 + len(body) + 2 + 12 * len(tags) + 4
@@ -537,6 +540,36 @@ def _first_scans(data: bytes) -> bytes:
 def test_missing_parts_are_noticed(name: str, size: int | None) -> None:
     with pytest.raises(PhotoError, match="damaged"):
         datasets.decode_photo(MISSING[name](), size=size)
+
+
+def test_a_palette_of_8_bit_values_is_taken_as_it_is_meant() -> None:
+    for scale in (1, 257):
+        palette = tuple(scale * value for value in range(256)) * 3
+        assert np.array_equal(
+            _decode(_tiff(GREY, photometric=3, palette=palette)), np.dstack([GREY] * 3)
+        )
+
+
+def test_a_mask_before_the_picture_is_passed_over() -> None:
+    mask, picture = Image.fromarray(GREY > 100), Image.fromarray(GREY)
+    data = _save(mask, "TIFF", save_all=True, append_images=[picture], tiffinfo={254: 4})
+    is_black_zero, is_mask = (struct.pack("<HHII", 262, 3, 1, value) for value in (1, 4))
+    data = data.replace(is_black_zero, is_mask, 1)  # of the first page
+    is_extra, is_picture = (struct.pack("<HHII", 254, 4, 1, value) for value in (4, 0))
+    data = is_picture.join(data.rsplit(is_extra, 1))  # of the second
+    assert data.count(is_mask) == data.count(is_extra) == 1
+    photo = datasets.decode_photo(data, size=None)
+    assert np.array_equal(photo.image[..., 0], GREY)
+    assert photo.stats.pages == 1
+
+
+def test_a_bitmap_of_a_rare_kind_is_not_called_damaged() -> None:
+    whole = _save(Image.fromarray(GREY), "BMP")
+    rare = whole[:30] + struct.pack("<I", 5) + whole[34:]  # holds a PNG
+    with pytest.raises(PhotoError, match="a rare kind of BMP"):
+        datasets.decode_photo(rare, size=None)
+    with pytest.raises(PhotoError, match="damaged"):
+        datasets.decode_photo(whole[: len(whole) // 2], size=None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="libtiff lies within Pillow there")

@@ -475,14 +475,16 @@ def _load_page(
             pixels, mode = _deep_page(data, page)
         turn = page.number(0x0112, 1)
         return pixels, mode, turn if 1 <= turn <= 8 else 1
-    with _open(data, limits) as image:
-        image.seek(index)
+    with _open(tiff.alone(data, page) if index else data, limits) as image:
         mode, profile = image.mode, image.info.get("icc_profile")
         with budget.hold(budget.fits_one(image) + 2 * page.segment_bytes(), limits):
             with decoding_errors() as errors:
                 image.load()  # applies the orientation
             if errors.count:
                 raise damaged()
+            palette = page.palette_of_bytes if image.mode == "P" else None
+            if palette is not None:
+                image.putpalette(palette)
             return _as_rgb(image, profile), mode, 1
 
 

@@ -48,7 +48,7 @@ _PILLOW = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 
 _KINDS = {1: "u", 2: "i", 3: "f"}
 MAX_PAGES = 10_000
 _TAGS: tuple[int, ...] = (254, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 281, 284, 317)
-_TAGS += (322, 323, 324, 325, 338, 339, 341)
+_TAGS += (320, 322, 323, 324, 325, 338, 339, 341)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Page:
 
     tags: dict[int, Any]
     big_endian: bool
+    place: int = 0
+    """Of its directory in the file."""
 
     def number(self, tag: int, default: int) -> int:
         """The first value of a tag."""
@@ -159,6 +161,17 @@ class Page:
             return self.number(322, 0), self.number(323, 0)
         return self.width, min(self.number(278, self.height), self.height)
 
+    @property
+    def palette_of_bytes(self) -> list[int] | None:
+        """The colours of a palette whose values are 8 bits, though the format says 16, as red, green,
+        blue of each entry; None where it is as it should be."""
+        values = self.numbers(320) if self.photometric == 3 else ()
+        n = len(values) // 3
+        if not n or max(values) > 255 or not any(values):
+            return None
+        reds, greens, blues = values[:n], values[n : 2 * n], values[2 * n :]
+        return [one for entry in zip(reds, greens, blues, strict=False) for one in entry]
+
     def segment_bytes(self) -> int:
         """Bytes of an unpacked strip or tile."""
         width, height = self.segment
@@ -229,11 +242,20 @@ def read_pages(data: bytes) -> list[Page]:
             if not pages:
                 raise
             break
-        pages.append(Page(tags, data[:1] == b"M"))
+        pages.append(Page(tags, data[:1] == b"M", place))
         place = directory.next
     if not pages:
         raise damaged()
     return pages
+
+
+def alone(data: bytes, page: Page) -> bytes:
+    """The file with a page as its first one, so that a reader need not pass pages that it does not
+    read."""
+    order = ">" if page.big_endian else "<"
+    if data[2:4] in (b"+\0", b"\0+"):
+        return data[:8] + struct.pack(f"{order}Q", page.place) + data[16:]
+    return data[:4] + struct.pack(f"{order}I", page.place) + data[8:]
 
 
 def read_samples(data: bytes, page: Page) -> np.ndarray:

@@ -6,6 +6,11 @@ neither: such photos are read (`side_data.py`).
 
 from __future__ import annotations
 
+import io
+import struct
+
+from PIL import Image
+
 from translearn_core.config import Limits
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _
@@ -85,6 +90,8 @@ def unreadable(data: bytes) -> PhotoError:
         if frame is not None and frame.kind == 0xF7:
             return not_read_here("JPEG-LS")
         return damaged()
+    if kind == "BMP" and not _has_known_header(data):
+        return not_read_here(_("a rare kind of BMP"))
     if kind in READ_KINDS:
         return damaged()
     sentences = {
@@ -101,3 +108,12 @@ def unreadable(data: bytes) -> PhotoError:
     return PhotoError(
         _("The file is not a photo in a format that is read here (JPEG, PNG, WebP, HEIC ...).")
     )
+
+
+def _has_known_header(data: bytes) -> bool:
+    """Whether a BMP is of a kind that Pillow knows: its header says it, whatever the pixels are."""
+    try:
+        with Image.open(io.BytesIO(data.ljust(1024, b"\0")), formats=["BMP"]):
+            return True
+    except (OSError, SyntaxError, ValueError, struct.error):
+        return False
