@@ -64,7 +64,7 @@ from translearn_core.datasets.library import (
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.sources import allowed_folder, unpacked
-from translearn_core.datasets.split import Leak, assign_splits, chained_classes, split_leaks
+from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.imaging.decode import (
@@ -101,6 +101,7 @@ __all__ = [
     "allowed_folder",
     "as_folders",
     "assign_groups",
+    "ASIDE",
     "assign_splits",
     "chained_classes",
     "check_ready",

@@ -4,7 +4,8 @@ Owns: cutting such a chain into parts in the order in which its photos were take
 what a near-copy and a chain is (`duplicates.py`), which part is tested (`split.py`).
 
 Such a class cannot keep its near-copies together and still be trained and tested. Neighbours in time
-are the most alike, so whole stretches of time are kept together instead.
+are the most alike, so whole stretches of time are kept together instead, and the last photos of a stretch
+are its edge: where the next stretch goes to another side, they are used for nothing.
 """
 
 from __future__ import annotations
@@ -15,19 +16,22 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from translearn_core.arrays import Ints
+from translearn_core.arrays import Bools, Ints
 from translearn_core.datasets.file_names import natural_key
 from translearn_core.datasets.library import Dataset
 
 PARTS = 5
 """Parts of a chain: one of them is about the share of a test."""
+EDGE = 0.2
+"""Share of a part that is its edge; at least one photo, none of a part of fewer than four."""
+_LEAST_WITH_EDGE = 4
 _EXIF, _TAKEN, _TAKEN_AT_ALL, _FRACTION = 0x8769, 0x9003, 0x0132, 0x9291
 """EXIF: the block of the camera; DateTimeOriginal, DateTime, SubSecTimeOriginal."""
 
 
-def cut_chains(dataset: Dataset, chain: Ints) -> Ints:
-    """The place of each photo's part in its chain, from 0 for the earliest, `(n,)`; -1 for a photo
-    of no chain.
+def cut_chains(dataset: Dataset, chain: Ints) -> tuple[Ints, Bools]:
+    """The place of each photo's part in its chain, from 0 for the earliest, -1 for a photo of no
+    chain; and whether it is at the edge of its part, both `(n,)`.
 
     The photos of a chain are ordered by the time in their EXIF data where all have one, else by
     the names of their files, numbers by value. Each class is cut by itself.
@@ -37,6 +41,7 @@ def cut_chains(dataset: Dataset, chain: Ints) -> Ints:
     """
     photos = dataset.photos
     part = np.full(len(photos), -1, np.int64)
+    edge = np.zeros(len(photos), np.bool_)
     rows = np.flatnonzero(chain >= 0)
     table = pd.DataFrame({"chain": chain[rows], "class": photos["class_name"].to_numpy()[rows]})
     for places in table.groupby(["chain", "class"], sort=True).indices.values():
@@ -44,7 +49,9 @@ def cut_chains(dataset: Dataset, chain: Ints) -> Ints:
         ordered = members[_order(dataset, members)]
         for number, block in enumerate(np.array_split(ordered, min(PARTS, len(ordered)))):
             part[block] = number
-    return part
+            if len(block) >= _LEAST_WITH_EDGE:
+                edge[block[-max(1, int(EDGE * len(block))) :]] = True
+    return part, edge
 
 
 def _order(dataset: Dataset, rows: Ints) -> Sequence[int]:

@@ -448,7 +448,8 @@ CHECKS: tuple[Check, ...] = (
         threshold=1.0,
         rule="a chain of strict near-copies is most of a class",
         sentence=N_(
-            "Such photos are split in time: the last ones are the test. The accuracy says little about "
+            "Such photos are split in time: the last ones are the test, and between the parts some are "
+            "put aside, so that no neighbours stand on both sides. The accuracy says little about "
             "photos of another time or place."
         ),
         advice=N_("Add photos of other things, places and light."),

@@ -1,7 +1,7 @@
 """Photos that stay on one side of every split: near-duplicates and named groups, joined.
 
 Owns: `Together`, and `<dataset>/groups.parquet`, a row per photo: `path`, `group` (near-duplicates),
-`part` (`chains.cut_chains`), and the `fingerprint` of the set that it was computed for. Leaves to
+`part` and `edge` (`chains.cut_chains`), and the `fingerprint` of the set that it was computed for. Leaves to
 others: what a near-duplicate is (`duplicates.py`), named groups (`grouping.py`), splitting
 (`split.py`).
 
@@ -25,7 +25,9 @@ from translearn_core.datasets.library import Dataset, write_table
 
 LEAST_GROUPS = 3
 """Groups of a class that training, validation and test take."""
-_hash_groups: dict[tuple[str, str, int], tuple[Ints, Ints]] = {}
+_Stored = tuple[Ints, Ints, Bools]
+"""Near-duplicates, the place of parts, edges."""
+_hash_groups: dict[tuple[str, str, int], _Stored] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +39,14 @@ class Together:
             parts of chains and named groups.
         copies: near-duplicates and parts of chains alone.
         part: place in time of the part of a chain that is most of a class, -1 for other photos.
+        edge: which photos are the last of such a part.
         named: which photos lie in a group with a name.
     """
 
     groups: Ints
     copies: Ints
     part: Ints
+    edge: Bools
     named: Bools
 
 
@@ -80,7 +84,12 @@ def assign_groups(
         photos = dataset.photos
         stored = _with_parts(dataset, *find_groups(photos, features, pairs=pairs))
         table = pd.DataFrame(
-            {"path": photos["path"].astype(str), "group": stored[0], "part": stored[1]}
+            {
+                "path": photos["path"].astype(str),
+                "group": stored[0],
+                "part": stored[1],
+                "edge": stored[2],
+            }
         )
         write_table(
             dataset.folder / "groups.parquet", table.assign(fingerprint=dataset.fingerprint)
@@ -88,19 +97,19 @@ def assign_groups(
     return _joined(dataset, *stored)
 
 
-def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> tuple[Ints, Ints]:
-    """Near-duplicates with the parts of chains among them, and the place of each part."""
+def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> _Stored:
+    """Near-duplicates with the parts of chains among them, the place of each part, and edges."""
     named = (dataset.photos["group_name"] != "").to_numpy()
-    part = cut_chains(dataset, np.where(named, -1, chain))  # a name says more than the looks
+    part, edge = cut_chains(dataset, np.where(named, -1, chain))  # a name says more than the looks
     if not (part >= 0).any():
-        return copies, part
+        return copies, part, edge
     parts, _values = pd.factorize(
         pd.MultiIndex.from_arrays([chain, dataset.photos["class_name"], part])
     )
-    return connect(copies, np.where(part >= 0, parts, -1)), part
+    return connect(copies, np.where(part >= 0, parts, -1)), part, edge
 
 
-def _joined(dataset: Dataset, copies: Ints, part: Ints) -> Together:
+def _joined(dataset: Dataset, copies: Ints, part: Ints, edge: Bools) -> Together:
     """Near-duplicates joined with named groups.
 
     Where that leaves a class fewer groups than a split takes, although it has enough names, the
@@ -110,7 +119,7 @@ def _joined(dataset: Dataset, copies: Ints, part: Ints) -> Together:
     names, values = pd.factorize(photos["group_name"].where(photos["group_name"] != ""))
     if not len(values):
         named = np.zeros(len(photos), np.bool_)
-        return Together(groups=copies, copies=copies, part=part, named=named)
+        return Together(groups=copies, copies=copies, part=part, edge=edge, named=named)
     groups = connect(copies, names)
     table = pd.DataFrame({"class": photos["class_name"].to_numpy(dtype=object), "group": groups})
     table["name"] = np.where(names >= 0, names, len(values) + copies)
@@ -120,11 +129,12 @@ def _joined(dataset: Dataset, copies: Ints, part: Ints) -> Together:
         same_file, _hashes = pd.factorize(photos["sha256"].where(photos["sha256"] != ""))
         groups = connect(np.where(melted & (names >= 0), -1, copies), names, same_file)
     named = np.isin(groups, groups[names >= 0])
-    return Together(groups=groups, copies=copies, part=np.where(named, -1, part), named=named)
+    part = np.where(named, -1, part)
+    return Together(groups=groups, copies=copies, part=part, edge=edge & ~named, named=named)
 
 
-def _read(dataset: Dataset) -> tuple[Ints, Ints] | None:
-    """The stored near-duplicates and parts; None where there are none, or for other photos."""
+def _read(dataset: Dataset) -> _Stored | None:
+    """The stored near-duplicates, parts and edges; None where there are none, or for other photos."""
     try:
         table = parse_parquet((dataset.folder / "groups.parquet").read_bytes())
         photos = dataset.photos
@@ -136,6 +146,8 @@ def _read(dataset: Dataset) -> tuple[Ints, Ints] | None:
             return None
         none = np.full(len(table), -1, np.int64)  # written before chains were cut
         part = table["part"].to_numpy(np.int64) if "part" in table else none
-        return table["group"].to_numpy(np.int64), part
+        no_edge = np.zeros(len(table), np.bool_)  # written before there were edges
+        edge = table["edge"].to_numpy(np.bool_) if "edge" in table else no_edge
+        return table["group"].to_numpy(np.int64), part, edge
     except (OSError, ValueError, KeyError):
         return None

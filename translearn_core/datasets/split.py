@@ -14,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from translearn_core.arrays import Ints
+from translearn_core.arrays import Bools, Ints
 from translearn_core.datasets.duplicate_groups import LEAST_GROUPS, Together, together
 from translearn_core.datasets.library import Dataset
+
+ASIDE = "aside"
+"""The split of photos that are used for nothing: between two stretches of time on different sides."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ def assign_splits(
     """Give every photo its split; the same seed and photos give the same splits.
 
     Copies, bursts and named groups stay together (`duplicate_groups.together`). A class that is one
-    chain of near-copies is divided in time: its last part is the test, the one before validation.
+    chain of near-copies is divided in time: its last part is the test, the one before validation, and
+    between two parts on different sides some photos are put aside.
     Only a class of one unnamed group of copies is torn apart. Every class keeps a group to learn
     from, then one for the test, then one for validation, as far as it has groups. Splits given by
     the source are kept: where it has test photos none are added, and likewise for validation; photos
@@ -49,7 +53,7 @@ def assign_splits(
         validation_share: share of these photos for validation, in [0, 1].
         test_share: share of these photos for the test, in [0, 1].
     Returns:
-        Series of "train" | "val" | "test", indexed by manifest path, in the manifest's order.
+        Series of "train" | "val" | "test" | "aside", indexed by manifest path, in the manifest's order.
     """
     photos = dataset.photos
     given = photos["split"].to_numpy(dtype=object)
@@ -69,7 +73,19 @@ def assign_splits(
         rng = np.random.default_rng([seed, zlib.crc32(str(name).encode("utf-8"))])
         division.divide(int(classes.get_loc(name)), rng)
     split[split == ""] = "train"
+    split[_between_sides(split, names, kept)] = ASIDE
     return pd.Series(split.astype(str), index=pd.Index(photos["path"], name="path"), name="split")
+
+
+def _between_sides(
+    split: npt.NDArray[np.object_], names: npt.NDArray[np.object_], kept: Together
+) -> Bools:
+    """Edges of parts of a chain whose next part is on another side; no photos of the test."""
+    between = np.zeros(len(split), np.bool_)
+    for row in np.flatnonzero(kept.edge & (split != "test")):
+        after = split[(names == names[row]) & (kept.part == kept.part[row] + 1)]
+        between[row] = bool(len(after)) and bool((after != split[row]).any())
+    return between
 
 
 def split_leaks(dataset: Dataset) -> list[Leak]:

@@ -109,10 +109,17 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
                 "(`--group-by none`, or on the page Photos)."
             ).format(by=dataset.record.grouped_by)
         )
+    groups, copies = together.groups, together.copies
+    used = subsets != datasets.ASIDE
+    if not used.all():
+        photos, subsets = photos[used].reset_index(drop=True), subsets[used]
+        groups, copies = groups[used], copies[used]
+        hashes = list(photos["sha256"])
+        pooled = look.table(POOLED, 0, hashes)
     classes = list(dataset.classes)
     codes = {name: code for code, name in enumerate(classes)}
     labels = np.array([codes[name] for name in photos["class_name"]], np.int64)
-    mirroring = settle_mirroring(plan, photos, pooled, labels, together.groups, subsets, monitor)
+    mirroring = settle_mirroring(plan, photos, pooled, labels, groups, subsets, monitor)
     if mirroring.said:
         monitor.warning(mirroring.said)
     plan = replace(plan, augmentation=mirroring.augmentation)
@@ -129,8 +136,8 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         classes=classes,
         labels=labels,
         split=subsets,
-        groups=together.groups,
-        copies=together.copies,
+        groups=groups,
+        copies=copies,
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),

@@ -26,7 +26,7 @@ class RunSplit:
     """The photos of a run's data set as they are now, with their part of the run.
 
     Attributes:
-        table: one row a photo: the columns of the manifest, and part (train | val | test).
+        table: one row a photo: the columns of the manifest, and part (train | val | test | aside).
         certain: whether the split is exactly that of the run. False where the data set was changed
             since: then `test` is still exact, `train` and `val` are estimated.
     """
@@ -60,9 +60,11 @@ def recover_split(run: Run) -> RunSplit:
     part = split.loc[photos["path"]].to_numpy(dtype=object)
     paths = photos["path"]
     recorded = read_photos(run)
-    if recorded is not None and set(recorded["path"]) - {""} == set(paths):
+    known = set() if recorded is None else set(recorded["path"]) - {""}
+    rest = set(paths) - known
+    if recorded is not None and known <= set(paths) and rest <= set(paths[part == datasets.ASIDE]):
         part_of = dict(zip(recorded["path"], recorded["part"], strict=True))
-        part = paths.map(part_of).to_numpy(dtype=object)
+        part = paths.map(part_of).fillna(datasets.ASIDE).to_numpy(dtype=object)
     counts = [int((part == name).sum()) for name in ("train", "val")]
     is_exact = set(paths[part == "test"]) == test_paths and counts == [
         metrics.n_train,
