@@ -10,6 +10,7 @@ Training and the feasibility check extract features here, so each finds what the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import pandas as pd
 from translearn_core import backbones
 from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
-from translearn_core.backbones.weights import weights_status
+from translearn_core.backbones.weights import content_hash, weights_status
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset, PhotoStats
 from translearn_core.datasets.shapes import choose_fit
@@ -34,6 +35,7 @@ from translearn_core.graph.engine import (
     Engine,
     KerasEngine,
     bfloat16_pays,
+    conversion_versions,
     import_keras,
     open_prefix_engine,
 )
@@ -110,9 +112,24 @@ class FeatureExtractor:
         return cache_folder()
 
     def engine_path(self, cut: str) -> Path:
-        """Where the converted graph from pixels to `cut` is kept."""
-        key = replace(self.key(cut), fit="stretch")  # a graph takes squares of any kind
-        return cache_folder() / "engines" / f"{key.digest}.xml"
+        """Where the converted graph from pixels to `cut` is kept: once for a backbone, the content of
+        its weights, a size of photos, and the versions of what converts it."""
+        if self.change is not None or self.weights == "random":
+            weights = self.weights_identity
+        else:
+            weights = content_hash(weights_status(self.backbone).path)
+        facts = [self.backbone.name, weights, cut, str(self.size), conversion_versions()]
+        digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
+        return cache_folder() / "engines" / f"{digest}.xml"
+
+    def record(self, cut: str) -> Any:
+        """The frozen part up to `cut` without Keras, see `graph/recorded.py`; None: not to be had."""
+        if self.change is not None or self.weights == "random":
+            return None
+        from translearn_core.graph.recorded import recorded_prefix
+
+        layer = None if cut == POOLED else cut
+        return recorded_prefix(self.backbone, size=self.size, cut=layer)
 
     def build_network(self) -> Any:
         """The backbone as a Keras model of the caller's own."""
@@ -208,7 +225,12 @@ class _Engines:
     def _open(self, cut: str, *, quick: bool) -> Engine:
         """The engine to `cut`; `quick` for views that only training sees."""
         path = self._look.engine_path(cut)
-        engine = open_prefix_engine(path, lambda: self._build_prefix(cut), quick=quick)
+        engine = open_prefix_engine(
+            path,
+            lambda: self._build_prefix(cut),
+            record=lambda: self._look.record(cut),
+            quick=quick,
+        )
         if isinstance(engine, KerasEngine):
             self.network = None
         return engine
