@@ -39,6 +39,7 @@ from translearn_core.graph.engine import (
     import_keras,
     open_prefix_engine,
 )
+from translearn_core.graph.recorded import has_record, recorded_prefix
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import SILENT, Monitor, PassProgress
@@ -122,11 +123,16 @@ class FeatureExtractor:
         digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
         return cache_folder() / "engines" / f"{digest}.xml"
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its graph can be had without Keras, see `graph/recorded.py`."""
+        of_file = self.change is None and self.weights == "imagenet"
+        return of_file and has_record(self.backbone)
+
     def record(self, cut: str) -> Any:
-        """The frozen part up to `cut` without Keras, see `graph/recorded.py`; None: not to be had."""
-        if self.change is not None or self.weights == "random":
+        """The frozen part up to `cut` without Keras; None: not to be had."""
+        if not self.is_recorded:
             return None
-        from translearn_core.graph.recorded import recorded_prefix
 
         layer = None if cut == POOLED else cut
         return recorded_prefix(self.backbone, size=self.size, cut=layer)

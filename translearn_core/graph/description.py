@@ -187,10 +187,8 @@ def record_graph(networks: Sequence[keras.Model]) -> dict[str, Any] | None:
             operation[3] = {"by_side": kernel}
         elif len({side % 2 for side in sides}) == 1:
             return None  # who knows what it would be on the other side
-    for record, network in zip(records, networks, strict=True):
-        if record is None or not _lies_like(first, record, network):
-            return None
-    return {"operations": first, "weights": _record_weights(networks[0], walks[0])}
+    record = {"operations": first, "weights": _record_weights(networks[0], walks[0])}
+    return record if all(is_recorded_as(record, network) for network in networks) else None
 
 
 def record_operations(model: keras.Model) -> list[list[Any]] | None:
@@ -207,17 +205,22 @@ def record_operations(model: keras.Model) -> list[list[Any]] | None:
     return operations
 
 
-def _lies_like(recorded: list[list[Any]], live: list[list[Any]], model: keras.Model) -> bool:
-    """Whether the record, laid out at the size of a network, is that network."""
-    nodes = lay_out(recorded, model.input_shape[1])
-    for node, real in zip(nodes, walk_graph(model).nodes, strict=True):
-        if node.output.shape != tuple(real.output_tensors[0].shape):
+def is_recorded_as(record: dict[str, Any], model: keras.Model) -> bool:
+    """Whether a record, laid out at the size of a network, is that network."""
+    live = record_operations(model)
+    if live is None or [one[:3] for one in record["operations"]] != [one[:3] for one in live]:
+        return False
+    walk = walk_graph(model)
+    nodes = lay_out(record["operations"], model.input_shape[1])
+    for node, real, recorded, found in zip(
+        nodes, walk.nodes, record["operations"], live, strict=True
+    ):
+        attributes = {name: value for name, value in recorded[3].items() if name != "by_side"}
+        if "by_side" in recorded[3]:
+            attributes["padding"] = node.operation.padding
+        if node.output.shape != tuple(real.output_tensors[0].shape) or attributes != found[3]:
             return False
-        if node.operation.kind == "ZeroPadding2D" and node.operation.padding != _plain(
-            real.operation.padding
-        ):
-            return False
-    return [one[:3] for one in recorded] == [one[:3] for one in live]
+    return bool(record["weights"] == _record_weights(model, walk))
 
 
 def _takes_all_in_order(node: Any) -> bool:

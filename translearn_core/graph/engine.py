@@ -33,7 +33,7 @@ import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
-from translearn_core.errors import InputError, TransLearnError
+from translearn_core.errors import InputError, TransLearnError, WeightsError
 
 logger = logging.getLogger(__name__)
 
@@ -446,10 +446,10 @@ def _convert_record(record: Callable[[], Any], path: Path) -> bool:
         answers = run_engine(OpenVINOEngine(path), photos)
         if not np.isfinite(answers).all() or not answers.any():
             raise ValueError("it answers nothing")
-    except TransLearnError:
+    except WeightsError:
         raise
-    except Exception as error:  # Keras then says in words what is wrong with the weights
-        logger.info("The recorded graph cannot be used: %s", error)
+    except Exception:  # Keras then says in words what is wrong with the weights
+        logger.exception("The recorded graph cannot be used")
         return False
     _keep(path, agrees=True, difference=None)
     return True

@@ -118,32 +118,36 @@ class RecordedModel:
         return self.nodes[0].output.shape
 
 
-def read_record(backbone: Backbone) -> dict[str, Any] | None:
-    """The recorded graph of a backbone; None where there is none."""
-    file = resources.files("translearn_core").joinpath(f"data/graphs/{backbone.name}.json")
-    if not file.is_file():
-        return None
-    record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+def has_record(backbone: Backbone) -> bool:
+    """Whether the graph of a backbone is recorded."""
+    return _record_file(backbone).is_file()
+
+
+def read_record(backbone: Backbone) -> dict[str, Any]:
+    """The recorded graph of a backbone, which has one."""
+    record: dict[str, Any] = json.loads(_record_file(backbone).read_text(encoding="utf-8"))
     return record
 
 
+def _record_file(backbone: Backbone) -> Any:
+    return resources.files("translearn_core").joinpath(f"data/graphs/{backbone.name}.json")
+
+
 def recorded_prefix(backbone: Backbone, *, size: int, cut: str | None) -> RecordedModel | None:
-    """The frozen part of a backbone with the weights of its file.
+    """The frozen part of a backbone whose graph is recorded, with the weights of its file.
 
     Args:
         size: side of the photos in pixels.
         cut: name of the operation that it ends with; None: all of it, pooled.
 
     Returns:
-        `(n, size, size, 3)` -> what comes out at the cut, or pooled features `(n, c)`; None where no
-        graph of this backbone is recorded, or it has no such operation.
+        `(n, size, size, 3)` -> what comes out at the cut, or pooled features `(n, c)`; None where
+        there is no such operation.
 
     Raises:
         ValueError, OSError, KeyError: the weights do not fit, or their file cannot be read.
     """
     record = read_record(backbone)
-    if record is None:
-        return None
     nodes = lay_out(record["operations"], size)
     if cut is not None:
         if cut not in {node.operation.name for node in nodes}:
