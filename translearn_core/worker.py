@@ -30,6 +30,8 @@ from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run, study
 
 logger = logging.getLogger(__name__)
 
+STOP_PATIENCE_S = 3.0
+"""Within so many seconds a training or a search stops by itself, unless it is in a long step."""
 LOWEST_PRIORITY = psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19
 
 
@@ -96,7 +98,7 @@ def handler_of(kind: Kind) -> Handler:
     if kind == "look":
         return Handler(work=_look, patience_s=look_ahead.GIVE_WAY_S, on_gpu=False, is_asked=False)
     works: dict[Kind, Work] = {"train": _train, "search": _search, "measure": _measure}
-    return Handler(work=works[kind])
+    return Handler(work=works[kind], patience_s=STOP_PATIENCE_S)
 
 
 def work(job: Job, *, own_process: bool = False) -> bool:
@@ -118,7 +120,8 @@ def work(job: Job, *, own_process: bool = False) -> bool:
     ended = run_job(
         job,
         handler.work,
-        patience_s=handler.patience_s if own_process else None,
+        patience_s=handler.patience_s,
+        own_process=own_process,
         tidy=lambda: handler.tidy(job),
     )
     return _left_a_result(job, ended)

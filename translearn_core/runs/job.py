@@ -180,6 +180,11 @@ class Job:
             self.written_state.state == "lost" and is_held(self.folder / LOCK)
         )
 
+    @property
+    def is_being_put_together(self) -> bool:
+        """Whether it counts as stopped while its process still writes what it leaves."""
+        return self.written_state.state == "stopped" and is_held(self.folder / LOCK)
+
     def append_event(self, kind: str, **fields: Any) -> None:
         """Append one line to events.jsonl.
 

@@ -153,6 +153,7 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
     techniques = build_techniques(plan)
     training = techniques.prepare(TrainingSet.of(data), monitor)
     monitor.stage("head")
+    monitor.leaves_result()
     with clock.lap("head"):
         fitted = learn_head(plan, training, techniques, monitor)
     head = techniques.finalize(fitted.head)
