@@ -153,6 +153,12 @@ class FeatureExtractor:
         """Features of photos by content hash, all of them cached by now."""
         return FeatureCache(self.key(cut, view), root=self.root).table(hashes)
 
+    @property
+    def has_features(self) -> bool:
+        """Whether the pooled features of all photos are cached."""
+        cache = FeatureCache(self.key(POOLED), root=self.root)
+        return all(sha256 in cache for sha256 in self.dataset.photos["sha256"])
+
     def take(self, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor) -> PassReport:
         """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
 

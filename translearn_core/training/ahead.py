@@ -35,13 +35,19 @@ class MadeAhead:
 
 
 def make_ahead(plan: Plan) -> Future[MadeAhead]:
-    """Begin with it."""
-    return run_in_thread(lambda: _make(plan))
+    """Begin with it.
+
+    Keras alone is imported where there is nothing to wait for, since the photos were looked at before,
+    and where the pass builds the network.
+    """
+    look = plan.extractor
+    whole = look.is_recorded and not look.has_features
+    return run_in_thread(lambda: _make(plan, whole))
 
 
-def _make(plan: Plan) -> MadeAhead:
+def _make(plan: Plan, whole: bool) -> MadeAhead:
     logger.info("Keras %s", import_keras().__version__)
-    if not plan.extractor.is_recorded:
+    if not whole:
         return MadeAhead()
     network = plan.extractor.build_network()
     if plan.fine_tunes or plan.techniques:
