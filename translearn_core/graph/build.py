@@ -45,11 +45,11 @@ def build_backbone(
         `(n, h, w, c)`; its input is named `photo`.
 
     Raises:
-        SettingsError: `size` is below the backbone's smallest.
+        SettingsError: `size` is below the backbone's smallest, or between its steps.
         WeightsError: the weights are not on this machine, or do not fit.
     """
     size = backbone.input_size if size is None else size
-    if size < backbone.min_size:
+    if size < backbone.min_size or size % backbone.size_step:
         image_size_for(backbone, Settings(image_size=size))  # raises with the sentence
     return with_pixel_scaling(backbone, call_builder(backbone, size, weights, seed), size)
 
@@ -59,7 +59,8 @@ def with_pixel_scaling(backbone: Backbone, application: keras.Model, size: int) 
 
     Args:
         application: made for photos of any size; its operations get their lasting names here. One
-            that holds a model within it (ConvNeXt) takes photos of the size it was made for alone.
+            that holds a model within it (ConvNeXt) or sees photos in patches (`size_step`) takes
+            photos of the size it was made for alone.
         size: side of the square photos in pixels.
     """
     restore_names(application)
