@@ -34,7 +34,7 @@ _PROJECTION = "embeddings.patch_embeddings.projection"
 
 
 def read_dino_weights(
-    path: Path, *, width: int, heads: int, depth: int, grid: tuple[int, int]
+    path: Path, *, width: int, heads: int, grid: tuple[int, int], depth: int = DEPTH
 ) -> dict[str, list[np.ndarray]]:
     """All weights, float32: the name of each layer of `graph/dinov2.py` and its weights in order.
 
