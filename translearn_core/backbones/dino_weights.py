@@ -121,7 +121,7 @@ def expected_tensors(width: int, depth: int) -> dict[str, tuple[int, ...]]:
     return tensors
 
 
-def find_problem(path: Path, *, width: int, depth: int) -> str:
+def find_problem(path: Path, *, width: int, depth: int = DEPTH) -> str:
     """Why a file is none of this network's, as a sentence; empty when it fits.
 
     Reads names and shapes only.
@@ -131,7 +131,7 @@ def find_problem(path: Path, *, width: int, depth: int) -> str:
     """
     try:
         with _opened(path) as file:
-            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in _names(file)}
             kinds = {str(file.get_slice(name).get_dtype()) for name in shapes}
             prefix = _prefix_of(file)
     except ValueError:
@@ -182,8 +182,12 @@ def _opened(path: Path) -> Iterator[Any]:
         raise ValueError(str(error)) from error
 
 
+def _names(file: Any) -> list[str]:
+    return [str(name) for name in file.keys()]  # noqa: SIM118 - it is no dictionary
+
+
 def _prefix_of(file: Any) -> str:
-    return _PREFIX if any(name.startswith(_PREFIX) for name in file.keys()) else ""
+    return _PREFIX if any(name.startswith(_PREFIX) for name in _names(file)) else ""
 
 
 def _read(file: Any, name: str) -> np.ndarray:

@@ -452,8 +452,8 @@ def _find_problem(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
         if backbone.distribution:
             return ""
     if backbone.weight_file.endswith(SAFETENSORS):
-        shape = dict(backbone.arguments)
-        return find_problem(path, width=shape["width"], depth=shape.get("depth", DEPTH))
+        shape = {"depth": DEPTH, **dict(backbone.arguments)}
+        return find_problem(path, width=shape["width"], depth=shape["depth"])
     with path.open("rb") as file:
         if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
             return _("it is not a weights file (HDF5, ending in .h5).")

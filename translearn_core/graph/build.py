@@ -16,6 +16,7 @@ from translearn_core.backbones import Backbone, image_size_for, pixel_scaling
 from translearn_core.backbones.weights import check_weights, weights_path, weights_status
 from translearn_core.errors import WeightsError
 from translearn_core.graph.cut_points import PIXELS, automatic_stem, replay
+from translearn_core.graph.engine import apply_precision
 from translearn_core.i18n import _
 from translearn_core.settings import Settings
 
@@ -76,6 +77,7 @@ def call_builder(
     """The network as its builder makes it: no top, no pixel scaling, names as they come."""
     module, _colon, function = backbone.builder.rpartition(":")
     builder = getattr(import_module(module) if module else keras.applications, function)
+    apply_precision()
     arguments = {**dict(backbone.arguments), "include_top": False, "input_shape": (size, size, 3)}
     if weights == "random":
         keras.utils.set_random_seed(seed)
