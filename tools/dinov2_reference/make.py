@@ -31,7 +31,7 @@ def main(folder: Path) -> None:
     ).eval()
     with torch.no_grad():
         for name, weights in model.named_parameters():
-            if "norm" in name and name.endswith("weight") or "lambda1" in name:
+            if "lambda1" in name or ("norm" in name and name.endswith("weight")):
                 weights.uniform_(0.5, 1.5)
             else:
                 weights.normal_(0, 0.3 if weights.ndim > 1 else 0.2)
