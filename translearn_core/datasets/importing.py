@@ -56,6 +56,7 @@ from translearn_core.datasets.library import (
     with_columns,
 )
 from translearn_core.datasets.receiving import spool
+from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
     Labelling,
     existing_source,
@@ -369,6 +370,7 @@ def _row(candidate: Candidate, path: str, stats: PhotoStats | None) -> dict[str,
         "file": candidate.file,
         "class_name": candidate.assignment.class_name,
         "split": candidate.assignment.split,
+        "group_name": recording_of(candidate.file),
         "bytes": candidate.size_bytes,
         "mtime_ns": candidate.mtime_ns,
         "checked": stats is not None,
@@ -420,7 +422,14 @@ def _build(
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return publish(folder, record.model_copy(update=_said(context)))
+    changed = _said(context) | _grouped_by(photos, record)
+    return publish(folder, record.model_copy(update=changed))
+
+
+def _grouped_by(rows: pd.DataFrame, record: Record) -> dict[str, str]:
+    """What groups new rows, as a field of the record, where nothing did so far."""
+    is_new = not record.grouped_by and bool((rows["group_name"] != "").any())
+    return {"grouped_by": RECORDINGS} if is_new else {}
 
 
 def _measure(
@@ -482,6 +491,7 @@ def _append(
         if left_out:
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
         changed = {"source_sha256": "", "reading": how.as_json()}
+        changed |= _grouped_by(rows, dataset.record)
         dataset.write_record(dataset.record.model_copy(update=changed))
     notices = (*context.notices, *(one.text for one in context.questions))
     return ImportReport(len(rows), tuple(left_out), notices)

@@ -549,20 +549,24 @@ class Network {
   }
 
   // pixels: Float32Array of size * size * 3 in [0, 255]; returns one probability for each class.
+  // `pooled` then holds the features that the head got, null where the network has no such.
   ask(pixels, size) {
     const { nodes, constants, output } = this.graph, values = new Map();
+    this.pooled = null;
     const make = (shape) => this.make(shape);
     values.set("photo", { shape: [1, size, size, 3], data: pixels });
     nodes.forEach((node, place) => {
       const inputs = node.inputs.map((name) => values.get(name) || constants.get(name));
-      values.set(node.outputs[0], this.compute(node, inputs, make));
+      const value = this.compute(node, inputs, make);
+      if (node.kind === "ReduceMean" && value.shape.length === 2) this.pooled = value.data.slice();
+      values.set(node.outputs[0], value);
       for (const name of this.done[place]) {
-        const value = values.get(name);
-        if (value === undefined || name === "photo") continue;
+        const unused = values.get(name);
+        if (unused === undefined || name === "photo") continue;
         values.delete(name);
-        const size_ = value.data.length;
+        const size_ = unused.data.length;
         if (!this.free.has(size_)) this.free.set(size_, []);
-        this.free.get(size_).push(value.data);
+        this.free.get(size_).push(unused.data);
       }
     });
     return Array.from(values.get(output).data);
@@ -599,7 +603,8 @@ if (typeof WorkerGlobalScope !== "undefined" && typeof importScripts === "functi
       } else {
         const began = performance.now();
         const shares = network.ask(data.pixels, data.size);
-        self.postMessage({ id: data.id, shares, took_ms: performance.now() - began });
+        const took = performance.now() - began;
+        self.postMessage({ id: data.id, shares, pooled: network.pooled, took_ms: took });
       }
     } catch (error) {
       self.postMessage({ id: data.id, error: String(error.message || error) });
