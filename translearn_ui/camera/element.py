@@ -104,9 +104,7 @@ def _words() -> dict[str, str]:
             "The browser was not allowed to use the camera. Allow it beside the address, then try "
             "again; or use “Choose or take photos”."
         ),
-        "busy": _(
-            "The camera does not answer. Close other programs that use it, then try again."
-        ),
+        "busy": _("The camera does not answer. Close other programs that use it, then try again."),
         "name": _("Name of the class"),
         "hold": _("Hold to record"),
         "recording": _("Recording…"),

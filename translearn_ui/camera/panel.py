@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core import datasets, palette
+from translearn_core import palette
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
 from translearn_core.runs import Run
@@ -69,7 +69,9 @@ def show(
             "recorder": _recorder(now, shown) if record else None,
             "live": _live(run, keeps=now is not None) if run is not None else None,
         }
-        element.mount(f"{key}_{len(shown)}" if len(shown) > MOST_CLASSES else key, data, desk.answer)
+        element.mount(
+            f"{key}_{len(shown)}" if len(shown) > MOST_CLASSES else key, data, desk.answer
+        )
         _show_why(run, st.session_state.get(asked), key)
 
 

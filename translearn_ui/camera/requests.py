@@ -53,12 +53,14 @@ class Desk:
         for (kind, _name), some in itertools.groupby(requests, key=_what):
             rows = list(some)
             try:
-                if kind == "frame":
-                    answers += self._store(rows)
-                else:
-                    answers += [self._do(kind, row) for row in rows]
-            except Exception as error:
-                answers += [{"problem": _sentence(error)}] * len(rows)
+                is_frame = kind == "frame"
+                answers += self._store(rows) if is_frame else [self._do(kind, one) for one in rows]
+            except TransLearnError as error:
+                answers += [{"problem": error.message}] * len(rows)
+            except Exception:
+                log.exception("A request of the camera met an unexpected error")
+                problem = _("Something went wrong here that we did not foresee. Reload the page.")
+                answers += [{"problem": problem}] * len(rows)
         return answers
 
     def _do(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -97,21 +99,12 @@ class Desk:
         photos = [(_file_name(row), io.BytesIO(_photo_of(row))) for row in rows]
         report = datasets.add_photos(self._kept(), str(rows[0].get("name", "")), photos)
         refused = {file.rpartition("/")[2]: reason for file, reason in report.left_out}
-        return [
-            {"problem": refused[name]} if name in refused else {} for name, _content in photos
-        ]
+        return [{"problem": refused[name]} if name in refused else {} for name, _content in photos]
 
 
 def _what(request: dict[str, Any]) -> tuple[str, str]:
     kind = str(request.get("kind", ""))
     return kind, str(request.get("name", "")) if kind == "frame" else ""
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, TransLearnError):
-        return error.message
-    log.error("A request of the camera met an unexpected error", exc_info=error)
-    return _("Something went wrong here that we did not foresee. Reload the page.")
 
 
 def _photo_of(request: dict[str, Any]) -> bytes:

@@ -1,28 +1,35 @@
-"""Handing in photos: files, webcam, a folder or a zip; what was predicted is kept in the session."""
+"""Handing in photos: files, a folder or a zip, or the camera; what was predicted is kept in the
+session."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_ui.components import background_tasks, uploads
 from translearn_ui.shell import frame
 from translearn_ui.try_it import prediction_view
 
+if TYPE_CHECKING:
+    from translearn_core.datasets import Dataset
+
 RESULT_KEY = "try_result"
 
 
-def show(run: Run) -> None:
-    """The ways to hand photos in; what is handed in is asked about at once."""
-    way = st.segmented_control(
+def choose_way() -> str:
+    """How photos are handed in: photos, camera, folder or zip."""
+    return st.segmented_control(
         _("How to hand in photos"),
         ["photos", "camera", "folder", "zip"],
         format_func=lambda name: {
             "photos": _(":material/image: Photos"),
-            "camera": _(":material/photo_camera: Webcam"),
+            "camera": _(":material/videocam: Camera"),
             "folder": _(":material/folder_open: Folder"),
             "zip": _(":material/folder_zip: Zip"),
         }[name],
@@ -32,13 +39,29 @@ def show(run: Run) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
+
+
+def show_camera(run: Run) -> None:
+    """Live answers about what the camera sees."""
+    from translearn_ui.camera import panel
+
+    panel.show(f"try_{run.id}", dataset=lambda: _dataset_of(run), record=False, run=run)
+
+
+def _dataset_of(run: Run) -> Dataset | None:
+    """The data set that a run learned from; None where it is gone."""
+    from translearn_core import datasets
+
+    try:
+        return datasets.open_dataset(Path(run.config.dataset))
+    except SourceError:
+        return None
+
+
+def show(run: Run, way: str) -> None:
+    """The box of a way to hand photos in; what is handed in is asked about at once."""
     box = uploads.Box(f"try_{way}")
-    if way == "camera":
-        photo = st.camera_input(_("Hold it in front of the camera"), key=box.key, width=480)
-        if photo is None:
-            return
-        _ask(run, [(_("webcam photo"), photo.getvalue())], photo.file_id)
-    elif way == "zip":
+    if way == "zip":
         upload = st.file_uploader(
             _("A zip file of photos"),
             type=["zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z"],

@@ -3,7 +3,7 @@
 
 class Element {
   constructor(root, data) {
-    Object.assign(this, { root, isOver: false });
+    Object.assign(this, { root, wasShown: false });
     this.link = new Link();
     this.camera = new Camera(data.words, () => this.onCamera());
     this.live = new Live(this.camera, this.link);
@@ -15,7 +15,16 @@ class Element {
       this.recorder = new Recorder({ ...data.recorder, words: data.words }, this.camera, this.link);
       root.append(this.recorder.element);
     }
-    this.camera.start();
+    // never behind a closed box: it begins when it is seen, and ends when it is folded away
+    this.seen = new ResizeObserver(() => this.onSize());
+    this.seen.observe(root);
+  }
+
+  onSize() {
+    const isShown = this.root.offsetWidth > 0;
+    if (isShown && !this.wasShown) this.camera.start();
+    if (!isShown && this.wasShown) this.camera.stop();
+    this.wasShown = isShown;
   }
 
   onCamera() {
@@ -35,6 +44,7 @@ class Element {
   }
 
   leave() {
+    this.seen.disconnect();
     this.link.close();
     this.live.leave();
     if (this.recorder) this.recorder.leave();
