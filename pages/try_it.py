@@ -40,6 +40,8 @@ def main() -> None:
     give, see = st.columns([1, 1.25], gap="large")
     with give, frame.errors_shown():
         photo_input.show(run, way)
+        if way == "photos":
+            photo_input.show_samples(run)
     with see, frame.errors_shown():
         result_view.show(run)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,9 +163,11 @@ def test_from_the_first_page_to_live_answers(
         screenshot(page, "camera")
         person.press(".st-key-camera_train button")
         named, _rate = _answers(page)
+        sys.stdout.write(f"live {time.monotonic() - began:.0f} s after the first press\n")
         assert presses + person.presses <= MOST_PRESSES
         assert named.count("box") >= LEAST_RIGHT * len(named), named
         named, rate = _answers(page, by="browser")
+        sys.stdout.write(f"{rate:.1f} answers per second in the browser\n")
         assert named.count("box") >= LEAST_RIGHT * len(named), named
         screenshot(page, "camera_live")
         page.get_by_role("button", name="Freeze").click()

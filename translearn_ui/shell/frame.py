@@ -143,6 +143,7 @@ def page(name: PageName) -> None:
         st.session_state[_DEEP_LINK] = (name, st.query_params.to_dict())
         st.switch_page("app.py", query_params=st.query_params.to_dict())
     row = next(row for row in PAGES if row.name == name)
+    tab_title(_(row.title))
     theme.apply()
     _show_head(row)
     if not start.can_write():
@@ -153,6 +154,11 @@ def page(name: PageName) -> None:
             ).format(folder=plain(str(home()))),
             icon=":material/lock:",
         )
+
+
+def tab_title(text: str) -> None:
+    """What the tab of the browser says: `82 % · done – TransLearn`."""
+    st.set_page_config(page_title=f"{text} – TransLearn")
 
 
 def _show_head(here: PageRow) -> None:

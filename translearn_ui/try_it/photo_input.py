@@ -3,16 +3,16 @@ session."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, uploads
+from translearn_ui.components import background_tasks, sample_tiles, uploads
 from translearn_ui.shell import frame
 from translearn_ui.try_it import prediction_view
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from translearn_core.datasets import Dataset
 
 RESULT_KEY = "try_result"
+TRUTH_KEY = "try_truth"
+"""In the session: the run and the class of the test photo that was asked about."""
 
 
 def choose_way() -> str:
@@ -82,6 +84,17 @@ def show(run: Run, way: str) -> None:
             _start(prediction_view.start(run, given), box)
 
 
+def show_samples(run: Run) -> None:
+    """Test photos to press: the answer comes with its heat map."""
+
+    def press(row: Mapping[Any, Any], path: Path) -> None:
+        st.session_state[prediction_view.WHY_KEY] = True
+        _ask(run, [(Path(row["file"]).name, path.read_bytes())], f"test photo {row['path']}")
+        st.session_state[TRUTH_KEY] = (run.id, str(row["truth"]))
+
+    sample_tiles.show_samples(run, key="try_tiles", press=press)
+
+
 def _start(task: background_tasks.Task, box: uploads.Box) -> None:
     box.empty()
     st.query_params["task"] = task.id
@@ -93,6 +106,7 @@ def _ask(run: Run, photos: Sequence[tuple[str, bytes]], photo_id: str) -> None:
     mark = (run.id, photo_id)
     if st.session_state.get("try_asked") == mark:
         return
+    st.session_state.pop(TRUTH_KEY, None)
     with st.spinner(_("Looking at it…")):
         st.session_state[RESULT_KEY] = (run.id, prediction_view.ask(run, photos))
     st.session_state["try_asked"] = mark
@@ -107,3 +121,4 @@ def end_task(task: background_tasks.Task, run: Run) -> None:
     else:
         st.session_state[RESULT_KEY] = (run.id, task.result)
         st.session_state.pop("try_asked", None)
+        st.session_state.pop(TRUTH_KEY, None)
