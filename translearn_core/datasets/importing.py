@@ -65,6 +65,7 @@ from translearn_core.datasets.sources import (
     nothing_left,
     with_assignments,
 )
+from translearn_core.datasets.videos import expand_videos, without_videos
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import (
@@ -403,6 +404,8 @@ def _build(
     context: ImportContext,
 ) -> Dataset:
     """Fill a temporary folder with photos and manifest, and publish it."""
+    candidates, unread = expand_videos(candidates, folder / "frames", context)
+    left_out = left_out + unread
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     if record.kind != "demo":
         how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
@@ -418,7 +421,7 @@ def _build(
         left_out = left_out + single
     with disk_errors():
         photos = _move_to_class_folders(staged, folder, NameKeeper())
-        for name in ("staged", "incoming"):
+        for name in ("staged", "incoming", "frames"):
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
@@ -471,6 +474,8 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
+    candidates, unread = expand_videos(candidates, folder / "frames", context)
+    left_out = left_out + unread
     how = _measure(
         {item.file: item.look or item.read for item in candidates}, dataset.reading, context
     )
@@ -503,6 +508,8 @@ def _import_in_place(
     """A data set whose photos stay in their folders."""
     with contextlib.ExitStack() as stack:
         candidates, left_out = list_sources(sources, stack, context, labels)
+    candidates, videos = without_videos(candidates)
+    left_out = left_out + videos
     key = labels.key if labels is not None else ""
     text = "\n".join([*(source.as_posix() for source in sources), *([key] if key else [])])
     identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from translearn_core.datasets import Dataset, ImportChoices
 
 
+EVERY_S = 0.5
+"""As `imaging.video.EVERY_S`, which is not imported for the first page."""
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """As `datasets.ARCHIVE_TYPES`, which is not imported for the first page."""
 TABLE_TYPES = ("csv", "tsv", "txt", "xlsx", "json", "jsonl")
@@ -323,6 +325,15 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             else ""
         )
 
+        every_s = st.number_input(
+            _("Seconds between two frames of a video"),
+            min_value=0.1,
+            max_value=60.0,
+            value=EVERY_S,
+            step=0.1,
+            key=f"every_{key}",
+        )
+
     def make() -> ImportChoices:
         from translearn_core.datasets import ImportChoices
 
@@ -332,7 +343,7 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             for name in text.split(",")
             if name.strip()
         )
-        return ImportChoices(roles=roles, classes=level, names=names)
+        return ImportChoices(roles=roles, classes=level, names=names, every_s=every_s)
 
     return make
 
@@ -438,8 +449,8 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
 
     box = uploads.Box("add_files")
     given = st.file_uploader(
-        _("Photos of {name}").format(name=name),
-        type=uploads.photo_types(),
+        _("Photos or videos of {name}").format(name=name),
+        type=[*uploads.photo_types(), *uploads.video_types()],
         accept_multiple_files=True,
         key=box.key,
     )
