@@ -127,7 +127,7 @@ def test_from_the_first_page_to_live_answers(
 ) -> None:
     with watching(chromium, server, clips["ball"]) as page:
         page.goto("/")
-        person = Person(page)
+        person, began = Person(page), time.monotonic()
         time.monotonic()
         person.press(".st-key-use_camera button")
         person.press(".tl-cam-class:nth-of-type(1) input[type=text]", "ball")
