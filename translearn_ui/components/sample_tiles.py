@@ -123,7 +123,7 @@ def _show(
 ) -> None:
     with (
         st.container(key=f"gallery_{key}"),
-        st.grid(min_column_width=112, gap="small") as grid,
+        st.grid(min_column_width=128, gap="small") as grid,
     ):
         for number, row in enumerate(rows.astype(object).to_dict("records"), 1):
             with grid.cell():
@@ -137,9 +137,8 @@ def _show(
                 if words := caption(row):
                     st.caption(words)
                 if st.button(
-                    _("Ask about photo {n}").format(n=number),
+                    _("Ask about {n}").format(n=number),
                     key=f"{key}_{number}",
-                    icon=":material/center_focus_strong:",
                     width="stretch",
                 ):
                     press(row)

@@ -5,7 +5,6 @@
 // or to put it into a class.
 "use strict";
 
-const SMALL = 400; // longest side of what the server is asked about
 const MOST_BARS = 6;
 const TRIES = 12; // answers by which the two are compared
 const ENOUGH_MS = 60; // a browser that takes no longer is kept, whatever the server takes
@@ -197,7 +196,7 @@ class Live {
 
   async askServer(frozen) {
     while (!this.link.isIdle) await wait(10); // photos that were taken go first
-    const blob = frozen ? await jpegOf(frozen, frozen.width, frozen.height, SMALL) : await this.camera.take(SMALL);
+    const blob = frozen ? await jpegOf(frozen, frozen.width, frozen.height, LONGEST) : await this.camera.take(LONGEST);
     return this.link.ask({ kind: "answer", run: this.run, jpeg: await asText(blob) });
   }
 
