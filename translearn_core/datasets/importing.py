@@ -604,7 +604,7 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
         same = old.source_sha256 == record.source_sha256 and old.name == record.name
         if (
             same
-            and old.choices == record.choices
+            and ImportChoices.from_text(old.choices) == ImportChoices.from_text(record.choices)
             and (not check or bool(dataset.photos["checked"].all()))
         ):
             return dataset
