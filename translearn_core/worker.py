@@ -21,9 +21,9 @@ from translearn_core.concurrency import end_process
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.engine import count_gpus, import_keras
-from translearn_core.jobs import look_ahead, warm_worker
+from translearn_core.jobs import warm_worker
 from translearn_core.jobs.background import Work, run_job
-from translearn_core.jobs.look_ahead import LookAheadConfig
+from translearn_core.jobs.look_ahead import GIVE_WAY_S, LookAheadConfig, give_way
 from translearn_core.jobs.measurement import MeasureConfig
 from translearn_core.monitor import Monitor
 from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run, study
@@ -96,7 +96,7 @@ def handler_of(kind: Kind) -> Handler:
         # no converter heeds a stop; a GPU belongs to the run that has its turn
         return Handler(work=export_job.work, patience_s=0.0, tidy=export_job.tidy, on_gpu=False)
     if kind == "look":
-        return Handler(work=_look, patience_s=look_ahead.GIVE_WAY_S, on_gpu=False, is_asked=False)
+        return Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False, is_asked=False)
     works: dict[Kind, Work] = {"train": _train, "search": _search, "measure": _measure}
     return Handler(work=works[kind], patience_s=STOP_PATIENCE_S)
 
@@ -114,7 +114,7 @@ def work(job: Job, *, own_process: bool = False) -> bool:
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if handler.is_asked:
-        look_ahead.give_way()
+        give_way()
     elif own_process:
         psutil.Process().nice(LOWEST_PRIORITY)
     ended = run_job(

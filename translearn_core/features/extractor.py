@@ -160,7 +160,8 @@ class FeatureExtractor:
         return all(sha256 in cache for sha256 in self.dataset.photos["sha256"])
 
     def take(self, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor) -> PassReport:
-        """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
+        """Have every photo of `paths` (of the manifest) in the cache for all `cuts`; but photos that
+        were given as a test as they are only, since nothing learns from them.
 
         Decodes only what some cut lacks. Facts, and photos that cannot be read, are recorded in
         the data set.
@@ -173,10 +174,13 @@ class FeatureExtractor:
         photos = self.dataset.photos
         known = dict(zip(photos["path"], photos["sha256"], strict=True))
         caches = [FeatureCache(output.key, root=output.root) for output in outputs]
+        of_all = [cache for cache, (_cut, view) in zip(caches, cuts, strict=True) if not view]
+        plain = set(photos["path"][photos["split"] == "test"]) if of_all else set()
         missing = [
             path
             for path in paths
-            if not known.get(path) or not all(known[path] in cache for cache in caches)
+            if not known.get(path)
+            or not all(known[path] in cache for cache in (of_all if path in plain else caches))
         ]
         if not missing:
             return PassReport()
@@ -184,6 +188,7 @@ class FeatureExtractor:
         result = extract(
             [self.dataset.photo_path(path) for path in missing],
             outputs,
+            plain={index for index, path in enumerate(missing) if path in plain},
             progress=lambda done, _total, per_s: tell(done, per_s),
             stop=lambda: monitor.stop_requested,
         )
