@@ -47,7 +47,8 @@ def test_frames_are_taken_at_a_distance(kind: str) -> None:
     pictures = [datasets.decode_photo(frame.content, size=None).image for frame in frames]
     assert {picture.shape for picture in pictures} == {(64, 96, 3)}
     bars = [int(picture[32, :, 0].argmax()) for picture in pictures]
-    assert len(set(bars)) == len(bars), "each shows another moment"
+    moved = np.abs(np.diff(bars))
+    assert (moved > 5).all(), "each shows another moment than the one before"
 
 
 def test_what_stands_still_is_taken_once_and_never_too_much() -> None:

@@ -9,8 +9,6 @@ that is called a video is refused and opens nothing.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -158,6 +156,11 @@ def _damaged() -> str:
 
 
 def _library() -> ModuleType:
-    if importlib.util.find_spec("av") is None:
-        raise PhotoError(_("Videos need one more package here: install it with `pip install av`."))
-    return importlib.import_module("av")
+    try:
+        import av
+    except ImportError as error:
+        raise PhotoError(
+            _("Videos need one more package here: install it with `pip install av`.")
+        ) from error
+    module: ModuleType = av
+    return module

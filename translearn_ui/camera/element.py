@@ -59,7 +59,7 @@ def mount(key: str, data: dict[str, Any], answer: Answer) -> None:
     reply_key = f"{key}_reply"
 
     def receive() -> None:
-        message = (st.session_state.get(key) or {}).get("sent")
+        message: Any = (st.session_state.get(key) or {}).get("sent")
         before = st.session_state.get(reply_key) or {"number": 0}
         if not _is_message(message) or message["number"] <= before["number"]:
             return

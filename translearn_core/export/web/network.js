@@ -109,8 +109,9 @@ function readModel(buffer) {
 // c = a b, where a is packed in tiles of 4 rows, `[rows / 4][k][4]`, and b in tiles of 8 columns,
 // `[columns / 8][k][8]`; c has rows of `width` floats.
 
-function productModule() {
+function productModule(fused) {
   // The bytes of a WebAssembly module with one function; https://webassembly.github.io/spec/
+  // fused: multiply and add in one step (relaxed SIMD), which not every browser knows.
   const leb = (value) => {
     const bytes = [];
     do {
@@ -129,7 +130,7 @@ function productModule() {
   const load = (offset) => simd(0x00, 2, offset), splat = (offset) => simd(0x09, 2, offset);
   const store = (offset) => simd(0x0b, 2, offset);
   const zero = simd(0x0c, ...new Array(16).fill(0));
-  const plus = simd(0xe4), product = simd(0xe6);
+  const plus = simd(0xe4), product = simd(0xe6), both = simd(0x105);
   const loop = (body, again) => [0x03, 0x40, ...body, ...again, 0x0d, 0, 0x0b];
   const [A, B, C, K, ROWS, COLUMNS, WIDTH] = [0, 1, 2, 3, 4, 5, 6];
   const [column, row, left, right, end, target, b0, b1, sum] = [7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -142,7 +143,9 @@ function productModule() {
     step.push(...get(left), ...splat(4 * r), ...set(splatted));
     for (let half = 0; half < 2; half++) {
       const total = sum + 2 * r + half;
-      step.push(...get(total), ...get(splatted), ...get(b0 + half), ...product, ...plus, ...set(total));
+      const pair = [...get(splatted), ...get(b0 + half)];
+      const added = fused ? [...pair, ...get(total), ...both] : [...get(total), ...pair, ...product, ...plus];
+      step.push(...added, ...set(total));
       out.push(...get(target), ...get(total), ...store(16 * half));
     }
     out.push(...shift(target, get(WIDTH)));
@@ -230,7 +233,8 @@ class Multiplier {
       at += this.pack(kernel, at);
     }
     try {
-      const module = new WebAssembly.Module(productModule());
+      const fused = productModule(true), isKnown = WebAssembly.validate(fused);
+      const module = new WebAssembly.Module(isKnown ? fused : productModule(false));
       this.run = new WebAssembly.Instance(module, { e: { m: memory } }).exports.multiply;
       this.name = "WebAssembly";
     } catch (error) {
@@ -363,21 +367,56 @@ function convolveDensely(network, input, kernel, bias, result, how) {
 
 function spread(input, floats, b, first, n, k, how) {
   // The values under the kernel at `n` places, as columns packed by eights.
-  const [, channels, height, width] = input.shape, x = input.data;
-  const { kh, kw, sh, sw, dh, dw, top, left, columns } = how;
-  let row = 0;
-  for (let channel = 0; channel < channels; channel++) {
-    const plane = channel * height * width;
-    for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++, row++) {
-      let py = Math.floor(first / columns), px = first % columns;
-      let y = py * sh - top + i * dh, across = left - j * dw, to = b + row * 8;
-      for (let q = 0; q < n; q++) {
-        const u = px * sw - across;
-        const inside = y >= 0 && y < height && u >= 0 && u < width;
-        floats[to + (q >> 3) * k * 8 + (q & 7)] = inside ? x[plane + y * width + u] : 0;
-        if (++px === columns) { px = 0; y += sh; }
+  const [, channels, height, width] = input.shape, x = input.data, size = height * width;
+  const taps = how.kh * how.kw, offsets = new Int32Array(8 * taps), isRun = new Uint8Array(taps);
+  for (let q = 0, to = b; q < n; q += 8) {
+    place(offsets, isRun, first + q, Math.min(8, n - q), height, width, how);
+    for (let channel = 0; channel < channels; channel++) {
+      const plane = channel * size;
+      for (let tap = 0; tap < taps; tap++) {
+        const at = 8 * tap;
+        if (isRun[tap]) {
+          const from = plane + offsets[at];
+          floats[to] = x[from];
+          floats[to + 1] = x[from + 1];
+          floats[to + 2] = x[from + 2];
+          floats[to + 3] = x[from + 3];
+          floats[to + 4] = x[from + 4];
+          floats[to + 5] = x[from + 5];
+          floats[to + 6] = x[from + 6];
+          floats[to + 7] = x[from + 7];
+        } else {
+          for (let l = 0; l < 8; l++) {
+            const offset = offsets[at + l];
+            floats[to + l] = offset < 0 ? 0 : x[plane + offset];
+          }
+        }
+        to += 8;
       }
     }
+  }
+}
+
+function place(offsets, isRun, first, n, height, width, how) {
+  // Where in a plane eight neighbouring places have each value of the kernel, -1 for none; and
+  // whether the eight follow one another.
+  const { kh, kw, sh, sw, dh, dw, top, left, columns } = how;
+  offsets.fill(-1);
+  for (let l = 0; l < n; l++) {
+    const row = Math.floor((first + l) / columns), column = first + l - row * columns;
+    for (let i = 0, tap = l; i < kh; i++) {
+      const y = row * sh - top + i * dh;
+      for (let j = 0; j < kw; j++, tap += 8) {
+        const u = column * sw - left + j * dw;
+        if (y >= 0 && y < height && u >= 0 && u < width) offsets[tap] = y * width + u;
+      }
+    }
+  }
+  for (let tap = 0; tap < isRun.length; tap++) {
+    const at = 8 * tap;
+    let l = 0;
+    while (l < 8 && offsets[at + l] >= 0 && offsets[at + l] === offsets[at] + l) l++;
+    isRun[tap] = l === 8 ? 1 : 0;
   }
 }
 

@@ -39,12 +39,21 @@ class Browser {
     });
   }
 
+  // While the network looks at one picture, the next one is prepared.
   async ask(source) {
-    const { image_size: size, reading, fit, classes } = this.labels;
-    const pixels = await prepare(source, size, reading, fit);
-    const { shares, pooled } = await this.post({ pixels, size }, [pixels.buffer]);
+    const { image_size: size, classes } = this.labels;
+    const pixels = await (this.next && this.next.source === source ? this.next.pixels : this.prepare(source));
+    const answer = this.post({ pixels, size }, [pixels.buffer]);
+    this.next = { source, pixels: this.prepare(source) };
+    this.next.pixels.catch(() => { this.next = null; });
+    const { shares, pooled } = await answer;
     const unlike = this.reference && pooled ? distance(this.reference, pooled) > this.reference.threshold : false;
     return { shares: shares.slice(0, classes.length), unlike };
+  }
+
+  prepare(source) {
+    const { image_size: size, reading, fit } = this.labels;
+    return prepare(source, size, reading, fit);
   }
 
   close() {
