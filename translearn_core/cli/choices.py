@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAIN = "class"
 """As `datasets.tasks.MAIN`, which is not imported for `--help`."""
+MOST_EVERY_S = 3600
 _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "labels": (
         Annotated[
@@ -127,6 +128,15 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         "",
     ),
+    "every": (
+        Annotated[
+            float,
+            typer.Option(
+                metavar="SECONDS", help="Distance of two frames that are taken of a video in a zip."
+            ),
+        ],
+        0.5,
+    ),
 }
 
 
@@ -158,7 +168,10 @@ def with_import_options(command: Callable[..., Any]) -> Callable[..., Any]:
         table = {name: values.pop(name) for name in _TABLE_OPTIONS}
         with kept(_("Nothing had begun.")):
             given = {name: values.pop(name) for name in _CHOICE_OPTIONS}
-            choices = make_choices(**given) if any(given.values()) else None
+            chosen = any(
+                value != _CHOICE_OPTIONS[name][1] and value != [] for name, value in given.items()
+            )
+            choices = make_choices(**given) if chosen else None
         return command(**values, options=ImportOptions(**table, choices=choices))
 
     parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in own] + added
@@ -223,6 +236,7 @@ def make_choices(
     names: str,
     page: str = "",
     channels: str = "",
+    every: float = 0.5,
 ) -> ImportChoices:
     """The choices of an import from its options.
 
@@ -246,7 +260,14 @@ def make_choices(
         raise SettingsError(
             _("`--classes` takes outer or inner. Received: {text}.").format(text=classes)
         )
+    if not 0 < every <= MOST_EVERY_S:
+        raise SettingsError(
+            _("`--every` takes seconds above 0, at most {most}. Received: {value}.").format(
+                most=MOST_EVERY_S, value=every
+            )
+        )
     return ImportChoices(
+        every_s=every,
         follow_links=follow_links,
         names=names,
         roles=tuple(roles),

@@ -45,6 +45,7 @@ from translearn_core.datasets.questions import Question
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
+from translearn_core.imaging.video import is_video
 
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """Endings of the archives that are read here, for an upload box."""
@@ -342,7 +343,7 @@ def _reason_not_taken(one: _Found, name: str, limits: Limits) -> str:
         return _("It grows {ratio} times when unpacked, as no photo does.").format(
             ratio=f"{grown:.0f}"
         )
-    if not has_photo_suffix(name):
+    if not has_photo_suffix(name) and not is_video(name):
         try:
             is_photo = looks_like_photo(one.read_bytes(HEAD_BYTES))
         except PhotoError:

@@ -166,8 +166,7 @@ def _tell_groups(plan: Plan, pooled: FeatureTable) -> datasets.Together:
     """Which photos belong together; random weights have nothing to say about that."""
     if plan.settings.weights == "random":
         return datasets.together(plan.dataset)
-    rows = np.arange(len(plan.dataset.photos))
-    return datasets.assign_groups(plan.dataset, pooled.take(rows))
+    return datasets.assign_groups(plan.dataset, pooled)
 
 
 def extract_features(

@@ -265,6 +265,7 @@ def search(run: Run, monitor: Monitor, train_run: Callable[[Run], bool]) -> bool
     gather_training_data(plan, monitor)
     monitor.check_stop()
     monitor.stage("search")
+    monitor.leaves_result()
     _try_settings(found, monitor.until(began + minutes * 60 * (1 - LEAST_KEPT)))
     if found.leader == "":
         return False
