@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -113,15 +114,24 @@ def _weight(group: list[pytest.Item]) -> tuple[float, int]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _heap_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Streamlit collects garbage after every run of a page. With TensorFlow in the process that
-    takes seconds, so modules that run pages keep what is there already out of it."""
+def _quick_pages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keeps two things short where a module runs pages with Streamlit's `AppTest`.
+
+    Streamlit collects garbage after every run of a page. With TensorFlow in the process that takes
+    seconds, so what is there already is kept out of it. And each `AppTest` looks through all
+    installed packages for components; what it finds is kept for the next.
+    """
     if not {"AppTest", "open_app"} & vars(request.module).keys():
         yield
         return
+    from streamlit.components.v2 import manifest_scanner
+
     gc.collect()
     gc.freeze()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        once = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", once)
+        yield
     gc.unfreeze()
 
 
