@@ -23,3 +23,4 @@ page = st.navigation(frame.navigation(), position="hidden")
 frame.follow_deep_link()
 with frame.inside(), frame.errors_shown():
     page.run()
+start.set_modules_aside()

@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -80,6 +81,17 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """No garbage is looked for while modules are imported, nor among what they brought later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Which tests run in one process, and in which order; for `pytest -n ... --dist loadgroup`.
 
@@ -115,15 +127,24 @@ def _weight(group: list[pytest.Item]) -> tuple[float, int]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _heap_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Streamlit collects garbage after every run of a page. With TensorFlow in the process that
-    takes seconds, so modules that run pages keep what is there already out of it."""
+def _quick_pages(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Keeps two things short where a module runs pages with Streamlit's `AppTest`.
+
+    Streamlit collects garbage after every run of a page. With TensorFlow in the process that takes
+    seconds, so what is there already is kept out of it. And each `AppTest` looks through all
+    installed packages for components; what it finds is kept for the next.
+    """
     if not {"AppTest", "open_app"} & vars(request.module).keys():
         yield
         return
+    from streamlit.components.v2 import manifest_scanner
+
     gc.collect()
     gc.freeze()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        once = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", once)
+        yield
     gc.unfreeze()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import get_args
 
@@ -53,6 +54,7 @@ def _anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+@lru_cache(maxsize=1)
 def _shown() -> str:
     """Every text in the code of pages and core, one a line."""
     files = [
@@ -65,16 +67,13 @@ def _shown() -> str:
     return "\n".join(node.value for node in nodes if isinstance(node.value, str))
 
 
-SHOWN = _shown()
-
-
 @pytest.mark.parametrize(
     "path", [ROOT / "README.md", *(ROOT / "docs").glob("*.md")], ids=lambda path: path.name
 )
 def test_labels_of_the_pages_that_the_docs_name_in_italics_exist(path: Path) -> None:
     text = re.sub(r"\*\*.+?\*\*|`[^`]+`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
     for label in re.findall(r"(?<![\w*])\*([A-Z][^*|]+)\*(?![\w*])", text):
-        assert " ".join(label.split()) in SHOWN, label
+        assert " ".join(label.split()) in _shown(), label
 
 
 def test_every_step_of_the_readme_is_a_script() -> None:

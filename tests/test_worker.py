@@ -47,20 +47,12 @@ def has_epochs(run: Run) -> bool:
 
 
 @pytest.mark.slow
-def test_a_submitted_run_finishes_and_its_process_is_gone(dataset: Dataset) -> None:
+def test_stop_keeps_what_was_learned_and_the_next_run_finishes_and_its_process_is_gone(
+    dataset: Dataset,
+) -> None:
     before = psutil.Process().memory_info().rss
-    run = start(dataset, TINY | {"epochs": 2})
-    wait_for(lambda: run.state.state not in runs.LIVE_STATES)
-    assert run.state.state == "finished", run.log_tail()
-    wait_for(lambda: run.process() is None)
-    assert run.has_result
-    assert psutil.Process().memory_info().rss - before < 50e6, "the server keeps its size"
-
-
-@pytest.mark.slow
-def test_stop_keeps_what_was_learned_and_force_ends_at_once(dataset: Dataset) -> None:
     first = start(dataset, LONG)
-    second = start(dataset, LONG)
+    second = start(dataset, TINY | {"epochs": 2})
     wait_for(lambda: has_epochs(first))
     assert second.state.state == "queued"
     assert jobs.place_in_queue(second) == 1
@@ -68,12 +60,11 @@ def test_stop_keeps_what_was_learned_and_force_ends_at_once(dataset: Dataset) ->
     wait_for(lambda: first.state.state == "stopped")
     assert first.has_result
     assert first.metrics.state == "stopped"
-    wait_for(lambda: second.state.state == "running" and second.state.stage != "start")
-    process = second.process()
-    assert process is not None
-    jobs.force_stop(second)
-    assert second.state.state == "stopped"
-    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    wait_for(lambda: second.state.state not in runs.LIVE_STATES)
+    assert second.state.state == "finished", second.log_tail()
+    wait_for(lambda: second.process() is None)
+    assert second.has_result
+    assert psutil.Process().memory_info().rss - before < 50e6, "the server keeps its size"
 
 
 @pytest.mark.slow
@@ -90,6 +81,18 @@ def test_a_killed_worker_is_lost_and_can_be_started_again(dataset: Dataset) -> N
     wait_for(lambda: again.state.state == "running")
     again.request_stop()
     wait_for(lambda: again.state.state == "stopped")
+
+
+@pytest.mark.slow
+def test_force_ends_a_run_at_once(dataset: Dataset) -> None:
+    """While it starts; `tests/browser/test_training.py` ends one that learns."""
+    run = start(dataset, LONG)
+    wait_for(lambda: run.state.state == "running" and run.process() is not None)
+    process = run.process()
+    assert process is not None
+    jobs.force_stop(run)
+    assert run.state.state == "stopped"
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def test_a_queued_run_that_is_stopped_never_trains(dataset: Dataset) -> None:

@@ -83,6 +83,7 @@ def _owner(name: str) -> int | None:
 
 def _children(folder: Path, *prefixes: str) -> Iterator[Path]:
     with suppress(OSError):
-        for child in sorted(folder.iterdir()):
-            if child.name.startswith(prefixes) and child.is_dir() and not child.is_symlink():
+        ours = (child for child in folder.iterdir() if child.name.startswith(prefixes))
+        for child in sorted(ours):
+            if child.is_dir() and not child.is_symlink():
                 yield child

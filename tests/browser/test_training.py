@@ -62,6 +62,15 @@ def begin(dataset: datasets.Dataset) -> runs.Run:
     return jobs.start(dataset, make_settings(chosen))
 
 
+def curve_of(page: Any) -> Any:
+    """The validation curve of the accuracy.
+
+    To be waited for with `expect`, which looks now and then; `wait_for_function` looks in every
+    frame and has the browser draw all of them.
+    """
+    return page.locator(".st-key-live_accuracy .tl-curve").first
+
+
 def count_points(page: Any) -> int:
     """How many points the validation curve of the accuracy has; 0 when it is gone."""
     return int(
@@ -92,9 +101,7 @@ def test_train_to_done_with_moving_curves(
     assert re.search(r"run=", page.url)
     seen = set()
     done = page.locator(".st-key-live_results button")
-    page.wait_for_function(
-        "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
-    )
+    expect(curve_of(page)).to_be_attached(timeout=WORKER_MS)
     screenshot(page, "train_live")
     while not done.is_visible():
         seen.add(count_points(page))
@@ -114,17 +121,16 @@ def test_reload_and_second_tab_lose_nothing_and_stop_keeps_the_best(
     run = begin(dataset)
     page = new_page()
     page.goto(f"/train?data={dataset.id}&run={run.id}")
-    page.wait_for_function(
-        "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
-    )
+    expect(curve_of(page)).to_be_attached(timeout=WORKER_MS)
+    process = run.process()
+    assert process is not None
+    process.suspend()  # what it has learned is shown all the same, and the tabs get the processors
     before = count_points(page)
     page.reload()
     other = new_page(width=390, color_scheme="dark")
     other.goto(page.url)
     for tab in (page, other):
-        tab.wait_for_function(
-            "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=30_000
-        )
+        expect(curve_of(tab)).to_be_attached()
         tab.wait_for_timeout(500)
         assert count_points(tab) >= before
         main = tab.locator("[data-testid=stMain]")
@@ -135,6 +141,7 @@ def test_reload_and_second_tab_lose_nothing_and_stop_keeps_the_best(
     expect(page.locator(".st-key-dataset_title")).to_be_visible(timeout=20_000)
     page.locator(".st-key-frame_step_train a").click()
     expect(page.locator(".tl-now")).to_be_visible(timeout=20_000)
+    process.resume()
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator(".st-key-live_results button")).to_be_visible(timeout=WORKER_MS)
     assert run.state.state == "stopped"
@@ -145,12 +152,11 @@ def test_reload_and_second_tab_lose_nothing_and_stop_keeps_the_best(
 def test_ending_at_once_ends_the_process(page: Any, dataset: datasets.Dataset) -> None:
     run = begin(dataset)
     page.goto(f"/train?data={dataset.id}&run={run.id}")
-    page.wait_for_function(
-        "document.querySelector('.st-key-live_accuracy .tl-curve')", timeout=WORKER_MS
-    )
+    expect(curve_of(page)).to_be_attached(timeout=WORKER_MS)
     run.request_stop()
 
     page.get_by_role("button", name="End at once").click(timeout=10_000)
 
     expect(page.locator(".st-key-live_set_up button").first).to_be_visible(timeout=20_000)
     assert run.process() is None
+    assert run.state.state == "stopped"

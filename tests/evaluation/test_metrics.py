@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
-from sklearn.metrics import precision_recall_fscore_support
 
 from translearn_core.evaluation.metrics import class_figures, confusion_matrix, wilson_interval
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 5), (5, 5), (86, 100), (1, 1), (431, 500)])
 def test_the_interval_is_wilsons(correct: int, total: int) -> None:
+    from scipy.stats import binomtest  # here, since every test process reads this file
+
     reference = binomtest(correct, total).proportion_ci(method="wilson")
     assert wilson_interval(correct, total) == pytest.approx(
         (reference.low, reference.high), abs=1e-6
@@ -23,6 +23,8 @@ def test_without_photos_nothing_is_known() -> None:
 
 
 def test_per_class_figures_agree_with_scikit_learn() -> None:
+    from sklearn.metrics import precision_recall_fscore_support
+
     rng = np.random.default_rng(0)
     truth, predictions = rng.integers(0, 4, 200), rng.integers(0, 4, 200)
     figures = class_figures(confusion_matrix(truth, predictions, 4), list("abcd"))

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from tests.support.photos import SHARED, shared_photos
 from translearn_core.evaluation import ood
@@ -128,6 +127,8 @@ def test_auroc_of_cases_by_hand(
 
 
 def test_auroc_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import roc_auc_score  # here, since every test process reads this file
+
     rng = np.random.default_rng(0)
     known, strange = rng.integers(0, 9, 60) / 9, rng.integers(3, 12, 40) / 9  # many ties
     labels = np.repeat([0, 1], [len(known), len(strange)])

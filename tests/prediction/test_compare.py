@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from scipy import stats
 
 from tests.support.commands import call
 from tests.support.photos import draw_photos
@@ -117,6 +116,8 @@ def test_a_task_that_all_answer_is_compared_on_the_photos_with_its_label(dataset
     ("better", "worse"), [(14, 9), (0, 0), (6, 0), (5, 0), (3, 40), (700, 611)]
 )
 def test_mcnemar_is_the_exact_binomial_test(better: int, worse: int) -> None:
+    from scipy import stats  # here, since every test process reads this file
+
     n = better + worse
     expected = stats.binomtest(better, n, 0.5).pvalue if n else 1.0
     assert mcnemar(better, worse) == pytest.approx(expected, rel=1e-9)

@@ -237,7 +237,7 @@ def _read_facts(data: bytes, folder: Path) -> None:
             (home / file).write_bytes(fact)
     (home / changed).write_bytes(content)
     try:
-        _look_through(home)
+        _look_through(home, Path(changed))
     finally:
         (home / changed).write_bytes(whole[changed])
 
@@ -269,17 +269,20 @@ _OF_DATASET: tuple[Callable[[Dataset], object], ...] = (
 )
 
 
-def _look_through(home: Path) -> None:
-    """Read what the pages read of a workspace; the last refusal is raised, and stops no reading."""
+def _look_through(home: Path, changed: Path) -> None:
+    """Read what the pages read of a workspace in which a file was changed: the list of runs, and
+    the run or data set that has the file; the others are read as before.
+
+    The last refusal is raised, and stops no reading.
+    """
     runs.list_unreadable_runs(home / "runs")
-    looks: list[Callable[[], object]] = [
-        partial(look, run) for run in runs.list_runs(home / "runs") for look in _OF_RUN
-    ]
-    looks += [
-        partial(look, Dataset(path))
-        for path in (home / "datasets").iterdir()
-        for look in _OF_DATASET
-    ]
+    listed = runs.list_runs(home / "runs")
+    kind, name, *_file = changed.parts
+    looks: list[Callable[[], object]]
+    if kind == "runs":
+        looks = [partial(look, run) for run in listed if run.id == name for look in _OF_RUN]
+    else:
+        looks = [partial(look, Dataset(home / kind / name)) for look in _OF_DATASET]
     refused = None
     for look in looks:
         try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import colorsys
 import io
+import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,8 +101,8 @@ def _draw_picture(fruit: _Fruit, rng: Random) -> Image.Image:
         angle = 2 * np.pi * index / count + rng.uniform(0, 1.5)
         offset = 0.0 if count == 1 else 0.42
         centre = (
-            offset * np.cos(angle) + rng.uniform(-spread, spread) * 0.8,
-            offset * np.sin(angle) + rng.uniform(-spread, spread) * 0.8,
+            offset * math.cos(angle) + rng.uniform(-spread, spread) * 0.8,
+            offset * math.sin(angle) + rng.uniform(-spread, spread) * 0.8,
         )
         canvas = _composite_fruit(canvas, fruit, centre, radius * rng.uniform(0.9, 1.1), light, rng)
     return _photograph(canvas, rng)
@@ -120,8 +121,9 @@ def _composite_fruit(
     squeeze = rng.uniform(0.9, 1.1)
     x, y = _grid()
     u, v = (x - centre[0]) / radius, (y - centre[1]) / radius
-    across = (np.cos(rotation) * u + np.sin(rotation) * v) * squeeze
-    along = (-np.sin(rotation) * u + np.cos(rotation) * v) / squeeze
+    cos, sin = math.cos(rotation), math.sin(rotation)  # numpy's would turn all into float64
+    across = (cos * u + sin * v) * squeeze
+    along = (cos * v - sin * u) / squeeze
     shape = fruit.draw(across, along, rng)
     shadow = _soften(_shift(shape.inside, light, radius), 3 + 9 * radius)
     canvas = canvas * (1 - 0.55 * shadow[..., None] * (1 - shape.inside[..., None]))
@@ -148,7 +150,8 @@ def _colour_surface(
     grain = (_noise(rng, 90) - 0.5) * fruit.pores + (_noise(rng, 14) - 0.5) * 0.16
     colour = colour * (1 + grain[..., None])
     if rng.random() < 0.25:
-        colour = colour * (1 - 0.25 * (_noise(rng, 40) > 0.86)[..., None])
+        spots = (_noise(rng, 40) > 0.86).astype(np.float32)
+        colour = colour * (1 - 0.25 * spots[..., None])
     facing = normal[..., 0] * light[0] + normal[..., 1] * light[1] + normal[..., 2] * light[2]
     diffuse = np.clip(facing + grain * (0.35 * float(light[0] + light[1])), 0, 1)
     half = _unit(light + _rgb([0.0, 0.0, 1.0]))
@@ -316,7 +319,8 @@ def _draw_background(rng: Random) -> Array:
     kind = int(rng.integers(0, 5))
     x, y = _grid()
     rotation = rng.uniform(0, np.pi)
-    s, t = np.cos(rotation) * x + np.sin(rotation) * y, -np.sin(rotation) * x + np.cos(rotation) * y
+    cos, sin = math.cos(rotation), math.sin(rotation)
+    s, t = cos * x + sin * y, cos * y - sin * x
     hue, value = rng.uniform(0, 1), rng.uniform(0.5, 0.92)
     base = _hsv(hue, rng.uniform(0.03, 0.35), value)
     plain = np.broadcast_to(base, (SIDE, SIDE, 3)) * (0.9 + 0.2 * _noise(rng, 6)[..., None])
@@ -410,8 +414,8 @@ def _shift(mask: Array, light: Array, radius: float) -> Array:
 
 def _rotate_normals(normal: Array, rotation: float) -> Array:
     u, v = normal[..., 0], normal[..., 1]
-    x = np.cos(rotation) * u - np.sin(rotation) * v
-    y = np.sin(rotation) * u + np.cos(rotation) * v
+    cos, sin = math.cos(rotation), math.sin(rotation)
+    x, y = cos * u - sin * v, sin * u + cos * v
     return np.stack([x, y, normal[..., 2]], axis=-1)
 
 

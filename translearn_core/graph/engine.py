@@ -10,6 +10,7 @@ Arrays: photos `(n, h, w, 3) uint8`, results `(n, ...) float32`.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import logging
@@ -86,14 +87,19 @@ def import_keras() -> Any:
 
     Importing it takes seconds, a fifth of which go into scikit-learn and matplotlib, for wrappers
     and plots of Keras' own. Other threads may import them meanwhile: they are missing in this one
-    only.
+    only. Another fifth goes into looking for garbage among all the new objects, where there is
+    next to none, so that waits.
     """
     hidden = _MissingHere({"matplotlib", "sklearn"})
     sys.meta_path.insert(0, hidden)
+    collects = gc.isenabled()
+    gc.disable()
     try:
         import keras
     finally:
         sys.meta_path.remove(hidden)
+        if collects:
+            gc.enable()
     return keras
 
 

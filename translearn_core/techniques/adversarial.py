@@ -109,8 +109,9 @@ class AdversarialTraining(Technique):
             labels=data.labels[rows],
             classes=data.classes,
             settings=settings,
+            attack=Attack(_scores(network, head), settings, len(data.classes)),
         )
-        self._trial.judge_before(_scores(network, head), monitor)
+        self._trial.judge_before(monitor)
 
     def fine_tuned_model(self, model: Any, network: Network, head: Any) -> Any:
         """See `Technique.fine_tuned_model`."""
@@ -120,7 +121,7 @@ class AdversarialTraining(Technique):
         """Attack the model that learned to resist."""
         if self._trial is not None:
             monitor.stage("technique")
-            self._trial.judge_after(_scores(network, head), monitor)
+            self._trial.judge_after(monitor)
 
     def figures(self, test: TestPredictions) -> dict[str, Any]:
         """See `Technique.figures`."""
@@ -193,6 +194,8 @@ class RobustnessEvaluation:
         source: photos `(n, size, size, 3)` by row.
         rows: the test photos that are attacked.
         labels: their classes.
+        attack: on the model. Its layers are the ones that learn, so that the functions that were
+            compiled for them before attack them as they are after.
     """
 
     folder: Path
@@ -201,22 +204,24 @@ class RobustnessEvaluation:
     labels: Ints
     classes: Sequence[str]
     settings: Settings
+    attack: Attack
     before: dict[str, Array] = field(default_factory=dict)
     after: dict[str, Array] = field(default_factory=dict)
     fooling: dict[int, tuple[Array, Array]] = field(default_factory=dict)
     """Some photos that fooled the plain model, by place: before and after the change."""
 
-    def judge_before(self, scores: Scores, monitor: Monitor) -> None:
+    def judge_before(self, monitor: Monitor) -> None:
         """Attack the plainly trained model."""
-        self.before = self._judge(scores, monitor, keep=True)
+        self.before = self._judge(monitor, keep=True)
 
-    def judge_after(self, scores: Scores, monitor: Monitor) -> None:
+    def judge_after(self, monitor: Monitor) -> None:
         """Attack the model that learned to resist."""
-        self.after = self._judge(scores, monitor)
+        self.after = self._judge(monitor)
 
-    def _judge(self, scores: Scores, monitor: Monitor, *, keep: bool = False) -> dict[str, Array]:
+    def _judge(self, monitor: Monitor, *, keep: bool = False) -> dict[str, Array]:
         """Answers `(n,)` to clean and attacked photos by name; empty when the run is to stop."""
-        attack = Attack(scores, self.settings, len(self.classes))
+        attack = self.attack
+        attack.restart()
         tell = PassProgress(monitor, len(self.rows))
         found: dict[str, list[Array]] = {"clean": [], "fgsm": [], "pgd": []}
         for start in range(0, len(self.rows), TRIAL_BATCH):
@@ -290,11 +295,16 @@ class Attack:
 
         self._radius = settings.strength * 255.0
         self._classes = classes
-        self._rng = np.random.default_rng([settings.seed, 5])
+        self._seed = settings.seed
+        self.restart()
         self._ascent = tf.function(
             lambda photos, targets: _ascent(scores, photos, targets), reduce_retracing=True
         )
         self._scores = tf.function(scores, reduce_retracing=True)
+
+    def restart(self) -> None:
+        """Draw the random starts of PGD from the beginning again."""
+        self._rng = np.random.default_rng([self._seed, 5])
 
     def answer(self, photos: Array) -> Array:
         """The likeliest class of each photo, `(n,) int64`."""

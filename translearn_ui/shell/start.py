@@ -1,12 +1,14 @@
-"""What the server does once, when the first page is opened.
+"""What the server does once, when the first page is opened, and what it has to see to later.
 
 Owns: removing what killed processes left (`leftovers`), in a thread; telling whether the workspace
-can be written.
+can be written; keeping the search for garbage short.
 """
 
 from __future__ import annotations
 
+import gc
 import os
+import sys
 import threading
 from functools import cache
 
@@ -26,3 +28,20 @@ def can_write() -> bool:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK)
+
+
+def set_modules_aside() -> None:
+    """At the end of a run of a page that brought modules in: keep them out of the search for garbage.
+
+    Streamlit looks through all objects after each run of a page, and after each look at a run that
+    goes on. Modules are never garbage, and with those of the pages that takes 50 to 100 ms.
+    """
+    global _modules
+    if len(sys.modules) > _modules:
+        _modules = len(sys.modules)
+        gc.collect()
+        gc.freeze()
+
+
+_modules = 0
+"""How many there were when objects were last set aside."""
