@@ -12,7 +12,7 @@ from translearn_core.runs import LIVE_STATES, Run
 from translearn_ui.camera import panel, recording_note
 from translearn_ui.components import run_text
 from translearn_ui.shell import frame
-from translearn_ui.training import live, start_button
+from translearn_ui.training import ended_view, live, start_button
 
 frame.page("camera")
 
@@ -35,9 +35,9 @@ def main() -> None:
     )
     if dataset is not None:
         recording_note.show(dataset)
-    if run is not None and run.state.state in LIVE_STATES:
+    if run is not None and (run.state.state in LIVE_STATES or not run.has_result):
         live.show(run)
-    else:
+    if run is None or run.state.state not in LIVE_STATES:
         _show_next(dataset, run)
         jobs.warm_up()
 
@@ -54,7 +54,8 @@ def _store() -> Dataset:
 def _show_next(dataset: Dataset | None, run: Run | None) -> None:
     """Train, and what the latest training came to."""
     missing = _missing(dataset)
-    if run is not None and run.has_result and run.state.state not in LIVE_STATES:
+    if run is not None and run.has_result:
+        frame.tab_title(ended_view.tab_title(run, run.state))
         sentence, rest = run_text.result_sentence(run.metrics)
         st.markdown(f"**{frame.plain(sentence)}** {frame.plain(rest)}")
     with st.container(horizontal=True, vertical_alignment="center", key="camera_next"):

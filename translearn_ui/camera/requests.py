@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MOST_LETTERS = 12_000_000
 """Of the Base64 of one photo."""
-_THUMBNAILS, _THUMBNAIL_SIDE = 24, 160
+_THUMBNAILS, _THUMBNAIL_SIDE = 12, 160
 _FILE_NAME = re.compile(r"[\w-]{1,120}(~\d{5,9})?\.jpg")
 
 
