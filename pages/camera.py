@@ -29,10 +29,8 @@ def main() -> None:
                 "Then press Train."
             )
         )
-    has_model = run is not None and run.has_model and run.state.state not in LIVE_STATES
-    panel.show(
-        "camera", dataset=frame.current_dataset, store=_store, run=run if has_model else None
-    )
+    answering = _answering(dataset, run)
+    panel.show("camera", dataset=frame.current_dataset, store=_store, run=answering)
     if dataset is not None:
         recording_note.show(dataset)
     if run is not None and (run.state.state in LIVE_STATES or not run.has_result):
@@ -40,6 +38,15 @@ def main() -> None:
     if run is None or run.state.state not in LIVE_STATES:
         _show_next(dataset, run)
         jobs.warm_up()
+
+
+def _answering(dataset: Dataset | None, run: Run | None) -> Run | None:
+    """The run that answers: this one, or while it trains the one before."""
+    earlier = frame.runs_of(dataset.id) if dataset is not None else []
+    for one in [run, *earlier]:
+        if one is not None and one.has_model and one.state.state not in LIVE_STATES:
+            return one
+    return None
 
 
 def _store() -> Dataset:
