@@ -14,13 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import parse_parquet
 from translearn_core.datasets.chains import cut_chains
-from translearn_core.datasets.duplicates import Pairs, connect, find_groups
+from translearn_core.datasets.duplicates import Features, Pairs, connect, find_groups
 from translearn_core.datasets.library import Dataset, write_table
 from translearn_core.datasets.recordings import in_single_recordings
 
@@ -67,9 +66,7 @@ def together(dataset: Dataset) -> Together:
     return _joined(dataset, *stored)
 
 
-def assign_groups(
-    dataset: Dataset, features: npt.NDArray[np.floating], *, pairs: Pairs | None = None
-) -> Together:
+def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None = None) -> Together:
     """Find near-duplicates from features and store them, unless they are stored already.
 
     Args:

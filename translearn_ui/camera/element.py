@@ -60,7 +60,7 @@ def mount(key: str, data: dict[str, Any], answer: Answer) -> None:
 
     def receive() -> None:
         message: Any = (st.session_state.get(key) or {}).get("sent")
-        before = st.session_state.get(reply_key) or {"number": 0}
+        before: dict[str, Any] = st.session_state.get(reply_key) or {"number": 0}
         if not _is_message(message) or message["number"] <= before["number"]:
             return
         answers = answer(message["requests"])

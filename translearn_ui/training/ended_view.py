@@ -10,7 +10,7 @@ from translearn_core import jobs
 from translearn_core.i18n import _
 from translearn_core.runs import JobState, Run, run_caveats
 from translearn_ui.components import curves_view, format, run_actions, run_text, sample_tiles
-from translearn_ui.components.run_progress import RunProgress
+from translearn_ui.components.run_progress import POLL_S, RunProgress
 from translearn_ui.shell import frame
 
 
@@ -39,6 +39,8 @@ def _show_outcome(run: Run, state: JobState) -> None:
         else:
             reason = state.reason or _("Stopped before there was a result.")
             st.info(frame.plain(reason), icon=":material/info:")
+            if run.is_being_put_together:
+                _wait_for_result(run)
         with st.container(horizontal=True, key="live_next"):
             if not run.has_result:
                 _show_again(run)
@@ -71,6 +73,13 @@ def tab_title(run: Run, state: JobState) -> str:
         return _("Training failed")
     figure = _figure(run)
     return _("{figure} · done").format(figure=figure) if figure else _("Training done")
+
+
+@st.fragment(run_every=POLL_S)
+def _wait_for_result(run: Run) -> None:
+    """Show the page anew once what a stopped run leaves is there."""
+    if not run.is_being_put_together:
+        st.rerun()
 
 
 def _show_accident(run: Run, state: JobState) -> None:

@@ -4,8 +4,8 @@
 // part that takes nearly all the time, a product of matrices, as WebAssembly with SIMD.
 // Leaves to others: preparing a photo (prepare.js), showing anything (page.js).
 //
-// Tensors are { shape, data: Float32Array } in the order batch, channels, height, width; the batch
-// is one photo. Works as a script, in a worker and in Node.
+// Tensors are { shape, data: Float32Array } in the order batch, channels, height, width, or batch,
+// tokens, channels; the batch is one photo. Works as a script, in a worker and in Node.
 "use strict";
 
 // ------------------------------------------------------------------------------- reading a file
@@ -206,12 +206,17 @@ function columnsOf(k) {
   return Math.max(8, Math.min(MOST_COLUMNS, (262144 / k) & ~7));
 }
 
+function sidesOf(shape) {
+  // of a kernel: how many values come out, and how many go in for each
+  return shape.length === 2 ? [shape[1], shape[0]] : [shape[0], sizeOf(shape.slice(1))];
+}
+
 class Multiplier {
-  // Holds the packed kernels of all convolutions in one memory.
+  // Holds the packed kernels of all convolutions and dense layers in one memory.
   constructor(kernels) {
     let floats = 0, widest = 0, tallest = 0;
     for (const { shape } of kernels) {
-      const rows = Math.ceil(shape[0] / 4) * 4, k = shape[1] * shape[2] * shape[3];
+      const [outputs, k] = sidesOf(shape), rows = Math.ceil(outputs / 4) * 4;
       floats += rows * k;
       widest = Math.max(widest, k * columnsOf(k));
       tallest = Math.max(tallest, rows * columnsOf(k));
@@ -240,10 +245,11 @@ class Multiplier {
   }
 
   pack({ shape, data }, at) {
-    const k = shape[1] * shape[2] * shape[3], tiles = Math.ceil(shape[0] / 4);
-    for (let row = 0; row < shape[0]; row++) {
+    const [outputs, k] = sidesOf(shape), tiles = Math.ceil(outputs / 4);
+    const [down, across] = shape.length === 2 ? [1, outputs] : [k, 1]; // dense: (k, outputs)
+    for (let row = 0; row < outputs; row++) {
       let to = at + ((row >> 2) * k) * 4 + (row & 3);
-      for (let i = 0, from = row * k; i < k; i++, from++, to += 4) this.floats[to] = data[from];
+      for (let i = 0, from = row * down; i < k; i++, from += across, to += 4) this.floats[to] = data[from];
     }
     return tiles * 4 * k;
   }
@@ -252,6 +258,7 @@ class Multiplier {
 // -------------------------------------------------------------------------------- the operations
 
 const sizeOf = (shape) => shape.reduce((product, side) => product * side, 1);
+const stepsOf = (shape) => shape.map((_side, axis) => sizeOf(shape.slice(axis + 1)));
 const one = (is, name, otherwise) => (is[name] === undefined ? otherwise : is[name]);
 
 function erf(x) {
@@ -441,6 +448,45 @@ function convolveByChannel(input, kernel, bias, result, how) {
   }
 }
 
+function multiplyTokens(network, input, kernel, make) {
+  // Each token by the same kernel: a convolution of places that are not in rows, channels last.
+  const { multiplier } = network, { floats, b, c } = multiplier;
+  const [k, outputs] = kernel.shape, tokens = input.data.length / k;
+  const result = make([...input.shape.slice(0, -1), outputs]), x = input.data, out = result.data;
+  const at = multiplier.places.get(kernel), tiles = Math.ceil(outputs / 4), step = columnsOf(k);
+  for (let first = 0; first < tokens; first += step) {
+    const n = Math.min(step, tokens - first);
+    for (let q = 0, from = first * k; q < n; q++) {
+      let to = b + (q >> 3) * k * 8 + (q & 7);
+      for (let row = 0; row < k; row++, to += 8) floats[to] = x[from++];
+    }
+    multiplier.run(4 * at, 4 * b, 4 * c, k, tiles, Math.ceil(n / 8), 4 * step);
+    for (let row = 0; row < outputs; row++) {
+      let from = c + row * step, to = first * outputs + row;
+      for (let i = 0; i < n; i++, to += outputs) out[to] = floats[from++];
+    }
+  }
+  return result;
+}
+
+function multiplyPairs(left, right, make) {
+  // The last two axes as matrices, as many pairs as the axes before name.
+  const [rows, k] = left.shape.slice(-2), columns = right.shape[right.shape.length - 1];
+  const result = make([...left.shape.slice(0, -1), columns]), out = result.data.fill(0);
+  const pairs = out.length / (rows * columns), x = left.data, y = right.data;
+  for (let pair = 0; pair < pairs; pair++) {
+    for (let row = 0; row < rows; row++) {
+      const to = (pair * rows + row) * columns;
+      for (let i = 0; i < k; i++) {
+        const value = x[(pair * rows + row) * k + i];
+        let from = (pair * k + i) * columns;
+        for (let column = 0; column < columns; column++) out[to + column] += value * y[from++];
+      }
+    }
+  }
+  return result;
+}
+
 function addThree(sums, x, from, step, apart, u, v, w) {
   const n = sums.length, further = 2 * apart;
   for (let i = 0; i < n; i++, from += step) {
@@ -518,6 +564,8 @@ const OPERATIONS = {
     return result;
   },
   MatMul: (network, node, [input, kernel], make) => {
+    if (kernel.shape.length > 2) return multiplyPairs(input, kernel, make);
+    if (input.shape.length > 2) return multiplyTokens(network, input, kernel, make);
     const [inputs, outputs] = kernel.shape, sums = new Float64Array(outputs);
     for (let i = 0; i < inputs; i++) {
       const value = input.data[i];
@@ -530,17 +578,42 @@ const OPERATIONS = {
     return result;
   },
   Softmax: (network, node, [input], make) => {
-    const result = make(input.shape), most = Math.max(...input.data);
-    const powers = Array.from(input.data, (value) => Math.exp(value - most));
-    const sum = powers.reduce((total, power) => total + power, 0);
-    result.data.set(powers.map((power) => power / sum));
+    const result = make(input.shape), side = input.shape[input.shape.length - 1];
+    for (let at = 0; at < input.data.length; at += side) {
+      const values = input.data.subarray(at, at + side);
+      const most = values.reduce((a, b) => Math.max(a, b), -Infinity);
+      const powers = Array.from(values, (value) => Math.exp(value - most));
+      const sum = powers.reduce((total, power) => total + power, 0);
+      result.data.set(powers.map((power) => power / sum), at);
+    }
+    return result;
+  },
+  LayerNormalization: (network, node, [input, scale, shift], make) => {
+    const result = make(input.shape), side = input.shape[input.shape.length - 1];
+    for (let at = 0; at < input.data.length; at += side) {
+      const values = input.data.subarray(at, at + side);
+      const mean = values.reduce((a, b) => a + b, 0) / side;
+      const spread = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / side;
+      const factor = 1 / Math.sqrt(spread + one(node.is, "epsilon", 1e-5));
+      for (let i = 0; i < side; i++) {
+        const value = (values[i] - mean) * factor * scale.data[i];
+        result.data[at + i] = shift ? value + shift.data[i] : value;
+      }
+    }
     return result;
   },
   Concat: (network, node, inputs, make) => {
-    const channels = inputs.reduce((sum, { shape }) => sum + shape[1], 0);
-    const result = make([1, channels, ...inputs[0].shape.slice(2)]);
+    const { axis } = node.is, shape = [...inputs[0].shape];
+    shape[axis] = inputs.reduce((sum, input) => sum + input.shape[axis], 0);
+    const result = make(shape), before = sizeOf(shape.slice(0, axis));
     let at = 0;
-    for (const { data } of inputs) { result.data.set(data, at); at += data.length; }
+    for (let i = 0; i < before; i++) {
+      for (const { data } of inputs) {
+        const size = data.length / before;
+        result.data.set(data.subarray(i * size, (i + 1) * size), at);
+        at += size;
+      }
+    }
     return result;
   },
   Gather: (network, node, [input, order], make) => {
@@ -551,19 +624,39 @@ const OPERATIONS = {
     return result;
   },
   Pad: (network, node, [input, amounts], make) => {
+    if (input.shape.length === 3) { // tokens of zeros before and after the others
+      const [, tokens, width] = input.shape, [, before, , , after] = amounts.data;
+      const result = make([1, before + tokens + after, width]);
+      result.data.fill(0).set(input.data, before * width);
+      return result;
+    }
     const [, channels, height, width] = input.shape, [, , top, left, , , bottom, right] = amounts.data;
     const shape = [1, channels, height + top + bottom, width + left + right];
     return windowOf(input, [-top, -left], shape, make);
   },
   Slice: (network, node, [input, starts, ends], make) => {
+    if (input.shape.length === 3) { // some of the tokens
+      const [, , width] = input.shape, [first] = starts.data, [end] = ends.data;
+      const result = make([1, end - first, width]);
+      result.data.set(input.data.subarray(first * width, end * width));
+      return result;
+    }
     const [y0, x0] = starts.data, [y1, x1] = ends.data;
     return windowOf(input, [y0, x0], [1, input.shape[1], y1 - y0, x1 - x0], make);
   },
   Transpose: (network, node, [input], make) => {
-    const [, height, width, channels] = input.shape, places = height * width;
-    const result = make([1, channels, height, width]);
-    for (let i = 0; i < places; i++) {
-      for (let c = 0; c < channels; c++) result.data[c * places + i] = input.data[i * channels + c];
+    const { perm } = node.is, result = make(perm.map((axis) => input.shape[axis]));
+    const steps = stepsOf(input.shape), from = perm.map((axis) => steps[axis]), to = result.shape;
+    const last = to.length - 1, step = from[last], x = input.data, out = result.data;
+    const place = new Array(last).fill(0);
+    for (let at = 0, start = 0; at < out.length;) {
+      for (let i = 0, u = start; i < to[last]; i++, u += step) out[at++] = x[u];
+      for (let axis = last - 1; axis >= 0; axis--) {
+        start += from[axis];
+        if (++place[axis] < to[axis]) break;
+        start -= from[axis] * to[axis];
+        place[axis] = 0;
+      }
     }
     return result;
   },
@@ -571,6 +664,7 @@ const OPERATIONS = {
 const SAME_VALUES = {
   Identity: (shape) => shape,
   Unsqueeze: (shape) => [...shape, 1, 1],
+  Reshape: (shape, wanted) => wanted.data.map((side, axis) => side || shape[axis]),
 };
 
 // ----------------------------------------------------------------------------------- the network
@@ -580,8 +674,9 @@ class Network {
   constructor(buffer) {
     this.graph = readModel(buffer);
     const { nodes, constants } = this.graph;
-    const kernels = nodes.filter((node) => node.kind === "Conv" && one(node.is, "group", 1) === 1);
-    this.multiplier = new Multiplier([...new Set(kernels.map((node) => constants.get(node.inputs[1])))]);
+    const packed = (node) => (node.kind === "Conv" && one(node.is, "group", 1) === 1) || node.kind === "MatMul";
+    const kernels = nodes.filter(packed).map((node) => constants.get(node.inputs[1]));
+    this.multiplier = new Multiplier([...new Set(kernels.filter((kernel) => kernel))]);
     this.free = new Map(); // floats -> arrays that may be used again
     this.plan();
   }
@@ -640,7 +735,7 @@ class Network {
   compute(node, inputs, make) {
     const { kind } = node;
     if (kind in SAME_VALUES) {
-      return { shape: SAME_VALUES[kind](inputs[0].shape), data: inputs[0].data };
+      return { shape: SAME_VALUES[kind](inputs[0].shape, inputs[1]), data: inputs[0].data };
     }
     if (kind in BINARY) {
       const [left, right] = inputs, turned = left.data.length < right.data.length;
