@@ -12,7 +12,7 @@ from translearn_core.runs import LIVE_STATES, Run
 from translearn_ui.camera import panel, recording_note
 from translearn_ui.components import run_text
 from translearn_ui.shell import frame
-from translearn_ui.training import live, start_button
+from translearn_ui.training import ended_view, live, start_button
 
 frame.page("camera")
 
@@ -29,17 +29,24 @@ def main() -> None:
                 "Then press Train."
             )
         )
-    has_model = run is not None and run.has_model and run.state.state not in LIVE_STATES
-    panel.show(
-        "camera", dataset=frame.current_dataset, store=_store, run=run if has_model else None
-    )
+    answering = _answering(dataset, run)
+    panel.show("camera", dataset=frame.current_dataset, store=_store, run=answering)
     if dataset is not None:
         recording_note.show(dataset)
-    if run is not None and run.state.state in LIVE_STATES:
+    if run is not None and (run.state.state in LIVE_STATES or not run.has_result):
         live.show(run)
-    else:
+    if run is None or run.state.state not in LIVE_STATES:
         _show_next(dataset, run)
         jobs.warm_up()
+
+
+def _answering(dataset: Dataset | None, run: Run | None) -> Run | None:
+    """The run that answers: this one, or while it trains the one before."""
+    earlier = frame.runs_of(dataset.id) if dataset is not None else []
+    for one in [run, *earlier]:
+        if one is not None and one.has_model and one.state.state not in LIVE_STATES:
+            return one
+    return None
 
 
 def _store() -> Dataset:
@@ -54,7 +61,8 @@ def _store() -> Dataset:
 def _show_next(dataset: Dataset | None, run: Run | None) -> None:
     """Train, and what the latest training came to."""
     missing = _missing(dataset)
-    if run is not None and run.has_result and run.state.state not in LIVE_STATES:
+    if run is not None and run.has_result:
+        frame.tab_title(ended_view.tab_title(run, run.state))
         sentence, rest = run_text.result_sentence(run.metrics)
         st.markdown(f"**{frame.plain(sentence)}** {frame.plain(rest)}")
     with st.container(horizontal=True, vertical_alignment="center", key="camera_next"):

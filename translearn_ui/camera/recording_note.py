@@ -20,9 +20,9 @@ def show(dataset: Dataset) -> None:
     if single:
         st.caption(
             _(
-                ":material/info: Only one recording each: {classes}. It is tested on the end of that "
-                "recording, and the frames just before are left out. That says little about another "
-                "place or another light: record each class a second and a third time, elsewhere."
+                ":material/info: Only one recording each: {classes}. The model learns from its beginning "
+                "and is tested on its end. That says little about another place or another light: "
+                "record each class a second and a third time, elsewhere."
             ).format(classes=frame.listed(single))
         )
     elif dataset.record.grouped_by == datasets.RECORDINGS:

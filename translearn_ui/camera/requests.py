@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MOST_LETTERS = 12_000_000
 """Of the Base64 of one photo."""
-_THUMBNAILS, _THUMBNAIL_SIDE = 24, 160
+_THUMBNAILS, _THUMBNAIL_SIDE = 12, 160
 _FILE_NAME = re.compile(r"[\w-]{1,120}(~\d{5,9})?\.jpg")
 
 
@@ -141,13 +141,19 @@ def _thumbnails(dataset: Dataset) -> list[dict[str, Any]]:
 
 
 def _remove(dataset: Dataset, mark: str) -> dict[str, Any]:
-    """Remove the photo with a path, or the frame that arrived under a file name."""
+    """Remove the photo with a path, or the frame that arrived under a file name; a frame goes back to
+    the page, which can add it again."""
     photos = dataset.photos
     chosen = photos["path"] == mark
     if _FILE_NAME.fullmatch(mark):
         chosen |= photos["file"].str.endswith(f"/{mark}")
+    answer: dict[str, Any] = {}
+    for path, file in photos.loc[chosen, ["path", "file"]].itertuples(index=False, name=None):
+        name = str(file).rpartition("/")[2]
+        if _FILE_NAME.fullmatch(name) and dataset.kind != "folder":
+            answer = {"file": name, "jpeg": _text(dataset.photo_path(path).read_bytes())}
     datasets.remove_photos(dataset, list(photos.loc[chosen, "path"]))
-    return {}
+    return answer
 
 
 def _predict(run: Run, photo: bytes) -> dict[str, Any]:

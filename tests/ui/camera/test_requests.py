@@ -63,14 +63,19 @@ def test_a_bad_one_goes_and_a_class_gets_another_name(dataset: Dataset) -> None:
         {"kind": "remove", "id": frames[0]["file"]},
         {"kind": "rename", "from": "cup", "to": "mug"},
     ]
-    assert desk.answer([*frames, *asked]) == [{}] * 5
+    assert desk.answer(frames) == [{}] * 3
+    removed, renamed = desk.answer(asked)
+    again = {key: frames[0][key] for key in ("file", "jpeg")}
+    assert removed == again, "it can be put back"
+    assert renamed == {}
     assert dataset.counts.to_dict() == {"mug": 1, "pen": 1}
 
     (kept,) = desk.answer([{"kind": "hello"}])
     assert [one["name"] for one in kept["classes"]] == ["mug", "pen"]
     (thumbnail,) = kept["classes"][0]["thumbnails"]
     assert thumbnail["src"].startswith("data:image/jpeg;base64,")
-    assert desk.answer([{"kind": "remove", "id": thumbnail["id"]}]) == [{}]
+    (removed,) = desk.answer([{"kind": "remove", "id": thumbnail["id"]}])
+    assert removed["file"] == frames[1]["file"]
     assert dataset.counts.to_dict() == {"pen": 1}
 
 

@@ -47,6 +47,13 @@ class Link {
   }
 
   receive(reply) {
+    if (reply && reply.number > this.number) { // the clock was set back
+      this.number = reply.number;
+      if (this.sent) {
+        this.sent.number = ++this.number;
+        this.dispatch();
+      }
+    }
     if (!this.sent || !reply || reply.number !== this.sent.number) return;
     const { items } = this.sent;
     clearTimeout(this.timer);

@@ -16,7 +16,7 @@ class ClassCard {
     this.color = color;
     this.saved = 0; // photos that the server holds
     this.waiting = 0; // and that it has not taken yet
-    this.photos = new Map(); // id -> { element, blob, recording, number }
+    this.photos = new Map(); // id -> { element, src }
     this.build();
   }
 
@@ -89,14 +89,14 @@ class ClassCard {
   }
 
   // Shows a photo first of all; `src` is its picture.
-  add(id, src, kept = {}) {
+  add(id, src) {
     const { words } = this.recorder;
     const image = make("img", { src, alt: "", loading: "lazy" });
     const element = make("button", {
       type: "button", className: "tl-cam-photo", aria: { label: fill(words.remove, { n: this.photos.size + 1, name: this.name }) },
     }, image, make("span", { textContent: "×", aria: { hidden: "true" } }));
     element.onclick = () => this.recorder.remove(this, id);
-    this.photos.set(id, { element, src, ...kept });
+    this.photos.set(id, { element, src });
     this.strip.prepend(element);
     if (this.photos.size > MOST_SHOWN) this.forget(this.photos.keys().next().value);
   }
@@ -281,7 +281,7 @@ class Recorder {
 
   async keep(card, id, blob) {
     card.waiting++;
-    card.add(id, URL.createObjectURL(blob), { blob });
+    card.add(id, URL.createObjectURL(blob));
     card.show();
     const jpeg = await asText(blob);
     const { problem } = await this.link.ask({ kind: "frame", name: card.name, file: id, jpeg });
@@ -320,12 +320,14 @@ class Recorder {
     card.photos.delete(id);
     photo.element.remove();
     (following || card.button).focus();
-    this.removed = photo.blob ? { card, id, blob: photo.blob } : null;
     this.tell(fill(this.words.removed, { name: card.name }));
-    this.undo.hidden = !this.removed;
-    const { problem } = await this.link.ask({ kind: "remove", id });
+    const { problem, file, jpeg } = await this.link.ask({ kind: "remove", id });
     this.settle();
     if (problem) this.tell(problem);
+    if (file) {
+      this.removed = { card, id: file, blob: new Blob([asBytes(jpeg)], { type: "image/jpeg" }) };
+      this.undo.hidden = false;
+    }
     card.show();
   }
 
