@@ -63,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         folder = session.begin()
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["TRANSLEARN_HOME"] = str(session.fresh_home())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -124,6 +125,13 @@ def _heap_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_workspace_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace for every test that has none by another fixture, made when it is written to."""
+    if session.is_fresh_home(os.environ.get("TRANSLEARN_HOME", "")):
+        monkeypatch.setenv("TRANSLEARN_HOME", str(session.fresh_home()))
 
 
 @pytest.fixture

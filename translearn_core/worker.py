@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +31,9 @@ logger = logging.getLogger(__name__)
 
 STOP_PATIENCE_S = 3.0
 """Within so many seconds a training or a search stops by itself, unless it is in a long step."""
-LOWEST_PRIORITY = psutil.IDLE_PRIORITY_CLASS if sys.platform == "win32" else 19
+LOWEST_PRIORITY = getattr(
+    psutil, "IDLE_PRIORITY_CLASS", 19
+)  # Windows has classes, others a niceness
 
 
 @dataclass(frozen=True, kw_only=True)

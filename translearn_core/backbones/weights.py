@@ -2,8 +2,8 @@
 
 Owns: Keras' folder of models (`KERAS_HOME`), downloads, files that a user provides, and the
 check that a file fits its backbone (h5py; `data/weights.json` holds the expected shapes).
-Leaves to others: which backbones there are (`catalog.py`) and building them
-(`graph/build.py`).
+Leaves to others: which backbones there are (`catalog.py`), building them (`graph/build.py`), the
+tensors of files that are not Keras' (`lite_weights.py`, `dino_weights.py`).
 
 Files: `<KERAS_HOME>/models/<weight_file>`, beside it `<weight_file>.part` while a download is
 under way. Imports no TensorFlow and no Keras. Units: `_bytes` bytes, `_s` seconds.
@@ -39,6 +39,7 @@ from filelock import FileLock, Timeout
 
 from translearn_core.atomic import replace_file
 from translearn_core.backbones.catalog import Backbone
+from translearn_core.backbones.dino_weights import DEPTH, find_problem
 from translearn_core.backbones.lite_weights import read_lite_weights
 from translearn_core.config import load_configuration
 from translearn_core.errors import StorageError, WeightsError
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 TIMEOUT_S = 20.0
+SAFETENSORS = ".safetensors"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -145,6 +147,12 @@ def weights_status(backbone: Backbone) -> WeightsStatus:
 def _manual_step(backbone: Backbone) -> str:
     """Which file to provide, and where it belongs."""
     path = weights_path(backbone)
+    known_as = backbone.weight_url.rpartition("/")[2]
+    if known_as and known_as != path.name:
+        return _(
+            "Put {url} into the folder {folder} under the name {file}, or choose it in the upload "
+            "box."
+        ).format(url=backbone.weight_url, folder=path.parent, file=path.name)
     return _(
         "Put the file {file} into the folder {folder}, or choose it in the upload box."
     ).format(file=path.name, folder=path.parent)
@@ -445,6 +453,9 @@ def _find_problem(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
             return _("it is not the file that belongs there (its checksum differs).")
         if backbone.distribution:
             return ""
+    if backbone.weight_file.endswith(SAFETENSORS):
+        shape = {"depth": DEPTH, **dict(backbone.arguments)}
+        return find_problem(path, width=shape["width"], depth=shape["depth"])
     with path.open("rb") as file:
         if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
             return _("it is not a weights file (HDF5, ending in .h5).")

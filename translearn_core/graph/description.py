@@ -57,7 +57,7 @@ def describe_backbone(backbone: Backbone, application: keras.Model | None = None
                 "layers": sum(layers[begin:end]),
                 "parameters": sum(parameters[begin:end]),
                 "macs": sum(macs[begin:end]),
-                "output": list(nodes[end - 1].output_tensors[0].shape[1:]),
+                "output": _sides(nodes[end - 1].output_tensors[0].shape),
             }
         )
         begin = end
@@ -73,6 +73,12 @@ def describe_backbone(backbone: Backbone, application: keras.Model | None = None
         "macs_up_to": [sum(macs[: cut + 1]) for cut in cuts],
         "names": " ".join(names),
     }
+
+
+def _sides(shape: tuple[int, ...]) -> list[int]:
+    """Height, width and channels of an output; tokens `(n, t, c)` are a column of places."""
+    *places, channels = shape[1:]
+    return [*places, *[1] * (2 - len(places)), channels]
 
 
 def describe_weights(backbone: Backbone, application: keras.Model | None = None) -> list[str]:
@@ -112,15 +118,18 @@ def _count_parameters(operation: Any, *, trainable: bool = False) -> int:
 def _count_macs(node: Any) -> int:
     """Multiply-accumulate operations of convolutions and dense layers for one photo.
 
-    Each value of a kernel is used once per position of the output.
+    Each value of a kernel is used once per position of the output; attention compares each token
+    with each, and adds up what it found.
     """
     count = 0
     for leaf in _leaves(node.operation):
-        kernels = [weight for weight in getattr(leaf, "weights", []) if len(weight.shape) >= 2]
+        kernels = _kernels(leaf)
         if kernels:
             output = node.output_tensors[0] if leaf is node.operation else leaf.output
             positions = math.prod(output.shape[1:-1])
             count += positions * sum(math.prod(kernel.shape) for kernel in kernels)
+            if isinstance(leaf, keras.layers.MultiHeadAttention):
+                count += 2 * positions**2 * leaf.num_heads * leaf.key_dim
     return count
 
 
@@ -264,3 +273,13 @@ def _record_weights(model: keras.Model, walk: Walk) -> list[list[Any]]:
             shapes = {weight.name: [*weight.shape] for weight in weights}
             recorded.append([position_of[layer.name], shapes])
     return recorded
+
+
+def _kernels(layer: Any) -> list[Any]:
+    """The weights of a layer that its input is multiplied by."""
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        parts = (layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense)
+        return [part.kernel for part in parts]
+    if isinstance(layer, keras.layers.EinsumDense):
+        return [layer.kernel]
+    return [weight for weight in getattr(layer, "weights", []) if len(weight.shape) >= 2]

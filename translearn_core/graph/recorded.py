@@ -120,7 +120,7 @@ class RecordedModel:
 
 def has_record(backbone: Backbone) -> bool:
     """Whether the graph of a backbone is recorded."""
-    return _record_file(backbone).is_file()
+    return bool(_record_file(backbone).is_file())
 
 
 def read_record(backbone: Backbone) -> dict[str, Any]:

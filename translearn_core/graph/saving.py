@@ -21,15 +21,35 @@ from translearn_core.atomic import replace_file
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
 
+MIXED = '"mixed_float16"'
+"""The name of Keras' policy of mixed precision, as it stands in a model's configuration."""
+
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Write a `.keras` file; a reader sees the old one or the new one, never a part."""
+    """Write a `.keras` file in float32; a reader sees the old one or the new one, never a part.
+
+    A model that learned in mixed precision keeps its float32 weights and computes in float32 from
+    then on, so that it answers alike on every machine.
+    """
     temporary = path.with_name(f".{secrets.token_hex(4)}.{path.stem}.keras")
     try:
-        model.save(temporary)
+        in_float32(model).save(temporary)
         replace_file(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def in_float32(model: keras.Model) -> keras.Model:
+    """The same model without mixed precision; itself where it has none. Weights are copied."""
+    content = keras.saving.serialize_keras_object(model)
+    content.pop("compile_config", None)
+    text = json.dumps(content)
+    if MIXED not in text:
+        return model
+    plain = json.loads(text.replace(MIXED, '"float32"'))
+    float32_model = keras.saving.deserialize_keras_object(plain, safe_mode=True)
+    float32_model.set_weights(model.get_weights())
+    return float32_model
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def show(dataset: Dataset) -> None:
         st.expander(
             _("Add photos"),
             icon=":material/add:",
-            expanded=not len(dataset.photos) or len(dataset.classes) < 2,
+            expanded=add_photos.is_wanted(dataset),
             key="add",
         ),
         frame.errors_shown(),
