@@ -45,7 +45,7 @@ def main(names: list[str]) -> None:
 def _write_graph(path: Path, backbone: Backbone) -> None:
     """The recorded graph of a backbone, where it can be recorded."""
     path.unlink(missing_ok=True)
-    sizes = [backbone.input_size + more for more in RECORDED_AT]
+    sizes = [backbone.input_size + more * backbone.size_step for more in RECORDED_AT]
     record = record_graph([build_backbone(backbone, size=n, weights="random") for n in sizes])
     print(path.name, "recorded" if record else "cannot be recorded; Keras builds it")
     if record is None:

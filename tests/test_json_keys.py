@@ -22,6 +22,7 @@ from translearn_core.export.formats import Parity
 from translearn_core.export.job import ExportConfig
 from translearn_core.feasibility.job import CheckConfig
 from translearn_core.feasibility.report import Report
+from translearn_core.jobs.look_ahead import LookAheadConfig
 from translearn_core.jobs.measurement import MeasureConfig
 from translearn_core.model_import.provenance import Origin
 from translearn_core.runs import Run, RunConfig
@@ -88,6 +89,7 @@ MODELS: dict[str, tuple[type[BaseModel], tuple[tuple[str, str], ...]]] = {
     "run": (RunConfig, (("json.md", "config.json"), ("settings.md", ""))),
     "check": (CheckConfig, (("json.md", "config.json"),)),
     "export": (ExportConfig, (("json.md", "config.json"),)),
+    "look": (LookAheadConfig, (("json.md", "config.json"),)),
     "measure": (MeasureConfig, (("json.md", "config.json"),)),
     "state": (JobState, (("json.md", "state.json"),)),
     "worker": (Worker, (("json.md", "Other files of a run"),)),

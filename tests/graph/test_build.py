@@ -35,10 +35,9 @@ from translearn_core.graph.description import (
     describe_backbone,
     describe_weights,
     is_recorded_as,
-    record_operations,
 )
 from translearn_core.graph.recorded import has_record, read_record
-from translearn_core.graph.saving import load_model, save_model
+from translearn_core.graph.saving import lay_out, load_model, save_model
 from translearn_core.settings import Settings
 
 DATA = Path(translearn_core.__file__).parent / "data"
@@ -267,8 +266,6 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     assert describe_weights(backbone, application) == _entry("weights.json", backbone)
     if has_record(backbone):
         assert is_recorded_as(read_record(backbone), _built(backbone))
-    else:
-        assert record_operations(_built(backbone)) is None
 
 
 # -------------------------------------------------------------------------- one is enough
@@ -422,6 +419,29 @@ def test_missing_and_broken_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     weights_path(SMALL).write_text("not weights", encoding="utf-8")
     with pytest.raises(WeightsError, match="does not fit MobileNetV2"):
         build_backbone(SMALL, size=32)
+
+
+def test_a_file_is_read_into_a_model_laid_out_ahead_only_where_it_describes_it(
+    tmp_path: Path,
+) -> None:
+    network = build_backbone(STARTER, size=32, weights="random")
+    prefix, _suffix = split_at(network, cut_points(network)[-1])
+    layouts = [
+        lay_out(assemble(prefix, None, build_head(STARTER.features, classes, Settings())))
+        for classes in (3, 4)
+    ]
+    head = build_head(STARTER.features, 3, Settings(seed=5))
+    model = assemble(prefix, None, head)
+    save_model(model, tmp_path / "model.keras")
+    fitting, other = (load_model(tmp_path / "model.keras", layout) for layout in layouts)
+    assert fitting is layouts[0].model
+    assert other is not layouts[1].model
+    expected = _run(model, _photos(32))
+    for loaded in (fitting, other):
+        np.testing.assert_allclose(_run(loaded, _photos(32)), expected, atol=1e-6)
+    (tmp_path / "model.keras").write_text("not a model", encoding="utf-8")
+    with pytest.raises(RunError, match="cannot be read"):
+        load_model(tmp_path / "model.keras", layouts[0])
 
 
 def test_missing_and_broken_model(tmp_path: Path) -> None:

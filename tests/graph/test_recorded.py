@@ -203,16 +203,20 @@ def test_a_network_that_disagreed_is_left_to_keras(look: FeatureExtractor) -> No
 def test_what_was_not_used_for_long_goes_first(
     look: FeatureExtractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = replace(look, size=35), replace(look, size=36)
+    first, second, used_since = (replace(look, size=size) for size in (35, 36, 37))
     _open(first)
+    _open(used_since)
     path = first.engine_path(POOLED)
     bytes_of_one = sum(file.stat().st_size for file in path.parent.glob(f"{path.stem}.*"))
     for file in path.parent.iterdir():
-        os.utime(file, (1e9, 1e9))
-    monkeypatch.setattr("translearn_core.graph.engine.KEPT_BYTES", int(1.5 * bytes_of_one))
+        used = 1e9 if file.stem == path.stem else 2e9
+        os.utime(file, (used, used))
+    total = sum(file.stat().st_size for file in path.parent.iterdir())
+    monkeypatch.setattr("translearn_core.graph.engine.KEPT_BYTES", total + bytes_of_one // 2)
     _open(second)
     assert kept_engine(second.engine_path(POOLED)) == "agrees"
-    assert [file.stem for file in path.parent.glob("*.xml")] == [second.engine_path(POOLED).stem]
+    assert not list(path.parent.glob(f"{path.stem}.*"))
+    assert kept_engine(used_since.engine_path(POOLED)) == "agrees"
 
 
 def test_random_weights_and_changed_ones_are_not_recorded(look: FeatureExtractor) -> None:

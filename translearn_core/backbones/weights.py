@@ -524,10 +524,8 @@ def _read_in_order(
     path: Path, layers: Sequence[tuple[str, Sequence[str]]]
 ) -> dict[str, np.ndarray]:
     """The weights of a file with the layout of Keras' pretrained weights, which go by their order."""
-    import h5py  # type: ignore[import-untyped]
-
     arrays: dict[str, np.ndarray] = {}
-    with h5py.File(path, "r") as file:
+    with _open_hdf5(path) as file:
         group = file.get("model_weights", file)
         stored = [
             [group[layer][weight] for weight in weights]
@@ -540,15 +538,19 @@ def _read_in_order(
     return arrays
 
 
+def _open_hdf5(path: Path) -> Any:
+    import h5py  # type: ignore[import-untyped]
+
+    return h5py.File(path, "r")
+
+
 Shapes = list[list[tuple[int, ...]]]
 """Of each layer that has weights, in order: the shapes of its weights."""
 
 
 def _shapes_in(path: Path) -> Shapes | None:
     """The shapes in a file with the layout of Keras' pretrained weights; None: another layout."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with _open_hdf5(path) as file:
         group = file.get("model_weights", file)
         if not _names(group, "layer_names"):
             return None

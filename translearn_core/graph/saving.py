@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import zipfile
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,9 @@ class Layout:
 
 def lay_out(like: keras.Model) -> Layout:
     """Make the model that a file of `like` describes; takes most of the time of `load_model`."""
-    text = json.dumps(keras.saving.serialize_keras_object(like))
-    model = keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
-    return Layout(json.loads(text), model)
+    description = _described(json.dumps(keras.saving.serialize_keras_object(like)))
+    model = keras.saving.deserialize_keras_object(deepcopy(description), safe_mode=True)
+    return Layout(description, model)
 
 
 def load_model(path: Path, layout: Layout | None = None) -> keras.Model:
@@ -98,4 +99,14 @@ def load_model(path: Path, layout: Layout | None = None) -> keras.Model:
 def _description(path: Path) -> Any:
     """What a file says of its model."""
     with zipfile.ZipFile(path) as archive:
-        return json.loads(archive.read("config.json"))
+        return _described(archive.read("config.json"))
+
+
+def _described(text: str | bytes) -> Any:
+    """A description without the marks that say which settings were one object in memory."""
+    return json.loads(text, object_hook=_without_mark)
+
+
+def _without_mark(entry: dict[str, Any]) -> dict[str, Any]:
+    entry.pop("shared_object_id", None)
+    return entry

@@ -98,7 +98,7 @@ class JobMonitor(Monitor):
         self._state = job.written_state
         self.keeps = False
         """Whether a stop leaves a result."""
-        self._is_ending = False
+        self._ending = threading.Lock()
         self.is_saving = False
         """Whether it was stopped, and its result is still being put together."""
         self.update(pid=process.pid, pid_started=process.create_time())
@@ -114,20 +114,23 @@ class JobMonitor(Monitor):
         return self._job.stop_requested
 
     def update(self, **changes: Any) -> None:
-        """Replace the state with `changes` and a fresh heartbeat."""
+        """Replace the state with `changes` and a fresh heartbeat; nothing after `end_early`."""
+        self._change(changes)
+
+    def _change(self, changes: dict[str, Any], *, ends: bool = False) -> bool:
+        """Write the changed state; whether that was still to be done."""
         with self._lock:
-            if self.is_saving and not self._is_ending:
-                return
+            if self.is_saving and not ends:
+                return False
             memory = self._process.memory_info().rss
             alive = {"heartbeat": time.time(), "memory_bytes": memory}
             self._state = self._state.model_copy(update=alive | changes)
             is_new = {"state", "stage"} & changes.keys()
             self._job.write_state(self._state, durable=bool(is_new))
+            return True
 
     def stage(self, name: str) -> None:
         """See `Monitor.stage`."""
-        if self.is_saving:
-            return
         self._last_progress = 0.0
         self._enter("running", name)
 
@@ -141,27 +144,29 @@ class JobMonitor(Monitor):
 
     def end(self, state: StateName, reason: str = "") -> None:
         """Write the end of the job; only the first call counts, or that after `end_early`."""
-        with self._lock:
-            if self.is_saving:
-                self._is_ending = True
-            elif not self._state.is_live:
-                return
-            self._state = self._state.model_copy(update={"state": state})
-        try:
+        with self._ending:
+            with self._lock:
+                if not self._state.is_live and not self.is_saving:
+                    return
+                self._state = self._state.model_copy(update={"state": state})
             self._write_end(state, reason)
-        finally:
-            self.is_saving = self._is_ending = False
+            self.is_saving = False
 
     def end_early(self) -> None:
         """Write that the job was stopped, while what it leaves is still being put together."""
-        self.end("stopped", _(STOPPED_SAVING))
-        self.is_saving = True
+        with self._ending:
+            with self._lock:
+                if not self._state.is_live:
+                    return
+                self._state = self._state.model_copy(update={"state": "stopped"})
+                self.is_saving = True
+            self._write_end("stopped", _(STOPPED_SAVING))
 
     def _write_end(self, state: StateName, reason: str) -> None:
         self._give_up_reserve()
         for attempt in range(END_ATTEMPTS):
             try:
-                self._enter(state, "", reason=reason, finished_at=time.time())
+                self._enter(state, "", ends=True, reason=reason, finished_at=time.time())
                 return
             except OSError:
                 logger.exception("The end could not be written")
@@ -209,9 +214,10 @@ class JobMonitor(Monitor):
         with suppress(OSError):
             (self._job.folder / RESERVE).unlink(missing_ok=True)
 
-    def _enter(self, state: StateName, stage: str, **changes: Any) -> None:
+    def _enter(self, state: StateName, stage: str, *, ends: bool = False, **changes: Any) -> None:
         fresh = {"done": 0, "total": 0, "per_s": 0.0, "what": "", "told_at": time.time()}
-        self.update(state=state, stage=stage, **(fresh | changes))
+        if not self._change({"state": state, "stage": stage, **fresh, **changes}, ends=ends):
+            return
         with suppress(OSError):  # the state is what counts
             self._job.append_event("state", state=state, stage=stage)
 

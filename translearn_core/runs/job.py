@@ -175,9 +175,10 @@ class Job:
 
     @property
     def is_worked_on(self) -> bool:
-        """Whether it is queued or running, or a process holds it though its state is damaged."""
+        """Whether it is queued or running, or a process holds it although it was stopped or its state
+        is damaged."""
         return self.state.is_live or (
-            self.written_state.state == "lost" and is_held(self.folder / LOCK)
+            self.written_state.state in ("lost", "stopped") and is_held(self.folder / LOCK)
         )
 
     @property

@@ -10,11 +10,13 @@ the process, which learning sets.
 from __future__ import annotations
 
 import logging
+import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from translearn_core.concurrency import run_in_thread
+from translearn_core.concurrency import run_in_thread, wait_for
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.graph.engine import import_keras
 
@@ -27,34 +29,48 @@ class MadeAhead:
 
     Attributes:
         network: the backbone, which is nobody else's; None where the pass builds it.
-        layout: see `saving.Layout`; None where the saved model depends on what is learned.
+        layout: see `saving.Layout`; None where the saved model depends on what is learned, or there
+            was no time.
     """
 
     network: Any = None
     layout: Any = None
 
 
-def make_ahead(plan: Plan) -> Future[MadeAhead]:
-    """Begin with it.
+class Ahead:
+    """Begins with it when it is made.
 
     Keras alone is imported where there is nothing to wait for, since the photos were looked at before,
     and where the pass builds the network.
     """
-    look = plan.extractor
-    whole = look.is_recorded and not look.has_features
-    return run_in_thread(lambda: _make(plan, whole))
 
+    def __init__(self, plan: Plan) -> None:
+        look = plan.extractor
+        self._plan = plan
+        self._whole = look.is_recorded and not look.has_features
+        self._is_awaited = threading.Event()
+        self._made: Future[MadeAhead] = run_in_thread(self._make)
 
-def _make(plan: Plan, whole: bool) -> MadeAhead:
-    logger.info("Keras %s", import_keras().__version__)
-    if not whole:
-        return MadeAhead()
-    network = plan.extractor.build_network()
-    if plan.fine_tunes or plan.techniques:
-        return MadeAhead(network=network)
-    from translearn_core.graph.assembly import build_head
-    from translearn_core.graph.saving import lay_out
+    def result(self, stop: Callable[[], bool]) -> MadeAhead:
+        """What there is; what only saves time is left out where it would have to be waited for.
 
-    head = build_head(plan.backbone.features, len(plan.dataset.classes), plan.settings)
-    layout = lay_out(Network(plan, built=network).assemble(head))
-    return MadeAhead(network=network, layout=layout)
+        Raises:
+            StopRequestedError: `stop` returned True.
+        """
+        self._is_awaited.set()
+        return wait_for(self._made, stop)
+
+    def _make(self) -> MadeAhead:
+        logger.info("Keras %s", import_keras().__version__)
+        if not self._whole:
+            return MadeAhead()
+        plan = self._plan
+        network = plan.extractor.build_network()
+        if plan.fine_tunes or plan.techniques or self._is_awaited.is_set():
+            return MadeAhead(network=network)
+        from translearn_core.graph.assembly import build_head
+        from translearn_core.graph.saving import lay_out
+
+        head = build_head(plan.backbone.features, len(plan.dataset.classes), plan.settings)
+        layout = lay_out(Network(plan, built=network).assemble(head))
+        return MadeAhead(network=network, layout=layout)

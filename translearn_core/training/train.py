@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from translearn_core.backbones import freezing
-from translearn_core.concurrency import wait_for
 from translearn_core.config import load_configuration
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
@@ -38,7 +37,7 @@ from translearn_core.recipe.techniques import ATTACK_STEPS
 from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.registry import build_techniques
-from translearn_core.training.ahead import make_ahead
+from translearn_core.training.ahead import Ahead
 from translearn_core.training.multitask import (
     RunTasks,
     first_task,
@@ -79,7 +78,7 @@ def train(run: Run, monitor: Monitor) -> bool:
 
 def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     plan = make_plan(run)
-    making = make_ahead(plan)
+    making = Ahead(plan)
     monitor.update(device=plan.device)
     monitor.stage("features")
     with clock.lap("features"):
@@ -88,7 +87,7 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     monitor.check_stop()
     tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
-    ahead = wait_for(making, lambda: monitor.stop_requested)
+    ahead = making.result(lambda: monitor.stop_requested)
     data = replace(data, network=data.network or ahead.network)
     model = learn(plan, data, monitor, clock)
     stopped = monitor.stop_requested
