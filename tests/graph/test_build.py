@@ -1,11 +1,14 @@
 """Graphs: cut points, blocks, cutting and putting together again, for every backbone.
 
-No weights are needed: every backbone is built with random ones at its smallest size.
+No weights are needed: every backbone is built with random ones at its smallest size. Those that only
+have more of the same (`LARGER`) are judged by their stored data.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -16,9 +19,10 @@ import numpy as np
 import pytest
 
 import translearn_core
+from tests.support.networks import DISTINCT, LARGER
 from translearn_core.backbones import BACKBONES, Backbone
 from translearn_core.backbones.freezing import blocks_of, freeze_choice
-from translearn_core.backbones.weights import weights_path
+from translearn_core.backbones.weights import expected_shapes, weights_path
 from translearn_core.errors import RunError, SettingsError, WeightsError
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
 from translearn_core.graph.blocks import (
@@ -53,11 +57,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
             marks=[pytest.mark.xdist_group(f"graph-{row.name}")]
             + ([pytest.mark.slow] if row.name in SLOW else []),
         )
-        for row in BACKBONES.values()
+        for row in DISTINCT
     ],
 )
 def backbone(request: pytest.FixtureRequest) -> Backbone:
-    """Every backbone; of module scope, so that each is built once for all of its tests."""
+    """Every architecture; of module scope, so that each is built once for all of its tests."""
     row: Backbone = request.param
     return row
 
@@ -259,6 +263,24 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     described = describe_backbone(backbone, None if is_of_one_size else application)
     assert json.loads(json.dumps(described)) == _entry("blocks.json", backbone)
     assert describe_weights(backbone, application) == _entry("weights.json", backbone)
+
+
+@pytest.mark.parametrize(("name", "smaller"), LARGER.items())
+def test_a_larger_network_is_more_of_the_same(name: str, smaller: str) -> None:
+    """Stored data: the same kinds of operations under the same names, numbers apart."""
+    rows = BACKBONES[name], BACKBONES[smaller]
+    kinds = [{re.sub(r"\d+[a-z]?", "#", one) for one in blocks_of(row).names} for row in rows]
+    assert kinds[0] == kinds[1]
+    graphs = [blocks_of(row) for row in rows]
+    assert graphs[0].parameters > graphs[1].parameters
+    assert graphs[0].macs > graphs[1].macs
+    for key in ("pixels", "after_normalization", "min_size", "size_step", "licence"):
+        assert getattr(rows[0], key) == getattr(rows[1], key)
+    shapes = [expected_shapes(row) for row in rows]
+    total = sum(math.prod(shape) for layer in shapes[0] for shape in layer)
+    if rows[0].size_step == 1:
+        assert total == rows[0].parameters
+    assert {len(layer) for layer in shapes[0]} == {len(layer) for layer in shapes[1]}
 
 
 # -------------------------------------------------------------------------- one is enough
