@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import struct
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +33,7 @@ from translearn_core.graph.build import build_backbone
 from translearn_core.graph.cut_points import cut_points
 from translearn_core.graph.dinov2 import DINOv2
 from translearn_core.graph.saving import load_model, save_model
+from translearn_core.model_import.allowlist import check_config
 from translearn_core.prediction.explain import grad_cam
 from translearn_core.prediction.model_runner import open_runner, write_copy
 from translearn_core.settings import Settings
@@ -114,6 +116,10 @@ def test_frozen_in_part_saved_and_opened_without_keras(tmp_path: Path) -> None:
     expected = _run(assembled, photos.astype("float32"))
     assert expected.std(axis=0).max() > 0.01
     save_model(assembled, tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        check_config(
+            json.loads(archive.read("config.json")), "model.keras"
+        )  # may be brought in again
     loaded = load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(_run(loaded, photos.astype("float32")), expected, atol=1e-5)
     copy = tmp_path / "copy.xml"
