@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ EPOCHS = 3
 """Of each fit; the first also builds the graph and does not count."""
 PARITY = 0.02
 """Largest difference of a probability between the devices: that of half precision."""
+FITS = {"two_blocks_s": -2, "all_free_s": 0}
+"""Which figure is that of which fit, by its `freeze`."""
 COMPARED = 16
 """Photos that both devices answer."""
 ALIKE, DIFFERS, NO_GPU = 0, 1, 3
@@ -60,7 +63,15 @@ ROWS = {
 }
 
 
-def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) -> Column:
+def measure(
+    backbone: str,
+    size: int,
+    photos: int,
+    batch: int,
+    answers: Path,
+    *,
+    fits: Mapping[str, int] = FITS,
+) -> Column:
     """Measure the device that this process sees.
 
     Args:
@@ -68,6 +79,7 @@ def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) ->
         size: side of the photos in pixels; 0 is the backbone's own.
         photos: of the pass and of each epoch.
         batch: photos of a training step.
+        fits: the figure of each fit and its `freeze`.
         answers: a file for what the frozen network and a fixed head answer, `(n, 4)`.
     """
     began = time.monotonic()
@@ -109,12 +121,12 @@ def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) ->
         own = np.asarray(keras.ops.convert_to_numpy(model(pixels[:COMPARED].astype("float32"))))
         save_model(model, Path(folder) / "model.keras")
         loaded = load_model(Path(folder) / "model.keras")
-        if {layer.compute_dtype for layer in loaded.layers} != {"float32"}:
+        if {layer.compute_dtype for layer in loaded.layers[1:]} != {"float32"}:
             raise SystemExit("The saved model is not in float32.")
         saved = engine.run_keras(loaded, pixels[:COMPARED])
         np.savez(answers, own=own, saved=saved)
 
-    for name, freeze in (("two_blocks_s", -2), ("all_free_s", 0)):
+    for name, freeze in fits.items():
         if time.monotonic() - began > LIMIT_S / 2:
             break
         prefix, suffix = split_at(network, freeze_choice(row, freeze).cut_layer)
