@@ -357,6 +357,7 @@ def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = Fa
         quick: see `OpenVINOEngine`.
     """
     if count_gpus() and gpu_names():
+        prepare_device()  # a check of photos opens an engine, too, maybe beside a run
         return KerasEngine(build(), batch=GPU_BATCH)
     comparison_path = path.with_suffix(".json")
     if path.is_file() and comparison_path.is_file():
