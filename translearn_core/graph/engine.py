@@ -468,7 +468,9 @@ def prepare_device(library: Any = None) -> str:
     _precision = ""
     if count_gpus():
         if library is None:
-            import tensorflow as library
+            import tensorflow
+
+            library = tensorflow
         details = _gpu_details(library)
         for device in library.config.list_physical_devices("GPU"):
             try:
