@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,8 @@ def measure(
         photos: of the pass and of each epoch.
         batch: photos of a training step.
         fits: the figure of each fit and its `freeze`.
-        answers: a file for what the frozen network and a fixed head answer, `(n, 4)`.
+        answers: a file for what the frozen network and a fixed head answer, `(n, 4)`; beside it the
+            column so far is kept after each figure (`.json`).
     """
     began = time.monotonic()
     from translearn_core.backbones import get_backbone
@@ -102,6 +103,12 @@ def measure(
     precision = str(keras.config.dtype_policy().name)
     figures: dict[str, Any] = {"device": device, "precision": precision}
 
+    def keep() -> Column:
+        memory = _peak_bytes(on_gpu=bool(engine.count_gpus())) / 1e6
+        column = Column(**figures, memory_mb=memory, took_s=time.monotonic() - began)
+        answers.with_suffix(".json").write_text(json.dumps(asdict(column)), encoding="utf-8")
+        return column
+
     cut = freeze_choice(row, "all").cut_layer
     with tempfile.TemporaryDirectory() as folder:
         opened = engine.open_prefix_engine(
@@ -111,6 +118,7 @@ def measure(
         start = time.monotonic()
         engine.run_engine(opened, pixels)
         figures["pass_per_s"] = photos / (time.monotonic() - start)
+        keep()
 
         settings = Settings(head="linear", dropout=0.0, batch_size=batch, early_stopping=False)
         head = build_head(row.features, 4, settings)
@@ -133,8 +141,8 @@ def measure(
         set_trainable(suffix)
         learner = keras.Sequential([keras.Input(pixels.shape[1:]), prefix, suffix, head])
         figures[name] = _epoch_s(learner, pixels, settings, began)
-    figures["memory_mb"] = _peak_bytes(on_gpu=bool(engine.count_gpus())) / 1e6
-    return Column(**figures, took_s=time.monotonic() - began)
+        keep()
+    return keep()
 
 
 def _epoch_s(model: Any, pixels: np.ndarray, settings: Any, began: float) -> float | None:
@@ -252,21 +260,15 @@ def _measured_apart(options: argparse.Namespace, answers: Path, *, gpu: bool) ->
         command += [name, str(value)]
     environment = os.environ | hidden | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        done = subprocess.run(command, env=environment, timeout=LIMIT_S, check=False)
+        failed = done.returncode != 0
     except subprocess.TimeoutExpired:
-        print("One device took too long.", file=sys.stderr)
+        print("One device took too long: what it did so far is shown.", file=sys.stderr)
+        failed = False
+    kept = answers.with_suffix(".json")
+    if failed or not kept.is_file():
         return None
-    if done.returncode != 0:
-        return None
-    found = json.loads(done.stdout.splitlines()[-1])
-    return Column(**{field.name: found[field.name] for field in fields(Column)})
+    return Column(**json.loads(kept.read_text(encoding="utf-8")))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -279,10 +281,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--answers", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.answers:
-        column = measure(
-            options.backbone, options.size, options.photos, options.batch, options.answers
-        )
-        print(json.dumps(asdict(column)))
+        measure(options.backbone, options.size, options.photos, options.batch, options.answers)
         return ALIKE
     from translearn_core.graph.engine import listed_gpus, visible_gpus
 
@@ -293,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
         columns = [_measured_apart(options, places[0], gpu=False)]
         if usable:
             columns.append(_measured_apart(options, places[1], gpu=True))
-            if None not in columns:
+            if all(place.is_file() for place in places) and None not in columns:
                 difference = largest_difference(*places)
                 usable = not columns[1].device.startswith("CPU")  # type: ignore[union-attr]
     text, code = verdict(difference, has_gpu=has_gpu, usable=usable)

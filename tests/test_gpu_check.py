@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ def test_a_device_is_measured_and_held_against_itself(tmp_path: Path) -> None:
     assert column.all_free_s is None
     assert column.memory_mb
     assert 100 < column.memory_mb < 50_000
+    assert json.loads((tmp_path / "answers.json").read_text()) == asdict(column)
     assert largest_difference(tmp_path / "answers.npz", tmp_path / "answers.npz") < 1e-4
     text = table([column, replace(column, device="NVIDIA T4", all_free_s=1.5)])
     assert "NVIDIA T4" in text.splitlines()[0]
