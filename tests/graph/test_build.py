@@ -35,7 +35,13 @@ from translearn_core.graph.blocks import (
 )
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
 from translearn_core.graph.cut_points import cut_points, cut_positions, replay, walk_graph
-from translearn_core.graph.description import describe_backbone, describe_weights
+from translearn_core.graph.description import (
+    describe_backbone,
+    describe_weights,
+    is_recorded_as,
+    record_operations,
+)
+from translearn_core.graph.recorded import has_record, read_record
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.settings import Settings
 
@@ -267,6 +273,10 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     described = describe_backbone(backbone, None if is_of_one_size else application)
     assert json.loads(json.dumps(described)) == _entry("blocks.json", backbone)
     assert describe_weights(backbone, application) == _entry("weights.json", backbone)
+    if has_record(backbone):
+        assert is_recorded_as(read_record(backbone), _built(backbone))
+    else:
+        assert record_operations(_built(backbone)) is None
 
 
 @pytest.mark.parametrize(("name", "smaller"), LARGER.items())

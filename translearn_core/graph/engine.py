@@ -10,8 +10,10 @@ Arrays: photos `(n, h, w, 3) uint8`, results `(n, ...) float32`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import math
 import os
 import platform
 import shutil
@@ -20,19 +22,20 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from ctypes.util import find_library
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
-from importlib.metadata import distributions
+from importlib.metadata import distributions, version
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
-from translearn_core.errors import InputError, TransLearnError
+from translearn_core.errors import InputError, TransLearnError, WeightsError
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +49,11 @@ TENSOR_CORES = (7, 0)
 """From this compute capability on, half precision is faster than float32."""
 TOLERANCE = 1e-3
 """Largest difference to Keras, relative to the largest value, at which OpenVINO is used."""
+
+CONVERTER = 1
+"""Raised when the same network is converted to another file than before."""
+KEPT_BYTES = 2**30
+"""Most bytes of converted networks that are kept."""
 
 
 class Engine(Protocol):
@@ -347,35 +355,134 @@ def _save(converted: Any, path: Path) -> None:
     replace_file(temporary, path)
 
 
-def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = False) -> Engine:
+def open_prefix_engine(
+    path: Path,
+    build: Callable[[], Any],
+    *,
+    record: Callable[[], Any] | None = None,
+    quick: bool = False,
+) -> Engine:
     """The fastest engine on this machine for the graph that `build` makes.
 
     Args:
-        path: where the converted graph is kept between runs (`.xml`); `.json` beside it holds
-            the difference from Keras at conversion.
+        path: where the converted graph is kept between runs (`.xml`); see `kept_engine`.
         build: makes the Keras model; called only when it is needed.
+        record: makes the same graph without Keras, see `recorded.py`; None where there is none.
         quick: see `OpenVINOEngine`.
     """
     if count_gpus() and gpu_names():
         prepare_device()  # a check of photos opens an engine, too, maybe beside a run
         return KerasEngine(build(), batch=GPU_BATCH)
-    comparison_path = path.with_suffix(".json")
-    if path.is_file() and comparison_path.is_file():
-        comparison = json.loads(comparison_path.read_text(encoding="utf-8"))
-        if comparison["agrees"]:
-            return OpenVINOEngine(path, quick=quick)
+    kept = kept_engine(path)
+    if kept == "disagrees":
         return KerasEngine(build())
+    if kept == "agrees":
+        try:
+            return OpenVINOEngine(path, quick=quick)
+        except RuntimeError:  # of another kind of damage than a changed file
+            logger.exception("The converted network %s cannot be opened; it is made anew", path)
+    if record is not None and _convert_record(record, path):
+        return OpenVINOEngine(path, quick=quick)
     model = build()
     difference = _convert_and_compare(model, path)
     agrees = path.is_file()
-    comparison = {"difference": difference, "tolerance": TOLERANCE, "agrees": agrees}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(comparison_path, json.dumps(comparison))
+    _keep(path, agrees=agrees, difference=difference)
     if agrees:
         logger.info("OpenVINO agrees with Keras to %.1e relative", difference)
         return OpenVINOEngine(path, quick=quick)
     logger.warning("OpenVINO differs from Keras by %.1e: Keras is used", difference)
     return KerasEngine(model)
+
+
+def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
+    """What is kept of a converted graph: one that can be used, that Keras is to be used, or nothing.
+
+    `.json` beside the graph is written last. It holds the difference from Keras at conversion (null
+    where the graph was converted without Keras) and the checksums of the files: a damaged or half
+    written one counts as nothing.
+    """
+    try:
+        comparison = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        if not comparison["agrees"]:
+            return "disagrees"
+        if comparison["sha256"] != _checksums(path):
+            return ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    with suppress(OSError):
+        path.with_suffix(".json").touch()  # the least recently used goes first
+    return "agrees"
+
+
+def _keep(path: Path, *, agrees: bool, difference: float | None) -> None:
+    """Write what `kept_engine` reads, and remove what has not been used for long."""
+    content: dict[str, Any] = {
+        "agrees": agrees,
+        "difference": difference if difference is None or math.isfinite(difference) else None,
+        "tolerance": TOLERANCE,
+    }
+    if agrees:
+        content["sha256"] = _checksums(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path.with_suffix(".json"), json.dumps(content))
+    _trim(path)
+
+
+def _checksums(path: Path) -> list[str]:
+    """Of the two files of a converted graph."""
+    sums = []
+    for part in (path, path.with_suffix(".bin")):
+        with part.open("rb") as file:
+            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return sums
+
+
+def _trim(newest: Path) -> None:
+    """Remove the least recently used converted graphs until the others fit into `KEPT_BYTES`."""
+    entries: dict[str, list[tuple[float, int, Path]]] = {}
+    for file in newest.parent.iterdir():
+        with suppress(OSError):
+            facts = file.stat()
+            entries.setdefault(file.name.split(".")[0], []).append(
+                (facts.st_mtime, facts.st_size, file)
+            )
+    total = sum(size for files in entries.values() for _used, size, _file in files)
+    oldest_first = sorted(entries.items(), key=lambda entry: max(used for used, *_ in entry[1]))
+    for stem, files in oldest_first:
+        if total <= KEPT_BYTES:
+            return
+        if stem == newest.stem:
+            continue
+        for _used, size, file in files:
+            with suppress(OSError):
+                file.unlink()
+                total -= size
+
+
+def _convert_record(record: Callable[[], Any], path: Path) -> bool:
+    """Convert a recorded graph; whether that went well."""
+    try:
+        model = record()
+        if model is None:
+            return False
+        _convert_graph(model, path)
+        shape = (2, *model.input_shape[1:])
+        photos = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        answers = run_engine(OpenVINOEngine(path), photos)
+        if not np.isfinite(answers).all() or not answers.any():
+            raise ValueError("it answers nothing")
+    except WeightsError:
+        raise
+    except Exception:  # Keras then says in words what is wrong with the weights
+        logger.exception("The recorded graph cannot be used")
+        return False
+    _keep(path, agrees=True, difference=None)
+    return True
+
+
+def conversion_versions() -> str:
+    """What a converted graph depends on beside the network: the programs that converted it."""
+    return f"{CONVERTER} openvino {version('openvino')} keras {version('keras')}"
 
 
 def _convert_and_compare(model: Any, path: Path) -> float:

@@ -34,6 +34,8 @@ IR_VERSION = 8
 """Of the file format: what every runtime since 2022 reads."""
 INPUT = "photo"
 OUTPUT = "probabilities"
+EPSILON = 1e-7
+"""Keras' own, which nothing here changes."""
 Pads = tuple[int, int, int, int]
 """Top, left, bottom, right."""
 
@@ -42,7 +44,8 @@ def write_onnx(model: Any, path: Path) -> None:
     """Write a functional model of ours as an ONNX file, in float32.
 
     Args:
-        model: `(n, size, size, 3) float32` -> one or more outputs, each `(n, classes)` or
+        model: of Keras, or recorded (`recorded.py`);
+            `(n, size, size, 3) float32` -> one or more outputs, each `(n, classes)` or
             `(n, h, w, channels) float32`; `size` is fixed. The first output is named
             `probabilities`, further ones `output_1`, `output_2`.
 
@@ -116,13 +119,13 @@ class _Graph:
 
     def _write(self, node: Any) -> None:
         operation = node.operation
-        write = _WRITERS.get(type(operation).__name__)
+        write = _WRITERS.get(_kind(operation))
         if write is None:
             raise InputError(
                 _(
                     "The layer {layer} of the kind {kind} cannot be written as ONNX here. Take the "
                     "model as `.keras` or SavedModel."
-                ).format(layer=operation.name, kind=type(operation).__name__)
+                ).format(layer=operation.name, kind=_kind(operation))
             )
         self.names[id(node.output_tensors[0])] = write(self, node)
 
@@ -163,7 +166,7 @@ class _Graph:
     def only_reader(self, node: Any, kinds: tuple[str, ...]) -> Any | None:
         """The one node that reads the output of `node`, if it is one of `kinds`; else None."""
         readers = self.readers.get(id(node.output_tensors[0]), [])
-        if len(readers) == 1 and type(readers[0].operation).__name__ in kinds:
+        if len(readers) == 1 and _kind(readers[0].operation) in kinds:
             return readers[0]
         return None
 
@@ -176,8 +179,16 @@ class _Graph:
 Writer = Callable[[_Graph, Any], str]
 
 
+def _kind(operation: Any) -> str:
+    """The class of a layer or operation of Keras, or that which a recorded one stands for."""
+    kind = getattr(operation, "kind", None)
+    return kind if isinstance(kind, str) else type(operation).__name__
+
+
 def _array(values: Any) -> Array:
     """A weight or a plain number as float64."""
+    if isinstance(values, (np.ndarray, float, int, list, tuple)):
+        return np.asarray(values, np.float64)
     import keras
 
     return np.asarray(keras.ops.convert_to_numpy(values), np.float64)
@@ -392,10 +403,8 @@ def _write_rescaling(graph: _Graph, node: Any) -> str:
 
 
 def _write_pixel_normalization(graph: _Graph, node: Any) -> str:
-    import keras
-
     layer, rank = node.operation, _rank(node)
-    spread = np.maximum(np.sqrt(_array(layer.variance)), keras.config.epsilon())
+    spread = np.maximum(np.sqrt(_array(layer.variance)), EPSILON)
     centred = graph.node("Sub", [graph.input(node), graph.constant(_per_channel(layer.mean, rank))])
     return graph.node("Div", [centred, graph.constant(_per_channel(spread, rank))])
 
@@ -499,7 +508,7 @@ def _write_pooling(graph: _Graph, node: Any) -> str:
     layer = node.operation
     value, pads = _window(graph, node, layer.pool_size)
     shape: dict[str, Any] = {"kernel_shape": [*layer.pool_size], "strides": [*layer.strides]}
-    if type(layer).__name__ == "MaxPooling2D":
+    if _kind(layer) == "MaxPooling2D":
         return graph.node("MaxPool", [value], **shape, pads=pads or None)
     return graph.node("AveragePool", [value], **shape, pads=pads or None, count_include_pad=0)
 
@@ -553,11 +562,9 @@ def _write_elementwise(kind: str) -> Writer:
     """A writer for a layer or an operation that adds or multiplies values and plain numbers."""
 
     def write(graph: _Graph, node: Any) -> str:
-        import keras
-
         index = 0
         names = []
-        for argument in keras.tree.flatten(node.arguments.args):
+        for argument in _flat(node.arguments.args):
             if hasattr(argument, "shape"):
                 names.append(graph.input(node, index))
                 index += 1
@@ -569,6 +576,13 @@ def _write_elementwise(kind: str) -> Writer:
         return output
 
     return write
+
+
+def _flat(arguments: Any) -> list[Any]:
+    """What an operation was called with, out of lists and tuples."""
+    if isinstance(arguments, (list, tuple)):
+        return [one for argument in arguments for one in _flat(argument)]
+    return [arguments]
 
 
 def _pass_on(graph: _Graph, node: Any) -> str:
