@@ -66,7 +66,7 @@ class Layout:
 
 def lay_out(like: keras.Model) -> Layout:
     """Make the model that a file of `like` describes; takes most of the time of `load_model`."""
-    text = json.dumps(keras.saving.serialize_keras_object(like))
+    text = json.dumps(keras.saving.serialize_keras_object(like)).replace(MIXED, '"float32"')
     model = keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
     return Layout(json.loads(text), model)
 
