@@ -45,7 +45,10 @@ def main(names: list[str]) -> None:
 def _write_graph(path: Path, backbone: Backbone) -> None:
     """The recorded graph of a backbone, where it can be recorded."""
     path.unlink(missing_ok=True)
-    sizes = [backbone.input_size + more * backbone.size_step for more in RECORDED_AT]
+    if backbone.size_step > 1:
+        print(path.name, "cannot be recorded: it is built for one size; Keras builds it")
+        return
+    sizes = [backbone.input_size + more for more in RECORDED_AT]
     record = record_graph([build_backbone(backbone, size=n, weights="random") for n in sizes])
     print(path.name, "recorded" if record else "cannot be recorded; Keras builds it")
     if record is None:

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ EPOCHS = 3
 """Of each fit; the first also builds the graph and does not count."""
 PARITY = 0.02
 """Largest difference of a probability between the devices: that of half precision."""
+FITS = {"two_blocks_s": -2, "all_free_s": 0}
+"""Which figure is that of which fit, by its `freeze`."""
 COMPARED = 16
 """Photos that both devices answer."""
 ALIKE, DIFFERS, NO_GPU = 0, 1, 3
@@ -60,7 +63,15 @@ ROWS = {
 }
 
 
-def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) -> Column:
+def measure(
+    backbone: str,
+    size: int,
+    photos: int,
+    batch: int,
+    answers: Path,
+    *,
+    fits: Mapping[str, int] = FITS,
+) -> Column:
     """Measure the device that this process sees.
 
     Args:
@@ -68,7 +79,9 @@ def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) ->
         size: side of the photos in pixels; 0 is the backbone's own.
         photos: of the pass and of each epoch.
         batch: photos of a training step.
-        answers: a file for what the frozen network and a fixed head answer, `(n, 4)`.
+        fits: the figure of each fit and its `freeze`.
+        answers: a file for what the frozen network and a fixed head answer, `(n, 4)`; beside it the
+            column so far is kept after each figure (`.json`).
     """
     began = time.monotonic()
     from translearn_core.backbones import get_backbone
@@ -90,6 +103,12 @@ def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) ->
     precision = str(keras.config.dtype_policy().name)
     figures: dict[str, Any] = {"device": device, "precision": precision}
 
+    def keep() -> Column:
+        memory = _peak_bytes(on_gpu=bool(engine.count_gpus())) / 1e6
+        column = Column(**figures, memory_mb=memory, took_s=time.monotonic() - began)
+        answers.with_suffix(".json").write_text(json.dumps(asdict(column)), encoding="utf-8")
+        return column
+
     cut = freeze_choice(row, "all").cut_layer
     with tempfile.TemporaryDirectory() as folder:
         opened = engine.open_prefix_engine(
@@ -99,6 +118,7 @@ def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) ->
         start = time.monotonic()
         engine.run_engine(opened, pixels)
         figures["pass_per_s"] = photos / (time.monotonic() - start)
+        keep()
 
         settings = Settings(head="linear", dropout=0.0, batch_size=batch, early_stopping=False)
         head = build_head(row.features, 4, settings)
@@ -109,20 +129,20 @@ def measure(backbone: str, size: int, photos: int, batch: int, answers: Path) ->
         own = np.asarray(keras.ops.convert_to_numpy(model(pixels[:COMPARED].astype("float32"))))
         save_model(model, Path(folder) / "model.keras")
         loaded = load_model(Path(folder) / "model.keras")
-        if {layer.compute_dtype for layer in loaded.layers} != {"float32"}:
+        if {layer.compute_dtype for layer in loaded.layers[1:]} != {"float32"}:
             raise SystemExit("The saved model is not in float32.")
         saved = engine.run_keras(loaded, pixels[:COMPARED])
         np.savez(answers, own=own, saved=saved)
 
-    for name, freeze in (("two_blocks_s", -2), ("all_free_s", 0)):
+    for name, freeze in fits.items():
         if time.monotonic() - began > LIMIT_S / 2:
             break
         prefix, suffix = split_at(network, freeze_choice(row, freeze).cut_layer)
         set_trainable(suffix)
         learner = keras.Sequential([keras.Input(pixels.shape[1:]), prefix, suffix, head])
         figures[name] = _epoch_s(learner, pixels, settings, began)
-    figures["memory_mb"] = _peak_bytes(on_gpu=bool(engine.count_gpus())) / 1e6
-    return Column(**figures, took_s=time.monotonic() - began)
+        keep()
+    return keep()
 
 
 def _epoch_s(model: Any, pixels: np.ndarray, settings: Any, began: float) -> float | None:
@@ -240,21 +260,15 @@ def _measured_apart(options: argparse.Namespace, answers: Path, *, gpu: bool) ->
         command += [name, str(value)]
     environment = os.environ | hidden | {"TF_CPP_MIN_LOG_LEVEL": "3"}
     try:
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
+        done = subprocess.run(command, env=environment, timeout=LIMIT_S, check=False)
+        failed = done.returncode != 0
     except subprocess.TimeoutExpired:
-        print("One device took too long.", file=sys.stderr)
+        print("One device took too long: what it did so far is shown.", file=sys.stderr)
+        failed = False
+    kept = answers.with_suffix(".json")
+    if failed or not kept.is_file():
         return None
-    if done.returncode != 0:
-        return None
-    found = json.loads(done.stdout.splitlines()[-1])
-    return Column(**{field.name: found[field.name] for field in fields(Column)})
+    return Column(**json.loads(kept.read_text(encoding="utf-8")))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -267,10 +281,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--answers", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.answers:
-        column = measure(
-            options.backbone, options.size, options.photos, options.batch, options.answers
-        )
-        print(json.dumps(asdict(column)))
+        measure(options.backbone, options.size, options.photos, options.batch, options.answers)
         return ALIKE
     from translearn_core.graph.engine import listed_gpus, visible_gpus
 
@@ -281,7 +292,7 @@ def main(arguments: list[str] | None = None) -> int:
         columns = [_measured_apart(options, places[0], gpu=False)]
         if usable:
             columns.append(_measured_apart(options, places[1], gpu=True))
-            if None not in columns:
+            if all(place.is_file() for place in places) and None not in columns:
                 difference = largest_difference(*places)
                 usable = not columns[1].device.startswith("CPU")  # type: ignore[union-attr]
     text, code = verdict(difference, has_gpu=has_gpu, usable=usable)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,19 +15,20 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def test_a_device_is_measured_and_held_against_itself(tmp_path: Path) -> None:
-    column = measure("starter", 32, 8, 4, tmp_path / "answers.npz")
+    column = measure("starter", 32, 8, 4, tmp_path / "answers.npz", fits={"two_blocks_s": -1})
     assert column.device.startswith("CPU")
     assert column.precision == "float32"
     assert column.pass_per_s
     assert column.pass_per_s > 0
     assert column.two_blocks_s
-    assert column.all_free_s
+    assert column.all_free_s is None
     assert column.memory_mb
     assert 100 < column.memory_mb < 50_000
+    assert json.loads((tmp_path / "answers.json").read_text()) == asdict(column)
     assert largest_difference(tmp_path / "answers.npz", tmp_path / "answers.npz") < 1e-4
-    text = table([column, replace(column, device="NVIDIA T4", all_free_s=None)])
+    text = table([column, replace(column, device="NVIDIA T4", all_free_s=1.5)])
     assert "NVIDIA T4" in text.splitlines()[0]
-    assert text.splitlines()[4].split()[-1] == "-"
+    assert text.splitlines()[4].split()[-2:] == ["-", "1.50"]
 
 
 def test_answers_that_differ_are_found(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.support.drawing import draw_image
+from tests.support.networks import DISTINCT
 from tests.support.trained import copy_of, copy_with_dataset, trained
 from translearn_core import datasets
 from translearn_core.backbones import BACKBONES
@@ -150,7 +151,7 @@ def test_the_notebook_is_valid_and_holds_the_same_code() -> None:
     ast.parse(code)
 
 
-@pytest.mark.parametrize("name", list(BACKBONES))
+@pytest.mark.parametrize("name", [row.name for row in DISTINCT])
 @pytest.mark.parametrize("kind", ["frozen", "tuned"])
 def test_every_backbone_and_setting_gives_a_program(name: str, kind: str, tmp_path: Path) -> None:
     run = copy_of(trained(kind), tmp_path / "run")

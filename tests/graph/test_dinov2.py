@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import struct
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,13 +28,16 @@ from translearn_core.backbones.weights import store_weights, weights_path, weigh
 from translearn_core.errors import SettingsError, WeightsError
 from translearn_core.evaluation.dense_head import DenseHead, DenseLayer
 from translearn_core.export.keras_script_code import TEMPLATE
+from translearn_core.features.weight_change import backbone_change
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
 from translearn_core.graph.build import build_backbone
 from translearn_core.graph.cut_points import cut_points
 from translearn_core.graph.dinov2 import DINOv2
 from translearn_core.graph.saving import load_model, save_model
+from translearn_core.model_import.allowlist import check_config
 from translearn_core.prediction.explain import grad_cam
 from translearn_core.prediction.model_runner import open_runner, write_copy
+from translearn_core.runs import Run, RunConfig
 from translearn_core.settings import Settings
 from translearn_core.templates import render_block
 
@@ -114,6 +118,10 @@ def test_frozen_in_part_saved_and_opened_without_keras(tmp_path: Path) -> None:
     expected = _run(assembled, photos.astype("float32"))
     assert expected.std(axis=0).max() > 0.01
     save_model(assembled, tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        check_config(
+            json.loads(archive.read("config.json")), "model.keras"
+        )  # may be brought in again
     loaded = load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(_run(loaded, photos.astype("float32")), expected, atol=1e-5)
     copy = tmp_path / "copy.xml"
@@ -156,6 +164,29 @@ def test_the_program_of_a_run_builds_the_same_network(tmp_path: Path) -> None:
     photos = np.random.default_rng(0).uniform(0, 255, (2, size, size, 3)).astype("float32")
     expected = _run(model, photos).mean(axis=(1, 2))
     np.testing.assert_allclose(_run(names["extractor"], photos), expected, atol=1e-4)
+
+
+@pytest.mark.usefixtures("with_weights")
+def test_a_run_starts_from_one_with_photos_of_another_size(tmp_path: Path) -> None:
+    """What its backbone has learned comes along, with its positions interpolated."""
+    source = Run(tmp_path / "runs" / "source")
+    facts = {"kind": "train", "id": "source", "dataset": "none", "created": 1.0}
+    source.begin(RunConfig.model_validate(facts | {"settings": Settings()}))
+    source.update_state(state="finished")
+    learned = build_backbone(ROW, size=42)
+    patches = learned.get_layer("patches")
+    kernel, places = patches.get_weights()
+    patches.set_weights([2 * kernel, places + 0.5])
+    prefix, _none = split_at(learned, cut_points(learned)[-1])
+    save_model(assemble(prefix, None, build_head(32, 2, Settings())), source.model_path)
+    source.write_labels(["a", "b"], image_size=42, backbone=ROW.name)
+    change = backbone_change(Settings(start_from=str(source.folder)))
+    assert change is not None
+    larger, plain = build_backbone(ROW, size=70), build_backbone(ROW, size=70)
+    change.apply(larger)
+    weights, before = (one.get_layer("patches").get_weights() for one in (larger, plain))
+    np.testing.assert_allclose(weights[0], 2 * before[0], rtol=1e-6)
+    np.testing.assert_allclose(weights[1], before[1] + 0.5, atol=1e-5)
 
 
 # ------------------------------------------------------------------------------------- the file

@@ -6,10 +6,12 @@ Leaves to others: building the backbone (`graph/build.py`), features through it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from translearn_core.backbones.dino_weights import resize_positions
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
 from translearn_core.runs.run_metrics import RunMetrics
@@ -56,10 +58,22 @@ def backbone_change(settings: Settings) -> WeightChange | None:
         known = {layer.name: layer for layer in model.layers}
         for layer in network.layers:
             if layer.weights and layer.name in known:
-                layer.set_weights(known[layer.name].get_weights())
+                layer.set_weights(_fitted(known[layer.name].get_weights(), layer))
 
     identity = f"run-{run.id}-{facts.st_size}-{facts.st_mtime_ns}"
     return WeightChange(identity=identity, apply=apply)
+
+
+def _fitted(weights: list[Any], layer: Any) -> list[Any]:
+    """The weights of a layer as another one like it takes them: position embeddings of DINOv2, whose
+    number goes with the size of the photos, are interpolated."""
+    fitted = []
+    for array, variable in zip(weights, layer.weights, strict=True):
+        if array.ndim == 2 and len(array) != variable.shape[0]:
+            side = math.isqrt(variable.shape[0] - 1)
+            array = resize_positions(array, (side, side))
+        fitted.append(array)
+    return fitted
 
 
 def figures_of(run: Run) -> RunMetrics | None:

@@ -224,7 +224,8 @@ def _choose_cuts(plan: Plan, monitor: Monitor) -> tuple[list[str], str]:
 
     The head always learns on pooled features. An unfrozen part is fed, in order of preference,
     with what comes out at the cut, with the decoded photos, or with photos decoded afresh in
-    every epoch: the first that the cache has room for.
+    every epoch: the first that the cache has room for. CutMix pastes rectangles, which the tokens
+    of a transformer have no place for: it gets photos.
     """
     if not plan.fine_tunes:
         return [POOLED], ""
@@ -232,7 +233,8 @@ def _choose_cuts(plan: Plan, monitor: Monitor) -> tuple[list[str], str]:
     room = plan.configuration.cache_bytes * 0.9
     copies = 1 + VIEWS[plan.augmentation] * (1 - plan.settings.test_share)
     pixels_bytes = n * plan.image_size * plan.image_size * 3
-    if plan.freeze.cut_layer is not None and not plan.resists:
+    needs_photos = plan.resists or (plan.settings.cutmix > 0 and plan.backbone.size_step > 1)
+    if plan.freeze.cut_layer is not None and not needs_photos:
         cut_bytes = n * copies * _cut_values(plan) * 2
         if cut_bytes <= room:
             return [POOLED, plan.freeze.cut_layer], plan.freeze.cut_layer

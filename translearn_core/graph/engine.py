@@ -377,6 +377,7 @@ def open_prefix_engine(
         quick: see `OpenVINOEngine`.
     """
     if count_gpus() and gpu_names():
+        prepare_device()  # a check of photos opens an engine, too, maybe beside a run
         return KerasEngine(build(), batch=GPU_BATCH)
     kept = kept_engine(path)
     if kept == "disagrees":

@@ -67,7 +67,9 @@ class Layout:
 
 def lay_out(like: keras.Model) -> Layout:
     """Make the model that a file of `like` describes; takes most of the time of `load_model`."""
-    description = _described(json.dumps(keras.saving.serialize_keras_object(like)))
+    description = _described(
+        json.dumps(keras.saving.serialize_keras_object(like)).replace(MIXED, '"float32"')
+    )
     model = keras.saving.deserialize_keras_object(deepcopy(description), safe_mode=True)
     return Layout(description, model)
 

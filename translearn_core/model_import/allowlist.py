@@ -35,6 +35,9 @@ _MODULES = (
 _TOP_LEVEL = frozenset({"DTypePolicy", "FloatDTypePolicy", "Functional", "Sequential", "Model"})
 """Allowed names of the module `keras` itself."""
 
+_SINGLE = frozenset({("keras.src.applications.convnext", "LayerScale")})
+"""Allowed objects of other modules: the layer of ConvNeXt and DINOv2 that scales channels."""
+
 _FORBIDDEN = frozenset(
     {
         "Lambda",
@@ -89,6 +92,7 @@ def _check_object(entry: dict[str, Any], file: str) -> None:
     known = isinstance(module, str) and (
         any(module == allowed or module.startswith(f"{allowed}.") for allowed in _MODULES)
         or (module == "keras" and kind in _TOP_LEVEL)
+        or (module, kind) in _SINGLE
     )
     custom = registered is not None and registered != kind and ">" in str(registered)
     if not known or custom:

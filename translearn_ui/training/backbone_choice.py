@@ -160,14 +160,19 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
             key=f"weights_upload_box_{by_hand}",
         ):
             st.markdown(
-                _("Get `{file}` from\n{url}\nand drop it here, or put it into `{folder}`.").format(
+                _(
+                    "Get the file from\n{url}\nand drop it here, or put it into `{folder}` under the "
+                    "name `{file}`."
+                ).format(
                     file=frame.plain(status.path.name),
                     url=status.url,
                     folder=frame.plain(str(status.path.parent)),
                 )
             )
             file = st.file_uploader(
-                _("Weights file"), type=["h5"], key=f"weights_upload_{backbone.name}"
+                _("Weights file"),
+                type=[status.path.suffix.removeprefix(".")],
+                key=f"weights_upload_{backbone.name}",
             )
             if file is not None:
                 with frame.errors_shown():
