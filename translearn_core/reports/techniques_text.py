@@ -86,10 +86,18 @@ def _adapted(metrics: RunMetrics) -> tuple[str, list[Row]]:
     figures = metrics.adaptation
     if figures is None:
         return "", []
-    sentence = _(
-        "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the source "
-        "domain it may be worse than before."
-    ).format(n=figures.n_target)
+    words = (
+        _(
+            "Not adapted: with {n:,} unlabelled photos of the new domain (target) it was not clear "
+            "that adaptation would help, so this is the plain model."
+        )
+        if figures.helps is False
+        else _(
+            "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the "
+            "source domain it may be worse than before."
+        )
+    )
+    sentence = words.format(n=figures.n_target)
     if figures.tested_photos_seen:
         sentence += " " + _(
             "{n:,} of the test photos were among them, without their classes."

@@ -195,6 +195,26 @@ class AdaptationMetrics(_Figures):
     )
     pseudo_labels: int | None = Field(default=None, description="pseudo-labels that were used")
     threshold: float | None = Field(default=None, description="least confidence of a pseudo-label")
+    helps: bool | None = Field(
+        default=None,
+        description="with `auto`: whether the model was adapted; if not, it is the plain one",
+    )
+    consistency_plain: float | None = Field(
+        default=None,
+        description="with `auto`: agreement of target photos that are alike about the label of plain "
+        "training, beyond chance (1: always)",
+    )
+    consistency: float | None = Field(
+        default=None, description="with `auto`: the same for the labels after alignment"
+    )
+    certainty: float | None = Field(
+        default=None, description="with `auto`: the difference of the two, in standard errors"
+    )
+    expected_gain: float | None = Field(
+        default=None,
+        description="with `auto`: mean gain in target accuracy that is expected over class shares "
+        "drawn at random",
+    )
 
 
 class SelfTrainingMetrics(_Figures):
