@@ -103,15 +103,22 @@ def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> Non
     assert not trial.verdict.helps
 
 
-def test_both_conditions_have_to_hold() -> None:
-    def check(certainty: float, gain: float) -> bool:
-        return AdaptationCheck(
-            plain=0.5, aligned=0.6, certainty=certainty, expected_gain=gain
-        ).helps
-
-    assert check(3.0, 0.1)
-    assert not check(0.5, 0.1)
-    assert not check(3.0, 0.0)
+@pytest.mark.parametrize(
+    ("agreement", "information", "gain", "helps"),
+    [(3, 4, 0.1, True), (0, 4, 0.1, False), (3, 1, 0.1, False), (3, 4, 0, False)],
+)
+def test_all_conditions_have_to_hold(
+    agreement: float, information: float, gain: float, helps: bool
+) -> None:
+    verdict = AdaptationCheck(
+        plain=0.5,
+        aligned=0.6,
+        agreement_certainty=agreement,
+        information_certainty=information,
+        expected_gain=gain,
+    )
+    assert verdict.helps == helps
+    assert verdict.figures()["helps"] == helps
 
 
 def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:

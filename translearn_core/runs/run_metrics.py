@@ -207,8 +207,13 @@ class AdaptationMetrics(_Figures):
     consistency: float | None = Field(
         default=None, description="with `auto`: the same for the labels after alignment"
     )
-    certainty: float | None = Field(
+    consistency_certainty: float | None = Field(
         default=None, description="with `auto`: the difference of the two, in standard errors"
+    )
+    information_certainty: float | None = Field(
+        default=None,
+        description="with `auto`: how much more the labels of target photos that are alike tell of "
+        "each other after alignment (mutual information), in standard errors",
     )
     expected_gain: float | None = Field(
         default=None,

@@ -39,8 +39,9 @@ DRAWS = 60
 """Vectors of class shares under which guesses are compared with plain training's."""
 LEAST_GAIN = 0.01
 """Least mean gain in accuracy under these shares."""
-LEAST_CERTAINTY = 1.0
-"""Standard errors by which neighbours must agree more about the aligned labels."""
+LEAST_AGREEMENT, LEAST_INFORMATION = 0.5, 3.0
+"""Standard errors by which photos that are alike must agree more about the aligned labels, and by
+which these must tell more of each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,20 +163,27 @@ class AdaptationCheck:
         plain: how far photos that are alike have the same label by plain training, 0 as by chance
             and 1 always.
         aligned: the same by the aligned head.
-        certainty: the difference of the two, in standard errors.
+        agreement_certainty: the difference of the two, in standard errors.
+        information_certainty: how much more the labels of photos that are alike tell of each other
+            by the aligned head than by plain training, in standard errors.
         expected_gain: mean gain in accuracy over class shares drawn at random, as far as the
             aligned head is right under them.
     """
 
     plain: float
     aligned: float
-    certainty: float
+    agreement_certainty: float
+    information_certainty: float
     expected_gain: float
 
     @property
     def helps(self) -> bool:
         """Whether the evidence is clearly for the guesses."""
-        return self.certainty > LEAST_CERTAINTY and self.expected_gain > LEAST_GAIN
+        return (
+            self.agreement_certainty > LEAST_AGREEMENT
+            and self.information_certainty > LEAST_INFORMATION
+            and self.expected_gain > LEAST_GAIN
+        )
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""
@@ -183,7 +191,8 @@ class AdaptationCheck:
             "helps": self.helps,
             "consistency_plain": round(self.plain, 4),
             "consistency": round(self.aligned, 4),
-            "certainty": round(self.certainty, 3),
+            "consistency_certainty": round(self.agreement_certainty, 3),
+            "information_certainty": round(self.information_certainty, 3),
             "expected_gain": round(self.expected_gain, 4),
         }
 
@@ -193,30 +202,38 @@ def judge_guesses(
 ) -> AdaptationCheck:
     """Compare the guesses with what plain training says, without labels of the target.
 
-    Two conditions, both of which have to hold. Photos that are alike must agree more about the
-    aligned labels than about plain training's (the density of neighbourhoods, Saito et al. 2021,
-    here for labels). And the guesses must be the better ones on the mean over class shares of the
-    target drawn from a flat Dirichlet law: the gain must not hang on one assumption about them.
+    Three conditions, all of which have to hold. Photos that are alike agree more about the aligned
+    labels than about plain training's (the density of neighbourhoods, Saito et al. 2021, here for
+    labels). Their labels tell more of each other (mutual information, as maximised by Krause et al.
+    2010): labels that fall into one or two classes agree easily and tell little. And the guesses are
+    the better ones on the mean over class shares of the target drawn from a flat Dirichlet law: the
+    gain must not hang on one assumption about them.
 
     Args:
         plain: labels by plain training, `(m,)`.
         guesses: labels by `guess_classes`, `(m,)`.
     """
-    before = _agreement(graph, plain, alignment.classes)
-    after = _agreement(graph, alignment.answer().argmax(axis=1), alignment.classes)
-    gaps = after - before
-    error = gaps.std() / np.sqrt(len(gaps))
+    classes, aligned = alignment.classes, alignment.answer().argmax(axis=1)
+    before, after = (_agreement(graph, labels, classes) for labels in (plain, aligned))
+    told_before, told_after = (_information(graph, labels, classes) for labels in (plain, aligned))
     rng = np.random.default_rng([seed, 79])
     rows, gains = np.arange(len(plain)), []
     for _draw in range(DRAWS):
-        probs = alignment.answer(rng.dirichlet(np.ones(alignment.classes)))
+        probs = alignment.answer(rng.dirichlet(np.ones(classes)))
         gains.append(float((probs[rows, guesses] - probs[rows, plain]).mean()))
     return AdaptationCheck(
         plain=float(before.mean()),
         aligned=float(after.mean()),
-        certainty=float(gaps.mean() / max(float(error), 1e-9)),
+        agreement_certainty=_standard_errors(after - before),
+        information_certainty=_standard_errors(told_after - told_before),
         expected_gain=float(np.mean(gains)),
     )
+
+
+def _standard_errors(gaps: Array) -> float:
+    """The mean of paired differences `(m,)` in standard errors."""
+    error = float(gaps.std()) / np.sqrt(len(gaps))
+    return float(gaps.mean() / max(error, 1e-9))
 
 
 def _agreement(graph: Any, labels: Ints, classes: int) -> Array:
@@ -225,8 +242,36 @@ def _agreement(graph: Any, labels: Ints, classes: int) -> Array:
     0 everywhere where all have one label: there is nothing to agree about.
     """
     one_hot = np.eye(classes)[labels]
-    weights = np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1e-12)
-    share = (graph @ one_hot)[np.arange(len(labels)), labels] / weights
+    share = _of_neighbours(graph, one_hot)[np.arange(len(labels)), labels]
     chance = float(np.square(one_hot.mean(axis=0)).sum())
     agreement: Array = (share - chance) / (1 - chance) if chance < 1 else np.zeros(len(labels))
     return agreement
+
+
+def _information(graph: Any, labels: Ints, classes: int) -> Array:
+    """What the label of each photo and those of its neighbours tell of each other, in nats, `(m,)`.
+
+    The mean is their mutual information, less what as many labels tell in random order.
+    """
+    rng = np.random.default_rng(83)
+    told = _told(graph, labels, classes)
+    return told - float(
+        np.mean([_told(graph, rng.permutation(labels), classes).mean() for _shuffle in range(3)])
+    )
+
+
+def _told(graph: Any, labels: Ints, classes: int) -> Array:
+    one_hot = np.eye(classes)[labels]
+    pairs = one_hot.T @ (graph @ one_hot)  # (classes, classes), symmetric
+    pairs /= max(float(pairs.sum()), 1e-12)
+    alone = pairs.sum(axis=0)
+    expected = np.outer(alone, alone)
+    ratio = np.divide(pairs, expected, out=np.ones_like(pairs), where=pairs > 0)
+    return _of_neighbours(graph, one_hot @ np.log(ratio))[np.arange(len(labels)), labels]
+
+
+def _of_neighbours(graph: Any, values: Array) -> Array:
+    """The mean over the neighbours of each photo, `(m, k)`."""
+    weights = np.maximum(np.asarray(graph.sum(axis=1)), 1e-12).reshape(-1, 1)
+    mean: Array = (graph @ values) / weights
+    return mean
