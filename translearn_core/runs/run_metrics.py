@@ -234,6 +234,9 @@ class SelfTrainingMetrics(_Figures):
         default=None, description="accuracy on these without pseudo-labels"
     )
     hidden_accuracy: float | None = Field(default=None, description="and with them")
+    certainty: float | None = Field(
+        default=None, description="the gain in accuracy on these, in standard errors"
+    )
 
 
 class WarmStartMetrics(_Figures):
@@ -254,6 +257,9 @@ class WarmStartMetrics(_Figures):
         default=None, description="accuracy on these without rehearsal"
     )
     hidden_accuracy: float | None = Field(default=None, description="and with them")
+    certainty: float | None = Field(
+        default=None, description="the gain in log-likelihood on these, in standard errors"
+    )
     layers: list[str] = Field(
         default=[], description="layers of the head initialised with its weights"
     )

@@ -24,6 +24,7 @@ import numpy as np
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.calibration import softmax
+from translearn_core.evaluation.evidence import CLEAR, standard_errors
 from translearn_core.evaluation.label_propagation import balance_classes, knn_graph, propagate
 
 PENALTY = 0.1
@@ -39,9 +40,8 @@ DRAWS = 60
 """Vectors of class shares under which guesses are compared with plain training's."""
 LEAST_GAIN = 0.01
 """Least mean gain in accuracy under these shares."""
-LEAST_AGREEMENT, LEAST_INFORMATION = 0.5, 3.0
-"""Standard errors by which photos that are alike must agree more about the aligned labels, and by
-which these must tell more of each other."""
+LEAST_INFORMATION = 3.0
+"""Standard errors by which aligned labels of photos that are alike must tell more of each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +180,7 @@ class AdaptationCheck:
     def helps(self) -> bool:
         """Whether the evidence is clearly for the guesses."""
         return (
-            self.agreement_certainty > LEAST_AGREEMENT
+            self.agreement_certainty > CLEAR
             and self.information_certainty > LEAST_INFORMATION
             and self.expected_gain > LEAST_GAIN
         )
@@ -224,16 +224,10 @@ def judge_guesses(
     return AdaptationCheck(
         plain=float(before.mean()),
         aligned=float(after.mean()),
-        agreement_certainty=_standard_errors(after - before),
-        information_certainty=_standard_errors(told_after - told_before),
+        agreement_certainty=standard_errors(after - before),
+        information_certainty=standard_errors(told_after - told_before),
         expected_gain=float(np.mean(gains)),
     )
-
-
-def _standard_errors(gaps: Array) -> float:
-    """The mean of paired differences `(m,)` in standard errors."""
-    error = float(gaps.std()) / np.sqrt(len(gaps))
-    return float(gaps.mean() / max(error, 1e-9))
 
 
 def _agreement(graph: Any, labels: Ints, classes: int) -> Array:
