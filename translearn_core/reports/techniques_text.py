@@ -173,9 +173,18 @@ def _distilled(metrics: RunMetrics) -> tuple[str, list[Row]]:
     figures = metrics.distillation
     if figures is None:
         return "", []
-    sentence = _(
-        "Learned to answer like a model that agrees with {share} of the labels it was asked about."
-    ).format(share=percent(figures.agrees_with_labels or 0.0))
+    words = (
+        _(
+            "The other model agrees with {share} of the labels it was asked about; its answers were "
+            "tried and not used: they would not clearly have helped."
+        )
+        if figures.helps is False
+        else _(
+            "Learned to answer like a model that agrees with {share} of the labels it was asked "
+            "about."
+        )
+    )
+    sentence = words.format(share=percent(figures.agrees_with_labels or 0.0))
     return sentence, [
         (_("The model it learned from, on its own test"), figures.teacher_test_accuracy, True),
         (_("This one"), metrics.accuracy, False),

@@ -275,6 +275,17 @@ class DistillationMetrics(_Figures):
     agrees_with_labels: float | None = Field(
         default=None, description="share of training labels that its predictions agree with"
     )
+    helps: bool | None = Field(
+        default=None, description="whether its predictions are learned; if not, the run is plain"
+    )
+    hidden: int | None = Field(default=None, description="labelled photos held out in turn")
+    hidden_accuracy_plain: float | None = Field(
+        default=None, description="accuracy on these without the teacher"
+    )
+    hidden_accuracy: float | None = Field(default=None, description="and with it")
+    certainty: float | None = Field(
+        default=None, description="the gain in accuracy on these, in standard errors"
+    )
 
 
 class AttackAccuracy(_Figures):

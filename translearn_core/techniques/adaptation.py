@@ -197,8 +197,6 @@ class LabelPropagation(Adaptation):
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
-        import keras
-
         from translearn_core.fitting.fit import predict_rows
 
         alignment = BalancedAlignment.fit(
@@ -217,7 +215,6 @@ class LabelPropagation(Adaptation):
         )
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
-            keras.utils.set_random_seed(seed)  # as where plain training begins
             return TrainingSet.of(domains.data)
         extra = domains.others.as_extra_samples(sharpen(guesses).astype(np.float32))
         return TrainingSet(data=with_extra_samples(domains.data, extra, own=False), joined=None)
