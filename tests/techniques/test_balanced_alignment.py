@@ -10,7 +10,6 @@ import pytest
 
 from tests.support.clouds import WIDTH, accuracy, draw_clouds
 from translearn_core.errors import StopRequestedError
-from translearn_core.evaluation import linear_probe
 from translearn_core.techniques.adaptation import coral
 from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
@@ -45,11 +44,8 @@ def drawn(counts: tuple[int, ...], *, seed: int, **options: Any) -> tuple[np.nda
 
 
 def plain_head(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
-    space = linear_probe.PCASpace.fit(source)
-    heads = linear_probe.fit_heads(
-        space, labels, np.ones((1, len(labels)), bool), CLASSES, penalty=0.1, steps=100
-    )
-    return linear_probe.predict_heads(space.transform(target), heads)
+    alignment = BalancedAlignment.fit([source], labels, [target], classes=CLASSES)
+    return alignment.answer_plain()
 
 
 def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]) -> Trial:
@@ -57,7 +53,7 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
     alignment = BalancedAlignment.fit([source[0]], source[1], [features], classes=CLASSES)
     graph = neighbours_of(features)
     guesses = guess_classes(alignment, graph)
-    plain = plain_head(*source, features)
+    plain = alignment.answer_plain()
     verdict = judge_guesses(alignment, graph, plain.argmax(1), guesses.argmax(1), seed=0)
     return Trial(plain=plain, guesses=guesses, verdict=verdict, truth=truth)
 

@@ -201,8 +201,8 @@ class AdaptationMetrics(_Figures):
     )
     consistency_plain: float | None = Field(
         default=None,
-        description="with `auto`: agreement of target photos that are alike about the label of plain "
-        "training, beyond chance (1: always)",
+        description="with `auto`: agreement of target photos that are alike about the label "
+        "without alignment, beyond chance (1: always)",
     )
     consistency: float | None = Field(
         default=None, description="with `auto`: the same for the labels after alignment"

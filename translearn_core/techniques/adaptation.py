@@ -197,8 +197,6 @@ class LabelPropagation(Adaptation):
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
-        from translearn_core.fitting.fit import predict_rows
-
         alignment = BalancedAlignment.fit(
             domains.source_views(),
             domains.labels,
@@ -206,12 +204,14 @@ class LabelPropagation(Adaptation):
             classes=domains.classes,
             stop=domains.stop,
         )
-        target, seed = domains.others.pooled, self.plan.settings.seed
-        graph = neighbours_of(target, stop=domains.stop)
+        graph = neighbours_of(domains.others.pooled, stop=domains.stop)
         guesses = guess_classes(alignment, graph)
-        plain = predict_rows(self._head_before, InMemory(target), np.arange(len(target)))
         verdict = self._verdict = judge_guesses(
-            alignment, graph, plain.argmax(axis=1), guesses.argmax(axis=1), seed=seed
+            alignment,
+            graph,
+            alignment.answer_plain().argmax(axis=1),
+            guesses.argmax(axis=1),
+            seed=self.plan.settings.seed,
         )
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))

@@ -37,7 +37,7 @@ GRAPH_COMPONENTS = 128
 PSEUDO_PHOTOS = 5.0
 """Photos of average deviation that a class's own deviation is mixed with."""
 DRAWS = 60
-"""Vectors of class shares under which guesses are compared with plain training's."""
+"""Vectors of class shares under which guesses are compared with plain labels."""
 LEAST_GAIN = 0.01
 """Least mean gain in accuracy under these shares."""
 LEAST_INFORMATION = 3.0
@@ -50,11 +50,13 @@ class BalancedAlignment:
 
     Attributes:
         logits: of the target photos in each view, `(views, m, classes)`.
+        unaligned: the same from features as they are.
         class_logits: what the head says of the mean of each class in the source, without its bias,
             `(classes, classes)`: other shares move all logits by their average of these rows.
     """
 
     logits: Array
+    unaligned: Array
     class_logits: Array
 
     @classmethod
@@ -98,9 +100,12 @@ class BalancedAlignment:
         logits = [
             space.transform((view - target_mean) / target_deviation) @ head for view in target_views
         ]
+        unaligned = [space.transform((view - mean) / deviation) @ head for view in target_views]
         origin = space.transform(np.zeros((1, len(mean)), np.float32)) @ head
         at_means = space.transform((means - mean) / deviation) @ head
-        return cls(logits=np.stack(logits), class_logits=at_means - origin)
+        return cls(
+            logits=np.stack(logits), unaligned=np.stack(unaligned), class_logits=at_means - origin
+        )
 
     @property
     def classes(self) -> int:
@@ -113,8 +118,16 @@ class BalancedAlignment:
         moved = self.logits
         if shares is not None:
             moved = moved + (shares - 1 / self.classes) @ self.class_logits
-        probs: Array = np.mean([softmax(view) for view in moved], axis=0)
-        return probs
+        return _mean_over_views(moved)
+
+    def answer_plain(self) -> Array:
+        """What the head says of the features as they are, `(m, classes)`."""
+        return _mean_over_views(self.unaligned)
+
+
+def _mean_over_views(logits: Array) -> Array:
+    probs: Array = np.mean([softmax(view) for view in logits], axis=0)
+    return probs
 
 
 def _even_moments(features: Array, labels: Ints, counts: Ints) -> tuple[Array, Array, Array]:
@@ -157,15 +170,15 @@ def guess_classes(alignment: BalancedAlignment, graph: Any) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationCheck:
-    """What speaks for the guesses and against plain training's labels.
+    """What speaks for the guesses and against plain labels.
 
     Attributes:
-        plain: how far photos that are alike have the same label by plain training, 0 as by chance
+        plain: how far photos that are alike have the same label without alignment, 0 as by chance
             and 1 always.
         aligned: the same by the aligned head.
         agreement_certainty: the difference of the two, in standard errors.
         information_certainty: how much more the labels of photos that are alike tell of each other
-            by the aligned head than by plain training, in standard errors.
+            with alignment than without, in standard errors.
         expected_gain: mean gain in accuracy over class shares drawn at random, as far as the
             aligned head is right under them.
     """
@@ -200,17 +213,18 @@ class AdaptationCheck:
 def judge_guesses(
     alignment: BalancedAlignment, graph: Any, plain: Ints, guesses: Ints, *, seed: int
 ) -> AdaptationCheck:
-    """Compare the guesses with what plain training says, without labels of the target.
+    """Compare the guesses with what is said without alignment, without labels of the target.
 
     Three conditions, all of which have to hold. Photos that are alike agree more about the aligned
-    labels than about plain training's (the density of neighbourhoods, Saito et al. 2021, here for
+    labels than about plain ones (the density of neighbourhoods, Saito et al. 2021, here for
     labels). Their labels tell more of each other (mutual information, as maximised by Krause et al.
     2010): labels that fall into one or two classes agree easily and tell little. And the guesses are
     the better ones on the mean over class shares of the target drawn from a flat Dirichlet law: the
     gain must not hang on one assumption about them.
 
     Args:
-        plain: labels by plain training, `(m,)`.
+        plain: labels without alignment, by the same linear head, `(m,)`: a head with a hidden layer
+            would differ by more than the alignment.
         guesses: labels by `guess_classes`, `(m,)`.
     """
     classes, aligned = alignment.classes, alignment.answer().argmax(axis=1)
