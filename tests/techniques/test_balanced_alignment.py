@@ -14,9 +14,9 @@ from translearn_core.techniques.adaptation import coral
 from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
     BalancedAlignment,
+    Neighbourhood,
     guess_classes,
     judge_guesses,
-    neighbours_of,
 )
 
 CLASSES = 4
@@ -51,10 +51,10 @@ def plain_head(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np
 def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]) -> Trial:
     features, truth = target
     alignment = BalancedAlignment.fit([source[0]], source[1], [features], classes=CLASSES)
-    graph = neighbours_of(features)
-    guesses = guess_classes(alignment, graph)
+    near = Neighbourhood.of(features)
+    guesses = guess_classes(alignment, near)
     plain = alignment.answer_plain()
-    verdict = judge_guesses(alignment, graph, plain.argmax(1), guesses.argmax(1), seed=0)
+    verdict = judge_guesses(alignment, near.graph, plain.argmax(1), guesses.argmax(1), seed=0)
     return Trial(plain=plain, guesses=guesses, verdict=verdict, truth=truth)
 
 
@@ -139,7 +139,7 @@ def test_one_label_for_all_is_no_agreement() -> None:
     source = drawn((20,) * 4, seed=13)
     alignment = BalancedAlignment.fit([source[0]], source[1], [target], classes=CLASSES)
     constant = np.zeros(len(target), np.int64)
-    verdict = judge_guesses(alignment, neighbours_of(target), constant, truth, seed=0)
+    verdict = judge_guesses(alignment, Neighbourhood.of(target).graph, constant, truth, seed=0)
     assert verdict.plain == 0.0
     assert verdict.aligned > 0.9
     assert verdict.helps

@@ -37,9 +37,9 @@ from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
     BalancedAlignment,
+    Neighbourhood,
     guess_classes,
     judge_guesses,
-    neighbours_of,
 )
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
@@ -191,8 +191,8 @@ def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> flo
 
 class LabelPropagation(Adaptation):
     """The default: target features aligned to the source with even class shares, a linear head's
-    answers spread among target photos that are alike, and a fresh head that learns what came out
-    from photos of the target domain alone. Where the evidence is not clearly for it, the run stays
+    answers spread among target photos that are alike and pulled to the centres of their classes,
+    and a fresh head that learns what came out from photos of the target domain alone. Where the evidence is not clearly for it, the run stays
     the plain one."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
@@ -204,11 +204,11 @@ class LabelPropagation(Adaptation):
             classes=domains.classes,
             stop=domains.stop,
         )
-        graph = neighbours_of(domains.others.pooled, stop=domains.stop)
-        guesses = guess_classes(alignment, graph)
+        near = Neighbourhood.of(domains.others.pooled, stop=domains.stop)
+        guesses = guess_classes(alignment, near)
         verdict = self._verdict = judge_guesses(
             alignment,
-            graph,
+            near.graph,
             alignment.answer_plain().argmax(axis=1),
             guesses.argmax(axis=1),
             seed=self.plan.settings.seed,

@@ -25,13 +25,18 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.calibration import softmax
 from translearn_core.evaluation.evidence import CLEAR, standard_errors
-from translearn_core.evaluation.label_propagation import balance_classes, knn_graph, propagate
+from translearn_core.evaluation.label_propagation import (
+    balance_classes,
+    fit_centroids,
+    knn_graph,
+    propagate,
+)
 
 PENALTY = 0.1
 """Of the linear head, see `linear_probe.fit_heads`."""
 STEPS = 60
-BALANCE = 0.3
-"""How far guesses are moved to even class shares before they are spread."""
+FIRST_BALANCE, BALANCE = 0.3, 0.6
+"""How far guesses are moved to even class shares before they are spread, and after that."""
 GRAPH_COMPONENTS = 128
 """Principal components of the target's features in which neighbours are looked for."""
 PSEUDO_PHOTOS = 5.0
@@ -152,20 +157,34 @@ def _even_moments(features: Array, labels: Ints, counts: Ints) -> tuple[Array, A
     return means.astype(np.float32), mean.astype(np.float32), deviation.astype(np.float32)
 
 
-def neighbours_of(target: Array, *, stop: Callable[[], bool] = lambda: False) -> Any:
-    """The graph of target photos `(m, d)` that are alike, see `knn_graph`.
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood:
+    """Target photos in principal components `points` `(m, d)`, and the `graph` of those that are
+    alike, see `knn_graph`."""
 
-    Raises:
-        StopRequestedError: `stop` said so.
-    """
-    space = linear_probe.PCASpace.fit(target, max_components=GRAPH_COMPONENTS)
-    return knn_graph(space.points[:, :-1], stop=stop)
+    points: Array
+    graph: Any
+
+    @classmethod
+    def of(cls, target: Array, *, stop: Callable[[], bool] = lambda: False) -> Neighbourhood:
+        """That of features `(m, features)`.
+
+        Raises:
+            StopRequestedError: `stop` said so.
+        """
+        space = linear_probe.PCASpace.fit(target, max_components=GRAPH_COMPONENTS)
+        points = space.points[:, :-1]
+        return cls(points=points, graph=knn_graph(points, stop=stop))
 
 
-def guess_classes(alignment: BalancedAlignment, graph: Any) -> Array:
-    """The aligned answers, moved towards even shares and spread in the graph, `(m, classes)`."""
+def guess_classes(alignment: BalancedAlignment, near: Neighbourhood) -> Array:
+    """The aligned answers, spread in the graph, pulled to the centres of their classes and spread
+    again, each time moved towards even shares, `(m, classes)`."""
     even = np.full(alignment.classes, 1 / alignment.classes)
-    return propagate(graph, balance_classes(alignment.answer(), even, strength=BALANCE))
+    probs = balance_classes(alignment.answer(), even, strength=FIRST_BALANCE)
+    probs = propagate(near.graph, probs)
+    probs = fit_centroids(near.points, probs, even, strength=BALANCE)
+    return propagate(near.graph, balance_classes(probs, even, strength=BALANCE))
 
 
 @dataclass(frozen=True, kw_only=True)
