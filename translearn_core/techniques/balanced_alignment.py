@@ -24,7 +24,7 @@ import numpy as np
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.calibration import softmax
-from translearn_core.evaluation.evidence import CLEAR, standard_errors
+from translearn_core.evaluation.evidence import standard_errors
 from translearn_core.evaluation.label_propagation import (
     balance_classes,
     fit_centroids,
@@ -45,8 +45,9 @@ DRAWS = 60
 """Vectors of class shares under which guesses are compared with plain labels."""
 LEAST_GAIN = 0.01
 """Least mean gain in accuracy under these shares."""
-LEAST_INFORMATION = 3.0
-"""Standard errors by which aligned labels of photos that are alike must tell more of each other."""
+LEAST_AGREEMENT, LEAST_INFORMATION = 1.2, 3.0
+"""Standard errors by which photos that are alike must agree more about aligned labels than about
+plain ones, and by which these must tell more of each other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +213,7 @@ class AdaptationCheck:
     def helps(self) -> bool:
         """Whether the evidence is clearly for the guesses."""
         return (
-            self.agreement_certainty > CLEAR
+            self.agreement_certainty > LEAST_AGREEMENT
             and self.information_certainty > LEAST_INFORMATION
             and self.expected_gain > LEAST_GAIN
         )
