@@ -314,7 +314,10 @@ class Settings(BaseModel):
     adaptation: Literal["auto", "batchnorm", "coral", "dann", "pseudo"] = _setting(
         "auto",
         title=N_("Adaptation method"),
-        plain=N_("Automatic takes the method that helped most on other photo sets."),
+        plain=N_(
+            "Automatic adapts where the photos of the new place speak for it, and leaves the plain "
+            "model where they do not."
+        ),
         expert=N_(
             "`auto`, re-estimated BatchNorm statistics, correlation alignment, adversarial "
             "alignment by gradient reversal, or pseudo-labels; only used with `adapt_to`."

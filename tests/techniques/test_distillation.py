@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from tests.support.clouds import draw_clouds
+from translearn_core.errors import StopRequestedError
 from translearn_core.techniques.distillation import (
     TEACHER_SHARE,
     TEACHER_TEMPERATURE,
+    TeachingCheck,
+    judge_teaching,
     soften,
     targets_of,
 )
@@ -45,3 +50,54 @@ def test_targets_are_labels_where_nobody_was_asked_and_shared_where_the_teacher_
     assert np.allclose(targets.sum(axis=1), 1, atol=1e-6)
     assert targets[0].argmax() == 1, "a teacher that is sure outweighs the label"
     assert targets[2].argmax() == 1, "one that is not does not"
+
+
+def overlapping() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Few photos of two clouds that overlap, among features that say nothing; and how likely the
+    second class is by the distance from both middles."""
+    signal, labels = draw_clouds(40, seed=1, apart=0.9, noise=1.0)
+    rng = np.random.default_rng(2)
+    features = np.concatenate([signal, rng.normal(0, 1, (80, 60))], axis=1).astype(np.float32)
+    second = 1 / (1 + np.exp(0.9 * (signal[:, 0] - signal[:, 1])))
+    return features, labels, second
+
+
+def judged(features: np.ndarray, labels: np.ndarray, teacher: np.ndarray) -> TeachingCheck:
+    rows = np.arange(len(labels))
+    targets = targets_of(teacher, labels, rows)
+    return judge_teaching([features], [targets], labels, rows, rng=np.random.default_rng(0))
+
+
+def test_a_teacher_that_knows_how_likely_classes_are_helps() -> None:
+    features, labels, second = overlapping()
+    verdict = judged(features, labels, np.stack([1 - second, second], axis=1))
+    assert verdict.helps
+    assert verdict.taught > verdict.plain
+    assert verdict.hidden == 80
+    assert verdict.figures()["helps"] is True
+
+
+def test_a_teacher_that_mixes_the_classes_up_is_not_heard() -> None:
+    features, labels = draw_clouds(30, seed=3)
+    wrong = np.where(np.eye(2)[labels] == 1, 0.02, 0.98)
+    verdict = judged(features, labels, wrong)
+    assert verdict.plain == 1.0
+    assert verdict.taught < 0.5
+    assert not verdict.helps
+
+
+def test_a_teacher_of_whom_nothing_can_be_learned_leaves_the_run_plain() -> None:
+    features, labels = draw_clouds(30, seed=4)
+    verdict = judged(features, labels, np.eye(2)[labels])
+    assert (verdict.plain, verdict.taught) == (1.0, 1.0)
+    assert not verdict.helps
+
+
+def test_each_view_has_targets_of_its_own_and_a_stop_is_heeded() -> None:
+    features, labels = draw_clouds(12, classes=3, seed=5)
+    targets = targets_of(np.eye(3)[labels], labels, np.arange(36))
+    views, rng = [features, features + np.float32(0.1)], np.random.default_rng(0)
+    verdict = judge_teaching(views, [targets] * 2, labels, np.arange(36), rng=rng)
+    assert verdict.taught == 1.0
+    with pytest.raises(StopRequestedError):
+        judge_teaching(views, [targets] * 2, labels, np.arange(36), rng=rng, stop=lambda: True)

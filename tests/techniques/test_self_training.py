@@ -41,6 +41,7 @@ def test_unsorted_photos_that_show_which_feature_counts_help() -> None:
     assert verdict.plain == pytest.approx(10 / 12), "the odd ones are named wrong when hidden"
     assert verdict.with_guesses == 1.0
     assert verdict.helps
+    assert verdict.certainty > 1
     assert verdict.hidden == 12
 
 
@@ -53,9 +54,23 @@ def test_where_plain_training_names_all_hidden_photos_nothing_is_used() -> None:
     assert not verdict.helps
 
 
-def test_a_tie_is_no_help() -> None:
-    assert not SelfTrainingCheck(plain=0.8, with_guesses=0.8, threshold=0.5, hidden=10).helps
-    assert SelfTrainingCheck(plain=0.8, with_guesses=0.9, threshold=0.5, hidden=10).helps
+@pytest.mark.parametrize(
+    ("certainty", "class_gain", "helps"),
+    [(2.0, 0.05, True), (0.8, 0.05, False), (2.0, -0.05, False), (0.0, 0.0, False)],
+    ids=["clear", "within chance", "only large classes gain", "a tie"],
+)
+def test_guesses_are_used_only_where_the_gain_is_clear_and_shared_by_classes(
+    certainty: float, class_gain: float, helps: bool
+) -> None:
+    check = SelfTrainingCheck(
+        plain=0.8,
+        with_guesses=0.85,
+        threshold=0.5,
+        hidden=40,
+        certainty=certainty,
+        class_gain=class_gain,
+    )
+    assert check.helps == helps
 
 
 def test_guesses_keep_known_labels_and_name_the_others() -> None:

@@ -63,10 +63,23 @@ def test_old_photos_whose_classes_are_the_other_way_round_are_left_out() -> None
     assert verdict.figures()["hidden_accuracy"] == 1.0
 
 
+NLL = np.array([0.5, 0.4, 0.3, 0.35, 0.9])
+RIGHT = np.array([0.7, 0.75, 0.8, 0.85, 0.6])
+
+
+def choice(certainty: float, class_gain: float, nll: np.ndarray = NLL) -> RehearsalChoice:
+    """A verdict in which the third weight is the least surprising, so clearly, for all classes."""
+    return RehearsalChoice(
+        right=RIGHT,
+        nll=nll,
+        certainty=np.array([0, 1, certainty, 1, -3]),
+        class_gain=np.array([0, 0, class_gain, 0, 0]),
+        hidden=20,
+    )
+
+
 def test_a_verdict_names_the_weight_with_the_least_log_loss() -> None:
-    nll = np.array([0.5, 0.4, 0.3, 0.35, 0.9])
-    right = np.array([0.7, 0.75, 0.8, 0.85, 0.6])
-    verdict = RehearsalChoice(right=right, nll=nll, hidden=20)
+    verdict = choice(2.5, 0.1)
     assert (verdict.index, verdict.weight, verdict.helps) == (2, WEIGHTS[2], True)
     assert verdict.best_with == 0.8
     assert verdict.figures() == {
@@ -75,10 +88,26 @@ def test_a_verdict_names_the_weight_with_the_least_log_loss() -> None:
         "hidden": 20,
         "hidden_accuracy_plain": 0.7,
         "hidden_accuracy": 0.8,
+        "certainty": 2.5,
     }
-    without = RehearsalChoice(right=right, nll=np.array([0.1, 0.4, 0.3, 0.35, 0.9]), hidden=20)
-    assert not without.helps
-    assert without.best_with == 0.8
+
+
+@pytest.mark.parametrize(
+    ("certainty", "class_gain", "nll"),
+    [
+        (0.7, 0.1, NLL),
+        (2.5, -0.1, NLL),
+        (2.5, 0.1, np.array([0.1, 0.4, 0.3, 0.35, 0.9])),
+    ],
+    ids=["within chance", "classes lose", "more surprising than without"],
+)
+def test_old_photos_are_left_out_where_no_gain_is_clear(
+    certainty: float, class_gain: float, nll: np.ndarray
+) -> None:
+    verdict = choice(certainty, class_gain, nll)
+    assert (verdict.weight, verdict.helps) == (0.0, False)
+    assert verdict.best_with == 0.8
+    assert verdict.figures()["hidden_accuracy"] == 0.7
 
 
 def test_judging_heeds_a_stop() -> None:

@@ -96,10 +96,18 @@ def _adapted(metrics: RunMetrics) -> tuple[str, list[Row]]:
     figures = metrics.adaptation
     if figures is None:
         return "", []
-    sentence = _(
-        "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the source "
-        "domain it may be worse than before."
-    ).format(n=figures.n_target)
+    words = (
+        _(
+            "Not adapted: with {n:,} unlabelled photos of the new domain (target) it was not clear "
+            "that adaptation would help, so this is the plain model."
+        )
+        if figures.helps is False
+        else _(
+            "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the "
+            "source domain it may be worse than before."
+        )
+    )
+    sentence = words.format(n=figures.n_target)
     if figures.tested_photos_seen:
         sentence += " " + _(
             "{n:,} of the test photos were among them, without their classes."
@@ -175,9 +183,18 @@ def _distilled(metrics: RunMetrics) -> tuple[str, list[Row]]:
     figures = metrics.distillation
     if figures is None:
         return "", []
-    sentence = _(
-        "Learned to answer like a model that agrees with {share} of the labels it was asked about."
-    ).format(share=percent(figures.agrees_with_labels or 0.0))
+    words = (
+        _(
+            "The other model agrees with {share} of the labels it was asked about; its answers were "
+            "tried and not used: they would not clearly have helped."
+        )
+        if figures.helps is False
+        else _(
+            "Learned to answer like a model that agrees with {share} of the labels it was asked "
+            "about."
+        )
+    )
+    sentence = words.format(share=percent(figures.agrees_with_labels or 0.0))
     return sentence, [
         (_("The model it learned from, on its own test"), figures.teacher_test_accuracy, True),
         (_("This one"), metrics.test_accuracy, False),

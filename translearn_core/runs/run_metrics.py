@@ -216,6 +216,31 @@ class AdaptationMetrics(_Figures):
     )
     pseudo_labels: int | None = Field(default=None, description="pseudo-labels that were used")
     threshold: float | None = Field(default=None, description="least confidence of a pseudo-label")
+    helps: bool | None = Field(
+        default=None,
+        description="with `auto`: whether the model was adapted; if not, it is the plain one",
+    )
+    consistency_plain: float | None = Field(
+        default=None,
+        description="with `auto`: agreement of target photos that are alike about the label "
+        "without alignment, beyond chance (1: always)",
+    )
+    consistency: float | None = Field(
+        default=None, description="with `auto`: the same for the labels after alignment"
+    )
+    consistency_certainty: float | None = Field(
+        default=None, description="with `auto`: the difference of the two, in standard errors"
+    )
+    information_certainty: float | None = Field(
+        default=None,
+        description="with `auto`: how much more the labels of target photos that are alike tell of "
+        "each other after alignment (mutual information), in standard errors",
+    )
+    expected_gain: float | None = Field(
+        default=None,
+        description="with `auto`: mean gain in target accuracy that is expected over class shares "
+        "drawn at random",
+    )
 
 
 class SelfTrainingMetrics(_Figures):
@@ -230,6 +255,9 @@ class SelfTrainingMetrics(_Figures):
         default=None, description="accuracy on these without pseudo-labels"
     )
     hidden_accuracy: float | None = Field(default=None, description="and with them")
+    certainty: float | None = Field(
+        default=None, description="the gain in accuracy on these, in standard errors"
+    )
 
 
 class WarmStartMetrics(_Figures):
@@ -250,6 +278,9 @@ class WarmStartMetrics(_Figures):
         default=None, description="accuracy on these without rehearsal"
     )
     hidden_accuracy: float | None = Field(default=None, description="and with them")
+    certainty: float | None = Field(
+        default=None, description="the gain in log-likelihood on these, in standard errors"
+    )
     layers: list[str] = Field(
         default=[], description="layers of the head initialised with its weights"
     )
@@ -264,6 +295,17 @@ class DistillationMetrics(_Figures):
     )
     agrees_with_labels: float | None = Field(
         default=None, description="share of training labels that its predictions agree with"
+    )
+    helps: bool | None = Field(
+        default=None, description="whether its predictions are learned; if not, the run is plain"
+    )
+    hidden: int | None = Field(default=None, description="labelled photos held out in turn")
+    hidden_accuracy_plain: float | None = Field(
+        default=None, description="accuracy on these without the teacher"
+    )
+    hidden_accuracy: float | None = Field(default=None, description="and with it")
+    certainty: float | None = Field(
+        default=None, description="the gain in accuracy on these, in standard errors"
     )
 
 

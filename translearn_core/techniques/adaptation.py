@@ -3,8 +3,8 @@
 Owns: the methods of adaptation on what a frozen backbone sees (`METHODS`), and the figures before
 and after. Every method ends in a head for the features of the target domain as they come out of the
 backbone, so that the saved model, its copies and exports need nothing else.
-Leaves to others: gathering the photos (`extra_samples.py`), balance and neighbours (`evaluation/label_propagation.py`),
-re-estimated BatchNorm statistics (`adabn.py`), gradient reversal (`dann.py`), the fit
+Leaves to others: gathering the photos (`extra_samples.py`), what `auto` is made of and the evidence
+for it (`balanced_alignment.py`), balance (`evaluation/label_propagation.py`), re-estimated BatchNorm statistics (`adabn.py`), gradient reversal (`dann.py`), the fit
 (`fitting/head.py`).
 
 Labels that the photos of the target domain may carry are used for `target_accuracy_*` only. How the
@@ -24,18 +24,23 @@ from translearn_core.errors import SourceError
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.label_propagation import (
     balance_classes,
-    fit_centroids,
-    knn_graph,
-    propagate,
     sharpen,
 )
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.head import build_new_head, fit_head
 from translearn_core.fitting.sources import FeatureSource, InMemory
+from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.techniques.adabn import renormalise
+from translearn_core.techniques.balanced_alignment import (
+    AdaptationCheck,
+    BalancedAlignment,
+    Neighbourhood,
+    guess_classes,
+    judge_guesses,
+)
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
     UnlabelledSet,
@@ -49,7 +54,7 @@ if TYPE_CHECKING:
 PENALTY = 3.0
 """Of the linear head that makes the first guesses, see `linear_probe.fit_heads`."""
 BALANCE = 0.6
-"""How far the classes of the target domain are taken to be as frequent as those of the labelled photos."""
+"""How far `pseudo` takes classes of the target domain to be as frequent as among the labelled photos."""
 FEWEST = 10
 """Unsorted photos that say nothing about a domain when they are fewer."""
 PSEUDO_ROUNDS = 5
@@ -136,10 +141,10 @@ class Adaptation(Technique):
             rows=data.rows("train"),
             stop=lambda: monitor.stop_requested,
         )
-        self._training = self.adapt(self._domains, monitor)
         self._head_before = build_new_head(self.plan, data)
         fit_head(self.plan, data, self._head_before, monitor.silent())
         monitor.check_stop()
+        self._training = self.adapt(self._domains, monitor)
         return self._training
 
     def finalize(self, head: Any) -> Any:
@@ -185,72 +190,58 @@ def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> flo
 
 
 class LabelPropagation(Adaptation):
-    """The best that was found: each domain standardised by itself; a linear head of the sorted
-    photos guesses; the guesses are balanced and spread among photos of the target domain that are
-    alike, pulled to the centres of their classes, and spread again. A fresh head learns what came
-    out, from photos of the target domain alone."""
+    """The default: target features aligned to the source with even class shares, a linear head's
+    answers spread among target photos that are alike and pulled to the centres of their classes,
+    and a fresh head that learns what came out from photos of the target domain alone. Where the evidence is not clearly for it, the run stays
+    the plain one."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
-        probs, points = _first_guesses_of(domains)
-        probs = settle_guesses(probs, points, domains.priors, stop=domains.stop)
-        extra = domains.others.as_extra_samples(sharpen(probs).astype(np.float32))
+        alignment = BalancedAlignment.fit(
+            domains.source_views(),
+            domains.labels,
+            domains.target_views(),
+            classes=domains.classes,
+            stop=domains.stop,
+        )
+        near = Neighbourhood.of(domains.others.pooled, stop=domains.stop)
+        guesses = guess_classes(alignment, near)
+        verdict = self._verdict = judge_guesses(
+            alignment,
+            near.graph,
+            alignment.answer_plain().argmax(axis=1),
+            guesses.argmax(axis=1),
+            seed=self.plan.settings.seed,
+        )
+        if not verdict.helps:
+            monitor.warning(_left_plain(verdict))
+            return TrainingSet.of(domains.data)
+        extra = domains.others.as_extra_samples(sharpen(guesses).astype(np.float32))
         return TrainingSet(data=with_extra_samples(domains.data, extra, own=False), joined=None)
 
+    def finalize(self, head: Any) -> Any:
+        """See `Technique.finalize`; where nothing was adapted, nothing differs before and after."""
+        if not self._verdict.helps:
+            self._head_before = head
+        return super().finalize(head)
 
-def settle_guesses(
-    probs: Array, points: Array, priors: Array, *, stop: Callable[[], bool] = lambda: False
-) -> Array:
-    """Guesses `(m, classes)`, balanced, propagated to near `points` `(m, d)`, and pulled to the
-    centres of their classes.
-
-    Args:
-        priors: how frequent each class should be, `(classes,)`.
-
-    Raises:
-        StopRequestedError: `stop` said so.
-    """
-    graph = knn_graph(points, stop=stop)
-
-    def propagate_balanced(probs: Array) -> Array:
-        return balance_classes(propagate(graph, probs), priors, strength=BALANCE)
-
-    probs = propagate_balanced(balance_classes(probs, priors, strength=BALANCE))
-    return propagate_balanced(fit_centroids(points, probs, priors, strength=BALANCE))
+    def facts(self) -> dict[str, Any]:
+        """See `Adaptation.facts`."""
+        return self._verdict.figures()
 
 
-def _first_guesses_of(domains: Domains) -> tuple[Array, Array]:
-    return first_guesses(
-        domains.source_views(),
-        domains.labels,
-        domains.target_views(),
-        classes=domains.classes,
-        stop=domains.stop,
+def _left_plain(verdict: AdaptationCheck) -> str:
+    return _(
+        "Nothing is adapted to the new domain; this is the plain run. It is not clear that "
+        "adaptation would help: photos that are alike agree on their class in {aligned} of the "
+        "cases after it and in {plain} before (beyond chance), and over all shares of the classes "
+        "it is expected to change the accuracy by {gain}. Label a few photos of the new domain, or "
+        "choose a method with `adaptation` and compare."
+    ).format(
+        aligned=percent(max(0.0, verdict.aligned)),
+        plain=percent(max(0.0, verdict.plain)),
+        gain=_("{points:+.1f} points").format(points=100 * verdict.expected_gain),
     )
-
-
-def first_guesses(
-    source_views: Sequence[Array],
-    own_labels: Ints,
-    target_views: Sequence[Array],
-    *,
-    classes: int,
-    stop: Callable[[], bool] = lambda: False,
-) -> tuple[Array, Array]:
-    """What a linear head of the labelled photos says of the unlabelled ones, both standardised.
-
-    Args:
-        source_views: features of the labelled photos `(n, d)`, as they are and in each view.
-        own_labels: theirs, `(n,)`.
-        target_views: features of the unlabelled photos `(m, d)`, likewise.
-
-    Returns:
-        Probabilities `(m, classes)`, the mean over views, and the unlabelled photos' points
-        `(m, d')`.
-    """
-    joint = _JointSpace.fit(source_views, own_labels, target_views, classes=classes, stop=stop)
-    head = joint.learn(np.zeros(joint.targets, np.int64), np.zeros(joint.targets, bool))
-    return joint.answer(head), joint.points[:, :, :-1].mean(axis=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -362,8 +353,8 @@ class PseudoLabels(_OnStandardised):
             classes=domains.classes,
             stop=domains.stop,
         )
-        probs, _points = _first_guesses_of(domains)
         kept = np.zeros(joint.targets, bool)
+        probs = joint.answer(joint.learn(np.zeros(joint.targets, np.int64), kept))
         for number in range(PSEUDO_ROUNDS):
             probs = balance_classes(probs, domains.priors, strength=BALANCE)
             kept = surest(probs, share=1 / 3 + number * (0.9 - 1 / 3) / (PSEUDO_ROUNDS - 1))

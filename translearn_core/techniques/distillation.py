@@ -1,24 +1,31 @@
 """Distillation: a run learns the softened probabilities of a teacher beside the labels.
 
-Owns: asking the teacher about every photo that is learned from, matching its classes, and softened
-targets (Hinton, Vinyals & Dean 2015). No photo that is tested here may be one that the teacher
-learned from: its answers would carry the labels of the test over.
+Owns: asking the teacher about every photo that is learned from, matching its classes, softened
+targets (Hinton, Vinyals & Dean 2015), and whether they are used at all: labelled photos are hidden
+in turn, and what a linear head says of them with and without the teacher decides. No photo that is
+tested here may be one that the teacher learned from: its answers would carry the labels of the test
+over.
 Leaves to others: the teacher's model (`prediction/predict.py`), the fit (`fitting/head.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
+from translearn_core.evaluation import cross_validation, linear_probe
 from translearn_core.evaluation.calibration import softmax
+from translearn_core.evaluation.evidence import CLEAR, standard_errors
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
+from translearn_core.formatting import percent
+from translearn_core.i18n import _
 from translearn_core.imaging.augment import augmented_view
 from translearn_core.imaging.batches import in_batches
 from translearn_core.monitor import Monitor
@@ -33,6 +40,13 @@ TEACHER_TEMPERATURE = 2.0
 """Temperature of the teacher's answers: what it confuses becomes visible."""
 TEACHER_SHARE = 0.7
 """How much of a target is the teacher's; the rest is the label."""
+PENALTY = 0.1
+"""Of the linear heads that judge the teacher, see `linear_probe.fit_heads`."""
+FOLDS, REPEATS = 5, 2
+JUDGED = 500
+"""So many photos are enough to tell whether the teacher helps."""
+LIKELIEST = 3
+"""Classes of a soft target that the judging heads learn; they hold nearly all of it."""
 BATCH = 16
 """Photos that the teacher is asked about at a time; a stop waits for them."""
 
@@ -55,6 +69,10 @@ class Distillation(Technique):
         probs = _ask(self.plan, teacher, data, rows, monitor)[..., columns]  # (views, n, classes)
         self._agreement = float((probs[0].argmax(axis=1) == data.labels[rows]).mean())
         targets = [targets_of(theirs, data.labels, rows) for theirs in probs]
+        verdict = self._verdict = _judge(self.plan, data, targets, monitor)
+        if not verdict.helps:
+            monitor.warning(_left_out(verdict))
+            return training
         return TrainingSet.of(replace(data, targets=targets[0], view_targets=tuple(targets[1:])))
 
     def figures(self, test: TestPredictions) -> dict[str, Any]:
@@ -65,7 +83,131 @@ class Distillation(Technique):
                 "teacher_test_accuracy": self._teacher.metrics.test_accuracy,
                 "agrees_with_labels": round(self._agreement, 4),
             }
+            | self._verdict.figures()
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeachingCheck:
+    """Whether the teacher helps, as hidden labelled photos say.
+
+    Attributes:
+        plain, taught: shares that are named right without and with it.
+        certainty: the gain in standard errors.
+        class_gain: gain of the mean over classes.
+        hidden: labelled photos.
+    """
+
+    plain: float
+    taught: float
+    certainty: float
+    class_gain: float
+    hidden: int
+
+    @property
+    def helps(self) -> bool:
+        """Whether its answers are to be learned."""
+        return self.certainty > CLEAR and self.class_gain > 0
+
+    def figures(self) -> dict[str, Any]:
+        """For metrics.json."""
+        return {
+            "helps": self.helps,
+            "hidden": self.hidden,
+            "hidden_accuracy_plain": self.plain,
+            "hidden_accuracy": self.taught,
+            "certainty": round(self.certainty, 3),
+        }
+
+
+def _left_out(verdict: TeachingCheck) -> str:
+    return _(
+        "The answers of the other model are not learned; this is the plain run. With them, {taught} "
+        "of {n} labelled photos, held out in turn, were right, without them {plain}, which is no "
+        "clear gain over all classes."
+    ).format(taught=percent(verdict.taught), plain=percent(verdict.plain), n=verdict.hidden)
+
+
+def _judge(
+    plan: Plan, data: TrainingData, targets: Sequence[Array], monitor: Monitor
+) -> TeachingCheck:
+    rng = np.random.default_rng([plan.settings.seed, 89])
+    rows = np.flatnonzero(data.split != "test")
+    if len(rows) > JUDGED:
+        rows = np.sort(rng.permutation(rows)[:JUDGED])
+    sources = (data.pooled, *data.views_pooled)
+    return judge_teaching(
+        [source.take(rows) for source in sources],
+        [of_view[rows] for of_view in targets[: len(sources)]],
+        data.labels[rows],
+        data.groups[rows],
+        rng=rng,
+        stop=lambda: monitor.stop_requested,
+    )
+
+
+def judge_teaching(
+    views: Sequence[Array],
+    targets: Sequence[Array],
+    labels: Ints,
+    groups: Ints,
+    *,
+    rng: np.random.Generator,
+    stop: Callable[[], bool] = lambda: False,
+) -> TeachingCheck:
+    """Cross-validate linear heads that learn labels, and others that learn `targets`.
+
+    Args:
+        views: features of labelled photos `(n, d)`, as they are and in each view.
+        targets: what is to be learned in each view, `(n, classes)`.
+        labels, groups: theirs, `(n,)`; near-duplicates share a group.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
+    n, classes = len(labels), targets[0].shape[1]
+    space = linear_probe.PCASpace.fit(np.concatenate(views))
+    folds = [
+        cross_validation.assign_folds(labels, groups, folds=FOLDS, rng=rng)
+        for _repeat in range(REPEATS)
+    ]
+    known = np.concatenate([fold != np.arange(FOLDS)[:, None] for fold in folds])  # (heads, n)
+    of_photos = space.points.reshape(len(views), n, -1)
+
+    def right(taught: Array) -> Array:
+        """How often each photo is named right by heads that learn `taught` `(views * n, classes)`."""
+        kept = min(LIKELIEST, classes)
+        likeliest = np.argsort(-taught, axis=1)[:, :kept]
+        shares = np.take_along_axis(taught, likeliest, axis=1)
+        shares = shares / shares.sum(axis=1, keepdims=True)
+        heads = linear_probe.fit_heads(
+            replace(space, points=np.tile(space.points, (kept, 1))),
+            likeliest.T.ravel(),
+            np.tile(known, kept * len(views)) * shares.T.ravel().astype(np.float32),
+            classes,
+            penalty=PENALTY,
+            stop=stop,
+        )
+        correct = np.zeros((REPEATS, n))
+        for repeat in range(REPEATS):
+            own = slice(repeat * FOLDS, (repeat + 1) * FOLDS)
+            answers = np.mean(
+                [linear_probe.predict_heads(view, heads[own], ~known[own]) for view in of_photos],
+                axis=0,
+            )
+            correct[repeat] = answers.argmax(axis=1) == labels
+        mean: Array = correct.mean(axis=0)
+        return mean
+
+    plain = right(np.tile(np.eye(classes)[labels], (len(views), 1)))
+    taught = right(np.concatenate(targets))
+    return TeachingCheck(
+        plain=float(plain.mean()),
+        taught=float(taught.mean()),
+        certainty=standard_errors(taught - plain),
+        class_gain=cross_validation.mean_recall(taught - plain, labels),
+        hidden=n,
+    )
 
 
 def targets_of(answers: Array, labels: Ints, learned: Ints) -> Array:

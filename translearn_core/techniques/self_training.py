@@ -21,6 +21,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
+from translearn_core.evaluation.evidence import CLEAR, standard_errors
 from translearn_core.evaluation.label_propagation import balance_classes, knn_graph, propagate
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
@@ -40,9 +41,7 @@ PENALTY = 1.0
 BALANCE = 0.6
 THRESHOLDS = (0.0, 0.5, 0.7, 0.9)
 """How likely a guess may have to be; 0 takes all."""
-FOLDS = 5
-LEAST_GAIN = 0.0
-"""Guesses must name more hidden photos than plain training by more than this share."""
+FOLDS, REPEATS = 5, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,17 +134,27 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTrainingCheck:
-    """Whether guesses help, as hidden labelled photos say: shares named right."""
+    """Whether guesses help, as hidden labelled photos say.
+
+    Attributes:
+        plain, with_guesses: shares that are named right.
+        threshold: how likely a guess has to be.
+        hidden: labelled photos.
+        certainty: the gain in standard errors.
+        class_gain: gain of the mean over classes: guesses may favour large ones.
+    """
 
     plain: float
     with_guesses: float
     threshold: float
     hidden: int
+    certainty: float
+    class_gain: float
 
     @property
     def helps(self) -> bool:
         """Whether guesses are to be learned from."""
-        return self.with_guesses > self.plain + LEAST_GAIN
+        return self.certainty > CLEAR and self.class_gain > 0
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""
@@ -155,6 +164,7 @@ class SelfTrainingCheck:
             "hidden": self.hidden,
             "hidden_accuracy_plain": self.plain,
             "hidden_accuracy": self.with_guesses,
+            "certainty": round(self.certainty, 3),
         }
 
 
@@ -182,7 +192,7 @@ class SelfTraining(Technique):
                 _(
                     "The unlabelled photos are not used: with pseudo-labels for them, "
                     "{guessed} of {n} labelled photos, held out in turn, were right, without "
-                    "them {plain}."
+                    "them {plain}, which is no clear gain over all classes."
                 ).format(
                     guessed=percent(verdict.with_guesses),
                     plain=percent(verdict.plain),
@@ -221,26 +231,34 @@ def judge_guesses(scene: Scene, groups: Rows, seed: int) -> SelfTrainingCheck:
     """
     n = len(scene.labels)
     rng = np.random.default_rng([seed, 71])
-    folds = cross_validation.assign_folds(scene.labels, groups, folds=FOLDS, rng=rng)
-    plain = np.zeros((n, scene.classes))
-    guessed = {threshold: np.zeros((n, scene.classes)) for threshold in THRESHOLDS}
-    for fold in range(FOLDS):
-        known = folds != fold
-        answers, guesses = scene.guess(known)
-        plain[~known] = answers[:n][~known]
-        for threshold in THRESHOLDS:
-            again = scene.relearn(known, guesses, threshold)
-            guessed[threshold][~known] = again[:n][~known]
+    plain = np.zeros((REPEATS, n, scene.classes))
+    guessed = {threshold: np.zeros((REPEATS, n, scene.classes)) for threshold in THRESHOLDS}
+    for repeat in range(REPEATS):
+        folds = cross_validation.assign_folds(scene.labels, groups, folds=FOLDS, rng=rng)
+        for fold in range(FOLDS):
+            known = folds != fold
+            answers, guesses = scene.guess(known)
+            plain[repeat, ~known] = answers[:n][~known]
+            for threshold in THRESHOLDS:
+                again = scene.relearn(known, guesses, threshold)
+                guessed[threshold][repeat, ~known] = again[:n][~known]
 
-    def right(answers: Array) -> float:
-        return float((answers.argmax(axis=1) == scene.labels).mean())
+    def right(answers: Array) -> Array:
+        correct: Array = (answers.argmax(axis=2) == scene.labels).mean(axis=0)
+        return correct
 
     def nll(answers: Array) -> float:
-        return float(-np.log(answers[np.arange(n), scene.labels] + 1e-9).mean())
+        return float(-np.log(answers[:, np.arange(n), scene.labels] + 1e-9).mean())
 
-    best = max(THRESHOLDS, key=lambda t: (right(guessed[t]), -nll(guessed[t])))
+    best = max(THRESHOLDS, key=lambda t: (right(guessed[t]).mean(), -nll(guessed[t])))
+    before, after = right(plain), right(guessed[best])
     return SelfTrainingCheck(
-        plain=right(plain), with_guesses=right(guessed[best]), threshold=best, hidden=n
+        plain=float(before.mean()),
+        with_guesses=float(after.mean()),
+        threshold=best,
+        hidden=n,
+        certainty=standard_errors(after - before),
+        class_gain=cross_validation.mean_recall(after - before, scene.labels),
     )
 
 

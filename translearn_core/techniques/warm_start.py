@@ -22,6 +22,7 @@ import numpy as np
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import cross_validation, linear_probe
+from translearn_core.evaluation.evidence import CLEAR, standard_errors
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.features.weight_change import figures_of
 from translearn_core.fitting.data import TrainingData
@@ -132,7 +133,7 @@ class WarmStart(Technique):
 def _left_out(verdict: RehearsalChoice) -> str:
     return _(
         "The photos of that run and what its head knows are not used: with them, {having} of {n} "
-        "new photos, held out in turn, were right, without them {plain}."
+        "new photos, held out in turn, were right, without them {plain}, which is no clear gain."
     ).format(having=percent(verdict.best_with), plain=percent(verdict.right[0]), n=verdict.hidden)
 
 
@@ -159,17 +160,23 @@ class RehearsalChoice:
     """What linear heads say of new photos that are hidden in turn, for each of `WEIGHTS`.
 
     `right` is the share that is named right, `nll` the mean negative logarithm of the
-    probability of the right class.
+    probability of the right class, `certainty` how much less that is than without old photos, in
+    standard errors, and `class_gain` the gain of the accuracy's mean over classes.
     """
 
     right: Array
     nll: Array
+    certainty: Array
+    class_gain: Array
     hidden: int
 
     @property
     def index(self) -> int:
-        """Which of `WEIGHTS` makes the hidden photos least surprising."""
-        return int(self.nll.argmin())
+        """Which of `WEIGHTS` makes the hidden photos least surprising; 0 where that is not clear, or
+        where fewer of them are named right on the mean over classes."""
+        best = int(self.nll.argmin())
+        clear = self.certainty[best] > CLEAR and self.class_gain[best] >= 0
+        return best if clear else 0
 
     @property
     def weight(self) -> float:
@@ -194,6 +201,7 @@ class RehearsalChoice:
             "hidden": self.hidden,
             "hidden_accuracy_plain": float(self.right[0]),
             "hidden_accuracy": float(self.right[self.index]),
+            "certainty": round(float(self.certainty[self.index or int(self.nll.argmin())]), 3),
         }
 
 
@@ -246,7 +254,7 @@ def judge_weights(
     ]
     known = np.concatenate([deal != np.arange(FOLDS)[:, None] for deal in deals])  # (heads, n)
     everyone, each = np.concatenate([labels, codes]), _shares(codes)
-    right, nll = np.zeros(len(WEIGHTS)), np.zeros(len(WEIGHTS))
+    right, surprise = np.zeros((len(WEIGHTS), n)), np.zeros((len(WEIGHTS), n))
     for index, weight in enumerate(WEIGHTS):
         old = np.minimum(1.0, weight * known.sum(axis=1, keepdims=True) * each)  # (heads, m)
         heads = linear_probe.fit_heads(
@@ -261,9 +269,17 @@ def judge_weights(
         answers = np.mean(
             [linear_probe.predict_heads(part[:n], heads, ~known) for part in points], axis=0
         )
-        right[index] = (answers.argmax(axis=1) == labels).mean()
-        nll[index] = linear_probe.log_loss(answers, labels)
-    return RehearsalChoice(right=right, nll=nll, hidden=n)
+        right[index] = answers.argmax(axis=1) == labels
+        surprise[index] = -np.log(np.clip(answers[np.arange(n), labels], 1e-6, 1.0))
+    return RehearsalChoice(
+        right=right.mean(axis=1),
+        nll=surprise.mean(axis=1),
+        certainty=np.array([standard_errors(surprise[0] - having) for having in surprise]),
+        class_gain=np.array(
+            [cross_validation.mean_recall(having - right[0], labels) for having in right]
+        ),
+        hidden=n,
+    )
 
 
 def _some(rows: Ints, rng: np.random.Generator) -> Ints:

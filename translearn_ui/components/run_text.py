@@ -108,7 +108,11 @@ def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:
         share=format.percent(metrics.accuracy),
     )
     if not n:
-        unknown = _("Adapted to the new domain; its accuracy there is not known yet.")
+        unknown = (
+            _("Not adapted to the new domain; the accuracy there is not known yet.")
+            if figures.helps is False
+            else _("Adapted to the new domain; its accuracy there is not known yet.")
+        )
         how = _(
             "To measure it, bring in photos from there that are sorted into the same classes and "
             "choose them as the new domain: their labels are used to measure, not to train."
@@ -119,8 +123,15 @@ def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:
         after=round((figures.target_accuracy_after or 0.0) * n),
         share=format.percent(figures.target_accuracy_after or 0.0),
     )
-    rest = _(
-        "Without adaptation {before:,} of them are right. These are the photos that it was adapted "
-        "to; their labels were used to count only."
-    ).format(before=round((figures.target_accuracy_before or 0.0) * n))
+    rest = (
+        _(
+            "It was not clear that adapting to these photos would help, so this is the plain "
+            "model; their labels were used to count only."
+        )
+        if figures.helps is False
+        else _(
+            "Without adaptation {before:,} of them are right. These are the photos that it was "
+            "adapted to; their labels were used to count only."
+        ).format(before=round((figures.target_accuracy_before or 0.0) * n))
+    )
     return sentence, f"{rest} {old}"

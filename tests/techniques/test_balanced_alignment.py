@@ -1,0 +1,156 @@
+"""Adapting to a new place whose class shares are unknown: help and harm are certain by construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.clouds import WIDTH, accuracy, draw_clouds
+from translearn_core.errors import StopRequestedError
+from translearn_core.techniques.adaptation import coral
+from translearn_core.techniques.balanced_alignment import (
+    AdaptationCheck,
+    BalancedAlignment,
+    Neighbourhood,
+    guess_classes,
+    judge_guesses,
+)
+
+CLASSES = 4
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What was answered in a new place by plain training and by guesses, and the verdict."""
+
+    plain: np.ndarray
+    guesses: np.ndarray
+    verdict: AdaptationCheck
+    truth: np.ndarray
+
+    @property
+    def gain(self) -> float:
+        return accuracy(self.guesses, self.truth) - accuracy(self.plain, self.truth)
+
+
+def drawn(counts: tuple[int, ...], *, seed: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Clouds with so many photos of each class."""
+    features, labels = draw_clouds(max(counts), classes=len(counts), seed=seed, **options)
+    kept = np.concatenate([np.flatnonzero(labels == c)[:n] for c, n in enumerate(counts)])
+    return features[kept], labels[kept]
+
+
+def plain_head(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
+    alignment = BalancedAlignment.fit([source], labels, [target], classes=CLASSES)
+    return alignment.answer_plain()
+
+
+def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]) -> Trial:
+    features, truth = target
+    alignment = BalancedAlignment.fit([source[0]], source[1], [features], classes=CLASSES)
+    near = Neighbourhood.of(features)
+    guesses = guess_classes(alignment, near)
+    plain = alignment.answer_plain()
+    verdict = judge_guesses(alignment, near.graph, plain.argmax(1), guesses.argmax(1), seed=0)
+    return Trial(plain=plain, guesses=guesses, verdict=verdict, truth=truth)
+
+
+def moved(features: np.ndarray) -> np.ndarray:
+    """The same things in another place: every feature stretched and shifted."""
+    return (features * np.linspace(0.5, 2.0, WIDTH) + np.linspace(-9, 9, WIDTH)).astype(np.float32)
+
+
+UNEVEN = (60, 20, 10, 30)
+OTHERWISE = (15, 50, 40, 15)
+
+
+@pytest.mark.parametrize("shares", [(30, 30, 30, 30), OTHERWISE], ids=["even", "uneven"])
+def test_a_place_that_is_stretched_and_shifted_is_adapted_to(shares: tuple[int, ...]) -> None:
+    source = drawn(UNEVEN, seed=1)
+    there, truth = drawn(shares, seed=2)
+    trial = tried(source, (moved(there), truth))
+    assert accuracy(trial.plain, truth) < 0.6
+    assert trial.verdict.helps
+    assert trial.gain > 0.3
+
+
+def test_other_shares_alone_are_no_shift_and_the_run_stays_plain() -> None:
+    source, target = drawn((80, 10, 10, 10), seed=3), drawn((5, 5, 5, 90), seed=4)
+    trial = tried(source, target)
+    assert accuracy(trial.plain, trial.truth) == 1.0
+    recoloured = plain_head(coral(source[0], target[0])(source[0]), source[1], target[0])
+    assert accuracy(recoloured, trial.truth) < 0.9, "aligning all photos takes shares for a shift"
+    assert not trial.verdict.helps
+
+
+def test_where_nothing_differs_the_run_stays_plain() -> None:
+    trial = tried(drawn((30,) * 4, seed=5), drawn((30,) * 4, seed=6))
+    assert not trial.verdict.helps
+    assert abs(trial.gain) < 0.02
+
+
+def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> None:
+    there, truth = drawn((4, 110, 4, 2), seed=7)
+    trial = tried(drawn((30,) * 4, seed=7), (there + np.float32(0.4), truth))
+    assert trial.gain < -0.05, "even shares are wrong here"
+    assert not trial.verdict.helps
+
+
+@pytest.mark.parametrize(
+    ("agreement", "information", "gain", "helps"),
+    [(3, 4, 0.1, True), (0, 4, 0.1, False), (3, 1, 0.1, False), (3, 4, 0, False)],
+)
+def test_all_conditions_have_to_hold(
+    agreement: float, information: float, gain: float, helps: bool
+) -> None:
+    verdict = AdaptationCheck(
+        plain=0.5,
+        aligned=0.6,
+        agreement_certainty=agreement,
+        information_certainty=information,
+        expected_gain=gain,
+    )
+    assert verdict.helps == helps
+    assert verdict.figures()["helps"] == helps
+
+
+def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:
+    source = drawn((40,) * 4, seed=8, apart=1.5)
+    there, truth = drawn((100, 4, 4, 4), seed=9, apart=1.5)
+    alignment = BalancedAlignment.fit([source[0]], source[1], [moved(there)], classes=CLASSES)
+    shares = np.bincount(truth) / len(truth)
+    assert accuracy(alignment.answer(shares), truth) > accuracy(alignment.answer(), truth) + 0.05
+
+
+def test_a_class_without_photos_is_never_the_answer() -> None:
+    source, labels = drawn((30, 30, 30), seed=10)
+    target, truth = drawn((20, 20, 20), seed=11)
+    alignment = BalancedAlignment.fit([source], labels, [target], classes=CLASSES)
+    answers = alignment.answer()
+    assert np.isfinite(answers).all()
+    assert accuracy(answers, truth) == 1.0
+
+
+def test_one_label_for_all_is_no_agreement() -> None:
+    target, truth = drawn((20,) * 4, seed=12)
+    source = drawn((20,) * 4, seed=13)
+    alignment = BalancedAlignment.fit([source[0]], source[1], [target], classes=CLASSES)
+    constant = np.zeros(len(target), np.int64)
+    verdict = judge_guesses(alignment, Neighbourhood.of(target).graph, constant, truth, seed=0)
+    assert verdict.plain == 0.0
+    assert verdict.aligned > 0.9
+    assert verdict.helps
+
+
+def test_views_are_answered_together_and_a_stop_is_heeded() -> None:
+    source, labels = drawn((20,) * 4, seed=14)
+    target, truth = drawn((10,) * 4, seed=15)
+    both = [target, target + np.float32(0.1)]
+    alignment = BalancedAlignment.fit([source, source], labels, both, classes=CLASSES)
+    assert alignment.logits.shape == (2, 40, CLASSES)
+    assert accuracy(alignment.answer(), truth) == 1.0
+    with pytest.raises(StopRequestedError):
+        BalancedAlignment.fit([source], labels, [target], classes=CLASSES, stop=lambda: True)

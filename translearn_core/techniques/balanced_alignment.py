@@ -1,0 +1,305 @@
+"""Adaptation that does not take the target's class shares for known, and the evidence for it.
+
+Owns: `BalancedAlignment` (target features aligned to the source as if every class were equally
+frequent there, and how its answers change under other shares), `guess_classes` (its answers spread
+among photos that are alike), and `judge_guesses` (whether they are to be preferred to plain
+training's, told without labels of the target).
+Leaves to others: the technique (`adaptation.py`), neighbours and balance
+(`evaluation/label_propagation.py`).
+
+Aligning mean and deviation over all photos takes a difference in class shares for a shift of the
+features. Here the source's moments are those of a mixture of its classes in assumed shares, so that
+another assumption is one more row of biases. How the rule and its bounds were chosen:
+docs/experiments/domain_adaptation.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from translearn_core.arrays import Array, Ints
+from translearn_core.evaluation import linear_probe
+from translearn_core.evaluation.calibration import softmax
+from translearn_core.evaluation.evidence import standard_errors
+from translearn_core.evaluation.label_propagation import (
+    balance_classes,
+    fit_centroids,
+    knn_graph,
+    propagate,
+)
+
+PENALTY = 0.1
+"""Of the linear head, see `linear_probe.fit_heads`."""
+STEPS = 60
+FIRST_BALANCE, BALANCE = 0.3, 0.6
+"""How far guesses are moved to even class shares before they are spread, and after that."""
+GRAPH_COMPONENTS = 128
+"""Principal components of the target's features in which neighbours are looked for."""
+PSEUDO_PHOTOS = 5.0
+"""Photos of average deviation that a class's own deviation is mixed with."""
+DRAWS = 60
+"""Vectors of class shares under which guesses are compared with plain labels."""
+LEAST_GAIN = 0.01
+"""Least mean gain in accuracy under these shares."""
+LEAST_AGREEMENT, LEAST_INFORMATION = 1.2, 3.0
+"""Standard errors by which photos that are alike must agree more about aligned labels than about
+plain ones, and by which these must tell more of each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancedAlignment:
+    """Target features aligned to the source with even class shares, seen by a linear head.
+
+    Attributes:
+        logits: of the target photos in each view, `(views, m, classes)`.
+        unaligned: the same from features as they are.
+        class_logits: what the head says of the mean of each class in the source, without its bias,
+            `(classes, classes)`: other shares move all logits by their average of these rows.
+    """
+
+    logits: Array
+    unaligned: Array
+    class_logits: Array
+
+    @classmethod
+    def fit(
+        cls,
+        source_views: Sequence[Array],
+        labels: Ints,
+        target_views: Sequence[Array],
+        *,
+        classes: int,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> BalancedAlignment:
+        """Align, and fit the head on the source with balanced classes.
+
+        Args:
+            source_views: features of the labelled photos `(n, d)`, as they are and in each view.
+            labels: theirs, `(n,)`.
+            target_views: features of the unlabelled photos `(m, d)`, likewise.
+
+        Raises:
+            StopRequestedError: `stop` said so.
+        """
+        counts = np.bincount(labels, minlength=classes)
+        means, mean, deviation = _even_moments(source_views[0], labels, counts)
+        target_mean = target_views[0].mean(axis=0)
+        target_deviation = target_views[0].std(axis=0) + 1e-3
+        space = linear_probe.PCASpace.fit(
+            np.concatenate([(view - mean) / deviation for view in source_views])
+        )
+        weights = (len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))[labels]
+        views = len(source_views)
+        head = linear_probe.fit_heads(
+            space,
+            np.tile(labels, views),
+            np.tile(weights, views)[None].astype(np.float32),
+            classes,
+            penalty=PENALTY,
+            steps=STEPS,
+            stop=stop,
+        )[0]
+        logits = [
+            space.transform((view - target_mean) / target_deviation) @ head for view in target_views
+        ]
+        unaligned = [space.transform((view - mean) / deviation) @ head for view in target_views]
+        origin = space.transform(np.zeros((1, len(mean)), np.float32)) @ head
+        at_means = space.transform((means - mean) / deviation) @ head
+        return cls(
+            logits=np.stack(logits), unaligned=np.stack(unaligned), class_logits=at_means - origin
+        )
+
+    @property
+    def classes(self) -> int:
+        """How many."""
+        return len(self.class_logits)
+
+    def answer(self, shares: Array | None = None) -> Array:
+        """Mean probabilities over the views `(m, classes)`, if the classes of the target had these
+        shares `(classes,)`; even ones by default."""
+        moved = self.logits
+        if shares is not None:
+            moved = moved + (shares - 1 / self.classes) @ self.class_logits
+        return _mean_over_views(moved)
+
+    def answer_plain(self) -> Array:
+        """What the head says of the features as they are, `(m, classes)`."""
+        return _mean_over_views(self.unaligned)
+
+
+def _mean_over_views(logits: Array) -> Array:
+    probs: Array = np.mean([softmax(view) for view in logits], axis=0)
+    return probs
+
+
+def _even_moments(features: Array, labels: Ints, counts: Ints) -> tuple[Array, Array, Array]:
+    """Means of the classes `(classes, d)`, and mean and deviation `(d,)` of their even mixture.
+
+    A class without photos has the mean of all; its deviation is the average one.
+    """
+    present = counts > 0
+    overall = features.mean(axis=0, dtype=np.float64)
+    means = np.tile(overall, (len(counts), 1))
+    variances = np.zeros_like(means)
+    for code in np.flatnonzero(present):
+        own = features[labels == code]
+        means[code] = own.mean(axis=0, dtype=np.float64)
+        variances[code] = own.var(axis=0, dtype=np.float64)
+    average = counts @ variances / counts.sum()
+    own_weight = (counts / (counts + PSEUDO_PHOTOS))[:, None]
+    variances = own_weight * variances + (1 - own_weight) * average
+    mean = means[present].mean(axis=0)
+    spread = (variances[present] + (means[present] - mean) ** 2).mean(axis=0)
+    deviation = np.sqrt(spread) + 1e-3
+    return means.astype(np.float32), mean.astype(np.float32), deviation.astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbourhood:
+    """Target photos in principal components `points` `(m, d)`, and the `graph` of those that are
+    alike, see `knn_graph`."""
+
+    points: Array
+    graph: Any
+
+    @classmethod
+    def of(cls, target: Array, *, stop: Callable[[], bool] = lambda: False) -> Neighbourhood:
+        """That of features `(m, features)`.
+
+        Raises:
+            StopRequestedError: `stop` said so.
+        """
+        space = linear_probe.PCASpace.fit(target, max_components=GRAPH_COMPONENTS)
+        points = space.points[:, :-1]
+        return cls(points=points, graph=knn_graph(points, stop=stop))
+
+
+def guess_classes(alignment: BalancedAlignment, near: Neighbourhood) -> Array:
+    """The aligned answers, spread in the graph, pulled to the centres of their classes and spread
+    again, each time moved towards even shares, `(m, classes)`."""
+    even = np.full(alignment.classes, 1 / alignment.classes)
+    probs = balance_classes(alignment.answer(), even, strength=FIRST_BALANCE)
+    probs = propagate(near.graph, probs)
+    probs = fit_centroids(near.points, probs, even, strength=BALANCE)
+    return propagate(near.graph, balance_classes(probs, even, strength=BALANCE))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptationCheck:
+    """What speaks for the guesses and against plain labels.
+
+    Attributes:
+        plain: how far photos that are alike have the same label without alignment, 0 as by chance
+            and 1 always.
+        aligned: the same by the aligned head.
+        agreement_certainty: the difference of the two, in standard errors.
+        information_certainty: how much more the labels of photos that are alike tell of each other
+            with alignment than without, in standard errors.
+        expected_gain: mean gain in accuracy over class shares drawn at random, as far as the
+            aligned head is right under them.
+    """
+
+    plain: float
+    aligned: float
+    agreement_certainty: float
+    information_certainty: float
+    expected_gain: float
+
+    @property
+    def helps(self) -> bool:
+        """Whether the evidence is clearly for the guesses."""
+        return (
+            self.agreement_certainty > LEAST_AGREEMENT
+            and self.information_certainty > LEAST_INFORMATION
+            and self.expected_gain > LEAST_GAIN
+        )
+
+    def figures(self) -> dict[str, Any]:
+        """For metrics.json."""
+        return {
+            "helps": self.helps,
+            "consistency_plain": round(self.plain, 4),
+            "consistency": round(self.aligned, 4),
+            "consistency_certainty": round(self.agreement_certainty, 3),
+            "information_certainty": round(self.information_certainty, 3),
+            "expected_gain": round(self.expected_gain, 4),
+        }
+
+
+def judge_guesses(
+    alignment: BalancedAlignment, graph: Any, plain: Ints, guesses: Ints, *, seed: int
+) -> AdaptationCheck:
+    """Compare the guesses with what is said without alignment, without labels of the target.
+
+    Three conditions, all of which have to hold. Photos that are alike agree more about the aligned
+    labels than about plain ones (the density of neighbourhoods, Saito et al. 2021, here for
+    labels). Their labels tell more of each other (mutual information, as maximised by Krause et al.
+    2010): labels that fall into one or two classes agree easily and tell little. And the guesses are
+    the better ones on the mean over class shares of the target drawn from a flat Dirichlet law: the
+    gain must not hang on one assumption about them.
+
+    Args:
+        plain: labels without alignment, by the same linear head, `(m,)`: a head with a hidden layer
+            would differ by more than the alignment.
+        guesses: labels by `guess_classes`, `(m,)`.
+    """
+    classes, aligned = alignment.classes, alignment.answer().argmax(axis=1)
+    before, after = (_agreement(graph, labels, classes) for labels in (plain, aligned))
+    told_before, told_after = (_information(graph, labels, classes) for labels in (plain, aligned))
+    rng = np.random.default_rng([seed, 79])
+    rows, gains = np.arange(len(plain)), []
+    for _draw in range(DRAWS):
+        probs = alignment.answer(rng.dirichlet(np.ones(classes)))
+        gains.append(float((probs[rows, guesses] - probs[rows, plain]).mean()))
+    return AdaptationCheck(
+        plain=float(before.mean()),
+        aligned=float(after.mean()),
+        agreement_certainty=standard_errors(after - before),
+        information_certainty=standard_errors(told_after - told_before),
+        expected_gain=float(np.mean(gains)),
+    )
+
+
+def _agreement(graph: Any, labels: Ints, classes: int) -> Array:
+    """How far the neighbours of each photo share its label, beyond chance, `(m,)`.
+
+    0 everywhere where all have one label: there is nothing to agree about.
+    """
+    one_hot = np.eye(classes)[labels]
+    share = _of_neighbours(graph, one_hot)[np.arange(len(labels)), labels]
+    chance = float(np.square(one_hot.mean(axis=0)).sum())
+    agreement: Array = (share - chance) / (1 - chance) if chance < 1 else np.zeros(len(labels))
+    return agreement
+
+
+def _information(graph: Any, labels: Ints, classes: int) -> Array:
+    """What the label of each photo and those of its neighbours tell of each other, in nats, `(m,)`.
+
+    The mean is their mutual information, less what as many labels tell in random order.
+    """
+    rng = np.random.default_rng(83)
+    told = _told(graph, labels, classes)
+    return told - float(
+        np.mean([_told(graph, rng.permutation(labels), classes).mean() for _shuffle in range(3)])
+    )
+
+
+def _told(graph: Any, labels: Ints, classes: int) -> Array:
+    one_hot = np.eye(classes)[labels]
+    pairs = one_hot.T @ (graph @ one_hot)  # (classes, classes), symmetric
+    pairs /= max(float(pairs.sum()), 1e-12)
+    alone = pairs.sum(axis=0)
+    expected = np.outer(alone, alone)
+    ratio = np.divide(pairs, expected, out=np.ones_like(pairs), where=pairs > 0)
+    return _of_neighbours(graph, one_hot @ np.log(ratio))[np.arange(len(labels)), labels]
+
+
+def _of_neighbours(graph: Any, values: Array) -> Array:
+    """The mean over the neighbours of each photo, `(m, k)`."""
+    weights = np.maximum(np.asarray(graph.sum(axis=1)), 1e-12).reshape(-1, 1)
+    mean: Array = (graph @ values) / weights
+    return mean
