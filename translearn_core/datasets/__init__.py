@@ -27,6 +27,7 @@ from translearn_core.datasets.editing import (
     rename_class,
     rename_dataset,
     restore_excluded,
+    sort_photos,
     undo,
     undo_count,
 )
@@ -49,6 +50,7 @@ from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
     add_source,
+    add_unsorted,
     create_dataset,
     import_files,
     import_source,
@@ -67,6 +69,7 @@ from translearn_core.datasets.sources import allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
+from translearn_core.datasets.unsorted import NoClasses, WithUnsorted, read_unsorted
 from translearn_core.imaging.decode import (
     DECODE_VERSION,
     DecodedPhoto,
@@ -92,12 +95,15 @@ __all__ = [
     "ImportChoices",
     "ImportReport",
     "Leak",
+    "NoClasses",
     "PhotoStats",
     "Together",
     "Progress",
     "Stacks",
+    "WithUnsorted",
     "add_photos",
     "add_source",
+    "add_unsorted",
     "allowed_folder",
     "as_folders",
     "assign_groups",
@@ -140,6 +146,7 @@ __all__ = [
     "open_unlabelled",
     "read_dismissed",
     "read_excluded",
+    "read_unsorted",
     "remove_class",
     "remove_photos",
     "rename_class",
@@ -147,6 +154,7 @@ __all__ = [
     "restore_dismissed",
     "restore_excluded",
     "set_groups",
+    "sort_photos",
     "split_leaks",
     "split_notes",
     "together",
