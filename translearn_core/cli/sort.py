@@ -148,7 +148,7 @@ def _propose(
     import numpy as np
 
     from translearn_core.features.extractor import extract_pooled
-    from translearn_core.sorting.groups import LikenessTree
+    from translearn_core.sorting.groups import LikenessTree, one_of_each
     from translearn_core.sorting.job import STAGES
     from translearn_core.sorting.proposals import head_points, next_questions, propose
 
@@ -156,27 +156,30 @@ def _propose(
         pooled = extract_pooled(dataset, backbone, fit="stretch", monitor=BarMonitor(bar, STAGES))
     files = [str(file) for file in dataset.photos["file"]]
     labels = [given.get(file, "") for file in files]
-    groups = {
-        photo: number
-        for number, group in enumerate(LikenessTree(pooled.features).first_groups(), 1)
-        for photo in group.photos
-    }
+    found = LikenessTree(pooled.features).first_groups()
+    groups = {photo: number for number, group in enumerate(found, 1) for photo in group.photos}
     points = head_points(pooled.features)
     unsorted = np.array([not label for label in labels], bool)
     proposals = propose(points, labels, by_hand=~unsorted)
-    order = next_questions(proposals, points, unsorted, most=len(files))
+    if proposals is None:
+        order = [photo for photo in one_of_each(found) if unsorted[photo]]
+    else:
+        order = next_questions(proposals, points, unsorted, most=len(files))
     ask = {photo: number for number, photo in enumerate(order, 1)}
     rows = []
     for photo, file in enumerate(files):
-        proposed = proposals is not None and not labels[photo]
+        proposal, confidence = "", None
+        if proposals is not None and not labels[photo]:
+            proposal = proposals.classes[int(proposals.best[photo])]
+            confidence = round(float(proposals.confidence[photo]), 4)
         rows.append(
             {
                 "file": file,
                 "class": labels[photo],
-                "proposal": proposals.classes[int(proposals.best[photo])] if proposed else "",
-                "confidence": round(float(proposals.confidence[photo]), 4) if proposed else "",
+                "proposal": proposal,
+                "confidence": confidence,
                 "group": groups[photo],
-                "ask": ask.get(photo, ""),
+                "ask": ask.get(photo),
             }
         )
     if proposals is None:

@@ -10,15 +10,12 @@ variance criterion (Ward 1963, "Hierarchical grouping to optimize an objective f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from translearn_core.arrays import Array, Ints
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MOST_LEAVES = 3000
 """Leaves of the tree: its distances then take 36 MB."""
@@ -155,3 +152,15 @@ def typical(group: Group, most: int) -> Sequence[int]:
         return group.photos
     edge = most // 3
     return (*group.photos[: most - edge], *group.photos[-edge:])
+
+
+def one_of_each(groups: Sequence[Group]) -> list[int]:
+    """All photos: the most typical of each group, the largest group first, then the second of each."""
+    by_size = sorted(groups, key=lambda group: -len(group.photos))
+    longest = max((len(group.photos) for group in by_size), default=0)
+    return [
+        group.photos[turn]
+        for turn in range(longest)
+        for group in by_size
+        if turn < len(group.photos)
+    ]

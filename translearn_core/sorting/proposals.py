@@ -59,7 +59,8 @@ class Proposals:
     @property
     def best(self) -> Ints:
         """The likeliest class of each photo `(n,)`, as a place in `classes`."""
-        return self.probabilities.argmax(axis=1)
+        best: Ints = self.probabilities.argmax(axis=1)
+        return best
 
     @property
     def confidence(self) -> Array:

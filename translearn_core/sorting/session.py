@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from translearn_core import datasets
@@ -125,7 +126,7 @@ class Sorting:
         return cls(dataset, found) if found is not None else None
 
     def _refresh(self) -> None:
-        rows = WithUnsorted(self.dataset.folder).photos
+        self._rows = rows = WithUnsorted(self.dataset.folder).photos
         class_of = dict(zip(rows["path"], rows["class_name"], strict=True))
         self.labels = [class_of.get(path, "") for path in self._found.paths]
         self.there: Bools = np.array([path in class_of for path in self._found.paths], bool)
@@ -143,6 +144,11 @@ class Sorting:
     def paths(self) -> tuple[str, ...]:
         """The photos, by their numbers in groups."""
         return self._found.paths
+
+    def rows(self, paths: Sequence[str]) -> pd.DataFrame:
+        """The manifest's rows of photos, in this order; photos that are gone are left out."""
+        indexed = self._rows.set_index("path", drop=False)
+        return indexed.loc[[path for path in paths if path in indexed.index]]
 
     @property
     def decisions(self) -> int:

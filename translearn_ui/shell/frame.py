@@ -42,7 +42,16 @@ ROOT = Path(__file__).resolve().parents[2]
 ICON = Path(__file__).parent / "assets" / "mark.svg"
 
 PageName = Literal[
-    "photos", "train", "results", "try_it", "share", "work", "compare", "feasible", "search"
+    "photos",
+    "train",
+    "results",
+    "try_it",
+    "share",
+    "work",
+    "compare",
+    "feasible",
+    "search",
+    "sort",
 ]
 
 
@@ -70,6 +79,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0, "work"),
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
+    PageRow("sort", N_("Sort photos"), ":material/filter_none:", 0, "photos"),
 )
 
 _MARKDOWN = "\\`*_{}[]()<>#+-.!|~:$&^"
