@@ -52,6 +52,7 @@ PageName = Literal[
     "feasible",
     "search",
     "sort",
+    "camera",
 ]
 
 
@@ -80,6 +81,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
     PageRow("sort", N_("Sort photos"), ":material/filter_none:", 0, "photos"),
+    PageRow("camera", N_("Camera"), ":material/videocam:", 0, "photos"),
 )
 
 _MARKDOWN = "\\`*_{}[]()<>#+-.!|~:$&^"
@@ -143,6 +145,7 @@ def page(name: PageName) -> None:
         st.session_state[_DEEP_LINK] = (name, st.query_params.to_dict())
         st.switch_page("app.py", query_params=st.query_params.to_dict())
     row = next(row for row in PAGES if row.name == name)
+    tab_title(_(row.title))
     theme.apply()
     _show_head(row)
     if not start.can_write():
@@ -153,6 +156,11 @@ def page(name: PageName) -> None:
             ).format(folder=plain(str(home()))),
             icon=":material/lock:",
         )
+
+
+def tab_title(text: str) -> None:
+    """What the tab of the browser says: `82 % · done – TransLearn`."""
+    st.set_page_config(page_title=f"{text} – TransLearn")
 
 
 def _show_head(here: PageRow) -> None:
