@@ -106,6 +106,8 @@ class LikenessTree:
 
 def unit_length(features: Array) -> Array:
     """Features `(n, d)` of length 1, centred; zero rows stay zero before centring."""
+    if not len(features):
+        return features.astype(np.float32)
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     scaled = features / np.maximum(lengths, 1e-12)
     result: Array = (scaled - scaled.mean(axis=0)).astype(np.float32)

@@ -101,6 +101,17 @@ def _show_accept(sorting: Sorting) -> None:
     )
     estimate = sorting.estimate(bar / 100)
     st.markdown(_sentence(estimate))
+    waiting = len(sorting.groups())
+    if waiting and estimate.photos:
+        st.caption(
+            ngettext(
+                "{n} group has no name yet. Photos of a class that you have not named are proposed as "
+                "another class.",
+                "{n} groups have no name yet. Photos of a class that you have not named are proposed "
+                "as another class.",
+                waiting,
+            ).format(n=waiting)
+        )
     name = st.pills(
         _("Look at those of"),
         sorting.dataset.classes,
