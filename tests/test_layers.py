@@ -42,6 +42,7 @@ ROOMS = (
     "techniques",
     "training",
     "jobs",
+    "sorting",
     "feasibility",
     "export",
     "reports",

@@ -91,6 +91,10 @@ def handler_of(kind: Kind) -> Handler:
         from translearn_core.feasibility import job as check_job
 
         return Handler(work=check_job.work, patience_s=check_job.STOP_PATIENCE_S)
+    if kind == "sort":
+        from translearn_core.sorting import job as sort_job
+
+        return Handler(work=sort_job.work, patience_s=sort_job.STOP_PATIENCE_S)
     if kind == "export":
         from translearn_core.export import job as export_job
 

@@ -16,6 +16,7 @@ import typer
 
 # isort: off
 from translearn_core.cli import check  # noqa: F401 - the order of --help
+from translearn_core.cli import sort  # noqa: F401 - the order of --help
 from translearn_core.cli import train  # noqa: F401 - the order of --help
 from translearn_core.cli import search  # noqa: F401 - the order of --help
 from translearn_core.cli import predict  # noqa: F401 - the order of --help

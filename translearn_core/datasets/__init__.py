@@ -27,6 +27,7 @@ from translearn_core.datasets.editing import (
     rename_class,
     rename_dataset,
     restore_excluded,
+    sort_photos,
     undo,
     undo_count,
 )
@@ -49,6 +50,7 @@ from translearn_core.datasets.importing import (
     ImportReport,
     add_photos,
     add_source,
+    add_unsorted,
     create_dataset,
     import_files,
     import_source,
@@ -73,6 +75,7 @@ from translearn_core.datasets.sources import allowed_folder, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
+from translearn_core.datasets.unsorted import NoClasses, WithUnsorted, read_unsorted
 from translearn_core.imaging.decode import (
     DECODE_VERSION,
     DecodedPhoto,
@@ -99,12 +102,15 @@ __all__ = [
     "ImportChoices",
     "ImportReport",
     "Leak",
+    "NoClasses",
     "PhotoStats",
     "Together",
     "Progress",
     "Stacks",
+    "WithUnsorted",
     "add_photos",
     "add_source",
+    "add_unsorted",
     "allowed_folder",
     "as_folders",
     "assign_groups",
@@ -149,6 +155,7 @@ __all__ = [
     "open_unlabelled",
     "read_dismissed",
     "read_excluded",
+    "read_unsorted",
     "recording_of",
     "remove_class",
     "remove_photos",
@@ -157,6 +164,7 @@ __all__ = [
     "restore_dismissed",
     "restore_excluded",
     "set_groups",
+    "sort_photos",
     "single_recordings",
     "split_leaks",
     "split_notes",

@@ -10,7 +10,7 @@ Leaves to others: adding photos (`importing.py`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ import pandas as pd
 from translearn_core.datasets import excluded
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.library import Dataset, write_file
+from translearn_core.datasets.unsorted import move_rows
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 
@@ -115,6 +116,28 @@ def move_photos(dataset: Dataset, paths: Iterable[str], class_name: str) -> int:
     return len(rows)
 
 
+def sort_photos(dataset: Dataset, classes: Mapping[str, str]) -> int:
+    """Give unsorted photos, or others, their classes, as one step that can be undone.
+
+    Args:
+        classes: path -> class, which may be new; empty: back to the unsorted ones. Unknown paths
+            are ignored.
+
+    Returns:
+        How many photos changed their class.
+    """
+    wanted = {path: tidy(name) for path, name in classes.items()}
+    with dataset.locked():
+        former = move_rows(dataset, wanted)
+        if not former:
+            return 0
+        n = sum(len(paths) for paths in former.values())
+        moved = {path for paths in former.values() for path in paths}
+        into = sorted({name for path, name in wanted.items() if path in moved})
+        _remember(dataset, "sort", ", ".join(into), former)
+    return n
+
+
 def exclude_photos(dataset: Dataset, paths: Iterable[str]) -> int:
     """Exclude photos from the data set; they can be restored, and no file is deleted.
 
@@ -167,6 +190,8 @@ def undo(dataset: Dataset) -> str:
         before = {path: name for name, paths in step["was"].items() for path in paths}
         if step["kind"] == "exclude":
             excluded.restore_rows(dataset, _excluded_rows(dataset, before))
+        elif step["kind"] == "sort":
+            move_rows(dataset, before)
         else:
             dataset.write_photos(_with_classes(dataset.photos, before))
             _change_excluded(dataset, before)
@@ -189,7 +214,9 @@ def _describe_change(step: dict[str, Any]) -> str:
     n, into = sum(len(paths) for paths in step["was"].values()), step["into"]
     if step["kind"] == "exclude":
         return ngettext("{n:,} photo is excluded.", "{n:,} photos are excluded.", n).format(n=n)
-    if step["kind"] == "move":
+    if step["kind"] == "sort" and not into:
+        return ngettext("{n:,} photo is unsorted.", "{n:,} photos are unsorted.", n).format(n=n)
+    if step["kind"] in ("move", "sort"):
         return ngettext("{n:,} photo is now {name}.", "{n:,} photos are now {name}.", n).format(
             n=n, name=into
         )
@@ -202,8 +229,8 @@ def _describe_change(step: dict[str, Any]) -> str:
 
 
 def _describe_undo(step: dict[str, Any], n: int) -> str:
-    names = ", ".join(step["was"])
-    if step["kind"] in ("exclude", "move"):
+    names = ", ".join(name or _("the unsorted photos") for name in step["was"])
+    if step["kind"] in ("exclude", "move", "sort"):
         return ngettext(
             "{n:,} photo is back in {names}.", "{n:,} photos are back in {names}.", n
         ).format(n=n, names=names)

@@ -65,6 +65,7 @@ from translearn_core.datasets.sources import (
     nothing_left,
     with_assignments,
 )
+from translearn_core.datasets.unsorted import read_unsorted, write_unsorted
 from translearn_core.datasets.videos import expand_videos, without_videos
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.i18n import _
@@ -79,6 +80,9 @@ from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 
 _EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp")
+
+UNSORTED_FOLDER = "unsorted"
+"""Where the files of photos of no class lie, among the class folders."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,24 @@ def add_photos(
         return _append(dataset, folder, candidates, left_out, context)
 
 
+def add_unsorted(
+    dataset: Dataset,
+    files: Iterable[tuple[str, Path | BinaryIO]],
+    *,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
+) -> ImportReport:
+    """Add photos of no class yet, see `unsorted.py`.
+
+    Raises:
+        SourceError, StorageError: as `add_photos`; nothing was added.
+    """
+    context = ImportContext(load_configuration().limits, True, progress, stop)
+    with new_folder() as folder:
+        candidates, left_out = spool(files, folder / "incoming", context)
+        return _append(dataset, folder, candidates, left_out, context)
+
+
 def add_source(
     dataset: Dataset,
     source: Path | str,
@@ -354,7 +376,7 @@ def _move_to_class_folders(
     rows = []
     for item in staged:
         candidate = item.candidate
-        inside = f"photos/{safe_name(candidate.assignment.class_name)}"
+        inside = f"photos/{safe_name(candidate.assignment.class_name or UNSORTED_FOLDER)}"
         file_name = PurePosixPath(candidate.file).name
         if not PurePosixPath(file_name).suffix and item.stats is not None:
             file_name += f".{item.stats.format.lower()}"
@@ -424,7 +446,9 @@ def _build(
         photos = _move_to_class_folders(staged, folder, NameKeeper())
         for name in ("staged", "incoming", "frames"):
             shutil.rmtree(folder / name, ignore_errors=True)
-    temporary.write_photos(photos)
+    is_sorted = photos["class_name"] != ""
+    temporary.write_photos(photos[is_sorted])
+    write_unsorted(temporary, photos[~is_sorted])
     temporary.write_left_out(_left_out_table(left_out))
     changed = _said(context) | _grouped_by(photos, record)
     return publish(folder, record.model_copy(update=changed))
@@ -453,7 +477,7 @@ def _without_single(
 ) -> tuple[list[_StagedPhoto], LeftOut]:
     """Leave out the photos of classes with fewer than `limits.class_photos`."""
     names = [item.candidate.assignment.class_name for item in staged]
-    small = small_classes(names, context.limits.class_photos)
+    small = small_classes([name for name in names if name], context.limits.class_photos)
     kept = [item for item, name in zip(staged, names, strict=True) if name not in small]
     left_out = [
         (item.candidate.file, too_few_reason(context.limits.class_photos))
@@ -484,13 +508,17 @@ def _append(
         staged, refused = _stage(candidates, folder / "staged", context)
     left_out = left_out + refused
     with dataset.locked():
-        before = dataset.photos
+        before, unsorted = dataset.photos, read_unsorted(dataset)
         rows = _rows([])
         try:
             with disk_errors():
-                rows = _move_to_class_folders(staged, dataset.folder, NameKeeper(before["path"]))
-            rows = group_added(before, rows, dataset.record.grouped_by)
-            dataset.write_photos(pd.concat([before, rows]) if len(rows) else before)
+                taken = NameKeeper([*before["path"], *unsorted["path"]])
+                rows = _move_to_class_folders(staged, dataset.folder, taken)
+            is_sorted = rows["class_name"] != ""
+            added = group_added(before, rows[is_sorted], dataset.record.grouped_by)
+            dataset.write_photos(pd.concat([before, added]) if len(added) else before)
+            if not is_sorted.all():
+                write_unsorted(dataset, pd.concat([unsorted, rows[~is_sorted]]))
         except StorageError:
             dataset.discard_files(rows["path"])
             raise

@@ -49,4 +49,11 @@ def delete_unused_dataset(dataset: Dataset) -> None:
                 "first, or wait until it has ended."
             ).format(dataset=dataset.name)
         )
+    if Job(dataset.folder / "sorting").is_worked_on:
+        raise RunError(
+            _(
+                "The photos of “{dataset}” are being looked at for sorting. Stop that first, or wait "
+                "until it has ended."
+            ).format(dataset=dataset.name)
+        )
     datasets.delete_dataset(dataset)

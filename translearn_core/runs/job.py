@@ -39,7 +39,7 @@ from translearn_core.runs.state import (
     write_state,
 )
 
-Kind = Literal["train", "search", "check", "export", "measure", "look"]
+Kind = Literal["train", "search", "check", "export", "measure", "look", "sort"]
 
 
 class JobConfig(BaseModel):

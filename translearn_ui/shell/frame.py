@@ -51,6 +51,7 @@ PageName = Literal[
     "compare",
     "feasible",
     "search",
+    "sort",
     "camera",
 ]
 
@@ -79,6 +80,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0, "work"),
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
+    PageRow("sort", N_("Sort photos"), ":material/filter_none:", 0, "photos"),
     PageRow("camera", N_("Camera"), ":material/videocam:", 0, "photos"),
 )
 

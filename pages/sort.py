@@ -1,0 +1,36 @@
+"""Sort photos that nobody has sorted: name groups of like photos, then correct and accept proposals.
+
+States: no unsorted photos yet, features being extracted, groups to name, proposals, all sorted.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core.i18n import _
+from translearn_ui.components import background_tasks
+from translearn_ui.photos import import_task
+from translearn_ui.shell import frame
+
+frame.page("sort")
+
+
+def main() -> None:
+    """The page in whatever state the current data set is."""
+    task = background_tasks.find(st.query_params.get("task"))
+    if task is not None and not task.finished:
+        background_tasks.show(task)
+        return
+    if task is not None:
+        import_task.end(task)
+    from translearn_ui.sorting import bring_in, extracting, sort_view
+
+    dataset = frame.current_dataset()
+    st.title(_("Sort photos"), anchor=False)
+    if dataset is None or not bring_in.has_any(dataset):
+        bring_in.show(dataset)
+    elif extracting.show(dataset):
+        sort_view.show(dataset)
+
+
+main()

@@ -1,0 +1,300 @@
+"""Sorting: the tree of likeness, proposals, decisions and their undo, on drawn features and photos."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.drawing import draw_photo, make_tree, make_zip
+from translearn_core import datasets
+from translearn_core.arrays import Array
+from translearn_core.datasets import Dataset, NoClasses, read_unsorted
+from translearn_core.errors import SourceError
+from translearn_core.sorting.groups import LikenessTree, one_of_each, typical
+from translearn_core.sorting.job import PhotoFeatures, read_features
+from translearn_core.sorting.proposals import head_points, next_questions, propose
+from translearn_core.sorting.session import BLIND_EVERY, Question, Sorting
+
+CLASSES = ("cat", "dog", "owl")
+
+
+def clouds(n: int, *, spread: float = 0.35, seed: int = 0) -> tuple[Array, list[str]]:
+    """Features `(n, 32)` of three clouds, and their classes in turn."""
+    rng = np.random.default_rng(seed)
+    middles = np.random.default_rng(3).normal(0, 1, (3, 32))
+    labels = np.arange(n) % 3
+    features = middles[labels] + rng.normal(0, spread, (n, 32))
+    return features.astype(np.float32), [CLASSES[label] for label in labels]
+
+
+@pytest.fixture
+def pile(tmp_path: Path) -> Dataset:
+    """24 unsorted photos."""
+    return datasets.import_source(make_tree(tmp_path / "pile", {".": 24}), labels=NoClasses())
+
+
+def features_of(dataset: Dataset) -> tuple[PhotoFeatures, dict[str, str]]:
+    """Drawn features for its photos, and the class that each of them shows."""
+    paths = tuple(str(path) for path in datasets.WithUnsorted(dataset.folder).photos["path"])
+    features, labels = clouds(len(paths))
+    found = PhotoFeatures(paths=paths, features=features, backbone="starter")
+    return found, dict(zip(paths, labels, strict=True))
+
+
+# --- groups ----------------------------------------------------------------------------------
+
+
+def test_groups_hold_every_photo_once_and_do_not_mix_what_is_far_apart() -> None:
+    features, labels = clouds(90)
+    groups = LikenessTree(features).first_groups()
+    assert sorted(photo for group in groups for photo in group.photos) == list(range(90))
+    assert all(len({labels[photo] for photo in group.photos}) == 1 for group in groups)
+    spreads = [group.spread for group in groups]
+    assert spreads == sorted(spreads)
+
+
+def test_a_group_splits_into_the_two_it_was_joined_from() -> None:
+    features, _labels = clouds(60)
+    tree = LikenessTree(features)
+    whole = tree.first_groups(1)  # at least as many as are shown anywhere
+    for group in whole:
+        parts = tree.split(group.node)
+        assert sorted(photo for part in parts for photo in part.photos) == sorted(group.photos)
+    leaf = tree.split(0)
+    assert [one.photos for one in leaf] == [(0,)]
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3])
+def test_few_photos(n: int) -> None:
+    groups = LikenessTree(clouds(n)[0]).first_groups()
+    assert sorted(photo for group in groups for photo in group.photos) == list(range(n))
+
+
+def test_many_photos_are_joined_by_their_centres(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = clouds(300)
+    monkeypatch.setattr("translearn_core.sorting.groups.MOST_LEAVES", 40)
+    groups = LikenessTree(features).first_groups()
+    assert sorted(photo for group in groups for photo in group.photos) == list(range(300))
+    assert all(len({labels[photo] for photo in group.photos}) == 1 for group in groups)
+
+
+def test_a_strip_shows_the_edge_of_its_group_and_the_first_questions_are_typical() -> None:
+    groups = LikenessTree(clouds(120)[0]).first_groups(4)
+    large = max(groups, key=lambda group: len(group.photos))
+    strip = typical(large, 12)
+    assert len(strip) == 12
+    assert strip[0] == large.photos[0]
+    assert strip[-1] == large.photos[-1]
+    order = one_of_each(groups)
+    assert order[: len(groups)] == [
+        group.photos[0] for group in sorted(groups, key=lambda group: -len(group.photos))
+    ]
+    assert sorted(order) == list(range(120))
+
+
+# --- proposals -------------------------------------------------------------------------------
+
+
+def test_a_few_labels_propose_the_rest_and_the_most_doubtful_lie_between() -> None:
+    features, labels = clouds(150)
+    given = [label if place < 12 else "" for place, label in enumerate(labels)]
+    known = np.array([bool(label) for label in given])
+    points = head_points(features)
+    proposals = propose(points, given, by_hand=known)
+    assert proposals is not None
+    best = [proposals.classes[place] for place in proposals.best]
+    assert np.mean([one == label for one, label in zip(best, labels, strict=True)]) > 0.95
+    asked = next_questions(proposals, points, ~known, most=10)
+    rest = np.setdiff1d(np.flatnonzero(~known), asked)
+    assert proposals.margins[asked].max() <= proposals.margins[rest].min()
+
+
+def test_nothing_is_proposed_before_two_classes_have_photos() -> None:
+    features, labels = clouds(30)
+    points = head_points(features)
+    none = np.zeros(30, bool)
+    assert propose(points, [""] * 30, by_hand=none) is None
+    given = [label if label == "cat" else "" for label in labels]
+    assert propose(points, given, by_hand=none) is None
+    given[1] = "dog"
+    assert propose(points, given, by_hand=none) is None
+
+
+def test_the_most_different_questions_are_of_every_cloud() -> None:
+    features, labels = clouds(90)
+    unsorted = np.ones(90, bool)
+    asked = next_questions(None, head_points(features), unsorted, order="different", most=3)
+    assert {labels[photo] for photo in asked} == set(CLASSES)
+    unsorted[[place for place, label in enumerate(labels) if label != "owl"]] = False
+    asked = next_questions(None, head_points(features), unsorted, order="different", most=5)
+    assert {labels[photo] for photo in asked} == {"owl"}
+
+
+# --- unsorted photos of a data set ------------------------------------------------------------
+
+
+def test_unsorted_photos_are_kept_apart_from_those_that_are_learned(pile: Dataset) -> None:
+    assert len(pile.photos) == 0
+    rows = read_unsorted(pile)
+    assert len(rows) == 24
+    assert all(pile.photo_path(path).is_file() for path in rows["path"])
+    paths = list(rows["path"])
+    before = pile.fingerprint
+    assert datasets.sort_photos(pile, dict.fromkeys(paths[:5], " cat ")) == 5
+    assert datasets.sort_photos(pile, {paths[5]: "dog", "no such": "dog"}) == 1
+    assert pile.counts.to_dict() == {"cat": 5, "dog": 1}
+    assert len(read_unsorted(pile)) == 18
+    assert pile.fingerprint != before
+    datasets.undo(pile)
+    datasets.undo(pile)
+    assert pile.fingerprint == before
+    assert len(read_unsorted(pile)) == 24
+
+
+def test_unsorted_photos_come_in_by_an_archive_by_files_and_to_a_set_that_is_there(
+    tmp_path: Path,
+) -> None:
+    zipped = make_zip(
+        tmp_path / "some.zip", {f"any/{n}.jpg": draw_photo(n) for n in range(3)} | {"a.txt": b"x"}
+    )
+    dataset = datasets.import_source(zipped, labels=NoClasses())
+    assert len(read_unsorted(dataset)) == 3
+    assert list(dataset.left_out["file"]) == ["a.txt"]
+    files = [("0.jpg", io.BytesIO(draw_photo(50))), ("b.jpg", io.BytesIO(b"broken"))]
+    report = datasets.add_unsorted(dataset, files)
+    assert report.added == 1
+    assert [file for file, _reason in report.left_out] == ["b.jpg"]
+    assert len(set(read_unsorted(dataset)["path"])) == 4
+    pets = datasets.import_source(make_tree(tmp_path / "pets", {"cats": 3, "dogs": 3}))
+    datasets.add_unsorted(pets, [("0.jpg", io.BytesIO(draw_photo(60)))])
+    assert pets.counts.to_dict() == {"cats": 3, "dogs": 3}
+    assert len(read_unsorted(pets)) == 1
+
+
+def test_a_damaged_list_is_said_and_sorted_photos_stay(pile: Dataset) -> None:
+    paths = list(read_unsorted(pile)["path"])
+    datasets.sort_photos(pile, dict.fromkeys(paths[:4], "cat"))
+    (pile.folder / "unsorted.parquet").write_bytes(b"PAR1 not")
+    with pytest.raises(SourceError, match="Delete this file"):
+        read_unsorted(pile)
+    assert pile.counts.to_dict() == {"cat": 4}
+
+
+# --- a session --------------------------------------------------------------------------------
+
+
+def test_from_nothing_to_sorted_with_few_decisions(pile: Dataset) -> None:
+    found, truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    assert sorting.proposals is None
+    for name in CLASSES:
+        groups = sorting.groups()
+        group = next(one for one in groups if truth[sorting.paths[one.photos[0]]] == name)
+        paths = [sorting.paths[photo] for photo in group.photos][:3]
+        assert sorting.name_group(group.node, paths, name) == len(paths)
+    decisions = sorting.decisions
+    estimate = sorting.estimate(0.0)
+    assert estimate.photos == int(sorting.is_unsorted.sum()) > 0
+    assert sorting.accept(0.0) == estimate.photos
+    assert sorting.decisions == decisions + 1
+    assert not sorting.is_unsorted.any()
+    again = Sorting(pile, found)
+    assert dict(zip(again.paths, again.labels, strict=True)) == truth
+    assert again.decisions == sorting.decisions < 15
+
+
+def test_nothing_is_sorted_without_a_decision_and_each_can_be_undone(pile: Dataset) -> None:
+    found, truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    states = [pile.fingerprint]
+    strangers = 2
+    for group in sorting.groups()[:3]:
+        paths = [sorting.paths[photo] for photo in group.photos][strangers:]
+        strangers = 0
+        if paths:
+            sorting.name_group(group.node, paths, truth[paths[0]])
+            states.append(pile.fingerprint)
+    for question in sorting.questions(most=3):
+        sorting.answer(question, truth[question.path])
+        states.append(pile.fingerprint)
+    sorting.put_aside([sorting.questions(most=1)[0].path])
+    assert sorting.accept(0.5) > 0
+    assert int(sorting.is_unsorted.sum()) + len(pile.photos) == 23  # one is aside
+    sorting.undo()
+    sorting.undo()
+    while states:
+        assert pile.fingerprint == states.pop()
+        sorting.undo()
+    assert sorting.undo() is None
+    assert sorting.is_unsorted.all()
+
+
+def test_a_group_is_split_and_put_off(pile: Dataset) -> None:
+    found, _truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    first = sorting.groups()[0]
+    sorting.put_group_off(first.node)
+    assert sorting.groups()[-1].node == first.node
+    large = max(sorting.groups(), key=lambda group: len(group.photos))
+    n = len(sorting.groups())
+    sorting.split_group(large.node)
+    assert len(sorting.groups()) == n + 1
+    sorting.undo()
+    sorting.undo()
+    assert sorting.groups()[0].node == first.node
+
+
+def test_the_figure_of_proposals_comes_from_photos_whose_proposal_was_hidden(pile: Dataset) -> None:
+    found, truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    for name in CLASSES[:2]:
+        for path in [one for one in sorting.paths if truth[one] == name][:3]:
+            sorting.answer(question_of(path), name)
+    assert sorting.proposals is not None
+    blind = 0
+    for _turn in range(2 * BLIND_EVERY):
+        question = sorting.questions(most=1)[0]
+        blind += question.blind
+        sorting.answer(question, truth[question.path])
+    assert blind == 2
+    estimate = sorting.estimate(0.0)
+    assert estimate.measured == 2
+    right = sum(one.proposed == one.class_name for one in sorting.journal if one.blind)
+    assert estimate.measured_right == right
+
+
+def question_of(path: str) -> Question:
+
+    return Question(path=path)
+
+
+def test_accepted_proposals_are_not_learned_from(pile: Dataset) -> None:
+    found, truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    for path in sorting.paths[:9]:
+        sorting.answer(question_of(path), truth[path])
+    before = sorting.proposals
+    assert before is not None
+    sorting.accept(0.0)
+    after = sorting.proposals
+    assert after is not None
+    assert np.allclose(before.probabilities, after.probabilities)
+
+
+def test_a_class_without_a_name_is_refused_and_a_damaged_journal_loses_no_class(
+    pile: Dataset,
+) -> None:
+    found, _truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    with pytest.raises(SourceError, match="no name"):
+        sorting.name_group(0, sorting.paths[:2], "  ")
+    sorting.answer(question_of(sorting.paths[0]), "cat")
+    (pile.folder / "sorting" / "journal.json").write_text('{"decisions": [{"kind": 3}]}')
+    again = Sorting(pile, found)
+    assert again.labels[0] == "cat"
+    assert again.journal == []
+    (pile.folder / "sorting" / "features.npz").write_bytes(b"no archive")
+    assert read_features(pile) is None

@@ -1,0 +1,81 @@
+"""Groups of like photos: a strip each, strangers ticked out, a name, split, later."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core.i18n import _, ngettext
+from translearn_core.sorting.groups import Group, typical
+from translearn_core.sorting.session import Sorting
+from translearn_ui.components import gallery
+from translearn_ui.shell import frame
+
+GROUPS_SHOWN = 4
+PHOTOS_SHOWN = 12
+
+
+def show(sorting: Sorting, groups: list[Group]) -> None:
+    """The next groups, the tightest first."""
+    if not groups:
+        st.info(_("Every group has a name. Go on with the proposals."), icon=":material/info:")
+        return
+    st.caption(
+        _(
+            "Tick photos that do not belong to their group, then say what the others are. The last "
+            "photos of a strip are its least typical ones."
+        )
+    )
+    for group in groups[:GROUPS_SHOWN]:
+        with st.container(border=True, key=f"sort_group_{group.node}"), frame.errors_shown():
+            _show_group(sorting, group)
+
+
+def _show_group(sorting: Sorting, group: Group) -> None:
+    key = f"sort_strangers_{group.node}"
+    whole = st.session_state.get(f"{key}_whole", False)
+    shown = group.photos if whole else typical(group, PHOTOS_SHOWN)
+    paths = [sorting.paths[photo] for photo in shown]
+    rows = sorting.rows(paths)
+    strangers = set(gallery.show(sorting.dataset, rows, key=key, choose=True))
+    n = len(group.photos) - len(strangers)
+    if len(group.photos) > PHOTOS_SHOWN:
+        st.toggle(
+            _("Show all {n:,} photos of this group").format(n=len(group.photos)),
+            key=f"{key}_whole",
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        known = list(sorting.dataset.classes)
+        proposed = sorting.proposed_name(group)
+        name = st.selectbox(
+            ngettext("What is this {n:,} photo?", "What are these {n:,} photos?", n).format(n=n),
+            known,
+            index=known.index(proposed) if proposed in known else None,
+            accept_new_options=True,
+            placeholder=_("Choose a class, or type a new name"),
+            key=f"sort_name_{group.node}",
+            width=280,
+        )
+        kept = [
+            sorting.paths[photo] for photo in group.photos if sorting.paths[photo] not in strangers
+        ]
+        if st.button(
+            _("Sort them"),
+            key=f"sort_take_{group.node}",
+            type="primary",
+            disabled=not name or not kept,
+        ):
+            sorting.name_group(group.node, kept, str(name))
+            st.rerun()
+        if len(group.photos) > 1 and st.button(
+            _("Split"),
+            key=f"sort_split_{group.node}",
+            icon=":material/call_split:",
+            help=_("Show it as two groups of photos that are more alike."),
+        ):
+            sorting.split_group(group.node)
+            st.rerun()
+        if st.button(
+            _("Later"), key=f"sort_later_{group.node}", icon=":material/schedule:", type="tertiary"
+        ):
+            sorting.put_group_off(group.node)
+            st.rerun()
