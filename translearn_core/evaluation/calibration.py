@@ -86,6 +86,18 @@ def fit_temperature(logits: Array, labels: Labels) -> float:
     return math.exp(result.x)
 
 
+def calibrated_loss(logits: Array, labels: Labels) -> float:
+    """The negative log-likelihood of labels after the temperature that suits these logits best.
+
+    It judges heads by what they know rather than by how sure they are of it: a head that is right
+    more often, yet overconfident, is the better one once it is calibrated.
+    """
+    from scipy.special import log_softmax
+
+    scaled = np.asarray(logits, np.float64) / fit_temperature(logits, labels)
+    return float(-log_softmax(scaled, axis=1)[np.arange(len(labels)), labels].mean())
+
+
 def scale_head(head: Any, temperature: float) -> bool:
     """Divide the logits of a Keras model by `temperature` by scaling the weights of its last layer.
 

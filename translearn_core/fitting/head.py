@@ -108,9 +108,19 @@ def refits(plan: Plan, data: TrainingData, monitor: Monitor) -> bool:
     cost 3 points of accuracy on real photos against a schedule that runs to its end, and the
     photos themselves are worth another point.
     """
+    wanted = learns_from_validation(plan, data) and not monitor.stop_requested
+    return bool(wanted and 0 < len(data.rows("val")) < REFIT_BELOW)
+
+
+def has_linear_half(plan: Plan) -> bool:
+    """Whether a linear head is learned beside the hidden layer."""
+    return plan.settings.head == "auto" and not plan.fine_tunes
+
+
+def learns_from_validation(plan: Plan, data: TrainingData) -> bool:
+    """Whether validation photos may be learned from once they have judged."""
     given = (data.photos["split"] == "val").any()
-    wanted = plan.settings.refit and not plan.fine_tunes and not monitor.stop_requested
-    return bool(wanted and not given and 0 < len(data.rows("val")) < REFIT_BELOW)
+    return bool(plan.settings.refit and not plan.fine_tunes and not given)
 
 
 def answer_validation(

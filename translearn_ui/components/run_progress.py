@@ -61,10 +61,13 @@ class RunProgress:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The epoch whose weights are kept: the lowest validation loss of the latest phase."""
+        """The epoch whose weights are kept: the lowest validation loss of the latest phase, once
+        calibrated (earlier runs: as it is)."""
         phase = self.epochs[-1]["phase"] if self.epochs else ""
         judged = [e for e in self.epochs if e["phase"] == phase and e.get("val_loss") is not None]
-        return min(judged, key=lambda e: float(e["val_loss"])) if judged else None
+        if not judged:
+            return None
+        return min(judged, key=lambda e: float(e.get("val_loss_calibrated") or e["val_loss"]))
 
     @property
     def batches_now(self) -> list[dict[str, Any]]:
