@@ -65,7 +65,8 @@ def test_a_run_leaves_all_that_is_promised(finished: Run) -> None:
     assert metrics.n_train + metrics.n_val + metrics.n_test == 48
     assert metrics.frozen_layers == metrics.total_layers > 10
     width = get_backbone("starter").features
-    assert metrics.trainable_weights == width * 1024 + 1024 + 1024 * 3 + 3
+    units = 1024 + 2 * 3  # those of the linear half are two for each class
+    assert metrics.trainable_weights == width * units + units + units * 3 + 3
     assert metrics.parity_max_diff < 1e-3
     low, high = metrics.test_interval
     assert low <= metrics.test_accuracy <= high
@@ -83,9 +84,12 @@ def test_a_run_leaves_all_that_is_promised(finished: Run) -> None:
 def test_events_tell_the_stages_photos_and_epochs_in_order(finished: Run) -> None:
     run = finished
     stages = [event["stage"] for event in events_of(run, "state") if event["stage"]]
-    assert stages == ["start", "features", "head", "evaluate", "save"]
-    last = events_of(run, "progress")[-1]
+    assert stages == ["start", "features", "head", "refit", "evaluate", "save"]
+    counted = events_of(run, "progress")
+    last = [event for event in counted if event["stage"] == "features"][-1]
     assert (last["done"], last["total"]) == (48, 48)
+    assert counted[-1]["stage"] == "refit"
+    assert counted[-1]["done"] == counted[-1]["total"] == len(events_of(run, "epoch"))
     epochs = events_of(run, "epoch")
     assert [event["epoch"] for event in epochs] == list(range(1, len(epochs) + 1))
     assert len(epochs) == run.metrics.epochs_run <= 20

@@ -19,12 +19,12 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from translearn_core.arrays import Array, Ints
+from translearn_core.arrays import Array, Floats, Ints
 from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.fitting.batches import Arrays, Batches, Subset, as_arrays, bytes_of, unrolled
 from translearn_core.fitting.mixing import mixes
-from translearn_core.fitting.optimizer import FusedAdam, make_schedule
+from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of, restart
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.assembly import build_head
 from translearn_core.i18n import _
@@ -187,6 +187,7 @@ class _Fit:
                 epochs=spec.epochs,
                 callbacks=callbacks,
                 rng=rng,
+                rates=rates_of(self._rate, self._steps * spec.epochs, spec.settings.schedule),
             )
         else:
             batches = Batches(
@@ -200,16 +201,24 @@ class _Fit:
             self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
         return Fitted(epochs=told.epochs_run, last=told.last)
 
+    @property
+    def _rate(self) -> float:
+        """The highest rate of the schedule."""
+        return self._spec.learning_rate * math.sqrt(self._together)
+
     def _compile(self) -> None:
         spec, settings = self._spec, self._spec.settings
         in_calls = spec.is_head and not self._as_arrays
+        steps = self._steps * spec.epochs
+        if self._as_arrays and getattr(self._model, "learned_with", None) == settings:
+            restart(self._model.optimizer)
+            return
+        self._model.learned_with = settings if self._as_arrays else None
         self._model.compile(
             optimizer=FusedAdam(
-                make_schedule(
-                    spec.learning_rate * self._together**0.5,
-                    self._steps * spec.epochs,
-                    settings.schedule,
-                ),
+                self._rate
+                if self._as_arrays
+                else make_schedule(self._rate, steps, settings.schedule),
                 gradient_accumulation_steps=self._pieces if self._pieces > 1 else None,
             ),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
@@ -387,14 +396,19 @@ def fit_arrays(
     epochs: int,
     callbacks: list[Any],
     rng: np.random.Generator,
+    rates: Floats | None = None,
 ) -> None:
     """What `model.fit` does with arrays, without making a pipeline of them in every epoch.
 
     For a small head that takes as long as learning. Arguments as those of `keras.Model.fit`;
-    `data` holds inputs, targets and weights, `rng` shuffles.
+    `data` holds inputs, targets and weights, `rng` shuffles, `rates` `(epochs x steps,)` are the
+    learning rates, where the optimiser has no schedule. A model that is fitted again, compiled as
+    before, is not traced again.
     """
     steps = math.ceil(len(data[0]) / batch_size)
-    learn = _training_step(model, data)
+    learn = getattr(model, "learn_arrays", None)
+    if learn is None or learn.optimizer is not model.optimizer:
+        learn = model.learn_arrays = _TrainingStep(model, data)
     told = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, steps=steps)
     model.stop_training = False
     told.on_train_begin()
@@ -405,6 +419,8 @@ def fit_arrays(
         for step, rows in enumerate(np.array_split(rng.permutation(len(data[0])), steps)):
             told.on_train_batch_begin(step)
             model.reset_metrics()
+            if rates is not None:
+                model.optimizer.learning_rate = rates[epoch * steps + step]
             figures = learn(*(column[rows] for column in data))
             logs = {name: float(value) for name, value in figures.items()}
             told.on_train_batch_end(step, logs)
@@ -416,24 +432,33 @@ def fit_arrays(
     told.on_train_end(logs)
 
 
-def _training_step(model: Any, data: Arrays) -> Callable[..., dict[str, Any]]:
+class _TrainingStep:
     """The model's training step as one graph for batches of every size.
 
     `train_on_batch` traces a graph for the first size and another one for the second, which takes
     longer than a small head learns.
     """
-    import tensorflow as tf
 
-    model._symbolic_build(data_batch=tuple(column[:1] for column in data))
-    signature = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in data]
+    def __init__(self, model: Any, data: Arrays) -> None:
+        import tensorflow as tf
 
-    def step(*batch: Any) -> Any:
-        return model.train_step(batch)
+        self.optimizer = model.optimizer
+        model._symbolic_build(data_batch=tuple(column[:1] for column in data))
+        signature = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in data]
 
-    compiled: Callable[..., dict[str, Any]] = tf.function(
-        step, input_signature=signature, jit_compile=model.jit_compile or None, autograph=False
-    )
-    return compiled
+        def step(*batch: Any) -> Any:
+            return model.train_step(batch)
+
+        self._compiled = tf.function(
+            step,
+            input_signature=signature,
+            jit_compile=model.jit_compile or None,
+            autograph=False,
+        )
+
+    def __call__(self, *batch: Any) -> dict[str, Any]:
+        figures: dict[str, Any] = self._compiled(*batch)
+        return figures
 
 
 def rehearse() -> None:

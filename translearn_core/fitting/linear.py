@@ -56,11 +56,23 @@ class LinearHalf:
 
     `kernel` `(d, classes)`, `bias` `(classes,)`, float32. `held_out` `(validation photos, classes)`
     are calibrated logits of the validation photos by heads that did not learn from them.
+    `penalty` and `temperature` are how it came about.
     """
 
     kernel: Array
     bias: Array
     held_out: Array
+    penalty: float
+    temperature: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedHead:
+    """A head of both halves, what it says of the validation photos, and figures for metrics.json."""
+
+    head: Any
+    validation: ValidationPredictions
+    figures: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +129,11 @@ def learn_linear(
     kernel = (space.components @ weights[:-1]) / space.deviation[:, None]
     bias = weights[-1] - space.mean @ kernel
     return LinearHalf(
-        kernel=kernel.astype(np.float32), bias=bias.astype(np.float32), held_out=held_out
+        kernel=kernel.astype(np.float32),
+        bias=bias.astype(np.float32),
+        held_out=held_out,
+        penalty=penalty,
+        temperature=temperature,
     )
 
 
@@ -178,9 +194,7 @@ def _choose_penalty(
     return answers[best], best
 
 
-def join(
-    plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredictions
-) -> tuple[Any, ValidationPredictions]:
+def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredictions) -> JoinedHead:
     """A head with one hidden layer and the linear half beside it -> one head with one hidden layer.
 
     The mean of two heads is a head: each logit of the linear half passes the hidden layer as two
@@ -190,9 +204,6 @@ def join(
         head: the hidden half, features `(n, d)` -> probabilities.
         validation: what the hidden half says of the validation photos, which it has not learned
             from.
-
-    Returns:
-        The head, and what both say of the validation photos.
     """
     from translearn_core.graph.assembly import OUTPUT, build_head
 
@@ -218,4 +229,12 @@ def join(
     both.get_layer(OUTPUT).set_weights([np.concatenate([out_kernel, own, -own]), out_bias])
     said = (1 - SHARE) / temperature * logits + SHARE * half.held_out
     probabilities = softmax(said).astype(np.float32)
-    return both, ValidationPredictions(probs=probabilities, labels=validation.labels)
+    return JoinedHead(
+        head=both,
+        validation=ValidationPredictions(probs=probabilities, labels=validation.labels),
+        figures={
+            "penalty": half.penalty,
+            "temperature": round(half.temperature, 4),
+            "hidden_temperature": round(temperature, 4),
+        },
+    )

@@ -61,6 +61,7 @@ class LearnedHead:
             learned from them.
         validation: what the head is calibrated by.
         refitted: whether it learned from the validation photos, too.
+        linear_half: its figures, where it has one.
     """
 
     head: Any
@@ -68,6 +69,7 @@ class LearnedHead:
     val_accuracy: float | None
     validation: ValidationPredictions
     refitted: bool
+    linear_half: dict[str, float] | None = None
 
 
 def learn_head(
@@ -96,12 +98,13 @@ def learn_head(
         half = learn_linear(plan, training.data, monitor, with_validation=joins)
     except StopRequestedError:
         return learned
-    head, validation = join(plan, learned.head, half, learned.validation)
+    both = join(plan, learned.head, half, learned.validation)
     return replace(
         learned,
-        head=head,
-        val_accuracy=validation.accuracy,
-        validation=validation,
+        head=both.head,
+        val_accuracy=both.validation.accuracy,
+        validation=both.validation,
+        linear_half=both.figures,
         refitted=learned.refitted or joins,
     )
 
@@ -117,6 +120,7 @@ def _learn_hidden(
     data = training.data
     again = training.joined is not None and refits(plan, data, monitor)
     head = techniques.initial_head(data)
+    start = head.get_weights()
     fitted = techniques.fit_head(head, data, monitor)
     own_way = fitted is not None
     if fitted is None:
@@ -131,14 +135,35 @@ def _learn_hidden(
     )
     if training.joined is None or fitted.last is None or monitor.stop_requested:
         return first, own_way
-    fresh = techniques.initial_head(data)
+    kept = head.get_weights()
+    head.set_weights(start)  # the same model: its graph is there already
     if epochs is None:
         epochs = count_epochs(plan, data)
-    fit_head(plan, training.joined, fresh, monitor.silent(), epochs=epochs)
+    monitor.stage("refit")
+    fit_head(plan, training.joined, head, _Rounds(monitor), epochs=epochs)
     if monitor.stop_requested:
+        head.set_weights(kept)
         return first, own_way
     last = ValidationPredictions(probs=fitted.last, labels=validation.labels)
-    return replace(first, head=fresh, validation=last, refitted=True), own_way
+    return replace(first, validation=last, refitted=True), own_way
+
+
+class _Rounds(Monitor):
+    """Shows the rounds of a second fit as progress: no photo judges them, so they are no curve."""
+
+    def __init__(self, inner: Monitor) -> None:
+        self._inner = inner
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._inner.stop_requested
+
+    def warning(self, text: str) -> None:
+        self._inner.warning(text)
+
+    def event(self, kind: str, **fields: Any) -> None:
+        if kind == "epoch":
+            self._inner.progress(fields["epoch"], fields["epochs"], what="rounds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +263,7 @@ def learn_tasks(
             temperature, learned.validation, test=probs[known], truth=truth
         )
         judged = task_figures(task, truth, probs[known], train_labels)
-        figures.append(judged | {"calibration": calibration})
+        figures.append(judged | {"calibration": calibration, "linear_half": learned.linear_half})
         answers[task.name] = np.array([*task.classes, ""], object)[task.labels[test]]
         answers[f"{task.name}: answer"] = np.array(task.classes, object)[probs.argmax(axis=1)]
         answers[f"{task.name}: confidence"] = probs.max(axis=1)

@@ -21,6 +21,8 @@ POLL_S = 1.0
 _MOST_BATCH_POINTS = 400
 LOOKING = ("features", "technique")
 """Stages in which photos are looked at, one by one."""
+COUNTED = (*LOOKING, "refit")
+"""Stages whose progress is counted, in photos or in rounds."""
 
 
 @dataclass
@@ -106,7 +108,7 @@ def share_done(state: JobState, progress: RunProgress) -> float:
     """How much of the present stage is done, in [0, 1]."""
     if state.state == "queued":
         return 0.0
-    if progress.stage in LOOKING and progress.counted.get("total"):
+    if progress.stage in COUNTED and progress.counted.get("stage") == progress.stage:
         return min(1.0, float(progress.counted["done"]) / float(progress.counted["total"]))
     if progress.stage in ("head", "fine_tune"):
         return _share_learned(progress)
