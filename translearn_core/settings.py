@@ -242,8 +242,8 @@ class Settings(BaseModel):
         ),
         expert=N_(
             "Refits the head on training and validation photos over the whole schedule of the "
-            "epochs; only where everything is frozen, and the validation photos are fewer than 150 "
-            "and were not given."
+            "epochs; only where everything is frozen and the validation photos were not given, and "
+            "a hidden layer only where they are fewer than 150."
         ),
         group="learning",
     )

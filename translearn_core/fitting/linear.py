@@ -37,6 +37,8 @@ PENALTIES = (0.3, 0.1, 0.03, 0.01)
 """Tried in this order until the held-out loss rises."""
 LARGER_PENALTY = 1.0
 """Tried where the first of them is the best."""
+USUAL_PENALTY = 0.1
+"""Where no photos can be held out."""
 FOLDS = 3
 ENOUGH_HELD_OUT = 150
 """So many validation photos choose the penalty; where there are fewer, folds of all photos do."""
@@ -113,7 +115,7 @@ def learn_linear(
     val = data.rows("val")
     samples = _gather(plan, data.joined() if with_validation else data)
     parts = _held_out_parts(plan, data, samples, val)
-    judged = np.concatenate(parts)
+    judged = np.concatenate([np.empty(0, np.int64), *parts])
     seen = [samples.space.transform(data.pooled.take(part)) for part in parts]
     logits, penalty = _choose_penalty(samples, parts, seen, data.labels[judged], monitor)
     temperature = fit_temperature(logits, data.labels[judged])
@@ -169,13 +171,16 @@ def _held_out_parts(plan: Plan, data: TrainingData, samples: _Samples, val: Ints
         folds=FOLDS,
         rng=np.random.default_rng([plan.settings.seed, 31]),
     )
-    return [rows[folds == fold] for fold in range(FOLDS) if (folds == fold).any()]
+    parts = [rows[folds == fold] for fold in range(FOLDS)]
+    return [part for part in parts if 0 < len(part) < len(rows)]
 
 
 def _choose_penalty(
     samples: _Samples, parts: list[Ints], seen: list[Array], labels: Ints, monitor: Monitor
 ) -> tuple[Array, float]:
     """The logits of the parts, one below the other, by the penalty with the least loss; and it."""
+    if not parts:  # all photos are of one group
+        return np.empty((0, samples.targets.shape[1])), USUAL_PENALTY
     losses: dict[float, float] = {}
     answers: dict[float, Array] = {}
     least = np.inf
