@@ -68,7 +68,7 @@ def clusters(*, classes: int, per_class: int, seed: int) -> tuple[Array, Ints, A
     """Positive features, classes apart in a few of them; the first photos of a class are learned."""
     rng = np.random.default_rng(seed)
     labels = np.tile(np.arange(classes), per_class + 10)
-    centres = rng.normal(size=(classes, 24)) @ rng.normal(size=(24, WIDTH)) * 0.18
+    centres = rng.normal(size=(classes, 24)) @ rng.normal(size=(24, WIDTH)) * 0.075
     features = np.abs(1 + centres[labels] + rng.normal(size=(len(labels), WIDTH)))
     number = np.repeat(np.arange(per_class + 10), classes)
     split = np.where(number < per_class, "train", "test")
