@@ -3,15 +3,17 @@
     python -m benchmarks.speed                      everything (about 40 minutes on two cores)
     python -m benchmarks.speed ways second          only these tables
 
-Tables: `ways` (whole commands), `epochs` (one epoch by unfrozen blocks), `second` (the next run,
-from the request to the first point of its curve), `predict`, `backbones`, `growth` (500 to 50,000
-photos), `large` (memory at 100,000, and how long a stop takes). Uses the photos and weights
+Tables: `whole` (one small run, nothing cached), `ways` (whole commands), `epochs` (one epoch by
+unfrozen blocks), `second` (the next run, from the request to the first point of its curve), `press` (the
+first run, after photos were looked at in the background), `stop` (in each phase), `predict`, `backbones`,
+`growth` (500 to 50,000 photos), `large` (memory at 100,000, and a stop there). Uses the photos and weights
 beside the project where they are; set KERAS_HOME to a folder with ImageNet weights.
 Web page timings: `python -m benchmarks.web`.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import statistics
@@ -94,6 +96,34 @@ def _engine_file(bench: Bench, size: int, weights: Mapping[str, str]) -> Path:
         )
         measure(python("-c", code, str(target)), environment=weights)
     return target
+
+
+def show_whole(bench: Bench) -> None:
+    """The whole command on 600 photos with nothing cached or converted, beside the floor; three times.
+
+    Processor seconds tell more than seconds where the machine has other work.
+    """
+    train, test = bench.photos(600)
+    places = (str(train), "--test-source", str(test))
+    _head("what", "seconds", "processor seconds", "this / floor", "of which")
+    ours, floors = [], []
+    for _round in range(3):
+        bench.fresh_home()
+        ours.append(bench.train(*places, "--backbone", BACKBONE))
+        size = ours[-1].result["image_size"]
+        engine = _engine_file(bench, size, bench.environment)
+        arguments = ("--size", str(size), "--engine", str(engine))
+        floors.append(bench.run("benchmarks.baselines", "floor", str(train), str(test), *arguments))
+    floor = statistics.median(one.seconds for one in floors)
+    for name, several in (("whole `train`", ours), ("floor", floors)):
+        middle = sorted(several, key=lambda one: one.seconds)[1]
+        _row(
+            name,
+            f"{middle.seconds:.1f}",
+            f"{middle.cpu_s:.1f}",
+            f"{middle.seconds / floor:.2f}",
+            middle.result.get("seconds", ""),
+        )
 
 
 def show_ways(bench: Bench) -> None:
@@ -224,6 +254,82 @@ def show_second(bench: Bench) -> None:
     }
     for name, (first, whole) in measured.result.items():
         _row(titles[name], f"{first:.1f} s", f"{whole:.1f} s")
+
+
+def show_press(bench: Bench) -> None:
+    """From pressing Train to the first point of the curve, for photos that came in a while before."""
+    code = (
+        "import sys, time, json; from pathlib import Path\n"
+        "from translearn_core import datasets, jobs, runs\n"
+        "from translearn_core.jobs import warm_worker\n"
+        "from translearn_core.settings import make_settings\n"
+        "rows = []\n"
+        "for wait in map(int, sys.argv[2:]):\n"
+        "    dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
+        "    jobs.warm_up(); jobs.look_ahead(dataset); time.sleep(wait)\n"
+        "    began = time.monotonic()\n"
+        "    run = jobs.start(dataset, make_settings({}))\n"
+        "    def told():\n"
+        "        return any(e['kind'] in ('epoch', 'batch') for e in run.events()[0])\n"
+        "    while not told() and run.state.state != 'failed': time.sleep(0.02)\n"
+        "    first = time.monotonic() - began\n"
+        "    while run.state.state in runs.LIVE_STATES: time.sleep(0.1)\n"
+        "    rows.append((wait, first, time.monotonic() - began))\n"
+        "warm_worker.stop()\n"
+        "print(json.dumps(rows))\n"
+    )
+    _head("photos came in so many seconds before", "to the first point of the curve", "whole run")
+    train, _test = bench.photos(600)
+    for wait in ("0", "10", "30"):
+        bench.fresh_home()
+        measured = measure(
+            python("-c", code, str(train), wait),
+            environment={**bench.environment, "TRANSLEARN_DEFAULT_BACKBONE": BACKBONE},
+        )
+        ((_wait, first, whole),) = json.loads(measured.output.strip().splitlines()[-1])
+        _row(wait, f"{first:.1f} s", f"{whole:.1f} s")
+
+
+def show_stop(bench: Bench) -> None:
+    """A stop in each phase: until the run counts as stopped, until its process has ended."""
+    code = (
+        "import sys, time, json; from pathlib import Path\n"
+        "from translearn_core import datasets, jobs, runs\n"
+        "from translearn_core.settings import make_settings\n"
+        "dataset = datasets.import_source(Path(sys.argv[1]), in_place=True, check=False)\n"
+        "values = json.loads(sys.argv[2]); stage = sys.argv[3]\n"
+        "run = jobs.start(dataset, make_settings(values))\n"
+        "while run.state.stage != stage and run.state.state in runs.LIVE_STATES: time.sleep(0.02)\n"
+        "time.sleep(float(sys.argv[4])); asked = time.monotonic(); run.request_stop()\n"
+        "while run.state.state in runs.LIVE_STATES: time.sleep(0.02)\n"
+        "counts = time.monotonic() - asked\n"
+        "while run.process() is not None: time.sleep(0.02)\n"
+        "ended = time.monotonic() - asked\n"
+        "print(json.dumps([counts, ended, run.state.state, run.has_result]))\n"
+    )
+    train, _test = bench.photos(600)
+    _head("backbone", "frozen", "stage", "counts as stopped", "process ended", "leaves a model")
+    for backbone, freeze, stage, later in (
+        (BACKBONE, "all", "start", 0.0),
+        (BACKBONE, "all", "features", 1.0),
+        (BACKBONE, "all", "head", 0.5),
+        (BACKBONE, "all", "save", 0.0),
+        (BACKBONE, "none", "fine_tune", 0.5),
+        (BACKBONE, "none", "fine_tune", 15.0),
+        ("efficientnet_lite0", "none", "fine_tune", 15.0),
+        ("resnet50", "none", "fine_tune", 20.0),
+    ):
+        values: dict[str, Any] = {"backbone": backbone, "freeze": freeze}
+        if backbone == "resnet50":
+            values |= {"weights": "random", "image_size": 224}
+        bench.fresh_home()
+        measured = measure(
+            python("-c", code, str(train), json.dumps(values), stage, str(later)),
+            environment=bench.environment,
+        )
+        counts, ended, _state, has_result = json.loads(measured.output.strip().splitlines()[-1])
+        place = f"{stage}, {later:g} s later"
+        _row(backbone, freeze, place, f"{counts:.1f} s", f"{ended:.1f} s", has_result)
 
 
 def show_predict(bench: Bench) -> None:
@@ -364,9 +470,12 @@ def _wait_for(condition: Callable[[], bool], timeout_s: float = 300.0) -> None:
 
 
 TABLES: dict[str, Callable[[Bench], Any]] = {
+    "whole": show_whole,
     "ways": show_ways,
     "epochs": show_epochs,
     "second": show_second,
+    "press": show_press,
+    "stop": show_stop,
     "predict": show_predict,
     "backbones": show_backbones,
     "growth": show_growth,

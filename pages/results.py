@@ -6,7 +6,7 @@ import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import ENDED_STATES, Run
-from translearn_ui.components import run_picker
+from translearn_ui.components import run_picker, sample_tiles
 from translearn_ui.results import (
     attack_view,
     calibration_view,
@@ -32,7 +32,7 @@ def show_result(run: Run) -> None:
     techniques_view.show(run.config.settings, metrics)
     attack_view.show(run, metrics)
     task_heads_view.show_results(metrics)
-    predictions = photo_browser.read_predictions(run)
+    predictions = sample_tiles.read_predictions(run)
     confusion_view.show(run, metrics, predictions)
     class_table.show(metrics)
     photo_browser.show(run, predictions)

@@ -32,9 +32,16 @@ def main() -> None:
         return
     if task is not None:
         photo_input.end_task(task, run)
+    way = photo_input.choose_way()
+    if way == "camera":
+        with frame.errors_shown():
+            photo_input.show_camera(run)
+        return
     give, see = st.columns([1, 1.25], gap="large")
     with give, frame.errors_shown():
-        photo_input.show(run)
+        photo_input.show(run, way)
+        if way == "photos":
+            photo_input.show_samples(run)
     with see, frame.errors_shown():
         result_view.show(run)
 

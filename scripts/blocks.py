@@ -1,4 +1,4 @@
-"""The files translearn_core/data/blocks.json and weights.json, from the live graphs.
+"""The files translearn_core/data/blocks.json, weights.json and graphs/, from the live graphs.
 
 Owns: writing them; names of backbones rewrite only those. A test compares the files with the graphs.
 Leaves to others: what is written of a backbone (`graph/description.py`).
@@ -10,8 +10,14 @@ import json
 import sys
 from pathlib import Path
 
-from translearn_core.backbones import BACKBONES, get_backbone
-from translearn_core.graph.description import describe_backbone, describe_weights
+from translearn_core.backbones import BACKBONES, Backbone, get_backbone
+from translearn_core.graph.build import build_backbone
+from translearn_core.graph.description import (
+    RECORDED_AT,
+    describe_backbone,
+    describe_weights,
+    record_graph,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEMA = 1
@@ -32,6 +38,28 @@ def main(names: list[str]) -> None:
         )
         content = f'{{\n "schema_version": {SCHEMA},\n "backbones": {{\n{lines}\n }}\n}}\n'
         path.write_text(content, encoding="utf-8")
+    for name in names or list(BACKBONES):
+        _write_graph(data / "graphs" / f"{name}.json", get_backbone(name))
+
+
+def _write_graph(path: Path, backbone: Backbone) -> None:
+    """The recorded graph of a backbone, where it can be recorded."""
+    path.unlink(missing_ok=True)
+    sizes = [backbone.input_size + more for more in RECORDED_AT]
+    record = record_graph([build_backbone(backbone, size=n, weights="random") for n in sizes])
+    print(path.name, "recorded" if record else "cannot be recorded; Keras builds it")
+    if record is None:
+        return
+    path.parent.mkdir(exist_ok=True)
+    operations, weights = (
+        ",\n".join(f"  {json.dumps(entry, separators=(',', ':'))}" for entry in record[part])
+        for part in ("operations", "weights")
+    )
+    path.write_text(
+        f'{{\n "schema_version": {SCHEMA},\n "operations": [\n{operations}\n ],\n'
+        f' "weights": [\n{weights}\n ]\n}}\n',
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

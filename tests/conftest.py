@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TRANSLEARN_MEASURE_SPEED", "false")  # not behind a test's back
 os.environ.setdefault("TRANSLEARN_STANDBY", "false")
+os.environ.setdefault("TRANSLEARN_LOOK_AHEAD", "false")
 os.environ.setdefault("TRANSLEARN_DEFAULT_BACKBONE", "starter")  # the quickest
 
 import pytest
@@ -62,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         folder = session.begin()
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ["TRANSLEARN_HOME"] = str(session.fresh_home())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -123,6 +125,13 @@ def _heap_set_aside(request: pytest.FixtureRequest) -> Iterator[None]:
     gc.freeze()
     yield
     gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _no_workspace_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace for every test that has none by another fixture, made when it is written to."""
+    if session.is_fresh_home(os.environ.get("TRANSLEARN_HOME", "")):
+        monkeypatch.setenv("TRANSLEARN_HOME", str(session.fresh_home()))
 
 
 @pytest.fixture

@@ -30,6 +30,8 @@ NOT_IMPORTED = {
     "pandas-stubs": "types for mypy",
     "types-psutil": "types for mypy",
 }
+IN_AN_ENVIRONMENT_OF_ITS_OWN = {"tools/dinov2_reference/make.py"}
+"""Programs that say themselves what has to be installed for them."""
 LINE = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(\[[a-z-]+\])?(?P<bounds>[^;\s]+)(\s*;.*)?$")
 
 
@@ -57,7 +59,12 @@ def sources(parts: tuple[str, ...]) -> Iterator[Path]:
     """Python files, and the programs without an ending in `scripts`."""
     for part in parts:
         path = ROOT / part
-        yield from [path] if path.is_file() else path.rglob("*.py")
+        found = [path] if path.is_file() else path.rglob("*.py")
+        yield from (
+            one
+            for one in found
+            if one.relative_to(ROOT).as_posix() not in IN_AN_ENVIRONMENT_OF_ITS_OWN
+        )
         if path.is_dir():
             programs = (one for one in path.iterdir() if one.is_file() and not one.suffix)
             yield from (one for one in programs if b"python" in one.read_bytes()[:40])

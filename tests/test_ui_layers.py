@@ -12,6 +12,7 @@ UI = ROOT / "translearn_ui"
 FLOORS = (
     ("shell",),
     ("components",),
+    ("camera",),
     (
         "photos",
         "training",

@@ -88,6 +88,11 @@ class Configuration(BaseModel):
     standby_idle_s: float = Field(
         600.0, gt=0, description="A waiting worker ends after so long without work."
     )
+    look_ahead: bool = Field(
+        True,
+        description="Whether photos are looked at in the background, at the lowest priority, while a "
+        "page shows them, so that training begins at once.",
+    )
     weights_url: str = Field(
         "", description="Folder on the web that holds the weights files, instead of Keras' own."
     )

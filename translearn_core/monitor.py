@@ -47,6 +47,9 @@ class Monitor:
             what: the unit, where it is not photos.
         """
 
+    def leaves_result(self) -> None:
+        """Report that from now on a stop leaves a result, which may take a while to put together."""
+
     def warning(self, text: str) -> None:
         """Report a problem that does not end the work."""
 
@@ -89,6 +92,9 @@ class _Until(Monitor):
 
     def update(self, **changes: Any) -> None:
         self._inner.update(**changes)
+
+    def leaves_result(self) -> None:
+        self._inner.leaves_result()
 
     def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
         self._inner.progress(done, total, per_s, what=what)

@@ -14,17 +14,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from translearn_core.concurrency import end_process
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.engine import count_gpus, import_keras
 from translearn_core.jobs import warm_worker
 from translearn_core.jobs.background import Work, run_job
+from translearn_core.jobs.look_ahead import GIVE_WAY_S, LookAheadConfig, give_way
 from translearn_core.jobs.measurement import MeasureConfig
 from translearn_core.monitor import Monitor
 from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run, study
 
 logger = logging.getLogger(__name__)
+
+STOP_PATIENCE_S = 3.0
+"""Within so many seconds a training or a search stops by itself, unless it is in a long step."""
+LOWEST_PRIORITY = getattr(
+    psutil, "IDLE_PRIORITY_CLASS", 19
+)  # Windows has classes, others a niceness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,12 +44,14 @@ class Handler:
         work: does it.
         patience_s, tidy: of a process of its own, as in `run_job`; `tidy` gets the job.
         on_gpu: whether it may use a GPU.
+        is_asked: whether a person asked for it; others run at the lowest priority and give way.
     """
 
     work: Work
     patience_s: float | None = None
     tidy: Callable[[Job], None] = lambda _job: None
     on_gpu: bool = True
+    is_asked: bool = True
 
 
 def _train(job: Job, monitor: Monitor) -> bool:
@@ -67,6 +78,13 @@ def _measure(job: Job, _monitor: Monitor) -> bool:
     return True
 
 
+def _look(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.training.look_ahead import look_ahead
+
+    look_ahead(Path(job.read_config(LookAheadConfig).dataset), monitor)
+    return True
+
+
 def handler_of(kind: Kind) -> Handler:
     """How a kind is done. Imports what it needs, which the web process must not."""
     if kind == "check":
@@ -78,8 +96,10 @@ def handler_of(kind: Kind) -> Handler:
 
         # no converter heeds a stop; a GPU belongs to the run that has its turn
         return Handler(work=export_job.work, patience_s=0.0, tidy=export_job.tidy, on_gpu=False)
+    if kind == "look":
+        return Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False, is_asked=False)
     works: dict[Kind, Work] = {"train": _train, "search": _search, "measure": _measure}
-    return Handler(work=works[kind])
+    return Handler(work=works[kind], patience_s=STOP_PATIENCE_S)
 
 
 def work(job: Job, *, own_process: bool = False) -> bool:
@@ -94,10 +114,15 @@ def work(job: Job, *, own_process: bool = False) -> bool:
     handler = handler_of(job.kind)
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    if handler.is_asked:
+        give_way()
+    elif own_process:
+        psutil.Process().nice(LOWEST_PRIORITY)
     ended = run_job(
         job,
         handler.work,
-        patience_s=handler.patience_s if own_process else None,
+        patience_s=handler.patience_s,
+        own_process=own_process,
         tidy=lambda: handler.tidy(job),
     )
     return _left_a_result(job, ended)

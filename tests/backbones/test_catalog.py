@@ -52,7 +52,8 @@ def test_row_is_whole_and_agrees_with_its_graph(backbone: Backbone) -> None:
     elif backbone.distribution:
         assert not backbone.weight_url
     else:
-        assert backbone.weight_url.startswith("https://storage.googleapis.com/")
+        hosts = ("https://storage.googleapis.com/", "https://huggingface.co/")
+        assert backbone.weight_url.startswith(hosts)
     assert len(backbone.weight_hash) in (0, 32, 64)
 
 

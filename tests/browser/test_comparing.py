@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import zipfile
@@ -118,13 +119,14 @@ def test_a_model_is_brought_back_and_a_strange_file_is_refused(
     page.locator(".st-key-bring_back_go button").click()
     expect(page.get_by_text("gives 3 answers, but 2 classes are named")).to_be_visible()
     names.fill("blau\ngrün\nrot")
+    page.locator(".st-key-bring_back_fit").get_by_text("Cut to the middle").click()
     page.locator(".st-key-bring_back_go button").click()
     expect(page.get_by_text("school is here and can be tried.")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("knows 3 classes")).to_be_visible()
-    assert any(
-        run.is_dir() and (run / "adopted.json").is_file()
-        for run in (server.home / "runs").iterdir()
+    (brought,) = (
+        run for run in (server.home / "runs").iterdir() if (run / "adopted.json").is_file()
     )
+    assert json.loads((brought / "labels.json").read_text(encoding="utf-8"))["fit"] == "crop"
     page.get_by_role("tab").nth(2).click()
     expect(page).to_have_url(re.compile("tab=This"))
     page.reload()

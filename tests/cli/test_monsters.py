@@ -23,6 +23,8 @@ from translearn_core.export.formats import FORMATS
 from translearn_core.export.make import make_export
 from translearn_core.runs import Run
 
+pytestmark = pytest.mark.awkward
+
 CLASSES = ["error", "file", "sure"]
 """Class names that are names of columns, too."""
 GOOD = {

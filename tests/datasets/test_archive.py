@@ -27,6 +27,8 @@ from translearn_core.config import Limits
 from translearn_core.datasets.archive import open_archive
 from translearn_core.errors import SourceError, StorageError
 
+pytestmark = pytest.mark.awkward
+
 
 def _nothing_left(workspace: Path) -> bool:
     folder = workspace / "datasets"

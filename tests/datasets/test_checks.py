@@ -95,6 +95,7 @@ def test_missing_sources_and_sources_without_a_readable_photo(tmp_path: Path) ->
         datasets.import_source(source)
 
 
+@pytest.mark.awkward
 @pytest.mark.parametrize(
     ("counts", "word"),
     [({"cats": 3}, "only one class, cats"), ({"cats": 3, "dogs": 1, "owls": 1}, "dogs, owls")],
@@ -105,6 +106,7 @@ def test_what_cannot_be_trained_is_told(counts: dict[str, int], word: str, tmp_p
         datasets.check_ready(dataset)
 
 
+@pytest.mark.awkward
 def test_too_many_classes_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_tree(tmp_path / "s", {name: 2 for name in "abcd"})
     monkeypatch.setenv("TRANSLEARN_LIMITS", json.dumps({"free_bytes": 0, "classes": 3}))

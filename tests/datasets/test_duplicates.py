@@ -16,6 +16,8 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.datasets.duplicates import MIN_SIMILARITY, Pairs, find_pairs, groups_of
 from translearn_core.features.extractor import extract_pooled
 
+pytestmark = pytest.mark.awkward
+
 FRAMES = 6
 
 

@@ -241,6 +241,7 @@ def test_a_folder_through_the_browser(tmp_path: Path, workspace: Path) -> None:
     assert len(list((workspace / "datasets").iterdir())) == 1
 
 
+@pytest.mark.awkward
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_links_in_a_folder(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"cats": 2, "dogs": 2})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
+import py7zr
 import pytest
 
 from tests.support.drawing import draw_photo, make_zip
@@ -27,6 +29,8 @@ from translearn_core.datasets.previews import preview_folders, preview_table
 from translearn_core.datasets.questions import OpenQuestionError
 from translearn_core.datasets.tasks import TableChoices, table_notes, tasks_of
 from translearn_core.errors import SourceError
+
+pytestmark = pytest.mark.awkward
 
 FOLDERS = {
     "p/training_set/ash": 3,
@@ -65,16 +69,33 @@ def received(
     *,
     way: str,
 ) -> KeptUpload:
-    """Files by name as a page receives them: in a zip, or one by one."""
+    """Files by name as a page receives them: in an archive (zip, tar.gz, 7z), or one by one."""
     home.mkdir(exist_ok=True)
-    archive = io.BytesIO(make_zip(home / "made.zip", files).read_bytes())
     return receive_upload(
         home / "uploads" / "asked-1",
         name="mine",
-        archive=("mine.zip", archive) if way == "zip" else None,
-        files=[] if way == "zip" else [(name, io.BytesIO(data)) for name, data in files.items()],
+        archive=None if way == "files" else (f"mine.{way}", io.BytesIO(packed(home, files, way))),
+        files=[(name, io.BytesIO(data)) for name, data in files.items()] if way == "files" else [],
         tables=tables,
     )
+
+
+def packed(home: Path, files: dict[str, bytes], way: str) -> bytes:
+    """An archive of a kind."""
+    if way == "zip":
+        return make_zip(home / "made.zip", files).read_bytes()
+    data = io.BytesIO()
+    if way == "7z":
+        with py7zr.SevenZipFile(data, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(content, name)
+        return data.getvalue()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return data.getvalue()
 
 
 def workbook(*rows: tuple[object, ...]) -> bytes:
@@ -210,7 +231,7 @@ def test_notes_of_an_earlier_version_are_read(workspace: Path) -> None:
     assert notes.rows == notes.questions == ()
 
 
-@pytest.mark.parametrize("way", ["zip", "files"])
+@pytest.mark.parametrize("way", ["zip", "files", "tar.gz", "7z"])
 @pytest.mark.parametrize("sorted_too", [False, True])
 def test_a_table_among_the_photos_is_taken_or_asked_about(
     way: str, sorted_too: bool, workspace: Path
@@ -228,7 +249,7 @@ def test_a_table_among_the_photos_is_taken_or_asked_about(
     assert again.classes == ["a", "b"]
 
 
-@pytest.mark.parametrize("way", ["zip", "files"])
+@pytest.mark.parametrize("way", ["zip", "files", "tar.gz"])
 def test_a_camera_trap_package_is_read_as_one(way: str, workspace: Path) -> None:
     files = photos({"trip/media": 6})
     media = "mediaID,deploymentID,filePath\n" + "".join(

@@ -8,6 +8,8 @@ from translearn_core.datasets.file_names import NameKeeper, safe_name
 from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
+pytestmark = pytest.mark.awkward
+
 C, D = "cats", "dogs"
 
 CASES: dict[str, dict[str, tuple[str, str] | None]] = {
@@ -20,6 +22,19 @@ CASES: dict[str, dict[str, tuple[str, str] | None]] = {
         "farm2/dogs/1.jpg": (D, ""),
     },
     "different depths": {"cats/1.jpg": (C, ""), "more/animals/dogs/1.jpg": (D, "")},
+    "photos of one class lie a folder deeper": {
+        "cats/images/1.jpg": (C, ""),
+        "dogs/1.jpg": (D, ""),
+    },
+    "photos of every class lie a folder deeper": {
+        "set/train/cats/images/1.jpg": (C, "train"),
+        "set/train/dogs/images/1.jpg": (D, "train"),
+        "set/val/images/1.jpg": None,
+    },
+    "every class folder has one folder of one name": {
+        "x/cats/a/1.jpg": (C, ""),
+        "y/dogs/a/1.jpg": (D, ""),
+    },
     "splits of any spelling": {
         "Train/cats/1.jpg": (C, "train"),
         "TRAINING/dogs/1.jpg": (D, "train"),
@@ -103,6 +118,28 @@ def test_classes_and_splits(case: str) -> None:
         for path, assignment in zip(expected, assignments, strict=True)
     }
     assert result == expected
+
+
+@pytest.mark.parametrize(
+    ("paths", "said"),
+    [
+        (["cats/1.jpg", "more/dogs/1.jpg"], "the folders around them (more) were not used"),
+        (["cats/1.jpg", "dogs/img/1.jpg"], "all of them were taken as the class dogs"),
+        (["cats/img/1.jpg", "dogs/img/1.jpg"], "All innermost folders are called img"),
+    ],
+)
+def test_the_level_that_was_taken_is_asked(paths: list[str], said: str) -> None:
+    (question,) = read_layout(paths).questions
+    assert said in question.text
+    assert question.setting == "classes"
+
+
+def test_folders_that_differ_in_white_space_only_are_one_class_and_that_is_said() -> None:
+    layout = read_layout(["a b/1.jpg", "a  b/1.jpg", "a\u00a0b/1.jpg", "c /1.jpg", "c /2.jpg"])
+    assert {one.class_name for one in layout.assignments} == {"a b", "c"}
+    (notice,) = layout.notices
+    assert notice.endswith("taken as one class: a b.")
+    assert read_layout(["e\u0301/1.jpg", "\u00e9/1.jpg", "c/1.jpg"]).notices == []
 
 
 @pytest.mark.parametrize(

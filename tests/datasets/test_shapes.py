@@ -13,6 +13,8 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.shapes import choose_fit, find_given_away, ratios
 
+pytestmark = pytest.mark.awkward
+
 Size = tuple[int, int]
 
 

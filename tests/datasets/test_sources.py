@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import call
 from tests.support.drawing import draw_photo, make_tree
 from translearn_core import datasets
 from translearn_core.cli.choices import with_option
@@ -18,6 +19,8 @@ from translearn_core.datasets.file_names import natural_key, printable
 from translearn_core.datasets.folder_words import is_unlabelled, split_kind
 from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
+
+pytestmark = pytest.mark.awkward
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names and links of POSIX systems")
 
@@ -354,6 +357,25 @@ def test_links_are_told_and_followed_where_asked(tmp_path: Path) -> None:
     assert "--follow-links" not in _told(followed)
     with pytest.raises(SourceError, match="no folder or zip"):
         datasets.import_source(source / "a" / "l1.jpg")
+
+
+@posix
+@pytest.mark.parametrize("whole_folders", [False, True])
+def test_where_all_is_links_the_way_on_is_named(tmp_path: Path, whole_folders: bool) -> None:
+    store = make_tree(tmp_path / "store", {"a": 2, "b": 2})
+    for name in "ab":
+        if whole_folders:
+            (tmp_path / "s").mkdir(exist_ok=True)
+            (tmp_path / "s" / name).symlink_to(store / name)
+            continue
+        (tmp_path / "s" / name).mkdir(parents=True)
+        for photo in (store / name).iterdir():
+            (tmp_path / "s" / name / photo.name).symlink_to(photo)
+    done = call("check", tmp_path / "s")
+    assert done.returncode == 2
+    assert "not followed" in done.stderr
+    assert "--follow-links" in done.stderr
+    assert call("check", tmp_path / "s", "--follow-links").returncode == 0
 
 
 def test_uploads_follow_the_same_rules(tmp_path: Path) -> None:

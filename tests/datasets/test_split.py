@@ -133,6 +133,7 @@ def _frames(folder: Path, *, per_class: int) -> datasets.Dataset:
     return datasets.import_source(folder, name="frames")
 
 
+@pytest.mark.awkward
 @pytest.mark.parametrize("per_class", [6, 24])
 def test_classes_of_webcam_frames_can_be_split(
     per_class: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +188,7 @@ def test_leaks_of_given_splits_are_told_not_mended(tmp_path: Path) -> None:
     assert any("twin.jpg" in text for text in datasets.warnings(dataset))
 
 
+@pytest.mark.awkward
 def test_blank_and_drawn_pictures_do_not_become_one_group(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     files = {}

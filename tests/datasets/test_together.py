@@ -16,6 +16,8 @@ from translearn_core.datasets.split import chained_classes, scarce_groups, torn_
 from translearn_core.errors import SourceError
 from translearn_core.evaluation.cross_validation import assign_folds
 
+pytestmark = pytest.mark.awkward
+
 CLASSES = {"a": 24, "b": 12, "c": 6}
 
 

@@ -13,6 +13,8 @@ from translearn_core.evaluation.mirrors import (
     sample_rows,
 )
 
+pytestmark = pytest.mark.awkward
+
 NAMES = ["b", "d", "o", "w", "x", "y", "z", "a"]
 
 

@@ -15,6 +15,8 @@ from translearn_core.export.formats import predictions_csv
 from translearn_core.runs import Run
 from translearn_ui.try_it.prediction_view import Answer, table
 
+pytestmark = pytest.mark.awkward
+
 FORMULAS = (
     "=1+1",
     "+1",

@@ -21,6 +21,8 @@ from translearn_core.feasibility.giveaways import (
 )
 from translearn_core.imaging.origin import Origin, read_origin
 
+pytestmark = pytest.mark.awkward
+
 N = 60
 LABELS = np.repeat([0, 1], [36, 24])
 RNG = np.random.default_rng(0)

@@ -194,6 +194,7 @@ def grey_or_noise(value: int) -> Image.Image:
     return Image.fromarray(noise)
 
 
+@pytest.mark.awkward
 @pytest.mark.parametrize("name", BLANK)
 def test_blank_or_identical_photos_end_with_a_true_sentence(
     home: Path, tmp_path: Path, name: str
@@ -208,6 +209,7 @@ def test_blank_or_identical_photos_end_with_a_true_sentence(
         check_job.assess(dataset, backbone=STARTER)
 
 
+@pytest.mark.awkward
 def test_a_blank_class_beside_two_sound_ones_is_said(home: Path, tmp_path: Path) -> None:
     shutil.copytree(draw_photos(tmp_path / "drawn", per_class=8, seed=6), tmp_path / "photos")
     (tmp_path / "photos" / "white").mkdir()

@@ -42,6 +42,7 @@ CASES: dict[str, tuple[Figures, Verdict]] = {
     "one class is not found": (replace(GOOD, lowest_recall=0.3), "works_with_limits"),
     "colours do as well": (replace(GOOD, trivial=0.94), "works_with_limits"),
     "a shortcut": (replace(GOOD, shortcuts=(MARK,)), "works_with_limits"),
+    "scenes only": (replace(GOOD, one_scene=("cat",), same_scenes=True), "not_yet"),
     "one scene": (replace(GOOD, one_scene=("cat",)), "works_with_limits"),
     "one scene that labels by lot fit, too": (
         replace(GOOD, one_scene=("cat",), shuffled_recall_max=1.0),
@@ -58,10 +59,12 @@ def test_the_verdict_follows_from_the_figures(case: str) -> None:
     assert verdict == expected
     assert rule
     sentence = summarize(verdict, figures, mixed_up=("cat", "dog"))
-    assert "95 of 100" in sentence
+    assert ("95 of 100" in sentence) == (not figures.same_scenes)
+    assert ("in other scenes is not known" in sentence) == figures.same_scenes
     if figures.shortcuts:
         assert MARK in sentence
-    assert ("most of cat are frames" in sentence) == bool(figures.one_scene)
+    if not figures.same_scenes:
+        assert ("most of cat are frames" in sentence) == bool(figures.one_scene)
 
 
 def test_a_given_test_is_what_is_told_and_its_gap_comes_first() -> None:

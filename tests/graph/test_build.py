@@ -31,7 +31,13 @@ from translearn_core.graph.blocks import (
 )
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
 from translearn_core.graph.cut_points import cut_points, cut_positions, replay, walk_graph
-from translearn_core.graph.description import describe_backbone, describe_weights
+from translearn_core.graph.description import (
+    describe_backbone,
+    describe_weights,
+    is_recorded_as,
+    record_operations,
+)
+from translearn_core.graph.recorded import has_record, read_record
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.settings import Settings
 
@@ -253,10 +259,16 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     application = _application(backbone)
     for layer in application._flatten_layers():
         layer.trainable = True  # tests before this one froze some of them
-    holds_models = any(isinstance(layer, keras.Model) for layer in application.layers)
-    described = describe_backbone(backbone, None if holds_models else application)
+    is_of_one_size = backbone.size_step > 1 or any(
+        isinstance(layer, keras.Model) for layer in application.layers
+    )
+    described = describe_backbone(backbone, None if is_of_one_size else application)
     assert json.loads(json.dumps(described)) == _entry("blocks.json", backbone)
     assert describe_weights(backbone, application) == _entry("weights.json", backbone)
+    if has_record(backbone):
+        assert is_recorded_as(read_record(backbone), _built(backbone))
+    else:
+        assert record_operations(_built(backbone)) is None
 
 
 # -------------------------------------------------------------------------- one is enough

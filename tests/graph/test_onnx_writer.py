@@ -65,6 +65,15 @@ def _modern(x: Any) -> Any:
     return layers.Dense(8)(x)
 
 
+def _tokens(x: Any) -> Any:
+    """A small vision transformer, with what its first token looked at."""
+    from translearn_core.graph.cut_points import replay
+    from translearn_core.graph.dinov2 import DINOv2
+
+    x = _layers().ZeroPadding2D(((3, 4), (4, 3)))(x)
+    return replay(DINOv2(width=12, heads=3, depth=2, input_shape=(28, 28, 3)), x)
+
+
 def _model(body: Callable[[Any], Any]) -> Any:
     import keras
 
@@ -86,7 +95,7 @@ def _photos() -> np.ndarray:
     return values.astype(np.float32) * np.array([0.1, 0.5, 1.0], np.float32)[:, None, None, None]
 
 
-@pytest.mark.parametrize("body", [_plain, _gated, _branched, _modern])
+@pytest.mark.parametrize("body", [_plain, _gated, _branched, _modern, _tokens])
 def test_layers_answer_as_in_keras(body: Callable[[Any], Any], tmp_path: Path) -> None:
     import onnxruntime
 

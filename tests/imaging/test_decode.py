@@ -26,6 +26,8 @@ from translearn_core.config import Limits
 from translearn_core.datasets import DecodedPhoto
 from translearn_core.errors import PhotoError
 
+pytestmark = pytest.mark.awkward
+
 RED = (200, 30, 40)
 
 

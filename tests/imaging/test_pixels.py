@@ -25,6 +25,8 @@ from translearn_core.imaging.decode import measure_reading
 from translearn_core.imaging.kinds import kind_of, looks_like_photo
 from translearn_core.imaging.reading import Reading, parse_reading, range_of
 
+pytestmark = pytest.mark.awkward
+
 SIDE = 48
 Y, X = np.mgrid[:SIDE, :SIDE]
 GREY = (X * 5 + (Y % 2) * 10).astype(np.uint8)  # 0 .. 245

@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw
 from translearn_core.imaging.decode import decode_photo, read_size
 from translearn_core.imaging.square import BORDER, FITS, Fit, is_other_shape, to_square
 
+pytestmark = pytest.mark.awkward
+
 
 def circle_on(size: tuple[int, int]) -> Image.Image:
     """A circle of radius 40 in the middle of a plain photo."""

@@ -140,6 +140,41 @@ def test_the_first_ending_stands(job: Job) -> None:
     assert (job.state.state, job.state.reason) == ("finished", "")
 
 
+def test_a_stop_counts_at_once_while_what_was_learned_is_put_together(job: Job) -> None:
+    seen: list[JobState] = []
+
+    def work(job: Job, monitor: Monitor) -> bool:
+        monitor.leaves_result()
+        job.request_stop()
+        wait_for(lambda: not job.state.is_live)
+        monitor.stage("save")
+        monitor.progress(1, 1)
+        monitor.update(device="CPU")
+        seen.append(job.state)
+        assert job.is_being_put_together
+        (job.folder / "model").touch()
+        return False
+
+    ended = run_job(job, work, patience_s=0.0, own_process=False)
+    assert (seen[0].state, seen[0].stage) == ("stopped", "")
+    assert "still being put together" in seen[0].reason
+    assert (ended.state, ended.reason) == ("stopped", "Stopped by request.")
+    assert not job.is_being_put_together
+    stages = [event["stage"] for event in job.events()[0] if event["kind"] == "state"]
+    assert "save" not in stages
+
+
+def test_what_goes_wrong_after_a_stop_is_told(job: Job) -> None:
+    def work(job: Job, monitor: Monitor) -> bool:
+        monitor.leaves_result()
+        job.request_stop()
+        wait_for(lambda: not job.state.is_live)
+        raise SettingsError("The disk has gone.")
+
+    ended = run_job(job, work, patience_s=0.0, own_process=False)
+    assert (ended.state, ended.reason) == ("failed", "The disk has gone.")
+
+
 # --- real processes ------------------------------------------------------------------------------
 
 DEAF = """

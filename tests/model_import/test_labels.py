@@ -16,6 +16,8 @@ from translearn_core.model_import.inspect import check_classes, inspect_model
 from translearn_core.model_import.labels import read_labels
 from translearn_core.model_import.sandbox import check_units
 
+pytestmark = pytest.mark.awkward
+
 GOOD = ["a", "b", "c"]
 ODD: dict[str, Any] = {
     "a list": [1, 2],

@@ -47,6 +47,7 @@ def _gather(dataset: Dataset, **settings: object) -> tuple[TrainingData, list[st
     return gather_training_data(make_plan(run), monitor), monitor.said
 
 
+@pytest.mark.awkward
 def test_by_itself_left_and_right_are_not_mirrored_and_the_run_says_so(sideways: Dataset) -> None:
     run = train(sideways, **TINY, augmentation="auto")
     metrics = run.metrics

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from tests.support.app import ROOT, assert_well, open_app, words
 from translearn_core import datasets, jobs
+from translearn_core.jobs.inline import InlineRunner
 from translearn_core.recipe.techniques import TECHNIQUES
 from translearn_core.runs import study
 from translearn_core.settings import make_settings
@@ -71,6 +73,21 @@ def test_photos_page_shows_classes_and_what_was_left_out(dataset: datasets.Datas
     assert "24 photos in 2 classes" in words(app)
     assert "1 file left out" in [box.label for box in app.expander]
     assert not app.button(key="train").disabled
+
+
+@pytest.mark.parametrize("page", ["photos", "train"])
+def test_photos_looked_at_in_the_background_are_told_quietly(
+    page: str, dataset: datasets.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_LOOK_AHEAD", "true")
+    runner = InlineRunner(
+        lambda job: job.update_state(state="running", done=9, total=24, heartbeat=time.time())
+    )
+    with jobs.use_runner(runner):
+        app = open_app(page, data=dataset.id)
+    assert_well(app)
+    assert [job.kind for job in runner.submitted] == ["look"]
+    assert "9 of 24 photos looked at" in words(app)
 
 
 def test_a_set_of_stacks_is_read_anew_by_another_page(tmp_path: Path) -> None:

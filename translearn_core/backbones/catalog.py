@@ -24,6 +24,7 @@ from translearn_core.settings import Settings
 _GOOGLE = "https://storage.googleapis.com/"
 _KERAS = f"{_GOOGLE}tensorflow/keras-applications/"
 _KERNELS = "weights_tf_dim_ordering_tf_kernels"
+_HUGGING_FACE = "https://huggingface.co/"
 
 APACHE = "Apache-2.0"
 MIT = "MIT"
@@ -52,6 +53,9 @@ class Backbone:
     input_size: int
     """Native side of the photo in pixels."""
     min_size: int
+    size_step: int = 1
+    """Photos have a multiple of this as their side in pixels; above 1 the network is built for one
+    size of photos alone."""
     transfer_size: int = 0
     """Default side for transfer learning; 0 is the native one. A network with global average
     pooling often gains from photos larger than it was trained on (Touvron et al., 2019); set where
@@ -61,8 +65,8 @@ class Backbone:
     features: int
     """Channels of the pooled output."""
     top1: float | None
-    """Top-1 accuracy on ImageNet's validation set, in [0, 1]; None: not trained on ImageNet's
-    classes."""
+    """Top-1 accuracy on ImageNet's validation set, in [0, 1], of a linear head where the network
+    itself learned without labels; None: not trained on ImageNet's photos."""
     licence: str
     """Of the weights."""
     when: str
@@ -70,9 +74,10 @@ class Backbone:
     default_rank: int
     """Lower is the better default on a plain laptop, see `default.py`."""
     weight_file: str
-    """The file that Keras looks for in its folder of models."""
+    """The file in Keras' folder of models."""
     weight_url: str = ""
-    """Where Keras downloads it from; empty for weights that ship with the package."""
+    """Where it is downloaded from; empty for weights that ship with the package. The file may have
+    another name there."""
     weight_hash: str = ""
     """MD5 (32 digits) or SHA-256 (64) of the file, where Keras knows it."""
     packaged: bool = False
@@ -405,6 +410,45 @@ _ROWS = (
         weight_url=f"{_KERAS}nasnet/NASNet-mobile-no-top.h5",
         weight_hash="1ed92395b5b598bdda52abe5c0dbfd63",
     ),
+    Backbone(
+        name="dinov2_small",
+        title="DINOv2 Small",
+        builder="translearn_core.graph.dinov2:DINOv2",
+        arguments=(("width", 384), ("heads", 6)),
+        pixels="torch",
+        input_size=224,
+        min_size=28,
+        size_step=14,
+        parameters=21_628_032,
+        features=768,
+        top1=0.811,
+        licence=APACHE,
+        when=N_(
+            "A vision transformer that learned without labels: very good for fine differences; "
+            "slow without a graphics card."
+        ),
+        default_rank=19,
+        weight_file="dinov2-small.safetensors",
+        weight_url=f"{_HUGGING_FACE}facebook/dinov2-small/resolve/main/model.safetensors",
+    ),
+    Backbone(
+        name="dinov2_base",
+        title="DINOv2 Base",
+        builder="translearn_core.graph.dinov2:DINOv2",
+        arguments=(("width", 768), ("heads", 12)),
+        pixels="torch",
+        input_size=224,
+        min_size=28,
+        size_step=14,
+        parameters=85_723_392,
+        features=1536,
+        top1=0.845,
+        licence=APACHE,
+        when=N_("Like DINOv2 Small with twice the channels: for a computer with a graphics card."),
+        default_rank=20,
+        weight_file="dinov2-base.safetensors",
+        weight_url=f"{_HUGGING_FACE}facebook/dinov2-base/resolve/main/model.safetensors",
+    ),
 )
 
 BACKBONES: dict[str, Backbone] = {row.name: row for row in _ROWS}
@@ -431,7 +475,7 @@ def image_size_for(backbone: Backbone, settings: Settings) -> int:
     """Side of the photos in pixels: the setting, or the default of the backbone.
 
     Raises:
-        SettingsError: the chosen size is below the backbone's smallest.
+        SettingsError: the chosen size is below the backbone's smallest, or between its steps.
     """
     if settings.image_size == 0:
         return backbone.default_size
@@ -444,6 +488,22 @@ def image_size_for(backbone: Backbone, settings: Settings) -> int:
                 smallest=backbone.min_size,
                 title=backbone.title,
                 received=settings.image_size,
+                own=backbone.default_size,
+            )
+        )
+    beyond = settings.image_size % backbone.size_step
+    if beyond:
+        lower = settings.image_size - beyond
+        raise SettingsError(
+            _(
+                "`image_size` must be a multiple of {step} for {title}. Received: {received}. "
+                "Choose {lower} or {upper}, or 0 for its own size, {own}."
+            ).format(
+                step=backbone.size_step,
+                title=backbone.title,
+                received=settings.image_size,
+                lower=lower,
+                upper=lower + backbone.size_step,
                 own=backbone.default_size,
             )
         )

@@ -2,8 +2,8 @@
 
 Owns: Keras' folder of models (`KERAS_HOME`), downloads, files that a user provides, and the
 check that a file fits its backbone (h5py; `data/weights.json` holds the expected shapes).
-Leaves to others: which backbones there are (`catalog.py`) and building them
-(`graph/build.py`).
+Leaves to others: which backbones there are (`catalog.py`), building them (`graph/build.py`), the
+tensors of files that are not Keras' (`lite_weights.py`, `dino_weights.py`).
 
 Files: `<KERAS_HOME>/models/<weight_file>`, beside it `<weight_file>.part` while a download is
 under way. Imports no TensorFlow and no Keras. Units: `_bytes` bytes, `_s` seconds.
@@ -23,7 +23,7 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,10 +34,13 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from translearn_core.atomic import replace_file
 from translearn_core.backbones.catalog import Backbone
+from translearn_core.backbones.dino_weights import DEPTH, find_problem
+from translearn_core.backbones.lite_weights import read_lite_weights
 from translearn_core.config import load_configuration
 from translearn_core.errors import StorageError, WeightsError
 from translearn_core.i18n import _
@@ -46,6 +49,7 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 256 * 1024
 TIMEOUT_S = 20.0
+SAFETENSORS = ".safetensors"
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
 
@@ -143,6 +147,12 @@ def weights_status(backbone: Backbone) -> WeightsStatus:
 def _manual_step(backbone: Backbone) -> str:
     """Which file to provide, and where it belongs."""
     path = weights_path(backbone)
+    known_as = backbone.weight_url.rpartition("/")[2]
+    if known_as and known_as != path.name:
+        return _(
+            "Put {url} into the folder {folder} under the name {file}, or choose it in the upload "
+            "box."
+        ).format(url=backbone.weight_url, folder=path.parent, file=path.name)
     return _(
         "Put the file {file} into the folder {folder}, or choose it in the upload box."
     ).format(file=path.name, folder=path.parent)
@@ -443,6 +453,9 @@ def _find_problem(backbone: Backbone, path: Path, *, check_hash: bool) -> str:
             return _("it is not the file that belongs there (its checksum differs).")
         if backbone.distribution:
             return ""
+    if backbone.weight_file.endswith(SAFETENSORS):
+        shape = {"depth": DEPTH, **dict(backbone.arguments)}
+        return find_problem(path, width=shape["width"], depth=shape["depth"])
     with path.open("rb") as file:
         if file.read(len(HDF5_MAGIC)) != HDF5_MAGIC:
             return _("it is not a weights file (HDF5, ending in .h5).")
@@ -464,13 +477,76 @@ def _hash(path: Path, expected: str) -> bool:
     return digest.hexdigest() == expected
 
 
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file of weights."""
+    facts = path.stat()
+    return _content_hash(path, facts.st_size, facts.st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _content_hash(path: Path, _size_bytes: int, _mtime_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# ------------------------------------------------------------------------------------------ reading
+
+
+def read_arrays(
+    backbone: Backbone, layers: Sequence[tuple[str, Sequence[str]]]
+) -> dict[str, np.ndarray]:
+    """The weights of a backbone as `layer/variable`, without Keras.
+
+    Args:
+        layers: each layer with weights and the names of its variables, in the order of Keras' files;
+            files of our own backbones have the names in them.
+
+    Raises:
+        WeightsError: the file is not the known one of its package.
+        ValueError, OSError, KeyError: it is damaged, or holds other weights.
+    """
+    path = weights_path(backbone)
+    wanted = {f"{layer}/{variable}" for layer, variables in layers for variable in variables}
+    if backbone.distribution:
+        check_weights(backbone)
+        arrays = read_lite_weights(path)
+    elif backbone.packaged:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    else:
+        arrays = _read_in_order(path, layers)
+    if set(arrays) != wanted:
+        raise ValueError(f"{path.name} holds other weights: {sorted(set(arrays) ^ wanted)[:3]}")
+    return arrays
+
+
+def _read_in_order(
+    path: Path, layers: Sequence[tuple[str, Sequence[str]]]
+) -> dict[str, np.ndarray]:
+    """The weights of a file with the layout of Keras' pretrained weights, which go by their order."""
+    import h5py  # type: ignore[import-untyped]
+
+    arrays: dict[str, np.ndarray] = {}
+    with h5py.File(path, "r") as file:
+        group = file.get("model_weights", file)
+        stored = [
+            [group[layer][weight] for weight in weights]
+            for layer in _names(group, "layer_names")
+            if (weights := _names(group[layer], "weight_names"))
+        ]
+        for (layer, variables), values in zip(layers, stored, strict=True):
+            for variable, value in zip(variables, values, strict=True):
+                arrays[f"{layer}/{variable}"] = np.asarray(value, np.float32)
+    return arrays
+
+
 Shapes = list[list[tuple[int, ...]]]
 """Of each layer that has weights, in order: the shapes of its weights."""
 
 
 def _shapes_in(path: Path) -> Shapes | None:
     """The shapes in a file with the layout of Keras' pretrained weights; None: another layout."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     with h5py.File(path, "r") as file:
         group = file.get("model_weights", file)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAIN = "class"
 """As `datasets.tasks.MAIN`, which is not imported for `--help`."""
+MOST_EVERY_S = 3600
 _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "labels": (
         Annotated[
@@ -126,6 +127,15 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         "",
     ),
+    "every": (
+        Annotated[
+            float,
+            typer.Option(
+                metavar="SECONDS", help="Distance of two frames that are taken of a video in a zip."
+            ),
+        ],
+        0.5,
+    ),
 }
 
 
@@ -221,6 +231,7 @@ def make_choices(
     names: str,
     page: str = "1",
     channels: str = "",
+    every: float = 0.5,
 ) -> ImportChoices:
     """The choices of an import from its options.
 
@@ -244,7 +255,14 @@ def make_choices(
         raise SettingsError(
             _("`--classes` takes outer or inner. Received: {text}.").format(text=classes)
         )
+    if not 0 < every <= MOST_EVERY_S:
+        raise SettingsError(
+            _("`--every` takes seconds above 0, at most {most}. Received: {value}.").format(
+                most=MOST_EVERY_S, value=every
+            )
+        )
     return ImportChoices(
+        every_s=every,
         follow_links=follow_links,
         names=names,
         roles=tuple(roles),

@@ -160,10 +160,10 @@ def _print_comparison(comparison: Any) -> None:
         low, high = run.interval
         seconds = run.facts.get("seconds")
         took = f"{seconds:.0f} s" if seconds is not None else "-"
-        print_line(
-            f"  {run.letter}  {percent(run.accuracy, 1):>7} [{percent_range(low, high, 1)}]  "
-            f"{took:>7}  {run.name}  {run.run.folder}"
-        )
+        right = f"{percent(run.accuracy, 1):>7} [{percent_range(low, high, 1)}]"
+        if comparison.on_known_scenes:
+            right = f"{run.correct} / {run.n}"
+        print_line(f"  {run.letter}  {right}  {took:>7}  {run.name}  {run.run.folder}")
     for pair in comparison.significance:
         print_line(f"{pair.sentence} (p = {pair.p_corrected:.3g})")
     for task in comparison.tasks:

@@ -175,9 +175,9 @@ def _print_result(metrics: RunMetrics, settings: Settings) -> None:
     gap = run_caveats.gap_of(metrics)
     if gap:
         print_line(gap)
-    if metrics.test_accuracy is None:
+    if not metrics.n_test:
         print_line(_("No photos were left for a test."))
-    elif run_caveats.same_scene(metrics):
+    elif metrics.tested_on_known_scenes:
         print_line(run_caveats.same_scene(metrics))
     else:
         print_line(
@@ -210,6 +210,13 @@ def _print_techniques(metrics: RunMetrics, settings: Settings) -> None:
         for words, share, _before in one.rows:
             print_line(f"  {words}: {percent(share or 0.0, 1)}")
     for task in metrics.tasks:
+        if task.n_test and task.test_accuracy is None:
+            print_line(
+                _("{task}: right on {correct} of {n}").format(
+                    task=task.name, correct=task.test_correct, n=task.n_test
+                )
+            )
+            continue
         print_line(
             _("{task}: right on {correct} of {n} ({share})").format(
                 task=task.name,

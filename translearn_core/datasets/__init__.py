@@ -63,6 +63,12 @@ from translearn_core.datasets.library import (
 )
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.recordings import (
+    RECORDINGS,
+    frame_name,
+    recording_of,
+    single_recordings,
+)
 from translearn_core.datasets.sources import allowed_folder, unpacked
 from translearn_core.datasets.split import Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
@@ -82,6 +88,7 @@ __all__ = [
     "CHECKS",
     "DECODE_VERSION",
     "PHOTO_SUFFIXES",
+    "RECORDINGS",
     "ROLES",
     "Check",
     "Dataset",
@@ -117,6 +124,7 @@ __all__ = [
     "excluded_file",
     "find_stacks",
     "find_unlabelled",
+    "frame_name",
     "folder_levels",
     "group_by_folders",
     "found_by_checks",
@@ -140,6 +148,7 @@ __all__ = [
     "open_unlabelled",
     "read_dismissed",
     "read_excluded",
+    "recording_of",
     "remove_class",
     "remove_photos",
     "rename_class",
@@ -147,6 +156,7 @@ __all__ = [
     "restore_dismissed",
     "restore_excluded",
     "set_groups",
+    "single_recordings",
     "split_leaks",
     "split_notes",
     "together",

@@ -37,6 +37,7 @@ from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
 from translearn_core.datasets.photo_names import (
     has_photo_suffix,
     is_junk,
+    may_be_table,
     reason_not_photo,
     reason_suffix,
 )
@@ -44,6 +45,7 @@ from translearn_core.datasets.questions import Question
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
+from translearn_core.imaging.video import is_video
 
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """Endings of the archives that are read here, for an upload box."""
@@ -65,13 +67,15 @@ class Entry:
 @dataclass(frozen=True)
 class Archive:
     """An opened archive: candidates for photos, what was left out (name, reason), its empty
-    folders, photos in each hidden folder, and what is asked of its names."""
+    folders, photos in each hidden folder, what is asked of its names, and files that may be tables
+    of labels (they are left out, too)."""
 
     entries: tuple[Entry, ...]
     left_out: tuple[tuple[str, str], ...]
     folders: tuple[str, ...] = ()
     hidden: dict[str, int] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
+    tables: tuple[Entry, ...] = ()
 
     def read(self, entry: Entry, limits: Limits) -> bytes:
         """All bytes of one entry, at most the limit, regardless of its header.
@@ -229,6 +233,7 @@ def _judge(
     left_out: list[tuple[str, str]] = []
     folders: set[str] = set()
     hidden: Counter[str] = Counter()
+    tables: dict[str, Entry] = {}
     for one, raw_name in zip(found, decoded.names, strict=True):
         raw_name = raw_name.split("\0")[0]
         raw_name = raw_name.replace("\\", "/") if backslash else raw_name
@@ -252,6 +257,8 @@ def _judge(
                     "The archive is protected by a password ({file}). Make it again without one."
                 ).format(file=name)
             )
+        if may_be_table(name) and not one.reason and one.size_bytes <= limits.photo_bytes:
+            tables[name] = Entry(name, one.size_bytes, one.read_bytes)
         reason = one.reason or _reason_not_taken(one, parts[-1], limits)
         if reason:
             left_out.append((name, reason))
@@ -279,7 +286,12 @@ def _judge(
             Question(text=text, setting="names", options=ENCODINGS, taken=decoded.encoding),
         )
     return Archive(
-        tuple(entries.values()), tuple(left_out), tuple(sorted(folders)), dict(hidden), questions
+        tuple(entries.values()),
+        tuple(left_out),
+        tuple(sorted(folders)),
+        dict(hidden),
+        questions,
+        tuple(tables.values()),
     )
 
 
@@ -331,7 +343,7 @@ def _reason_not_taken(one: _Found, name: str, limits: Limits) -> str:
         return _("It grows {ratio} times when unpacked, as no photo does.").format(
             ratio=f"{grown:.0f}"
         )
-    if not has_photo_suffix(name):
+    if not has_photo_suffix(name) and not is_video(name):
         try:
             is_photo = looks_like_photo(one.read_bytes(HEAD_BYTES))
         except PhotoError:

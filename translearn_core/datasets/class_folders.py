@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+from translearn_core.datasets.folder_words import names_photos
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.questions import Question
 from translearn_core.i18n import _
@@ -50,8 +51,10 @@ class ClassFinder:
         self._around = common_folder(set(counts))
         self._classes = self._find()
         self._raised: list[Folder] = []
+        self._same_name = ""
         if not self._rule:
             self._raise(self._around)
+            self._name_by_outer()
 
     def class_of(self, folder: Folder) -> str:
         """The name of the class of a folder; empty for none."""
@@ -95,11 +98,20 @@ class ClassFinder:
                 continue
             below = self._tree.below(child)
             names = {folder[-1] for folder in below}
-            if beside and len(below) > 1 and not self._tree.direct[child] and not names & beside:
+            alone = len(below) == 1 and not names_photos(below[0][-1])
+            if beside and not alone and not self._tree.direct[child] and not names & beside:
                 self._classes.add(child)
                 self._raised.append(child)
             else:
                 self._raise(child)
+
+    def _name_by_outer(self) -> None:
+        """Where all class folders have one name (`cats/images`, `dogs/images`), the folders around
+        them are the classes."""
+        names = {folder[-1] for folder in self._classes}
+        outer = {folder[:-1] for folder in self._classes if len(folder) > len(self._around) + 1}
+        if len(names) == 1 and len({folder[-1] for folder in outer}) > 1:
+            self._classes, (self._same_name,) = outer, names
 
     def questions(self) -> list[Question]:
         """Which level of folders was taken, where there was a choice."""
@@ -111,6 +123,15 @@ class ClassFinder:
             )
             inner = list_folders([one[-1] for one in self._tree.below(folder)])
             found.append(_ask_level(text.format(name=folder[-1], inner=inner), "outer"))
+        if self._same_name:
+            text = _(
+                "All innermost folders are called {name}, so the folders around them were taken as the "
+                "classes ({outer})."
+            ).format(
+                name=self._same_name,
+                outer=list_folders(sorted({folder[-1] for folder in self._classes})),
+            )
+            return [_ask_level(text, "outer")]
         nested = [
             folder
             for folder in sorted(self._classes - set(self._raised))
@@ -132,9 +153,9 @@ class ClassFinder:
         }
         outer = sorted({first for first, name in pairs if first != name})
         inner = sorted({name for first, name in pairs if first != name})
-        if self._rule or len(outer) < 2 or len(inner) < 2:
+        if self._rule or not outer:
             return []
-        if len(pairs) == len(outer) * len(inner):
+        if len(outer) > 1 and len(inner) > 1 and len(pairs) == len(outer) * len(inner):
             text = _(
                 "The photos are sorted twice: into {outer}, and inside each into {inner}. The inner "
                 "folders were taken as the classes."

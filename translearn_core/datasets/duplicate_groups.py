@@ -14,14 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import parse_parquet
 from translearn_core.datasets.chains import cut_chains
-from translearn_core.datasets.duplicates import Pairs, connect, find_groups
+from translearn_core.datasets.duplicates import Features, Pairs, connect, find_groups
 from translearn_core.datasets.library import Dataset, write_table
+from translearn_core.datasets.recordings import in_single_recordings
 
 LEAST_GROUPS = 3
 """Groups of a class that training, validation and test take."""
@@ -66,9 +66,7 @@ def together(dataset: Dataset) -> Together:
     return _joined(dataset, *stored)
 
 
-def assign_groups(
-    dataset: Dataset, features: npt.NDArray[np.floating], *, pairs: Pairs | None = None
-) -> Together:
+def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None = None) -> Together:
     """Find near-duplicates from features and store them, unless they are stored already.
 
     Args:
@@ -89,9 +87,15 @@ def assign_groups(
 
 
 def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> tuple[Ints, Ints]:
-    """Near-duplicates with the parts of chains among them, and the place of each part."""
+    """Near-duplicates with the parts of chains among them, and the place of each part. The only
+    recording of a class is a chain, however much it moved."""
     named = (dataset.photos["group_name"] != "").to_numpy()
-    part = cut_chains(dataset, np.where(named, -1, chain))  # a name says more than the looks
+    single = in_single_recordings(dataset.photos)
+    codes, _names = pd.factorize(dataset.photos["group_name"])
+    chain = np.where(named, -1, chain)  # a name says more than the looks
+    chain = np.where(single, chain.max(initial=-1) + 1 + codes, chain)
+    copies = np.where(single, copies.max(initial=-1) + 1 + np.arange(len(copies)), copies)
+    part = cut_chains(dataset, chain)
     if not (part >= 0).any():
         return copies, part
     parts, _values = pd.factorize(
@@ -107,7 +111,8 @@ def _joined(dataset: Dataset, copies: Ints, part: Ints) -> Together:
     names alone decide in it, but for exact copies.
     """
     photos = dataset.photos
-    names, values = pd.factorize(photos["group_name"].where(photos["group_name"] != ""))
+    groups_by_name = photos["group_name"].where((photos["group_name"] != "") & (part < 0))
+    names, values = pd.factorize(groups_by_name)
     if not len(values):
         named = np.zeros(len(photos), np.bool_)
         return Together(groups=copies, copies=copies, part=part, named=named)

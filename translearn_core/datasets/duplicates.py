@@ -16,6 +16,7 @@ flowers, hands and PACS with seeded copies; recall and precision on two of these
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +60,19 @@ _DIMENSIONS = 128
 _MAX_CELLS = 2**24
 
 
+class Features(Protocol):
+    """Features of photos by row: an array `(n, d)`, or what reads rows as they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(n, d)`."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any, /) -> npt.NDArray[np.floating]: ...
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Pairs of rows of a manifest, each once.
@@ -82,7 +96,7 @@ class Pairs:
 
 def find_pairs(
     photos: pd.DataFrame,
-    features: npt.NDArray[np.floating] | None = None,
+    features: Features | None = None,
     *,
     for_groups: bool = False,
 ) -> Pairs:
@@ -104,7 +118,6 @@ def find_pairs(
     first, second, strict = _hash_pairs(list(table["phash"]), thumbnails)
     embedding, burst_from, hash_from = None, 1.0, 0.0
     if features is not None:
-        features = np.asarray(features)
         embedding = normalised_embedding(features if len(rows) == len(features) else features[rows])
         burst_from = _burst_similarity(embedding, table["class_name"].to_numpy(dtype=object))
         hash_from = min(burst_from - _HASH_MARGIN, _MAX_HASH_COSINE)
@@ -157,7 +170,7 @@ def find_pairs(
 
 def groups_of(
     photos: pd.DataFrame,
-    features: npt.NDArray[np.floating] | None = None,
+    features: Features | None = None,
     *,
     pairs: Pairs | None = None,
 ) -> Ints:
@@ -174,7 +187,7 @@ def groups_of(
 
 def find_groups(
     photos: pd.DataFrame,
-    features: npt.NDArray[np.floating] | None = None,
+    features: Features | None = None,
     *,
     pairs: Pairs | None = None,
 ) -> tuple[Ints, Ints]:
@@ -307,7 +320,7 @@ def _uniform_pairs(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Bools
     return uniform[first] | uniform[second], same_brightness
 
 
-def normalised_embedding(features: npt.NDArray[np.floating]) -> Floats:
+def normalised_embedding(features: Features) -> Floats:
     """Features centred, projected on their leading directions and L2-normalised.
 
     After centring, a cosine of 0 is the similarity of two arbitrary photos.
@@ -316,13 +329,16 @@ def normalised_embedding(features: npt.NDArray[np.floating]) -> Floats:
         `(n, at most 128) float32`.
     """
     n, width = features.shape
-    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
+    total = np.zeros(width)
+    for start in range(0, n, 4096):  # in batches: a copy of all would double the memory
+        total += features[start : start + 4096].sum(axis=0, dtype=np.float64)
+    mean = (total / max(n, 1)).astype(np.float32)
     if width > _DIMENSIONS < n:
         rotation = _leading_directions(features[:: max(1, n // 5000)].astype(np.float32) - mean)
     else:
         rotation = np.eye(width, dtype=np.float32)
     embedding = np.empty((n, rotation.shape[1]), np.float32)
-    for start in range(0, n, 4096):  # in batches: a copy of all would double the memory
+    for start in range(0, n, 4096):
         batch = features[start : start + 4096].astype(np.float32) - mean
         embedding[start : start + 4096] = batch @ rotation
     embedding /= np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-6)

@@ -28,6 +28,7 @@ from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.kinds import HEAD_BYTES, looks_like_photo
+from translearn_core.imaging.video import is_video
 
 
 def list_photos(root: Path, context: ImportContext) -> tuple[list[Candidate], LeftOut]:
@@ -179,7 +180,8 @@ def _inspect(prefix: str, entry: os.DirEntry[str], name: str) -> tuple[Candidate
         status = entry.stat()
         if not stat.S_ISREG(status.st_mode):
             return None, _("It is not an ordinary file.")
-        if not has_photo_suffix(entry.name) and not begins_as_photo(Path(entry.path)):
+        is_named = has_photo_suffix(entry.name) or is_video(entry.name)
+        if not is_named and not begins_as_photo(Path(entry.path)):
             return None, reason_suffix(printable(entry.name))
     except OSError as error:
         return None, cannot_open(error)

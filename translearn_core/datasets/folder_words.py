@@ -1,4 +1,4 @@
-"""What the name of a folder says: a split, photos without a class, maybe no class.
+"""What the name of a folder says: a split, photos without a class, maybe no class, photos and nothing more.
 
 Owns: the words in use. Leaves to others: what is made of a folder of such a name (`layout.py`).
 """
@@ -34,6 +34,7 @@ _FILLERS = (
 _SPLIT_NAME = re.compile(
     rf"(?:{_FILLERS})*({'|'.join(sorted(_SPLIT_WORDS, key=len, reverse=True))})(?:{_FILLERS})*"
 )
+_PHOTOS = re.compile(rf"(?:{_FILLERS}|files?|raws?|frames?|jpe?gs?|pngs?|originals?|all)+")
 _UNLABELLED = frozenset(
     {"unlabelled", "unlabeled", "unsorted", "unclassified", "untagged", "unannotated", "unsup"}
     | {"uncategorized", "uncategorised", "unassigned", "unidentified", "notlabelled", "notlabeled"}
@@ -49,6 +50,11 @@ def split_kind(name: str) -> str:
     """
     match = _SPLIT_NAME.fullmatch("".join(re.findall("[a-z]+", name.casefold())))
     return _SPLIT_WORDS[match[1]] if match and name.isascii() else ""
+
+
+def names_photos(name: str) -> bool:
+    """Whether a folder name only says that photos are in it, as images, photos_new or JPEGImages."""
+    return _PHOTOS.fullmatch("".join(re.findall("[a-z]+", name.casefold()))) is not None
 
 
 def is_unlabelled(name: str) -> bool:

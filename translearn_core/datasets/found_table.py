@@ -10,27 +10,21 @@ classes; the page asks.
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from functools import partial
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import PurePosixPath
 
 from translearn_core.datasets.annotation_file import MEDIA, OBSERVATIONS
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.kept_upload import KeptUpload
-from translearn_core.datasets.photo_names import is_junk
 from translearn_core.datasets.previews import preview_folders
 from translearn_core.datasets.questions import OpenQuestionError
-from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_match import PhotoIndex
 from translearn_core.datasets.table_reading import read_table
 from translearn_core.datasets.table_rows import match_rows
 from translearn_core.datasets.tasks import MAIN, TableChoices
-from translearn_core.errors import SourceError
+from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _
 
-TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".json", ".jsonl"})
 _MOST_TABLES = 6
 _NAMED_SHARE = 0.5
 
@@ -45,21 +39,12 @@ def adopt_table(upload: KeptUpload, choices: ImportChoices) -> TableChoices:
         OpenQuestionError: the folders are no classes, and no column says that it holds them.
     """
     try:
-        files = upload.list_files(choices)
-    except SourceError:
+        with upload.look_inside(choices) as (files, there):
+            found = _find_tables(files, dict(list(there.items())[:_MOST_TABLES]), str(upload.root))
+    except (SourceError, OSError):
         return TableChoices()  # importing it says why
-    tables = dict(list(_tables(upload))[:_MOST_TABLES])
-    package = _find_package(tables)
-    found: list[str] = []
-    with suppress(OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError):
-        for name in package[:1] or tables:
-            if package or _names_most(tables[name](), name, files, str(upload.root)):
-                found.append(name)
-        if len(found) == 1:
-            parts = package or found
-            upload.add_table(
-                *((PurePosixPath(one).name, io.BytesIO(tables[one]())) for one in parts)
-            )
+    if found:
+        upload.add_table(*((PurePosixPath(name).name, io.BytesIO(found[name])) for name in found))
     if upload.table is None:
         return TableChoices()
     folders = len(preview_folders(files, choices).counts) > 1
@@ -78,6 +63,25 @@ def adopt_table(upload: KeptUpload, choices: ImportChoices) -> TableChoices:
     return TableChoices(main=MAIN if folders else table.roles.named[0])
 
 
+def _find_tables(
+    files: list[str], tables: Mapping[str, Callable[[], bytes]], root: str
+) -> dict[str, bytes]:
+    """Name and bytes of the one table that names most of the photos, or of the two of a camera trap
+    package; empty where there is none, or more than one."""
+    package = _find_package(tables)
+    if package:
+        return {name: tables[name]() for name in package}
+    found = {}
+    for name, read in tables.items():
+        try:
+            data = read()
+        except PhotoError:
+            continue  # damaged inside its archive
+        if _names_most(data, name, files, root):
+            found[name] = data
+    return found if len(found) == 1 else {}
+
+
 def _find_package(names: Iterable[str]) -> list[str]:
     """The two tables of a camera trap package that lie in one folder; none where there are none."""
     there = set(names)
@@ -87,33 +91,6 @@ def _find_package(names: Iterable[str]) -> list[str]:
         if path.name == MEDIA and other in there:
             return [name, other]
     return []
-
-
-def _tables(upload: KeptUpload) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Names of files that may be tables, with what reads each."""
-    for number, name in enumerate(upload.content.files):
-        if _may_be_table(name):
-            yield name, (upload.folder / "files" / str(number)).read_bytes
-    if upload.content.source:
-        root = Path(upload.content.source)
-        for path in sorted([*root.glob("*"), *root.glob("*/*")]):
-            if path.is_file() and _may_be_table(path.relative_to(root).as_posix()):
-                yield path.relative_to(root).as_posix(), path.read_bytes
-    if upload.content.archive and zipfile.is_zipfile(upload.root):
-        with zipfile.ZipFile(upload.root) as archive:
-            for entry in archive.infolist():
-                if _may_be_table(entry.filename) and entry.file_size <= MOST_BYTES:
-                    yield entry.filename, partial(_read_entry, upload.root, entry)
-
-
-def _read_entry(path: Path, entry: zipfile.ZipInfo) -> bytes:
-    with zipfile.ZipFile(path) as archive, archive.open(entry) as file:
-        return file.read(MOST_BYTES + 1)[:MOST_BYTES]
-
-
-def _may_be_table(name: str) -> bool:
-    path = PurePosixPath(name.replace("\\", "/"))
-    return path.suffix.lower() in TABLE_SUFFIXES and not is_junk(path.parts)
 
 
 def _names_most(data: bytes, name: str, files: list[str], root: str) -> bool:

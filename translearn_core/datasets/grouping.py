@@ -25,6 +25,7 @@ from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.layout import read_layout
 from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.errors import SettingsError, SourceError
 from translearn_core.i18n import _
 
@@ -88,7 +89,7 @@ def named_groups(dataset: Dataset) -> pd.Series | None:
 
 def means_folders(by: str) -> bool:
     """Whether a value of `--group-by` names folders or file names, and no column of a table."""
-    return by == FOLDER or by.startswith((_LEVEL, _NAME))
+    return by in (FOLDER, RECORDINGS) or by.startswith((_LEVEL, _NAME))
 
 
 def group_by_folders(dataset: Dataset, by: str) -> int:
@@ -96,7 +97,7 @@ def group_by_folders(dataset: Dataset, by: str) -> int:
     groups.
 
     Args:
-        by: `folder`, `level:N`, `level:NAME`, `name:SEPARATOR` or `none`.
+        by: `folder`, `level:N`, `level:NAME`, `name:SEPARATOR`, `recordings` or `none`.
 
     Returns:
         The number of groups.
@@ -130,6 +131,8 @@ def group_by_folders(dataset: Dataset, by: str) -> int:
 
 
 def _not_there(dataset: Dataset, by: str) -> str:
+    if by == RECORDINGS:
+        return _("None of the photos is a frame of a recording or of a video.")
     if by.startswith(_NAME):
         return _("No name of a photo has “{separator}” after its beginning.").format(
             separator=by.removeprefix(_NAME)
@@ -165,7 +168,7 @@ def names_class_folders(dataset: Dataset, by: str) -> bool:
     Raises:
         SettingsError: the photos lie two folders deep, and `by` does not say which are the classes.
     """
-    if not means_folders(by) or by.startswith(_NAME) or class_rule(by):
+    if not means_folders(by) or by == RECORDINGS or by.startswith(_NAME) or class_rule(by):
         return False
     level = by.removeprefix(_LEVEL)
     folders = _folders_of(dataset.photos)
@@ -271,12 +274,17 @@ def _named(photos: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _grouped(rows: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Rows with the groups that their folders or names make."""
-    if by.startswith(_NAME):
+    """Rows with the groups that their folders or names make; a frame that these put into none is in
+    that of its recording."""
+    recordings = [recording_of(str(file)) for file in rows["file"]]
+    if by == RECORDINGS:
+        names = recordings
+    elif by.startswith(_NAME):
         names = [_beginning_of(str(file), by.removeprefix(_NAME)) for file in rows["file"]]
     else:
         names = _names_at(_folders_of(rows), by.removeprefix(_LEVEL))
-    return rows.assign(group_name=names)
+    pairs = zip(names, recordings, strict=True)
+    return rows.assign(group_name=[name or recording for name, recording in pairs])
 
 
 def _beginning_of(file: str, separator: str) -> str:

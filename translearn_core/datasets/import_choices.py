@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.photo_names import is_junk
+from translearn_core.imaging.video import EVERY_S
 
 ROLES = ("train", "val", "test", "class", "out")
 """What a folder may be told to be: a split, a class, or left out."""
@@ -29,6 +30,7 @@ class ImportChoices:
             directly hold the photos), or empty: by the rule of `read_layout`.
         page: of a file with several: its number, or 0 for the one with the most contrast.
         channels: of a file with many: the numbers of red, green and blue, or of grey.
+        every_s: distance of two frames that are taken of a video, in seconds.
     """
 
     follow_links: bool = False
@@ -37,6 +39,7 @@ class ImportChoices:
     classes: str = ""
     page: int = 1
     channels: tuple[int, ...] = ()
+    every_s: float = EVERY_S
 
     def role_of(self, folder: Sequence[str]) -> str:
         """The role chosen for a folder, given by its parts; empty where none was."""
@@ -62,6 +65,7 @@ class ImportChoices:
                 classes=str(content.get("classes", "")),
                 page=int(content.get("page", 1)),
                 channels=tuple(map(int, content.get("channels", ()))),
+                every_s=float(content.get("every_s", EVERY_S)),
             )
         except (ValueError, TypeError, AttributeError):
             return cls()

@@ -56,6 +56,7 @@ from translearn_core.datasets.library import (
     with_columns,
 )
 from translearn_core.datasets.receiving import spool
+from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
     Labelling,
     existing_source,
@@ -64,6 +65,7 @@ from translearn_core.datasets.sources import (
     nothing_left,
     with_assignments,
 )
+from translearn_core.datasets.videos import expand_videos, without_videos
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import (
@@ -369,6 +371,7 @@ def _row(candidate: Candidate, path: str, stats: PhotoStats | None) -> dict[str,
         "file": candidate.file,
         "class_name": candidate.assignment.class_name,
         "split": candidate.assignment.split,
+        "group_name": recording_of(candidate.file),
         "bytes": candidate.size_bytes,
         "mtime_ns": candidate.mtime_ns,
         "checked": stats is not None,
@@ -401,6 +404,8 @@ def _build(
     context: ImportContext,
 ) -> Dataset:
     """Fill a temporary folder with photos and manifest, and publish it."""
+    candidates, unread = expand_videos(candidates, folder / "frames", context)
+    left_out = left_out + unread
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     if record.kind != "demo":
         how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
@@ -416,11 +421,18 @@ def _build(
         left_out = left_out + single
     with disk_errors():
         photos = _move_to_class_folders(staged, folder, NameKeeper())
-        for name in ("staged", "incoming"):
+        for name in ("staged", "incoming", "frames"):
             shutil.rmtree(folder / name, ignore_errors=True)
     temporary.write_photos(photos)
     temporary.write_left_out(_left_out_table(left_out))
-    return publish(folder, record.model_copy(update=_said(context)))
+    changed = _said(context) | _grouped_by(photos, record)
+    return publish(folder, record.model_copy(update=changed))
+
+
+def _grouped_by(rows: pd.DataFrame, record: Record) -> dict[str, str]:
+    """What groups new rows, as a field of the record, where nothing did so far."""
+    is_new = not record.grouped_by and bool((rows["group_name"] != "").any())
+    return {"grouped_by": RECORDINGS} if is_new else {}
 
 
 def _measure(
@@ -462,6 +474,8 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
+    candidates, unread = expand_videos(candidates, folder / "frames", context)
+    left_out = left_out + unread
     how = _measure(
         {item.file: item.look or item.read for item in candidates}, dataset.reading, context
     )
@@ -482,6 +496,7 @@ def _append(
         if left_out:
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
         changed = {"source_sha256": "", "reading": how.as_json()}
+        changed |= _grouped_by(rows, dataset.record)
         dataset.write_record(dataset.record.model_copy(update=changed))
     notices = (*context.notices, *(one.text for one in context.questions))
     return ImportReport(len(rows), tuple(left_out), notices)
@@ -493,6 +508,8 @@ def _import_in_place(
     """A data set whose photos stay in their folders."""
     with contextlib.ExitStack() as stack:
         candidates, left_out = list_sources(sources, stack, context, labels)
+    candidates, videos = without_videos(candidates)
+    left_out = left_out + videos
     key = labels.key if labels is not None else ""
     text = "\n".join([*(source.as_posix() for source in sources), *([key] if key else [])])
     identity = f"folder-{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
@@ -587,7 +604,7 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
         same = old.source_sha256 == record.source_sha256 and old.name == record.name
         if (
             same
-            and old.choices == record.choices
+            and ImportChoices.from_text(old.choices) == ImportChoices.from_text(record.choices)
             and (not check or bool(dataset.photos["checked"].all()))
         ):
             return dataset

@@ -12,8 +12,9 @@ question was asked, a table given or one class found (else nothing is kept): `up
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,7 +30,8 @@ from translearn_core.datasets.import_context import ImportContext, ProgressCallb
 from translearn_core.datasets.importing import import_files, import_source
 from translearn_core.datasets.label_table import import_labelled, import_labelled_files
 from translearn_core.datasets.library import Dataset, check_free_space, disk_errors
-from translearn_core.datasets.photo_names import is_junk
+from translearn_core.datasets.photo_names import is_junk, may_be_table
+from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
 from translearn_core.errors import SourceError
@@ -111,19 +113,51 @@ class KeptUpload:
         Raises:
             SourceError: the source is refused.
         """
+        with self.look_inside(choices) as (files, _tables):
+            return files
+
+    @contextmanager
+    def look_inside(
+        self, choices: ImportChoices
+    ) -> Iterator[tuple[list[str], Mapping[str, Callable[[], bytes]]]]:
+        """The paths of all files that may be photos, within their source, and of those that may be
+        tables of labels, each with what reads it as long as the block lasts.
+
+        Raises:
+            SourceError: the source is refused.
+        """
         if self.content.files:
             parts = [(name, name.split("/")) for name in self.content.files]
-            return [
+            files = [
                 name
                 for name, path in parts
                 if not hidden_folder(path, choices) and not is_junk(path[-1:])
             ]
+            numbered = enumerate(self.content.files)
+            places = {name: self.folder / "files" / str(number) for number, name in numbered}
+            tables = {name: path.read_bytes for name, path in places.items() if may_be_table(name)}
+            yield files, tables
+            return
         limits = load_configuration().limits
         if self.content.source:
             context = ImportContext(limits, False, None, None, choices)
-            return [item.file for item in list_photos(self.root, context)[0]]
+            files = [item.file for item in list_photos(self.root, context)[0]]
+            paths = sorted([*self.root.glob("*"), *self.root.glob("*/*")])
+            near = {path.relative_to(self.root).as_posix(): path for path in paths}
+            yield (
+                files,
+                {
+                    name: path.read_bytes
+                    for name, path in near.items()
+                    if may_be_table(name) and path.is_file() and path.stat().st_size <= MOST_BYTES
+                },
+            )
+            return
         with open_archive(self.root, limits, choices) as opened:
-            return [entry.name for entry in opened.entries]
+            yield (
+                [entry.name for entry in opened.entries],
+                {entry.name: partial(entry.read_bytes, MOST_BYTES) for entry in opened.tables},
+            )
 
     def add_table(self, *tables: tuple[str, BinaryIO]) -> None:
         """Receive a table of labels, or the tables of a camera trap package, in place of an

@@ -7,6 +7,7 @@ person chose (`import_choices.py`), reading folders and archives.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -68,7 +69,9 @@ def read_layout(paths: Sequence[str], choices: ImportChoices | None = None) -> L
         everything; or it holds fewer photos itself than any folder below it and one of those
         names is also found elsewhere (`farm1/stray.jpg` beside `farm1/cats` and `farm2/cats`).
     4.  A folder of folders beside a class is a class itself (`cats/indoor` and `cats/outdoor`
-        beside `dogs`), unless the name of the class is found in it.
+        beside `dogs`), unless the name of the class is found in it; so is one that holds one
+        folder, if that is called images or the like. Where all class folders have one name
+        (`cats/images`, `dogs/images`), those around them are the classes.
     5.  Photos in no folder, and folders for unlabelled photos (`is_unlabelled`), are left out.
 
     Class names are NFC, with white space tidied. Names that differ only in upper and lower case
@@ -88,6 +91,7 @@ def read_layout(paths: Sequence[str], choices: ImportChoices | None = None) -> L
     counts = Counter(parsed[parent] for parent in parents)
     reading = _Reading(counts, choices)
     by_folder = reading.assign()
+    reading.notices += _tell_merged({one: by_folder[folder] for one, folder in parsed.items()})
     assignments = [by_folder[parsed[parent]] for parent in parents]
     if not any(assignment.class_name for assignment in assignments):
         raise SourceError(
@@ -97,6 +101,26 @@ def read_layout(paths: Sequence[str], choices: ImportChoices | None = None) -> L
             )
         )
     return Layout(assignments, reading.notices, reading.questions)
+
+
+def _tell_merged(assignments: dict[str, ClassAssignment]) -> list[str]:
+    """Folders whose names differ in white space only, and so are one class."""
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for parent, assignment in assignments.items():
+        name = assignment.class_name
+        for part in parent.split("/") if name else ():
+            if tidy(part) == name:
+                spellings[name].add(unicodedata.normalize("NFC", part))
+    merged = [name for name, written in sorted(spellings.items()) if len(written) > 1]
+    if not merged:
+        return []
+    return [
+        ngettext(
+            "Folders whose names differ only in white space were taken as one class: {names}.",
+            "Folders whose names differ only in white space were taken as one class each: {names}.",
+            len(merged),
+        ).format(names=list_folders(merged))
+    ]
 
 
 class _Reading:

@@ -1,6 +1,6 @@
 """What the name of a file says: whether it may be a photo, or is hidden or metadata of a system.
 
-Owns: endings of photos, archives and raw files, and the names of files and folders that programs
+Owns: endings of photos, tables, archives and raw files, and the names of files and folders that programs
 make. Leaves to others: the bytes of a file (`imaging/kinds.py`), names of splits (`folder_words.py`).
 """
 
@@ -15,6 +15,7 @@ PHOTO_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp", ".gif", ".bmp", ".dib"}
     | {".tif", ".tiff", ".heic", ".heif", ".hif", ".avif"}
 )
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".xlsx", ".json", ".jsonl"})
 ARCHIVE_SUFFIXES = frozenset({".zip", ".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"})
 _RAW_SUFFIXES = frozenset(
     {".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2"}
@@ -37,6 +38,12 @@ _METADATA_FOLDERS = frozenset(
 def is_junk(parts: Iterable[str]) -> bool:
     """Whether a path is hidden or metadata of an operating system."""
     return any(part.lower() in _JUNK or part.startswith((".", "~$")) for part in parts)
+
+
+def may_be_table(name: str) -> bool:
+    """Whether a path ends as tables of labels do, and is not hidden."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return path.suffix.lower() in TABLE_SUFFIXES and not is_junk(path.parts)
 
 
 def is_metadata_folder(name: str) -> bool:

@@ -25,6 +25,7 @@ from translearn_core.datasets.photo_names import (
 )
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
+from translearn_core.imaging.video import is_video
 
 
 def spool(
@@ -55,7 +56,9 @@ def spool(
             reason = _("The file is too large: at most {limit} MB are read.").format(
                 limit=f"{context.limits.photo_bytes / 2**20:.0f}"
             )
-        elif not reason and not has_photo_suffix(name) and not begins_as_photo(target):
+        elif not reason and not (
+            has_photo_suffix(name) or is_video(name) or begins_as_photo(target)
+        ):
             target.unlink()
             reason = reason_suffix(parts[-1])
         if reason:

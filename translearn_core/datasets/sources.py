@@ -22,8 +22,9 @@ from translearn_core.datasets.folder_listing import list_photos, tell_empty, tel
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
 from translearn_core.datasets.layout import ClassAssignment, read_layout
 from translearn_core.datasets.library import disk_errors
+from translearn_core.datasets.questions import OpenQuestionError
 from translearn_core.errors import PhotoError, SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 
 
 def existing_source(path: Path) -> Path:
@@ -137,6 +138,8 @@ def with_assignments(
 ) -> tuple[list[Candidate], LeftOut]:
     """Assign class and split to each candidate; those without a class go to `left_out`."""
     if not candidates:
+        if any(question.setting == "follow_links" for question in context.questions):
+            raise OpenQuestionError(nothing_left(left_out), "follow_links", ())
         raise SourceError(nothing_left(left_out))
     assigned = []
     left_out = list(left_out)
@@ -160,8 +163,10 @@ def nothing_left(left_out: LeftOut) -> str:
             "There are no photos in it. Choose a folder or zip with one folder for each class."
         )
     file, reason = left_out[0]
-    return _(
-        "No photo could be taken from it; {n} files were left out. The first, {file}: {reason}"
+    return ngettext(
+        "No photo could be taken from it; {n} file was left out. {file}: {reason}",
+        "No photo could be taken from it; {n} files were left out. The first, {file}: {reason}",
+        len(left_out),
     ).format(n=len(left_out), file=file, reason=reason)
 
 

@@ -23,6 +23,9 @@ UNEVEN = 2.0
 """From this ratio of the largest to the smallest class on, balanced accuracy is said, too."""
 UNEQUAL = 5.0
 """Above this ratio the sizes themselves are said."""
+KNOWN_SCENES = 0.2
+"""Above this share of photos of scenes that were learned from, an accuracy is not named: without them
+it could be that much lower."""
 _MOST_NAMES = 6
 
 
@@ -96,6 +99,7 @@ def caveats(
     *,
     n_val: int | None = None,
     measured: str = "",
+    balanced: bool = True,
 ) -> list[str]:
     """What must be said beside an accuracy, the gravest first.
 
@@ -103,12 +107,13 @@ def caveats(
         classes: all classes.
         n_val: validation photos that the best epoch is chosen by; None where none are used.
         measured: the photos of the accuracy in words; default test photos.
+        balanced: whether balanced accuracy may be said; not where the accuracy is not known.
     """
     measured = measured or _("test photos")
     found = [
         _tell_never_found(classes, measured),
         _tell_copies_only(classes),
-        _tell_uneven(classes),
+        _tell_uneven(classes, balanced=balanced),
         _tell_few_tested(classes, measured),
         _tell_weak(classes),
     ]
@@ -170,7 +175,7 @@ def _tell_copies_only(classes: Sequence[ClassCount]) -> str:
     )
 
 
-def _tell_uneven(classes: Sequence[ClassCount]) -> str:
+def _tell_uneven(classes: Sequence[ClassCount], *, balanced: bool) -> str:
     if not is_uneven(classes):
         return ""
     parts = []
@@ -183,11 +188,11 @@ def _tell_uneven(classes: Sequence[ClassCount]) -> str:
                 large=max(sizes)[1], most=max(sizes)[0], small=min(sizes)[1], least=min(sizes)[0]
             )
         )
-    balanced = balanced_accuracy(classes)
-    if balanced is not None:
+    share = balanced_accuracy(classes) if balanced else None
+    if share is not None:
         parts.append(
             _("With every class counted alike, {share} are right (balanced accuracy).").format(
-                share=percent(balanced)
+                share=percent(share)
             )
         )
     return " ".join(parts)

@@ -21,7 +21,7 @@ import numpy as np
 
 from translearn_core import backbones
 from translearn_core.atomic import write_atomically
-from translearn_core.backbones import Backbone
+from translearn_core.backbones.dino_weights import PATCH, read_dino_weights
 from translearn_core.backbones.lite_weights import read_lite_weights
 from translearn_core.backbones.weights import check_weights, weights_path
 from translearn_core.csv_tables import csv_text
@@ -147,17 +147,25 @@ def _files(run: Run, stem: str, *, kinds: tuple[str, ...]) -> dict[str, bytes]:
         files[f"{stem}.ipynb"] = content.encode("utf-8")
     files[f"{stem}.csv"] = _photo_list(parts, facts).encode("utf-8")
     if facts.backbone.is_own and facts.settings.weights == "imagenet":
-        files[own_weights(facts.backbone)] = _own_weights(facts.backbone)
+        files[own_weights(facts.backbone)] = _own_weights(facts)
     return files
 
 
-def _own_weights(backbone: Backbone) -> bytes:
-    """The weights of a network that is built here, as an `.npz` of arrays named `layer/variable`."""
+def _own_weights(facts: Facts) -> bytes:
+    """The weights of a network that is built here, as an `.npz` of arrays named `layer/variable`;
+    those of DINOv2 `layer/number`, for photos of the run's size."""
+    backbone = facts.backbone
     path = weights_path(backbone)
     if backbone.packaged:
         return path.read_bytes()
     check_weights(backbone)
-    arrays: dict[str, Any] = dict(read_lite_weights(path))
+    arrays: dict[str, Any]
+    if backbone.size_step == PATCH:
+        side = int(facts.metrics.image_size) // PATCH
+        layers = read_dino_weights(path, **dict(backbone.arguments), grid=(side, side))
+        arrays = {f"{name}/{n}": a for name, all_ in layers.items() for n, a in enumerate(all_)}
+    else:
+        arrays = dict(read_lite_weights(path))
     target = io.BytesIO()
     np.savez(target, **arrays)
     return target.getvalue()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from translearn_core.backbones import Backbone
+from translearn_core.backbones.dino_weights import DEPTH
 from translearn_core.fitting.head import REFIT_BELOW
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.square import BORDER
@@ -157,6 +158,7 @@ def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
         "in_notebook": in_notebook,
         "weights_address": backbone.weight_url.rpartition("/")[0] if names_file else "",
         "own_weights": own_weights(backbone),
+        "dino": {"depth": DEPTH, **dict(backbone.arguments)},
         "views": VIEWS,
         "border": BORDER,
         "temperature": (facts.metrics.calibration or CalibrationMetrics()).temperature,

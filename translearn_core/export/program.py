@@ -103,12 +103,19 @@ def _quality(run: Run) -> list[str]:
             "Not measured: it was brought in from elsewhere, or no photos were kept for a test."
         ]
     metrics = run.metrics
-    first = (
-        f"Right on {metrics.test_correct} of {metrics.n_test} photos that it had not seen "
-        f"while learning ({percent(metrics.accuracy)})."
-    )
     further = [
         f"{task.name}: right on {task.test_correct} of {task.n_test}."
         for task in metrics.further_tasks
     ]
+    if metrics.test_accuracy is None:
+        return [
+            f"Right on {metrics.test_correct} of {metrics.n_test} photos that it had not seen while "
+            f"learning, of which {metrics.n_test_same_scene} are of the scenes that it learned from: "
+            "how often it is right in other scenes is not known.",
+            *further,
+        ]
+    first = (
+        f"Right on {metrics.test_correct} of {metrics.n_test} photos that it had not seen "
+        f"while learning ({percent(metrics.accuracy)})."
+    )
     return [first, *further]

@@ -43,10 +43,9 @@ class ExportSource:
     @cached_property
     def model(self) -> Any:
         """The Keras model in float32, with the heads of all tasks."""
-        from translearn_core.graph.saving import load_model
+        from translearn_core.graph.saving import in_float32, load_model
 
-        model = load_model(self.run.model_path)
-        return merge(_in_float32(model) if self.is_mixed else model, self.heads)
+        return merge(in_float32(load_model(self.run.model_path)), self.heads)
 
     @cached_property
     def heads(self) -> tuple[DenseHead, ...]:
@@ -60,22 +59,12 @@ class ExportSource:
 
     @cached_property
     def is_mixed(self) -> bool:
-        """Whether it computes in mixed precision, as models do that were trained on a GPU."""
+        """Whether it computes in mixed precision, as those of earlier versions do that were trained
+        on a GPU."""
+        from translearn_core.graph.saving import MIXED
+
         with zipfile.ZipFile(self.run.model_path) as archive:
-            return _MIXED in archive.read("config.json").decode("utf-8")
-
-
-_MIXED = '"mixed_float16"'
-
-
-def _in_float32(model: Any) -> Any:
-    """The same model without mixed precision; its weights are in float32 anyway."""
-    import keras
-
-    text = json.dumps(keras.saving.serialize_keras_object(model)).replace(_MIXED, '"float32"')
-    float32_model = keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
-    float32_model.set_weights(model.get_weights())
-    return float32_model
+            return MIXED in archive.read("config.json").decode("utf-8")
 
 
 def write_keras(source: ExportSource, path: Path) -> None:

@@ -288,7 +288,9 @@ def make_report(
         test = Measured(accuracy=given.accuracy, interval=given.interval, n=given.n)
         gap = caveats.tell_gap(test, judged, folds=True)
     recalls = [one.test_recall if given else one.recall for one in per_class]
-    forecast = _forecast(data, evaluation, interval[0])
+    one_scene = datasets.chained_classes(data.dataset)
+    same_scenes = bool(data.photos["class_name"].isin(one_scene).mean() > caveats.KNOWN_SCENES)
+    forecast = None if same_scenes else _forecast(data, evaluation, interval[0])
     mixups = _confused_pairs(data, predicted)
     shortcuts = [finding.note for finding in findings if finding.check == "shortcut"]
     given_away = {finding.path: finding.note for finding in findings if finding.check == "giveaway"}
@@ -308,7 +310,8 @@ def make_report(
         shortcuts=[*shortcuts, *(given_away[name] for name in learnable if name in given_away)],
         tested=given.n if given else 0,
         gap=gap,
-        one_scene=datasets.chained_classes(data.dataset),
+        one_scene=one_scene,
+        same_scenes=same_scenes,
     )
     verdict, rule = decide(figures)
     worst = (mixups[0].truth, mixups[0].answer) if mixups and mixups[0].n >= 3 else None
@@ -324,6 +327,7 @@ def make_report(
         rule=rule,
         headline=headline,
         test_gap=gap,
+        same_scenes=same_scenes,
         remarks=[
             *datasets.split_notes(data.dataset),
             *_one_group_remark(data),

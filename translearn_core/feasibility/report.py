@@ -166,6 +166,11 @@ class Report(_Line):
         "unequal classes with the balanced accuracy, copies only, one scene only, too few groups, "
         "a shape that gives classes away",
     )
+    same_scenes: bool = Field(
+        default=False,
+        description="whether more than a fifth of the photos are of classes that are one video, burst "
+        "or fixed camera: the accuracies are then those in the same scenes, and of others nothing is known",
+    )
     fit: str = Field(
         default="stretch",
         description="how photos that are not square become so, as in training: `stretch`, `crop` or "

@@ -54,6 +54,8 @@ class Figures:
         tested: given test photos that `accuracy` and `lowest_recall` are about; 0: cross-validated.
         gap: how the given test differs from cross-validation, as a sentence, see
             `caveats.tell_gap`.
+        one_scene: classes of which most photos are frames of one scene.
+        same_scenes: whether more than `caveats.KNOWN_SCENES` of the photos are of such classes.
     """
 
     accuracy: float
@@ -70,6 +72,7 @@ class Figures:
     tested: int = 0
     gap: str = ""
     one_scene: Sequence[str] = ()
+    same_scenes: bool = False
 
     @property
     def baseline(self) -> float:
@@ -103,6 +106,14 @@ class Rule:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        verdict="not_yet",
+        when=N_(
+            "More than a fifth of the photos are of classes that are frames of one scene, so nothing is "
+            "known of other scenes."
+        ),
+        holds=lambda figures: figures.same_scenes,
+    ),
     Rule(
         verdict="not_yet",
         when=N_(
@@ -203,6 +214,13 @@ def explain(verdict: Verdict, figures: Figures, *, mixed_up: tuple[str, str] | N
 
 
 def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, str] | None) -> str:
+    if figures.same_scenes:
+        known = _(
+            "Most photos of {names} are frames of one video, burst or fixed camera, which can only be "
+            "judged by others of the same scene: how often it is right in other scenes is not known. "
+            "Add photos of other things, places and light."
+        ).format(names=list_names(figures.one_scene))
+        return " ".join([known, *_remarks(figures, mixed_up)])
     words = (
         _(
             "Right on about {right} of 100 photos like the {n:,} given test photos (95 % confidence "
@@ -237,7 +255,7 @@ def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, st
 def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
     """Shortcuts, the trivial baseline, and the most frequent confusion."""
     remarks = []
-    if figures.one_scene:
+    if figures.one_scene and not figures.same_scenes:
         remarks.append(
             _(
                 "But this says little about other photos: most of {names} are frames of one video, "

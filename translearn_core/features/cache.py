@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import mmap
 import os
 import secrets
 import shutil
@@ -33,6 +34,8 @@ from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
 SHARD_BYTES = 64 * 2**20
+MANY_ROWS = 1024
+"""So many rows taken at once are a walk through all of them: what was read is let go again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,20 @@ class FeatureTable:
         for shard in np.unique(places[:, 0]):
             chosen = np.flatnonzero(places[:, 0] == shard)
             result[chosen] = self._shards[shard][places[chosen, 1]]
+            if len(chosen) >= MANY_ROWS:
+                _let_go(self._shards[shard])
         return result
+
+    def __getitem__(self, rows: slice | npt.NDArray[np.integer]) -> Array:
+        """The features of some rows, in memory."""
+        return self.take(np.arange(len(self))[rows])
+
+
+def _let_go(shard: Array) -> None:
+    """Count what was read of a mapped file as this process' memory no longer."""
+    mapped = getattr(shard, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class FeatureCache:

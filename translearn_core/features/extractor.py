@@ -10,6 +10,7 @@ Training and the feasibility check extract features here, so each finds what the
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ import pandas as pd
 from translearn_core import backbones
 from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
-from translearn_core.backbones.weights import weights_status
+from translearn_core.backbones.weights import content_hash, weights_status
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset, PhotoStats
 from translearn_core.datasets.shapes import choose_fit
@@ -34,9 +35,11 @@ from translearn_core.graph.engine import (
     Engine,
     KerasEngine,
     bfloat16_pays,
+    conversion_versions,
     import_keras,
     open_prefix_engine,
 )
+from translearn_core.graph.recorded import has_record, recorded_prefix
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import SILENT, Monitor, PassProgress
@@ -110,9 +113,29 @@ class FeatureExtractor:
         return cache_folder()
 
     def engine_path(self, cut: str) -> Path:
-        """Where the converted graph from pixels to `cut` is kept."""
-        key = replace(self.key(cut), fit="stretch")  # a graph takes squares of any kind
-        return cache_folder() / "engines" / f"{key.digest}.xml"
+        """Where the converted graph from pixels to `cut` is kept: once for a backbone, the content of
+        its weights, a size of photos, and the versions of what converts it."""
+        if self.change is not None or self.weights == "random":
+            weights = self.weights_identity
+        else:
+            weights = content_hash(weights_status(self.backbone).path)
+        facts = [self.backbone.name, weights, cut, str(self.size), conversion_versions()]
+        digest = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24]
+        return cache_folder() / "engines" / f"{digest}.xml"
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether its graph can be had without Keras, see `graph/recorded.py`."""
+        of_file = self.change is None and self.weights == "imagenet"
+        return of_file and has_record(self.backbone)
+
+    def record(self, cut: str) -> Any:
+        """The frozen part up to `cut` without Keras; None: not to be had."""
+        if not self.is_recorded:
+            return None
+
+        layer = None if cut == POOLED else cut
+        return recorded_prefix(self.backbone, size=self.size, cut=layer)
 
     def build_network(self) -> Any:
         """The backbone as a Keras model of the caller's own."""
@@ -130,8 +153,15 @@ class FeatureExtractor:
         """Features of photos by content hash, all of them cached by now."""
         return FeatureCache(self.key(cut, view), root=self.root).table(hashes)
 
+    @property
+    def has_features(self) -> bool:
+        """Whether the pooled features of all photos are cached."""
+        cache = FeatureCache(self.key(POOLED), root=self.root)
+        return all(sha256 in cache for sha256 in self.dataset.photos["sha256"])
+
     def take(self, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor) -> PassReport:
-        """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
+        """Have every photo of `paths` (of the manifest) in the cache for all `cuts`; but photos that
+        were given as a test as they are only, since nothing learns from them.
 
         Decodes only what some cut lacks. Facts, and photos that cannot be read, are recorded in
         the data set.
@@ -144,10 +174,13 @@ class FeatureExtractor:
         photos = self.dataset.photos
         known = dict(zip(photos["path"], photos["sha256"], strict=True))
         caches = [FeatureCache(output.key, root=output.root) for output in outputs]
+        of_all = [cache for cache, (_cut, view) in zip(caches, cuts, strict=True) if not view]
+        plain = set(photos["path"][photos["split"] == "test"]) if of_all else set()
         missing = [
             path
             for path in paths
-            if not known.get(path) or not all(known[path] in cache for cache in caches)
+            if not known.get(path)
+            or not all(known[path] in cache for cache in (of_all if path in plain else caches))
         ]
         if not missing:
             return PassReport()
@@ -155,6 +188,7 @@ class FeatureExtractor:
         result = extract(
             [self.dataset.photo_path(path) for path in missing],
             outputs,
+            plain={index for index, path in enumerate(missing) if path in plain},
             progress=lambda done, _total, per_s: tell(done, per_s),
             stop=lambda: monitor.stop_requested,
         )
@@ -208,7 +242,12 @@ class _Engines:
     def _open(self, cut: str, *, quick: bool) -> Engine:
         """The engine to `cut`; `quick` for views that only training sees."""
         path = self._look.engine_path(cut)
-        engine = open_prefix_engine(path, lambda: self._build_prefix(cut), quick=quick)
+        engine = open_prefix_engine(
+            path,
+            lambda: self._build_prefix(cut),
+            record=lambda: self._look.record(cut),
+            quick=quick,
+        )
         if isinstance(engine, KerasEngine):
             self.network = None
         return engine

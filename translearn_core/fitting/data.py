@@ -26,7 +26,7 @@ from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtra
 from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.fitting.sources import FeatureSource
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.augment import VIEWS
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
@@ -175,8 +175,7 @@ def _tell_groups(plan: Plan, pooled: FeatureTable) -> datasets.Together:
     """Which photos belong together; random weights have nothing to say about that."""
     if plan.settings.weights == "random":
         return datasets.together(plan.dataset)
-    rows = np.arange(len(plan.dataset.photos))
-    return datasets.assign_groups(plan.dataset, pooled.take(rows))
+    return datasets.assign_groups(plan.dataset, pooled)
 
 
 def extract_features(
@@ -186,8 +185,14 @@ def extract_features(
     report = look.take(cuts, paths, monitor)
     if report.left_out:
         names = ", ".join(Path(path).name for path in report.left_out[:3])
-        text = _("{n} files could not be read and are left out: {names} …")
-        monitor.warning(text.format(n=len(report.left_out), names=names))
+        n = len(report.left_out)
+        names += " …" if n > 3 else ""
+        text = ngettext(
+            "{n} file could not be read and is left out: {names}",
+            "{n} files could not be read and are left out: {names}",
+            n,
+        )
+        monitor.warning(text.format(n=n, names=names))
     return report
 
 

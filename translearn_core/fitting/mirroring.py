@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from translearn_core.arrays import Ints
+from translearn_core.concurrency import run_stoppable
 from translearn_core.evaluation.mirrors import find_lookalike, sample_rows
 from translearn_core.features.cache import FeatureTable
 from translearn_core.fitting.plan import Plan
@@ -52,7 +53,11 @@ def settle_mirroring(
         return Mirroring(augmentation="none")
     rows = sample_rows(labels, groups, subsets != "test", seed=plan.settings.seed)
     mirrored = plan.extractor.mirrored(photos.iloc[rows], monitor)
-    found = find_lookalike(pooled.take(rows), mirrored, labels[rows], seed=plan.settings.seed)
+    plain = pooled.take(rows)
+    found = run_stoppable(
+        lambda: find_lookalike(plain, mirrored, labels[rows], seed=plan.settings.seed),
+        lambda: monitor.stop_requested,
+    )
     if found is None:
         return Mirroring(augmentation=plan.augmentation)
     said = found.describe(plan.dataset.classes)

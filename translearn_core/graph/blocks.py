@@ -48,6 +48,10 @@ def find_blocks(model: keras.Model) -> list[GraphBlock]:
     5. **A change of name:** on a plain chain, where the convolution before and the one after
        carry names with different first words (`stem_conv`, `block1a_project_conv`).
 
+    6. **Attention is followed by more:** an addition that ends a region with attention in it does
+       not end a block, nor does what comes after it open one: the dense layers that each token
+       passes next belong to the same block (transformers).
+
     A block holds at least one convolution or dense layer; a stretch without one belongs to the
     block after it, at the very end to the last block. A block therefore never ends between a
     convolution and its normalisation or activation.
@@ -88,6 +92,8 @@ def _ends_block(walk: Walk, cuts: Sequence[int], index: int) -> bool:
     """Whether one of the rules of `find_blocks` holds at the cut `index`, not the last."""
     here = walk.operation(cuts[index])
     following = walk.operation(cuts[index] + 1)
+    if is_merge(here) and _holds_attention(walk, cuts, index - 1):  # rule 6
+        return False
     if _opens_region(walk, cuts, index):  # rule 2, and rule 1 for what grows on
         return not (_is_growth(walk, cuts, index) and _is_growth(walk, cuts, index + 1))
     if _is_gate_region(cuts, index):
@@ -111,6 +117,14 @@ def _ends_block(walk: Walk, cuts: Sequence[int], index: int) -> bool:
 def _is_region(cuts: Sequence[int], index: int) -> bool:
     """Whether branches lie between the cut `index` and the next."""
     return index >= 0 and index + 1 < len(cuts) and cuts[index + 1] - cuts[index] > 1
+
+
+def _holds_attention(walk: Walk, cuts: Sequence[int], index: int) -> bool:
+    """Whether attention lies between the cut `index` and the next."""
+    if not _is_region(cuts, index):
+        return False
+    between = range(cuts[index] + 1, cuts[index + 1])
+    return any(isinstance(walk.operation(i), keras.layers.MultiHeadAttention) for i in between)
 
 
 def _opens_region(walk: Walk, cuts: Sequence[int], index: int) -> bool:

@@ -16,6 +16,7 @@ from translearn_core.backbones import Backbone, image_size_for, pixel_scaling
 from translearn_core.backbones.weights import check_weights, weights_path, weights_status
 from translearn_core.errors import WeightsError
 from translearn_core.graph.cut_points import PIXELS, automatic_stem, replay
+from translearn_core.graph.engine import apply_precision
 from translearn_core.i18n import _
 from translearn_core.settings import Settings
 
@@ -45,11 +46,11 @@ def build_backbone(
         `(n, h, w, c)`; its input is named `photo`.
 
     Raises:
-        SettingsError: `size` is below the backbone's smallest.
+        SettingsError: `size` is below the backbone's smallest, or between its steps.
         WeightsError: the weights are not on this machine, or do not fit.
     """
     size = backbone.input_size if size is None else size
-    if size < backbone.min_size:
+    if size < backbone.min_size or size % backbone.size_step:
         image_size_for(backbone, Settings(image_size=size))  # raises with the sentence
     return with_pixel_scaling(backbone, call_builder(backbone, size, weights, seed), size)
 
@@ -59,7 +60,8 @@ def with_pixel_scaling(backbone: Backbone, application: keras.Model, size: int) 
 
     Args:
         application: made for photos of any size; its operations get their lasting names here. One
-            that holds a model within it (ConvNeXt) takes photos of the size it was made for alone.
+            that holds a model within it (ConvNeXt) or sees photos in patches (`size_step`) takes
+            photos of the size it was made for alone.
         size: side of the square photos in pixels.
     """
     restore_names(application)
@@ -75,6 +77,7 @@ def call_builder(
     """The network as its builder makes it: no top, no pixel scaling, names as they come."""
     module, _colon, function = backbone.builder.rpartition(":")
     builder = getattr(import_module(module) if module else keras.applications, function)
+    apply_precision()
     arguments = {**dict(backbone.arguments), "include_top": False, "input_shape": (size, size, 3)}
     if weights == "random":
         keras.utils.set_random_seed(seed)

@@ -1,13 +1,16 @@
 """What the web process must know about a backbone without building it.
 
 Owns: the entries of `data/blocks.json` and `data/weights.json`, which `scripts/make_blocks`
-writes: blocks, cut points, layers, weights and multiply-accumulate operations.
-Leaves to others: reading them (`backbones/freezing.py`, `backbones/weights.py`).
+writes: blocks, cut points, layers, weights and multiply-accumulate operations; and the graphs of
+`data/graphs/`, for converting a backbone without Keras.
+Leaves to others: reading them (`backbones/freezing.py`, `backbones/weights.py`, `recorded.py`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import keras
@@ -15,7 +18,8 @@ import keras
 from translearn_core.backbones import Backbone
 from translearn_core.graph.blocks import find_blocks
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
-from translearn_core.graph.cut_points import cut_points, is_pixels, walk_graph
+from translearn_core.graph.cut_points import Walk, cut_points, is_pixels, walk_graph
+from translearn_core.graph.recorded import DEFAULTS, lay_out
 
 
 def describe_backbone(backbone: Backbone, application: keras.Model | None = None) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def describe_backbone(backbone: Backbone, application: keras.Model | None = None
                 "layers": sum(layers[begin:end]),
                 "parameters": sum(parameters[begin:end]),
                 "macs": sum(macs[begin:end]),
-                "output": list(nodes[end - 1].output_tensors[0].shape[1:]),
+                "output": _sides(nodes[end - 1].output_tensors[0].shape),
             }
         )
         begin = end
@@ -69,6 +73,12 @@ def describe_backbone(backbone: Backbone, application: keras.Model | None = None
         "macs_up_to": [sum(macs[: cut + 1]) for cut in cuts],
         "names": " ".join(names),
     }
+
+
+def _sides(shape: tuple[int, ...]) -> list[int]:
+    """Height, width and channels of an output; tokens `(n, t, c)` are a column of places."""
+    *places, channels = shape[1:]
+    return [*places, *[1] * (2 - len(places)), channels]
 
 
 def describe_weights(backbone: Backbone, application: keras.Model | None = None) -> list[str]:
@@ -108,13 +118,168 @@ def _count_parameters(operation: Any, *, trainable: bool = False) -> int:
 def _count_macs(node: Any) -> int:
     """Multiply-accumulate operations of convolutions and dense layers for one photo.
 
-    Each value of a kernel is used once per position of the output.
+    Each value of a kernel is used once per position of the output; attention compares each token
+    with each, and adds up what it found.
     """
     count = 0
     for leaf in _leaves(node.operation):
-        kernels = [weight for weight in getattr(leaf, "weights", []) if len(weight.shape) >= 2]
+        kernels = _kernels(leaf)
         if kernels:
             output = node.output_tensors[0] if leaf is node.operation else leaf.output
             positions = math.prod(output.shape[1:-1])
             count += positions * sum(math.prod(kernel.shape) for kernel in kernels)
+            if isinstance(leaf, keras.layers.MultiHeadAttention):
+                count += 2 * positions**2 * leaf.num_heads * leaf.key_dim
     return count
+
+
+ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    "Activation": ("activation",),
+    "Add": (),
+    "AveragePooling2D": ("pool_size", "strides", "padding"),
+    "BatchNormalization": ("epsilon", "scale", "center"),
+    "Concatenate": (),
+    "Conv2D": (
+        *("filters", "kernel_size", "strides", "padding", "dilation_rate"),
+        *("groups", "use_bias", "activation"),
+    ),
+    "Cropping2D": ("cropping",),
+    "Dense": ("units", "use_bias", "activation"),
+    "DepthwiseConv2D": (
+        *("kernel_size", "strides", "padding", "dilation_rate"),
+        *("depth_multiplier", "use_bias", "activation"),
+    ),
+    "Dropout": (),
+    "Flip": (),
+    "GlobalAveragePooling2D": ("keepdims",),
+    "Identity": (),
+    "MaxPooling2D": ("pool_size", "strides", "padding"),
+    "Multiply": (),
+    "Normalization": (),
+    "ReLU": ("max_value", "negative_slope", "threshold"),
+    "Rescaling": ("scale", "offset"),
+    "Reshape": ("target_shape",),
+    "SeparableConv2D": (
+        *("filters", "kernel_size", "strides", "padding", "dilation_rate"),
+        *("use_bias", "activation"),
+    ),
+    "ZeroPadding2D": ("padding",),
+}
+"""What is recorded of each kind of operation beside its weights."""
+
+
+RECORDED_AT = (0, 1, 3)
+"""A graph is recorded at its own size and at so many pixels more, which shows what follows from it."""
+
+
+def record_graph(networks: Sequence[keras.Model]) -> dict[str, Any] | None:
+    """One file of `data/graphs/`: see `recorded.py`.
+
+    Args:
+        networks: one backbone, from `build_backbone`, for several sizes of photos.
+
+    Returns:
+        None where it has an operation of another kind, or depends on the size in another way.
+    """
+    records = [record_operations(network) for network in networks]
+    if records[0] is None:
+        return None
+    first = deepcopy(records[0])
+    walks = [walk_graph(network) for network in networks]
+    for position, operation in enumerate(first):
+        if operation[0] != "ZeroPadding2D":
+            continue
+        sides = [walk.nodes[position].arguments.keras_tensors[0].shape[1] for walk in walks]
+        paddings = [record[position][3]["padding"] for record in records if record is not None]
+        kernel = 2 * paddings[0][0][1] + 1
+        if len({str(padding) for padding in paddings}) > 1:
+            operation[3] = {"by_side": kernel}
+        elif len({side % 2 for side in sides}) == 1:
+            return None  # who knows what it would be on the other side
+    record = {"operations": first, "weights": _record_weights(networks[0], walks[0])}
+    return record if all(is_recorded_as(record, network) for network in networks) else None
+
+
+def record_operations(model: keras.Model) -> list[list[Any]] | None:
+    """The operations as they are for one size of photos; None where one is of another kind."""
+    walk = walk_graph(model)
+    operations: list[list[Any]] = [["InputLayer", "photo", [], {}]]
+    for position, node in enumerate(walk.nodes[1:], start=1):
+        kind = type(node.operation).__name__
+        if kind not in ATTRIBUTES or not _takes_all_in_order(node):
+            return None
+        operations.append(
+            [kind, node.operation.name, _reads(walk, position), _attributes(kind, node)]
+        )
+    return operations
+
+
+def is_recorded_as(record: dict[str, Any], model: keras.Model) -> bool:
+    """Whether a record, laid out at the size of a network, is that network."""
+    live = record_operations(model)
+    if live is None or [one[:3] for one in record["operations"]] != [one[:3] for one in live]:
+        return False
+    walk = walk_graph(model)
+    nodes = lay_out(record["operations"], model.input_shape[1])
+    for node, real, recorded, found in zip(
+        nodes, walk.nodes, record["operations"], live, strict=True
+    ):
+        attributes = {name: value for name, value in recorded[3].items() if name != "by_side"}
+        if "by_side" in recorded[3]:
+            attributes["padding"] = node.operation.padding
+        if node.output.shape != tuple(real.output_tensors[0].shape) or attributes != found[3]:
+            return False
+    return bool(record["weights"] == _record_weights(model, walk))
+
+
+def _takes_all_in_order(node: Any) -> bool:
+    """Whether an operation is called with tensors and plain numbers by position alone."""
+    named = node.arguments.kwargs
+    return all(value is None or name in ("training", "mask") for name, value in named.items())
+
+
+def _reads(walk: Walk, position: int) -> list[Any]:
+    """What an operation reads, in order: positions of others, and plain numbers."""
+    sources = iter(walk.reads[position])
+    given = keras.tree.flatten(walk.nodes[position].arguments.args)
+    return [next(sources) if hasattr(one, "shape") else {"n": float(one)} for one in given]
+
+
+def _attributes(kind: str, node: Any) -> dict[str, Any]:
+    """What differs from the defaults."""
+    found: dict[str, Any] = {}
+    for name in ATTRIBUTES[kind]:
+        value = getattr(node.operation, name)
+        value = value.__name__ if name == "activation" else _plain(value)
+        if name not in DEFAULTS or value != DEFAULTS[name]:
+            found[name] = value
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value of Keras as JSON has it."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value.item() if hasattr(value, "item") else value
+
+
+def _record_weights(model: keras.Model, walk: Walk) -> list[list[Any]]:
+    """Where the weights of Keras' pretrained files belong, in their order."""
+    position_of = {node.operation.name: index for index, node in enumerate(walk.nodes)}
+    recorded = []
+    for layer in model.layers:
+        weights = layer.trainable_weights + layer.non_trainable_weights
+        if weights:
+            shapes = {weight.name: [*weight.shape] for weight in weights}
+            recorded.append([position_of[layer.name], shapes])
+    return recorded
+
+
+def _kernels(layer: Any) -> list[Any]:
+    """The weights of a layer that its input is multiplied by."""
+    if isinstance(layer, keras.layers.MultiHeadAttention):
+        parts = (layer.query_dense, layer.key_dense, layer.value_dense, layer.output_dense)
+        return [part.kernel for part in parts]
+    if isinstance(layer, keras.layers.EinsumDense):
+        return [layer.kernel]
+    return [weight for weight in getattr(layer, "weights", []) if len(weight.shape) >= 2]

@@ -10,8 +10,10 @@ Arrays: photos `(n, h, w, 3) uint8`, results `(n, ...) float32`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
+import math
 import os
 import platform
 import shutil
@@ -20,25 +22,38 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from ctypes.util import find_library
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
+from importlib.metadata import distributions, version
+from itertools import takewhile
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
-from translearn_core.errors import InputError, TransLearnError
+from translearn_core.errors import InputError, TransLearnError, WeightsError
 
 logger = logging.getLogger(__name__)
 
 ENGINE_BATCH = 8
 """Photos per request: on a CPU many small requests in flight are faster than large ones."""
+GPU_BATCH = 64
+"""The same on a GPU."""
 EAGER_BATCH = 4
 """Batch size of eager execution in `run_keras`."""
+TENSOR_CORES = (7, 0)
+"""From this compute capability on, half precision is faster than float32."""
 TOLERANCE = 1e-3
 """Largest difference to Keras, relative to the largest value, at which OpenVINO is used."""
+
+CONVERTER = 1
+"""Raised when the same network is converted to another file than before."""
+KEPT_BYTES = 2**30
+"""Most bytes of converted networks that are kept."""
 
 
 class Engine(Protocol):
@@ -158,19 +173,37 @@ def bfloat16_pays() -> bool:
 
 
 class KerasEngine:
-    """The plain Keras forward pass: for a GPU, and where OpenVINO does not agree."""
+    """The plain Keras forward pass: for a GPU, and where OpenVINO does not agree.
+
+    Args:
+        model: `(n, h, w, 3) float32` -> its output.
+        batch: photos that are run at a time; fewer wait for more, or for `wait`.
+    """
 
     name = "Keras"
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, batch: int = ENGINE_BATCH) -> None:
         self._model = model
+        self._batch = batch
+        self._waiting: list[tuple[Array, Callable[[Array], None]]] = []
 
     def submit(self, photos: Array, done: Callable[[Array], None]) -> None:
-        """See `Engine.submit`; runs at once."""
-        done(np.asarray(self._model.predict_on_batch(photos.astype(np.float32)), np.float32))
+        """See `Engine.submit`; runs as soon as there are enough."""
+        self._waiting.append((photos, done))
+        if sum(len(some) for some, _done in self._waiting) >= self._batch:
+            self.wait()
 
     def wait(self) -> None:
-        """See `Engine.wait`; nothing is ever pending."""
+        """See `Engine.wait`."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        together = np.concatenate([some for some, _done in waiting]).astype(np.float32)
+        results = np.asarray(self._model.predict_on_batch(together), np.float32)
+        start = 0
+        for some, done in waiting:
+            done(results[start : start + len(some)])
+            start += len(some)
 
 
 def run_engine(engine: Engine, photos: Array) -> Array:
@@ -322,34 +355,133 @@ def _save(converted: Any, path: Path) -> None:
     replace_file(temporary, path)
 
 
-def open_prefix_engine(path: Path, build: Callable[[], Any], *, quick: bool = False) -> Engine:
+def open_prefix_engine(
+    path: Path,
+    build: Callable[[], Any],
+    *,
+    record: Callable[[], Any] | None = None,
+    quick: bool = False,
+) -> Engine:
     """The fastest engine on this machine for the graph that `build` makes.
 
     Args:
-        path: where the converted graph is kept between runs (`.xml`); `.json` beside it holds
-            the difference from Keras at conversion.
+        path: where the converted graph is kept between runs (`.xml`); see `kept_engine`.
         build: makes the Keras model; called only when it is needed.
+        record: makes the same graph without Keras, see `recorded.py`; None where there is none.
         quick: see `OpenVINOEngine`.
     """
     if count_gpus() and gpu_names():
+        return KerasEngine(build(), batch=GPU_BATCH)
+    kept = kept_engine(path)
+    if kept == "disagrees":
         return KerasEngine(build())
-    comparison_path = path.with_suffix(".json")
-    if path.is_file() and comparison_path.is_file():
-        comparison = json.loads(comparison_path.read_text(encoding="utf-8"))
-        if comparison["agrees"]:
+    if kept == "agrees":
+        try:
             return OpenVINOEngine(path, quick=quick)
-        return KerasEngine(build())
+        except RuntimeError:  # of another kind of damage than a changed file
+            logger.exception("The converted network %s cannot be opened; it is made anew", path)
+    if record is not None and _convert_record(record, path):
+        return OpenVINOEngine(path, quick=quick)
     model = build()
     difference = _convert_and_compare(model, path)
     agrees = path.is_file()
-    comparison = {"difference": difference, "tolerance": TOLERANCE, "agrees": agrees}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(comparison_path, json.dumps(comparison))
+    _keep(path, agrees=agrees, difference=difference)
     if agrees:
         logger.info("OpenVINO agrees with Keras to %.1e relative", difference)
         return OpenVINOEngine(path, quick=quick)
     logger.warning("OpenVINO differs from Keras by %.1e: Keras is used", difference)
     return KerasEngine(model)
+
+
+def kept_engine(path: Path) -> Literal["agrees", "disagrees", ""]:
+    """What is kept of a converted graph: one that can be used, that Keras is to be used, or nothing.
+
+    `.json` beside the graph is written last. It holds the difference from Keras at conversion (null
+    where the graph was converted without Keras) and the checksums of the files: a damaged or half
+    written one counts as nothing.
+    """
+    try:
+        comparison = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        if not comparison["agrees"]:
+            return "disagrees"
+        if comparison["sha256"] != _checksums(path):
+            return ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    with suppress(OSError):
+        path.with_suffix(".json").touch()  # the least recently used goes first
+    return "agrees"
+
+
+def _keep(path: Path, *, agrees: bool, difference: float | None) -> None:
+    """Write what `kept_engine` reads, and remove what has not been used for long."""
+    content: dict[str, Any] = {
+        "agrees": agrees,
+        "difference": difference if difference is None or math.isfinite(difference) else None,
+        "tolerance": TOLERANCE,
+    }
+    if agrees:
+        content["sha256"] = _checksums(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path.with_suffix(".json"), json.dumps(content))
+    _trim(path)
+
+
+def _checksums(path: Path) -> list[str]:
+    """Of the two files of a converted graph."""
+    sums = []
+    for part in (path, path.with_suffix(".bin")):
+        with part.open("rb") as file:
+            sums.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return sums
+
+
+def _trim(newest: Path) -> None:
+    """Remove the least recently used converted graphs until the others fit into `KEPT_BYTES`."""
+    entries: dict[str, list[tuple[float, int, Path]]] = {}
+    for file in newest.parent.iterdir():
+        with suppress(OSError):
+            facts = file.stat()
+            entries.setdefault(file.name.split(".")[0], []).append(
+                (facts.st_mtime, facts.st_size, file)
+            )
+    total = sum(size for files in entries.values() for _used, size, _file in files)
+    oldest_first = sorted(entries.items(), key=lambda entry: max(used for used, *_ in entry[1]))
+    for stem, files in oldest_first:
+        if total <= KEPT_BYTES:
+            return
+        if stem == newest.stem:
+            continue
+        for _used, size, file in files:
+            with suppress(OSError):
+                file.unlink()
+                total -= size
+
+
+def _convert_record(record: Callable[[], Any], path: Path) -> bool:
+    """Convert a recorded graph; whether that went well."""
+    try:
+        model = record()
+        if model is None:
+            return False
+        _convert_graph(model, path)
+        shape = (2, *model.input_shape[1:])
+        photos = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        answers = run_engine(OpenVINOEngine(path), photos)
+        if not np.isfinite(answers).all() or not answers.any():
+            raise ValueError("it answers nothing")
+    except WeightsError:
+        raise
+    except Exception:  # Keras then says in words what is wrong with the weights
+        logger.exception("The recorded graph cannot be used")
+        return False
+    _keep(path, agrees=True, difference=None)
+    return True
+
+
+def conversion_versions() -> str:
+    """What a converted graph depends on beside the network: the programs that converted it."""
+    return f"{CONVERTER} openvino {version('openvino')} keras {version('keras')}"
 
 
 def _convert_and_compare(model: Any, path: Path) -> float:
@@ -364,8 +496,30 @@ def _convert_and_compare(model: Any, path: Path) -> float:
     )
 
 
-@lru_cache(maxsize=1)
 def count_gpus() -> int:
+    """How many NVIDIA GPUs this process may train on; 0 where TensorFlow has no CUDA to use them."""
+    return len(visible_gpus())
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may train on, as `CUDA_VISIBLE_DEVICES` names them.
+
+    Those that `nvidia-smi` lists, or out of them those that the variable names already. None where
+    the CUDA libraries of requirements-gpu.txt are missing: TensorFlow then uses the CPU, whatever
+    the machine has. Imports no TensorFlow.
+    """
+    listed = listed_gpus()
+    if not listed or not has_cuda():
+        return []
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is None:
+        return [str(number) for number in range(listed)]
+    usable = (name for name in named.replace(" ", "").split(",") if name)
+    return list(takewhile(lambda name: not name.startswith("-"), usable))
+
+
+@lru_cache(maxsize=1)
+def listed_gpus() -> int:
     """How many NVIDIA GPUs this machine has, from `nvidia-smi`; 0 without it."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
@@ -379,28 +533,71 @@ def count_gpus() -> int:
     return sum(1 for line in result.stdout.splitlines() if line.startswith("GPU "))
 
 
+@lru_cache(maxsize=1)
+def has_cuda() -> bool:
+    """Whether the CUDA libraries that TensorFlow needs are installed, by pip or in the system."""
+    if sys.platform != "linux":
+        return False
+    packages = (str(one.name or "").lower() for one in distributions())
+    return any(name.startswith("nvidia-cudnn-cu") for name in packages) or bool(
+        find_library("cudnn")
+    )
+
+
 def gpu_names() -> list[str]:
     """Names of the GPUs that TensorFlow can use here; imports TensorFlow."""
     import tensorflow as tf
 
-    devices = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(device) for device in devices]
-    return [str(detail.get("device_name", "GPU")) for detail in details]
+    return [str(detail.get("device_name", "GPU")) for detail in _gpu_details(tf)]
 
 
-def prepare_device() -> str:
+def _gpu_details(library: Any) -> list[dict[str, Any]]:
+    devices = library.config.list_physical_devices("GPU")
+    return [library.config.experimental.get_device_details(device) for device in devices]
+
+
+_precision = ""
+"""Keras' dtype policy in this process, where `prepare_device` has chosen one for a GPU."""
+
+
+def prepare_device(library: Any = None) -> str:
     """Configure TensorFlow for this machine and return the name of the device: `NVIDIA T4` or `CPU,
     2 cores`.
 
-    On a GPU: memory grows as needed and layers compute in mixed precision.
-    """
-    if count_gpus() and (names := gpu_names()):
-        import keras
-        import tensorflow as tf
+    On a GPU: memory grows as needed and, where it has tensor cores, layers compute in mixed
+    precision.
 
-        for device in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(device, True)
-        keras.mixed_precision.set_global_policy("mixed_float16")
-        return names[0]
+    Args:
+        library: TensorFlow, or what stands for it.
+    """
+    global _precision
+    _precision = ""
+    if count_gpus():
+        if library is None:
+            import tensorflow
+
+            library = tensorflow
+        details = _gpu_details(library)
+        for device in library.config.list_physical_devices("GPU"):
+            try:
+                library.config.experimental.set_memory_growth(device, True)
+            except RuntimeError as reason:  # it is in use already
+                logger.warning("%s", reason)
+        if details:
+            capable = all(one.get("compute_capability", (0, 0)) >= TENSOR_CORES for one in details)
+            _precision = "mixed_float16" if capable else "float32"
+            apply_precision()
+            return str(details[0].get("device_name", "GPU"))
     cores = os.cpu_count() or 1
     return f"CPU, {cores} cores ({platform.machine()})"
+
+
+def apply_precision() -> None:
+    """Let Keras build layers in the precision that `prepare_device` chose.
+
+    Keras keeps that choice for each thread by itself, and forgets it when its session is cleared.
+    """
+    if _precision:
+        import keras
+
+        keras.config.set_dtype_policy(_precision)

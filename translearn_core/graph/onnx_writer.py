@@ -10,8 +10,9 @@ EfficientNetB0. Backbones use some two dozen kinds of layers, and the runtime of
 support every kind of node that can occur; this table lists them.
 
 The graph takes `photo` `(n, h, w, 3) float32 in [0, 255]`, gives `probabilities`
-`(n, classes) float32`, and works channels-first inside, as ONNX does. A BatchNormalization right
-after a convolution is folded into it, zero padding before one into its pads.
+`(n, classes) float32`, and works channels-first inside, as ONNX does; tokens stay `(n, t, c)`. A
+BatchNormalization right after a convolution is folded into it, zero padding before one into its
+pads.
 Semantics of the nodes: https://onnx.ai/onnx/operators/, opset 17.
 """
 
@@ -33,6 +34,8 @@ IR_VERSION = 8
 """Of the file format: what every runtime since 2022 reads."""
 INPUT = "photo"
 OUTPUT = "probabilities"
+EPSILON = 1e-7
+"""Keras' own, which nothing here changes."""
 Pads = tuple[int, int, int, int]
 """Top, left, bottom, right."""
 
@@ -41,7 +44,8 @@ def write_onnx(model: Any, path: Path) -> None:
     """Write a functional model of ours as an ONNX file, in float32.
 
     Args:
-        model: `(n, size, size, 3) float32` -> one or more outputs, each `(n, classes)` or
+        model: of Keras, or recorded (`recorded.py`);
+            `(n, size, size, 3) float32` -> one or more outputs, each `(n, classes)` or
             `(n, h, w, channels) float32`; `size` is fixed. The first output is named
             `probabilities`, further ones `output_1`, `output_2`.
 
@@ -115,13 +119,13 @@ class _Graph:
 
     def _write(self, node: Any) -> None:
         operation = node.operation
-        write = _WRITERS.get(type(operation).__name__)
+        write = _WRITERS.get(_kind(operation))
         if write is None:
             raise InputError(
                 _(
                     "The layer {layer} of the kind {kind} cannot be written as ONNX here. Take the "
                     "model as `.keras` or SavedModel."
-                ).format(layer=operation.name, kind=type(operation).__name__)
+                ).format(layer=operation.name, kind=_kind(operation))
             )
         self.names[id(node.output_tensors[0])] = write(self, node)
 
@@ -162,7 +166,7 @@ class _Graph:
     def only_reader(self, node: Any, kinds: tuple[str, ...]) -> Any | None:
         """The one node that reads the output of `node`, if it is one of `kinds`; else None."""
         readers = self.readers.get(id(node.output_tensors[0]), [])
-        if len(readers) == 1 and type(readers[0].operation).__name__ in kinds:
+        if len(readers) == 1 and _kind(readers[0].operation) in kinds:
             return readers[0]
         return None
 
@@ -175,8 +179,16 @@ class _Graph:
 Writer = Callable[[_Graph, Any], str]
 
 
+def _kind(operation: Any) -> str:
+    """The class of a layer or operation of Keras, or that which a recorded one stands for."""
+    kind = getattr(operation, "kind", None)
+    return kind if isinstance(kind, str) else type(operation).__name__
+
+
 def _array(values: Any) -> Array:
     """A weight or a plain number as float64."""
+    if isinstance(values, (np.ndarray, float, int, list, tuple)):
+        return np.asarray(values, np.float64)
     import keras
 
     return np.asarray(keras.ops.convert_to_numpy(values), np.float64)
@@ -283,13 +295,64 @@ def _finish_convolution(graph: _Graph, node: Any, value: str, kernel: Array, **h
 def _write_dense(graph: _Graph, node: Any) -> str:
     layer, value = node.operation, graph.input(node)
     kernel = _array(layer.kernel)  # (in, out)
-    bias = graph.constant(_array(layer.bias) if layer.use_bias else np.zeros(kernel.shape[1]))
     if _rank(node) == 4:
+        bias = _array(layer.bias) if layer.use_bias else np.zeros(kernel.shape[1])
         weights = graph.constant(kernel.T[:, :, None, None])
-        output = graph.node("Conv", [value, weights, bias])
+        output = graph.node("Conv", [value, weights, graph.constant(bias)])
     else:
-        output = graph.node("Add", [graph.node("MatMul", [value, graph.constant(kernel)]), bias])
+        output = _multiplied(graph, value, kernel, layer.bias)
     return _activate(graph, output, layer.activation.__name__, layer.name)
+
+
+def _write_einsum(graph: _Graph, node: Any) -> str:
+    """A dense layer for each token, with a bias for each place (`graph/dinov2.py`)."""
+    layer = node.operation
+    if layer.equation != "abc,cd->abd":
+        raise InputError(
+            _(
+                "The layer {layer} computes {equation}, which cannot be written as ONNX here. Take "
+                "the model as `.keras` or SavedModel."
+            ).format(layer=layer.name, equation=layer.equation)
+        )
+    output = _multiplied(graph, graph.input(node), _array(layer.kernel), layer.bias)
+    return _activate(graph, output, layer.activation.__name__, layer.name)
+
+
+def _multiplied(graph: _Graph, value: str, kernel: Array, bias: Any | None) -> str:
+    """`value @ kernel + bias`."""
+    output = graph.node("MatMul", [value, graph.constant(kernel)])
+    return output if bias is None else graph.node("Add", [output, graph.constant(_array(bias))])
+
+
+def _write_attention(graph: _Graph, node: Any) -> str:
+    """Each token asks all tokens: softmax(query key / sqrt(size)) value, in several heads.
+
+    The scores `(n, heads, t, t)`, where the node gives them too, are an output like a map:
+    channels-first.
+    """
+    layer = node.operation
+    heads, size = layer.num_heads, layer.key_dim
+    tokens, width = node.arguments.keras_tensors[0].shape[1:]
+    value = graph.input(node)
+
+    def projected(dense: Any, order: list[int], factor: float = 1.0) -> str:
+        kernel = _array(dense.kernel).reshape(width, heads * size) * factor
+        bias = None if dense.bias is None else _array(dense.bias).reshape(-1) * factor
+        split = _shaped(graph, _multiplied(graph, value, kernel, bias), (tokens, heads, size))
+        return graph.node("Transpose", [split], perm=order)
+
+    query = projected(layer.query_dense, [0, 2, 1, 3], size**-0.5)  # (n, heads, t, size)
+    key = projected(layer.key_dense, [0, 2, 3, 1])  # (n, heads, size, t)
+    scores = graph.node("Softmax", [graph.node("MatMul", [query, key])], axis=-1)
+    found = graph.node("MatMul", [scores, projected(layer.value_dense, [0, 2, 1, 3])])
+    found = graph.node("Transpose", [found], perm=[0, 2, 1, 3])
+    if len(node.output_tensors) > 1:
+        as_map = graph.node("Transpose", [scores], perm=[0, 3, 1, 2])
+        graph.names[id(node.output_tensors[1])] = as_map
+    joined = _shaped(graph, found, (tokens, heads * size))
+    dense = layer.output_dense
+    kernel = _array(dense.kernel).reshape(heads * size, -1)
+    return _multiplied(graph, joined, kernel, dense.bias)
 
 
 # --------------------------------------------------------------------- normalisation, activation
@@ -312,8 +375,14 @@ def _write_batch_normalization(graph: _Graph, node: Any) -> str:
 
 
 def _write_layer_normalization(graph: _Graph, node: Any) -> str:
-    """Over the channels of each place; spelled out, since ONNX normalises the last axes only."""
+    """Over the channels of each place; of maps spelled out, since ONNX normalises the last axes."""
     layer, value, rank = node.operation, graph.input(node), _rank(node)
+    if rank == 3:
+        gamma = _array(layer.gamma) if layer.scale else np.ones(node.output_tensors[0].shape[-1])
+        weights = [graph.constant(gamma)]
+        if layer.center:
+            weights.append(graph.constant(_array(layer.beta)))
+        return graph.node("LayerNormalization", [value, *weights], epsilon=float(layer.epsilon))
     mean = graph.node("ReduceMean", [value], axes=[1], keepdims=1)
     centred = graph.node("Sub", [value, mean])
     squared = graph.node("Mul", [centred, centred])
@@ -334,10 +403,8 @@ def _write_rescaling(graph: _Graph, node: Any) -> str:
 
 
 def _write_pixel_normalization(graph: _Graph, node: Any) -> str:
-    import keras
-
     layer, rank = node.operation, _rank(node)
-    spread = np.maximum(np.sqrt(_array(layer.variance)), keras.config.epsilon())
+    spread = np.maximum(np.sqrt(_array(layer.variance)), EPSILON)
     centred = graph.node("Sub", [graph.input(node), graph.constant(_per_channel(layer.mean, rank))])
     return graph.node("Div", [centred, graph.constant(_per_channel(spread, rank))])
 
@@ -424,11 +491,24 @@ def _write_cropping(graph: _Graph, node: Any) -> str:
     return graph.node("Slice", [graph.input(node), starts, ends, graph.constant([2, 3], np.int64)])
 
 
+def _write_padding_of_tokens(graph: _Graph, node: Any) -> str:
+    before, after = node.operation.padding
+    amounts = graph.constant([0, before, 0, 0, after, 0], np.int64)
+    return graph.node("Pad", [graph.input(node), amounts], mode="constant")
+
+
+def _write_cropping_of_tokens(graph: _Graph, node: Any) -> str:
+    before, after = node.operation.cropping
+    tokens = node.arguments.keras_tensors[0].shape[1]
+    starts, ends, axes = (graph.constant([n], np.int64) for n in (before, tokens - after, 1))
+    return graph.node("Slice", [graph.input(node), starts, ends, axes])
+
+
 def _write_pooling(graph: _Graph, node: Any) -> str:
     layer = node.operation
     value, pads = _window(graph, node, layer.pool_size)
     shape: dict[str, Any] = {"kernel_shape": [*layer.pool_size], "strides": [*layer.strides]}
-    if type(layer).__name__ == "MaxPooling2D":
+    if _kind(layer) == "MaxPooling2D":
         return graph.node("MaxPool", [value], **shape, pads=pads or None)
     return graph.node("AveragePool", [value], **shape, pads=pads or None, count_include_pad=0)
 
@@ -439,15 +519,31 @@ def _write_global_pooling(graph: _Graph, node: Any) -> str:
 
 
 def _write_reshape(graph: _Graph, node: Any) -> str:
-    """Features as a 1 x 1 map, the only reshape in our backbones."""
-    if _rank(node) != 2 or tuple(node.output_tensors[0].shape[1:3]) != (1, 1):
+    """Another shape for the same values, in the order in which Keras has them."""
+    shape = tuple(node.output_tensors[0].shape)
+    value = graph.input(node)
+    if _rank(node) == 2 and shape[1:3] == (1, 1):
+        return graph.node("Unsqueeze", [value, graph.constant([2, 3], np.int64)])
+    if _rank(node) == 4:
+        value = graph.node("Transpose", [value], perm=[0, 2, 3, 1])
+    value = _shaped(graph, value, shape[1:])
+    return graph.node("Transpose", [value], perm=[0, 3, 1, 2]) if len(shape) == 4 else value
+
+
+def _shaped(graph: _Graph, value: str, shape: Sequence[int]) -> str:
+    """`value` in another shape; the photos of the batch stay apart."""
+    return graph.node("Reshape", [value, graph.constant([0, *shape], np.int64)])
+
+
+def _write_permute(graph: _Graph, node: Any) -> str:
+    if 4 in (_rank(node), len(node.output_tensors[0].shape)):
         raise InputError(
             _(
-                "The layer {layer} gives its values a shape that cannot be written as ONNX here. "
+                "The layer {layer} orders its values in a way that cannot be written as ONNX here. "
                 "Take the model as `.keras` or SavedModel."
             ).format(layer=node.operation.name)
         )
-    return graph.node("Unsqueeze", [graph.input(node), graph.constant([2, 3], np.int64)])
+    return graph.node("Transpose", [graph.input(node)], perm=[0, *node.operation.dims])
 
 
 def _write_flip(graph: _Graph, node: Any) -> str:
@@ -459,18 +555,16 @@ def _write_flip(graph: _Graph, node: Any) -> str:
 
 def _write_concatenation(graph: _Graph, node: Any) -> str:
     inputs = [graph.input(node, index) for index in range(len(node.arguments.keras_tensors))]
-    return graph.node("Concat", inputs, axis=1)
+    return graph.node("Concat", inputs, axis=2 if _rank(node) == 3 else 1)
 
 
 def _write_elementwise(kind: str) -> Writer:
     """A writer for a layer or an operation that adds or multiplies values and plain numbers."""
 
     def write(graph: _Graph, node: Any) -> str:
-        import keras
-
         index = 0
         names = []
-        for argument in keras.tree.flatten(node.arguments.args):
+        for argument in _flat(node.arguments.args):
             if hasattr(argument, "shape"):
                 names.append(graph.input(node, index))
                 index += 1
@@ -482,6 +576,13 @@ def _write_elementwise(kind: str) -> Writer:
         return output
 
     return write
+
+
+def _flat(arguments: Any) -> list[Any]:
+    """What an operation was called with, out of lists and tuples."""
+    if isinstance(arguments, (list, tuple)):
+        return [one for argument in arguments for one in _flat(argument)]
+    return [arguments]
 
 
 def _pass_on(graph: _Graph, node: Any) -> str:
@@ -496,23 +597,28 @@ _WRITERS: dict[str, Writer] = {
     "BatchNormalization": _write_batch_normalization,
     "Concatenate": _write_concatenation,
     "Conv2D": _write_convolution,
+    "Cropping1D": _write_cropping_of_tokens,
     "Cropping2D": _write_cropping,
     "Dense": _write_dense,
     "DepthwiseConv2D": _write_depthwise,
     "Dropout": _pass_on,
+    "EinsumDense": _write_einsum,
     "Flip": _write_flip,
     "GlobalAveragePooling2D": _write_global_pooling,
     "Identity": _pass_on,
     "LayerNormalization": _write_layer_normalization,
     "LayerScale": _write_scale,
     "MaxPooling2D": _write_pooling,
+    "MultiHeadAttention": _write_attention,
     "Multiply": _write_elementwise("Mul"),
     "Normalization": _write_pixel_normalization,
+    "Permute": _write_permute,
     "ReLU": _write_relu,
     "Rescaling": _write_rescaling,
     "Reshape": _write_reshape,
     "SeparableConv2D": _write_separable,
     "Sequential": lambda graph, node: graph.add(node.operation, graph.input(node)),
+    "ZeroPadding1D": _write_padding_of_tokens,
     "ZeroPadding2D": _write_padding,
 }
 """The writer of each kind of layer or operation."""

@@ -139,7 +139,10 @@ def unpack_colour_thumbnails(tints: list[str]) -> Floats:
 
 def _unpack(texts: list[str], shape: tuple[int, ...]) -> Floats:
     letters = np.frombuffer("".join(texts).encode("ascii"), dtype=np.uint8)
-    values: Floats = (letters.astype(np.float32) - _FIRST_LETTER) * 4.0 + 1.5
+    values: Floats = letters.astype(np.float32)
+    values -= _FIRST_LETTER  # in place: of many photos each copy would be hundreds of megabytes
+    values *= 4.0
+    values += 1.5
     return values.reshape(-1, *shape)
 
 

@@ -2,11 +2,12 @@
 
 Owns: submitting (`submit.py`), the order (`queue.py`), where jobs run (`runner.py`, `inline.py`),
 starting and ending processes (`launch.py`), the pre-warmed worker (`warm_worker.py`),
-measuring this machine (`measurement.py`), and running a job in its process (`background.py`).
+measuring this machine (`measurement.py`), looking at photos ahead (`look_ahead.py`), and running a job in its process (`background.py`).
 Leaves to others: the files of a job (`runs/`), and what each kind does (`worker.py` knows it).
 """
 
 from translearn_core.jobs.launch import reap
+from translearn_core.jobs.look_ahead import give_way, look_ahead, looking
 from translearn_core.jobs.measurement import is_measuring, measure
 from translearn_core.jobs.queue import place_in_queue
 from translearn_core.jobs.runner import LocalRunner, Runner, current_runner, use_runner
@@ -28,7 +29,10 @@ __all__ = [
     "current_runner",
     "follow",
     "force_stop",
+    "give_way",
     "is_measuring",
+    "look_ahead",
+    "looking",
     "make_run",
     "measure",
     "place_in_queue",

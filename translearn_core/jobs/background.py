@@ -31,7 +31,7 @@ from translearn_core.jobs import launch
 from translearn_core.jobs.queue import take_slot
 from translearn_core.jobs.runner import FORCED
 from translearn_core.monitor import Monitor
-from translearn_core.runs import Job, JobState, Run, StateName
+from translearn_core.runs import Job, JobState, Kind, Run, StateName
 from translearn_core.runs.state import LOCK
 
 logger = logging.getLogger(__name__)
@@ -46,12 +46,23 @@ LOCK_WAIT_S = 5.0
 RESERVE = ".reserve"
 RESERVE_BYTES = 2**16
 """A file of this size is given up on a full disk, so that the end of the job can be written."""
+SAVE_S = 300.0
+"""What a stopped job has learned may take so long to be put together."""
+SAVING_NICE = 10
 END_ATTEMPTS = 20
 END_WAIT_S = 0.5
 LEAST_FREE_BYTES = 2**20
 """With less room on the disk, an unexpected error is put down to that."""
 
 STOPPED = N_("Stopped by request.")
+STOPPED_SAVING = N_(
+    "Stopped by request. What was learned until then is still being put together, and appears here "
+    "when that is done."
+)
+NOT_SAVED = N_(
+    "Stopped by request. What was learned could not be put together in {minutes} minutes, so there is no "
+    "model. Photos and settings are kept."
+)
 STOPPED_BEFORE = N_("Stopped before it began.")
 STOPPED_EARLY = N_(
     "Stopped, as you asked, before there was a result. Photos and settings are kept."
@@ -85,7 +96,17 @@ class JobMonitor(Monitor):
         self._lock = threading.Lock()
         self._last_progress = 0.0
         self._state = job.written_state
+        self.keeps = False
+        """Whether a stop leaves a result."""
+        self._is_ending = False
+        self.is_saving = False
+        """Whether it was stopped, and its result is still being put together."""
         self.update(pid=process.pid, pid_started=process.create_time())
+
+    @property
+    def kind(self) -> Kind:
+        """What the job is to do."""
+        return self._job.kind
 
     @property
     def stop_requested(self) -> bool:
@@ -95,6 +116,8 @@ class JobMonitor(Monitor):
     def update(self, **changes: Any) -> None:
         """Replace the state with `changes` and a fresh heartbeat."""
         with self._lock:
+            if self.is_saving and not self._is_ending:
+                return
             memory = self._process.memory_info().rss
             alive = {"heartbeat": time.time(), "memory_bytes": memory}
             self._state = self._state.model_copy(update=alive | changes)
@@ -103,6 +126,8 @@ class JobMonitor(Monitor):
 
     def stage(self, name: str) -> None:
         """See `Monitor.stage`."""
+        if self.is_saving:
+            return
         self._last_progress = 0.0
         self._enter("running", name)
 
@@ -110,12 +135,29 @@ class JobMonitor(Monitor):
         """Write that the job has a slot and starts."""
         self._enter("running", "start", started_at=time.time())
 
+    def leaves_result(self) -> None:
+        """See `Monitor.leaves_result`."""
+        self.keeps = True
+
     def end(self, state: StateName, reason: str = "") -> None:
-        """Write the end of the job; only the first call counts."""
+        """Write the end of the job; only the first call counts, or that after `end_early`."""
         with self._lock:
-            if not self._state.is_live:
+            if self.is_saving:
+                self._is_ending = True
+            elif not self._state.is_live:
                 return
             self._state = self._state.model_copy(update={"state": state})
+        try:
+            self._write_end(state, reason)
+        finally:
+            self.is_saving = self._is_ending = False
+
+    def end_early(self) -> None:
+        """Write that the job was stopped, while what it leaves is still being put together."""
+        self.end("stopped", _(STOPPED_SAVING))
+        self.is_saving = True
+
+    def _write_end(self, state: StateName, reason: str) -> None:
         self._give_up_reserve()
         for attempt in range(END_ATTEMPTS):
             try:
@@ -130,7 +172,7 @@ class JobMonitor(Monitor):
     def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
         """See `Monitor.progress`."""
         now = time.monotonic()
-        if done < total and now - self._last_progress < PROGRESS_EVERY_S:
+        if self.is_saving or (done < total and now - self._last_progress < PROGRESS_EVERY_S):
             return
         self._last_progress = now
         self.update(done=done, total=total, per_s=per_s, what=what, told_at=time.time())
@@ -179,14 +221,17 @@ def run_job(
     work: Work,
     *,
     patience_s: float | None = None,
+    own_process: bool = True,
     tidy: Callable[[], None] = lambda: None,
     in_turn: bool = True,
 ) -> JobState:
     """Wait for a slot, run the job, and leave its folder in an ended state.
 
     Args:
-        patience_s: seconds that the work may take to react to a stop before this process is ended;
-            0: it never reacts. None: it always does, or the process is not its own.
+        patience_s: seconds that the work may take to react to a stop before this process is ended,
+            or, where a stop leaves a result, before the job counts as stopped while that is put
+            together; 0: it never reacts. None: it always does.
+        own_process: whether this process may be ended with the job.
         tidy: removes partial results before the process is ended.
         in_turn: False where the job is part of another one that holds a slot.
 
@@ -202,7 +247,7 @@ def run_job(
     with lock:
         monitor = JobMonitor(job)
         monitor.reserve()
-        with monitor.heartbeat(), _force_stop_after(monitor, patience_s, tidy):
+        with monitor.heartbeat(), _force_stop_after(monitor, patience_s, own_process, tidy):
             _do(job, work, monitor, in_turn)
         return job.written_state
 
@@ -268,9 +313,9 @@ def _cause_outside(job: Job, error: Exception) -> str:
 
 @contextmanager
 def _force_stop_after(
-    monitor: JobMonitor, patience_s: float | None, tidy: Callable[[], None]
+    monitor: JobMonitor, patience_s: float | None, own_process: bool, tidy: Callable[[], None]
 ) -> Iterator[None]:
-    """End this process and its children when a stop is requested and the work does not react."""
+    """See that a stop takes effect when the work does not react to it in time."""
     if patience_s is None:
         yield
         return
@@ -281,12 +326,32 @@ def _force_stop_after(
         if not monitor.stop_requested:
             return
         requested_at = requested_at or time.monotonic()
-        if time.monotonic() - requested_at >= patience_s:
-            launch.end_children()
-            tidy()
-            with suppress(OSError):
-                monitor.end("stopped", _(STOPPED))
-            os._exit(0)
+        waited_s = time.monotonic() - requested_at
+        if monitor.keeps:
+            if waited_s >= patience_s + SAVE_S and own_process:
+                _end_process(monitor, _(NOT_SAVED).format(minutes=round(SAVE_S / 60)), tidy)
+            elif waited_s >= patience_s and not monitor.is_saving:
+                with suppress(OSError):
+                    monitor.end_early()
+                _make_way(own_process)
+        elif waited_s >= patience_s and own_process:
+            early = monitor.kind in ("train", "search")
+            _end_process(monitor, _(STOPPED_EARLY if early else STOPPED), tidy)
 
     with periodically(watch, every_s=POLL_S, name="stop"):
         yield
+
+
+def _end_process(monitor: JobMonitor, reason: str, tidy: Callable[[], None]) -> None:
+    launch.end_children()
+    tidy()
+    with suppress(OSError):
+        monitor.end("stopped", reason)
+    os._exit(0)
+
+
+def _make_way(own_process: bool) -> None:
+    """Let other work go first from now on."""
+    if own_process and hasattr(os, "nice"):
+        with suppress(OSError):
+            os.nice(SAVING_NICE)

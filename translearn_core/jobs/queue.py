@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from translearn_core.config import home, load_configuration
-from translearn_core.graph.engine import count_gpus
+from translearn_core.graph.engine import count_gpus, visible_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs, list_runs
 
 
@@ -165,5 +165,6 @@ def _try_slots(folder: Path, lane: Lane) -> FileLock | None:
 
 def _show_gpu(slot: int) -> None:
     """Let this process see the GPU of its slot only."""
-    if count_gpus():
-        os.environ.setdefault("CUDA_VISIBLE_DEVICES", str(slot % count_gpus()))
+    gpus = visible_gpus()
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]

@@ -77,6 +77,9 @@ class Comparison:
         tasks: the further tasks that all of them have.
         learned_before: test photos that do not count, because a source of one of the runs learned
             from them or from near-duplicates of them.
+        on_known_scenes: whether many test photos of a run are of scenes that it learned from. The
+            runs can be held against each other on them, but a share of right answers is not
+            shown.
     """
 
     runs: tuple[ComparedRun, ...]
@@ -87,6 +90,7 @@ class Comparison:
     settings: Mapping[str, Mapping[str, Any]]
     tasks: tuple[TaskComparison, ...] = ()
     learned_before: int = 0
+    on_known_scenes: bool = False
 
     @property
     def best(self) -> ComparedRun:
@@ -148,6 +152,14 @@ def compare(
         for one, test in zip(contestants, tests, strict=True)
     }
     remarks = [*found.remarks, *unshared_tasks(runs)]
+    on_known_scenes = any(run.metrics.tested_on_known_scenes for run in runs)
+    if on_known_scenes:
+        remarks.append(
+            _(
+                "Many of these photos are later ones of the scenes that were learned from: how often "
+                "the runs are right in other scenes is not known."
+            )
+        )
     if sum(asked):
         remarks.append(
             _(
@@ -163,6 +175,7 @@ def compare(
         settings=differing_settings(runs),
         tasks=tuple(task.with_reference(letter) for task in compare_tasks(given)),
         learned_before=len(found.learned_before),
+        on_known_scenes=on_known_scenes,
     )
 
 
@@ -492,6 +505,7 @@ def differing_settings(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
     """What `compare --json` prints."""
+    known = not comparison.on_known_scenes
     return {
         "schema_version": 1,
         "n_photos": len(comparison.photos),
@@ -506,8 +520,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                 "name": one.name,
                 "tags": list(one.tags),
                 "correct": one.correct,
-                "accuracy": one.accuracy,
-                "interval": list(one.interval),
+                "accuracy": one.accuracy if known else None,
+                "interval": list(one.interval) if known else [0.0, 1.0],
                 "asked": one.asked,
                 **one.facts,
             }
@@ -523,8 +537,8 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
                     {
                         "letter": one.letter,
                         "correct": one.correct,
-                        "accuracy": one.accuracy,
-                        "interval": list(one.interval),
+                        "accuracy": one.accuracy if known else None,
+                        "interval": list(one.interval) if known else [0.0, 1.0],
                     }
                     for one in task.runs
                 ],

@@ -19,8 +19,13 @@ from translearn_core.runs.run_metrics import CalibrationMetrics, UnlikeMetrics
 _FEWEST_TO_JUDGE = 30
 
 
-def trade_sentence(trade: threshold.ThresholdEffect) -> str:
-    """The effect of a confidence threshold on the test photos, as Markdown."""
+def trade_sentence(trade: threshold.ThresholdEffect, *, share: bool = True) -> str:
+    """The effect of a confidence threshold on the test photos, as Markdown.
+
+    Args:
+        share: whether the share of right answers may be said; not where many test photos are of
+            scenes that were learned from.
+    """
     wrong = trade.wrong + trade.avoided
     if not trade.refused:
         return _("All {n} test photos get an answer; {wrong} of them a wrong one.").format(
@@ -36,7 +41,7 @@ def trade_sentence(trade: threshold.ThresholdEffect) -> str:
         "which avoids **{avoided}** of {wrong} mistakes and gives up {lost} of the right answers.",
         wrong,
     ).format(avoided=trade.avoided, wrong=wrong, lost=trade.lost)
-    if trade.accuracy is not None:
+    if share and trade.accuracy is not None:
         sentence += " " + _("Of the others, {share} are right.").format(
             share=percent(trade.accuracy)
         )
@@ -121,7 +126,7 @@ def limits(run: Run) -> list[str]:
     said = [*run_caveats.caveats_of(metrics), *(str(text) for text in metrics.warnings)]
     found = list(dict.fromkeys(said))
     low, high = metrics.test_interval
-    n = metrics.n_test
+    n = metrics.n_test if metrics.test_accuracy is not None else 0
     if n and high - low > 0.1:
         found.append(
             _(

@@ -225,6 +225,7 @@ def _tasks_table(case: _Case) -> dict[str, Any] | None:
             task.n_test,
             percent(task.guessing) if task.n_test else "–",
             guess=task.guessing,
+            shares=task.test_accuracy is not None,
         )
         for task in case.tasks
     ]
@@ -234,15 +235,26 @@ def _tasks_table(case: _Case) -> dict[str, Any] | None:
 
 
 def _share_row(
-    name: str, correct: int, n: int, last: str, *, guess: float | None = None
+    name: str,
+    correct: int,
+    n: int,
+    last: str,
+    *,
+    guess: float | None = None,
+    shares: bool = True,
 ) -> dict[str, str]:
-    """A row of a table: a share as count, drawing and 95 % interval, and a last value."""
+    """A row of a table: a share as count, drawing and 95 % interval, and a last value.
+
+    Args:
+        shares: whether drawing and interval may be shown; not where only the count is known.
+    """
     low, high = wilson_interval(correct, n)
+    shares = shares and n > 0
     return {
         "name": name,
         "count": _("{correct} of {n}").format(correct=correct, n=n),
-        "picture": report_charts.interval(correct / n, low, high, guess=guess) if n else "",
-        "interval": percent_range(low, high) if n else "–",
+        "picture": report_charts.interval(correct / n, low, high, guess=guess) if shares else "",
+        "interval": percent_range(low, high) if shares else "–",
         "last": last,
     }
 
@@ -351,7 +363,8 @@ def _classes_table(figures: HeadMetrics) -> dict[str, Any]:
         answered = "–"
         if one.answered:
             answered = _("{correct} of {n}").format(correct=one.correct, n=one.answered)
-        rows.append(_share_row(one.name, one.correct, one.n_test, answered))
+        known = figures.test_accuracy is not None
+        rows.append(_share_row(one.name, one.correct, one.n_test, answered, shares=known))
     head = [
         _("class"),
         _("found (recall)"),
@@ -420,6 +433,8 @@ def _confidence(case: _Case) -> dict[str, Any] | None:
     unlike = case.metrics.unlike
     if unlike is not None and unlike.threshold is not None:
         said += model_card_text.unlike_sentence(unlike).split("\n\n")
+    if case.metrics.tested_on_known_scenes:
+        return {"sentences": said, "drawing": ""}
     confidence = case.answers["confidence"].to_numpy(float)
     right = case.answers["correct"].to_numpy(bool)
     bins = reliability_bins(confidence, right, bins=min(10, max(3, len(right) // 12)))
@@ -432,9 +447,9 @@ def _trade_words(case: _Case, answers: pd.DataFrame) -> str:
     sure_from = read_threshold(case.run.folder).sure_from
     confidence, right = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
     words = _("Below {share} it says “not sure”.").format(share=percent(sure_from))
-    return (
-        f"{words} {model_card_text.trade_sentence(threshold_effect(confidence, right, sure_from))}"
-    )
+    effect = threshold_effect(confidence, right, sure_from)
+    share = not case.metrics.tested_on_known_scenes
+    return f"{words} {model_card_text.trade_sentence(effect, share=share)}"
 
 
 def _task(case: _Case, task: TaskMetrics) -> dict[str, Any]:
@@ -445,18 +460,23 @@ def _task(case: _Case, task: TaskMetrics) -> dict[str, Any]:
         words = _("No test photo carries such a label, so nothing is known of how well it works.")
         return {"title": title, "learned": learned, "sentence": words, "confusion": None}
     low, high = task.test_interval
-    words = _(
-        "Right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval: "
-        "{interval}). Guessing would be right on {guess}."
-    ).format(
-        correct=task.test_correct,
-        n=task.n_test,
-        share=percent(task.accuracy),
-        interval=percent_range(low, high),
-        guess=percent(task.guessing),
-    )
-    if low <= task.guessing:
-        words += " " + _("That may be no better than guessing.")
+    if task.test_accuracy is None:
+        words = _("Right on {correct:,} of {n:,} test photos.").format(
+            correct=task.test_correct, n=task.n_test
+        )
+    else:
+        words = _(
+            "Right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval: "
+            "{interval}). Guessing would be right on {guess}."
+        ).format(
+            correct=task.test_correct,
+            n=task.n_test,
+            share=percent(task.accuracy),
+            interval=percent_range(low, high),
+            guess=percent(task.guessing),
+        )
+        if low <= task.guessing:
+            words += " " + _("That may be no better than guessing.")
     answers = read_task_predictions(case.run, task.name)
     said = [model_card_text.calibration_sentence(task.calibration)]
     if not answers.empty:

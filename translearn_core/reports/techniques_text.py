@@ -35,13 +35,13 @@ class Brought:
 def brought(settings: Settings, metrics: RunMetrics) -> list[Brought]:
     """What each technique of a run brought, and last, where it was trained, plain training."""
     used = [row for row in in_use(settings) if row.name in SENTENCES]
-    plain = metrics.plain_test_accuracy
+    plain, correct = metrics.plain_test_accuracy, metrics.plain_test_correct
     found = []
     for row in used:
         sentence, rows = SENTENCES[row.name](metrics)
         title = f"{_(row.title)} · {_(row.term)}"
         found.append(Brought(title=title, sentence=sentence, rows=known_rows(rows)))
-    if plain is None:
+    if plain is None and correct is None:
         return found
     for row in in_use(settings):
         if row not in used:  # nothing more is known of it than the comparison
@@ -52,10 +52,12 @@ def brought(settings: Settings, metrics: RunMetrics) -> list[Brought]:
         Brought(
             title="",
             sentence=words + compare_with_plain(plain, metrics),
-            rows=[
-                (_("Plain training, the same test photos"), plain, True),
-                (_("This training"), metrics.accuracy, False),
-            ],
+            rows=known_rows(
+                [
+                    (_("Plain training, the same test photos"), plain, True),
+                    (_("This training"), metrics.test_accuracy, False),
+                ]
+            ),
         )
     )
     return found
@@ -66,10 +68,18 @@ def known_rows(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row[1] is not None]
 
 
-def compare_with_plain(plain: float, metrics: RunMetrics) -> str:
-    """Whether it is better than plain training, in words that noise is not sold as progress by."""
+def compare_with_plain(plain: float | None, metrics: RunMetrics) -> str:
+    """Whether it is better than plain training, in words that noise is not sold as progress by.
+
+    Args:
+        plain: the accuracy of plain training on the same test photos; None where no share of them
+            is named, and they are counted.
+    """
     n = metrics.n_test
-    more = round((metrics.accuracy - plain) * n)
+    if plain is None:
+        more = metrics.test_correct - (metrics.plain_test_correct or 0)
+    else:
+        more = round((metrics.accuracy - plain) * n)
     if more == 0:
         return _("As many test photos right as by plain training.")
     words = (
@@ -170,7 +180,7 @@ def _distilled(metrics: RunMetrics) -> tuple[str, list[Row]]:
     ).format(share=percent(figures.agrees_with_labels or 0.0))
     return sentence, [
         (_("The model it learned from, on its own test"), figures.teacher_test_accuracy, True),
-        (_("This one"), metrics.accuracy, False),
+        (_("This one"), metrics.test_accuracy, False),
     ]
 
 

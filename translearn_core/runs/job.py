@@ -39,7 +39,7 @@ from translearn_core.runs.state import (
     write_state,
 )
 
-Kind = Literal["train", "search", "check", "export", "measure"]
+Kind = Literal["train", "search", "check", "export", "measure", "look"]
 
 
 class JobConfig(BaseModel):
@@ -179,6 +179,11 @@ class Job:
         return self.state.is_live or (
             self.written_state.state == "lost" and is_held(self.folder / LOCK)
         )
+
+    @property
+    def is_being_put_together(self) -> bool:
+        """Whether it counts as stopped while its process still writes what it leaves."""
+        return self.written_state.state == "stopped" and is_held(self.folder / LOCK)
 
     def append_event(self, kind: str, **fields: Any) -> None:
         """Append one line to events.jsonl.

@@ -18,7 +18,7 @@ def gap_of(metrics: RunMetrics) -> str:
     """The difference between a given test and the validation photos, see `caveats.tell_gap`."""
     if not (metrics.test_given and metrics.n_test and metrics.n_val):
         return ""
-    if metrics.val_accuracy is None:
+    if metrics.val_accuracy is None or metrics.test_accuracy is None:
         return ""
     n = metrics.n_val
     test = Measured(accuracy=metrics.accuracy, interval=metrics.test_interval, n=metrics.n_test)
@@ -31,16 +31,16 @@ def gap_of(metrics: RunMetrics) -> str:
 
 
 def same_scene(metrics: RunMetrics) -> str:
-    """The result in words where most test photos are of scenes that were learned from; else empty.
+    """The result in words where many test photos are of scenes that were learned from; else empty.
 
     A share of them would be taken for the accuracy on new photos, which nothing is known of.
     """
-    if 2 * metrics.n_test_same_scene <= metrics.n_test:
+    if not metrics.tested_on_known_scenes:
         return ""
     return _(
-        "Right on {correct:,} of {n:,} test photos, most of them later ones of the scenes that were "
-        "learned from: how often it is right in other scenes is not known."
-    ).format(correct=metrics.test_correct, n=metrics.n_test)
+        "Right on {correct:,} of {n:,} test photos, of which {known:,} are later ones of the scenes "
+        "that were learned from: how often it is right in other scenes is not known."
+    ).format(correct=metrics.test_correct, n=metrics.n_test, known=metrics.n_test_same_scene)
 
 
 def caveats_of(metrics: RunMetrics) -> list[str]:
@@ -53,7 +53,9 @@ def caveats_of(metrics: RunMetrics) -> list[str]:
     found = [
         gap,
         *metrics.split_notes,
-        *caveats.caveats(class_counts(metrics), n_val=n_val),
+        *caveats.caveats(
+            class_counts(metrics), n_val=n_val, balanced=not metrics.tested_on_known_scenes
+        ),
         _tell_refused(metrics),
     ]
     return [*(sentence for sentence in found if sentence), *mirrors]

@@ -6,13 +6,19 @@ Leaves to others: computing the metrics. Imports nothing heavy.
 
 Keys that a file of an earlier version lacks have their defaults; further keys of a file of a later
 version are kept. Shares are in [0, 1].
+
+Where many test photos are of scenes that were learned from (`caveats.KNOWN_SCENES`), the run has no
+accuracy: nothing is known of other scenes, and a share of these photos would be taken for it.
+`RunMetrics` has null there whatever the file says, so that no reader names one; the counts stay.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from translearn_core.evaluation.caveats import KNOWN_SCENES
 
 SCHEMA = 1
 Interval = tuple[float, float]
@@ -119,6 +125,17 @@ class UnlikeMetrics(_Figures):
     )
 
 
+_SHARES = ("test_accuracy", "balanced_accuracy", "plain_test_accuracy")
+
+
+def _without_shares(figures: dict[str, Any]) -> dict[str, Any]:
+    """The same figures of a head, or of a run, with its shares of the test photos not known."""
+    unknown: dict[str, Any] = {name: None for name in _SHARES if name in figures}
+    if "test_interval" in figures:
+        unknown["test_interval"] = (0.0, 1.0)
+    return figures | unknown
+
+
 class HeadMetrics(_Figures):
     """Metrics of one head on the test set."""
 
@@ -128,14 +145,18 @@ class HeadMetrics(_Figures):
     n_train: int = Field(default=0, description="training photos")
     n_test: int = Field(default=0, description="test photos")
     test_accuracy: float | None = Field(
-        default=None, description="accuracy on the test photos; null without any"
+        default=None,
+        description="accuracy on the test photos; null without any, or where more than a fifth of "
+        "them are of scenes that were learned from (`n_test_same_scene`)",
     )
     test_correct: int = Field(default=0, description="test photos predicted correctly")
     test_interval: Interval = Field(
-        default=(0.0, 1.0), description="95 % confidence interval of the accuracy (Wilson)"
+        default=(0.0, 1.0),
+        description="95 % confidence interval of the accuracy (Wilson); 0 to 1 without one",
     )
     balanced_accuracy: float | None = Field(
-        default=None, description="mean recall of the classes with test photos; null without any"
+        default=None,
+        description="mean recall of the classes with test photos; null where `test_accuracy` is",
     )
     majority_accuracy: float | None = Field(
         default=None, description="accuracy of always predicting the most frequent training class"
@@ -154,7 +175,7 @@ class HeadMetrics(_Figures):
 
     @property
     def accuracy(self) -> float:
-        """`test_accuracy`; 0 without a test."""
+        """`test_accuracy`; 0 where it is not known."""
         return self.test_accuracy or 0.0
 
     @property
@@ -369,7 +390,9 @@ class RunMetrics(HeadMetrics):
     )
     adversarial: AdversarialMetrics | None = Field(default=None, description="with `adversarial`")
     plain_test_accuracy: float | None = Field(
-        default=None, description="with `compare_plain`: test accuracy of a run without techniques"
+        default=None,
+        description="with `compare_plain`: test accuracy of a run without techniques; null where "
+        "`test_accuracy` is",
     )
     plain_test_correct: int | None = Field(
         default=None, description="its test photos predicted correctly"
@@ -379,6 +402,25 @@ class RunMetrics(HeadMetrics):
         default=[], description="with several tasks: metrics of each, the main task first"
     )
     unlike: UnlikeMetrics | None = Field(default=None, description="out-of-distribution detection")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_no_share_of_known_scenes(cls, figures: Any) -> Any:
+        if not isinstance(figures, dict):
+            return figures
+        known, n = (figures.get(name, 0) for name in ("n_test_same_scene", "n_test"))
+        if not (isinstance(known, int) and isinstance(n, int)) or known <= KNOWN_SCENES * n:
+            return figures
+        tasks = figures.get("tasks")
+        if isinstance(tasks, list):
+            heads = [_without_shares(one) if isinstance(one, dict) else one for one in tasks]
+            figures = figures | {"tasks": heads}
+        return _without_shares(figures)
+
+    @property
+    def tested_on_known_scenes(self) -> bool:
+        """Whether many test photos are of scenes that were learned from: there is no accuracy."""
+        return self.n_test_same_scene > KNOWN_SCENES * self.n_test
 
     @property
     def tested_elsewhere(self) -> bool:

@@ -79,8 +79,13 @@ def save_model(
     head: Any,
     test: TestPredictions,
     monitor: Monitor,
+    layout: Any = None,
 ) -> SavedModelCheck:
-    """Put the model together, save it, load it afresh and hold it against the measured path."""
+    """Put the model together, save it, load it afresh and hold it against the measured path.
+
+    Args:
+        layout: see `saving.load_model`.
+    """
     from translearn_core.graph import saving
 
     assembled = network.assemble(head)
@@ -104,7 +109,7 @@ def save_model(
     ]
     photos, kept = _decode_sample(paths, plan.image_size, plan.fit)
     expected = test.test[chosen][kept]
-    loaded = saving.load_model(plan.run.model_path)
+    loaded = saving.load_model(plan.run.model_path, layout)
     received = run_keras(loaded, photos)
     difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
     if difference > 0.02:

@@ -265,6 +265,7 @@ def search(run: Run, monitor: Monitor, train_run: Callable[[Run], bool]) -> bool
     gather_training_data(plan, monitor)
     monitor.check_stop()
     monitor.stage("search")
+    monitor.leaves_result()
     _try_settings(found, monitor.until(began + minutes * 60 * (1 - LEAST_KEPT)))
     if found.leader == "":
         return False
@@ -392,11 +393,12 @@ def _train_and_judge(
     first, second = (pairs[f"correct_{side}"].to_numpy(bool) for side in "xy")
     gain, low, high = paired_gain(first, second, seed=found.plan.settings.seed)
     better, worse = int((first & ~second).sum()), int((~first & second).sum())
+    known = not run.metrics.tested_on_known_scenes
     return facts | {
         "default_run_dir": str(other.folder),
         "n_test": len(pairs),
-        "test_accuracy": float(first.mean()),
-        "default_test_accuracy": float(second.mean()),
+        "test_accuracy": float(first.mean()) if known else None,
+        "default_test_accuracy": float(second.mean()) if known else None,
         "gain": gain,
         "gain_interval": (low, high),
         "p_value": mcnemar(better, worse),
@@ -453,6 +455,12 @@ def _sentence(facts: dict[str, Any]) -> str:
             default=percent(facts["default_validation_accuracy"], 1),
         ) + f" {tried}"
     low, high = facts["gain_interval"]
+    if facts["test_accuracy"] is None:
+        text = _(
+            "Many of the {n} test photos are of scenes that were learned from: what the best settings "
+            "bring in other scenes is not known."
+        ).format(n=facts["n_test"])
+        return f"{text} {tried}"
     text = _(
         "On {n} test photos that the search never saw, the best settings are right on {best} and "
         "the default on {default}: {gain:+.1f} points (95 % confidence interval: {low:+.1f} to "

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.backbones import freezing
-from translearn_core.concurrency import run_in_thread, wait_for
+from translearn_core.concurrency import wait_for
 from translearn_core.config import load_configuration
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
@@ -31,13 +31,14 @@ from translearn_core.fitting.data import TrainingData, gather_training_data
 from translearn_core.fitting.head import answer_validation, subset_of
 from translearn_core.fitting.plan import Network, Plan, make_plan
 from translearn_core.fitting.sources import FeatureSource
-from translearn_core.graph.engine import count_gpus, import_keras
+from translearn_core.graph.engine import count_gpus
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.recipe.techniques import ATTACK_STEPS
 from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.registry import build_techniques
+from translearn_core.training.ahead import make_ahead
 from translearn_core.training.multitask import (
     RunTasks,
     first_task,
@@ -78,7 +79,7 @@ def train(run: Run, monitor: Monitor) -> bool:
 
 def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     plan = make_plan(run)
-    importing = run_in_thread(import_keras)
+    making = make_ahead(plan)
     monitor.update(device=plan.device)
     monitor.stage("features")
     with clock.lap("features"):
@@ -87,7 +88,8 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     monitor.check_stop()
     tasks = read_tasks(plan, data)  # as they are now: a person may change the labels meanwhile
     _warn(plan, monitor)
-    logger.info("Keras %s", wait_for(importing, lambda: monitor.stop_requested).__version__)
+    ahead = wait_for(making, lambda: monitor.stop_requested)
+    data = replace(data, network=data.network or ahead.network)
     model = learn(plan, data, monitor, clock)
     stopped = monitor.stop_requested
     monitor.stage("evaluate")
@@ -97,7 +99,7 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
         model.techniques.after_training(model.network, model.head, monitor)
     plain = None if stopped else _compare_plain(plan, test, monitor)
     monitor.stage("save")
-    saved = save_model(plan, data, model.network, model.head, test, monitor)
+    saved = save_model(plan, data, model.network, model.head, test, monitor, ahead.layout)
     figures = model.techniques.figures(test) | (plain or {})
     figures["calibration"] = calibration_figures(
         temperature, model.validation, test=test.test, truth=test.truth
@@ -154,6 +156,7 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
     techniques = build_techniques(plan)
     training = techniques.prepare(TrainingSet.of(data), monitor)
     monitor.stage("head")
+    monitor.leaves_result()
     with clock.lap("head"):
         fitted = learn_head(plan, training, techniques, monitor)
     head = techniques.finalize(fitted.head)

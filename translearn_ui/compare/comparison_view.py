@@ -63,7 +63,9 @@ def show_verdict(comparison: Comparison) -> None:
 
 
 def show_accuracy(comparison: Comparison) -> None:
-    """Each run's share of right answers with its interval."""
+    """Each run's share of right answers with its interval, where it tells of new photos."""
+    if comparison.on_known_scenes:
+        return
     runs = comparison.runs
     words = ", ".join(f"{one.title} {format.percent(one.accuracy)}" for one in runs)
     charts.show(
@@ -113,14 +115,15 @@ def show_table(comparison: Comparison) -> None:
     """What each run cost and what it is made of."""
     head = [_("training"), _("right"), _("95 % range"), _("learned from"), _("time"), _("size")]
     cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    rows = "".join(_row_html(one) for one in comparison.runs)
+    known = not comparison.on_known_scenes
+    rows = "".join(_row_html(one, shares=known) for one in comparison.runs)
     st.html(
         f'<div class="tl-wide"><table class="tl-runs tl-facts-table"><thead><tr>{cells}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
 
-def _row_html(one: ComparedRun) -> str:
+def _row_html(one: ComparedRun, *, shares: bool) -> str:
 
     low, high = one.interval
     facts = one.facts
@@ -131,7 +134,7 @@ def _row_html(one: ComparedRun) -> str:
         f'<tr><th scope="row">{letter_html(one.letter)}{escape(one.name)}'
         f"<small>{escape(' · '.join(details))}</small></th>"
         f'<td class="n">{one.correct} / {one.n}</td>'
-        f'<td class="n">{format.percent_range(low, high)}</td>'
+        f'<td class="n">{format.percent_range(low, high) if shares else "–"}</td>'
         f'<td class="n">{escape(photos)}</td>'
         f'<td class="n">{escape(format.duration(seconds)) if seconds else "–"}</td>'
         f'<td class="n">{escape(format.size(size)) if size else "–"}</td></tr>'
@@ -147,10 +150,11 @@ def show_tasks(comparison: Comparison) -> None:
             "have in common and that carry such a label. The rest of this page is about the first."
         )
     )
+    known = not comparison.on_known_scenes
     head = "".join(f'<th scope="col">{letter_html(one.letter)}</th>' for one in comparison.runs)
     rows = "".join(
         f'<tr><th scope="row">{escape(task.name)}</th>'
-        + "".join(f'<td class="n">{_score_html(one)}</td>' for one in task.runs)
+        + "".join(f'<td class="n">{_score_html(one, shares=known)}</td>' for one in task.runs)
         + "</tr>"
         for task in comparison.tasks
         if task.runs
@@ -164,7 +168,9 @@ def show_tasks(comparison: Comparison) -> None:
         st.markdown(f"**{frame.plain(task.name)}**: {frame.plain(task.sentence)}")
 
 
-def _score_html(one: Score) -> str:
+def _score_html(one: Score, *, shares: bool) -> str:
+    if not shares:
+        return f"{one.correct} / {one.n}"
     low, high = one.interval
     return (
         f"{one.correct} / {one.n} ({format.percent(one.accuracy)})"

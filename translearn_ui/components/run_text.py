@@ -100,7 +100,7 @@ def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:
     """How well a run does in the domain that it was adapted to, and in the source domain."""
     figures = metrics.adaptation or AdaptationMetrics()
     n = figures.n_target_labelled
-    old = _(
+    old = run_caveats.same_scene(metrics) or _(
         "On {n:,} test photos of the source domain it is right on {correct:,} ({share})."
     ).format(
         n=metrics.n_test,

@@ -37,6 +37,13 @@ def photo_types() -> list[str]:
     return sorted(suffix.lstrip(".") for suffix in PHOTO_SUFFIXES)
 
 
+def video_types() -> list[str]:
+    """The endings of files that can be read as videos, for an upload box."""
+    from translearn_core.imaging.video import VIDEO_SUFFIXES
+
+    return sorted(suffix.lstrip(".") for suffix in VIDEO_SUFFIXES)
+
+
 class Box:
     """An upload box that can be emptied: a new key lets Streamlit release the old files."""
 

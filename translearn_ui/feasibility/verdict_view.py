@@ -59,11 +59,15 @@ def _rows(report: Report) -> list[str]:
     if given is not None:
         name = ngettext("On your {n} test photo", "On your {n} test photos", given.n)
         rows.append(_row(name.format(n=given.n), given.accuracy, "main", interval=given.interval))
+    if report.same_scenes:
+        unseen = _("On photos it has not seen, of the same scenes")
+    elif given is not None:
+        unseen = _("On photos it has not seen (cross-validation)")
+    else:
+        unseen = _("On photos it has not seen")
     rows.append(
         _row(
-            _("On photos it has not seen (cross-validation)")
-            if given is not None
-            else _("On photos it has not seen"),
+            unseen,
             report.accuracy,
             "main" if given is None else "",
             interval=report.interval,

@@ -1,4 +1,4 @@
-"""The ways photos come in: zip, folder, class by class, webcam, a folder of this machine, demo.
+"""The ways photos come in: zip, folder, class by class, camera, a folder of this machine, demo.
 
 Owns: the upload boxes, and moving each upload from memory to disk at once, in a task.
 Leaves to others: what becomes of the files (`translearn_core.datasets`), showing the task's
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from translearn_core.datasets import Dataset, ImportChoices
 
 
+EVERY_S = 0.5
+"""As `imaging.video.EVERY_S`, which is not imported for the first page."""
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """As `datasets.ARCHIVE_TYPES`, which is not imported for the first page."""
 TABLE_TYPES = ("csv", "tsv", "txt", "xlsx", "json", "jsonl")
@@ -230,7 +232,7 @@ def _from_classes() -> None:
             placeholder=_("for example: leaves of our school yard"),
             key="classes_name",
         )
-        st.caption(_("Then name your classes, and add photos to each, from files or the webcam."))
+        st.caption(_("Then name your classes, and add photos to each, from files or the camera."))
         if st.form_submit_button(_("Begin"), type="primary", key="classes_begin"):
             frame.open_dataset(datasets.create_dataset(name.strip() or _("My photos")))
             st.session_state.pop("way", None)
@@ -323,6 +325,15 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             else ""
         )
 
+        every_s = st.number_input(
+            _("Seconds between two frames of a video"),
+            min_value=0.1,
+            max_value=60.0,
+            value=EVERY_S,
+            step=0.1,
+            key=f"every_{key}",
+        )
+
     def make() -> ImportChoices:
         from translearn_core.datasets import ImportChoices
 
@@ -332,7 +343,7 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             for name in text.split(",")
             if name.strip()
         )
-        return ImportChoices(roles=roles, classes=level, names=names)
+        return ImportChoices(roles=roles, classes=level, names=names, every_s=every_s)
 
     return make
 
@@ -350,6 +361,16 @@ def _folders_below(roots: tuple[Path, ...]) -> list[str]:
 
 # --- more photos for a data set that is there ----------------------------------------------
 
+_RECORDED = "recorded_in"
+
+
+def is_wanted(dataset: Dataset) -> bool:
+    """Whether adding photos is what comes next, or is being done with the camera."""
+    if not len(dataset.photos) or len(dataset.classes) < 2:
+        return True
+    is_camera = st.session_state.get("add_from") == "camera"
+    return is_camera and st.session_state.get(_RECORDED) == dataset.id
+
 
 def show_add(dataset: Dataset) -> background_tasks.Task | None:
     """Show how to add photos to a data set; returns the task that has just been started."""
@@ -358,7 +379,7 @@ def show_add(dataset: Dataset) -> background_tasks.Task | None:
         ["files", "camera", "zip"],
         format_func=lambda where: {
             "files": _(":material/add_photo_alternate: Files"),
-            "camera": _(":material/photo_camera: Webcam"),
+            "camera": _(":material/videocam: Camera"),
             "zip": _(":material/folder_zip: Zip file"),
         }[where],
         default="files",
@@ -369,6 +390,9 @@ def show_add(dataset: Dataset) -> background_tasks.Task | None:
     )
     if from_where == "zip":
         return _add_zip(dataset)
+    if from_where == "camera":
+        _record(dataset)
+        return None
     name = st.selectbox(
         _("Class"),
         dataset.classes,
@@ -381,10 +405,18 @@ def show_add(dataset: Dataset) -> background_tasks.Task | None:
     if not name or not name.strip():
         st.caption(_("First say what is on the photos: that is their class."))
         return None
-    if from_where == "camera":
-        _add_from_camera(dataset, name.strip())
-        return None
     return _add_files(dataset, name.strip())
+
+
+def _record(dataset: Dataset) -> None:
+    from translearn_ui.camera import panel, recording_note
+
+    def store() -> Dataset | None:
+        st.session_state[_RECORDED] = dataset.id
+        return frame.current_dataset()
+
+    panel.show(f"record_{dataset.id}", dataset=frame.current_dataset, store=store)
+    recording_note.show(dataset)
 
 
 def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
@@ -417,8 +449,8 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
 
     box = uploads.Box("add_files")
     given = st.file_uploader(
-        _("Photos of {name}").format(name=name),
-        type=uploads.photo_types(),
+        _("Photos or videos of {name}").format(name=name),
+        type=[*uploads.photo_types(), *uploads.video_types()],
         accept_multiple_files=True,
         key=box.key,
     )
@@ -436,20 +468,3 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
     )
     box.empty()
     return task
-
-
-def _add_from_camera(dataset: Dataset, name: str) -> None:
-    from translearn_core import datasets
-
-    box = uploads.Box("add_camera")
-    photo = st.camera_input(
-        _("Photo of {name}").format(name=name), key=box.key, resolution="720p", width=480
-    )
-    if not frame.server_is_here():
-        st.caption(_("From another machine, browsers open the webcam only over https."))
-    if photo is None:
-        return
-    datasets.add_photos(dataset, name, [(f"webcam-{secrets.token_hex(3)}.jpg", photo)])
-    st.toast(_("Added to {name}.").format(name=frame.plain(name)), icon=":material/photo_camera:")
-    box.empty()
-    st.rerun()

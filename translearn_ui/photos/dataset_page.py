@@ -8,7 +8,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
-from translearn_ui.components import dataset_actions, verdict_note
+from translearn_ui.components import dataset_actions, look_ahead_line, verdict_note
 from translearn_ui.photos import (
     add_photos,
     edit_dataset,
@@ -38,7 +38,7 @@ def show(dataset: Dataset) -> None:
         st.expander(
             _("Add photos"),
             icon=":material/add:",
-            expanded=not len(dataset.photos) or len(dataset.classes) < 2,
+            expanded=add_photos.is_wanted(dataset),
             key="add",
         ),
         frame.errors_shown(),
@@ -53,6 +53,8 @@ def show(dataset: Dataset) -> None:
     if len(dataset.photos):
         overview.show(dataset)
         photo_gallery.show(dataset)
+    if not ready:
+        look_ahead_line.show(dataset)
 
 
 def _why_not_ready(dataset: Dataset) -> str:

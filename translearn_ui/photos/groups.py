@@ -19,7 +19,9 @@ NONE = "none"
 
 def show(dataset: Dataset) -> None:
     """The choice, where folders or names offer one or groups are named already."""
-    offers = {row.by: row for row in (*_levels(dataset), *_beginnings(dataset))}
+    offers = {
+        row.by: row for row in (*_recordings(dataset), *_levels(dataset), *_beginnings(dataset))
+    }
     current = dataset.record.grouped_by if datasets.named_groups(dataset) is not None else ""
     if not offers and not current:
         return
@@ -68,6 +70,8 @@ def _choose(dataset: Dataset, key: str) -> None:
 def _words(by: str, offer: FolderLevel | None) -> str:
     if by == NONE:
         return _("Nothing: each photo stands alone")
+    if by == datasets.RECORDINGS:
+        return _("The recording or the video that they are frames of")
     if offer is None and datasets.means_folders(by):
         return _("Folders or names: {level}").format(level=by)
     if offer is None:
@@ -90,6 +94,13 @@ def _levels_of(folder: str, fingerprint: str) -> list[FolderLevel]:
 
 def _levels(dataset: Dataset) -> list[FolderLevel]:
     return _levels_of(str(dataset.folder), dataset.fingerprint)
+
+
+def _recordings(dataset: Dataset) -> list[FolderLevel]:
+    """The recordings, where some photos are frames."""
+    files = dataset.photos["file"]
+    names = tuple(sorted({name for name in map(datasets.recording_of, files) if name}))
+    return [FolderLevel(datasets.RECORDINGS, names, 0, 0)] if names else []
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

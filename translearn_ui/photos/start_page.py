@@ -46,6 +46,10 @@ def show() -> None:
             width="stretch",
         ):
             import_task.begin(add_photos.start_demo())
+        if st.button(
+            _("Use the camera"), key="use_camera", icon=":material/videocam:", width="stretch"
+        ):
+            frame.go("camera")
         st.html(_shape_of_a_folder())
     _show_recent()
 

@@ -46,8 +46,9 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
     confidence = predictions["confidence"].to_numpy(float)
     right = predictions["correct"].to_numpy(bool)
     sure_from = threshold_slider.show(run, key="results_sure")
+    share = not run.metrics.tested_on_known_scenes
     sentence = model_card_text.trade_sentence(
-        threshold.threshold_effect(confidence, right, sure_from)
+        threshold.threshold_effect(confidence, right, sure_from), share=share
     )
     st.markdown(sentence)
     for task in run.metrics.further_tasks:
@@ -55,7 +56,7 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
         if not answers.empty:
             said, true = answers["confidence"].to_numpy(float), answers["correct"].to_numpy(bool)
             words = model_card_text.trade_sentence(
-                threshold.threshold_effect(said, true, sure_from)
+                threshold.threshold_effect(said, true, sure_from), share=share
             )
             st.markdown(f"{frame.plain(task.name)}: {words}")
     charts.show(
@@ -67,7 +68,7 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
 
 def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
     """Accuracy against confidence, on demand, with what calibration did."""
-    if predictions.empty:
+    if predictions.empty or metrics.tested_on_known_scenes:
         return
     confidence = predictions["confidence"].to_numpy(float)
     right = predictions["correct"].to_numpy(bool)

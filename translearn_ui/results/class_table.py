@@ -18,7 +18,8 @@ def show(metrics: RunMetrics) -> None:
     st.subheader(_("Class by class"), anchor=False)
     order = {name: index for index, name in enumerate(metrics.classes)}
     weakest_first = sorted(metrics.per_class, key=lambda row: row.recall or 0.0)
-    rows = "".join(class_row_html(row, order[row.name]) for row in weakest_first)
+    known = metrics.test_accuracy is not None
+    rows = "".join(class_row_html(row, order[row.name], shares=known) for row in weakest_first)
     head = "".join(
         f"<th>{title}</th>"
         for title in (_("class"), _("found (recall)"), _("correct when predicted (precision)"))
@@ -27,11 +28,18 @@ def show(metrics: RunMetrics) -> None:
         f'<table class="tl-classes"><thead><tr>{head}<th class="what"></th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
-    st.caption(_("Small figures and thin lines: 95 % intervals, in %. Few photos, wide intervals."))
+    if known:
+        st.caption(
+            _("Small figures and thin lines: 95 % intervals, in %. Few photos, wide intervals.")
+        )
 
 
-def class_row_html(row: ClassMetrics, index: int) -> str:
-    """One class: its name, recall and precision with intervals and bars, and a sentence."""
+def class_row_html(row: ClassMetrics, index: int, *, shares: bool = True) -> str:
+    """One class: its name, recall and precision with intervals and bars, and a sentence.
+
+    Args:
+        shares: whether shares may be shown; without, their counts stand instead.
+    """
     color = palette.class_color(index)
     cells = ""
     for share, of in (
@@ -40,6 +48,9 @@ def class_row_html(row: ClassMetrics, index: int) -> str:
     ):
         if share is None:
             cells += f"<td>{_('never predicted')}</td>"
+            continue
+        if not shares:
+            cells += f"<td>{row.correct} / {of}</td>"
             continue
         low, high = (100 * end for end in wilson_interval(row.correct, of))
         cells += (

@@ -6,7 +6,6 @@ Leaves to others: why a photo got its answer (`explanation_view.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,7 +15,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_core.runs import Run, predictions
+from translearn_core.runs import Run
 from translearn_ui.components import explanation_view, format, gallery
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
@@ -118,14 +117,3 @@ def show_photo(run: Run, dataset: Dataset, row: Mapping[Any, Any], *, key: str) 
         ).format(label=frame.plain(row["label"]), truth=frame.plain(row["truth"]))
         path = dataset.photo_path(row["path"])
         explanation_view.offer_dialog(run, path, title=title, name=row["file"])
-
-
-def read_predictions(run: Run) -> pd.DataFrame:
-    """The predictions on the test photos of a run, read once per state of its model."""
-    return _read(str(run.folder), run.model_path.stat().st_mtime_ns)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _read(folder: str, changed_ns: int) -> pd.DataFrame:
-    """`changed_ns` only tells one state of the run from another."""
-    return predictions.read_predictions(Run(Path(folder)))

@@ -20,7 +20,7 @@ def show(run: Run, metrics: RunMetrics) -> None:
     if gap:
         st.warning(frame.sentence(gap), icon=":material/warning:")
     sentence, rest = run_text.result_sentence(metrics)
-    is_headline = metrics.n_test > 0 and not metrics.tested_elsewhere
+    is_headline = metrics.test_accuracy is not None and not metrics.tested_elsewhere
     scale = scale_html(metrics) if is_headline else ""
     st.html(f'<h1 class="tl-verdict">{sentence}</h1>{scale}')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):

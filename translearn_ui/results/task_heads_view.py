@@ -51,6 +51,10 @@ def _sentence(task: TaskMetrics) -> str:
     name = frame.plain(task.name)
     if not task.n_test:
         return _("**{task}**: no test photo carries such a label.").format(task=name)
+    if task.test_accuracy is None:
+        return _("**{task}**: right on {correct:,} of {n:,} test photos.").format(
+            task=name, correct=task.test_correct, n=task.n_test
+        )
     low, high = task.test_interval
     words = _(
         "**{task}**: right on {correct:,} of {n:,} new photos ({share}; 95 % confidence interval "

@@ -42,7 +42,16 @@ ROOT = Path(__file__).resolve().parents[2]
 ICON = Path(__file__).parent / "assets" / "mark.svg"
 
 PageName = Literal[
-    "photos", "train", "results", "try_it", "share", "work", "compare", "feasible", "search"
+    "photos",
+    "train",
+    "results",
+    "try_it",
+    "share",
+    "work",
+    "compare",
+    "feasible",
+    "search",
+    "camera",
 ]
 
 
@@ -70,6 +79,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0, "work"),
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
+    PageRow("camera", N_("Camera"), ":material/videocam:", 0, "photos"),
 )
 
 _MARKDOWN = "\\`*_{}[]()<>#+-.!|~:$&^"
@@ -133,6 +143,7 @@ def page(name: PageName) -> None:
         st.session_state[_DEEP_LINK] = (name, st.query_params.to_dict())
         st.switch_page("app.py", query_params=st.query_params.to_dict())
     row = next(row for row in PAGES if row.name == name)
+    tab_title(_(row.title))
     theme.apply()
     _show_head(row)
     if not start.can_write():
@@ -143,6 +154,11 @@ def page(name: PageName) -> None:
             ).format(folder=plain(str(home()))),
             icon=":material/lock:",
         )
+
+
+def tab_title(text: str) -> None:
+    """What the tab of the browser says: `82 % · done – TransLearn`."""
+    st.set_page_config(page_title=f"{text} – TransLearn")
 
 
 def _show_head(here: PageRow) -> None:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from translearn_core import jobs
 from translearn_core.i18n import _
-from translearn_core.runs import JobState, Run
-from translearn_ui.components import curves_view, run_actions, run_text
-from translearn_ui.components.run_progress import RunProgress
+from translearn_core.runs import JobState, Run, run_caveats
+from translearn_ui.components import curves_view, format, run_actions, run_text, sample_tiles
+from translearn_ui.components.run_progress import POLL_S, RunProgress
 from translearn_ui.shell import frame
 
 
@@ -32,22 +32,54 @@ def _show_outcome(run: Run, state: JobState) -> None:
             sentence, rest = run_text.result_sentence(run.metrics)
             if state.state == "stopped":
                 rest = _("Stopped early; the best so far was kept.") + " " + rest
-            st.html(f'<p class="tl-now">✓ {escape(sentence)}</p>')
+            figure = _figure(run)
+            big = f"<b>{escape(figure)}</b>" if figure else ""
+            st.html(f'<div class="tl-finish">{big}<p class="tl-now">✓ {escape(sentence)}</p></div>')
             st.caption(rest)
         else:
             reason = state.reason or _("Stopped before there was a result.")
             st.info(frame.plain(reason), icon=":material/info:")
+            if run.is_being_put_together:
+                _wait_for_result(run)
         with st.container(horizontal=True, key="live_next"):
             if not run.has_result:
                 _show_again(run)
-            elif st.button(
-                _("See the results"),
-                key="live_results",
-                type="primary",
-                icon=":material/insights:",
-            ):
-                frame.go("results")
+            else:
+                if run.has_model and st.button(
+                    _("Try it"), key="live_try", type="primary", icon=":material/photo_camera:"
+                ):
+                    frame.go("try_it")
+                if st.button(_("See the results"), key="live_results", icon=":material/insights:"):
+                    frame.go("results")
             _show_set_up_again(run)
+        if run.has_result and run.has_model:
+            with frame.errors_shown():
+                sample_tiles.show_outcome(run, key="live_tiles")
+
+
+def _figure(run: Run) -> str:
+    """The share of right answers, where the test says one; else empty."""
+    if not run.has_result:
+        return ""
+    metrics = run.metrics
+    if not metrics.n_test or metrics.tested_elsewhere or run_caveats.same_scene(metrics):
+        return ""
+    return format.percent(metrics.accuracy)
+
+
+def tab_title(run: Run, state: JobState) -> str:
+    """What the tab of the browser says of a run that has ended."""
+    if state.state not in ("finished", "stopped"):
+        return _("Training failed")
+    figure = _figure(run)
+    return _("{figure} · done").format(figure=figure) if figure else _("Training done")
+
+
+@st.fragment(run_every=POLL_S)
+def _wait_for_result(run: Run) -> None:
+    """Show the page anew once what a stopped run leaves is there."""
+    if not run.is_being_put_together:
+        st.rerun()
 
 
 def _show_accident(run: Run, state: JobState) -> None:

@@ -44,8 +44,10 @@ _MOST_PICTURES = 14
 def show(run: Run) -> None:
     """Show a run in whatever state it is, and follow it while it lives."""
     if run.state.state in LIVE_STATES:
+        frame.tab_title(_("Training…"))
         _follow(run)
     else:
+        frame.tab_title(ended_view.tab_title(run, run.state))
         ended_view.show(run, run.state, progress_of(run))
 
 

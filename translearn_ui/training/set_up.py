@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import jobs
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
-from translearn_ui.components import run_setup, verdict_note
+from translearn_ui.components import look_ahead_line, run_setup, verdict_note
 from translearn_ui.shell import frame
 from translearn_ui.training import (
     backbone_choice,
@@ -77,4 +76,4 @@ def show(dataset: Dataset) -> None:
     task_heads_form.show(dataset)
     draft.keep(run_setup.present_values())
     start_button.show(dataset, status.state, obstacle=obstacle)
-    jobs.warm_up()
+    look_ahead_line.show(dataset)

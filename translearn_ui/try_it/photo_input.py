@@ -1,28 +1,37 @@
-"""Handing in photos: files, webcam, a folder or a zip; what was predicted is kept in the session."""
+"""Handing in photos: files, a folder or a zip, or the camera; what was predicted is kept in the
+session."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, uploads
+from translearn_ui.components import background_tasks, sample_tiles, uploads
 from translearn_ui.shell import frame
 from translearn_ui.try_it import prediction_view
 
+if TYPE_CHECKING:
+    from translearn_core.datasets import Dataset
+
 RESULT_KEY = "try_result"
+TRUTH_KEY = "try_truth"
+"""In the session: the run and the class of the test photo that was asked about."""
 
 
-def show(run: Run) -> None:
-    """The ways to hand photos in; what is handed in is asked about at once."""
-    way = st.segmented_control(
+def choose_way() -> str:
+    """How photos are handed in: photos, camera, folder or zip."""
+    return st.segmented_control(
         _("How to hand in photos"),
         ["photos", "camera", "folder", "zip"],
         format_func=lambda name: {
             "photos": _(":material/image: Photos"),
-            "camera": _(":material/photo_camera: Webcam"),
+            "camera": _(":material/videocam: Camera"),
             "folder": _(":material/folder_open: Folder"),
             "zip": _(":material/folder_zip: Zip"),
         }[name],
@@ -32,13 +41,29 @@ def show(run: Run) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
+
+
+def show_camera(run: Run) -> None:
+    """Live answers about what the camera sees."""
+    from translearn_ui.camera import panel
+
+    panel.show(f"try_{run.id}", dataset=lambda: _dataset_of(run), record=False, run=run)
+
+
+def _dataset_of(run: Run) -> Dataset | None:
+    """The data set that a run learned from; None where it is gone."""
+    from translearn_core import datasets
+
+    try:
+        return datasets.open_dataset(Path(run.config.dataset))
+    except SourceError:
+        return None
+
+
+def show(run: Run, way: str) -> None:
+    """The box of a way to hand photos in; what is handed in is asked about at once."""
     box = uploads.Box(f"try_{way}")
-    if way == "camera":
-        photo = st.camera_input(_("Hold it in front of the camera"), key=box.key, width=480)
-        if photo is None:
-            return
-        _ask(run, [(_("webcam photo"), photo.getvalue())], photo.file_id)
-    elif way == "zip":
+    if way == "zip":
         upload = st.file_uploader(
             _("A zip file of photos"),
             type=["zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z"],
@@ -59,6 +84,17 @@ def show(run: Run) -> None:
             _start(prediction_view.start(run, given), box)
 
 
+def show_samples(run: Run) -> None:
+    """Test photos to press: the answer comes with its heat map."""
+
+    def press(row: Mapping[Any, Any], path: Path) -> None:
+        st.session_state[prediction_view.WHY_KEY] = True
+        _ask(run, [(Path(row["file"]).name, path.read_bytes())], f"test photo {row['path']}")
+        st.session_state[TRUTH_KEY] = (run.id, str(row["truth"]))
+
+    sample_tiles.show_samples(run, key="try_tiles", press=press)
+
+
 def _start(task: background_tasks.Task, box: uploads.Box) -> None:
     box.empty()
     st.query_params["task"] = task.id
@@ -70,6 +106,7 @@ def _ask(run: Run, photos: Sequence[tuple[str, bytes]], photo_id: str) -> None:
     mark = (run.id, photo_id)
     if st.session_state.get("try_asked") == mark:
         return
+    st.session_state.pop(TRUTH_KEY, None)
     with st.spinner(_("Looking at it…")):
         st.session_state[RESULT_KEY] = (run.id, prediction_view.ask(run, photos))
     st.session_state["try_asked"] = mark
@@ -84,3 +121,4 @@ def end_task(task: background_tasks.Task, run: Run) -> None:
     else:
         st.session_state[RESULT_KEY] = (run.id, task.result)
         st.session_state.pop("try_asked", None)
+        st.session_state.pop(TRUTH_KEY, None)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from translearn_core.prediction.predict import Prediction
 
+WHY_KEY = "answer_why"
+"""Whether the reasons are shown with the answer."""
 _MOST_PICTURES = 48
 _PICTURE_SIDE = 256
 
@@ -166,7 +168,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
         )
     why = answer.content is not None and st.toggle(
         _("Show why"),
-        key="answer_why",
+        key=WHY_KEY,
         help=_("Where it looked, and which photos it knows like this"),
     )
     if why and answer.content is not None:

@@ -32,6 +32,7 @@ def show(run: Run) -> None:
     sure = read_threshold(run.folder).sure_from
     if len(rows) == 1:
         prediction_view.show_one(rows[0], sure_from=sure, run=run)
+        _show_truth(run)
     else:
         st.subheader(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
@@ -46,3 +47,10 @@ def show(run: Run) -> None:
             )
         )
         threshold_slider.show(run, key="try_sure")
+
+
+def _show_truth(run: Run) -> None:
+    """The class of a test photo that was asked about."""
+    of, truth = st.session_state.get(photo_input.TRUTH_KEY, ("", ""))
+    if of == run.id:
+        st.caption(_("In your photos it is **{truth}**.").format(truth=frame.plain(truth)))

@@ -16,10 +16,11 @@ import streamlit as st
 from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError
 from translearn_core.i18n import _, ngettext
+from translearn_core.imaging.square import FITS, Fit
 from translearn_core.model_import import adopt
 from translearn_core.model_import.inspect import Candidate, check_classes, inspect_model
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, uploads
+from translearn_ui.components import background_tasks, setting_words, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def _ask(seen: _Seen, candidate: Candidate, box: uploads.Box) -> None:
                 _("Side of the photos in pixels"), 32, 1024, 224, key="bring_back_size"
             )
         pixels: adopt.Pixels = "0..255"
+        fit: Fit | None = None  # as its labels.json says
         if not candidate.ours:
             pixels = st.radio(
                 _("What numbers the model expects for a pixel"),
@@ -142,19 +144,31 @@ def _ask(seen: _Seen, candidate: Candidate, box: uploads.Box) -> None:
                     "badly."
                 ),
             )
+        if not (candidate.ours and candidate.classes):  # else its labels.json says it
+            fit = st.radio(
+                _("How photos that are not square were made square for it"),
+                FITS,
+                FITS.index(candidate.labels.fit),
+                format_func=lambda value: setting_words.words_for("fit", value),
+                key="bring_back_fit",
+                help=_(
+                    "Look into the code that prepared its photos. With another way things look "
+                    "squeezed or cut off to it."
+                ),
+            )
         if st.form_submit_button(
             _("Bring it in"), type="primary", key="bring_back_go", icon=":material/upload:"
         ):
             classes = [line.strip() for line in text.splitlines() if line.strip()]
             classes = check_classes(classes, candidate)  # refused here, the file stays
-            task = _start(seen, classes, name, int(size), pixels)
+            task = _start(seen, classes, name, int(size), pixels, fit)
             box.empty()
             st.query_params[_TASK] = task.id
             st.rerun()
 
 
 def _start(
-    seen: _Seen, classes: list[str], name: str, size: int, pixels: adopt.Pixels
+    seen: _Seen, classes: list[str], name: str, size: int, pixels: adopt.Pixels, fit: Fit | None
 ) -> background_tasks.Task:
     st.session_state.pop(_SEEN, None)  # the task owns the file from now on
 
@@ -166,6 +180,7 @@ def _start(
                 name=name,
                 image_size=size,
                 pixels=pixels,
+                fit=fit,
                 file_name=seen.name,
                 tell=lambda words: task.report(0, 0, words),
                 stop=task.stop,

@@ -4,8 +4,8 @@
 // part that takes nearly all the time, a product of matrices, as WebAssembly with SIMD.
 // Leaves to others: preparing a photo (prepare.js), showing anything (page.js).
 //
-// Tensors are { shape, data: Float32Array } in the order batch, channels, height, width; the batch
-// is one photo. Works as a script, in a worker and in Node.
+// Tensors are { shape, data: Float32Array } in the order batch, channels, height, width, or batch,
+// tokens, channels; the batch is one photo. Works as a script, in a worker and in Node.
 "use strict";
 
 // ------------------------------------------------------------------------------- reading a file
@@ -109,8 +109,9 @@ function readModel(buffer) {
 // c = a b, where a is packed in tiles of 4 rows, `[rows / 4][k][4]`, and b in tiles of 8 columns,
 // `[columns / 8][k][8]`; c has rows of `width` floats.
 
-function productModule() {
+function productModule(fused) {
   // The bytes of a WebAssembly module with one function; https://webassembly.github.io/spec/
+  // fused: multiply and add in one step (relaxed SIMD), which not every browser knows.
   const leb = (value) => {
     const bytes = [];
     do {
@@ -129,7 +130,7 @@ function productModule() {
   const load = (offset) => simd(0x00, 2, offset), splat = (offset) => simd(0x09, 2, offset);
   const store = (offset) => simd(0x0b, 2, offset);
   const zero = simd(0x0c, ...new Array(16).fill(0));
-  const plus = simd(0xe4), product = simd(0xe6);
+  const plus = simd(0xe4), product = simd(0xe6), both = simd(0x105);
   const loop = (body, again) => [0x03, 0x40, ...body, ...again, 0x0d, 0, 0x0b];
   const [A, B, C, K, ROWS, COLUMNS, WIDTH] = [0, 1, 2, 3, 4, 5, 6];
   const [column, row, left, right, end, target, b0, b1, sum] = [7, 8, 9, 10, 11, 12, 13, 14, 15];
@@ -142,7 +143,9 @@ function productModule() {
     step.push(...get(left), ...splat(4 * r), ...set(splatted));
     for (let half = 0; half < 2; half++) {
       const total = sum + 2 * r + half;
-      step.push(...get(total), ...get(splatted), ...get(b0 + half), ...product, ...plus, ...set(total));
+      const pair = [...get(splatted), ...get(b0 + half)];
+      const added = fused ? [...pair, ...get(total), ...both] : [...get(total), ...pair, ...product, ...plus];
+      step.push(...added, ...set(total));
       out.push(...get(target), ...get(total), ...store(16 * half));
     }
     out.push(...shift(target, get(WIDTH)));
@@ -203,12 +206,17 @@ function columnsOf(k) {
   return Math.max(8, Math.min(MOST_COLUMNS, (262144 / k) & ~7));
 }
 
+function sidesOf(shape) {
+  // of a kernel: how many values come out, and how many go in for each
+  return shape.length === 2 ? [shape[1], shape[0]] : [shape[0], sizeOf(shape.slice(1))];
+}
+
 class Multiplier {
-  // Holds the packed kernels of all convolutions in one memory.
+  // Holds the packed kernels of all convolutions and dense layers in one memory.
   constructor(kernels) {
     let floats = 0, widest = 0, tallest = 0;
     for (const { shape } of kernels) {
-      const rows = Math.ceil(shape[0] / 4) * 4, k = shape[1] * shape[2] * shape[3];
+      const [outputs, k] = sidesOf(shape), rows = Math.ceil(outputs / 4) * 4;
       floats += rows * k;
       widest = Math.max(widest, k * columnsOf(k));
       tallest = Math.max(tallest, rows * columnsOf(k));
@@ -225,7 +233,8 @@ class Multiplier {
       at += this.pack(kernel, at);
     }
     try {
-      const module = new WebAssembly.Module(productModule());
+      const fused = productModule(true), isKnown = WebAssembly.validate(fused);
+      const module = new WebAssembly.Module(isKnown ? fused : productModule(false));
       this.run = new WebAssembly.Instance(module, { e: { m: memory } }).exports.multiply;
       this.name = "WebAssembly";
     } catch (error) {
@@ -236,10 +245,11 @@ class Multiplier {
   }
 
   pack({ shape, data }, at) {
-    const k = shape[1] * shape[2] * shape[3], tiles = Math.ceil(shape[0] / 4);
-    for (let row = 0; row < shape[0]; row++) {
+    const [outputs, k] = sidesOf(shape), tiles = Math.ceil(outputs / 4);
+    const [down, across] = shape.length === 2 ? [1, outputs] : [k, 1]; // dense: (k, outputs)
+    for (let row = 0; row < outputs; row++) {
       let to = at + ((row >> 2) * k) * 4 + (row & 3);
-      for (let i = 0, from = row * k; i < k; i++, from++, to += 4) this.floats[to] = data[from];
+      for (let i = 0, from = row * down; i < k; i++, from += across, to += 4) this.floats[to] = data[from];
     }
     return tiles * 4 * k;
   }
@@ -248,6 +258,7 @@ class Multiplier {
 // -------------------------------------------------------------------------------- the operations
 
 const sizeOf = (shape) => shape.reduce((product, side) => product * side, 1);
+const stepsOf = (shape) => shape.map((_side, axis) => sizeOf(shape.slice(axis + 1)));
 const one = (is, name, otherwise) => (is[name] === undefined ? otherwise : is[name]);
 
 function erf(x) {
@@ -269,13 +280,20 @@ function erf(x) {
   return Math.sign(x) * (1 - Math.exp(-z * z) / ((z + fraction) * 1.7724538509055159));
 }
 
+function clip(from, to, low, high) {
+  // a loop of its own, without branches: it follows nearly every convolution
+  for (let i = 0; i < to.length; i++) to[i] = Math.min(Math.max(from[i], low), high);
+}
+
 const UNARY = {
-  Relu: () => (x) => (x > 0 ? x : 0),
   Sigmoid: () => (x) => 1 / (1 + Math.exp(-x)),
   HardSwish: () => (x) => x * Math.max(0, Math.min(1, x / 6 + 0.5)),
   Sqrt: () => Math.sqrt,
   Erf: () => erf,
-  Clip: (low, high) => (x) => (x < low ? low : x > high ? high : x),
+};
+const BOUNDS = {
+  Relu: () => [0, Infinity],
+  Clip: (low, high) => [low, high],
 };
 const BINARY = {
   Add: (x, y) => x + y,
@@ -349,43 +367,136 @@ function convolveDensely(network, input, kernel, bias, result, how) {
 
 function spread(input, floats, b, first, n, k, how) {
   // The values under the kernel at `n` places, as columns packed by eights.
-  const [, channels, height, width] = input.shape, x = input.data;
-  const { kh, kw, sh, sw, dh, dw, top, left, columns } = how;
-  let row = 0;
-  for (let channel = 0; channel < channels; channel++) {
-    const plane = channel * height * width;
-    for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++, row++) {
-      let py = Math.floor(first / columns), px = first % columns;
-      let y = py * sh - top + i * dh, across = left - j * dw, to = b + row * 8;
-      for (let q = 0; q < n; q++) {
-        const u = px * sw - across;
-        const inside = y >= 0 && y < height && u >= 0 && u < width;
-        floats[to + (q >> 3) * k * 8 + (q & 7)] = inside ? x[plane + y * width + u] : 0;
-        if (++px === columns) { px = 0; y += sh; }
+  const [, channels, height, width] = input.shape, x = input.data, size = height * width;
+  const taps = how.kh * how.kw, offsets = new Int32Array(8 * taps), isRun = new Uint8Array(taps);
+  for (let q = 0, to = b; q < n; q += 8) {
+    place(offsets, isRun, first + q, Math.min(8, n - q), height, width, how);
+    for (let channel = 0; channel < channels; channel++) {
+      const plane = channel * size;
+      for (let tap = 0; tap < taps; tap++) {
+        const at = 8 * tap;
+        if (isRun[tap]) {
+          const from = plane + offsets[at];
+          floats[to] = x[from];
+          floats[to + 1] = x[from + 1];
+          floats[to + 2] = x[from + 2];
+          floats[to + 3] = x[from + 3];
+          floats[to + 4] = x[from + 4];
+          floats[to + 5] = x[from + 5];
+          floats[to + 6] = x[from + 6];
+          floats[to + 7] = x[from + 7];
+        } else {
+          for (let l = 0; l < 8; l++) {
+            const offset = offsets[at + l];
+            floats[to + l] = offset < 0 ? 0 : x[plane + offset];
+          }
+        }
+        to += 8;
       }
     }
+  }
+}
+
+function place(offsets, isRun, first, n, height, width, how) {
+  // Where in a plane eight neighbouring places have each value of the kernel, -1 for none; and
+  // whether the eight follow one another.
+  const { kh, kw, sh, sw, dh, dw, top, left, columns } = how;
+  offsets.fill(-1);
+  for (let l = 0; l < n; l++) {
+    const row = Math.floor((first + l) / columns), column = first + l - row * columns;
+    for (let i = 0, tap = l; i < kh; i++) {
+      const y = row * sh - top + i * dh;
+      for (let j = 0; j < kw; j++, tap += 8) {
+        const u = column * sw - left + j * dw;
+        if (y >= 0 && y < height && u >= 0 && u < width) offsets[tap] = y * width + u;
+      }
+    }
+  }
+  for (let tap = 0; tap < isRun.length; tap++) {
+    const at = 8 * tap;
+    let l = 0;
+    while (l < 8 && offsets[at + l] >= 0 && offsets[at + l] === offsets[at] + l) l++;
+    isRun[tap] = l === 8 ? 1 : 0;
   }
 }
 
 function convolveByChannel(input, kernel, bias, result, how) {
   const [, , height, width] = input.shape, [filters, , kh, kw] = kernel.shape;
   const { sh, sw, dh, dw, top, left, rows, columns, each } = how;
-  const x = input.data, w = kernel.data, out = result.data;
+  const across = (columns - 1) * sw + dw * (kw - 1) + 1, down = (rows - 1) * sh + dh * (kh - 1) + 1;
+  const wide = Math.max(across, left + width), framed = new Float32Array(Math.max(down, top + height) * wide);
+  const size = rows * columns, w = kernel.data, sums = new Float64Array(columns);
   for (let filter = 0; filter < filters; filter++) {
-    const plane = Math.floor(filter / each) * height * width, start = filter * rows * columns;
-    out.fill(bias ? bias.data[filter] : 0, start, start + rows * columns);
-    for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) {
-      const weight = w[(filter * kh + i) * kw + j];
-      const low = Math.max(0, Math.ceil((left - j * dw) / sw));
-      const high = Math.min(columns, Math.floor((width - 1 + left - j * dw) / sw) + 1);
-      for (let row = 0; row < rows; row++) {
-        const y = row * sh - top + i * dh;
-        if (y < 0 || y >= height) continue;
-        let from = plane + y * width + low * sw - left + j * dw, to = start + row * columns + low;
-        for (let column = low; column < high; column++, from += sw) out[to++] += weight * x[from];
+    if (filter % each === 0) { // the plane within its border of zeros
+      const plane = (filter / each) * height * width;
+      for (let y = 0; y < height; y++) {
+        const from = plane + y * width;
+        framed.set(input.data.subarray(from, from + width), (top + y) * wide + left);
+      }
+    }
+    const out = result.data.subarray(filter * size, (filter + 1) * size);
+    const plus = bias ? bias.data[filter] : 0, first = filter * kh * kw;
+    for (let row = 0, to = 0; row < rows; row++) {
+      sums.fill(plus);
+      for (let i = 0; i < kh; i++) {
+        const from = (row * sh + i * dh) * wide, at = first + i * kw;
+        if (kw === 3) addThree(sums, framed, from, sw, dw, w[at], w[at + 1], w[at + 2]);
+        else for (let j = 0; j < kw; j++) addOne(sums, framed, from + j * dw, sw, w[at + j]);
+      }
+      for (let column = 0; column < columns; column++) out[to++] = sums[column];
+    }
+  }
+}
+
+function multiplyTokens(network, input, kernel, make) {
+  // Each token by the same kernel: a convolution of places that are not in rows, channels last.
+  const { multiplier } = network, { floats, b, c } = multiplier;
+  const [k, outputs] = kernel.shape, tokens = input.data.length / k;
+  const result = make([...input.shape.slice(0, -1), outputs]), x = input.data, out = result.data;
+  const at = multiplier.places.get(kernel), tiles = Math.ceil(outputs / 4), step = columnsOf(k);
+  for (let first = 0; first < tokens; first += step) {
+    const n = Math.min(step, tokens - first);
+    for (let q = 0, from = first * k; q < n; q++) {
+      let to = b + (q >> 3) * k * 8 + (q & 7);
+      for (let row = 0; row < k; row++, to += 8) floats[to] = x[from++];
+    }
+    multiplier.run(4 * at, 4 * b, 4 * c, k, tiles, Math.ceil(n / 8), 4 * step);
+    for (let row = 0; row < outputs; row++) {
+      let from = c + row * step, to = first * outputs + row;
+      for (let i = 0; i < n; i++, to += outputs) out[to] = floats[from++];
+    }
+  }
+  return result;
+}
+
+function multiplyPairs(left, right, make) {
+  // The last two axes as matrices, as many pairs as the axes before name.
+  const [rows, k] = left.shape.slice(-2), columns = right.shape[right.shape.length - 1];
+  const result = make([...left.shape.slice(0, -1), columns]), out = result.data.fill(0);
+  const pairs = out.length / (rows * columns), x = left.data, y = right.data;
+  for (let pair = 0; pair < pairs; pair++) {
+    for (let row = 0; row < rows; row++) {
+      const to = (pair * rows + row) * columns;
+      for (let i = 0; i < k; i++) {
+        const value = x[(pair * rows + row) * k + i];
+        let from = (pair * k + i) * columns;
+        for (let column = 0; column < columns; column++) out[to + column] += value * y[from++];
       }
     }
   }
+  return result;
+}
+
+function addThree(sums, x, from, step, apart, u, v, w) {
+  const n = sums.length, further = 2 * apart;
+  for (let i = 0; i < n; i++, from += step) {
+    sums[i] += u * x[from] + v * x[from + apart] + w * x[from + further];
+  }
+}
+
+function addOne(sums, x, from, step, w) {
+  const n = sums.length;
+  for (let i = 0; i < n; i++, from += step) sums[i] += w * x[from];
 }
 
 function pool(node, input, make, largest) {
@@ -453,6 +564,8 @@ const OPERATIONS = {
     return result;
   },
   MatMul: (network, node, [input, kernel], make) => {
+    if (kernel.shape.length > 2) return multiplyPairs(input, kernel, make);
+    if (input.shape.length > 2) return multiplyTokens(network, input, kernel, make);
     const [inputs, outputs] = kernel.shape, sums = new Float64Array(outputs);
     for (let i = 0; i < inputs; i++) {
       const value = input.data[i];
@@ -465,17 +578,42 @@ const OPERATIONS = {
     return result;
   },
   Softmax: (network, node, [input], make) => {
-    const result = make(input.shape), most = Math.max(...input.data);
-    const powers = Array.from(input.data, (value) => Math.exp(value - most));
-    const sum = powers.reduce((total, power) => total + power, 0);
-    result.data.set(powers.map((power) => power / sum));
+    const result = make(input.shape), side = input.shape[input.shape.length - 1];
+    for (let at = 0; at < input.data.length; at += side) {
+      const values = input.data.subarray(at, at + side);
+      const most = values.reduce((a, b) => Math.max(a, b), -Infinity);
+      const powers = Array.from(values, (value) => Math.exp(value - most));
+      const sum = powers.reduce((total, power) => total + power, 0);
+      result.data.set(powers.map((power) => power / sum), at);
+    }
+    return result;
+  },
+  LayerNormalization: (network, node, [input, scale, shift], make) => {
+    const result = make(input.shape), side = input.shape[input.shape.length - 1];
+    for (let at = 0; at < input.data.length; at += side) {
+      const values = input.data.subarray(at, at + side);
+      const mean = values.reduce((a, b) => a + b, 0) / side;
+      const spread = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / side;
+      const factor = 1 / Math.sqrt(spread + one(node.is, "epsilon", 1e-5));
+      for (let i = 0; i < side; i++) {
+        const value = (values[i] - mean) * factor * scale.data[i];
+        result.data[at + i] = shift ? value + shift.data[i] : value;
+      }
+    }
     return result;
   },
   Concat: (network, node, inputs, make) => {
-    const channels = inputs.reduce((sum, { shape }) => sum + shape[1], 0);
-    const result = make([1, channels, ...inputs[0].shape.slice(2)]);
+    const { axis } = node.is, shape = [...inputs[0].shape];
+    shape[axis] = inputs.reduce((sum, input) => sum + input.shape[axis], 0);
+    const result = make(shape), before = sizeOf(shape.slice(0, axis));
     let at = 0;
-    for (const { data } of inputs) { result.data.set(data, at); at += data.length; }
+    for (let i = 0; i < before; i++) {
+      for (const { data } of inputs) {
+        const size = data.length / before;
+        result.data.set(data.subarray(i * size, (i + 1) * size), at);
+        at += size;
+      }
+    }
     return result;
   },
   Gather: (network, node, [input, order], make) => {
@@ -486,19 +624,39 @@ const OPERATIONS = {
     return result;
   },
   Pad: (network, node, [input, amounts], make) => {
+    if (input.shape.length === 3) { // tokens of zeros before and after the others
+      const [, tokens, width] = input.shape, [, before, , , after] = amounts.data;
+      const result = make([1, before + tokens + after, width]);
+      result.data.fill(0).set(input.data, before * width);
+      return result;
+    }
     const [, channels, height, width] = input.shape, [, , top, left, , , bottom, right] = amounts.data;
     const shape = [1, channels, height + top + bottom, width + left + right];
     return windowOf(input, [-top, -left], shape, make);
   },
   Slice: (network, node, [input, starts, ends], make) => {
+    if (input.shape.length === 3) { // some of the tokens
+      const [, , width] = input.shape, [first] = starts.data, [end] = ends.data;
+      const result = make([1, end - first, width]);
+      result.data.set(input.data.subarray(first * width, end * width));
+      return result;
+    }
     const [y0, x0] = starts.data, [y1, x1] = ends.data;
     return windowOf(input, [y0, x0], [1, input.shape[1], y1 - y0, x1 - x0], make);
   },
   Transpose: (network, node, [input], make) => {
-    const [, height, width, channels] = input.shape, places = height * width;
-    const result = make([1, channels, height, width]);
-    for (let i = 0; i < places; i++) {
-      for (let c = 0; c < channels; c++) result.data[c * places + i] = input.data[i * channels + c];
+    const { perm } = node.is, result = make(perm.map((axis) => input.shape[axis]));
+    const steps = stepsOf(input.shape), from = perm.map((axis) => steps[axis]), to = result.shape;
+    const last = to.length - 1, step = from[last], x = input.data, out = result.data;
+    const place = new Array(last).fill(0);
+    for (let at = 0, start = 0; at < out.length;) {
+      for (let i = 0, u = start; i < to[last]; i++, u += step) out[at++] = x[u];
+      for (let axis = last - 1; axis >= 0; axis--) {
+        start += from[axis];
+        if (++place[axis] < to[axis]) break;
+        start -= from[axis] * to[axis];
+        place[axis] = 0;
+      }
     }
     return result;
   },
@@ -506,6 +664,7 @@ const OPERATIONS = {
 const SAME_VALUES = {
   Identity: (shape) => shape,
   Unsqueeze: (shape) => [...shape, 1, 1],
+  Reshape: (shape, wanted) => wanted.data.map((side, axis) => side || shape[axis]),
 };
 
 // ----------------------------------------------------------------------------------- the network
@@ -515,8 +674,9 @@ class Network {
   constructor(buffer) {
     this.graph = readModel(buffer);
     const { nodes, constants } = this.graph;
-    const kernels = nodes.filter((node) => node.kind === "Conv" && one(node.is, "group", 1) === 1);
-    this.multiplier = new Multiplier([...new Set(kernels.map((node) => constants.get(node.inputs[1])))]);
+    const packed = (node) => (node.kind === "Conv" && one(node.is, "group", 1) === 1) || node.kind === "MatMul";
+    const kernels = nodes.filter(packed).map((node) => constants.get(node.inputs[1]));
+    this.multiplier = new Multiplier([...new Set(kernels.filter((kernel) => kernel))]);
     this.free = new Map(); // floats -> arrays that may be used again
     this.plan();
   }
@@ -540,7 +700,7 @@ class Network {
   }
 
   isKnown(kind) {
-    return kind in OPERATIONS || kind in SAME_VALUES || kind in UNARY || kind in BINARY;
+    return kind in OPERATIONS || kind in SAME_VALUES || kind in UNARY || kind in BINARY || kind in BOUNDS;
   }
 
   make(shape) {
@@ -549,20 +709,24 @@ class Network {
   }
 
   // pixels: Float32Array of size * size * 3 in [0, 255]; returns one probability for each class.
+  // `pooled` then holds the features that the head got, null where the network has no such.
   ask(pixels, size) {
     const { nodes, constants, output } = this.graph, values = new Map();
+    this.pooled = null;
     const make = (shape) => this.make(shape);
     values.set("photo", { shape: [1, size, size, 3], data: pixels });
     nodes.forEach((node, place) => {
       const inputs = node.inputs.map((name) => values.get(name) || constants.get(name));
-      values.set(node.outputs[0], this.compute(node, inputs, make));
+      const value = this.compute(node, inputs, make);
+      if (node.kind === "ReduceMean" && value.shape.length === 2) this.pooled = value.data.slice();
+      values.set(node.outputs[0], value);
       for (const name of this.done[place]) {
-        const value = values.get(name);
-        if (value === undefined || name === "photo") continue;
+        const unused = values.get(name);
+        if (unused === undefined || name === "photo") continue;
         values.delete(name);
-        const size_ = value.data.length;
+        const size_ = unused.data.length;
         if (!this.free.has(size_)) this.free.set(size_, []);
-        this.free.get(size_).push(value.data);
+        this.free.get(size_).push(unused.data);
       }
     });
     return Array.from(values.get(output).data);
@@ -571,12 +735,18 @@ class Network {
   compute(node, inputs, make) {
     const { kind } = node;
     if (kind in SAME_VALUES) {
-      return { shape: SAME_VALUES[kind](inputs[0].shape), data: inputs[0].data };
+      return { shape: SAME_VALUES[kind](inputs[0].shape, inputs[1]), data: inputs[0].data };
     }
     if (kind in BINARY) {
       const [left, right] = inputs, turned = left.data.length < right.data.length;
       if (turned && (kind === "Add" || kind === "Mul")) return combine(BINARY[kind], right, left, make);
       return combine(BINARY[kind], left, right, make);
+    }
+    if (kind in BOUNDS) {
+      const [low, high] = BOUNDS[kind](...inputs.slice(1).map(({ data }) => data[0]));
+      const result = make(inputs[0].shape);
+      clip(inputs[0].data, result.data, low, high);
+      return result;
     }
     if (kind in UNARY) {
       const act = UNARY[kind](...inputs.slice(1).map(({ data }) => data[0]));
@@ -599,7 +769,8 @@ if (typeof WorkerGlobalScope !== "undefined" && typeof importScripts === "functi
       } else {
         const began = performance.now();
         const shares = network.ask(data.pixels, data.size);
-        self.postMessage({ id: data.id, shares, took_ms: performance.now() - began });
+        const took = performance.now() - began;
+        self.postMessage({ id: data.id, shares, pooled: network.pooled, took_ms: took });
       }
     } catch (error) {
       self.postMessage({ id: data.id, error: String(error.message || error) });

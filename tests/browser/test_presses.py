@@ -1,0 +1,72 @@
+"""How many presses it takes from the first page to an answered photo: no more than it took.
+
+Owns: the ways with the demo photos and with a zip. The way with the camera is counted in `test_camera.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.photos import draw_photos
+from translearn_core import jobs, runs
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+MOST_WITH_DEMO = 4
+MOST_WITH_ZIP = 5
+FILE_DIALOG = 2
+"""The button that opens the dialog of the system, and the choice in it."""
+PATIENCE_MS = 180_000
+
+
+def _press(page: Any, selector: str) -> int:
+    button = page.locator(f"{selector} button")
+    expect(button).to_be_enabled(timeout=PATIENCE_MS)
+    button.click()
+    return 1
+
+
+def test_an_answered_photo_is_a_few_presses_away(
+    new_page: Any, server_home: Path, tmp_path: Path, screenshot: Any
+) -> None:
+    page = new_page()
+    page.goto("/")
+    presses = _press(page, ".st-key-demo")
+    expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
+    opened = presses
+    presses += _press(page, ".st-key-train")
+    presses += _press(page, ".st-key-train_button")
+    expect(page.locator(".st-key-live_try button")).to_be_visible(timeout=PATIENCE_MS)
+    figure = page.locator(".tl-finish b").inner_text()
+    expect(page).to_have_title(f"{figure} · done – TransLearn")
+    tiles = page.locator(".st-key-gallery_live_tiles img")
+    expect(tiles).to_have_count(6)
+    screenshot(page, "done")
+    presses += _press(page, ".st-key-live_tiles_1")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.locator("[class*=st-key-results_explain_picture] img")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    assert presses <= MOST_WITH_DEMO
+    page.keyboard.press("Escape")
+
+    page.locator(".st-key-live_try button").click()
+    _press(page, ".st-key-try_tiles_1")
+    expect(page.locator("[class*=st-key-answer_explain_picture] img")).to_be_visible(
+        timeout=PATIENCE_MS
+    )
+    expect(page.get_by_text("In your photos it is")).to_be_visible()
+    screenshot(page, "try_tiles")
+    for run in runs.list_runs():
+        jobs.force_stop(run)
+
+    draw_photos(tmp_path / "colours", per_class=4, seed=1)
+    archive = shutil.make_archive(str(tmp_path / "colours"), "zip", tmp_path / "colours")
+    page.goto("/")
+    page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
+    expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
+    assert presses - opened + FILE_DIALOG <= MOST_WITH_ZIP

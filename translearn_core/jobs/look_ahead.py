@@ -1,0 +1,113 @@
+"""The job that looks at the photos of a data set before anybody asks for it.
+
+Owns: when it is started and ended, and what is known of it.
+Leaves to others: the pass itself (`training/look_ahead.py`), the cache that it fills (`features/`).
+
+It runs at the lowest priority while a person looks at their photos, so that a training begins with
+features that are there already, and gives way to every other job: what was done stays cached.
+
+Folder: `<workspace>/cache/ahead/<data set>/`.
+Imports no TensorFlow: the web process uses this module.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from translearn_core.backbones.weights import weights_status
+from translearn_core.config import home, load_configuration
+from translearn_core.datasets import Dataset
+from translearn_core.errors import RunError, TransLearnError
+from translearn_core.graph.engine import count_gpus
+from translearn_core.jobs.launch import reap
+from translearn_core.jobs.queue import is_running
+from translearn_core.jobs.runner import current_runner
+from translearn_core.recipe.resolve import fill_in
+from translearn_core.runs import Job, JobConfig, JobState, Kind, list_jobs, list_runs
+from translearn_core.settings import Settings
+
+GIVE_WAY_S = 1.5
+"""A job waits so long at most for a pass to write down what it has done."""
+MOST_PHOTOS = 20_000
+"""More photos are not looked at before somebody asks: it would take minutes of both processors."""
+
+
+class LookAheadConfig(JobConfig):
+    """Which photos are to be looked at."""
+
+    kind: Kind = "look"
+    dataset: str
+    fingerprint: str = ""
+    """Of the photos, as they were then."""
+
+
+def look_ahead(dataset: Dataset) -> None:
+    """Start looking at the photos, unless that is done, or configuration or other work forbid it."""
+    if not load_configuration().look_ahead or count_gpus():  # a GPU's features are others
+        return
+    job = _job_of(dataset)
+    if not 0 < len(dataset.photos) <= MOST_PHOTOS or _has_looked(job, dataset):
+        return
+    if _is_busy() or not _has_weights():
+        return
+    reap()
+    config = LookAheadConfig(
+        created=time.time(), dataset=str(dataset.folder), fingerprint=dataset.fingerprint
+    )
+    with suppress(OSError):  # it only saves time; who starts a run is told what is wrong
+        job.begin(config)
+        current_runner().submit(job)
+
+
+def _has_looked(job: Job, dataset: Dataset) -> bool:
+    """Whether that is going on, or has ended with the photos as they are; also if it failed, since it
+    would fail again."""
+    if not job.state_path.is_file():
+        return False
+    state = job.state
+    if state.is_live or state.state == "stopped":
+        return state.is_live
+    try:
+        return job.read_config(LookAheadConfig).fingerprint == dataset.fingerprint
+    except RunError:
+        return False
+
+
+def looking(dataset: Dataset) -> JobState | None:
+    """How far it is with these photos; None while nobody looks at them."""
+    job = _job_of(dataset)
+    state = job.state if job.state_path.is_file() else None
+    return state if state is not None and state.is_live else None
+
+
+def give_way() -> None:
+    """End every such job, for one that somebody asked for; returns when they have ended, or soon."""
+    live = [job for job in list_jobs(_folder()) if job.state.is_live]
+    for job in live:
+        with suppress(OSError):
+            job.request_stop()
+    until = time.monotonic() + GIVE_WAY_S
+    while any(job.state.is_live for job in live) and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def _has_weights() -> bool:
+    try:
+        return weights_status(fill_in(Settings()).backbone).state == "ready"
+    except TransLearnError:
+        return False
+
+
+def _is_busy() -> bool:
+    """Whether a run or a search is at work."""
+    return any(is_running(run) for name in ("runs", "studies") for run in list_runs(home() / name))
+
+
+def _folder() -> Path:
+    return home() / "cache" / "ahead"
+
+
+def _job_of(dataset: Dataset) -> Job:
+    return Job(_folder() / dataset.folder.name)

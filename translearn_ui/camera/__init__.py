@@ -1,0 +1,1 @@
+"""The camera on a page: recording photos of classes, and live answers."""

@@ -1,0 +1,62 @@
+// Messages to the server and its replies, in order, each handled once.
+//
+// A message holds several requests and a number; the reply comes with the element's data and the same
+// number. One message is on its way at a time; one that gets no reply is sent again.
+"use strict";
+
+const MOST_LETTERS = 3e6; // of one message
+const PATIENCE_MS = 20000;
+
+class Link {
+  constructor() {
+    this.waiting = [];
+    this.sent = null;
+    this.number = Date.now(); // larger than that of an element that was here before
+    this.send = null;
+  }
+
+  get isIdle() {
+    return !this.sent && !this.waiting.length;
+  }
+
+  // Resolves with the reply to one request; `text` is what makes it long.
+  ask(request) {
+    return new Promise((resolve) => {
+      this.waiting.push({ request, resolve, letters: (request.jpeg || "").length });
+      this.go();
+    });
+  }
+
+  go() {
+    if (this.sent || !this.waiting.length || !this.send) return;
+    const items = [];
+    for (let letters = 0; this.waiting.length; ) {
+      letters += this.waiting[0].letters;
+      if (items.length && letters > MOST_LETTERS) break;
+      items.push(this.waiting.shift());
+    }
+    this.sent = { number: ++this.number, items };
+    this.dispatch();
+  }
+
+  dispatch() {
+    const { number, items } = this.sent;
+    this.send({ number, requests: items.map(({ request }) => request) });
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { if (this.sent) this.dispatch(); }, PATIENCE_MS);
+  }
+
+  receive(reply) {
+    if (!this.sent || !reply || reply.number !== this.sent.number) return;
+    const { items } = this.sent;
+    clearTimeout(this.timer);
+    this.sent = null;
+    items.forEach(({ resolve }, place) => resolve(reply.answers[place] || {}));
+    this.go();
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.send = null;
+  }
+}

@@ -1,0 +1,146 @@
+"""The camera with what belongs to it on a page: recording classes of a data set, live answers of a run.
+
+Owns: what the element is told of data set and run, and running the page again when photos have come.
+Leaves to others: the element (`element.py`), what it asks for (`requests.py`), the rest of the page.
+
+The element is a fragment: frames and live answers run nothing else of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from translearn_core import palette
+from translearn_core.datasets import Dataset
+from translearn_core.i18n import _
+from translearn_core.runs import Run
+from translearn_core.runs.threshold import read_threshold
+from translearn_ui.camera import element
+from translearn_ui.camera.requests import Desk
+from translearn_ui.components import explanation_view
+from translearn_ui.shell import frame
+
+RATES = (2, 4, 8, 12)
+RATE = 8
+"""Photos per second."""
+MOST_CLASSES = 12
+"""More are not shown side by side unless they are chosen."""
+LEAST_CLASSES = 2
+
+
+@st.fragment
+def show(
+    key: str,
+    *,
+    dataset: Callable[[], Dataset | None],
+    store: Callable[[], Dataset | None] | None = None,
+    record: bool = True,
+    run: Run | None = None,
+) -> None:
+    """The camera.
+
+    Args:
+        key: of the element on this page.
+        dataset: the data set whose classes are shown, None before there is one.
+        store: the data set that photos go to, made where there is none; default `dataset`.
+        record: whether classes can be recorded.
+        run: whose model answers live; None for none.
+    """
+    again, asked = f"{key}_again", f"{key}_why"
+    if st.session_state.pop(again, False):
+        st.rerun()
+
+    def explain(photo: bytes) -> None:
+        st.session_state[asked] = (run.id if run else "", photo)
+
+    desk = Desk(
+        dataset=store or dataset,
+        run=run,
+        explain=explain,
+        changed=lambda: st.session_state.update({again: True}),
+    )
+    with frame.errors_shown():
+        now = dataset()
+        shown = _choose_classes(now, key) if record else []
+        data = {
+            "recorder": _recorder(now, shown) if record else None,
+            "live": _live(run, keeps=now is not None) if run is not None else None,
+        }
+        element.mount(
+            f"{key}_{len(shown)}" if len(shown) > MOST_CLASSES else key, data, desk.answer
+        )
+        _show_why(run, st.session_state.get(asked), key)
+
+
+def _choose_classes(dataset: Dataset | None, key: str) -> list[str]:
+    """The classes that are side by side; where there are many, those that are chosen."""
+    classes = dataset.classes if dataset is not None else []
+    if len(classes) <= MOST_CLASSES:
+        return classes
+    return st.multiselect(
+        _("Classes to record"),
+        classes,
+        default=classes[:LEAST_CLASSES],
+        key=f"{key}_classes",
+    )
+
+
+def _recorder(dataset: Dataset | None, shown: list[str]) -> dict[str, Any]:
+    counts = dataset.counts.to_dict() if dataset is not None else {}
+    hidden = set(counts) - set(shown) if len(counts) > MOST_CLASSES else set()
+    names = list(shown)
+    number = 1
+    while len(names) < LEAST_CLASSES:
+        name = _("Class {n}").format(n=number)
+        names += [] if name in names else [name]
+        number += 1
+    return {
+        "classes": names,
+        "counts": {name: int(n) for name, n in counts.items() if name not in hidden},
+        "colors": list(palette.CLASS_COLORS),
+        "rate": RATE,
+        "rates": list(RATES),
+    }
+
+
+def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
+    is_here = frame.server_is_here()
+    return {
+        "run": run.id,
+        "classes": list(run.labels),
+        "colors": [palette.class_color(place) for place in range(len(run.labels))],
+        "sure_from": read_threshold(run.folder).sure_from,
+        "into": keeps,
+        "is_here": is_here,
+        "words": {
+            "is": _("{name} · {percent} %"),
+            "not_sure": _("Not sure. Closest: {name} ({percent} %)"),
+            "unlike": _("I have never seen anything like this. Closest: {name}"),
+            "freeze": _("Freeze"),
+            "go_on": _("Go on"),
+            "why": _("Why?"),
+            "put": _("Add"),
+            "put_into": _("Add this picture to {name}"),
+            "filed": _("Added to {name}. It counts from the next training on."),
+            "frozen": _("Wrong? Press “Add” beside the right class."),
+            "looking": _("Looking at it…"),
+            "waiting": _("Waiting for the camera."),
+            "by_browser": _(
+                "{n} answers per second, computed in this browser: the picture does not leave it."
+            ),
+            "by_server": _("{n} answers per second, computed on this computer.")
+            if is_here
+            else _("{n} answers per second, computed by the computer that runs TransLearn."),
+        },
+    }
+
+
+def _show_why(run: Run | None, asked: tuple[str, bytes] | None, key: str) -> None:
+    """The heat map of the frozen picture."""
+    if run is None or asked is None or asked[0] != run.id:
+        return
+    with st.container(border=True, key=f"{key}_explained"):
+        explanation_view.show(run, asked[1], key=f"{key}_explain", name=_("the frozen picture"))
