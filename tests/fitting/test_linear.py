@@ -15,6 +15,7 @@ from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.fit import predict_rows
+from translearn_core.fitting.head import settings_of_kept_head
 from translearn_core.fitting.linear import LinearHalf, join
 from translearn_core.fitting.mirroring import Mirroring
 from translearn_core.fitting.plan import Plan, make_plan
@@ -118,7 +119,10 @@ def test_the_same_seed_gives_the_same_head(plan: Plan) -> None:
 def test_a_chosen_head_is_obeyed(changes: dict[str, str], widths: list[int], plan: Plan) -> None:
     settings = plan.settings.model_copy(update={"epochs": 2, **changes})
     data = data_of(*clusters(classes=3, per_class=6, seed=3))
-    head = learn(replace(plan, settings=settings), data).head
+    plan = replace(plan, settings=settings)
+    head = learn(plan, data).head
+    made_ahead = build_head(WIDTH, 3, settings_of_kept_head(plan, 3))
+    assert head.get_config() == made_ahead.get_config()
     assert [layer.units for layer in head.layers if hasattr(layer, "units")] == widths
 
 

@@ -16,6 +16,7 @@ from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.monitor import Monitor
+from translearn_core.settings import Settings
 
 if TYPE_CHECKING:
     from translearn_core.fitting.batches import Subset
@@ -115,6 +116,17 @@ def refits(plan: Plan, data: TrainingData, monitor: Monitor) -> bool:
 def has_linear_half(plan: Plan) -> bool:
     """Whether a linear head is learned beside the hidden layer."""
     return plan.settings.head == "auto" and not plan.fine_tunes
+
+
+def settings_of_kept_head(plan: Plan, classes: int) -> Settings:
+    """The settings that `build_head` makes the shape of a run's finished head of.
+
+    A linear half takes two hidden units a class.
+    """
+    if not has_linear_half(plan):
+        return plan.settings
+    units = plan.settings.hidden_units + 2 * classes
+    return plan.settings.model_copy(update={"head": "hidden", "hidden_units": units})
 
 
 def learns_from_validation(plan: Plan, data: TrainingData) -> bool:

@@ -29,7 +29,7 @@ from translearn_core.evaluation.cross_validation import assign_folds
 from translearn_core.evaluation.linear_probe import PCASpace, fit_heads
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.head import subset_of
+from translearn_core.fitting.head import settings_of_kept_head, subset_of
 from translearn_core.fitting.plan import Plan
 from translearn_core.monitor import Monitor
 
@@ -221,10 +221,7 @@ def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredicti
         weight * ((1 - SHARE) / temperature) for weight in head.get_layer(OUTPUT).get_weights()
     )
     own = SHARE * np.eye(classes, dtype=np.float32)
-    settings = plan.settings.model_copy(
-        update={"hidden_units": len(bias) + 2 * classes, "head": "hidden"}
-    )
-    both = build_head(len(kernel), classes, settings)
+    both = build_head(len(kernel), classes, settings_of_kept_head(plan, classes))
     both.get_layer("head_hidden").set_weights(
         [
             np.concatenate([kernel, half.kernel, -half.kernel], axis=1),
