@@ -19,6 +19,8 @@ from translearn_core import datasets, runs, worker
 from translearn_core.backbones import get_backbone
 from translearn_core.datasets import Dataset
 from translearn_core.features import cache
+from translearn_core.features.extractor import POOLED
+from translearn_core.fitting.plan import make_plan
 from translearn_core.prediction.predict import predict
 from translearn_core.recipe import resolve
 from translearn_core.runs import Run
@@ -184,10 +186,15 @@ def test_given_test_photos_are_the_test(
     workspace: Path, colour_photos: Path, tmp_path: Path
 ) -> None:
     kept = draw_photos(tmp_path / "kept", per_class=5, seed=7)
-    run = train(import_labelled(colour_photos, test_source=kept), refit=False)
+    dataset = import_labelled(colour_photos, test_source=kept)
+    run = train(dataset, refit=False, augmentation="mirror", epochs=2)
     assert run.metrics.n_test == 15
     predictions = pd.read_parquet(run.folder / "predictions.parquet")
     assert all(str(kept.resolve()) in path for path in predictions["path"])
+    look, photos = make_plan(run).extractor, datasets.open_dataset(dataset.folder).photos
+    mirrored = cache.FeatureCache(look.key(POOLED, 1), root=look.root)
+    known = [digest in mirrored for digest in photos["sha256"]]
+    assert known == list(photos["split"] != "test"), "a test photo is mirrored for nothing"
 
 
 def test_an_uneven_set_is_weighted_so_that_the_small_class_counts() -> None:
