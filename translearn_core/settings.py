@@ -99,18 +99,25 @@ class Settings(BaseModel):
         ),
         group="photos",
     )
-    head: Literal["linear", "hidden"] = _setting(
-        "hidden",
+    head: Literal["auto", "linear", "hidden"] = _setting(
+        "auto",
         title=N_("Head"),
-        plain=N_("The new last part that learns your classes: linear, or with one hidden layer."),
-        expert=N_("Softmax regression on pooled features, or Dense + ReLU before it."),
+        plain=N_(
+            "The new last part that learns your classes: linear, with one hidden layer, or, by "
+            "itself, the mean of both, which does well with few and with many photos."
+        ),
+        expert=N_(
+            "Softmax regression on pooled features, or Dense + ReLU before it. `auto` adds to the "
+            "hidden layer an L2-penalised logistic regression, the penalty chosen on held-out "
+            "photos, as two more hidden units a class; where blocks are unfrozen it is `hidden`."
+        ),
         group="head",
     )
     hidden_units: int = _setting(
         1024,
         title=N_("Units in the hidden layer"),
         plain=N_("How large the hidden layer is, where the head has one."),
-        expert=N_("Width of the dense layer; only used with the `hidden` head."),
+        expert=N_("Width of the dense layer; not used with the `linear` head."),
         group="head",
         ge=1,
         le=8192,
@@ -184,12 +191,12 @@ class Settings(BaseModel):
         True,
         title=N_("Larger batches for the head"),
         plain=N_(
-            "Trains the head on up to four batches at a time, with steps as much larger: just as "
-            "accurate, and much quicker."
+            "Trains the head on up to four batches at a time, with larger steps: just as accurate, "
+            "and much quicker."
         ),
         expert=N_(
-            "Batch size and rate of the head times 4 (less on small sets); off: exactly the batch "
-            "size and the rate above."
+            "Batch size of the head times 4 (less on small sets) and its rate times the root of "
+            "that; off: exactly the batch size and the rate above."
         ),
         group="learning",
     )
@@ -220,7 +227,10 @@ class Settings(BaseModel):
         True,
         title=N_("Stop when it stops improving (early stopping)"),
         plain=N_("Ends training once the validation photos are no longer recognised better."),
-        expert=N_("Patience on validation loss; the best weights are restored either way."),
+        expert=N_(
+            "Patience on the validation loss after temperature scaling; the best weights are "
+            "restored either way."
+        ),
         group="learning",
     )
     refit: bool = _setting(
@@ -232,8 +242,8 @@ class Settings(BaseModel):
         ),
         expert=N_(
             "Refits the head on training and validation photos over the whole schedule of the "
-            "epochs; only where everything is frozen, and the validation photos are fewer than 150 "
-            "and were not given."
+            "epochs; only where everything is frozen and the validation photos were not given, and "
+            "a hidden layer only where they are fewer than 150."
         ),
         group="learning",
     )

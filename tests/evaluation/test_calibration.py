@@ -127,3 +127,30 @@ def test_what_a_run_keeps_can_be_written_as_json() -> None:
     assert json.loads(json.dumps(kept)) == kept
     assert kept["error"] < kept["error_before"]
     assert len(kept["reliability"]) == 10
+
+
+def test_who_is_right_more_often_is_better_however_sure() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 2000)
+    modest, sure = (
+        sharpness * (np.eye(4)[labels] + rng.normal(0, noise, (2000, 4)))
+        for sharpness, noise in ((1.0, 1.2), (12.0, 0.8))
+    )
+    before = [
+        float(-np.log(calibration.softmax(x)[np.arange(2000), labels]).mean())
+        for x in (modest, sure)
+    ]
+    assert before[1] > before[0], "as it is, the loss prefers the one that errs more often"
+    assert calibration.calibrated_loss(sure, labels) < calibration.calibrated_loss(modest, labels)
+
+
+@pytest.mark.parametrize("n", [60, 400])
+def test_confidence_that_fits_already_is_mostly_left_alone(n: int) -> None:
+    kept = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        logits = rng.normal(0, 1.5, (n, 3))
+        labels = np.array([rng.choice(3, p=row) for row in calibration.softmax(logits)])
+        kept += calibration.fit_helpful_temperature(logits, labels) == 1.0
+    assert kept >= 14
+    assert calibration.fit_helpful_temperature(8 * logits, labels) > 3

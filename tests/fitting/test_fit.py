@@ -10,9 +10,11 @@ import pytest
 
 from translearn_core import runs
 from translearn_core.errors import TrainingError
+from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.fitting.batches import Batches, Subset
-from translearn_core.fitting.fit import FitSpec, fit, fit_arrays
-from translearn_core.fitting.optimizer import FusedAdam
+from translearn_core.fitting.fit import FitSpec, fit, fit_arrays, predict_rows
+from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of
+from translearn_core.fitting.sources import InMemory
 from translearn_core.jobs.background import JobMonitor
 from translearn_core.settings import Settings
 
@@ -184,3 +186,56 @@ def test_validation_ends_when_a_person_stops_and_does_not_count_as_the_best(
     assert epochs[0]["val_loss"] is not None
     assert epochs[1]["val_loss"] is epochs[1]["val_accuracy"] is None
     assert validation.reads < 80
+
+
+@pytest.mark.parametrize("kind", ["cosine", "constant"])
+@pytest.mark.parametrize("steps", [1, 7, 400])
+def test_rates_as_numbers_are_those_of_the_schedule(kind: str, steps: int) -> None:
+    schedule = make_schedule(0.01, steps, kind)
+    expected = [schedule if kind == "constant" else float(schedule(step)) for step in range(steps)]
+    np.testing.assert_allclose(rates_of(0.01, steps, kind), expected, rtol=1e-4)
+
+
+def noisy(n: int, seed: int) -> Subset:
+    """Classes that overlap: a head that learns them by heart becomes too sure."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(n) % 2
+    features = rng.normal(size=(n, 30)).astype(np.float32)
+    features[:, 0] += labels
+    weights = np.ones(n, np.float32)
+    return Subset(source=InMemory(features), rows=np.arange(n), labels=labels, weights=weights)
+
+
+def test_the_epoch_is_kept_that_is_best_once_calibrated(run: runs.Run) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((30,)),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    validation = noisy(300, seed=1)
+    spec = FitSpec(settings=Settings(learning_rate=0.02), phase="head", epochs=12)
+    fit(model, noisy(60, seed=0), validation, spec, monitor_of(run))
+    epochs = [event for event in run.events()[0] if event["kind"] == "epoch"]
+    losses = [event["val_loss_calibrated"] for event in epochs]
+    answers = as_logits(predict_rows(model, validation.source, validation.rows))
+    kept = calibrated_loss(answers, validation.labels)
+    assert kept == pytest.approx(min(losses), rel=1e-3)
+    assert all(event["val_loss"] >= event["val_loss_calibrated"] - 1e-3 for event in epochs)
+    assert epochs[-1]["val_loss"] > 1.5 * epochs[-1]["val_loss_calibrated"], "it is too sure"
+
+
+def test_a_head_that_is_fitted_again_learns_as_a_new_one(run: runs.Run) -> None:
+    spec = FitSpec(settings=Settings(learning_rate=0.02), phase="head", epochs=3)
+    nobody = noisy(0, seed=1)
+    models = [
+        keras.Sequential([keras.Input((30,)), keras.layers.Dense(2, "softmax")]) for _i in "ab"
+    ]
+    start = models[0].get_weights()
+    fit(models[0], noisy(64, seed=2), nobody, spec, monitor_of(run))
+    for model in models:
+        model.set_weights(start)
+        fit(model, noisy(90, seed=0), nobody, spec, monitor_of(run))
+    for again, new in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_allclose(again, new, atol=1e-6)

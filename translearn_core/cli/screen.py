@@ -120,11 +120,12 @@ class Bar:
     def _show_event(self, event: dict[str, Any]) -> None:
         kind = event["kind"]
         if kind == "progress":
-            text = (
-                _("Adapting to the new domain · epoch {done:,} of {total:,}")
-                if event.get("what") == "rounds"
-                else _("Photo {done:,} of {total:,} · {per_s:.0f}/s · {left:.0f} s left")
-            )
+            if event["stage"] == "refit":
+                text = _("Once more, with the validation photos · epoch {done:,} of {total:,}")
+            elif event.get("what") == "rounds":
+                text = _("Adapting to the new domain · epoch {done:,} of {total:,}")
+            else:
+                text = _("Photo {done:,} of {total:,} · {per_s:.0f}/s · {left:.0f} s left")
             self.show(
                 text.format(
                     done=event["done"],

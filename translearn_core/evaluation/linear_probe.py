@@ -27,7 +27,7 @@ def _never() -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class PCASpace:
-    """Standardised features in principal components.
+    """Scaled features in principal components.
 
     `points` `(n, d + 1) float32`, d at most `KEPT_COMPONENTS`; the last column is 1 (the bias).
     """
@@ -38,11 +38,23 @@ class PCASpace:
     components: Array  # (features, d)
 
     @classmethod
-    def fit(cls, features: Array, *, max_components: int = KEPT_COMPONENTS) -> PCASpace:
-        """The space spanned by `features` `(n, features)`."""
+    def fit(
+        cls, features: Array, *, max_components: int = KEPT_COMPONENTS, power: float = 1.0
+    ) -> PCASpace:
+        """The space spanned by `features` `(n, features)`.
+
+        Args:
+            power: features are divided by their deviations to this power, then all by one number so
+                that their mean variance is 1; with 1 they are standardised.
+        """
         mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
         deviation = features.std(axis=0, dtype=np.float64).astype(np.float32)
-        deviation = np.where(deviation > 1e-6, deviation, np.float32(1.0))
+        varies = deviation > 1e-6
+        if power != 1.0 and varies.any():
+            scale = np.where(varies, deviation, np.float32(1.0)) ** np.float32(power)
+            spread = np.sqrt(np.square(deviation[varies] / scale[varies]).mean())
+            deviation = (scale * spread).astype(np.float32)
+        deviation = np.where(varies, deviation, np.float32(1.0))
         standard = ((features - mean) / deviation).astype(np.float32)  # (n, features)
         components = _principal(standard, max_components)
         return cls(
@@ -85,6 +97,7 @@ def fit_heads(
     *,
     penalty: float,
     steps: int = STEPS,
+    targets: Array | None = None,
     stop: Callable[[], bool] = _never,
 ) -> Array:
     """Fit many heads at once.
@@ -96,6 +109,7 @@ def fit_heads(
         penalty: L2 penalty on the weights, per training photo.
         steps: of the solver. Where a head is trained on few of many photos, or weights are unequal,
             the default does not converge.
+        targets: `(n, classes)` probabilities to be answered instead of the labels.
         stop: polled between steps; True ends the fit.
 
     Returns:
@@ -107,8 +121,12 @@ def fit_heads(
     heads, n = sample_weights.shape
     labels = np.broadcast_to(labels, (heads, n))
     batch_size = max(1, _WIDTH_CELLS // (n * classes))
+    if targets is None:
+        targets = np.eye(classes, dtype=np.float32)
+    else:  # every photo is a label of its own
+        labels = np.broadcast_to(np.arange(n), (heads, n))
     fitted = [
-        _fit_some(space.points, labels[batch], sample_weights[batch], classes, penalty, steps, stop)
+        _fit_some(space.points, labels[batch], targets, sample_weights[batch], penalty, steps, stop)
         for batch in (slice(b, b + batch_size) for b in range(0, heads, batch_size))
     ]
     return np.concatenate(fitted)
@@ -117,17 +135,19 @@ def fit_heads(
 def _fit_some(
     points: Array,
     labels: Ints,
+    targets: Array,
     sample_weights: Array,
-    classes: int,
     penalty: float,
     steps: int,
     stop: Any,
 ) -> Array:
+    """As `fit_heads`; `targets[label]` `(classes,)` is what a photo of `label` is to be answered."""
     heads, n = sample_weights.shape
+    classes = targets.shape[1]
     width = points.shape[1]
     weight_columns = np.ascontiguousarray(sample_weights.T, dtype=np.float32)  # (n, heads)
-    target = np.zeros((n, heads, classes), np.float32)
-    np.put_along_axis(target, labels.T[:, :, None], weight_columns[:, :, None], axis=2)
+    target = targets[labels.T].astype(np.float32)  # (n, heads, classes)
+    target *= weight_columns[:, :, None]
     ridge = np.full((width, heads), penalty, np.float32) * weight_columns.sum(
         axis=0
     )  # (d + 1, heads)

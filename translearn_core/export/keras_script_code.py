@@ -146,6 +146,7 @@ def own_weights(backbone: Backbone) -> str:
 def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
     """What the template is filled in with."""
     backbone, settings = facts.backbone, facts.settings
+    halves = {task.name: task.linear_half for task in facts.further if task.linear_half}
     calibrated = {task.name: task.calibration or CalibrationMetrics() for task in facts.further}
     # Left to itself, Keras takes another file of these backbones for another size of photos.
     names_file = settings.weights == "imagenet" and "_224_" in backbone.weight_file
@@ -163,6 +164,11 @@ def _values_of(facts: Facts, in_notebook: bool) -> dict[str, Any]:
         "temperature": (facts.metrics.calibration or CalibrationMetrics()).temperature,
         "task_prefix": TASK,
         "questions": {task.name: task.classes for task in facts.further},
+        "has_halves": bool(facts.metrics.linear_half or halves),
+        "halves": {
+            name: (half.penalty, (half.temperature, half.hidden_temperature))
+            for name, half in halves.items()
+        },
         "damping": {name: figures.temperature for name, figures in calibrated.items()},
         "tasks_are_judged": not facts.refits
         and all(figures.fitted_on for figures in calibrated.values()),

@@ -86,10 +86,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     """
     cuts, cut_name = _choose_cuts(plan, monitor)
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
-    at_once = [(cut, 0) for cut in cuts]
-    if plan.augmentation == "mirror":  # cheap enough to be made of every photo, in one pass
-        at_once += [(cut, 1) for cut in cuts if cut != PIXELS]
-    report = extract_features(look, at_once, list(dataset.photos["path"]), monitor)
+    report = _first_pass(plan, cuts, monitor)
     datasets.check_ready(dataset)
     hashes = list(dataset.photos["sha256"])
     pooled = look.table(POOLED, 0, hashes)
@@ -149,6 +146,25 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         mirroring=mirroring,
         network=report.network or network,
     )
+
+
+def _first_pass(plan: Plan, cuts: Sequence[str], monitor: Monitor) -> PassReport:
+    """Features of every photo; where photos are only mirrored, of the mirrored ones in the same pass.
+
+    Which photos are learned from is not known before their features are, unless the source gave
+    them for validation or the test: those are not mirrored.
+    """
+    photos, look = plan.dataset.photos, plan.extractor
+    plain = [(cut, 0) for cut in cuts]
+    if plan.augmentation != "mirror":
+        return extract_features(look, plain, list(photos["path"]), monitor)
+    mirrored = [(cut, 1) for cut in cuts if cut != PIXELS]
+    given = photos["split"].isin(["val", "test"])
+    report = extract_features(look, plain + mirrored, list(photos["path"][~given]), monitor)
+    if given.any():
+        rest = extract_features(look, plain, list(photos["path"][given]), monitor)
+        report = replace(report, network=report.network or rest.network)
+    return report
 
 
 def _split(plan: Plan) -> pd.Series:

@@ -16,6 +16,7 @@ from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.monitor import Monitor
+from translearn_core.settings import Settings
 
 if TYPE_CHECKING:
     from translearn_core.fitting.batches import Subset
@@ -108,9 +109,30 @@ def refits(plan: Plan, data: TrainingData, monitor: Monitor) -> bool:
     cost 3 points of accuracy on real photos against a schedule that runs to its end, and the
     photos themselves are worth another point.
     """
+    wanted = learns_from_validation(plan, data) and not monitor.stop_requested
+    return bool(wanted and 0 < len(data.rows("val")) < REFIT_BELOW)
+
+
+def has_linear_half(plan: Plan) -> bool:
+    """Whether a linear head is learned beside the hidden layer."""
+    return plan.settings.head == "auto" and not plan.fine_tunes
+
+
+def settings_of_kept_head(plan: Plan, classes: int) -> Settings:
+    """The settings that `build_head` makes the shape of a run's finished head of.
+
+    A linear half takes two hidden units a class.
+    """
+    if not has_linear_half(plan):
+        return plan.settings
+    units = plan.settings.hidden_units + 2 * classes
+    return plan.settings.model_copy(update={"head": "hidden", "hidden_units": units})
+
+
+def learns_from_validation(plan: Plan, data: TrainingData) -> bool:
+    """Whether validation photos may be learned from once they have judged."""
     given = (data.photos["split"] == "val").any()
-    wanted = plan.settings.refit and not plan.fine_tunes and not monitor.stop_requested
-    return bool(wanted and not given and 0 < len(data.rows("val")) < REFIT_BELOW)
+    return bool(plan.settings.refit and not plan.fine_tunes and not given)
 
 
 def answer_validation(

@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
+
+from translearn_core.arrays import Floats
+
+WARMUP_PARTS = 20
+START, END = 0.1, 0.01
+"""Shares of the highest rate that a schedule begins and ends with."""
 
 
 class FusedAdam(keras.optimizers.Adam):  # type: ignore[misc]
@@ -49,11 +56,34 @@ def make_schedule(peak: float, steps: int, kind: str = "cosine") -> Any:
     """
     if kind == "constant":
         return peak
-    warmup = max(1, steps // 20)
+    warmup = max(1, steps // WARMUP_PARTS)
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=peak * 0.1,
+        initial_learning_rate=peak * START,
         decay_steps=max(1, steps - warmup),
-        alpha=0.01,
+        alpha=END,
         warmup_target=peak,
         warmup_steps=warmup,
     )
+
+
+def rates_of(peak: float, steps: int, kind: str = "cosine") -> Floats:
+    """The rates of `make_schedule` as numbers, `(steps,)`.
+
+    A graph that is handed its rate serves any number of steps; one with a schedule inside does not.
+    """
+    if kind == "constant":
+        return np.full(steps, peak, np.float32)
+    warmup = max(1, steps // WARMUP_PARTS)
+    step = np.arange(steps)
+    rising = peak * (START + (1 - START) * step / warmup)
+    share = np.clip((step - warmup) / max(1, steps - warmup), 0.0, 1.0)
+    falling = peak * (END + (1 - END) * 0.5 * (1 + np.cos(np.pi * share)))
+    return np.where(step < warmup, rising, falling).astype(np.float32)
+
+
+def restart(optimizer: Any) -> None:
+    """Make an optimiser forget what it has learned of gradients."""
+    rate = optimizer.learning_rate
+    for variable in optimizer.variables:
+        if variable is not rate:
+            variable.assign(keras.ops.zeros_like(variable))

@@ -111,14 +111,14 @@ def build_head(features: int, classes: int, settings: Settings) -> keras.Model:
 
     Returns:
         `(n, features) float32` -> `(n, classes) float32` probabilities that add up to 1.
-        `linear` is dropout and a softmax layer; `hidden` has dropout and a dense ReLU layer
+        `linear` is dropout and a softmax layer; the others have dropout and a dense ReLU layer
         before. The last layer is float32 under mixed precision as well.
     """
     apply_precision()
     keras.utils.set_random_seed(settings.seed)
     inputs = keras.Input((features,), dtype="float32", name="features")
     x = keras.layers.Dropout(settings.dropout, name="head_dropout")(inputs)  # (n, features)
-    if settings.head == "hidden":
+    if settings.head != "linear":
         x = keras.layers.Dense(settings.hidden_units, activation="relu", name="head_hidden")(x)
         x = keras.layers.Dropout(settings.dropout, name="head_hidden_dropout")(x)
     dense = keras.layers.Dense(classes, activation="softmax", name=OUTPUT, dtype="float32")

@@ -193,7 +193,8 @@ class Job:
             state     state, stage
             progress  stage, done, total (counts of photos, or of `what`: rounds), per_s, left_s
             batch     phase (head | fine_tune), epoch (from 1), epochs, batch, batches, loss, accuracy
-            epoch     phase, epoch, epochs, loss, accuracy, val_loss, val_accuracy, seconds, left_s,
+            epoch     phase, epoch, epochs, loss, accuracy, val_loss, val_accuracy,
+                      val_loss_calibrated (what the best epoch is chosen by), seconds, left_s,
                       learning_rate; `epoch` counts on through the phases
             warning   text
             error     text

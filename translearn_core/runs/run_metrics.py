@@ -85,6 +85,20 @@ class CalibrationMetrics(_Figures):
     reliability: list[ReliabilityBin] = Field(default=[], description="at most ten bins")
 
 
+class LinearHalfMetrics(_Figures):
+    """The linear half of a head, where the setting `head` is `auto`."""
+
+    penalty: float = Field(default=0.0, description="its L2 penalty, chosen on held-out photos")
+    temperature: float = Field(
+        default=1.0, description="temperature by which its logits are divided"
+    )
+    hidden_temperature: float = Field(
+        default=1.0,
+        description="the same for the hidden half; the head is the mean of both, and "
+        "`calibration.temperature` applies to that",
+    )
+
+
 class UnlikeMetrics(_Figures):
     """Out-of-distribution detection: photos of something else."""
 
@@ -154,6 +168,9 @@ class HeadMetrics(_Figures):
     )
     calibration: CalibrationMetrics | None = Field(
         default=None, description="calibration of the confidence"
+    )
+    linear_half: LinearHalfMetrics | None = Field(
+        default=None, description="the linear half of the head, where it has one"
     )
 
     @property

@@ -67,7 +67,7 @@ class Technique:
         return training
 
     def initial_head(self, data: TrainingData) -> Any:
-        """The head that learning starts from; None: a new one. Asked again before a second fit."""
+        """The head that learning starts from; None: a new one."""
         return None
 
     def fit_head(self, head: Any, data: TrainingData, monitor: Monitor) -> Fitted | None:

@@ -324,13 +324,17 @@ def start_head(plan: Plan, data: TrainingData, run: Run) -> tuple[Any, list[str]
     output = theirs.get(OUTPUT)
     if (hidden is None) != (old_hidden is None) or output is None:
         return head, carried
+    old_kernel, old_bias = output.get_weights()
     if hidden is not None and old_hidden is not None:
-        if hidden.kernel.shape != old_hidden.kernel.shape:
+        weights = old_hidden.get_weights()
+        if run.config.settings.head == "auto":  # the units of its linear half stand at the end
+            own = run.config.settings.hidden_units
+            weights, old_kernel = [part[..., :own] for part in weights], old_kernel[:own]
+        if hidden.kernel.shape != weights[0].shape:
             return head, carried
-        hidden.set_weights(old_hidden.get_weights())
+        hidden.set_weights(weights)
         carried.append("head_hidden")
     kernel, bias = head.get_layer(OUTPUT).get_weights()
-    old_kernel, old_bias = output.get_weights()
     if old_kernel.shape[0] != kernel.shape[0]:
         return head, carried
     for index, name in enumerate(data.classes):

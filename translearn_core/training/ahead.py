@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from translearn_core.concurrency import run_in_thread, wait_for
+from translearn_core.fitting.head import settings_of_kept_head
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.graph.engine import import_keras
 
@@ -71,6 +72,7 @@ class Ahead:
         from translearn_core.graph.assembly import build_head
         from translearn_core.graph.saving import lay_out
 
-        head = build_head(plan.backbone.features, len(plan.dataset.classes), plan.settings)
+        classes = len(plan.dataset.classes)
+        head = build_head(plan.backbone.features, classes, settings_of_kept_head(plan, classes))
         layout = lay_out(Network(plan, built=network).assemble(head))
         return MadeAhead(network=network, layout=layout)

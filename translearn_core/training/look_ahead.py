@@ -37,5 +37,8 @@ def look_ahead(folder: Path, monitor: Monitor) -> None:
         fit=fit_choice.fit,
         strength=augmentation,
     )
-    views = [0, 1] if augmentation == "mirror" else [0]
-    look.take([(POOLED, view) for view in views], list(dataset.photos["path"]), monitor)
+    photos = dataset.photos
+    mirrored = (augmentation == "mirror") & ~photos["split"].isin(["val", "test"])
+    for views, part in (([0, 1], mirrored), ([0], ~mirrored)):
+        if part.any():
+            look.take([(POOLED, view) for view in views], list(photos["path"][part]), monitor)

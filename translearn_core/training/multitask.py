@@ -24,11 +24,20 @@ import numpy as np
 from translearn_core.arrays import Array, Ints
 from translearn_core.atomic import write_parquet
 from translearn_core.datasets.tasks import DatasetTasks, tasks_of
+from translearn_core.errors import StopRequestedError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.head import answer_validation, count_epochs, fit_head, refits
+from translearn_core.fitting.head import (
+    answer_validation,
+    count_epochs,
+    fit_head,
+    has_linear_half,
+    learns_from_validation,
+    refits,
+)
+from translearn_core.fitting.linear import join, learn_linear
 from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.sources import InMemory
 from translearn_core.i18n import _
@@ -48,9 +57,11 @@ class LearnedHead:
 
     Attributes:
         epochs: of the first fit.
-        val_accuracy: share of the validation photos that the best weights of it name right.
+        val_accuracy: share of the validation photos that are named right by weights that have not
+            learned from them.
         validation: what the head is calibrated by.
         refitted: whether it learned from the validation photos, too.
+        linear_half: its figures, where it has one.
     """
 
     head: Any
@@ -58,6 +69,7 @@ class LearnedHead:
     val_accuracy: float | None
     validation: ValidationPredictions
     refitted: bool
+    linear_half: dict[str, float] | None = None
 
 
 def learn_head(
@@ -72,15 +84,45 @@ def learn_head(
 
     Validation decides which epoch is kept; where validation photos are few, a fresh head then
     learns from these, too, over the whole schedule, and is calibrated by the last epoch of the one
-    before. The first one is kept when a person stops in the middle.
+    before. The first one is kept when a person stops in the middle. Where the settings leave the
+    kind of head open, a linear one is learned beside it and both become one.
 
     Args:
         epochs: see `fit_head`.
     """
+    learned, own_way = _learn_hidden(plan, training, techniques, monitor, epochs)
+    if own_way or not has_linear_half(plan) or monitor.stop_requested:
+        return learned
+    joins = training.joined is not None and learns_from_validation(plan, training.data)
+    try:
+        half = learn_linear(plan, training.data, monitor, with_validation=joins)
+    except StopRequestedError:
+        return learned
+    both = join(plan, learned.head, half, learned.validation)
+    return replace(
+        learned,
+        head=both.head,
+        val_accuracy=both.validation.accuracy,
+        validation=both.validation,
+        linear_half=both.figures,
+        refitted=learned.refitted or joins,
+    )
+
+
+def _learn_hidden(
+    plan: Plan,
+    training: TrainingSet,
+    techniques: Techniques,
+    monitor: Monitor,
+    epochs: int | None,
+) -> tuple[LearnedHead, bool]:
+    """The head without a linear half, and whether a technique fitted it in a way of its own."""
     data = training.data
     again = training.joined is not None and refits(plan, data, monitor)
     head = techniques.initial_head(data)
+    start = head.get_weights()
     fitted = techniques.fit_head(head, data, monitor)
+    own_way = fitted is not None
     if fitted is None:
         fitted = fit_head(plan, data, head, monitor, epochs=epochs, keep_last=again)
     validation = answer_validation(data, head, data.pooled)
@@ -92,15 +134,36 @@ def learn_head(
         refitted=False,
     )
     if training.joined is None or fitted.last is None or monitor.stop_requested:
-        return first
-    fresh = techniques.initial_head(data)
+        return first, own_way
+    kept = head.get_weights()
+    head.set_weights(start)  # the same model: its graph is there already
     if epochs is None:
         epochs = count_epochs(plan, data)
-    fit_head(plan, training.joined, fresh, monitor.silent(), epochs=epochs)
+    monitor.stage("refit")
+    fit_head(plan, training.joined, head, _Rounds(monitor), epochs=epochs)
     if monitor.stop_requested:
-        return first
+        head.set_weights(kept)
+        return first, own_way
     last = ValidationPredictions(probs=fitted.last, labels=validation.labels)
-    return replace(first, head=fresh, validation=last, refitted=True)
+    return replace(first, validation=last, refitted=True), own_way
+
+
+class _Rounds(Monitor):
+    """Shows the rounds of a second fit as progress: no photo judges them, so they are no curve."""
+
+    def __init__(self, inner: Monitor) -> None:
+        self._inner = inner
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._inner.stop_requested
+
+    def warning(self, text: str) -> None:
+        self._inner.warning(text)
+
+    def event(self, kind: str, **fields: Any) -> None:
+        if kind == "epoch":
+            self._inner.progress(fields["epoch"], fields["epochs"], what="rounds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +263,7 @@ def learn_tasks(
             temperature, learned.validation, test=probs[known], truth=truth
         )
         judged = task_figures(task, truth, probs[known], train_labels)
-        figures.append(judged | {"calibration": calibration})
+        figures.append(judged | {"calibration": calibration, "linear_half": learned.linear_half})
         answers[task.name] = np.array([*task.classes, ""], object)[task.labels[test]]
         answers[f"{task.name}: answer"] = np.array(task.classes, object)[probs.argmax(axis=1)]
         answers[f"{task.name}: confidence"] = probs.max(axis=1)

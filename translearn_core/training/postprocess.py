@@ -35,10 +35,10 @@ def calibrate(head: Any, validation: ValidationPredictions) -> float:
     takes as long again as learning itself; the weights of the best epoch are too modest.
 
     Returns:
-        The temperature.
+        The temperature; 1 where cross-validation shows no gain.
     """
     logits = calibration.as_logits(validation.probs)
-    temperature = calibration.fit_temperature(logits, validation.labels)
+    temperature = calibration.fit_helpful_temperature(logits, validation.labels)
     if not calibration.scale_head(head, temperature):
         logger.warning("This head has no layer of logits; its confidence stays as it is")
         return 1.0

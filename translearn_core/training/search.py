@@ -144,13 +144,13 @@ class Search:
         """Settings that Optuna suggests."""
         values: dict[str, Any] = {
             "backbone": trial.suggest_categorical("backbone", [row.name for row in self.backbones]),
-            "head": trial.suggest_categorical("head", ["hidden", "linear"]),
+            "head": trial.suggest_categorical("head", ["auto", "hidden", "linear"]),
             "dropout": trial.suggest_float("dropout", 0.1, 0.7, step=0.1),
             "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
             "label_smoothing": trial.suggest_float("label_smoothing", 0.0, 0.2, step=0.05),
             "augmentation": trial.suggest_categorical("augmentation", ["auto", "none"]),
         }
-        if values["head"] == "hidden":
+        if values["head"] != "linear":
             values["hidden_units"] = trial.suggest_categorical("hidden_units", [256, 512, 1024])
         if self.minutes >= DEEP_MINUTES:
             free = trial.suggest_categorical("free_blocks", [0, 0, 1, 2])

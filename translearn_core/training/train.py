@@ -104,6 +104,7 @@ def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
         temperature, model.validation, test=test.test, truth=test.truth
     )
     figures |= _learn_more_tasks(plan, data, tasks, model, test, figures["calibration"], monitor)
+    figures["linear_half"] = model.linear_half
     figures["mirrors"] = data.mirroring.said
     figures["unlike"] = _keep_reference(plan, data, model, monitor)
     write_figures(plan, data, test, saved, clock, model.epochs, stopped, figures)
@@ -133,6 +134,7 @@ class TrainedModel:
         epochs: of both phases.
         val_accuracy: share of the validation photos that the best weights name right.
         validation: what the head is calibrated by, see `postprocess.calibrate`.
+        linear_half: figures of the head's linear half, where it has one.
     """
 
     network: Network
@@ -144,6 +146,7 @@ class TrainedModel:
     epochs: int
     val_accuracy: float | None
     validation: ValidationPredictions
+    linear_half: dict[str, float] | None
 
 
 def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> TrainedModel:
@@ -178,6 +181,7 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
         epochs=epochs,
         val_accuracy=val_accuracy,
         validation=validation,
+        linear_half=fitted.linear_half,
     )
 
 
@@ -303,7 +307,10 @@ def _learn_more_tasks(
     features = None if own is None else own.take(rows)
     if model.tuned:
         features = predict_rows(_learner(model.network, data), data.cut, rows)
-    first = first_task(tasks.first, test, data) | {"calibration": calibration}
+    first = first_task(tasks.first, test, data) | {
+        "calibration": calibration,
+        "linear_half": model.linear_half,
+    }
     return {"tasks": [first, *learn_tasks(plan, data, tasks.further, features, monitor)]}
 
 

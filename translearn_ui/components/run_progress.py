@@ -21,6 +21,8 @@ POLL_S = 1.0
 _MOST_BATCH_POINTS = 400
 LOOKING = ("features", "technique")
 """Stages in which photos are looked at, one by one."""
+COUNTED = (*LOOKING, "refit")
+"""Stages whose progress is counted, in photos or in rounds."""
 
 
 @dataclass
@@ -61,10 +63,13 @@ class RunProgress:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The epoch whose weights are kept: the lowest validation loss of the latest phase."""
+        """The epoch whose weights are kept: the lowest validation loss of the latest phase, once
+        calibrated (earlier runs: as it is)."""
         phase = self.epochs[-1]["phase"] if self.epochs else ""
         judged = [e for e in self.epochs if e["phase"] == phase and e.get("val_loss") is not None]
-        return min(judged, key=lambda e: float(e["val_loss"])) if judged else None
+        if not judged:
+            return None
+        return min(judged, key=lambda e: float(e.get("val_loss_calibrated") or e["val_loss"]))
 
     @property
     def batches_now(self) -> list[dict[str, Any]]:
@@ -103,7 +108,7 @@ def share_done(state: JobState, progress: RunProgress) -> float:
     """How much of the present stage is done, in [0, 1]."""
     if state.state == "queued":
         return 0.0
-    if progress.stage in LOOKING and progress.counted.get("total"):
+    if progress.stage in COUNTED and progress.counted.get("stage") == progress.stage:
         return min(1.0, float(progress.counted["done"]) / float(progress.counted["total"]))
     if progress.stage in ("head", "fine_tune"):
         return _share_learned(progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from translearn_core.i18n import N_, _
@@ -17,6 +17,7 @@ STAGES: dict[str, str] = {
     "features": N_("Look at the photos"),
     "technique": N_("Techniques"),
     "head": N_("Learn the classes"),
+    "refit": N_("Learn from all photos"),
     "fine_tune": N_("Fine-tune"),
     "evaluate": N_("Test"),
     "compare": N_("Compare"),
@@ -38,6 +39,9 @@ def what_now(run: Run, state: JobState, progress: RunProgress) -> tuple[str, str
         return run_text.waiting_words(run)
     stage = state.stage or progress.stage
     attacks = _attacks_only(run.config.settings)
+    if stage == "refit" and progress.counted.get("stage") == stage:
+        words = _("Learning once more, from the validation photos as well")
+        return words, _("round {done} of {total}").format(**progress.counted)
     if stage in LOOKING and progress.counted.get("stage") == stage:
         if attacks and stage == "technique":
             return _attacking_words(progress.counted)
@@ -53,6 +57,7 @@ def what_now(run: Run, state: JobState, progress: RunProgress) -> tuple[str, str
         if attacks
         else _("Making use of the other photos and models …"),
         "head": _("Learning your classes …"),
+        "refit": _("Learning once more, from the validation photos as well …"),
         "fine_tune": _("Fine-tuning the unfrozen blocks …"),
         "evaluate": _("Testing on photos it has never seen …"),
         "tasks": _("Learning the other kinds of labels …"),
@@ -114,22 +119,21 @@ def _learning_words(stage: str, progress: RunProgress) -> tuple[str, str]:
 
 def strip_html(settings: Settings, state: JobState, progress: RunProgress) -> str:
     """The stages that a run with these settings comes to, the present one marked."""
-    has_tasks = "tasks" in progress.stages
     titles = {
         name: _(title)
         for name, title in STAGES.items()
-        if not _is_skipped(name, settings, has_tasks=has_tasks)
+        if not _is_skipped(name, settings, progress.stages)
     }
     return stage_strip.strip_html(titles, state.stage or progress.stage, done=progress.stages)
 
 
-def _is_skipped(stage: str, settings: Settings, *, has_tasks: bool) -> bool:
-    """Whether a run with these settings never comes to a stage."""
+def _is_skipped(stage: str, settings: Settings, begun: Sequence[str]) -> bool:
+    """Whether a run with these settings never comes to a stage, or nobody knows before it does."""
     if stage == "fine_tune":
         plainly = settings.adversarial == "none"
         return plainly and settings.freeze == "all" and not settings.freeze_layer
-    if stage == "tasks":
-        return not has_tasks
+    if stage in ("tasks", "refit"):
+        return stage not in begun
     if stage == "technique":
         return not any(row.looks for row in techniques.in_use(settings))
     return stage == "compare" and not settings.compare_plain
