@@ -7,7 +7,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dataset_actions, look_ahead_line, verdict_note
 from translearn_ui.photos import (
     add_photos,
@@ -34,6 +34,7 @@ def show(dataset: Dataset) -> None:
         )
     elif ready:
         st.info(frame.sentence(ready), icon=":material/info:")
+    _show_unsorted(dataset)
     with (
         st.expander(
             _("Add photos"),
@@ -55,6 +56,19 @@ def show(dataset: Dataset) -> None:
         photo_gallery.show(dataset)
     if not ready:
         look_ahead_line.show(dataset)
+
+
+def _show_unsorted(dataset: Dataset) -> None:
+    """How many photos have no class yet, and the way to sort them."""
+    with frame.errors_shown():
+        n = len(datasets.read_unsorted(dataset))
+        if not n:
+            return
+        with st.container(key="dataset_unsorted", horizontal=True, vertical_alignment="center"):
+            text = ngettext("{n:,} photo is unsorted.", "{n:,} photos are unsorted.", n)
+            st.markdown(text.format(n=n), width="content")
+            if st.button(_("Sort them"), key="go_sort", icon=":material/filter_none:"):
+                frame.go("sort")
 
 
 def _why_not_ready(dataset: Dataset) -> str:

@@ -50,6 +50,14 @@ def show() -> None:
             _("Use the camera"), key="use_camera", icon=":material/videocam:", width="stretch"
         ):
             frame.go("camera")
+        if st.button(
+            _("Sort unsorted photos"),
+            key="use_sort",
+            icon=":material/filter_none:",
+            width="stretch",
+            help=_("Like photos are put together, you name them, and classes are proposed."),
+        ):
+            frame.go("sort")
         st.html(_shape_of_a_folder())
     _show_recent()
 
