@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_ui.components import background_tasks
-from translearn_ui.photos import import_task, start_page
+from translearn_ui.components import background_tasks, import_task
+from translearn_ui.photos import start_page
 from translearn_ui.shell import frame
 
 frame.page("photos")

@@ -23,6 +23,7 @@ FLOORS = (
         "work",
         "search",
         "share",
+        "sorting",
     ),
 )
 """Rooms from bottom to top: a room imports its own modules and those of lower floors."""

@@ -37,6 +37,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 from filelock import FileLock, Timeout
 
+from translearn_core.arrays import HEADER_LOCK
 from translearn_core.atomic import replace_file
 from translearn_core.backbones.catalog import Backbone
 from translearn_core.backbones.dino_weights import DEPTH, find_problem
@@ -511,7 +512,7 @@ def read_arrays(
         check_weights(backbone)
         arrays = read_lite_weights(path)
     elif backbone.packaged:
-        with np.load(path, allow_pickle=False) as stored:
+        with HEADER_LOCK, np.load(path, allow_pickle=False) as stored:
             arrays = dict(stored)
     else:
         arrays = _read_in_order(path, layers)

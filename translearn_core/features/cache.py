@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from translearn_core.arrays import Array, Ints
+from translearn_core.arrays import HEADER_LOCK, Array, Ints
 from translearn_core.config import home
 from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
@@ -132,7 +132,8 @@ class FeatureCache:
             if index.name in self._known:
                 continue
             try:
-                shard = np.load(index.with_suffix(".npy"), mmap_mode="r")
+                with HEADER_LOCK:
+                    shard = np.load(index.with_suffix(".npy"), mmap_mode="r")
             except (OSError, ValueError):  # removed just now, or damaged: as if it did not exist
                 continue
             names = index.read_text(encoding="ascii").split()

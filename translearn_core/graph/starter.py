@@ -19,6 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from translearn_core.arrays import HEADER_LOCK
 from translearn_core.graph.named_weights import assign_weights, weight_name
 
 WIDTHS = (24, 40, 96, 224)
@@ -105,8 +106,9 @@ def load_weights(model: keras.Model, path: Path) -> None:
         ValueError: a variable is missing, one is left over, or a shape differs.
         OSError: the file cannot be read.
     """
-    with np.load(path, allow_pickle=False) as arrays:
-        assign_weights(model, dict(arrays), path.name)
+    with HEADER_LOCK, np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    assign_weights(model, arrays, path.name)
 
 
 def _as_float16(variable: Any) -> np.ndarray:

@@ -62,6 +62,14 @@ class Ahead:
         return wait_for(self._made, stop)
 
     def _make(self) -> MadeAhead:
+        """What can be made; less where it fails: whoever needs it then makes it, and says why not."""
+        try:
+            return self._make_all()
+        except Exception:
+            logger.exception("Nothing is made ahead")
+            return MadeAhead()
+
+    def _make_all(self) -> MadeAhead:
         logger.info("Keras %s", import_keras().__version__)
         if not self._whole:
             return MadeAhead()

@@ -22,8 +22,7 @@ import streamlit as st
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
-from translearn_ui.components import background_tasks, uploads
-from translearn_ui.photos import import_task
+from translearn_ui.components import background_tasks, import_task, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:

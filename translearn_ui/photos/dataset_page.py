@@ -8,11 +8,10 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import dataset_actions, look_ahead_line, verdict_note
+from translearn_ui.components import dataset_actions, import_task, look_ahead_line, verdict_note
 from translearn_ui.photos import (
     add_photos,
     edit_dataset,
-    import_task,
     overview,
     photo_gallery,
     reading,

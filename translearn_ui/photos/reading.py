@@ -34,8 +34,7 @@ from translearn_core.datasets.tasks import MAIN, TableChoices, table_notes
 from translearn_core.errors import RunError, SourceError
 from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs.in_use import delete_unused_dataset
-from translearn_ui.components import background_tasks, table_form, uploads
-from translearn_ui.photos import import_task
+from translearn_ui.components import background_tasks, import_task, table_form, uploads
 from translearn_ui.shell import frame
 
 _ROLE_WORDS = {

@@ -10,8 +10,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import Dataset, Stacks
 from translearn_core.i18n import _
-from translearn_ui.components import background_tasks, uploads
-from translearn_ui.photos import import_task
+from translearn_ui.components import background_tasks, import_task, uploads
 
 
 def show(dataset: Dataset) -> None:

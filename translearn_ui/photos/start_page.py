@@ -11,7 +11,8 @@ import streamlit as st
 
 from translearn_core.config import home
 from translearn_core.i18n import _
-from translearn_ui.photos import add_photos, import_task
+from translearn_ui.components import import_task
+from translearn_ui.photos import add_photos
 from translearn_ui.shell import frame
 
 
