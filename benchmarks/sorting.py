@@ -4,7 +4,8 @@
 
 On `flowers12/train` and `trash` beside the project (`../shared/datasets`), with their labels hidden, or
 on the folders that are named, whose class folders are the truth. Every press counts as a decision:
-a name for a group, each photo ticked out of one, putting a group off, an answer, an acceptance. The
+a name for a group, each photo ticked out of one, a class for the ticked ones that are alike, putting a
+group off, an answer, an acceptance. The
 person ticks strangers out where they are at most a fifth of a group, and puts other groups off;
 then answers one photo at a time and accepts all proposals with the last decision. Beside it: the
 same head on photos that are answered in random order, and sorting by hand, a decision a photo.
@@ -85,6 +86,9 @@ def _sort(
             pressed += 1
             continue
         paths = [sorting.paths[photo] for photo in group.photos]
+        for other in sorted(set(labels) - {name}):
+            sorting.move([path for path in paths if truth[path] == other], other)
+            pressed += 1
         sorting.name_group(group.node, [path for path in paths if truth[path] == name], name)
         pressed += 1 + strangers
     reached: int | str = "-"

@@ -38,7 +38,7 @@ from translearn_core.sorting.proposals import (
 )
 
 SCHEMA = 1
-BLIND_EVERY = 4
+BLIND_EVERY = 8
 """Of this many questions in a row, the last is a random photo whose proposal is not shown."""
 
 
@@ -46,7 +46,8 @@ class Decision(BaseModel):
     """One decision, as it stands in the journal.
 
     Attributes:
-        kind: `name` a group, `split` or `later` a group, `answer` one photo, `accept` proposals,
+        kind: `name` a group, `split` or `later` a group, `move` photos out of one, `answer` one
+            photo, `accept` proposals,
             `aside`: photos that are none of the classes.
         node: the group, for `name`, `split`, `later`.
         was: path -> class before (empty: unsorted), of the photos that changed.
@@ -57,7 +58,7 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    kind: Literal["name", "split", "later", "answer", "accept", "aside"]
+    kind: Literal["name", "split", "later", "move", "answer", "accept", "aside"]
     node: int = -1
     class_name: str = ""
     was: dict[str, str] = {}
@@ -293,6 +294,15 @@ class Sorting:
             SourceError: the name is empty.
         """
         decision = Decision(kind="name", node=node, class_name=class_name)
+        return self._sort(dict.fromkeys(paths, class_name), decision)
+
+    def move(self, paths: Sequence[str], class_name: str) -> int:
+        """Give photos that do not belong to their group another class. Returns how many.
+
+        Raises:
+            SourceError: the name is empty.
+        """
+        decision = Decision(kind="move", class_name=class_name)
         return self._sort(dict.fromkeys(paths, class_name), decision)
 
     def split_group(self, node: int) -> None:

@@ -43,6 +43,8 @@ def _show_group(sorting: Sorting, group: Group) -> None:
             _("Show all {n:,} photos of this group").format(n=len(group.photos)),
             key=f"{key}_whole",
         )
+    if strangers:
+        _show_strangers(sorting, group, sorted(strangers), key)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         known = list(sorting.dataset.classes)
         proposed = sorting.proposed_name(group)
@@ -78,4 +80,25 @@ def _show_group(sorting: Sorting, group: Group) -> None:
             _("Later"), key=f"sort_later_{group.node}", icon=":material/schedule:", type="tertiary"
         ):
             sorting.put_group_off(group.node)
+            st.rerun()
+
+
+def _show_strangers(sorting: Sorting, group: Group, strangers: list[str], key: str) -> None:
+    """A class for the ticked photos; without one they stay unsorted."""
+    n = len(strangers)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            ngettext("What is the ticked one?", "What are the {n:,} ticked ones?", n).format(n=n),
+            sorting.dataset.classes,
+            index=None,
+            accept_new_options=True,
+            placeholder=_("Leave unsorted, or choose a class"),
+            key=f"sort_stranger_name_{group.node}",
+            width=280,
+        )
+        if st.button(
+            _("Sort the ticked"), key=f"sort_stranger_take_{group.node}", disabled=not name
+        ):
+            sorting.move(strangers, str(name))
+            gallery.forget_choice(key)
             st.rerun()

@@ -44,7 +44,7 @@ def _show_question(sorting: Sorting) -> None:
         key="sort_order",
         help=_(
             "The most doubtful: where two classes are about as likely (margin sampling). The most "
-            "different: far from everything sorted so far (core-set). Each fourth one is drawn at "
+            "different: far from everything sorted so far (core-set). Each eighth one is drawn at "
             "random, and its proposal is hidden, so that the figures below are honest."
         ),
     )

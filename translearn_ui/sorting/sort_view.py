@@ -99,7 +99,7 @@ def _show_progress(sorting: Sorting) -> None:
 def _what(decision: Decision) -> str:
     """A decision in a word or two."""
     n = len(decision.was)
-    if decision.kind in ("name", "answer"):
+    if decision.kind in ("name", "move", "answer"):
         text = ngettext("{n:,} photo is {name}", "{n:,} photos are {name}", n)
         return text.format(n=n, name=frame.plain(decision.class_name))
     if decision.kind == "accept":
