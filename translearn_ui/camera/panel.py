@@ -69,9 +69,8 @@ def show(
             "recorder": _recorder(now, shown) if record else None,
             "live": _live(run, keeps=now is not None) if run is not None else None,
         }
-        element.mount(
-            f"{key}_{len(shown)}" if len(shown) > MOST_CLASSES else key, data, desk.answer
-        )
+        chosen = st.session_state.get(f"{key}_chosen", 0)  # another choice, another element
+        element.mount(f"{key}_{chosen}" if chosen else key, data, desk.answer)
         _show_why(run, st.session_state.get(asked), key)
 
 
@@ -85,12 +84,17 @@ def _choose_classes(dataset: Dataset | None, key: str) -> list[str]:
         classes,
         default=classes[:LEAST_CLASSES],
         key=f"{key}_classes",
+        on_change=_count_choice,
+        args=(f"{key}_chosen",),
     )
+
+
+def _count_choice(key: str) -> None:
+    st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
 def _recorder(dataset: Dataset | None, shown: list[str]) -> dict[str, Any]:
     counts = dataset.counts.to_dict() if dataset is not None else {}
-    hidden = set(counts) - set(shown) if len(counts) > MOST_CLASSES else set()
     names = list(shown)
     number = 1
     while len(names) < LEAST_CLASSES:
@@ -99,7 +103,7 @@ def _recorder(dataset: Dataset | None, shown: list[str]) -> dict[str, Any]:
         number += 1
     return {
         "classes": names,
-        "counts": {name: int(n) for name, n in counts.items() if name not in hidden},
+        "counts": {name: int(n) for name, n in counts.items()},
         "colors": list(palette.CLASS_COLORS),
         "rate": RATE,
         "rates": list(RATES),

@@ -25,9 +25,10 @@ class Browser {
     };
     const bytes = asBytes(model).buffer, size = labels.image_size, pixels = pattern(size);
     await browser.post({ model: bytes }, [bytes]);
-    const { shares } = await browser.post({ pixels, size }, [pixels.buffer]);
+    const { shares, pooled } = await browser.post({ pixels, size }, [pixels.buffer]);
     const off = Math.max(...shares.map((share, place) => Math.abs(share - check.probabilities[place])));
     if (!(off <= check.tolerance)) throw new Error("other answers");
+    if (reference && (!pooled || pooled.length !== reference.width)) throw new Error("other features");
     return browser;
   }
 
@@ -116,6 +117,7 @@ class Live {
 
   reset() {
     if (this.browser) this.browser.close();
+    if (this.frozen) this.frozen.remove();
     Object.assign(this, { browser: null, run: "", data: null, frozen: null, times: {} });
     this.element.hidden = true;
     this.element.replaceChildren();
