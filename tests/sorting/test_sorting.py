@@ -313,6 +313,7 @@ def test_groups_of_other_photos_are_not_taken_for_those_that_were_decided_about(
         paths=found.paths[:n], features=found.features[:n], backbone=found.backbone
     )
     again, fresh = Sorting(pile, fewer), LikenessTree(fewer.features)
+    assert again.unsorted_without_features == len(found.paths) - n
     assert [one.node for one in again.groups()] == [one.node for one in fresh.first_groups()]
 
 

@@ -136,7 +136,9 @@ class Sorting:
         class_of = dict(zip(rows["path"], rows["class_name"], strict=True))
         self.labels = [class_of.get(path, "") for path in self._found.paths]
         self.there: Bools = np.array([path in class_of for path in self._found.paths], bool)
-        self.without_features = sum(path not in self._place for path in class_of)
+        self.unsorted_without_features = sum(
+            not name and path not in self._place for path, name in class_of.items()
+        )
         self.journal = _read_journal(self.dataset)
         self._clear()
 

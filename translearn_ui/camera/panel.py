@@ -20,7 +20,7 @@ from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.requests import Desk
-from translearn_ui.components import explanation_view
+from translearn_ui.components import explanation_view, format
 from translearn_ui.shell import frame
 
 RATES = (2, 4, 8, 12)
@@ -120,8 +120,10 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
         "into": keeps,
         "is_here": is_here,
         "words": {
-            "is": _("{name} · {percent} %"),
-            "not_sure": _("Not sure. Closest: {name} ({percent} %)"),
+            "is": _("{name} · {share}"),
+            "not_sure": _("Not sure. Closest: {name} ({share})"),
+            "nearly_all": format.certainty(1.0),
+            "hardly_any": format.certainty(0.0),
             "unlike": _("I have never seen anything like this. Closest: {name}"),
             "freeze": _("Freeze"),
             "go_on": _("Go on"),
