@@ -134,3 +134,26 @@ def test_a_video_is_added_to_a_class_and_left_out_where_photos_stay(tmp_path: Pa
     ((file, reason),) = in_place.left_out.itertuples(index=False)
     assert file == "cat/walk.mp4"
     assert "stored" in reason
+
+
+def test_reading_can_be_ended_while_nothing_moves() -> None:
+    calls: list[int] = []
+
+    def watch() -> None:
+        calls.append(1)
+        if len(calls) > 1:
+            raise InterruptedError
+
+    frames = read_frames(_film("mp4", 12, moves=False), watch=watch)
+    next(frames)
+    with pytest.raises(InterruptedError):
+        next(frames)
+
+
+def test_frames_that_are_too_large_are_refused_before_they_are_decoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("translearn_core.imaging.video._MOST_PIXELS", 96 * 63)
+    monkeypatch.setattr("translearn_core.imaging.video._decoded", None)
+    with pytest.raises(PhotoError, match="96 by 64"):
+        list(read_frames(_film("mp4", 1)))

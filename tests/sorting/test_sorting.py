@@ -298,3 +298,33 @@ def test_a_class_without_a_name_is_refused_and_a_damaged_journal_loses_no_class(
     assert again.journal == []
     (pile.folder / "sorting" / "features.npz").write_bytes(b"no archive")
     assert read_features(pile) is None
+
+
+def test_groups_of_other_photos_are_not_taken_for_those_that_were_decided_about(
+    pile: Dataset,
+) -> None:
+    found, _truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    large = max(sorting.groups(), key=lambda group: len(group.photos))
+    sorting.split_group(large.node)
+    sorting.put_group_off(sorting.groups()[0].node)
+    n = len(found.paths) // 2
+    fewer = PhotoFeatures(
+        paths=found.paths[:n], features=found.features[:n], backbone=found.backbone
+    )
+    again, fresh = Sorting(pile, fewer), LikenessTree(fewer.features)
+    assert again.unsorted_without_features == len(found.paths) - n
+    assert [one.node for one in again.groups()] == [one.node for one in fresh.first_groups()]
+
+
+def test_what_another_page_decided_meanwhile_stays(pile: Dataset) -> None:
+    found, _truth = features_of(pile)
+    here, elsewhere = Sorting(pile, found), Sorting(pile, found)
+    elsewhere.answer(question_of(found.paths[0]), "cat")
+    here.answer(question_of(found.paths[1]), "dog")
+    assert [one.class_name for one in here.journal] == ["cat", "dog"]
+    elsewhere.undo()
+    assert [one.class_name for one in Sorting(pile, found).journal] == ["cat"]
+    assert dict(pile.photos[["path", "class_name"]].itertuples(index=False)) == {
+        found.paths[0]: "cat"
+    }

@@ -70,7 +70,11 @@ def _frames_of(item: Candidate, folder: Path, context: ImportContext) -> list[Ca
     with disk_errors():
         folder.mkdir(parents=True)
     frames = []
-    for frame in read_frames(item.read(), every_s=context.choices.every_s):
+
+    def watch() -> None:
+        context.report(0, 0, _("Taking frames from {file}").format(file=item.file))
+
+    for frame in read_frames(item.read(), every_s=context.choices.every_s, watch=watch):
         path = folder / str(frame.number)
         check_free_space(len(frame.content))
         with disk_errors():
@@ -85,7 +89,7 @@ def _frames_of(item: Candidate, folder: Path, context: ImportContext) -> list[Ca
                 path="",
             )
         )
-        context.report(0, 0, _("Taking frames from {file}").format(file=item.file))
+        watch()
     return frames
 
 

@@ -10,7 +10,7 @@ that is called a video is refused and opens nothing.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import ModuleType
@@ -29,6 +29,7 @@ EVERY_S = 0.5
 MOST_FRAMES = 300
 """Frames that are taken of one video."""
 _MOST_DECODED = 40_000
+_WATCH_EVERY = 50
 _MOST_PIXELS = 4096 * 2304
 _LONGEST = 1280
 _QUALITY = 92
@@ -52,12 +53,17 @@ def is_video(name: str) -> bool:
 
 
 def read_frames(
-    content: bytes, *, every_s: float = EVERY_S, most: int = MOST_FRAMES
+    content: bytes,
+    *,
+    every_s: float = EVERY_S,
+    most: int = MOST_FRAMES,
+    watch: Callable[[], None] = lambda: None,
 ) -> Iterator[VideoFrame]:
     """The frames of a video at a distance of at least `every_s` seconds, in order.
 
     Frames that look like the last one taken are passed over. At most `most` are given; of a video
-    that ends early, those before its end.
+    that ends early, those before its end. `watch` is called again and again, also while nothing moves;
+    what it raises ends the reading.
 
     Raises:
         PhotoError: it is no video that can be read here, or no frame of it can be decoded.
@@ -66,37 +72,44 @@ def read_frames(
     kind = _kind_of(content)
     try:
         with av.open(io.BytesIO(content), format=kind, mode="r") as container:
-            yield from _frames(av, container, every_s, most)
+            yield from _frames(av, container, every_s, most, watch)
     except (av.FFmpegError, ValueError, EOFError, MemoryError) as error:
         raise PhotoError(_damaged()) from error
 
 
-def _frames(av: ModuleType, container: Any, every_s: float, most: int) -> Iterator[VideoFrame]:
+def _frames(
+    av: ModuleType, container: Any, every_s: float, most: int, watch: Callable[[], None]
+) -> Iterator[VideoFrame]:
     if not container.streams.video:
         raise PhotoError(_("The file has no picture, only sound."))
     stream = container.streams.video[0]
-    stream.codec_context.thread_count = 2
+    codec = stream.codec_context
+    codec.thread_count = 2
+    codec.options = {"max_pixels": str(_MOST_PIXELS)}  # what grows later is not decoded either
+    if codec.width * codec.height > _MOST_PIXELS:
+        raise PhotoError(
+            _(
+                "The video is too large: {width} by {height} pixels. Save it with at most 4096 by "
+                "2304."
+            ).format(width=codec.width, height=codec.height)
+        )
+    shrink = av.video.reformatter.VideoReformatter().reformat
     taken, due, last = 0, 0.0, None
     for place, frame in enumerate(_decoded(av, container, stream)):
         if place >= _MOST_DECODED or taken >= most:
             break
-        if frame.width * frame.height > _MOST_PIXELS:
-            raise PhotoError(
-                _(
-                    "The video is too large: {width} by {height} pixels. Save it with at most 4096 by "
-                    "2304."
-                ).format(width=frame.width, height=frame.height)
-            )
+        if place % _WATCH_EVERY == 0:
+            watch()
         time_s = _time_of(frame, stream, place)
         if time_s < due:
             continue
-        picture = _upright(frame)
-        look = np.asarray(picture.convert("L").resize(_LOOK), np.float32)
+        small = shrink(frame, width=_LOOK[0], height=_LOOK[1], format="gray")
+        look = small.to_ndarray().astype(np.float32)
         if last is not None and float(np.abs(look - last).mean()) < _STILL:
             continue
         last, due = look, time_s + every_s
         taken += 1
-        yield VideoFrame(max(0, round(100 * time_s)), _jpeg(picture))
+        yield VideoFrame(max(0, round(100 * time_s)), _jpeg(_upright(frame)))
     if not taken:
         raise PhotoError(_damaged())
 

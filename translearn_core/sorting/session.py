@@ -11,6 +11,7 @@ proposals are comes from photos that a person answered without seeing the propos
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +50,8 @@ class Decision(BaseModel):
         kind: `name` a group, `split` or `later` a group, `move` photos out of one, `answer` one
             photo, `accept` proposals,
             `aside`: photos that are none of the classes.
-        node: the group, for `name`, `split`, `later`.
+        node, tree: the group, for `name`, `split`, `later`; nodes of another tree (`Sorting.mark`)
+            mean nothing in this one.
         was: path -> class before (empty: unsorted), of the photos that changed.
         path, proposed, confidence, blind: of an `answer`; `blind`: the proposal was not shown.
         paths: of `aside`.
@@ -60,6 +62,7 @@ class Decision(BaseModel):
 
     kind: Literal["name", "split", "later", "move", "answer", "accept", "aside"]
     node: int = -1
+    tree: str = ""
     class_name: str = ""
     was: dict[str, str] = {}
     path: str = ""
@@ -118,6 +121,9 @@ class Sorting:
         self.tree = tree or LikenessTree(found.features)
         self._place = {path: number for number, path in enumerate(found.paths)}
         self._points: Array | None = None
+        content = "\n".join([found.backbone, *found.paths])
+        self.mark = hashlib.sha256(content.encode()).hexdigest()[:12]
+        """Tells the groups of these photos from those of others."""
         self._refresh()
 
     @classmethod
@@ -131,7 +137,9 @@ class Sorting:
         class_of = dict(zip(rows["path"], rows["class_name"], strict=True))
         self.labels = [class_of.get(path, "") for path in self._found.paths]
         self.there: Bools = np.array([path in class_of for path in self._found.paths], bool)
-        self.without_features = sum(path not in self._place for path in class_of)
+        self.unsorted_without_features = sum(
+            not name and path not in self._place for path, name in class_of.items()
+        )
         self.journal = _read_journal(self.dataset)
         self._clear()
 
@@ -199,10 +207,11 @@ class Sorting:
 
         Only photos that are unsorted are in them.
         """
-        done = {one.node for one in self.journal if one.kind in ("name", "split")}
-        later = [one.node for one in self.journal if one.kind == "later"]
+        told = [one for one in self.journal if one.tree == self.mark]
+        done = {one.node for one in told if one.kind in ("name", "split")}
+        later = [one.node for one in told if one.kind == "later"]
         found = {group.node: group for group in self.tree.first_groups()}
-        for one in self.journal:
+        for one in told:
             if one.kind == "split":
                 found |= {group.node: group for group in self.tree.split(one.node)}
         waiting = [
@@ -293,7 +302,7 @@ class Sorting:
         Raises:
             SourceError: the name is empty.
         """
-        decision = Decision(kind="name", node=node, class_name=class_name)
+        decision = Decision(kind="name", node=node, tree=self.mark, class_name=class_name)
         return self._sort(dict.fromkeys(paths, class_name), decision)
 
     def move(self, paths: Sequence[str], class_name: str) -> int:
@@ -307,11 +316,11 @@ class Sorting:
 
     def split_group(self, node: int) -> None:
         """Show a group as the two that it was joined from."""
-        self._write([*self.journal, Decision(kind="split", node=node)])
+        self._add(Decision(kind="split", node=node, tree=self.mark))
 
     def put_group_off(self, node: int) -> None:
         """Show a group after all others."""
-        self._write([*self.journal, Decision(kind="later", node=node)])
+        self._add(Decision(kind="later", node=node, tree=self.mark))
 
     def answer(self, question: Question, class_name: str) -> None:
         """Give one photo its class.
@@ -342,10 +351,11 @@ class Sorting:
 
     def put_aside(self, paths: Sequence[str]) -> None:
         """Leave photos unsorted and ask about them no more."""
-        self._write([*self.journal, Decision(kind="aside", paths=tuple(paths))])
+        self._add(Decision(kind="aside", paths=tuple(paths)))
 
     def undo(self) -> Decision | None:
-        """Take back the last decision; None where there is none."""
+        """Take back the last decision, whoever made it; None where there is none."""
+        self._refresh()
         if not self.journal:
             return None
         last = self.journal[-1]
@@ -362,9 +372,13 @@ class Sorting:
         before = dict(zip(self.paths, self.labels, strict=True))
         was = {path: before[path] for path in classes if path in before}
         n = datasets.sort_photos(self.dataset, {path: classes[path] for path in was})
-        self._write([*self.journal, decision.model_copy(update={"was": was})])
+        self._add(decision.model_copy(update={"was": was}))
         self._refresh()
         return n
+
+    def _add(self, decision: Decision) -> None:
+        """Add a decision to those that are stored: another page may have added some meanwhile."""
+        self._write([*_read_journal(self.dataset), decision])
 
     def _write(self, journal: Sequence[Decision]) -> None:
         self.journal = list(journal)

@@ -20,7 +20,7 @@ from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.requests import Desk
-from translearn_ui.components import explanation_view
+from translearn_ui.components import explanation_view, format
 from translearn_ui.shell import frame
 
 RATES = (2, 4, 8, 12)
@@ -69,9 +69,8 @@ def show(
             "recorder": _recorder(now, shown) if record else None,
             "live": _live(run, keeps=now is not None) if run is not None else None,
         }
-        element.mount(
-            f"{key}_{len(shown)}" if len(shown) > MOST_CLASSES else key, data, desk.answer
-        )
+        chosen = st.session_state.get(f"{key}_chosen", 0)  # another choice, another element
+        element.mount(f"{key}_{chosen}" if chosen else key, data, desk.answer)
         _show_why(run, st.session_state.get(asked), key)
 
 
@@ -85,12 +84,17 @@ def _choose_classes(dataset: Dataset | None, key: str) -> list[str]:
         classes,
         default=classes[:LEAST_CLASSES],
         key=f"{key}_classes",
+        on_change=_count_choice,
+        args=(f"{key}_chosen",),
     )
+
+
+def _count_choice(key: str) -> None:
+    st.session_state[key] = st.session_state.get(key, 0) + 1
 
 
 def _recorder(dataset: Dataset | None, shown: list[str]) -> dict[str, Any]:
     counts = dataset.counts.to_dict() if dataset is not None else {}
-    hidden = set(counts) - set(shown) if len(counts) > MOST_CLASSES else set()
     names = list(shown)
     number = 1
     while len(names) < LEAST_CLASSES:
@@ -99,7 +103,7 @@ def _recorder(dataset: Dataset | None, shown: list[str]) -> dict[str, Any]:
         number += 1
     return {
         "classes": names,
-        "counts": {name: int(n) for name, n in counts.items() if name not in hidden},
+        "counts": {name: int(n) for name, n in counts.items()},
         "colors": list(palette.CLASS_COLORS),
         "rate": RATE,
         "rates": list(RATES),
@@ -116,8 +120,10 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
         "into": keeps,
         "is_here": is_here,
         "words": {
-            "is": _("{name} · {percent} %"),
-            "not_sure": _("Not sure. Closest: {name} ({percent} %)"),
+            "is": _("{name} · {share}"),
+            "not_sure": _("Not sure. Closest: {name} ({share})"),
+            "nearly_all": format.certainty(1.0),
+            "hardly_any": format.certainty(0.0),
             "unlike": _("I have never seen anything like this. Closest: {name}"),
             "freeze": _("Freeze"),
             "go_on": _("Go on"),

@@ -65,7 +65,7 @@ class Desk:
 
     def _do(self, kind: str, request: dict[str, Any]) -> dict[str, Any]:
         if kind == "hello":
-            return {"classes": _thumbnails(self._kept())}
+            return {"classes": _thumbnails(self._kept(), request.get("classes"))}
         if kind == "remove":
             return _remove(self._kept(), str(request.get("id", "")))
         if kind == "rename":
@@ -124,9 +124,10 @@ def _file_name(request: dict[str, Any]) -> str:
     return name
 
 
-def _thumbnails(dataset: Dataset) -> list[dict[str, Any]]:
-    """The last photos of each class, small, the latest last."""
+def _thumbnails(dataset: Dataset, classes: Any) -> list[dict[str, Any]]:
+    """The last photos of these classes, small, the latest last."""
     photos = dataset.photos
+    photos = photos[photos["class_name"].isin(classes if isinstance(classes, list) else [])]
     found = []
     for name, rows in photos.groupby("class_name", sort=True):
         shown = []

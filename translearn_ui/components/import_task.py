@@ -39,6 +39,13 @@ def end(task: background_tasks.Task) -> None:
     elif isinstance(task.result, Dataset):
         frame.open_dataset(task.result)
         st.toast(_("Your photos are in."), icon=":material/check_circle:")
+        if n := len(task.result.left_out):
+            text = ngettext(
+                "{n:,} file was left out; *Photos* says why.",
+                "{n:,} files were left out; *Photos* says why.",
+                n,
+            )
+            st.toast(text.format(n=n), icon=":material/filter_alt:")
         st.rerun()  # the links of the head line take the data set along
     elif task.result is not None:
         report = task.result
@@ -55,5 +62,5 @@ def _show_refused(left_out: list[tuple[str, str]]) -> None:
             f"- **{frame.plain(file)}**: {frame.sentence(reason)}" for file, reason in left_out[:8]
         ]
         if len(left_out) > 8:
-            lines.append(_("- and {n} more, listed below").format(n=len(left_out) - 8))
+            lines.append(_("- and {n} more, listed under *Photos*").format(n=len(left_out) - 8))
         st.warning(_("Left out:") + "\n" + "\n".join(lines), icon=":material/filter_alt:")

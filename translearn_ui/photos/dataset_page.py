@@ -53,6 +53,8 @@ def show(dataset: Dataset) -> None:
     if len(dataset.photos):
         overview.show(dataset)
         photo_gallery.show(dataset)
+    elif len(dataset.left_out):  # of unsorted photos
+        overview.show_left_out(dataset)
     if not ready:
         look_ahead_line.show(dataset)
 

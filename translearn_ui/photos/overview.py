@@ -30,7 +30,7 @@ def show(dataset: Dataset) -> None:
     with notes:
         _show_warnings(dataset)
         stack_choice.show(dataset)
-        _show_left_out(dataset)
+        show_left_out(dataset)
         _show_sizes(dataset)
         groups.show(dataset)
 
@@ -51,7 +51,8 @@ def _show_warnings(dataset: Dataset) -> None:
             st.markdown("\n".join(f"- {frame.sentence(sentence)}" for sentence in found[4:]))
 
 
-def _show_left_out(dataset: Dataset) -> None:
+def show_left_out(dataset: Dataset) -> None:
+    """The files that were left out, each with its reason."""
     left_out = dataset.left_out
     if not len(left_out):
         st.caption(_(":material/done_all: No file was left out."))

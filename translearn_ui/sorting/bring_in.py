@@ -24,7 +24,9 @@ _WAYS = ("files", "folder", "zip")
 
 def has_any(dataset: Dataset) -> bool:
     """Whether a data set has unsorted photos, or had some that are sorted by now."""
-    return bool(len(datasets.read_unsorted(dataset))) or (dataset.folder / "sorting").is_dir()
+    if len(datasets.read_unsorted(dataset)):
+        return True
+    return bool(len(dataset.photos)) and (dataset.folder / "sorting").is_dir()
 
 
 def show(dataset: Dataset | None) -> None:

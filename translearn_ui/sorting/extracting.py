@@ -35,8 +35,8 @@ def show(dataset: Dataset) -> bool:
     key = (dataset.id, len(paths))
     if st.session_state.get(_TRIED) != key:  # once by itself, then by a press
         st.session_state[_TRIED] = key
-        _start(dataset)
-        st.rerun()
+        if _start(dataset):
+            st.rerun()
     text = ngettext(
         "{n:,} photo was not looked at yet.", "{n:,} photos were not looked at yet.", missing
     )
@@ -48,11 +48,13 @@ def show(dataset: Dataset) -> bool:
     return found is not None
 
 
-def _start(dataset: Dataset) -> None:
+def _start(dataset: Dataset) -> bool:
     try:
         sort_job.start(dataset)
     except TransLearnError as error:
         frame.show_error(error)
+        return False
+    return True
 
 
 @st.fragment(run_every=POLL_S)

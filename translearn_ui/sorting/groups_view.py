@@ -31,12 +31,14 @@ def show(sorting: Sorting, groups: list[Group]) -> None:
 
 
 def _show_group(sorting: Sorting, group: Group) -> None:
-    key = f"sort_strangers_{group.node}"
+    mark = f"{sorting.dataset.id}_{sorting.mark}_{group.node}"  # no other group's ticks and names
+    key = f"sort_strangers_{mark}"
     whole = st.session_state.get(f"{key}_whole", False)
     shown = group.photos if whole else typical(group, PHOTOS_SHOWN)
     paths = [sorting.paths[photo] for photo in shown]
     rows = sorting.rows(paths)
-    strangers = set(gallery.show(sorting.dataset, rows, key=key, choose=True))
+    ticked = gallery.show(sorting.dataset, rows, key=key, choose=True)
+    strangers = {sorting.paths[photo] for photo in group.photos}.intersection(ticked)
     n = len(group.photos) - len(strangers)
     if len(group.photos) > PHOTOS_SHOWN:
         st.toggle(
@@ -54,7 +56,7 @@ def _show_group(sorting: Sorting, group: Group) -> None:
             index=known.index(proposed) if proposed in known else None,
             accept_new_options=True,
             placeholder=_("Choose a class, or type a new name"),
-            key=f"sort_name_{group.node}",
+            key=f"sort_name_{mark}",
             width=280,
         )
         kept = [
@@ -62,7 +64,7 @@ def _show_group(sorting: Sorting, group: Group) -> None:
         ]
         if st.button(
             _("Sort them"),
-            key=f"sort_take_{group.node}",
+            key=f"sort_take_{mark}",
             type="primary",
             disabled=not name or not kept,
         ):
@@ -70,14 +72,14 @@ def _show_group(sorting: Sorting, group: Group) -> None:
             st.rerun()
         if len(group.photos) > 1 and st.button(
             _("Split"),
-            key=f"sort_split_{group.node}",
+            key=f"sort_split_{mark}",
             icon=":material/call_split:",
             help=_("Show it as two groups of photos that are more alike."),
         ):
             sorting.split_group(group.node)
             st.rerun()
         if st.button(
-            _("Later"), key=f"sort_later_{group.node}", icon=":material/schedule:", type="tertiary"
+            _("Later"), key=f"sort_later_{mark}", icon=":material/schedule:", type="tertiary"
         ):
             sorting.put_group_off(group.node)
             st.rerun()

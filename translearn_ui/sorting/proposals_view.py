@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import streamlit as st
 
 from translearn_core.formatting import percent
@@ -71,24 +73,30 @@ def _show_answers(sorting: Sorting, question: Question) -> None:
                 name=frame.plain(question.proposed), share=percent(question.confidence)
             )
         )
+    # A press is an answer to the photo that was shown: a key that is pressed twice answers no other.
+    told = f"{sorting.dataset.id}\n{question.path}"
+    mark = hashlib.sha256(told.encode()).hexdigest()[:12]
     with st.container(horizontal=True, key="sort_answers"):
         for number, name in enumerate(sorting.dataset.classes, 1):
             is_proposed = name == question.proposed and not question.blind
             if st.button(
                 frame.plain(name),
-                key=f"sort_answer_{number}",
+                key=f"sort_answer_{number}_{mark}",
                 type="primary" if is_proposed else "secondary",
                 shortcut=str(number) if number < 10 else None,
             ):
                 sorting.answer(question, name)
                 st.rerun()
-    with st.form("sort_new_class", border=False, clear_on_submit=True):
+    with st.form(f"sort_new_class_{mark}", border=False, clear_on_submit=True):
         name = st.text_input(_("Another class"), placeholder=_("Type a new name"))
         if st.form_submit_button(_("Sort it there")) and name.strip():
             sorting.answer(question, name.strip())
             st.rerun()
     if st.button(
-        _("None of them: put it aside"), key="sort_aside", type="tertiary", icon=":material/block:"
+        _("None of them: put it aside"),
+        key=f"sort_aside_{mark}",
+        type="tertiary",
+        icon=":material/block:",
     ):
         sorting.put_aside([question.path])
         st.rerun()
@@ -121,9 +129,9 @@ def _show_accept(sorting: Sorting) -> None:
     if name:
         likely = sorting.proposed(str(name), bar=bar / 100)
         paths = [one.path for one in likely]
-        wrong = gallery.show(
-            sorting.dataset, sorting.rows(paths), key=f"sort_wrong_{name}", choose=True
-        )
+        key = f"sort_wrong_{sorting.dataset.id}_{name}"
+        ticked = gallery.show(sorting.dataset, sorting.rows(paths), key=key, choose=True)
+        wrong = [path for path in ticked if path in paths]
         if wrong and st.button(
             ngettext(
                 "{n} is not {name}: put it aside", "{n} are not {name}: put them aside", len(wrong)
@@ -131,7 +139,7 @@ def _show_accept(sorting: Sorting) -> None:
             key="sort_wrong_aside",
         ):
             sorting.put_aside(wrong)
-            gallery.forget_choice(f"sort_wrong_{name}")
+            gallery.forget_choice(key)
             st.rerun()
     if st.button(
         ngettext("Accept {n:,} photo", "Accept {n:,} photos", estimate.photos).format(

@@ -58,7 +58,7 @@ def _likeness(folder: str, changed: int) -> tuple[PhotoFeatures, LikenessTree]:
 def _show_progress(sorting: Sorting) -> None:
     dataset = sorting.dataset
     counts = dataset.counts
-    left = int(sorting.is_unsorted.sum())
+    left = int(sorting.is_unsorted.sum()) + sorting.unsorted_without_features
     total = left + int(counts.sum())
     st.caption(
         ngettext(
@@ -117,16 +117,20 @@ def _undo(sorting: Sorting) -> None:
 
 
 def _show_end(sorting: Sorting) -> None:
-    n = len(datasets.read_unsorted(sorting.dataset))
-    st.success(
-        _("All photos are sorted.")
-        if not n
-        else ngettext(
-            "All photos are sorted but {n:,} that you put aside.",
-            "All photos are sorted but {n:,} that you put aside.",
-            n,
-        ).format(n=n),
-        icon=":material/check_circle:",
-    )
+    waiting = sorting.unsorted_without_features
+    n = len(datasets.read_unsorted(sorting.dataset)) - waiting
+    if waiting:
+        st.caption(_("The others can be sorted once they have been looked at."))
+    else:
+        st.success(
+            _("All photos are sorted.")
+            if not n
+            else ngettext(
+                "All photos are sorted but {n:,} that you put aside.",
+                "All photos are sorted but {n:,} that you put aside.",
+                n,
+            ).format(n=n),
+            icon=":material/check_circle:",
+        )
     with st.expander(_("Add unsorted photos"), icon=":material/add:"), frame.errors_shown():
         bring_in.show_boxes(sorting.dataset)

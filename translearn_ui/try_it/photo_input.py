@@ -91,6 +91,10 @@ def show_samples(run: Run) -> None:
         st.session_state[prediction_view.WHY_KEY] = True
         _ask(run, [(Path(row["file"]).name, path.read_bytes())], f"test photo {row['path']}")
         st.session_state[TRUTH_KEY] = (run.id, str(row["truth"]))
+        box = uploads.Box("try_photos")
+        if st.session_state.get(box.key):  # else its photo would be asked about again
+            box.empty()
+            st.rerun()
 
     sample_tiles.show_samples(run, key="try_tiles", press=press)
 

@@ -70,10 +70,12 @@ def test_a_bad_one_goes_and_a_class_gets_another_name(dataset: Dataset) -> None:
     assert renamed == {}
     assert dataset.counts.to_dict() == {"mug": 1, "pen": 1}
 
-    (kept,) = desk.answer([{"kind": "hello"}])
+    (kept,) = desk.answer([{"kind": "hello", "classes": ["mug", "pen", "Class 3"]}])
     assert [one["name"] for one in kept["classes"]] == ["mug", "pen"]
     (thumbnail,) = kept["classes"][0]["thumbnails"]
     assert thumbnail["src"].startswith("data:image/jpeg;base64,")
+    (kept,) = desk.answer([{"kind": "hello", "classes": ["pen"]}])
+    assert [one["name"] for one in kept["classes"]] == ["pen"], "only those that are shown"
     (removed,) = desk.answer([{"kind": "remove", "id": thumbnail["id"]}])
     assert removed["file"] == frames[1]["file"]
     assert dataset.counts.to_dict() == {"pen": 1}
@@ -177,3 +179,46 @@ def test_the_browser_knows_photos_of_something_else_as_the_app_does(tmp_path: Pa
         check=True,
     )
     np.testing.assert_allclose(json.loads(done.stdout), known.distances(asked), atol=1e-4)
+
+
+CAMERA_TEST = """
+const opened = [], gates = [];
+const element = () => ({ classList: { toggle() {} }, setAttribute() {}, replaceChildren() {}, async play() {} });
+make = (tag, properties = {}) => Object.assign(element(), properties);
+globalThis.window = { isSecureContext: true };
+const open = () => {
+  const track = { isOn: true, stop() { this.isOn = false; }, getSettings: () => ({}) };
+  opened.push(track);
+  return { getTracks: () => [track], getVideoTracks: () => [track] };
+};
+const getUserMedia = () => new Promise((resolve) => gates.push(() => resolve(open())));
+const mediaDevices = { getUserMedia, enumerateDevices: async () => [] };
+Object.defineProperty(globalThis, "navigator", { value: { mediaDevices } });
+(async () => {
+  const camera = new Camera({}, () => {});
+  camera.start();
+  camera.start(); // before the person has allowed the first one
+  for (const gate of gates) gate();
+  await wait(10);
+  const while_on = opened.filter((track) => track.isOn).length;
+  camera.stop();
+  console.log(JSON.stringify([while_on, opened.filter((track) => track.isOn).length]));
+})();
+"""
+
+
+@pytest.mark.skipif(verify.node_path() is None, reason="needs Node")
+def test_a_camera_that_is_asked_for_twice_is_lent_once_and_given_back(tmp_path: Path) -> None:
+    script = (
+        element.script()
+        .replace("export default", "")
+        .replace("function make(", "let make = function (")
+    )
+    (tmp_path / "page.js").write_text(script + CAMERA_TEST, encoding="utf-8")
+    done = subprocess.run(
+        [str(verify.node_path()), str(tmp_path / "page.js")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == [1, 0]

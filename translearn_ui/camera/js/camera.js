@@ -11,7 +11,7 @@ class Camera {
     this.onChange = onChange;
     this.stream = null;
     this.problem = "";
-    this.isWanted = false;
+    this.attempt = null; // the latest start that was not stopped
     const touch = typeof matchMedia === "function" && matchMedia("(pointer: coarse)").matches;
     this.facing = touch ? "environment" : "user";
     this.device = "";
@@ -49,7 +49,7 @@ class Camera {
 
   async start() {
     this.stop();
-    this.isWanted = true;
+    const attempt = this.attempt = {};
     const media = navigator.mediaDevices;
     if (!media || !media.getUserMedia) {
       this.fail(window.isSecureContext ? this.words.none : this.words.insecure);
@@ -58,7 +58,7 @@ class Camera {
     const which = this.device ? { deviceId: { exact: this.device } } : { facingMode: { ideal: this.facing } };
     try {
       const stream = await media.getUserMedia({ audio: false, video: { ...WANTED, ...which } });
-      if (!this.isWanted) {
+      if (this.attempt !== attempt) { // stopped or started anew meanwhile
         for (const track of stream.getTracks()) track.stop();
         return;
       }
@@ -69,8 +69,11 @@ class Camera {
       const { facingMode } = stream.getVideoTracks()[0].getSettings();
       this.frame.classList.toggle("mirrored", facingMode !== "environment");
       await this.video.play().catch(() => {});
-      await this.list(media);
+      const found = (await media.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+      if (this.attempt !== attempt) return;
+      this.list(found);
     } catch (error) {
+      if (this.attempt !== attempt) return;
       const { refused, none, busy } = this.words;
       const known = { NotAllowedError: refused, SecurityError: refused, NotFoundError: none,
         OverconstrainedError: none, NotReadableError: busy, AbortError: busy };
@@ -86,8 +89,7 @@ class Camera {
     this.onChange();
   }
 
-  async list(media) {
-    const found = (await media.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+  list(found) {
     const now = this.stream.getVideoTracks()[0].getSettings().deviceId;
     this.choice.replaceChildren(...found.map(({ deviceId, label }, place) => make("option", {
       value: deviceId, selected: deviceId === now,
@@ -104,7 +106,7 @@ class Camera {
   }
 
   stop() {
-    this.isWanted = false;
+    this.attempt = null;
     if (!this.stream) return;
     for (const track of this.stream.getTracks()) { track.onended = null; track.stop(); }
     this.stream = null;

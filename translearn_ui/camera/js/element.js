@@ -39,7 +39,7 @@ class Element {
     this.link.send = send;
     this.link.receive(data.reply);
     this.link.go();
-    if (this.recorder && data.recorder) this.recorder.update(data.recorder.counts);
+    if (this.recorder && data.recorder) this.recorder.update(data.recorder);
     this.live.update(data.live);
   }
 

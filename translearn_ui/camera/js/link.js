@@ -64,6 +64,6 @@ class Link {
 
   close() {
     clearTimeout(this.timer);
-    this.send = null;
+    Object.assign(this, { send: null, sent: null, waiting: [] });
   }
 }

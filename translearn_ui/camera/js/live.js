@@ -25,9 +25,10 @@ class Browser {
     };
     const bytes = asBytes(model).buffer, size = labels.image_size, pixels = pattern(size);
     await browser.post({ model: bytes }, [bytes]);
-    const { shares } = await browser.post({ pixels, size }, [pixels.buffer]);
+    const { shares, pooled } = await browser.post({ pixels, size }, [pixels.buffer]);
     const off = Math.max(...shares.map((share, place) => Math.abs(share - check.probabilities[place])));
     if (!(off <= check.tolerance)) throw new Error("other answers");
+    if (reference && (!pooled || pooled.length !== reference.width)) throw new Error("other features");
     return browser;
   }
 
@@ -74,6 +75,11 @@ function readReference({ units, width, threshold, neighbours }) {
   return { units: Float32Array.from(halves, fromHalf), width, threshold, neighbours };
 }
 
+function certainty(share, { nearly_all: most, hardly_any: least }) {
+  // As `formatting.certainty`: never quite certain, nor impossible.
+  return share > 0.99 ? most : share < 0.01 ? least : `${Math.round(100 * share)} %`;
+}
+
 function distance({ units, width, neighbours }, pooled) {
   // As `evaluation/ood.py`: 1 minus the mean cosine to the nearest, after the cube root of each value.
   const roots = Float32Array.from(pooled, Math.cbrt);
@@ -116,6 +122,7 @@ class Live {
 
   reset() {
     if (this.browser) this.browser.close();
+    if (this.frozen) this.frozen.remove();
     Object.assign(this, { browser: null, run: "", data: null, frozen: null, times: {} });
     this.element.hidden = true;
     this.element.replaceChildren();
@@ -212,10 +219,10 @@ class Live {
   show({ shares, unlike }, by) {
     const { words, classes, sure_from: sureFrom } = this.data;
     const order = shares.map((share, place) => [share, place]).sort((a, b) => b[0] - a[0]);
-    const [best, place] = order[0], name = classes[place], percent = Math.round(best * 100);
+    const [best, place] = order[0], name = classes[place], share = certainty(best, words);
     const isSure = best >= sureFrom;
     const sentence = unlike ? words.unlike : isSure ? words.is : words.not_sure;
-    this.head.textContent = fill(sentence, { name, percent });
+    this.head.textContent = fill(sentence, { name, share });
     this.head.className = `tl-live-answer${unlike ? " unlike" : isSure ? "" : " unsure"}`;
     const shown = new Set(order.slice(0, MOST_BARS).map(([, at]) => at));
     for (const [of, { element, bar, figure, place: at }] of this.rows) {

@@ -149,7 +149,7 @@ class Recorder {
   async greet(data) {
     // What the set holds already.
     if (!Object.keys(data.counts).length) return;
-    const { classes = [] } = await this.link.ask({ kind: "hello" });
+    const { classes = [] } = await this.link.ask({ kind: "hello", classes: data.classes });
     for (const { name, thumbnails } of classes) {
       const card = this.cards.find((one) => one.name === name);
       if (!card) continue;
@@ -160,11 +160,13 @@ class Recorder {
     }
   }
 
-  // The photos that the server holds: class name -> their number.
-  update(counts) {
+  // counts: the photos that the server holds, class name -> their number; classes: those to show.
+  update({ counts, classes }) {
     for (const card of this.cards) card.saved = 0;
     for (const [name, n] of Object.entries(counts)) {
-      const card = this.renaming.get(name) || this.cards.find((one) => one.name === name) || this.addCard(name);
+      const known = this.renaming.get(name) || this.cards.find((one) => one.name === name);
+      if (!known && !classes.includes(name)) continue; // there are many, and it was not chosen
+      const card = known || this.addCard(name);
       card.saved += n;
     }
     this.show();
