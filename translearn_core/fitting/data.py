@@ -138,9 +138,9 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),
-        views_pooled=tuple(_TrainingRowsTable(t[POOLED], rows, len(photos)) for t in views),
+        views_pooled=tuple(_ViewTable(t[POOLED], rows, tables[POOLED]) for t in views),
         views_cut=tuple(
-            _TrainingRowsTable(t[cut_name], rows, len(photos)) for t in views if cut_name in t
+            _ViewTable(t[cut_name], rows, tables[cut_name]) for t in views if cut_name in t
         ),
         photos_per_s=report.photos_per_s,
         mirroring=mirroring,
@@ -203,18 +203,33 @@ def extract_features(
     return report
 
 
-class _TrainingRowsTable:
-    """A table of the training photos only, addressed by the rows of all photos."""
+class _ViewTable:
+    """A varied view of the photos that are learned from, addressed by the rows of all photos.
 
-    def __init__(self, table: FeatureTable, rows: Ints, total: int) -> None:
-        self._table = table
-        self._index = np.full(total, -1, np.int64)
+    A photo without such a view stands as it is: what judges a technique, and the folds of a search,
+    take rows that the run itself does not learn from.
+
+    Args:
+        table: the view.
+        rows: the photos that are in it.
+        plain: all photos as they are.
+    """
+
+    def __init__(self, table: FeatureTable, rows: Ints, plain: FeatureTable) -> None:
+        self._table, self._plain = table, plain
+        self._index = np.full(len(plain), -1, np.int64)
         self._index[rows] = np.arange(len(rows))
-        self.shape = (total, *table.shape[1:])
+        self.shape = plain.shape
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
         """See `FeatureSource`."""
-        return self._table.take(self._index[rows])
+        places = self._index[rows]
+        there = places >= 0
+        if there.all():
+            return self._table.take(places)
+        result = self._plain.take(rows)
+        result[there] = self._table.take(places[there])
+        return result
 
 
 class PhotoSource:
