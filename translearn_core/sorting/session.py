@@ -11,6 +11,7 @@ proposals are comes from photos that a person answered without seeing the propos
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +49,8 @@ class Decision(BaseModel):
     Attributes:
         kind: `name` a group, `split` or `later` a group, `answer` one photo, `accept` proposals,
             `aside`: photos that are none of the classes.
-        node: the group, for `name`, `split`, `later`.
+        node, tree: the group, for `name`, `split`, `later`, and the tree that it is of, see
+            `Sorting.tree_name`.
         was: path -> class before (empty: unsorted), of the photos that changed.
         path, proposed, confidence, blind: of an `answer`; `blind`: the proposal was not shown.
         paths: of `aside`.
@@ -59,6 +61,7 @@ class Decision(BaseModel):
 
     kind: Literal["name", "split", "later", "answer", "accept", "aside"]
     node: int = -1
+    tree: str = ""
     class_name: str = ""
     was: dict[str, str] = {}
     path: str = ""
@@ -150,6 +153,12 @@ class Sorting:
         indexed = self._rows.set_index("path", drop=False)
         return indexed.loc[[path for path in paths if path in indexed.index]]
 
+    @cached_property
+    def tree_name(self) -> str:
+        """Tells the tree from that of other photos, in which a node is another group."""
+        text = "\n".join([self._found.backbone, *self.paths])
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
     @property
     def decisions(self) -> int:
         """How many decisions were made."""
@@ -196,12 +205,14 @@ class Sorting:
     def groups(self) -> list[Group]:
         """The groups that wait for a name, the tightest first; those for later last.
 
-        Only photos that are unsorted are in them.
+        Only photos that are unsorted are in them. What was decided about groups before other photos
+        came in is no longer about any of these.
         """
-        done = {one.node for one in self.journal if one.kind in ("name", "split")}
-        later = [one.node for one in self.journal if one.kind == "later"]
+        journal = [one for one in self.journal if one.tree == self.tree_name]
+        done = {one.node for one in journal if one.kind in ("name", "split")}
+        later = [one.node for one in journal if one.kind == "later"]
         found = {group.node: group for group in self.tree.first_groups()}
-        for one in self.journal:
+        for one in journal:
             if one.kind == "split":
                 found |= {group.node: group for group in self.tree.split(one.node)}
         waiting = [
@@ -292,16 +303,20 @@ class Sorting:
         Raises:
             SourceError: the name is empty.
         """
-        decision = Decision(kind="name", node=node, class_name=class_name)
+        decision = Decision(kind="name", node=node, tree=self.tree_name, class_name=class_name)
         return self._sort(dict.fromkeys(paths, class_name), decision)
 
     def split_group(self, node: int) -> None:
-        """Show a group as the two that it was joined from."""
-        self._write([*self.journal, Decision(kind="split", node=node)])
+        """Show a group as the two that it was joined from; a leaf of the tree stays as it is."""
+        if not self.tree.is_leaf(node):
+            self._about_group("split", node)
 
     def put_group_off(self, node: int) -> None:
         """Show a group after all others."""
-        self._write([*self.journal, Decision(kind="later", node=node)])
+        self._about_group("later", node)
+
+    def _about_group(self, kind: Literal["split", "later"], node: int) -> None:
+        self._write([*self.journal, Decision(kind=kind, node=node, tree=self.tree_name)])
 
     def answer(self, question: Question, class_name: str) -> None:
         """Give one photo its class.
