@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pytest
+
+from translearn_core import datasets, runs
+from translearn_core.datasets import Dataset
 from translearn_core.features.cache import FeatureTable
-from translearn_core.fitting.data import _ViewTable
+from translearn_core.features.extractor import POOLED
+from translearn_core.fitting.data import _ViewTable, gather_training_data
+from translearn_core.fitting.plan import make_plan
+from translearn_core.monitor import SILENT
+from translearn_core.settings import make_settings
 
 
 def table(values: list[float]) -> FeatureTable:
@@ -21,3 +31,28 @@ def test_a_photo_without_a_view_stands_as_it_is() -> None:
     assert views.shape == (4, 1)
     assert views.take(np.array([3, 2, 1, 0]))[:, 0].tolist() == [3, 12, 1, 10]
     assert views.take(np.array([2, 2]))[:, 0].tolist() == [12, 12]
+
+
+def test_photos_that_are_sorted_meanwhile_keep_their_own_features(
+    workspace: Path, colour_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = datasets.import_source(colour_photos, in_place=True, check=False)
+    last = dataset.classes[-1]
+    group = datasets.assign_groups
+    moved: list[str] = []
+
+    def group_slowly(of: Dataset, *arguments: Any) -> Any:
+        found = group(of, *arguments)
+        if not moved:
+            moved.append(str(of.photos["path"].iloc[0]))
+            datasets.move_photos(of, moved, last)
+        return found
+
+    monkeypatch.setattr(datasets, "assign_groups", group_slowly)
+    settings = make_settings({"backbone": "starter", "image_size": 32, "augmentation": "none"})
+    plan = make_plan(runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint))
+    data = gather_training_data(plan, SILENT)
+    rows = np.arange(len(data.photos))
+    own = plan.extractor.table(POOLED, 0, list(data.photos["sha256"])).take(rows)
+    np.testing.assert_array_equal(data.pooled.take(rows), own)
+    assert data.photos.set_index("path")["class_name"][moved[0]] == last

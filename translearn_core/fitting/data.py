@@ -86,14 +86,19 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     """
     cuts, cut_name = _choose_cuts(plan, monitor)
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
+    listed = set(dataset.photos["path"])
     report = _first_pass(plan, cuts, monitor)
     datasets.check_ready(dataset)
-    hashes = list(dataset.photos["sha256"])
+    photos = dataset.photos.reset_index(drop=True)
+    if not listed.issuperset(photos["path"]):  # more came in meanwhile
+        return gather_training_data(plan, monitor)
+    hashes = list(photos["sha256"])
     pooled = look.table(POOLED, 0, hashes)
     together, split = run_stoppable(
         lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
-    photos = dataset.photos.reset_index(drop=True)
+    if not photos.equals(dataset.photos.reset_index(drop=True)):  # somebody sorted meanwhile
+        return gather_training_data(plan, monitor)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
         before = find_run(settings.start_from)
