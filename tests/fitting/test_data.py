@@ -33,20 +33,23 @@ def test_a_photo_without_a_view_stands_as_it_is() -> None:
     assert views.take(np.array([2, 2]))[:, 0].tolist() == [12, 12]
 
 
+@pytest.mark.parametrize("early", [False, True])
 def test_photos_that_are_sorted_meanwhile_keep_their_own_features(
-    workspace: Path, colour_photos: Path, monkeypatch: pytest.MonkeyPatch
+    early: bool, workspace: Path, colour_photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     last = dataset.classes[-1]
     group = datasets.assign_groups
     moved: list[str] = []
+    calls: list[int] = []
 
     def group_slowly(of: Dataset, *arguments: Any) -> Any:
-        found = group(of, *arguments)
+        found = None if early and not moved else group(of, *arguments)
         if not moved:
             moved.append(str(of.photos["path"].iloc[0]))
             datasets.move_photos(of, moved, last)
-        return found
+        calls.append(len(of.photos))
+        return group(of, *arguments) if found is None else found
 
     monkeypatch.setattr(datasets, "assign_groups", group_slowly)
     settings = make_settings({"backbone": "starter", "image_size": 32, "augmentation": "none"})
@@ -55,4 +58,5 @@ def test_photos_that_are_sorted_meanwhile_keep_their_own_features(
     rows = np.arange(len(data.photos))
     own = plan.extractor.table(POOLED, 0, list(data.photos["sha256"])).take(rows)
     np.testing.assert_array_equal(data.pooled.take(rows), own)
+    assert len(calls) == 2, "groups are told anew"
     assert data.photos.set_index("path")["class_name"][moved[0]] == last

@@ -98,6 +98,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
     if not photos.equals(dataset.photos.reset_index(drop=True)):  # somebody sorted meanwhile
+        datasets.forget_groups(dataset)
         return gather_training_data(plan, monitor)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
