@@ -328,6 +328,12 @@ def test_the_figure_of_proposals_comes_from_photos_whose_proposal_was_hidden(pil
     assert estimate.measured == 2
     right = sum(one.proposed == one.class_name for one in sorting.journal if one.blind)
     assert estimate.measured_right == right
+    sorting.put_aside(
+        [sorting.paths[-1]],
+        asked=Question(path=sorting.paths[-1], proposed="cat", confidence=0.9, blind=True),
+    )
+    after = sorting.estimate(0.0)
+    assert (after.measured, after.measured_right) == (3, right), "it is of no class"
 
 
 def question_of(path: str) -> Question:

@@ -52,7 +52,8 @@ class Decision(BaseModel):
         node, tree: the group, for `name`, `split`, `later`, and the tree that it is of, see
             `Sorting.tree_name`.
         was: path -> class before (empty: unsorted), of the photos that changed.
-        path, proposed, confidence, blind: of an `answer`; `blind`: the proposal was not shown.
+        path: of an `answer`.
+        proposed, confidence, blind: of what was asked; `blind`: the proposal was not shown.
         paths: of `aside`.
         bar: the least confidence of what was accepted.
     """
@@ -248,7 +249,7 @@ class Sorting:
         rng = np.random.default_rng(len(self.journal) // BLIND_EVERY)
         rest = np.flatnonzero(self._unsorted)
         rest = rng.permutation(rest[~np.isin(rest, chosen)])
-        answers = sum(one.kind == "answer" for one in self.journal)
+        answers = sum(one.kind == "answer" or one.blind for one in self.journal)
         result = []
         for number in range(most):
             blind = (answers + number) % BLIND_EVERY == BLIND_EVERY - 1 and len(rest) > 0
@@ -345,9 +346,17 @@ class Sorting:
         classes = {self.paths[one]: proposals.classes[int(proposals.best[one])] for one in photos}
         return self._sort(classes, Decision(kind="accept", bar=bar)) if classes else 0
 
-    def put_aside(self, paths: Sequence[str]) -> None:
-        """Leave photos unsorted and ask about them no more."""
-        self._write([*self.journal, Decision(kind="aside", paths=tuple(paths))])
+    def put_aside(self, paths: Sequence[str], *, asked: Question | None = None) -> None:
+        """Leave photos unsorted and ask about them no more.
+
+        Args:
+            asked: what was answered so; asked blind, it tells of a proposal that was wrong.
+        """
+        decision = Decision(kind="aside", paths=tuple(paths))
+        if asked is not None:
+            told = {"proposed": asked.proposed, "confidence": asked.confidence}
+            decision = decision.model_copy(update=told | {"blind": asked.blind})
+        self._write([*self.journal, decision])
 
     def undo(self) -> Decision | None:
         """Take back the last decision; None where there is none."""

@@ -90,7 +90,7 @@ def _show_answers(sorting: Sorting, question: Question) -> None:
     if st.button(
         _("None of them: put it aside"), key="sort_aside", type="tertiary", icon=":material/block:"
     ):
-        sorting.put_aside([question.path])
+        sorting.put_aside([question.path], asked=question)
         st.rerun()
 
 
