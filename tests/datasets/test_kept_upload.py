@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -262,6 +263,23 @@ def test_a_camera_trap_package_is_read_as_one(way: str, workspace: Path) -> None
     one = received(workspace, files, way=way)
     dataset = read(one, table=adopt_table(one, ImportChoices()))
     assert dataset.counts.to_dict() == {"Meles meles": 3, "Vulpes vulpes": 3}
+
+
+def test_a_damaged_package_in_an_archive_leaves_the_photos(workspace: Path) -> None:
+    files = photos({"ash": 3, "oak": 3})
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr("media.csv", "mediaID,filePath\n" + "m0,ash/0.jpg\n" * 9)
+        archive.writestr("observations.csv", "observationID,mediaID\no0,m0\n")
+    data = target.getvalue().replace(b"o0,m0", b"o0,m9")  # the check sum is another now
+    workspace.mkdir()
+    one = receive_upload(
+        workspace / "uploads" / "asked-1", name="p", archive=("p.zip", io.BytesIO(data))
+    )
+    dataset = read(one, table=adopt_table(one, ImportChoices()))
+    assert dataset.classes == ["ash", "oak"]
 
 
 def test_a_found_table_whose_column_is_not_named_for_classes_is_asked_about(

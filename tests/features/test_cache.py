@@ -98,30 +98,6 @@ def test_one_pass_keeps_pixels_and_names_what_it_could_not_read(
     assert table.dtype == np.uint8
 
 
-def test_no_varied_view_of_a_plain_photo_is_kept(tmp_path: Path, colour_photos: Path) -> None:
-    paths = sorted(colour_photos.rglob("*.jpg"))[:20]
-    told: list[int] = []
-    outputs = [
-        Output(key=key(**facts), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)  # type: ignore[arg-type]
-        for facts in ({"size": 16}, {"size": 16, "view": 1, "strength": "mirror"})
-    ]
-    plain = {0, 7, *range(8, 16)}
-    result = extract(
-        paths, outputs, plain=plain, progress=lambda done, _total, _per_s: told.append(done)
-    )
-    as_they_are, mirrored = (FeatureCache(output.key, root=tmp_path) for output in outputs)
-    for place, stats in result.stats.items():
-        assert stats.sha256 in as_they_are
-        assert (stats.sha256 in mirrored) == (place not in plain)
-    assert told[-1] == 20
-    number = next(place for place in range(20) if place not in plain)
-    first, second = (
-        cache.table([result.stats[number].sha256]).take(np.array([0]))
-        for cache in (as_they_are, mirrored)
-    )
-    assert np.array_equal(first[:, :, ::-1], second)
-
-
 def test_a_stopped_pass_keeps_what_it_has(tmp_path: Path, colour_photos: Path) -> None:
     paths = sorted(colour_photos.rglob("*.jpg"))
     output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)

@@ -13,6 +13,7 @@ from translearn_core import datasets, runs
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.predictions import ValidationPredictions
+from translearn_core.fitting import linear
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.fit import predict_rows
 from translearn_core.fitting.head import settings_of_kept_head
@@ -146,3 +147,17 @@ def test_both_halves_together_are_their_mean(plan: Plan) -> None:
     of_hidden = np.maximum(features @ kernel + bias, 0) @ out_kernel + out_bias
     of_linear = features @ half.kernel + half.bias
     np.testing.assert_allclose(joined, of_hidden / 3 + of_linear / 2, atol=1e-5)  # 1.5 is usual
+
+
+def test_what_is_said_of_validation_photos_was_not_learned(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only some of all photos are learned from, too. There is nothing to know in noise."""
+    monkeypatch.setattr(linear, "MOST_SAMPLES", 150)
+    rng = np.random.default_rng(5)
+    labels = rng.integers(0, 2, 200)
+    split = np.where(np.arange(200) < 100, "train", "val")
+    data = data_of(rng.normal(size=(200, WIDTH)), labels, split)
+    half = linear.learn_linear(plan, data, SILENT, with_validation=True)
+    right = half.held_out.argmax(axis=1) == labels[data.rows("val")]
+    assert right.mean() < 0.7

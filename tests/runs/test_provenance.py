@@ -88,3 +88,14 @@ def test_a_group_goes_where_its_earlier_photos_were(tmp_path: Path) -> None:
     inherited = provenance.inherit_split(parts, photos, sites, before)
     assert list(inherited) == ["train", "train", "test", "test", "train", "train", "test", "train"]
     assert pd.Series(inherited).groupby(sites).nunique().max() == 1
+
+
+def test_photos_between_two_sides_stay_aside(tmp_path: Path) -> None:
+    before = Run(tmp_path / "a")
+    before.folder.mkdir()
+    photos = manifest(14)
+    provenance.write_photos(before, photos.iloc[:2], np.array(["train", "test"]), None)
+    parts = np.array(["val", "test", "aside", *["val"] * 11])
+    groups = np.array([0, 1, 0, *range(2, 13)])
+    inherited = provenance.inherit_split(parts, photos, groups, before)
+    assert list(inherited[:4]) == ["train", "test", "aside", "val"]

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.support.drawing import draw_photo, make_tree, make_zip
-from translearn_core import datasets
+from translearn_core import backbones, datasets
 from translearn_core.arrays import Array
+from translearn_core.cli.sort import _copy
 from translearn_core.datasets import Dataset, NoClasses, read_unsorted
-from translearn_core.errors import SourceError
+from translearn_core.errors import SourceError, StorageError
+from translearn_core.features import extractor
+from translearn_core.monitor import SILENT
+from translearn_core.sorting import job
 from translearn_core.sorting.groups import LikenessTree, one_of_each, typical
 from translearn_core.sorting.job import PhotoFeatures, read_features
 from translearn_core.sorting.proposals import head_points, next_questions, propose
@@ -183,6 +188,40 @@ def test_a_damaged_list_is_said_and_sorted_photos_stay(pile: Dataset) -> None:
     assert pile.counts.to_dict() == {"cat": 4}
 
 
+def test_a_full_disk_loses_no_photo_that_is_taken_back(
+    pile: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(read_unsorted(pile)["path"].iloc[0])
+    datasets.sort_photos(pile, {path: "cat"})
+
+    def full(*_arguments: object) -> None:
+        raise StorageError("full")
+
+    monkeypatch.setattr("translearn_core.datasets.unsorted.write_table", full)
+    with pytest.raises(StorageError):
+        datasets.sort_photos(pile, {path: ""})
+    assert list(pile.photos["path"]) == [path]
+    assert len(read_unsorted(pile)) == 23
+
+
+def test_photos_that_come_in_while_the_others_are_looked_at_wait_for_the_next_time(
+    pile: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take = extractor.FeatureExtractor.take
+
+    def take_slowly(self: Any, *arguments: Any) -> Any:
+        report = take(self, *arguments)
+        datasets.add_unsorted(pile, [("0.jpg", io.BytesIO(draw_photo(70)))])
+        return report
+
+    monkeypatch.setattr(extractor.FeatureExtractor, "take", take_slowly)
+    before = set(read_unsorted(pile)["path"])
+    found = job.extract(pile, backbones.get_backbone("starter"), SILENT)
+    assert len(read_unsorted(pile)) == 25
+    assert set(found.paths) == before
+    assert len(found.features) == 24
+
+
 # --- a session --------------------------------------------------------------------------------
 
 
@@ -247,6 +286,31 @@ def test_a_group_is_split_and_put_off(pile: Dataset) -> None:
     assert sorting.groups()[0].node == first.node
 
 
+def test_a_leaf_of_many_photos_does_not_vanish_when_it_is_split(
+    pile: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("translearn_core.sorting.groups.MOST_LEAVES", 4)
+    sorting = Sorting(pile, features_of(pile)[0])
+    leaf = next(one for one in sorting.groups() if sorting.tree.is_leaf(one.node))
+    sorting.split_group(leaf.node)
+    assert leaf in sorting.groups()
+    assert sorting.decisions == 0
+
+
+def test_what_was_decided_about_groups_hides_none_of_those_that_more_photos_make(
+    pile: Dataset,
+) -> None:
+    found, _truth = features_of(pile)
+    few = PhotoFeatures(paths=found.paths[:23], features=found.features[:23], backbone="starter")
+    sorting = Sorting(pile, few)
+    for group in sorting.groups():
+        sorting.name_group(group.node, [sorting.paths[group.photos[0]]], "cat")
+    assert sorting.groups() == []
+    more = Sorting(pile, found)
+    shown = {photo for group in more.groups() for photo in group.photos}
+    assert shown == set(np.flatnonzero(more.is_unsorted))
+
+
 def test_the_figure_of_proposals_comes_from_photos_whose_proposal_was_hidden(pile: Dataset) -> None:
     found, truth = features_of(pile)
     sorting = Sorting(pile, found)
@@ -264,6 +328,12 @@ def test_the_figure_of_proposals_comes_from_photos_whose_proposal_was_hidden(pil
     assert estimate.measured == 2
     right = sum(one.proposed == one.class_name for one in sorting.journal if one.blind)
     assert estimate.measured_right == right
+    sorting.put_aside(
+        [sorting.paths[-1]],
+        asked=Question(path=sorting.paths[-1], proposed="cat", confidence=0.9, blind=True),
+    )
+    after = sorting.estimate(0.0)
+    assert (after.measured, after.measured_right) == (3, right), "it is of no class"
 
 
 def question_of(path: str) -> Question:
@@ -328,3 +398,21 @@ def test_what_another_page_decided_meanwhile_stays(pile: Dataset) -> None:
     assert dict(pile.photos[["path", "class_name"]].itertuples(index=False)) == {
         found.paths[0]: "cat"
     }
+
+
+def test_copying_leaves_files_of_before_as_they_are(tmp_path: Path) -> None:
+    for number, name in enumerate(("first", "second")):
+        pile = datasets.open_unlabelled(
+            str(make_tree(tmp_path / name, {".": 1}, start=40 * number))
+        )
+        file = str(pile.photos["file"].iloc[0])
+        (tmp_path / name / file).rename(tmp_path / name / "a.jpg")
+        pile = datasets.open_unlabelled(str(tmp_path / name))
+        rows = [{"file": "a.jpg", "class": "cat", "proposal": "", "confidence": None}]
+        (tmp_path / "into").mkdir(exist_ok=True)
+        for _again in range(2):
+            assert _copy(pile, rows, tmp_path / "into", 0.9) == 1
+    copies = sorted((tmp_path / "into" / "cat").iterdir())
+    assert [copy.name for copy in copies] == ["a (2).jpg", "a.jpg"]
+    first = (tmp_path / "first" / "a.jpg").read_bytes()
+    assert copies[1].read_bytes() == first != copies[0].read_bytes()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import cast
+
 import numpy as np
+import pytest
 
 from tests.support.clouds import WIDTH, accuracy, draw_clouds
-from translearn_core.evaluation import linear_probe
-from translearn_core.techniques.adaptation import coral, surest
+from translearn_core.evaluation import linear_probe, predictions
+from translearn_core.fitting.plan import Plan
+from translearn_core.techniques.adaptation import Adaptation, LabelPropagation, coral, surest
+from translearn_core.techniques.balanced_alignment import AdaptationCheck
 
 
 def trained_on_source(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -50,3 +56,25 @@ def test_the_surest_of_each_guessed_class_are_kept() -> None:
     assert list(surest(answers, share=0.5)) == [True, True, False, False, False, True, True]
     assert surest(answers, share=0.01).sum() == 2, "of each class one at least"
     assert surest(answers, share=1.0).all()
+
+
+def test_where_nothing_is_adapted_the_figure_is_of_photos_that_were_not_learned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The plain head learns from the validation photos in the end, and then knows them all."""
+    known = {"source_accuracy_before": 1.0, "source_accuracy_after": 1.0, "n_source": 9}
+    monkeypatch.setattr(Adaptation, "figures", lambda *_: {"adaptation": dict(known)})
+    technique = LabelPropagation(cast(Plan, None))
+    technique._verdict = AdaptationCheck(
+        plain=0.5, aligned=0.5, agreement_certainty=0, information_certainty=0, expected_gain=0
+    )
+    empty = np.empty(0, np.int64)
+    test = predictions.TestPredictions(
+        test_rows=empty, test=np.empty((0, 2)), truth=empty, val_accuracy=0.75
+    )
+    figures = technique.figures(test)["adaptation"]
+    assert figures["source_accuracy_before"] == figures["source_accuracy_after"] == 0.75
+    technique._verdict = replace(
+        technique._verdict, agreement_certainty=9, information_certainty=9, expected_gain=1
+    )
+    assert technique.figures(test)["adaptation"] == known

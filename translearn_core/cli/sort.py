@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
@@ -188,7 +189,8 @@ def _propose(
 
 
 def _copy(dataset: Dataset, rows: list[dict[str, Any]], into: Path, bar: float) -> int:
-    """Copy photos into the folders of their classes; returns how many."""
+    """Copy photos into the folders of their classes; returns how many. A file that is there already
+    is left as it is: another photo of its name gets a name of its own."""
     from translearn_core.datasets.file_names import NameKeeper, safe_name
 
     keeper, n = NameKeeper(), 0
@@ -198,11 +200,15 @@ def _copy(dataset: Dataset, rows: list[dict[str, Any]], into: Path, bar: float) 
         name = row["class"] or (row["proposal"] if sure else "")
         if not name:
             continue
-        folder = safe_name(name)
+        folder, file_name = safe_name(name), PurePosixPath(row["file"]).name
+        source = dataset.photo_path(path_of[row["file"]])
         with disk_errors():
             (into / folder).mkdir(exist_ok=True)
-            target = into / folder / keeper.claim(folder, PurePosixPath(row["file"]).name)
-            shutil.copyfile(dataset.photo_path(path_of[row["file"]]), target)
+            target = into / folder / keeper.claim(folder, file_name)
+            while target.exists() and not filecmp.cmp(source, target, shallow=False):
+                target = into / folder / keeper.claim(folder, file_name)
+            if not target.exists():
+                shutil.copyfile(source, target)
         n += 1
     return n
 

@@ -14,7 +14,13 @@ from translearn_core.datasets.checks import (
 )
 from translearn_core.datasets.demo import make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
-from translearn_core.datasets.duplicate_groups import Together, assign_groups, groups, together
+from translearn_core.datasets.duplicate_groups import (
+    Together,
+    assign_groups,
+    forget_groups,
+    groups,
+    together,
+)
 from translearn_core.datasets.duplicates import groups_of
 from translearn_core.datasets.editing import (
     delete_excluded,
@@ -131,6 +137,7 @@ __all__ = [
     "excluded_file",
     "find_stacks",
     "find_unlabelled",
+    "forget_groups",
     "frame_name",
     "folder_levels",
     "group_by_folders",

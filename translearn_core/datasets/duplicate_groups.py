@@ -20,7 +20,7 @@ from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import parse_parquet
 from translearn_core.datasets.chains import cut_chains
 from translearn_core.datasets.duplicates import Features, Pairs, connect, find_groups
-from translearn_core.datasets.library import Dataset, write_table
+from translearn_core.datasets.library import Dataset, disk_errors, write_table
 from translearn_core.datasets.recordings import in_single_recordings
 
 LEAST_GROUPS = 3
@@ -93,6 +93,12 @@ def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None =
             dataset.folder / "groups.parquet", table.assign(fingerprint=dataset.fingerprint)
         )
     return _joined(dataset, *stored)
+
+
+def forget_groups(dataset: Dataset) -> None:
+    """Have them found anew: what is stored may be of features in another order."""
+    with disk_errors():
+        (dataset.folder / "groups.parquet").unlink(missing_ok=True)
 
 
 def _with_parts(dataset: Dataset, copies: Ints, chain: Ints) -> _Stored:

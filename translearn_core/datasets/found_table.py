@@ -69,17 +69,15 @@ def _find_tables(
     """Name and bytes of the one table that names most of the photos, or of the two of a camera trap
     package; empty where there is none, or more than one."""
     package = _find_package(tables)
-    if package:
-        return {name: tables[name]() for name in package}
     found = {}
-    for name, read in tables.items():
+    for name in package or tables:
         try:
-            data = read()
+            data = tables[name]()
         except PhotoError:
             continue  # damaged inside its archive
-        if _names_most(data, name, files, root):
+        if package or _names_most(data, name, files, root):
             found[name] = data
-    return found if len(found) == 1 else {}
+    return found if len(found) == (len(package) or 1) else {}
 
 
 def _find_package(names: Iterable[str]) -> list[str]:

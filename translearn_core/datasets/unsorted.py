@@ -95,6 +95,8 @@ def move_rows(dataset: Dataset, classes: Mapping[str, str]) -> dict[str, list[st
     former = {str(name): [str(path) for path in paths] for name, paths in before}
     everything = everything.assign(class_name=everything["class_name"].mask(changed, wanted))
     is_sorted = everything["class_name"] != ""
+    if (changed & ~is_sorted).any():  # first, or a full disk would leave them in neither table
+        write_unsorted(dataset, everything[~is_sorted | (changed & is_sorted)])
     dataset.write_photos(everything[is_sorted])
     write_unsorted(dataset, everything[~is_sorted])
     return former

@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +54,6 @@ def extract(
     paths: Sequence[Path],
     outputs: Sequence[Output],
     *,
-    plain: Collection[int] = (),
     progress: Callable[[int, int, float], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> PassResult:
@@ -63,7 +62,6 @@ def extract(
     Args:
         paths: the photos.
         outputs: what to keep of each; all at the same photo size and fit.
-        plain: positions of photos of which no varied views are kept.
         progress: called with photos that are done with, photos in all and photos per second so far;
             not while the engines are still being opened.
         stop: asked between batches; True ends the pass, what was done stays cached.
@@ -75,12 +73,9 @@ def extract(
     stats: dict[int, PhotoStats] = {}
     left_out: dict[int, str] = {}
     started = time.monotonic()
-    of_all = [
-        writer for writer, output in zip(writers, outputs, strict=True) if not output.key.view
-    ]
 
     def tell() -> None:
-        done = min(writer.photos for writer in of_all or writers) + len(left_out)
+        done = min(writer.photos for writer in writers) + len(left_out)
         if progress and done:
             progress(done, len(paths), done / max(time.monotonic() - started, 1e-6))
 
@@ -90,12 +85,7 @@ def extract(
         for decoded in in_batches(photos, ENGINE_BATCH):
             left_out |= {index: error.message for index, error in decoded.unreadable.items()}
             stats |= zip(decoded.indices, (photo.stats for photo in decoded.photos), strict=True)
-            feed.put(
-                [
-                    Photo(photo.stats.sha256, photo.image, index not in plain)
-                    for index, photo in zip(decoded.indices, decoded.photos, strict=True)
-                ]
-            )
+            feed.put([(photo.stats.sha256, photo.image) for photo in decoded.photos])
             if feed.stopped():
                 break
         feed.finish()
@@ -117,15 +107,8 @@ def _never() -> bool:
     return False
 
 
-class Photo(NamedTuple):
-    """A decoded photo: its content hash, its pixels, and whether varied views of it are kept."""
-
-    sha256: str
-    image: Array
-    varied: bool
-
-
-Batch = list[Photo]
+Batch = list[tuple[str, Array]]
+"""Decoded photos as (content hash, image)."""
 
 
 class _Feed:
@@ -166,7 +149,7 @@ class _Feed:
     def put(self, batch: Batch) -> None:
         """Take one batch; blocks while the engines have enough to do."""
         self._waiting.append(batch)
-        self._waiting_bytes += sum(photo.image.nbytes for photo in batch)
+        self._waiting_bytes += sum(image.nbytes for _name, image in batch)
         if self._opening.done() or self._waiting_bytes >= WAITING_BYTES:
             self._drain()
 
@@ -193,7 +176,7 @@ class _Feed:
             _submit(self._waiting.popleft(), self._outputs, engines, self._writers)
             submitted += 1
             self._tell()
-        self._waiting_bytes = sum(photo.image.nbytes for batch in self._waiting for photo in batch)
+        self._waiting_bytes = sum(image.nbytes for batch in self._waiting for _, image in batch)
 
 
 def _open_engines(outputs: Sequence[Output]) -> dict[tuple[str, bool], Engine]:
@@ -213,14 +196,12 @@ def _submit(
     writers: Sequence[_ShardWriter],
 ) -> None:
     """Hand one batch of photos to every output; a view is made once for all its outputs."""
-    varied = [photo for photo in batch if photo.varied]
+    hashes = [sha256 for sha256, _image in batch]
     views: dict[int, Array] = {}
     for output, writer in zip(outputs, writers, strict=True):
         key = output.key
-        chosen = varied if key.view else batch
-        hashes = [photo.sha256 for photo in chosen]
         if key.view not in views:
-            views[key.view] = _view_of(chosen, key)
+            views[key.view] = _view_of(batch, key)
         engine = engines.get((key.cut, key.quick))
         _run(engine, views[key.view], _keeper(writer, hashes, output.store))
 
@@ -230,10 +211,7 @@ def _view_of(batch: Batch, key: FeatureKey) -> Array:
     if not batch:
         return np.empty((0, key.size, key.size, 3), np.uint8)
     return np.stack(
-        [
-            augmented_view(photo.image, key.strength, sha256=photo.sha256, view=key.view)
-            for photo in batch
-        ]
+        [augmented_view(image, key.strength, sha256=name, view=key.view) for name, image in batch]
     )
 
 

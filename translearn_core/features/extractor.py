@@ -160,8 +160,7 @@ class FeatureExtractor:
         return all(sha256 in cache for sha256 in self.dataset.photos["sha256"])
 
     def take(self, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor) -> PassReport:
-        """Have every photo of `paths` (of the manifest) in the cache for all `cuts`; but photos that
-        were given as a test as they are only, since nothing learns from them.
+        """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
 
         Decodes only what some cut lacks. Facts, and photos that cannot be read, are recorded in
         the data set.
@@ -174,13 +173,10 @@ class FeatureExtractor:
         photos = self.dataset.photos
         known = dict(zip(photos["path"], photos["sha256"], strict=True))
         caches = [FeatureCache(output.key, root=output.root) for output in outputs]
-        of_all = [cache for cache, (_cut, view) in zip(caches, cuts, strict=True) if not view]
-        plain = set(photos["path"][photos["split"] == "test"]) if of_all else set()
         missing = [
             path
             for path in paths
-            if not known.get(path)
-            or not all(known[path] in cache for cache in (of_all if path in plain else caches))
+            if not known.get(path) or not all(known[path] in cache for cache in caches)
         ]
         if not missing:
             return PassReport()
@@ -188,7 +184,6 @@ class FeatureExtractor:
         result = extract(
             [self.dataset.photo_path(path) for path in missing],
             outputs,
-            plain={index for index, path in enumerate(missing) if path in plain},
             progress=lambda done, _total, per_s: tell(done, per_s),
             stop=lambda: monitor.stop_requested,
         )
@@ -282,10 +277,11 @@ class PassReport:
 class Pooled:
     """Pooled features of all photos of a data set, in the order of its manifest.
 
-    `features` `(n, d) float32`; `extractor` extracted them.
+    `features` `(n, d) float32`, one row for each of `paths`; `extractor` extracted them.
     """
 
     features: Array
+    paths: tuple[str, ...]
     extractor: FeatureExtractor
     photos_per_s: float | None = None
 
@@ -314,10 +310,13 @@ def extract_pooled(
         size=size or backbones.image_size_for(backbone, Settings()),
         fit=fit or choose_fit("auto", dataset).fit,
     )
-    report = look.take([(POOLED, 0)], list(dataset.photos["path"]), monitor)
-    hashes = list(dataset.photos["sha256"])
+    paths = list(dataset.photos["path"])
+    report = look.take([(POOLED, 0)], paths, monitor)
+    photos = dataset.photos
+    photos = photos[photos["path"].isin(paths)]  # others may have come in meanwhile
     return Pooled(
-        features=look.table(POOLED, 0, hashes).take(np.arange(len(hashes))),
+        features=look.table(POOLED, 0, list(photos["sha256"])).take(np.arange(len(photos))),
+        paths=tuple(map(str, photos["path"])),
         extractor=look,
         photos_per_s=report.photos_per_s,
     )

@@ -86,14 +86,20 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     """
     cuts, cut_name = _choose_cuts(plan, monitor)
     dataset, settings, look = plan.dataset, plan.settings, plan.extractor
+    listed = set(dataset.photos["path"])
     report = _first_pass(plan, cuts, monitor)
     datasets.check_ready(dataset)
-    hashes = list(dataset.photos["sha256"])
+    photos = dataset.photos.reset_index(drop=True)
+    if not listed.issuperset(photos["path"]):  # more came in meanwhile
+        return gather_training_data(plan, monitor)
+    hashes = list(photos["sha256"])
     pooled = look.table(POOLED, 0, hashes)
     together, split = run_stoppable(
         lambda: (_tell_groups(plan, pooled), _split(plan)), lambda: monitor.stop_requested
     )
-    photos = dataset.photos.reset_index(drop=True)
+    if not photos.equals(dataset.photos.reset_index(drop=True)):  # somebody sorted meanwhile
+        datasets.forget_groups(dataset)
+        return gather_training_data(plan, monitor)
     subsets = split.loc[photos["path"]].to_numpy(dtype=str)
     if settings.start_from:
         before = find_run(settings.start_from)
@@ -138,9 +144,9 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
         pooled=tables[POOLED],
         cut=cut,
         cut_is_pixels=cut_name in (PIXELS, PHOTOS),
-        views_pooled=tuple(_TrainingRowsTable(t[POOLED], rows, len(photos)) for t in views),
+        views_pooled=tuple(_ViewTable(t[POOLED], rows, tables[POOLED]) for t in views),
         views_cut=tuple(
-            _TrainingRowsTable(t[cut_name], rows, len(photos)) for t in views if cut_name in t
+            _ViewTable(t[cut_name], rows, tables[cut_name]) for t in views if cut_name in t
         ),
         photos_per_s=report.photos_per_s,
         mirroring=mirroring,
@@ -203,18 +209,33 @@ def extract_features(
     return report
 
 
-class _TrainingRowsTable:
-    """A table of the training photos only, addressed by the rows of all photos."""
+class _ViewTable:
+    """A varied view of the photos that are learned from, addressed by the rows of all photos.
 
-    def __init__(self, table: FeatureTable, rows: Ints, total: int) -> None:
-        self._table = table
-        self._index = np.full(total, -1, np.int64)
+    A photo without such a view stands as it is: what judges a technique, and the folds of a search,
+    take rows that the run itself does not learn from.
+
+    Args:
+        table: the view.
+        rows: the photos that are in it.
+        plain: all photos as they are.
+    """
+
+    def __init__(self, table: FeatureTable, rows: Ints, plain: FeatureTable) -> None:
+        self._table, self._plain = table, plain
+        self._index = np.full(len(plain), -1, np.int64)
         self._index[rows] = np.arange(len(rows))
-        self.shape = (total, *table.shape[1:])
+        self.shape = plain.shape
 
     def take(self, rows: npt.NDArray[np.integer]) -> Array:
         """See `FeatureSource`."""
-        return self._table.take(self._index[rows])
+        places = self._index[rows]
+        there = places >= 0
+        if there.all():
+            return self._table.take(places)
+        result = self._plain.take(rows)
+        result[there] = self._table.take(places[there])
+        return result
 
 
 class PhotoSource:

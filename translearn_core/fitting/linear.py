@@ -121,19 +121,17 @@ def learn_linear(
     temperature = fit_temperature(logits, data.labels[judged])
     weights = samples.solve([np.empty(0, np.int64)], penalty, FINAL_STEPS, monitor)[0]
     weights = weights / np.float32(temperature)
-    if np.isin(val, judged).all():
-        by_row = np.zeros((len(data.labels), logits.shape[1]))
-        by_row[judged] = logits / temperature
-        held_out = by_row[val]
-    else:  # the penalty was chosen by folds of the training photos alone
-        held_out = samples.space.transform(data.pooled.take(val)) @ weights
     space = samples.space
+    rest = np.setdiff1d(val, judged)  # not learned from: in no fold, or not among so many samples
+    by_row = np.zeros((len(data.labels), logits.shape[1]))
+    by_row[judged] = logits / temperature
+    by_row[rest] = space.transform(data.pooled.take(rest)) @ weights
     kernel = (space.components @ weights[:-1]) / space.deviation[:, None]
     bias = weights[-1] - space.mean @ kernel
     return LinearHalf(
         kernel=kernel.astype(np.float32),
         bias=bias.astype(np.float32),
-        held_out=held_out,
+        held_out=by_row[val],
         penalty=penalty,
         temperature=temperature,
     )

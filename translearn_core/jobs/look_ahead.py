@@ -45,7 +45,10 @@ class LookAheadConfig(JobConfig):
 
 def look_ahead(dataset: Dataset) -> None:
     """Start looking at the photos, unless that is done, or configuration or other work forbid it."""
-    if not load_configuration().look_ahead or count_gpus():  # a GPU's features are others
+    configuration = load_configuration()
+    if not configuration.look_ahead or not configuration.cache_bytes:
+        return
+    if count_gpus():  # its features are others
         return
     job = _job_of(dataset)
     if not 0 < len(dataset.photos) <= MOST_PHOTOS or _has_looked(job, dataset):

@@ -100,7 +100,7 @@ def inherit_split(
     result = np.where(trained_on & (parts == "test"), "train", parts)
     result = np.where(tested_on, "test", result)
     if ((result == "val") & ~trained_on).sum() >= FEWEST_NEW:
-        result = np.where(trained_on, "train", result)
+        result = np.where(trained_on & (result != datasets.ASIDE), "train", result)
     return result.astype(str)
 
 

@@ -77,11 +77,15 @@ class LikenessTree:
             nodes.update(self._children[top - leaves])
         return sorted((self._group(int(node)) for node in nodes), key=lambda one: one.spread)
 
+    def is_leaf(self, node: int) -> bool:
+        """Whether a group was joined from none; above `MOST_LEAVES` photos it may still have many."""
+        return node < len(self._leaf_photos)
+
     def split(self, node: int) -> list[Group]:
         """The two groups that a group was joined from; the group itself where it is a leaf."""
-        leaves = len(self._leaf_photos)
-        if node < leaves:
+        if self.is_leaf(node):
             return [self._group(node)]
+        leaves = len(self._leaf_photos)
         return [self._group(int(child)) for child in self._children[node - leaves]]
 
     def _group(self, node: int) -> Group:

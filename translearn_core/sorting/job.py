@@ -71,7 +71,7 @@ def extract(dataset: Dataset, backbone: Backbone, monitor: Monitor = SILENT) -> 
     monitor.stage("look")
     pooled = extract_pooled(everything, backbone, fit="stretch", monitor=monitor)
     return PhotoFeatures(
-        paths=tuple(str(path) for path in everything.photos["path"]),
+        paths=pooled.paths,
         features=pooled.features,
         backbone=backbone.name,
     )

@@ -53,7 +53,8 @@ class Decision(BaseModel):
         node, tree: the group, for `name`, `split`, `later`; nodes of another tree (`Sorting.mark`)
             mean nothing in this one.
         was: path -> class before (empty: unsorted), of the photos that changed.
-        path, proposed, confidence, blind: of an `answer`; `blind`: the proposal was not shown.
+        path: of an `answer`.
+        proposed, confidence, blind: of what was asked; `blind`: the proposal was not shown.
         paths: of `aside`.
         bar: the least confidence of what was accepted.
     """
@@ -122,7 +123,7 @@ class Sorting:
         self._place = {path: number for number, path in enumerate(found.paths)}
         self._points: Array | None = None
         content = "\n".join([found.backbone, *found.paths])
-        self.mark = hashlib.sha256(content.encode()).hexdigest()[:12]
+        self.mark = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         """Tells the groups of these photos from those of others."""
         self._refresh()
 
@@ -205,7 +206,8 @@ class Sorting:
     def groups(self) -> list[Group]:
         """The groups that wait for a name, the tightest first; those for later last.
 
-        Only photos that are unsorted are in them.
+        Only photos that are unsorted are in them. What was decided about groups before other photos
+        came in is no longer about any of these.
         """
         told = [one for one in self.journal if one.tree == self.mark]
         done = {one.node for one in told if one.kind in ("name", "split")}
@@ -247,7 +249,7 @@ class Sorting:
         rng = np.random.default_rng(len(self.journal) // BLIND_EVERY)
         rest = np.flatnonzero(self._unsorted)
         rest = rng.permutation(rest[~np.isin(rest, chosen)])
-        answers = sum(one.kind == "answer" for one in self.journal)
+        answers = sum(one.kind == "answer" or one.blind for one in self.journal)
         result = []
         for number in range(most):
             blind = (answers + number) % BLIND_EVERY == BLIND_EVERY - 1 and len(rest) > 0
@@ -315,8 +317,9 @@ class Sorting:
         return self._sort(dict.fromkeys(paths, class_name), decision)
 
     def split_group(self, node: int) -> None:
-        """Show a group as the two that it was joined from."""
-        self._add(Decision(kind="split", node=node, tree=self.mark))
+        """Show a group as the two that it was joined from; a leaf of the tree stays as it is."""
+        if not self.tree.is_leaf(node):
+            self._add(Decision(kind="split", node=node, tree=self.mark))
 
     def put_group_off(self, node: int) -> None:
         """Show a group after all others."""
@@ -349,9 +352,17 @@ class Sorting:
         classes = {self.paths[one]: proposals.classes[int(proposals.best[one])] for one in photos}
         return self._sort(classes, Decision(kind="accept", bar=bar)) if classes else 0
 
-    def put_aside(self, paths: Sequence[str]) -> None:
-        """Leave photos unsorted and ask about them no more."""
-        self._add(Decision(kind="aside", paths=tuple(paths)))
+    def put_aside(self, paths: Sequence[str], *, asked: Question | None = None) -> None:
+        """Leave photos unsorted and ask about them no more.
+
+        Args:
+            asked: what was answered so; asked blind, it tells of a proposal that was wrong.
+        """
+        decision = Decision(kind="aside", paths=tuple(paths))
+        if asked is not None:
+            told = {"proposed": asked.proposed, "confidence": asked.confidence}
+            decision = decision.model_copy(update=told | {"blind": asked.blind})
+        self._add(decision)
 
     def undo(self) -> Decision | None:
         """Take back the last decision, whoever made it; None where there is none."""

@@ -225,6 +225,18 @@ class LabelPropagation(Adaptation):
             self._head_before = head
         return super().finalize(head)
 
+    def figures(self, test: TestPredictions) -> dict[str, Any]:
+        """See `Technique.figures`; the plain head may have learned from the validation photos in the
+        end, so that what it says of them now is no measure."""
+        figures = super().figures(test)
+        if not self._verdict.helps:
+            held_out = test.val_accuracy
+            figures["adaptation"] |= {
+                "source_accuracy_before": held_out,
+                "source_accuracy_after": held_out,
+            }
+        return figures
+
     def facts(self) -> dict[str, Any]:
         """See `Adaptation.facts`."""
         return self._verdict.figures()

@@ -42,13 +42,13 @@ def show(dataset: Dataset) -> bool:
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(text.format(n=missing), width="content")
-        st.button(
-            _("Look at them"), key="sort_look", type="primary", on_click=_start, args=(dataset,)
-        )
+        if st.button(_("Look at them"), key="sort_look", type="primary") and _start(dataset):
+            st.rerun()
     return found is not None
 
 
 def _start(dataset: Dataset) -> bool:
+    """Start it, or show why that is not possible. Whether it was started."""
     try:
         sort_job.start(dataset)
     except TransLearnError as error:

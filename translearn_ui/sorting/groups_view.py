@@ -70,7 +70,8 @@ def _show_group(sorting: Sorting, group: Group) -> None:
         ):
             sorting.name_group(group.node, kept, str(name))
             st.rerun()
-        if len(group.photos) > 1 and st.button(
+        can_split = len(group.photos) > 1 and not sorting.tree.is_leaf(group.node)
+        if can_split and st.button(
             _("Split"),
             key=f"sort_split_{mark}",
             icon=":material/call_split:",

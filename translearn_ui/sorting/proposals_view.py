@@ -98,7 +98,7 @@ def _show_answers(sorting: Sorting, question: Question) -> None:
         type="tertiary",
         icon=":material/block:",
     ):
-        sorting.put_aside([question.path])
+        sorting.put_aside([question.path], asked=question)
         st.rerun()
 
 
