@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_ui.components import background_tasks, import_task
+from translearn_ui.components import import_task
 from translearn_ui.photos import start_page
 from translearn_ui.shell import frame
 
@@ -17,12 +17,8 @@ frame.page("photos")
 
 def main() -> None:
     """The start page without a data set, the data set's page with one."""
-    task = background_tasks.find(st.query_params.get("task"))
-    if task is not None and not task.finished:
-        background_tasks.show(task)
+    if import_task.is_shown():
         return
-    if task is not None:
-        import_task.end(task)
     dataset = frame.current_dataset()
     if dataset is None and import_task.UPLOAD in st.query_params:
         from translearn_ui.photos import reading

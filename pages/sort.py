@@ -8,7 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.i18n import _
-from translearn_ui.components import background_tasks, import_task
+from translearn_ui.components import import_task
 from translearn_ui.shell import frame
 
 frame.page("sort")
@@ -16,12 +16,8 @@ frame.page("sort")
 
 def main() -> None:
     """The page in whatever state the current data set is."""
-    task = background_tasks.find(st.query_params.get("task"))
-    if task is not None and not task.finished:
-        background_tasks.show(task)
+    if import_task.is_shown():
         return
-    if task is not None:
-        import_task.end(task)
     from translearn_ui.sorting import bring_in, extracting, sort_view
 
     dataset = frame.current_dataset()

@@ -121,7 +121,6 @@ class Sorting:
         self._found = found
         self.tree = tree or LikenessTree(found.features)
         self._place = {path: number for number, path in enumerate(found.paths)}
-        self._points: Array | None = None
         content = "\n".join([found.backbone, *found.paths])
         self.mark = hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
         """Tells the groups of these photos from those of others."""
@@ -145,7 +144,7 @@ class Sorting:
         self._clear()
 
     def _clear(self) -> None:
-        for name in ("proposals", "_unsorted"):
+        for name in ("proposals", "is_unsorted"):
             self.__dict__.pop(name, None)
 
     # --- what is known -----------------------------------------------------------------------
@@ -165,13 +164,9 @@ class Sorting:
         """How many decisions were made."""
         return len(self.journal)
 
-    @property
+    @cached_property
     def is_unsorted(self) -> Bools:
         """`(n,)`: photos without a class that were not put aside."""
-        return self._unsorted
-
-    @cached_property
-    def _unsorted(self) -> Bools:
         aside = {path for one in self.journal if one.kind == "aside" for path in one.paths}
         open_photos = [
             not label and path not in aside
@@ -180,12 +175,10 @@ class Sorting:
         result: Bools = np.array(open_photos, bool) & self.there
         return result
 
-    @property
+    @cached_property
     def points(self) -> Array:
         """The features as the head takes them."""
-        if self._points is None:
-            self._points = head_points(self._found.features)
-        return self._points
+        return head_points(self._found.features)
 
     @cached_property
     def proposals(self) -> Proposals | None:
@@ -219,7 +212,7 @@ class Sorting:
         waiting = [
             Group(
                 node=group.node,
-                photos=tuple(photo for photo in group.photos if self._unsorted[photo]),
+                photos=tuple(photo for photo in group.photos if self.is_unsorted[photo]),
                 spread=group.spread,
             )
             for group in found.values()
@@ -243,11 +236,11 @@ class Sorting:
     def questions(self, *, order: Order = "doubtful", most: int = 12) -> list[Question]:
         """The next photos to ask about. Every `BLIND_EVERY`th is a random one, asked blind."""
         proposals = self.proposals
-        chosen = next_questions(proposals, self.points, self._unsorted, order=order, most=most)
+        chosen = next_questions(proposals, self.points, self.is_unsorted, order=order, most=most)
         if proposals is None:
             return [Question(path=self.paths[photo]) for photo in chosen]
         rng = np.random.default_rng(len(self.journal) // BLIND_EVERY)
-        rest = np.flatnonzero(self._unsorted)
+        rest = np.flatnonzero(self.is_unsorted)
         rest = rng.permutation(rest[~np.isin(rest, chosen)])
         answers = sum(one.kind == "answer" or one.blind for one in self.journal)
         result = []
@@ -275,7 +268,7 @@ class Sorting:
         proposals = self.proposals
         if proposals is None:
             return []
-        photos = np.flatnonzero(self._unsorted & (proposals.confidence >= bar))
+        photos = np.flatnonzero(self.is_unsorted & (proposals.confidence >= bar))
         found = [self._question(proposals, int(photo), blind=False) for photo in photos]
         own = [one for one in found if one.proposed == class_name]
         return sorted(own, key=lambda one: -one.confidence)
@@ -284,7 +277,7 @@ class Sorting:
         """What accepting every proposal of at least this confidence would bring."""
         if self.proposals is None:
             return Estimate(photos=0, wrong=0.0, measured=0, measured_right=0)
-        above = self._unsorted & (self.proposals.confidence >= bar)
+        above = self.is_unsorted & (self.proposals.confidence >= bar)
         told = [one for one in self.journal if one.blind and one.confidence >= bar]
         return Estimate(
             photos=int(above.sum()),
@@ -348,7 +341,7 @@ class Sorting:
         proposals = self.proposals
         if proposals is None:
             return 0
-        photos = np.flatnonzero(self._unsorted & (proposals.confidence >= bar))
+        photos = np.flatnonzero(self.is_unsorted & (proposals.confidence >= bar))
         classes = {self.paths[one]: proposals.classes[int(proposals.best[one])] for one in photos}
         return self._sort(classes, Decision(kind="accept", bar=bar)) if classes else 0
 

@@ -20,6 +20,18 @@ def begin(task: background_tasks.Task) -> None:
     st.rerun()
 
 
+def is_shown() -> bool:
+    """Show the task of this tab while it goes on, or take over its end. Whether it goes on."""
+    task = background_tasks.find(st.query_params.get("task"))
+    if task is None:
+        return False
+    if not task.finished:
+        background_tasks.show(task)
+        return True
+    end(task)
+    return False
+
+
 def end(task: background_tasks.Task) -> None:
     """Take over what a task left: a data set to open, an error to show."""
     from translearn_core.datasets import Dataset

@@ -12,7 +12,6 @@ from translearn_core.sorting.session import Estimate, Question, Sorting
 from translearn_ui.components import gallery
 from translearn_ui.shell import frame
 
-STRIP = 18
 _ORDERS = ("doubtful", "different")
 
 
