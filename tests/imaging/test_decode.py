@@ -340,8 +340,16 @@ def _decoding_processes() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children()
-        if child.is_running() and "translearn_core.imaging.decode_pool" in child.cmdline()
+        if "translearn_core.imaging.decode_pool" in _command_of(child)
     ]
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    """The words of its command; none for one that has ended, asked for by its parent or not."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def test_photos_arrive_when_the_processes_are_killed(tmp_path: Path) -> None:

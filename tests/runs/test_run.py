@@ -10,9 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
 from translearn_core import runs
 from translearn_core.errors import RunError
+from translearn_core.runs import state
 from translearn_core.settings import Settings
 
 
@@ -72,6 +74,21 @@ def test_another_process_with_the_same_pid_is_not_the_worker(run: runs.Run) -> N
     )
     assert run.process() is None
     assert run.state.state == "lost"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an ended process leaves no entry there")
+def test_a_worker_that_ended_and_was_not_asked_for_is_not_at_work(run: runs.Run) -> None:
+    with (
+        FileLock(run.folder / state.LOCK),
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as worker,
+    ):
+        process = psutil.Process(worker.pid)
+        run.update_state(state="running", pid=worker.pid, pid_started=process.create_time())
+        assert run.process() == process
+        process.kill()
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert run.process() is None
 
 
 def test_a_worker_that_never_came_up_is_lost_in_the_end(run: runs.Run) -> None:

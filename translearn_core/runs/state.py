@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -83,9 +84,14 @@ def live_process(pid: int, started: float) -> psutil.Process | None:
     try:
         process = psutil.Process(pid)
         same = abs(process.create_time() - started) < 1.0
-        return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        return running(process) if same else None
     except psutil.Error:
         return None
+
+
+def running(process: psutil.Process) -> psutil.Process | None:
+    """The process; None where it has ended and only its entry is left (a zombie)."""
+    return None if process.status() == psutil.STATUS_ZOMBIE else process
 
 
 def is_held(lock: Path) -> bool:
@@ -163,8 +169,9 @@ def process_of(folder: Path, written: JobState) -> psutil.Process | None:
     started = read_worker(folder) if written.pid == 0 else None
     pid = started.pid if started else written.pid
     process = live_process(pid, started.started if started else written.pid_started)
-    if process is None and pid and psutil.pid_exists(pid) and is_held(folder / LOCK):
-        return psutil.Process(pid)
+    if process is None and pid and is_held(folder / LOCK):
+        with suppress(psutil.Error):
+            return running(psutil.Process(pid))
     return process
 
 
