@@ -17,8 +17,8 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 

@@ -35,9 +35,9 @@ def _row(one: SliceMetrics) -> str:
     share = one.correct / one.n_test
     low, high = (100 * end for end in one.interval)
     said = (
-        _("Worse than the rest ({rest}) by more than chance: bring more photos of this kind.").format(
-            rest=format.percent(one.correct_rest / one.n_rest)
-        )
+        _(
+            "Worse than the rest ({rest}) by more than chance: bring more photos of this kind."
+        ).format(rest=format.percent(one.correct_rest / one.n_rest))
         if one.is_worse
         else ""
     )
