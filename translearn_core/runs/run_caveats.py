@@ -67,7 +67,7 @@ def _tell_slices(metrics: RunMetrics) -> list[str]:
     return [
         _(
             "Where {attribute} is {value}, only {correct:,} of {n:,} test photos are right ({share}), of "
-            "the others {rest}. Bring more photos of this kind, in every class."
+            "the others {rest}. Bring more photos of this kind to learn from."
         ).format(
             attribute=one.attribute,
             value=one.value,
