@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -250,7 +250,9 @@ def _oval(
     draw.ellipse((x - wide, y - high, x + wide, y + high), fill=colour)
 
 
-def _polygon(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: Colour) -> None:
+def _polygon(
+    draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour: Colour
+) -> None:
     draw.polygon(points, fill=colour)
 
 
