@@ -14,8 +14,9 @@ os.environ.setdefault("TRANSLEARN_MEASURE_SPEED", "false")  # not behind a test'
 os.environ.setdefault("TRANSLEARN_STANDBY", "false")
 os.environ.setdefault("TRANSLEARN_LOOK_AHEAD", "false")
 os.environ.setdefault("TRANSLEARN_DEFAULT_BACKBONE", "starter")  # the quickest
-for _threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-    os.environ.setdefault(_threads, "1")  # there is a process for every processor already
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a process for every processor already
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import pytest
 
