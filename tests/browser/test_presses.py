@@ -36,7 +36,10 @@ def test_an_answered_photo_is_a_few_presses_away(
     page = new_page()
     page.goto("/")
     presses = _press(page, ".st-key-demo")
+    expect(page.locator(".st-key-dataset_title")).to_contain_text("300 photos", timeout=PATIENCE_MS)
     expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
+    expect(page.locator("[class*=st-key-gallery_] img").first).to_be_visible()
+    screenshot(page, "demo")
     opened = presses
     presses += _press(page, ".st-key-train")
     presses += _press(page, ".st-key-train_button")
@@ -54,7 +57,11 @@ def test_an_answered_photo_is_a_few_presses_away(
     assert presses <= MOST_WITH_DEMO
     page.keyboard.press("Escape")
 
-    page.locator(".st-key-live_try button").click()
+    page.locator(".st-key-live_results button").click()
+    expect(page.locator(".tl-verdict")).to_contain_text("Right on", timeout=20_000)
+    expect(page.locator(".st-key-results_matrix .js-plotly-plot")).to_be_visible()
+    screenshot(page, "results")
+    page.locator(".st-key-frame_step_try_it a").click()
     _press(page, ".st-key-try_tiles_1")
     expect(page.locator("[class*=st-key-answer_explain_picture] img")).to_be_visible(
         timeout=PATIENCE_MS
