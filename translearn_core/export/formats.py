@@ -6,7 +6,7 @@ Leaves to others: making an export (`make.py`), importing a `.keras` (`model_imp
 
 Files, in `<run>/exports/`, for each format:
     <format>.zip     the export: the model, labels.json, prepare.py, classify.py, README.txt,
-                     parity.json
+                     parity.json; of the page in one file, <format>.html, that file alone
     <format>.json    `Parity`: the result of the verification; written last
     <format>/        the job that makes it (`runs/job.py`), with temporary folders (`HALF_MADE`)
 An export is out of date when the model or its confidence threshold has changed since.
@@ -100,12 +100,16 @@ class Format:
     """Writes the model of a run to a file or folder."""
     kinds: frozenset[str] | None = None
     """Layer classes that it supports; None: all."""
+    most_bytes: int | None = None
+    """The largest model that it holds, by the size of its file; None: any."""
     needs_photos: bool = False
     """Whether it is calibrated on training photos of the run."""
     run: verify.Runner = verify.run_program
     """Runs an unpacked export over a folder of photos, in a fresh process."""
     program: bool = True
     """Whether a Python program goes with it."""
+    suffix: Literal[".zip", ".html"] = ".zip"
+    """Of the file that is handed out: a zip of all, or the model's file alone."""
     extra_files: tuple[tuple[str, str], ...] = ()
     """Further files in the zip: name, description."""
     steps: tuple[str, ...] = ()
@@ -139,12 +143,28 @@ _ROWS = (
         write=writers.write_saved_model,
     ),
     Format(
-        name="web",
-        title=N_("Web page"),
+        name="html",
+        title=N_("Web page in one file"),
         what=N_(
-            "A folder with a page that classifies photos and the webcam in the browser itself, "
-            "without a network."
+            "One file that opens by double click in any browser, and answers photos and the camera "
+            "there. No installation, no network; photos stay in the browser."
         ),
+        purpose="browser",
+        model="page.html",
+        needs="onnxruntime",
+        template="onnx",
+        here=("onnx", "onnxruntime"),
+        write=writers.write_html,
+        kinds=ONNX_KINDS,
+        most_bytes=150_000_000,
+        run=verify.run_one_file,
+        program=False,
+        suffix=".html",
+    ),
+    Format(
+        name="web",
+        title=N_("Web page as a folder"),
+        what=N_("The same page as files of its own, to put on a web server."),
         purpose="browser",
         model="model.onnx",
         needs="onnxruntime",
@@ -270,6 +290,11 @@ def obstacle(run: Run, row: Format) -> str:
             return _(
                 "The model has layers that {format} cannot hold ({kinds}). Take it as Keras."
             ).format(format=row.title, kinds=", ".join(unknown))
+    if row.most_bytes is not None and run.model_path.stat().st_size > row.most_bytes:
+        return _(
+            "The model is larger than {n} MB, too large for this format. Take the web page as a "
+            "folder, or ONNX."
+        ).format(n=row.most_bytes // 1_000_000)
     if row.needs_photos and not writers.training_photos(run, most=1):
         return _("This format is calibrated on the training photos, and they are no longer here.")
     return ""
@@ -363,8 +388,8 @@ def folder_of(run: Run) -> Path:
 
 
 def zip_path(run: Run, row: Format) -> Path:
-    """The zip of a finished export."""
-    return folder_of(run) / f"{row.name}.zip"
+    """The file of a finished export: a zip, but of the web page in one file the page."""
+    return folder_of(run) / f"{row.name}{row.suffix}"
 
 
 def job_of(run: Run, row: Format) -> Job:

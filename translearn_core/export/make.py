@@ -75,8 +75,8 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
     folder = work / folder_name(run, row)
     folder.mkdir()
     monitor.stage(_("Writing the model as {format}").format(format=row.title))
-    _write_model(run, row, folder)
     _write_texts(run, row, folder)
+    _write_model(run, row, folder)
     monitor.check_stop()
 
     monitor.stage(_("Asking the app about {n} photos").format(n=n_photos))
@@ -94,9 +94,9 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
     monitor.check_stop()
 
     monitor.stage(_("Packing"))
-    zip_file = _pack(work, folder)
-    parity = parity.model_copy(update={"zip_bytes": zip_file.stat().st_size})
-    replace_file(zip_file, formats.zip_path(run, row))
+    file = folder / row.model if row.suffix == ".html" else _pack(work, folder)
+    parity = parity.model_copy(update={"zip_bytes": file.stat().st_size})
+    replace_file(file, formats.zip_path(run, row))
     path = formats.folder_of(run) / f"{row.name}.json"
     write_atomically(path, parity.model_dump_json(indent=1))
     logger.info("%s", formats.sentence_of(parity))
@@ -105,9 +105,20 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
 
 def folder_name(run: Run, row: Format) -> str:
     """Name of the folder in the zip, like `flowers-onnx`."""
+    return f"{_plain_name(run)}-{row.name}"
+
+
+def file_name(run: Run, row: Format) -> str:
+    """Name of the file that is handed out, like `flowers-onnx.zip` or `flowers.html`."""
+    if row.suffix == ".html":
+        return f"{_plain_name(run)}.html"
+    return f"{folder_name(run, row)}{row.suffix}"
+
+
+def _plain_name(run: Run) -> str:
     name = run.config.name or run.config.dataset_name or "model"
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
-    return f"{plain or 'model'}-{row.name}"
+    return plain or "model"
 
 
 def _write_model(run: Run, row: Format, folder: Path) -> None:
@@ -158,7 +169,7 @@ def _parity(row: Format, folder: Path, difference: verify.Difference, stamp: str
 
 def runtime_of(row: Format) -> str:
     """The runtime of the exported model on this machine, with its version."""
-    if row.run is verify.run_page and verify.node_path():
+    if row.run in (verify.run_page, verify.run_one_file) and verify.node_path():
         return "network.js, Node"
     return f"{row.needs} {importlib.metadata.version(row.needs)}"
 

@@ -29,6 +29,7 @@ from PIL import Image
 from translearn_core.arrays import Array
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, TransLearnError
+from translearn_core.export.one_file import read_parts
 from translearn_core.export.preprocess import prepare
 from translearn_core.export.writers import test_photos
 from translearn_core.i18n import _
@@ -318,6 +319,15 @@ def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[
     if process.returncode != 0:
         raise TransLearnError(_program_failed())
     return probabilities_of
+
+
+def run_one_file(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[str, Array]:
+    """Run what is within a web page of one file, see `run_page`."""
+    inside = folder.parent / "inside"
+    inside.mkdir()
+    for name, content in read_parts((folder / "page.html").read_bytes()).items():
+        (inside / name).write_bytes(content)
+    return run_page(inside, photos, log, progress)
 
 
 def _run_onnx(folder: Path, pixels: Array) -> list[Array]:
