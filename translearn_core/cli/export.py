@@ -22,7 +22,9 @@ from translearn_core.monitor import Monitor
 def export(
     run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
     format_: Annotated[str, typer.Argument(metavar="FORMAT", help="See docs/exports.md.")],
-    target: Annotated[Path, typer.Argument(metavar="DEST", help="A .zip file (html: .html) or a folder.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DEST", help="A .zip file (html: .html) or a folder.")
+    ],
     json_: JsonOption = False,
 ) -> int:
     """Export a model to a format, verify it against the app, and write the file."""

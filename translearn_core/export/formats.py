@@ -29,11 +29,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
 from translearn_core.export import verify, writers
+from translearn_core.export.teachable import KINDS as TEACHABLE_KINDS
 from translearn_core.graph.onnx_writer import KINDS as ONNX_KINDS
 from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs import Job, Run
 from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.run_tables import read_table
+from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import read_threshold
 
 SCHEMA = 1
@@ -112,6 +114,14 @@ class Format:
     """Of the file that is handed out: a zip of all, or the model's file alone."""
     extra_files: tuple[tuple[str, str], ...] = ()
     """Further files in the zip: name, description."""
+    folder_in_zip: bool = True
+    """Whether the files of the zip lie in a folder; else programs expect them at its top."""
+    one_task: bool = False
+    """Whether it holds the classes of one task alone."""
+    crops: bool = False
+    """Whether the programs that it is for cut the middle square out of a photo, whatever the run does."""
+    takes: tuple[str, ...] = ()
+    """Lines on what goes in, where that is not pixels from 0 to 255."""
     steps: tuple[str, ...] = ()
     """Instructions, where it is not used through its Python program."""
 
@@ -186,6 +196,40 @@ _ROWS = (
             "Open a terminal in this folder and type: python -m http.server",
             "Open http://localhost:8000 in a browser.",
             "To pass the page on, put the folder on any web server (https, for the webcam).",
+        ),
+    ),
+    Format(
+        name="teachable-machine",
+        title="Teachable Machine",
+        what=N_(
+            "For Scratch extensions, App Inventor, ml5.js and other programs that take a model of "
+            "Teachable Machine (TensorFlow.js)."
+        ),
+        purpose="browser",
+        model="model.json",
+        needs="tensorflow",
+        template="keras",
+        bars=INT8,
+        write=writers.write_teachable,
+        kinds=TEACHABLE_KINDS,
+        run=verify.run_teachable,
+        program=False,
+        folder_in_zip=False,
+        one_task=True,
+        crops=True,
+        extra_files=(
+            ("weights.bin", "the weights of the model"),
+            ("metadata.json", "class names, as Teachable Machine writes them"),
+        ),
+        takes=(
+            "The middle square of a photo, made 224 x 224 pixels, each value divided by 127, minus 1:",
+            "what @teachablemachine/image and ml5 do. The model itself brings it to the side that it",
+            "learned with.",
+        ),
+        steps=(
+            "Put model.json, metadata.json and weights.bin into one folder of a web server (https).",
+            "Give a program that asks for a Teachable Machine model the address of that folder.",
+            "ml5: ml5.imageClassifier(ADDRESS/model.json). A program that asks for files gets the three.",
         ),
     ),
     Format(
@@ -290,6 +334,10 @@ def obstacle(run: Run, row: Format) -> str:
             return _(
                 "The model has layers that {format} cannot hold ({kinds}). Take it as Keras."
             ).format(format=row.title, kinds=", ".join(unknown))
+    if row.one_task and load_heads(run.folder):
+        return _(
+            "This format holds one question, and the model answers several. Take another format."
+        )
     if row.most_bytes is not None and run.model_path.stat().st_size > row.most_bytes:
         return _(
             "The model is larger than {n} MB, too large for this format. Take the web page as a "
@@ -373,6 +421,9 @@ class Parity(BaseModel):
     """These: `photo` (kind), `app`, `export`, and both probabilities."""
     difference_bar: float
     agreement_bar: float
+    cropped_changes: int | None = None
+    """Photos with another predicted class once the programs of the format have cut out their middle
+    square; None where that makes no difference."""
     within: bool
     """Whether both tolerances are met."""
     model_bytes: int
@@ -429,7 +480,18 @@ def sentence_of(parity: Parity) -> str:
             "Checked on {n} photos: other answers than the app's on {changes} of them.",
             parity.label_changes,
         ).format(n=n, changes=parity.label_changes)
-    return same + " " + _difference_in_words(parity.max_difference)
+    words = [same, _difference_in_words(parity.max_difference)]
+    if parity.cropped_changes is not None:
+        words.append(
+            ngettext(
+                "Programs for this format look at the middle square of a photo alone: that changes "
+                "the answer to {n} of these photos.",
+                "Programs for this format look at the middle square of a photo alone: that changes "
+                "the answers to {n} of these photos.",
+                parity.cropped_changes,
+            ).format(n=parity.cropped_changes)
+        )
+    return " ".join(words)
 
 
 def _difference_in_words(difference: float) -> str:

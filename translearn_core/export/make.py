@@ -90,11 +90,16 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
     )
     difference = verify.compare(app, probabilities, verify.tasks_in(folder))
     parity = _parity(row, folder, difference, stamp)
+    if row.crops and run.read_labels().fit != "crop":
+        log, progress = formats.job_of(run, row).log_path, monitor.progress
+        middle = verify.run_teachable(folder, work / "photos", log, progress, fit="crop")
+        changes = verify.compare(app, middle, verify.tasks_in(folder)).changes
+        parity = parity.model_copy(update={"cropped_changes": len(changes)})
     _write_parity(run, row, folder, parity)
     monitor.check_stop()
 
     monitor.stage(_("Packing"))
-    file = folder / row.model if row.suffix == ".html" else _pack(work, folder)
+    file = folder / row.model if row.suffix == ".html" else _pack(work, folder, row)
     parity = parity.model_copy(update={"zip_bytes": file.stat().st_size})
     replace_file(file, formats.zip_path(run, row))
     path = formats.folder_of(run) / f"{row.name}.json"
@@ -175,11 +180,12 @@ def runtime_of(row: Format) -> str:
 
 
 def _bytes_of(folder: Path, row: Format) -> int:
-    """Size of the model in an export's folder; an OpenVINO model has two files."""
+    """Size of the model in an export's folder; some have a file of weights beside it."""
     path = folder / row.model
+    weights = [folder / name for name, _words in row.extra_files if name.endswith(".bin")]
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return sum(file.stat().st_size for file in folder.glob(f"{path.stem}.*"))
+    return sum(file.stat().st_size for file in [*folder.glob(f"{path.stem}.*"), *weights])
 
 
 def _write_parity(run: Run, row: Format, folder: Path, parity: Parity) -> None:
@@ -190,12 +196,12 @@ def _write_parity(run: Run, row: Format, folder: Path, parity: Parity) -> None:
     (folder / "README.txt").write_text(text, encoding="utf-8")
 
 
-def _pack(work: Path, folder: Path) -> Path:
+def _pack(work: Path, folder: Path, row: Format) -> Path:
     zip_file = work / "packed.zip"
     with zipfile.ZipFile(zip_file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
-                archive.write(file, file.relative_to(work))
+                archive.write(file, file.relative_to(work if row.folder_in_zip else folder))
     return zip_file
 
 

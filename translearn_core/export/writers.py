@@ -155,6 +155,15 @@ def write_html(source: ExportSource, path: Path) -> None:
     write_page(path.parent, path)
 
 
+def write_teachable(source: ExportSource, path: Path) -> None:
+    """As Teachable Machine writes a model."""
+    from translearn_core.export import teachable
+
+    name = source.run.config.name or source.run.config.dataset_name or source.run.id
+    teachable.write_model(source.model, path, name=name, classes=source.run.labels)
+    teachable.check_model(source.model, path)
+
+
 def pattern(size: int) -> Floats:
     """The test pattern, as `prepare.js` draws it: `(size, size, 3) float32 in [0, 255]`."""
     y, x, c = np.mgrid[:size, :size, :3]
