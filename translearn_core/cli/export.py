@@ -30,13 +30,13 @@ def export(
     """Export a model to a format, verify it against the app, and write the file."""
     with kept(lambda: _("Not written: {file}. The run stays as it is.").format(file=target)):
         from translearn_core.export import formats as exports
-        from translearn_core.export.make import file_name, make_export
+        from translearn_core.export.make import make_export
         from translearn_core.runs import Run
 
         run, row = Run(run_dir), exports.get_format(format_)
         exports.check_model(run)
         if target.is_dir() or not target.suffix:
-            target = target / file_name(run, row)
+            target = target / exports.file_name(run, row)
         job = exports.job_of(run, row)
         job.folder.mkdir(parents=True, exist_ok=True)
         with output_to(job.log_path), Bar() as bar:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -441,6 +442,24 @@ def folder_of(run: Run) -> Path:
 def zip_path(run: Run, row: Format) -> Path:
     """The file of a finished export: a zip, but of the web page in one file the page."""
     return folder_of(run) / f"{row.name}{row.suffix}"
+
+
+def folder_name(run: Run, row: Format) -> str:
+    """Name of the folder in the zip, like `flowers-onnx`."""
+    return f"{_plain_name(run)}-{row.name}"
+
+
+def file_name(run: Run, row: Format) -> str:
+    """Name of the file that is handed out, like `flowers-onnx.zip` or `flowers.html`."""
+    if row.suffix == ".html":
+        return f"{_plain_name(run)}.html"
+    return f"{folder_name(run, row)}{row.suffix}"
+
+
+def _plain_name(run: Run) -> str:
+    name = run.config.name or run.config.dataset_name or "model"
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return plain or "model"
 
 
 def job_of(run: Run, row: Format) -> Job:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import math
-import re
 import shutil
 import tempfile
 import time
@@ -72,7 +71,7 @@ def make_export(
 
 def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) -> Parity:
     stamp = formats.stamp_of(run)
-    folder = work / folder_name(run, row)
+    folder = work / formats.folder_name(run, row)
     folder.mkdir()
     monitor.stage(_("Writing the model as {format}").format(format=row.title))
     _write_texts(run, row, folder)
@@ -106,24 +105,6 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
     write_atomically(path, parity.model_dump_json(indent=1))
     logger.info("%s", formats.sentence_of(parity))
     return parity
-
-
-def folder_name(run: Run, row: Format) -> str:
-    """Name of the folder in the zip, like `flowers-onnx`."""
-    return f"{_plain_name(run)}-{row.name}"
-
-
-def file_name(run: Run, row: Format) -> str:
-    """Name of the file that is handed out, like `flowers-onnx.zip` or `flowers.html`."""
-    if row.suffix == ".html":
-        return f"{_plain_name(run)}.html"
-    return f"{folder_name(run, row)}{row.suffix}"
-
-
-def _plain_name(run: Run) -> str:
-    name = run.config.name or run.config.dataset_name or "model"
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
-    return plain or "model"
 
 
 def _write_model(run: Run, row: Format, folder: Path) -> None:
