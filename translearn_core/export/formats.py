@@ -50,8 +50,8 @@ PURPOSES: dict[Purpose, tuple[str, str]] = {
         N_("Load it in a program of your own, look into it, or go on training."),
     ),
     "browser": (
-        N_("In any browser"),
-        N_("A page for photos and the webcam that you can pass on; nothing has to be installed."),
+        N_("On the web"),
+        N_("For a web server of your own, and for programs that load a model from the web."),
     ),
     "phone": (
         N_("On a phone or a small board"),
@@ -157,8 +157,9 @@ _ROWS = (
         name="html",
         title=N_("Web page in one file"),
         what=N_(
-            "One file that opens by double click in any browser, and answers photos and the camera "
-            "there. No installation, no network; photos stay in the browser."
+            "One file that opens by double click in any browser. It answers photos and, where the "
+            "browser allows it, live what the camera sees. No installation, no network; photos stay "
+            "in the browser."
         ),
         purpose="browser",
         model="page.html",
@@ -500,13 +501,20 @@ def sentence_of(parity: Parity) -> str:
             parity.label_changes,
         ).format(n=n, changes=parity.label_changes)
     words = [same, _difference_in_words(parity.max_difference)]
-    if parity.cropped_changes is not None:
+    if parity.cropped_changes == 0:
+        words.append(
+            _(
+                "Programs for this format look at the middle square of a photo alone: here that "
+                "changes no answer."
+            )
+        )
+    elif parity.cropped_changes is not None:
         words.append(
             ngettext(
                 "Programs for this format look at the middle square of a photo alone: that changes "
-                "the answer to {n} of these photos.",
+                "the answer to {n} photo.",
                 "Programs for this format look at the middle square of a photo alone: that changes "
-                "the answers to {n} of these photos.",
+                "the answers to {n} photos.",
                 parity.cropped_changes,
             ).format(n=parity.cropped_changes)
         )
@@ -517,7 +525,9 @@ def _difference_in_words(difference: float) -> str:
     if difference < 5e-6:
         return _("Probabilities differ by less than a thousandth of a percent.")
     digits = 3 if difference < 1e-3 else 1
-    return _("Probabilities differ by at most {share}.").format(share=f"{difference:.{digits}%}")
+    return _("Probabilities differ by at most {share}.").format(
+        share=f"{100 * difference:.{digits}f} %"
+    )
 
 
 # ------------------------------------------------------------------------------- predictions

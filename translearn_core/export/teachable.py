@@ -376,7 +376,7 @@ def _activate(graph: _Graph, value: str, layer: Any) -> str:
 
 
 def _write_activation(graph: _Graph, node: Any) -> str:
-    return _activate(graph, *graph.inputs(node), node.operation)
+    return _activate(graph, graph.inputs(node)[0], node.operation)
 
 
 def _write_pooling(graph: _Graph, node: Any) -> str:

@@ -155,7 +155,7 @@ def _show_working(run: Run, row: Format, now: JobState) -> None:
 
 def _show_done(run: Run, row: Format, done: Parity) -> None:
     sentence = formats.sentence_of(done)
-    if done.within and done.label_changes:
+    if done.within and (done.label_changes or done.cropped_changes):
         st.caption(f":orange[:material/rule:] {frame.sentence(sentence)}")
     elif done.within:
         st.caption(f":green[:material/verified:] {frame.sentence(sentence)}")
@@ -172,7 +172,7 @@ def _show_done(run: Run, row: Format, done: Parity) -> None:
             file_name=formats.file_name(run, row),
             mime="text/html" if row.suffix == ".html" else "application/zip",
             key=f"download_{row.name}",
-            type="primary" if done.within else "secondary",
+            type="primary" if done.within and row.name == _FIRST else "secondary",
             icon=":material/download:",
             on_click="ignore",
         )

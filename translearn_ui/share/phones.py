@@ -56,29 +56,28 @@ def show(page: Path) -> None:
         return
     address = server().address_of(page, host)
     if address is None:
-        if st.button(
+        st.button(
             _("Show it on phones"),
             key="share_to_phones",
             icon=":material/qr_code_2:",
-            help=_(
-                "Everybody in this network who has the link can open the page until you stop it."
-            ),
-        ):
-            _share(page)
-            st.rerun(scope="fragment")
+            help=_("Everybody in this network who has the link can open it until you stop it."),
+            on_click=_share,
+            args=(page,),
+        )
         return
     _show_code(page, address)
 
 
 def _share(page: Path) -> None:
-    try:
-        server().share(page)
-    except OSError as error:
-        raise StorageError(
-            _("The page cannot be served to phones: {cause}. Put the file on a web server.").format(
-                cause=error.strerror or error
-            )
-        ) from error
+    with frame.errors_shown():
+        try:
+            server().share(page)
+        except OSError as error:
+            raise StorageError(
+                _(
+                    "The page cannot be served to phones: {cause}. Put the file on a web server."
+                ).format(cause=error.strerror or error)
+            ) from error
 
 
 def _show_code(page: Path, address: str) -> None:
@@ -87,13 +86,17 @@ def _show_code(page: Path, address: str) -> None:
     image = code.svg_data_uri(border=3, dark="#1f2d2a", light="#ffffff", scale=5)
     st.html(f'<img class="tl-qr" alt="{escape(words, quote=True)}" src="{escape(image)}">')
     st.markdown(f"[{frame.plain(address)}]({address})")
-    words = _("Phones in the same network open it with their camera.")
+    words = _("Scan it with a phone in the same network.")
     if not address.startswith("https:"):
-        words += " " + _("Over http a phone takes photos, but shows no live camera.")
+        words += " " + _("The page takes photos there; a live camera needs https.")
     st.caption(words)
-    if st.button(_("Stop showing it"), key="share_no_more", icon=":material/stop_circle:"):
-        server().unshare(page)
-        st.rerun(scope="fragment")
+    st.button(
+        _("Stop showing it"),
+        key="share_no_more",
+        icon=":material/stop_circle:",
+        on_click=server().unshare,
+        args=(page,),
+    )
 
 
 def _host() -> str | None:

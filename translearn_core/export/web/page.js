@@ -93,7 +93,8 @@ function asBytes(text) {
 }
 
 function percent(share) {
-  return `${Math.round(share * 100)} %`;
+  // never quite certain, nor impossible
+  return share > 0.99 ? "> 99 %" : share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
 }
 
 function describe(labels, shares) {
