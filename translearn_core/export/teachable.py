@@ -320,7 +320,7 @@ def _convolve(graph: _Graph, node: Any, config: dict[str, Any], weights: dict[st
         weights["bias"] = layer.bias
     values = {name: _array(weight) for name, weight in weights.items()}
     output = graph.add(_kind(layer), layer.name, graph.inputs(node), config, values)
-    return _activate(graph, output, layer)
+    return _activate(graph, output, layer, node.output_tensors[0].shape)
 
 
 def _write_dense(graph: _Graph, node: Any) -> str:
@@ -330,7 +330,7 @@ def _write_dense(graph: _Graph, node: Any) -> str:
         weights["bias"] = _array(layer.bias)
     config = {"units": layer.units, "activation": "linear", "use_bias": bool(layer.use_bias)}
     output = graph.add("Dense", layer.name, graph.inputs(node), config, weights)
-    return _activate(graph, output, layer)
+    return _activate(graph, output, layer, node.output_tensors[0].shape)
 
 
 def _write_batch_normalization(graph: _Graph, node: Any) -> str:
@@ -359,8 +359,31 @@ def _write_relu(graph: _Graph, node: Any) -> str:
     return graph.add("ReLU", layer.name, graph.inputs(node), {"max_value": layer.max_value})
 
 
-def _activate(graph: _Graph, value: str, layer: Any) -> str:
-    """The activation of a layer, as layers of its own."""
+def _affine(
+    graph: _Graph,
+    name: str,
+    value: str,
+    channels: int,
+    *,
+    factor: float = 1.0,
+    offset: float = 0.0,
+) -> str:
+    """`value * factor + offset` of feature maps, as a convolution of 1 x 1."""
+    config = {"kernel_size": [1, 1], "strides": [1, 1], "padding": "valid", "depth_multiplier": 1}
+    config |= {"activation": "linear", "use_bias": True}
+    weights = {
+        "depthwise_kernel": np.full((1, 1, channels, 1), factor),
+        "bias": np.full(channels, offset),
+    }
+    return graph.add("DepthwiseConv2D", name, [value], config, weights)
+
+
+def _activate(graph: _Graph, value: str, layer: Any, shape: Sequence[int]) -> str:
+    """The activation of a layer, as layers of its own.
+
+    Args:
+        shape: of the value.
+    """
     name = layer.activation.__name__
     if name == "linear":
         return value
@@ -372,11 +395,17 @@ def _activate(graph: _Graph, value: str, layer: Any) -> str:
     if name == "silu":
         gate = graph.add("Activation", f"{layer.name}_sigmoid", [value], {"activation": "sigmoid"})
         return graph.add("Multiply", f"{layer.name}_silu", [value, gate], {})
+    if name == "hard_silu" and len(shape) == 4:  # x * relu6(x + 3) / 6
+        moved = _affine(graph, f"{layer.name}_moved", value, shape[-1], offset=3.0)
+        gate = graph.add("ReLU", f"{layer.name}_relu", [moved], {"max_value": 6.0})
+        product = graph.add("Multiply", f"{layer.name}_times", [value, gate], {})
+        return _affine(graph, f"{layer.name}_silu", product, shape[-1], factor=1 / 6)
     raise _unknown(layer, f"{_kind(layer)}, {name}")
 
 
 def _write_activation(graph: _Graph, node: Any) -> str:
-    return _activate(graph, graph.inputs(node)[0], node.operation)
+    shape = node.output_tensors[0].shape
+    return _activate(graph, graph.inputs(node)[0], node.operation, shape)
 
 
 def _write_pooling(graph: _Graph, node: Any) -> str:
@@ -416,10 +445,10 @@ def _write_reshape(graph: _Graph, node: Any) -> str:
 
 
 def _write_merging(graph: _Graph, node: Any) -> str:
-    """A layer that adds, multiplies or concatenates values; one that takes plain numbers is refused."""
+    """A layer or operation that adds, multiplies or concatenates values, or a value and a number."""
     layer, inputs = node.operation, graph.inputs(node)
-    if len(inputs) < 2:
-        raise _unknown(layer, f"{_kind(layer)}, with a number")
+    if len(inputs) == 1:
+        return _write_number(graph, node)
     if _kind(layer) == "Concatenate" and layer.axis not in (
         -1,
         len(node.output_tensors[0].shape) - 1,
@@ -427,6 +456,17 @@ def _write_merging(graph: _Graph, node: Any) -> str:
         raise _unknown(layer, f"Concatenate, axis {layer.axis}")
     config = {"axis": -1} if _kind(layer) == "Concatenate" else {}
     return graph.add(_kind(layer), layer.name, inputs, config)
+
+
+def _write_number(graph: _Graph, node: Any) -> str:
+    """An operation that adds a number to feature maps, or multiplies them by it."""
+    layer, [value] = node.operation, graph.inputs(node)
+    numbers = [one for one in node.arguments.args if isinstance(one, (int, float))]
+    shape = node.output_tensors[0].shape
+    if len(numbers) != 1 or len(shape) != 4 or _kind(layer) not in ("Add", "Multiply"):
+        raise _unknown(layer, f"{_kind(layer)}, of one value")
+    key = "offset" if _kind(layer) == "Add" else "factor"
+    return _affine(graph, layer.name, value, shape[-1], **{key: float(numbers[0])})
 
 
 def _pass_on(graph: _Graph, node: Any) -> str:
