@@ -75,7 +75,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("train", N_("Train"), ":material/model_training:", 2),
     PageRow("results", N_("Results"), ":material/insights:", 3),
     PageRow("try_it", N_("Try it"), ":material/photo_camera:", 4),
-    PageRow("share", N_("Take it away"), ":material/download:", 5),
+    PageRow("share", N_("Export"), ":material/download:", 5),
     PageRow("work", N_("My work"), ":material/inventory_2:", 0),
     PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0, "work"),
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
