@@ -147,7 +147,10 @@ def test_data_set_that_is_gone_leads_to_the_start(dataset: datasets.Dataset) -> 
 
     assert_well(app)
     assert app.button(key="demo")
-    assert app.toast
+    assert ["not here" in box.value for box in app.warning] == [True]
+    assert "data" not in app.query_params
+    assert app.run().warning, "it is said until another page is opened"
+    assert not app.switch_page("pages/work.py").run().warning
 
 
 def test_address_cannot_name_a_folder_outside_the_workspace(tmp_path: Path) -> None:

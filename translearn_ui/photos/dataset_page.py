@@ -94,12 +94,3 @@ def _show_title(dataset: Dataset, ready: str) -> None:
                 disabled=bool(ready),
             ):
                 verdict_note.begin(dataset)
-            if st.button(
-                _("Train"),
-                key="train",
-                type="primary",
-                icon=":material/arrow_forward:",
-                icon_position="right",
-                disabled=bool(ready),
-            ):
-                frame.go("train")
