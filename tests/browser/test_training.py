@@ -86,7 +86,7 @@ def count_points(page: Any) -> int:
 def test_train_to_done_with_moving_curves(
     page: Any, dataset: datasets.Dataset, screenshot: Any
 ) -> None:
-    page.goto(f"/train?data={dataset.id}")
+    page.goto(f"/train?data={dataset.id}&expert=1")
     button = page.locator(".st-key-train_button button")
     expect(button).to_be_enabled(timeout=30_000)
     handle = page.locator(".st-key-freeze_handle input[type=range]").first

@@ -145,12 +145,14 @@ def _show_next(here: PageRow, dataset: Dataset | None, run: Run | None) -> Step 
 
 def _next(here: PageName, dataset: Dataset | None, run: Run | None) -> Step | None:
     """What comes next on a page with these photos and this model; None where the page shows it."""
-    if here in ("train", "camera"):
+    lives = run is not None and run.state.state in LIVE_STATES
+    has_model = run is not None and run.has_model and not lives
+    shows_run = here == "train" and in_hand.RUN in st.query_params
+    if here == "camera" or (here == "train" and not (shows_run and has_model)):
         return None
-    if run is not None and run.state.state in LIVE_STATES:
+    if lives:
         return Step("train", _("Watch it learn"))
-    has_model = run is not None and run.has_model
-    if here == "results" and has_model:
+    if (here == "results" or shows_run) and has_model:
         return Step("try_it", _("Try it"))
     if here == "try_it" and has_model:
         return Step("share", _("Take it away"))

@@ -109,6 +109,8 @@ def page(name: PageName) -> DeltaGenerator:
         st.switch_page("app.py", query_params=st.query_params.to_dict())
     row = next(row for row in PAGES if row.name == name)
     theme.apply()
+    if name in ("results", "try_it", "share"):
+        in_hand.take_newest_result()
     dataset, run = in_hand.current_dataset(), in_hand.current_run()
     tab_title(f"{_(row.title)} · {dataset.name}" if dataset is not None else _(row.title))
     place, wanted = bar.show(row, dataset, run)

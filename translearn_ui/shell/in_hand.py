@@ -93,15 +93,14 @@ def current_run() -> Run | None:
     return of_data[0] if of_data else None
 
 
-def newest_result() -> Run | None:
-    """Take up the newest run with a result where the URL names nothing; None where there is none."""
+def take_newest_result() -> None:
+    """Take up the newest run with a result where the URL names nothing."""
     if kept():
-        return None
+        return
     for run in list_runs():
         if run.has_result and run.state.state in ENDED_STATES:
             open_run(run)
-            return run
-    return None
+            return
 
 
 def runs_of(dataset_id: str) -> list[Run]:
