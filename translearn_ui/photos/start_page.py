@@ -11,7 +11,7 @@ import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_ui.components import dataset_list, import_task
-from translearn_ui.photos import add_photos
+from translearn_ui.photos import add_photos, teaching_view
 from translearn_ui.shell import frame
 
 
@@ -58,6 +58,7 @@ def show() -> None:
         ):
             frame.go("sort")
         st.html(_shape_of_a_folder())
+        teaching_view.show()
 
 
 def _show_privacy() -> None:
