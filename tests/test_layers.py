@@ -16,6 +16,7 @@ GROUND = (
     "errors",
     "i18n",
     "leftovers",
+    "trash",
     "concurrency",
     "atomic",
     "csv_tables",

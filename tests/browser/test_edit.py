@@ -47,12 +47,15 @@ def test_remove_two_photos(shown: Any) -> None:
             timeout=SLOW
         )
     shown.locator(".st-key-remove_photos button").click()
-    shown.locator(".st-key-ask_yes button").click()
 
     expect(shown.locator(".st-key-dataset_title")).to_contain_text("34 photos", timeout=SLOW)
+    undo = shown.locator(".st-key-undo button")
+    expect(undo).to_be_in_viewport()
+    undo.click()
+    expect(shown.locator(".st-key-dataset_title")).to_contain_text("36 photos", timeout=SLOW)
 
 
-def test_delete_asks_once_and_deletes(shown: Any, server: Any) -> None:
+def test_delete_asks_once_and_can_be_taken_back(shown: Any, server: Any) -> None:
     data = shown.url.rsplit("data=", 1)[1]
     folder = server.home / "datasets" / data
     assert folder.is_dir()
@@ -62,3 +65,6 @@ def test_delete_asks_once_and_deletes(shown: Any, server: Any) -> None:
 
     expect(shown.locator(f".st-key-row_{data}")).to_have_count(0, timeout=SLOW)
     assert not folder.exists()
+    shown.locator(".st-key-bin_undo button").click()
+    expect(shown.locator(f".st-key-row_{data}")).to_be_visible(timeout=SLOW)
+    assert folder.is_dir()

@@ -279,6 +279,37 @@ def test_a_page_that_needs_photos_lists_those_that_are_there(
     assert "First some photos" not in words(app)
 
 
+def test_a_removed_class_comes_back_by_one_press(dataset: datasets.Dataset) -> None:
+    app = open_app(data=dataset.id)
+    app.pills(key="class").set_value("blue").run()
+    app.toggle(key="choose").set_value(True).run()
+    for box in app.checkbox[:2]:
+        box.set_value(True)
+    app.run()
+    app.button(key="remove_photos").click().run()
+    assert_well(app)
+    assert len(dataset.photos) == 22
+    assert "2 photos removed" in [box.label for box in app.expander]
+    app.button(key="undo").click().run()
+    assert len(dataset.photos) == 24
+
+
+def test_what_another_window_changed_is_said(dataset: datasets.Dataset) -> None:
+    app = open_app(data=dataset.id)
+    app.pills(key="class").set_value("blue").run()
+    datasets.rename_class(dataset, "blue", "navy")
+    app.run()
+    assert_well(app)
+    assert ["blue" in box.value and "another window" in box.value for box in app.warning] == [True]
+    assert app.pills(key="class").value == ""
+
+    datasets.delete_dataset(dataset)
+    app.run()
+    assert_well(app)
+    assert any("Two" in box.value and "deleted" in box.value for box in app.warning)
+    assert app.button(key="demo"), "the way on"
+
+
 def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Dataset) -> None:
     settings = make_settings({"backbone": "starter"})
     search = jobs.create_study(dataset, minutes=1, settings=settings)

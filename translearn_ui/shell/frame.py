@@ -119,7 +119,7 @@ def page(name: PageName) -> DeltaGenerator:
             in_hand.open_run(None)
         go(wanted.page)
     for text in in_hand.notices(name):
-        st.warning(sentence(text), icon=":material/link_off:")
+        _show_notice(text)
     if not start.can_write():
         st.error(
             _(
@@ -129,6 +129,16 @@ def page(name: PageName) -> DeltaGenerator:
             icon=":material/lock:",
         )
     return place
+
+
+def tell_now(text: str) -> None:
+    """Say here, and at the top of this page from now on, what was changed elsewhere."""
+    in_hand.tell(text)
+    _show_notice(text)
+
+
+def _show_notice(text: str) -> None:
+    st.warning(sentence(text), icon=":material/info:")
 
 
 def tab_title(text: str) -> None:
