@@ -54,6 +54,7 @@ if chosen is None or not len(chosen.photos):
         ),
         icon=":material/photo_library:",
         key="feasible",
+        heads=True,
     )
 else:
     main(chosen)

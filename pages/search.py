@@ -25,4 +25,5 @@ else:
         text=_("A search needs photos sorted into classes."),
         icon=":material/manage_search:",
         key="search",
+        heads=False,
     )

@@ -39,4 +39,5 @@ else:
         ),
         icon=":material/photo_library:",
         key="train",
+        heads=True,
     )

@@ -49,7 +49,7 @@ def test_page_without_anything_says_what_to_do(page: str) -> None:
     app = open_app(page)
 
     assert_well(app)
-    assert app.title or app.subheader
+    assert app.title or app.header
 
 
 @pytest.mark.parametrize("page", NAMES)

@@ -57,7 +57,7 @@ def show_all() -> None:
     found = trash.entries()
     if not found:
         return
-    st.subheader(_("Bin"), anchor=False)
+    st.header(_("Bin"), anchor=False)
     size = sum(entry.size_bytes() for entry in found)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(

@@ -33,7 +33,7 @@ def show(title: str, *, most: int = MOST) -> None:
     found = datasets.list_datasets()
     if not found:
         return
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     with st.grid(min_column_width=260, gap="small", border=True) as grid:
         for dataset in found[:most]:
             with grid.cell(), frame.errors_shown():
@@ -57,8 +57,12 @@ def show(title: str, *, most: int = MOST) -> None:
         frame.go("work")
 
 
-def empty_state(*, text: str, icon: str, key: str) -> None:
-    """What a page says that needs photos and has none in hand: those that are there, or how to begin."""
+def empty_state(*, text: str, icon: str, key: str, heads: bool) -> None:
+    """What a page says that needs photos and has none in hand: those that are there, or how to begin.
+
+    Args:
+        heads: as for `frame.empty_state`.
+    """
     frame.empty_state(
         title=_("First some photos"),
         text=text,
@@ -66,5 +70,6 @@ def empty_state(*, text: str, icon: str, key: str) -> None:
         key=key,
         button=_("Bring in photos"),
         page="photos",
+        heads=heads,
     )
     show(_("Or go on with these"))

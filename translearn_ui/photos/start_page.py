@@ -29,13 +29,13 @@ def show() -> None:
     dataset_list.show(_("Continue"), most=3)
     ways, demo = st.columns([1.75, 1], gap="medium")
     with ways, st.container(border=True, key="start_ways"):
-        st.subheader(_("Your photos"), anchor=False)
+        st.header(_("Your photos"), anchor=False)
         with frame.errors_shown():
             task = add_photos.show_ways()
             if task is not None:
                 import_task.begin(task)
     with demo, st.container(border=True, key="start_demo"):
-        st.subheader(_("No photos yet?"), anchor=False)
+        st.header(_("No photos yet?"), anchor=False)
         st.markdown(_("Try it with 300 drawn pictures of fruit. Everything works the same."))
         if st.button(
             _("Try the demo photos"),

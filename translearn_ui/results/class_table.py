@@ -15,7 +15,7 @@ from translearn_ui.components import format
 
 def show(metrics: RunMetrics) -> None:
     """Each class in words and numbers, the weakest first."""
-    st.subheader(_("Class by class"), anchor=False)
+    st.header(_("Class by class"), anchor=False)
     order = {name: index for index, name in enumerate(metrics.classes)}
     weakest_first = sorted(metrics.per_class, key=lambda row: row.recall or 0.0)
     known = metrics.test_accuracy is not None

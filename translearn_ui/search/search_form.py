@@ -59,7 +59,7 @@ def _show_earlier(dataset: Dataset) -> None:
     earlier = study.list_studies(dataset.id)
     if not earlier:
         return
-    st.subheader(_("Earlier searches"), anchor=False)
+    st.header(_("Earlier searches"), anchor=False)
     for run in earlier[:8]:
         result = study.read_result(run)
         words = result.sentence if result else _words_for_state(run)

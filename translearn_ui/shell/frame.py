@@ -192,13 +192,24 @@ def errors_shown() -> Iterator[None]:
 
 
 def empty_state(
-    *, title: str, text: str, icon: str, key: str, button: str = "", page: PageName = "photos"
+    *,
+    title: str,
+    text: str,
+    icon: str,
+    key: str,
+    button: str = "",
+    page: PageName = "photos",
+    heads: bool = False,
 ) -> None:
-    """Show what a page says when there is nothing to show yet, and the one way on."""
+    """Show what a page says when there is nothing to show yet, and the one way on.
+
+    Args:
+        heads: whether its title is that of the page, which has no other.
+    """
     with st.container(key=f"empty_{key}", horizontal_alignment="center", gap="small"):
         with st.container(key=f"icon_of_empty_{key}", width="content"):
             st.markdown(icon)
-        st.subheader(title, anchor=False, text_alignment="center")
+        (st.title if heads else st.header)(title, anchor=False, text_alignment="center")
         st.markdown(text, text_alignment="center")
         if button and st.button(button, key=f"go_from_empty_{key}", type="primary"):
             go(page)
@@ -216,6 +227,6 @@ def heading(title: str, why: str, *, name: str, ask: str = "") -> None:
         ask: the question that leads to it; default “why?”.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(title, anchor=False, width="content")
+        st.header(title, anchor=False, width="content")
         with st.popover(ask or _("why?"), type="tertiary", key=f"why_{name}"):
             st.markdown(why)
