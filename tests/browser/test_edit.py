@@ -27,7 +27,7 @@ def shown(page: Any, server_home: Path, tmp_path: Path) -> Any:
 
 def test_rename_a_class_and_take_it_back(shown: Any) -> None:
     shown.get_by_role("radio", name="green").click()
-    shown.get_by_role("button", name="green", exact=True).click()
+    shown.get_by_role("button", name="Change this class").click()
     shown.get_by_text("Rename this class").click()
     shown.get_by_label("New name").fill("quince *x*")
     shown.locator(".st-key-rename_class_go button").click()

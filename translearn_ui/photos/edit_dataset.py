@@ -58,7 +58,10 @@ def show_class_menu(dataset: Dataset, name: str) -> None:
         "remove": _(":material/delete: Remove this class"),
     }
     action = st.menu_button(
-        frame.plain(name), list(actions), format_func=actions.__getitem__, key=f"class_menu_{name}"
+        _("Change this class"),
+        list(actions),
+        format_func=actions.__getitem__,
+        key=f"class_menu_{name}",
     )
     if action == "rename":
         _rename_class(dataset, name)

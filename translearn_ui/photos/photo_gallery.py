@@ -17,7 +17,7 @@ ALL = ""
 
 def show(dataset: Dataset) -> None:
     """The gallery of the chosen class, or of all."""
-    st.header(_("Look at them"), anchor=False)
+    st.header(_("Your photos"), anchor=False)
     name = _choose_class(dataset)
     rows = dataset.photos
     if name != ALL:

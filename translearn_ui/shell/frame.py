@@ -36,7 +36,7 @@ from translearn_ui.shell.in_hand import open_run as open_run
 from translearn_ui.shell.in_hand import runs_of as runs_of
 from translearn_ui.shell.pages import PAGES as PAGES
 from translearn_ui.shell.pages import PageName as PageName
-from translearn_ui.shell.pages import path_of
+from translearn_ui.shell.pages import PageRow, path_of
 from translearn_ui.shell.text import listed as listed
 from translearn_ui.shell.text import plain as plain
 from translearn_ui.shell.text import sentence as sentence
@@ -44,6 +44,8 @@ from translearn_ui.shell.text import sentence as sentence
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.navigation.page import Page
+
+    from translearn_core.datasets import Dataset
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +114,7 @@ def page(name: PageName) -> DeltaGenerator:
     if name in ("results", "try_it", "share"):
         in_hand.take_newest_result()
     dataset, run = in_hand.current_dataset(), in_hand.current_run()
-    tab_title(f"{_(row.title)} · {dataset.name}" if dataset is not None else _(row.title))
+    tab_title(_title_of(row, dataset))
     place, wanted = bar.show(row, dataset, run)
     if wanted is not None:
         if wanted.anew:
@@ -129,6 +131,15 @@ def page(name: PageName) -> DeltaGenerator:
             icon=":material/lock:",
         )
     return place
+
+
+def _title_of(row: PageRow, dataset: Dataset | None) -> str:
+    """What the tab says of a page until the page says more."""
+    if dataset is None:
+        return _(row.title)
+    if row.name == "photos":
+        return _("Photos of {name}").format(name=dataset.name)
+    return _("{page} · {name}").format(page=_(row.title), name=dataset.name)
 
 
 def tell_now(text: str) -> None:

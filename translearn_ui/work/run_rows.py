@@ -176,7 +176,7 @@ def _show_tick(run: Run) -> None:
 def _facts(run: Run) -> list[str]:
     """What stands small below a run's name."""
     config = run.config
-    facts = [config.settings.backbone] if config.settings.backbone else []
+    facts = [run_text.describe(config.settings)] if config.settings.backbone else []
     facts += [format.when(config.created), format.size(run.size_bytes())]
     if run.has_result and run.metrics.test_accuracy is not None:
         facts.insert(0, run_text.share_words(run.metrics))
