@@ -15,7 +15,6 @@ from tests.support.trained import copy_of, trained
 from translearn_core.runs import Run, create_run
 
 expect = pytest.importorskip("playwright.sync_api").expect
-Axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe
 
 DROPZONE = 'data-testid="stFileUploaderDropzone"'
 """Streamlit gives the box for files the role `presentation` and a label; the button inside is whole."""
@@ -114,6 +113,8 @@ def _faults(page: Any, *rules: str) -> list[str]:
     options = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)
+    from axe_playwright_python.sync_playwright import Axe  # needs Playwright
+
     result = Axe().run(page, options=options).response
     return [
         f"{rule['id']}: {node['html'][:200]}"

@@ -185,10 +185,10 @@ def _remove_class(dataset: Dataset, name: str) -> None:
 def show_remove_photos(dataset: Dataset, chosen: list[str], then: Callable[[], None]) -> None:
     """The button that removes the chosen photos; that can be taken back."""
     n = len(chosen)
+    if not n:
+        st.caption(_("Tick the photos that should go."))
+        return
     with st.container(key="remove_bar", width="content"):
-        if not n:
-            st.caption(_("Tick the photos that should go."))
-            return
         st.button(
             ngettext("Remove {n:,} photo", "Remove {n:,} photos", n).format(n=n),
             key="remove_photos",

@@ -68,9 +68,9 @@ def _follow(run: Run, stopping: bool) -> None:
     Args:
         stopping: what the page shows of it; it is drawn anew where the run was stopped elsewhere.
     """
-    with frame.errors_shown():
-        state = run.state
-        progress = progress_of(run)
+    if not run.folder.is_dir():
+        st.rerun()  # deleted elsewhere, which the page says
+    state, progress = run.state, progress_of(run)
     if state.state not in LIVE_STATES:
         jobs.warm_up()  # who trained once is likely to train again
         st.rerun()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
+from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dataset_actions, dialogs, format, gallery
 from translearn_ui.components.paging import page_of
@@ -77,7 +79,8 @@ def _show_dataset(dataset: Dataset) -> None:
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key=f"row_{dataset.id}"
     ):
-        with st.container(key=f"strip_box_{dataset.id}", width=150):
+        # the line beside it says what is damaged
+        with st.container(key=f"strip_box_{dataset.id}", width=150), suppress(SourceError):
             paths = list(dataset.photos.groupby("class_name")["path"].first())[:3]
             gallery.preview(dataset, paths, key=f"work_{dataset.id}", width=44)
         st.markdown(
