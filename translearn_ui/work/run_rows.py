@@ -141,7 +141,9 @@ def _show_run(run: Run) -> None:
         if notes.note:
             first = notes.note.splitlines()[0]
             text += f"  \n:small[:material/edit_note: {frame.plain(first[:120])}]"
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+        with st.container(
+            key=f"run_line_{run.id}", horizontal=True, wrap=False, vertical_alignment="center"
+        ):
             _show_tick(run)
             st.markdown(text, width="stretch")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
