@@ -14,7 +14,7 @@ from translearn_ui.components import run_text
 from translearn_ui.shell import frame
 from translearn_ui.training import ended_view, live, start_button
 
-frame.page("camera")
+place = frame.page("camera")
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
     if dataset is not None:
         recording_note.show(dataset)
     if run is not None and (run.state.state in LIVE_STATES or not run.has_result):
-        live.show(run)
+        live.show(run, place)
     if run is None or run.state.state not in LIVE_STATES:
         _show_next(dataset, run)
         jobs.warm_up()

@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _show_figures(run: Run) -> None:
-    st.subheader(_(":material/table_chart: The figures"), anchor=False)
+    st.header(_(":material/table_chart: The figures"), anchor=False)
     st.markdown(
         _(
             "The answers on the test photos as a table (CSV) for any spreadsheet: true class, "

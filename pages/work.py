@@ -7,6 +7,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.i18n import _
 from translearn_core.runs import list_runs
+from translearn_ui.components import bin_line
 from translearn_ui.shell import frame
 from translearn_ui.work import dataset_rows, installation, run_rows
 
@@ -22,10 +23,12 @@ def main() -> None:
     tabs = st.tabs(names, key="tab", bind="query-params")
     with tabs[0], frame.errors_shown():
         dataset_rows.show(sets)
+        bin_line.show_all()
     with tabs[1], frame.errors_shown():
         run_rows.show(runs)
     with tabs[2], frame.errors_shown():
         installation.show()
+    bin_line.show_undo()
 
 
 main()

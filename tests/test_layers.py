@@ -19,6 +19,7 @@ GROUND = (
     "errors",
     "i18n",
     "leftovers",
+    "trash",
     "concurrency",
     "atomic",
     "csv_tables",

@@ -126,6 +126,7 @@ def show(task: Task) -> None:
         st.rerun()
     with st.container(border=True, key=f"task_{task.id}"):
         st.markdown(f"**{frame.plain(task.title)}**")
+        frame.tab_title(f"{task.title} {format.percent(task.share)}" if task.total else task.title)
         st.progress(
             task.share, text=_("Cancelling…") if task.cancelled else frame.plain(task.sentence)
         )

@@ -97,13 +97,14 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
         type="category", autorange="reversed", title=None, automargin=True, showgrid=False
     )
     figure.update_xaxes(
-        title=_("photos"),
+        title=None,
         rangemode="tozero",
-        gridcolor=GRID_COLOR,
+        showgrid=False,
+        showticklabels=False,  # each bar carries its number
         zeroline=False,
         range=[0, max(values, default=1) * 1.12],
     )
-    return finished(figure, height=max(110, 64 + 30 * len(names)), bargap=0.28)
+    return finished(figure, height=max(60, 28 + 30 * len(names)), bargap=0.28)
 
 
 def probability_bars(

@@ -15,17 +15,18 @@ from translearn_ui.components import format
 
 def show(metrics: RunMetrics) -> None:
     """Each class in words and numbers, the weakest first."""
-    st.subheader(_("Class by class"), anchor=False)
+    st.header(_("Class by class"), anchor=False)
     order = {name: index for index, name in enumerate(metrics.classes)}
     weakest_first = sorted(metrics.per_class, key=lambda row: row.recall or 0.0)
     known = metrics.test_accuracy is not None
     rows = "".join(class_row_html(row, order[row.name], shares=known) for row in weakest_first)
     head = "".join(
-        f"<th>{title}</th>"
+        f'<th scope="col">{title}</th>'
         for title in (_("class"), _("found (recall)"), _("correct when predicted (precision)"))
     )
     st.html(
-        f'<table class="tl-classes"><thead><tr>{head}<th class="what"></th></tr></thead>'
+        f'<table class="tl-classes"><thead><tr>{head}'
+        f'<th class="what" scope="col">{_("in words")}</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
     )
     if known:

@@ -25,7 +25,7 @@ PER_PAGE = 12
 
 def show(run: Run, predictions: pd.DataFrame) -> None:
     """The photos it got wrong, the surest mistake first; right ones on request."""
-    st.subheader(_("Look at the photos"), anchor=False)
+    st.header(_("Look at the photos"), anchor=False)
     wrong = predictions[~predictions["correct"].astype(bool)]
     right = predictions[predictions["correct"].astype(bool)]
     st.session_state.setdefault("results_which", "wrong")

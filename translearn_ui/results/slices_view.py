@@ -16,7 +16,7 @@ def show(metrics: RunMetrics) -> None:
     """A table for each attribute, its weakest value first; nothing where none is known."""
     if not metrics.slices:
         return
-    st.subheader(_("Is it as good for all of them?"), anchor=False)
+    st.header(_("Is it as good for all of them?"), anchor=False)
     st.caption(
         _(
             "The test photos by what else is known of them (slices). An average can hide that a model "

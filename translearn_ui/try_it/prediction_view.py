@@ -158,7 +158,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
             icon=":material/broken_image:",
         )
         return
-    st.subheader(sentence(answer, sure_from=sure_from), anchor=False)
+    st.header(sentence(answer, sure_from=sure_from), anchor=False)
     if prediction.other_shape:
         st.markdown(
             _(

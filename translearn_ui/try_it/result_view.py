@@ -34,7 +34,7 @@ def show(run: Run) -> None:
         prediction_view.show_one(rows[0], sure_from=sure, run=run)
         _show_truth(run)
     else:
-        st.subheader(
+        st.header(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
         )
         prediction_view.show_many(rows, sure_from=sure, name=run.id)
