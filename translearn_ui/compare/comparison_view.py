@@ -143,7 +143,7 @@ def _row_html(one: ComparedRun, *, shares: bool) -> str:
 
 def show_tasks(comparison: Comparison) -> None:
     """Each further task that all of them answer: how often each run is right on the same photos."""
-    st.subheader(_("Label by label (multi-task)"), anchor=False)
+    st.header(_("Label by label (multi-task)"), anchor=False)
     st.caption(
         _(
             "Further labels that all of these trainings predict, each on the test photos that all "

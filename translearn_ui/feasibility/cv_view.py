@@ -43,14 +43,14 @@ def show_mixups(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> Non
         _show_pairs(dataset, report.mixups, assessed)
     left, right = st.columns([1.25, 1], gap="medium")
     with left:
-        st.subheader(_("All answers"), anchor=False)
+        st.header(_("All answers"), anchor=False)
         charts.show(
             charts.confusion_matrix(report.confusion, report.classes),
             key="feasible_matrix",
             alt=charts.confusion_sentence(report.confusion, report.classes),
         )
     with right:
-        st.subheader(_("Class by class"), anchor=False)
+        st.header(_("Class by class"), anchor=False)
         _show_classes(report)
 
 
@@ -141,7 +141,7 @@ def _show_classes(report: Report) -> None:
 
 def show_curve(report: Report) -> None:
     """The learning curve, the forecast in words and as a picture, and how good it was before."""
-    st.subheader(_("What more photos would bring"), anchor=False)
+    st.header(_("What more photos would bring"), anchor=False)
     ahead = report.forecast
     if ahead is None:
         st.info(

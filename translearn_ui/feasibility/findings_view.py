@@ -63,7 +63,7 @@ def show(dataset: Dataset, found: Sequence[Found]) -> None:
         return
     one = _choose(found)
     with st.container(key="finding_words", gap="xsmall"):
-        st.subheader(_(one.check.title), anchor=False)
+        st.header(_(one.check.title), anchor=False)
         st.markdown(f"{_(one.check.sentence)}  \n:material/lightbulb: {_(one.check.advice)}")
     rows = rows_of(dataset)
     if not one.open:

@@ -43,7 +43,7 @@ def show(dataset: Dataset, report: Report, *, running: bool) -> None:
     show_next(dataset, report, outdated=outdated, running=running)
     left, right = st.columns([1.45, 1], gap="large")
     with left:
-        st.subheader(_("How often it is right"), anchor=False)
+        st.header(_("How often it is right"), anchor=False)
         verdict_view.show_scale(report)
         verdict_view.show_how(report)
         cv_view.show_curve(report)

@@ -137,7 +137,7 @@ _GO: dict[str, tuple[frame.PageName, str]] = {
 
 def show_advice(report: Report) -> None:
     """What would help most, in order, each with the way to it."""
-    st.subheader(_("What would help most"), anchor=False)
+    st.header(_("What would help most"), anchor=False)
     if not report.advice:
         st.markdown(_("Nothing stands out. Train, and try the model on new photos."))
     for number, one in enumerate(report.advice, 1):

@@ -8,7 +8,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.tasks import table_notes
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts
+from translearn_ui.components import charts, class_colors
 from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
@@ -21,7 +21,10 @@ def show(dataset: Dataset) -> None:
         classes = len(dataset.classes)
         with st.container(height=440 if classes > 12 else "content", border=False):
             charts.show(
-                charts.counts_chart(dataset.counts),
+                charts.counts_chart(
+                    dataset.counts,
+                    colors=class_colors.colors(class_colors.of_dataset(dataset)),
+                ),
                 key="counts",
                 alt=_("Photos in each class: {counts}").format(
                     counts=", ".join(f"{name} {n}" for name, n in dataset.counts.head(40).items())

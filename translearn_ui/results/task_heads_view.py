@@ -25,7 +25,7 @@ def show_results(metrics: RunMetrics) -> None:
     tasks = metrics.tasks
     if len(tasks) < 2:
         return
-    st.subheader(_("Label by label (multi-task)"), anchor=False)
+    st.header(_("Label by label (multi-task)"), anchor=False)
     st.caption(
         _(
             "One model predicts all of them. The rest of this page is about the first; "

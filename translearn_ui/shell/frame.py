@@ -352,7 +352,7 @@ def heading(title: str, why: str, *, name: str, ask: str = "") -> None:
         ask: the question that leads to it; default “why?”.
     """
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(title, anchor=False, width="content")
+        st.header(title, anchor=False, width="content")
         with st.popover(ask or _("why?"), type="tertiary", key=f"why_{name}"):
             st.markdown(why)
 
