@@ -30,6 +30,7 @@ GRID_COLOR = "rgba(128,128,128,0.22)"
 LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
 """Where the names of the lines stand."""
 _MOST_CELLS_WITH_NUMBERS = 24
+_ZOOM_BUTTONS = ("zoomIn2d", "zoomOut2d", "pan2d", "resetScale2d")
 _EMPTY_CELL = "rgba(128,128,128,0.10)"
 _MATRIX_SIDE, _LEAST_CELL, _LARGEST_CELL = 440, 10, 58
 _ROOM_FOR_NAMES = 120
@@ -43,6 +44,7 @@ def show(
     alt: str,
     height: int | None = None,
     on_select: Callable[[], None] | None = None,
+    zoom: bool = False,
 ) -> None:
     """Put a figure on the page: in the page's theme, exportable as a picture, with its description.
 
@@ -50,6 +52,7 @@ def show(
         key: of the element, and the name of the exported file.
         alt: what the chart shows, in a sentence, for people who do not see it.
         height: in pixels; default is the figure's own.
+        zoom: whether buttons to zoom and to move stand beside it.
         on_select: called when a point was clicked; the selection stands in the session under `key`.
     """
     if height is not None:
@@ -59,7 +62,8 @@ def show(
     figure.update_layout(font={"color": color}, modebar=quiet)
     config = {
         "displaylogo": False,
-        "modeBarButtons": [["toImage"]],
+        "modeBarButtons": [[*_ZOOM_BUTTONS, "toImage"]] if zoom else [["toImage"]],
+        **({"displayModeBar": True} if zoom else {}),
         "scrollZoom": False,
         "doubleClick": "reset",
         "toImageButtonOptions": {"format": "png", "scale": 2, "filename": key},

@@ -57,7 +57,7 @@ def show(dataset: Dataset, found: Sequence[Found]) -> None:
     """Choose a check; see what it means, what to do, and its photos."""
     if not found:
         st.success(
-            _("No check found anything to look at in these photos."), icon=":material/check_circle:"
+            _("The checks found no single photo to look at."), icon=":material/check_circle:"
         )
         photo_actions.show_bar(dataset)
         return

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.tasks import table_notes
+from translearn_core.feasibility.assessment import Assessment
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts, class_colors
+from translearn_ui.components import charts, class_colors, verdict_note
 from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
@@ -39,9 +38,10 @@ def show(dataset: Dataset) -> None:
 
 
 def _show_warnings(dataset: Dataset) -> None:
-    found = [*dataset.record.notices, *datasets.found_by_checks(dataset)]
-    if not found and not table_notes(dataset).rows:
-        st.success(_("Nothing to worry about."), icon=":material/check_circle:")
+    judged = verdict_note.assess(dataset)
+    found = judged.remarks
+    if judged.level != "cannot":  # that stands at the head of the page
+        _show_judgement(judged)
     for sentence in found[:4]:
         st.warning(frame.sentence(sentence), icon=":material/warning:")
     if len(found) > 4:
@@ -52,6 +52,17 @@ def _show_warnings(dataset: Dataset) -> None:
             key="more_warnings",
         ):
             st.markdown("\n".join(f"- {frame.sentence(sentence)}" for sentence in found[4:]))
+
+
+def _show_judgement(judged: Assessment) -> None:
+    """What is said of the photos as a whole, with a sign and a colour of its own."""
+    words = frame.plain(judged.sentence)
+    if judged.level == "well":
+        st.success(words, icon=":material/check_circle:")
+    elif judged.level in ("not_yet", "few"):
+        st.warning(words, icon=":material/warning:")
+    else:
+        st.info(words, icon=":material/fact_check:")
 
 
 def show_left_out(dataset: Dataset) -> None:

@@ -30,7 +30,9 @@ def show(dataset: Dataset) -> None:
         name=frame.plain(dataset.name), n=n, classes=len(dataset.classes)
     )
     if before_training.can_start(dataset):
-        words += " " + _("You can press Train right away.")
+        judged = verdict_note.assess(dataset)
+        if judged.is_good or judged.level == "unknown":
+            words += " " + _("You can press Train right away.")
     st.markdown(words)
     before_training.show_other_run(dataset)
     obstacle = before_training.show_warnings(dataset)
