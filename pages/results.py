@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from translearn_core.i18n import _
 from translearn_core.runs import ENDED_STATES, Run
 from translearn_ui.components import sample_tiles

@@ -167,6 +167,10 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(level="well", holds=lambda facts: facts.has_verdict("works_well"), tell=_tell_verdict),
     Rule(level="few", holds=lambda facts: facts.n_tested < LEAST_TESTED, tell=_tell_few),
-    Rule(level="look", holds=lambda facts: bool(facts.remarks or facts.asks), tell=lambda _facts: _(_LOOK)),
+    Rule(
+        level="look",
+        holds=lambda facts: bool(facts.remarks or facts.asks),
+        tell=lambda _facts: _(_LOOK),
+    ),
     Rule(level="unknown", holds=lambda _facts: True, tell=lambda _facts: _(_UNKNOWN)),
 )

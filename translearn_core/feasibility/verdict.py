@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from translearn_core.evaluation.caveats import list_names
+from translearn_core.feasibility.label_errors import worth_showing
 from translearn_core.i18n import N_, _, ngettext
 
 Verdict = Literal["works_well", "works_with_limits", "not_yet", "no_sign"]
@@ -345,7 +346,8 @@ def advise(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> list[Adv
     ]
     options.sort(key=lambda option: -(option.gain or 0.0))
     if not gains.sure_label_errors and gains.label_errors:
-        options.append(_advise_looking(gains.label_errors))
+        shown = worth_showing(gains.label_errors, 0, figures.accuracy)
+        options.append(_advise_looking(shown))
     if verdict != "works_well":
         options.append(
             Advice(

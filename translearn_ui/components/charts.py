@@ -308,7 +308,9 @@ def confusion_matrix(
     return finished(figure, height=_ROOM_FOR_NAMES + cell * n)
 
 
-def _add_cells(figure: go.Figure, values: Sequence[Sequence[float | None]], ends: list[str]) -> None:
+def _add_cells(
+    figure: go.Figure, values: Sequence[Sequence[float | None]], ends: list[str]
+) -> None:
     """Cells that are not None, in a colour between two ends."""
     places = list(range(len(values)))
     figure.add_heatmap(

@@ -119,9 +119,7 @@ def _clip(place: int) -> str:
     corners = shape_of(place).corners
     if not corners:
         return "clip-path:circle(50%)"
-    points = ",".join(
-        "{}% {}%".format(*corner.split(",")) for corner in corners.split()
-    )
+    points = ",".join("{}% {}%".format(*corner.split(",")) for corner in corners.split())
     return f"clip-path:polygon({points})"
 
 

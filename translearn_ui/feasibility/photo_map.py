@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from translearn_core.feasibility.label_errors import strength_of
 from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import charts, class_colors
 from translearn_ui.feasibility import findings_view, map_pictures, photo_actions
@@ -291,9 +292,11 @@ def _offer_first(dataset: Dataset, assessed: pd.DataFrame, rows: Mapping[str, An
     """A way to the suspects for those who cannot click on a point."""
     suspects = [path for path in _suspects(assessed) if path in rows]
     if suspects and st.button(
-        ngettext("Show the suspect", "Show the first of {n:,} suspects", len(suspects)).format(
-            n=len(suspects)
-        ),
+        ngettext(
+            "Show the photo that is worth a look",
+            "Show the first of {n:,} photos that are worth a look",
+            len(suspects),
+        ).format(n=len(suspects)),
         key="map_first",
     ):
         st.session_state[_CHOSEN] = (dataset.id, suspects[0])
@@ -321,26 +324,31 @@ def _show_photo(dataset: Dataset, found: pd.DataFrame, row: Mapping[str, Any]) -
                 st.caption(f":red[✗] {_('taken for {answer}').format(answer=answer)}")
             if known["suspect_score"] > 0 and known["suggested"] != row["class_name"]:
                 suggested = str(known["suggested"])
-                words = findings_view.sure(float(known["suspect_score"]))
-                st.caption(_("Wrong label: {sure}").format(sure=words))
-        _show_acts(dataset, row, suggested)
+                score = float(known["suspect_score"])
+                st.caption(_("Its label: {words}").format(words=findings_view.label_words(score)))
+        gentle = known is None or strength_of(float(known["suspect_score"])) != "almost_certain"
+        _show_acts(dataset, row, suggested, keep_first=gentle)
 
 
-def _show_acts(dataset: Dataset, row: Mapping[str, Any], suggested: str) -> None:
+def _show_acts(
+    dataset: Dataset, row: Mapping[str, Any], suggested: str, *, keep_first: bool
+) -> None:
     path = str(row["path"])
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
-        if suggested and st.button(
-            _("Move to {name}").format(name=frame.plain(suggested)), key=f"map_move_{path}"
-        ):
-            photo_actions.move(dataset, [path], suggested)
-            st.rerun()
-        if suggested and st.button(
-            _("Keep as {name}").format(name=frame.plain(str(row["class_name"]))),
-            key=f"map_keep_{path}",
-            type="tertiary",
-        ):
-            photo_actions.keep(dataset, [("wrong_label", path)])
-            st.rerun()
+        for act in (("keep", "move") if keep_first else ("move", "keep")) if suggested else ():
+            name = suggested if act == "move" else str(row["class_name"])
+            words = _("Move to {name}") if act == "move" else _("Keep as {name}")
+            is_first = (act == "keep") == keep_first
+            if st.button(
+                words.format(name=frame.plain(name)),
+                key=f"map_{act}_{path}",
+                type="secondary" if is_first else "tertiary",
+            ):
+                if act == "move":
+                    photo_actions.move(dataset, [path], suggested)
+                else:
+                    photo_actions.keep(dataset, [("wrong_label", path)])
+                st.rerun()
         if not suggested and st.button(_("Exclude"), key=f"map_exclude_{path}"):
             photo_actions.exclude(dataset, [path])
             st.rerun()

@@ -16,7 +16,6 @@ from translearn_core.runs.run_metrics import RunMetrics
 from translearn_ui.components import format, run_actions, run_picker, run_text, sample_tiles
 from translearn_ui.shell import frame
 
-
 WIDE_INTERVAL = 0.25
 """A share with a wider interval is said to be uncertain."""
 
@@ -36,7 +35,9 @@ def show(run: Run, metrics: RunMetrics) -> None:
         run_picker.switch_result(run)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if uncertain:
-            rest += " " + _("So few test photos say little: with more photos it can be told better.")
+            rest += " " + _(
+                "So few test photos say little: with more photos it can be told better."
+            )
         st.markdown(rest)
         if is_headline:
             show_why(metrics)

@@ -135,7 +135,17 @@ def open_page(page: str, run: Run) -> AppTest:
 def words(app: AppTest) -> str:
     """All that the page says, HTML included."""
     said = []
-    for kind in ("title", "header", "subheader", "markdown", "caption", "warning", "error", "info", "html"):
+    for kind in (
+        "title",
+        "header",
+        "subheader",
+        "markdown",
+        "caption",
+        "warning",
+        "error",
+        "info",
+        "html",
+    ):
         said += [
             str(element.value if kind != "html" else element.proto.body)
             for element in app.get(kind)
