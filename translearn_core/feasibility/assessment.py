@@ -53,7 +53,7 @@ class Assessment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Facts:
+class Facts:
     """What the judgement follows from.
 
     Attributes:
@@ -81,8 +81,8 @@ class Rule:
     """One row: the first whose condition holds gives the level, and its sentence."""
 
     level: Level
-    holds: Callable[[_Facts], bool]
-    tell: Callable[[_Facts], str]
+    holds: Callable[[Facts], bool]
+    tell: Callable[[Facts], str]
 
 
 def assess(dataset: Dataset, report: Report | None = None) -> Assessment:
@@ -94,7 +94,7 @@ def assess(dataset: Dataset, report: Report | None = None) -> Assessment:
     return decide(_gather(dataset, report or check_report.read(dataset)))
 
 
-def decide(facts: _Facts) -> Assessment:
+def decide(facts: Facts) -> Assessment:
     """The judgement that follows from the facts."""
     rule = next(rule for rule in RULES if rule.holds(facts))
     few = rule.level in ("limits", "well") and facts.n_tested < LEAST_TESTED
@@ -102,7 +102,7 @@ def decide(facts: _Facts) -> Assessment:
     return Assessment(level=rule.level, sentence=rule.tell(facts), remarks=remarks)
 
 
-def _gather(dataset: Dataset, report: Report | None) -> _Facts:
+def _gather(dataset: Dataset, report: Report | None) -> Facts:
     try:
         datasets.check_ready(dataset)
         obstacle = ""
@@ -112,7 +112,7 @@ def _gather(dataset: Dataset, report: Report | None) -> _Facts:
     given = int((photos["split"] == "test").sum())
     n = len(photos)
     is_current = report is not None and report.fingerprint == dataset.fingerprint
-    return _Facts(
+    return Facts(
         obstacle=obstacle,
         report=report if is_current else None,
         remarks=(*record.notices, *datasets.found_by_checks(dataset)) if n else (),
@@ -122,7 +122,7 @@ def _gather(dataset: Dataset, report: Report | None) -> _Facts:
     )
 
 
-def _tell_verdict(facts: _Facts) -> str:
+def _tell_verdict(facts: Facts) -> str:
     """The verdict in one sentence."""
     report = facts.report
     assert report is not None
@@ -135,7 +135,7 @@ def _tell_verdict(facts: _Facts) -> str:
     )
 
 
-def _tell_few(facts: _Facts) -> str:
+def _tell_few(facts: Facts) -> str:
     return ngettext(
         "These are few photos: a training would be tested on {n} of them, so its figure would say "
         "little.",

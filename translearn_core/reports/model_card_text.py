@@ -37,8 +37,8 @@ def trade_sentence(trade: threshold.ThresholdEffect, *, share: bool = True) -> s
         trade.refused,
     ).format(refused=trade.refused, n=trade.n)
     sentence += ngettext(
-        "which avoids **{avoided}** of {wrong} mistake and gives up {lost} of the right answers.",
-        "which avoids **{avoided}** of {wrong} mistakes and gives up {lost} of the right answers.",
+        "which avoids **{avoided}** of {wrong} mistake; right answers lost: {lost}.",
+        "which avoids **{avoided}** of {wrong} mistakes; right answers lost: {lost}.",
         wrong,
     ).format(avoided=trade.avoided, wrong=wrong, lost=trade.lost)
     if share and trade.accuracy is not None:

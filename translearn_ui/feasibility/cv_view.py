@@ -228,13 +228,19 @@ def _past_words(error: float | None) -> str:
     points = 100 * abs(error)
     if points < 0.5:
         return _(
-            "Made from half of these photos, the same forecast met what they all reached to half a "
+            "As a test, the same forecast was made from half of your photos: it was right to half a "
             "point."
         )
     words = (
-        _("Made from half of these photos, the same forecast was {points:.1f} points too high.")
+        _(
+            "As a test, the same forecast was made from half of your photos: it promised {points:.0f} "
+            "of 100 photos too many."
+        )
         if error > 0
-        else _("Made from half of these photos, the same forecast was {points:.1f} points too low.")
+        else _(
+            "As a test, the same forecast was made from half of your photos: it promised {points:.0f} "
+            "of 100 photos too few."
+        )
     )
     return words.format(points=points)
 
@@ -314,9 +320,12 @@ def show_figures(dataset: Dataset, report: Report) -> None:
     titles = {row.name: row.title for row in PROPERTIES}
     rows = [
         (_("accuracy on photos not learned from"), _share(report.accuracy, report.interval)),
-        (_("each class counted alike"), _share(report.mean_recall)),
         (
-            _("naive random split (near-duplicates on both sides)"),
+            _("mean over the classes, small ones count as much as large ones"),
+            _share(report.mean_recall),
+        ),
+        (
+            _("random split (duplicates not grouped)"),
             _share(report.random_split_accuracy),
         ),
         (_("guessing the largest class"), _share(report.majority_accuracy)),
@@ -327,11 +336,13 @@ def show_figures(dataset: Dataset, report: Report) -> None:
             for name, share in sorted(report.trivial.items(), key=lambda item: -item[1])
         ),
         (_("photos that can be read"), f"{report.n_photos:,}"),
-        (_("of these cross-validated"), f"{report.n_judged:,}"),
+        (_("of these measured"), f"{report.n_judged:,}"),
         (_("groups (copies and bursts count once)"), f"{report.n_groups:,}"),
         (
-            _("repeats and folds"),
-            _("{repeats} times {folds}").format(repeats=report.repeats, folds=report.folds),
+            _("how often it was measured (cross-validation)"),
+            _("{repeats} times, in {folds} parts each").format(
+                repeats=report.repeats, folds=report.folds
+            ),
         ),
         (_("looked at by"), backbones.get_backbone(report.backbone).title),
         (_("took"), format.duration(report.seconds)),

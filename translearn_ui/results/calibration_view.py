@@ -76,7 +76,7 @@ def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
         confidence, right, bins=min(_MOST_BINS, max(3, len(right) // 12))
     )
     with st.expander(
-        _("Is its confidence true? (calibration)"),
+        _("Can you trust its percentages? (calibration)"),
         key="results_reliability",
         icon=":material/scale:",
     ):

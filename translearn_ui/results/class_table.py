@@ -85,8 +85,8 @@ def class_sentence(row: ClassMetrics) -> str:
         sentence
         + "; "
         + ngettext(
-            "it was predicted {n} time, {found} correct.",
-            "it was predicted {n} times, {found} correct.",
+            "the model said so {n} time, and {found} were right.",
+            "the model said so {n} times, and {found} were right.",
             said,
         ).format(n=said, found=found)
     )

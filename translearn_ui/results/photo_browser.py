@@ -169,8 +169,13 @@ def show_page(run: Run, rows: pd.DataFrame, *, key: str) -> None:
     """Photos with truth, answer and confidence, a page at a time; each can be explained."""
     try:
         dataset = datasets.open_dataset(run.config.dataset)
-    except TransLearnError as error:
-        st.info(_("The photos are no longer there: {why}").format(why=frame.plain(error.message)))
+    except TransLearnError:
+        st.info(
+            _(
+                "The photos of this model were deleted, so they cannot be shown. Its figures remain."
+            ),
+            icon=":material/info:",
+        )
         return
     part, place = page_of(len(rows), PER_PAGE, key=f"{key}_page")
     shown = rows.iloc[part]
