@@ -56,13 +56,12 @@ def _show_warnings(dataset: Dataset) -> None:
 
 def _show_judgement(judged: Assessment) -> None:
     """What is said of the photos as a whole, with a sign and a colour of its own."""
-    words = frame.plain(judged.sentence)
     if judged.level == "well":
-        st.success(words, icon=":material/check_circle:")
+        st.success(frame.plain(judged.sentence), icon=":material/check_circle:")
     elif judged.level in ("not_yet", "few"):
-        st.warning(words, icon=":material/warning:")
+        st.warning(frame.plain(judged.sentence), icon=":material/warning:")
     else:
-        st.info(words, icon=":material/fact_check:")
+        st.info(frame.plain(judged.sentence), icon=":material/fact_check:")
 
 
 def show_left_out(dataset: Dataset) -> None:
