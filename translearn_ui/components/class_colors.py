@@ -103,16 +103,15 @@ def mark_markdown(place: int) -> str:
 
 def mark_options(key: str, places: Sequence[int | None]) -> None:
     """Put marks before the options of the pills `key`; None is an option that is no class."""
+    form = 'content:"";width:.7rem;height:.7rem;margin-right:.4rem;flex:none;display:inline-block'
     rules = "".join(
         f".st-key-{escape(key)} button:nth-of-type({number})::before"
-        f"{{background:{color_of(place)};{_clip(place)}}}"
+        f"{{{form};background:{color_of(place)};{_clip(place)}}}"
         for number, place in enumerate(places, 1)
         if place is not None
     )
-    own = 'content:"";width:.7rem;height:.7rem;margin-right:.4rem;flex:none;display:inline-block'
-    marked = f".st-key-{escape(key)} button:nth-of-type(n)::before"
     if rules:
-        st.html(f"<style>{marked}{{{own}}}{rules}</style>")
+        st.html(f"<style>{rules}</style>")
 
 
 def _clip(place: int) -> str:

@@ -54,6 +54,7 @@ def _show_matrix(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> No
         left, right = st.container(), st.container()
     with left:
         st.header(_("All answers"), anchor=False)
+        st.caption(_("Click a field to see its photos, or choose a pair."))
         matrix_view.show(
             report.confusion,
             report.classes,
@@ -62,7 +63,6 @@ def _show_matrix(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> No
             chosen=cell,
             on_cell=_take_cell,
         )
-        st.caption(_("Click a field to see its photos."))
     with right, st.container(key=_CELL_PHOTOS), frame.errors_shown():
         if not report.mixups:
             st.success(_("It mixed up nothing."), icon=":material/check_circle:")

@@ -50,6 +50,7 @@ def _show_matrix(run: Run, metrics: RunMetrics, choice: photo_browser.Choice) ->
     if metrics.tested_elsewhere:
         st.caption(_("The test photos here are of the source domain."))
     st.markdown(frame.sentence(charts.confusion_sentence(counts, names)))
+    st.caption(_("Click a field to see its photos, or choose the classes in the two boxes."))
     matrix_view.show(
         counts,
         names,
@@ -58,7 +59,6 @@ def _show_matrix(run: Run, metrics: RunMetrics, choice: photo_browser.Choice) ->
         chosen=choice.cell,
         on_cell=_take_cell,
     )
-    st.caption(_("Click a field to see its photos, or choose the classes in the two boxes."))
 
 
 def _take_cell(cell: matrix_view.Cell) -> None:
