@@ -12,6 +12,7 @@ from translearn_ui.results import (
     learning_view,
     mistakes_view,
     settings_table,
+    slices_view,
     summary,
     tabs,
     task_heads_view,
@@ -31,6 +32,7 @@ def show_result(run: Run) -> None:
     with overview:
         summary.show_tiles(run)
         class_table.show(run, metrics)
+        slices_view.show(metrics)
         task_heads_view.show_results(metrics)
         techniques_view.show(run.config.settings, metrics)
     with mistakes:

@@ -111,6 +111,7 @@ def test_train_to_done_with_moving_curves(
 
     done.click()
     expect(page.locator(".tl-verdict")).to_contain_text("Right on", timeout=20_000)
+    page.get_by_role("tab", name="Mistakes").click()
     expect(page.locator(".st-key-results_matrix .js-plotly-plot")).to_be_visible()
     screenshot(page, "results")
 
