@@ -52,7 +52,7 @@ class Watch {
 
   enter({ points, event }) {
     const point = points.find((one) => one.customdata);
-    if (!point) return;
+    if (!point || matchMedia("(hover: none)").matches) return;
     const { xaxis, yaxis } = point;
     const at = { x: xaxis.d2p(point.x), y: yaxis.d2p(point.y) };
     this.over = { path: point.customdata[0], left: event.clientX, top: event.clientY };

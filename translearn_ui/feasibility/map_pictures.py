@@ -39,7 +39,7 @@ def show(dataset: Dataset, paths: Collection[str], *, chart: str) -> None:
         chart: key of the map; the first of a point's custom data is the path of its photo.
     """
     asked = (st.session_state.get(_KEY) or {}).get("asked")
-    pictures = _pictures(dataset, asked, paths)
+    pictures = pictures_of(dataset, asked, paths)
     _renderer()(
         key=_KEY,
         data={"chart": chart, "pictures": pictures, "most": MOST_AT_ONCE},
@@ -47,14 +47,14 @@ def show(dataset: Dataset, paths: Collection[str], *, chart: str) -> None:
     )
 
 
-def _pictures(dataset: Dataset, asked: Any, paths: Collection[str]) -> dict[str, str]:
+def pictures_of(dataset: Dataset, asked: Any, paths: Collection[str]) -> dict[str, str]:
     """Path -> address of the picture; empty where it cannot be read any more."""
     if not isinstance(asked, list):
         return {}
     known = set(paths)
     found = {}
     for path in asked[:MOST_AT_ONCE]:
-        if path not in known:
+        if not isinstance(path, str) or path not in known:
             continue
         try:
             content = dataset.thumbnail(path, side=SIDE).read_bytes()
