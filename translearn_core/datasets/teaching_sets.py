@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -149,7 +149,7 @@ def _landscape(rng: Random, place: str) -> Image.Image:
             [(x - height / 3, horizon), (x + height / 3, horizon), (x, horizon - height)],
             _shade(tree, rng.uniform(0.85, 1.1)),
         )
-    hill = [(0, side), (0, horizon + side * rng.uniform(-0.04, 0.08))]
+    hill = [(0.0, float(side)), (0.0, horizon + side * rng.uniform(-0.04, 0.08))]
     hill += [(side * k / 6, horizon + side * rng.uniform(-0.04, 0.05)) for k in range(1, 6)]
     hill += [(side, horizon + side * rng.uniform(-0.04, 0.08)), (side, side)]
     _polygon(draw, hill, _shade(ground, light))
@@ -250,7 +250,9 @@ def _oval(
     draw.ellipse((x - wide, y - high, x + wide, y + high), fill=colour)
 
 
-def _polygon(draw: ImageDraw.ImageDraw, points: list[tuple[float, float]], colour: Colour) -> None:
+def _polygon(
+    draw: ImageDraw.ImageDraw, points: Sequence[tuple[float, float]], colour: Colour
+) -> None:
     draw.polygon(points, fill=colour)
 
 

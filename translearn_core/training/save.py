@@ -224,7 +224,7 @@ def _slices(plan: Plan, data: TrainingData, test: TestPredictions) -> list[dict[
         attributes[_("group")] = [str(name) for name in tested["group_name"]]
     classes = np.array(data.classes, dtype=object)
     right = test.test.argmax(axis=1) == test.truth
-    return [one.figures() for one in find_slices(right, classes[test.truth], attributes)]
+    return [one.figures() for one in find_slices(right, list(classes[test.truth]), attributes)]
 
 
 def _count_same_scene(plan: Plan, data: TrainingData) -> int:
