@@ -24,6 +24,7 @@ from translearn_ui.shell import frame
 
 PER_PAGE = 12
 _WHICH, _TRUTH, _ANSWER = "results_which", "results_truth", "results_answer"
+_ANY = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,20 +46,20 @@ class Choice:
 def read_choice(predictions: pd.DataFrame) -> Choice:
     """The choice as it stands; classes of another model are let go."""
     state = st.session_state
-    known = {None, *predictions["truth"], *predictions["label"]}
+    known = {_ANY, *predictions["truth"], *predictions["label"]}
     state.setdefault(_WHICH, "wrong")
     for key in (_TRUTH, _ANSWER):
         if state.get(key) not in known:
-            state[key] = None
-    return Choice(which=state[_WHICH], truth=state.get(_TRUTH), answer=state.get(_ANSWER))
+            state[key] = _ANY
+    return Choice(which=state[_WHICH], truth=state[_TRUTH] or None, answer=state[_ANSWER] or None)
 
 
-def choose(truth: str | None, answer: str | None) -> None:
-    """Choose the photos of one class, or of one cell of the matrix."""
+def choose(truth: str, answer: str) -> None:
+    """Choose the photos of one class, or of one cell of the matrix; empty: of any class."""
     state = st.session_state
     state[_TRUTH], state[_ANSWER] = truth, answer
     state.pop("results_page", None)
-    if truth is not None and answer is not None:
+    if truth and answer:
         state[_WHICH] = "right" if truth == answer else "wrong"
 
 
@@ -69,8 +70,8 @@ def _take_boxes() -> None:
 def _take_which() -> None:
     """Let go of a cell that holds no such photos."""
     state = st.session_state
-    if state[_TRUTH] is not None and state[_ANSWER] is not None:
-        state[_ANSWER] = None
+    if state[_TRUTH] and state[_ANSWER]:
+        state[_ANSWER] = _ANY
     state.pop("results_page", None)
 
 
@@ -94,7 +95,7 @@ def show(run: Run, predictions: pd.DataFrame, choice: Choice) -> None:
                 type="tertiary",
                 icon=":material/close:",
                 on_click=choose,
-                args=(None, None),
+                args=(_ANY, _ANY),
             )
     show_page(run, rows, key="results")
 
@@ -119,8 +120,8 @@ def _show_boxes(predictions: pd.DataFrame) -> None:
     with st.container(horizontal=True, key="results_filter"):
         st.selectbox(
             _("Really"),
-            [None, *classes],
-            format_func=lambda name: _("really: any class") if name is None else name,
+            [_ANY, *classes],
+            format_func=lambda name: name or _("really: any class"),
             key=_TRUTH,
             label_visibility="collapsed",
             width="stretch",
@@ -128,8 +129,8 @@ def _show_boxes(predictions: pd.DataFrame) -> None:
         )
         st.selectbox(
             _("Answered"),
-            [None, *classes],
-            format_func=lambda name: _("answered: any class") if name is None else name,
+            [_ANY, *classes],
+            format_func=lambda name: name or _("answered: any class"),
             key=_ANSWER,
             label_visibility="collapsed",
             width="stretch",

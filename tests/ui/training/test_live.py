@@ -392,7 +392,7 @@ def test_the_boxes_above_the_photos_choose_a_cell_of_the_matrix(workspace: Path)
     assert app.session_state["results_which"] == "right"
     assert "1 photo of pears, found" in words(app)
     app.button(key="results_cell_close").click().run()
-    assert app.session_state["results_truth"] is None
+    assert not app.session_state["results_truth"]
 
 
 def test_few_test_photos_are_said_to_say_little(workspace: Path) -> None:
