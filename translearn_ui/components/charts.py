@@ -32,9 +32,9 @@ LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "tit
 _MOST_CELLS_WITH_NUMBERS = 24
 _ZOOM_BUTTONS = ("zoomIn2d", "zoomOut2d", "pan2d", "resetScale2d")
 _EMPTY_CELL = "rgba(128,128,128,0.10)"
-_MATRIX_SIDE, _LEAST_CELL, _LARGEST_CELL = 440, 10, 58
-_ROOM_FOR_NAMES = 120
-"""Pixels: of a confusion matrix, of its cells, and below it."""
+_MATRIX_SIDE, _LEAST_CELL, _LARGEST_CELL, _OF_FEW = 440, 10, 58, 84
+_ROOM_FOR_NAMES, _LEAST_FOR_NAMES, _SMALL_NAMES = 120, 16, 8
+"""Pixels: of a confusion matrix, of its cells, below it; beside smaller cells names are small."""
 
 
 def show(
@@ -271,19 +271,21 @@ def confusion_matrix(
         _add_cells(figure, part, [with_alpha(color, 0.0), with_alpha(color, 0.92)])
     empty = [[None if count else 0.0 for count in row] for row in counts]
     _add_cells(figure, empty, [_EMPTY_CELL, _EMPTY_CELL])
-    cell = max(_LEAST_CELL, min(_LARGEST_CELL, _MATRIX_SIDE // max(n, 1)))
+    cell = max(_LEAST_CELL, min(_LARGEST_CELL if n > 4 else _OF_FEW, _MATRIX_SIDE // max(n, 1)))
     if n <= _MOST_CELLS_WITH_NUMBERS:
         _write_cells(figure, counts, shares)
     _add_fields(figure, counts, shares, names, size=cell - 2)
     if chosen is not None and set(chosen) <= set(names):
         _outline(figure, names.index(chosen[0]), names.index(chosen[1]))
     shown = [_shortened(name) for name in names]
+    font = {"size": _SMALL_NAMES} if cell < _LEAST_FOR_NAMES else {}
     if marks:
         shown = [f"{mark} {name}" for mark, name in zip(marks, shown, strict=True)]
     figure.update_xaxes(
         title=_("answer"),
         tickvals=places,
         ticktext=shown,
+        tickfont=font,
         range=[-0.5, n - 0.5],
         constrain="domain",
         constraintoward="left",
@@ -297,6 +299,7 @@ def confusion_matrix(
         title=_("truth"),
         tickvals=places,
         ticktext=shown,
+        tickfont=font,
         range=[n - 0.5, -0.5],
         scaleanchor="x",
         constrain="domain",

@@ -31,16 +31,14 @@ def show(run: Run, metrics: RunMetrics) -> None:
     with st.container(key="results_head", horizontal=True, vertical_alignment="top"):
         with st.container(width="stretch", gap="xsmall"):
             st.html(f'<h1 class="{kind}">{escape(sentence)}</h1>{scale}')
-            st.caption(_about(run))
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.caption(_about(run), width="content")
+                if is_headline:
+                    show_why(metrics)
         run_picker.switch_result(run)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        if uncertain:
-            rest += " " + _(
-                "So few test photos say little: with more photos it can be told better."
-            )
-        st.markdown(rest)
-        if is_headline:
-            show_why(metrics)
+    if uncertain:
+        rest += " " + _("So few test photos say little: with more photos it can be told better.")
+    st.markdown(rest)
 
 
 def _about(run: Run) -> str:
