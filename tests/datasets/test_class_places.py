@@ -92,4 +92,5 @@ def test_classes_of_more_photos_come_after_those_that_are_there(
 
 def test_places_without_a_data_set_are_those_of_the_names() -> None:
     assert places_of({}, ["b", "a"]) == {"b": 0, "a": 1}
-    assert places_of({"a": 1}, ["a", "b", "c"]) == {"a": 1, "b": 0, "c": 2}
+    found = places_of({"c": 1}, ["a", "b", "c"])
+    assert list(found.items()) == [("a", 0), ("b", 2), ("c", 1)], "in the order of the names"
