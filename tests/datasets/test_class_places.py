@@ -94,3 +94,4 @@ def test_places_without_a_data_set_are_those_of_the_names() -> None:
     assert places_of({}, ["b", "a"]) == {"b": 0, "a": 1}
     found = places_of({"c": 1}, ["a", "b", "c"])
     assert list(found.items()) == [("a", 0), ("b", 2), ("c", 1)], "in the order of the names"
+    assert places_of({"a": 1, "b": 1}, ["a", "b"]) == {"a": 1, "b": 0}, "no two alike"

@@ -48,13 +48,15 @@ def with_heir(places: Mapping[str, int], old: str, new: str) -> dict[str, int]:
 
 def places_of(places: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
     """A place for each of `names`, such as the classes of a model: the known one, else a free one;
-    in their order."""
-    found = {name: places[name] for name in names if name in places}
-    taken = set(found.values())
+    in their order, and no two alike."""
+    owners: dict[int, str] = {}
+    for name in names:
+        if name in places:
+            owners.setdefault(places[name], name)
+    found = {name: place for place, name in owners.items()}
     for name in names:
         if name not in found:
-            found[name] = next(_free(taken))
-            taken.add(found[name])
+            found[name] = next(_free(found.values()))
     return {name: found[name] for name in names}
 
 
