@@ -74,6 +74,7 @@ def test_an_answered_photo_is_a_few_presses_away(
     expect(dialog).to_have_count(0)
     _press(page, ".st-key-live_results")
     expect(page.locator(".tl-verdict")).to_contain_text("Right on")
+    page.get_by_role("tab", name="Mistakes").click()
     expect(page.locator(".st-key-results_matrix .js-plotly-plot")).to_be_visible()
     screenshot(page, "results")
     _press(page, ".st-key-next_try_it")

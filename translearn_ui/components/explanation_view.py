@@ -90,7 +90,7 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
     ranked = sorted(range(len(classes)), key=lambda index: -float(shares[index]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.selectbox(
-            _("What speaks for"),
+            _("Evidence for"),
             ranked,
             format_func=lambda index: f"{classes[index]} · {format.percent(float(shares[index]))}",
             key=f"{key}_class",
@@ -148,7 +148,9 @@ def _caption(way: str, class_name: str, any_heat: bool) -> str:
 def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
     similar = explanation.similar(_MOST_SIMILAR)
     if explanation.unlike:
-        st.markdown(_("**This looks like nothing it was shown.** The nearest it knows:"))
+        st.markdown(
+            _("**It has never seen anything like this.** The most similar photos it knows:")
+        )
     elif similar:
         st.markdown(_("**Because it looks like these**, the most similar photos it learned from:"))
     if not similar:
@@ -160,10 +162,8 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
         return
     try:
         dataset = datasets.open_dataset(run.config.dataset)
-    except TransLearnError as error:
-        st.caption(
-            _("The photos are no longer there: {why}").format(why=frame.plain(error.message))
-        )
+    except TransLearnError:
+        st.caption(_("The photos of this model were deleted, so similar ones cannot be shown."))
         return
     classes = run.labels
     with (
@@ -178,7 +178,9 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
                         dataset.thumbnail(found.path),
                         file=found.path,
                         class_name=name,
-                        caption=f"{frame.plain(name)} · {format.percent(found.similarity)}",
+                        caption=_("{name} · {share} alike").format(
+                            name=frame.plain(name), share=format.percent(found.similarity)
+                        ),
                     )
                 except (TransLearnError, OSError):
                     st.caption(_("{file} can no longer be read.").format(file=found.path))

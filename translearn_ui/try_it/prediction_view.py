@@ -19,7 +19,7 @@ from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, charts, format, uploads
+from translearn_ui.components import background_tasks, charts, class_colors, format, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
                 answer.picture, alt=_("The photo {file}").format(file=prediction.file), width=420
             )
     probabilities = prediction.probabilities or {}
-    colors = {name: palette.class_color(index) for index, name in enumerate(run.labels)}
+    colors = class_colors.colors(class_colors.of_run(run))
     charts.show(
         charts.probability_bars(probabilities, colors=colors, most=5),
         key="answer_bars",
