@@ -69,6 +69,12 @@ from translearn_core.datasets.library import (
     list_unreadable_datasets,
     open_dataset,
 )
+from translearn_core.datasets.loose import (
+    leave_loose,
+    left_out_for_good,
+    read_loose,
+    take_loose,
+)
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.recordings import (
@@ -148,6 +154,8 @@ __all__ = [
     "import_source",
     "iterate_photos",
     "last_change",
+    "leave_loose",
+    "left_out_for_good",
     "list_datasets",
     "list_unreadable_datasets",
     "make_demo",
@@ -162,6 +170,7 @@ __all__ = [
     "open_unlabelled",
     "read_dismissed",
     "read_excluded",
+    "read_loose",
     "read_unsorted",
     "recording_of",
     "remove_class",
@@ -172,6 +181,7 @@ __all__ = [
     "restore_excluded",
     "set_groups",
     "sort_photos",
+    "take_loose",
     "single_recordings",
     "split_leaks",
     "split_notes",
