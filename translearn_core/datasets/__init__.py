@@ -12,7 +12,7 @@ from translearn_core.datasets.checks import (
     split_notes,
     warnings,
 )
-from translearn_core.datasets.demo import make_demo
+from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import (
     Together,
@@ -117,6 +117,7 @@ __all__ = [
     "NoClasses",
     "PhotoStats",
     "Together",
+    "Trap",
     "Progress",
     "Stacks",
     "WithUnsorted",
@@ -139,6 +140,7 @@ __all__ = [
     "delete_folder",
     "delete_excluded",
     "dismiss",
+    "draw_traps",
     "exclude_photos",
     "excluded_file",
     "find_stacks",

@@ -9,30 +9,33 @@ from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.components import threshold_slider
 from translearn_ui.shell import frame
-from translearn_ui.try_it import photo_input, prediction_view
+from translearn_ui.try_it import photo_input, prediction_view, right_class, traps
 
 
 def show(run: Run) -> None:
     """One photo in full, or the batch; where nothing was asked yet, what to do."""
     from translearn_core.prediction.predict import open_predictor
 
-    asked, rows = st.session_state.get(photo_input.RESULT_KEY, (None, []))
-    if asked != run.id or not rows:
+    if not has_answer(run):
         frame.empty_state(
-            title=_("Show it something new"),
-            text=_("Best a photo that it has not learned from. It knows: {classes}.").format(
+            title=_("Show me something new"),
+            text=_("Use a photo that I have never seen. I know: {classes}.").format(
                 classes=frame.listed(run.labels)
             ),
             icon=":material/image_search:",
             key="try_result",
         )
         return
+    rows = st.session_state[photo_input.RESULT_KEY][1]
     for notice in open_predictor(run).notices:
         st.warning(frame.sentence(notice), icon=":material/warning:")
     sure = read_threshold(run.folder).sure_from
     if len(rows) == 1:
-        prediction_view.show_one(rows[0], sure_from=sure, run=run)
-        _show_truth(run)
+        one = rows[0]
+        prediction_view.show_one(one, sure_from=sure, run=run)
+        _show_truth(run, one.prediction.label or "")
+        if one.content is not None and not one.prediction.error:
+            right_class.show(run, one.prediction.file, one.content)
     else:
         st.subheader(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
@@ -49,8 +52,18 @@ def show(run: Run) -> None:
         threshold_slider.show(run, key="try_sure")
 
 
-def _show_truth(run: Run) -> None:
-    """The class of a test photo that was asked about."""
-    of, truth = st.session_state.get(photo_input.TRUTH_KEY, ("", ""))
-    if of == run.id:
-        st.caption(_("In your photos it is **{truth}**.").format(truth=frame.plain(truth)))
+def has_answer(run: Run) -> bool:
+    """Whether there is something to show."""
+    asked, rows = st.session_state.get(photo_input.RESULT_KEY, (None, []))
+    return bool(asked == run.id and rows)
+
+
+def _show_truth(run: Run, answer: str) -> None:
+    """The class of a test photo that was asked about, or what a trap teaches."""
+    of, truth, lure = st.session_state.get(photo_input.TRUTH_KEY, ("", "", ""))
+    if of != run.id:
+        return
+    if lure:
+        st.info(traps.explain(truth, lure, answer), icon=":material/lightbulb:")
+    else:
+        st.markdown(_("In your photos it is **{truth}**.").format(truth=frame.plain(truth)))

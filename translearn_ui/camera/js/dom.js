@@ -16,6 +16,11 @@ function fill(text, values) {
   return String(text || "").replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+function counted(forms, n, values = {}) {
+  // A sentence with a number: `forms` holds that for one and that for any other number.
+  return fill(n === 1 ? forms.one : forms.other, { n, ...values });
+}
+
 function asText(blob) {
   // Base64 of a blob, without the head of a data URL.
   return new Promise((resolve, reject) => {
