@@ -21,9 +21,10 @@ import streamlit as st
 
 from translearn_core.export.writers import WEB_FOLDER
 from translearn_core.i18n import _, ngettext
+from translearn_ui.components.scripts import DOM
 
 JS = Path(__file__).with_name("js")
-PARTS = ("dom", "link", "camera", "recorder", "live", "element")
+PARTS = ("link", "camera", "recorder", "live", "element")
 
 Answer = Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]
 
@@ -33,7 +34,8 @@ def script() -> str:
     """The script of the element, one module."""
     network = (WEB_FOLDER / "network.js").read_text(encoding="utf-8")
     prepare = (WEB_FOLDER / "prepare.js").read_text(encoding="utf-8")
-    parts = [(JS / f"{name}.js").read_text(encoding="utf-8") for name in PARTS]
+    parts = [DOM.read_text(encoding="utf-8")]
+    parts += [(JS / f"{name}.js").read_text(encoding="utf-8") for name in PARTS]
     head = [
         f"const NETWORK = {json.dumps(network)};",
         f"const {{ prepare, pattern }} = (() => {{\n{prepare}\nreturn {{ prepare, pattern }};\n}})();",
@@ -117,7 +119,9 @@ def _words() -> dict[str, Any]:
         "hold_for": _("Hold to record {name}"),
         "files": _("Choose or take photos"),
         "files_for": _("Choose or take photos of {name}"),
-        "photos": counted(ngettext("{n} photo", "{n} photos", 1), ngettext("{n} photo", "{n} photos", 2)),
+        "photos": counted(
+            ngettext("{n} photo", "{n} photos", 1), ngettext("{n} photo", "{n} photos", 2)
+        ),
         "more": _("and {n} more"),
         "remove": _("Remove photo {n} of {name}"),
         "removed": _("Removed from {name}."),

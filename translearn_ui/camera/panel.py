@@ -124,7 +124,7 @@ def _pile(dataset: Dataset | None) -> dict[str, Any]:
     return {
         "classes": [name],
         "counts": {name: n} if n else {},
-        "colors": [palette.QUIET],
+        "colors": [palette.QUIET_COLOR],
         "pile": True,
         "rate": PILE_RATE,
         "rates": list(RATES),
@@ -154,7 +154,9 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
             "put_pile": _("Unsorted photos"),
             "filed_pile": _("It is among the unsorted photos."),
             "filed": _("Added to {name}. It counts from the next training on."),
-            "frozen": _("Wrong? Press “Add” beside the right class, or put it among the unsorted photos."),
+            "frozen": _(
+                "Wrong? Press “Add” beside the right class, or put it among the unsorted photos."
+            ),
             "looking": _("Looking at it…"),
             "waiting": _("Waiting for the camera."),
             "by_browser": element.counted(

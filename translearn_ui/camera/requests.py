@@ -14,15 +14,16 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import InputError, TransLearnError
 from translearn_core.i18n import _
 from translearn_core.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +156,7 @@ def _thumbnails(dataset: Dataset, classes: Any) -> list[dict[str, Any]]:
 def _with_unsorted(dataset: Dataset) -> pd.DataFrame:
     """The rows of all photos; those of no class are of the class that the recorder calls so."""
     rows = datasets.WithUnsorted(dataset.folder).photos
+    rows = rows.sort_values(["class_name", "file", "path"], ignore_index=True)
     return rows.assign(class_name=rows["class_name"].replace("", _("Unsorted photos")))
 
 

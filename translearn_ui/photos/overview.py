@@ -8,7 +8,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.tasks import table_notes
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts
+from translearn_ui.components import charts, loose_photos
 from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
@@ -53,7 +53,9 @@ def _show_warnings(dataset: Dataset) -> None:
 
 def show_left_out(dataset: Dataset) -> None:
     """The files that were left out, each with its reason."""
-    left_out = dataset.left_out
+    with frame.errors_shown():
+        loose_photos.show(dataset, key="photos")
+    left_out = datasets.left_out_for_good(dataset)
     if not len(left_out):
         st.caption(_(":material/done_all: No file was left out."))
         return

@@ -58,6 +58,6 @@ def explain(truth: str, lure: str, answer: str) -> str:
             "It is really **{truth}**: this time the fruit counted more for the model than the cloth on "
             "which every {lure} lay."
         ).format(**names)
-    return _("It is really **{truth}**; the cloth on which every {lure} lay misled the model.").format(
-        **names
-    )
+    return _(
+        "It is really **{truth}**; the cloth on which every {lure} lay misled the model."
+    ).format(**names)

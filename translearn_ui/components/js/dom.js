@@ -1,4 +1,4 @@
-// Small things that all parts of the camera element use: making elements, pictures as text, words.
+// Small things that several elements use: making elements, pictures as text, words.
 "use strict";
 
 function make(tag, properties = {}, ...children) {
