@@ -26,6 +26,9 @@ def show(sorting: Sorting, groups: list[Group]) -> None:
             "typical ones."
         )
     )
+    for group in groups[:GROUPS_SHOWN]:
+        with st.container(border=True, key=f"sort_group_{group.node}"), frame.errors_shown():
+            _show_group(sorting, group)
     if sorting.dataset.classes:
         with st.container(key="sort_classes", horizontal=True, vertical_alignment="center"):
             st.caption(_("Drag photos onto their class:"), width="content")
@@ -34,9 +37,6 @@ def show(sorting: Sorting, groups: list[Group]) -> None:
                 key=f"sort_targets_{sorting.dataset.id}",
                 dropped=lambda paths, name: file_dropped(sorting, paths, name),
             )
-    for group in groups[:GROUPS_SHOWN]:
-        with st.container(border=True, key=f"sort_group_{group.node}"), frame.errors_shown():
-            _show_group(sorting, group)
 
 
 def _show_group(sorting: Sorting, group: Group) -> None:

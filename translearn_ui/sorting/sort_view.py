@@ -67,18 +67,16 @@ def _show_progress(sorting: Sorting) -> None:
     counts = dataset.counts
     left = int(sorting.is_unsorted.sum()) + sorting.unsorted_without_features
     total = left + int(counts.sum())
-    st.caption(
-        ngettext(
-            "{name} · {done:,} of {total:,} photo sorted · {decisions:,} decisions",
-            "{name} · {done:,} of {total:,} photos sorted · {decisions:,} decisions",
-            total,
-        ).format(
-            name=frame.plain(dataset.name),
-            done=total - left,
-            total=total,
-            decisions=sorting.decisions,
-        )
+    done = ngettext(
+        "{done:,} of {total:,} photo sorted", "{done:,} of {total:,} photos sorted", total
     )
+    told = ngettext("{n:,} decision", "{n:,} decisions", sorting.decisions)
+    parts = [
+        frame.plain(dataset.name),
+        done.format(done=total - left, total=total),
+        told.format(n=sorting.decisions),
+    ]
+    st.caption(" · ".join(parts))
     st.progress((total - left) / total if total else 0.0)
     with st.container(horizontal=True, vertical_alignment="center", key="sort_bar"):
         for name, n in counts.items():
