@@ -21,9 +21,9 @@ def show(sorting: Sorting, groups: list[Group]) -> None:
         return
     st.caption(
         _(
-            "Say what the photos of a group are. Drag photos that do not belong to it to another group "
-            "or onto a class, or press them and choose below. The last photos of a group are its least "
-            "typical ones."
+            "Say what the photos of a group are. Press those that do not belong to it and choose below; "
+            "with a mouse, you can drag them to another group or onto a class. The last photos of a "
+            "group are its least typical ones."
         )
     )
     for group in groups[:GROUPS_SHOWN]:
