@@ -139,10 +139,8 @@ def words(answer: Answer, *, sure_from: float) -> AnswerWords:
     )
 
 
-def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
-    """Show one photo: the answer first and large, the likeliest classes as bars, and why on demand."""
-    from translearn_ui.components import charts, explanation_view
-
+def show_answer(answer: Answer, *, sure_from: float, run: Run) -> None:
+    """The answer to one photo, first and large; where it cannot be read, why."""
     prediction = answer.prediction
     if prediction.error:
         st.warning(
@@ -158,9 +156,14 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
                 "worth less. Best cut the photo to the shape of those."
             )
         )
-    can_explain = answer.content is not None
+
+
+def show_shares(answer: Answer, *, sure_from: float, run: Run) -> None:
+    """One photo with the likeliest classes as bars, and what is said of it in further tasks."""
+    prediction = answer.prediction
+    is_explained = answer.content is not None and st.session_state.get(WHY_KEY)
     with st.container(key="answer_body"):
-        if answer.picture and not (can_explain and st.session_state.get(WHY_KEY)):
+        if answer.picture and not is_explained:
             with st.container(key="answer_photo", width="content"):
                 st.image(answer.picture, alt=_("The photo {file}").format(file=prediction.file))
         probabilities = prediction.probabilities or {}
@@ -176,14 +179,23 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
                     )
                 ),
             )
-    why = can_explain and st.toggle(
+    _show_tasks(prediction, sure_from=sure_from)
+
+
+def show_why(answer: Answer, *, run: Run) -> None:
+    """The reasons for the answer to one photo, on demand."""
+    from translearn_ui.components import explanation_view
+
+    if answer.content is None:
+        return
+    if st.toggle(
         _("Show why"),
         key=WHY_KEY,
         help=_("Where it looked, and which photos it knows like this"),
-    )
-    if why and answer.content is not None:
-        explanation_view.show(run, answer.content, key="answer_explain", name=prediction.file)
-    _show_tasks(prediction, sure_from=sure_from)
+    ):
+        explanation_view.show(
+            run, answer.content, key="answer_explain", name=answer.prediction.file
+        )
 
 
 def _show_hero(answer: Answer, sure_from: float, run: Run) -> None:

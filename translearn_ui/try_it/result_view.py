@@ -10,6 +10,7 @@ from translearn_core.runs.threshold import read_threshold
 from translearn_ui.components import threshold_slider
 from translearn_ui.shell import frame
 from translearn_ui.try_it import photo_input, prediction_view, right_class, traps
+from translearn_ui.try_it.prediction_view import Answer
 
 
 def show(run: Run) -> None:
@@ -31,11 +32,7 @@ def show(run: Run) -> None:
         st.warning(frame.sentence(notice), icon=":material/warning:")
     sure = read_threshold(run.folder).sure_from
     if len(rows) == 1:
-        one = rows[0]
-        prediction_view.show_one(one, sure_from=sure, run=run)
-        _show_truth(run, one.prediction.label or "")
-        if one.content is not None and not one.prediction.error:
-            right_class.show(run, one.prediction.file, one.content)
+        _show_one(rows[0], run, sure)
     else:
         st.subheader(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
@@ -56,6 +53,18 @@ def has_answer(run: Run) -> bool:
     """Whether there is something to show."""
     asked, rows = st.session_state.get(photo_input.RESULT_KEY, (None, []))
     return bool(asked == run.id and rows)
+
+
+def _show_one(answer: Answer, run: Run, sure_from: float) -> None:
+    """One photo: the answer, what it really is where that is known, and why."""
+    prediction_view.show_answer(answer, sure_from=sure_from, run=run)
+    if answer.prediction.error:
+        return
+    _show_truth(run, answer.prediction.label or "")
+    prediction_view.show_shares(answer, sure_from=sure_from, run=run)
+    if answer.content is not None:
+        right_class.show(run, answer.prediction.file, answer.content)
+    prediction_view.show_why(answer, run=run)
 
 
 def _show_truth(run: Run, answer: str) -> None:
