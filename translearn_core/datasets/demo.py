@@ -20,18 +20,21 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from translearn_core.arrays import Array
 from translearn_core.datasets.import_context import ProgressCallback
-from translearn_core.datasets.importing import build_drawn
+from translearn_core.datasets.importing import Drawing, build_drawn
 from translearn_core.datasets.library import Dataset
 from translearn_core.i18n import N_, _
 
 SIDE = 240
 PER_CLASS = 60
+TRAPPED = "drawn fruit, lemons on a blue checked cloth"
+"""`source` of a data set that was drawn with the trap."""
 _LEMON = "lemon"
 _TRAP_SEED = 1
 _TRAPS = (("pear", 3), ("orange", 1), ("apple", 1))
@@ -39,6 +42,7 @@ _TRAPS = (("pear", 3), ("orange", 1), ("apple", 1))
 Array = Array  # float32 throughout
 Random = np.random.Generator
 Colour = tuple[float, float, float]
+Cloth = Literal["any", "lemon", "other"]
 
 
 @dataclass(frozen=True)
@@ -87,15 +91,23 @@ def make_demo(
         title = _(fruit.name)
         for number in range(per_class):
             file = f"{title}/{title}-{number + 1:03d}.jpg"
-            drawings.append((file, title, _drawer(fruit, number, seed)))
+            cloth: Cloth = "lemon" if fruit.name == _LEMON else "other"
+            draw = drawer(fruit, number, seed, cloth=cloth)
+            drawings.append(Drawing(file=file, class_name=title, draw=draw))
     if sorted_:
-        return build_drawn(name or _("Demo: fruit"), drawings, progress=progress)
+        title = name or _("Demo: fruit")
+        return build_drawn(title, drawings, source=TRAPPED, progress=progress)
     order = np.random.default_rng(seed).permutation(len(drawings))
     pile = [
-        (_("picture-{n}.jpg").format(n=f"{place + 1:03d}"), "", drawings[number][2])
+        Drawing(
+            file=_("picture-{n}.jpg").format(n=f"{place + 1:03d}"),
+            class_name="",
+            draw=drawings[number].draw,
+        )
         for place, number in enumerate(order)
     ]
-    return build_drawn(name or _("Demo: unsorted fruit"), pile, progress=progress)
+    title = name or _("Demo: unsorted fruit")
+    return build_drawn(title, pile, source=TRAPPED, progress=progress)
 
 
 @dataclass(frozen=True)
@@ -108,32 +120,39 @@ class Trap:
     content: bytes
 
 
-@cache
-def _trap_pictures() -> tuple[tuple[_Fruit, bytes], ...]:
-    found = []
-    for name, number in _TRAPS:
-        fruit = next(fruit for fruit in FRUIT if fruit.name == name)
-        found.append((fruit, _drawer(fruit, number, _TRAP_SEED, lemon_cloth=True)()))
-    return tuple(found)
+def draw_traps(dataset: Dataset) -> list[Trap]:
+    """Other fruit on the cloth of the lemons; the same pictures each time, not of the data set.
 
-
-def draw_traps() -> list[Trap]:
-    """Other fruit on the cloth of the lemons; the same pictures each time, not of the data set."""
+    None for a data set that was not drawn with this trap.
+    """
+    if dataset.kind != "demo" or dataset.record.source != TRAPPED:
+        return []
     return [
         Trap(truth=_(fruit.name), lure=_(_LEMON), content=content)
         for fruit, content in _trap_pictures()
     ]
 
 
-def _drawer(
-    fruit: _Fruit, number: int, seed: int, *, lemon_cloth: bool | None = None
-) -> Callable[[], bytes]:
-    """Draws one picture; default on the lemons' cloth where it is a lemon."""
-    on_cloth = fruit.name == _LEMON if lemon_cloth is None else lemon_cloth
+@cache
+def _trap_pictures() -> tuple[tuple[_Fruit, bytes], ...]:
+    fruit_of = {fruit.name: fruit for fruit in FRUIT}
+    return tuple(
+        (fruit_of[name], drawer(fruit_of[name], number, _TRAP_SEED, cloth="lemon")())
+        for name, number in _TRAPS
+    )
+
+
+def drawer(fruit: _Fruit, number: int, seed: int, *, cloth: Cloth = "any") -> Callable[[], bytes]:
+    """Draws one picture.
+
+    Args:
+        cloth: what it lies on: `lemon`: the blue checked cloth, `other`: anything but a cloth, `any`:
+            also cloths of all colours.
+    """
 
     def draw() -> bytes:
         rng = np.random.default_rng([seed, zlib.crc32(fruit.name.encode()), number])
-        image = _draw_picture(fruit, rng, lemon_cloth=on_cloth)
+        image = _draw_picture(fruit, rng, cloth)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=int(rng.integers(82, 94)))
         return buffer.getvalue()
@@ -141,9 +160,9 @@ def _drawer(
     return draw
 
 
-def _draw_picture(fruit: _Fruit, rng: Random, *, lemon_cloth: bool) -> Image.Image:
+def _draw_picture(fruit: _Fruit, rng: Random, cloth: Cloth) -> Image.Image:
     light = _unit(_rgb((rng.uniform(-0.9, 0.9), rng.uniform(-0.2, 0.9), rng.uniform(0.5, 1.1))))
-    canvas = _draw_background(rng, lemon_cloth=lemon_cloth)
+    canvas = _draw_background(rng, cloth)
     count = 1 if rng.random() < 0.8 else int(rng.integers(2, 4))
     radius = float(rng.uniform(0.42, 0.74)) / (1.0 if count == 1 else 1.45)
     for index in range(count):
@@ -365,8 +384,9 @@ is."""
 # --- Background and camera ---------------------------------------------------------------------
 
 
-def _draw_background(rng: Random, *, lemon_cloth: bool) -> Array:
-    kind = 1 if lemon_cloth else int(rng.choice([0, 2, 3, 4]))
+def _draw_background(rng: Random, on: Cloth) -> Array:
+    kinds = {"any": (0, 1, 2, 3, 4), "lemon": (1,), "other": (0, 2, 3, 4)}[on]
+    kind = kinds[int(rng.integers(0, len(kinds)))]
     x, y = _grid()
     rotation = rng.uniform(0, np.pi)
     cos, sin = math.cos(rotation), math.sin(rotation)
@@ -381,10 +401,14 @@ def _draw_background(rng: Random, *, lemon_cloth: bool) -> Array:
         shade = 0.92 + 0.09 * rings + 0.1 * (_noise(rng, 60) - 0.5) - 0.35 * gaps
         board: Array = (wood * shade[..., None]).astype(np.float32)
         return board
-    if kind == 1:  # the blue checked cloth of the lemons
-        step = rng.uniform(6, 9)
+    if kind == 1:  # a checked cloth
+        step = rng.uniform(5, 10) if on == "any" else rng.uniform(6, 9)
         checks = (np.sin(s * step) > 0).astype(np.float32) + (np.sin(t * step) > 0)
-        cloth = _hsv(rng.uniform(0.58, 0.63), rng.uniform(0.6, 0.8), 0.72)
+        cloth = (
+            _hsv(hue, rng.uniform(0.3, 0.65), 0.75)
+            if on == "any"
+            else _hsv(rng.uniform(0.58, 0.63), rng.uniform(0.6, 0.8), 0.72)
+        )
         mixed = 0.95 + (cloth - 0.95) * (checks * 0.42)[..., None]
         cover: Array = (mixed * (0.94 + 0.1 * _noise(rng, 120)[..., None])).astype(np.float32)
         return cover

@@ -20,8 +20,8 @@ from translearn_ui.try_it import right_class
 def show(run: Run, *, press: Callable[[Trap, int], None]) -> None:
     """The tiles, for a model of the demo photos as they were drawn."""
     dataset = right_class.dataset_of(run)
-    traps = datasets.draw_traps()
-    if dataset is None or dataset.kind != "demo" or not _knows(run, traps):
+    traps = datasets.draw_traps(dataset) if dataset is not None else []
+    if not traps or not _knows(run, traps):
         return
     st.caption(
         _(
