@@ -45,6 +45,11 @@ def choose_way() -> str:
     )
 
 
+def asked_mark() -> str:
+    """Tells the photo that was asked about last from others."""
+    return "|".join(st.session_state.get(_ASKED, ()))
+
+
 def forget_answer() -> None:
     """Another source is chosen: what was said of the last one goes."""
     for key in (RESULT_KEY, TRUTH_KEY, _ASKED):

@@ -170,7 +170,7 @@ def show_shares(answer: Answer, *, sure_from: float, run: Run) -> None:
         colors = {name: palette.class_color(index) for index, name in enumerate(run.labels)}
         with st.container(key="answer_shares"):
             charts.show(
-                charts.probability_bars(probabilities, colors=colors, most=5),
+                charts.probability_bars(probabilities, colors=colors, most=5, room=0.34),
                 key="answer_bars",
                 alt=_("How likely each class is: {all}").format(
                     all=", ".join(

@@ -48,10 +48,9 @@ def explain(truth: str, lure: str, answer: str) -> str:
     names = {"truth": frame.plain(truth), "lure": frame.plain(lure)}
     if answer == lure:
         return _(
-            "The model fell into the trap: this is really **{truth}**. In all photos of {lure} that it "
-            "learned from there was this cloth, so it learned the cloth as well as the fruit. Its test "
-            "could not show that, since there is the cloth in those photos, too. Photos of {lure} "
-            "elsewhere, and of other fruit on this cloth, mend it."
+            "The model fell into the trap: this is really **{truth}**. Every {lure} that it learned from "
+            "lay on this cloth, so it learned the cloth, too, and the test could not show that, with the "
+            "same cloth in it."
         ).format(**names)
     if answer == truth:
         return _(
