@@ -136,6 +136,10 @@ def _words() -> dict[str, Any]:
             ngettext("{n} photo of {name} recorded.", "{n} photos of {name} recorded.", 1),
             ngettext("{n} photo of {name} recorded.", "{n} photos of {name} recorded.", 2),
         ),
+        "recorded_pile": counted(
+            ngettext("{n} photo recorded.", "{n} photos recorded.", 1),
+            ngettext("{n} photo recorded.", "{n} photos recorded.", 2),
+        ),
         "taken_up": counted(
             ngettext(
                 "{n} photo that was on its way when you left was added now.",

@@ -33,13 +33,16 @@ WHY_KEY = "answer_why"
 """Whether the reasons are shown with the answer."""
 _MOST_PICTURES = 48
 _PICTURE_SIDE = 256
+_MOST_KEPT_BYTES = 64 * 2**20
+"""Of the files of a batch."""
 
 
 @dataclass(frozen=True)
 class Answer:
     """A prediction and, for the first photos of a batch, a small picture (JPEG) to show with it.
 
-    `content` is the file itself, kept where the answer may have to be explained.
+    `content` is the file itself, kept where the answer may have to be explained or the photo be put
+    somewhere.
     """
 
     prediction: Prediction
@@ -95,18 +98,23 @@ def _ask_many(
     from translearn_core.prediction import predict
 
     pictures: list[bytes | None] = []
+    contents: list[bytes | None] = []
+    room = _MOST_KEPT_BYTES
 
     def passing() -> Iterator[tuple[str, bytes]]:
+        nonlocal room
         for name, content in photos:
             if task.cancelled:
                 return
+            contents.append(content if len(content) <= room else None)
+            room -= len(content) if contents[-1] is not None else 0
             few = len(pictures) < _MOST_PICTURES
             pictures.append(_picture(content, _PICTURE_SIDE, run) if few else None)
             yield name, content
 
     found: list[Answer] = []
     for prediction in predict.predict(run, passing()):
-        found.append(Answer(prediction, pictures[len(found)]))
+        found.append(Answer(prediction, pictures[len(found)], contents[len(found)]))
         task.report(len(found), total, _("Photo"))
     return found
 

@@ -37,6 +37,12 @@ def show(run: Run) -> None:
         st.subheader(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
         )
+        doubtful = [
+            (one.prediction.file, one.content)
+            for one in rows
+            if one.content is not None and not one.prediction.error and not one.is_sure(sure)
+        ]
+        right_class.show_many(run, doubtful)
         prediction_view.show_many(rows, sure_from=sure, name=run.id)
     with st.popover(_("Not sure?"), icon=":material/help:", type="tertiary", key="try_sure_box"):
         st.markdown(

@@ -62,6 +62,33 @@ def show(run: Run, file: str, content: bytes) -> None:
             st.rerun()
 
 
+def show_many(run: Run, photos: list[tuple[str, bytes]]) -> None:
+    """The photos of a batch that the model is not sure of, to be put among the unsorted ones."""
+    dataset = dataset_of(run)
+    if dataset is None:
+        return
+    marks = {name: hashlib.sha256(content).hexdigest() for name, content in photos}
+    mark = " ".join(marks.values())
+    filed = st.session_state.get(_FILED)
+    with st.container(key="try_right", gap="small"), frame.errors_shown():
+        if filed is not None and filed["mark"] == mark and filed["dataset"] == dataset.id:
+            _show_filed(dataset, filed)
+            return
+        new = [(name, content) for name, content in photos if not _class_of(dataset, marks[name])]
+        if not new:
+            return
+        label = ngettext(
+            "Put the {n:,} that I am not sure of among the unsorted photos",
+            "Put the {n:,} that I am not sure of among the unsorted photos",
+            len(new),
+        )
+        if st.button(
+            label.format(n=len(new)), key="try_right_doubtful", icon=":material/filter_none:"
+        ):
+            st.session_state[_FILED] = file_photos(dataset, new, UNSORTED) | {"mark": mark}
+            st.rerun()
+
+
 def file_photos(
     dataset: Dataset, photos: list[tuple[str, bytes]], class_name: str
 ) -> dict[str, Any]:

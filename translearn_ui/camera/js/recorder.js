@@ -284,7 +284,8 @@ class Recorder {
     if (!recording || (card && recording.card !== card)) return;
     this.active = null;
     recording.card.show();
-    this.tell(counted(this.words.recorded, recording.n || 1, { name: recording.card.name }));
+    const words = this.pile ? this.words.recorded_pile : this.words.recorded;
+    this.tell(counted(words, recording.n || 1, { name: recording.card.name }));
   }
 
   // Tells the page once that photos have come or gone.
