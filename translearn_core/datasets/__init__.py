@@ -12,7 +12,7 @@ from translearn_core.datasets.checks import (
     split_notes,
     warnings,
 )
-from translearn_core.datasets.demo import make_demo
+from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import (
     Together,
@@ -69,6 +69,12 @@ from translearn_core.datasets.library import (
     list_unreadable_datasets,
     open_dataset,
 )
+from translearn_core.datasets.loose import (
+    leave_loose,
+    left_out_for_good,
+    read_loose,
+    take_loose,
+)
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.recordings import (
@@ -114,6 +120,7 @@ __all__ = [
     "NoClasses",
     "PhotoStats",
     "Together",
+    "Trap",
     "Progress",
     "Stacks",
     "WithUnsorted",
@@ -136,6 +143,7 @@ __all__ = [
     "delete_folder",
     "delete_excluded",
     "dismiss",
+    "draw_traps",
     "exclude_photos",
     "excluded_file",
     "find_stacks",
@@ -151,6 +159,8 @@ __all__ = [
     "import_source",
     "iterate_photos",
     "last_change",
+    "leave_loose",
+    "left_out_for_good",
     "list_datasets",
     "list_unreadable_datasets",
     "make_demo",
@@ -165,6 +175,7 @@ __all__ = [
     "open_unlabelled",
     "read_dismissed",
     "read_excluded",
+    "read_loose",
     "read_unsorted",
     "recording_of",
     "remove_class",
@@ -175,6 +186,7 @@ __all__ = [
     "restore_excluded",
     "set_groups",
     "sort_photos",
+    "take_loose",
     "single_recordings",
     "split_leaks",
     "split_notes",

@@ -49,7 +49,7 @@ def list_sources(
     """Candidates of the source and, if there is one, of the test source, with class and split."""
     if labels is not None:
         listed = [_list_source(source, stack, context) for source in sources]
-        return labelled(listed, [str(source) for source in sources], labels)
+        return labelled(listed, [str(source) for source in sources], labels, context)
     candidates, left_out = with_assignments(*_list_source(sources[0], stack, context), context)
     if len(sources) == 1:
         return candidates, left_out
@@ -92,7 +92,10 @@ class Labelling(Protocol):
 
 
 def labelled(
-    listed: Sequence[tuple[list[Candidate], LeftOut]], roots: Sequence[str], labels: Labelling
+    listed: Sequence[tuple[list[Candidate], LeftOut]],
+    roots: Sequence[str],
+    labels: Labelling,
+    context: ImportContext,
 ) -> tuple[list[Candidate], LeftOut]:
     """Candidates with the classes that `labels` gives; those of a second source are for the test."""
     left_out = [row for _candidates, rows in listed for row in rows]
@@ -106,10 +109,12 @@ def labelled(
             if number:
                 file = f"{Path(roots[number]).name}/{file}"
                 assignment = replace(assignment, split="test")
+            placed = replace(item, file=file, assignment=assignment)
             if assignment.reason:
                 left_out.append((file, assignment.reason))
+                context.loose.append(placed)
             else:
-                assigned.append(replace(item, file=file, assignment=assignment))
+                assigned.append(placed)
     return assigned, left_out
 
 
@@ -148,12 +153,15 @@ def with_assignments(
     context.questions += layout.questions
     whole: dict[str, str] = {}
     for item, assignment in zip(candidates, layout.assignments, strict=True):
+        placed = replace(item, assignment=assignment)
+        if not assignment.reason:
+            assigned.append(placed)
+            continue
+        context.loose.append(placed)
         if assignment.folder:
             whole[f"{assignment.folder}/"] = assignment.reason
-        elif assignment.reason:
-            left_out.append((item.file, assignment.reason))
         else:
-            assigned.append(replace(item, assignment=assignment))
+            left_out.append((item.file, assignment.reason))
     return assigned, left_out + sorted(whole.items())
 
 

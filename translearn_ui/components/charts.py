@@ -119,7 +119,11 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
 
 
 def probability_bars(
-    probabilities: Mapping[str, float], *, colors: Mapping[str, str] | None = None, most: int = 8
+    probabilities: Mapping[str, float],
+    *,
+    colors: Mapping[str, str] | None = None,
+    most: int = 8,
+    room: float = 0.14,
 ) -> go.Figure:
     """How sure the model is of each class, the likeliest first.
 
@@ -127,6 +131,7 @@ def probability_bars(
         probabilities: class name -> share in [0, 1].
         colors: class name -> colour; default: by the place in the sorted names.
         most: more classes than this are left out, the least likely first.
+        room: for the figures behind the longest bar, as a share of it.
     """
     if colors is None:
         colors = {
@@ -151,7 +156,7 @@ def probability_bars(
     figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
         title=_("how sure (probability)"),
-        **share_axis(room=0.14),
+        **share_axis(room=room),
     )
     return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.feasibility.assessment import Assessment
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts, class_colors, verdict_note
+from translearn_ui.components import charts, class_colors, loose_photos, verdict_note
 from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
@@ -81,7 +82,9 @@ def _show_judgement(judged: Assessment) -> None:
 
 def show_left_out(dataset: Dataset) -> None:
     """The files that were left out, each with its reason."""
-    left_out = dataset.left_out
+    with frame.errors_shown():
+        loose_photos.show(dataset, key="photos")
+    left_out = datasets.left_out_for_good(dataset)
     if not len(left_out):
         st.caption(_(":material/done_all: No file was left out."))
         return
