@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +71,7 @@ def _tell(address: str, models: Models) -> None:
             for notice in version.predictor.notices:
                 typer.echo(notice, err=True)
     print_line(_("Ready. Try it on {address}").format(address=f"{address}/docs"))
-    typer.get_text_stream("stdout").flush()
+    sys.stdout.flush()  # a program that starts the service waits for this line
 
 
 @app.command("serve-key")

@@ -131,7 +131,7 @@ class Predictor:
             require_whole(run, KERAS)
         runner = open_runner(run.openvino_path, run.model_path, is_copy_whole=not altered)
         is_slower = run.openvino_path.is_file() and isinstance(runner, KerasRunner)
-        if altered or (is_slower and not _is_older_copy(run)):
+        if altered or (is_slower and has_copy(run)):
             require_whole(run, KERAS)
             self.notices.append(
                 _(
@@ -191,9 +191,10 @@ def _tell_shape(names: Sequence[str], fit: Fit) -> str:
     return f"{known} {means}"
 
 
-def _is_older_copy(run: Run) -> bool:
-    """Whether the copy is one of an earlier version, which is not used."""
-    return not head_path(run.openvino_path).is_file()
+def has_copy(run: Run) -> bool:
+    """Whether there is an OpenVINO copy of the model that can be used; that of an earlier version
+    cannot."""
+    return run.openvino_path.is_file() and head_path(run.openvino_path).is_file()
 
 
 def _open_copy(run: Run) -> ModelRunner:
@@ -202,7 +203,7 @@ def _open_copy(run: Run) -> ModelRunner:
     Raises:
         RunError: there is none, it is one of an earlier version, or it is damaged.
     """
-    if _is_older_copy(run):
+    if not has_copy(run):
         raise RunError(
             _(
                 "The run {run} has no OpenVINO copy of its model that can be used: OpenVINO could not "

@@ -16,6 +16,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from enum import Enum
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, HTTPException, Request
@@ -253,7 +254,7 @@ def _unreadable(predictions: Sequence[Prediction]) -> str:
 
 
 def _add_inference(app: FastAPI, models: Models, asker: _Asker, bounds: Bounds) -> None:
-    tags = ["Open Inference Protocol v2"]
+    tags: list[str | Enum] = ["Open Inference Protocol v2"]
 
     @app.get("/v2", tags=tags, summary="The service")
     async def server() -> Response:

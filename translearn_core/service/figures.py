@@ -20,7 +20,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-disable_created_metrics()  # when a counter began: a second line for each that nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when a counter began: a second line for each that nobody reads
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _PHOTOS = (1, 2, 4, 8, 16, 32, 64)
 

@@ -33,8 +33,8 @@ from translearn_core.service.refusals import RequestError
 
 INPUT = "photo"
 LENGTH_HEADER = "inference-header-content-length"
-_PIXELS = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4")}
-_WIRE = {"FP32": np.dtype("<f4"), "BOOL": np.dtype("?")}
+_PIXELS: dict[str, np.dtype[Any]] = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4")}
+_WIRE: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "BOOL": np.dtype("?")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def outputs_of(predictor: Predictor) -> list[Output]:
             name="probabilities",
             datatype="FP32",
             width=len(classes),
-            values=lambda one: [one.probabilities[name] for name in classes],
+            values=lambda one: _in_order(one.probabilities, classes),
         ),
         Output(name="label", datatype="BYTES", values=lambda one: one.label),
         Output(name="sure", datatype="BOOL", values=lambda one: one.sure),
@@ -88,13 +88,23 @@ def _task_outputs(task: str, classes: list[str]) -> list[Output]:
             name=f"{task}.probabilities",
             datatype="FP32",
             width=len(classes),
-            values=lambda one: [one.tasks[task][name] for name in classes],
+            values=lambda one: _in_order((one.tasks or {})[task], classes),
         ),
         Output(
-            name=f"{task}.label", datatype="BYTES", values=lambda one: next(iter(one.tasks[task]))
+            name=f"{task}.label",
+            datatype="BYTES",
+            values=lambda one: next(iter((one.tasks or {})[task])),
         ),
-        Output(name=f"{task}.sure", datatype="BOOL", values=lambda one: one.tasks_sure[task]),
+        Output(
+            name=f"{task}.sure", datatype="BOOL", values=lambda one: (one.tasks_sure or {})[task]
+        ),
     ]
+
+
+def _in_order(probabilities: dict[str, float] | None, classes: Sequence[str]) -> list[float]:
+    """Probabilities in the order of the classes."""
+    found = probabilities or {}
+    return [found[name] for name in classes]
 
 
 def metadata(name: str, version: str, predictor: Predictor) -> dict[str, Any]:
@@ -299,7 +309,8 @@ def _read_files(tensor: dict[str, Any], raw: bytes | None, n: int) -> list[bytes
 
 
 def _split_files(raw: bytes, n: int) -> list[bytes]:
-    files, place = [], 0
+    files: list[bytes] = []
+    place = 0
     while place + 4 <= len(raw) and len(files) < n:
         (length,) = struct.unpack_from("<I", raw, place)
         place += 4
@@ -327,7 +338,7 @@ def _read_pixels(
                     shape=shape, kind=datatype, n=n * kind.itemsize, received=len(raw)
                 )
             )
-        values = np.frombuffer(raw, kind)
+        values: Array = np.frombuffer(raw, kind)
     else:
         try:
             values = np.asarray(tensor.get("data"), np.float32).reshape(-1)

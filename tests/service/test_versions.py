@@ -1,0 +1,163 @@
+"""New versions are taken over while requests are answered; keys; what the process imports."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import call
+from tests.support.service import Service, served, until
+from tests.support.trained import trained, trained_photos
+from translearn_core.prediction.predict import predict
+from translearn_core.runs.threshold import ConfidenceThreshold, write_threshold
+from translearn_core.service.batching import Batcher
+
+HEAVY = {"tensorflow", "keras", "torch", "pandas", "pyarrow", "sklearn", "streamlit", "jinja2"}
+PREDICT = "/v1/models/current:predict"
+
+
+def point_to(link: Path, folder: Path) -> None:
+    """Let a link lead elsewhere, in one step."""
+    fresh = link.with_name(".fresh")
+    fresh.symlink_to(folder, target_is_directory=True)
+    fresh.replace(link)
+
+
+class Client:
+    """Asks all the time, in a thread, and notes what came."""
+
+    def __init__(self, service: Service, key: str) -> None:
+        self._service = service
+        self.headers = {"content-type": "image/jpeg", "authorization": f"Bearer {key}"}
+        self.photo = sorted(trained_photos().rglob("*.jpg"))[0]
+        self.seen: list[tuple[int, str, float]] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            reply = self._service.send(PREDICT, self.photo.read_bytes(), headers=self.headers)
+            answer = reply.json if reply.status == 200 else {}
+            confidence = answer["predictions"][0]["confidence"] if answer else 0.0
+            self.seen.append((reply.status, answer.get("version", ""), confidence))
+
+    def __enter__(self) -> Client:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def versions(self) -> set[str]:
+        return {version for _status, version, _confidence in self.seen}
+
+
+def test_a_new_version_is_taken_over_without_a_dropped_request(tmp_path: Path) -> None:
+    first = Path(shutil.copytree(trained("frozen").folder, tmp_path / "first"))
+    second = Path(shutil.copytree(trained("tuned").folder, tmp_path / "second"))
+    third = Path(shutil.copytree(trained("frozen").folder, tmp_path / "third"))
+    for folder in (first, second, third):
+        (folder / "model.keras").unlink()  # nothing here needs it
+    current = tmp_path / "current"
+    current.symlink_to(first, target_is_directory=True)
+    keys = tmp_path / "keys"
+    shop, lab = (call("serve-key", keys, name).stdout.strip() for name in ("shop", "lab"))
+    assert shop not in keys.read_text(encoding="utf-8")
+    with served(tmp_path / "process", current, "--keys", keys) as service:
+
+        def facts() -> dict[str, object]:
+            headers = {"x-api-key": lab}
+            found: dict[str, object] = service.send("/v1/models/current", headers=headers).json
+            return found
+
+        before = facts()["version"]
+        with Client(service, shop) as client:
+            until(lambda: len(client.seen) > 5)
+            point_to(current, second)
+            until(lambda: len(client.versions()) == 2)
+            # a damaged version is not taken over, and the old one answers on
+            (third / "model.openvino.bin").write_bytes(b"cut")
+            point_to(current, third)
+            until(lambda: "not as it was saved" in str(facts()["problem"]))
+            count = len(client.seen)
+            until(lambda: len(client.seen) > count + 5)
+        assert {status for status, _version, _confidence in client.seen} == {200}
+        answers = {version: confidence for _status, version, confidence in client.seen}
+        assert len(answers) == 2
+        for version, confidence in answers.items():
+            run = trained("frozen" if version == before else "tuned")
+            (wanted,) = predict(run, [client.photo])
+            assert confidence == pytest.approx(wanted.confidence, abs=1e-6)
+        # mended in place, and a threshold chosen meanwhile
+        shutil.copy(trained("frozen").folder / "model.openvino.bin", third)
+        until(lambda: facts()["version"] == before)
+        assert facts()["problem"] == ""
+        write_threshold(third.resolve().parent / "third", ConfidenceThreshold(sure_from=0.99))
+        assert facts()["sure_from"] == 0.99
+        _assert_keys_hold(service, keys, shop)
+        code, modules = service.end()
+    assert code == 0
+    assert not HEAVY & {name.partition(".")[0] for name in modules}
+    assert "openvino" in modules
+
+
+def _assert_keys_hold(service: Service, keys: Path, shop: str) -> None:
+    def status(path: str, **headers: str) -> int:
+        return service.send(path, headers=headers).status
+
+    assert status("/v1/models") == 401
+    assert status("/metrics") == 401
+    assert status("/v1/models", authorization="Bearer wrong") == 401
+    assert status("/v1/models", authorization=f"Bearer {shop}") == 200
+    assert status("/v2/health/ready") == 200
+    assert status("/docs") == 200
+    reply = service.send("/metrics", headers={"authorization": f"bearer {shop}"})
+    assert b'client="shop"' in reply.body
+    lines = keys.read_text(encoding="utf-8").splitlines()
+    keys.write_text("\n".join(line for line in lines if not line.startswith("shop")))
+    assert status("/v1/models", authorization=f"Bearer {shop}") == 401
+    keys.write_text("shop: letmein\n", encoding="utf-8")
+    assert status("/v1/models", authorization="Bearer letmein") == 503
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä", "x" * 65])
+def test_a_client_has_a_name_that_a_line_can_hold(name: str, tmp_path: Path) -> None:
+    done = call("serve-key", tmp_path / "keys", name)
+    assert (done.returncode, "The name of a client" in done.stderr) == (2, True)
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_client_has_one_key(tmp_path: Path) -> None:
+    assert call("serve-key", tmp_path / "keys", "shop").returncode == 0
+    done = call("serve-key", tmp_path / "keys", "shop")
+    assert (done.returncode, "has a key for shop already" in done.stderr) == (2, True)
+
+
+def test_what_waits_is_asked_at_once() -> None:
+    asked: list[list[int]] = []
+    begun, go = threading.Event(), threading.Event()
+
+    def work(items: list[int]) -> list[int]:
+        begun.set()
+        assert go.wait(30)
+        asked.append(items)
+        if 5 in items:
+            raise ValueError("five")
+        return [item * 10 for item in items]
+
+    batcher: Batcher[int, int] = Batcher(work, name="test")
+    first = batcher.ask(0)
+    assert begun.wait(30)
+    others = [batcher.ask(item) for item in (1, 2, 3)]
+    go.set()
+    assert [future.result(30) for future in (first, *others)] == [0, 10, 20, 30]
+    assert asked == [[0], [1, 2, 3]]
+    with pytest.raises(ValueError, match="five"):
+        batcher.ask(5).result(30)
+    last = batcher.ask(6)
+    batcher.close()
+    assert last.result(30) == 60
