@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
+from fnmatch import fnmatch
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+from tests.service.conftest import with_a_second_task
 from tests.support.commands import call
 from tests.support.service import Service, served, until
 from tests.support.trained import trained, trained_photos
+from tests.test_requirements import ROOT, SERVICE, lines_of, normalised
 from translearn_core.prediction.predict import predict
+from translearn_core.runs import threshold
+from translearn_core.runs.model_files import COPY, FILE, REFERENCE, TASKS
 from translearn_core.runs.threshold import ConfidenceThreshold, write_threshold
 from translearn_core.service.batching import Batcher
 
@@ -59,7 +67,7 @@ class Client:
 def test_a_new_version_is_taken_over_without_a_dropped_request(tmp_path: Path) -> None:
     first = Path(shutil.copytree(trained("frozen").folder, tmp_path / "first"))
     second = Path(shutil.copytree(trained("tuned").folder, tmp_path / "second"))
-    third = Path(shutil.copytree(trained("frozen").folder, tmp_path / "third"))
+    third = with_a_second_task(trained("frozen"), tmp_path / "third").folder
     for folder in (first, second, third):
         (folder / "model.keras").unlink()  # nothing here needs it
     current = tmp_path / "current"
@@ -94,15 +102,59 @@ def test_a_new_version_is_taken_over_without_a_dropped_request(tmp_path: Path) -
             assert confidence == pytest.approx(wanted.confidence, abs=1e-6)
         # mended in place, and a threshold chosen meanwhile
         shutil.copy(trained("frozen").folder / "model.openvino.bin", third)
-        until(lambda: facts()["version"] == before)
+        until(lambda: facts()["tasks"] == {"ripe?": ["no", "yes"]})
         assert facts()["problem"] == ""
-        write_threshold(third.resolve().parent / "third", ConfidenceThreshold(sure_from=0.99))
+        photo = client.photo.read_bytes()
+        reply = service.send(PREDICT, photo, headers=client.headers)
+        assert reply.json["predictions"][0]["tasks"]["ripe?"]
+        write_threshold(third, ConfidenceThreshold(sure_from=0.99))
         assert facts()["sure_from"] == 0.99
         _assert_keys_hold(service, keys, shop)
         code, modules = service.end()
     assert code == 0
-    assert not HEAVY & {name.partition(".")[0] for name in modules}
-    assert "openvino" in modules
+    imported = {name.partition(".")[0] for name in modules}
+    assert not HEAVY & imported
+    assert {"openvino", "scipy"} <= imported
+    assert _distributions_of(imported) <= _needed_by(lines_of(SERVICE))
+
+
+def _distributions_of(imported: set[str]) -> set[str]:
+    """The packages that these modules come from."""
+    known = packages_distributions()
+    found = {normalised(name) for module in imported for name in known.get(module, [])}
+    return found - {"setuptools"}  # brought by the environment, at the start of Python
+
+
+def _needed_by(requirements: list[str]) -> set[str]:
+    """All packages that are installed with these."""
+    found: set[str] = set()
+    waiting = [Requirement(line) for line in requirements]
+    while waiting:
+        one = waiting.pop()
+        name = normalised(one.name)
+        if name not in found and (one.marker is None or one.marker.evaluate({"extra": ""})):
+            found.add(name)
+            waiting += map(Requirement, requires(one.name) or [])
+    return found
+
+
+IMAGES = {"Dockerfile": SERVICE, "Dockerfile.app": "requirements.txt"}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_an_image_is_made_of_what_is_there(name: str) -> None:
+    text = (ROOT / "docker" / name).read_text(encoding="utf-8").replace("\\\n", " ")
+    lets_in = (ROOT / "docker" / f"{name}.dockerignore").read_text(encoding="utf-8").splitlines()
+    assert f"pip install --no-cache-dir -r {IMAGES[name]}" in text
+    taken = re.findall(r"^COPY (?!--from)(.+) \S+$", text, re.MULTILINE)
+    assert taken
+    for part in " ".join(taken).split():
+        assert (ROOT / part).exists(), part
+        assert f"!{part}" in lets_in
+    files = re.findall(r"^COPY --from=run (.+) \S+$", text, re.MULTILINE)
+    for pattern in " ".join(files).split():
+        known = (*COPY, FILE, TASKS, REFERENCE, "labels.json", threshold.FILE)
+        assert [one for one in known if fnmatch(one, pattern)], pattern
 
 
 def _assert_keys_hold(service: Service, keys: Path, shop: str) -> None:
