@@ -6,17 +6,16 @@ import re
 import shutil
 import threading
 from fnmatch import fnmatch
-from importlib.metadata import packages_distributions, requires
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from tests.service.conftest import with_a_second_task
 from tests.support.commands import call
 from tests.support.service import Service, served, until
 from tests.support.trained import trained, trained_photos
-from tests.test_requirements import ROOT, SERVICE, lines_of, normalised
+from tests.test_requirements import ROOT, SERVICE, named_in, normalised
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import threshold
 from translearn_core.runs.model_files import COPY, FILE, REFERENCE, TASKS
@@ -115,27 +114,14 @@ def test_a_new_version_is_taken_over_without_a_dropped_request(tmp_path: Path) -
     imported = {name.partition(".")[0] for name in modules}
     assert not HEAVY & imported
     assert {"openvino", "scipy"} <= imported
-    assert _distributions_of(imported) <= _needed_by(lines_of(SERVICE))
+    ours = named_in("requirements.txt", included=False)
+    assert _distributions_of(imported) & ours <= named_in(SERVICE, included=False)
 
 
 def _distributions_of(imported: set[str]) -> set[str]:
     """The packages that these modules come from."""
     known = packages_distributions()
-    found = {normalised(name) for module in imported for name in known.get(module, [])}
-    return found - {"setuptools"}  # brought by the environment, at the start of Python
-
-
-def _needed_by(requirements: list[str]) -> set[str]:
-    """All packages that are installed with these."""
-    found: set[str] = set()
-    waiting = [Requirement(line) for line in requirements]
-    while waiting:
-        one = waiting.pop()
-        name = normalised(one.name)
-        if name not in found and (one.marker is None or one.marker.evaluate({"extra": ""})):
-            found.add(name)
-            waiting += map(Requirement, requires(one.name) or [])
-    return found
+    return {normalised(name) for module in imported for name in known.get(module, [])}
 
 
 IMAGES = {"Dockerfile": SERVICE, "Dockerfile.app": "requirements.txt"}

@@ -52,8 +52,15 @@ def serve(
         from translearn_core.config import home
         from translearn_core.service.guard import Bounds
         from translearn_core.service.models import name_folders
-        from translearn_core.service.serving import Door, serve
+        from translearn_core.service.serving import Door, is_here, serve
 
+        if keys is None and not is_open and not is_here(host):
+            raise SettingsError(
+                _(
+                    "Under {host} other machines could ask, too. Give their keys with `--keys FILE` "
+                    "(made by `serve-key FILE NAME`), or say `--open` to answer anybody."
+                ).format(host=host)
+            )
         folders = name_folders(run_dirs, runs=home() / "runs")
         door = Door(
             host=host, port=port, keys=keys, is_open=is_open, origins=tuple(allow_origin or ())

@@ -109,7 +109,7 @@ class Guard:
             raise RequestError(
                 _(
                     "This service answers without a key, and therefore only under the name of this "
-                    "machine ({names}). Start it with `--keys FILE`, or with `--open`."
+                    "machine ({names}). To be asked under other names, it must be started with keys."
                 ).format(names=", ".join(sorted(self._hosts))),
                 status=403,
             )

@@ -7,6 +7,7 @@ Leaves to others: the paths (`app.py`), the command (`cli/serve.py`).
 from __future__ import annotations
 
 import ipaddress
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 import uvicorn
 from fastapi.middleware.cors import CORSMiddleware
 
-from translearn_core.errors import InputError, SettingsError
+from translearn_core.errors import InputError
 from translearn_core.i18n import _
 from translearn_core.service.app import make_app
 from translearn_core.service.figures import Figures
@@ -35,7 +36,8 @@ _WAITING = 512
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """Where the service is asked, and by whom.
+    """Where the service is asked, and by whom. Without keys, and not open, it answers under names of
+    this machine only.
 
     Attributes:
         keys: file of keys; None where nobody needs one.
@@ -64,11 +66,11 @@ def serve(
         ready: called with the address and the models when requests are answered.
 
     Raises:
-        SettingsError: it would answer anybody, or the key file is none.
+        SettingsError: the key file is none.
         InputError: the address cannot be used.
         RunError: a run cannot be served.
     """
-    keys = _check_door(door)
+    keys = Keys(door.keys) if door.keys is not None else None
     with _listening(door) as listening:
         figures = Figures()
         models = Models(folders, figures)
@@ -90,19 +92,6 @@ def serve(
         models.close()
 
 
-def _check_door(door: Door) -> Keys | None:
-    if door.keys is not None:
-        return Keys(door.keys)
-    if not door.is_open and not _is_here(door.host):
-        raise SettingsError(
-            _(
-                "Under {host} other machines could ask, too. Give their keys with `--keys FILE` (made "
-                "by `serve-key FILE NAME`), or say `--open` to answer anybody."
-            ).format(host=door.host)
-        )
-    return None
-
-
 def _with_door(app: App, door: Door, keys: Keys | None, figures: Figures, bounds: Bounds) -> App:
     is_bare = keys is None and not door.is_open
     hosts = frozenset({*HERE, door.host.lower()}) if is_bare else None
@@ -117,7 +106,7 @@ def _with_door(app: App, door: Door, keys: Keys | None, figures: Figures, bounds
     )
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Whether only this machine can ask under this name."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
@@ -129,19 +118,37 @@ def _is_here(host: str) -> bool:
 def _listening(door: Door) -> Iterator[socket.socket]:
     """A socket that listens there; nobody is answered before the models are open."""
     try:
-        found = socket.getaddrinfo(
-            door.host.strip("[]"), door.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        family, _kind, _protocol, _name, place = found[0]
-        listening = socket.create_server(place[:2], family=family, backlog=_WAITING)
+        listening = _bind(door.host.strip("[]"), door.port)
     except (OSError, OverflowError, UnicodeError) as error:
         raise InputError(
-            _("{host} port {port} cannot be used: {cause}. Choose another with `--port`.").format(
+            _("{host} port {port} cannot be used: {cause}. Choose another port.").format(
                 host=door.host, port=door.port, cause=getattr(error, "strerror", None) or error
             )
         ) from error
     with listening:
         yield listening
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Its protocol is named: asyncio switches Nagle's algorithm off only where it is TCP by name, and with
+    it an answer waits 40 ms.
+    """
+    found = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+    )
+    family, kind, protocol, _name, place = found[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # a port whose last connections are just ending can be used
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(place)
+        listening.listen(_WAITING)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
 
 
 def _address(listening: socket.socket) -> str:

@@ -38,8 +38,8 @@ def show(run: Run) -> None:
                 st.code(example.text, language=example.language, wrap_lines=True)
         st.caption(
             _(
-                "The service answers this machine only. `--host 0.0.0.0 --keys FILE` opens it to others "
-                "with a key each, made by `serve-key FILE NAME`. Its page `/docs` lets you try it in the "
+                "The service answers this machine only, until you start it with keys for others. "
+                "docs/service.md says how. Its page http://127.0.0.1:{port}/docs lets you try it in the "
                 "browser."
-            )
+            ).format(port=examples.PORT)
         )
