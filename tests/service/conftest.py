@@ -14,6 +14,8 @@ from tests.support.service import Service, served
 from tests.support.trained import trained
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.verify import gather_photos
+from translearn_core.graph.engine import keep_one_output
+from translearn_core.prediction.model_runner import head_path
 from translearn_core.prediction.predict import open_predictor
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import write_hashes
@@ -42,14 +44,24 @@ def with_a_second_task(run: Run, folder: Path) -> Run:
     return copy
 
 
+def without_features(run: Run, folder: Path) -> Run:
+    """A copy of a run whose model gives probabilities only, as some from elsewhere do."""
+    copy = Run(shutil.copytree(run.folder, folder))
+    keep_one_output(copy.openvino_path, copy.openvino_path)
+    np.savez(head_path(copy.openvino_path), layers=np.array(0))
+    write_hashes(copy.folder)
+    return copy
+
+
 @pytest.fixture(scope="session")
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
-    """A service on a frozen, a tuned and a multi-task run."""
+    """A service on a frozen, a tuned, a multi-task run, and one without features."""
     folder = tmp_path_factory.mktemp("service")
     runs = {
         "frozen": trained("frozen"),
         "tuned": trained("tuned"),
         "tasks": with_a_second_task(trained("frozen"), folder / "two tasks"),
+        "bare": without_features(trained("frozen"), folder / "bare"),
     }
     photos = [path for path, _kind in gather_photos(runs["frozen"], folder / "photos", most=20)]
     named = [f"{name}={run.folder}" for name, run in runs.items()]

@@ -163,6 +163,7 @@ class OpenVINORunner:
     def __init__(self, path: Path) -> None:
         openvino = import_openvino()
         core = openvino.Core()
+        core.set_property({"ENABLE_MMAP": False})  # the file may be replaced or deleted meanwhile
         model = core.read_model(path)
         self.head = _load_head(head_path(path))
         steps = openvino.preprocess.PrePostProcessor(model)

@@ -16,6 +16,7 @@ The confidence threshold is no part of a version: it is read with each batch, as
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -241,7 +242,7 @@ class Models:
 
 def _stamp(folder: Path) -> _Stamp:
     """Where a folder leads, and what the files of its model look like from outside."""
-    place = folder.resolve()
+    place = Path(os.path.realpath(folder))  # a link that leads nowhere is no failure
     marks: list[tuple[int, ...]] = []
     for name in _FILES:
         mark: tuple[int, ...] = ()
