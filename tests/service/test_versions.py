@@ -74,7 +74,8 @@ def test_a_new_version_is_taken_over_without_a_dropped_request(tmp_path: Path) -
     keys = tmp_path / "keys"
     shop, lab = (call("serve-key", keys, name).stdout.strip() for name in ("shop", "lab"))
     assert shop not in keys.read_text(encoding="utf-8")
-    with served(tmp_path / "process", current, "--keys", keys) as service:
+    options = ["--keys", keys, "--allow-origin", "https://shop.example"]
+    with served(tmp_path / "process", current, *options) as service:
 
         def facts() -> dict[str, object]:
             headers = {"x-api-key": lab}
@@ -114,6 +115,7 @@ def test_a_new_version_is_taken_over_without_a_dropped_request(tmp_path: Path) -
         assert reply.json["version"] in answers
         write_threshold(third, ConfidenceThreshold(sure_from=0.99))
         assert facts()["sure_from"] == 0.99
+        _assert_pages_of_one_origin_may_ask(service)
         _assert_keys_hold(service, keys, shop)
         code, modules = service.end()
     assert code == 0
@@ -147,6 +149,18 @@ def test_an_image_is_made_of_what_is_there(name: str) -> None:
     for pattern in " ".join(files).split():
         known = (*COPY, FILE, TASKS, REFERENCE, "labels.json", threshold.FILE)
         assert [one for one in known if fnmatch(one, pattern)], pattern
+
+
+def _assert_pages_of_one_origin_may_ask(service: Service) -> None:
+    for origin in ("https://shop.example", "https://other.example"):
+        headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        headers["Access-Control-Request-Headers"] = "authorization"
+        reply = service.send(PREDICT, headers=headers, method="OPTIONS")
+        allowed = reply.headers.get("access-control-allow-origin", "")
+        assert (allowed == origin) == (origin == "https://shop.example")
+        told = service.send("/v1/models", headers={"Origin": origin})
+        assert told.status == 401
+        assert ("access-control-allow-origin" in told.headers) == (allowed == origin)
 
 
 def _assert_keys_hold(service: Service, keys: Path, shop: str) -> None:

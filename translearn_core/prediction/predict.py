@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array, Bools
+from translearn_core.config import Limits
 from translearn_core.errors import RunError
 from translearn_core.evaluation.caveats import list_names
 from translearn_core.evaluation.dense_head import DenseHead
@@ -141,13 +142,16 @@ class Predictor:
             )
         return runner
 
-    def decode(self, source: Path | bytes) -> DecodedPhoto:
+    def decode(self, source: Path | bytes, *, limits: Limits | None = None) -> DecodedPhoto:
         """A photo as this model takes it, `(size, size, 3) uint8`.
+
+        Args:
+            limits: as in `decode_photo`.
 
         Raises:
             PhotoError: it cannot be read.
         """
-        return decode_photo(source, size=self.size, fit=self.fit, how=self.reading)
+        return decode_photo(source, size=self.size, fit=self.fit, how=self.reading, limits=limits)
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
         """The outputs for photos `(n, size, size, 3) uint8`, see `model_runner.ModelOutput`."""

@@ -306,7 +306,11 @@ def _add_inference(app: FastAPI, models: Models, asker: _Asker, bounds: Bounds) 
             length = request.headers.get(open_inference.LENGTH_HEADER)
             asked = await asker.beside(
                 lambda: open_inference.read_request(
-                    body, length, predictor=used.predictor, most=bounds.photos
+                    body,
+                    length,
+                    side=used.predictor.size,
+                    outputs=open_inference.outputs_of(used.predictor),
+                    most=bounds.photos,
                 )
             )
             predictions = await _infer(asker, used, asked)

@@ -29,7 +29,9 @@ import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.concurrency import periodically
+from translearn_core.config import load_configuration
 from translearn_core.errors import PhotoError, RunError, SettingsError, TransLearnError
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.stats import PhotoStats
 from translearn_core.prediction.predict import Prediction, Predictor, predict_images
@@ -75,6 +77,7 @@ class Version:
                 )
             )
         self.id = content_hash(self.run)
+        self._limits = load_configuration().limits
         self._figures = figures
         self._decision = read_threshold(self.run.folder)
         self._users = 0
@@ -94,7 +97,7 @@ class Version:
     def decode(self, data: bytes) -> Asked | PhotoError:
         """A photo from the bytes of its file, or why it cannot be read."""
         try:
-            photo = self.predictor.decode(data)
+            photo = self.predictor.decode(data, limits=self._limits)
         except PhotoError as error:
             return error
         return Asked(image=photo.image, stats=photo.stats)
@@ -176,7 +179,7 @@ class Models:
         if one is None:
             raise RequestError(
                 _("There is no model “{name}” here. The models are: {names}.").format(
-                    name=name, names=", ".join(self._served)
+                    name=shortened(name), names=", ".join(self._served)
                 ),
                 status=404,
             )

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array
+from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.prediction.predict import Prediction, Predictor
 from translearn_core.service.photo_requests import decode_base64, parse_json, too_many
@@ -136,12 +137,14 @@ class InferRequest:
 
 
 def read_request(
-    body: bytes, header_length: str | None, *, predictor: Predictor, most: int
+    body: bytes, header_length: str | None, *, side: int, outputs: list[Output], most: int
 ) -> InferRequest:
     """Read a request.
 
     Args:
         header_length: the value of `LENGTH_HEADER`.
+        side: of the square that a photo becomes, in pixels.
+        outputs: of the model, see `outputs_of`.
         most: photos of one request.
 
     Raises:
@@ -159,7 +162,6 @@ def read_request(
         _check_count(shape[0], most)
         files = _read_files(tensor, raw, shape[0])
     elif datatype in _PIXELS:
-        side = predictor.size
         if shape[1:] != [side, side, 3]:
             raise RequestError(
                 _(
@@ -174,14 +176,14 @@ def read_request(
             _(
                 "The input `photo` has the datatype BYTES (whole files), UINT8 or FP32 (pixels). "
                 "Received: {kind}."
-            ).format(kind=str(datatype)[:40])
+            ).format(kind=shortened(str(datatype)))
         )
     identity = content.get("id")
     return InferRequest(
         id=identity if isinstance(identity, str) else None,
         files=files,
         pixels=pixels,
-        wanted=_read_wanted(content, outputs_of(predictor), is_file=pixels is None),
+        wanted=_read_wanted(content, outputs, is_file=pixels is None),
     )
 
 
@@ -228,7 +230,7 @@ def _split(body: bytes, header_length: str | None) -> tuple[dict[str, Any], byte
             _(
                 "`Inference-Header-Content-Length` must be the bytes of the JSON at the beginning of "
                 "the request ({n} bytes). Received: {received}."
-            ).format(n=len(body), received=header_length[:40])
+            ).format(n=len(body), received=shortened(header_length))
         )
     return parse_json(body[:length]), body[length:]
 
@@ -242,7 +244,7 @@ def _only_input(content: dict[str, Any], data: bytes) -> tuple[dict[str, Any], b
     if tensor.get("name") != INPUT:
         raise RequestError(
             _("The input is named `photo`. Received: {name}.").format(
-                name=str(tensor.get("name"))[:60]
+                name=shortened(str(tensor.get("name")))
             )
         )
     size = _parameters(tensor).get("binary_data_size")
@@ -253,7 +255,7 @@ def _only_input(content: dict[str, Any], data: bytes) -> tuple[dict[str, Any], b
             _(
                 "`binary_data_size` says {said}, and {n} bytes follow the JSON. Send all of the input, "
                 "with `Inference-Header-Content-Length`."
-            ).format(said=str(size)[:40], n=len(data))
+            ).format(said=shortened(str(size)), n=len(data))
         )
     return tensor, data
 
@@ -376,7 +378,7 @@ def _read_wanted(
         if not isinstance(entry, dict) or not isinstance(name, str) or name not in known:
             raise RequestError(
                 _("The outputs of this model are {names}. Received: {name}.").format(
-                    names=", ".join(known), name=str(name)[:60]
+                    names=", ".join(known), name=shortened(str(name))
                 )
             )
         parameters = _parameters(entry)

@@ -7,6 +7,7 @@ Leaves to others: the paths (`app.py`), the command (`cli/serve.py`).
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -70,6 +71,8 @@ def serve(
         InputError: the address cannot be used.
         RunError: a run cannot be served.
     """
+    logging.getLogger("translearn_core.service").setLevel(logging.INFO)  # versions
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # the client is told
     keys = Keys(door.keys) if door.keys is not None else None
     with _listening(door) as listening:
         figures = Figures()
