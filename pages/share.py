@@ -8,7 +8,7 @@ from translearn_core.export import formats
 from translearn_core.i18n import _
 from translearn_core.runs import Run, list_runs
 from translearn_ui.components import run_actions, run_picker
-from translearn_ui.share import export_view
+from translearn_ui.share import ask_view, export_view
 from translearn_ui.shell import frame
 
 frame.page("share")
@@ -31,6 +31,7 @@ def main() -> None:
         return
     run = run_picker.choose_run(runs, _("Model"), key="share_run")
     export_view.show(run)
+    ask_view.show(run)
     if run.has_result:
         with st.container(border=True, key="share_figures"), frame.errors_shown():
             _show_figures(run)

@@ -51,6 +51,7 @@ ROOMS = (
     "export",
     "reports",
     "model_import",
+    "service",
 )
 """The rooms from bottom to top. A room imports only rooms that stand before it."""
 
