@@ -77,7 +77,7 @@ from translearn_core.datasets.recordings import (
     recording_of,
     single_recordings,
 )
-from translearn_core.datasets.sources import allowed_folder, unpacked
+from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
@@ -173,6 +173,7 @@ __all__ = [
     "set_groups",
     "sort_photos",
     "single_recordings",
+    "source_folders",
     "split_leaks",
     "split_notes",
     "together",

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import streamlit as st
 
-from translearn_core.config import home, load_configuration
+from translearn_core import spaces
+from translearn_core.config import home
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
 from translearn_ui.components import background_tasks, import_task, uploads
@@ -241,13 +242,15 @@ def _from_classes() -> None:
 def _from_server() -> background_tasks.Task | None:
     from translearn_core import datasets
 
-    roots = load_configuration().source_folders
+    roots = datasets.source_folders()
     if not roots:
         st.info(
             _(
                 "No folder of this machine is opened to the pages yet. Name some in "
                 '`{file}`, with a line like `source_folders = ["{example}"]`.'
-            ).format(file=home() / "config.toml", example=(Path.home() / "Pictures").as_posix()),
+            ).format(
+                file=spaces.root() / "config.toml", example=(Path.home() / "Pictures").as_posix()
+            ),
             icon=":material/info:",
         )
         return None
@@ -347,7 +350,7 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
     return make
 
 
-def _folders_below(roots: tuple[Path, ...]) -> list[str]:
+def _folders_below(roots: list[Path]) -> list[str]:
     """The roots and the folders right below them, at most 200."""
     found: list[str] = []
     for root in roots:
