@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from translearn_core import spaces
 from translearn_core.atomic import disk_errors, write_atomically
@@ -43,9 +43,9 @@ class Classroom(BaseModel):
     """After this moment nobody but the teacher is signed in."""
     deletes: float
     """After this moment the spaces of all pupils are deleted."""
-    password: str
+    password: str = Field(repr=False)
     """Hash of the teacher's password."""
-    secret: str
+    secret: str = Field(repr=False)
     """What cookies and exported spaces are signed with, in hexadecimal."""
     may_join: bool = True
     """Whether new names are taken in."""
@@ -63,7 +63,7 @@ class Person(BaseModel):
     id: str
     name: str
     role: Role = "pupil"
-    pin: str = ""
+    pin: str = Field("", repr=False)
     """Hash of the PIN; empty for the teacher, who has a password."""
     space: str
     """The id of the space that is acted in: the person's own, or that of a group."""
