@@ -90,9 +90,7 @@ def test_a_thousand_wrong_pins_lock_the_name_by_the_tenth(classroom: Classroom) 
     for number in range(1000):
         now += 400.0
         with pytest.raises(AccessError) as told:
-            people.come_back(
-                classroom.code, "Ada", f"{number:05}", address="10.0.0.9", now=now
-            )
+            people.come_back(classroom.code, "Ada", f"{number:05}", address="10.0.0.9", now=now)
         judged += "does not belong" in told.value.message
     assert judged == people.MOST_WRONG == 10
     assert people.locked_people() == [ada]
