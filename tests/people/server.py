@@ -26,6 +26,7 @@ from translearn_ui.classroom.server import ClassApp, Place, make_app, options
 from translearn_ui.shell import who
 
 HOST = "class.test"
+MOST_MESSAGES = 1000
 PASSWORD = "correct horse"
 
 
@@ -131,7 +132,7 @@ def run_page(connection: ClientConnection, page: str = "", **query: str) -> byte
     asked.rerun_script.page_name = page
     connection.send(asked.SerializeToString())
     received = b""
-    while True:
+    for _message in range(MOST_MESSAGES):
         data = connection.recv(timeout=60)
         assert isinstance(data, bytes)
         received += data
@@ -139,6 +140,8 @@ def run_page(connection: ClientConnection, page: str = "", **query: str) -> byte
         ended = message.WhichOneof("type") == "script_finished"
         if ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
             return received
+    raise AssertionError(f"the page {page} does not end")
+
 
 
 @dataclass

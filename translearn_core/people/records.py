@@ -63,7 +63,7 @@ class Person(BaseModel):
     id: str
     name: str
     role: Role = "pupil"
-    pin: str = Field("", repr=False)
+    pin: str = Field(default="", repr=False)
     """Hash of the PIN; empty for the teacher, who has a password."""
     space: str
     """The id of the space that is acted in: the person's own, or that of a group."""
@@ -155,7 +155,8 @@ def read_people() -> list[Person]:
     Raises:
         StorageError: their file is damaged.
     """
-    return list(_read_as("people.json", _people) or [])
+    people = _read_as("people.json", _people)
+    return list(people or [])
 
 
 def write_people(people: list[Person]) -> None:
@@ -169,7 +170,8 @@ def read_sessions() -> list[Session]:
     Raises:
         StorageError: their file is damaged.
     """
-    return list(_read_as("sessions.json", _sessions) or [])
+    sessions = _read_as("sessions.json", _sessions)
+    return list(sessions or [])
 
 
 def write_sessions(sessions: list[Session]) -> None:
@@ -183,7 +185,8 @@ def read_attempts() -> dict[str, Attempt]:
     Raises:
         StorageError: their file is damaged.
     """
-    return dict(_read_as("attempts.json", _attempts) or {})
+    attempts = _read_as("attempts.json", _attempts)
+    return dict(attempts or {})
 
 
 def write_attempts(attempts: dict[str, Attempt]) -> None:

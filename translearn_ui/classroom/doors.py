@@ -36,6 +36,14 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4096
 """Of a form that is sent here."""
+COLOURS = (
+    "primaryColor",
+    "backgroundColor",
+    "secondaryBackgroundColor",
+    "textColor",
+    "borderColor",
+    "linkColor",
+)
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
@@ -152,9 +160,7 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
 
 def _colours(theme: str) -> dict[str, str]:
     """The colours of a theme, from the one place that has them."""
-    names = ("primaryColor", "backgroundColor", "secondaryBackgroundColor", "textColor")
-    names += ("borderColor", "linkColor")
-    return {name: str(config.get_option(f"theme.{theme}.{name}") or "") for name in names}
+    return {name: str(config.get_option(f"theme.{theme}.{name}") or "") for name in COLOURS}
 
 
 def _address_of(request: Request) -> str:

@@ -23,6 +23,7 @@ from streamlit.web.cache_storage_manager_config import create_default_cache_stor
 from translearn_core import people
 from translearn_core.concurrency import periodically
 from translearn_core.errors import TransLearnError
+from translearn_core.people.hashing import sign
 from translearn_ui.classroom import doors
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
@@ -104,7 +105,7 @@ def options(place: Place) -> dict[str, Any]:
 
 def make_app(hosts: Sequence[str], classroom: Classroom) -> ClassApp:
     """The application of a class; from now on this process asks who is signed in."""
-    os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = classroom.secret
+    os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = sign("streamlit", classroom.secret)
     _delete_due()
     who.begin_class()
     return ClassApp(hosts)
