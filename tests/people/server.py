@@ -143,7 +143,6 @@ def run_page(connection: ClientConnection, page: str = "", **query: str) -> byte
     raise AssertionError(f"the page {page} does not end")
 
 
-
 @dataclass
 class Served:
     """A class that is served."""

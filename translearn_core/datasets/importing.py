@@ -55,6 +55,7 @@ from translearn_core.datasets.library import (
     too_few_reason,
     with_columns,
 )
+from translearn_core.datasets.quota import check_quota
 from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
@@ -316,8 +317,10 @@ def _stage(
     """Read and decode the candidates in threads, and store the valid ones in `folder`.
 
     Raises:
+        SourceError: a pupil's space has no room for them.
         StorageError: the disk is full.
     """
+    check_quota(len(candidates), sum(item.size_bytes for item in candidates))
     with disk_errors():
         folder.mkdir()
     staged: list[_StagedPhoto] = []

@@ -6,7 +6,7 @@ rule allows does not exist. Leaves to others: who a person is (`people`), signin
 Addresses and their rules:
     /class/*, /static/*, /_stcore/health     everybody: they hold nothing of anybody
     /media/<file>                            who made it, and the teacher
-    /_stcore/upload_file/<session>/<file>    whose session it is
+    /_stcore/upload_file/<session>/<file>    whose session it is, while there is room
     /_stcore/stream                          who is signed in; an earlier session only to its owner
     /_stcore/host-config, components, pages  who is signed in; others are led to the door
     everything else                          nobody
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from translearn_core.people import Person
     from translearn_ui.classroom.media import OwnedMedia
+    from translearn_ui.classroom.uploads import BoundedUploads
 
 OPEN = re.compile(r"/class/[a-z]+|/static/[^?#]*|/_stcore/health|/favicon\.(png|ico)")
 PAGE = re.compile("/|" + "|".join(f"/{row.name}" for row in PAGES))
@@ -63,12 +64,16 @@ class Gate:
         app: what lies behind it.
         hosts: the names under which the server may be addressed, without a port.
         media: whose each file under `/media` is.
+        uploads: what rests in memory.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], media: OwnedMedia) -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Sequence[str], media: OwnedMedia, uploads: BoundedUploads
+    ) -> None:
         self._app = app
         self._hosts = {host.lower() for host in hosts}
         self._media = media
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -105,13 +110,25 @@ class Gate:
             name = PurePosixPath(media[1]).stem
             return None if self._media.is_for(name, person) else _nothing()
         if upload and method in ("PUT", "DELETE"):
-            return None if who.is_owner(upload[1], person.id) else _nothing()
+            if not who.is_owner(upload[1], person.id):
+                return _nothing()
+            return None if method == "DELETE" else self._no_room(upload[1], request.headers)
         if path == "/_stcore/stream":
             if scope["type"] != "websocket":
                 return _nothing()
             _forget_session_of_another(scope, person)
             return None
         return None if is_reading and SIGNED_IN.fullmatch(path) else _nothing()
+
+    def _no_room(self, session_id: str, headers: Headers) -> Response | None:
+        """The answer to an upload for which there is no room in memory; None where there is."""
+        try:
+            length = int(headers.get("content-length", ""))
+        except ValueError:
+            return PlainTextResponse(_("An upload must say how long it is."), 411)
+        if self._uploads.has_room(session_id, length):
+            return None
+        return PlainTextResponse(_("Too much is being uploaded. Try again in a moment."), 413)
 
     def _is_addressed(self, headers: Headers) -> bool:
         hosts = headers.getlist("host")

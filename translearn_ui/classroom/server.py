@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from starlette.middleware import Middleware
 from streamlit.runtime import Runtime, RuntimeConfig
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.starlette import App
 from streamlit.web.cache_storage_manager_config import create_default_cache_storage_manager
 
@@ -27,6 +26,7 @@ from translearn_core.people.hashing import sign
 from translearn_ui.classroom import doors
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
+from translearn_ui.classroom.uploads import BoundedUploads
 from translearn_ui.shell import who
 
 if TYPE_CHECKING:
@@ -64,10 +64,12 @@ class ClassApp(App):
 
     def __init__(self, hosts: Sequence[str]) -> None:
         self._media = OwnedMedia("/media")
+        self._uploads = BoundedUploads("/_stcore/upload_file")
+        gate = Middleware(Gate, hosts=hosts, media=self._media, uploads=self._uploads)
         super().__init__(
             ROOT / "app.py",
             routes=doors.routes(),
-            middleware=[Middleware(Gate, hosts=hosts, media=self._media)],
+            middleware=[gate],
         )
 
     def _create_runtime(self) -> Runtime:
@@ -75,7 +77,7 @@ class ClassApp(App):
             RuntimeConfig(
                 script_path=str(ROOT / "app.py"),
                 media_file_storage=self._media,
-                uploaded_file_manager=MemoryUploadedFileManager("/_stcore/upload_file"),
+                uploaded_file_manager=self._uploads,
                 cache_storage_manager=create_default_cache_storage_manager(),
                 is_hello=False,
                 session_storage=MemorySessionStorage(ttl_seconds=SESSION_TTL_S),

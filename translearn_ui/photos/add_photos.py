@@ -57,7 +57,7 @@ def show_ways() -> background_tasks.Task | None:
     """Show the ways to a new data set; returns the task of an import that has just been started."""
     way = st.pills(
         _("How your photos come in"),
-        list(WAYS),
+        [name for name in WAYS if name != "server" or spaces.is_whole()],
         format_func=lambda name: f"{_WAY_ICONS[name]} {_(WAYS[name])}",
         default="zip",
         required=True,

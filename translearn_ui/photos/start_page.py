@@ -11,9 +11,9 @@ import streamlit as st
 
 from translearn_core.config import home
 from translearn_core.i18n import _
-from translearn_ui.components import import_task
+from translearn_ui.components import format, import_task
 from translearn_ui.photos import add_photos
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, who
 
 
 def show() -> None:
@@ -64,7 +64,13 @@ def show() -> None:
 
 
 def _show_privacy() -> None:
-    if frame.server_is_here():
+    classroom = who.classroom()
+    if classroom is not None:
+        text = _(
+            ":material/lock: Your photos stay on your teacher's machine. Your teacher can see them, other "
+            "pupils cannot. Everything is deleted after {day}."
+        ).format(day=format.when(classroom.deletes))
+    elif frame.server_is_here():
         text = _(":material/lock: Your photos stay on this computer. Nothing is sent anywhere.")
     else:
         text = _(

@@ -19,7 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from translearn_core import people, spaces
 from translearn_core.errors import AccessError
 from translearn_core.i18n import _
-from translearn_core.people import Person
+from translearn_core.people import Classroom, Person
 
 COOKIE = "__Host-translearn"
 """Of a browser that somebody signed in with. A name like this is kept for https and one host alone."""
@@ -56,6 +56,11 @@ def person() -> Person | None:
     if _owners.setdefault(context.session_id, found.id) != found.id:
         return None  # a session that was somebody else's
     return found
+
+
+def classroom() -> Classroom | None:
+    """The class that whoever looks at the page is in; None without one."""
+    return people.class_of_installation() if _is_class else None
 
 
 def is_teacher() -> bool:
