@@ -15,6 +15,7 @@ from translearn_ui.results import (
     learning_view,
     photo_browser,
     settings_table,
+    slices_view,
     summary,
     task_heads_view,
     techniques_view,
@@ -35,6 +36,7 @@ def show_result(run: Run) -> None:
     predictions = sample_tiles.read_predictions(run)
     confusion_view.show(run, metrics, predictions)
     class_table.show(metrics)
+    slices_view.show(metrics)
     photo_browser.show(run, predictions)
     calibration_view.show_threshold(run, predictions)
     calibration_view.show_reliability(metrics, predictions)

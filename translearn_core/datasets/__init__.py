@@ -81,6 +81,7 @@ from translearn_core.datasets.recordings import (
 from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
+from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.datasets.unsorted import NoClasses, WithUnsorted, read_unsorted
 from translearn_core.imaging.decode import (
@@ -94,6 +95,8 @@ from translearn_core.imaging.decode_pool import decode_ahead
 from translearn_core.imaging.stats import PhotoStats
 
 __all__ = [
+    "TEACHING_SETS",
+    "make_teaching_set",
     "ARCHIVE_TYPES",
     "CHECKS",
     "DECODE_VERSION",

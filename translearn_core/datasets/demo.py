@@ -22,7 +22,7 @@ from PIL import Image, ImageFilter
 
 from translearn_core.arrays import Array
 from translearn_core.datasets.import_context import ProgressCallback
-from translearn_core.datasets.importing import build_drawn
+from translearn_core.datasets.importing import Drawing, build_drawn
 from translearn_core.datasets.library import Dataset
 from translearn_core.i18n import N_, _
 
@@ -76,11 +76,12 @@ def make_demo(
         title = _(fruit.name)
         for number in range(per_class):
             file = f"{title}/{title}-{number + 1:03d}.jpg"
-            drawings.append((file, title, _drawer(fruit, number, seed)))
+            draw = drawer(fruit, number, seed)
+            drawings.append(Drawing(file=file, class_name=title, draw=draw))
     return build_drawn(name or _("Demo: fruit"), drawings, progress=progress)
 
 
-def _drawer(fruit: _Fruit, number: int, seed: int) -> Callable[[], bytes]:
+def drawer(fruit: _Fruit, number: int, seed: int) -> Callable[[], bytes]:
     def draw() -> bytes:
         rng = np.random.default_rng([seed, zlib.crc32(fruit.name.encode()), number])
         image = _draw_picture(fruit, rng)

@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
@@ -66,6 +66,7 @@ from translearn_core.datasets.sources import (
     nothing_left,
     with_assignments,
 )
+from translearn_core.datasets.tasks import MAIN, store_tasks
 from translearn_core.datasets.unsorted import read_unsorted, write_unsorted
 from translearn_core.datasets.videos import expand_videos, without_videos
 from translearn_core.errors import PhotoError, SourceError, StorageError
@@ -274,28 +275,46 @@ def add_source(
         return _append(dataset, folder, candidates, left_out, context)
 
 
-def build_drawn(
-    name: str,
-    drawings: Sequence[tuple[str, str, Callable[[], bytes]]],
-    *,
-    progress: ProgressCallback | None = None,
-) -> Dataset:
-    """Make a data set of images that are drawn on demand.
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """An image that is drawn on demand: file and class name, a function that returns its bytes, the
+    split it is kept for (empty: any), and what is known of it beside its class."""
 
-    Args:
-        drawings: file name, class name, and a function that returns the bytes of the image.
+    file: str
+    class_name: str
+    draw: Callable[[], bytes]
+    split: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def build_drawn(
+    name: str, drawings: Sequence[Drawing], *, progress: ProgressCallback | None = None
+) -> Dataset:
+    """Make a data set of drawn images.
 
     Raises:
         StorageError: the disk is full.
     """
     context = ImportContext(load_configuration().limits, True, progress, None)
     candidates = [
-        Candidate(file, 0, draw, assignment=ClassAssignment(class_name=title))
-        for file, title, draw in drawings
+        Candidate(
+            one.file,
+            0,
+            one.draw,
+            assignment=ClassAssignment(class_name=one.class_name, split=one.split),
+        )
+        for one in drawings
     ]
     record = _new_record(tidy(name)).model_copy(update={"kind": "demo"})
     with new_folder() as folder:
-        return _build(folder, candidates, [], record, context)
+        dataset = _build(folder, candidates, [], record, context)
+    known = {one.file: one.attributes for one in drawings if one.attributes}
+    if known:
+        rows = zip(dataset.photos["path"], dataset.photos["file"], strict=True)
+        labels = {str(path): known[file] for path, file in rows if file in known}
+        attributes = dict.fromkeys(name for given in labels.values() for name in given)
+        store_tasks(dataset, main=MAIN, tasks=(), labels=labels, attributes=list(attributes))
+    return dataset
 
 
 # --- Steps of an import -------------------------------------------------------------------------

@@ -203,11 +203,18 @@ def attach_labels(
                 "{file} has no column of labels {name}. Its columns of labels are: {columns}."
             ).format(file=table.cells.name, name=unknown[0], columns=", ".join(found.tasks))
         )
+    attributes = [name for name in found.tasks if name not in (*chosen, *found.same)]
+    store_tasks(
+        dataset,
+        main=main_task(dataset),
+        tasks=chosen,
+        labels=found.labels,
+        attributes=attributes,
+    )
     labels = {
         path: {task: label for task, label in given.items() if task in chosen}
         for path, given in found.labels.items()
     }
-    store_tasks(dataset, main=main_task(dataset), tasks=chosen, labels=labels)
     return replace(found, tasks=chosen, labels=labels)
 
 
@@ -215,11 +222,14 @@ def _finish(dataset: Dataset, labelling: TableLabelling) -> LabelledImport:
     """Store what the table says beside the classes, and what is to be said about it."""
     table = labelling.table
     tasks = tuple(column for column in table.roles.labels if column != labelling.main)
-    if labelling.several and tasks:
-        labels = labelling.labels_of(dataset, tasks)
-        store_tasks(dataset, main=labelling.main, tasks=tasks, labels=labels)
-    elif not labelling.from_folders:
-        store_tasks(dataset, main=labelling.main, tasks=(), labels={})
+    if tasks or not labelling.from_folders:
+        store_tasks(
+            dataset,
+            main=labelling.main,
+            tasks=tasks if labelling.several else (),
+            labels=labelling.labels_of(dataset, tasks),
+            attributes=() if labelling.several else tasks,
+        )
     else:
         detach_labels(dataset)
     if table.groups:

@@ -3,8 +3,9 @@
 Owns: the two files below. Leaves to others: reading tables (`label_table.py`), training on the labels
 (`training/multitask.py`).
 
-Files: `<dataset>/tasks.json`: `main` (name of the first task), `tasks` (names of the others) and
-`labels`: path in the manifest -> name of a task -> label.
+Files: `<dataset>/tasks.json`: `main` (name of the first task), `tasks` (names of the others),
+`attributes` (names of further columns, which no head learns: a result is broken down by them) and
+`labels`: path in the manifest -> name of a task or attribute -> label.
 `<dataset>/label_table.json`: `table` (name of the file), `summary` and `notes` (sentences),
 `questions` (`questions.Question`), `rows` (those that were not used: `row`, `name`, `problem`), and what
 was chosen: `main`, `file_column`, `one_hot`, `several`.
@@ -85,6 +86,7 @@ class _Stored(BaseModel):
 
     main: str = MAIN
     tasks: list[str] = []
+    attributes: list[str] = []
     labels: dict[str, dict[str, str]] = {}
 
 
@@ -100,6 +102,22 @@ def tasks_of(dataset: Dataset) -> DatasetTasks | None:
     return DatasetTasks(main=stored.main, tasks=tuple(stored.tasks), labels=stored.labels)
 
 
+def attributes_of(dataset: Dataset) -> dict[str, dict[str, str]]:
+    """What is known of the photos beside their classes, to be learned or not.
+
+    Returns:
+        name of a task or attribute -> path in the manifest -> label, without what is missing.
+
+    Raises:
+        SourceError: its file is damaged.
+    """
+    stored = _read(dataset)
+    return {
+        name: {path: given[name] for path, given in stored.labels.items() if given.get(name)}
+        for name in (*stored.tasks, *stored.attributes)
+    }
+
+
 def main_task(dataset: Dataset) -> str:
     """The name of the task of a data set's classes.
 
@@ -110,19 +128,33 @@ def main_task(dataset: Dataset) -> str:
 
 
 def store_tasks(
-    dataset: Dataset, *, main: str, tasks: Sequence[str], labels: Mapping[str, Mapping[str, str]]
+    dataset: Dataset,
+    *,
+    main: str,
+    tasks: Sequence[str],
+    labels: Mapping[str, Mapping[str, str]],
+    attributes: Sequence[str] = (),
 ) -> None:
     """Store the labels beside the classes, replacing earlier ones."""
-    content = {"main": main, "tasks": list(tasks), "labels": labels}
+    content = {
+        "main": main,
+        "tasks": list(tasks),
+        "attributes": list(attributes),
+        "labels": labels,
+    }
     write_atomically(dataset.folder / NAME, json.dumps(content, ensure_ascii=False))
 
 
 def detach_labels(dataset: Dataset) -> None:
-    """Remove the further tasks of a data set; its classes keep their name."""
-    main = main_task(dataset)
+    """Learn the further tasks of a data set no longer; they stay as attributes, and its classes keep
+    their name."""
+    stored = _read(dataset)
+    attributes = (*stored.tasks, *stored.attributes)
     (dataset.folder / NAME).unlink(missing_ok=True)
-    if main != MAIN:
-        store_tasks(dataset, main=main, tasks=(), labels={})
+    if stored.main != MAIN or attributes:
+        store_tasks(
+            dataset, main=stored.main, tasks=(), labels=stored.labels, attributes=attributes
+        )
 
 
 def table_notes(dataset: Dataset) -> TableNotes:

@@ -18,6 +18,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def report_html(run: Run) -> str:
         photos=_photos(case),
         confusion=_mistakes(case),
         classes=_classes_table(case.metrics) if case.n_test else None,
+        slices=_slices_tables(case.metrics),
         examples=_examples(case),
         confidence=_confidence(case),
         further_tasks=[_task(case, task) for task in case.tasks[1:]],
@@ -373,6 +375,20 @@ def _classes_table(figures: HeadMetrics) -> dict[str, Any]:
         _("correct when predicted (precision)"),
     ]
     return {"caption": _("The hardest classes come first."), "head": head, "rows": rows}
+
+
+def _slices_tables(figures: RunMetrics) -> list[dict[str, Any]]:
+    """The test photos broken down, a table for each attribute."""
+    tables = []
+    for attribute, slices in groupby(figures.slices, key=lambda one: one.attribute):
+        rows = []
+        for one in slices:
+            rest = percent(one.correct_rest / one.n_rest)
+            last = _("{share}; worse than the rest").format(share=rest) if one.is_worse else rest
+            rows.append(_share_row(one.value, one.correct, one.n_test, last))
+        head = [attribute, _("right"), "", _("95 % range"), _("right of the others")]
+        tables.append({"caption": "", "head": head, "rows": rows})
+    return tables
 
 
 def _examples(case: _Case) -> list[tuple[str, list[dict[str, str]]]] | None:

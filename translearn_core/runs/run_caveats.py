@@ -56,9 +56,29 @@ def caveats_of(metrics: RunMetrics) -> list[str]:
         *caveats.caveats(
             class_counts(metrics), n_val=n_val, balanced=not metrics.tested_on_known_scenes
         ),
+        *_tell_slices(metrics),
         _tell_refused(metrics),
     ]
     return [*(sentence for sentence in found if sentence), *mirrors]
+
+
+def _tell_slices(metrics: RunMetrics) -> list[str]:
+    """The parts of the test photos that fare worse than the others by more than chance."""
+    return [
+        _(
+            "Where {attribute} is {value}, only {correct:,} of {n:,} test photos are right ({share}), of "
+            "the others {rest}. Bring more photos of this kind to learn from."
+        ).format(
+            attribute=one.attribute,
+            value=one.value,
+            correct=one.correct,
+            n=one.n_test,
+            share=percent(one.correct / one.n_test),
+            rest=percent(one.correct_rest / one.n_rest),
+        )
+        for one in metrics.slices
+        if one.is_worse
+    ]
 
 
 def _tell_refused(metrics: RunMetrics) -> str:

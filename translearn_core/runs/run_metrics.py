@@ -133,6 +133,8 @@ def _without_shares(figures: dict[str, Any]) -> dict[str, Any]:
     unknown: dict[str, Any] = {name: None for name in _SHARES if name in figures}
     if "test_interval" in figures:
         unknown["test_interval"] = (0.0, 1.0)
+    if "slices" in figures:
+        unknown["slices"] = []
     return figures | unknown
 
 
@@ -188,6 +190,28 @@ class TaskMetrics(HeadMetrics):
     """Metrics of one of several tasks."""
 
     name: str = Field(default="", description="name of the task: its column in the table of labels")
+
+
+class SliceMetrics(_Figures):
+    """The test photos of which an attribute has one value."""
+
+    attribute: str = Field(
+        default="",
+        description="a column of the table of labels, a further task, or what groups the photos",
+    )
+    value: str = Field(default="", description="its value")
+    n_test: int = Field(default=0, description="test photos with this value")
+    correct: int = Field(default=0, description="of these, predicted correctly")
+    interval: Interval = Field(
+        default=(0.0, 1.0), description="95 % interval of their share (Wilson)"
+    )
+    n_rest: int = Field(default=0, description="test photos with another value")
+    correct_rest: int = Field(default=0, description="of these, predicted correctly")
+    is_worse: bool = Field(
+        default=False,
+        description="whether fewer are right than of the rest by more than chance (Fisher's exact "
+        "test, Holm)",
+    )
 
 
 class Seconds(_Figures):
@@ -383,6 +407,10 @@ class RunMetrics(HeadMetrics):
         default=[],
         description="what has to be known of the split: classes that are one scene, classes with too "
         "few groups, groups that the source tears apart",
+    )
+    slices: list[SliceMetrics] = Field(
+        default=[],
+        description="the test photos broken down by attributes, the lowest share first in each",
     )
     left_out: list[LeftOut] = Field(default=[], description="files that could not be read")
     backbone: str = Field(default="", description="name of the backbone")

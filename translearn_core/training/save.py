@@ -25,9 +25,11 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.shapes import known_range
+from translearn_core.datasets.tasks import attributes_of
 from translearn_core.errors import PhotoError, RunError
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions
+from translearn_core.evaluation.slices import find_slices
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.formatting import percent
@@ -175,6 +177,7 @@ def write_figures(
         "test_given": bool((data.photos["split"] == "test").any()),
         "n_test_same_scene": _count_same_scene(plan, data),
         "split_notes": datasets.split_notes(plan.dataset),
+        "slices": _slices(plan, data, test),
         "left_out": _left_out(plan.dataset),
         "backbone": plan.backbone.name,
         "image_size": plan.image_size,
@@ -208,6 +211,20 @@ def write_figures(
     write_hashes(run.folder)
     content = RunMetrics.model_validate(figures).as_dict()
     write_atomically(run.folder / "metrics.json", json.dumps(content, ensure_ascii=False, indent=1))
+
+
+def _slices(plan: Plan, data: TrainingData, test: TestPredictions) -> list[dict[str, Any]]:
+    """The test photos broken down by what is known of them beside their classes."""
+    tested = data.photos.iloc[test.test_rows]
+    attributes = {
+        name: [given.get(str(path), "") for path in tested["path"]]
+        for name, given in attributes_of(plan.dataset).items()
+    }
+    if plan.dataset.record.grouped_by:
+        attributes[_("group")] = [str(name) for name in tested["group_name"]]
+    classes = np.array(data.classes, dtype=object)
+    right = test.test.argmax(axis=1) == test.truth
+    return [one.figures() for one in find_slices(right, list(classes[test.truth]), attributes)]
 
 
 def _count_same_scene(plan: Plan, data: TrainingData) -> int:

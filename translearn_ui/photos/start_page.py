@@ -12,7 +12,7 @@ import streamlit as st
 from translearn_core.config import home
 from translearn_core.i18n import _
 from translearn_ui.components import format, import_task
-from translearn_ui.photos import add_photos
+from translearn_ui.photos import add_photos, teaching_view
 from translearn_ui.shell import frame, who
 
 
@@ -60,6 +60,7 @@ def show() -> None:
         ):
             frame.go("sort")
         st.html(_shape_of_a_folder())
+        teaching_view.show()
     _show_recent()
 
 
