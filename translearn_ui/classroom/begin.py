@@ -90,8 +90,8 @@ def _check_port(address: str, port: int) -> None:
             probe.bind((address, port))
     except OSError as error:
         raise AccessError(
-            _("Port {port} cannot be used: {cause}. Choose another one with `--port`.").format(
-                port=port, cause=error.strerror or error
+            _("Port {port} cannot be used: {cause}. Choose another one with {option}.").format(
+                port=port, cause=error.strerror or error, option="--port"
             )
         ) from error
 
