@@ -29,7 +29,7 @@ from translearn_core.config import home
 from translearn_core.errors import RunError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.runs import Run, list_runs
-from translearn_ui.shell import start, theme
+from translearn_ui.shell import start, theme, who
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -53,6 +53,7 @@ PageName = Literal[
     "search",
     "sort",
     "camera",
+    "teacher",
 ]
 
 
@@ -61,6 +62,7 @@ class PageRow:
     """One page: its name (also its address and file), its title, its icon, its step (0: none).
 
     `under`: the page of the head line that it belongs to, where it stands there itself not.
+    `of_class`: whether it is there in a class alone.
     """
 
     name: PageName
@@ -68,6 +70,7 @@ class PageRow:
     icon: str
     step: int
     under: PageName | None = None
+    of_class: bool = False
 
 
 PAGES: tuple[PageRow, ...] = (
@@ -82,6 +85,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
     PageRow("sort", N_("Sort photos"), ":material/filter_none:", 0, "photos"),
     PageRow("camera", N_("Camera"), ":material/videocam:", 0, "photos"),
+    PageRow("teacher", N_("The class"), ":material/groups:", 0, "work", of_class=True),
 )
 
 _MARKDOWN = "\\`*_{}[]()<>#+-.!|~:$&^"
@@ -117,6 +121,7 @@ def navigation() -> list[Page]:
         *(
             st.Page(_path_of(row.name), title=_(row.title), icon=row.icon, url_path=row.name)
             for row in PAGES
+            if who.is_class() or not row.of_class
         ),
     ]
 
