@@ -1,15 +1,18 @@
-"""A class served by a thread of this process, and browsers without a window that look at it."""
+"""A class served by a thread of this process, and browsers without a window that look at it.
+
+Without encryption, which changes no answer: a certificate is served in `tests/browser/test_class.py`.
+"""
 
 from __future__ import annotations
 
 import http.client
 import socket
-import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +24,6 @@ from streamlit.runtime import Runtime
 from websockets.sync.client import ClientConnection, connect
 
 from translearn_core import people, spaces
-from translearn_ui.classroom.certificate import own_certificate
 from translearn_ui.classroom.server import ClassApp, Place, make_app, options
 from translearn_ui.shell import who
 
@@ -49,7 +51,6 @@ class Browser:
     """Keeps cookies, and says where it comes from as browsers do."""
 
     port: int
-    trusted: ssl.SSLContext
     cookies: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -67,9 +68,7 @@ class Browser:
         **headers: str,
     ) -> Answer:
         """Send one request; redirections are not followed."""
-        connection = http.client.HTTPSConnection(
-            "127.0.0.1", self.port, context=self.trusted, timeout=30
-        )
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = self._headers() | {name.replace("_", "-"): one for name, one in headers.items()}
         if form is not None:
             body = urlencode(form).encode()
@@ -106,11 +105,10 @@ class Browser:
         sent = self._headers() | headers
         host, origin = sent.pop("host"), sent.pop("origin")
         raw = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        raw.settimeout(None)
         with connect(
-            f"wss://{host or 'nobody'}/_stcore/stream",
+            f"ws://{host or 'nobody'}/_stcore/stream",
             sock=raw,
-            ssl=self.trusted,
-            server_hostname=HOST,
             origin=origin,  # type: ignore[arg-type]
             subprotocols=[*offered, *([earlier] if earlier else [])],  # type: ignore[list-item]
             additional_headers=sent,
@@ -149,11 +147,10 @@ class Served:
 
     app: ClassApp
     port: int
-    trusted: ssl.SSLContext
 
     def browser(self) -> Browser:
         """A browser with which nobody has signed in."""
-        return Browser(self.port, self.trusted)
+        return Browser(self.port)
 
     def join(self, name: str, pin: str = "4711") -> Browser:
         """A browser with which a new pupil has joined."""
@@ -177,11 +174,10 @@ class Served:
 def serving() -> Iterator[Served]:
     """A new class in the present workspace, with its server."""
     classroom = people.begin_class(PASSWORD)
-    certificate, key = own_certificate(spaces.root() / "class", [HOST, "127.0.0.1"])
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         port = int(chosen.getsockname()[1])
-    place = Place(address="127.0.0.1", port=port, hosts=[HOST], certificate=certificate, key=key)
+    place = Place(hosts=[HOST], certificate=Path("made.pem"), key=Path("key.pem"))
     before = {name: config.get_option(name) for name in options(place)}
     for name, value in options(place).items():
         config.set_option(name, value)
@@ -189,10 +185,8 @@ def serving() -> Iterator[Served]:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            host=place.address,
+            host="127.0.0.1",
             port=port,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
             log_level="critical",
             ws="websockets-sansio",
         )
@@ -203,7 +197,7 @@ def serving() -> Iterator[Served]:
         while not server.started:
             assert thread.is_alive()
             thread.join(0.02)
-        yield Served(app, port, ssl.create_default_context(cafile=str(certificate)))
+        yield Served(app, port)
     finally:
         server.should_exit = True
         thread.join(20)

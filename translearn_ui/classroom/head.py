@@ -25,7 +25,8 @@ def show(classroom: Classroom) -> None:
         with st.container(width="stretch"):
             st.markdown(_("Pupils open"))
             st.code(link_to(host, port), language=None, wrap_lines=True)
-            st.markdown(_("and type in the code **{code}**").format(code=classroom.code))
+            st.markdown(_("and type in the code"))
+            st.title(classroom.code, anchor=False)
             with st.popover(_("The browser warns?"), type="tertiary"):
                 st.markdown(
                     _(

@@ -85,7 +85,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
     PageRow("sort", N_("Sort photos"), ":material/filter_none:", 0, "photos"),
     PageRow("camera", N_("Camera"), ":material/videocam:", 0, "photos"),
-    PageRow("teacher", N_("The class"), ":material/groups:", 0, "work", of_class=True),
+    PageRow("teacher", N_("The class"), ":material/groups:", 0, of_class=True),
 )
 
 _MARKDOWN = "\\`*_{}[]()<>#+-.!|~:$&^"
