@@ -22,6 +22,7 @@ PageName = Literal[
     "search",
     "sort",
     "camera",
+    "teacher",
 ]
 
 
@@ -30,6 +31,7 @@ class PageRow:
     """One page: its name (also its address and file), its title, its icon, its step (0: none).
 
     `under`: the page of the head line that it belongs to, where it stands there itself not.
+    `of_class`: whether it is there in a class alone.
     """
 
     name: PageName
@@ -37,6 +39,7 @@ class PageRow:
     icon: str
     step: int
     under: PageName | None = None
+    of_class: bool = False
 
     @property
     def place(self) -> PageName:
@@ -56,6 +59,7 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
     PageRow("sort", N_("Sort photos"), ":material/filter_none:", 0, "photos"),
     PageRow("camera", N_("Camera"), ":material/videocam:", 0, "photos"),
+    PageRow("teacher", N_("The class"), ":material/groups:", 0, of_class=True),
 )
 
 
