@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_ui.shell import frame, start
+from translearn_ui.shell import frame, language_choice, start
 
+language_choice.use()
 st.set_page_config(
     page_title="TransLearn",
     page_icon=str(frame.ICON),

@@ -29,7 +29,7 @@ from translearn_core.config import home
 from translearn_core.errors import RunError, TransLearnError
 from translearn_core.i18n import N_, _
 from translearn_core.runs import Run, list_runs
-from translearn_ui.shell import start, theme
+from translearn_ui.shell import language_choice, start, theme
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import Page
@@ -181,6 +181,7 @@ def _show_head(here: PageRow) -> None:
                 icon=":material/inventory_2:",
                 query_params=_kept(),
             )
+        language_choice.show()
 
 
 def _show_step(row: PageRow, here: PageRow) -> None:
