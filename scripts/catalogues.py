@@ -16,6 +16,7 @@ import string
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -41,8 +42,9 @@ def sources() -> list[Path]:
     return code + sorted((ROOT / "translearn_core" / "templates").rglob("*.j2"))
 
 
+@cache
 def sentences() -> list[Key]:
-    """All sentences, each once, in the order of the files."""
+    """All sentences, each once, in the order of the files and then of the command line."""
     found: dict[Key, None] = {}
     for path in sources():
         method = "python" if path.suffix == ".py" else "jinja2.ext:babel_extract"

@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import NUMBER_SIGNS, _, language, ngettext
 from translearn_core.reports.training_curves import LINE_STYLES, Axis, curves_of
 from translearn_ui.components import format
 
@@ -51,6 +51,7 @@ def show(
     if height is not None:
         figure.update_layout(height=height)
     figure.update_layout(font={"color": TEXT_COLORS[st.context.theme.type or "light"]})
+    figure.update_layout(separators=NUMBER_SIGNS.get(language.get()))
     config = {
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],
