@@ -10,6 +10,7 @@ people who work on texts seldom meet in them. What is no longer in the code is r
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import string
@@ -26,7 +27,10 @@ from babel.messages.pofile import read_po, write_po
 from translearn_core.i18n import DOMAIN, ENGLISH, LANGUAGES, LOCALE_FOLDER
 
 ROOT = Path(__file__).resolve().parents[1]
+MARKERS = {"_": 1, "N_": 1, "ngettext": 2}
+"""What marks a sentence, and how many of its arguments are sentences."""
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
+"""The same for Babel."""
 COMPLETE = ("zh_CN",)
 """Languages in which every sentence is translated."""
 
@@ -47,18 +51,31 @@ def sentences() -> list[Key]:
     """All sentences, each once, in the order of the files and then of the command line."""
     found: dict[Key, None] = {}
     for path in sources():
-        method = "python" if path.suffix == ".py" else "jinja2.ext:babel_extract"
-        content = path.read_bytes()
-        if b"_(" not in content and b"ngettext(" not in content:
-            continue
-        for _line, message, *_rest in extract(method, io.BytesIO(content), keywords=KEYWORDS):
-            key = message if isinstance(message, str) else (message[0], message[1])
-            if key:
-                found[key] = None
+        content = path.read_text(encoding="utf-8")
+        if "_(" in content or "ngettext(" in content:
+            in_file = _of_code if path.suffix == ".py" else _of_template
+            found.update(dict.fromkeys(in_file(content)))
     for text in help_texts():
         found[text] = None
     plural_of = {key[0]: key for key in found if isinstance(key, tuple)}
     return [key for key in found if isinstance(key, tuple) or key not in plural_of]
+
+
+def _of_code(content: str) -> Iterator[Key]:
+    """The sentences of a module; also those inside an f-string, which Babel reads from Python 3.12 on."""
+    calls = (node for node in ast.walk(ast.parse(content)) if isinstance(node, ast.Call))
+    for call in sorted(calls, key=lambda call: (call.lineno, call.col_offset)):
+        n = MARKERS.get(call.func.id, 0) if isinstance(call.func, ast.Name) else 0
+        texts = [arg.value for arg in call.args[:n] if isinstance(arg, ast.Constant)]
+        if n and len(texts) == n and texts[0]:
+            yield str(texts[0]) if n == 1 else (str(texts[0]), str(texts[1]))
+
+
+def _of_template(content: str) -> Iterator[Key]:
+    """The sentences of a Jinja2 template."""
+    file = io.BytesIO(content.encode())
+    for _line, message, *_rest in extract("jinja2.ext:babel_extract", file, keywords=KEYWORDS):
+        yield message if isinstance(message, str) else (message[0], message[1])
 
 
 def help_texts() -> list[str]:
