@@ -147,6 +147,7 @@ def page(name: PageName) -> None:
     row = next(row for row in PAGES if row.name == name)
     tab_title(_(row.title))
     theme.apply()
+    language_choice.show()
     _show_head(row)
     if not start.can_write():
         st.error(
@@ -181,7 +182,6 @@ def _show_head(here: PageRow) -> None:
                 icon=":material/inventory_2:",
                 query_params=_kept(),
             )
-        language_choice.show()
 
 
 def _show_step(row: PageRow, here: PageRow) -> None:

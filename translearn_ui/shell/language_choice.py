@@ -72,11 +72,10 @@ def _of_session() -> str | None:
 
 
 def show() -> None:
-    """The menu of languages in the head line."""
+    """The menu of languages, in the corner of the page."""
     now = language.get()
     with st.container(key="frame_language", width="content"):
-        name = LANGUAGES[now]
-        with st.popover(name, icon=":material/language:", type="tertiary", help=_("Language")):
+        with st.popover(LANGUAGES[now], icon=":material/language:", type="tertiary"):
             for code, own_name in LANGUAGES.items():
                 st.button(
                     own_name,
@@ -86,10 +85,9 @@ def show() -> None:
                     on_click=_choose,
                     args=(code,),
                 )
-        chosen = st.session_state.get(_CHOSEN)
         _keeper()(
             key="language_keeper",
-            data={"tag": tag(now), "cookie": _COOKIE, "keep": chosen or ""},
+            data={"tag": tag(now), "cookie": _COOKIE, "keep": st.session_state.get(_CHOSEN, "")},
         )
 
 
