@@ -36,6 +36,8 @@ COMPLETE = ("zh_CN",)
 
 Key = str | tuple[str, str]
 """A sentence, or singular and plural."""
+Translations = dict[Key, str | tuple[str, ...]]
+"""A sentence -> its translation, or the forms of it."""
 
 
 def sources() -> list[Path]:
@@ -99,8 +101,8 @@ def read(language: str) -> Catalog:
         return read_po(file, locale=language, abort_invalid=True)
 
 
-def write(language: str, translations: dict[Key, str | tuple[str, ...]]) -> None:
-    """Write the catalogue of a language: all sentences, translated where `translations` is."""
+def text_of(language: str, translations: Translations) -> str:
+    """The catalogue of a language as text: all sentences, translated where `translations` is."""
     catalogue = Catalog(locale=language, fuzzy=False)
     for key in sentences():
         catalogue.add(key, translations.get(key, "" if isinstance(key, str) else ()))
@@ -114,13 +116,17 @@ def write(language: str, translations: dict[Key, str | tuple[str, ...]]) -> None
         '"Content-Transfer-Encoding: 8bit\\n"\n'
         f'"Plural-Forms: {catalogue.plural_forms}\\n"\n\n'
     )
-    path_of(language).parent.mkdir(parents=True, exist_ok=True)
-    path_of(language).write_text(
-        head + content.getvalue().decode().strip() + "\n", encoding="utf-8"
-    )
+    return head + content.getvalue().decode().strip() + "\n"
 
 
-def translated(catalogue: Catalog) -> dict[Key, str | tuple[str, ...]]:
+def write(language: str, translations: Translations) -> None:
+    """Write the catalogue of a language."""
+    path = path_of(language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text_of(language, translations), encoding="utf-8")
+
+
+def translated(catalogue: Catalog) -> Translations:
     """What a catalogue translates."""
     return {
         (m.id if isinstance(m.id, str) else (m.id[0], m.id[1])): (
@@ -152,13 +158,13 @@ def problems(language: str) -> list[str]:
         if message.fuzzy:
             found.append(f"fuzzy: {key!r}")
         if any([message.string] if isinstance(message.string, str) else message.string):
-            found += [f"{what}: {key!r}" for what in _broken(message, catalogue.num_plurals)]
+            found += [f"{what}: {key!r}" for what in broken(message, catalogue.num_plurals)]
     return found
 
 
-def _broken(message: Message, plurals: int) -> Iterator[str]:
+def broken(message: Message, plurals: int) -> Iterator[str]:
     if isinstance(message.id, str):
-        yield from _differing(message.id, message.string)
+        yield from differences(message.id, message.string)
         return
     if len(message.string) != plurals or not all(message.string):
         yield f"{len(message.string)} forms instead of {plurals}"
@@ -166,10 +172,10 @@ def _broken(message: Message, plurals: int) -> Iterator[str]:
     for place, form in enumerate(message.string):
         # a form of one number only may spell that number, as English does
         optional = {"n"} if place < plurals - 1 else set()
-        yield from _differing(message.id[1], form, optional=optional)
+        yield from differences(message.id[1], form, optional=optional)
 
 
-def _differing(text: str, translation: str, *, optional: set[str] | None = None) -> Iterator[str]:
+def differences(text: str, translation: str, *, optional: set[str] | None = None) -> Iterator[str]:
     """How a translation does not fit its sentence."""
     try:
         here, there = _fields(text), _fields(translation)
