@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_ui.shell import corner, frame, start, who
+from translearn_ui.shell import corner, frame, language_choice, start, who
 
+language_choice.use()
 st.set_page_config(
     page_title="TransLearn",
     page_icon=str(frame.ICON),

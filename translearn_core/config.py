@@ -115,6 +115,11 @@ class Configuration(BaseModel):
         description="Whether photos are looked at in the background, at the lowest priority, while a "
         "page shows them, so that training begins at once.",
     )
+    language: str = Field(
+        "",
+        description="Language of pages, reports and commands: `en`, `zh_CN` or `de`; empty is that of "
+        "the browser or terminal. On pages each person may choose another.",
+    )
     weights_url: str = Field(
         "", description="Folder on the web that holds the weights files, instead of Keras' own."
     )

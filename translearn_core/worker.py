@@ -21,6 +21,7 @@ from translearn_core.concurrency import end_process
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.engine import count_gpus, import_keras
+from translearn_core.i18n import language
 from translearn_core.jobs import warm_worker
 from translearn_core.jobs.background import Work, run_job
 from translearn_core.jobs.look_ahead import GIVE_WAY_S, LookAheadConfig, give_way
@@ -177,6 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     spaces.act_for(folder)
     job = Job(folder)
+    language.set_of_process(job.written_state.language)
     if job.written_state.state in ENDED_STATES:
         logger.info("The job has ended already")
         return 0

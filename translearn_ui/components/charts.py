@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import NUMBER_SIGNS, _, language, ngettext
 from translearn_core.reports.training_curves import LINE_STYLES, Axis, curves_of
 from translearn_ui.components import format
 
@@ -60,6 +60,7 @@ def show(
     color = TEXT_COLORS[st.context.theme.type or "light"]
     quiet = {"bgcolor": "rgba(0,0,0,0)", "color": with_alpha(color, 0.45), "activecolor": color}
     figure.update_layout(font={"color": color}, modebar=quiet)
+    figure.update_layout(separators=NUMBER_SIGNS.get(language.get()))
     config = {
         "displaylogo": False,
         "modeBarButtons": [[*_ZOOM_BUTTONS, "toImage"]] if zoom else [["toImage"]],
