@@ -57,6 +57,7 @@ elif run is not None:
         text=frame.plain(run.problem) or _("This training has not come to an end with a result."),
         icon=":material/hourglass_top:",
         key="results_wait",
+        heads=True,
         button=_("See how it is going"),
         page="train",
     )
@@ -66,6 +67,7 @@ else:
         text=_("Train once; here you then see how good it is and where it errs."),
         icon=":material/insights:",
         key="results",
+        heads=True,
         button=_("Train"),
         page="train",
     )

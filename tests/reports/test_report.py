@@ -150,7 +150,7 @@ def test_report_says_how_far_confidence_can_be_believed(run: Run) -> None:
     said = read(report_html(run)).words
     assert "fits what 60 validation photos showed (temperature 2.10)" in said
     assert "Below 50 % it says “not sure”." in said
-    assert "this looks like nothing I was shown" in said
+    assert "I have never seen anything like this" in said
     assert "**" not in said
     for older in ("calibration", "unlike"):
         del metrics[older]

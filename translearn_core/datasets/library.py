@@ -31,7 +31,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
-from translearn_core import leftovers
+from translearn_core import leftovers, spaces
 from translearn_core.atomic import disk_errors as disk_errors
 from translearn_core.atomic import parse_parquet, sync_folder, write_atomically, write_parquet
 from translearn_core.config import home, load_configuration
@@ -111,11 +111,12 @@ class Dataset:
     """One data set. Reading never writes; every read sees the files as they are now.
 
     Raises:
+        AccessError: the folder lies in the space of somebody else.
         SourceError: from the properties, when the folder is no data set.
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder).resolve()
+        self.folder = spaces.reach(Path(folder))
         self._cache: dict[str, tuple[tuple[int, int, int], Any]] = {}
 
     def __repr__(self) -> str:

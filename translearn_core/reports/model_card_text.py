@@ -11,7 +11,7 @@ Sentences are Markdown with nothing but `**bold**` in it; `limits` are plain.
 from __future__ import annotations
 
 from translearn_core.evaluation import calibration
-from translearn_core.formatting import percent
+from translearn_core.formatting import never_seen, percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run, run_caveats, threshold
 from translearn_core.runs.run_metrics import CalibrationMetrics, UnlikeMetrics
@@ -89,9 +89,9 @@ def unlike_sentence(figures: UnlikeMetrics) -> str:
     parts = [
         _(
             "A new photo is compared with {n:,} training photos. Where even the nearest ones are "
-            "far away, the model says **this looks like nothing I was shown** "
+            "far away, the model says **{words}** "
             "(out-of-distribution detection by the distance in feature space)."
-        ).format(n=figures.photos)
+        ).format(n=figures.photos, words=never_seen())
     ]
     if figures.refused is not None and figures.n_test >= _FEWEST_TO_JUDGE:
         low, high = figures.refused_interval or (0.0, 1.0)

@@ -31,8 +31,8 @@ from translearn_core.datasets.class_places import places_of
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
 from translearn_core.evaluation.calibration import reliability_bins
 from translearn_core.evaluation.metrics import wilson_interval
-from translearn_core.formatting import certainty, percent, percent_range
-from translearn_core.i18n import _, language, ngettext
+from translearn_core.formatting import certainty, percent, percent_range, stamp
+from translearn_core.i18n import _, language, ngettext, tag
 from translearn_core.palette import class_color
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
@@ -87,7 +87,7 @@ def report_html(run: Run) -> str:
     case = _read_case(run)
     return render(
         "report/report.html.j2",
-        language=language.get().replace("_", "-"),
+        language=tag(language.get()),
         name=display_name(run),
         **_head(case),
         photos=_photos(case),
@@ -162,7 +162,7 @@ def _read_case(run: Run) -> _Case:
 def _head(case: _Case) -> dict[str, Any]:
     """The head of the report."""
     run = case.run
-    when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
+    when = stamp(datetime.fromtimestamp(run.config.created))
     return {
         "title": _("{name}: report of an image classifier").format(name=display_name(run)),
         "verdict": _verdict(case),
@@ -603,5 +603,5 @@ def _versions(run: Run) -> dict[str, str]:
 
 def _footer(case: _Case) -> str:
     return _("Report of the training {run}, written by TransLearn {version} on {when}.").format(
-        run=case.run.id, version=__version__, when=datetime.now().strftime("%Y-%m-%d %H:%M")
+        run=case.run.id, version=__version__, when=stamp(datetime.now())
     )

@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import NUMBER_SIGNS, _, language, ngettext
 from translearn_core.reports.training_curves import LINE_STYLES, Axis, curves_of
 from translearn_ui.components import format
 
@@ -60,6 +60,7 @@ def show(
     color = TEXT_COLORS[st.context.theme.type or "light"]
     quiet = {"bgcolor": "rgba(0,0,0,0)", "color": with_alpha(color, 0.45), "activecolor": color}
     figure.update_layout(font={"color": color}, modebar=quiet)
+    figure.update_layout(separators=NUMBER_SIGNS.get(language.get()))
     config = {
         "displaylogo": False,
         "modeBarButtons": [[*_ZOOM_BUTTONS, "toImage"]] if zoom else [["toImage"]],
@@ -108,17 +109,22 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
         type="category", autorange="reversed", title=None, automargin=True, showgrid=False
     )
     figure.update_xaxes(
-        title=_("photos"),
+        title=None,
         rangemode="tozero",
-        gridcolor=GRID_COLOR,
+        showgrid=False,
+        showticklabels=False,  # each bar carries its number
         zeroline=False,
         range=[0, max(values, default=1) * 1.12],
     )
-    return finished(figure, height=max(110, 64 + 30 * len(names)), bargap=0.28)
+    return finished(figure, height=max(60, 28 + 30 * len(names)), bargap=0.28)
 
 
 def probability_bars(
-    probabilities: Mapping[str, float], *, colors: Mapping[str, str] | None = None, most: int = 8
+    probabilities: Mapping[str, float],
+    *,
+    colors: Mapping[str, str] | None = None,
+    most: int = 8,
+    room: float = 0.14,
 ) -> go.Figure:
     """How sure the model is of each class, the likeliest first.
 
@@ -126,6 +132,7 @@ def probability_bars(
         probabilities: class name -> share in [0, 1].
         colors: class name -> colour; default: by the place in the sorted names.
         most: more classes than this are left out, the least likely first.
+        room: for the figures behind the longest bar, as a share of it.
     """
     if colors is None:
         colors = {
@@ -150,7 +157,7 @@ def probability_bars(
     figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
         title=_("how sure (probability)"),
-        **share_axis(room=0.14),
+        **share_axis(room=room),
     )
     return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
 

@@ -16,6 +16,7 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.errors import TransLearnError
+from translearn_core.formatting import never_seen
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_ui.components import format, gallery
@@ -148,11 +149,10 @@ def _caption(way: str, class_name: str, any_heat: bool) -> str:
 def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
     similar = explanation.similar(_MOST_SIMILAR)
     if explanation.unlike:
-        st.markdown(
-            _("**It has never seen anything like this.** The most similar photos it knows:")
-        )
+        words = _("**{sentence}** The nearest that I know:")
+        st.markdown(words.format(sentence=never_seen()))
     elif similar:
-        st.markdown(_("**Because it looks like these**, the most similar photos it learned from:"))
+        st.markdown(_("**It looks like these**, the most similar photos that I learned from:"))
     if not similar:
         st.caption(
             _("This training kept no photos to compare with. Train again to see similar ones here.")

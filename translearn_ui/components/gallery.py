@@ -101,14 +101,14 @@ def show_photo(thumbnail: Path, *, file: str, class_name: str = "", caption: str
     )
 
 
-def preview(dataset: Dataset, paths: Sequence[str], *, key: str) -> None:
-    """Show a strip of a few small photos, without pages."""
+def preview(dataset: Dataset, paths: Sequence[str], *, key: str, width: int = 72) -> None:
+    """Show a strip of a few small photos, without pages; `width` of each in pixels."""
     with st.container(key=f"strip_{key}", horizontal=True, gap="xxsmall", wrap=False):
         for path in paths:
             try:
                 st.image(
                     str(dataset.thumbnail(path)),
-                    width=72,
+                    width=width,
                     alt=_("A photo of {name}").format(name=dataset.name),
                 )
             except (TransLearnError, OSError):

@@ -17,7 +17,7 @@ ALL = ""
 
 def show(dataset: Dataset) -> None:
     """The gallery of the chosen class, or of all."""
-    st.subheader(_("Look at them"), anchor=False)
+    st.header(_("Your photos"), anchor=False)
     name = _choose_class(dataset)
     rows = dataset.photos
     if name != ALL:
@@ -38,6 +38,15 @@ def show(dataset: Dataset) -> None:
 
 def _choose_class(dataset: Dataset) -> str:
     counts = dataset.counts
+    for key in ("class", "class_long"):
+        shown = st.session_state.get(key, ALL)
+        if shown != ALL and shown not in counts:
+            words = _(
+                "The class {name} is no longer there: it was renamed, merged or removed in another "
+                "window. Here are all photos as they are now."
+            )
+            frame.tell_now(words.format(name=shown))
+            del st.session_state[key]
 
     def label(name: str) -> str:
         n = len(dataset.photos) if name == ALL else int(counts[name])

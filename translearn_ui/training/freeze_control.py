@@ -2,7 +2,7 @@
 
 Owns: the picture, the handle, and the sentences about layers, weights and time.
 Leaves to others: what a choice means for the graph (`freezing.freeze_choice`), measuring
-speed (`jobs.measure`).
+speed (`speed.py`).
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core import jobs, palette, runs
+from translearn_core import jobs, palette
 from translearn_core.backbones import Backbone, freezing
 from translearn_core.backbones.freezing import BackboneGraph, FreezeChoice
-from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.features import costs
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import techniques
 from translearn_ui.components import class_colors, format, run_setup
 from translearn_ui.shell import frame
+from translearn_ui.training import speed
 
 
 def choose(
@@ -156,10 +156,7 @@ def _swatch(*, frozen: bool) -> str:
 
 def _show_cost(backbone: Backbone, choice: FreezeChoice, *, n_train: int, n_photos: int) -> None:
     """Layers, weights and time; measures this machine's speed where that was not done yet."""
-    speed = costs.measured(backbone.name)
-    if speed is None or not speed.get("train_all_per_s"):
-        _begin_measuring(backbone)
-    if jobs.is_measuring(backbone.name):
+    if speed.is_coming(backbone):
         _await_measurement(backbone, choice, n_train, n_photos)
     else:
         _show_figures(backbone, choice, n_train, n_photos)
@@ -172,21 +169,6 @@ def _await_measurement(
     if not jobs.is_measuring(backbone.name):
         st.rerun()
     _show_figures(backbone, choice, n_train, n_photos)
-
-
-def _begin_measuring(backbone: Backbone) -> None:
-    """Measure once a session, and not beside a training, which would falsify both."""
-    asked: set[str] = st.session_state.setdefault("train_measured", set())
-    wanted = load_configuration().measure_speed
-    if not wanted or backbone.name in asked or _something_runs():
-        return
-    asked.add(backbone.name)
-    with frame.errors_shown():
-        jobs.measure(backbone.name)
-
-
-def _something_runs() -> bool:
-    return any(run.state.state in runs.LIVE_STATES for run in runs.list_runs())
 
 
 def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos: int) -> None:
@@ -218,7 +200,7 @@ def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos
     if pass_s is None or epoch_s is None:
         if jobs.is_measuring(backbone.name):
             return _("time on this machine: measuring …")
-        if _something_runs():
+        if speed.something_runs():
             return _("time on this machine: measured when no training is going on")
         return _("time on this machine: not measured")
     epoch_s *= 2 + steps if steps else 1
