@@ -50,7 +50,10 @@ def test_an_answered_photo_is_a_few_presses_away(
     page = new_page()
     page.goto("/")
     presses = _press(page, ".st-key-demo")
+    expect(page.locator(".st-key-dataset_title")).to_contain_text("300 photos", timeout=PATIENCE_MS)
     expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
+    expect(page.locator("[class*=st-key-gallery_] img").first).to_be_visible()
+    screenshot(page, "demo")
     opened = presses
     presses += _press(page, ".st-key-train")
     presses += _press(page, ".st-key-train_button")
@@ -71,6 +74,9 @@ def test_an_answered_photo_is_a_few_presses_away(
     expect(dialog).to_have_count(0)
     _press(page, ".st-key-live_results")
     expect(page.locator(".tl-verdict")).to_contain_text("Right on")
+    page.get_by_role("tab", name="Mistakes").click()
+    expect(page.locator(".st-key-results_matrix .js-plotly-plot")).to_be_visible()
+    screenshot(page, "results")
     _press(page, ".st-key-next_try_it")
     _press(page, ".st-key-try_tiles_1")
     expect(page.locator("[class*=st-key-answer_explain_picture] img")).to_be_visible(

@@ -15,15 +15,14 @@ from typing import Any
 
 from filelock import FileLock
 
-from translearn_core import backbones
+from translearn_core import backbones, spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.backbones import freezing
-from translearn_core.config import home
 
 
 def speed_file() -> Path:
     """Where measured speeds are kept."""
-    return home() / "cache" / "speed.json"
+    return spaces.root() / "cache" / "speed.json"
 
 
 def measured(backbone_name: str) -> dict[str, Any] | None:

@@ -38,6 +38,8 @@ def show(found: Comparison) -> None:
     comparison_view.show_curves(found)
     st.header(_("What was set differently"), anchor=False)
     comparison_view.show_settings(found)
+    st.header(_("What each mixes up (confusion matrix)"), anchor=False)
+    comparison_view.show_matrices(found)
     st.header(_("Where they disagree"), anchor=False)
     st.caption(comparison_view.summary(found))
     comparison_view.show_disagreements(found)

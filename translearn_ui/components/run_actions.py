@@ -43,7 +43,7 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
         names.append("delete")
     words = {
         "notes": _(":material/edit_note: Name, tags, note"),
-        "again": _(":material/replay: Start again"),
+        "again": _(":material/replay: Repeat with the same settings"),
         "settings": _(":material/tune: Use its settings"),
         "continue": _(":material/add_photo_alternate: Learn on with new photos"),
         "report": _(":material/description: Report"),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import streamlit as st
 
+from translearn_core import spaces
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
@@ -56,7 +57,7 @@ def show_ways() -> background_tasks.Task | None:
     """Show the ways to a new data set; returns the task of an import that has just been started."""
     way = st.pills(
         _("How your photos come in"),
-        [way for way in WAYS if way != "server" or load_configuration().source_folders],
+        [way for way in WAYS if way != "server" or _has_source_folders()],
         format_func=lambda name: f"{_WAY_ICONS[name]} {_(WAYS[name])}",
         default="zip",
         required=True,
@@ -251,10 +252,15 @@ def _from_classes() -> None:
             st.rerun()
 
 
+def _has_source_folders() -> bool:
+    """Whether pages may read folders of this machine, which a space of a class may not."""
+    return spaces.is_whole() and bool(load_configuration().source_folders)
+
+
 def _from_server() -> background_tasks.Task | None:
     from translearn_core import datasets
 
-    roots = load_configuration().source_folders
+    roots = datasets.source_folders()
     chosen = st.selectbox(
         _("Folder with one folder for each class"),
         _folders_below(roots),
@@ -351,7 +357,7 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
     return make
 
 
-def _folders_below(roots: tuple[Path, ...]) -> list[str]:
+def _folders_below(roots: list[Path]) -> list[str]:
     """The roots and the folders right below them, at most 200."""
     found: list[str] = []
     for root in roots:

@@ -6,9 +6,9 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.tasks import table_notes
+from translearn_core.feasibility.assessment import Assessment
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts, verdict_note
+from translearn_ui.components import charts, class_colors, loose_photos, verdict_note
 from translearn_ui.photos import edit_dataset, groups, stack_choice
 from translearn_ui.shell import frame
 
@@ -42,7 +42,10 @@ def _show_counts(dataset: Dataset) -> None:
             return
         with st.container(height=440 if classes > 12 else "content", border=False):
             charts.show(
-                charts.counts_chart(dataset.counts),
+                charts.counts_chart(
+                    dataset.counts,
+                    colors=class_colors.colors(class_colors.of_dataset(dataset)),
+                ),
                 key="counts",
                 alt=_("Photos in each class: {counts}").format(
                     counts=", ".join(f"{name} {n}" for name, n in dataset.counts.head(40).items())
@@ -51,17 +54,10 @@ def _show_counts(dataset: Dataset) -> None:
 
 
 def _show_warnings(dataset: Dataset) -> None:
-    found = [*dataset.record.notices, *datasets.found_by_checks(dataset)]
-    report = verdict_note.read(dataset)
-    if report is not None and not verdict_note.is_outdated(dataset, report):
-        verdict_note.show_note(dataset, begin=lambda: None)
-    elif not found and not table_notes(dataset).rows:
-        st.caption(
-            _(
-                ":material/check_circle: No fault was found in the files. Whether the photos are enough, "
-                "*Can this work?* tells."
-            )
-        )
+    judged = verdict_note.assess(dataset)
+    found = judged.remarks
+    if judged.level != "cannot":  # that stands at the head of the page
+        _show_judgement(judged)
     for sentence in found[:4]:
         st.warning(frame.sentence(sentence), icon=":material/warning:")
     if len(found) > 4:
@@ -74,9 +70,21 @@ def _show_warnings(dataset: Dataset) -> None:
             st.markdown("\n".join(f"- {frame.sentence(sentence)}" for sentence in found[4:]))
 
 
+def _show_judgement(judged: Assessment) -> None:
+    """What is said of the photos as a whole, with a sign and a colour of its own."""
+    if judged.level == "well":
+        st.success(frame.plain(judged.sentence), icon=":material/check_circle:")
+    elif judged.level in ("not_yet", "few"):
+        st.warning(frame.plain(judged.sentence), icon=":material/warning:")
+    else:
+        st.info(frame.plain(judged.sentence), icon=":material/fact_check:")
+
+
 def show_left_out(dataset: Dataset) -> None:
     """The files that were left out, each with its reason."""
-    left_out = dataset.left_out
+    with frame.errors_shown():
+        loose_photos.show(dataset, key="photos")
+    left_out = datasets.left_out_for_good(dataset)
     if not len(left_out):
         st.caption(_(":material/done_all: No file was left out."))
         return

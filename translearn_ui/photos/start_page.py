@@ -10,9 +10,9 @@ import html
 import streamlit as st
 
 from translearn_core.i18n import _
-from translearn_ui.components import dataset_list, import_task
+from translearn_ui.components import dataset_list, format, import_task
 from translearn_ui.photos import add_photos, teaching_view
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, who
 
 
 def show() -> None:
@@ -62,7 +62,13 @@ def show() -> None:
 
 
 def _show_privacy() -> None:
-    if frame.server_is_here():
+    classroom = who.classroom()
+    if classroom is not None:
+        text = _(
+            ":material/lock: Your photos stay on your teacher's machine. Your teacher can see them, other "
+            "pupils cannot. Everything is deleted after {day}."
+        ).format(day=format.when(classroom.deletes))
+    elif frame.server_is_here():
         text = _(":material/lock: Your photos stay on this computer. Nothing is sent anywhere.")
     else:
         text = _(

@@ -155,7 +155,7 @@ def _next(here: PageName, dataset: Dataset | None, run: Run | None) -> Step | No
     if (here == "results" or shows_run) and has_model:
         return Step("try_it", _("Try it"))
     if here == "try_it" and has_model:
-        return Step("share", _("Take it away"))
+        return Step("share", _("Export"))
     if dataset is None:
         return None if here in ("photos", "sort") else Step("photos", _("Choose photos"))
     if here in ("work", "compare", "share") and has_model:

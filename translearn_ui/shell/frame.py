@@ -28,7 +28,7 @@ from translearn_core import __version__
 from translearn_core.config import home
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_ui.shell import bar, in_hand, start, theme
+from translearn_ui.shell import bar, in_hand, language_choice, start, theme, who
 from translearn_ui.shell.in_hand import current_dataset as current_dataset
 from translearn_ui.shell.in_hand import current_run as current_run
 from translearn_ui.shell.in_hand import open_dataset as open_dataset
@@ -78,6 +78,7 @@ def navigation() -> list[Page]:
         *(
             st.Page(path_of(row.name), title=_(row.title), icon=row.icon, url_path=row.name)
             for row in PAGES
+            if who.is_class() or not row.of_class
         ),
     ]
 
@@ -111,6 +112,7 @@ def page(name: PageName) -> DeltaGenerator:
         st.switch_page("app.py", query_params=st.query_params.to_dict())
     row = next(row for row in PAGES if row.name == name)
     theme.apply()
+    language_choice.show()
     if name in ("results", "try_it", "share"):
         in_hand.take_newest_result()
     dataset, run = in_hand.current_dataset(), in_hand.current_run()

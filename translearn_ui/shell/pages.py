@@ -22,6 +22,7 @@ PageName = Literal[
     "search",
     "sort",
     "camera",
+    "teacher",
 ]
 
 
@@ -30,6 +31,7 @@ class PageRow:
     """One page: its name (also its address and file), its title, its icon, its step (0: none).
 
     `under`: the page of the head line that it belongs to, where it stands there itself not.
+    `of_class`: whether it is there in a class alone.
     """
 
     name: PageName
@@ -37,6 +39,7 @@ class PageRow:
     icon: str
     step: int
     under: PageName | None = None
+    of_class: bool = False
 
     @property
     def place(self) -> PageName:
@@ -49,13 +52,14 @@ PAGES: tuple[PageRow, ...] = (
     PageRow("train", N_("Train"), ":material/model_training:", 2),
     PageRow("results", N_("Results"), ":material/insights:", 3),
     PageRow("try_it", N_("Try it"), ":material/photo_camera:", 4),
-    PageRow("share", N_("Take it away"), ":material/download:", 5),
+    PageRow("share", N_("Export"), ":material/download:", 5),
     PageRow("work", N_("My work"), ":material/inventory_2:", 0),
     PageRow("compare", N_("Compare"), ":material/compare_arrows:", 0, "work"),
     PageRow("feasible", N_("Can this work?"), ":material/fact_check:", 0, "photos"),
     PageRow("search", N_("Search for better settings"), ":material/manage_search:", 0, "train"),
     PageRow("sort", N_("Sort photos"), ":material/filter_none:", 0, "photos"),
     PageRow("camera", N_("Camera"), ":material/videocam:", 0, "photos"),
+    PageRow("teacher", N_("The class"), ":material/groups:", 0, of_class=True),
 )
 
 

@@ -47,7 +47,9 @@ def show_warnings(dataset: Dataset) -> str:
     except TransLearnError as error:
         obstacle = error.message
         st.error(frame.sentence(obstacle), icon=":material/error:")
-    for text in (*dataset.record.notices, *datasets.found_by_checks(dataset)):
+    judged = verdict_note.assess(dataset)
+    few = [judged.sentence] if judged.level == "few" else []
+    for text in (*few, *judged.remarks):
         st.warning(frame.sentence(text), icon=":material/info:")
     report = verdict_note.read(dataset)
     if report is not None and report.mirrors and not verdict_note.is_outdated(dataset, report):

@@ -23,13 +23,13 @@ from translearn_core.errors import SettingsError
 from translearn_core.features import costs
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import techniques
-from translearn_ui.components import format, run_setup
+from translearn_ui.components import class_colors, format, run_setup
 from translearn_ui.shell import frame
 from translearn_ui.training import speed
 
 
 def choose(
-    backbone: Backbone, *, n_train: int, n_photos: int, photo: Path | None, classes: Sequence[str]
+    backbone: Backbone, *, n_train: int, n_photos: int, photo: Path | None, places: Sequence[int]
 ) -> int | Literal["all", "none"]:
     """Show the control and return the `freeze` setting.
 
@@ -37,11 +37,11 @@ def choose(
         n_train: photos that will be learned from.
         n_photos: all photos.
         photo: one of the person's own, for the picture.
-        classes: names, for the picture.
+        places: of the classes, for the colours of the picture.
     """
     graph = freezing.blocks_of(backbone)
     freeze, choice = _read_choice(backbone)
-    st.html(_picture_html(graph, choice, photo, classes))
+    st.html(_picture_html(graph, choice, photo, places))
     layer = st.session_state.get(run_setup.LAYER_KEY)
     with st.container(key="freeze_handle"):
         _show_handle(backbone, len(graph.blocks), disabled=bool(layer))
@@ -79,7 +79,7 @@ def _show_handle(backbone: Backbone, blocks: int, *, disabled: bool) -> None:
 
 
 def _picture_html(
-    graph: BackboneGraph, choice: FreezeChoice, photo: Path | None, classes: Sequence[str]
+    graph: BackboneGraph, choice: FreezeChoice, photo: Path | None, places: Sequence[int]
 ) -> str:
     """Photo, blocks, classes. A block's height says how many weights it has (by square root)."""
     most = max((math.sqrt(block.parameters) for block in graph.blocks), default=1.0) or 1.0
@@ -97,8 +97,7 @@ def _picture_html(
             f'<span class="{kind}" style="height:{height:.0f}%" title="{escape(title)}"></span>'
         )
     dots = "".join(
-        f'<i style="background:{palette.class_color(index)}"></i>'
-        for index in range(min(6, len(classes)))
+        f'<i style="background:{class_colors.color_of(place)}"></i>' for place in places[:6]
     )
     label = _("{frozen} of {blocks} blocks are frozen; the rest and the head learn.").format(
         frozen=choice.frozen_blocks, blocks=choice.blocks
