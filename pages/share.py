@@ -8,7 +8,7 @@ from translearn_core.export import formats
 from translearn_core.i18n import _
 from translearn_core.runs import Run, list_runs
 from translearn_ui.components import run_actions, run_picker
-from translearn_ui.share import export_view
+from translearn_ui.share import ask_view, export_view
 from translearn_ui.shell import frame
 
 frame.page("share")
@@ -31,13 +31,14 @@ def main() -> None:
         return
     run = run_picker.choose_run(runs, _("Model"), key="share_run")
     export_view.show(run)
+    ask_view.show(run)
     if run.has_result:
         with st.container(border=True, key="share_figures"), frame.errors_shown():
             _show_figures(run)
 
 
 def _show_figures(run: Run) -> None:
-    st.subheader(_(":material/table_chart: The figures"), anchor=False)
+    st.header(_(":material/table_chart: The figures"), anchor=False)
     st.markdown(
         _(
             "The answers on the test photos as a table (CSV) for any spreadsheet: true class, "

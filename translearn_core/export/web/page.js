@@ -102,11 +102,11 @@ function describe(labels, shares) {
   const box = document.createElement("div");
   let at = labels.classes.length;
   describeOne(box, labels.classes, shares.slice(0, at), (best, share) =>
-    share >= labels.sure_from ? best : `Not sure; if anything, ${best}`);
+    share >= labels.sure_from ? best : `Not sure. Closest: ${best}`);
   box.dataset.answer = box.firstChild.dataset.answer;
   for (const { name, classes } of labels.tasks || []) {
     describeOne(box, classes, shares.slice(at, at + classes.length), (best, share) =>
-      share >= labels.sure_from ? `${name}: ${best}` : `${name}: not sure; if anything, ${best}`);
+      share >= labels.sure_from ? `${name}: ${best}` : `${name}: Not sure. Closest: ${best}`);
     at += classes.length;
   }
   return box;
