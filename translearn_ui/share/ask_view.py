@@ -1,4 +1,4 @@
-"""The card "Ask it from another program" of the page "Take it away".
+"""The card "Ask it from another program" of the page Export.
 
 Owns: how the command and the examples are shown. Leaves to others: their texts
 (`translearn_core/service/examples.py`), the service (`python -m translearn_core serve`).
@@ -17,7 +17,7 @@ from translearn_ui.shell import frame
 def show(run: Run) -> None:
     """The card."""
     with st.container(border=True, key="share_ask"), frame.errors_shown():
-        st.subheader(_(":material/lan: Ask it from another program"), anchor=False)
+        st.header(_(":material/lan: Ask it from another program"), anchor=False)
         reason = examples.obstacle(run)
         if reason:
             st.caption(f":material/block: {reason}")
