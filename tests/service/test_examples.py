@@ -1,4 +1,4 @@
-"""The examples of the page "Take it away" work as they are shown."""
+"""The examples of the page Export work as they are shown."""
 
 from __future__ import annotations
 

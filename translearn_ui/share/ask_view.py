@@ -1,4 +1,4 @@
-"""The card "Ask it from another program" of the page "Take it away".
+"""The part "Ask it from another program" of the page Export.
 
 Owns: how the command and the examples are shown. Leaves to others: their texts
 (`translearn_core/service/examples.py`), the service (`python -m translearn_core serve`).
@@ -15,9 +15,9 @@ from translearn_ui.shell import frame
 
 
 def show(run: Run) -> None:
-    """The card."""
-    with st.container(border=True, key="share_ask"), frame.errors_shown():
-        st.subheader(_(":material/lan: Ask it from another program"), anchor=False)
+    """The part, folded."""
+    words = _("Ask it from another program")
+    with st.expander(words, icon=":material/lan:", key="share_ask"), frame.errors_shown():
         reason = examples.obstacle(run)
         if reason:
             st.caption(f":material/block: {reason}")
