@@ -18,7 +18,9 @@ GROUND = (
     "arrays",
     "errors",
     "i18n",
+    "spaces",
     "leftovers",
+    "trash",
     "concurrency",
     "atomic",
     "csv_tables",
@@ -32,6 +34,7 @@ GROUND = (
 """The modules that lie flat in the package: every room may import them."""
 
 ROOMS = (
+    "people",
     "evaluation",
     "imaging",
     "datasets",
@@ -50,6 +53,7 @@ ROOMS = (
     "export",
     "reports",
     "model_import",
+    "service",
 )
 """The rooms from bottom to top. A room imports only rooms that stand before it."""
 
@@ -59,7 +63,16 @@ ENTRIES = ("worker", "cli", "__main__")
 ORDER = {name: 0 for name in ("__init__", *GROUND)}
 ORDER |= {name: n for n, name in enumerate((*ROOMS, *ENTRIES), start=1)}
 HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax"}
-LIGHT = ("evaluation", "imaging", "datasets", "backbones", "runs", "recipe", "model_import")
+LIGHT = (
+    "people",
+    "evaluation",
+    "imaging",
+    "datasets",
+    "backbones",
+    "runs",
+    "recipe",
+    "model_import",
+)
 """Rooms that a page imports: none of their modules imports anything heavy at import."""
 
 MODULES = sorted(CORE.rglob("*.py"))

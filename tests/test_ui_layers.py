@@ -26,6 +26,7 @@ FLOORS = (
         "search",
         "share",
         "sorting",
+        "classroom",
     ),
 )
 """Rooms from bottom to top: a room imports its own modules and those of lower floors."""

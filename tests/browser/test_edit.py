@@ -15,7 +15,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 SLOW = 30_000
 
 
-def test_rename_with_undo_remove_photos_and_delete_it_all(
+def test_renaming_removing_and_deleting_can_be_taken_back(
     page: Any, server_home: Path, tmp_path: Path
 ) -> None:
     photos = draw_photos(tmp_path / "photos", per_class=12)
@@ -25,7 +25,7 @@ def test_rename_with_undo_remove_photos_and_delete_it_all(
     expect(title).to_contain_text("36 photos", timeout=60_000)
 
     page.get_by_role("radio", name="green").click()
-    page.get_by_role("button", name="green", exact=True).click()
+    page.get_by_role("button", name="Change this class").click()
     page.get_by_text("Rename this class").click()
     page.get_by_label("New name").fill("quince *x*")
     page.locator(".st-key-rename_class_go button").click()
@@ -44,11 +44,18 @@ def test_rename_with_undo_remove_photos_and_delete_it_all(
             timeout=SLOW
         )
     page.locator(".st-key-remove_photos button").click()
-    page.locator(".st-key-ask_yes button").click()
     expect(title).to_contain_text("34 photos", timeout=SLOW)
+    undo = page.locator(".st-key-undo button")
+    expect(undo).to_be_in_viewport()
+    undo.click()
+    expect(title).to_contain_text("36 photos", timeout=SLOW)
 
     page.locator(".st-key-frame_work a").click()
+    row = page.locator(f".st-key-row_{dataset.id}")
     page.locator(f".st-key-delete_{dataset.id} button").click(timeout=SLOW)
     page.locator(".st-key-ask_yes button").click()
-    expect(page.locator(f".st-key-row_{dataset.id}")).to_have_count(0, timeout=SLOW)
+    expect(row).to_have_count(0, timeout=SLOW)
     assert not dataset.folder.exists()
+    page.locator(".st-key-bin_undo button").click()
+    expect(row).to_be_visible(timeout=SLOW)
+    assert dataset.folder.is_dir()
