@@ -1,4 +1,4 @@
-"""Put a data set in order: rename and merge with undo, remove photos, delete it all."""
+"""Put a data set in order: rename a class, remove photos, delete it all, each taken back."""
 
 from __future__ import annotations
 
