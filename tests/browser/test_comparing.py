@@ -16,7 +16,8 @@ from translearn_core.runs import Run
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
+"""A process that opens a model has to import TensorFlow, on a machine that may be busy."""
 
 
 @pytest.fixture(scope="module")
