@@ -12,7 +12,7 @@ from translearn_ui.camera import panel, recording_note
 from translearn_ui.shell import frame
 from translearn_ui.training import train_here
 
-frame.page("camera")
+place = frame.page("camera")
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     panel.show("camera", dataset=frame.current_dataset, store=_store, run=answering)
     if dataset is not None:
         recording_note.show(dataset)
-    train_here.show(dataset, run, key="camera")
+    train_here.show(dataset, run, place, key="camera")
 
 
 def _answering(dataset: Dataset | None, run: Run | None) -> Run | None:

@@ -14,7 +14,7 @@ from translearn_core.i18n import _
 from translearn_ui.components import import_task
 from translearn_ui.shell import frame
 
-frame.page("sort")
+place = frame.page("sort")
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def main() -> None:
         run = None
     if extracting.show(dataset):
         sort_view.show(
-            dataset, then=lambda: train_here.show_once_possible(dataset, run, key="sort")
+            dataset, then=lambda: train_here.show_once_possible(dataset, run, place, key="sort")
         )
 
 

@@ -1,15 +1,18 @@
-"""Figures and answers as a person reads them, written one way everywhere.
+"""Figures as a person reads them, written one way everywhere, and as the language writes them.
 
-Owns: percentages, the sentence of an answer, and names cut to a length that a sentence bears, in
-sentences of the core, on pages, in reports and in the terminal.
-Leaves to others: sizes, durations and dates of the pages (`translearn_ui/components/format.py`).
+Owns: percentages, dates, the sentence of an answer, and names cut to a length that a sentence bears,
+in sentences of the core, on pages, in reports and in the terminal. Leaves to others: sizes and
+durations of the pages (`translearn_ui/components/format.py`), numbers inside a sentence (`i18n.py`).
+
+English is written here; other languages write dates by the tables of Babel.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from translearn_core.i18n import _
+from translearn_core.i18n import ENGLISH, _, language, number
 
 NAME_IN_SENTENCE = 60
 """Characters of a name that stand in a sentence, at most."""
@@ -81,8 +84,28 @@ def certainty(share: float, digits: int = 0) -> str:
 
 def percent_range(low: float, high: float, digits: int = 0) -> str:
     """Two shares in [0, 1] as the ends of an interval: `83 – 89 %`."""
-    return f"{low * 100:.{digits}f} – {high * 100:.{digits}f} %"
+    return _with_sign(f"{number(low * 100, f'.{digits}f')} – {number(high * 100, f'.{digits}f')}")
 
 
 def _written(share: float, digits: int) -> str:
-    return f"{share * 100:.{digits}f} %"
+    return _with_sign(number(share * 100, f".{digits}f"))
+
+
+def _with_sign(text: str) -> str:
+    return f"{text}%" if language.get().startswith("zh") else f"{text} %"
+
+
+def day(moment: datetime) -> str:
+    """A date in a list: `03 Nov 2026`."""
+    code = language.get()
+    if code == ENGLISH:
+        return moment.strftime("%d %b %Y")
+    from babel.dates import format_date
+
+    return str(format_date(moment, "medium", locale=code))
+
+
+def stamp(moment: datetime) -> str:
+    """A moment in full: `2026-11-03 14:05`."""
+    date = f"{moment:%Y-%m-%d}" if language.get() == ENGLISH else day(moment)
+    return f"{date} {moment:%H:%M}"

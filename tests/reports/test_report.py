@@ -78,7 +78,7 @@ def test_report_says_what_the_run_found(run: Run) -> None:
     assert f"Right on {metrics.test_correct} of {metrics.n_test} new photos" in outline.words
     for heading in (
         "The photos",
-        "What is taken for what",
+        "What it mixes up",
         "Class by class",
         "Examples from the test",
         "How it learned",

@@ -2,8 +2,8 @@
 
 Owns: running one command, exit codes: 0 when the thing was done, 2 with one line on stderr for bad
 input, 1 for anything else, 130 when interrupted.
-Leaves to others: the commands (`check.py`, `train.py`, `search.py`, `predict.py`, `export.py`), which
-call the same functions as the pages.
+Leaves to others: the commands (`check.py`, `train.py`, `search.py`, `predict.py`, `export.py`,
+`serve.py`), which call the same functions as the pages.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -21,14 +22,16 @@ from translearn_core.cli import train  # noqa: F401 - the order of --help
 from translearn_core.cli import search  # noqa: F401 - the order of --help
 from translearn_core.cli import predict  # noqa: F401 - the order of --help
 from translearn_core.cli import export  # noqa: F401 - the order of --help
-
+from translearn_core.cli import serve  # noqa: F401 - the order of --help
 from translearn_core.cli import delete  # noqa: F401 - the order of --help
 
 # isort: on
+from translearn_core.cli import help_text
 from translearn_core.cli.app import app
 from translearn_core.cli.interrupt import Interrupted
+from translearn_core.config import load_configuration
 from translearn_core.errors import InputError, TransLearnError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, language, matching, of_terminal
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C."""
@@ -38,8 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    language.set_of_process(_language_of_command())
     try:
-        result = app(args=arguments, prog_name="python -m translearn_core", standalone_mode=False)
+        result = help_text.translated(app)(
+            args=arguments, prog_name="python -m translearn_core", standalone_mode=False
+        )
         sys.stdout.flush()
         code = int(result or 0)
         return (
@@ -61,6 +67,13 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):
             return _complain(str(error.format_message()), 2)
         raise
+
+
+def _language_of_command() -> str:
+    """That of the environment or `config.toml`, else that of the terminal."""
+    with suppress(TransLearnError):  # told where the configuration is needed
+        return matching([load_configuration().language]) or of_terminal()
+    return of_terminal()
 
 
 def _with_option(error: InputError) -> str:

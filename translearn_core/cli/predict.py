@@ -31,7 +31,8 @@ def predict(
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
     with kept(_("No prediction was kept: they are printed and written when all are there.")):
         from translearn_core.datasets.file_names import printable
-        from translearn_core.prediction.predict import find_photos, hidden_folders, open_predictor
+        from translearn_core.prediction.photo_files import find_photos, hidden_folders
+        from translearn_core.prediction.predict import open_predictor
         from translearn_core.prediction.predict import predict as predict_photos
         from translearn_core.runs import Run
 

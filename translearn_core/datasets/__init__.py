@@ -77,13 +77,14 @@ from translearn_core.datasets.loose import (
 )
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.quota import check_quota, count_photos, space_bytes
 from translearn_core.datasets.recordings import (
     RECORDINGS,
     frame_name,
     recording_of,
     single_recordings,
 )
-from translearn_core.datasets.sources import allowed_folder, unpacked
+from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
@@ -133,9 +134,11 @@ __all__ = [
     "ASIDE",
     "assign_splits",
     "chained_classes",
+    "check_quota",
     "check_ready",
     "class_rule",
     "choose_stacks",
+    "count_photos",
     "create_dataset",
     "decode_ahead",
     "decode_photo",
@@ -188,6 +191,8 @@ __all__ = [
     "sort_photos",
     "take_loose",
     "single_recordings",
+    "source_folders",
+    "space_bytes",
     "split_leaks",
     "split_notes",
     "together",

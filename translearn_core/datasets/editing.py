@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from translearn_core.datasets import excluded
+from translearn_core.datasets.class_places import with_heir
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.library import Dataset, write_file
 from translearn_core.datasets.unsorted import (
@@ -261,6 +262,8 @@ def _move(dataset: Dataset, names: list[str], into: str, kind: str) -> None:
     all_rows = pd.concat([photos[["class_name", "path"]], excluded_rows[["class_name", "path"]]])
     former = _by_class(all_rows[all_rows["class_name"].isin(names)])
     class_of = {path: into for paths in former.values() for path in paths}
+    if into not in dataset.classes:
+        dataset.write_places(with_heir(dataset.class_places, names[0], into))
     dataset.write_photos(_with_classes(photos, class_of))
     _change_excluded(dataset, class_of)
     _remember(dataset, kind, into, former)

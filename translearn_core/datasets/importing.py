@@ -57,6 +57,7 @@ from translearn_core.datasets.library import (
 )
 from translearn_core.datasets.loose import MOST as MOST_LOOSE
 from translearn_core.datasets.loose import read_kept, write_loose
+from translearn_core.datasets.quota import check_quota
 from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
@@ -346,8 +347,10 @@ def _stage(
     """Read and decode the candidates in threads, and store the valid ones in `folder`.
 
     Raises:
+        SourceError: a pupil's space has no room for them.
         StorageError: the disk is full.
     """
+    check_quota(len(candidates), sum(item.size_bytes for item in candidates))
     with disk_errors():
         folder.mkdir()
     staged: list[_StagedPhoto] = []

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from translearn_core import spaces
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
 from translearn_core.datasets.file_names import NameKeeper, printable, safe_name
@@ -207,6 +208,16 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield folder
 
 
+def source_folders() -> list[Path]:
+    """The folders of this machine that whoever acts may have photos read from.
+
+    Those of the configuration; none for a pupil of a class.
+    """
+    if not spaces.is_whole():
+        return []
+    return [Path(root).expanduser() for root in load_configuration().source_folders]
+
+
 def allowed_folder(path: Path | str) -> Path:
     """The real folder of `path`, if pages may read it.
 
@@ -215,7 +226,7 @@ def allowed_folder(path: Path | str) -> Path:
     Raises:
         SourceError: it lies in none of the configuration's `source_folders`, or is no folder.
     """
-    roots = [Path(root).expanduser().resolve() for root in load_configuration().source_folders]
+    roots = [root.resolve() for root in source_folders()]
     folder = Path(path).expanduser().resolve()
     if not any(folder.is_relative_to(root) for root in roots):
         raise SourceError(

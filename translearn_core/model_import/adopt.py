@@ -29,7 +29,7 @@ from translearn_core.atomic import sha256_of, write_atomically
 from translearn_core.concurrency import import_path
 from translearn_core.config import home
 from translearn_core.errors import InputError, StopRequestedError, StorageError
-from translearn_core.i18n import N_, _
+from translearn_core.i18n import N_, _, language
 from translearn_core.imaging.square import Fit
 from translearn_core.model_import.archive import MOST_BYTES, copy_entry, opened
 from translearn_core.model_import.inspect import MOST_SIDE, Candidate, check_classes, inspect_model
@@ -160,6 +160,7 @@ def _examine(
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "CUDA_VISIBLE_DEVICES": "-1",
         "KERAS_BACKEND": "tensorflow",
+        "TRANSLEARN_LANGUAGE": language.get(),
     }
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(

@@ -37,8 +37,8 @@ def trade_sentence(trade: threshold.ThresholdEffect, *, share: bool = True) -> s
         trade.refused,
     ).format(refused=trade.refused, n=trade.n)
     sentence += ngettext(
-        "which avoids **{avoided}** of {wrong} mistake and gives up {lost} of the right answers.",
-        "which avoids **{avoided}** of {wrong} mistakes and gives up {lost} of the right answers.",
+        "which avoids **{avoided}** of {wrong} mistake; right answers lost: {lost}.",
+        "which avoids **{avoided}** of {wrong} mistakes; right answers lost: {lost}.",
         wrong,
     ).format(avoided=trade.avoided, wrong=wrong, lost=trade.lost)
     if share and trade.accuracy is not None:
@@ -140,7 +140,7 @@ def limits(run: Run) -> list[str]:
         )
     return [
         *found,
-        _strange_photos(metrics.unlike),
+        strange_photos(metrics.unlike),
         _(
             "The figures hold for photos like those it was tested with: the same places, cameras, "
             "light and seasons. Elsewhere it may do worse."
@@ -153,7 +153,8 @@ def limits(run: Run) -> list[str]:
     ]
 
 
-def _strange_photos(figures: UnlikeMetrics | None) -> str:
+def strange_photos(figures: UnlikeMetrics | None) -> str:
+    """What the model says of a photo of something else, and how reliably."""
     if figures is None or figures.threshold is None:
         return _(
             "It always answers with one of its classes, also for a photo that shows something else "

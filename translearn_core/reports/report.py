@@ -27,11 +27,13 @@ import pandas as pd
 from translearn_core import __version__, backbones
 from translearn_core.atomic import write_atomically
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.class_places import places_of
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
 from translearn_core.evaluation.calibration import reliability_bins
 from translearn_core.evaluation.metrics import wilson_interval
-from translearn_core.formatting import certainty, percent, percent_range
-from translearn_core.i18n import _, language, ngettext
+from translearn_core.formatting import certainty, percent, percent_range, stamp
+from translearn_core.i18n import _, language, ngettext, tag
+from translearn_core.palette import class_color
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
 from translearn_core.runs import Run, run_caveats
@@ -85,7 +87,7 @@ def report_html(run: Run) -> str:
     case = _read_case(run)
     return render(
         "report/report.html.j2",
-        language=language.get().replace("_", "-"),
+        language=tag(language.get()),
         name=display_name(run),
         **_head(case),
         photos=_photos(case),
@@ -160,7 +162,7 @@ def _read_case(run: Run) -> _Case:
 def _head(case: _Case) -> dict[str, Any]:
     """The head of the report."""
     run = case.run
-    when = datetime.fromtimestamp(run.config.created).strftime("%Y-%m-%d %H:%M")
+    when = stamp(datetime.fromtimestamp(run.config.created))
     return {
         "title": _("{name}: report of an image classifier").format(name=display_name(run)),
         "verdict": _verdict(case),
@@ -331,13 +333,17 @@ def _mistakes(case: _Case) -> dict[str, str] | None:
         "Each row holds the test photos of one class, each column an answer. The diagonal is "
         "right; everything beside it is a mistake."
     )
-    return _confusion(case.metrics, reading)
+    known = case.dataset.class_places if case.dataset is not None else {}
+    places = places_of(known, case.classes)
+    return _confusion(case.metrics, reading, colors=[class_color(at) for at in places.values()])
 
 
-def _confusion(figures: HeadMetrics, reading: str = "") -> dict[str, str]:
+def _confusion(
+    figures: HeadMetrics, reading: str = "", *, colors: Sequence[str] = ()
+) -> dict[str, str]:
     """The confusion matrix of a task with its sentences."""
     words = _confusion_sentence(figures.confusion, figures.classes)
-    drawn = report_charts.matrix(figures.confusion, figures.classes, words=words)
+    drawn = report_charts.matrix(figures.confusion, figures.classes, words=words, colors=colors)
     return {"sentence": words, "reading": reading, "drawing": drawn}
 
 
@@ -597,5 +603,5 @@ def _versions(run: Run) -> dict[str, str]:
 
 def _footer(case: _Case) -> str:
     return _("Report of the training {run}, written by TransLearn {version} on {when}.").format(
-        run=case.run.id, version=__version__, when=datetime.now().strftime("%Y-%m-%d %H:%M")
+        run=case.run.id, version=__version__, when=stamp(datetime.now())
     )

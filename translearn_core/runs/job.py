@@ -22,9 +22,10 @@ from typing import Any, Literal, TypeVar
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from translearn_core import spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import RunError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, language
 from translearn_core.runs import events as event_file
 from translearn_core.runs.cached import read_cached
 from translearn_core.runs.state import (
@@ -76,10 +77,13 @@ class Job:
 
     Args:
         folder: the job folder; it need not exist yet.
+
+    Raises:
+        AccessError: it lies in the space of somebody else.
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder).resolve()
+        self.folder = spaces.reach(Path(folder))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r})"
@@ -133,7 +137,12 @@ class Job:
         self.folder.mkdir(parents=True, exist_ok=True)
         for name in ("stop", "events.jsonl", "log.txt", WORKER):
             (self.folder / name).unlink(missing_ok=True)
-        first = JobState(state="queued", queued_at=config.created, told_at=config.created)
+        first = JobState(
+            state="queued",
+            queued_at=config.created,
+            told_at=config.created,
+            language=language.get(),
+        )
         self.write_state(first.model_copy(update=first_fields))
         self.append_event("state", state="queued", stage="")
         # last: a folder without it is not listed

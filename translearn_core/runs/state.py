@@ -65,6 +65,8 @@ class JobState(BaseModel):
     memory_bytes: int = 0
     fingerprint: str = ""
     """Of the photos that a check is about."""
+    language: str = ""
+    """Of whoever started the job: that of its reasons, events and warnings."""
 
     @property
     def is_live(self) -> bool:

@@ -15,12 +15,13 @@ import streamlit as st
 
 from translearn_core import datasets, palette
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.class_places import places_of
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.requests import Desk
-from translearn_ui.components import explanation_view, format
+from translearn_ui.components import class_colors, explanation_view, format
 from translearn_ui.shell import frame
 
 RATES = (2, 4, 8, 12)
@@ -110,11 +111,18 @@ def _recorder(dataset: Dataset | None, shown: list[str]) -> dict[str, Any]:
     return {
         "classes": names,
         "counts": {name: int(n) for name, n in counts.items()},
-        "colors": list(palette.CLASS_COLORS),
+        "colors": _card_colors(dataset, names),
         "pile": False,
         "rate": RATE,
         "rates": list(RATES),
     }
+
+
+def _card_colors(dataset: Dataset | None, names: list[str]) -> list[str]:
+    """The colours of the cards: of the classes as they are, then those that come next."""
+    known = dataset.class_places if dataset is not None else {}
+    coming = [f"{number}" for number in range(len(palette.CLASS_COLORS))]
+    return list(class_colors.colors(places_of(known, [*names, *coming])).values())
 
 
 def _pile(dataset: Dataset | None) -> dict[str, Any]:
@@ -136,7 +144,7 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
     return {
         "run": run.id,
         "classes": list(run.labels),
-        "colors": [palette.class_color(place) for place in range(len(run.labels))],
+        "colors": list(class_colors.colors(class_colors.of_run(run)).values()),
         "sure_from": read_threshold(run.folder).sure_from,
         "into": keeps,
         "is_here": is_here,

@@ -162,10 +162,8 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
         return
     try:
         dataset = datasets.open_dataset(run.config.dataset)
-    except TransLearnError as error:
-        st.caption(
-            _("The photos are no longer there: {why}").format(why=frame.plain(error.message))
-        )
+    except TransLearnError:
+        st.caption(_("The photos of this model were deleted, so similar ones cannot be shown."))
         return
     classes = run.labels
     with (

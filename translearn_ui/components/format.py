@@ -1,15 +1,16 @@
 """Figures on pages, each written one way: percentages, sizes, durations, dates, large numbers.
 
-Owns: sizes, durations, dates and numbers. Leaves to others: percentages, which sentences of the core
-hold too (`translearn_core.formatting`) and which stand here for the pages.
+Owns: sizes, durations and large numbers. Leaves to others: percentages and dates, which sentences
+and reports of the core hold too (`translearn_core.formatting`) and which stand here for the pages.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
 
+from translearn_core import formatting
 from translearn_core.formatting import certainty, percent, percent_range
-from translearn_core.i18n import _
+from translearn_core.i18n import ENGLISH, _, language, number
 
 __all__ = ["certainty", "count", "duration", "percent", "percent_range", "size", "stamp", "when"]
 
@@ -19,9 +20,9 @@ def size(n_bytes: int) -> str:
     value = float(n_bytes)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
-            return f"{value:.0f} {unit}"
+            return f"{number(value, '.0f')} {unit}"
         value /= 1000
-    return f"{value:.1f} GB"
+    return f"{number(value, '.1f')} GB"
 
 
 def duration(seconds: float) -> str:
@@ -39,18 +40,23 @@ def when(unix_s: float) -> str:
     moment = datetime.fromtimestamp(unix_s)
     if moment.date() == datetime.now().date():
         return _("today {time}").format(time=moment.strftime("%H:%M"))
-    return moment.strftime("%d %b %Y")
+    return formatting.day(moment)
 
 
 def stamp(unix_s: float) -> str:
     """A moment in full: `2026-11-03 14:05`."""
-    return datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M")
+    return formatting.stamp(datetime.fromtimestamp(unix_s))
 
 
 def count(n: int) -> str:
     """A large number: `1.2 million`, `35 thousand`, `9,120`."""
+    code = language.get()
+    if n >= (10_000 if code.startswith("zh") else 1_000_000) and code != ENGLISH:
+        from babel.numbers import format_compact_decimal
+
+        return str(format_compact_decimal(n, locale=code, fraction_digits=1))
     if n >= 1_000_000:
         return _("{n:.1f} million").format(n=n / 1e6)
-    if n >= 10_000:
+    if n >= 10_000 and code == ENGLISH:
         return _("{n:,.0f} thousand").format(n=n / 1e3)
-    return f"{n:,}"
+    return number(n, ",")

@@ -103,7 +103,7 @@ def _show_answers(sorting: Sorting, question: Question) -> None:
 
 
 def _show_accept(sorting: Sorting) -> None:
-    st.subheader(_("Accept proposals"), anchor=False)
+    st.header(_("Accept proposals"), anchor=False)
     bar = st.slider(
         _("Accept from this confidence on"), 0, 100, 90, format="%d %%", key="sort_confidence"
     )

@@ -6,6 +6,8 @@ Owns: what the pages that collect photos (camera, sort) show of a training. Leav
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from translearn_core import datasets, jobs
@@ -17,28 +19,34 @@ from translearn_ui.components import run_text
 from translearn_ui.shell import frame
 from translearn_ui.training import ended_view, live, start_button
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 LEAST_CLASSES = 2
 
 
-def show(dataset: Dataset | None, run: Run | None, *, key: str) -> None:
+def show(dataset: Dataset | None, run: Run | None, place: DeltaGenerator, *, key: str) -> None:
     """The training that goes on, or the button that starts one, with the outcome of the last.
 
     Args:
         run: the latest one on the data set.
+        place: see `live.show`.
         key: of the page.
     """
     if run is not None and (run.state.state in LIVE_STATES or not run.has_result):
-        live.show(run)
+        live.show(run, place)
     if run is None or run.state.state not in LIVE_STATES:
         _show_next(dataset, run, key)
         jobs.warm_up()
 
 
-def show_once_possible(dataset: Dataset, run: Run | None, *, key: str) -> None:
+def show_once_possible(
+    dataset: Dataset, run: Run | None, place: DeltaGenerator, *, key: str
+) -> None:
     """As `show`, once there are two classes or a run."""
     if run is not None or len(dataset.classes) >= LEAST_CLASSES:
         with st.container(key=f"{key}_training", border=True):
-            show(dataset, run, key=key)
+            show(dataset, run, place, key=key)
 
 
 def _show_next(dataset: Dataset | None, run: Run | None, key: str) -> None:

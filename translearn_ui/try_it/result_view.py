@@ -34,7 +34,7 @@ def show(run: Run) -> None:
     if len(rows) == 1:
         _show_one(rows[0], run, sure)
     else:
-        st.subheader(
+        st.header(
             ngettext("{n:,} photo", "{n:,} photos", len(rows)).format(n=len(rows)), anchor=False
         )
         doubtful = [
