@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core import spaces
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.service import examples
@@ -15,7 +16,9 @@ from translearn_ui.shell import frame
 
 
 def show(run: Run) -> None:
-    """The part, folded."""
+    """The part, folded; not for a pupil of a class, who has no terminal of the machine."""
+    if not spaces.is_whole():
+        return
     words = _("Ask it from another program")
     with st.expander(words, icon=":material/lan:", key="share_ask"), frame.errors_shown():
         reason = examples.obstacle(run)
