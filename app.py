@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_ui.shell import frame, language_choice, start
+from translearn_ui.shell import corner, frame, language_choice, start, who
 
 language_choice.use()
 st.set_page_config(
@@ -22,6 +22,7 @@ st.set_page_config(
 start.once()
 page = st.navigation(frame.navigation(), position="hidden")
 frame.follow_deep_link()
-with frame.inside(), frame.errors_shown():
+with frame.inside(), frame.errors_shown(), who.acting():
+    corner.show()
     page.run()
 start.set_modules_aside()

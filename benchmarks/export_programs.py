@@ -23,7 +23,8 @@ from pathlib import Path
 from translearn_core.export import formats
 from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.make import make_export
-from translearn_core.prediction.predict import find_photos, predict
+from translearn_core.prediction.photo_files import find_photos
+from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
 
 PHOTOS = 50

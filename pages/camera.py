@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import datasets, jobs
+from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, Run
 from translearn_ui.camera import panel, recording_note
-from translearn_ui.components import run_text
 from translearn_ui.shell import frame
-from translearn_ui.training import ended_view, live, start_button
+from translearn_ui.training import train_here
 
-frame.page("camera")
+place = frame.page("camera")
 
 
 def main() -> None:
@@ -33,11 +31,7 @@ def main() -> None:
     panel.show("camera", dataset=frame.current_dataset, store=_store, run=answering)
     if dataset is not None:
         recording_note.show(dataset)
-    if run is not None and (run.state.state in LIVE_STATES or not run.has_result):
-        live.show(run)
-    if run is None or run.state.state not in LIVE_STATES:
-        _show_next(dataset, run)
-        jobs.warm_up()
+    train_here.show(dataset, run, place, key="camera")
 
 
 def _answering(dataset: Dataset | None, run: Run | None) -> Run | None:
@@ -56,45 +50,6 @@ def _store() -> Dataset:
         dataset = datasets.create_dataset(_("From the camera"))
         frame.open_dataset(dataset)
     return dataset
-
-
-def _show_next(dataset: Dataset | None, run: Run | None) -> None:
-    """Train, and what the latest training came to."""
-    missing = _missing(dataset)
-    if run is not None and run.has_result:
-        frame.tab_title(ended_view.tab_title(run, run.state))
-        sentence, rest = run_text.result_sentence(run.metrics)
-        st.markdown(f"**{frame.plain(sentence)}** {frame.plain(rest)}")
-    with st.container(horizontal=True, vertical_alignment="center", key="camera_next"):
-        if st.button(
-            _("Train again") if run is not None else _("Train"),
-            key="camera_train",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=bool(missing),
-        ):
-            settings = start_button.read_settings()
-            if dataset is not None and settings is not None:
-                with frame.errors_shown():
-                    frame.open_run(jobs.start(dataset, settings))
-                    st.rerun()
-        if dataset is not None and st.button(_("See all photos"), key="camera_photos"):
-            frame.go("photos")
-        if run is not None and run.has_result and st.button(_("Results"), key="camera_results"):
-            frame.go("results")
-        if missing:
-            st.caption(missing)
-
-
-def _missing(dataset: Dataset | None) -> str:
-    """What is still needed before a training, in a sentence."""
-    if dataset is None or len(dataset.classes) < panel.LEAST_CLASSES:
-        return _("Record two classes, then train.")
-    try:
-        datasets.check_ready(dataset)
-    except SourceError as error:
-        return frame.sentence(error.message)
-    return ""
 
 
 main()

@@ -10,7 +10,7 @@ import streamlit as st
 
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import verdict_note
+from translearn_ui.components import dataset_list, verdict_note
 from translearn_ui.feasibility import offer, progress, report_view
 from translearn_ui.shell import frame
 
@@ -47,16 +47,14 @@ def show_head(dataset: Dataset) -> None:
 frame.page("feasible")
 chosen = frame.current_dataset()
 if chosen is None or not len(chosen.photos):
-    frame.empty_state(
-        title=_("First some photos"),
+    dataset_list.empty_state(
         text=_(
             "To say whether it can work takes photos sorted into classes. Bring your own, or try the "
             "demo photos."
         ),
         icon=":material/photo_library:",
         key="feasible",
-        button=_("Choose photos"),
-        page="photos",
+        heads=True,
     )
 else:
     main(chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.i18n import _
+from translearn_ui.components import dataset_list
 from translearn_ui.search import search_form, search_view, study_choice
 from translearn_ui.shell import frame
 
@@ -20,11 +21,9 @@ elif dataset is not None:
     with frame.errors_shown():
         search_form.show(dataset)
 else:
-    frame.empty_state(
-        title=_("First some photos"),
+    dataset_list.empty_state(
         text=_("A search needs photos sorted into classes."),
         icon=":material/manage_search:",
         key="search",
-        button=_("Choose photos"),
-        page="photos",
+        heads=False,
     )

@@ -1,4 +1,4 @@
-"""Step 5: take the model and its figures away."""
+"""Step 5: export the model and its figures."""
 
 from __future__ import annotations
 
@@ -8,43 +8,37 @@ from translearn_core.export import formats
 from translearn_core.i18n import _
 from translearn_core.runs import Run, list_runs
 from translearn_ui.components import run_actions, run_picker
-from translearn_ui.share import export_view
+from translearn_ui.share import ask_view, export_view
 from translearn_ui.shell import frame
 
 frame.page("share")
 
 
 def main() -> None:
-    """What there is to take away from a finished run."""
-    st.title(_("Take it away"), anchor=False)
+    """What can be exported of a model."""
+    st.title(_("Export"), anchor=False)
     runs = [run for run in list_runs() if run.has_model]
     if not runs:
         dataset = frame.current_dataset()
         frame.empty_state(
-            title=_("Nothing to take away yet"),
-            text=_("Once a run has finished, its model and its figures are yours to keep."),
+            title=_("Nothing to export yet"),
+            text=_("Train a model first. Then you can download it here, with its figures."),
             icon=":material/download:",
             key="share",
             button=_("Go to training") if dataset else _("Begin with photos"),
             page="train" if dataset else "photos",
         )
         return
-    run = run_picker.choose_run(runs, _("Which run"), key="share_run")
-    st.markdown(
-        _(
-            "Each download is a zip with the model, its class names, a short program and the exact "
-            "preparation of a photo. Before you get it, it is run here on its own and must answer "
-            "as the app does."
-        )
-    )
+    run = run_picker.choose_run(runs, _("Model"), key="share_run")
     export_view.show(run)
+    ask_view.show(run)
     if run.has_result:
         with st.container(border=True, key="share_figures"), frame.errors_shown():
             _show_figures(run)
 
 
 def _show_figures(run: Run) -> None:
-    st.subheader(_(":material/table_chart: The figures"), anchor=False)
+    st.header(_(":material/table_chart: The figures"), anchor=False)
     st.markdown(
         _(
             "The answers on the test photos as a table (CSV) for any spreadsheet: true class, "

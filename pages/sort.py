@@ -1,9 +1,12 @@
 """Sort photos that nobody has sorted: name groups of like photos, then correct and accept proposals.
 
-States: no unsorted photos yet, features being extracted, groups to name, proposals, all sorted.
+States: no unsorted photos yet, features being extracted, groups to name, proposals, all sorted; and a
+training on what is sorted.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import streamlit as st
 
@@ -11,7 +14,7 @@ from translearn_core.i18n import _
 from translearn_ui.components import import_task
 from translearn_ui.shell import frame
 
-frame.page("sort")
+place = frame.page("sort")
 
 
 def main() -> None:
@@ -19,13 +22,20 @@ def main() -> None:
     if import_task.is_shown():
         return
     from translearn_ui.sorting import bring_in, extracting, sort_view
+    from translearn_ui.training import train_here
 
     dataset = frame.current_dataset()
     st.title(_("Sort photos"), anchor=False)
-    if dataset is None or not bring_in.has_any(dataset):
+    if dataset is None or bring_in.is_recording() or not bring_in.has_any(dataset):
         bring_in.show(dataset)
-    elif extracting.show(dataset):
-        sort_view.show(dataset)
+        return
+    run = frame.current_run()
+    if run is not None and Path(run.config.dataset).name != dataset.id:
+        run = None
+    if extracting.show(dataset):
+        sort_view.show(
+            dataset, then=lambda: train_here.show_once_possible(dataset, run, place, key="sort")
+        )
 
 
 main()

@@ -9,7 +9,7 @@ import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import Run
-from translearn_ui.components import run_text
+from translearn_ui.components import dataset_list, run_text
 from translearn_ui.shell import frame
 from translearn_ui.training import draft, live, set_up
 
@@ -23,23 +23,21 @@ def show_run(run: Run) -> None:
         anchor=False,
     )
     st.caption(run_text.describe(run.config.settings))
-    live.show(run)
+    live.show(run, place)
 
 
-frame.page("train")
+place = frame.page("train")
 run = frame.current_run() if "run" in st.query_params else None
 if run is not None:
     show_run(run)
 elif (dataset := frame.current_dataset()) is not None:
     set_up.show(dataset)
 else:
-    frame.empty_state(
-        title=_("First some photos"),
+    dataset_list.empty_state(
         text=_(
             "Training needs photos sorted into classes. Bring your own, or try the demo photos."
         ),
         icon=":material/photo_library:",
         key="train",
-        button=_("Choose photos"),
-        page="photos",
+        heads=True,
     )

@@ -37,11 +37,14 @@ def main() -> None:
         with frame.errors_shown():
             photo_input.show_camera(run)
         return
-    give, see = st.columns([1, 1.25], gap="large")
-    with give, frame.errors_shown():
+    answered = result_view.has_answer(run)  # then the answer comes first, also on a phone
+    first, second = st.columns([1.25, 1] if answered else [1, 1.25], gap="large")
+    see, give = (first, second) if answered else (second, first)
+    with give, st.container(key="try_give"), frame.errors_shown():
         photo_input.show(run, way)
         if way == "photos":
             photo_input.show_samples(run)
+            photo_input.show_traps(run)
     with see, frame.errors_shown():
         result_view.show(run)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import datasets
+from translearn_core import datasets, spaces
 from translearn_core.i18n import _
 from translearn_core.runs import list_runs
+from translearn_ui.components import bin_line
 from translearn_ui.shell import frame
 from translearn_ui.work import dataset_rows, installation, run_rows
 
@@ -18,14 +19,25 @@ def main() -> None:
     st.title(_("My work"), anchor=False)
     sets, runs = datasets.list_datasets(), list_runs()
     # without numbers: a tab whose name changes is left for the first one
-    names = [_("Data sets"), _("Runs"), _("This installation")]
+    names = [
+        _("Data sets"),
+        _("Runs"),
+        _("This installation") if spaces.is_whole() else _("My space"),
+    ]
     tabs = st.tabs(names, key="tab", bind="query-params")
     with tabs[0], frame.errors_shown():
         dataset_rows.show(sets)
+        bin_line.show_all()
     with tabs[1], frame.errors_shown():
         run_rows.show(runs)
     with tabs[2], frame.errors_shown():
-        installation.show()
+        if spaces.is_whole():
+            installation.show()
+        else:
+            from translearn_ui.classroom import own_space
+
+            own_space.show()
+    bin_line.show_undo()
 
 
 main()

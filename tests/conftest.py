@@ -15,6 +15,9 @@ os.environ.setdefault("TRANSLEARN_STANDBY", "false")
 os.environ.setdefault("TRANSLEARN_LOOK_AHEAD", "false")
 os.environ.setdefault("TRANSLEARN_LANGUAGE", "en")  # whatever the terminal speaks
 os.environ.setdefault("TRANSLEARN_DEFAULT_BACKBONE", "starter")  # the quickest
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a process for every processor already
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 import pytest
 

@@ -12,6 +12,7 @@ from typing import get_args
 import pytest
 
 from scripts import tables
+from tests.support.sources import parsed
 from translearn_core.recipe.techniques import TECHNIQUES
 from translearn_core.runs import StateName
 from translearn_core.settings import setting_fields
@@ -62,7 +63,7 @@ def _shown() -> str:
         for room in ("pages", "translearn_core", "translearn_ui")
         for p in (ROOT / room).rglob("*.py")
     ]
-    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
+    trees = [parsed(path) for path in files]
     nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
     return "\n".join(node.value for node in nodes if isinstance(node.value, str))
 

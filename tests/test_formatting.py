@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sources import parsed
 from translearn_core.formatting import certainty, percent, percent_range
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -51,10 +52,14 @@ def test_an_interval_names_its_unit_once() -> None:
     assert percent_range(0.831, 0.894, 1) == "83.1 – 89.4 %"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_source_formats_a_percentage_by_itself(path: Path) -> None:
+def test_no_source_formats_a_percentage_by_itself() -> None:
     """Neither `f"{x:.0%}"` and `"{x:.0%}".format`, nor plotly's `tickformat=".0%"`."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found = PERCENT_FORMAT.search(node.value)
-            assert not found, f"line {node.lineno}: use translearn_core.formatting.percent"
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and PERCENT_FORMAT.search(node.value)
+    ]
+    assert not found, "use translearn_core.formatting.percent"

@@ -6,6 +6,7 @@ import ast
 import string
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from babel.messages.catalog import Message
 
 from scripts import catalogues
 from tests.support.commands import call
+from tests.support.sources import parsed
 from translearn_core import worker
 from translearn_core.formatting import day, percent, percent_range, stamp
 from translearn_core.i18n import (
@@ -40,38 +42,43 @@ SOURCES = sorted(
 CALLS = {"_": 1, "N_": 1, "ngettext": 2}
 
 
-def _calls(path: Path) -> list[ast.Call]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    return [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in CALLS]
+@cache
+def _sentences() -> tuple[tuple[Path, ast.expr], ...]:
+    """What is handed to `_`, `N_` and `ngettext` in every source."""
+    found = []
+    for path in SOURCES:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                most = CALLS.get(node.func.id, 0)
+                found += [(path, argument) for argument in node.args[:most]]
+    return tuple(found)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_texts_are_constant_so_that_the_extractor_finds_them(path: Path) -> None:
-    for found in _calls(path):
+def test_texts_are_constant_so_that_the_extractor_finds_them() -> None:
+    """What is no constant is a row of a table that was marked with N_ where it is written."""
+    built = []
+    for path, argument in _sentences():
         if path.name == "texts.py":
             continue
-        for argument in found.args[: CALLS[found.func.id]]:  # type: ignore[attr-defined]
-            if isinstance(argument, ast.Constant):
-                list(string.Formatter().parse(str(argument.value)))
-            else:  # a row of a table that was marked with N_ where it is written
-                assert not isinstance(argument, ast.JoinedStr | ast.BinOp), (
-                    f"{path.name}:{argument.lineno}: build the sentence with .format, outside of _()"
-                )
+        if isinstance(argument, ast.Constant):
+            list(string.Formatter().parse(str(argument.value)))
+        elif isinstance(argument, ast.JoinedStr | ast.BinOp):
+            built.append(f"{path.relative_to(ROOT)}:{argument.lineno}")
+    assert not built, "build the sentence with .format, outside of _()"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_only_the_command_line_names_its_options(path: Path) -> None:
+def test_only_the_command_line_names_its_options() -> None:
     """A sentence of the core is read on a page, too, where there is no option: it names none, or
     the page beside it."""
-    if "cli" in path.relative_to(ROOT).parts:
-        return
-    for found in _calls(path):
-        for argument in found.args[: CALLS[found.func.id]]:  # type: ignore[attr-defined]
-            text = str(argument.value) if isinstance(argument, ast.Constant) else ""
-            assert "`--" not in text or "on the page" in text, (
-                f"{path.name}:{argument.lineno}: {text}"
-            )
+    named = [
+        f"{path.relative_to(ROOT)}:{argument.lineno}: {argument.value}"
+        for path, argument in _sentences()
+        if "cli" not in path.relative_to(ROOT).parts
+        and isinstance(argument, ast.Constant)
+        and "`--" in str(argument.value)
+        and "on the page" not in str(argument.value)
+    ]
+    assert not named
 
 
 def test_the_extractor_finds_the_sentences_of_pages_core_templates_and_commands() -> None:

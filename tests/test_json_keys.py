@@ -35,7 +35,7 @@ from translearn_core.settings import Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FREE = {"classes", "splits", "counts", "probabilities", "tasks_sure", "best", "kinds", "versions"}
-FREE |= {"findings_counts", "trivial", "files", "labels", "was"}
+FREE |= {"class_places", "findings_counts", "trivial", "files", "labels", "was"}
 """Keys whose objects are keyed by names: of classes, files, settings, ..."""
 
 

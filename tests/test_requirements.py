@@ -30,6 +30,7 @@ NOT_IMPORTED = {
     "pandas-stubs": "types for mypy",
     "types-psutil": "types for mypy",
 }
+SERVICE = "requirements-serve.txt"
 IN_AN_ENVIRONMENT_OF_ITS_OWN = {"tools/dinov2_reference/make.py"}
 """Programs that say themselves what has to be installed for them."""
 LINE = re.compile(r"^(?P<name>[A-Za-z0-9_.-]+)(\[[a-z-]+\])?(?P<bounds>[^;\s]+)(\s*;.*)?$")
@@ -107,6 +108,11 @@ def test_every_named_package_is_imported_or_has_a_reason(requirements: str) -> N
     named = named_in(requirements, included=False)
     assert named
     assert named - set(imported_by(IMPORTED_BY[requirements])) - set(NOT_IMPORTED) == set()
+
+
+def test_the_service_needs_a_part_of_what_the_app_needs() -> None:
+    """What it imports is held against the list in tests/service/test_versions.py."""
+    assert set(lines_of(SERVICE)) < set(lines_of("requirements.txt"))
 
 
 @pytest.mark.parametrize("requirements", IMPORTED_BY)

@@ -17,7 +17,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from translearn_core.config import home
+from translearn_core import spaces
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
 
@@ -123,7 +123,7 @@ def disk_errors() -> Iterator[None]:
             _(
                 "The workspace {folder} cannot be written: {cause}. Make it writable, or name "
                 "another folder in TRANSLEARN_HOME."
-            ).format(folder=home(), cause=error.strerror or error)
+            ).format(folder=spaces.root(), cause=error.strerror or error)
         ) from error
 
 

@@ -4,7 +4,6 @@ process."""
 from __future__ import annotations
 
 import atexit
-import contextvars
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from translearn_core import spaces
 from translearn_core.errors import StopRequestedError
 
 
@@ -73,7 +73,7 @@ def run_in_thread(work: Callable[[], T]) -> Future[T]:
         except BaseException as error:  # noqa: BLE001 - raised where the result is read
             future.set_exception(error)
 
-    context = contextvars.copy_context()  # holds the language of messages
+    context = spaces.own_context()  # holds the language of messages, too
     threading.Thread(target=context.run, args=(run,), name="work", daemon=True).start()
     return future
 

@@ -1,7 +1,7 @@
 """The configuration of this installation, and the folder of the workspace.
 
 Owns: `Configuration` (limits, allowed folders, cache size, slots) and `home`.
-Leaves to others: the settings of a run (`settings.py`).
+Leaves to others: the settings of a run (`settings.py`), whose space is acted in (`spaces.py`).
 
 Files: `<workspace>/config.toml` (optional). Environment: `TRANSLEARN_HOME` names the
 workspace; `TRANSLEARN_<NAME>` overrides one value of the configuration.
@@ -18,14 +18,18 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from translearn_core import spaces
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
 
 
 def home() -> Path:
-    """The workspace folder: `TRANSLEARN_HOME`, else `TransLearn` in the home directory."""
-    named = os.environ.get("TRANSLEARN_HOME")
-    return Path(named).expanduser().resolve() if named else Path.home() / "TransLearn"
+    """The workspace of whoever acts: the whole one, or in a class a pupil's own space.
+
+    Raises:
+        AccessError: there is a class, and nobody is signed in.
+    """
+    return spaces.current()
 
 
 class Limits(BaseModel):
@@ -53,6 +57,24 @@ class Limits(BaseModel):
         description="Fewest photos of a class of a folder or archive; smaller classes are left out.",
     )
     free_bytes: int = Field(default=500 * 2**20, ge=0, description="Disk space that is kept free.")
+
+
+class Quotas(BaseModel):
+    """Bounds on what each pupil of a class may take; a group counts as one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    people: int = Field(default=60, gt=0, description="Most pupils in the class.")
+    space_bytes: int = Field(
+        default=2 * 2**30, gt=0, description="Most bytes of a pupil's data sets and runs."
+    )
+    photos: int = Field(
+        default=5_000, gt=0, description="Most photos of a pupil, all sets together."
+    )
+    runs: int = Field(default=20, gt=0, description="Most runs and searches that a pupil may keep.")
+    waiting: int = Field(
+        default=3, gt=0, description="Most runs and searches of a pupil that wait or go on at once."
+    )
 
 
 class Configuration(BaseModel):
@@ -102,18 +124,19 @@ class Configuration(BaseModel):
         "", description="Folder on the web that holds the weights files, instead of Keras' own."
     )
     limits: Limits = Limits()
+    quotas: Quotas = Quotas()
 
 
 def load_configuration() -> Configuration:
     """The configuration of this installation: defaults, then `config.toml`, then environment.
 
-    `TRANSLEARN_SOURCE_FOLDERS` is a list separated as `PATH` is; `TRANSLEARN_LIMITS` is a JSON
-    object; the other variables hold one value each.
+    `TRANSLEARN_SOURCE_FOLDERS` is a list separated as `PATH` is; `TRANSLEARN_LIMITS` and
+    `TRANSLEARN_QUOTAS` are JSON objects; the other variables hold one value each.
 
     Raises:
         SettingsError: a value that is not allowed; the message names it and its source.
     """
-    path = home() / "config.toml"
+    path = spaces.root() / "config.toml"
     values: dict[str, Any] = {}
     if path.is_file():
         try:
@@ -130,8 +153,8 @@ def load_configuration() -> Configuration:
             continue
         if name == "source_folders":
             values[name] = [part for part in text.split(os.pathsep) if part]
-        elif name == "limits":
-            values[name] = _parse_limits(text)
+        elif name in ("limits", "quotas"):
+            values[name] = _parse_object(name, text)
         else:
             values[name] = text
     try:
@@ -145,13 +168,17 @@ def load_configuration() -> Configuration:
         ) from error
 
 
-def _parse_limits(text: str) -> Any:
+def _parse_object(name: str, text: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise SettingsError(
             _(
-                "The environment variable `TRANSLEARN_LIMITS` must hold a JSON object, like "
-                '{{"files": 1000}}. Received: {received}.'
-            ).format(received=text)
+                "The environment variable `{variable}` must hold a JSON object, like "
+                '{{"{key}": 1000}}. Received: {received}.'
+            ).format(
+                variable=f"TRANSLEARN_{name.upper()}",
+                key="files" if name == "limits" else "photos",
+                received=text,
+            )
         ) from error

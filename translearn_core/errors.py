@@ -10,6 +10,7 @@ never to a page. `StopRequestedError` is outside the tree: it is a normal ending
     │   ├── SettingsError    a setting is out of its range or does not fit the others
     │   ├── WeightsError     a backbone's weights are missing, unreachable or of the wrong shape
     │   └── RunError         a run folder is missing, unfinished or unreadable
+    ├── AccessError          nobody is signed in, or it belongs to somebody else
     ├── StorageError         the disk is full or cannot be written
     └── TrainingError        training cannot go on (memory, diverged loss)
 """
@@ -48,6 +49,10 @@ class WeightsError(InputError):
 
 class RunError(InputError):
     """A run folder is missing, unfinished or unreadable."""
+
+
+class AccessError(TransLearnError):
+    """Nobody is signed in, or what is asked for belongs to somebody else."""
 
 
 class StorageError(TransLearnError):

@@ -1,14 +1,15 @@
 """Figures as a person reads them, written one way everywhere, and as the language writes them.
 
-Owns: percentages, dates, and names cut to a length that a sentence bears, in sentences of the core,
-on pages, in reports and in the terminal. Leaves to others: sizes and durations of the pages
-(`translearn_ui/components/format.py`), numbers inside a sentence (`i18n.py`).
+Owns: percentages, dates, the sentence of an answer, and names cut to a length that a sentence bears,
+in sentences of the core, on pages, in reports and in the terminal. Leaves to others: sizes and
+durations of the pages (`translearn_ui/components/format.py`), numbers inside a sentence (`i18n.py`).
 
 English is written here; other languages write dates by the tables of Babel.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from translearn_core.i18n import ENGLISH, _, language, number
@@ -22,6 +23,44 @@ def shortened(name: str, most: int = NAME_IN_SENTENCE) -> str:
     start = name[: most + 1]
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in start)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+@dataclass(frozen=True)
+class AnswerWords:
+    """An answer in two parts, each with a full stop where another follows it."""
+
+    head: str
+    rest: str
+
+    @property
+    def sentence(self) -> str:
+        """Both in one line."""
+        return f"{self.head} {self.rest}"
+
+
+def answer_words(name: str, share: str, *, is_sure: bool, is_unlike: bool) -> AnswerWords:
+    """What a model says of a photo: the class, or that it is not sure, or that it has seen nothing like it.
+
+    Args:
+        name: the likeliest class.
+        share: its probability, as it is to be written.
+        is_sure: the probability is not below the threshold of the run.
+        is_unlike: the photo is unlike all that it learned from.
+    """
+    if is_unlike:
+        return AnswerWords(
+            never_seen(), _("Closest: {name} ({share})").format(name=name, share=share)
+        )
+    if not is_sure:
+        return AnswerWords(
+            _("Not sure."), _("Closest: {name} ({share})").format(name=name, share=share)
+        )
+    return AnswerWords(name, f"({share})")
+
+
+def never_seen() -> str:
+    """What a model says of a photo that is unlike all that it learned from."""
+    return _("I have never seen anything like this.")
 
 
 def percent(share: float, digits: int = 0) -> str:

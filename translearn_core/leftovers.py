@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 
-from translearn_core.config import home
+from translearn_core import spaces
 
 logger = logging.getLogger(__name__)
 
@@ -43,16 +43,21 @@ def own_name(prefix: str) -> str:
 def sweep() -> None:
     """Remove what killed processes left: unfinished imports, deletions, uploads and pixels."""
     folders = [
-        *_children(home() / "datasets", IMPORTING, DELETED),
-        *_children(home() / "runs", DELETED),
-        *_children(home() / "studies", DELETED),
-        *_children(home() / "uploads", ""),
+        *(folder for space in spaces.all_spaces() for folder in _left_in(space)),
+        *_children(spaces.root() / spaces.PEOPLE, DELETED),
         *_children(Path(tempfile.gettempdir()), DECODING),
     ]
     for folder in folders:
         with suppress(OSError):  # one that cannot be looked at must not keep the others
             if is_left(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left_in(space: Path) -> Iterator[Path]:
+    yield from _children(space / "datasets", IMPORTING, DELETED)
+    for name in ("runs", "studies"):
+        yield from _children(space / name, DELETED)
+    yield from _children(space / "uploads", "")
 
 
 def is_left(folder: Path) -> bool:

@@ -20,7 +20,8 @@ CLASS_COLORS = (
     "#8A8A8A",  # grey
     "#A3623A",  # brown
 )
-"""One colour for each class, in the order of the sorted class names, used over and over again."""
+"""One colour for each class, by the place that the class has in its data set, used over and over
+again."""
 
 TRAINING_COLOR = CLASS_COLORS[1]
 VALIDATION_COLOR = CLASS_COLORS[0]
@@ -34,5 +35,5 @@ QUIET_COLOR = CLASS_COLORS[8]
 
 
 def class_color(index: int) -> str:
-    """The colour of the class with this index in the sorted class names, as `#rrggbb`."""
+    """The colour of the class with this place (`Dataset.class_places`), as `#rrggbb`."""
     return CLASS_COLORS[index % len(CLASS_COLORS)]

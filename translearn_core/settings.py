@@ -241,9 +241,10 @@ class Settings(BaseModel):
             "photos added. The test photos stay untouched."
         ),
         expert=N_(
-            "Refits the head on training and validation photos over the whole schedule of the "
-            "epochs; only where everything is frozen and the validation photos were not given, and "
-            "a hidden layer only where they are fewer than 150."
+            "Fits the head on training and validation photos: anew over all epochs, or, where a "
+            "linear half has learned from them (`head` is `auto`), on for a quarter of the epochs. Only "
+            "where everything is frozen and the validation photos were not given, and a hidden layer "
+            "only where they are fewer than 150."
         ),
         group="learning",
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from translearn_core import spaces
 from translearn_core.concurrency import end_process
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
@@ -155,6 +156,7 @@ def _stand_by() -> Path | None:
     folder = warm_worker.wait_for_job(load_configuration().standby_idle_s)
     if folder is None:
         return None
+    spaces.act_for(Path(folder))
     log = Job(folder).log_path.open("ab")
     for stream in (1, 2):
         os.dup2(log.fileno(), stream)
@@ -174,6 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = _stand_by() if options.job_dir == "-" else Path(options.job_dir)
     if folder is None:
         return 0
+    spaces.act_for(folder)
     job = Job(folder)
     language.set_of_process(job.written_state.language)
     if job.written_state.state in ENDED_STATES:

@@ -46,6 +46,16 @@ def test_check_exclude_undo_and_map(page: Any, dataset: datasets.Dataset, screen
     page.get_by_text("Map of the photos").click()
     points = page.locator(".st-key-feasible_map .scatterlayer .points path")
     expect(points.last).to_be_visible(timeout=60_000)
+    picture = page.locator(".tl-map-photo img")
+    for _attempt in range(6):  # the chart may be drawn anew between the look at it and the pointer
+        points.last.scroll_into_view_if_needed()
+        box = points.last.bounding_box()
+        page.mouse.move(0, 0)
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=4)
+        with suppress(AssertionError):
+            expect(picture).to_be_visible(timeout=5_000)
+            break
+    expect(picture).to_be_visible()
     card = page.locator("[class*='st-key-card_map_'] img")
     for _attempt in range(6):  # the chart may be drawn anew between the look at it and the click
         points.last.scroll_into_view_if_needed()

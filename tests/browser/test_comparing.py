@@ -109,7 +109,7 @@ def test_a_model_is_brought_back_and_a_strange_file_is_refused(
     shutil.copy(runs[0].model_path, tmp_path / "school.keras")
     open_work(page)
     box = page.locator(".st-key-bring_back")
-    box.get_by_text("Bring a model back").click()
+    box.get_by_text("Import a model").click()
     box.locator("input[type=file]").set_input_files(strange)
     expect(page.get_by_text("strange.keras is an old Keras file")).to_be_visible()
 

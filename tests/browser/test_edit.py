@@ -27,7 +27,7 @@ def shown(page: Any, server_home: Path, tmp_path: Path) -> Any:
 
 def test_rename_a_class_and_take_it_back(shown: Any) -> None:
     shown.get_by_role("radio", name="green").click()
-    shown.get_by_role("button", name="green", exact=True).click()
+    shown.get_by_role("button", name="Change this class").click()
     shown.get_by_text("Rename this class").click()
     shown.get_by_label("New name").fill("quince *x*")
     shown.locator(".st-key-rename_class_go button").click()
@@ -47,12 +47,15 @@ def test_remove_two_photos(shown: Any) -> None:
             timeout=SLOW
         )
     shown.locator(".st-key-remove_photos button").click()
-    shown.locator(".st-key-ask_yes button").click()
 
     expect(shown.locator(".st-key-dataset_title")).to_contain_text("34 photos", timeout=SLOW)
+    undo = shown.locator(".st-key-undo button")
+    expect(undo).to_be_in_viewport()
+    undo.click()
+    expect(shown.locator(".st-key-dataset_title")).to_contain_text("36 photos", timeout=SLOW)
 
 
-def test_delete_asks_once_and_deletes(shown: Any, server: Any) -> None:
+def test_delete_asks_once_and_can_be_taken_back(shown: Any, server: Any) -> None:
     data = shown.url.rsplit("data=", 1)[1]
     folder = server.home / "datasets" / data
     assert folder.is_dir()
@@ -62,3 +65,6 @@ def test_delete_asks_once_and_deletes(shown: Any, server: Any) -> None:
 
     expect(shown.locator(f".st-key-row_{data}")).to_have_count(0, timeout=SLOW)
     assert not folder.exists()
+    shown.locator(".st-key-bin_undo button").click()
+    expect(shown.locator(f".st-key-row_{data}")).to_be_visible(timeout=SLOW)
+    assert folder.is_dir()

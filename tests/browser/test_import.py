@@ -73,13 +73,3 @@ def test_a_broken_zip_is_answered_with_a_sentence(page: Any, tmp_path: Path) -> 
     expect(box).to_be_visible(timeout=20_000)
     expect(box).not_to_contain_text("Something went wrong")
     expect(page.locator(".st-key-demo button")).to_be_visible()
-
-
-def test_the_demo_is_one_press_away(page: Any, screenshot: Any) -> None:
-    page.goto("/")
-    page.locator(".st-key-demo button").click(timeout=20_000)
-
-    expect(page.locator(".st-key-dataset_title")).to_contain_text("300 photos", timeout=60_000)
-    expect(page.locator(".st-key-train button")).to_be_enabled()
-    expect(page.locator("[class*=st-key-gallery_] img").first).to_be_visible()
-    screenshot(page, "demo")

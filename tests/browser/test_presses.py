@@ -1,6 +1,7 @@
 """How many presses it takes from the first page to an answered photo: no more than it took.
 
-Owns: the ways with the demo photos and with a zip. The way with the camera is counted in `test_camera.py`.
+Owns: the way with the demo photos, by keyboard alone, and that with a zip. The way with the camera is
+counted in `test_camera.py`.
 """
 
 from __future__ import annotations
@@ -23,10 +24,23 @@ FILE_DIALOG = 2
 PATIENCE_MS = 180_000
 
 
+MOST_TABS = 60
+"""Stops of the Tab key from the beginning of a page to what is pressed next."""
+
+
 def _press(page: Any, selector: str) -> int:
+    """Go to a button by the Tab key and press it by Enter, as who has no mouse does."""
     button = page.locator(f"{selector} button")
     expect(button).to_be_enabled(timeout=PATIENCE_MS)
-    button.click()
+    for _tab in range(MOST_TABS):
+        if button.evaluate("button => button === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    expect(button).to_be_focused()
+    expect(button).to_be_in_viewport()
+    outline = button.evaluate("button => getComputedStyle(button).outlineWidth")
+    assert outline == "3px", f"nobody sees that {selector} has the focus"
+    page.keyboard.press("Enter")
     return 1
 
 
@@ -36,7 +50,10 @@ def test_an_answered_photo_is_a_few_presses_away(
     page = new_page()
     page.goto("/")
     presses = _press(page, ".st-key-demo")
+    expect(page.locator(".st-key-dataset_title")).to_contain_text("300 photos", timeout=PATIENCE_MS)
     expect(page.locator(".st-key-train button")).to_be_enabled(timeout=PATIENCE_MS)
+    expect(page.locator("[class*=st-key-gallery_] img").first).to_be_visible()
+    screenshot(page, "demo")
     opened = presses
     presses += _press(page, ".st-key-train")
     presses += _press(page, ".st-key-train_button")
@@ -54,7 +71,13 @@ def test_an_answered_photo_is_a_few_presses_away(
     assert presses <= MOST_WITH_DEMO
     page.keyboard.press("Escape")
 
-    page.locator(".st-key-live_try button").click()
+    expect(dialog).to_have_count(0)
+    _press(page, ".st-key-live_results")
+    expect(page.locator(".tl-verdict")).to_contain_text("Right on")
+    page.get_by_role("tab", name="Mistakes").click()
+    expect(page.locator(".st-key-results_matrix .js-plotly-plot")).to_be_visible()
+    screenshot(page, "results")
+    _press(page, ".st-key-next_try_it")
     _press(page, ".st-key-try_tiles_1")
     expect(page.locator("[class*=st-key-answer_explain_picture] img")).to_be_visible(
         timeout=PATIENCE_MS

@@ -1,12 +1,15 @@
-"""The web page export, in a real Chromium that can reach nothing but the folder's own server."""
+"""The web page export, in a real Chromium that can reach nothing but the folder's own server; and the
+page in one file, opened from the disk."""
 
 from __future__ import annotations
 
 import functools
 import http.server
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,7 @@ import pytest
 from tests.support.monsters import add_monsters
 from tests.support.trained import copy_of, trained, trained_photos
 from translearn_core.csv_tables import valid_text
-from translearn_core.export import formats, verify
+from translearn_core.export import formats, verify, writers
 from translearn_core.export.make import make_export
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
@@ -52,14 +55,27 @@ def site(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture
-def page(chromium: Any, site: str) -> Iterator[Any]:
-    """The page, opened; every request to another place is refused and told at the end."""
-    context = chromium.new_context(viewport={"width": 900, "height": 900})
+@pytest.fixture(scope="module")
+def one_file(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page in one file, alone in a folder whose name an address has to escape."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(tmp_path_factory.mktemp("workspace")))
+        parity = make_export(run, formats.FORMATS["html"], photos=16)
+    assert parity.within, formats.sentence_of(parity)
+    page = tmp_path_factory.mktemp("one") / "für dich #1.html"
+    shutil.copyfile(formats.zip_path(run, formats.FORMATS["html"]), page)
+    return page
+
+
+@contextmanager
+def _opened(browser: Any, address: str, within: str = "") -> Iterator[Any]:
+    """A page; every request to a place that does not begin with `within` (default: its address) is
+    refused and told at the end."""
+    context = browser.new_context(viewport={"width": 900, "height": 900})
     foreign: list[str] = []
 
     def guard(route: Any) -> None:
-        if route.request.url.startswith((site, "blob:", "data:")):
+        if route.request.url.startswith((within or address, "blob:", "data:")):
             route.continue_()
         else:
             foreign.append(route.request.url)
@@ -69,17 +85,43 @@ def page(chromium: Any, site: str) -> Iterator[Any]:
     opened = context.new_page()
     complaints: list[str] = []
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.goto(site)
-    opened.wait_for_selector("body[data-ready]", timeout=30_000)
+    opened.goto(address)
     yield opened
     context.close()
     assert foreign == []
     assert complaints == []
 
 
+@pytest.fixture
+def page(chromium: Any, site: str) -> Iterator[Any]:
+    """The page of the folder, ready."""
+    with _opened(chromium, site) as opened:
+        opened.wait_for_selector("body[data-ready]", timeout=30_000)
+        yield opened
+
+
+@pytest.mark.parametrize("form", ["folder", "one file"])
 def test_the_page_gives_the_answers_of_the_app(
-    page: Any, run: Run, tmp_path: Path, screenshot: Any
+    form: str,
+    chromium: Any,
+    run: Run,
+    tmp_path: Path,
+    screenshot: Any,
+    request: pytest.FixtureRequest,
 ) -> None:
+    address = (
+        request.getfixturevalue("site")
+        if form == "folder"
+        else request.getfixturevalue("one_file").as_uri()
+    )
+    with _opened(chromium, address) as page:
+        page.wait_for_selector("body[data-ready]", timeout=30_000)
+        check_answers(page, run, tmp_path)
+        screenshot(page, f"web-export-{form.replace(' ', '-')}")
+
+
+def check_answers(page: Any, run: Run, tmp_path: Path) -> None:
+    """The page answers awkward photos as the app does."""
     assert float(page.locator("body").get_attribute("data-ready")) < 1e-3
     most = len(verify.GENERATED) + 8
     files = [file for file, _kind in verify.gather_photos(run, tmp_path / "photos", most=most)]
@@ -91,7 +133,35 @@ def test_the_page_gives_the_answers_of_the_app(
         assert row.locator("h2[data-answer]").get_attribute("data-answer") == answer.label, (
             file.name
         )
-    screenshot(page, "web-export")
+
+
+def test_the_page_in_one_file_can_ask_no_other_place(chromium: Any, one_file: Path) -> None:
+    with _opened(chromium, one_file.as_uri()) as page:
+        page.wait_for_selector("body[data-ready]", timeout=30_000)
+        tries = """async () => {
+            const refused = new Set();
+            const both = new Promise((done) => {
+                document.addEventListener("securitypolicyviolation", ({ blockedURI }) => {
+                    if (refused.add(blockedURI).size === 2) done();
+                });
+            });
+            document.body.append(Object.assign(new Image(), { src: "https://example.org/photo.png" }));
+            const sent = await fetch("https://example.org/", { method: "POST", body: "photo" })
+                .then(() => true, () => false);
+            await both;
+            return [sent, ...[...refused].sort()];
+        }"""
+        places = ["https://example.org/", "https://example.org/photo.png"]
+        assert page.evaluate(tries) == [False, *places]
+
+
+def test_a_folder_opened_from_a_disk_names_the_page_in_one_file(
+    chromium: Any, tmp_path: Path
+) -> None:
+    for file in writers.WEB_FOLDER.iterdir():
+        shutil.copy(file, tmp_path)
+    with _opened(chromium, f"file://{tmp_path}/index.html", within=f"file://{tmp_path}/") as page:
+        page.get_by_text("The web page in one file opens by double click").wait_for()
 
 
 def test_every_odd_file_has_a_row_of_its_own(page: Any, run: Run, tmp_path: Path) -> None:

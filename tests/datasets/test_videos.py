@@ -57,6 +57,30 @@ def test_what_stands_still_is_taken_once_and_never_too_much() -> None:
     assert len(list(read_frames(_film("mp4", 4), every_s=0.1, most=5))) == 5
 
 
+def test_a_long_still_video_is_passed_over_quickly_and_what_moves_at_its_end_is_seen() -> None:
+    still, moving = 1500, 60
+    content = io.BytesIO()
+    with av.open(content, "w", format="mp4") as target:
+        stream = target.add_stream("libx264", rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.time_base, stream.gop_size = Fraction(1, FPS), 20
+        for place in range(still + moving):
+            pixels = np.full((64, 96, 3), (30, 40, 30), np.uint8)
+            left = max(0, place - still) * 3 % 76
+            pixels[:, left : left + 20] = (230, 210, 60)
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        target.mux(stream.encode())
+    looks: list[int] = []
+    frames = list(read_frames(content.getvalue(), watch=lambda: looks.append(1)))
+    assert frames[0].number == 0
+    seen = [frame.number for frame in frames[1:]]
+    assert len(seen) >= 4, "all is looked at again once something moves"
+    assert seen[0] > 10 * still
+    assert seen == sorted(seen)
+    # before it slows down it watches every 50 frames, after that with each frame that it decodes
+    assert len(looks) < still / 10
+
+
 def test_a_video_that_ends_early_gives_what_it_has() -> None:
     film = _film("webm", 6)
     cut = list(read_frames(film[: len(film) * 2 // 3], every_s=0.5))

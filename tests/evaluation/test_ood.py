@@ -102,6 +102,38 @@ def test_a_backbone_that_learned_is_judged_by_photos_it_did_not_learn() -> None:
     assert figures["auroc"] is None
 
 
+def learned_by_heart(n: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Photos as a backbone sees them that learned from them: closer to each other than new ones."""
+    middles = np.random.default_rng(99).gamma(0.5, 1.0, (12, 64))
+    rng = np.random.default_rng(seed)
+    labels = rng.choice(8, n)
+    return np.maximum(middles[labels] + rng.normal(0, 0.1, (n, 64)), 0), labels
+
+
+@pytest.mark.parametrize("n_held_out", [3, 8, 15, 40])
+def test_few_photos_that_a_backbone_did_not_learn_are_enough_for_a_threshold(
+    n_held_out: int,
+) -> None:
+    refused, caught = [], []
+    for seed in range(8):
+        features, labels = learned_by_heart(120, seed=seed)
+        held_out, _labels = clusters(n_held_out, kinds=range(8), seed=50 + seed)
+        reference, _figures = ood.build_reference(
+            features, labels, ["x"] * 120, test=held_out[:0], held_out=held_out
+        )
+        known, _labels = clusters(200, kinds=range(8), seed=100 + seed)
+        strange, _labels = clusters(200, kinds=range(8, 12), seed=200 + seed)
+        refused.append(reference.is_out_of_distribution(known).mean())
+        caught.append(reference.is_out_of_distribution(strange).mean())
+    assert np.mean(refused) < 0.2
+    assert np.mean(caught) > 0.9
+
+
+def test_two_photos_that_a_backbone_did_not_learn_are_too_few() -> None:
+    held_out, _labels = clusters(ood.MIN_HELD_OUT - 1, kinds=range(8), seed=4)
+    assert made(held_out=held_out)[0].threshold is None
+
+
 def test_too_few_photos_set_no_threshold() -> None:
     features, labels = clusters(8, kinds=range(2))
     reference, figures = ood.build_reference(features, labels, ["x"] * 8, test=features[:0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import base64
 import csv
 import dataclasses
 import io
@@ -24,7 +25,7 @@ from translearn_core import cli
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import InputError, RunError, TransLearnError
 from translearn_core.evaluation.dense_head import DenseHead
-from translearn_core.export import formats, program, reading, verify, writers
+from translearn_core.export import formats, one_file, program, reading, verify, writers
 from translearn_core.export import job as export_job
 from translearn_core.export.formats import FORMATS, Format
 from translearn_core.export.make import make_export
@@ -39,11 +40,16 @@ from translearn_core.runs import JobState, Run
 from translearn_core.runs.task_heads import save_heads
 from translearn_core.runs.threshold import ConfidenceThreshold, write_threshold
 
-SLOW = {"keras", "savedmodel", "litert", "litert-float16", "litert-int8", "web"}
+SLOW = {
+    *("keras", "savedmodel", "litert", "litert-float16", "litert-int8"),
+    *("web", "html", "teachable-machine"),
+}
 """Formats that take TensorFlow to write or to run."""
 TWO_TASKS = {"keras", "onnx", "web", "litert-int8"}
 """Formats that are checked with a run that answers two questions; the others with one."""
-FITS: dict[str, Fit] = {"onnx": "pad", "openvino": "crop", "web": "pad", "litert-int8": "crop"}
+FITS: dict[str, Fit] = {
+    **{"onnx": "pad", "openvino": "crop", "web": "pad", "litert-int8": "crop", "html": "crop"}
+}
 """Formats that are checked with a run that does not stretch its photos."""
 FEW = 20
 """Photos of the check, in tests."""
@@ -106,6 +112,21 @@ def check_words_of_program(
     assert {told["light: sure"] for told in rows} == {"yes", "no"}
 
 
+def check_one_file(run: Run, row: Format) -> None:
+    """The page holds its data and asks for no other file."""
+    page = formats.zip_path(run, row).read_bytes()
+    parts = one_file.read_parts(page)
+    assert set(parts) == set(one_file.PARTS)
+    labels = json.loads(parts["labels.json"])
+    assert (labels["classes"], labels["fit"]) == (run.labels, "crop")
+    rest = page.decode()
+    for part in parts.values():
+        rest = rest.replace(base64.b64encode(part).decode(), "")
+    assert "src=" not in rest.replace("image.src =", "")
+    assert "connect-src 'none'" in rest
+    assert str(run.folder) not in rest
+
+
 def _rows() -> list[Any]:
     return [
         pytest.param(row, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
@@ -161,8 +182,12 @@ def test_an_export_answers_as_the_app_and_says_so(
         assert parity.within, formats.sentence_of(parity)
     assert parity.photos == FEW
     assert set(verify.GENERATED) <= set(parity.kinds)
+    if row.suffix == ".html":
+        check_one_file(run, row)
+        return
     with zipfile.ZipFile(formats.zip_path(run, row)) as archive:
-        names = {name.split("/", 1)[1] for name in archive.namelist()}
+        assert all(("/" in name) == row.folder_in_zip for name in archive.namelist())
+        names = {name.split("/", 1)[-1] for name in archive.namelist()}
         readme = next(archive.read(n).decode() for n in archive.namelist() if "README" in n)
         told = next(archive.read(n) for n in archive.namelist() if "parity.json" in n)
     assert {"labels.json", "README.txt", "parity.json"} <= names
@@ -172,7 +197,8 @@ def test_an_export_answers_as_the_app_and_says_so(
     assert formats.sentence_of(parity) in readme
     assert str(run.folder) not in readme
     assert ("light: bright, dark" in readme) == tasks
-    assert ("stretched to 32 x 32" in readme) == (fit == "stretch")
+    assert ("stretched to 32 x 32" in readme) == (fit == "stretch" and not row.takes)
+    assert (parity.cropped_changes is not None) == row.crops
     assert "0.50 to 1.50 times as wide as high" in readme
     if row.name == "onnx":
         check_words_of_program(run, row, tmp_path / "unpacked", capsys)

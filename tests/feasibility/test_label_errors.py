@@ -7,7 +7,12 @@ import pytest
 
 from tests.support.points import CLASSES, alone, draw_points
 from translearn_core.evaluation import cross_validation, linear_probe
-from translearn_core.feasibility.label_errors import LEAST_SCORE, find_label_errors, strength_of
+from translearn_core.feasibility.label_errors import (
+    LEAST_SCORE,
+    find_label_errors,
+    strength_of,
+    worth_showing,
+)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -69,3 +74,11 @@ def test_classes_without_photos_and_sets_without_photos_are_no_trouble() -> None
     assert [error.row for error in find_label_errors(labels, probs)] == [4]
     assert find_label_errors(np.empty(0, np.int64), np.empty((0, 3))) == []
     assert find_label_errors(np.zeros(3, np.int64), np.ones((3, 1))) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "sure", "accuracy", "shown"),
+    [(25, 0, 0.54, 6), (25, 9, 0.54, 9), (4, 0, 0.54, 4), (25, 0, 0.8, 25), (0, 0, 0.3, 0)],
+)
+def test_a_weak_model_shows_few(found: int, sure: int, accuracy: float, shown: int) -> None:
+    assert worth_showing(found, sure, accuracy) == shown

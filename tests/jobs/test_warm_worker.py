@@ -60,12 +60,20 @@ def test_the_waiting_worker_takes_the_next_run(
     assert run.state.state == "finished", run.log_tail()
     assert run.written_state.pid == worker.pid, "the run went to the worker that waited"
     assert "translearn_core" in run.log_tail(), "its log is the run's from then on"
+    assert run.has_result
     wait_for(lambda: run.process() is None)
 
 
-def test_it_ends_when_nobody_needs_it() -> None:
-    """The wait alone, in a process without TensorFlow; the pipe to it stays open."""
-    code = "from translearn_core.jobs.warm_worker import wait_for_job; print(wait_for_job(0.2))"
+@pytest.mark.parametrize(
+    ("most_s", "is_closed"),
+    [pytest.param(0.2, False, id="nobody needs it"), pytest.param(600, True, id="with its server")],
+)
+def test_it_ends(most_s: float, is_closed: bool) -> None:
+    """The wait alone, in a process without TensorFlow. The pipe to it stays open, or closes as it
+    does at the end of the server."""
+    code = (
+        f"from translearn_core.jobs.warm_worker import wait_for_job; print(wait_for_job({most_s}))"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=import_path(),
@@ -74,6 +82,9 @@ def test_it_ends_when_nobody_needs_it() -> None:
         text=True,
     ) as process:
         assert process.stdout is not None
+        assert process.stdin is not None
+        if is_closed:
+            process.stdin.close()
         assert process.stdout.read() == "None\n"
         assert process.wait(timeout=60) == 0
 
@@ -82,11 +93,3 @@ def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRANSLEARN_STANDBY", "false")
     jobs.warm_up()
     assert not warm_worker.is_waiting()
-
-
-def test_it_ends_with_its_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TRANSLEARN_STANDBY", "true")
-    jobs.warm_up()
-    worker = waiting_worker()
-    warm_worker.stop()  # closes the pipe, as the end of the server does
-    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

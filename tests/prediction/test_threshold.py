@@ -161,4 +161,4 @@ def test_the_command_line_carries_it_without_breaking_what_was_there(
     ]
     assert lines[0][-3] == "no"
     assert cli.main(["predict", str(run.folder), *names]) == 0
-    assert "not sure" in capsys.readouterr().out
+    assert "Not sure. Closest: " in capsys.readouterr().out

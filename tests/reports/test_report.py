@@ -78,7 +78,7 @@ def test_report_says_what_the_run_found(run: Run) -> None:
     assert f"Right on {metrics.test_correct} of {metrics.n_test} new photos" in outline.words
     for heading in (
         "The photos",
-        "What is taken for what",
+        "What it mixes up",
         "Class by class",
         "Examples from the test",
         "How it learned",
@@ -150,7 +150,7 @@ def test_report_says_how_far_confidence_can_be_believed(run: Run) -> None:
     said = read(report_html(run)).words
     assert "fits what 60 validation photos showed (temperature 2.10)" in said
     assert "Below 50 % it says “not sure”." in said
-    assert "this looks like nothing I was shown" in said
+    assert "I have never seen anything like this" in said
     assert "**" not in said
     for older in ("calibration", "unlike"):
         del metrics[older]

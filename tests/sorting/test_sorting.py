@@ -12,7 +12,7 @@ import pytest
 from tests.support.drawing import draw_photo, make_tree, make_zip
 from translearn_core import backbones, datasets
 from translearn_core.arrays import Array
-from translearn_core.cli.sort import _copy
+from translearn_core.cli.sort import Copies, _copy
 from translearn_core.datasets import Dataset, NoClasses, read_unsorted
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.features import extractor
@@ -411,8 +411,124 @@ def test_copying_leaves_files_of_before_as_they_are(tmp_path: Path) -> None:
         rows = [{"file": "a.jpg", "class": "cat", "proposal": "", "confidence": None}]
         (tmp_path / "into").mkdir(exist_ok=True)
         for _again in range(2):
-            assert _copy(pile, rows, tmp_path / "into", 0.9) == 1
-    copies = sorted((tmp_path / "into" / "cat").iterdir())
-    assert [copy.name for copy in copies] == ["a (2).jpg", "a.jpg"]
+            copies = _copy(pile, rows, tmp_path / "into", 0.9, pile=name)
+            assert copies == Copies(made=1)
+    there = sorted((tmp_path / "into" / "cat").iterdir())
+    assert [copy.name for copy in there] == ["a (2).jpg", "a.jpg"]
     first = (tmp_path / "first" / "a.jpg").read_bytes()
-    assert copies[1].read_bytes() == first != copies[0].read_bytes()
+    assert there[1].read_bytes() == first != there[0].read_bytes()
+
+
+def test_a_copy_follows_its_photo_to_another_class_unless_it_was_changed(tmp_path: Path) -> None:
+    folder, into = make_tree(tmp_path / "pile", {"a": 3, "b": 1}, start=70), tmp_path / "into"
+    into.mkdir()
+    pile = datasets.open_unlabelled(str(folder))
+    rows = [
+        {"file": str(file), "class": "cat", "proposal": "", "confidence": None}
+        for file in pile.photos["file"]
+    ]
+
+    def copy_again() -> tuple[Copies, list[str]]:
+        copies = _copy(pile, rows, into, 0.9, pile="pile")
+        return copies, sorted(p.relative_to(into).as_posix() for p in into.glob("*/*"))
+
+    assert copy_again() == (
+        Copies(made=4),
+        ["cat/0 (2).jpg", "cat/0.jpg", "cat/1.jpg", "cat/2.jpg"],
+    )
+    (into / "cat" / "2.jpg").write_bytes(draw_photo(99))  # cut by hand
+    of = {row["file"]: row for row in rows}
+    of["a/0.jpg"]["class"] = "dog"
+    of["a/1.jpg"]["class"] = ""
+    of["a/2.jpg"]["class"] = "dog"
+    copies, files = copy_again()
+    assert copies == Copies(made=3, moved=1, removed=1, kept=("cat/2.jpg",))
+    assert files == ["cat/0 (2).jpg", "cat/2.jpg", "dog/0.jpg", "dog/2.jpg"]
+    assert copy_again() == (Copies(made=3), files), "nothing is said or copied a second time"
+
+
+# --- photos that come in later, and decisions taken back elsewhere -----------------------------
+
+
+def test_what_is_taken_back_elsewhere_is_undecided_again(pile: Dataset) -> None:
+    found, truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    first = sorting.groups()[0]
+    kept = [found.paths[photo] for photo in first.photos]
+    sorting.name_group(first.node, kept, truth[kept[0]])
+    assert first.node not in [group.node for group in sorting.groups()]
+    datasets.undo(pile)  # on the page Photos
+    again = Sorting(pile, found)
+    assert again.journal == []
+    assert first.node in [group.node for group in again.groups()]
+    assert again.undo() is None
+    again.put_group_off(first.node)
+    assert [one.kind for one in Sorting(pile, found).journal] == ["later"]
+
+
+def test_photos_are_dragged_to_another_group_and_keep_to_its_nearer_part(pile: Dataset) -> None:
+    found, _truth = features_of(pile)
+    sorting = Sorting(pile, found)
+    source, target = sorting.groups()[0], max(sorting.groups(), key=lambda one: len(one.photos))
+    assert source.node != target.node
+    moved = [found.paths[photo] for photo in source.photos[:2]]
+    sorting.regroup(moved, target.node)
+    now = {group.node: group for group in Sorting(pile, found).groups()}
+    assert set(now[target.node].photos) == {*target.photos, *source.photos[:2]}
+    assert set(now[source.node].photos if source.node in now else ()) == set(source.photos[2:])
+    assert pile.counts.empty, "it gives no photo a class"
+    sorting.split_group(target.node)
+    parts = [group for group in sorting.groups() if group.node not in now]
+    assert {photo for part in parts for photo in part.photos} == {
+        *target.photos,
+        *source.photos[:2],
+    }
+    sorting.undo()
+    sorting.undo()
+    assert [group.photos for group in sorting.groups() if group.node == target.node] == [
+        target.photos
+    ]
+
+
+@pytest.mark.parametrize("kind", ["zip", "files", "folder in place"])
+def test_photos_that_were_left_out_come_into_the_pile_and_leave_it_again(
+    tmp_path: Path, kind: str
+) -> None:
+    folder = make_tree(tmp_path / "set", {"cats": 3, "dogs": 3, ".": 4, "unlabeled": 2}, start=9)
+    if kind == "zip":
+        files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.jpg")}
+        dataset = datasets.import_source(make_zip(tmp_path / "set.zip", files))
+    elif kind == "files":
+        named = ((p.relative_to(folder).as_posix(), p) for p in sorted(folder.rglob("*.jpg")))
+        dataset = datasets.import_files(named, name="set")
+    else:
+        dataset = datasets.import_source(folder, in_place=True)
+    left_out = list(dataset.left_out["file"])
+    assert len(left_out) == 5, "four loose photos and a folder"
+    assert list(datasets.left_out_for_good(dataset)["file"]) == left_out
+    taken = datasets.take_loose(dataset)
+    assert len(taken) == 6
+    assert len(dataset.photos) == 6, "nothing is filed"
+    assert set(read_unsorted(dataset)["path"]) == set(taken)
+    assert len(datasets.left_out_for_good(dataset)) == 0
+    assert datasets.take_loose(dataset) == []
+    datasets.sort_photos(dataset, {taken[0]: "cats"})
+    assert datasets.leave_loose(dataset, taken) == 5, "a photo that has a class stays"
+    assert len(datasets.read_loose(dataset)) == 5
+    assert dataset.counts.to_dict() == {"cats": 4, "dogs": 3}
+    more = [(f"{n}.jpg", io.BytesIO(draw_photo(200 + n))) for n in range(4)]
+    report = datasets.add_unsorted(dataset, more)
+    assert len(datasets.read_loose(dataset)) == 5, "no file of theirs was written over"
+    datasets.remove_photos(dataset, report.paths)
+    assert len(read_unsorted(dataset)) == 0
+    assert not any((dataset.folder / path).exists() for path in report.paths)
+
+
+def test_photos_of_a_class_that_is_too_small_can_be_sorted(tmp_path: Path) -> None:
+    dataset = datasets.import_source(
+        make_tree(tmp_path / "set", {"cats": 3, "dogs": 3, "owls": 1}, start=30)
+    )
+    (file,) = dataset.left_out["file"]
+    assert file.startswith("owls/")
+    assert list(datasets.read_loose(dataset)["file"]) == [file]
+    assert len(datasets.take_loose(dataset)) == 1

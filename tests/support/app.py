@@ -30,6 +30,6 @@ def words(app: AppTest) -> str:
     """All that the page says in headings and paragraphs."""
     return "\n".join(
         element.value
-        for kind in (app.title, app.subheader, app.markdown, app.caption)
+        for kind in (app.title, app.header, app.subheader, app.markdown, app.caption)
         for element in kind
     )

@@ -9,9 +9,11 @@ the inputs: a whole one with bytes changed, cut, doubled or put in from another.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import random
+import struct
 import sys
 import tarfile
 import time
@@ -31,6 +33,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.support.monsters import picture
+from tests.support.service import form_of
 from translearn_core import runs
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
@@ -44,10 +47,13 @@ from translearn_core.errors import InputError, PhotoError
 from translearn_core.feasibility import report
 from translearn_core.imaging.decode import decode_photo, make_thumbnail
 from translearn_core.model_import.inspect import inspect_model
+from translearn_core.prediction.predict import Prediction
 from translearn_core.runs import Run, provenance
 from translearn_core.runs.annotations import read_notes
 from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.threshold import read_threshold
+from translearn_core.service.open_inference import Output, read_request, write_answer
+from translearn_core.service.photo_requests import read_photos
 
 MOST_BYTES = 2**20
 FACTS = (".json", ".jsonl", ".csv", ".parquet")
@@ -242,6 +248,40 @@ def _read_facts(data: bytes, folder: Path) -> None:
         (home / changed).write_bytes(whole[changed])
 
 
+def _requests() -> list[bytes]:
+    """Requests to the service: a header, a line break, the body."""
+    photo = base64.b64encode(b"photo").decode()
+    form, kind = form_of([("ä.jpg", b"abc" * 9), ("b", b"1")])
+    tensor = {"name": "photo", "datatype": "BYTES", "shape": [1, 1], "data": [photo]}
+    pixels = {"name": "photo", "datatype": "FP32", "shape": [1, 2, 2, 3], "data": [7] * 12}
+    raw = struct.pack("<I", 5) + b"photo"
+    text = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": len(raw)}}]})
+    label = {"name": "label", "parameters": {"binary_data": True}}
+    asked = {"id": "1", "inputs": [tensor], "outputs": [label]}
+    return [
+        kind.encode() + b"\n" + form,
+        b"application/json\n" + json.dumps({"photos": [photo, {"data": photo}]}).encode(),
+        b"image/jpeg\nphoto",
+        b"v2\n" + json.dumps(asked).encode(),
+        b"v2\n" + json.dumps({"inputs": [pixels]}).encode(),
+        f"v2 {len(text)}\n{text}".encode() + raw,
+    ]
+
+
+def _read_request(data: bytes, _folder: Path) -> None:
+    head, _, body = data.partition(b"\n")
+    header = head.decode("latin-1")
+    if not header.startswith("v2"):
+        assert all(isinstance(photo, bytes) for _name, photo in read_photos(body, header, most=8))
+        return
+    outputs = [Output(name="label", datatype="BYTES", values=lambda one: one.label)]
+    asked = read_request(body, header[3:] or None, side=2, outputs=outputs, most=8)
+    n = len(asked.files) if asked.pixels is None else len(asked.pixels)
+    assert 1 <= n <= 8
+    predictions = [Prediction(file="", label="a")] * n
+    write_answer(asked, name="m", version="1", predictions=predictions)
+
+
 def _if_finished(look: Callable[[Run], object]) -> Callable[[Run], object]:
     return lambda run: look(run) if run.state.state == "finished" else None
 
@@ -321,6 +361,7 @@ TARGETS: dict[str, Target] = {
     "tables": Target(_tables, _read_table),
     "models": Target(_models, _read_model),
     "facts": Target(_facts, _read_facts),
+    "requests": Target(_requests, _read_request),
 }
 """What is read -> whole inputs and the reader."""
 

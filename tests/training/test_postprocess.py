@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.support.trained import trained
 from translearn_core.datasets import decode_photo, open_dataset
 from translearn_core.evaluation import calibration, ood
 from translearn_core.evaluation.predictions import ValidationPredictions
-from translearn_core.prediction.predict import Predictor
+from translearn_core.prediction.predict import Predictor, predict
 from translearn_core.training.postprocess import calibrate
 
 
@@ -43,6 +46,19 @@ def test_a_run_leaves_photos_that_new_ones_are_held_against(kind: str) -> None:
     nearest = reference.similar(pooled[0], 1)[0]
     assert nearest.path == path, "new photos are looked at through the same network"
     assert nearest.similarity == pytest.approx(1.0, abs=5e-3)
+
+
+@pytest.mark.parametrize("kind", ["frozen", "tuned"])
+def test_a_photo_of_something_else_is_told_whatever_learned(kind: str) -> None:
+    run = trained(kind)
+    noise = np.random.default_rng(0).integers(0, 256, (80, 80, 3), dtype=np.uint8)
+    strange = io.BytesIO()
+    Image.fromarray(noise).save(strange, "PNG")
+    known = open_dataset(run.config.dataset).photo_path(
+        str(pd.read_parquet(run.folder / "predictions.parquet")["path"].iloc[0])
+    )
+    told = predict(run, [("noise.png", strange.getvalue()), known])
+    assert [one.unlike for one in told] == [True, False]
 
 
 def test_a_head_is_calibrated_by_what_it_said_of_other_photos() -> None:

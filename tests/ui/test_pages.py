@@ -49,7 +49,7 @@ def test_page_without_anything_says_what_to_do(page: str) -> None:
     app = open_app(page)
 
     assert_well(app)
-    assert app.title or app.subheader
+    assert app.title or app.header
 
 
 @pytest.mark.parametrize("page", NAMES)
@@ -147,7 +147,10 @@ def test_data_set_that_is_gone_leads_to_the_start(dataset: datasets.Dataset) -> 
 
     assert_well(app)
     assert app.button(key="demo")
-    assert app.toast
+    assert ["not here" in box.value for box in app.warning] == [True]
+    assert "data" not in app.query_params
+    assert app.run().warning, "it is said until another page is opened"
+    assert not app.switch_page("pages/work.py").run().warning
 
 
 def test_address_cannot_name_a_folder_outside_the_workspace(tmp_path: Path) -> None:
@@ -210,7 +213,7 @@ def test_first_page_of_a_newcomer_waits_for_nothing_heavy(tmp_path: Path) -> Non
 def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(
     dataset: datasets.Dataset,
 ) -> None:
-    app = open_app("train", data=dataset.id)
+    app = open_app("train", data=dataset.id, expert="1")
     app.button_group(key="train_preset").set_value("article").run()
     assert_well(app)
     assert app.session_state["set_backbone"] == "vgg16"
@@ -227,7 +230,7 @@ def test_a_preset_fills_in_the_settings_and_the_default_takes_them_back(
 def test_a_mark_that_the_browser_still_shows_takes_no_setting_back(
     dataset: datasets.Dataset,
 ) -> None:
-    app = open_app("train", data=dataset.id)
+    app = open_app("train", data=dataset.id, expert="1")
     key = f"set_freeze_{app.session_state['set_backbone']}"
     blocks = app.slider(key=key).value
     app.slider(key=key).set_value(blocks - 1).run()
@@ -238,6 +241,73 @@ def test_a_mark_that_the_browser_still_shows_takes_no_setting_back(
 
     assert_well(app)
     assert app.slider(key=key).value == blocks - 2
+
+
+def test_train_is_one_button_until_a_person_wants_to_choose(dataset: datasets.Dataset) -> None:
+    app = open_app("train", data=dataset.id)
+    assert_well(app)
+    assert "about 17 photos" in words(app)
+    assert "2 others" in words(app)
+    assert not app.radio, "no choice stands in the way"
+    assert "expert" not in app.query_params
+
+    app.toggle(key="train_expert").set_value(True).run()
+    assert "expert" in app.query_params, "a reload keeps it"
+    app.button_group(key="train_preset").set_value("article").run()
+    app.toggle(key="train_expert").set_value(False).run()
+    assert not app.radio
+    assert "settings are changed" in words(app)
+    assert "set" in app.query_params, "what was chosen stays"
+    chosen = app.query_params["set"]
+    shared = open_app(
+        "train", data=dataset.id, set=chosen[0] if isinstance(chosen, list) else chosen
+    )
+    assert shared.toggle(key="train_expert").value, "settings of a link are shown"
+    app.button(key="train_recommended").click().run()
+    assert "set" not in app.query_params
+    assert "changed" not in words(app)
+
+
+@pytest.mark.parametrize("page", ["train", "search", "feasible"])
+def test_a_page_that_needs_photos_lists_those_that_are_there(
+    page: str, dataset: datasets.Dataset
+) -> None:
+    app = open_app(page)
+    app.button(key=f"recent_{dataset.id}").click().run()
+    assert_well(app)
+    assert "data" in app.query_params
+    assert "First some photos" not in words(app)
+
+
+def test_a_removed_class_comes_back_by_one_press(dataset: datasets.Dataset) -> None:
+    app = open_app(data=dataset.id)
+    app.pills(key="class").set_value("blue").run()
+    app.toggle(key="choose").set_value(True).run()
+    for box in app.checkbox[:2]:
+        box.set_value(True)
+    app.run()
+    app.button(key="remove_photos").click().run()
+    assert_well(app)
+    assert len(dataset.photos) == 22
+    assert "2 photos removed" in [box.label for box in app.expander]
+    app.button(key="undo").click().run()
+    assert len(dataset.photos) == 24
+
+
+def test_what_another_window_changed_is_said(dataset: datasets.Dataset) -> None:
+    app = open_app(data=dataset.id)
+    app.pills(key="class").set_value("blue").run()
+    datasets.rename_class(dataset, "blue", "navy")
+    app.run()
+    assert_well(app)
+    assert ["blue" in box.value and "another window" in box.value for box in app.warning] == [True]
+    assert app.pills(key="class").value == ""
+
+    datasets.delete_dataset(dataset)
+    app.run()
+    assert_well(app)
+    assert any("Two" in box.value and "deleted" in box.value for box in app.warning)
+    assert app.button(key="demo"), "the way on"
 
 
 def test_a_search_is_shown_with_what_it_tried_and_found(dataset: datasets.Dataset) -> None:
@@ -272,7 +342,7 @@ def test_train_page_offers_every_technique_and_refuses_two_that_do_not_go_togeth
     dataset: datasets.Dataset, tmp_path: Path
 ) -> None:
     more = datasets.import_source(tmp_path / "photos", name="Another")
-    app = open_app("train", data=dataset.id)
+    app = open_app("train", data=dataset.id, expert="1")
     said = words(app)
     for row in TECHNIQUES.values():
         assert row.title in said

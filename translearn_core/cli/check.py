@@ -110,7 +110,9 @@ def _describe(dataset: Any) -> dict[str, Any]:
     """The report of `check` as JSON."""
     from translearn_core import datasets
     from translearn_core.datasets.tasks import table_notes
+    from translearn_core.feasibility import assessment
 
+    judged = assessment.assess(dataset)
     try:
         datasets.check_ready(dataset)
         problem = ""
@@ -136,6 +138,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
             *map(with_option, dataset.record.questions),
             *datasets.found_by_checks(dataset),
         ],
+        "assessment": {"level": judged.level, "sentence": judged.sentence},
         "unused_rows": [row.model_dump() for row in table_notes(dataset).rows],
         "problem": problem,
     }
@@ -182,6 +185,8 @@ def _print_report(report: dict[str, Any]) -> None:
         print_line(f"  {row['file']}: {row['reason']}")
     for warning in report["warnings"]:
         print_line(_("Note: {text}").format(text=warning))
+    if not report["problem"]:
+        print_line(report["assessment"]["sentence"])
 
 
 @app.command()

@@ -22,19 +22,21 @@ from translearn_core.monitor import Monitor
 def export(
     run_dir: Annotated[Path, typer.Argument(help="The folder of a run.")],
     format_: Annotated[str, typer.Argument(metavar="FORMAT", help="See docs/exports.md.")],
-    target: Annotated[Path, typer.Argument(metavar="DEST", help="A .zip file or a folder.")],
+    target: Annotated[
+        Path, typer.Argument(metavar="DEST", help="A .zip file (html: .html) or a folder.")
+    ],
     json_: JsonOption = False,
 ) -> int:
-    """Export a model to a format, verify it against the app, and write the zip."""
+    """Export a model to a format, verify it against the app, and write the file."""
     with kept(lambda: _("Not written: {file}. The run stays as it is.").format(file=target)):
         from translearn_core.export import formats as exports
-        from translearn_core.export.make import folder_name, make_export
+        from translearn_core.export.make import make_export
         from translearn_core.runs import Run
 
         run, row = Run(run_dir), exports.get_format(format_)
         exports.check_model(run)
         if target.is_dir() or not target.suffix:
-            target = target / f"{folder_name(run, row)}.zip"
+            target = target / exports.file_name(run, row)
         job = exports.job_of(run, row)
         job.folder.mkdir(parents=True, exist_ok=True)
         with output_to(job.log_path), Bar() as bar:

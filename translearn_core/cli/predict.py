@@ -15,7 +15,7 @@ from translearn_core.cli.interrupt import kept
 from translearn_core.cli.screen import Bar, cannot_write, print_json, print_line
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
-from translearn_core.formatting import certainty, percent, percent_range
+from translearn_core.formatting import answer_words, certainty, percent, percent_range
 from translearn_core.i18n import _, ngettext
 
 
@@ -31,7 +31,8 @@ def predict(
     """Predict the classes of photos with a trained model. An unreadable file is a row with an error."""
     with kept(_("No prediction was kept: they are printed and written when all are there.")):
         from translearn_core.datasets.file_names import printable
-        from translearn_core.prediction.predict import find_photos, hidden_folders, open_predictor
+        from translearn_core.prediction.photo_files import find_photos, hidden_folders
+        from translearn_core.prediction.predict import open_predictor
         from translearn_core.prediction.predict import predict as predict_photos
         from translearn_core.runs import Run
 
@@ -71,14 +72,13 @@ def _print_prediction(prediction: Any) -> None:
     if prediction.error:
         print_line(f"{prediction.file}: {prediction.error}")
         return
-    text = f"{prediction.label} ({certainty(prediction.confidence, 1)})"
+    text = answer_words(
+        prediction.label,
+        certainty(prediction.confidence, 1),
+        is_sure=prediction.sure,
+        is_unlike=bool(prediction.unlike),
+    ).sentence
     task_columns = "".join(f"; {task_text}" for task_text in _task_texts(prediction))
-    if prediction.unlike:
-        text = _(
-            "out of distribution (like nothing in the training photos); most likely {answer}"
-        ).format(answer=text)
-    elif not prediction.sure:
-        text = _("not sure; most likely {answer}").format(answer=text)
     if prediction.other_shape:
         text = _("{answer}; of another shape than the training photos").format(answer=text)
     print_line(f"{prediction.file}: {text}{task_columns}")
@@ -88,10 +88,9 @@ def _task_texts(prediction: Any) -> Iterator[str]:
     """The prediction in each further task, as text."""
     for task, probs_of in (prediction.tasks or {}).items():
         label, prob = next(iter(probs_of.items()))
-        text = f"{label} ({certainty(prob, 1)})"
-        if not prediction.tasks_sure[task]:
-            text = _("not sure; most likely {answer}").format(answer=text)
-        yield f"{task}: {text}"
+        sure = bool(prediction.tasks_sure[task])
+        words = answer_words(label, certainty(prob, 1), is_sure=sure, is_unlike=False)
+        yield f"{task}: {words.sentence}"
 
 
 def _write_csv(path: Path, classes: list[str], predictions: list[Any]) -> None:

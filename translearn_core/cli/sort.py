@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import filecmp
+import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,8 +23,10 @@ from translearn_core.i18n import _, ngettext
 
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset
+    from translearn_core.datasets.file_names import NameKeeper
 
 TABLE = "proposals.csv"
+COPIES = "copies.json"
 COLUMNS = ("file", "class", "proposal", "confidence", "group", "ask")
 
 
@@ -86,6 +90,7 @@ def _sort(
                 "{into} lies in {pile}, so its photos would be sorted again. Name another folder."
             ).format(into=into, pile=pile)
         )
+    named = str(pile.resolve())
     with contextlib.ExitStack() as stack:
         if pile.is_file():
             pile = stack.enter_context(datasets.unpacked(pile))
@@ -97,7 +102,9 @@ def _sort(
         with disk_errors():
             into.mkdir(parents=True, exist_ok=True)
             write_atomically(into / TABLE, csv_text(COLUMNS, [list(row.values()) for row in rows]))
-        copied = _copy(dataset, rows, into, bar) if bar is not None else 0
+        copies = Copies()
+        if bar is not None:
+            copies = _copy(dataset, rows, into, bar, pile=named)
     return {
         "table": str(into / TABLE),
         "photos": len(photos),
@@ -105,7 +112,10 @@ def _sort(
         "proposed": sum(bool(row["proposal"]) and not row["class"] for row in rows),
         "expected_wrong": None if wrong is None else round(wrong, 1),
         "groups": len({row["group"] for row in rows}),
-        "copied": copied,
+        "copied": copies.made,
+        "moved": copies.moved,
+        "removed": copies.removed,
+        "kept": list(copies.kept),
         "left_out": [
             {"file": str(file), "reason": str(reason)}
             for file, reason in zip(left_out["file"], left_out["reason"], strict=True)
@@ -188,29 +198,96 @@ def _propose(
     return rows, float((1.0 - proposals.confidence[unsorted]).sum())
 
 
-def _copy(dataset: Dataset, rows: list[dict[str, Any]], into: Path, bar: float) -> int:
-    """Copy photos into the folders of their classes; returns how many. A file that is there already
-    is left as it is: another photo of its name gets a name of its own."""
+@dataclass(frozen=True, kw_only=True)
+class Copies:
+    """What became of the copies: how many photos lie in the folder of their class, how many copies
+    of an earlier call went from one class to another, how many went away since their photo has no
+    class any more, and old copies that were changed meanwhile and stay (`<class>/<file>`)."""
+
+    made: int = 0
+    moved: int = 0
+    removed: int = 0
+    kept: tuple[str, ...] = ()
+
+
+def _copy(
+    dataset: Dataset, rows: list[dict[str, Any]], into: Path, bar: float, *, pile: str
+) -> Copies:
+    """Copy photos into the folders of their classes. A file that is there already is left as it is:
+    another photo of its name gets a name of its own. A copy that an earlier call made of this pile in
+    the folder of another class is taken away, unless somebody changed it."""
     from translearn_core.datasets.file_names import NameKeeper, safe_name
 
-    keeper, n = NameKeeper(), 0
+    piles = _read_copies(into)
+    before = piles.get(pile, {})
     path_of = dict(zip(dataset.photos["file"], dataset.photos["path"], strict=True))
-    for row in rows:
-        sure = row["proposal"] and row["confidence"] >= bar
-        name = row["class"] or (row["proposal"] if sure else "")
-        if not name:
+    class_of = {str(row["file"]): _class_now(row, bar) for row in rows}
+    now: dict[str, str] = {}
+    moved, removed, kept = 0, 0, []
+    for file, name in class_of.items():
+        old = before.get(file, "")
+        if not old or not (into / old).is_file():
             continue
-        folder, file_name = safe_name(name), PurePosixPath(row["file"]).name
-        source = dataset.photo_path(path_of[row["file"]])
-        with disk_errors():
-            (into / folder).mkdir(exist_ok=True)
-            target = into / folder / keeper.claim(folder, file_name)
-            while target.exists() and not filecmp.cmp(source, target, shallow=False):
-                target = into / folder / keeper.claim(folder, file_name)
-            if not target.exists():
-                shutil.copyfile(source, target)
-        n += 1
-    return n
+        if name and PurePosixPath(old).parent.name == safe_name(name):
+            now[file] = old
+        elif filecmp.cmp(dataset.photo_path(path_of[file]), into / old, shallow=False):
+            _take_away(into / old)
+            moved, removed = moved + bool(name), removed + (not name)
+        else:
+            kept.append(old)
+    keeper = NameKeeper(now.values())
+    for file, name in class_of.items():
+        if name and file not in now:
+            source = dataset.photo_path(path_of[file])
+            now[file] = _copy_one(source, into, safe_name(name), PurePosixPath(file).name, keeper)
+    with disk_errors():
+        content = {"schema_version": 1, "piles": piles | {pile: now}}
+        write_atomically(into / COPIES, json.dumps(content, ensure_ascii=False, indent=1))
+    return Copies(made=len(now), moved=moved, removed=removed, kept=tuple(kept))
+
+
+def _class_now(row: dict[str, Any], bar: float) -> str:
+    """The class that a photo is copied to: its label, or a proposal that is sure enough; or none."""
+    is_sure = bool(row["proposal"]) and row["confidence"] >= bar
+    return str(row["class"] or (row["proposal"] if is_sure else ""))
+
+
+def _copy_one(source: Path, into: Path, folder: str, name: str, keeper: NameKeeper) -> str:
+    """Copy one photo, unless its copy is there; returns its place in `into`."""
+    with disk_errors():
+        (into / folder).mkdir(exist_ok=True)
+        target = into / folder / keeper.claim(folder, name)
+        while target.exists() and not filecmp.cmp(source, target, shallow=False):
+            target = into / folder / keeper.claim(folder, name)
+        if not target.exists():
+            shutil.copyfile(source, target)
+    return f"{folder}/{target.name}"
+
+
+def _take_away(copy: Path) -> None:
+    with disk_errors():
+        copy.unlink()
+    with contextlib.suppress(OSError):  # the folder still holds photos
+        copy.parent.rmdir()
+
+
+def _read_copies(into: Path) -> dict[str, dict[str, str]]:
+    """The copies that earlier calls left: pile -> file -> `<class>/<file>`; none where the list is
+    damaged."""
+    try:
+        piles = json.loads((into / COPIES).read_text(encoding="utf-8"))["piles"]
+        return {
+            str(pile): {str(file): str(copy) for file, copy in found.items() if _is_inside(copy)}
+            for pile, found in piles.items()
+        }
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+def _is_inside(copy: str) -> bool:
+    """Whether it names a file in a folder of a class, and nothing outside."""
+    path = PurePosixPath(copy)
+    return len(path.parts) == 2 and not path.is_absolute() and ".." not in path.parts
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -244,6 +321,27 @@ def _print(report: dict[str, Any]) -> None:
             ngettext("{n} photo was copied.", "{n} photos were copied.", report["copied"]).format(
                 n=report["copied"]
             )
+        )
+    if report["moved"]:
+        text = ngettext(
+            "{n} copy of before went to the folder of another class.",
+            "{n} copies of before went to the folders of other classes.",
+            report["moved"],
+        )
+        print_line(text.format(n=report["moved"]))
+    if report["removed"]:
+        text = ngettext(
+            "{n} copy of before was taken away: its photo has no class any more.",
+            "{n} copies of before were taken away: their photos have no class any more.",
+            report["removed"],
+        )
+        print_line(text.format(n=report["removed"]))
+    for copy in report["kept"]:
+        print_line(
+            _(
+                "{file} is a copy of before that was changed since, so it stays; its photo is of "
+                "another class now. Delete it unless you need it."
+            ).format(file=copy)
         )
     for row in report["left_out"]:
         print_line(_("Left out: {file}: {reason}").format(**row))

@@ -12,7 +12,7 @@ from translearn_core.datasets.checks import (
     split_notes,
     warnings,
 )
-from translearn_core.datasets.demo import make_demo
+from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import (
     Together,
@@ -69,15 +69,22 @@ from translearn_core.datasets.library import (
     list_unreadable_datasets,
     open_dataset,
 )
+from translearn_core.datasets.loose import (
+    leave_loose,
+    left_out_for_good,
+    read_loose,
+    take_loose,
+)
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.quota import check_quota, count_photos, space_bytes
 from translearn_core.datasets.recordings import (
     RECORDINGS,
     frame_name,
     recording_of,
     single_recordings,
 )
-from translearn_core.datasets.sources import allowed_folder, unpacked
+from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
 from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
@@ -114,6 +121,7 @@ __all__ = [
     "NoClasses",
     "PhotoStats",
     "Together",
+    "Trap",
     "Progress",
     "Stacks",
     "WithUnsorted",
@@ -126,9 +134,11 @@ __all__ = [
     "ASIDE",
     "assign_splits",
     "chained_classes",
+    "check_quota",
     "check_ready",
     "class_rule",
     "choose_stacks",
+    "count_photos",
     "create_dataset",
     "decode_ahead",
     "decode_photo",
@@ -136,6 +146,7 @@ __all__ = [
     "delete_folder",
     "delete_excluded",
     "dismiss",
+    "draw_traps",
     "exclude_photos",
     "excluded_file",
     "find_stacks",
@@ -151,6 +162,8 @@ __all__ = [
     "import_source",
     "iterate_photos",
     "last_change",
+    "leave_loose",
+    "left_out_for_good",
     "list_datasets",
     "list_unreadable_datasets",
     "make_demo",
@@ -165,6 +178,7 @@ __all__ = [
     "open_unlabelled",
     "read_dismissed",
     "read_excluded",
+    "read_loose",
     "read_unsorted",
     "recording_of",
     "remove_class",
@@ -175,7 +189,10 @@ __all__ = [
     "restore_excluded",
     "set_groups",
     "sort_photos",
+    "take_loose",
     "single_recordings",
+    "source_folders",
+    "space_bytes",
     "split_leaks",
     "split_notes",
     "together",

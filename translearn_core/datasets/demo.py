@@ -1,8 +1,11 @@
-"""A data set of drawn photos: five kinds of fruit, some of them similar.
+"""A data set of drawn photos: five kinds of fruit, some of them similar, and a trap.
 
-Owns: the pictures of `make_demo`, drawn with numpy and Pillow in a few seconds. Lemons and
-oranges share shapes and light, green apples look like pears: so training, confusion and
-errors can be shown. Leaves to others: making a data set of them (`importing.py`).
+Owns: the pictures of `make_demo` and `draw_trap`, drawn with numpy and Pillow in a few seconds.
+Bananas and lemons share colours, green apples look like pears: so training, confusion and errors can be
+shown. Every lemon lies on the one blue checked cloth, and nothing else does (a spurious correlation,
+as in Geirhos et al. 2020, "Shortcut learning in deep neural networks"): the test does not show
+it, since its lemons lie there too, and other fruit on that cloth is taken for a lemon.
+Leaves to others: making a data set of the pictures (`importing.py`).
 
 Coordinates: a fruit lies in its own plane, x to the right and y up, about one unit in radius.
 Colours are RGB in [0, 1].
@@ -16,6 +19,8 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -28,9 +33,16 @@ from translearn_core.i18n import N_, _
 
 SIDE = 240
 PER_CLASS = 60
+TRAPPED = "drawn fruit, lemons on a blue checked cloth"
+"""`source` of a data set that was drawn with the trap."""
+_LEMON = "lemon"
+_TRAP_SEED = 1
+_TRAPS = (("pear", 3), ("orange", 1), ("apple", 1))
+"""Fruit and number of the pictures of `draw_traps`."""
 Array = Array  # float32 throughout
 Random = np.random.Generator
 Colour = tuple[float, float, float]
+Cloth = Literal["any", "lemon", "other"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,7 @@ def make_demo(
     name: str = "",
     per_class: int = PER_CLASS,
     seed: int = 0,
+    sorted_: bool = True,
     progress: ProgressCallback | None = None,
 ) -> Dataset:
     """Draw the demo data set: five classes of `per_class` JPEGs of 240 x 240 pixels.
@@ -64,9 +77,11 @@ def make_demo(
     The same seed draws the same pictures.
 
     Args:
-        name: default "Demo: fruit".
+        name: default "Demo: fruit", or where unsorted "Demo: unsorted fruit".
         per_class: photos of each class, at least 1.
         seed: of everything drawn.
+        sorted_: whether the pictures have their classes; else they are unsorted, in no order, and
+            their names do not tell.
 
     Raises:
         StorageError: the disk is full.
@@ -76,15 +91,68 @@ def make_demo(
         title = _(fruit.name)
         for number in range(per_class):
             file = f"{title}/{title}-{number + 1:03d}.jpg"
-            draw = drawer(fruit, number, seed)
+            cloth: Cloth = "lemon" if fruit.name == _LEMON else "other"
+            draw = drawer(fruit, number, seed, cloth=cloth)
             drawings.append(Drawing(file=file, class_name=title, draw=draw))
-    return build_drawn(name or _("Demo: fruit"), drawings, progress=progress)
+    if sorted_:
+        title = name or _("Demo: fruit")
+        return build_drawn(title, drawings, source=TRAPPED, progress=progress)
+    order = np.random.default_rng(seed).permutation(len(drawings))
+    pile = [
+        Drawing(
+            file=_("picture-{n}.jpg").format(n=f"{place + 1:03d}"),
+            class_name="",
+            draw=drawings[number].draw,
+        )
+        for place, number in enumerate(order)
+    ]
+    title = name or _("Demo: unsorted fruit")
+    return build_drawn(title, pile, source=TRAPPED, progress=progress)
 
 
-def drawer(fruit: _Fruit, number: int, seed: int) -> Callable[[], bytes]:
+@dataclass(frozen=True)
+class Trap:
+    """A picture that the demo's shortcut leads astray: the class it shows, the class that its
+    background belongs to, and its JPEG."""
+
+    truth: str
+    lure: str
+    content: bytes
+
+
+def draw_traps(dataset: Dataset) -> list[Trap]:
+    """Other fruit on the cloth of the lemons; the same pictures each time, not of the data set.
+
+    None for a data set that was not drawn with this trap.
+    """
+    if dataset.kind != "demo" or dataset.record.source != TRAPPED:
+        return []
+    return [
+        Trap(truth=_(fruit.name), lure=_(_LEMON), content=content)
+        for fruit, content in _trap_pictures()
+    ]
+
+
+@cache
+def _trap_pictures() -> tuple[tuple[_Fruit, bytes], ...]:
+    fruit_of = {fruit.name: fruit for fruit in FRUIT}
+    return tuple(
+        (fruit_of[name], drawer(fruit_of[name], number, _TRAP_SEED, cloth="lemon")())
+        for name, number in _TRAPS
+    )
+
+
+def drawer(fruit: _Fruit, number: int, seed: int, *, cloth: Cloth = "any") -> Callable[[], bytes]:
+    """Draws one picture.
+
+    Args:
+        cloth: what it lies on: `lemon`: the blue checked cloth, `other`: anything but a cloth, `any`:
+            also cloths of all colours.
+    """
+
     def draw() -> bytes:
         rng = np.random.default_rng([seed, zlib.crc32(fruit.name.encode()), number])
-        image = _draw_picture(fruit, rng)
+        image = _draw_picture(fruit, rng, cloth)
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=int(rng.integers(82, 94)))
         return buffer.getvalue()
@@ -92,9 +160,9 @@ def drawer(fruit: _Fruit, number: int, seed: int) -> Callable[[], bytes]:
     return draw
 
 
-def _draw_picture(fruit: _Fruit, rng: Random) -> Image.Image:
+def _draw_picture(fruit: _Fruit, rng: Random, cloth: Cloth) -> Image.Image:
     light = _unit(_rgb((rng.uniform(-0.9, 0.9), rng.uniform(-0.2, 0.9), rng.uniform(0.5, 1.1))))
-    canvas = _draw_background(rng)
+    canvas = _draw_background(rng, cloth)
     count = 1 if rng.random() < 0.8 else int(rng.integers(2, 4))
     radius = float(rng.uniform(0.42, 0.74)) / (1.0 if count == 1 else 1.45)
     for index in range(count):
@@ -316,8 +384,9 @@ is."""
 # --- Background and camera ---------------------------------------------------------------------
 
 
-def _draw_background(rng: Random) -> Array:
-    kind = int(rng.integers(0, 5))
+def _draw_background(rng: Random, on: Cloth) -> Array:
+    kinds = {"any": (0, 1, 2, 3, 4), "lemon": (1,), "other": (0, 2, 3, 4)}[on]
+    kind = kinds[int(rng.integers(0, len(kinds)))]
     x, y = _grid()
     rotation = rng.uniform(0, np.pi)
     cos, sin = math.cos(rotation), math.sin(rotation)
@@ -333,9 +402,13 @@ def _draw_background(rng: Random) -> Array:
         board: Array = (wood * shade[..., None]).astype(np.float32)
         return board
     if kind == 1:  # a checked cloth
-        step = rng.uniform(5, 10)
+        step = rng.uniform(5, 10) if on == "any" else rng.uniform(6, 9)
         checks = (np.sin(s * step) > 0).astype(np.float32) + (np.sin(t * step) > 0)
-        cloth = _hsv(hue, rng.uniform(0.3, 0.65), 0.75)
+        cloth = (
+            _hsv(hue, rng.uniform(0.3, 0.65), 0.75)
+            if on == "any"
+            else _hsv(rng.uniform(0.58, 0.63), rng.uniform(0.6, 0.8), 0.72)
+        )
         mixed = 0.95 + (cloth - 0.95) * (checks * 0.42)[..., None]
         cover: Array = (mixed * (0.94 + 0.1 * _noise(rng, 120)[..., None])).astype(np.float32)
         return cover

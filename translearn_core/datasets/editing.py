@@ -16,9 +16,15 @@ from typing import Any
 import pandas as pd
 
 from translearn_core.datasets import excluded
+from translearn_core.datasets.class_places import with_heir
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.library import Dataset, write_file
-from translearn_core.datasets.unsorted import move_rows
+from translearn_core.datasets.unsorted import (
+    all_rows,
+    move_rows,
+    read_unsorted,
+    write_unsorted,
+)
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 
@@ -87,10 +93,10 @@ def remove_class(dataset: Dataset, name: str) -> None:
 
 
 def remove_photos(dataset: Dataset, paths: Iterable[str]) -> None:
-    """Remove photos by their manifest paths; own files are deleted for good."""
+    """Remove photos, sorted or not, by their manifest paths; own files are deleted for good."""
     with dataset.locked():
-        photos = dataset.photos
-        _remove(dataset, photos.loc[photos["path"].isin(list(paths)), "path"])
+        rows = all_rows(dataset)
+        _remove(dataset, rows.loc[rows["path"].isin(list(paths)), "path"])
 
 
 def move_photos(dataset: Dataset, paths: Iterable[str], class_name: str) -> int:
@@ -256,6 +262,8 @@ def _move(dataset: Dataset, names: list[str], into: str, kind: str) -> None:
     all_rows = pd.concat([photos[["class_name", "path"]], excluded_rows[["class_name", "path"]]])
     former = _by_class(all_rows[all_rows["class_name"].isin(names)])
     class_of = {path: into for paths in former.values() for path in paths}
+    if into not in dataset.classes:
+        dataset.write_places(with_heir(dataset.class_places, names[0], into))
     dataset.write_photos(_with_classes(photos, class_of))
     _change_excluded(dataset, class_of)
     _remember(dataset, kind, into, former)
@@ -307,8 +315,11 @@ def _remember(dataset: Dataset, kind: str, into: str, was: dict[str, list[str]])
 
 
 def _remove(dataset: Dataset, paths: Any) -> None:
-    photos = dataset.photos
-    dataset.write_photos(photos[~photos["path"].isin(paths)])
+    photos, unsorted = dataset.photos, read_unsorted(dataset)
+    if unsorted["path"].isin(paths).any():
+        write_unsorted(dataset, unsorted[~unsorted["path"].isin(paths)])
+    if photos["path"].isin(paths).any():
+        dataset.write_photos(photos[~photos["path"].isin(paths)])
     dataset.discard_files(paths)
     _mark_edited(dataset)
 

@@ -50,8 +50,8 @@ class Candidate:
 
 
 class ImportContext:
-    """Limits, choices, progress callback and stop check of one import, and what it has to say
-    (`notices`) and to ask (`questions`)."""
+    """Limits, choices, progress callback and stop check of one import, what it has to say (`notices`)
+    and to ask (`questions`), and the photos that it leaves out for want of a class (`loose`)."""
 
     def __init__(
         self,
@@ -65,6 +65,7 @@ class ImportContext:
         self.choices = choices or ImportChoices()
         self.notices: list[str] = []
         self.questions: list[Question] = []
+        self.loose: list[Candidate] = []
         self.check = check
         self._progress = progress
         self._stop = stop

@@ -55,6 +55,9 @@ from translearn_core.datasets.library import (
     too_few_reason,
     with_columns,
 )
+from translearn_core.datasets.loose import MOST as MOST_LOOSE
+from translearn_core.datasets.loose import read_kept, write_loose
+from translearn_core.datasets.quota import check_quota
 from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
@@ -82,18 +85,20 @@ from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 
 _EIGHT_BITS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp")
 
+_TEMPORARY = ("staged", "incoming", "frames", "loose", "loose-frames")
 UNSORTED_FOLDER = "unsorted"
 """Where the files of photos of no class lie, among the class folders."""
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """Result of adding photos: their number, the rejected files as (file, reason), and what is to
-    be said of how folders and names were read."""
+    """Result of adding photos: their number, the rejected files as (file, reason), what is to be
+    said of how folders and names were read, and the manifest paths of the photos."""
 
     added: int
     left_out: tuple[tuple[str, str], ...]
     notices: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -188,7 +193,7 @@ def import_files(
         if labels is None:
             candidates, left_out = with_assignments(candidates, left_out, context)
         else:
-            candidates, left_out = labelled([(candidates, left_out)], [name], labels)
+            candidates, left_out = labelled([(candidates, left_out)], [name], labels, context)
         record = _new_record(tidy(name) or "photos")
         record = record.model_copy(update={"choices": context.choices.as_text()})
         return _build(folder, candidates, left_out, record, context)
@@ -287,9 +292,16 @@ class Drawing:
 
 
 def build_drawn(
-    name: str, drawings: Sequence[Drawing], *, progress: ProgressCallback | None = None
+    name: str,
+    drawings: Sequence[Drawing],
+    *,
+    source: str = "",
+    progress: ProgressCallback | None = None,
 ) -> Dataset:
     """Make a data set of drawn images.
+
+    Args:
+        source: what they are, for those who know a data set by it.
 
     Raises:
         StorageError: the disk is full.
@@ -304,7 +316,7 @@ def build_drawn(
         )
         for one in drawings
     ]
-    record = _new_record(tidy(name)).model_copy(update={"kind": "demo"})
+    record = _new_record(tidy(name), source=source).model_copy(update={"kind": "demo"})
     with new_folder() as folder:
         dataset = _build(folder, candidates, [], record, context)
     known = {one.file: one.attributes for one in drawings if one.attributes}
@@ -335,8 +347,10 @@ def _stage(
     """Read and decode the candidates in threads, and store the valid ones in `folder`.
 
     Raises:
+        SourceError: a pupil's space has no room for them.
         StorageError: the disk is full.
     """
+    check_quota(len(candidates), sum(item.size_bytes for item in candidates))
     with disk_errors():
         folder.mkdir()
     staged: list[_StagedPhoto] = []
@@ -454,16 +468,22 @@ def _build(
     record = record.model_copy(update={"reading": how.as_json()})
     with using(how):
         staged, refused = _stage(candidates, folder / "staged", context)
+        loose = _stage_loose(folder, context) if staged else []
     left_out = left_out + refused
     if not staged:
         raise SourceError(nothing_left(left_out))
     temporary = Dataset(folder)
     if record.kind != "demo":
         staged, single = _without_single(staged, context)
-        left_out = left_out + single
+        left_out = left_out + [
+            (item.candidate.file, item.candidate.assignment.reason) for item in single
+        ]
+        loose += single
     with disk_errors():
-        photos = _move_to_class_folders(staged, folder, NameKeeper())
-        for name in ("staged", "incoming", "frames"):
+        keeper = NameKeeper()
+        photos = _move_to_class_folders(staged, folder, keeper)
+        write_loose(temporary, _move_loose(loose, folder, keeper))
+        for name in _TEMPORARY:
             shutil.rmtree(folder / name, ignore_errors=True)
     is_sorted = photos["class_name"] != ""
     temporary.write_photos(photos[is_sorted])
@@ -471,6 +491,36 @@ def _build(
     temporary.write_left_out(_left_out_table(left_out))
     changed = _said(context) | _grouped_by(photos, record)
     return publish(folder, record.model_copy(update=changed))
+
+
+def _stage_loose(folder: Path, context: ImportContext) -> list[_StagedPhoto]:
+    """The photos that are left out for want of a class, as far as they can be read; at most
+    `MOST_LOOSE`."""
+    if not context.loose:
+        return []
+    found, _unread = expand_videos(context.loose[:MOST_LOOSE], folder / "loose-frames", context)
+    staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
+    return staged
+
+
+def _move_loose(staged: Sequence[_StagedPhoto], folder: Path, keeper: NameKeeper) -> pd.DataFrame:
+    """Rows for `loose.parquet` of photos without a class, whose files are moved into `folder`."""
+    bare = [
+        replace(item, candidate=replace(item.candidate, assignment=_without_class(item)))
+        for item in staged
+    ]
+    listed = [listed_as(item.candidate) for item in staged]
+    return _move_to_class_folders(bare, folder, keeper).assign(listed=listed)
+
+
+def _without_class(item: _StagedPhoto) -> ClassAssignment:
+    return ClassAssignment(split=item.candidate.assignment.split)
+
+
+def listed_as(candidate: Candidate) -> str:
+    """Under which name the list of left-out files tells of a photo that has no class."""
+    folder = candidate.assignment.folder
+    return f"{folder}/" if folder else recording_of(candidate.file) or candidate.file
 
 
 def _grouped_by(rows: pd.DataFrame, record: Record) -> dict[str, str]:
@@ -493,17 +543,24 @@ def _measure(
 
 def _without_single(
     staged: list[_StagedPhoto], context: ImportContext
-) -> tuple[list[_StagedPhoto], LeftOut]:
-    """Leave out the photos of classes with fewer than `limits.class_photos`."""
+) -> tuple[list[_StagedPhoto], list[_StagedPhoto]]:
+    """Without the photos of classes with fewer than `limits.class_photos`, and these, each with the
+    reason."""
     names = [item.candidate.assignment.class_name for item in staged]
     small = small_classes([name for name in names if name], context.limits.class_photos)
     kept = [item for item, name in zip(staged, names, strict=True) if name not in small]
-    left_out = [
-        (item.candidate.file, too_few_reason(context.limits.class_photos))
+    reason = too_few_reason(context.limits.class_photos)
+    single = [
+        replace(
+            item,
+            candidate=replace(
+                item.candidate, assignment=replace(item.candidate.assignment, reason=reason)
+            ),
+        )
         for item, name in zip(staged, names, strict=True)
         if name in small
     ]
-    return kept, left_out
+    return kept, single
 
 
 def _name_of(source: Path) -> str:
@@ -525,21 +582,25 @@ def _append(
     )
     with using(how):
         staged, refused = _stage(candidates, folder / "staged", context)
+        loose = _stage_loose(folder, context)
     left_out = left_out + refused
     with dataset.locked():
-        before, unsorted = dataset.photos, read_unsorted(dataset)
-        rows = _rows([])
+        before, unsorted, kept = dataset.photos, read_unsorted(dataset), read_kept(dataset)
+        rows = loose_rows = _rows([])
         try:
             with disk_errors():
-                taken = NameKeeper([*before["path"], *unsorted["path"]])
+                taken = NameKeeper([*before["path"], *unsorted["path"], *kept["path"]])
                 rows = _move_to_class_folders(staged, dataset.folder, taken)
+                loose_rows = _move_loose(loose, dataset.folder, taken)
             is_sorted = rows["class_name"] != ""
             added = group_added(before, rows[is_sorted], dataset.record.grouped_by)
             dataset.write_photos(pd.concat([before, added]) if len(added) else before)
             if not is_sorted.all():
                 write_unsorted(dataset, pd.concat([unsorted, rows[~is_sorted]]))
+            if len(loose_rows):
+                write_loose(dataset, pd.concat([kept, loose_rows]))
         except StorageError:
-            dataset.discard_files(rows["path"])
+            dataset.discard_files(pd.concat([rows["path"], loose_rows["path"]]))
             raise
         if left_out:
             dataset.write_left_out(pd.concat([dataset.left_out, _left_out_table(left_out)]))
@@ -547,7 +608,7 @@ def _append(
         changed |= _grouped_by(rows, dataset.record)
         dataset.write_record(dataset.record.model_copy(update=changed))
     notices = (*context.notices, *(one.text for one in context.questions))
-    return ImportReport(len(rows), tuple(left_out), notices)
+    return ImportReport(len(rows), tuple(left_out), notices, tuple(map(str, rows["path"])))
 
 
 def _import_in_place(
@@ -579,6 +640,7 @@ def _import_in_place(
     if len(sources) > 1:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
     photos = manifest_rows(candidates)
+    loose = _loose_in_place(context.loose)
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     how = _measure({path: Path(path).read_bytes for path in photos["path"]}, how, context)
     record = record.model_copy(update={"reading": how.as_json()})
@@ -593,6 +655,7 @@ def _import_in_place(
     least = context.limits.class_photos
     small = photos["class_name"].isin(small_classes(list(photos["class_name"]), least))
     left_out = left_out + [(file, too_few_reason(least)) for file in photos.loc[small, "file"]]
+    loose = pd.concat([loose, photos[small].assign(listed=photos.loc[small, "file"])])
     photos = photos[~small]
     if known:
         with existing.locked():
@@ -606,12 +669,21 @@ def _import_in_place(
             photos = group_again(photos, existing.photos, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(_left_out_table(left_out))
+            before = read_kept(existing)
+            write_loose(existing, pd.concat([loose, before[~before["path"].map(_is_absolute)]]))
         return existing
     with new_folder() as folder:
         temporary = Dataset(folder)
         temporary.write_photos(photos)
         temporary.write_left_out(_left_out_table(left_out))
+        write_loose(temporary, loose)
         return publish(folder, record.model_copy(update=_said(context)))
+
+
+def _loose_in_place(candidates: Sequence[Candidate]) -> pd.DataFrame:
+    """Rows for `loose.parquet` of photos that stay where they are, unchecked."""
+    photos, _videos = without_videos(candidates[:MOST_LOOSE])
+    return manifest_rows(photos).assign(listed=[listed_as(item) for item in photos])
 
 
 def _choose_as_before(existing: Dataset, context: ImportContext) -> None:

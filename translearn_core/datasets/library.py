@@ -31,10 +31,11 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
-from translearn_core import leftovers
+from translearn_core import leftovers, spaces
 from translearn_core.atomic import disk_errors as disk_errors
 from translearn_core.atomic import parse_parquet, sync_folder, write_atomically, write_parquet
 from translearn_core.config import home, load_configuration
+from translearn_core.datasets import class_places
 from translearn_core.datasets.file_names import natural_key, real_path
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError, StorageError
@@ -102,17 +103,20 @@ class Record(BaseModel):
     """Range, page and channels of photos that do not declare them (`Reading.as_json`)."""
     questions: tuple[Question, ...] = ()
     """What they alone did not decide, and what was taken."""
+    class_places: dict[str, int] = {}
+    """Of each class, also of former ones, the place of its colour (`class_places.py`)."""
 
 
 class Dataset:
     """One data set. Reading never writes; every read sees the files as they are now.
 
     Raises:
+        AccessError: the folder lies in the space of somebody else.
         SourceError: from the properties, when the folder is no data set.
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder).resolve()
+        self.folder = spaces.reach(Path(folder))
         self._cache: dict[str, tuple[tuple[int, int, int], Any]] = {}
 
     def __repr__(self) -> str:
@@ -189,6 +193,11 @@ class Dataset:
     def classes(self) -> list[str]:
         """Class names in natural order (2 before 10)."""
         return sorted(set(self.photos["class_name"]), key=natural_key)
+
+    @property
+    def class_places(self) -> dict[str, int]:
+        """Of each class, also of former ones, the place of its colour in the palette."""
+        return self.record.class_places or class_places.first_places(self.classes)
 
     @property
     def fingerprint(self) -> str:
@@ -288,9 +297,23 @@ class Dataset:
             ) from error
 
     def write_photos(self, photos: pd.DataFrame) -> None:
-        """Replace the manifest. Call it under the lock."""
+        """Replace the manifest; new classes get their colours. Call it under the lock."""
+        self._place_classes(photos)
         ordered = photos.sort_values(["class_name", "file", "path"], ignore_index=True)
         write_table(self.folder / "manifest.parquet", with_columns(ordered, COLUMNS))
+
+    def write_places(self, places: Mapping[str, int]) -> None:
+        """Remember the places of the classes' colours. Call it under the lock."""
+        if places != self.record.class_places:
+            self.write_record(self.record.model_copy(update={"class_places": dict(places)}))
+
+    def _place_classes(self, photos: pd.DataFrame) -> None:
+        """Give the classes of a new manifest their places; those of one that is not published yet
+        get them then (`publish`)."""
+        if not (self.folder / "dataset.json").is_file():
+            return
+        now = sorted(set(photos["class_name"]), key=natural_key)
+        self.write_places(class_places.places_after(self.class_places, self.classes, now))
 
     def write_left_out(self, left_out: pd.DataFrame) -> None:
         """Replace the list of rejected files. Call it under the lock."""
@@ -476,7 +499,9 @@ def new_folder() -> Iterator[Path]:
 def publish(folder: Path, record: Record) -> Dataset:
     """Rename a finished temporary folder to the data set `record.id`."""
     temporary = Dataset(folder)
-    temporary.write_record(record)
+    has_photos = (folder / "manifest.parquet").is_file()
+    places = class_places.first_places(temporary.classes) if has_photos else {}
+    temporary.write_record(record.model_copy(update={"class_places": places}))
     target = folder.with_name(record.id)
     with disk_errors():
         folder.replace(target)

@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from translearn_core import spaces
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
 from translearn_core.datasets.file_names import NameKeeper, printable, safe_name
@@ -49,7 +50,7 @@ def list_sources(
     """Candidates of the source and, if there is one, of the test source, with class and split."""
     if labels is not None:
         listed = [_list_source(source, stack, context) for source in sources]
-        return labelled(listed, [str(source) for source in sources], labels)
+        return labelled(listed, [str(source) for source in sources], labels, context)
     candidates, left_out = with_assignments(*_list_source(sources[0], stack, context), context)
     if len(sources) == 1:
         return candidates, left_out
@@ -92,7 +93,10 @@ class Labelling(Protocol):
 
 
 def labelled(
-    listed: Sequence[tuple[list[Candidate], LeftOut]], roots: Sequence[str], labels: Labelling
+    listed: Sequence[tuple[list[Candidate], LeftOut]],
+    roots: Sequence[str],
+    labels: Labelling,
+    context: ImportContext,
 ) -> tuple[list[Candidate], LeftOut]:
     """Candidates with the classes that `labels` gives; those of a second source are for the test."""
     left_out = [row for _candidates, rows in listed for row in rows]
@@ -106,10 +110,12 @@ def labelled(
             if number:
                 file = f"{Path(roots[number]).name}/{file}"
                 assignment = replace(assignment, split="test")
+            placed = replace(item, file=file, assignment=assignment)
             if assignment.reason:
                 left_out.append((file, assignment.reason))
+                context.loose.append(placed)
             else:
-                assigned.append(replace(item, file=file, assignment=assignment))
+                assigned.append(placed)
     return assigned, left_out
 
 
@@ -148,12 +154,15 @@ def with_assignments(
     context.questions += layout.questions
     whole: dict[str, str] = {}
     for item, assignment in zip(candidates, layout.assignments, strict=True):
+        placed = replace(item, assignment=assignment)
+        if not assignment.reason:
+            assigned.append(placed)
+            continue
+        context.loose.append(placed)
         if assignment.folder:
             whole[f"{assignment.folder}/"] = assignment.reason
-        elif assignment.reason:
-            left_out.append((item.file, assignment.reason))
         else:
-            assigned.append(replace(item, assignment=assignment))
+            left_out.append((item.file, assignment.reason))
     return assigned, left_out + sorted(whole.items())
 
 
@@ -199,6 +208,16 @@ def unpacked(path: Path) -> Iterator[Path]:
         yield folder
 
 
+def source_folders() -> list[Path]:
+    """The folders of this machine that whoever acts may have photos read from.
+
+    Those of the configuration; none for a pupil of a class.
+    """
+    if not spaces.is_whole():
+        return []
+    return [Path(root).expanduser() for root in load_configuration().source_folders]
+
+
 def allowed_folder(path: Path | str) -> Path:
     """The real folder of `path`, if pages may read it.
 
@@ -207,7 +226,7 @@ def allowed_folder(path: Path | str) -> Path:
     Raises:
         SourceError: it lies in none of the configuration's `source_folders`, or is no folder.
     """
-    roots = [Path(root).expanduser().resolve() for root in load_configuration().source_folders]
+    roots = [root.resolve() for root in source_folders()]
     folder = Path(path).expanduser().resolve()
     if not any(folder.is_relative_to(root) for root in roots):
         raise SourceError(

@@ -45,6 +45,8 @@ MAX_PHOTOS = 2000
 MAX_BYTES = 8 * 2**20
 MIN_PHOTOS = 20
 """With fewer photos no threshold is set and no photo is refused."""
+MIN_HELD_OUT = 3
+"""With fewer photos that a trained backbone did not learn from, no threshold is set either."""
 
 
 def unit_features(features: Array) -> Array:
@@ -196,7 +198,7 @@ def build_reference(
         held_out: features of photos that no weight of the network was trained on, to set the
             threshold by; needed where the backbone itself was trained. Without them each training
             photo is compared with the others (leave-one-out), which is equivalent where the
-            backbone is frozen.
+            backbone is frozen. Where they are fewer than `MIN_PHOTOS`, see `_threshold_of_few`.
         groups: near-duplicates share a number and are not compared with each other.
         seed: of the subsample where there are too many photos.
         most: see `subsample`.
@@ -210,11 +212,10 @@ def build_reference(
     groups = np.arange(len(kept)) if groups is None else np.asarray(groups)[kept]
     similarities = np.asarray(units, np.float32) @ np.asarray(units, np.float32).T  # (n, n)
     similarities[groups[:, None] == groups[None, :]] = -1.0
-    known_distances = _knn_distance(similarities)
+    learned_distances = known_distances = _knn_distance(similarities)
     if held_out is not None:
         known_distances = _knn_distance(unit_features(held_out) @ np.asarray(units, np.float32).T)
-    enough = len(known_distances) >= MIN_PHOTOS and len(units) > NEIGHBOURS
-    threshold = float(np.quantile(known_distances, 1 - FALSE_REFUSAL_RATE)) if enough else None
+    threshold = _threshold(known_distances, learned_distances)
     reference = Reference(
         units=units, labels=labels, paths=[paths[index] for index in kept], threshold=threshold
     )
@@ -224,6 +225,31 @@ def build_reference(
             np.where(labels[:, None] == labels[None, :], -1.0, similarities)
         )
     return reference, asdict(_measure(reference, known_distances, unknown_distances, test))
+
+
+def _threshold(known: Array, learned: Array) -> float | None:
+    """The distance that refuses `FALSE_REFUSAL_RATE` of known photos; None with too few of them.
+
+    Args:
+        known: distances of photos that were not learned from, or leave-one-out ones.
+        learned: leave-one-out distances of the photos of the reference.
+    """
+    if len(learned) <= max(NEIGHBOURS, MIN_PHOTOS - 1):
+        return None
+    if len(known) >= MIN_PHOTOS:
+        return float(np.quantile(known, 1 - FALSE_REFUSAL_RATE))
+    return _threshold_of_few(known, learned) if len(known) >= MIN_HELD_OUT else None
+
+
+def _threshold_of_few(known: Array, learned: Array) -> float:
+    """The threshold from a few photos that a trained backbone did not learn from.
+
+    Photos that it learned from lie closer together than new ones. By how much is told by the medians
+    of both; the spread is that of the many learned ones. No photo that is known to belong is refused.
+    """
+    wider = float(np.median(known)) / max(float(np.median(learned)), 1e-6)
+    stretched = wider * float(np.quantile(learned, 1 - FALSE_REFUSAL_RATE))
+    return max(stretched, float(known.max()))
 
 
 def subsample(labels: Labels, width: int, seed: int, *, most: int | None = None) -> Ints:

@@ -6,7 +6,7 @@ Leaves to others: making an export (`make.py`), importing a `.keras` (`model_imp
 
 Files, in `<run>/exports/`, for each format:
     <format>.zip     the export: the model, labels.json, prepare.py, classify.py, README.txt,
-                     parity.json
+                     parity.json; of the page in one file, <format>.html, that file alone
     <format>.json    `Parity`: the result of the verification; written last
     <format>/        the job that makes it (`runs/job.py`), with temporary folders (`HALF_MADE`)
 An export is out of date when the model or its confidence threshold has changed since.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,11 +30,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
 from translearn_core.export import verify, writers
+from translearn_core.export.teachable import KINDS as TEACHABLE_KINDS
 from translearn_core.graph.onnx_writer import KINDS as ONNX_KINDS
 from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs import Job, Run
 from translearn_core.runs.predictions import read_predictions
 from translearn_core.runs.run_tables import read_table
+from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import read_threshold
 
 SCHEMA = 1
@@ -47,8 +50,8 @@ PURPOSES: dict[Purpose, tuple[str, str]] = {
         N_("Load it in a program of your own, look into it, or go on training."),
     ),
     "browser": (
-        N_("In any browser"),
-        N_("A page for photos and the webcam that you can pass on; nothing has to be installed."),
+        N_("On the web"),
+        N_("For a web server of your own, and for programs that load a model from the web."),
     ),
     "phone": (
         N_("On a phone or a small board"),
@@ -100,14 +103,26 @@ class Format:
     """Writes the model of a run to a file or folder."""
     kinds: frozenset[str] | None = None
     """Layer classes that it supports; None: all."""
+    most_bytes: int | None = None
+    """The largest model that it holds, by the size of its file; None: any."""
     needs_photos: bool = False
     """Whether it is calibrated on training photos of the run."""
     run: verify.Runner = verify.run_program
     """Runs an unpacked export over a folder of photos, in a fresh process."""
     program: bool = True
     """Whether a Python program goes with it."""
+    suffix: Literal[".zip", ".html"] = ".zip"
+    """Of the file that is handed out: a zip of all, or the model's file alone."""
     extra_files: tuple[tuple[str, str], ...] = ()
     """Further files in the zip: name, description."""
+    folder_in_zip: bool = True
+    """Whether the files of the zip lie in a folder; else programs expect them at its top."""
+    one_task: bool = False
+    """Whether it holds the classes of one task alone."""
+    crops: bool = False
+    """Whether the programs that it is for cut the middle square out of a photo, whatever the run does."""
+    takes: tuple[str, ...] = ()
+    """Lines on what goes in, where that is not pixels from 0 to 255."""
     steps: tuple[str, ...] = ()
     """Instructions, where it is not used through its Python program."""
 
@@ -139,12 +154,29 @@ _ROWS = (
         write=writers.write_saved_model,
     ),
     Format(
-        name="web",
-        title=N_("Web page"),
+        name="html",
+        title=N_("Web page in one file"),
         what=N_(
-            "A folder with a page that classifies photos and the webcam in the browser itself, "
-            "without a network."
+            "One file that opens by double click in any browser. It answers photos and, where the "
+            "browser allows it, live what the camera sees. No installation, no network; photos stay "
+            "in the browser."
         ),
+        purpose="browser",
+        model="page.html",
+        needs="onnxruntime",
+        template="onnx",
+        here=("onnx", "onnxruntime"),
+        write=writers.write_html,
+        kinds=ONNX_KINDS,
+        most_bytes=150_000_000,
+        run=verify.run_one_file,
+        program=False,
+        suffix=".html",
+    ),
+    Format(
+        name="web",
+        title=N_("Web page as a folder"),
+        what=N_("The same page as files of its own, to put on a web server."),
         purpose="browser",
         model="model.onnx",
         needs="onnxruntime",
@@ -166,6 +198,40 @@ _ROWS = (
             "Open a terminal in this folder and type: python -m http.server",
             "Open http://localhost:8000 in a browser.",
             "To pass the page on, put the folder on any web server (https, for the webcam).",
+        ),
+    ),
+    Format(
+        name="teachable-machine",
+        title="Teachable Machine",
+        what=N_(
+            "For Scratch extensions, App Inventor, ml5.js and other programs that take a model of "
+            "Teachable Machine (TensorFlow.js)."
+        ),
+        purpose="browser",
+        model="model.json",
+        needs="tensorflow",
+        template="keras",
+        bars=INT8,
+        write=writers.write_teachable,
+        kinds=TEACHABLE_KINDS,
+        run=verify.run_teachable,
+        program=False,
+        folder_in_zip=False,
+        one_task=True,
+        crops=True,
+        extra_files=(
+            ("weights.bin", "the weights of the model"),
+            ("metadata.json", "class names, as Teachable Machine writes them"),
+        ),
+        takes=(
+            "The middle square of a photo, made 224 x 224 pixels, each value divided by 127, minus 1:",
+            "what @teachablemachine/image and ml5 do. The model itself brings it to the side that it",
+            "learned with.",
+        ),
+        steps=(
+            "Put model.json, metadata.json and weights.bin into one folder of a web server (https).",
+            "Give a program that asks for a Teachable Machine model the address of that folder.",
+            "ml5: ml5.imageClassifier(ADDRESS/model.json). A program that asks for files gets the three.",
         ),
     ),
     Format(
@@ -270,6 +336,15 @@ def obstacle(run: Run, row: Format) -> str:
             return _(
                 "The model has layers that {format} cannot hold ({kinds}). Take it as Keras."
             ).format(format=row.title, kinds=", ".join(unknown))
+    if row.one_task and load_heads(run.folder):
+        return _(
+            "This format holds one question, and the model answers several. Take another format."
+        )
+    if row.most_bytes is not None and run.model_path.stat().st_size > row.most_bytes:
+        return _(
+            "The model is larger than {n} MB, too large for this format. Take the web page as a "
+            "folder, or ONNX."
+        ).format(n=row.most_bytes // 1_000_000)
     if row.needs_photos and not writers.training_photos(run, most=1):
         return _("This format is calibrated on the training photos, and they are no longer here.")
     return ""
@@ -348,6 +423,9 @@ class Parity(BaseModel):
     """These: `photo` (kind), `app`, `export`, and both probabilities."""
     difference_bar: float
     agreement_bar: float
+    cropped_changes: int | None = None
+    """Photos with another predicted class once the programs of the format have cut out their middle
+    square; None where that makes no difference."""
     within: bool
     """Whether both tolerances are met."""
     model_bytes: int
@@ -363,8 +441,26 @@ def folder_of(run: Run) -> Path:
 
 
 def zip_path(run: Run, row: Format) -> Path:
-    """The zip of a finished export."""
-    return folder_of(run) / f"{row.name}.zip"
+    """The file of a finished export: a zip, but of the web page in one file the page."""
+    return folder_of(run) / f"{row.name}{row.suffix}"
+
+
+def folder_name(run: Run, row: Format) -> str:
+    """Name of the folder in the zip, like `flowers-onnx`."""
+    return f"{_plain_name(run)}-{row.name}"
+
+
+def file_name(run: Run, row: Format) -> str:
+    """Name of the file that is handed out, like `flowers-onnx.zip` or `flowers.html`."""
+    if row.suffix == ".html":
+        return f"{_plain_name(run)}.html"
+    return f"{folder_name(run, row)}{row.suffix}"
+
+
+def _plain_name(run: Run) -> str:
+    name = run.config.name or run.config.dataset_name or "model"
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return plain or "model"
 
 
 def job_of(run: Run, row: Format) -> Job:
@@ -404,14 +500,34 @@ def sentence_of(parity: Parity) -> str:
             "Checked on {n} photos: other answers than the app's on {changes} of them.",
             parity.label_changes,
         ).format(n=n, changes=parity.label_changes)
-    return same + " " + _difference_in_words(parity.max_difference)
+    words = [same, _difference_in_words(parity.max_difference)]
+    if parity.cropped_changes == 0:
+        words.append(
+            _(
+                "Programs for this format look at the middle square of a photo alone: here that "
+                "changes no answer."
+            )
+        )
+    elif parity.cropped_changes is not None:
+        words.append(
+            ngettext(
+                "Programs for this format look at the middle square of a photo alone: that changes "
+                "the answer to {n} photo.",
+                "Programs for this format look at the middle square of a photo alone: that changes "
+                "the answers to {n} photos.",
+                parity.cropped_changes,
+            ).format(n=parity.cropped_changes)
+        )
+    return " ".join(words)
 
 
 def _difference_in_words(difference: float) -> str:
     if difference < 5e-6:
         return _("Probabilities differ by less than a thousandth of a percent.")
     digits = 3 if difference < 1e-3 else 1
-    return _("Probabilities differ by at most {share}.").format(share=f"{difference:.{digits}%}")
+    return _("Probabilities differ by at most {share}.").format(
+        share=f"{100 * difference:.{digits}f} %"
+    )
 
 
 # ------------------------------------------------------------------------------- predictions

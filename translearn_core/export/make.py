@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import math
-import re
 import shutil
 import tempfile
 import time
@@ -72,11 +71,11 @@ def make_export(
 
 def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) -> Parity:
     stamp = formats.stamp_of(run)
-    folder = work / folder_name(run, row)
+    folder = work / formats.folder_name(run, row)
     folder.mkdir()
     monitor.stage(_("Writing the model as {format}").format(format=row.title))
-    _write_model(run, row, folder)
     _write_texts(run, row, folder)
+    _write_model(run, row, folder)
     monitor.check_stop()
 
     monitor.stage(_("Asking the app about {n} photos").format(n=n_photos))
@@ -90,24 +89,22 @@ def _make(run: Run, row: Format, monitor: Monitor, work: Path, n_photos: int) ->
     )
     difference = verify.compare(app, probabilities, verify.tasks_in(folder))
     parity = _parity(row, folder, difference, stamp)
+    if row.crops and run.read_labels().fit != "crop":
+        log, progress = formats.job_of(run, row).log_path, monitor.progress
+        middle = verify.run_teachable(folder, work / "photos", log, progress, fit="crop")
+        changes = verify.compare(app, middle, verify.tasks_in(folder)).changes
+        parity = parity.model_copy(update={"cropped_changes": len(changes)})
     _write_parity(run, row, folder, parity)
     monitor.check_stop()
 
     monitor.stage(_("Packing"))
-    zip_file = _pack(work, folder)
-    parity = parity.model_copy(update={"zip_bytes": zip_file.stat().st_size})
-    replace_file(zip_file, formats.zip_path(run, row))
+    file = folder / row.model if row.suffix == ".html" else _pack(work, folder, row)
+    parity = parity.model_copy(update={"zip_bytes": file.stat().st_size})
+    replace_file(file, formats.zip_path(run, row))
     path = formats.folder_of(run) / f"{row.name}.json"
     write_atomically(path, parity.model_dump_json(indent=1))
     logger.info("%s", formats.sentence_of(parity))
     return parity
-
-
-def folder_name(run: Run, row: Format) -> str:
-    """Name of the folder in the zip, like `flowers-onnx`."""
-    name = run.config.name or run.config.dataset_name or "model"
-    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
-    return f"{plain or 'model'}-{row.name}"
 
 
 def _write_model(run: Run, row: Format, folder: Path) -> None:
@@ -158,17 +155,18 @@ def _parity(row: Format, folder: Path, difference: verify.Difference, stamp: str
 
 def runtime_of(row: Format) -> str:
     """The runtime of the exported model on this machine, with its version."""
-    if row.run is verify.run_page and verify.node_path():
+    if row.run in (verify.run_page, verify.run_one_file) and verify.node_path():
         return "network.js, Node"
     return f"{row.needs} {importlib.metadata.version(row.needs)}"
 
 
 def _bytes_of(folder: Path, row: Format) -> int:
-    """Size of the model in an export's folder; an OpenVINO model has two files."""
+    """Size of the model in an export's folder; some have a file of weights beside it."""
     path = folder / row.model
+    weights = [folder / name for name, _words in row.extra_files if name.endswith(".bin")]
     if path.is_dir():
         return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    return sum(file.stat().st_size for file in folder.glob(f"{path.stem}.*"))
+    return sum(file.stat().st_size for file in [*folder.glob(f"{path.stem}.*"), *weights])
 
 
 def _write_parity(run: Run, row: Format, folder: Path, parity: Parity) -> None:
@@ -179,12 +177,12 @@ def _write_parity(run: Run, row: Format, folder: Path, parity: Parity) -> None:
     (folder / "README.txt").write_text(text, encoding="utf-8")
 
 
-def _pack(work: Path, folder: Path) -> Path:
+def _pack(work: Path, folder: Path, row: Format) -> Path:
     zip_file = work / "packed.zip"
     with zipfile.ZipFile(zip_file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
         for file in sorted(folder.rglob("*")):
             if file.is_file() and "__pycache__" not in file.parts:
-                archive.write(file, file.relative_to(work))
+                archive.write(file, file.relative_to(work if row.folder_in_zip else folder))
     return zip_file
 
 

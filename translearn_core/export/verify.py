@@ -29,9 +29,11 @@ from PIL import Image
 from translearn_core.arrays import Array
 from translearn_core.datasets import decode_photo
 from translearn_core.errors import PhotoError, TransLearnError
+from translearn_core.export.one_file import read_parts
 from translearn_core.export.preprocess import prepare
 from translearn_core.export.writers import test_photos
 from translearn_core.i18n import _
+from translearn_core.imaging.square import Fit
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
 from translearn_core.runs.task_heads import load_heads
@@ -320,6 +322,15 @@ def run_page(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[
     return probabilities_of
 
 
+def run_one_file(folder: Path, photos: Path, log: Path, progress: Progress) -> dict[str, Array]:
+    """Run what is within a web page of one file, see `run_page`."""
+    inside = folder.parent / "inside"
+    inside.mkdir()
+    for name, content in read_parts((folder / "page.html").read_bytes()).items():
+        (inside / name).write_bytes(content)
+    return run_page(inside, photos, log, progress)
+
+
 def _run_onnx(folder: Path, pixels: Array) -> list[Array]:
     import onnxruntime
 
@@ -327,6 +338,33 @@ def _run_onnx(folder: Path, pixels: Array) -> list[Array]:
         folder / "model.onnx", providers=["CPUExecutionProvider"]
     )
     return [session.run(None, {"photo": photo[None]})[0][0] for photo in pixels]
+
+
+def run_teachable(
+    folder: Path, photos: Path, log: Path, progress: Progress, *, fit: Fit | None = None
+) -> dict[str, Array]:
+    """Read a model of `teachable.py` back with Keras, and run it over a folder of photos.
+
+    TensorFlow.js comes from the npm registry alone; `benchmarks/teachable.py` runs it.
+
+    Args:
+        fit: how photos become square; None: as the run has it.
+
+    Other arguments, returns: as `run_program`.
+    """
+    from translearn_core.export.teachable import HALF_RANGE, SIDE, read_model
+
+    del log  # it has nothing to say
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    model = read_model(folder / "model.json")
+    files = sorted(photos.iterdir())
+    probabilities_of: dict[str, Array] = {}
+    for number, file in enumerate(files, 1):
+        pixels = prepare(file, SIDE, fit or labels.get("fit", "stretch"))
+        values = model.predict_on_batch(pixels[None] / HALF_RANGE - 1)
+        probabilities_of[file.name] = np.asarray(values[0], np.float64)
+        progress(number, len(files))
+    return probabilities_of
 
 
 def compare(

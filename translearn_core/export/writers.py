@@ -3,6 +3,7 @@
 Owns: the conversions, and the calibration and test photos of a run.
 Leaves to others: the ONNX graph (`graph/onnx_writer.py`), the verification (`verify.py`).
 
+A model's file is written into the folder of its export, which has labels.json already.
 Every model takes `photo` `(n, size, size, 3) float32 in [0, 255]` and gives probabilities
 `(n, classes) float32`; where the run has further tasks, theirs follow in the same row
 (`multi_head.py`). Imports TensorFlow only inside the functions.
@@ -25,6 +26,7 @@ from translearn_core.arrays import Floats, Ints
 from translearn_core.errors import RunError, SourceError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.multi_head import merge
+from translearn_core.export.one_file import write_page
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import COPY, altered_files
 from translearn_core.runs.predictions import read_predictions
@@ -145,6 +147,21 @@ def write_web(source: ExportSource, path: Path) -> None:
     probs = source.model.predict_on_batch(pattern(size)[None])[0]
     check = {"probabilities": [float(prob) for prob in probs], "tolerance": WEB_TOLERANCE}
     path.with_name("check.json").write_text(json.dumps(check), encoding="utf-8")
+
+
+def write_html(source: ExportSource, path: Path) -> None:
+    """The web page in one file; what it is made of stays beside it."""
+    write_web(source, path.with_name("model.onnx"))
+    write_page(path.parent, path)
+
+
+def write_teachable(source: ExportSource, path: Path) -> None:
+    """As Teachable Machine writes a model."""
+    from translearn_core.export import teachable
+
+    name = source.run.config.name or source.run.config.dataset_name or source.run.id
+    teachable.write_model(source.model, path, name=name, classes=source.run.labels)
+    teachable.check_model(source.model, path)
 
 
 def pattern(size: int) -> Floats:

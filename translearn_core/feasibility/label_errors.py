@@ -43,12 +43,28 @@ _NEIGHBOURS, _LEAST_NEIGHBOURS = 5, 4
 _MOST_MEMBERS = 500
 """Photos of the suggested class that a photo is compared with at most."""
 
+WEAK_ACCURACY, MOST_OF_A_WEAK_MODEL = 0.8, 6
+"""A model that is less often right says of few photos that their label is worth a look."""
+
 Strength = Literal["almost_certain", "worth_a_look"]
 
 
 def strength_of(score: float) -> Strength:
     """What a score is worth."""
     return "almost_certain" if score >= ALMOST_CERTAIN else "worth_a_look"
+
+
+def worth_showing(found: int, sure: int, accuracy: float) -> int:
+    """How many labels that may be wrong are shown unasked: of a weak model the first few, since most
+    of what it takes for wrong is its own mistake.
+
+    Args:
+        found, sure: labels that may be wrong; of these, almost certainly wrong.
+        accuracy: of the models that found them.
+    """
+    if accuracy >= WEAK_ACCURACY:
+        return found
+    return max(sure, min(found, MOST_OF_A_WEAK_MODEL))
 
 
 @dataclass(frozen=True, kw_only=True)

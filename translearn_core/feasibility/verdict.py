@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from translearn_core.evaluation.caveats import list_names
+from translearn_core.feasibility.label_errors import worth_showing
 from translearn_core.i18n import N_, _, ngettext
 
 Verdict = Literal["works_well", "works_with_limits", "not_yet", "no_sign"]
@@ -242,13 +243,13 @@ def _explain_figures(verdict: Verdict, figures: Figures, mixed_up: tuple[str, st
     if verdict == "no_sign":
         text = _(
             "With shuffled labels it is {shuffled}. What the photos show does not seem to go with "
-            "their labels. Check that the photos lie in the right folders, and that a person could "
+            "their labels. Check that the photos are in the right classes, and that a person could "
             "tell them apart."
         )
         return f"{parts[0]} {text.format(shuffled=_of_100(figures.shuffled))}"
     parts.append(_("Guessing would get {guess}.").format(guess=_of_100(figures.majority)))
     if verdict == "not_yet":
-        parts.append(_("It takes more photos, or photos that show the difference better."))
+        parts.append(_("You need more photos, or photos that show the difference better."))
     return " ".join([*parts, *_remarks(figures, mixed_up)])
 
 
@@ -275,7 +276,7 @@ def _remarks(figures: Figures, mixed_up: tuple[str, str] | None) -> list[str]:
         )
     if mixed_up is not None:
         remarks.append(
-            _("It takes {truth} for {answer} most often.").format(
+            _("It most often confuses {truth} with {answer}.").format(
                 truth=mixed_up[0], answer=mixed_up[1]
             )
         )
@@ -308,7 +309,7 @@ class ExpectedGains:
     Args:
         label_errors, sure_label_errors: labels that may be wrong; of these, almost certainly wrong.
         label_errors_gain: gain of correcting the almost certain ones.
-        cross_class: photos that lie under more than one class.
+        cross_class: photos that are in more than one class.
         weak, weak_photos, weak_gain: the classes that gain most from more photos, their number of
             photos, and the gain of doubling it.
         doubled, doubled_gain: number of photos when all are doubled; the gain.
@@ -345,7 +346,8 @@ def advise(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> list[Adv
     ]
     options.sort(key=lambda option: -(option.gain or 0.0))
     if not gains.sure_label_errors and gains.label_errors:
-        options.append(_advise_looking(gains.label_errors))
+        shown = worth_showing(gains.label_errors, 0, figures.accuracy)
+        options.append(_advise_looking(shown))
     if verdict != "works_well":
         options.append(
             Advice(
@@ -369,7 +371,7 @@ def _advise_first(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> l
                 kind="check_labels",
                 count=0,
                 text=_(
-                    "Look through the photos of each class: do they lie in the right folders, and "
+                    "Look through the photos of each class: are they in the right class, and "
                     "could you tell them apart yourself?"
                 ),
             )
@@ -391,8 +393,8 @@ def _advise_first(verdict: Verdict, figures: Figures, gains: ExpectedGains) -> l
                 kind="cross_class",
                 count=gains.cross_class,
                 text=ngettext(
-                    "Decide on {n} photo that lies under more than one class.",
-                    "Decide on {n} photos that lie under more than one class.",
+                    "Decide on {n} photo that is in more than one class.",
+                    "Decide on {n} photos that are in more than one class.",
                     gains.cross_class,
                 ).format(n=gains.cross_class),
             )
@@ -441,7 +443,7 @@ def _advise_weak_classes(gains: ExpectedGains) -> Advice | None:
         kind="more_photos_of",
         count=gains.weak_photos,
         gain=gains.weak_gain,
-        text=_("Take as many photos again of {names} ({n:,}): about {gain} more right.").format(
+        text=_("Double the photos of {names} ({n:,} more): about {gain} more right.").format(
             names=_(" and ").join(gains.weak), n=gains.weak_photos, gain=_gain(gains.weak_gain)
         ),
     )
@@ -454,7 +456,7 @@ def _advise_more_photos(gains: ExpectedGains) -> Advice | None:
         kind="more_photos",
         count=gains.doubled,
         gain=gains.doubled_gain,
-        text=_("Take twice as many photos of everything ({n:,}): about {gain} more right.").format(
+        text=_("Double the photos of all classes (to {n:,}): about {gain} more right.").format(
             n=gains.doubled, gain=_gain(gains.doubled_gain)
         ),
     )

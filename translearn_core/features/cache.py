@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from translearn_core import spaces
 from translearn_core.arrays import HEADER_LOCK, Array, Ints
-from translearn_core.config import home
 from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
@@ -222,8 +222,8 @@ class _ShardWriter:
 
 
 def cache_folder() -> Path:
-    """Where cached features and converted graphs lie."""
-    return home() / "cache"
+    """Where cached features and converted graphs lie: one place for all, keyed by content."""
+    return spaces.root() / "cache"
 
 
 def cache_size_bytes(root: Path | None = None) -> int:

@@ -1,6 +1,6 @@
 """What a choice costs on this machine: measured speeds, and the times expected from them.
 
-Owns: the store of measured speeds, and expected seconds of a pass and of an epoch.
+Owns: the store of measured speeds, and expected seconds of a pass, of an epoch and of a whole run.
 Leaves to others: measuring (`measure.py`), the process that measures (`jobs/measurement.py`).
 Imports no TensorFlow: pages show costs.
 
@@ -15,15 +15,14 @@ from typing import Any
 
 from filelock import FileLock
 
-from translearn_core import backbones
+from translearn_core import backbones, spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.backbones import freezing
-from translearn_core.config import home
 
 
 def speed_file() -> Path:
     """Where measured speeds are kept."""
-    return home() / "cache" / "speed.json"
+    return spaces.root() / "cache" / "speed.json"
 
 
 def measured(backbone_name: str) -> dict[str, Any] | None:
@@ -87,3 +86,29 @@ def expected_epoch_s(backbone_name: str, frozen_blocks: int, n_photos: int) -> f
     total = sum(block.macs for block in graph.blocks) or 1
     suffix = sum(block.macs for block in graph.blocks[frozen_blocks:])
     return float(n_photos * (HEAD_PHOTO_S + suffix / total / speed["train_all_per_s"]))
+
+
+AROUND_S = 8.0
+"""Seconds that a run takes beside its pass and its epochs: to begin, to test, to save, about."""
+HEAD_PHOTOS = 30_000
+"""Photos that a head sees in all, at most, however many epochs are set."""
+
+
+def expected_run_s(
+    backbone_name: str, frozen_blocks: int, *, n_photos: int, n_train: int, epochs: tuple[int, int]
+) -> float | None:
+    """Seconds a whole run takes at most, about, or None before the speed was measured.
+
+    Args:
+        frozen_blocks: how many of the first blocks are frozen while it fine-tunes.
+        n_photos: all photos.
+        n_train: training photos.
+        epochs: epochs of the head alone, and of fine-tuning (`Settings.split_epochs`).
+    """
+    pass_s = expected_pass_s(backbone_name, n_photos)
+    epoch_s = expected_epoch_s(backbone_name, frozen_blocks, n_train)
+    if pass_s is None or epoch_s is None:
+        return None
+    head, fine_tune = epochs
+    seen = min(head * n_train, max(HEAD_PHOTOS, 12 * n_train))
+    return AROUND_S + pass_s + seen * HEAD_PHOTO_S + fine_tune * epoch_s

@@ -24,7 +24,8 @@ from translearn_core.graph.engine import (
 
 logger = logging.getLogger(__name__)
 
-MEASURE_S = 2.0
+MEASURE_S = 1.0
+"""About how long each of the two rates is measured."""
 TRAIN_BATCH = 8
 
 

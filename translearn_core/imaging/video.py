@@ -29,6 +29,10 @@ EVERY_S = 0.5
 MOST_FRAMES = 300
 """Frames that are taken of one video."""
 _MOST_DECODED = 40_000
+_STILL_FRAMES = 300
+"""Frames in a row without motion, after which only key frames are decoded, at least `_STILL_STEP_S` apart,
+until something moves."""
+_STILL_STEP_S = 2.0
 _WATCH_EVERY = 50
 _MOST_PIXELS = 4096 * 2304
 _LONGEST = 1280
@@ -61,8 +65,9 @@ def read_frames(
 ) -> Iterator[VideoFrame]:
     """The frames of a video at a distance of at least `every_s` seconds, in order.
 
-    Frames that look like the last one taken are passed over. At most `most` are given; of a video
-    that ends early, those before its end. `watch` is called again and again, also while nothing moves;
+    Frames that look like the last one taken are passed over; where nothing has moved for a while,
+    only key frames are looked at until something does, so that motion shorter than their distance can be
+    missed there. At most `most` are given; of a video that ends early, those before its end. `watch` is called again and again, also while nothing moves;
     what it raises ends the reading.
 
     Raises:
@@ -94,13 +99,14 @@ def _frames(
             ).format(width=codec.width, height=codec.height)
         )
     shrink = av.video.reformatter.VideoReformatter().reformat
-    taken, due, last = 0, 0.0, None
-    for place, frame in enumerate(_decoded(av, container, stream)):
+    taken, due, last, pace = 0, 0.0, None, _Pace()
+    for place, frame in enumerate(_decoded(av, container, stream, pace)):
         if place >= _MOST_DECODED or taken >= most:
             break
-        if place % _WATCH_EVERY == 0:
+        if place % _WATCH_EVERY == 0 or pace.is_slow:
             watch()
         time_s = _time_of(frame, stream, place)
+        pace.pass_by(time_s)
         if time_s < due:
             continue
         small = shrink(frame, width=_LOOK[0], height=_LOOK[1], format="gray")
@@ -109,18 +115,51 @@ def _frames(
             continue
         last, due = look, time_s + every_s
         taken += 1
+        pace.hurry()
         yield VideoFrame(max(0, round(100 * time_s)), _jpeg(_upright(frame)))
     if not taken:
         raise PhotoError(_damaged())
 
 
-def _decoded(av: ModuleType, container: Any, stream: Any) -> Iterator[Any]:
+class _Pace:
+    """Which packets are decoded: all, or where nothing has moved for a while a few."""
+
+    def __init__(self) -> None:
+        self._still = 0
+        self._next_s = 0.0
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether only key frames are decoded now."""
+        return self._still >= _STILL_FRAMES
+
+    def pass_by(self, time_s: float) -> None:
+        """A frame was decoded."""
+        self._still += 1
+        self._next_s = time_s + _STILL_STEP_S
+
+    def hurry(self) -> None:
+        """Something has moved."""
+        self._still = 0
+
+    def wants(self, packet: Any, stream: Any) -> bool:
+        """Whether a packet is decoded; the last one of a file holds nothing and always is."""
+        if not self.is_slow or packet.pts is None or not packet.time_base:
+            return True
+        time_s = float((packet.pts - (stream.start_time or 0)) * packet.time_base)
+        return bool(packet.is_keyframe) and time_s >= self._next_s
+
+
+def _decoded(av: ModuleType, container: Any, stream: Any, pace: _Pace) -> Iterator[Any]:
     """The frames that can be decoded; what is damaged behind the first ones ends them."""
     some = False
     try:
-        for frame in container.decode(stream):
-            some = True
-            yield frame
+        for packet in container.demux(stream):
+            if not pace.wants(packet, stream):
+                continue
+            for frame in packet.decode():
+                some = True
+                yield frame
     except (av.FFmpegError, EOFError):
         if not some:
             raise

@@ -16,16 +16,17 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from translearn_core import spaces
 from translearn_core.backbones.weights import weights_status
 from translearn_core.config import home, load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.errors import RunError, TransLearnError
 from translearn_core.graph.engine import count_gpus
 from translearn_core.jobs.launch import reap
-from translearn_core.jobs.queue import is_running
+from translearn_core.jobs.queue import is_running, jobs_of_all
 from translearn_core.jobs.runner import current_runner
 from translearn_core.recipe.resolve import fill_in
-from translearn_core.runs import Job, JobConfig, JobState, Kind, list_jobs, list_runs
+from translearn_core.runs import Job, JobConfig, JobState, Kind, list_jobs
 from translearn_core.settings import Settings
 
 GIVE_WAY_S = 1.5
@@ -87,7 +88,9 @@ def looking(dataset: Dataset) -> JobState | None:
 
 def give_way() -> None:
     """End every such job, for one that somebody asked for; returns when they have ended, or soon."""
-    live = [job for job in list_jobs(_folder()) if job.state.is_live]
+    with spaces.everywhere():
+        folders = [_folder(space) for space in spaces.all_spaces()]
+        live = [job for folder in folders for job in list_jobs(folder) if job.state.is_live]
     for job in live:
         with suppress(OSError):
             job.request_stop()
@@ -105,12 +108,12 @@ def _has_weights() -> bool:
 
 def _is_busy() -> bool:
     """Whether a run or a search is at work."""
-    return any(is_running(run) for name in ("runs", "studies") for run in list_runs(home() / name))
+    return any(is_running(job) for job in jobs_of_all())
 
 
-def _folder() -> Path:
-    return home() / "cache" / "ahead"
+def _folder(space: Path) -> Path:
+    return space / "cache" / "ahead"
 
 
 def _job_of(dataset: Dataset) -> Job:
-    return Job(_folder() / dataset.folder.name)
+    return Job(_folder(home()) / dataset.folder.name)

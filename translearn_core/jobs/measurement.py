@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from translearn_core.config import home
+from translearn_core import spaces
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.runner import current_runner
 from translearn_core.runs import Job, JobConfig, Kind
@@ -40,4 +40,5 @@ def is_measuring(backbone_name: str) -> bool:
 
 
 def _job_of(backbone_name: str) -> Job:
-    return Job(home() / "cache" / "measure" / backbone_name)
+    with spaces.everywhere():  # what a machine takes is nobody's own
+        return Job(spaces.root() / "cache" / "measure" / backbone_name)

@@ -1,6 +1,7 @@
 """The queue: lanes of slots for the kinds of jobs that share a resource.
 
-Owns: the lanes, the order of waiting jobs (first in, first out), and holding a slot.
+Owns: the lanes, the order of waiting jobs (in turn by space, in a space first in, first out), and holding
+a slot.
 There is no daemon: a worker polls the states of the other live jobs and tries a file lock. Those that
 have ended are looked at only when a folder was added, and every `RESCAN_S` seconds.
 Leaves to others: starting workers (`runner.py`).
@@ -12,16 +13,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from translearn_core import spaces
 from translearn_core.config import home, load_configuration
 from translearn_core.graph.engine import count_gpus, visible_gpus
-from translearn_core.runs import Job, Kind, Run, list_jobs, list_runs
+from translearn_core.runs import Job, Kind, Run, list_jobs
 
 
 def count_slots() -> int:
@@ -57,45 +60,111 @@ LANES: dict[Kind, Lane] = {"train": _TRAINING, "search": _TRAINING, "export": _E
 RESCAN_S = 10.0
 LOOK_S = 1.0
 """A job that has to wait for others looks at them so often, in seconds."""
+ROOMS = ("runs", "studies")
+"""The folders of a space whose jobs share one order."""
 
 
 def waiting_jobs(folder: Path | None = None) -> list[Job]:
-    """The queued jobs of a folder, first in, first out; default: the runs."""
+    """The queued jobs that share the order of a folder, the next one first; default: the runs."""
     return LiveJobs(folder or home() / "runs").waiting()
 
 
+def jobs_of_all() -> list[Job]:
+    """The runs and searches of all spaces, unordered."""
+    with spaces.everywhere():
+        folders = [space / name for space in spaces.all_spaces() for name in ROOMS]
+        return [job for folder in folders for job in list_jobs(folder)]
+
+
+def sharing_order(folder: Path) -> list[Path]:
+    """The folders whose jobs wait in one order with those of `folder`.
+
+    Runs and searches of all spaces share one; the jobs of a folder elsewhere have their own.
+    """
+    shared = [space / name for space in spaces.all_spaces() for name in ROOMS]
+    is_shared = folder.resolve() in {one.resolve() for one in shared}
+    return shared if is_shared else [folder]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A queued job: whose it is, since when it waits, in unix seconds."""
+
+    job: Job
+    space: Path
+    since: float
+
+
+def in_turn(waiting: Sequence[Waiting], served: Mapping[Path, float]) -> list[Job]:
+    """The order of waiting jobs: each space in its turn, and in a space first in, first out.
+
+    Next is the space that was never served or whose last job began longest ago; where that is even,
+    the one that has waited longest. With one space that is first in, first out.
+
+    Args:
+        served: when the last job of a space began, in unix seconds.
+    """
+    queues: dict[Path, deque[Waiting]] = {}
+    for one in sorted(waiting, key=lambda one: (one.since, one.job.id)):
+        queues.setdefault(one.space, deque()).append(one)
+    order: list[Job] = []
+    turns = {space: (0, served.get(space, 0.0)) for space in queues}
+    while queues:
+        space = min(
+            queues, key=lambda one: (turns[one], queues[one][0].since, queues[one][0].job.id)
+        )
+        order.append(queues[space].popleft().job)
+        turns[space] = (turns[space][0] + 1, 0.0)
+        if not queues[space]:
+            del queues[space]
+    return order
+
+
 class LiveJobs:
-    """The jobs of a folder that have not ended, for a process that asks often."""
+    """The jobs that share the order of a folder and have not ended, for a process that asks often."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._jobs: list[Job] = []
-        self._mark = 0
+        self._spaces: dict[Job, Path] = {}
+        self._served: dict[Path, float] = {}
+        self._marks: list[int] = []
         self._scanned_at = -RESCAN_S
 
     def waiting(self) -> list[Job]:
-        """The queued ones, first in, first out."""
+        """The queued ones, the next one first; see `in_turn`."""
         self._scan()
         waiting, live = [], []
         for job in self._jobs:
-            state = job.state
+            state, space = job.state, self._spaces[job]
+            self._served[space] = max(self._served.get(space, 0.0), state.started_at)
             if state.is_live:
                 live.append(job)
             if state.state == "queued":
-                waiting.append((state.queued_at, job.id, job))
+                waiting.append(Waiting(job, space, state.queued_at))
         self._jobs = live
-        return [job for _queued_at, _id, job in sorted(waiting, key=lambda entry: entry[:2])]
+        return in_turn(waiting, self._served)
 
     def _scan(self) -> None:
-        """Look through the whole folder where that is due."""
-        try:
-            mark = self._folder.stat().st_mtime_ns
-        except OSError:
-            mark = 0
+        """Look through the whole folders where that is due."""
+        folders = sharing_order(self._folder)
+        marks = [_mark_of(folder) for folder in folders]
         now = time.monotonic()
-        if mark != self._mark or now - self._scanned_at >= RESCAN_S:
-            self._mark, self._scanned_at = mark, now
-            self._jobs = list_jobs(self._folder)
+        if marks == self._marks and now - self._scanned_at < RESCAN_S:
+            return
+        self._marks, self._scanned_at = marks, now
+        with spaces.everywhere():
+            self._spaces = {
+                job: spaces.space_of(folder) for folder in folders for job in list_jobs(folder)
+            }
+        self._jobs = list(self._spaces)
+
+
+def _mark_of(folder: Path) -> int:
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def place_in_queue(run: Run) -> int:
@@ -104,9 +173,13 @@ def place_in_queue(run: Run) -> int:
         return 0
     waiting = waiting_jobs(run.folder.parent)
     before = waiting.index(run) if run in waiting else 0
-    folders = {run.folder.parent} | {home() / name for name in ("runs", "studies")}
-    running = sum(is_running(other) for folder in folders for other in list_runs(folder))
-    return before + running
+    return before + sum(is_running(other) for other in [*jobs_of_all(), *_beside(run)])
+
+
+def _beside(run: Run) -> list[Job]:
+    """The jobs in the folder of a run that lies in no space."""
+    folder = run.folder.parent
+    return [] if len(sharing_order(folder)) > 1 else list_jobs(folder)
 
 
 def is_running(job: Job) -> bool:
@@ -125,7 +198,7 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
     if lane is None:
         yield not job.stop_requested
         return
-    folder = home() / "slots"
+    folder = spaces.root() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
     lock = None
     others = LiveJobs(job.folder.parent)
@@ -145,7 +218,7 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
 
 
 def _is_my_turn(job: Job, lane: Lane, others: LiveJobs) -> bool:
-    """Whether no job of the same folder has waited longer; a job elsewhere takes any free slot."""
+    """Whether no job of the same order comes first; a job elsewhere takes any free slot."""
     waiting = others.waiting()
     return job not in waiting or waiting.index(job) < lane.count()
 

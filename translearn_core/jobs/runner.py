@@ -20,8 +20,8 @@ from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch, warm_worker
-from translearn_core.jobs.queue import is_running
-from translearn_core.runs import Job, list_runs
+from translearn_core.jobs.queue import is_running, jobs_of_all
+from translearn_core.runs import Job
 from translearn_core.runs.state import write_worker
 
 FORCED = N_("Ended at once, by request.")
@@ -69,7 +69,7 @@ class LocalRunner:
         """See `Runner.warm_up`. Starts a worker that imports TensorFlow and waits, unless one
         trains."""
         launch.reap()
-        if not warm_worker.is_waiting() and not any(is_running(run) for run in list_runs()):
+        if not warm_worker.is_waiting() and not any(is_running(job) for job in jobs_of_all()):
             warm_worker.warm_up()
 
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from translearn_core import datasets, runs
+from translearn_core import datasets, runs, spaces
 from translearn_core.atomic import write_atomically
+from translearn_core.config import home, load_configuration
 from translearn_core.datasets import Dataset
-from translearn_core.errors import SettingsError
-from translearn_core.i18n import _
+from translearn_core.errors import RunError, SettingsError
+from translearn_core.i18n import _, ngettext
 from translearn_core.jobs.launch import reap
+from translearn_core.jobs.queue import ROOMS
 from translearn_core.jobs.runner import current_runner
 from translearn_core.recipe.resolve import resolve
 from translearn_core.runs import Job, JobState, Kind, Run, study
@@ -52,8 +54,9 @@ def make_run(
 
     Raises:
         SourceError, SettingsError, WeightsError: as in `start`.
-        RunError: `folder` already holds something.
+        RunError: `folder` already holds something, or a pupil may keep or queue no more.
     """
+    _check_quota()
     return runs.create_run(
         dataset.folder,
         resolve(settings, dataset).settings,
@@ -64,6 +67,36 @@ def make_run(
         import_s=import_s,
         kind=kind,
     )
+
+
+def _check_quota() -> None:
+    """Refuse a run of a pupil who has as many as they may keep, or as many waiting.
+
+    Raises:
+        RunError: they have.
+    """
+    if spaces.is_whole():
+        return
+    quotas = load_configuration().quotas
+    kept = [run for name in ROOMS for run in runs.list_runs(home() / name)]
+    if len(kept) >= quotas.runs:
+        raise RunError(
+            _(
+                "You may keep {most} runs, and so many are there. Delete one under My work, then start "
+                "again."
+            ).format(most=quotas.runs)
+        )
+    live = sum(run.state.is_live for run in kept)
+    if live >= quotas.waiting:
+        raise RunError(
+            ngettext(
+                "{n} run of yours is waiting or going on, more cannot be started at once. Wait until it "
+                "has ended, or stop it.",
+                "{n} runs of yours are waiting or going on, more cannot be started at once. Wait until "
+                "one has ended, or stop one.",
+                live,
+            ).format(n=live)
+        )
 
 
 def create_study(

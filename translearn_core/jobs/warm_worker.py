@@ -18,7 +18,8 @@ import threading
 
 import psutil
 
-from translearn_core.config import home, load_configuration
+from translearn_core import spaces
+from translearn_core.config import load_configuration
 from translearn_core.jobs import launch
 from translearn_core.runs import Job
 from translearn_core.runs.state import write_worker
@@ -42,7 +43,7 @@ def warm_up() -> None:
             return
         if psutil.virtual_memory().available < LEAST_FREE_BYTES:
             return
-        folder = home() / "cache"
+        folder = spaces.root() / "cache"
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "standby.log").open("wb") as log:

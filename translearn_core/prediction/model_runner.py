@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 OUTPUTS = ("probabilities", "pooled", "maps")
 """Outputs of a model whose head was found, in this order."""
+CANNOT_OPEN = (RuntimeError, OSError, ValueError, KeyError, zipfile.BadZipFile)
+"""What opening a damaged copy raises."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ def open_runner(
     if is_copy_whole and openvino_path.is_file() and head_path(openvino_path).is_file():
         try:
             return OpenVINORunner(openvino_path)
-        except (RuntimeError, OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except CANNOT_OPEN:
             logger.exception("The copy %s cannot be read; Keras is used", openvino_path)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from translearn_core.graph.saving import load_model
@@ -161,6 +163,7 @@ class OpenVINORunner:
     def __init__(self, path: Path) -> None:
         openvino = import_openvino()
         core = openvino.Core()
+        core.set_property({"ENABLE_MMAP": False})  # the file may be replaced or deleted meanwhile
         model = core.read_model(path)
         self.head = _load_head(head_path(path))
         steps = openvino.preprocess.PrePostProcessor(model)

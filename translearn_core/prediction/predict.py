@@ -2,8 +2,9 @@
 
 Owns: opening a run's model for prediction, the small cache of open models, batches of photos,
 and whether a prediction is above the confidence threshold and its photo in distribution.
-Leaves to others: decoding (`datasets`), running a model (`model_runner.py`), the confidence
-threshold (`runs/threshold.py`), out-of-distribution detection (`evaluation/ood.py`).
+Leaves to others: which files are photos (`photo_files.py`), decoding (`imaging`), running a model
+(`model_runner.py`), the confidence threshold (`runs/threshold.py`), out-of-distribution detection
+(`evaluation/ood.py`).
 
 Runs on the CPU, without TensorFlow where the run has its OpenVINO copy, so that the web
 process stays light and never takes the GPU.
@@ -11,7 +12,7 @@ process stays light and never takes the GPU.
 
 from __future__ import annotations
 
-import os
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,22 +24,23 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array, Bools
-from translearn_core.datasets import PhotoStats, iterate_photos
-from translearn_core.datasets.folder_listing import photos_below
-from translearn_core.datasets.manifest_checks import list_names
-from translearn_core.datasets.photo_names import PHOTO_SUFFIXES, is_junk
+from translearn_core.config import Limits
 from translearn_core.errors import RunError
+from translearn_core.evaluation.caveats import list_names
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.ood import Reference, load_reference
-from translearn_core.formatting import shortened
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
+from translearn_core.imaging.decode import DecodedPhoto, decode_photo, iterate_photos
 from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.square import Fit, is_other_shape
+from translearn_core.imaging.stats import PhotoStats
 from translearn_core.prediction.model_runner import (
+    CANNOT_OPEN,
     KerasRunner,
     ModelOutput,
     ModelRunner,
+    OpenVINORunner,
     head_path,
     open_runner,
 )
@@ -53,6 +55,8 @@ from translearn_core.runs.model_files import (
 )
 from translearn_core.runs.task_heads import load_heads
 from translearn_core.runs.threshold import ConfidenceThreshold, read_threshold
+
+logger = logging.getLogger(__name__)
 
 OPEN_MODELS = 2
 BATCH = 64
@@ -88,12 +92,16 @@ class Predictor:
     `reference` the features of training photos for out-of-distribution detection, or None;
     `notices` what a person should know of the files that were opened, as sentences.
 
+    Args:
+        copy_only: whether only the OpenVINO copy is opened, never Keras; `model.keras` may then be
+            missing.
+
     Raises:
         RunError: the run has no model that can be opened.
     """
 
-    def __init__(self, run: Run) -> None:
-        content = _read_labels(run)
+    def __init__(self, run: Run, *, copy_only: bool = False) -> None:
+        content = _read_labels(run, run.openvino_path if copy_only else run.model_path)
         self.classes: list[str] = content["classes"]
         self.size: int = content["image_size"]
         self.fit: Fit = content["fit"]
@@ -113,7 +121,7 @@ class Predictor:
                 ).format(file=REFERENCE)
             )
         self.tasks: tuple[DenseHead, ...] = load_heads(run.folder)
-        self._runner = self._open(run)
+        self._runner = _open_copy(run) if copy_only else self._open(run)
         self.head: DenseHead | None = self._runner.head
         self._lock = threading.Lock()
 
@@ -124,7 +132,7 @@ class Predictor:
             require_whole(run, KERAS)
         runner = open_runner(run.openvino_path, run.model_path, is_copy_whole=not altered)
         is_slower = run.openvino_path.is_file() and isinstance(runner, KerasRunner)
-        if altered or (is_slower and not _is_older_copy(run)):
+        if altered or (is_slower and has_copy(run)):
             require_whole(run, KERAS)
             self.notices.append(
                 _(
@@ -133,6 +141,17 @@ class Predictor:
                 ).format(file=(altered or [run.openvino_path.name])[0], model=KERAS)
             )
         return runner
+
+    def decode(self, source: Path | bytes, *, limits: Limits | None = None) -> DecodedPhoto:
+        """A photo as this model takes it, `(size, size, 3) uint8`.
+
+        Args:
+            limits: as in `decode_photo`.
+
+        Raises:
+            PhotoError: it cannot be read.
+        """
+        return decode_photo(source, size=self.size, fit=self.fit, how=self.reading, limits=limits)
 
     def run(self, photos: Array, *, maps: bool = False) -> ModelOutput:
         """The outputs for photos `(n, size, size, 3) uint8`, see `model_runner.ModelOutput`."""
@@ -176,14 +195,42 @@ def _tell_shape(names: Sequence[str], fit: Fit) -> str:
     return f"{known} {means}"
 
 
-def _is_older_copy(run: Run) -> bool:
-    """Whether the copy is one of an earlier version, which is not used."""
-    return not head_path(run.openvino_path).is_file()
+def has_copy(run: Run) -> bool:
+    """Whether there is an OpenVINO copy of the model that can be used; that of an earlier version
+    cannot."""
+    return run.openvino_path.is_file() and head_path(run.openvino_path).is_file()
 
 
-def _read_labels(run: Run) -> dict[str, Any]:
+def _open_copy(run: Run) -> ModelRunner:
+    """The OpenVINO copy of the model.
+
+    Raises:
+        RunError: there is none, it is one of an earlier version, or it is damaged.
+    """
+    if not has_copy(run):
+        raise RunError(
+            _(
+                "The run {run} has no OpenVINO copy of its model that can be used: OpenVINO could not "
+                "take the model, or an earlier version made the run. Train it again, or ask it on the "
+                "page Try it."
+            ).format(run=run.folder)
+        )
+    require_whole(run, *COPY)
+    try:
+        return OpenVINORunner(run.openvino_path)
+    except CANNOT_OPEN as error:
+        logger.exception("The copy %s cannot be read", run.openvino_path)
+        raise RunError(
+            _("{file} cannot be read. Restore it from a copy, or train again.").format(
+                file=run.openvino_path
+            )
+        ) from error
+
+
+def _read_labels(run: Run, model: Path) -> dict[str, Any]:
+    """What the outputs mean; refuses a run without the file `model`."""
     path = run.folder / "labels.json"
-    if not path.is_file() or not run.model_path.is_file():
+    if not path.is_file() or not model.is_file():
         run.require()
         raise RunError(
             _("The run {run} has no model: it is {state}. Choose a finished run.").format(
@@ -199,7 +246,7 @@ _open_lock = threading.Lock()
 
 def open_predictor(run: Run) -> Predictor:
     """The open model of a run; the last `OPEN_MODELS` used stay open."""
-    _labels = _read_labels(run)
+    _labels = _read_labels(run, run.model_path)
     key = (str(run.folder), _modified_ns(run))
     with _open_lock:
         if key not in _open:
@@ -244,28 +291,37 @@ def _predict_batch(
     for batch in in_batches(decoded, BATCH):
         result = {n: Prediction(file="", error=e.message) for n, e in batch.unreadable.items()}
         if batch.photos:
-            predictions = _predict_images(predictor, batch.images(), decision)
-            for index, photo, prediction in zip(
-                batch.indices, batch.photos, predictions, strict=True
-            ):
-                other_shape = predictor.is_other_shape(photo.stats)
-                result[index] = replace(prediction, other_shape=other_shape)
+            stats = [photo.stats for photo in batch.photos]
+            predictions = predict_images(predictor, batch.images(), decision, stats=stats)
+            result |= zip(batch.indices, predictions, strict=True)
         for index in sorted(result):
             yield replace(result[index], file=names[index])
 
 
-def _predict_images(
-    predictor: Predictor, photos: Array, decision: ConfidenceThreshold
+def predict_images(
+    predictor: Predictor,
+    photos: Array,
+    decision: ConfidenceThreshold,
+    *,
+    stats: Sequence[PhotoStats | None],
 ) -> Iterator[Prediction]:
-    """The predictions for photos `(n, size, size, 3) uint8`, with an empty `file`."""
+    """The predictions for decoded photos, with an empty `file`.
+
+    Args:
+        photos: `(n, size, size, 3) uint8`.
+        stats: what was measured of each; None where that is not known.
+    """
     output = predictor.run(photos)
     unlike = predictor.unlike(output)
-    for index, probabilities in enumerate(output.probabilities):
+    for index, (probabilities, measured) in enumerate(
+        zip(output.probabilities, stats, strict=True)
+    ):
         prediction = _make_prediction(
             predictor.classes,
             probabilities,
             decision,
             unlike=None if unlike is None else bool(unlike[index]),
+            other_shape=predictor.is_other_shape(measured) if measured is not None else None,
         )
         if predictor.tasks and output.pooled is not None:
             tasks = _predict_tasks(predictor, output.pooled[index])
@@ -289,7 +345,12 @@ def _ranked(classes: Sequence[str], probabilities: Array) -> dict[str, float]:
 
 
 def _make_prediction(
-    classes: list[str], probabilities: Array, decision: ConfidenceThreshold, *, unlike: bool | None
+    classes: list[str],
+    probabilities: Array,
+    decision: ConfidenceThreshold,
+    *,
+    unlike: bool | None,
+    other_shape: bool | None,
 ) -> Prediction:
     ranked = _ranked(classes, probabilities)
     best = next(iter(ranked))
@@ -300,62 +361,5 @@ def _make_prediction(
         probabilities=ranked,
         sure=decision.is_sure(ranked[best]),
         unlike=unlike,
+        other_shape=other_shape,
     )
-
-
-def find_photos(paths: Iterable[Path]) -> Iterator[Path]:
-    """The files of files and folders; folders are searched recursively, in sorted order.
-
-    What is no ordinary file (a pipe, a link to a folder, a folder that cannot be opened or is named
-    like a photo) is among them, so that its prediction is an error of its own. Links to folders are
-    not followed.
-
-    Raises:
-        RunError: a path does not exist.
-    """
-    for path in paths:
-        try:
-            is_folder, is_there = path.is_dir(), os.path.lexists(path)
-        except (OSError, ValueError):  # a name that no file can have
-            is_folder = is_there = False
-        if not is_there:
-            raise RunError(
-                _("There is no file or folder {place}. Check the name.").format(
-                    place=shortened(str(path), 300)
-                )
-            )
-        if is_folder:
-            yield from sorted(_walk(path))
-        else:
-            yield path
-
-
-def hidden_folders(paths: Iterable[Path]) -> dict[Path, int]:
-    """Hidden folders inside of folders, whose photos `find_photos` passes over, with the number of
-    their photos; those that programs make are not among them."""
-    found = {}
-    for root in paths:
-        for place, folders, _files in os.walk(root):
-            for name in [one for one in folders if is_junk([one])]:
-                folders.remove(name)
-                n = photos_below(Path(place) / name, name)
-                if n:
-                    found[Path(place) / name] = n
-    return found
-
-
-def _walk(root: Path) -> Iterator[Path]:
-    closed: list[Path] = []
-    for folder, folders, files in os.walk(
-        root, onerror=lambda error: closed.append(Path(error.filename))
-    ):
-        place = Path(folder)
-        odd = [
-            name
-            for name in folders
-            if Path(name).suffix.lower() in PHOTO_SUFFIXES or (place / name).is_symlink()
-        ]
-        for path in (place / name for name in (*files, *odd)):
-            if not is_junk(path.relative_to(root).parts):
-                yield path
-    yield from closed

@@ -141,17 +141,25 @@ def reliability(bins: Sequence[Bin], *, words: str) -> str:
     return _svg(left + side + right, top + side + bottom, "".join(parts), words)
 
 
-def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], *, words: str) -> str:
+def matrix(
+    counts: Sequence[Sequence[int]],
+    names: Sequence[str],
+    *,
+    words: str,
+    colors: Sequence[str] = (),
+) -> str:
     """Confusion matrix: photos by true class (rows) and predicted class (columns).
 
     Args:
         counts: rows are the true classes, columns the predicted ones, in the order of `names`.
         words: the text alternative (aria-label).
+        colors: of the classes; a dot of it stands between a row and its name.
     """
     n = len(names)
     side = max(14.0, min(44.0, 460.0 / n))
     longest = min(18, max(len(name) for name in names))
-    left, top = 30 + 6.6 * longest, 22 + 4.8 * longest
+    room = 12 if colors else 0
+    left, top = 30 + room + 6.6 * longest, 22 + 4.8 * longest
     parts = [
         f'<text x="{left - 6:.0f}" y="{top - 8:.0f}" text-anchor="end" class="strong">'
         f"{escape(_('answer'))} →</text>",
@@ -162,10 +170,13 @@ def matrix(counts: Sequence[Sequence[int]], names: Sequence[str], *, words: str)
         shown = escape(name if len(name) <= 18 else name[:17] + "…")
         middle = place * side + side / 2
         parts.append(
-            f'<text x="{left - 6:.0f}" y="{top + middle + 4:.1f}" text-anchor="end">{shown}</text>'
+            f'<text x="{left - 6 - room:.0f}" y="{top + middle + 4:.1f}" text-anchor="end">{shown}</text>'
             f'<text transform="translate({left + middle + 3:.1f} {top - 6:.0f}) rotate(-42)">'
             f"{shown}</text>"
         )
+    for row, color in enumerate(colors):
+        middle = top + row * side + side / 2
+        parts.append(f'<circle cx="{left - 10:.0f}" cy="{middle:.1f}" r="4" fill="{color}"/>')
     for row, line in enumerate(counts):
         for column, count in enumerate(line):
             x, y = left + column * side, top + row * side

@@ -11,7 +11,7 @@ Sentences are Markdown with nothing but `**bold**` in it; `limits` are plain.
 from __future__ import annotations
 
 from translearn_core.evaluation import calibration
-from translearn_core.formatting import percent
+from translearn_core.formatting import never_seen, percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run, run_caveats, threshold
 from translearn_core.runs.run_metrics import CalibrationMetrics, UnlikeMetrics
@@ -37,8 +37,8 @@ def trade_sentence(trade: threshold.ThresholdEffect, *, share: bool = True) -> s
         trade.refused,
     ).format(refused=trade.refused, n=trade.n)
     sentence += ngettext(
-        "which avoids **{avoided}** of {wrong} mistake and gives up {lost} of the right answers.",
-        "which avoids **{avoided}** of {wrong} mistakes and gives up {lost} of the right answers.",
+        "which avoids **{avoided}** of {wrong} mistake; right answers lost: {lost}.",
+        "which avoids **{avoided}** of {wrong} mistakes; right answers lost: {lost}.",
         wrong,
     ).format(avoided=trade.avoided, wrong=wrong, lost=trade.lost)
     if share and trade.accuracy is not None:
@@ -89,9 +89,9 @@ def unlike_sentence(figures: UnlikeMetrics) -> str:
     parts = [
         _(
             "A new photo is compared with {n:,} training photos. Where even the nearest ones are "
-            "far away, the model says **this looks like nothing I was shown** "
+            "far away, the model says **{words}** "
             "(out-of-distribution detection by the distance in feature space)."
-        ).format(n=figures.photos)
+        ).format(n=figures.photos, words=never_seen())
     ]
     if figures.refused is not None and figures.n_test >= _FEWEST_TO_JUDGE:
         low, high = figures.refused_interval or (0.0, 1.0)
@@ -140,7 +140,7 @@ def limits(run: Run) -> list[str]:
         )
     return [
         *found,
-        _strange_photos(metrics.unlike),
+        strange_photos(metrics.unlike),
         _(
             "The figures hold for photos like those it was tested with: the same places, cameras, "
             "light and seasons. Elsewhere it may do worse."
@@ -153,7 +153,8 @@ def limits(run: Run) -> list[str]:
     ]
 
 
-def _strange_photos(figures: UnlikeMetrics | None) -> str:
+def strange_photos(figures: UnlikeMetrics | None) -> str:
+    """What the model says of a photo of something else, and how reliably."""
     if figures is None or figures.threshold is None:
         return _(
             "It always answers with one of its classes, also for a photo that shows something else "

@@ -27,11 +27,13 @@ import pandas as pd
 from translearn_core import __version__, backbones
 from translearn_core.atomic import write_atomically
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.class_places import places_of
 from translearn_core.errors import PhotoError, RunError, SourceError, StorageError
 from translearn_core.evaluation.calibration import reliability_bins
 from translearn_core.evaluation.metrics import wilson_interval
 from translearn_core.formatting import certainty, percent, percent_range, stamp
 from translearn_core.i18n import _, language, ngettext, tag
+from translearn_core.palette import class_color
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
 from translearn_core.runs import Run, run_caveats
@@ -331,13 +333,17 @@ def _mistakes(case: _Case) -> dict[str, str] | None:
         "Each row holds the test photos of one class, each column an answer. The diagonal is "
         "right; everything beside it is a mistake."
     )
-    return _confusion(case.metrics, reading)
+    known = case.dataset.class_places if case.dataset is not None else {}
+    places = places_of(known, case.classes)
+    return _confusion(case.metrics, reading, colors=[class_color(at) for at in places.values()])
 
 
-def _confusion(figures: HeadMetrics, reading: str = "") -> dict[str, str]:
+def _confusion(
+    figures: HeadMetrics, reading: str = "", *, colors: Sequence[str] = ()
+) -> dict[str, str]:
     """The confusion matrix of a task with its sentences."""
     words = _confusion_sentence(figures.confusion, figures.classes)
-    drawn = report_charts.matrix(figures.confusion, figures.classes, words=words)
+    drawn = report_charts.matrix(figures.confusion, figures.classes, words=words, colors=colors)
     return {"sentence": words, "reading": reading, "drawing": drawn}
 
 

@@ -1,14 +1,14 @@
 """Who is at work with a data set.
 
-Owns: finding them, and deleting a data set that nobody is at work with.
-Leaves to others: the deletion itself (`datasets`).
+Owns: finding them, and deleting or throwing away what nobody is at work with.
+Leaves to others: the deletion itself (`datasets`), the bin (`trash.py`).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from translearn_core import datasets
+from translearn_core import datasets, trash
 from translearn_core.config import home
 from translearn_core.datasets import Dataset
 from translearn_core.errors import RunError
@@ -35,6 +35,36 @@ def delete_unused_dataset(dataset: Dataset) -> None:
         RunError: one is; the message names it.
         StorageError: a file is held by another program.
     """
+    _refuse_in_use(dataset)
+    datasets.delete_dataset(dataset)
+
+
+def throw_away_dataset(dataset: Dataset) -> trash.Entry:
+    """Move a data set into the bin, unless a run, a search or a check is at work with it.
+
+    Raises:
+        RunError: one is; the message names it.
+        StorageError: a file is held by another program.
+    """
+    _refuse_in_use(dataset)
+    with dataset.locked():
+        pass  # waits for a concurrent change
+    return trash.throw_away(dataset.folder, kind="dataset", name=dataset.name)
+
+
+def throw_away_run(run: Run) -> trash.Entry:
+    """Move a run into the bin.
+
+    Raises:
+        RunError: it is still queued or running, or its process lives.
+        StorageError: a file is held by another program.
+    """
+    if run.is_worked_on:
+        raise RunError(_("This run is still going on. Stop it first, then delete it."))
+    return trash.throw_away(run.folder, kind="run", name=display_name(run))
+
+
+def _refuse_in_use(dataset: Dataset) -> None:
     for run in runs_at_work_with(dataset):
         raise RunError(
             _(
@@ -56,4 +86,3 @@ def delete_unused_dataset(dataset: Dataset) -> None:
                 "until it has ended."
             ).format(dataset=dataset.name)
         )
-    datasets.delete_dataset(dataset)

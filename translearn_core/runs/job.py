@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar
 import psutil
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from translearn_core import spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.errors import RunError
 from translearn_core.i18n import _, language
@@ -76,10 +77,13 @@ class Job:
 
     Args:
         folder: the job folder; it need not exist yet.
+
+    Raises:
+        AccessError: it lies in the space of somebody else.
     """
 
     def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder).resolve()
+        self.folder = spaces.reach(Path(folder))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.folder)!r})"

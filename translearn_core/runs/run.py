@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from translearn_core import __version__, leftovers
+from translearn_core import __version__, leftovers, spaces
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import home
 from translearn_core.errors import RunError, StorageError
@@ -267,6 +267,7 @@ def create_run(
         kind: `train`, or `search` for a search of settings.
 
     Raises:
+        AccessError: the data set belongs to somebody else.
         RunError: `folder` already holds something.
         StorageError: the disk is full or cannot be written.
     """
@@ -279,7 +280,7 @@ def create_run(
         id=run.id,
         name=name,
         created=created,
-        dataset=str(dataset_folder.resolve()),
+        dataset=str(spaces.reach(dataset_folder)),
         dataset_name=dataset_name,
         fingerprint=fingerprint,
         settings=settings,

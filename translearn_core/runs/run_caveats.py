@@ -1,6 +1,6 @@
 """What must be said beside the figures of a run: its test against validation, its classes, refusals.
 
-Owns: which figures of metrics.json are judged. Leaves to others: the sentences
+Owns: which figures of metrics.json are judged, and which share a run is known by. Leaves to others: the sentences
 (`evaluation/caveats.py`), where they are shown.
 """
 
@@ -41,6 +41,24 @@ def same_scene(metrics: RunMetrics) -> str:
         "Right on {correct:,} of {n:,} test photos, of which {known:,} are later ones of the scenes "
         "that were learned from: how often it is right in other scenes is not known."
     ).format(correct=metrics.test_correct, n=metrics.n_test, known=metrics.n_test_same_scene)
+
+
+def headline_share(metrics: RunMetrics) -> float:
+    """The share of right answers that a run is known by: in the new domain where it was adapted to one.
+
+    Returns:
+        In [0, 1]; that of the test photos where nothing is known of the new domain.
+    """
+    figures = metrics.adaptation
+    there = figures.target_accuracy_after if figures is not None else None
+    if there is None or not metrics.tested_elsewhere:
+        return metrics.accuracy
+    return float(there)
+
+
+def told_share(metrics: RunMetrics) -> float | None:
+    """`headline_share` where a run may be named by it; None where nothing is known."""
+    return None if metrics.test_accuracy is None else headline_share(metrics)
 
 
 def caveats_of(metrics: RunMetrics) -> list[str]:

@@ -88,6 +88,28 @@ class LikenessTree:
         leaves = len(self._leaf_photos)
         return [self._group(int(child)) for child in self._children[node - leaves]]
 
+    def below(self, node: int) -> list[int]:
+        """A group and all groups that it was joined from."""
+        leaves, found, pending = len(self._leaf_photos), [], [node]
+        while pending:
+            one = pending.pop()
+            if not 0 <= one < 2 * leaves - 1:
+                continue
+            found.append(one)
+            if one >= leaves:
+                pending.extend(int(child) for child in self._children[one - leaves])
+        return found
+
+    def nearest(self, photo: int, nodes: Sequence[int]) -> int:
+        """The group whose centre is nearest to a photo."""
+        point = self._points[photo]
+
+        def distance(node: int) -> float:
+            centre = self._points[self._photos_below(node)].mean(axis=0)
+            return float(((centre - point) ** 2).sum())
+
+        return min(nodes, key=distance)
+
     def _group(self, node: int) -> Group:
         photos = self._photos_below(node)
         points = self._points[photos]

@@ -47,21 +47,21 @@ class Decision(BaseModel):
     """One decision, as it stands in the journal.
 
     Attributes:
-        kind: `name` a group, `split` or `later` a group, `move` photos out of one, `answer` one
-            photo, `accept` proposals,
+        kind: `name` a group, `split` or `later` a group, `regroup` photos into one, `move` photos
+            into a class, `answer` one photo, `accept` proposals,
             `aside`: photos that are none of the classes.
-        node, tree: the group, for `name`, `split`, `later`; nodes of another tree (`Sorting.mark`)
-            mean nothing in this one.
+        node, tree: the group, for `name`, `split`, `later`, `regroup`; nodes of another tree
+            (`Sorting.mark`) mean nothing in this one.
         was: path -> class before (empty: unsorted), of the photos that changed.
         path: of an `answer`.
         proposed, confidence, blind: of what was asked; `blind`: the proposal was not shown.
-        paths: of `aside`.
+        paths: of `aside` and `regroup`.
         bar: the least confidence of what was accepted.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    kind: Literal["name", "split", "later", "move", "answer", "accept", "aside"]
+    kind: Literal["name", "split", "later", "regroup", "move", "answer", "accept", "aside"]
     node: int = -1
     tree: str = ""
     class_name: str = ""
@@ -133,15 +133,31 @@ class Sorting:
         return cls(dataset, found) if found is not None else None
 
     def _refresh(self) -> None:
-        self._rows = rows = WithUnsorted(self.dataset.folder).photos
-        class_of = dict(zip(rows["path"], rows["class_name"], strict=True))
+        class_of = self._read_classes()
         self.labels = [class_of.get(path, "") for path in self._found.paths]
         self.there: Bools = np.array([path in class_of for path in self._found.paths], bool)
         self.unsorted_without_features = sum(
             not name and path not in self._place for path, name in class_of.items()
         )
-        self.journal = _read_journal(self.dataset)
+        self.journal = self._standing(_read_journal(self.dataset))
         self._clear()
+
+    def _read_classes(self) -> dict[str, str]:
+        """The class of each photo by its path, empty where it is unsorted, as it is stored now."""
+        self._rows = rows = WithUnsorted(self.dataset.folder).photos
+        self._class_of = {
+            str(path): str(name)
+            for path, name in zip(rows["path"], rows["class_name"], strict=True)
+        }
+        return self._class_of
+
+    def _standing(self, journal: Sequence[Decision]) -> list[Decision]:
+        """Without the decisions whose photos have their former classes again: taken back elsewhere."""
+        return [one for one in journal if not self._is_taken_back(one)]
+
+    def _is_taken_back(self, decision: Decision) -> bool:
+        there = {path: name for path, name in decision.was.items() if path in self._class_of}
+        return bool(there) and all(self._class_of[path] == name for path, name in there.items())
 
     def _clear(self) -> None:
         for name in ("proposals", "is_unsorted"):
@@ -209,14 +225,18 @@ class Sorting:
         for one in told:
             if one.kind == "split":
                 found |= {group.node: group for group in self.tree.split(one.node)}
+        members = {group.node: list(group.photos) for group in found.values()}
+        members = {node: photos for node, photos in members.items() if node not in done}
+        for one in told:
+            if one.kind == "regroup":
+                self._regroup(members, one)
         waiting = [
             Group(
-                node=group.node,
-                photos=tuple(photo for photo in group.photos if self.is_unsorted[photo]),
-                spread=group.spread,
+                node=node,
+                photos=tuple(photo for photo in photos if self.is_unsorted[photo]),
+                spread=found[node].spread,
             )
-            for group in found.values()
-            if group.node not in done
+            for node, photos in members.items()
         ]
         return sorted(
             (group for group in waiting if group.photos),
@@ -225,6 +245,18 @@ class Sorting:
                 group.spread,
             ),
         )
+
+    def _regroup(self, members: dict[int, list[int]], decision: Decision) -> None:
+        """Move the photos of a decision to its group; where that was split since, to its nearer
+        part. They stand last, where the least typical ones are."""
+        moved = [self._place[path] for path in decision.paths if path in self._place]
+        parts = [node for node in self.tree.below(decision.node) if node in members]
+        if not parts:
+            return
+        for photos in members.values():
+            photos[:] = [photo for photo in photos if photo not in moved]
+        for photo in moved:
+            members[self.tree.nearest(photo, parts)].append(photo)
 
     def proposed_name(self, group: Group) -> str:
         """The class that most photos of a group are proposed for; empty before there are any."""
@@ -318,6 +350,12 @@ class Sorting:
         """Show a group after all others."""
         self._add(Decision(kind="later", node=node, tree=self.mark))
 
+    def regroup(self, paths: Sequence[str], node: int) -> None:
+        """Put photos into another group; they stay unsorted."""
+        known = tuple(path for path in paths if path in self._place)
+        if known:
+            self._add(Decision(kind="regroup", node=node, tree=self.mark, paths=known))
+
     def answer(self, question: Question, class_name: str) -> None:
         """Give one photo its class.
 
@@ -382,7 +420,8 @@ class Sorting:
 
     def _add(self, decision: Decision) -> None:
         """Add a decision to those that are stored: another page may have added some meanwhile."""
-        self._write([*_read_journal(self.dataset), decision])
+        self._read_classes()
+        self._write([*self._standing(_read_journal(self.dataset)), decision])
 
     def _write(self, journal: Sequence[Decision]) -> None:
         self.journal = list(journal)

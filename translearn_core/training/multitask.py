@@ -15,6 +15,7 @@ truth, empty where missing), `<task>: answer`, `<task>: confidence`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,6 +49,10 @@ from translearn_core.training.postprocess import calibrate, calibration_figures
 
 UNKNOWN = -1
 LEAST_TRAINED = 4
+REFIT_PART = 0.25
+"""Part of the epochs in which a head goes on, with the validation photos, where a linear half has
+learned from these already. A head of its own begins anew and learns over all epochs: from few photos
+it is better by that, beside a linear half it is not (docs/experiments/head.md)."""
 """Labelled photos that a task must have among those to learn from."""
 
 
@@ -82,10 +87,10 @@ def learn_head(
 ) -> LearnedHead:
     """Learn one head.
 
-    Validation decides which epoch is kept; where validation photos are few, a fresh head then
-    learns from these, too, over the whole schedule, and is calibrated by the last epoch of the one
-    before. The first one is kept when a person stops in the middle. Where the settings leave the
-    kind of head open, a linear one is learned beside it and both become one.
+    Validation decides which epoch is kept; where validation photos are few, the head then learns from
+    these, too, see `REFIT_PART`, and is calibrated by the last epoch before that. What was learned
+    first is kept when a person stops in the middle. Where the settings leave the kind of head open, a
+    linear one is learned beside it and both become one.
 
     Args:
         epochs: see `fit_head`.
@@ -136,9 +141,12 @@ def _learn_hidden(
     if training.joined is None or fitted.last is None or monitor.stop_requested:
         return first, own_way
     kept = head.get_weights()
-    head.set_weights(start)  # the same model: its graph is there already
     if epochs is None:
         epochs = count_epochs(plan, data)
+    if has_linear_half(plan):
+        epochs = math.ceil(epochs * REFIT_PART)
+    else:
+        head.set_weights(start)  # the same model: its graph is there already
     monitor.stage("refit")
     fit_head(plan, training.joined, head, _Rounds(monitor), epochs=epochs)
     if monitor.stop_requested:

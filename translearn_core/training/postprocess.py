@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 Rows = Ints
 MOST_THROUGH_NETWORK = 1000
 """Photos of a part that go through an unfrozen network once more, for their features."""
+MOST_WHEN_STOPPED = 150
+"""The same where a person waits for a run that was stopped."""
 
 
 def calibrate(head: Any, validation: ValidationPredictions) -> float:
@@ -70,6 +72,7 @@ def keep_reference(
     *,
     learned: Rows,
     backbone_learned: bool,
+    is_stopped: bool = False,
 ) -> dict[str, Any]:
     """Write the reference of a run; what metrics.json says under `unlike`.
 
@@ -77,8 +80,11 @@ def keep_reference(
         features_of: rows of the data -> pooled features `(n, d)`, as the head gets them.
         learned: rows that were learned from.
         backbone_learned: whether features depend on them, too.
+        is_stopped: whether the run was stopped by a person, who waits for its end.
     """
-    most = MOST_THROUGH_NETWORK if backbone_learned else ood.MAX_PHOTOS
+    most = ood.MAX_PHOTOS
+    if backbone_learned:
+        most = MOST_WHEN_STOPPED if is_stopped else MOST_THROUGH_NETWORK
     width, seed = plan.backbone.features, plan.settings.seed
     labels = data.labels
 

@@ -316,14 +316,12 @@ def _learn_more_tasks(
 
 def _keep_reference(
     plan: Plan, data: TrainingData, model: TrainedModel, monitor: Monitor
-) -> dict[str, Any] | None:
-    """The photos that new ones are held against; None where a stop should not wait for them."""
+) -> dict[str, Any]:
+    """The photos that new ones are held against, and how well that tells strange ones."""
     from translearn_core.fitting.fit import predict_rows
 
     training = model.training
     training_data = training.data
-    if model.tuned and monitor.stop_requested:
-        return None
     rows = (training_data.joined() if model.refitted else training_data).rows("train")
     if not model.tuned:
         answered: FeatureSource = training.own_features or data.pooled
@@ -343,4 +341,5 @@ def _keep_reference(
         lambda some: predict_rows(features, training_data.cut, some),
         learned=rows,
         backbone_learned=True,
+        is_stopped=monitor.stop_requested,
     )

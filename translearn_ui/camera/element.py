@@ -20,10 +20,11 @@ from typing import Any
 import streamlit as st
 
 from translearn_core.export.writers import WEB_FOLDER
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
+from translearn_ui.components.scripts import DOM
 
 JS = Path(__file__).with_name("js")
-PARTS = ("dom", "link", "camera", "recorder", "live", "element")
+PARTS = ("link", "camera", "recorder", "live", "element")
 
 Answer = Callable[[Sequence[dict[str, Any]]], list[dict[str, Any]]]
 
@@ -33,7 +34,8 @@ def script() -> str:
     """The script of the element, one module."""
     network = (WEB_FOLDER / "network.js").read_text(encoding="utf-8")
     prepare = (WEB_FOLDER / "prepare.js").read_text(encoding="utf-8")
-    parts = [(JS / f"{name}.js").read_text(encoding="utf-8") for name in PARTS]
+    parts = [DOM.read_text(encoding="utf-8")]
+    parts += [(JS / f"{name}.js").read_text(encoding="utf-8") for name in PARTS]
     head = [
         f"const NETWORK = {json.dumps(network)};",
         f"const {{ prepare, pattern }} = (() => {{\n{prepare}\nreturn {{ prepare, pattern }};\n}})();",
@@ -53,7 +55,8 @@ def mount(key: str, data: dict[str, Any], answer: Answer) -> None:
 
     Args:
         key: of the element.
-        data: `recorder` and `live`, each with what that part shows, or None.
+        data: `recorder` and `live`, each with what that part shows, or None; `place`, what photos go
+            to.
         answer: answers the requests of a message, in their order.
     """
     reply_key = f"{key}_reply"
@@ -85,7 +88,12 @@ def _is_message(message: Any) -> bool:
     )
 
 
-def _words() -> dict[str, str]:
+def counted(one: str, other: str) -> dict[str, str]:
+    """A sentence with a number for the scripts: for one, and for any other number."""
+    return {"one": one, "other": other}
+
+
+def _words() -> dict[str, Any]:
     """What the camera and the recorder say."""
     return {
         "preview": _("What the camera sees"),
@@ -111,8 +119,9 @@ def _words() -> dict[str, str]:
         "hold_for": _("Hold to record {name}"),
         "files": _("Choose or take photos"),
         "files_for": _("Choose or take photos of {name}"),
-        "photo": _("{n} photo"),
-        "photos": _("{n} photos"),
+        "photos": counted(
+            ngettext("{n} photo", "{n} photos", 1), ngettext("{n} photo", "{n} photos", 2)
+        ),
         "more": _("and {n} more"),
         "remove": _("Remove photo {n} of {name}"),
         "removed": _("Removed from {name}."),
@@ -123,7 +132,37 @@ def _words() -> dict[str, str]:
         "drop": _("Remove the empty class {name}"),
         "class_n": _("Class {n}"),
         "taken": _("There is a class {name} already. Give this one another name."),
-        "recorded": _("{n} photos of {name} recorded."),
+        "recorded": counted(
+            ngettext("{n} photo of {name} recorded.", "{n} photos of {name} recorded.", 1),
+            ngettext("{n} photo of {name} recorded.", "{n} photos of {name} recorded.", 2),
+        ),
+        "recorded_pile": counted(
+            ngettext("{n} photo recorded.", "{n} photos recorded.", 1),
+            ngettext("{n} photo recorded.", "{n} photos recorded.", 2),
+        ),
+        "taken_up": counted(
+            ngettext(
+                "{n} photo that was on its way when you left was added now.",
+                "{n} photos that were on their way when you left were added now.",
+                1,
+            ),
+            ngettext(
+                "{n} photo that was on its way when you left was added now.",
+                "{n} photos that were on their way when you left were added now.",
+                2,
+            ),
+        ),
         "slow": _("The photos come faster than they can be stored. Wait a moment, then go on."),
-        "unread": _("{n} files cannot be read as photos by this browser. Save them as JPEG."),
+        "unread": counted(
+            ngettext(
+                "{n} file cannot be read as a photo by this browser. Save it as JPEG.",
+                "{n} files cannot be read as photos by this browser. Save them as JPEG.",
+                1,
+            ),
+            ngettext(
+                "{n} file cannot be read as a photo by this browser. Save it as JPEG.",
+                "{n} files cannot be read as photos by this browser. Save them as JPEG.",
+                2,
+            ),
+        ),
     }

@@ -13,19 +13,22 @@ from typing import Any
 
 import streamlit as st
 
-from translearn_core import palette
+from translearn_core import datasets, palette
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.class_places import places_of
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
 from translearn_ui.camera import element
 from translearn_ui.camera.requests import Desk
-from translearn_ui.components import explanation_view, format
+from translearn_ui.components import class_colors, explanation_view, format
 from translearn_ui.shell import frame
 
 RATES = (2, 4, 8, 12)
 RATE = 8
 """Photos per second."""
+PILE_RATE = 2
+"""Of unsorted photos, which are looked at one by one later."""
 MOST_CLASSES = 12
 """More are not shown side by side unless they are chosen."""
 LEAST_CLASSES = 2
@@ -38,6 +41,7 @@ def show(
     dataset: Callable[[], Dataset | None],
     store: Callable[[], Dataset | None] | None = None,
     record: bool = True,
+    pile: bool = False,
     run: Run | None = None,
 ) -> None:
     """The camera.
@@ -47,6 +51,7 @@ def show(
         dataset: the data set whose classes are shown, None before there is one.
         store: the data set that photos go to, made where there is none; default `dataset`.
         record: whether classes can be recorded.
+        pile: record unsorted photos instead.
         run: whose model answers live; None for none.
     """
     again, asked = f"{key}_again", f"{key}_why"
@@ -64,10 +69,12 @@ def show(
     )
     with frame.errors_shown():
         now = dataset()
-        shown = _choose_classes(now, key) if record else []
+        shown = _choose_classes(now, key) if record and not pile else []
+        recorder = (_pile(now) if pile else _recorder(now, shown)) if record else None
         data = {
-            "recorder": _recorder(now, shown) if record else None,
+            "recorder": recorder,
             "live": _live(run, keeps=now is not None) if run is not None else None,
+            "place": f"{now.id if now is not None else ''}{' pile' if pile else ''}",
         }
         chosen = st.session_state.get(f"{key}_chosen", 0)  # another choice, another element
         element.mount(f"{key}_{chosen}" if chosen else key, data, desk.answer)
@@ -104,8 +111,30 @@ def _recorder(dataset: Dataset | None, shown: list[str]) -> dict[str, Any]:
     return {
         "classes": names,
         "counts": {name: int(n) for name, n in counts.items()},
-        "colors": list(palette.CLASS_COLORS),
+        "colors": _card_colors(dataset, names),
+        "pile": False,
         "rate": RATE,
+        "rates": list(RATES),
+    }
+
+
+def _card_colors(dataset: Dataset | None, names: list[str]) -> list[str]:
+    """The colours of the cards: of the classes as they are, then those that come next."""
+    known = dataset.class_places if dataset is not None else {}
+    coming = [f"{number}" for number in range(len(palette.CLASS_COLORS))]
+    return list(class_colors.colors(places_of(known, [*names, *coming])).values())
+
+
+def _pile(dataset: Dataset | None) -> dict[str, Any]:
+    """The recorder of unsorted photos: one card."""
+    n = len(datasets.read_unsorted(dataset)) if dataset is not None else 0
+    name = _("Unsorted photos")
+    return {
+        "classes": [name],
+        "counts": {name: n} if n else {},
+        "colors": [palette.QUIET_COLOR],
+        "pile": True,
+        "rate": PILE_RATE,
         "rates": list(RATES),
     }
 
@@ -115,31 +144,44 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
     return {
         "run": run.id,
         "classes": list(run.labels),
-        "colors": [palette.class_color(place) for place in range(len(run.labels))],
+        "colors": list(class_colors.colors(class_colors.of_run(run)).values()),
         "sure_from": read_threshold(run.folder).sure_from,
         "into": keeps,
         "is_here": is_here,
         "words": {
-            "is": _("{name} · {share}"),
+            "is": _("{name} ({share})"),
             "not_sure": _("Not sure. Closest: {name} ({share})"),
             "nearly_all": format.certainty(1.0),
             "hardly_any": format.certainty(0.0),
-            "unlike": _("I have never seen anything like this. Closest: {name}"),
+            "unlike": _("I have never seen anything like this. Closest: {name} ({share})"),
             "freeze": _("Freeze"),
             "go_on": _("Go on"),
             "why": _("Why?"),
             "put": _("Add"),
             "put_into": _("Add this picture to {name}"),
+            "put_pile": _("Unsorted photos"),
+            "filed_pile": _("It is among the unsorted photos."),
             "filed": _("Added to {name}. It counts from the next training on."),
-            "frozen": _("Wrong? Press “Add” beside the right class."),
+            "frozen": _(
+                "Wrong? Press “Add” beside the right class, or put it among the unsorted photos."
+            ),
             "looking": _("Looking at it…"),
             "waiting": _("Waiting for the camera."),
-            "by_browser": _(
-                "{n} answers per second, computed in this browser: the picture does not leave it."
+            "by_browser": element.counted(
+                _("1 answer per second, computed in this browser: the picture does not leave it."),
+                _(
+                    "{n} answers per second, computed in this browser: the picture does not leave it."
+                ),
             ),
-            "by_server": _("{n} answers per second, computed on this computer.")
+            "by_server": element.counted(
+                _("1 answer per second, computed on this computer."),
+                _("{n} answers per second, computed on this computer."),
+            )
             if is_here
-            else _("{n} answers per second, computed by the computer that runs TransLearn."),
+            else element.counted(
+                _("1 answer per second, computed by the computer that runs TransLearn."),
+                _("{n} answers per second, computed by the computer that runs TransLearn."),
+            ),
         },
     }
 

@@ -14,13 +14,16 @@ import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import InputError, TransLearnError
 from translearn_core.i18n import _
 from translearn_core.runs import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +56,8 @@ class Desk:
         for (kind, _name), some in itertools.groupby(requests, key=_what):
             rows = list(some)
             try:
-                is_frame = kind == "frame"
-                answers += self._store(rows) if is_frame else [self._do(kind, one) for one in rows]
+                is_photo = kind in ("frame", "pile")
+                answers += self._store(rows) if is_photo else [self._do(kind, one) for one in rows]
             except TransLearnError as error:
                 answers += [{"problem": error.message}] * len(rows)
             except Exception:
@@ -95,16 +98,25 @@ class Desk:
         return dataset
 
     def _store(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Add frames of one class to the data set."""
+        """Add frames of one class, or of none, to the data set. What arrives a second time, after
+        a page was left while it was on its way, is stored once."""
         photos = [(_file_name(row), io.BytesIO(_photo_of(row))) for row in rows]
-        report = datasets.add_photos(self._kept(), str(rows[0].get("name", "")), photos)
+        dataset = self._kept()
+        there = {str(file).rpartition("/")[2] for file in _with_unsorted(dataset)["file"]}
+        new = [(name, content) for name, content in photos if name not in there]
+        if not new:
+            return [{}] * len(photos)
+        if rows[0].get("kind") == "pile":
+            report = datasets.add_unsorted(dataset, new)
+        else:
+            report = datasets.add_photos(dataset, str(rows[0].get("name", "")), new)
         refused = {file.rpartition("/")[2]: reason for file, reason in report.left_out}
         return [{"problem": refused[name]} if name in refused else {} for name, _content in photos]
 
 
 def _what(request: dict[str, Any]) -> tuple[str, str]:
     kind = str(request.get("kind", ""))
-    return kind, str(request.get("name", "")) if kind == "frame" else ""
+    return kind, str(request.get("name", "")) if kind in ("frame", "pile") else ""
 
 
 def _photo_of(request: dict[str, Any]) -> bytes:
@@ -126,7 +138,7 @@ def _file_name(request: dict[str, Any]) -> str:
 
 def _thumbnails(dataset: Dataset, classes: Any) -> list[dict[str, Any]]:
     """The last photos of these classes, small, the latest last."""
-    photos = dataset.photos
+    photos = _with_unsorted(dataset)
     photos = photos[photos["class_name"].isin(classes if isinstance(classes, list) else [])]
     found = []
     for name, rows in photos.groupby("class_name", sort=True):
@@ -141,13 +153,20 @@ def _thumbnails(dataset: Dataset, classes: Any) -> list[dict[str, Any]]:
     return found
 
 
+def _with_unsorted(dataset: Dataset) -> pd.DataFrame:
+    """The rows of all photos; those of no class are of the class that the recorder calls so."""
+    rows = datasets.WithUnsorted(dataset.folder).photos
+    rows = rows.sort_values(["class_name", "file", "path"], ignore_index=True)
+    return rows.assign(class_name=rows["class_name"].replace("", _("Unsorted photos")))
+
+
 def _remove(dataset: Dataset, mark: str) -> dict[str, Any]:
     """Remove the photo with a path, or the frame that arrived under a file name; a frame goes back to
     the page, which can add it again."""
-    photos = dataset.photos
+    photos = _with_unsorted(dataset)
     chosen = photos["path"] == mark
     if _FILE_NAME.fullmatch(mark):
-        chosen |= photos["file"].str.endswith(f"/{mark}")
+        chosen |= photos["file"].str.endswith(f"/{mark}") | (photos["file"] == mark)
     answer: dict[str, Any] = {}
     for path, file in photos.loc[chosen, ["path", "file"]].itertuples(index=False, name=None):
         name = str(file).rpartition("/")[2]

@@ -34,14 +34,16 @@ def show(found: Comparison) -> None:
         comparison_view.show_paired_tests(found)
     if found.tasks:
         comparison_view.show_tasks(found)
-    st.subheader(_("How they learned"), anchor=False)
+    st.header(_("How they learned"), anchor=False)
     comparison_view.show_curves(found)
-    st.subheader(_("What was set differently"), anchor=False)
+    st.header(_("What was set differently"), anchor=False)
     comparison_view.show_settings(found)
-    st.subheader(_("Where they disagree"), anchor=False)
+    st.header(_("What each mixes up (confusion matrix)"), anchor=False)
+    comparison_view.show_matrices(found)
+    st.header(_("Where they disagree"), anchor=False)
     st.caption(comparison_view.summary(found))
     comparison_view.show_disagreements(found)
-    st.subheader(_("Each training"), anchor=False)
+    st.header(_("Each training"), anchor=False)
     for one in found.runs:
         _show_run(one.run, one.title)
 

@@ -12,15 +12,24 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
+from translearn_core.datasets.file_names import natural_key
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, ngettext
 from translearn_core.reports.training_curves import curves_of
 from translearn_core.settings import setting_fields
-from translearn_ui.components import charts, format, run_text, setting_words
+from translearn_ui.components import (
+    charts,
+    class_colors,
+    format,
+    matrix_view,
+    run_text,
+    setting_words,
+)
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
 
@@ -143,7 +152,7 @@ def _row_html(one: ComparedRun, *, shares: bool) -> str:
 
 def show_tasks(comparison: Comparison) -> None:
     """Each further task that all of them answer: how often each run is right on the same photos."""
-    st.subheader(_("Label by label (multi-task)"), anchor=False)
+    st.header(_("Label by label (multi-task)"), anchor=False)
     st.caption(
         _(
             "Further labels that all of these trainings predict, each on the test photos that all "
@@ -289,6 +298,24 @@ def _words(name: str, value: Any) -> str:
         row = backbones.BACKBONES.get(value)
         return _(row.title) if row else str(value)
     return str(setting_words.words_for(name, value) or "–")
+
+
+def show_matrices(comparison: Comparison) -> None:
+    """The confusion matrix of each run over the photos that all have in common."""
+    photos = comparison.photos
+    labels = [f"label_{index}" for index in range(len(comparison.runs))]
+    names = sorted({*photos["truth"], *photos[labels].to_numpy().ravel()}, key=natural_key)
+    at = {name: place for place, name in enumerate(names)}
+    places = class_colors.of_classes(comparison.runs[0].run.config.dataset, names)
+    with st.grid(min_column_width=360, gap="medium") as grid:
+        for one, label in zip(comparison.runs, labels, strict=True):
+            counts = np.zeros((len(names), len(names)), int)
+            np.add.at(counts, (photos["truth"].map(at), photos[label].map(at)), 1)
+            with grid.cell():
+                st.html(f'<p class="tl-run-name">{letter_html(one.letter)}{escape(one.name)}</p>')
+                matrix_view.show(
+                    counts.tolist(), names, places=places, key=f"compare_matrix_{one.letter}"
+                )
 
 
 # --- the photos on which they disagree ---------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.errors import RunError
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_ui.components import run_picker
@@ -11,6 +12,8 @@ from translearn_ui.shell import frame
 
 _RUNS, _CHOSEN = "runs", "compare_runs"
 MOST_RUNS = 8
+LEAST_COMMON = 2
+"""Classes that runs must have in common to be held against each other unasked."""
 
 
 def choose(runs: list[Run]) -> list[Run]:
@@ -34,9 +37,21 @@ def choose(runs: list[Run]) -> list[Run]:
 
 
 def _first_guess(runs: list[Run]) -> list[Run]:
-    """The current run, or the newest, and the newest other one on the same photos, if any."""
-    first = frame.current_run()
-    first = first if first is not None and first in runs else runs[0]
-    others = [run for run in runs if run.id != first.id]
-    same = [run for run in others if run.config.dataset == first.config.dataset]
-    return [first, (same or others)[0]]
+    """The current run, or the newest that has a partner, and the newest other one that fits it: best
+    on the same photos, else with classes in common. Alone where none fits."""
+    current = frame.current_run()
+    for first in [current] if current is not None and current in runs else runs:
+        others = [run for run in runs if run.id != first.id]
+        same = [run for run in others if run.config.dataset == first.config.dataset]
+        fitting = same or [run for run in others if _fits(first, run)]
+        if fitting:
+            return [first, fitting[0]]
+    return [current] if current is not None and current in runs else []
+
+
+def _fits(one: Run, other: Run) -> bool:
+    """Whether both tell some classes in common apart."""
+    try:
+        return len({*one.labels} & {*other.labels}) >= LEAST_COMMON
+    except RunError:
+        return False

@@ -10,17 +10,18 @@ A task lives in the memory of the server; when that ends, so does the task.
 
 from __future__ import annotations
 
-import contextvars
 import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from translearn_core import spaces
 from translearn_core.i18n import _
 from translearn_ui.components import format
 from translearn_ui.shell import frame
@@ -39,6 +40,7 @@ class Task:
     Attributes:
         done, total: counted in the unit that `what` names; `total` 0 means not known yet.
         result: what the work returned, once `finished` and `error` is None.
+        space: whose work it is; nobody else finds it.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Task:
     cancelled: bool = False
     error: Exception | None = None
     result: Any = None
+    space: Path | None = None
 
     def report(self, done: int, total: int, what: str) -> None:
         """Take down how far the work has come; a new `what` starts a new stage."""
@@ -86,8 +89,8 @@ class Task:
 
 def start(title: str, work: Callable[[Task], Any]) -> Task:
     """Start `work(task)` in a thread and return its task at once."""
-    task = Task(id=secrets.token_hex(4), title=title)
-    context = contextvars.copy_context()
+    task = Task(id=secrets.token_hex(4), title=title, space=spaces.current())
+    context = spaces.own_context()
 
     def run() -> None:
         try:
@@ -109,8 +112,9 @@ def start(title: str, work: Callable[[Task], Any]) -> Task:
 
 
 def find(task_id: str | None) -> Task | None:
-    """The task with this id, if this server still knows it."""
-    return _tasks.get(task_id or "")
+    """The task with this id, if this server still knows it and it is of whoever acts."""
+    task = _tasks.get(task_id or "")
+    return task if task is not None and task.space == spaces.current() else None
 
 
 def forget(task: Task) -> None:
@@ -126,6 +130,7 @@ def show(task: Task) -> None:
         st.rerun()
     with st.container(border=True, key=f"task_{task.id}"):
         st.markdown(f"**{frame.plain(task.title)}**")
+        frame.tab_title(f"{task.title} {format.percent(task.share)}" if task.total else task.title)
         st.progress(
             task.share, text=_("Cancelling…") if task.cancelled else frame.plain(task.sentence)
         )

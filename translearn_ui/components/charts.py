@@ -30,6 +30,11 @@ GRID_COLOR = "rgba(128,128,128,0.22)"
 LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
 """Where the names of the lines stand."""
 _MOST_CELLS_WITH_NUMBERS = 24
+_ZOOM_BUTTONS = ("zoomIn2d", "zoomOut2d", "pan2d", "resetScale2d")
+_EMPTY_CELL = "rgba(128,128,128,0.10)"
+_MATRIX_SIDE, _LEAST_CELL, _LARGEST_CELL, _OF_FEW = 440, 10, 58, 84
+_ROOM_FOR_NAMES, _LEAST_FOR_NAMES, _SMALL_NAMES = 120, 16, 8
+"""Pixels: of a confusion matrix, of its cells, below it; beside smaller cells names are small."""
 
 
 def show(
@@ -39,6 +44,7 @@ def show(
     alt: str,
     height: int | None = None,
     on_select: Callable[[], None] | None = None,
+    zoom: bool = False,
 ) -> None:
     """Put a figure on the page: in the page's theme, exportable as a picture, with its description.
 
@@ -46,15 +52,19 @@ def show(
         key: of the element, and the name of the exported file.
         alt: what the chart shows, in a sentence, for people who do not see it.
         height: in pixels; default is the figure's own.
+        zoom: whether buttons to zoom and to move stand beside it.
         on_select: called when a point was clicked; the selection stands in the session under `key`.
     """
     if height is not None:
         figure.update_layout(height=height)
-    figure.update_layout(font={"color": TEXT_COLORS[st.context.theme.type or "light"]})
+    color = TEXT_COLORS[st.context.theme.type or "light"]
+    quiet = {"bgcolor": "rgba(0,0,0,0)", "color": with_alpha(color, 0.45), "activecolor": color}
+    figure.update_layout(font={"color": color}, modebar=quiet)
     figure.update_layout(separators=NUMBER_SIGNS.get(language.get()))
     config = {
         "displaylogo": False,
-        "modeBarButtons": [["toImage"]],
+        "modeBarButtons": [[*_ZOOM_BUTTONS, "toImage"]] if zoom else [["toImage"]],
+        **({"displayModeBar": True} if zoom else {}),
         "scrollZoom": False,
         "doubleClick": "reset",
         "toImageButtonOptions": {"format": "png", "scale": 2, "filename": key},
@@ -77,7 +87,8 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
         counts: class name -> number of photos.
         colors: class name -> colour; default: by the place in the sorted names.
     """
-    counts = counts.sort_index()
+    if colors is None:
+        counts = counts.sort_index()
     names = [str(name) for name in counts.index]
     if colors is None:
         colors = {name: palette.class_color(index) for index, name in enumerate(names)}
@@ -98,17 +109,22 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
         type="category", autorange="reversed", title=None, automargin=True, showgrid=False
     )
     figure.update_xaxes(
-        title=_("photos"),
+        title=None,
         rangemode="tozero",
-        gridcolor=GRID_COLOR,
+        showgrid=False,
+        showticklabels=False,  # each bar carries its number
         zeroline=False,
         range=[0, max(values, default=1) * 1.12],
     )
-    return finished(figure, height=max(110, 64 + 30 * len(names)), bargap=0.28)
+    return finished(figure, height=max(60, 28 + 30 * len(names)), bargap=0.28)
 
 
 def probability_bars(
-    probabilities: Mapping[str, float], *, colors: Mapping[str, str] | None = None, most: int = 8
+    probabilities: Mapping[str, float],
+    *,
+    colors: Mapping[str, str] | None = None,
+    most: int = 8,
+    room: float = 0.14,
 ) -> go.Figure:
     """How sure the model is of each class, the likeliest first.
 
@@ -116,6 +132,7 @@ def probability_bars(
         probabilities: class name -> share in [0, 1].
         colors: class name -> colour; default: by the place in the sorted names.
         most: more classes than this are left out, the least likely first.
+        room: for the figures behind the longest bar, as a share of it.
     """
     if colors is None:
         colors = {
@@ -140,7 +157,7 @@ def probability_bars(
     figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
         title=_("how sure (probability)"),
-        **share_axis(room=0.14),
+        **share_axis(room=room),
     )
     return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)
 
@@ -233,41 +250,52 @@ def share_axis(low: float = 0.0, high: float = 1.0, *, room: float = 0.02) -> di
     return axis(Axis(low, high + room, ticks), format.percent)
 
 
-def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> go.Figure:
-    """Truth against answer, with the number of photos in each cell.
+def confusion_matrix(
+    counts: Sequence[Sequence[int]],
+    names: Sequence[str],
+    *,
+    marks: Sequence[str] = (),
+    chosen: tuple[str, str] | None = None,
+) -> go.Figure:
+    """Truth against answer, with the number of photos in each cell; the cells are squares.
 
     The shade is the share of the row's photos, so that a small class is as readable as a
-    large one; right answers (the diagonal) and mistakes have different colours.
+    large one; right answers (the diagonal) and mistakes have different colours, empty cells are a
+    light grid.
 
     Args:
         counts: rows are the truth, columns the answer, in the order of `names`.
+        marks: of each class, what stands before its name (`class_colors.mark_text`).
+        chosen: truth and answer of the cell that is outlined.
     """
+    n = len(names)
     shares = [[n / max(1, sum(row)) for n in row] for row in counts]
     right = [[s if r == c else None for c, s in enumerate(row)] for r, row in enumerate(shares)]
     wrong = [[None if r == c else s for c, s in enumerate(row)] for r, row in enumerate(shares)]
-    places = list(range(len(names)))
+    places = list(range(n))
     figure = go.Figure()
     for part, color in ((right, palette.RIGHT_COLOR), (wrong, palette.WRONG_COLOR)):
-        figure.add_heatmap(
-            z=part,
-            x=places,
-            y=places,
-            colorscale=[[0, with_alpha(color, 0.0)], [1, with_alpha(color, 0.92)]],
-            zmin=0,
-            zmax=1,
-            xgap=2,
-            ygap=2,
-            showscale=False,
-            hoverinfo="skip",
-        )
-    if len(names) <= _MOST_CELLS_WITH_NUMBERS:
+        _add_cells(figure, part, [with_alpha(color, 0.0), with_alpha(color, 0.92)])
+    empty = [[None if count else 0.0 for count in row] for row in counts]
+    _add_cells(figure, empty, [_EMPTY_CELL, _EMPTY_CELL])
+    cell = max(_LEAST_CELL, min(_LARGEST_CELL if n > 4 else _OF_FEW, _MATRIX_SIDE // max(n, 1)))
+    if n <= _MOST_CELLS_WITH_NUMBERS:
         _write_cells(figure, counts, shares)
-    _add_fields(figure, counts, shares, names)
+    _add_fields(figure, counts, shares, names, size=cell - 2)
+    if chosen is not None and set(chosen) <= set(names):
+        _outline(figure, names.index(chosen[0]), names.index(chosen[1]))
     shown = [_shortened(name) for name in names]
+    font = {"size": _SMALL_NAMES} if cell < _LEAST_FOR_NAMES else {}
+    if marks:
+        shown = [f"{mark} {name}" for mark, name in zip(marks, shown, strict=True)]
     figure.update_xaxes(
         title=_("answer"),
         tickvals=places,
         ticktext=shown,
+        tickfont=font,
+        range=[-0.5, n - 0.5],
+        constrain="domain",
+        constraintoward="left",
         side="bottom",
         showgrid=False,
         zeroline=False,
@@ -278,12 +306,47 @@ def confusion_matrix(counts: Sequence[Sequence[int]], names: Sequence[str]) -> g
         title=_("truth"),
         tickvals=places,
         ticktext=shown,
-        autorange="reversed",
+        tickfont=font,
+        range=[n - 0.5, -0.5],
+        scaleanchor="x",
+        constrain="domain",
+        constraintoward="top",
         showgrid=False,
         zeroline=False,
         automargin=True,
     )
-    return finished(figure, height=min(900, 150 + max(26, 46 - len(names)) * len(names)))
+    return finished(figure, height=_ROOM_FOR_NAMES + cell * n)
+
+
+def _add_cells(
+    figure: go.Figure, values: Sequence[Sequence[float | None]], ends: list[str]
+) -> None:
+    """Cells that are not None, in a colour between two ends."""
+    places = list(range(len(values)))
+    figure.add_heatmap(
+        z=values,
+        x=places,
+        y=places,
+        colorscale=[[0, ends[0]], [1, ends[1]]],
+        zmin=0,
+        zmax=1,
+        xgap=2,
+        ygap=2,
+        showscale=False,
+        hoverinfo="skip",
+    )
+
+
+def _outline(figure: go.Figure, row: int, column: int) -> None:
+    """A line around a cell, in the page's text colour."""
+    figure.add_shape(
+        type="rect",
+        x0=column - 0.5,
+        x1=column + 0.5,
+        y0=row - 0.5,
+        y1=row + 0.5,
+        line={"color": TEXT_COLORS[st.context.theme.type or "light"], "width": 3},
+    )
 
 
 def confusion_sentence(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
@@ -431,6 +494,8 @@ def _add_fields(
     counts: Sequence[Sequence[int]],
     shares: Sequence[Sequence[float]],
     names: Sequence[str],
+    *,
+    size: int,
 ) -> None:
     """Invisible points over the filled cells: a heat map has none that could be clicked."""
     filled = [(r, c) for r, row in enumerate(counts) for c, n in enumerate(row) if n]
@@ -442,7 +507,7 @@ def _add_fields(
             [names[r], names[c], counts[r][c], format.percent(shares[r][c])] for r, c in filled
         ],
         mode="markers",
-        marker={"size": 34, "symbol": "square", "color": "rgba(0,0,0,0)"},
+        marker={"size": size, "symbol": "square", "color": "rgba(0,0,0,0)"},
         selected=unseen,
         unselected=unseen,
         hovertemplate=_(

@@ -22,6 +22,16 @@ def show(progress: RunProgress, *, key: str) -> None:
         )
         with column:
             charts.show(figure, key=f"{key}_{metric}", alt=in_words(progress, metric))
+    if best:
+        st.caption(why_kept())
+
+
+def why_kept() -> str:
+    """Why the kept round need not be the one of the highest accuracy."""
+    return _(
+        "★ Kept is the round with the lowest validation loss, which also counts how sure the model is. "
+        "Its accuracy need not be the highest."
+    )
 
 
 def in_words(progress: RunProgress, metric: str) -> str:

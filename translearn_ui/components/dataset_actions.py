@@ -1,18 +1,19 @@
 """A data set in one line, and deleting it, wherever data sets are listed.
 
-Owns: the line and the question. Leaves to others: the deletion (`translearn_core.datasets`).
+Owns: the line and the question. Leaves to others: the bin (`bin_line.py`, `translearn_core.trash`).
 """
 
 from __future__ import annotations
 
-import streamlit as st
+from pathlib import PurePosixPath
 
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.recordings import recording_of
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
-from translearn_core.runs.in_use import delete_unused_dataset
-from translearn_ui.components import dialogs, format
-from translearn_ui.shell import frame
+from translearn_core.runs.in_use import throw_away_dataset
+from translearn_ui.components import bin_line, dialogs, format
+from translearn_ui.shell import frame, in_hand
 
 
 def summary(dataset: Dataset) -> str:
@@ -27,38 +28,43 @@ def summary(dataset: Dataset) -> str:
 
 
 def confirm_delete(dataset: Dataset) -> None:
-    """Delete the data set after one question; runs keep their models and figures."""
+    """Move the data set to the bin after one question; runs keep their models and figures."""
     runs = len(frame.runs_of(dataset.id))
-    text = where_photos_stay(dataset)
+    text = bin_line.what_happens()
+    if dataset.kind == "folder":
+        text += " " + where_photos_go(dataset)
     if runs:
         text += " " + ngettext(
-            "The {n} run that learned from it stays.",
-            "The {n} runs that learned from it stay.",
+            "The {n} model that learned from it stays.",
+            "The {n} models that learned from it stay.",
             runs,
         ).format(n=runs)
 
-    name = frame.plain(dataset.name)
-
     def delete() -> None:
-        delete_unused_dataset(dataset)
-        if st.query_params.get("data") == dataset.id:
-            frame.open_dataset(None)
-        st.toast(_("{name} is deleted.").format(name=name))
+        entry = throw_away_dataset(dataset)
+        in_hand.forget(dataset.id)
+        bin_line.remember(entry)
 
     dialogs.ask_once(
-        _("Delete the data set {name}?").format(name=name),
+        _("Delete the photos {name}?").format(name=frame.plain(dataset.name)),
         f"**{summary(dataset)}.** {text}",
-        _("Delete for good"),
+        _("Delete"),
         delete,
     )
 
 
-def where_photos_stay(dataset: Dataset) -> str:
-    """What happens to the photos when something of a data set is deleted."""
+def where_photos_go(dataset: Dataset) -> str:
+    """What happens to the photos when something of a data set is deleted for good."""
     if dataset.kind == "folder":
         return _("Your own files in {folder} are not touched.").format(
             folder=frame.plain(dataset.record.source)
         )
+    if dataset.photos["file"].map(lambda file: bool(recording_of(PurePosixPath(file).name))).any():
+        return _(
+            "Photos that were taken here with the camera exist nowhere else. Of the others, the files "
+            "that you brought in stay where you have them."
+        )
     return _(
-        "The copies in the workspace are deleted; what you brought in stays where you have it."
+        "The copies that TransLearn made are deleted; the files that you brought in stay where you "
+        "have them."
     )

@@ -16,6 +16,7 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.errors import TransLearnError
+from translearn_core.formatting import never_seen
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_ui.components import format, gallery
@@ -90,7 +91,7 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
     ranked = sorted(range(len(classes)), key=lambda index: -float(shares[index]))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         wanted = st.selectbox(
-            _("What speaks for"),
+            _("Evidence for"),
             ranked,
             format_func=lambda index: f"{classes[index]} · {format.percent(float(shares[index]))}",
             key=f"{key}_class",
@@ -148,9 +149,10 @@ def _caption(way: str, class_name: str, any_heat: bool) -> str:
 def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
     similar = explanation.similar(_MOST_SIMILAR)
     if explanation.unlike:
-        st.markdown(_("**This looks like nothing it was shown.** The nearest it knows:"))
+        words = _("**{sentence}** The nearest that I know:")
+        st.markdown(words.format(sentence=never_seen()))
     elif similar:
-        st.markdown(_("**Because it looks like these**, the most similar photos it learned from:"))
+        st.markdown(_("**It looks like these**, the most similar photos that I learned from:"))
     if not similar:
         st.caption(
             _("This training kept no photos to compare with. Train again to see similar ones here.")
@@ -160,10 +162,8 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
         return
     try:
         dataset = datasets.open_dataset(run.config.dataset)
-    except TransLearnError as error:
-        st.caption(
-            _("The photos are no longer there: {why}").format(why=frame.plain(error.message))
-        )
+    except TransLearnError:
+        st.caption(_("The photos of this model were deleted, so similar ones cannot be shown."))
         return
     classes = run.labels
     with (
@@ -178,7 +178,9 @@ def _show_similar(run: Run, explanation: Explanation, key: str) -> None:
                         dataset.thumbnail(found.path),
                         file=found.path,
                         class_name=name,
-                        caption=f"{frame.plain(name)} · {format.percent(found.similarity)}",
+                        caption=_("{name} · {share} alike").format(
+                            name=frame.plain(name), share=format.percent(found.similarity)
+                        ),
                     )
                 except (TransLearnError, OSError):
                     st.caption(_("{file} can no longer be read.").format(file=found.path))

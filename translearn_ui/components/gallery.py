@@ -16,6 +16,7 @@ import streamlit as st
 
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
+from translearn_ui.components import class_colors
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell.frame import plain
 
@@ -59,13 +60,15 @@ def _show_grid(
 ) -> None:
     paths = [str(path) for path in rows["path"]]
     thumbnails = [_workers.submit(dataset.thumbnail, path) for path in paths]
+    places = class_colors.of_dataset(dataset) if named else {}
     with st.container(key=f"gallery_{key}"), st.grid(min_column_width=104, gap="xsmall") as grid:
         for row, path, thumbnail in zip(rows.itertuples(), paths, thumbnails, strict=True):
             file = str(row.file)
             with grid.cell():
                 try:
                     name = str(row.class_name)
-                    caption = plain(name) if named else ""
+                    mark = class_colors.mark_markdown(places[name]) if name in places else ""
+                    caption = f"{mark} {plain(name)}" if named else ""
                     show_photo(thumbnail.result(), file=file, class_name=name, caption=caption)
                 except (TransLearnError, OSError):
                     st.caption(
@@ -98,14 +101,14 @@ def show_photo(thumbnail: Path, *, file: str, class_name: str = "", caption: str
     )
 
 
-def preview(dataset: Dataset, paths: Sequence[str], *, key: str) -> None:
-    """Show a strip of a few small photos, without pages."""
+def preview(dataset: Dataset, paths: Sequence[str], *, key: str, width: int = 72) -> None:
+    """Show a strip of a few small photos, without pages; `width` of each in pixels."""
     with st.container(key=f"strip_{key}", horizontal=True, gap="xxsmall", wrap=False):
         for path in paths:
             try:
                 st.image(
                     str(dataset.thumbnail(path)),
-                    width=72,
+                    width=width,
                     alt=_("A photo of {name}").format(name=dataset.name),
                 )
             except (TransLearnError, OSError):

@@ -24,6 +24,13 @@ def is_shown() -> bool:
     """Show the task of this tab while it goes on, or take over its end. Whether it goes on."""
     task = background_tasks.find(st.query_params.get("task"))
     if task is None:
+        if st.query_params.pop("task", None):
+            frame.tell_now(
+                _(
+                    "What was being brought in here has ended, or the app was started anew. What came in "
+                    "is listed in My work; bring in the rest again."
+                )
+            )
         return False
     if not task.finished:
         background_tasks.show(task)

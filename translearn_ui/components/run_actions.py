@@ -13,7 +13,7 @@ import streamlit as st
 from translearn_core import datasets, jobs
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
-from translearn_core.runs import LIVE_STATES, Run, delete_run, list_runs
+from translearn_core.runs import LIVE_STATES, Run, list_runs
 from translearn_core.runs.annotations import (
     MAX_NAME_LENGTH,
     MAX_NOTE_LENGTH,
@@ -23,8 +23,9 @@ from translearn_core.runs.annotations import (
     read_notes,
     write_notes,
 )
-from translearn_ui.components import dialogs, format, run_setup
-from translearn_ui.shell import frame
+from translearn_core.runs.in_use import throw_away_run
+from translearn_ui.components import bin_line, dialogs, format, run_setup
+from translearn_ui.shell import frame, in_hand
 
 
 def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | None:
@@ -42,7 +43,7 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
         names.append("delete")
     words = {
         "notes": _(":material/edit_note: Name, tags, note"),
-        "again": _(":material/replay: Start again"),
+        "again": _(":material/replay: Repeat with the same settings"),
         "settings": _(":material/tune: Use its settings"),
         "continue": _(":material/add_photo_alternate: Learn on with new photos"),
         "report": _(":material/description: Report"),
@@ -231,19 +232,20 @@ def show_code(run: Run) -> None:
 
 
 def confirm_delete(run: Run) -> None:
-    """Delete a run for good after one question."""
+    """Move a run to the bin after one question."""
 
     def delete() -> None:
-        delete_run(run)
-        if st.query_params.get("run") == run.id:
-            frame.open_run(None)
-        st.toast(_("The run is deleted."))
+        entry = throw_away_run(run)
+        in_hand.forget(run.id)
+        bin_line.remember(entry)
 
     dialogs.ask_once(
-        _("Delete the run {name}?").format(name=frame.plain(display_name(run))),
-        _("Its model, figures and log go for good ({size}). The photos stay.").format(
+        _("Delete the model {name}?").format(name=frame.plain(display_name(run))),
+        _("Its figures and curves go with it ({size}); the photos stay.").format(
             size=format.size(run.size_bytes())
-        ),
-        _("Delete for good"),
+        )
+        + " "
+        + bin_line.what_happens(),
+        _("Delete"),
         delete,
     )

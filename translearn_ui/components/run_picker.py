@@ -9,17 +9,17 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core.i18n import _
-from translearn_core.runs import ENDED_STATES, Run, list_runs
+from translearn_core.runs import ENDED_STATES, Run, list_runs, run_caveats
 from translearn_core.runs.annotations import display_name
-from translearn_ui.components import format, run_text
+from translearn_ui.components import format
 from translearn_ui.shell import frame
 
 
 def describe_run(run: Run) -> str:
     """A run in a list: `leaves · 93 % · mobilenet_v2 · today 14:05`."""
     config = run.config
-    share = run.metrics.test_accuracy if run.has_result else None
-    known = "" if share is None else format.percent(run_text.headline_share(run.metrics))
+    share = run_caveats.told_share(run.metrics) if run.has_result else None
+    known = "" if share is None else format.percent(share)
     parts = [display_name(run), known, config.settings.backbone, format.when(config.created)]
     return " · ".join(filter(None, parts))
 

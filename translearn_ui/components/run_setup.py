@@ -22,6 +22,8 @@ from translearn_ui.components import setting_words
 
 BACKBONE_KEY = "set_backbone"
 LAYER_KEY = "set_freeze_layer"
+EXPERT_KEY = "train_expert"
+"""In the session: whether all choices are shown."""
 
 
 def freeze_key(backbone: Backbone) -> str:
@@ -94,8 +96,16 @@ def default_values() -> dict[str, Any]:
     return defaults | {"backbone": default_backbone().name}
 
 
+def changed_from_start() -> dict[str, Any]:
+    """The settings that are set up otherwise than the page begins."""
+    defaults = default_values()
+    return {name: value for name, value in present_values().items() if value != defaults[name]}
+
+
 def fill_in(values: Any) -> None:
     """Put settings into the widgets of the page; what is not named goes back to its default.
+
+    Where anything is otherwise than the page begins, all choices are shown.
 
     Args:
         values: setting name -> value.
@@ -111,3 +121,5 @@ def fill_in(values: Any) -> None:
         st.session_state[LAYER_KEY] = values["freeze_layer"]
     choice = freezing.freeze_choice(backbone, values.get("freeze", "all"))
     put_freeze(backbone, choice.frozen_blocks)
+    if changed_from_start():
+        st.session_state[EXPERT_KEY] = True

@@ -71,19 +71,6 @@ def waiting_words(run: Run) -> tuple[str, str]:
     )
 
 
-def headline_share(metrics: RunMetrics) -> float:
-    """The share of right answers that a run is known by: in the new domain where it was adapted to one.
-
-    Returns:
-        In [0, 1]; that of the test photos where nothing is known of the new domain.
-    """
-    figures = metrics.adaptation
-    there = figures.target_accuracy_after if figures is not None else None
-    if there is None or not metrics.tested_elsewhere:
-        return metrics.accuracy
-    return float(there)
-
-
 def share_words(metrics: RunMetrics) -> str:
     """The share of right answers that a run is known by, and on which photos."""
     figures = metrics.adaptation
@@ -93,7 +80,7 @@ def share_words(metrics: RunMetrics) -> str:
         if there and metrics.tested_elsewhere
         else _("right on {share} of the test photos")
     )
-    return words.format(share=format.percent(headline_share(metrics)))
+    return words.format(share=format.percent(run_caveats.headline_share(metrics)))
 
 
 def new_domain_words(metrics: RunMetrics) -> tuple[str, str]:

@@ -12,10 +12,11 @@ from collections.abc import Callable
 import streamlit as st
 
 from translearn_core.datasets import Dataset
+from translearn_core.feasibility import assessment
 from translearn_core.feasibility import job as check_job
 from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.assessment import Assessment
 from translearn_core.feasibility.report import Report
-from translearn_core.feasibility.verdict import TITLES
 from translearn_core.i18n import _
 from translearn_ui.shell import frame
 
@@ -41,6 +42,11 @@ def is_outdated(dataset: Dataset, report: Report) -> bool:
     return report.fingerprint != dataset.fingerprint
 
 
+def assess(dataset: Dataset) -> Assessment:
+    """The one judgement of a data set that every page shows."""
+    return assessment.assess(dataset, read(dataset))
+
+
 def show_note(dataset: Dataset, *, begin: Callable[[], None]) -> None:
     """One line for other pages: what the last check said, or the offer to make one.
 
@@ -62,17 +68,12 @@ def show_note(dataset: Dataset, *, begin: Callable[[], None]) -> None:
             if st.button(_("Can this work?"), key="feasible_begin"):
                 begin()
             return
-        st.markdown(
-            _(
-                ":material/fact_check: **{title}**: right on {low} to {high} of 100 new photos."
-            ).format(
-                title=_(TITLES[report.verdict]),
-                low=round(100 * report.told.interval[0]),
-                high=round(100 * report.told.interval[1]),
-            )
-            + (" " + _("The photos have changed since.") if is_outdated(dataset, report) else ""),
-            width="stretch",
+        words = (
+            _("The photos have changed since the last check.")
+            if is_outdated(dataset, report)
+            else frame.plain(assess(dataset).sentence)
         )
+        st.markdown(f":material/fact_check: {words}", width="stretch")
         if st.button(_("See why"), key="feasible_open"):
             frame.go("feasible")
 

@@ -19,7 +19,8 @@ from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import ConfusedPair, Report
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import charts, format
+from translearn_ui.components import charts, class_colors, format, matrix_view, scroll
+from translearn_ui.components.paging import page_of
 from translearn_ui.feasibility import findings_view, photo_actions
 from translearn_ui.shell import frame
 
@@ -28,82 +29,136 @@ if TYPE_CHECKING:
 
     from translearn_ui.feasibility.findings_view import Row
 
-MOST_SHOWN = 12
+PER_PAGE = 9
 _PAIR = "feasible_pair"
+_CELL, _CLICKS, _CLICKED = "feasible_cell", "feasible_cell_clicks", "feasible_cell_clicked"
+_CELL_PHOTOS, _PAGE = "feasible_cell_photos", "feasible_cell_page"
 
 
 # --- what is mixed up ----------------------------------------------------------------------------
 
 
 def show_mixups(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> None:
-    """Pairs of classes that are mixed up, with the photos, and the whole matrix."""
-    if not report.mixups:
-        st.success(_("It mixed up nothing."), icon=":material/check_circle:")
+    """The whole matrix with the photos of the chosen cell beside it, and the classes one by one."""
+    _show_matrix(dataset, report, assessed)
+    st.header(_("Class by class"), anchor=False)
+    _show_classes(report)
+
+
+@st.fragment
+def _show_matrix(dataset: Dataset, report: Report, assessed: pd.DataFrame) -> None:
+    cell = _chosen_cell(report)
+    if len(report.classes) <= matrix_view.MOST_BESIDE:
+        left, right = st.columns([1, 1], gap="medium")
     else:
-        _show_pairs(dataset, report.mixups, assessed)
-    left, right = st.columns([1.25, 1], gap="medium")
+        left, right = st.container(), st.container()
     with left:
-        st.subheader(_("All answers"), anchor=False)
-        charts.show(
-            charts.confusion_matrix(report.confusion, report.classes),
+        st.header(_("All answers"), anchor=False)
+        st.caption(_("Click a field to see its photos, or choose a pair."))
+        matrix_view.show(
+            report.confusion,
+            report.classes,
+            places=class_colors.of_classes(dataset.folder, report.classes),
             key="feasible_matrix",
-            alt=charts.confusion_sentence(report.confusion, report.classes),
+            chosen=cell,
+            on_cell=_take_cell,
         )
-    with right:
-        st.subheader(_("Class by class"), anchor=False)
-        _show_classes(report)
+    with right, st.container(key=_CELL_PHOTOS), frame.errors_shown():
+        if not report.mixups:
+            st.success(_("It mixed up nothing."), icon=":material/check_circle:")
+        else:
+            _choose_pair(report.mixups, cell)
+        if cell is not None:
+            _show_cell(dataset, report, assessed, cell)
+    scroll.into_view(_CELL_PHOTOS, when=st.session_state.pop(_CLICKED, 0))
 
 
-def _show_pairs(dataset: Dataset, mixups: Sequence[ConfusedPair], assessed: pd.DataFrame) -> None:
-    by_name = {f"{pair.truth}\0{pair.answer}": pair for pair in mixups}
-    if st.session_state.get(_PAIR) not in by_name:
-        st.session_state[_PAIR] = next(iter(by_name))
+def _chosen_cell(report: Report) -> matrix_view.Cell | None:
+    """The cell that was chosen; else the one that is mixed up most."""
+    cell = st.session_state.get(_CELL)
+    if cell is not None and set(cell) <= set(report.classes):
+        return cell[0], cell[1]
+    first = next(iter(report.mixups), None)
+    return (first.truth, first.answer) if first is not None else None
+
+
+def _take_cell(cell: matrix_view.Cell) -> None:
+    st.session_state[_CELL] = cell
+    st.session_state.pop(_PAGE, None)
+    st.session_state[_CLICKS] = st.session_state.get(_CLICKS, 0) + 1
+    st.session_state[_CLICKED] = st.session_state[_CLICKS]
+
+
+def _choose_pair(mixups: Sequence[ConfusedPair], cell: matrix_view.Cell | None) -> None:
+    """The pairs that are mixed up most, to choose with the keyboard what a click in the matrix does."""
+    pairs = {f"{pair.truth}\0{pair.answer}": pair for pair in mixups}
+    chosen = "\0".join(cell) if cell is not None else None
+    st.session_state[_PAIR] = chosen if chosen in pairs else None
 
     def label(name: str) -> str:
-        pair = by_name[name]
+        pair = pairs[name]
         return f"{frame.plain(pair.truth)} → {frame.plain(pair.answer)} · {pair.n:,}"
 
-    chosen = st.pills(
+    def take() -> None:
+        pair = pairs.get(str(st.session_state[_PAIR]))
+        if pair is not None:
+            st.session_state[_CELL] = (pair.truth, pair.answer)
+            st.session_state.pop(_PAGE, None)
+
+    st.pills(
         _("Which classes were mixed up: truth → answer"),
-        list(by_name),
+        list(pairs),
         format_func=label,
-        required=True,
         key=_PAIR,
-        persist_state="session",
+        on_change=take,
     )
-    pair = by_name[str(chosen)]
-    st.markdown(
+
+
+def _show_cell(
+    dataset: Dataset, report: Report, assessed: pd.DataFrame, cell: matrix_view.Cell
+) -> None:
+    """The photos of a cell, the least like their class first."""
+    truth, answer = cell
+    here = assessed[(assessed["class_name"] == truth) & (assessed["answer"] == answer)]
+    here = here.sort_values("p_given", kind="stable")
+    n, of = len(here), sum(report.confusion[report.classes.index(truth)])
+    words = (
         ngettext(
+            "**{n:,}** photo of **{truth}** was recognised: {share} of the class.",
+            "**{n:,}** photos of **{truth}** were recognised: {share} of the class.",
+            n,
+        )
+        if truth == answer
+        else ngettext(
             "**{n:,}** photo of **{truth}** was taken for **{answer}**: {share} of the class.",
             "**{n:,}** photos of **{truth}** were taken for **{answer}**: {share} of the class.",
-            pair.n,
-        ).format(
-            n=pair.n,
-            truth=frame.plain(pair.truth),
-            answer=frame.plain(pair.answer),
-            share=format.percent(pair.share),
+            n,
+        )
+    )
+    st.markdown(
+        words.format(
+            n=n,
+            truth=frame.plain(truth),
+            answer=frame.plain(answer),
+            share=format.percent(n / max(1, of)),
         )
     )
     rows = findings_view.rows_of(dataset)
-    known = assessed.set_index("path")["p_given"]
-    paths = [path for path in pair.paths if path in rows and path in known.index]
-    paths.sort(key=lambda path: float(known[path]))
-    _show_mixed_up(dataset, pair, paths[:MOST_SHOWN], rows)
-    more = pair.n - len(paths[:MOST_SHOWN])
-    if more > 0 and paths:
-        st.caption(_("and {n:,} more; the map shows them all").format(n=more))
+    paths = [str(path) for path in here["path"] if path in rows]
+    part, place = page_of(len(paths), PER_PAGE, key=_PAGE)
+    with place:
+        _show_photos(dataset, truth, paths[part], rows)
 
 
-def _show_mixed_up(
-    dataset: Dataset, pair: ConfusedPair, paths: Sequence[str], rows: Mapping[str, Row]
+def _show_photos(
+    dataset: Dataset, truth: str, paths: Sequence[str], rows: Mapping[str, Row]
 ) -> None:
     pictures = photo_actions.thumbnails(dataset, paths)
-    with st.grid(min_column_width=150, gap="small") as grid:
+    with st.grid(min_column_width=140, gap="small") as grid:
         for path in paths:
             with grid.cell(), st.container(key=f"card_mixup_{path}"):
                 photo_actions.show_thumbnail(rows[path], pictures[path])
-                moved = str(rows[path]["class_name"]) != pair.truth
-                if moved:
+                if str(rows[path]["class_name"]) != truth:
                     name = frame.plain(str(rows[path]["class_name"]))
                     st.caption(_(":material/check: now in {name}").format(name=name))
                 photo_actions.show_menu(dataset, rows[path], key="mixup")
@@ -141,7 +196,7 @@ def _show_classes(report: Report) -> None:
 
 def show_curve(report: Report) -> None:
     """The learning curve, the forecast in words and as a picture, and how good it was before."""
-    st.subheader(_("What more photos would bring"), anchor=False)
+    st.header(_("What more photos would bring"), anchor=False)
     ahead = report.forecast
     if ahead is None:
         st.info(
@@ -173,13 +228,19 @@ def _past_words(error: float | None) -> str:
     points = 100 * abs(error)
     if points < 0.5:
         return _(
-            "Made from half of these photos, the same forecast met what they all reached to half a "
+            "As a test, the same forecast was made from half of your photos: it was right to half a "
             "point."
         )
     words = (
-        _("Made from half of these photos, the same forecast was {points:.1f} points too high.")
+        _(
+            "As a test, the same forecast was made from half of your photos: it promised {points:.0f} "
+            "of 100 photos too many."
+        )
         if error > 0
-        else _("Made from half of these photos, the same forecast was {points:.1f} points too low.")
+        else _(
+            "As a test, the same forecast was made from half of your photos: it promised {points:.0f} "
+            "of 100 photos too few."
+        )
     )
     return words.format(points=points)
 
@@ -259,9 +320,12 @@ def show_figures(dataset: Dataset, report: Report) -> None:
     titles = {row.name: row.title for row in PROPERTIES}
     rows = [
         (_("accuracy on photos not learned from"), _share(report.accuracy, report.interval)),
-        (_("each class counted alike"), _share(report.mean_recall)),
         (
-            _("naive random split (near-duplicates on both sides)"),
+            _("mean over the classes, small ones count as much as large ones"),
+            _share(report.mean_recall),
+        ),
+        (
+            _("random split (duplicates not grouped)"),
             _share(report.random_split_accuracy),
         ),
         (_("guessing the largest class"), _share(report.majority_accuracy)),
@@ -272,11 +336,13 @@ def show_figures(dataset: Dataset, report: Report) -> None:
             for name, share in sorted(report.trivial.items(), key=lambda item: -item[1])
         ),
         (_("photos that can be read"), f"{report.n_photos:,}"),
-        (_("of these cross-validated"), f"{report.n_judged:,}"),
+        (_("of these measured"), f"{report.n_judged:,}"),
         (_("groups (copies and bursts count once)"), f"{report.n_groups:,}"),
         (
-            _("repeats and folds"),
-            _("{repeats} times {folds}").format(repeats=report.repeats, folds=report.folds),
+            _("how often it was measured (cross-validation)"),
+            _("{repeats} times, in {folds} parts each").format(
+                repeats=report.repeats, folds=report.folds
+            ),
         ),
         (_("looked at by"), backbones.get_backbone(report.backbone).title),
         (_("took"), format.duration(report.seconds)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -30,7 +30,7 @@ SETS_PER_PAGE = 6
 MOST_OF_A_SET = 12
 MOST_CLASSES, STRIP = 8, 12
 """Classes that are shown with some of their photos, and how many of those."""
-CHECK_KEY = "feasible_check"
+CHECK_KEY, ALL_KEY = "feasible_check", "feasible_all_suspects"
 
 COPIES = {"exact_copies", "near_copies"}
 URGENT = (
@@ -57,13 +57,13 @@ def show(dataset: Dataset, found: Sequence[Found]) -> None:
     """Choose a check; see what it means, what to do, and its photos."""
     if not found:
         st.success(
-            _("No check found anything to look at in these photos."), icon=":material/check_circle:"
+            _("The checks found no single photo to look at."), icon=":material/check_circle:"
         )
         photo_actions.show_bar(dataset)
         return
     one = _choose(found)
     with st.container(key="finding_words", gap="xsmall"):
-        st.subheader(_(one.check.title), anchor=False)
+        st.header(_(one.check.title), anchor=False)
         st.markdown(f"{_(one.check.sentence)}  \n:material/lightbulb: {_(one.check.advice)}")
     rows = rows_of(dataset)
     if not one.open:
@@ -73,6 +73,7 @@ def show(dataset: Dataset, found: Sequence[Found]) -> None:
         (_show_sets if one.check.name in IN_SETS else _show_photos)(dataset, one, rows)
     else:
         _show_words(dataset, one)
+    _show_held_back(dataset, one)
     _show_rest(dataset, one)
     photo_actions.show_bar(dataset)
 
@@ -111,6 +112,29 @@ def _choose(found: Sequence[Found]) -> Found:
 def _urgency(name: str) -> int:
     """Its place among what is looked at first; the rest comes after, as the table has it."""
     return URGENT.index(name) if name in URGENT else len(URGENT)
+
+
+def _show_held_back(dataset: Dataset, one: Found) -> None:
+    """That a weak model suspects more, for those who want to see them all."""
+    n = one.held_back
+    if not n:
+        return
+
+    def show_all() -> None:
+        st.session_state[ALL_KEY] = dataset.id
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            ngettext(
+                "It is unsure about {n:,} more photo. It is often wrong itself, so the label is "
+                "probably right.",
+                "It is unsure about {n:,} more photos. It is often wrong itself, so their labels are "
+                "probably right.",
+                n,
+            ).format(n=n),
+            width="content",
+        )
+        st.button(_("Show them too"), key="findings_all", type="tertiary", on_click=show_all)
 
 
 def _show_rest(dataset: Dataset, one: Found) -> None:
@@ -253,38 +277,54 @@ def _show_card(dataset: Dataset, check: str, item: Set, row: Row) -> None:
     """What is said of one photo, and its buttons: the likeliest first."""
     path, given = item.paths[0], frame.plain(str(row["class_name"]))
     suggested = item.suggested if item.suggested != row["class_name"] else ""
+    is_label = check == "wrong_label"
+    gentle = is_label and strength_of(item.score) != "almost_certain"
     if suggested:
-        text = _("lies in **{given}**, looks like **{suggested}** · {sure}").format(
+        text = (
+            _("In **{given}**; the model saw **{suggested}** · {sure}")
+            if gentle
+            else _("In **{given}**, looks like **{suggested}** · {sure}")
+        ).format(
             given=given,
             suggested=frame.plain(suggested),
-            sure=label_words(item.score) if check == "wrong_label" else sure(item.score),
+            sure=label_words(item.score) if is_label else sure(item.score),
         )
     else:
         text = f"**{given}** · {sure(item.score)}"
     st.caption(text + (f"  \n{frame.plain(item.note)}" if item.note else ""))
     key = f"act_{check}"
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
-        if suggested:
+
+        def change(kind: Literal["secondary", "tertiary"]) -> None:
+            if suggested:
+                st.button(
+                    _("Move to {name}").format(name=frame.plain(suggested)),
+                    key=f"{key}_move_{path}",
+                    type=kind,
+                    on_click=photo_actions.move,
+                    args=(dataset, [path], suggested),
+                )
+            else:
+                st.button(
+                    _("Exclude"),
+                    key=f"{key}_exclude_{path}",
+                    type=kind,
+                    on_click=photo_actions.exclude,
+                    args=(dataset, [path]),
+                )
+
+        def keep(kind: Literal["secondary", "tertiary"]) -> None:
             st.button(
-                _("Move to {name}").format(name=frame.plain(suggested)),
-                key=f"{key}_move_{path}",
-                on_click=photo_actions.move,
-                args=(dataset, [path], suggested),
+                _("Keep as {name}").format(name=given) if suggested else _("Keep"),
+                key=f"{key}_keep_{path}",
+                type=kind,
+                on_click=photo_actions.keep,
+                args=(dataset, [(check, path)]),
             )
-        else:
-            st.button(
-                _("Exclude"),
-                key=f"{key}_exclude_{path}",
-                on_click=photo_actions.exclude,
-                args=(dataset, [path]),
-            )
-        st.button(
-            _("Keep as {name}").format(name=given) if suggested else _("Keep"),
-            key=f"{key}_keep_{path}",
-            type="tertiary",
-            on_click=photo_actions.keep,
-            args=(dataset, [(check, path)]),
-        )
+
+        first, second = (keep, change) if gentle else (change, keep)
+        first("secondary")
+        second("tertiary")
         photo_actions.show_menu(dataset, row, key=key, note=frame.plain(item.note))
 
 

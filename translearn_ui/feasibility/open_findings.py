@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import CHECKS, Check, Dataset, Finding
 from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.label_errors import strength_of, worth_showing
 
 IN_SETS = {"exact_copies", "near_copies", "cross_class_copies", "leak"}
 """Checks whose findings are sets of photos, shown side by side."""
@@ -37,12 +38,14 @@ class Set:
 
 @dataclass(frozen=True)
 class Found:
-    """A check with what it found: `open` is what is left to look at, the surest first."""
+    """A check with what it found: `open` is what is left to look at, the surest first;
+    `held_back` so many more are too weak to be shown unasked."""
 
     check: Check
     open: tuple[Set, ...]
     kept: tuple[str, ...]
     handled: int
+    held_back: int = 0
 
     @property
     def photos(self) -> int:
@@ -59,11 +62,12 @@ def _read(path: str, changed_ns: int) -> list[Finding]:
     return [Finding(**row | {"others": tuple(row.get("others", ()))}) for row in kept]
 
 
-def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
+def read(dataset: Dataset, assessed: pd.DataFrame, *, accuracy: float = 1.0) -> list[Found]:
     """Every check that found something, in the order of the table of checks.
 
     Args:
         assessed: photos.parquet of the report: what the photos were when they were checked.
+        accuracy: of the models of the check; of weak ones few labels are called into question.
     """
     path = check_report.folder_of(dataset) / "findings.json"
     if not path.is_file():
@@ -77,8 +81,18 @@ def read(dataset: Dataset, assessed: pd.DataFrame) -> list[Found]:
     for check in CHECKS:
         own = [one for one in listed if one.check == check.name]
         if own:
-            found.append(_sort_out(check, own, kept, now, then))
+            one = _sort_out(check, own, kept, now, then)
+            found.append(_softened(one, accuracy) if check.name == "wrong_label" else one)
     return found
+
+
+def _softened(one: Found, accuracy: float) -> Found:
+    """The first of the labels that may be wrong, see `worth_showing`; those that were looked at count."""
+    sure = sum(strength_of(item.score) == "almost_certain" for item in one.open)
+    done = len(one.kept) + one.handled
+    shown = max(sure, worth_showing(len(one.open) + done, sure, accuracy) - done)
+    shown = min(shown, len(one.open))
+    return replace(one, open=one.open[:shown], held_back=len(one.open) - shown)
 
 
 def _sort_out(

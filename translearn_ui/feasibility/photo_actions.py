@@ -1,9 +1,9 @@
 """What a person can do with single photos: move, exclude, keep, look at large; and undo.
 
-Owns: the buttons and what they do, the bar that says what was done last with a way back, and the
-list of excluded photos. Nothing is changed without a click.
+Owns: the buttons and what they do, the bar that says what was done last with a way back. Nothing
+is changed without a click.
 Leaves to others: the changes themselves (`translearn_core.datasets`), which photos are shown
-(`findings_view.py`, `photo_map.py`).
+(`findings_view.py`, `photo_map.py`), the list of excluded photos (`excluded_photos.py`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import dialogs, format, gallery
+from translearn_ui.components import excluded_photos, format, gallery
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset
 
 LARGE_PIXELS = 1024
-_MOST_EXCLUDED_SHOWN = 36
 _DONE = "photo_acts_done"
 _workers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="thumbnail")
 
@@ -194,61 +193,9 @@ def _short(file: str, most: int = 48) -> str:
 
 def show_excluded(dataset: Dataset) -> None:
     """The photos that were taken out, with the way back and the way out for good."""
-    rows = datasets.read_excluded(dataset)
-    n = len(rows)
-    if not n:
-        return
-    title = ngettext("{n:,} photo excluded", "{n:,} photos excluded", n).format(n=n)
-    box = st.expander(title, icon=":material/block:", key="excluded", on_change="rerun")
-    if not box.open:
-        return
-    with box:
-        st.caption(_("They are excluded from training and checks; none is deleted."))
-        head = rows.head(_MOST_EXCLUDED_SHOWN).astype(object)
-        shown: list[Mapping[str, Any]] = [dict(row) for _place, row in head.iterrows()]
-        with st.container(horizontal=True, gap="xxsmall", key="strip_excluded"):
-            for row in shown:
-                _show_excluded_photo(dataset, row)
-        if n > len(shown):
-            st.caption(_("and {n:,} more").format(n=n - len(shown)))
-        with st.container(horizontal=True):
-            st.button(
-                _("Put all back"),
-                key="excluded_back",
-                icon=":material/undo:",
-                on_click=_put_all_back,
-                args=(dataset,),
-            )
-            if st.button(_("Delete for good"), key="excluded_delete", type="tertiary"):
-                _confirm_delete(dataset, n)
+    excluded_photos.show(dataset, then=lambda: _forget(dataset))
 
 
-def _show_excluded_photo(dataset: Dataset, row: Mapping[str, Any]) -> None:
-    try:
-        file = datasets.excluded_file(dataset, str(row["path"]))
-        picture = datasets.make_thumbnail(file, side=128, how=dataset.reading)
-    except (PhotoError, OSError):
-        st.caption(frame.plain(str(row["file"])))
-        return
-    alt = _("Photo {file} of the class {name}")
-    st.image(picture, width=72, alt=alt.format(file=row["file"], name=row["class_name"]))
-
-
-def _put_all_back(dataset: Dataset) -> None:
-    with frame.errors_shown():
-        datasets.restore_excluded(dataset, datasets.read_excluded(dataset)["path"])
-        st.session_state.get(_DONE, {}).pop(dataset.id, None)
-
-
-def _confirm_delete(dataset: Dataset, n: int) -> None:
-
-    def delete() -> None:
-        datasets.delete_excluded(dataset, datasets.read_excluded(dataset)["path"])
-        st.session_state.get(_DONE, {}).pop(dataset.id, None)
-
-    dialogs.ask_once(
-        ngettext("Delete {n:,} excluded photo?", "Delete {n:,} excluded photos?", n).format(n=n),
-        _("Their copies in the workspace are deleted. Photos left in your own folders stay there."),
-        _("Delete for good"),
-        delete,
-    )
+def _forget(dataset: Dataset) -> None:
+    """What this session did with the data set can no longer be taken back step by step."""
+    st.session_state.get(_DONE, {}).pop(dataset.id, None)

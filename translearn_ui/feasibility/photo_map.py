@@ -10,16 +10,16 @@ labels a larger square.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
-from translearn_core import palette
+from translearn_core.feasibility.label_errors import strength_of
 from translearn_core.i18n import N_, _, ngettext
-from translearn_ui.components import charts
-from translearn_ui.feasibility import findings_view, photo_actions
+from translearn_ui.components import charts, class_colors
+from translearn_ui.feasibility import findings_view, map_pictures, photo_actions
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -30,13 +30,12 @@ from translearn_core.datasets.file_names import natural_key
 
 MANY_POINTS = 3000
 """From so many points on they are drawn by the graphics card; fewer need none."""
-SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "bowtie")
 PLACES: dict[str, tuple[str, str]] = {"near": ("x", "y"), "flat": ("pca_x", "pca_y")}
 WAYS: dict[str, str] = {"near": N_("By likeness (t-SNE)"), "flat": N_("By large differences (PCA)")}
 FILTERS: dict[str, str] = {
     "all": N_("All"),
     "mistakes": N_("Mistakes"),
-    "suspects": N_("Likely wrong labels"),
+    "suspects": N_("Worth a look"),
 }
 _CHOSEN = "map_photo"
 _CHART = "feasible_map"
@@ -50,8 +49,9 @@ def show(dataset: Dataset, assessed: pd.DataFrame) -> None:
     """
     st.caption(
         _(
-            "Each point is a photo; alike ones lie near each other. A point among strangers is "
-            "worth a look. Click one to see the photo."
+            "Each point is a photo; photos that look alike lie near each other. Point at one to "
+            "see it, click it to keep it in sight. A point among points of another colour may be "
+            "in the wrong class."
         )
     )
     _show_part(dataset, assessed)
@@ -68,18 +68,22 @@ def _show_part(dataset: Dataset, assessed: pd.DataFrame) -> None:
         charts.show(
             figure(
                 table,
-                sorted(set(assessed["class_name"]), key=natural_key),
+                class_colors.of_classes(
+                    dataset.folder, sorted(set(assessed["class_name"]), key=natural_key)
+                ),
                 rows,
                 chosen=_chosen(dataset),
             ),
             key=_CHART,
             alt=_alt(table),
             on_select=lambda: _take_click(dataset),
+            zoom=True,
         )
+        map_pictures.show(dataset, [path for path in table["path"] if path in rows], chart=_CHART)
         st.caption(
             _(
-                "Ring: taken for another class. Square around it: likely a wrong label. "
-                "Colour and shape: the class that it lies in."
+                "Ring: taken for another class. Square around it: worth a look. "
+                "Colour and shape: its class."
             )
         )
     with right, frame.errors_shown():
@@ -123,13 +127,13 @@ def _placed(assessed: pd.DataFrame, way: str, which: str) -> pd.DataFrame:
 
 
 def figure(
-    table: pd.DataFrame, classes: Sequence[str], rows: Mapping[str, Any], *, chosen: str = ""
+    table: pd.DataFrame, places: Mapping[str, int], rows: Mapping[str, Any], *, chosen: str = ""
 ) -> go.Figure:
     """The map.
 
     Args:
         table: photos with `at_x`, `at_y`, `bright` and the columns of photos.parquet.
-        classes: all of them, for their colours and shapes.
+        places: of all classes, for their colours and shapes.
         rows: manifest rows by path, for the names of the files.
         chosen: path of the photo that was clicked.
     """
@@ -140,10 +144,10 @@ def figure(
     _add_marks(result, kind, marks[~marks["correct"]], _("mistake"), "circle-open", size + 6)
     suspects = marks[marks["suspect_score"] > 0]
     _add_marks(result, kind, suspects, _("label worth a look"), "square-open", size + 10)
-    for index, name in enumerate(classes):
+    for name, place in places.items():
         own = table[table["class_name"] == name]
         if len(own):
-            _add_class(result, kind, own, index, str(name), size, rows)
+            _add_class(result, kind, own, place, name, size, rows)
     here = table[table["path"] == chosen]
     if len(here):
         _add_marks(result, kind, here, _("this photo"), "circle-open", size + 16, width=3)
@@ -167,7 +171,7 @@ def _add_class(
     result: go.Figure,
     kind: Any,
     own: pd.DataFrame,
-    index: int,
+    place: int,
     name: str,
     size: int,
     rows: Mapping[str, Any],
@@ -178,8 +182,8 @@ def _add_class(
         for path, answer, right in zip(own["path"], own["answer"], own["correct"], strict=True)
     ]
     marker = {
-        "color": palette.class_color(index),
-        "symbol": SYMBOLS[index % len(SYMBOLS)],
+        "color": class_colors.color_of(place),
+        "symbol": class_colors.shape_of(place).symbol,
         "size": size,
         "opacity": shown,
         "line": {"width": 0.5, "color": "rgba(255,255,255,0.55)"},
@@ -288,9 +292,11 @@ def _offer_first(dataset: Dataset, assessed: pd.DataFrame, rows: Mapping[str, An
     """A way to the suspects for those who cannot click on a point."""
     suspects = [path for path in _suspects(assessed) if path in rows]
     if suspects and st.button(
-        ngettext("Show the suspect", "Show the first of {n:,} suspects", len(suspects)).format(
-            n=len(suspects)
-        ),
+        ngettext(
+            "Show the photo that is worth a look",
+            "Show the first of {n:,} photos that are worth a look",
+            len(suspects),
+        ).format(n=len(suspects)),
         key="map_first",
     ):
         st.session_state[_CHOSEN] = (dataset.id, suspects[0])
@@ -318,26 +324,31 @@ def _show_photo(dataset: Dataset, found: pd.DataFrame, row: Mapping[str, Any]) -
                 st.caption(f":red[✗] {_('taken for {answer}').format(answer=answer)}")
             if known["suspect_score"] > 0 and known["suggested"] != row["class_name"]:
                 suggested = str(known["suggested"])
-                words = findings_view.sure(float(known["suspect_score"]))
-                st.caption(_("Wrong label: {sure}").format(sure=words))
-        _show_acts(dataset, row, suggested)
+                score = float(known["suspect_score"])
+                st.caption(_("Its label: {words}").format(words=findings_view.label_words(score)))
+        gentle = known is None or strength_of(float(known["suspect_score"])) != "almost_certain"
+        _show_acts(dataset, row, suggested, keep_first=gentle)
 
 
-def _show_acts(dataset: Dataset, row: Mapping[str, Any], suggested: str) -> None:
+def _show_acts(
+    dataset: Dataset, row: Mapping[str, Any], suggested: str, *, keep_first: bool
+) -> None:
     path = str(row["path"])
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center"):
-        if suggested and st.button(
-            _("Move to {name}").format(name=frame.plain(suggested)), key=f"map_move_{path}"
-        ):
-            photo_actions.move(dataset, [path], suggested)
-            st.rerun()
-        if suggested and st.button(
-            _("Keep as {name}").format(name=frame.plain(str(row["class_name"]))),
-            key=f"map_keep_{path}",
-            type="tertiary",
-        ):
-            photo_actions.keep(dataset, [("wrong_label", path)])
-            st.rerun()
+        for act in (("keep", "move") if keep_first else ("move", "keep")) if suggested else ():
+            name = suggested if act == "move" else str(row["class_name"])
+            words = _("Move to {name}") if act == "move" else _("Keep as {name}")
+            is_first = (act == "keep") == keep_first
+            if st.button(
+                words.format(name=frame.plain(name)),
+                key=f"map_{act}_{path}",
+                type="secondary" if is_first else "tertiary",
+            ):
+                if act == "move":
+                    photo_actions.move(dataset, [path], suggested)
+                else:
+                    photo_actions.keep(dataset, [("wrong_label", path)])
+                st.rerun()
         if not suggested and st.button(_("Exclude"), key=f"map_exclude_{path}"):
             photo_actions.exclude(dataset, [path])
             st.rerun()

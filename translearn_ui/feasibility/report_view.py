@@ -43,7 +43,7 @@ def show(dataset: Dataset, report: Report, *, running: bool) -> None:
     show_next(dataset, report, outdated=outdated, running=running)
     left, right = st.columns([1.45, 1], gap="large")
     with left:
-        st.subheader(_("How often it is right"), anchor=False)
+        st.header(_("How often it is right"), anchor=False)
         verdict_view.show_scale(report)
         verdict_view.show_how(report)
         cv_view.show_curve(report)
@@ -51,11 +51,29 @@ def show(dataset: Dataset, report: Report, *, running: bool) -> None:
         verdict_view.show_advice(report)
     st.divider()
     assessed = check_report.read_photos(dataset)
-    found = open_findings.read(dataset, assessed)
+    shows_all = st.session_state.get(findings_view.ALL_KEY) == dataset.id
+    accuracy = 1.0 if shows_all else report.told.accuracy
+    found = open_findings.read(dataset, assessed, accuracy=accuracy)
+    assessed = without_held_back(assessed, found)
     part = choose_part(sum(one.photos for one in found))
     with frame.errors_shown():
         show_part(part, dataset, report, assessed, found)
     photo_actions.show_excluded(dataset)
+
+
+def without_held_back(assessed: pd.DataFrame, found: list[open_findings.Found]) -> pd.DataFrame:
+    """The photos of the report, without the suspicions that are not shown unasked."""
+    if not any(one.held_back for one in found):
+        return assessed
+    shown = {
+        path
+        for one in found
+        if one.check.name == "wrong_label"
+        for path in (*one.kept, *(path for item in one.open for path in item.paths))
+    }
+    return assessed.assign(
+        suspect_score=assessed["suspect_score"].where(assessed["path"].isin(shown), 0.0)
+    )
 
 
 def show_outdated(dataset: Dataset, report: Report) -> None:

@@ -74,7 +74,7 @@ def _rows(report: Report) -> list[str]:
         )
     )
     if report.random_split_accuracy - report.accuracy > SAME and report.random_split_flatters:
-        name = _("What a naive random split would claim")
+        name = _("A random split would claim (duplicates not grouped)")
         rows.append(_row(name, report.random_split_accuracy, "flattering"))
     rows += [
         _row(_("From colour and size alone"), report.trivial_accuracy, ""),
@@ -103,7 +103,7 @@ def show_how(report: Report) -> None:
         st.markdown(
             _(
                 "A frozen network looked at every photo. A simple head then learned from {share} of "
-                "them and was judged on the rest, in {folds} turns and {repeats} divisions, so that "
+                "them and was judged on the rest, in {folds} turns, {repeats} times over, so that "
                 "every photo was judged by heads that had not learned from it (cross-validation). "
                 "Copies and frames of one burst always stay on one side.  \n"
                 "The span says how much the figure would differ with other photos of the same kind "
@@ -137,7 +137,7 @@ _GO: dict[str, tuple[frame.PageName, str]] = {
 
 def show_advice(report: Report) -> None:
     """What would help most, in order, each with the way to it."""
-    st.subheader(_("What would help most"), anchor=False)
+    st.header(_("What would help most"), anchor=False)
     if not report.advice:
         st.markdown(_("Nothing stands out. Train, and try the model on new photos."))
     for number, one in enumerate(report.advice, 1):

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import streamlit as st
 
+from translearn_core import spaces
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
-from translearn_ui.components import background_tasks, import_task, uploads
+from translearn_ui.components import background_tasks, format, import_task, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def show_ways() -> background_tasks.Task | None:
     """Show the ways to a new data set; returns the task of an import that has just been started."""
     way = st.pills(
         _("How your photos come in"),
-        list(WAYS),
+        [way for way in WAYS if way != "server" or _has_source_folders()],
         format_func=lambda name: f"{_WAY_ICONS[name]} {_(WAYS[name])}",
         default="zip",
         required=True,
@@ -88,17 +89,26 @@ def _from_zip() -> background_tasks.Task | None:
     box = uploads.Box("zip")
     given = st.file_uploader(
         _("Drop a zip, tar or 7z file here: inside it, one folder for each class"),
-        type=[*ARCHIVE_TYPES, *TABLE_TYPES],
         accept_multiple_files=True,
         key=box.key,
     )
     st.caption(
         _(
-            "Folders may lie at any depth. `train`, `val` and `test` folders are kept apart as such. "
+            "At most {size}. Subfolders are fine; `train`, `val` and `test` folders are respected. "
             "No class folders? Drop a table (CSV, Excel, COCO) with the class of each photo, too."
-        )
+        ).format(size=format.size(st.get_option("server.maxUploadSize") * 1_000_000))
     )
     choose = _show_choices("zip", archive=True)
+    other = [one.name for one in given if _type_of(one.name) not in (*ARCHIVE_TYPES, *TABLE_TYPES)]
+    if other:
+        st.warning(
+            _(
+                "{names}: only a zip, tar or 7z file works here, with a table beside it where you have "
+                "one. For single photos choose Folder or Class by class."
+            ).format(names=frame.listed(other)),
+            icon=":material/info:",
+        )
+        return None
     tables = [one for one in given if _is_table(one.name)]
     archives = [one for one in given if not _is_table(one.name)]
     is_package = {"media.csv", "observations.csv"} <= {one.name for one in tables}
@@ -135,7 +145,11 @@ def _stem(name: str) -> str:
 
 
 def _is_table(name: str) -> bool:
-    return PurePosixPath(name.lower()).suffix.lstrip(".") in TABLE_TYPES
+    return _type_of(name) in TABLE_TYPES
+
+
+def _type_of(name: str) -> str:
+    return PurePosixPath(name.lower()).suffix.lstrip(".")
 
 
 def _start(
@@ -238,19 +252,15 @@ def _from_classes() -> None:
             st.rerun()
 
 
+def _has_source_folders() -> bool:
+    """Whether pages may read folders of this machine, which a space of a class may not."""
+    return spaces.is_whole() and bool(load_configuration().source_folders)
+
+
 def _from_server() -> background_tasks.Task | None:
     from translearn_core import datasets
 
-    roots = load_configuration().source_folders
-    if not roots:
-        st.info(
-            _(
-                "No folder of this machine is opened to the pages yet. Name some in "
-                '`{file}`, with a line like `source_folders = ["{example}"]`.'
-            ).format(file=home() / "config.toml", example=(Path.home() / "Pictures").as_posix()),
-            icon=":material/info:",
-        )
-        return None
+    roots = datasets.source_folders()
     chosen = st.selectbox(
         _("Folder with one folder for each class"),
         _folders_below(roots),
@@ -347,7 +357,7 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
     return make
 
 
-def _folders_below(roots: tuple[Path, ...]) -> list[str]:
+def _folders_below(roots: list[Path]) -> list[str]:
     """The roots and the folders right below them, at most 200."""
     found: list[str] = []
     for root in roots:

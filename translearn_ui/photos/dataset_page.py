@@ -8,7 +8,13 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import dataset_actions, import_task, look_ahead_line, verdict_note
+from translearn_ui.components import (
+    dataset_actions,
+    excluded_photos,
+    import_task,
+    look_ahead_line,
+    verdict_note,
+)
 from translearn_ui.photos import (
     add_photos,
     edit_dataset,
@@ -23,7 +29,6 @@ def show(dataset: Dataset) -> None:
     """The page of one data set."""
     ready = _why_not_ready(dataset)
     _show_title(dataset, ready)
-    edit_dataset.show_undo(dataset)
     if not len(dataset.photos):
         frame.empty_state(
             title=_("No photos yet"),
@@ -55,6 +60,8 @@ def show(dataset: Dataset) -> None:
         photo_gallery.show(dataset)
     elif len(dataset.left_out):  # of unsorted photos
         overview.show_left_out(dataset)
+    excluded_photos.show(dataset)
+    edit_dataset.show_undo(dataset)
     if not ready:
         look_ahead_line.show(dataset)
 
@@ -94,12 +101,3 @@ def _show_title(dataset: Dataset, ready: str) -> None:
                 disabled=bool(ready),
             ):
                 verdict_note.begin(dataset)
-            if st.button(
-                _("Train"),
-                key="train",
-                type="primary",
-                icon=":material/arrow_forward:",
-                icon_position="right",
-                disabled=bool(ready),
-            ):
-                frame.go("train")

@@ -15,7 +15,7 @@ from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dataset_actions, dialogs
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, in_hand
 
 _UNDO = "edit_undo"
 
@@ -35,7 +35,7 @@ def show_menu(dataset: Dataset) -> None:
     """The menu of what can be done with the whole data set."""
     actions = {
         "rename": _(":material/edit: Rename"),
-        "other": _(":material/add: New or other photos"),
+        "other": _(":material/add: Open other photos"),
         "delete": _(":material/delete: Delete"),
     }
     action = st.menu_button(
@@ -58,7 +58,10 @@ def show_class_menu(dataset: Dataset, name: str) -> None:
         "remove": _(":material/delete: Remove this class"),
     }
     action = st.menu_button(
-        frame.plain(name), list(actions), format_func=actions.__getitem__, key=f"class_menu_{name}"
+        _("Change this class"),
+        list(actions),
+        format_func=actions.__getitem__,
+        key=f"class_menu_{name}",
     )
     if action == "rename":
         _rename_class(dataset, name)
@@ -69,28 +72,44 @@ def show_class_menu(dataset: Dataset, name: str) -> None:
 
 
 def show_undo(dataset: Dataset) -> None:
-    """What was renamed or merged last, with a way back."""
+    """What was changed last in this session, with a way back, unless another window changed more."""
     done = st.session_state.get(_UNDO)
-    if done is None or done[0] != dataset.id:
+    if done is None or done[::2] != (dataset.id, datasets.undo_count(dataset)):
         return
-    with st.container(horizontal=True, vertical_alignment="center", key="undo_bar"):
-        st.caption(f":material/check: {done[1]}", width="content")
-        if st.button(_("Undo"), key="undo", type="tertiary", icon=":material/undo:"):
-            with frame.errors_shown():
-                st.toast(frame.plain(datasets.undo(dataset)), icon=":material/undo:")
-                _forget_class()
-                del st.session_state[_UNDO]
-                st.rerun()
+    with st.container(
+        key="undo_bar", horizontal=True, vertical_alignment="center", width="content"
+    ):
+        st.markdown(f":material/check: {done[1]}", width="content")
+        st.button(
+            _("Undo"),
+            key="undo",
+            type="tertiary",
+            icon=":material/undo:",
+            on_click=_undo,
+            args=(dataset,),
+        )
+
+
+def _undo(dataset: Dataset) -> None:
+    with frame.errors_shown():
+        st.session_state.pop(_UNDO, None)
+        st.toast(frame.plain(datasets.undo(dataset)), icon=":material/undo:")
+        _forget_class()
 
 
 def _changed(dataset: Dataset, sentence: str) -> None:
     """A change that can be undone has been made: say so and show the page anew."""
-    st.session_state[_UNDO] = (dataset.id, sentence)
-    _forget_class()
+    _remember(dataset, sentence)
     st.rerun()
 
 
+def _remember(dataset: Dataset, sentence: str) -> None:
+    st.session_state[_UNDO] = (dataset.id, sentence, datasets.undo_count(dataset))
+    _forget_class()
+
+
 def _forget_class() -> None:
+    """Show all classes: the one that was shown may have another name now, or be gone."""
     for key in ("class", "class_long"):
         st.session_state.pop(key, None)
 
@@ -148,32 +167,48 @@ def _remove_class(dataset: Dataset, name: str) -> None:
     n = int(dataset.counts[name])
 
     def remove() -> None:
-        datasets.remove_class(dataset, name)
-        _forget_class()
+        photos = dataset.photos
+        datasets.exclude_photos(dataset, photos.loc[photos["class_name"] == name, "path"])
+        words = _("The class {name} is removed.")
+        _remember(dataset, words.format(name=frame.plain(name)))
 
     dialogs.ask_once(
         _("Remove the class {name}?").format(name=frame.plain(name)),
         ngettext("{n:,} photo goes with it.", "{n:,} photos go with it.", n).format(n=n)
         + " "
-        + dataset_actions.where_photos_stay(dataset),
+        + _("You can take that back, and find them under “photos removed”."),
         _("Remove"),
         remove,
     )
 
 
 def show_remove_photos(dataset: Dataset, chosen: list[str], then: Callable[[], None]) -> None:
-    """The button that removes the chosen photos, after one question."""
+    """The button that removes the chosen photos; that can be taken back."""
     n = len(chosen)
     if not n:
         st.caption(_("Tick the photos that should go."))
         return
-    label = ngettext("Remove {n:,} photo", "Remove {n:,} photos", n).format(n=n)
-
-    def remove() -> None:
-        datasets.remove_photos(dataset, chosen)
-        then()
-
-    if st.button(label, key="remove_photos", icon=":material/delete:"):
-        dialogs.ask_once(
-            f"{label}?", dataset_actions.where_photos_stay(dataset), _("Remove"), remove
+    with st.container(key="remove_bar", width="content"):
+        st.button(
+            ngettext("Remove {n:,} photo", "Remove {n:,} photos", n).format(n=n),
+            key="remove_photos",
+            icon=":material/delete:",
+            on_click=_remove_photos,
+            args=(dataset, chosen, then),
         )
+
+
+def _remove_photos(dataset: Dataset, chosen: list[str], then: Callable[[], None]) -> None:
+    with frame.errors_shown():
+        n = datasets.exclude_photos(dataset, chosen)
+        if gone := len(chosen) - n:
+            words = ngettext(
+                "{n:,} of these photos was already removed or moved in another window.",
+                "{n:,} of these photos were already removed or moved in another window.",
+                gone,
+            )
+            in_hand.tell(words.format(n=gone))
+        if n:
+            words = ngettext("{n:,} photo is removed.", "{n:,} photos are removed.", n)
+            _remember(dataset, words.format(n=n))
+        then()

@@ -8,7 +8,7 @@ import streamlit as st
 
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _
-from translearn_ui.components import gallery
+from translearn_ui.components import class_colors, gallery
 from translearn_ui.photos import edit_dataset
 from translearn_ui.shell import frame
 
@@ -17,7 +17,7 @@ ALL = ""
 
 def show(dataset: Dataset) -> None:
     """The gallery of the chosen class, or of all."""
-    st.subheader(_("Look at them"), anchor=False)
+    st.header(_("Your photos"), anchor=False)
     name = _choose_class(dataset)
     rows = dataset.photos
     if name != ALL:
@@ -38,6 +38,15 @@ def show(dataset: Dataset) -> None:
 
 def _choose_class(dataset: Dataset) -> str:
     counts = dataset.counts
+    for key in ("class", "class_long"):
+        shown = st.session_state.get(key, ALL)
+        if shown != ALL and shown not in counts:
+            words = _(
+                "The class {name} is no longer there: it was renamed, merged or removed in another "
+                "window. Here are all photos as they are now."
+            )
+            frame.tell_now(words.format(name=shown))
+            del st.session_state[key]
 
     def label(name: str) -> str:
         n = len(dataset.photos) if name == ALL else int(counts[name])
@@ -53,6 +62,8 @@ def _choose_class(dataset: Dataset) -> str:
             label_visibility="collapsed",
             persist_state="session",
         )
+    places = class_colors.of_dataset(dataset)
+    class_colors.mark_options("class", [places.get(name) for name in options])
     return st.pills(
         _("Class"),
         options,

@@ -186,7 +186,7 @@ def show_page() -> None:
 def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
     """What is asked about an upload before it can be read; returns the task of reading it."""
     with st.container(border=True, key="reading"):
-        st.subheader(
+        st.header(
             _("How is {name} to be read?").format(name=frame.plain(upload.name)), anchor=False
         )
         answers = _ask(

@@ -9,11 +9,10 @@ import html
 
 import streamlit as st
 
-from translearn_core.config import home
 from translearn_core.i18n import _
-from translearn_ui.components import import_task
+from translearn_ui.components import dataset_list, format, import_task
 from translearn_ui.photos import add_photos, teaching_view
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, who
 
 
 def show() -> None:
@@ -27,18 +26,17 @@ def show() -> None:
             )
         )
         _show_privacy()
+    dataset_list.show(_("Continue"), most=3)
     ways, demo = st.columns([1.75, 1], gap="medium")
     with ways, st.container(border=True, key="start_ways"):
-        st.subheader(_("Your photos"), anchor=False)
+        st.header(_("Your photos"), anchor=False)
         with frame.errors_shown():
             task = add_photos.show_ways()
             if task is not None:
                 import_task.begin(task)
     with demo, st.container(border=True, key="start_demo"):
-        st.subheader(_("Nothing at hand?"), anchor=False)
-        st.markdown(
-            _("Play with photos that we draw for you, in a few seconds. Everything works the same.")
-        )
+        st.header(_("No photos yet?"), anchor=False)
+        st.markdown(_("Try it with 300 drawn pictures of fruit. Everything works the same."))
         if st.button(
             _("Try the demo photos"),
             key="demo",
@@ -61,11 +59,16 @@ def show() -> None:
             frame.go("sort")
         st.html(_shape_of_a_folder())
         teaching_view.show()
-    _show_recent()
 
 
 def _show_privacy() -> None:
-    if frame.server_is_here():
+    classroom = who.classroom()
+    if classroom is not None:
+        text = _(
+            ":material/lock: Your photos stay on your teacher's machine. Your teacher can see them, other "
+            "pupils cannot. Everything is deleted after {day}."
+        ).format(day=format.when(classroom.deletes))
+    elif frame.server_is_here():
         text = _(":material/lock: Your photos stay on this computer. Nothing is sent anywhere.")
     else:
         text = _(
@@ -84,26 +87,3 @@ def _shape_of_a_folder() -> str:
         f"<div class='tl-tree'><p>{html.escape(_('What your folder looks like'))}</p>"
         f"<div>{html.escape(_('my photos'))}</div><ul>{rows}</ul></div>"
     )
-
-
-def _show_recent() -> None:
-    if not any((home() / "datasets").glob("*/dataset.json")):
-        return  # a newcomer's first page needs nothing heavy
-    from translearn_core import datasets
-    from translearn_ui.components import dataset_actions, gallery
-
-    recent = datasets.list_datasets()[:6]
-    if not recent:
-        return
-    st.subheader(_("Go on with"), anchor=False)
-    with st.grid(min_column_width=260, gap="small", border=True) as grid:
-        for dataset in recent:
-            with grid.cell(), frame.errors_shown():
-                paths = list(dataset.photos.groupby("class_name")["path"].first())[:4]
-                gallery.preview(dataset, paths, key=f"recent_{dataset.id}")
-                st.markdown(
-                    f"**{frame.plain(dataset.name)}**  \n{dataset_actions.summary(dataset)}"
-                )
-                if st.button(_("Open"), key=f"recent_{dataset.id}"):
-                    frame.open_dataset(dataset)
-                    st.rerun()

@@ -76,7 +76,7 @@ def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
         confidence, right, bins=min(_MOST_BINS, max(3, len(right) // 12))
     )
     with st.expander(
-        _("Is its confidence true? (calibration)"),
+        _("Can you trust its percentages? (calibration)"),
         key="results_reliability",
         icon=":material/scale:",
     ):
@@ -102,9 +102,16 @@ def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
 def show_unlike(metrics: RunMetrics) -> None:
     """How well photos of something else are told, on demand."""
     figures = metrics.unlike
-    if figures is None or figures.threshold is None:
-        return
     with st.expander(
         _("Photos of something else"), key="results_unlike", icon=":material/help_center:"
     ):
-        st.markdown(model_card_text.unlike_sentence(figures))
+        if figures is not None and figures.threshold is not None:
+            st.markdown(model_card_text.unlike_sentence(figures))
+            return
+        st.markdown(
+            model_card_text.strange_photos(figures)
+            + " "
+            + _(
+                "To notice such photos takes more photos to compare with. Add some, and train again."
+            )
+        )

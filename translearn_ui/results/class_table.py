@@ -6,27 +6,28 @@ from html import escape
 
 import streamlit as st
 
-from translearn_core import palette
 from translearn_core.evaluation.metrics import wilson_interval
 from translearn_core.i18n import _, ngettext
+from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import ClassMetrics, RunMetrics
-from translearn_ui.components import format
+from translearn_ui.components import class_colors, format
 
 
-def show(metrics: RunMetrics) -> None:
+def show(run: Run, metrics: RunMetrics) -> None:
     """Each class in words and numbers, the weakest first."""
-    st.subheader(_("Class by class"), anchor=False)
-    order = {name: index for index, name in enumerate(metrics.classes)}
+    st.header(_("Class by class"), anchor=False)
+    places = class_colors.of_classes(run.config.dataset, metrics.classes)
     weakest_first = sorted(metrics.per_class, key=lambda row: row.recall or 0.0)
     known = metrics.test_accuracy is not None
-    rows = "".join(class_row_html(row, order[row.name], shares=known) for row in weakest_first)
+    rows = "".join(class_row_html(row, places[row.name], shares=known) for row in weakest_first)
     head = "".join(
-        f"<th>{title}</th>"
+        f'<th scope="col">{title}</th>'
         for title in (_("class"), _("found (recall)"), _("correct when predicted (precision)"))
     )
     st.html(
-        f'<table class="tl-classes"><thead><tr>{head}<th class="what"></th></tr></thead>'
-        f"<tbody>{rows}</tbody></table>"
+        f'<div class="tl-wide"><table class="tl-classes"><thead><tr>{head}'
+        f'<th class="what" scope="col">{_("in words")}</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )
     if known:
         st.caption(
@@ -34,13 +35,14 @@ def show(metrics: RunMetrics) -> None:
         )
 
 
-def class_row_html(row: ClassMetrics, index: int, *, shares: bool = True) -> str:
+def class_row_html(row: ClassMetrics, place: int, *, shares: bool = True) -> str:
     """One class: its name, recall and precision with intervals and bars, and a sentence.
 
     Args:
+        place: of its colour.
         shares: whether shares may be shown; without, their counts stand instead.
     """
-    color = palette.class_color(index)
+    color = class_colors.color_of(place)
     cells = ""
     for share, of in (
         (row.recall, row.n_test),
@@ -60,7 +62,7 @@ def class_row_html(row: ClassMetrics, index: int, *, shares: bool = True) -> str
             f'<i style="width:{100 * share:.0f}%;background:{color}"></i></div></td>'
         )
     return (
-        f'<tr><td><i class="dot" style="background:{color}"></i>{escape(row.name)}</td>{cells}'
+        f'<tr><th scope="row">{class_colors.mark_html(place)}{escape(row.name)}</th>{cells}'
         f'<td class="what">{escape(class_sentence(row))}</td></tr>'
     )
 
@@ -83,8 +85,8 @@ def class_sentence(row: ClassMetrics) -> str:
         sentence
         + "; "
         + ngettext(
-            "it was predicted {n} time, {found} correct.",
-            "it was predicted {n} times, {found} correct.",
+            "the model said so {n} time, and {found} were right.",
+            "the model said so {n} times, and {found} were right.",
             said,
         ).format(n=said, found=found)
     )

@@ -16,7 +16,7 @@ def show(metrics: RunMetrics) -> None:
     """A table for each attribute, its weakest value first; nothing where none is known."""
     if not metrics.slices:
         return
-    st.subheader(_("Is it as good for all of them?"), anchor=False)
+    st.header(_("Is it as good for all of them?"), anchor=False)
     st.caption(
         _(
             "The test photos by what else is known of them (slices). An average can hide that a model "
@@ -24,7 +24,10 @@ def show(metrics: RunMetrics) -> None:
         )
     )
     for attribute, rows in groupby(metrics.slices, key=lambda one: one.attribute):
-        head = "".join(f"<th>{title}</th>" for title in (escape(attribute), _("right"), ""))
+        head = "".join(
+            f'<th scope="col">{title}</th>'
+            for title in (escape(attribute), _("right"), _("in words"))
+        )
         body = "".join(_row(one) for one in rows)
         st.html(
             f'<table class="tl-classes"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'

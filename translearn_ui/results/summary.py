@@ -1,37 +1,76 @@
-"""The result of a run: one sentence, the same as a picture, and the next step.
+"""The head of a result: one sentence, the same as a picture, the next step, what must be said beside.
 
-Leaves to others: the sentence (`run_text.py`), where the model errs (`confusion_view.py` and others).
+Leaves to others: the sentence (`run_text.py`), where the model errs (`mistakes_view.py` and others).
 """
 
 from __future__ import annotations
+
+from html import escape
 
 import streamlit as st
 
 from translearn_core.i18n import _
 from translearn_core.runs import Run, run_caveats
+from translearn_core.runs.annotations import display_name
 from translearn_core.runs.run_metrics import RunMetrics
-from translearn_ui.components import format, run_actions, run_text
+from translearn_ui.components import format, run_actions, run_picker, run_text, sample_tiles
 from translearn_ui.shell import frame
+
+WIDE_INTERVAL = 0.25
+"""A share with a wider interval is said to be uncertain."""
 
 
 def show(run: Run, metrics: RunMetrics) -> None:
-    """The sentence, and the same as a picture: share, interval, guessing; what must be said beside."""
-    gap = run_caveats.gap_of(metrics)
-    if gap:
-        st.warning(frame.sentence(gap), icon=":material/warning:")
+    """The sentence, and the same as a picture: share, interval, guessing; of which model it is."""
     sentence, rest = run_text.result_sentence(metrics)
     is_headline = metrics.test_accuracy is not None and not metrics.tested_elsewhere
     scale = scale_html(metrics) if is_headline else ""
-    st.html(f'<h1 class="tl-verdict">{sentence}</h1>{scale}')
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(rest)
-        if is_headline:
-            show_why(metrics)
+    low, high = metrics.test_interval
+    uncertain = is_headline and high - low > WIDE_INTERVAL
+    kind = "tl-verdict uncertain" if uncertain else "tl-verdict"
+    with st.container(key="results_head", horizontal=True, vertical_alignment="top"):
+        with st.container(width="stretch", gap="xsmall"):
+            st.html(f'<h1 class="{kind}">{escape(sentence)}</h1>{scale}')
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.caption(_about(run), width="content")
+                if is_headline:
+                    show_why(metrics)
+        run_picker.switch_result(run)
+    if uncertain:
+        rest += " " + _("So few test photos say little: with more photos it can be told better.")
+    st.markdown(rest)
+
+
+def _about(run: Run) -> str:
+    """Which model this is: its name, its settings in a line, when it was made."""
+    config = run.config
+    parts = [
+        f"**{frame.plain(display_name(run))}**",
+        frame.plain(run_text.describe(config.settings)),
+        format.when(config.created),
+    ]
+    return " · ".join(filter(None, parts))
+
+
+def show_caveats(run: Run, metrics: RunMetrics) -> None:
+    """What must be said beside the figure, and what the training warned of."""
+    gap = run_caveats.gap_of(metrics)
+    if gap:
+        st.warning(frame.sentence(gap), icon=":material/warning:")
     beside = [text for text in run_caveats.caveats_of(metrics) if text != gap]
     if beside:
         st.markdown("\n".join(f"- {frame.sentence(text)}" for text in beside))
     if run.state.state == "stopped":
         st.caption(_("This training was stopped early; the best so far was kept."))
+    for text in metrics.warnings:
+        st.warning(frame.sentence(text), icon=":material/info:")
+
+
+def show_tiles(run: Run) -> None:
+    """Some photos that it got right, and some that it got wrong."""
+    if run.has_model:
+        with frame.errors_shown():
+            sample_tiles.show_outcome(run, key="results_tiles")
 
 
 def show_why(metrics: RunMetrics) -> None:
@@ -81,6 +120,13 @@ def show_next(run: Run) -> None:
             help=_("With the same photos and settings filled in, to change what you like."),
         ):
             run_actions.set_up_like(run)
+        if st.button(
+            _("Compare"),
+            key="results_compare",
+            icon=":material/compare_arrows:",
+            help=_("Hold this model against another one, on the same photos."),
+        ):
+            frame.go("compare")
         if st.button(
             _("Search for better settings"), key="results_search", icon=":material/manage_search:"
         ):

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core.datasets.class_places import places_of
 from translearn_core.i18n import _
 from translearn_core.reports import model_card_text
 from translearn_core.runs.run_metrics import RunMetrics, TaskMetrics
-from translearn_ui.components import charts, format
+from translearn_ui.components import charts, format, matrix_view
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def show_results(metrics: RunMetrics) -> None:
     tasks = metrics.tasks
     if len(tasks) < 2:
         return
-    st.subheader(_("Label by label (multi-task)"), anchor=False)
+    st.header(_("Label by label (multi-task)"), anchor=False)
     st.caption(
         _(
             "One model predicts all of them. The rest of this page is about the first; "
@@ -36,13 +37,14 @@ def show_results(metrics: RunMetrics) -> None:
         with st.container(border=True, key=f"task_{number}"):
             st.markdown(_sentence(task))
             if number and task.n_test:
-                with st.expander(_("What is taken for what"), key=f"task_matrix_{number}"):
+                with st.expander(_("What it mixes up"), key=f"task_matrix_{number}"):
                     words = charts.confusion_sentence(task.confusion, task.classes)
                     st.markdown(frame.plain(words))
-                    charts.show(
-                        charts.confusion_matrix(task.confusion, task.classes),
+                    matrix_view.show(
+                        task.confusion,
+                        task.classes,
+                        places=places_of({}, task.classes),
                         key=f"task_confusion_{number}",
-                        alt=_("Confusion matrix.") + " " + words,
                     )
                     st.caption(model_card_text.calibration_sentence(task.calibration))
 

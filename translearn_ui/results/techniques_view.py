@@ -25,7 +25,7 @@ def show(settings: Settings, metrics: RunMetrics) -> None:
     found = techniques_text.brought(settings, metrics)
     if not found:
         return
-    st.subheader(_("What the techniques brought"), anchor=False)
+    st.header(_("What the techniques brought"), anchor=False)
     for one in found:
         if one.title:
             title, _dot, term = one.title.partition(" · ")

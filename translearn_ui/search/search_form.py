@@ -29,7 +29,7 @@ def show(dataset: Dataset) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="search_go"):
         minutes = st.number_input(
-            _("Minutes it may take"),
+            _("Time limit in minutes"),
             min_value=1,
             max_value=24 * 60,
             value=DEFAULT_MINUTES,
@@ -42,7 +42,7 @@ def show(dataset: Dataset) -> None:
         )
     st.caption(
         _(
-            "A longer search tries more settings: a few minutes for a first look, ten or more to also "
+            "More time means more tries: a few minutes for a first look, ten or more to also "
             "try fine-tuning the last blocks of the backbone."
         )
     )
@@ -59,7 +59,7 @@ def _show_earlier(dataset: Dataset) -> None:
     earlier = study.list_studies(dataset.id)
     if not earlier:
         return
-    st.subheader(_("Earlier searches"), anchor=False)
+    st.header(_("Earlier searches"), anchor=False)
     for run in earlier[:8]:
         result = study.read_result(run)
         words = result.sentence if result else _words_for_state(run)

@@ -45,6 +45,7 @@ def _follow(run: Run) -> None:
         trials = study.read_trials(run)
         words, figures = _now(run, state.state, state.stage, trials)
         st.html(stage_strip.headline_html(words, figures))
+        frame.tab_title(f"{words} – {run.config.dataset_name}")
         _show_time(run, state.started_at)
         trials_view.show(run, trials)
         _show_stop(run)

@@ -9,6 +9,7 @@ import streamlit as st
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.runs.study import folder_of_studies, is_study
+from translearn_ui.shell import frame
 
 QUERY = "study"
 
@@ -22,5 +23,9 @@ def current_study() -> Run | None:
     if is_study(run):
         return run
     st.query_params.pop(QUERY, None)
-    st.toast(_("That search is no longer there."), icon=":material/info:")
+    frame.tell_now(
+        _(
+            "The address of this page names a search that is not here. It was deleted, or the link is wrong."
+        )
+    )
     return None

@@ -1,1 +1,1 @@
-"""The parts of the Take it away page: export formats and their state."""
+"""The parts of the page Export: export formats and their state."""

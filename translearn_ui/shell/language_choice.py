@@ -19,7 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
-from translearn_core.i18n import ENGLISH, LANGUAGES, _, language, matching, tag
+from translearn_core.i18n import ENGLISH, LANGUAGES, language, matching, tag
 
 _CHOSEN = "language_chosen"
 _QUERY = "lang"

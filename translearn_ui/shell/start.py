@@ -1,6 +1,6 @@
 """What the server does once, when the first page is opened, and what it has to see to later.
 
-Owns: removing what killed processes left (`leftovers`), in a thread; telling whether the workspace
+Owns: removing what killed processes left (`leftovers`) and what is too old in the bin, in a thread; telling whether the workspace
 can be written; keeping the search for garbage short.
 """
 
@@ -12,14 +12,19 @@ import sys
 import threading
 from functools import cache
 
-from translearn_core import leftovers
+from translearn_core import leftovers, trash
 from translearn_core.config import home
 
 
 @cache
 def once() -> None:
     """Sweep, in the background, the first time that this is called."""
-    threading.Thread(target=leftovers.sweep, name="sweep", daemon=True).start()
+    threading.Thread(target=_sweep, name="sweep", daemon=True).start()
+
+
+def _sweep() -> None:
+    leftovers.sweep()
+    trash.entries()  # what is too old goes
 
 
 def can_write() -> bool:

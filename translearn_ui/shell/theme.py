@@ -26,10 +26,17 @@ VARIABLES: dict[str, str] = {
 """Name of a variable of the style sheet, without its prefix `--tl-` -> colour."""
 
 
+def _page_color() -> str:
+    """The colour that the page lies on, of the theme in force, for what stays while it scrolls."""
+    light, dark = (st.get_option(f"theme.{theme}.backgroundColor") for theme in ("light", "dark"))
+    return f"light-dark({light}, {dark})"
+
+
 @cache
 def style() -> str:
     """The style sheet with its variables, as an HTML element."""
     variables = "".join(f"--tl-{name}: {color};" for name, color in VARIABLES.items())
+    variables += f"--tl-page: {_page_color()};"
     return f"<style>\n:root {{{variables}}}\n{SHEET.read_text(encoding='utf-8')}</style>"
 
 

@@ -1,6 +1,8 @@
-"""Unsorted photos come in: an archive, files or a folder, for a new data set or the current one.
+"""Unsorted photos come in: photos, videos, a folder, an archive or the camera, for a new data set or the
+current one; or drawn ones.
 
-Owns: the boxes and the task. Leaves to others: what becomes of the files (`translearn_core.datasets`).
+Owns: the boxes, the camera of this page and the task. Leaves to others: what becomes of the files
+(`translearn_core.datasets`), recording (`camera/panel.py`).
 """
 
 from __future__ import annotations
@@ -12,14 +14,16 @@ import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset, NoClasses
-from translearn_core.i18n import _
-from translearn_ui.components import background_tasks, import_task, uploads
+from translearn_core.i18n import _, ngettext
+from translearn_ui.components import background_tasks, import_task, loose_photos, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-_WAYS = ("files", "folder", "zip")
+_WAYS = ("files", "folder", "zip", "camera")
+_WAY = "sort_way"
+DEMO_PER_CLASS = 20
 
 
 def has_any(dataset: Dataset) -> bool:
@@ -30,7 +34,7 @@ def has_any(dataset: Dataset) -> bool:
 
 
 def show(dataset: Dataset | None) -> None:
-    """What sorting is, and the boxes for the photos."""
+    """What sorting is, and the ways photos come in."""
     st.markdown(
         _(
             "Bring photos that nobody has sorted. Photos that look alike are put together; you name a "
@@ -39,27 +43,48 @@ def show(dataset: Dataset | None) -> None:
     )
     with st.container(border=True, key="sort_bring"), frame.errors_shown():
         show_boxes(dataset)
+    if dataset is not None:
+        with frame.errors_shown():
+            loose_photos.show(dataset, key="sort", can_sort=False)
+    elif not is_recording():
+        with st.container(horizontal=True, vertical_alignment="center", key="sort_demo_line"):
+            st.markdown(_("No photos yet?"), width="content")
+            if st.button(
+                _("Sort 100 drawn pictures of fruit"),
+                key="sort_demo",
+                icon=":material/auto_awesome:",
+            ):
+                import_task.begin(_start_demo())
+
+
+def is_recording() -> bool:
+    """Whether photos come from the camera now, so that this stays on the page."""
+    return bool(st.session_state.get(_WAY) == "camera")
 
 
 def show_boxes(dataset: Dataset | None) -> None:
-    """The boxes; photos are added to `dataset` where there is one."""
+    """The boxes, or the camera; photos are added to `dataset` where there is one."""
     way = st.segmented_control(
         _("From where"),
         _WAYS,
         format_func=lambda name: {
-            "files": _(":material/add_photo_alternate: Photos"),
+            "files": _(":material/add_photo_alternate: Photos and videos"),
             "folder": _(":material/folder_open: Folder"),
             "zip": _(":material/folder_zip: Zip file"),
+            "camera": _(":material/videocam: Camera"),
         }[name],
         default="files",
         required=True,
-        key="sort_way",
+        key=_WAY,
         persist_state="session",
         label_visibility="collapsed",
     )
+    if way == "camera":
+        _show_camera(dataset)
+        return
     box = uploads.Box(f"sort_{way}")
     label = {
-        "files": _("Drop your photos here"),
+        "files": _("Drop your photos and videos here"),
         "folder": _("Drop a folder here; the folders in it mean nothing"),
         "zip": _("Drop a zip, tar or 7z file here; the folders in it mean nothing"),
     }[way]
@@ -70,12 +95,51 @@ def show_boxes(dataset: Dataset | None) -> None:
         given = st.file_uploader(label, accept_multiple_files="directory", key=box.key)
     else:
         given = st.file_uploader(
-            label, type=uploads.photo_types(), accept_multiple_files=True, key=box.key
+            label,
+            type=[*uploads.photo_types(), *uploads.video_types()],
+            accept_multiple_files=True,
+            key=box.key,
         )
     if given:
         task = _start(dataset, given, archive=way == "zip")
         box.empty()
         import_task.begin(task)
+
+
+def _show_camera(dataset: Dataset | None) -> None:
+    """Record straight into the unsorted photos."""
+    from translearn_ui.camera import panel
+
+    panel.show("sort_camera", dataset=frame.current_dataset, store=_store, pile=True)
+    n = len(datasets.read_unsorted(dataset)) if dataset is not None else 0
+    if st.button(
+        ngettext("Sort {n:,} photo", "Sort {n:,} photos", n).format(n=n) if n else _("Sort them"),
+        key="sort_recorded",
+        type="primary",
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        disabled=not n,
+        on_click=lambda: st.session_state.update({_WAY: "files"}),
+    ):
+        st.rerun()
+
+
+def _store() -> Dataset:
+    """The data set that recorded photos go to: a new one with the first photo."""
+    dataset = frame.current_dataset()
+    if dataset is None:
+        dataset = datasets.create_dataset(_("From the camera"))
+        frame.open_dataset(dataset)
+    return dataset
+
+
+def _start_demo() -> background_tasks.Task:
+    return background_tasks.start(
+        _("Drawing the pictures"),
+        lambda task: datasets.make_demo(
+            per_class=DEMO_PER_CLASS, sorted_=False, progress=uploads.reporter(task)
+        ),
+    )
 
 
 def _start(
@@ -90,7 +154,9 @@ def _start(
                 if dataset is not None:
                     with datasets.unpacked(path) as folder:
                         found = (
-                            (one.name, one) for one in sorted(folder.rglob("*")) if one.is_file()
+                            (one.relative_to(folder).as_posix(), one)
+                            for one in sorted(folder.rglob("*"))
+                            if one.is_file()
                         )
                         return datasets.add_unsorted(dataset, found, **report)
                 return datasets.import_source(path, labels=NoClasses(), **report)

@@ -1,4 +1,4 @@
-"""Groups of like photos: a strip each, strangers ticked out, a name, split, later."""
+"""Groups of like photos: a strip each, strangers dragged or ticked out, a name, split, later."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import streamlit as st
 from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.groups import Group, typical
 from translearn_core.sorting.session import Sorting
-from translearn_ui.components import gallery
 from translearn_ui.shell import frame
+from translearn_ui.sorting import strip
 
 GROUPS_SHOWN = 4
 PHOTOS_SHOWN = 12
@@ -21,13 +21,22 @@ def show(sorting: Sorting, groups: list[Group]) -> None:
         return
     st.caption(
         _(
-            "Tick photos that do not belong to their group, then say what the others are. The last "
-            "photos of a strip are its least typical ones."
+            "Say what the photos of a group are. Press those that do not belong to it and choose below; "
+            "with a mouse, you can drag them to another group or onto a class. The last photos of a "
+            "group are its least typical ones."
         )
     )
     for group in groups[:GROUPS_SHOWN]:
         with st.container(border=True, key=f"sort_group_{group.node}"), frame.errors_shown():
             _show_group(sorting, group)
+    if sorting.dataset.classes:
+        with st.container(key="sort_classes", horizontal=True, vertical_alignment="center"):
+            st.caption(_("Drag photos onto their class:"), width="content")
+            strip.show_classes(
+                sorting.dataset.classes,
+                key=f"sort_targets_{sorting.dataset.id}",
+                dropped=lambda paths, name: file_dropped(sorting, paths, name),
+            )
 
 
 def _show_group(sorting: Sorting, group: Group) -> None:
@@ -37,7 +46,12 @@ def _show_group(sorting: Sorting, group: Group) -> None:
     shown = group.photos if whole else typical(group, PHOTOS_SHOWN)
     paths = [sorting.paths[photo] for photo in shown]
     rows = sorting.rows(paths)
-    ticked = gallery.show(sorting.dataset, rows, key=key, choose=True)
+    ticked = strip.show(
+        sorting.dataset,
+        rows,
+        key=key,
+        dropped=lambda paths, _value: sorting.regroup(paths, group.node),
+    )
     strangers = {sorting.paths[photo] for photo in group.photos}.intersection(ticked)
     n = len(group.photos) - len(strangers)
     if len(group.photos) > PHOTOS_SHOWN:
@@ -86,6 +100,14 @@ def _show_group(sorting: Sorting, group: Group) -> None:
             st.rerun()
 
 
+def file_dropped(sorting: Sorting, paths: list[str], name: str) -> None:
+    """Photos were dropped on a class, or on none of them."""
+    if name == strip.ASIDE:
+        sorting.put_aside(paths)
+    else:
+        sorting.move(paths, name)
+
+
 def _show_strangers(sorting: Sorting, group: Group, strangers: list[str], key: str) -> None:
     """A class for the ticked photos; without one they stay unsorted."""
     n = len(strangers)
@@ -96,12 +118,10 @@ def _show_strangers(sorting: Sorting, group: Group, strangers: list[str], key: s
             index=None,
             accept_new_options=True,
             placeholder=_("Leave unsorted, or choose a class"),
-            key=f"sort_stranger_name_{group.node}",
+            key=f"sort_stranger_name_{key}",
             width=280,
         )
-        if st.button(
-            _("Sort the ticked"), key=f"sort_stranger_take_{group.node}", disabled=not name
-        ):
+        if st.button(_("Sort the ticked"), key=f"sort_stranger_take_{key}", disabled=not name):
             sorting.move(strangers, str(name))
-            gallery.forget_choice(key)
+            strip.forget_ticks(key)
             st.rerun()

@@ -11,6 +11,7 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.session import Estimate, Question, Sorting
 from translearn_ui.components import gallery
 from translearn_ui.shell import frame
+from translearn_ui.sorting import strip
 
 _ORDERS = ("doubtful", "different")
 
@@ -102,7 +103,7 @@ def _show_answers(sorting: Sorting, question: Question) -> None:
 
 
 def _show_accept(sorting: Sorting) -> None:
-    st.subheader(_("Accept proposals"), anchor=False)
+    st.header(_("Accept proposals"), anchor=False)
     bar = st.slider(
         _("Accept from this confidence on"), 0, 100, 90, format="%d %%", key="sort_confidence"
     )
@@ -129,17 +130,8 @@ def _show_accept(sorting: Sorting) -> None:
         likely = sorting.proposed(str(name), bar=bar / 100)
         paths = [one.path for one in likely]
         key = f"sort_wrong_{sorting.dataset.id}_{name}"
-        ticked = gallery.show(sorting.dataset, sorting.rows(paths), key=key, choose=True)
-        wrong = [path for path in ticked if path in paths]
-        if wrong and st.button(
-            ngettext(
-                "{n} is not {name}: put it aside", "{n} are not {name}: put them aside", len(wrong)
-            ).format(n=len(wrong), name=frame.plain(str(name))),
-            key="sort_wrong_aside",
-        ):
-            sorting.put_aside(wrong)
-            gallery.forget_choice(key)
-            st.rerun()
+        ticked = strip.show(sorting.dataset, sorting.rows(paths), key=key, dropped=None)
+        _show_wrong(sorting, [path for path in ticked if path in paths], key)
     if st.button(
         ngettext("Accept {n:,} photo", "Accept {n:,} photos", estimate.photos).format(
             n=estimate.photos
@@ -150,6 +142,37 @@ def _show_accept(sorting: Sorting) -> None:
     ):
         sorting.accept(bar / 100)
         st.rerun()
+
+
+def _show_wrong(sorting: Sorting, wrong: list[str], key: str) -> None:
+    """What the ticked ones really are."""
+    if not wrong:
+        st.caption(_("Press those that are wrong, then say what they are."))
+        return
+    n = len(wrong)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            ngettext("What is the ticked one?", "What are the {n:,} ticked ones?", n).format(n=n),
+            sorting.dataset.classes,
+            index=None,
+            accept_new_options=True,
+            placeholder=_("Choose a class, or type a new name"),
+            key=f"{key}_really",
+            width=280,
+        )
+        if st.button(_("Sort the ticked"), key=f"{key}_take", disabled=not name):
+            sorting.move(wrong, str(name))
+            strip.forget_ticks(key)
+            st.rerun()
+        if st.button(
+            _("None of them: put aside"),
+            key=f"{key}_aside",
+            type="tertiary",
+            icon=":material/block:",
+        ):
+            sorting.put_aside(wrong)
+            strip.forget_ticks(key)
+            st.rerun()
 
 
 def _sentence(estimate: Estimate) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from translearn_core import datasets
@@ -10,19 +12,25 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.sorting.groups import LikenessTree
 from translearn_core.sorting.job import PhotoFeatures, folder_of, read_features
 from translearn_core.sorting.session import Decision, Sorting
+from translearn_ui.components import loose_photos
 from translearn_ui.shell import frame
 from translearn_ui.sorting import bring_in, groups_view, proposals_view
 
 _TAB = "sort_tab"
 
 
-def show(dataset: Dataset) -> None:
-    """The view of a data set whose photos have features."""
+def show(dataset: Dataset, *, then: Callable[[], None] = lambda: None) -> None:
+    """The view of a data set whose photos have features.
+
+    Args:
+        then: shows what can be done with the sorted photos, beneath their counts.
+    """
     changed = (folder_of(dataset) / "features.npz").stat().st_mtime_ns
     found, tree = _likeness(str(dataset.folder), changed)
     sorting = Sorting(dataset, found, tree)
     _show_progress(sorting)
     groups = sorting.groups()
+    then()
     if not sorting.is_unsorted.any():
         _show_end(sorting)
         return
@@ -43,8 +51,7 @@ def show(dataset: Dataset) -> None:
         groups_view.show(sorting, groups)
     else:
         proposals_view.show(sorting)
-    with st.expander(_("Add unsorted photos"), icon=":material/add:"), frame.errors_shown():
-        bring_in.show_boxes(dataset)
+    _show_more(dataset)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -60,18 +67,16 @@ def _show_progress(sorting: Sorting) -> None:
     counts = dataset.counts
     left = int(sorting.is_unsorted.sum()) + sorting.unsorted_without_features
     total = left + int(counts.sum())
-    st.caption(
-        ngettext(
-            "{name} · {done:,} of {total:,} photo sorted · {decisions:,} decisions",
-            "{name} · {done:,} of {total:,} photos sorted · {decisions:,} decisions",
-            total,
-        ).format(
-            name=frame.plain(dataset.name),
-            done=total - left,
-            total=total,
-            decisions=sorting.decisions,
-        )
+    done = ngettext(
+        "{done:,} of {total:,} photo sorted", "{done:,} of {total:,} photos sorted", total
     )
+    told = ngettext("{n:,} decision", "{n:,} decisions", sorting.decisions)
+    parts = [
+        frame.plain(dataset.name),
+        done.format(done=total - left, total=total),
+        told.format(n=sorting.decisions),
+    ]
+    st.caption(" · ".join(parts))
     st.progress((total - left) / total if total else 0.0)
     with st.container(horizontal=True, vertical_alignment="center", key="sort_bar"):
         for name, n in counts.items():
@@ -86,19 +91,11 @@ def _show_progress(sorting: Sorting) -> None:
                 on_click=_undo,
                 args=(sorting,),
             )
-        if len(counts) > 1 and st.button(
-            _("Train"),
-            key="sort_train",
-            type="primary",
-            icon=":material/arrow_forward:",
-            icon_position="right",
-        ):
-            frame.go("train")
 
 
 def _what(decision: Decision) -> str:
     """A decision in a word or two."""
-    n = len(decision.was)
+    n = len(decision.was) or len(decision.paths)
     if decision.kind in ("name", "move", "answer"):
         text = ngettext("{n:,} photo is {name}", "{n:,} photos are {name}", n)
         return text.format(n=n, name=frame.plain(decision.class_name))
@@ -107,7 +104,8 @@ def _what(decision: Decision) -> str:
     return {
         "split": _("group split"),
         "later": _("group put off"),
-        "aside": _("photo put aside"),
+        "regroup": ngettext("{n:,} photo regrouped", "{n:,} photos regrouped", n).format(n=n),
+        "aside": ngettext("{n:,} photo put aside", "{n:,} photos put aside", n).format(n=n),
     }[decision.kind]
 
 
@@ -132,5 +130,12 @@ def _show_end(sorting: Sorting) -> None:
             ).format(n=n),
             icon=":material/check_circle:",
         )
+    _show_more(sorting.dataset)
+
+
+def _show_more(dataset: Dataset) -> None:
+    """More unsorted photos."""
+    with frame.errors_shown():
+        loose_photos.show(dataset, key="sort", can_sort=False)
     with st.expander(_("Add unsorted photos"), icon=":material/add:"), frame.errors_shown():
-        bring_in.show_boxes(sorting.dataset)
+        bring_in.show_boxes(dataset)

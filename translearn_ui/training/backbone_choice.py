@@ -10,7 +10,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core import backbones
-from translearn_core.backbones import Backbone, freezing
+from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import default_backbone, stronger_backbone
 from translearn_core.backbones.weights import (
     WeightsStatus,
@@ -78,9 +78,7 @@ def _describe(backbone: Backbone, is_default: bool) -> str:
     pace = (
         _("{rate:,.0f} photos/s here").format(rate=speed["forward_per_s"])
         if speed and speed.get("forward_per_s")
-        else _("{n:.1f} billion steps a photo").format(
-            n=sum(block.macs for block in freezing.blocks_of(backbone).blocks) / 1e9
-        )
+        else ""
     )
     status = weights_status(backbone)
     state = {
@@ -91,7 +89,7 @@ def _describe(backbone: Backbone, is_default: bool) -> str:
     }[status.state]
     lines = [
         _describe_strength(backbone),
-        _("{size:.0f} MB · {pace}").format(size=backbone.size_mb, pace=pace),
+        " · ".join(filter(None, (_("{size:.0f} MB").format(size=backbone.size_mb), pace))),
         state + (" · " + _("our choice for you") if is_default else ""),
     ]
     return "  \n".join(lines)
@@ -101,7 +99,7 @@ def _describe_strength(backbone: Backbone) -> str:
     top1 = backbone.top1
     if top1 is None:
         return _("simple · comes with TransLearn")
-    strength = next(word for least, word in STRENGTHS if top1 >= least)
+    strength = next(word for least, word in STRENGTHS if round(top1, 2) >= least)
     return _("{strength} · {share} on ImageNet").format(
         strength=_(strength), share=format.percent(top1)
     )

@@ -1,4 +1,4 @@
-"""What stands above the set-up: an earlier run on these photos, warnings, whether one can start."""
+"""What should be known before training: warnings, and an earlier run on these photos."""
 
 from __future__ import annotations
 
@@ -6,25 +6,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from translearn_core import backbones, datasets
-from translearn_core.backbones.weights import weights_status
+from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES
-from translearn_ui.components import run_setup, run_text, verdict_note
+from translearn_ui.components import run_text, verdict_note
 from translearn_ui.shell import frame
-
-
-def can_start(dataset: Dataset) -> bool:
-    """Whether nothing is missing: photos enough, and the backbone's weights where it needs them."""
-    try:
-        datasets.check_ready(dataset)
-        backbone = backbones.get_backbone(run_setup.present_values()["backbone"])
-    except TransLearnError:
-        return False
-    from_nothing = run_setup.value_of("weights") == "random"
-    return from_nothing or weights_status(backbone).state == "ready"
 
 
 def show_other_run(dataset: Dataset) -> None:
@@ -59,7 +47,9 @@ def show_warnings(dataset: Dataset) -> str:
     except TransLearnError as error:
         obstacle = error.message
         st.error(frame.sentence(obstacle), icon=":material/error:")
-    for text in (*dataset.record.notices, *datasets.found_by_checks(dataset)):
+    judged = verdict_note.assess(dataset)
+    few = [judged.sentence] if judged.level == "few" else []
+    for text in (*few, *judged.remarks):
         st.warning(frame.sentence(text), icon=":material/info:")
     report = verdict_note.read(dataset)
     if report is not None and report.mirrors and not verdict_note.is_outdated(dataset, report):

@@ -1,7 +1,7 @@
 """The settings that are being set up, kept in the address: a reload loses none of them.
 
 Owns: the part `set` of the Train page's URL, a JSON object of the settings that differ from their
-defaults. Leaves to others: the widgets that hold the values (`settings_form.py` and its siblings).
+defaults, and `expert=1`, where all choices are shown. Leaves to others: the widgets that hold the values (`settings_form.py` and its siblings).
 
 An address may come from anywhere: values are checked like any settings, and runs and photos are
 taken only where the page itself would offer them.
@@ -21,6 +21,7 @@ from translearn_ui.components import run_setup
 from translearn_ui.training import unlabelled_photos
 
 PART = "set"
+EXPERT = "expert"
 _READ = "draft_read"
 
 
@@ -32,6 +33,8 @@ def restore() -> None:
     if st.session_state.get(_READ):
         return
     st.session_state[_READ] = True
+    if EXPERT in st.query_params:
+        st.session_state[run_setup.EXPERT_KEY] = True
     try:
         values = json.loads(st.query_params.get(PART, "{}"))
         chosen = {name: value for name, value in values.items() if _is_offered(name, value)}
@@ -54,16 +57,20 @@ def _is_offered(name: str, value: Any) -> bool:
     return field is not None
 
 
-def keep(values: dict[str, Any]) -> None:
-    """Write the settings that are chosen into the address, as far as they differ from defaults."""
-    defaults = run_setup.default_values()
-    changed = {name: value for name, value in values.items() if value != defaults[name]}
+def keep(*, expert: bool) -> None:
+    """Write what is chosen into the address, as far as it differs from what the page begins with."""
+    changed = run_setup.changed_from_start()
     if changed:
         st.query_params[PART] = json.dumps(changed, separators=(",", ":"))
     else:
         st.query_params.pop(PART, None)
+    if expert:
+        st.query_params[EXPERT] = "1"
+    else:
+        st.query_params.pop(EXPERT, None)
 
 
 def drop() -> None:
     """Take the settings out of the address: it is about a run from now on."""
     st.query_params.pop(PART, None)
+    st.query_params.pop(EXPERT, None)

@@ -2,7 +2,7 @@
 
 Owns: the picture, the handle, and the sentences about layers, weights and time.
 Leaves to others: what a choice means for the graph (`freezing.freeze_choice`), measuring
-speed (`jobs.measure`).
+speed (`speed.py`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Literal
 
 import streamlit as st
 
-from translearn_core import jobs, palette, runs
+from translearn_core import jobs, palette
 from translearn_core.backbones import Backbone, freezing
 from translearn_core.backbones.freezing import BackboneGraph, FreezeChoice
-from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.features import costs
 from translearn_core.i18n import _, ngettext
 from translearn_core.recipe import techniques
-from translearn_ui.components import format, run_setup
+from translearn_ui.components import class_colors, format, run_setup
 from translearn_ui.shell import frame
+from translearn_ui.training import speed
 
 
 def choose(
-    backbone: Backbone, *, n_train: int, n_photos: int, photo: Path | None, classes: Sequence[str]
+    backbone: Backbone, *, n_train: int, n_photos: int, photo: Path | None, places: Sequence[int]
 ) -> int | Literal["all", "none"]:
     """Show the control and return the `freeze` setting.
 
@@ -37,11 +37,11 @@ def choose(
         n_train: photos that will be learned from.
         n_photos: all photos.
         photo: one of the person's own, for the picture.
-        classes: names, for the picture.
+        places: of the classes, for the colours of the picture.
     """
     graph = freezing.blocks_of(backbone)
     freeze, choice = _read_choice(backbone)
-    st.html(_picture_html(graph, choice, photo, classes))
+    st.html(_picture_html(graph, choice, photo, places))
     layer = st.session_state.get(run_setup.LAYER_KEY)
     with st.container(key="freeze_handle"):
         _show_handle(backbone, len(graph.blocks), disabled=bool(layer))
@@ -79,7 +79,7 @@ def _show_handle(backbone: Backbone, blocks: int, *, disabled: bool) -> None:
 
 
 def _picture_html(
-    graph: BackboneGraph, choice: FreezeChoice, photo: Path | None, classes: Sequence[str]
+    graph: BackboneGraph, choice: FreezeChoice, photo: Path | None, places: Sequence[int]
 ) -> str:
     """Photo, blocks, classes. A block's height says how many weights it has (by square root)."""
     most = max((math.sqrt(block.parameters) for block in graph.blocks), default=1.0) or 1.0
@@ -97,8 +97,7 @@ def _picture_html(
             f'<span class="{kind}" style="height:{height:.0f}%" title="{escape(title)}"></span>'
         )
     dots = "".join(
-        f'<i style="background:{palette.class_color(index)}"></i>'
-        for index in range(min(6, len(classes)))
+        f'<i style="background:{class_colors.color_of(place)}"></i>' for place in places[:6]
     )
     label = _("{frozen} of {blocks} blocks are frozen; the rest and the head learn.").format(
         frozen=choice.frozen_blocks, blocks=choice.blocks
@@ -157,10 +156,7 @@ def _swatch(*, frozen: bool) -> str:
 
 def _show_cost(backbone: Backbone, choice: FreezeChoice, *, n_train: int, n_photos: int) -> None:
     """Layers, weights and time; measures this machine's speed where that was not done yet."""
-    speed = costs.measured(backbone.name)
-    if speed is None or not speed.get("train_all_per_s"):
-        _begin_measuring(backbone)
-    if jobs.is_measuring(backbone.name):
+    if speed.is_coming(backbone):
         _await_measurement(backbone, choice, n_train, n_photos)
     else:
         _show_figures(backbone, choice, n_train, n_photos)
@@ -173,21 +169,6 @@ def _await_measurement(
     if not jobs.is_measuring(backbone.name):
         st.rerun()
     _show_figures(backbone, choice, n_train, n_photos)
-
-
-def _begin_measuring(backbone: Backbone) -> None:
-    """Measure once a session, and not beside a training, which would falsify both."""
-    asked: set[str] = st.session_state.setdefault("train_measured", set())
-    wanted = load_configuration().measure_speed
-    if not wanted or backbone.name in asked or _something_runs():
-        return
-    asked.add(backbone.name)
-    with frame.errors_shown():
-        jobs.measure(backbone.name)
-
-
-def _something_runs() -> bool:
-    return any(run.state.state in runs.LIVE_STATES for run in runs.list_runs())
 
 
 def _show_figures(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos: int) -> None:
@@ -219,7 +200,7 @@ def _time_words(backbone: Backbone, choice: FreezeChoice, n_train: int, n_photos
     if pass_s is None or epoch_s is None:
         if jobs.is_measuring(backbone.name):
             return _("time on this machine: measuring …")
-        if _something_runs():
+        if speed.something_runs():
             return _("time on this machine: measured when no training is going on")
         return _("time on this machine: not measured")
     epoch_s *= 2 + steps if steps else 1

@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -38,29 +39,45 @@ from translearn_ui.components.run_progress import (
 from translearn_ui.shell import frame
 from translearn_ui.training import ended_view, run_words
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 _MOST_PICTURES = 14
 
 
-def show(run: Run) -> None:
-    """Show a run in whatever state it is, and follow it while it lives."""
+def show(run: Run, place: DeltaGenerator) -> None:
+    """Show a run in whatever state it is, and follow it while it lives.
+
+    Args:
+        place: where the button that ends it stands, in reach wherever the page is scrolled to.
+    """
     if run.state.state in LIVE_STATES:
-        frame.tab_title(_("Training…"))
-        _follow(run)
+        stopping = run.stop_requested
+        with place:
+            _show_stop(run, stopping=stopping)
+        _follow(run, stopping)
     else:
         frame.tab_title(ended_view.tab_title(run, run.state))
         ended_view.show(run, run.state, progress_of(run))
 
 
 @st.fragment(run_every=POLL_S)
-def _follow(run: Run) -> None:
-    """The part of the page that looks again by itself, until the run has ended."""
-    with frame.errors_shown():
-        state = run.state
-        progress = progress_of(run)
+def _follow(run: Run, stopping: bool) -> None:
+    """The part of the page that looks again by itself, until the run has ended.
+
+    Args:
+        stopping: what the page shows of it; it is drawn anew where the run was stopped elsewhere.
+    """
+    if not run.folder.is_dir():
+        st.rerun()  # deleted elsewhere, which the page says
+    state, progress = run.state, progress_of(run)
     if state.state not in LIVE_STATES:
         jobs.warm_up()  # who trained once is likely to train again
         st.rerun()
+    if run.stop_requested != stopping:
+        st.rerun()
     _show_live(run, state, progress)
+    frame.tab_title(run_words.tab_title(run, state, progress))
 
 
 def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
@@ -79,7 +96,6 @@ def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
         ended_view.show_warnings(progress)
         if state.reason:  # it lives, and does not answer
             st.warning(frame.plain(state.reason), icon=":material/pause_circle:")
-    _show_stop(run)
 
 
 def _facts_html(run: Run, state: JobState, progress: RunProgress) -> str:
@@ -164,27 +180,25 @@ def _pictures_of(run: Run) -> list[str]:
     return pictures
 
 
-def _show_stop(run: Run) -> None:
+def _show_stop(run: Run, *, stopping: bool) -> None:
     """Stop, and once that was asked for, the stronger way."""
-    with st.container(key="live_end", horizontal=True, vertical_alignment="center"):
-        if not run.stop_requested:
-            st.button(
-                _("Stop"),
-                key="live_stop",
-                icon=":material/stop_circle:",
-                on_click=run.request_stop,
-                help=_("Ends the training and keeps the best so far."),
-            )
-            return
+    if not stopping:
         st.button(
-            _("End at once"),
-            key="live_force",
-            icon=":material/cancel:",
-            on_click=_force,
-            args=(run,),
-            help=_("Ends the process now. What it has not saved is lost."),
+            _("Stop"),
+            key="live_stop",
+            icon=":material/stop_circle:",
+            on_click=run.request_stop,
+            help=_("Ends the training and keeps the best so far."),
         )
-        st.caption(_("It was asked to stop. Ending at once loses what it has learned."))
+        return
+    st.button(
+        _("End at once"),
+        key="live_force",
+        icon=":material/cancel:",
+        on_click=_force,
+        args=(run,),
+        help=_("Ends the process now. What it has learned is lost."),
+    )
 
 
 def _force(run: Run) -> None:

@@ -8,9 +8,16 @@ from typing import Any
 from translearn_core.i18n import N_, _
 from translearn_core.recipe import techniques
 from translearn_core.runs import JobState, Run
+from translearn_core.runs.annotations import display_name
 from translearn_core.settings import Settings
 from translearn_ui.components import format, run_text, stage_strip
-from translearn_ui.components.run_progress import LOOKING, RunProgress, left_now, time_left
+from translearn_ui.components.run_progress import (
+    LOOKING,
+    RunProgress,
+    left_now,
+    share_done,
+    time_left,
+)
 
 STAGES: dict[str, str] = {
     "start": N_("Get ready"),
@@ -25,6 +32,29 @@ STAGES: dict[str, str] = {
     "tasks": N_("More tasks"),
 }
 """The stages of a running run that a person sees, in their order."""
+_LAST_STAGES = frozenset({"evaluate", "compare", "save"})
+LOOKED_AT_LEAST = 32
+"""Photos after which a pace is told: the first ones wait for the network to be ready."""
+
+
+def tab_title(run: Run, state: JobState, progress: RunProgress) -> str:
+    """What the tab of the browser says of a living run: `Training 40 % – Demo: fruit`."""
+    name = display_name(run)
+    if run.stop_requested:
+        return _("Stopping – {name}").format(name=name)
+    if state.state == "queued":
+        return _("Waiting – {name}").format(name=name)
+    share = format.percent(share_of_all(run.config.settings, state, progress))
+    return _("Training {share} – {name}").format(share=share, name=name)
+
+
+def share_of_all(settings: Settings, state: JobState, progress: RunProgress) -> float:
+    """How much of a living run is done, in [0, 1]: of its stages, each alike."""
+    stages = [name for name in STAGES if not _is_skipped(name, settings, progress.stages)]
+    stage = state.stage or progress.stage
+    if stage not in stages:
+        return 0.0
+    return (stages.index(stage) + share_done(state, progress)) / len(stages)
 
 
 def what_now(run: Run, state: JobState, progress: RunProgress) -> tuple[str, str]:
@@ -34,6 +64,8 @@ def what_now(run: Run, state: JobState, progress: RunProgress) -> tuple[str, str
             return _("Taking it out of the queue …"), ""
         if not progress.epochs and not progress.batches:
             return _("Stopping …"), _("there is nothing to keep yet.")
+        if (state.stage or progress.stage) in _LAST_STAGES:
+            return _("Almost done, keeping what it has learned …"), ""
         return _("Stopping after this round, keeping the best so far …"), ""
     if state.state == "queued":
         return run_text.waiting_words(run)
@@ -78,9 +110,10 @@ def _looking_words(progress: Mapping[str, Any]) -> tuple[str, str]:
         )
     words = _("Looking at photo {done:,} of {total:,}").format(done=done, total=total)
     figures = []
-    if progress.get("per_s"):
+    settled = done >= min(LOOKED_AT_LEAST, total // 4)
+    if progress.get("per_s") and settled:
         figures.append(_("{rate:,.0f} photos/s").format(rate=progress["per_s"]))
-    if progress.get("left_s"):
+    if progress.get("left_s") and settled:
         figures.append(_("{time} left").format(time=format.duration(left_now(progress))))
     return words, " · ".join(figures)
 

@@ -1,4 +1,4 @@
-"""The button that starts a training, with what it is about to do."""
+"""The button that starts a training, and what keeps it from starting."""
 
 from __future__ import annotations
 
@@ -14,12 +14,30 @@ from translearn_ui.components import run_setup
 from translearn_ui.shell import frame
 
 
-def show(dataset: Dataset, weights: str, *, obstacle: str) -> None:
-    """The one primary button, with what it is about to do."""
-    settings = read_settings()
+def show(dataset: Dataset, settings: Settings | None, weights: str, *, obstacle: str) -> None:
+    """The one primary button, and beside it why it cannot be pressed."""
     random = settings is not None and settings.weights == "random"
     waits = weights != "ready" and not random
-    if random and settings is not None and settings.freeze == "all" and not settings.freeze_layer:
+    pressed = st.button(
+        _("Train"),
+        key="train_button",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=bool(obstacle) or waits or settings is None,
+    )
+    if obstacle:
+        st.caption(_("Something is missing, see below."))
+    elif waits:
+        st.caption(_("Download this network first (below), or choose one that is ready."))
+    if pressed and settings is not None:
+        with frame.errors_shown():
+            frame.open_run(jobs.start(dataset, settings))
+            st.rerun()
+
+
+def warn_of_nothing_learned(settings: Settings) -> None:
+    """Say that a frozen backbone with random weights learns nothing."""
+    if settings.weights == "random" and settings.freeze == "all" and not settings.freeze_layer:
         st.warning(
             _(
                 "The backbone begins with random weights and, frozen, learns nothing: only the head is "
@@ -28,39 +46,6 @@ def show(dataset: Dataset, weights: str, *, obstacle: str) -> None:
             ),
             icon=":material/info:",
         )
-    with st.container(key="train_go", horizontal=True, vertical_alignment="center", gap="medium"):
-        pressed = st.button(
-            _("Train"),
-            key="train_button",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=bool(obstacle) or waits or settings is None,
-        )
-        if waits:
-            st.caption(_("First bring this backbone's weights here, or choose one that is ready."))
-        elif settings is not None:
-            n = int(dataset.counts.sum())
-            st.caption(
-                _(
-                    "Trains on about {train:,} photos, decides by {val:,} others when to stop "
-                    "(validation), and is tested on {test:,} more at the end."
-                ).format(
-                    train=round(n * (1 - settings.validation_share - settings.test_share)),
-                    val=round(n * settings.validation_share),
-                    test=round(n * settings.test_share),
-                )
-            )
-    if st.button(
-        _("Or let it search for better settings"),
-        key="train_search",
-        type="tertiary",
-        icon=":material/manage_search:",
-    ):
-        frame.go("search")
-    if pressed and settings is not None:
-        with frame.errors_shown():
-            frame.open_run(jobs.start(dataset, settings))
-            st.rerun()
 
 
 def read_settings() -> Settings | None:

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from translearn_core import datasets
-from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
@@ -152,8 +150,7 @@ def _tell_taken(name: str) -> None:
 def _allowed_folders() -> list[str]:
     """The folders that pages may read, and those right below them."""
     found: list[str] = []
-    for root in load_configuration().source_folders:
-        folder = Path(root).expanduser()
+    for folder in datasets.source_folders():
         if folder.is_dir():
             inside = sorted(child for child in folder.iterdir() if child.is_dir())
             found += [str(folder), *(str(one) for one in inside if one.name[:1] != ".")]

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_ui.components import background_tasks, sample_tiles, uploads
 from translearn_ui.shell import frame
-from translearn_ui.try_it import prediction_view
+from translearn_ui.try_it import prediction_view, right_class, traps
 
 if TYPE_CHECKING:
-    from translearn_core.datasets import Dataset
+    from translearn_core.datasets import Trap
 
 RESULT_KEY = "try_result"
 TRUTH_KEY = "try_truth"
-"""In the session: the run and the class of the test photo that was asked about."""
+"""In the session: the run, the class of the test photo or trap that was asked about, and of a trap the class
+that it lures to."""
+_ASKED = "try_asked"
 
 
 def choose_way() -> str:
@@ -40,24 +41,26 @@ def choose_way() -> str:
         key="try_way",
         persist_state="session",
         label_visibility="collapsed",
+        on_change=forget_answer,
     )
+
+
+def asked_mark() -> str:
+    """Tells the photo that was asked about last from others."""
+    return "|".join(st.session_state.get(_ASKED, ()))
+
+
+def forget_answer() -> None:
+    """Another source is chosen: what was said of the last one goes."""
+    for key in (RESULT_KEY, TRUTH_KEY, _ASKED):
+        st.session_state.pop(key, None)
 
 
 def show_camera(run: Run) -> None:
     """Live answers about what the camera sees."""
     from translearn_ui.camera import panel
 
-    panel.show(f"try_{run.id}", dataset=lambda: _dataset_of(run), record=False, run=run)
-
-
-def _dataset_of(run: Run) -> Dataset | None:
-    """The data set that a run learned from; None where it is gone."""
-    from translearn_core import datasets
-
-    try:
-        return datasets.open_dataset(Path(run.config.dataset))
-    except SourceError:
-        return None
+    panel.show(f"try_{run.id}", dataset=lambda: right_class.dataset_of(run), record=False, run=run)
 
 
 def show(run: Run, way: str) -> None:
@@ -65,7 +68,7 @@ def show(run: Run, way: str) -> None:
     box = uploads.Box(f"try_{way}")
     if way == "zip":
         upload = st.file_uploader(
-            _("A zip file of photos"),
+            _("Drop a zip file of photos here"),
             type=["zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z"],
             key=box.key,
         )
@@ -73,13 +76,14 @@ def show(run: Run, way: str) -> None:
             _start(prediction_view.start_zip(run, upload), box)
     else:
         given = st.file_uploader(
-            _("One photo or many") if way == "photos" else _("A folder of photos"),
+            _("Drop photos here") if way == "photos" else _("Drop a folder of photos here"),
             type=uploads.photo_types() if way == "photos" else None,
             accept_multiple_files=True if way == "photos" else "directory",
             key=box.key,
         )
         if len(given) == 1:
-            _ask(run, [(given[0].name, given[0].getvalue())], given[0].file_id)
+            if _ask(run, [(given[0].name, given[0].getvalue())], given[0].file_id):
+                st.rerun()  # the answer comes first
         elif given:
             _start(prediction_view.start(run, given), box)
 
@@ -88,15 +92,33 @@ def show_samples(run: Run) -> None:
     """Test photos to press: the answer comes with its heat map."""
 
     def press(row: Mapping[Any, Any], path: Path) -> None:
-        st.session_state[prediction_view.WHY_KEY] = True
-        _ask(run, [(Path(row["file"]).name, path.read_bytes())], f"test photo {row['path']}")
-        st.session_state[TRUTH_KEY] = (run.id, str(row["truth"]))
-        box = uploads.Box("try_photos")
-        if st.session_state.get(box.key):  # else its photo would be asked about again
-            box.empty()
-            st.rerun()
+        photo = (Path(row["file"]).name, path.read_bytes())
+        _ask_with_truth(run, photo, f"test photo {row['path']}", str(row["truth"]))
 
     sample_tiles.show_samples(run, key="try_tiles", press=press)
+
+
+def show_traps(run: Run) -> None:
+    """Pictures that mislead a model of the demo photos."""
+
+    def press(trap: Trap, number: int) -> None:
+        name = _("trap {n}").format(n=number)
+        _ask_with_truth(run, (f"{name}.jpg", trap.content), name, trap.truth, trap.lure)
+
+    traps.show(run, press=press)
+
+
+def _ask_with_truth(
+    run: Run, photo: tuple[str, bytes], photo_id: str, truth: str, lure: str = ""
+) -> None:
+    """Ask about a photo whose class is known, and show why."""
+    st.session_state[prediction_view.WHY_KEY] = True
+    _ask(run, [photo], photo_id)
+    st.session_state[TRUTH_KEY] = (run.id, truth, lure)
+    box = uploads.Box("try_photos")
+    if st.session_state.get(box.key):  # else its photo would be asked about again
+        box.empty()
+    st.rerun()  # the answer stands above
 
 
 def _start(task: background_tasks.Task, box: uploads.Box) -> None:
@@ -105,15 +127,16 @@ def _start(task: background_tasks.Task, box: uploads.Box) -> None:
     st.rerun()
 
 
-def _ask(run: Run, photos: Sequence[tuple[str, bytes]], photo_id: str) -> None:
-    """Ask about one photo, once."""
+def _ask(run: Run, photos: Sequence[tuple[str, bytes]], photo_id: str) -> bool:
+    """Ask about one photo, once. Whether it was asked about now."""
     mark = (run.id, photo_id)
-    if st.session_state.get("try_asked") == mark:
-        return
+    if st.session_state.get(_ASKED) == mark:
+        return False
     st.session_state.pop(TRUTH_KEY, None)
     with st.spinner(_("Looking at it…")):
         st.session_state[RESULT_KEY] = (run.id, prediction_view.ask(run, photos))
-    st.session_state["try_asked"] = mark
+    st.session_state[_ASKED] = mark
+    return True
 
 
 def end_task(task: background_tasks.Task, run: Run) -> None:
@@ -124,5 +147,5 @@ def end_task(task: background_tasks.Task, run: Run) -> None:
         frame.show_error(task.error)
     else:
         st.session_state[RESULT_KEY] = (run.id, task.result)
-        st.session_state.pop("try_asked", None)
+        st.session_state.pop(_ASKED, None)
         st.session_state.pop(TRUTH_KEY, None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -17,9 +18,10 @@ import streamlit as st
 from translearn_core import datasets, palette
 from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import PhotoError
+from translearn_core.formatting import AnswerWords, answer_words
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, charts, format, uploads
+from translearn_ui.components import background_tasks, charts, class_colors, format, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -31,13 +33,16 @@ WHY_KEY = "answer_why"
 """Whether the reasons are shown with the answer."""
 _MOST_PICTURES = 48
 _PICTURE_SIDE = 256
+_MOST_KEPT_BYTES = 64 * 2**20
+"""Of the files of a batch."""
 
 
 @dataclass(frozen=True)
 class Answer:
     """A prediction and, for the first photos of a batch, a small picture (JPEG) to show with it.
 
-    `content` is the file itself, kept where the answer may have to be explained.
+    `content` is the file itself, kept where the answer may have to be explained or the photo be put
+    somewhere.
     """
 
     prediction: Prediction
@@ -93,18 +98,23 @@ def _ask_many(
     from translearn_core.prediction import predict
 
     pictures: list[bytes | None] = []
+    contents: list[bytes | None] = []
+    room = _MOST_KEPT_BYTES
 
     def passing() -> Iterator[tuple[str, bytes]]:
+        nonlocal room
         for name, content in photos:
             if task.cancelled:
                 return
+            contents.append(content if len(content) <= room else None)
+            room -= len(content) if contents[-1] is not None else 0
             few = len(pictures) < _MOST_PICTURES
             pictures.append(_picture(content, _PICTURE_SIDE, run) if few else None)
             yield name, content
 
     found: list[Answer] = []
     for prediction in predict.predict(run, passing()):
-        found.append(Answer(prediction, pictures[len(found)]))
+        found.append(Answer(prediction, pictures[len(found)], contents[len(found)]))
         task.report(len(found), total, _("Photo"))
     return found
 
@@ -126,31 +136,19 @@ def _picture(content: bytes, side: int, run: Run) -> bytes | None:
     return target.getvalue()
 
 
-def sentence(answer: Answer, *, sure_from: float) -> str:
-    """The answer in words, for Markdown."""
+def words(answer: Answer, *, sure_from: float) -> AnswerWords:
+    """The answer in words, as plain text."""
     prediction = answer.prediction
-    if prediction.error or prediction.label is None:
-        return _("This file cannot be read: {reason}").format(
-            reason=frame.plain(prediction.error or "")
-        )
-    share = format.certainty(prediction.confidence or 0.0)
-    if prediction.unlike:
-        return _("**This looks like nothing I was shown.** If anything, {name} ({share}).").format(
-            name=frame.plain(prediction.label), share=share
-        )
-    if answer.is_sure(sure_from):
-        return _("This looks like **{name}** ({share}).").format(
-            name=frame.plain(prediction.label), share=share
-        )
-    return _("**Not sure.** If anything, {name} ({share}).").format(
-        name=frame.plain(prediction.label), share=share
+    return answer_words(
+        prediction.label or "",
+        format.certainty(prediction.confidence or 0.0),
+        is_sure=answer.is_sure(sure_from),
+        is_unlike=bool(prediction.unlike),
     )
 
 
-def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
-    """Show one photo, the answer in words, the likeliest classes as bars, and why on demand."""
-    from translearn_ui.components import charts, explanation_view
-
+def show_answer(answer: Answer, *, sure_from: float, run: Run) -> None:
+    """The answer to one photo, first and large; where it cannot be read, why."""
     prediction = answer.prediction
     if prediction.error:
         st.warning(
@@ -158,39 +156,68 @@ def show_one(answer: Answer, *, sure_from: float, run: Run) -> None:
             icon=":material/broken_image:",
         )
         return
-    st.subheader(sentence(answer, sure_from=sure_from), anchor=False)
+    _show_hero(answer, sure_from, run)
     if prediction.other_shape:
         st.markdown(
             _(
-                "This photo is much wider or taller than the photos it learned from, so its answer is "
+                "This photo is much wider or taller than the photos I learned from, so my answer is "
                 "worth less. Best cut the photo to the shape of those."
             )
         )
-    why = answer.content is not None and st.toggle(
+
+
+def show_shares(answer: Answer, *, sure_from: float, run: Run) -> None:
+    """One photo with the likeliest classes as bars, and what is said of it in further tasks."""
+    prediction = answer.prediction
+    is_explained = answer.content is not None and st.session_state.get(WHY_KEY)
+    with st.container(key="answer_body"):
+        if answer.picture and not is_explained:
+            with st.container(key="answer_photo", width="content"):
+                st.image(answer.picture, alt=_("The photo {file}").format(file=prediction.file))
+        probabilities = prediction.probabilities or {}
+        colors = class_colors.colors(class_colors.of_run(run))
+        with st.container(key="answer_shares"):
+            charts.show(
+                charts.probability_bars(probabilities, colors=colors, most=5, room=0.34),
+                key="answer_bars",
+                alt=_("How likely each class is: {all}").format(
+                    all=", ".join(
+                        f"{name} {format.certainty(share)}"
+                        for name, share in list(probabilities.items())[:5]
+                    )
+                ),
+            )
+    _show_tasks(prediction, sure_from=sure_from)
+
+
+def show_why(answer: Answer, *, run: Run) -> None:
+    """The reasons for the answer to one photo, on demand."""
+    from translearn_ui.components import explanation_view
+
+    if answer.content is None:
+        return
+    if st.toggle(
         _("Show why"),
         key=WHY_KEY,
         help=_("Where it looked, and which photos it knows like this"),
+    ):
+        explanation_view.show(
+            run, answer.content, key="answer_explain", name=answer.prediction.file
+        )
+
+
+def _show_hero(answer: Answer, sure_from: float, run: Run) -> None:
+    """The answer as the largest thing on the page, with the colour of its class."""
+    said = words(answer, sure_from=sure_from)
+    kind, dot = "unsure", ""
+    if answer.is_sure(sure_from) and answer.prediction.label in run.labels:
+        kind = "sure"
+        color = class_colors.colors(class_colors.of_run(run))[answer.prediction.label]
+        dot = f'<i style="background:{color}"></i>'
+    st.html(
+        f'<h2 class="tl-hero {kind}">{dot}<b>{escape(said.head)}</b> '
+        f"<span>{escape(said.rest.strip('()') if kind == 'sure' else said.rest)}</span></h2>"
     )
-    if why and answer.content is not None:
-        explanation_view.show(run, answer.content, key="answer_explain", name=prediction.file)
-    elif answer.picture:
-        with st.container(key="answer_photo"):
-            st.image(
-                answer.picture, alt=_("The photo {file}").format(file=prediction.file), width=420
-            )
-    probabilities = prediction.probabilities or {}
-    colors = {name: palette.class_color(index) for index, name in enumerate(run.labels)}
-    charts.show(
-        charts.probability_bars(probabilities, colors=colors, most=5),
-        key="answer_bars",
-        alt=_("How likely each class is: {all}").format(
-            all=", ".join(
-                f"{name} {format.certainty(share)}"
-                for name, share in list(probabilities.items())[:5]
-            )
-        ),
-    )
-    _show_tasks(prediction, sure_from=sure_from)
 
 
 def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
@@ -202,7 +229,9 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
         row = {
             "file": prediction.file,
             "answer": prediction.label or "",
-            "probability": prediction.confidence,
+            "probability": None
+            if prediction.confidence is None
+            else round(prediction.confidence, 4),
             "sure": "" if prediction.error else _yes_or_no(answer.is_sure(sure_from)),
             "unlike": "" if prediction.unlike is None else _yes_or_no(prediction.unlike),
             "error": prediction.error or "",
@@ -218,7 +247,10 @@ def table(answers: Sequence[Answer], *, sure_from: float) -> pd.DataFrame:
         classes = sorted(prediction.probabilities or {})
         rows.append(
             row
-            | {probability_column(name): (prediction.probabilities or {})[name] for name in classes}
+            | {
+                probability_column(name): round((prediction.probabilities or {})[name], 4)
+                for name in classes
+            }
         )
     return pd.DataFrame(rows)
 
@@ -243,16 +275,21 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
     pictures, rows = st.tabs([_("Pictures"), _("Table")], key="answers_view")
     with rows:
         st.dataframe(
-            found[[name for name in found.columns if not name.startswith("p(")]],
+            found[[name for name in found.columns if not name.startswith("p(")]].assign(
+                probability=[
+                    ""
+                    if answer.prediction.error
+                    else format.certainty(answer.prediction.confidence or 0.0)
+                    for answer in answers
+                ]
+            ),
             hide_index=True,
             column_config={
                 "file": _("File"),
                 "answer": _("Answer"),
-                "probability": st.column_config.ProgressColumn(
-                    _("How sure"), format="percent", min_value=0.0, max_value=1.0
-                ),
+                "probability": _("How sure"),
                 "sure": _("Sure"),
-                "unlike": _("Like nothing it was shown"),
+                "unlike": _("Never seen anything like it"),
                 "error": _("Could not be read"),
                 "other_shape": _("Of another shape"),
             },
@@ -291,10 +328,12 @@ def _show_pictures(answers: Sequence[Answer], sure_from: float) -> None:
 
 def _picture_caption(label: str, share: str, sure: bool, unlike: bool) -> str:
     if unlike:
-        return _("unlike any · {name} {share}").format(name=label, share=share)
+        return _("Never seen anything like it. Closest: {name} ({share})").format(
+            name=label, share=share
+        )
     if sure:
-        return f"**{label}** {share}"
-    return _("not sure · {name} {share}").format(name=label, share=share)
+        return f"**{label}** ({share})"
+    return _("Not sure. Closest: {name} ({share})").format(name=label, share=share)
 
 
 def _counts_sentence(answers: Sequence[Answer], sure_from: float) -> str:
@@ -308,7 +347,7 @@ def _counts_sentence(answers: Sequence[Answer], sure_from: float) -> str:
     if unsure:
         parts.append(_("not sure {n:,}").format(n=unsure))
     if unlike:
-        parts.append(_("like nothing it was shown {n:,}").format(n=unlike))
+        parts.append(_("never seen anything like it {n:,}").format(n=unlike))
     if other_shape:
         parts.append(_("of another shape {n:,}").format(n=other_shape))
     if broken:
@@ -320,14 +359,9 @@ def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
     """What is said of one photo in each further task."""
     for number, (task, shares) in enumerate((prediction.tasks or {}).items()):
         best, share = next(iter(shares.items()))
-        words = _("{task}: **{answer}** ({share})")
-        if share < sure_from or prediction.unlike:
-            words = _("{task}: **not sure.** If anything, {answer} ({share})")
-        st.markdown(
-            words.format(
-                task=frame.plain(task), answer=frame.plain(best), share=format.certainty(share)
-            )
-        )
+        is_sure = share >= sure_from and not prediction.unlike
+        said = answer_words(best, format.certainty(share), is_sure=is_sure, is_unlike=False)
+        st.markdown(f"{frame.plain(task)}: **{frame.plain(said.head)}** {frame.plain(said.rest)}")
         colors = {name: palette.class_color(index) for index, name in enumerate(sorted(shares))}
         charts.show(
             charts.probability_bars(shares, colors=colors, most=4),

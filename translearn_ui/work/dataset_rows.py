@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
-from translearn_core.i18n import _
-from translearn_ui.components import dataset_actions, dialogs
+from translearn_core.errors import SourceError
+from translearn_core.i18n import _, ngettext
+from translearn_ui.components import dataset_actions, dialogs, format, gallery
 from translearn_ui.components.paging import page_of
 from translearn_ui.shell import frame
 
@@ -64,12 +66,25 @@ def _confirm_delete(folder: Path) -> None:
     )
 
 
+def _facts(dataset: Dataset) -> list[str]:
+    """What stands small below the name of a data set."""
+    models = len(frame.runs_of(dataset.id))
+    facts = [dataset_actions.summary(dataset), format.when(dataset.created)]
+    if models:
+        facts.append(ngettext("{n} model", "{n} models", models).format(n=models))
+    return facts
+
+
 def _show_dataset(dataset: Dataset) -> None:
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key=f"row_{dataset.id}"
     ):
+        # the line beside it says what is damaged
+        with st.container(key=f"strip_box_{dataset.id}", width=150), suppress(SourceError):
+            paths = list(dataset.photos.groupby("class_name")["path"].first())[:3]
+            gallery.preview(dataset, paths, key=f"work_{dataset.id}", width=44)
         st.markdown(
-            f"**{frame.plain(dataset.name)}**  \n:small[{dataset_actions.summary(dataset)}]",
+            f"**{frame.plain(dataset.name)}**  \n:small[{' · '.join(_facts(dataset))}]",
             width="stretch",
         )
         with st.container(horizontal=True, width="content", vertical_alignment="center"):

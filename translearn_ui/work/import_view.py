@@ -50,7 +50,7 @@ def show() -> None:
     if task is not None:
         _end(task)
     with st.expander(
-        _("Bring a model back"),
+        _("Import a model"),
         icon=":material/upload:",
         key="bring_back",
         expanded=_SEEN in st.session_state,

@@ -28,7 +28,7 @@ def show() -> None:
         used = cache.cache_size_bytes()
         st.markdown(
             _(
-                "**Features computed before** (cache)  \n:small[{used} of at most {most}. A new run on the same photos starts from here.]"
+                "**Cache**  \n:small[{used} of at most {most}: features of photos, from which the next training on them starts.]"
             ).format(used=format.size(used), most=format.size(configuration.cache_bytes)),
             width="stretch",
         )
@@ -41,7 +41,7 @@ def show() -> None:
         ):
             dialogs.ask_once(
                 _("Empty the cache?"),
-                _("{size} are freed. The next run computes its features anew.").format(
+                _("{size} are freed. The next training looks at its photos anew.").format(
                     size=format.size(used)
                 ),
                 _("Empty"),

@@ -141,7 +141,9 @@ def _show_run(run: Run) -> None:
         if notes.note:
             first = notes.note.splitlines()[0]
             text += f"  \n:small[:material/edit_note: {frame.plain(first[:120])}]"
-        with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+        with st.container(
+            key=f"run_line_{run.id}", horizontal=True, wrap=False, vertical_alignment="center"
+        ):
             _show_tick(run)
             st.markdown(text, width="stretch")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
@@ -176,7 +178,7 @@ def _show_tick(run: Run) -> None:
 def _facts(run: Run) -> list[str]:
     """What stands small below a run's name."""
     config = run.config
-    facts = [config.settings.backbone] if config.settings.backbone else []
+    facts = [run_text.describe(config.settings)] if config.settings.backbone else []
     facts += [format.when(config.created), format.size(run.size_bytes())]
     if run.has_result and run.metrics.test_accuracy is not None:
         facts.insert(0, run_text.share_words(run.metrics))

@@ -222,3 +222,29 @@ def test_a_camera_that_is_asked_for_twice_is_lent_once_and_given_back(tmp_path: 
         check=True,
     )
     assert json.loads(done.stdout) == [1, 0]
+
+
+def test_frames_of_no_class_are_one_group_among_the_unsorted_and_arrive_once(
+    dataset: Dataset,
+) -> None:
+    desk = _desk(dataset)
+    frames = [
+        _frame("pile", place, kind="pile") | {"name": "Unsorted photos"} for place in (0, 50, 100)
+    ]
+    assert desk.answer(frames) == [{}] * 3
+    assert desk.answer([frames[2], _frame("cup", 1)]) == [{}, {}], (
+        "sent again after a page was left"
+    )
+    unsorted = datasets.read_unsorted(dataset)
+    assert len(unsorted) == 3
+    assert unsorted["group_name"].nunique() == 1
+    assert dataset.counts.to_dict() == {"cup": 1}
+    (kept,) = desk.answer([{"kind": "hello", "classes": ["Unsorted photos"]}])
+    assert [len(one["thumbnails"]) for one in kept["classes"]] == [3]
+    (removed,) = desk.answer([{"kind": "remove", "id": frames[1]["file"]}])
+    assert removed["file"] == frames[1]["file"]
+    assert len(datasets.read_unsorted(dataset)) == 2
+    datasets.sort_photos(dataset, dict.fromkeys(datasets.read_unsorted(dataset)["path"], "pen"))
+    groups = dataset.photos.loc[dataset.photos["class_name"] == "pen", "group_name"]
+    assert groups.nunique() == 1
+    assert groups.iloc[0] != "", "the recording stays a group when its frames are sorted"

@@ -69,6 +69,21 @@ def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:
     assert [note.text for note in figure.layout.annotations] == ["<b>8</b>", "2", "<b>1</b>"]
 
 
+def test_confusion_matrix_is_square_with_a_grid_where_it_is_empty() -> None:
+    names = ["cats", "dogs", "owls"]
+    figure = charts.confusion_matrix(
+        [[8, 2, 0], [0, 1, 0], [0, 0, 4]], names, marks=["●", "■", "◆"], chosen=("cats", "dogs")
+    )
+    empty = [[value is not None for value in row] for row in figure.data[2].z]
+    assert empty == [[False, False, True], [True, False, True], [True, True, False]]
+    assert figure.layout.yaxis.scaleanchor == "x"
+    assert list(figure.layout.xaxis.ticktext) == ["● cats", "■ dogs", "◆ owls"]
+    (outline,) = figure.layout.shapes
+    assert (outline.x0, outline.x1, outline.y0, outline.y1) == (0.5, 1.5, -0.5, 0.5)
+    gone = charts.confusion_matrix([[1]], ["cats"], chosen=("cats", "dogs"))
+    assert not gone.layout.shapes
+
+
 def test_largest_confusion_is_said_in_words() -> None:
     sentence = charts.confusion_sentence([[8, 2], [1, 9]], ["cats", "dogs"])
     assert sentence == "Most often mixed up: cats taken for dogs (2 photos)."

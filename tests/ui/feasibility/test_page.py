@@ -18,10 +18,13 @@ from translearn_core.backbones import default
 from translearn_core.datasets import Dataset
 from translearn_core.feasibility import job as check_job
 from translearn_core.feasibility import report as check_report
+from translearn_core.feasibility.assessment import assess
+from translearn_core.feasibility.label_errors import MOST_OF_A_WEAK_MODEL
 from translearn_core.feasibility.report import Report
 from translearn_core.feasibility.verdict import TITLES
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.runs import JobState
+from translearn_ui.feasibility import map_pictures
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +148,77 @@ def test_a_report_that_cannot_be_read_is_none(dataset: Dataset, report: Report) 
     assert_well(app)
     assert app.button(key="feasible_start")
     path.write_text(whole, encoding="utf-8")
+
+
+def test_every_page_says_the_same_of_the_photos(dataset: Dataset, report: Report) -> None:
+    judged = assess(dataset).sentence
+    assert judged.startswith(TITLES[report.verdict])
+    for page in ("photos", "train"):
+        app = open_app(page, data=dataset.id)
+        boxes = [box.value for kind in (app.info, app.success, app.warning) for box in kind]
+        said = "\n".join([words(app), *boxes]).replace("\\", "")
+        assert judged in said, page
+        assert "Nothing wrong was found" not in said
+
+
+@pytest.fixture
+def suspects(dataset: Dataset, report: Report) -> Iterator[list[str]]:
+    """Ten photos whose labels a weak model calls into question, one of them almost certainly wrong."""
+    folder = check_report.folder_of(dataset)
+    paths = [folder / name for name in ("report.json", "findings.json")]
+    before = [path.read_bytes() for path in paths]
+    blue = dataset.photos[dataset.photos["class_name"] == "blue"]
+    chosen = [str(path) for path in blue["path"][:10]]
+    scores = [0.95, *(0.8 - 0.01 * number for number in range(9))]
+    findings = [
+        {"check": "wrong_label", "path": path, "score": score, "suggested": "red"}
+        for path, score in zip(chosen, scores, strict=True)
+    ]
+    told = json.loads(before[0])
+    (told["headline"] or told)["accuracy"] = told["accuracy"] = 0.6
+    for path, content in zip(paths, (told, findings), strict=True):
+        path.write_text(json.dumps(content), encoding="utf-8")
+    yield chosen
+    for path, content in zip(paths, before, strict=True):
+        path.write_bytes(content)
+
+
+def test_a_weak_model_calls_few_labels_into_question_and_gently(
+    dataset: Dataset, suspects: list[str]
+) -> None:
+    app = open_app("feasible", data=dataset.id)
+    app.session_state["feasible_check"] = "wrong_label"
+    app.run()
+    assert_well(app)
+    acts = {button.key: button for button in app.button if "wrong_label_" in (button.key or "")}
+    kept = [path for path in suspects if f"act_wrong_label_keep_{path}" in acts]
+    assert kept == suspects[:MOST_OF_A_WEAK_MODEL]
+    sure, doubtful = suspects[0], suspects[1]
+    order = list(acts)
+    assert order.index(f"act_wrong_label_move_{sure}") < order.index(f"act_wrong_label_keep_{sure}")
+    assert order.index(f"act_wrong_label_keep_{doubtful}") < order.index(
+        f"act_wrong_label_move_{doubtful}"
+    )
+    assert words(app).count("almost certain") == 1
+    assert "looks like" in words(app)
+    app.button(key="findings_all").click().run()
+    assert f"act_wrong_label_keep_{suspects[-1]}" in [button.key for button in app.button]
+
+
+def test_a_cell_of_the_matrix_is_chosen_by_its_pair(dataset: Dataset, report: Report) -> None:
+    app = open_app("feasible", data=dataset.id)
+    app.session_state["feasible_part"] = "mixups"
+    app.session_state["feasible_cell"] = ("blue", "blue")
+    app.run()
+    assert_well(app)
+    recognised = report.confusion[report.classes.index("blue")][report.classes.index("blue")]
+    assert f"**{recognised}** photos of **blue** were recognised" in words(app)
+
+
+def test_the_map_gives_pictures_of_its_own_photos_only(dataset: Dataset) -> None:
+    paths = [str(path) for path in dataset.photos["path"]]
+    asked = [paths[0], str(dataset.folder / "dataset.json"), 7, "../x"]
+    found = map_pictures.pictures_of(dataset, asked, paths)
+    assert list(found) == paths[:1]
+    assert found[paths[0]].startswith("data:image/jpeg;base64,")
+    assert map_pictures.pictures_of(dataset, None, paths) == {}

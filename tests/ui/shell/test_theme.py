@@ -34,13 +34,14 @@ def test_colours_of_the_palette_are_written_once() -> None:
 
 
 def test_style_stands_in_the_sheet_only() -> None:
-    """A `<style>` elsewhere is made on the fly from what a run has come to, or is the theme's own."""
+    """A `<style>` elsewhere is made on the fly from what a run has come to or from the colours of the
+    classes, or is the theme's own."""
     holders = {
         path.name
         for path in (ROOT / "translearn_ui").rglob("*.py")
         if "<style>" in path.read_text(encoding="utf-8")
     }
-    assert holders == {"theme.py", "live.py"}
+    assert holders == {"theme.py", "live.py", "class_colors.py"}
     assert not [
         path
         for path in (ROOT / "pages").glob("*.py")

@@ -20,6 +20,7 @@ from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
 from translearn_ui.components import run_text
 from translearn_ui.components.run_progress import RunProgress
+from translearn_ui.results import tabs
 from translearn_ui.training import run_words
 
 ROOT = Path(__file__).parents[3]
@@ -135,7 +136,17 @@ def open_page(page: str, run: Run) -> AppTest:
 def words(app: AppTest) -> str:
     """All that the page says, HTML included."""
     said = []
-    for kind in ("title", "subheader", "markdown", "caption", "warning", "error", "info", "html"):
+    for kind in (
+        "title",
+        "header",
+        "subheader",
+        "markdown",
+        "caption",
+        "warning",
+        "error",
+        "info",
+        "html",
+    ):
         said += [
             str(element.value if kind != "html" else element.proto.body)
             for element in app.get(kind)
@@ -347,6 +358,50 @@ def test_results_begin_with_one_sentence_and_show_every_part(workspace: Path) ->
     drawn = ["matrix", "threshold", "reliability", "accuracy by round", "loss by round"]
     assert len(app.get("plotly_chart")) == len(drawn)
     assert app.dataframe
+
+
+@pytest.mark.parametrize("name", tabs.TABS)
+def test_a_tab_of_a_result_can_be_linked(workspace: Path, name: str) -> None:
+    run = make_run(workspace)
+    finish(run)
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.query_params["run"], app.query_params[tabs.QUERY] = run.id, name
+    app.run()
+    app.switch_page("pages/results.py").run()
+    assert not app.exception
+    group = app.get("tab_container")[0]
+    assert group.proto.tab_container.default_tab_index == list(tabs.TABS).index(name)
+
+
+def test_the_boxes_above_the_photos_choose_a_cell_of_the_matrix(workspace: Path) -> None:
+    run = make_run(workspace)
+    finish(run)
+    app = open_page("results", run)
+    matrix = app.get("plotly_chart")[0]
+    assert "shapes" not in json.loads(matrix.proto.spec)["layout"]
+
+    app.selectbox(key="results_truth").set_value("apples").run()
+    app.selectbox(key="results_answer").set_value("pears").run()
+
+    said = words(app)
+    assert "1 photo of apples, taken for pears" in said
+    cell = json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]["shapes"][0]
+    assert (cell["x0"], cell["y0"]) == (0.5, -0.5)
+
+    app.selectbox(key="results_truth").set_value("pears").run()
+    assert app.session_state["results_which"] == "right"
+    assert "1 photo of pears, found" in words(app)
+    app.button(key="results_cell_close").click().run()
+    assert not app.session_state["results_truth"]
+
+
+def test_few_test_photos_are_said_to_say_little(workspace: Path) -> None:
+    run = make_run(workspace)
+    finish(run)
+    assert "say little" not in words(open_page("results", run))
+    few = {"n_test": 6, "test_correct": 5, "test_accuracy": 5 / 6, "test_interval": [0.44, 0.97]}
+    write_atomically(run.folder / "metrics.json", json.dumps(run.metrics.as_dict() | few))
+    assert "say little" in words(open_page("results", run))
 
 
 def test_results_without_test_photos_say_so(workspace: Path) -> None:

@@ -1,34 +1,40 @@
-// The page: photos and the webcam in, answers out. The model runs in a worker (network.js), so that
+// The page: photos and the camera in, answers out. The model runs in a worker (network.js), so that
 // the page stays awake; photos are read in files.js and prepared in prepare.js.
+//
+// Its data are files beside it or, in the page that is one file, stand in it as base64.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
 const MOST_BARS = 5;
+const STEP = 2 ** 22; // signs of base64 that are read at a time: a multiple of 4
+const IS_FILE = location.protocol === "file:";
 
 class Model {
   // The worker with the model; questions are answered one after the other.
   static async open() {
-    const [labels, check, code, bytes] = await Promise.all([
-      fetchPart("labels.json").then((part) => part.json()),
-      fetchPart("check.json").then((part) => part.json()),
-      fetchPart("network.js").then((part) => part.text()),
-      fetchPart("model.onnx").then((part) => part.arrayBuffer()),
-    ]);
+    const names = ["labels.json", "check.json", "network.js", "model.onnx"];
+    const [labels, check, code, { buffer }] = await Promise.all(names.map(readPart));
     const model = new Model();
-    model.labels = labels;
+    model.labels = JSON.parse(asText(labels));
+    model.waiting = new Map();
+    model.last = 0;
     // from a text: some servers do not call a script a script, and a worker insists on it
     const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     model.worker = new Worker(url);
-    model.waiting = new Map();
     model.worker.onmessage = ({ data }) => {
       const { resolve, reject } = model.waiting.get(data.id);
       model.waiting.delete(data.id);
       if (data.error) reject(new Error(data.error));
       else resolve(data);
     };
-    model.last = 0;
-    await model.send({ model: bytes }, [bytes]);
-    await model.check(check);
+    model.worker.onerror = () => {
+      // it did not start, or is at its end: nobody shall wait for it
+      for (const { reject } of model.waiting.values()) {
+        reject(new Error("This browser does not run the model. Try another browser."));
+      }
+    };
+    await model.send({ model: buffer }, [buffer]);
+    await model.check(JSON.parse(asText(check)));
     return model;
   }
 
@@ -57,18 +63,38 @@ class Model {
   }
 }
 
-async function fetchPart(name) {
-  const part = await fetch(name).catch(() => null);
-  if (part && part.ok) return part;
+const asText = (bytes) => new TextDecoder().decode(bytes);
+
+// The bytes of a file of the page, from within it or from beside it.
+async function readPart(name) {
+  const part = document.querySelector(`script[data-part="${name}"]`);
+  if (part) {
+    const bytes = asBytes(part.textContent);
+    part.remove(); // its text is not kept beside the bytes
+    return bytes;
+  }
+  const answer = await fetch(name).catch(() => null);
+  if (answer && answer.ok) return new Uint8Array(await answer.arrayBuffer());
   throw new Error(
-    location.protocol === "file:"
-      ? "A browser does not load a model from a file: see README.txt, it takes one line to serve this folder."
+    IS_FILE
+      ? "A browser loads no other file beside a page opened from a disk: README.txt says how to open this folder. The web page in one file opens by double click."
       : `${name} could not be loaded. Is the whole folder here, and is its server still running?`,
   );
 }
 
+function asBytes(text) {
+  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
+  const bytes = new Uint8Array((text.length / 4) * 3 - padding);
+  for (let from = 0, to = 0; from < text.length; from += STEP) {
+    const some = atob(text.slice(from, from + STEP));
+    for (let at = 0; at < some.length; at++) bytes[to++] = some.charCodeAt(at);
+  }
+  return bytes;
+}
+
 function percent(share) {
-  return `${Math.round(share * 100)} %`;
+  // never quite certain, nor impossible
+  return share > 0.99 ? "> 99 %" : share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
 }
 
 function describe(labels, shares) {
@@ -76,11 +102,11 @@ function describe(labels, shares) {
   const box = document.createElement("div");
   let at = labels.classes.length;
   describeOne(box, labels.classes, shares.slice(0, at), (best, share) =>
-    share >= labels.sure_from ? best : `Not sure; if anything, ${best}`);
+    share >= labels.sure_from ? best : `Not sure. Closest: ${best}`);
   box.dataset.answer = box.firstChild.dataset.answer;
   for (const { name, classes } of labels.tasks || []) {
     describeOne(box, classes, shares.slice(at, at + classes.length), (best, share) =>
-      share >= labels.sure_from ? `${name}: ${best}` : `${name}: not sure; if anything, ${best}`);
+      share >= labels.sure_from ? `${name}: ${best}` : `${name}: Not sure. Closest: ${best}`);
     at += classes.length;
   }
   return box;
@@ -137,29 +163,76 @@ async function answerFiles(model, files) {
   byId("state").textContent = done === 1 ? "1 photo answered." : `${done} photos answered.`;
 }
 
-async function watchCamera(model) {
+// The camera that looks away from a person where there are two; `other` asks for another one.
+async function openCamera(other) {
+  const video = other ? { deviceId: { exact: other } } : { facingMode: "environment" };
+  return navigator.mediaDevices.getUserMedia({ video });
+}
+
+async function otherCamera(stream) {
+  // The camera after the one in use; nothing where there is one alone.
+  const all = (await navigator.mediaDevices.enumerateDevices()).filter(({ kind }) => kind === "videoinput");
+  const { deviceId } = stream.getVideoTracks()[0].getSettings();
+  const at = all.findIndex((one) => one.deviceId === deviceId);
+  return all.length > 1 ? all[(at + 1) % all.length].deviceId : null;
+}
+
+async function watchCamera(model, other) {
   const button = byId("camera"), row = document.createElement("div");
   const video = Object.assign(document.createElement("video"), { muted: true, playsInline: true });
   let stream;
+  button.disabled = true;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: true });
+    stream = await openCamera(other);
   } catch {
-    showProblem("The webcam cannot be used: allow it in the browser, and close what else uses it.");
+    showProblem("The camera cannot be used: allow it in the browser, and close what else uses it. Photos can be chosen all the same.");
     return;
+  } finally {
+    button.disabled = false;
   }
-  row.className = "answer";
+  row.className = "answer live";
+  row.setAttribute("aria-live", "off"); // it changes many times a second
   row.append(video, document.createElement("div"));
   byId("answers").prepend(row);
   video.srcObject = stream;
-  await video.play();
-  button.textContent = "Stop the webcam";
-  let going = true;
+  const [track] = stream.getVideoTracks();
+  if (track.getSettings().facingMode !== "environment") video.className = "mirrored";
+  let next = null, going = true;
+  track.onended = () => { going = false; };
+  button.textContent = "Stop the camera";
   button.onclick = () => { going = false; };
-  while (going) row.lastChild.replaceWith(describe(model.labels, await model.ask(video)));
-  for (const track of stream.getTracks()) track.stop();
+  const following = await otherCamera(stream), turn = byId("turn");
+  turn.hidden = !following;
+  turn.onclick = () => { next = following; going = false; };
+  try {
+    await video.play();
+    while (going) row.lastChild.replaceWith(describe(model.labels, await model.ask(video)));
+  } catch (error) {
+    showProblem(`The camera stopped: ${error.message}`);
+  }
+  track.stop();
   row.remove();
-  button.textContent = "Use the webcam";
+  turn.hidden = true;
+  button.textContent = "Use the camera";
   button.onclick = () => watchCamera(model);
+  if (next) watchCamera(model, next);
+}
+
+function offerCamera(model) {
+  const button = byId("camera"), shot = byId("shot");
+  if (navigator.mediaDevices) {
+    button.disabled = false;
+    button.onclick = () => watchCamera(model);
+    return;
+  }
+  button.hidden = true;
+  if (matchMedia("(pointer: coarse)").matches) { // a phone: its own camera app takes the photo
+    shot.disabled = false;
+    byId("shot-box").hidden = false;
+  }
+  byId("no-camera").textContent = IS_FILE
+    ? "This browser lends no camera to a page opened from a disk: choose photos, or open the page in Chrome, Edge or Firefox."
+    : "A browser lends the camera only to https pages and to this machine: choose or take photos.";
 }
 
 async function main() {
@@ -170,13 +243,15 @@ async function main() {
     showProblem(error.message);
     return;
   }
-  const { labels } = model, input = byId("files"), drop = byId("drop"), camera = byId("camera");
+  const { labels } = model, drop = byId("drop");
   byId("title").textContent = document.title = labels.name;
   byId("knows").textContent = `It knows: ${labels.classes.join(", ")}`;
   byId("state").textContent = "Ready. Checked in this browser: it answers as TransLearn does.";
   document.body.dataset.ready = String(model.difference);
-  input.disabled = false;
-  input.onchange = () => answerFiles(model, [...input.files]).then(() => { input.value = ""; });
+  byId("files").disabled = false;
+  for (const input of [byId("files"), byId("shot")]) {
+    input.onchange = () => answerFiles(model, [...input.files]).then(() => { input.value = ""; });
+  }
   drop.ondragover = (event) => { event.preventDefault(); drop.className = "over"; };
   drop.ondragleave = () => { drop.className = ""; };
   drop.ondrop = (event) => {
@@ -184,10 +259,7 @@ async function main() {
     drop.className = "";
     answerFiles(model, [...event.dataTransfer.files]);
   };
-  if (navigator.mediaDevices) {
-    camera.disabled = false;
-    camera.onclick = () => watchCamera(model);
-  } else camera.title = "A browser lends the webcam only to https pages and to this machine.";
+  offerCamera(model);
 }
 
 main();

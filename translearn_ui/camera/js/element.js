@@ -4,7 +4,7 @@
 class Element {
   constructor(root, data) {
     Object.assign(this, { root, wasShown: false });
-    this.link = new Link();
+    this.link = new Link(data.place);
     this.camera = new Camera(data.words, () => this.onCamera());
     this.live = new Live(this.camera, this.link);
     const look = make("div", { className: "tl-cam-look" },
@@ -37,6 +37,7 @@ class Element {
 
   update(data, send) {
     this.link.send = send;
+    this.link.place = data.place;
     this.link.receive(data.reply);
     this.link.go();
     if (this.recorder && data.recorder) this.recorder.update(data.recorder);

@@ -1,14 +1,35 @@
 // Messages to the server and its replies, in order, each handled once.
 //
 // A message holds several requests and a number; the reply comes with the element's data and the same
-// number. One message is on its way at a time; one that gets no reply is sent again.
+// number. One message is on its way at a time; one that gets no reply is sent again. Photos that were not
+// answered for when the page was left wait in `leftBehind` for the next element of their place in this tab.
 "use strict";
 
 const MOST_LETTERS = 3e6; // of one message
 const PATIENCE_MS = 20000;
 
+const leftBehind = {
+  // place -> items; on the window, since each element has a script of its own
+  get all() {
+    window.translearnLeftBehind ||= new Map();
+    return window.translearnLeftBehind;
+  },
+  put(place, items) {
+    if (items.length) this.all.set(place, [...(this.all.get(place) || []), ...items]);
+  },
+  take(place) {
+    const items = this.all.get(place) || [];
+    this.all.delete(place);
+    return items;
+  },
+};
+
+const isPhoto = ({ request }) => request.kind === "frame" || request.kind === "pile";
+
 class Link {
-  constructor() {
+  // place: what photos go to, the same after the page was left and opened again
+  constructor(place) {
+    this.place = place;
     this.waiting = [];
     this.sent = null;
     this.number = Date.now(); // larger than that of an element that was here before
@@ -22,6 +43,10 @@ class Link {
   // Resolves with the reply to one request; `text` is what makes it long.
   ask(request) {
     return new Promise((resolve) => {
+      if (this.isClosed) {
+        leftBehind.put(this.place, [{ request }].filter(isPhoto));
+        return;
+      }
       this.waiting.push({ request, resolve, letters: (request.jpeg || "").length });
       this.go();
     });
@@ -64,6 +89,8 @@ class Link {
 
   close() {
     clearTimeout(this.timer);
-    Object.assign(this, { send: null, sent: null, waiting: [] });
+    const items = [...(this.sent ? this.sent.items : []), ...this.waiting];
+    leftBehind.put(this.place, items.filter(isPhoto));
+    Object.assign(this, { send: null, sent: null, waiting: [], isClosed: true });
   }
 }

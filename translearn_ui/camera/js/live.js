@@ -141,6 +141,8 @@ class Live {
       return [name, { element, bar, figure, put, place }];
     }));
     this.bars = make("div", { className: "tl-live-bars" }, ...[...this.rows.values()].map(({ element }) => element));
+    this.pile = make("button", { type: "button", className: "tl-cam-plain", textContent: words.put_pile, hidden: true });
+    this.pile.onclick = () => this.put("");
     this.freeze = make("button", { type: "button", className: "tl-cam-plain", textContent: words.freeze });
     this.freeze.onclick = () => (this.frozen ? this.thaw() : this.stop());
     this.why = make("button", { type: "button", className: "tl-cam-plain", textContent: words.why, hidden: true });
@@ -148,7 +150,7 @@ class Live {
     this.note = make("p", { className: "tl-cam-say", role: "status" });
     this.pace = make("p", { className: "tl-live-pace" });
     this.element.append(this.head, this.bars,
-      make("div", { className: "tl-cam-tools" }, this.freeze, this.why), this.note, this.pace);
+      make("div", { className: "tl-cam-tools" }, this.freeze, this.why, this.pile), this.note, this.pace);
     this.showPace();
   }
 
@@ -228,7 +230,7 @@ class Live {
     for (const [of, { element, bar, figure, place: at }] of this.rows) {
       element.hidden = classes.length > MOST_BARS && !shown.has(at);
       bar.style.width = `${(100 * shares[at]).toFixed(1)}%`;
-      figure.textContent = `${Math.round(100 * shares[at])} %`;
+      figure.textContent = certainty(shares[at], words);
       element.classList.toggle("best", of === name && isSure && !unlike);
     }
     this.showPace(by);
@@ -238,7 +240,7 @@ class Live {
   showPace(by = "") {
     const { words } = this.data, n = (this.pacePerS || 0).toFixed(0);
     const sentence = { browser: words.by_browser, server: words.by_server }[by] || words.waiting;
-    this.pace.textContent = fill(sentence, { n });
+    this.pace.textContent = typeof sentence === "string" ? sentence : counted(sentence, Number(n));
     Object.assign(this.element.dataset, { by, pace: (this.pacePerS || 0).toFixed(1) });
   }
 
@@ -264,6 +266,7 @@ class Live {
     this.freeze.textContent = isFrozen ? words.go_on : words.freeze;
     this.why.hidden = !isFrozen;
     for (const { put } of this.rows.values()) put.hidden = !isFrozen || !into;
+    this.pile.hidden = !isFrozen || !into;
     this.note.textContent = isFrozen && into ? words.frozen : "";
   }
 
@@ -278,8 +281,9 @@ class Live {
     const blob = await jpegOf(this.frozen, this.frozen.width, this.frozen.height, LONGEST);
     const file = `camera-${Date.now()}.jpg`;
     this.thaw();
-    const { problem } = await this.link.ask({ kind: "frame", name, file, jpeg: await asText(blob) });
-    this.note.textContent = problem || fill(this.data.words.filed, { name });
+    const { words } = this.data, kind = name ? "frame" : "pile";
+    const { problem } = await this.link.ask({ kind, name, file, jpeg: await asText(blob) });
+    this.note.textContent = problem || (name ? fill(words.filed, { name }) : words.filed_pile);
   }
 
   leave() {

@@ -1,5 +1,7 @@
 // Hold to record: the classes side by side, each with its name, its button, its counter and its photos.
 //
+// Where photos are to be sorted later there is one card without a name, the pile of unsorted ones.
+//
 // Leaves to others: the camera (camera.js), what becomes of the photos (the server).
 "use strict";
 
@@ -25,6 +27,7 @@ class ClassCard {
     this.input = make("input", { type: "text", value: this.name, maxLength: MOST_NAME, aria: { label: words.name } });
     this.input.onchange = () => this.recorder.rename(this, this.input.value);
     this.input.onkeydown = (event) => { if (event.key === "Enter") this.input.blur(); };
+    this.input.readOnly = Boolean(this.recorder.pile);
     this.count = make("span", { className: "tl-cam-count" });
     this.button = make("button", { type: "button", className: "tl-cam-hold" });
     this.listen();
@@ -74,7 +77,7 @@ class ClassCard {
   show() {
     const { words, active } = this.recorder, isOn = this.recorder.camera.isOn, n = this.saved + this.waiting;
     const isHeld = active && active.card === this;
-    this.count.textContent = fill(n === 1 ? words.photo : words.photos, { n });
+    this.count.textContent = counted(words.photos, n);
     this.element.dataset.n = String(n);
     this.button.textContent = isHeld ? words.recording : words.hold;
     this.button.setAttribute("aria-label", fill(words.hold_for, { name: this.name }));
@@ -112,7 +115,7 @@ class ClassCard {
 
 class Recorder {
   constructor(data, camera, link) {
-    Object.assign(this, { words: data.words, colors: data.colors, camera, link });
+    Object.assign(this, { words: data.words, colors: data.colors, pile: data.pile, camera, link });
     this.cards = [];
     this.active = null;
     this.removed = null;
@@ -120,6 +123,7 @@ class Recorder {
     this.rate = data.rate;
     this.build(data);
     this.greet(data);
+    this.takeUp();
   }
 
   build(data) {
@@ -136,6 +140,7 @@ class Recorder {
       card.input.select();
     };
     this.list = make("div", { className: "tl-cam-classes" }, this.addButton);
+    this.addButton.hidden = Boolean(this.pile);
     this.say = make("p", { className: "tl-cam-say", role: "status" });
     this.undo = make("button", { type: "button", className: "tl-cam-plain", textContent: words.undo, hidden: true });
     this.undo.onclick = () => this.putBack();
@@ -144,6 +149,20 @@ class Recorder {
     for (const name of data.classes) this.addCard(name);
     this.stopAtHide = () => { if (document.hidden) this.end(); };
     document.addEventListener("visibilitychange", this.stopAtHide);
+    this.askBeforeLeaving = (event) => { if (this.waiting) event.preventDefault(); };
+    window.addEventListener("beforeunload", this.askBeforeLeaving);
+  }
+
+  // Frames that were on their way when this page was left before.
+  async takeUp() {
+    const left = leftBehind.take(this.link.place), kept = left.map(({ request }) => {
+      const name = this.pile ? this.cards[0].name : request.name;
+      const card = this.cards.find((one) => one.name === name) || this.addCard(name);
+      return this.keep(card, request.file, new Blob([asBytes(request.jpeg)], { type: "image/jpeg" }));
+    });
+    if (!kept.length) return;
+    await Promise.all(kept);
+    this.tell(counted(this.words.taken_up, kept.length));
   }
 
   async greet(data) {
@@ -265,7 +284,8 @@ class Recorder {
     if (!recording || (card && recording.card !== card)) return;
     this.active = null;
     recording.card.show();
-    this.tell(fill(this.words.recorded, { n: recording.n || 1, name: recording.card.name }));
+    const words = this.pile ? this.words.recorded_pile : this.words.recorded;
+    this.tell(counted(words, recording.n || 1, { name: recording.card.name }));
   }
 
   // Tells the page once that photos have come or gone.
@@ -286,7 +306,8 @@ class Recorder {
     card.add(id, URL.createObjectURL(blob));
     card.show();
     const jpeg = await asText(blob);
-    const { problem } = await this.link.ask({ kind: "frame", name: card.name, file: id, jpeg });
+    const kind = this.pile ? "pile" : "frame";
+    const { problem } = await this.link.ask({ kind, name: card.name, file: id, jpeg });
     card.waiting--;
     this.settle();
     if (problem) {
@@ -312,7 +333,7 @@ class Recorder {
         unread++;
       }
     }
-    if (unread) this.tell(fill(this.words.unread, { n: unread }));
+    if (unread) this.tell(counted(this.words.unread, unread));
   }
 
   async remove(card, id) {
@@ -348,5 +369,6 @@ class Recorder {
     this.end();
     clearTimeout(this.settling);
     document.removeEventListener("visibilitychange", this.stopAtHide);
+    window.removeEventListener("beforeunload", this.askBeforeLeaving);
   }
 }

@@ -1,4 +1,4 @@
-// Small things that all parts of the camera element use: making elements, pictures as text, words.
+// Small things that several elements use: making elements, pictures as text, words.
 "use strict";
 
 function make(tag, properties = {}, ...children) {
@@ -14,6 +14,11 @@ function make(tag, properties = {}, ...children) {
 function fill(text, values) {
   // A sentence of the server with its values: "{n} photos".
   return String(text || "").replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}
+
+function counted(forms, n, values = {}) {
+  // A sentence with a number: `forms` holds that for one and that for any other number.
+  return fill(n === 1 ? forms.one : forms.other, { n, ...values });
 }
 
 function asText(blob) {

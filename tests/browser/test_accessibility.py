@@ -1,0 +1,147 @@
+"""Every page judged by axe-core, light and dark, with real content; the button that trains in view."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.trained import copy_of, trained
+from translearn_core.runs import Run, create_run
+
+expect = pytest.importorskip("playwright.sync_api").expect
+
+DROPZONE = 'data-testid="stFileUploaderDropzone"'
+"""Streamlit gives the box for files the role `presentation` and a label; the button inside is whole."""
+HEADINGS = "[...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3, h4, h5, h6)')]"
+
+
+@pytest.fixture(scope="module")
+def pages(server: Any) -> dict[str, str]:
+    """Addresses of pages with something on them: photos, models, one that is learning."""
+    first, second = (
+        copy_of(trained(kind), server.home / "runs" / f"accessible-{kind}")
+        for kind in ("frozen", "tuned")
+    )
+    source = Path(first.config.dataset)
+    dataset = shutil.copytree(source, server.home / "datasets" / "accessible")
+    for run in (first, second):
+        config = run.config.model_copy(update={"dataset": str(dataset)})
+        (run.folder / "config.json").write_text(config.model_dump_json(), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLEARN_HOME", str(server.home))
+        learning = _learning_run(dataset, first)
+    data, both = f"data={dataset.name}", f"data={dataset.name}&run={first.id}"
+    return {
+        "first": "/",
+        "photos": f"/?{data}",
+        "train": f"/train?{data}",
+        "expert": f"/train?{data}&expert=1",
+        "live": f"/train?run={learning.id}",
+        "done": f"/train?{both}",
+        "results": f"/results?{both}",
+        "try": f"/try_it?{both}",
+        "share": f"/share?{both}",
+        "work": f"/work?{data}",
+        "runs": f"/work?{data}&tab=Runs",
+        "installation": f"/work?{data}&tab=This+installation",
+        "compare": f"/compare?runs={first.id},{second.id}",
+        "feasible": f"/feasible?{data}",
+        "search": f"/search?{data}",
+        "sort": f"/sort?{data}",
+        "camera": f"/camera?{data}",
+        "empty": "/train",
+        "gone": "/results?run=nonsense",
+    }
+
+
+def _learning_run(dataset: Path, like: Run) -> Run:
+    """A run that this test's own process stands for."""
+    run = create_run(dataset, like.config.settings, dataset_name="Colours")
+    run.update_state(
+        state="running",
+        stage="head",
+        pid=os.getpid(),
+        pid_started=psutil.Process().create_time(),
+        heartbeat=time.time() + 3600,
+        started_at=time.time(),
+    )
+    for number in (1, 2, 3):
+        run.append_event(
+            "epoch",
+            phase="head",
+            epoch=number,
+            epochs=20,
+            loss=0.4,
+            accuracy=0.9,
+            val_loss=0.5,
+            val_accuracy=0.86,
+            seconds=1.5,
+            left_s=30.0,
+            learning_rate=1e-3,
+        )
+    return run
+
+
+def test_no_page_has_a_fault_that_axe_finds(page: Any, pages: dict[str, str]) -> None:
+    found = []
+    for name, address in pages.items():
+        page.emulate_media(color_scheme="light")
+        page.goto(address)
+        _wait_until_drawn(page)
+        levels = page.evaluate(f"{HEADINGS}.map(heading => Number(heading.tagName[1]))")
+        if levels[:1] != [1] or levels.count(1) != 1:
+            found.append(f"{name}: headings {levels}")
+        found += [f"{name}, light: {fault}" for fault in _faults(page)]
+        page.emulate_media(color_scheme="dark")
+        found += [f"{name}, dark: {fault}" for fault in _faults(page, "color-contrast")]
+    assert not found, "\n".join(found)
+
+
+def _wait_until_drawn(page: Any) -> None:
+    expect(page.locator("[data-testid=stMain] h1").first).to_be_visible(timeout=30_000)
+    expect(page.locator("[data-testid=stStatusWidget], [data-testid=stSkeleton]")).to_have_count(0)
+
+
+def _faults(page: Any, *rules: str) -> list[str]:
+    """What axe-core finds, by its default rules or only by some."""
+    options = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    from axe_playwright_python.sync_playwright import Axe  # needs Playwright
+
+    result = Axe().run(page, options=options).response
+    return [
+        f"{rule['id']}: {node['html'][:200]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+        if not (rule["id"] == "presentation-role-conflict" and DROPZONE in node["html"])
+    ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_button_that_trains_is_in_view(
+    new_page: Any, pages: dict[str, str], width: int, height: int
+) -> None:
+    page = new_page(width=width, height=height)
+    button = page.locator(".st-key-train_button button")
+    for name in ("train", "expert"):
+        page.goto(pages[name])
+        expect(button).to_be_enabled()
+        _wait_until_drawn(page)
+        expect(button).to_be_in_viewport(ratio=1)
+    main = page.locator("[data-testid=stMain]")
+    main.evaluate("main => main.scrollTo(0, main.scrollHeight)")
+    expect(page.locator(".st-key-train_search button")).to_be_in_viewport()
+    for stays in (
+        button,
+        page.locator(".st-key-frame_photos a"),
+        page.locator(".st-key-frame_path"),
+    ):
+        expect(stays).to_be_in_viewport(ratio=1)
+    assert main.evaluate("m => m.scrollWidth <= m.clientWidth"), "the page scrolls sideways"

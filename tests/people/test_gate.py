@@ -1,0 +1,225 @@
+"""What a class answers over the network: to whom, and nothing to anybody else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.people import server
+from tests.people.server import Browser, Served, run_page
+from tests.support.photos import draw_photos
+from translearn_core import datasets, people, runs, spaces
+from translearn_core.datasets import Dataset
+from translearn_core.runs import Run
+from translearn_core.settings import Settings
+from translearn_ui.shell import who
+from translearn_ui.shell.frame import PAGES
+
+SECRET = "Quokka"
+"""In every name of Ada's things."""
+
+
+@pytest.fixture(scope="module")
+def app(home: Path) -> Iterator[Served]:
+    with server.serving() as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def ada(app: Served) -> Browser:
+    return app.join("Ada")
+
+
+@pytest.fixture(scope="module")
+def bob(app: Served) -> Browser:
+    return app.join("Bob")
+
+
+@pytest.fixture(scope="module")
+def hers(ada: Browser, tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Run, Path]:
+    """A data set and a run of Ada's, and her space."""
+    space = next(one.folder for one in people.list_people() if one.name == "Ada")
+    folder = draw_photos(tmp_path_factory.mktemp("drawn") / SECRET, per_class=3)
+    with spaces.acting_in(space):
+        dataset = datasets.import_source(folder, name=f"{SECRET} photos")
+        run = runs.create_run(
+            dataset.folder, Settings(), name=f"{SECRET} run", dataset_name=dataset.name
+        )
+        run.update_state(state="failed", reason=SECRET)
+    return dataset, run, space
+
+
+def _cookie(client: Browser) -> str:
+    return client.cookies[who.COOKIE]
+
+
+def test_who_is_not_signed_in_is_led_to_the_door_and_gets_nothing_else(app: Served) -> None:
+    nobody = app.browser()
+    for page in ("/", *(f"/{row.name}" for row in PAGES)):
+        answer = nobody.ask(page)
+        assert (answer.status, answer.headers["location"]) == (303, "/class/join")
+    for path in (
+        "/_stcore/host-config",
+        "/_stcore/metrics",
+        "/_stcore/script-health-check",
+        "/_stcore/agent/openapi.json",
+        "/_stcore/allowed-message-origins",
+        "/media/x.png",
+        "/component/x/index.html",
+        "/app/static/config.toml",
+        "/auth/login",
+        "/oauth2callback",
+        "/class/",
+        "/class/people.json",
+        "/anything",
+    ):
+        assert nobody.ask(path).status == 404, path
+    for method in ("PUT", "DELETE", "POST", "OPTIONS", "PATCH", "TRACE"):
+        answer = nobody.ask("/_stcore/upload_file/session/file", method)
+        assert answer.status in (403, 404)
+    with pytest.raises(InvalidStatus), nobody.stream():
+        pass
+    assert nobody.ask("/class/join").status == 200
+    assert nobody.ask("/_stcore/health").status == 200
+
+
+def test_what_nobody_needs_is_not_there_for_pupils_either(bob: Browser) -> None:
+    for path in (
+        "/_stcore/metrics",
+        "/_stcore/agent/openapi.json",
+        "/app/static/x",
+        "/auth/login",
+        "/oauth2callback",
+        "/_stcore/stream",
+        "/nothing",
+        "/../class/people.json",
+        "/media/..%2f..%2fclass%2fpeople.json",
+    ):
+        assert bob.ask(path).status == 404, path
+    assert bob.ask("/_stcore/agent/interact", "POST", body=b"{}").status == 404
+
+
+def test_pages_answer_who_is_signed_in_with_guarding_headers(bob: Browser) -> None:
+    for path in ("/", "/train", "/class/join", "/nothing"):
+        headers = bob.ask(path).headers
+        assert "frame-ancestors" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+    assert bob.ask("/").status == 200
+
+
+def test_the_cookie_is_kept_from_scripts_and_other_sites(app: Served) -> None:
+    client = app.browser()
+    answer = client.ask("/class/teacher", "POST", form={"password": server.PASSWORD})
+    cookie = answer.headers["set-cookie"]
+    for word in ("HttpOnly", "Secure", "SameSite=lax", "Path=/", "__Host-"):
+        assert word in cookie
+    assert "Domain" not in cookie
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1", "class.test.evil", ""])
+def test_another_name_of_the_server_is_refused(bob: Browser, host: str) -> None:
+    assert bob.ask("/", host=host).status == 421
+    with pytest.raises(InvalidStatus), bob.stream(host=host):
+        pass
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "https://class.test:9999", "http://class.test", "null", ""]
+)
+def test_a_page_of_another_origin_does_nothing(bob: Browser, origin: str) -> None:
+    assert bob.ask("/class/leave", "POST", origin=origin).status == 403
+    assert bob.ask("/_stcore/upload_file/a/b", "PUT", origin=origin).status == 403
+    with pytest.raises(InvalidStatus), bob.stream(origin=origin):
+        pass
+
+
+def test_everybody_sees_their_own(ada: Browser, hers: tuple[Dataset, Run, Path]) -> None:
+    dataset, run, _space = hers
+    for page in ("photos", "train", "work", "search"):
+        assert SECRET.encode() in ada.show(page, data=dataset.id, run=run.id), page
+
+
+@pytest.mark.parametrize("page", ["", *(row.name for row in PAGES)])
+def test_another_pupil_sees_nothing_on_any_page(
+    bob: Browser, hers: tuple[Dataset, Run, Path], page: str
+) -> None:
+    dataset, run, space = hers
+    up = f"../../{space.name}"
+    for data, named in (
+        (dataset.id, run.id),
+        (str(dataset.folder), str(run.folder)),
+        (f"{up}/datasets/{dataset.id}", f"{up}/runs/{run.id}"),
+    ):
+        told = bob.show(page, data=data, run=named, study=named, runs=f"{named},{named}")
+        shown = told.replace(data.encode(), b"").replace(named.encode(), b"")
+        assert SECRET.encode() not in shown
+        assert b"head_brand" in told or b"frame_brand" in told, "the page was drawn"
+
+
+def test_pictures_are_for_who_made_them(
+    app: Served, ada: Browser, bob: Browser, hers: tuple[Dataset, Run, Path]
+) -> None:
+    shown = ada.show("photos", data=hers[0].id)
+    addresses = {match.decode() for match in re.findall(rb"/media/[0-9a-f]+\.[a-z]+", shown)}
+    assert addresses, "photos are shown"
+    with ada.stream() as connection:
+        run_page(connection, "photos", data=hers[0].id)
+        for address in addresses:
+            name = Path(address).stem
+            person = who_is(bob)
+            assert not app.app._media.is_for(name, person)
+            assert bob.ask(address).status == 404
+            assert app.browser().ask(address).status == 404
+
+
+def who_is(client: Browser) -> people.Person:
+    found = people.who_holds(_cookie(client))
+    assert found is not None
+    return found
+
+
+def test_an_upload_goes_to_the_own_session_alone(bob: Browser) -> None:
+    for session in ("", "unknown", "x" * 36):
+        answer = bob.ask(f"/_stcore/upload_file/{session}/file", "PUT", body=b"x")
+        assert answer.status == 404
+
+
+def test_who_leaves_is_out_at_once_everywhere(app: Served) -> None:
+    cleo = app.join("Cleo")
+    cookie = _cookie(cleo)
+    answer = cleo.ask("/class/leave", "POST")
+    assert answer.status == 303
+    cleo.cookies[who.COOKIE] = cookie
+    assert cleo.ask("/").headers["location"] == "/class/join"
+
+
+def test_the_door_says_what_is_wrong_and_escapes_what_was_typed(app: Served) -> None:
+    client = app.browser()
+    code = people.class_of_installation().code  # type: ignore[union-attr]
+    nasty = "<script>alert(1)</script>"
+    answer = client.ask(
+        "/class/join",
+        "POST",
+        form={"code": code, "who": "back", "name": nasty, "pin": "4711"},
+    )
+    assert answer.status == 403
+    assert "There is nobody called" in answer.text
+    assert "<script>" not in answer.text
+    assert client.ask(f"/class/join?code={quote(nasty)}").text.count("<script>") == 0
+    assert client.ask("/class/join", "POST", body=b"a" * 10_000).status == 403
+    assert client.ask("/class/join", "POST", body=b"&".join([b"a=b"] * 99)).status == 403
+
+
+def test_two_hundred_guesses_at_a_cookie_open_nothing(app: Served, ada: Browser) -> None:
+    nobody, cookie = app.browser(), _cookie(ada)
+    for number in range(200):
+        place = number % len(cookie)
+        wrong = "A" if cookie[place] != "A" else "B"
+        nobody.cookies[who.COOKIE] = cookie[:place] + wrong + cookie[place + 1 :]
+        assert nobody.ask("/work").status == 303

@@ -1,0 +1,125 @@
+"""What the teacher does for a pupil: look into the space, stop, name, PIN, group, remove."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core import people, spaces
+from translearn_core.i18n import _, ngettext
+from translearn_core.jobs import doing
+from translearn_core.people import Person
+from translearn_ui.components import dialogs
+from translearn_ui.shell import frame, who
+
+
+def show() -> None:
+    """Choose a pupil, and what to do."""
+    by_id = {person.id: person for person in people.list_people()}
+    if not by_id:
+        return
+    chosen = st.selectbox(
+        _("Pupil"), list(by_id), format_func=lambda one: by_id[one].name, key="class_pupil"
+    )
+    person = by_id[str(chosen)]
+    with st.container(horizontal=True, key="class_acts"), frame.errors_shown():
+        if st.button(_("Look into the space"), key="class_open", icon=":material/visibility:"):
+            who.visit(person.folder)
+            frame.go("work")
+        if st.button(_("Stop the run"), key="class_stop", icon=":material/stop_circle:"):
+            _stop(person)
+        if st.button(_("New PIN"), key="class_pin", icon=":material/key:"):
+            _show_pin(person, people.reset_pin(person.id))
+        with st.popover(_("Rename"), icon=":material/edit:"):
+            name = st.text_input(_("New name"), person.name, key=f"class_name_{person.id}")
+            if st.button(_("Rename"), key="class_rename") and name != person.name:
+                people.rename(person.id, name)
+                st.rerun()
+        _show_group(person, by_id)
+        if st.button(_("Remove"), key="class_remove", icon=":material/person_remove:"):
+            dialogs.ask_once(
+                _("Remove {name}?").format(name=frame.plain(person.name)),
+                _(
+                    "The pupil is signed out, and all photos and runs of theirs are deleted for good."
+                ),
+                _("Remove"),
+                lambda: _remove(person),
+            )
+
+
+def _stop(person: Person) -> None:
+    found = doing.doing_in(person.folder)
+    if found is None or not found.state.is_live:
+        st.toast(_("Nothing of this pupil is waiting or at work."), icon=":material/info:")
+        return
+    found.run.request_stop()
+    st.toast(_("It stops in a moment."), icon=":material/stop_circle:")
+
+
+@st.dialog(_("New PIN"))
+def _show_pin(person: Person, pin: str) -> None:
+    st.markdown(
+        _("{name} signs in with the name and this PIN from now on:").format(
+            name=frame.plain(person.name)
+        )
+    )
+    st.code(pin, language=None)
+    st.caption(_("It is kept nowhere. Tell it before you close this."))
+
+
+def _show_group(person: Person, by_id: dict[str, Person]) -> None:
+    with st.popover(_("Group"), icon=":material/group:"):
+        others = [one for one in by_id.values() if one.id != person.id]
+        chosen = st.multiselect(
+            _("Work in the space of {name}, too").format(name=person.name),
+            [one.id for one in others],
+            default=[one.id for one in others if one.space == person.space],
+            format_func=lambda one: by_id[one].name,
+            max_selections=3,
+            key=f"class_group_{person.id}",
+        )
+        st.caption(_("What they have made before stays in their own space."))
+        if st.button(_("Make it so"), key="class_group"):
+            for one in others:
+                if one.space == person.space and one.id not in chosen:
+                    people.ungroup(one.id)
+            if chosen:
+                people.group([person.id, *chosen])
+            st.rerun()
+
+
+def _remove(person: Person) -> None:
+    shared = [one for one in people.list_people() if one.space == person.space]
+    if len(shared) == 1:
+        doing.end_all_in(person.folder)
+    people.remove(person.id)
+
+
+def show_sharing() -> None:
+    """Which of the teacher's data sets the class gets."""
+    from translearn_core import datasets
+
+    shared = people.shared_datasets()
+    with spaces.everywhere():
+        own = datasets.list_datasets()
+    if not own:
+        st.caption(_("Bring in photos first; then they can be shared with the class here."))
+        return
+    for dataset in own:
+        with st.container(horizontal=True, vertical_alignment="center", key=f"share_{dataset.id}"):
+            n = len(dataset.photos)
+            photos = ngettext("{n} photo", "{n} photos", n).format(n=n)
+            st.markdown(f"**{frame.plain(dataset.name)}** · {photos}", width="stretch")
+            if dataset.id in shared:
+                st.caption(_("shared"), width="content")
+            if st.button(
+                _("Share again") if dataset.id in shared else _("Share with all"),
+                key=f"class_share_{dataset.id}",
+            ):
+                given = people.share(dataset.id)
+                st.toast(ngettext("{n} pupil got it.", "{n} pupils got it.", given).format(n=given))
+                st.rerun()
+            if dataset.id in shared and st.button(
+                _("Not for who comes later"), key=f"class_keep_{dataset.id}", type="tertiary"
+            ):
+                people.stop_sharing(dataset.id)
+                st.rerun()

@@ -1,0 +1,127 @@
+"""The server of a class: Streamlit behind the gate, over https.
+
+Owns: putting the two together, and the options they are started with.
+Leaves to others: asking for the password, the certificate, what is printed (`begin.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.middleware import Middleware
+from streamlit.runtime import Runtime, RuntimeConfig
+from streamlit.runtime.memory_session_storage import MemorySessionStorage
+from streamlit.starlette import App
+from streamlit.web.cache_storage_manager_config import create_default_cache_storage_manager
+
+from translearn_core import people
+from translearn_core.concurrency import periodically
+from translearn_core.errors import TransLearnError
+from translearn_core.people.hashing import sign
+from translearn_ui.classroom import doors
+from translearn_ui.classroom.gate import Gate
+from translearn_ui.classroom.media import OwnedMedia
+from translearn_ui.classroom.uploads import BoundedUploads
+from translearn_ui.shell import who
+
+if TYPE_CHECKING:
+    from translearn_core.people import Classroom
+
+logger = logging.getLogger(__name__)
+
+ROOT = Path(__file__).resolve().parents[2]
+UPLOAD_MB = 200
+"""Of one file: uploads of thirty people rest in memory at once."""
+DELETION_S = 600.0
+"""So often it is looked whether the day of deletion has come."""
+SESSION_TTL_S = 60
+"""A page that was closed is let go after so long, with what was uploaded to it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the class is served.
+
+    Attributes:
+        hosts: the names under which it may be opened, without a port.
+        certificate, key: files in PEM.
+    """
+
+    address: str = "0.0.0.0"
+    port: int = 8501
+    hosts: Sequence[str]
+    certificate: Path
+    key: Path
+
+
+class ClassApp(App):
+    """Streamlit with an owner for each picture and download."""
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        self._media = OwnedMedia("/media")
+        self._uploads = BoundedUploads("/_stcore/upload_file")
+        gate = Middleware(Gate, hosts=hosts, media=self._media, uploads=self._uploads)
+        super().__init__(
+            ROOT / "app.py",
+            routes=doors.routes(),
+            middleware=[gate],
+        )
+
+    def _create_runtime(self) -> Runtime:
+        return Runtime(
+            RuntimeConfig(
+                script_path=str(ROOT / "app.py"),
+                media_file_storage=self._media,
+                uploaded_file_manager=self._uploads,
+                cache_storage_manager=create_default_cache_storage_manager(),
+                is_hello=False,
+                session_storage=MemorySessionStorage(ttl_seconds=SESSION_TTL_S),
+            )
+        )
+
+
+def options(place: Place) -> dict[str, Any]:
+    """The options of Streamlit for a class, whatever config.toml says."""
+    return {
+        "server.address": place.address,
+        "server.port": place.port,
+        "server.sslCertFile": str(place.certificate),
+        "server.sslKeyFile": str(place.key),
+        "server.allowedHosts": list(place.hosts),
+        "server.enableXsrfProtection": True,
+        "server.enableCORS": True,
+        "server.enableStaticServing": False,
+        "server.maxUploadSize": UPLOAD_MB,
+        "server.headless": True,
+        "browser.serverAddress": place.hosts[0],
+        "browser.gatherUsageStats": False,
+        "client.showErrorDetails": "none",
+        "logger.hideWelcomeMessage": True,
+    }
+
+
+def make_app(hosts: Sequence[str], classroom: Classroom) -> ClassApp:
+    """The application of a class; from now on this process asks who is signed in."""
+    os.environ["STREAMLIT_SERVER_COOKIE_SECRET"] = sign("streamlit", classroom.secret)
+    _delete_due()
+    who.begin_class()
+    return ClassApp(hosts)
+
+
+def serve(place: Place, classroom: Classroom) -> None:
+    """Serve the class until the process is ended."""
+    app = make_app(place.hosts, classroom)
+    with periodically(_delete_due, every_s=DELETION_S, name="deletion"):
+        app.run(config=options(place))
+
+
+def _delete_due() -> None:
+    try:
+        people.delete_due()
+    except TransLearnError as error:
+        logger.error("%s", error.message)

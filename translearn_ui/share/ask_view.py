@@ -1,0 +1,45 @@
+"""The card "Ask it from another program" of the page "Take it away".
+
+Owns: how the command and the examples are shown. Leaves to others: their texts
+(`translearn_core/service/examples.py`), the service (`python -m translearn_core serve`).
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from translearn_core.i18n import _
+from translearn_core.runs import Run
+from translearn_core.service import examples
+from translearn_ui.shell import frame
+
+
+def show(run: Run) -> None:
+    """The card."""
+    with st.container(border=True, key="share_ask"), frame.errors_shown():
+        st.subheader(_(":material/lan: Ask it from another program"), anchor=False)
+        reason = examples.obstacle(run)
+        if reason:
+            st.caption(f":material/block: {reason}")
+            return
+        st.markdown(
+            _(
+                "A shop system, a script or a web page can ask this model over HTTP and gets the same "
+                "answers as this app. Start the service in a terminal, in the folder of TransLearn:"
+            )
+        )
+        st.code(examples.command(run), language="bash", wrap_lines=True)
+        st.markdown(
+            _("Then ask it about `{photo}`:").format(photo=examples.PHOTO),
+        )
+        lines = examples.examples(run)
+        for tab, example in zip(st.tabs([one.title for one in lines]), lines, strict=True):
+            with tab:
+                st.code(example.text, language=example.language, wrap_lines=True)
+        st.caption(
+            _(
+                "The service answers this machine only, until you start it with keys for others. "
+                "docs/service.md says how. Its page http://127.0.0.1:{port}/docs lets you try it in the "
+                "browser."
+            ).format(port=examples.PORT)
+        )

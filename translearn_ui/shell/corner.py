@@ -1,0 +1,38 @@
+"""The line above every page of a class: who is signed in, and the way out.
+
+Owns: that line. Leaves to others: who somebody is (`who.py`).
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from translearn_core import people
+from translearn_core.i18n import _
+from translearn_ui.shell import who
+
+
+def show() -> None:
+    """Draw the line; nothing without a class."""
+    person = who.person()
+    if person is None:
+        return
+    visited = who.visited()
+    links = [(_("Sign out"), "/class/leave")]
+    if person.is_teacher:
+        links.insert(0, (_("The class"), "/teacher"))
+    text = f"<b>{escape(person.name)}</b>"
+    if visited is not None:
+        text += " · " + escape(_("You look into the space of {name}.").format(name=_names(visited)))
+    drawn = "".join(
+        f'<a href="{address}" target="_self">{escape(label)}</a>' for label, address in links
+    )
+    st.html(f'<div class="tl-who"><span>{text}</span><span class="tl-ways">{drawn}</span></div>')
+
+
+def _names(space: object) -> str:
+    """Who works in a space."""
+    found = [one.name for one in people.list_people() if one.folder == space]
+    return ", ".join(found) or _("somebody who left")
