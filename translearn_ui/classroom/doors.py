@@ -24,10 +24,10 @@ from streamlit import config
 
 from translearn_core import people
 from translearn_core.errors import TransLearnError
-from translearn_core.i18n import _
+from translearn_core.i18n import LANGUAGES, _, language, matching, tag
 from translearn_ui.classroom.gate import person_of
 from translearn_ui.components import format
-from translearn_ui.shell import who
+from translearn_ui.shell import language_choice, who
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4096
 """Of a form that is sent here."""
+_YEAR_S = 31_536_000
 COLOURS = (
     "primaryColor",
     "backgroundColor",
@@ -145,6 +146,8 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
     is_over = classroom is None or classroom.is_over(time.time())
     text = _pages.get_template("door.html").render(
         _=_,
+        language=tag(language.get()),
+        languages={tag(code): name for code, name in LANGUAGES.items()},
         light=_colours("light"),
         dark=_colours("dark"),
         door=door,
@@ -152,10 +155,17 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
         is_over=is_over,
         deletes=format.when(classroom.deletes) if classroom else "",
         may_join=classroom.may_join if classroom else False,
+        typed_code=typed.get("code", ""),
         **typed,
     )
     headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
-    return HTMLResponse(text, status, headers)
+    response = HTMLResponse(text, status, headers)
+    chosen = matching([request.query_params.get(language_choice.QUERY)])
+    if chosen:  # read by a script of the pages, too
+        response.set_cookie(
+            language_choice.COOKIE, chosen, max_age=_YEAR_S, path="/", secure=True, samesite="lax"
+        )
+    return response
 
 
 def _colours(theme: str) -> dict[str, str]:
