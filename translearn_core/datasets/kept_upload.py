@@ -35,7 +35,7 @@ from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 
 KEPT = "source"
 """Folder in a data set."""

@@ -24,7 +24,7 @@ from translearn_core.datasets.photo_names import (
     reason_suffix,
 )
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging.video import is_video
 
 
