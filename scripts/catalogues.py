@@ -45,7 +45,8 @@ def sources() -> list[Path]:
     code = [ROOT / "app.py"]
     for name in ("pages", "translearn_core", "translearn_ui"):
         code += sorted((ROOT / name).rglob("*.py"))
-    return code + sorted((ROOT / "translearn_core" / "templates").rglob("*.j2"))
+    templates = sorted((ROOT / "translearn_core" / "templates").rglob("*.j2"))
+    return [*code, *templates, *sorted((ROOT / "translearn_ui").rglob("*.html"))]
 
 
 @cache

@@ -20,6 +20,8 @@ from tests.support.trained import copy_of, trained, trained_photos
 from translearn_core.csv_tables import valid_text
 from translearn_core.export import formats, verify, writers
 from translearn_core.export.make import make_export
+from translearn_core.export.page_words import page_script
+from translearn_core.i18n import language, tag
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
 
@@ -155,13 +157,24 @@ def test_the_page_in_one_file_can_ask_no_other_place(chromium: Any, one_file: Pa
         assert page.evaluate(tries) == [False, *places]
 
 
-def test_a_folder_opened_from_a_disk_names_the_page_in_one_file(
+def test_a_folder_opened_from_a_disk_names_the_page_in_one_file_in_its_language(
     chromium: Any, tmp_path: Path
 ) -> None:
     for file in writers.WEB_FOLDER.iterdir():
         shutil.copy(file, tmp_path)
-    with _opened(chromium, f"file://{tmp_path}/index.html", within=f"file://{tmp_path}/") as page:
-        page.get_by_text("The web page in one file opens by double click").wait_for()
+    for code, words in (
+        ("en", "The web page in one file opens by double click"),
+        ("zh_CN", "单文件网页可以双击打开"),
+    ):
+        before = language.set(code)
+        script = page_script(writers.WEB_FOLDER / "page.js")
+        language.reset(before)
+        (tmp_path / "page.js").write_text(script, encoding="utf-8")
+        with _opened(
+            chromium, f"file://{tmp_path}/index.html", within=f"file://{tmp_path}/"
+        ) as page:
+            page.get_by_text(words).wait_for()
+            assert page.evaluate("document.documentElement.lang") == tag(code)
 
 
 def test_every_odd_file_has_a_row_of_its_own(page: Any, run: Run, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ from translearn_core.datasets.photo_names import (
 )
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import PhotoError, SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
 from translearn_core.imaging.video import is_video
 
@@ -273,7 +273,9 @@ def _judge(
         raise SourceError(
             _(
                 "The archive would unpack to {size} GB; at most {limit} GB are taken at once."
-            ).format(size=f"{total / 2**30:.1f}", limit=f"{limits.total_bytes / 2**30:.1f}")
+            ).format(
+                size=number(total / 2**30, ".1f"), limit=number(limits.total_bytes / 2**30, ".1f")
+            )
         )
     questions: tuple[Question, ...] = ()
     if decoded.unsure:
@@ -308,7 +310,7 @@ def _check_growth(archive: Archive, path: Path, limits: Limits) -> None:
             _(
                 "The archive grows {ratio} times when unpacked, to {size} GB, as no photos do. "
                 "Give the folder of the photos instead."
-            ).format(ratio=f"{grown:.0f}", size=f"{total / 2**30:.1f}")
+            ).format(ratio=number(grown, ".0f"), size=number(total / 2**30, ".1f"))
         )
 
 
@@ -341,7 +343,7 @@ def _reason_not_taken(one: _Found, name: str, limits: Limits) -> str:
     grown = one.size_bytes / max(1, one.packed_bytes)
     if one.packed_bytes >= 0 and grown > limits.zip_ratio and one.size_bytes > _RATIO_FREE_BYTES:
         return _("It grows {ratio} times when unpacked, as no photo does.").format(
-            ratio=f"{grown:.0f}"
+            ratio=number(grown, ".0f")
         )
     if not has_photo_suffix(name) and not is_video(name):
         try:

@@ -27,7 +27,7 @@ from translearn_core.config import Limits, home
 from translearn_core.datasets.library import check_free_space, disk_errors
 from translearn_core.datasets.photo_names import reason_not_photo
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 
 _MEMORY = 256 * 2**20  # most bytes of the dictionary of an xz stream
 _RATIO_FREE_BYTES = 256 * 2**20
@@ -63,7 +63,7 @@ def _numbered_folder() -> Iterator[Path]:
 def _too_many(limits: Limits) -> SourceError:
     return SourceError(
         _("These are too many files at once: at most {files} and {size} GB.").format(
-            files=limits.files, size=f"{limits.total_bytes / 2**30:.1f}"
+            files=limits.files, size=number(limits.total_bytes / 2**30, ".1f")
         )
     )
 
@@ -88,7 +88,7 @@ class _Counted(io.RawIOBase):
             raise SourceError(
                 _(
                     "The archive would unpack to more than {limit} GB, the most taken at once."
-                ).format(limit=f"{self._limits.total_bytes / 2**30:.1f}")
+                ).format(limit=number(self._limits.total_bytes / 2**30, ".1f"))
             )
         grown = self.count / max(1, self._packed.tell())
         if self.count > _RATIO_FREE_BYTES and grown > self._limits.zip_ratio:
@@ -96,7 +96,7 @@ class _Counted(io.RawIOBase):
                 _(
                     "The archive grows {ratio} times when unpacked, as no photos do. Give the "
                     "folder of the photos instead."
-                ).format(ratio=f"{grown:.0f}")
+                ).format(ratio=number(grown, ".0f"))
             )
         return data
 
@@ -227,7 +227,7 @@ def unpack_7z(path: Path, limits: Limits) -> Iterator[list[Unpacked]]:
                         _(
                             "The archive grows {ratio} times when unpacked, as no photos do. Give "
                             "the folder of the photos instead."
-                        ).format(ratio=f"{grown:.0f}")
+                        ).format(ratio=number(grown, ".0f"))
                     )
                 check_free_space(sum(sizes))
                 factory = _factory(folder, limits)

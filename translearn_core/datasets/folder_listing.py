@@ -26,7 +26,7 @@ from translearn_core.datasets.photo_names import (
 )
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import _, ngettext, number
 from translearn_core.imaging.kinds import HEAD_BYTES, looks_like_photo
 from translearn_core.imaging.video import is_video
 
@@ -45,7 +45,8 @@ def list_photos(root: Path, context: ImportContext) -> tuple[list[Candidate], Le
     if total > context.limits.total_bytes:
         raise SourceError(
             _("The folder holds {size} GB of photos; at most {limit} GB are taken at once.").format(
-                size=f"{total / 2**30:.1f}", limit=f"{context.limits.total_bytes / 2**30:.1f}"
+                size=number(total / 2**30, ".1f"),
+                limit=number(context.limits.total_bytes / 2**30, ".1f"),
             )
         )
     left_out += tell_hidden(listing.hidden, context)

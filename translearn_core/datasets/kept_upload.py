@@ -35,7 +35,7 @@ from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 
 KEPT = "source"
 """Folder in a data set."""
@@ -134,7 +134,7 @@ class KeptUpload:
                 if not hidden_folder(path, choices) and not is_junk(path[-1:])
             ]
             numbered = enumerate(self.content.files)
-            places = {name: self.folder / "files" / str(number) for number, name in numbered}
+            places = {name: self.folder / "files" / str(place) for place, name in numbered}
             tables = {name: path.read_bytes for name, path in places.items() if may_be_table(name)}
             yield files, tables
             return
@@ -204,17 +204,17 @@ def receive_upload(
     names = []
     limits = load_configuration().limits
     total = 0
-    for number, (raw_name, file) in enumerate(files):
+    for place, (raw_name, file) in enumerate(files):
         names.append(
             "/".join(part for part in raw_name.replace("\\", "/").split("/") if part != ".")
         )
         if received is not None:
-            received(number, names[-1])
-        total += _receive(file, folder / "files" / str(number), limits.photo_bytes + 1)
-        if number >= limits.files or total > limits.total_bytes:
+            received(place, names[-1])
+        total += _receive(file, folder / "files" / str(place), limits.photo_bytes + 1)
+        if place >= limits.files or total > limits.total_bytes:
             raise SourceError(
                 _("These are too many files at once: at most {files} and {size} GB.").format(
-                    files=limits.files, size=f"{limits.total_bytes / 2**30:.1f}"
+                    files=limits.files, size=number(limits.total_bytes / 2**30, ".1f")
                 )
             )
     if archive is not None:

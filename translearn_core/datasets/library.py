@@ -39,7 +39,7 @@ from translearn_core.datasets import class_places
 from translearn_core.datasets.file_names import natural_key, real_path
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError, StorageError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging.decode import make_thumbnail
 from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.stats import PhotoStats
@@ -588,9 +588,9 @@ def check_free_space(needed_bytes: int) -> None:
                 "There is not enough room on the disk: {needed} MB are needed and {kept} MB stay "
                 "free, but only {free} MB are there. Make room and try again."
             ).format(
-                needed=f"{needed_bytes / 2**20:,.0f}",
-                kept=f"{kept_free / 2**20:,.0f}",
-                free=f"{free_bytes / 2**20:,.0f}",
+                needed=number(needed_bytes / 2**20, ",.0f"),
+                kept=number(kept_free / 2**20, ",.0f"),
+                free=number(free_bytes / 2**20, ",.0f"),
             )
         )
 

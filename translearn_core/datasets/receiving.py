@@ -24,7 +24,7 @@ from translearn_core.datasets.photo_names import (
     reason_suffix,
 )
 from translearn_core.errors import SourceError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging.video import is_video
 
 
@@ -38,10 +38,10 @@ def spool(
         folder.mkdir()
     total = 0
     hidden: Counter[str] = Counter()
-    for number, (raw_name, file) in enumerate(files):
+    for place, (raw_name, file) in enumerate(files):
         parts = [part for part in raw_name.replace("\\", "/").split("/") if part not in ("", ".")]
         name = "/".join(parts)
-        context.report(number, 0, _("Receiving {file}").format(file=name))
+        context.report(place, 0, _("Receiving {file}").format(file=name))
         outside = ".." in parts
         away = () if outside else hidden_folder(parts, context.choices)
         if away:
@@ -49,12 +49,12 @@ def spool(
         if not parts or away or (is_junk(parts[-1:]) and not outside):
             continue
         reason = _("Its name points out of its folder.") if outside else reason_not_photo(parts[-1])
-        target = folder / str(number)
+        target = folder / str(place)
         size = 0 if reason else _receive(file, target, context.limits)
         if size > context.limits.photo_bytes:
             target.unlink()
             reason = _("The file is too large: at most {limit} MB are read.").format(
-                limit=f"{context.limits.photo_bytes / 2**20:.0f}"
+                limit=number(context.limits.photo_bytes / 2**20, ".0f")
             )
         elif not reason and not (
             has_photo_suffix(name) or is_video(name) or begins_as_photo(target)
@@ -65,10 +65,11 @@ def spool(
             left_out.append((name, reason))
             continue
         total += size
-        if number >= context.limits.files or total > context.limits.total_bytes:
+        if place >= context.limits.files or total > context.limits.total_bytes:
             raise SourceError(
                 _("These are too many files at once: at most {files} and {size} GB.").format(
-                    files=context.limits.files, size=f"{context.limits.total_bytes / 2**30:.1f}"
+                    files=context.limits.files,
+                    size=number(context.limits.total_bytes / 2**30, ".1f"),
                 )
             )
         candidates.append(Candidate(name, size, _read_once(target), look=target.read_bytes))

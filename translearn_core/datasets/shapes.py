@@ -22,7 +22,7 @@ from translearn_core.arrays import Array, Ints
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import Finding, list_names
 from translearn_core.formatting import percent
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import _, ngettext, number
 from translearn_core.imaging.decode import processor_count, read_size
 from translearn_core.imaging.square import Fit, is_other_shape
 
@@ -153,7 +153,7 @@ def _tell_test(dataset: Dataset) -> Iterator[str]:
         yield _(
             "{share} of the test photos have another shape than the training photos, which are "
             "{low} to {high} times as wide as high: the test then measures that, too."
-        ).format(share=percent(others), low=f"{known[0]:.2f}", high=f"{known[1]:.2f}")
+        ).format(share=percent(others), low=number(known[0], ".2f"), high=number(known[1], ".2f"))
 
 
 def _tell(told: list[str]) -> str:

@@ -15,7 +15,7 @@ from translearn_core.datasets.import_context import Candidate, ImportContext, Le
 from translearn_core.datasets.library import check_free_space, disk_errors
 from translearn_core.datasets.recordings import frame_name
 from translearn_core.errors import PhotoError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging.video import is_video, read_frames
 
 
@@ -63,8 +63,8 @@ def _frames_of(item: Candidate, folder: Path, context: ImportContext) -> list[Ca
                 "The video is too large: {size} MB. At most {limit} MB are read; cut it into shorter "
                 "clips."
             ).format(
-                size=f"{item.size_bytes / 2**20:.0f}",
-                limit=f"{context.limits.photo_bytes / 2**20:.0f}",
+                size=number(item.size_bytes / 2**20, ".0f"),
+                limit=number(context.limits.photo_bytes / 2**20, ".0f"),
             )
         )
     with disk_errors():

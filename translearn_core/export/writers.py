@@ -27,6 +27,7 @@ from translearn_core.errors import RunError, SourceError
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.export.multi_head import merge
 from translearn_core.export.one_file import write_page
+from translearn_core.export.page_words import page_script
 from translearn_core.runs import Run
 from translearn_core.runs.model_files import COPY, altered_files
 from translearn_core.runs.predictions import read_predictions
@@ -143,6 +144,8 @@ def write_web(source: ExportSource, path: Path) -> None:
     write_onnx(source, path)
     for name in WEB_FILES:
         shutil.copyfile(WEB_FOLDER / name, path.with_name(name))
+    script = page_script(WEB_FOLDER / "page.js")
+    path.with_name("page.js").write_text(script, encoding="utf-8")
     size = source.model.input_shape[1]
     probs = source.model.predict_on_batch(pattern(size)[None])[0]
     check = {"probabilities": [float(prob) for prob in probs], "tolerance": WEB_TOLERANCE}

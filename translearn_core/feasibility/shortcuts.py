@@ -22,7 +22,7 @@ import pandas as pd
 from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.evaluation.cross_validation import assign_folds
 from translearn_core.feasibility.properties import PROPERTIES, Giveaway, Property, position_of_mark
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 
 FEWEST = 8
 """Classes with fewer photos are left out."""
@@ -55,8 +55,8 @@ class Shortcut:
         assert self.property.giveaway is not None
         return _(self.property.giveaway.sentence).format(
             name=class_name,
-            found=f"{100 * self.found:.0f}",
-            wrong=f"{100 * self.wrong:.0f}",
+            found=number(100 * self.found, ".0f"),
+            wrong=number(100 * self.wrong, ".0f"),
             place=self.place,
         )
 

@@ -31,7 +31,7 @@ from PIL import GifImagePlugin, Image
 
 from translearn_core.config import Limits, load_configuration
 from translearn_core.errors import PhotoError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging import budget, jpeg, reading, tiff
 from translearn_core.imaging.colour import over_background, to_srgb
 from translearn_core.imaging.kinds import HEIF_BRANDS
@@ -273,7 +273,8 @@ def _read(source: bytes | Path, limits: Limits) -> bytes:
         if length > limits.photo_bytes:
             raise PhotoError(
                 _("The file is too large: {size} MB, at most {limit} MB are read.").format(
-                    size=f"{length / 2**20:.0f}", limit=f"{limits.photo_bytes / 2**20:.0f}"
+                    size=number(length / 2**20, ".0f"),
+                    limit=number(limits.photo_bytes / 2**20, ".0f"),
                 )
             )
         if length == 0:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from translearn_core.config import Limits
 from translearn_core.errors import PhotoError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.imaging.jpeg import frame_of
 from translearn_core.imaging.kinds import READ_KINDS, kind_of
 
@@ -53,7 +53,7 @@ def not_read_here(kind: str) -> KindError:
 
 def too_many_pixels(pixels: int | None, limits: Limits) -> PhotoError:
     """More pixels than the configuration allows; None: unknown how many."""
-    limit = f"{limits.photo_pixels / 1e6:.0f}"
+    limit = number(limits.photo_pixels / 1e6, ".0f")
     if pixels is None:
         return PhotoError(
             _("The photo is too large: at most {limit} million pixels are read.").format(
@@ -64,7 +64,7 @@ def too_many_pixels(pixels: int | None, limits: Limits) -> PhotoError:
         _(
             "The photo is too large: {pixels} million pixels, at most {limit} million are read "
             "(the setting `limits.photo_pixels`)."
-        ).format(pixels=f"{pixels / 1e6:.0f}", limit=limit)
+        ).format(pixels=number(pixels / 1e6, ".0f"), limit=limit)
     )
 
 
@@ -74,7 +74,7 @@ def too_many_bytes(need: int, limits: Limits) -> PhotoError:
         _(
             "The photo is too large: it needs {need} MB of memory to be read, at most {limit} MB "
             "are used (the setting `limits.decode_bytes`)."
-        ).format(need=f"{need / 2**20:.0f}", limit=f"{limits.decode_bytes / 2**20:.0f}")
+        ).format(need=number(need / 2**20, ".0f"), limit=number(limits.decode_bytes / 2**20, ".0f"))
     )
 
 

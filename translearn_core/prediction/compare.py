@@ -29,7 +29,7 @@ from translearn_core.evaluation.significance import (
     paired_test,
     summarise,
 )
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import _, ngettext, number
 from translearn_core.prediction.compare_tasks import TaskComparison, compare_tasks, unshared_tasks
 from translearn_core.prediction.learned_before import Sources, sources_of
 from translearn_core.prediction.predict import predict
@@ -393,7 +393,7 @@ def _remarks(
 def _differing_tests(tests: Sequence[_Test], n: int, new: int) -> str:
     text = _(
         "Their test photos differ ({tests}). Compared on the {n} that none of them learned from"
-    ).format(tests=", ".join(f"{len(test.answers):,}" for test in tests), n=n)
+    ).format(tests=", ".join(number(len(test.answers), ",") for test in tests), n=n)
     if new:
         text += "; " + _("{new} of these are not in the data sets of all").format(new=new)
     return text + ". " + _("The same photos, shares and seed give all of them the same test.")

@@ -32,7 +32,7 @@ from translearn_core.errors import PhotoError, RunError, SourceError, StorageErr
 from translearn_core.evaluation.calibration import reliability_bins
 from translearn_core.evaluation.metrics import wilson_interval
 from translearn_core.formatting import certainty, percent, percent_range, stamp
-from translearn_core.i18n import _, language, ngettext, tag
+from translearn_core.i18n import _, language, ngettext, number, tag
 from translearn_core.palette import class_color
 from translearn_core.reports import charts as report_charts
 from translearn_core.reports import model_card_text
@@ -267,7 +267,7 @@ def _values_table(
     caption: str, head: Sequence[str], rows: Sequence[Sequence[Any]], *, numbers: bool = True
 ) -> dict[str, Any]:
     """A table of values; with `numbers` all but the first column are right-aligned."""
-    texts = [[f"{v:,}" if isinstance(v, int) else str(v) for v in row] for row in rows]
+    texts = [[number(v, ",") if isinstance(v, int) else str(v) for v in row] for row in rows]
     return {"caption": caption, "head": head, "rows": texts, "numbers": numbers}
 
 
@@ -563,9 +563,9 @@ def _settings(case: _Case) -> dict[str, Any]:
             _("Layers frozen"),
             _("{n} of {all}").format(n=metrics.frozen_layers, all=metrics.total_layers),
         ],
-        [_("Trainable weights"), f"{metrics.trainable_weights:,}"],
+        [_("Trainable weights"), number(metrics.trainable_weights, ",")],
         [_("Photos as the network sees them"), f"{metrics.image_size} × {metrics.image_size}"],
-        [_("Size of the model"), f"{metrics.model_bytes / 1e6:.1f} MB"],
+        [_("Size of the model"), f"{number(metrics.model_bytes / 1e6, '.1f')} MB"],
     ]
     if row is not None:
         facts.append([_("Licence of the backbone's weights"), row.licence])

@@ -73,7 +73,7 @@ def _show_group(person: Person, by_id: dict[str, Person]) -> None:
     with st.popover(_("Group"), icon=":material/group:"):
         others = [one for one in by_id.values() if one.id != person.id]
         chosen = st.multiselect(
-            _("Work in the space of {name}, too").format(name=person.name),
+            _("Work in the space of {name}, too").format(name=frame.plain(person.name)),
             [one.id for one in others],
             default=[one.id for one in others if one.space == person.space],
             format_func=lambda one: by_id[one].name,

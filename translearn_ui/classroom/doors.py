@@ -24,11 +24,10 @@ from streamlit import config
 
 from translearn_core import people
 from translearn_core.errors import TransLearnError
-from translearn_core.i18n import ENGLISH, _, language, matching, tag
+from translearn_core.i18n import LANGUAGES, _, language, matching, tag
 from translearn_ui.classroom.gate import person_of
 from translearn_ui.components import format
-from translearn_ui.shell import who
-from translearn_ui.shell.language_choice import LANGUAGE_COOKIE
+from translearn_ui.shell import language_choice, who
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4096
 """Of a form that is sent here."""
+_YEAR_S = 31_536_000
 COLOURS = (
     "primaryColor",
     "backgroundColor",
@@ -72,7 +72,6 @@ def routes() -> list[Route]:
 
 
 async def _join(request: Request) -> Response:
-    _speak(request)
     if request.method == "GET":
         return _show(request, "join", code=request.query_params.get("code", "")[:40])
     form = await _read(request)
@@ -86,7 +85,6 @@ async def _join(request: Request) -> Response:
 
 
 async def _teacher(request: Request) -> Response:
-    _speak(request)
     if request.method == "GET":
         return _show(request, "teacher")
     form = await _read(request)
@@ -99,7 +97,6 @@ async def _teacher(request: Request) -> Response:
 
 
 async def _leave(request: Request) -> Response:
-    _speak(request)
     if request.method == "GET":
         return _show(request, "leave")
     await run_in_threadpool(people.close_session, request.cookies.get(who.COOKIE, ""))
@@ -149,7 +146,8 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
     is_over = classroom is None or classroom.is_over(time.time())
     text = _pages.get_template("door.html").render(
         _=_,
-        lang=tag(language.get()),
+        language=tag(language.get()),
+        languages={tag(code): name for code, name in LANGUAGES.items()},
         light=_colours("light"),
         dark=_colours("dark"),
         door=door,
@@ -157,17 +155,17 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
         is_over=is_over,
         deletes=format.when(classroom.deletes) if classroom else "",
         may_join=classroom.may_join if classroom else False,
+        typed_code=typed.get("code", ""),
         **typed,
     )
     headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
-    return HTMLResponse(text, status, headers)
-
-
-def _speak(request: Request) -> None:
-    """Answer in the language that was chosen on a page before, else in one that the browser asks for."""
-    asked = request.headers.get("accept-language", "").split(",")
-    names = [part.partition(";")[0].strip() for part in asked[:10]]
-    language.set(matching([request.cookies.get(LANGUAGE_COOKIE), *names]) or ENGLISH)
+    response = HTMLResponse(text, status, headers)
+    chosen = matching([request.query_params.get(language_choice.QUERY)])
+    if chosen:  # read by a script of the pages, too
+        response.set_cookie(
+            language_choice.COOKIE, chosen, max_age=_YEAR_S, path="/", secure=True, samesite="lax"
+        )
+    return response
 
 
 def _colours(theme: str) -> dict[str, str]:

@@ -26,8 +26,8 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from translearn_core import people
 from translearn_core.errors import TransLearnError
-from translearn_core.i18n import _
-from translearn_ui.shell import who
+from translearn_core.i18n import _, language
+from translearn_ui.shell import language_choice, who
 from translearn_ui.shell.frame import PAGES
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = HTTPConnection(scope)
+        language.set(language_choice.of_request(request))
         refusal = self._refusal(request)
         if refusal is None:
             await self._app(scope, receive, _with_headers(send))

@@ -19,7 +19,7 @@ import streamlit as st
 from translearn_core import palette
 from translearn_core.datasets.file_names import natural_key
 from translearn_core.errors import TransLearnError
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import _, ngettext, number
 from translearn_core.reports.training_curves import curves_of
 from translearn_core.settings import setting_fields
 from translearn_ui.components import (
@@ -268,7 +268,7 @@ def _value_text(value: float | None, metric: str) -> str:
     """A value of a measure when it is pointed at."""
     if value is None:
         return ""
-    return format.percent(value, 1) if metric == "accuracy" else f"{value:.3f}"
+    return format.percent(value, 1) if metric == "accuracy" else number(value, ".3f")
 
 
 def show_settings(comparison: Comparison) -> None:

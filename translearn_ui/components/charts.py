@@ -19,7 +19,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from translearn_core import palette
-from translearn_core.i18n import NUMBER_SIGNS, _, language, ngettext
+from translearn_core.i18n import NUMBER_SIGNS, _, language, ngettext, number
 from translearn_core.reports.training_curves import LINE_STYLES, Axis, curves_of
 from translearn_ui.components import format
 
@@ -98,7 +98,7 @@ def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) 
             x=values,
             y=names,
             orientation="h",
-            text=[f"{n:,}" for n in values],
+            text=[number(n, ",") for n in values],
             textposition="outside",
             cliponaxis=False,
             marker={"color": [colors[name] for name in names], "cornerradius": 3},
@@ -184,7 +184,7 @@ def curves(
         points = drawn.lines[name]
         if history and not points:
             continue  # there were no validation photos
-        digits = [format.percent(y, 1) if drawn.is_share else f"{y:.3f}" for _x, y in points]
+        digits = [format.percent(y, 1) if drawn.is_share else number(y, ".3f") for _x, y in points]
         figure.add_scatter(
             x=[x for x, _y in points],
             y=[y for _x, y in points],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_ui.components import charts, format
 from translearn_ui.components.run_progress import RunProgress
 
@@ -43,7 +43,7 @@ def in_words(progress: RunProgress, metric: str) -> str:
     value = latest.get(f"val_{metric}")
     if value is None:
         return _("{name} over {n} rounds.").format(name=name, n=latest["epoch"])
-    shown = format.percent(value) if metric == "accuracy" else f"{value:.2f}"
+    shown = format.percent(value) if metric == "accuracy" else number(value, ".2f")
     return _("{name} over {n} rounds; on the validation photos now {value}.").format(
         name=name, n=latest["epoch"], value=shown
     )

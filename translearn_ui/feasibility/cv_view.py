@@ -18,7 +18,7 @@ from translearn_core.datasets import Dataset
 from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import ConfusedPair, Report
-from translearn_core.i18n import _, ngettext
+from translearn_core.i18n import _, ngettext, number
 from translearn_ui.components import charts, class_colors, format, matrix_view, scroll
 from translearn_ui.components.paging import page_of
 from translearn_ui.feasibility import findings_view, photo_actions
@@ -302,7 +302,7 @@ def curve(report: Report) -> go.Figure:
         title=_("photos learned from"),
         type="log",
         tickvals=sizes,
-        ticktext=[f"{n:,}" for n in sizes],
+        ticktext=[number(n, ",") for n in sizes],
         gridcolor=charts.GRID_COLOR,
         zeroline=False,
     )
@@ -335,9 +335,9 @@ def show_figures(dataset: Dataset, report: Report) -> None:
             ("– " + _(titles.get(name, name)), _share(share))
             for name, share in sorted(report.trivial.items(), key=lambda item: -item[1])
         ),
-        (_("photos that can be read"), f"{report.n_photos:,}"),
-        (_("of these measured"), f"{report.n_judged:,}"),
-        (_("groups (copies and bursts count once)"), f"{report.n_groups:,}"),
+        (_("photos that can be read"), number(report.n_photos, ",")),
+        (_("of these measured"), number(report.n_judged, ",")),
+        (_("groups (copies and bursts count once)"), number(report.n_groups, ",")),
         (
             _("how often it was measured (cross-validation)"),
             _("{repeats} times, in {folds} parts each").format(

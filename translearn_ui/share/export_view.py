@@ -69,7 +69,7 @@ def _show(run: Run) -> None:
 
 def _show_first(run: Run) -> None:
     """The web page: one button, and the page on phones once it is made."""
-    row = formats.get_format(_FIRST)
+    row, done = formats.get_format(_FIRST), None
     with st.container(horizontal=True, gap="large"):
         with st.container(key="share_page", width="stretch"), frame.errors_shown():
             st.header(_("A web page to pass on"), anchor=False)

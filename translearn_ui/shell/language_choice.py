@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -21,9 +21,12 @@ from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import ENGLISH, LANGUAGES, language, matching, tag
 
+if TYPE_CHECKING:
+    from starlette.requests import HTTPConnection
+
 _CHOSEN = "language_chosen"
-_QUERY = "lang"
-LANGUAGE_COOKIE = "translearn_language"
+QUERY = "lang"
+COOKIE = "translearn_language"
 _SCRIPT = """
 export default function ({ data }) {
   document.documentElement.lang = data.tag;
@@ -37,18 +40,34 @@ export default function ({ data }) {
 
 def use() -> None:
     """Give this run of a page its language."""
-    asked = st.query_params.pop(_QUERY, None)
+    asked = st.query_params.pop(QUERY, None)
     if matching([asked]):
         st.session_state[_CHOSEN] = matching([asked])
     language.ask_first(_of_session)
     language.set(_told() or ENGLISH)
 
 
+def of_request(request: HTTPConnection) -> str:
+    """The language of a page that is none of Streamlit's: that of its request, by the same order."""
+    accepted = request.headers.get("accept-language", "").split(",")
+    return (
+        matching(
+            [
+                request.query_params.get(QUERY),
+                request.cookies.get(COOKIE),
+                _configured(),
+                *(name.split(";")[0].strip() for name in accepted),
+            ]
+        )
+        or ENGLISH
+    )
+
+
 def _told() -> str:
     return matching(
         [
             st.session_state.get(_CHOSEN),
-            st.context.cookies.get(LANGUAGE_COOKIE),
+            st.context.cookies.get(COOKIE),
             _configured(),
             st.context.locale,
         ]
@@ -87,11 +106,7 @@ def show() -> None:
                 )
         _keeper()(
             key="language_keeper",
-            data={
-                "tag": tag(now),
-                "cookie": LANGUAGE_COOKIE,
-                "keep": st.session_state.get(_CHOSEN, ""),
-            },
+            data={"tag": tag(now), "cookie": COOKIE, "keep": st.session_state.get(_CHOSEN, "")},
         )
 
 

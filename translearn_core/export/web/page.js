@@ -8,6 +8,12 @@ const byId = (id) => document.getElementById(id);
 const MOST_BARS = 5;
 const STEP = 2 ** 22; // signs of base64 that are read at a time: a multiple of 4
 const IS_FILE = location.protocol === "file:";
+const WORDS = {}; // filled in at the export, see page_words.py
+
+// A sentence of the page, with its values.
+function say(key, values = {}) {
+  return WORDS[key].replace(/\{(\w+)\}/g, (_all, name) => values[name]);
+}
 
 class Model {
   // The worker with the model; questions are answered one after the other.
@@ -30,7 +36,7 @@ class Model {
     model.worker.onerror = () => {
       // it did not start, or is at its end: nobody shall wait for it
       for (const { reject } of model.waiting.values()) {
-        reject(new Error("This browser does not run the model. Try another browser."));
+        reject(new Error(say("no_runtime")));
       }
     };
     await model.send({ model: buffer }, [buffer]);
@@ -58,7 +64,7 @@ class Model {
     const { shares } = await this.send({ pixels, size }, [pixels.buffer]);
     this.difference = Math.max(...shares.map((share, i) => Math.abs(share - probabilities[i])));
     if (!(this.difference <= tolerance)) {
-      throw new Error("This browser computes other answers than TransLearn. Try another browser.");
+      throw new Error(say("differs"));
     }
   }
 }
@@ -76,9 +82,7 @@ async function readPart(name) {
   const answer = await fetch(name).catch(() => null);
   if (answer && answer.ok) return new Uint8Array(await answer.arrayBuffer());
   throw new Error(
-    IS_FILE
-      ? "A browser loads no other file beside a page opened from a disk: README.txt says how to open this folder. The web page in one file opens by double click."
-      : `${name} could not be loaded. Is the whole folder here, and is its server still running?`,
+    IS_FILE ? say("from_disk") : say("part_missing", { name }),
   );
 }
 
@@ -94,7 +98,8 @@ function asBytes(text) {
 
 function percent(share) {
   // never quite certain, nor impossible
-  return share > 0.99 ? "> 99 %" : share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
+  const n = share > 0.99 ? "> 99" : share < 0.01 ? "< 1" : Math.round(share * 100);
+  return say("percent", { n });
 }
 
 function describe(labels, shares) {
@@ -102,11 +107,11 @@ function describe(labels, shares) {
   const box = document.createElement("div");
   let at = labels.classes.length;
   describeOne(box, labels.classes, shares.slice(0, at), (best, share) =>
-    share >= labels.sure_from ? best : `Not sure. Closest: ${best}`);
+    share >= labels.sure_from ? best : say("not_sure", { name: best }));
   box.dataset.answer = box.firstChild.dataset.answer;
   for (const { name, classes } of labels.tasks || []) {
     describeOne(box, classes, shares.slice(at, at + classes.length), (best, share) =>
-      share >= labels.sure_from ? `${name}: ${best}` : `${name}: Not sure. Closest: ${best}`);
+      say("of_task", { task: name, answer: share >= labels.sure_from ? best : say("not_sure", { name: best }) }));
     at += classes.length;
   }
   return box;
@@ -139,10 +144,15 @@ function showProblem(text) {
   byId("state").className = "problem";
 }
 
+function reasonOf(error) {
+  if (!(error instanceof Unreadable)) return say("unreadable");
+  return WORDS.language === "en" ? error.message : WORDS.reasons[error.message] || say("not_read");
+}
+
 async function answerFiles(model, files) {
   let done = 0;
   for (const file of files) {
-    byId("state").textContent = `Looking at photo ${++done} of ${files.length}`;
+    byId("state").textContent = say("looking", { n: ++done, total: files.length });
     const row = document.createElement("div"), image = document.createElement("img");
     row.className = "answer";
     row.dataset.file = file.name;
@@ -154,13 +164,12 @@ async function answerFiles(model, files) {
     } catch (error) {
       const words = document.createElement("div");
       words.className = "problem";
-      const what = error instanceof Unreadable ? error.message : "cannot be read as a photo by this browser";
-      words.textContent = `${file.name} ${what}.`;
+      words.textContent = say("no_photo", { file: file.name, reason: reasonOf(error) });
       row.append(words);
     }
     byId("answers").prepend(row);
   }
-  byId("state").textContent = done === 1 ? "1 photo answered." : `${done} photos answered.`;
+  byId("state").textContent = done === 1 ? say("one_answered") : say("answered", { n: done });
 }
 
 // The camera that looks away from a person where there are two; `other` asks for another one.
@@ -185,7 +194,7 @@ async function watchCamera(model, other) {
   try {
     stream = await openCamera(other);
   } catch {
-    showProblem("The camera cannot be used: allow it in the browser, and close what else uses it. Photos can be chosen all the same.");
+    showProblem(say("camera_refused"));
     return;
   } finally {
     button.disabled = false;
@@ -199,7 +208,7 @@ async function watchCamera(model, other) {
   if (track.getSettings().facingMode !== "environment") video.className = "mirrored";
   let next = null, going = true;
   track.onended = () => { going = false; };
-  button.textContent = "Stop the camera";
+  button.textContent = say("camera_off");
   button.onclick = () => { going = false; };
   const following = await otherCamera(stream), turn = byId("turn");
   turn.hidden = !following;
@@ -208,12 +217,12 @@ async function watchCamera(model, other) {
     await video.play();
     while (going) row.lastChild.replaceWith(describe(model.labels, await model.ask(video)));
   } catch (error) {
-    showProblem(`The camera stopped: ${error.message}`);
+    showProblem(say("camera_ended", { cause: error.message }));
   }
   track.stop();
   row.remove();
   turn.hidden = true;
-  button.textContent = "Use the camera";
+  button.textContent = say("camera_on");
   button.onclick = () => watchCamera(model);
   if (next) watchCamera(model, next);
 }
@@ -230,12 +239,14 @@ function offerCamera(model) {
     shot.disabled = false;
     byId("shot-box").hidden = false;
   }
-  byId("no-camera").textContent = IS_FILE
-    ? "This browser lends no camera to a page opened from a disk: choose photos, or open the page in Chrome, Edge or Firefox."
-    : "A browser lends the camera only to https pages and to this machine: choose or take photos.";
+  byId("no-camera").textContent = say(IS_FILE ? "no_camera_from_disk" : "no_camera");
 }
 
 async function main() {
+  document.documentElement.lang = WORDS.language;
+  for (const element of document.querySelectorAll("[data-say]")) {
+    element.textContent = say(element.dataset.say);
+  }
   let model;
   try {
     model = await Model.open();
@@ -245,8 +256,8 @@ async function main() {
   }
   const { labels } = model, drop = byId("drop");
   byId("title").textContent = document.title = labels.name;
-  byId("knows").textContent = `It knows: ${labels.classes.join(", ")}`;
-  byId("state").textContent = "Ready. Checked in this browser: it answers as TransLearn does.";
+  byId("knows").textContent = say("knows", { classes: labels.classes.join(", ") });
+  byId("state").textContent = say("ready");
   document.body.dataset.ready = String(model.difference);
   byId("files").disabled = false;
   for (const input of [byId("files"), byId("shot")]) {
