@@ -1,12 +1,13 @@
 """What the server does once, when the first page is opened, and what it has to see to later.
 
-Owns: removing what killed processes left (`leftovers`) and what is too old in the bin, in a thread; telling whether the workspace
-can be written; keeping the search for garbage short.
+Owns: removing what killed processes left (`leftovers`) and what is too old in the bin, in a thread;
+telling whether the workspace can be written; keeping the search for garbage short.
 """
 
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 import threading
@@ -17,6 +18,8 @@ from translearn_core import leftovers, people, spaces, trash
 from translearn_core.config import home
 from translearn_core.errors import StorageError
 
+log = logging.getLogger(__name__)
+
 
 @cache
 def once() -> None:
@@ -25,12 +28,15 @@ def once() -> None:
 
 
 def _sweep() -> None:
-    leftovers.sweep()
-    for space in spaces.all_spaces():
-        with spaces.acting_in(space):
-            trash.entries()  # what is too old goes
-    with suppress(StorageError):  # told where the class is needed
-        people.delete_due()
+    try:
+        leftovers.sweep()
+        for space in spaces.all_spaces():
+            with spaces.acting_in(space):
+                trash.entries()  # what is too old goes
+        with suppress(StorageError):  # told where the class is needed
+            people.delete_due()
+    except Exception:  # a folder that goes meanwhile; the next start tries again
+        log.exception("Not all that is too old could be removed")
 
 
 def can_write() -> bool:
