@@ -24,10 +24,11 @@ from streamlit import config
 
 from translearn_core import people
 from translearn_core.errors import TransLearnError
-from translearn_core.i18n import _
+from translearn_core.i18n import ENGLISH, _, language, matching, tag
 from translearn_ui.classroom.gate import person_of
 from translearn_ui.components import format
 from translearn_ui.shell import who
+from translearn_ui.shell.language_choice import LANGUAGE_COOKIE
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -71,6 +72,7 @@ def routes() -> list[Route]:
 
 
 async def _join(request: Request) -> Response:
+    _speak(request)
     if request.method == "GET":
         return _show(request, "join", code=request.query_params.get("code", "")[:40])
     form = await _read(request)
@@ -84,6 +86,7 @@ async def _join(request: Request) -> Response:
 
 
 async def _teacher(request: Request) -> Response:
+    _speak(request)
     if request.method == "GET":
         return _show(request, "teacher")
     form = await _read(request)
@@ -96,6 +99,7 @@ async def _teacher(request: Request) -> Response:
 
 
 async def _leave(request: Request) -> Response:
+    _speak(request)
     if request.method == "GET":
         return _show(request, "leave")
     await run_in_threadpool(people.close_session, request.cookies.get(who.COOKIE, ""))
@@ -145,6 +149,7 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
     is_over = classroom is None or classroom.is_over(time.time())
     text = _pages.get_template("door.html").render(
         _=_,
+        lang=tag(language.get()),
         light=_colours("light"),
         dark=_colours("dark"),
         door=door,
@@ -156,6 +161,13 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
     )
     headers = {"content-security-policy": POLICY, "cache-control": "no-store"}
     return HTMLResponse(text, status, headers)
+
+
+def _speak(request: Request) -> None:
+    """Answer in the language that was chosen on a page before, else in one that the browser asks for."""
+    asked = request.headers.get("accept-language", "").split(",")
+    names = [part.partition(";")[0].strip() for part in asked[:10]]
+    language.set(matching([request.cookies.get(LANGUAGE_COOKIE), *names]) or ENGLISH)
 
 
 def _colours(theme: str) -> dict[str, str]:

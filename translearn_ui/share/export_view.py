@@ -88,7 +88,7 @@ def _rows_of(purpose: Purpose) -> list[Format]:
 
 def _show_purpose(run: Run, purpose: Purpose) -> None:
     title, sentence = formats.PURPOSES[purpose]
-    st.header(f"{_ICONS[purpose]} {_(title)}", anchor=False)
+    st.subheader(f"{_ICONS[purpose]} {_(title)}", anchor=False)
     st.caption(_(sentence))
     for number, row in enumerate(_rows_of(purpose)):
         if number:

@@ -23,7 +23,7 @@ from translearn_core.i18n import ENGLISH, LANGUAGES, language, matching, tag
 
 _CHOSEN = "language_chosen"
 _QUERY = "lang"
-_COOKIE = "translearn_language"
+LANGUAGE_COOKIE = "translearn_language"
 _SCRIPT = """
 export default function ({ data }) {
   document.documentElement.lang = data.tag;
@@ -48,7 +48,7 @@ def _told() -> str:
     return matching(
         [
             st.session_state.get(_CHOSEN),
-            st.context.cookies.get(_COOKIE),
+            st.context.cookies.get(LANGUAGE_COOKIE),
             _configured(),
             st.context.locale,
         ]
@@ -87,7 +87,11 @@ def show() -> None:
                 )
         _keeper()(
             key="language_keeper",
-            data={"tag": tag(now), "cookie": _COOKIE, "keep": st.session_state.get(_CHOSEN, "")},
+            data={
+                "tag": tag(now),
+                "cookie": LANGUAGE_COOKIE,
+                "keep": st.session_state.get(_CHOSEN, ""),
+            },
         )
 
 
