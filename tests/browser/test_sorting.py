@@ -92,7 +92,8 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
 
     # by keyboard: a photo is ticked and given a class
     tile = sorter.groups()[0].locator(".tl-strip-photo").first
-    kind = sorter.truth[tile.get_attribute("title")]
+    ticked = tile.get_attribute("title")
+    kind = sorter.truth[ticked]
     tile.focus()
     page.keyboard.press("Space")
     box = sorter.groups()[0].locator("[class*=st-key-sort_stranger_name_] input")
@@ -102,6 +103,8 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
     expect(take).to_be_enabled(timeout=PATIENCE_MS)
     take.click()
     expect(undo).to_contain_text(f"1 photo is {kind}", timeout=PATIENCE_MS)
+    gone = page.locator(f".tl-strip-photo[title='{ticked}']")
+    expect(gone).to_have_count(0, timeout=PATIENCE_MS)
 
     # by mouse: a photo is dropped on its class
     chip = page.locator(".tl-strip-class", has_text=kind)

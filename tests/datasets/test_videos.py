@@ -160,6 +160,23 @@ def test_a_video_is_added_to_a_class_and_left_out_where_photos_stay(tmp_path: Pa
     assert "stored" in reason
 
 
+def test_a_video_among_unsorted_photos_stays_a_group_when_it_is_sorted(tmp_path: Path) -> None:
+    path = tmp_path / "pile.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(2):
+            archive.writestr(f"{number}/walk.mp4", _film("mp4", 2, tint=90 * number))
+    dataset = datasets.import_source(path, labels=datasets.NoClasses())
+    films = [("run.mp4", io.BytesIO(_film("mp4", 2, tint=40)))]
+    report = datasets.add_unsorted(dataset, films)
+    unsorted = datasets.read_unsorted(dataset)
+    assert len(unsorted) == 4 * 3
+    assert report.added == len(report.paths) == 4
+    assert dataset.record.grouped_by == datasets.RECORDINGS
+    datasets.sort_photos(dataset, dict.fromkeys(unsorted["path"], "cat"))
+    groups = dataset.photos.groupby("group_name").size()
+    assert groups.to_dict() == {"0/walk.mp4": 4, "1/walk.mp4": 4, "run.mp4": 4}
+
+
 def test_reading_can_be_ended_while_nothing_moves() -> None:
     calls: list[int] = []
 

@@ -248,3 +248,35 @@ def test_frames_of_no_class_are_one_group_among_the_unsorted_and_arrive_once(
     groups = dataset.photos.loc[dataset.photos["class_name"] == "pen", "group_name"]
     assert groups.nunique() == 1
     assert groups.iloc[0] != "", "the recording stays a group when its frames are sorted"
+
+
+LINK_TEST = """
+globalThis.window = globalThis;
+const sent = [];
+const first = new Link("cups");
+first.send = (message) => sent.push(message);
+first.ask({ kind: "frame", file: "a", jpeg: "x" });
+first.ask({ kind: "frame", file: "b", jpeg: "x" }); // waits for the reply to the first
+first.ask({ kind: "answer", jpeg: "x" });
+first.close(); // the page is left
+first.ask({ kind: "frame", file: "c", jpeg: "x" }); // the picture was just being encoded
+const files = (items) => items.map(({ request }) => request.file);
+console.log(JSON.stringify([
+  sent.map(({ requests }) => requests.length), files(leftBehind.take("pens")), files(leftBehind.take("cups")),
+  files(leftBehind.take("cups")),
+]));
+"""
+
+
+@pytest.mark.skipif(verify.node_path() is None, reason="needs Node")
+def test_photos_on_their_way_when_the_page_is_left_wait_for_the_next_time(tmp_path: Path) -> None:
+    script = element.script().replace("export default ", "")
+    (tmp_path / "page.js").write_text(script + LINK_TEST, encoding="utf-8")
+    done = subprocess.run(
+        [str(verify.node_path()), str(tmp_path / "page.js")],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert json.loads(done.stdout) == [[1], [], ["a", "b", "c"], []]
