@@ -20,7 +20,7 @@ from translearn_core.runs import study
 from translearn_core.settings import make_settings
 from translearn_ui.shell import frame
 
-NAMES = [row.name for row in frame.PAGES]
+NAMES = [row.name for row in frame.PAGES if not row.of_class]
 
 
 @pytest.fixture(autouse=True)
@@ -300,7 +300,7 @@ def test_what_another_window_changed_is_said(dataset: datasets.Dataset) -> None:
     datasets.rename_class(dataset, "blue", "navy")
     app.run()
     assert_well(app)
-    assert ["blue" in box.value and "another window" in box.value for box in app.warning] == [True]
+    assert any("blue" in box.value and "another window" in box.value for box in app.warning)
     assert app.pills(key="class").value == ""
 
     datasets.delete_dataset(dataset)
