@@ -14,6 +14,7 @@ import argparse
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,8 @@ from translearn_core.recipe import resolve
 from translearn_core.runs import Run
 from translearn_core.settings import make_settings
 
+MEASURED = [name for name in FORMATS if name != "teachable-machine"]
+"""That one takes other photos: `benchmarks/teachable.py`."""
 FEW = 8
 SMALL = 96
 """Side of the photos for a random model, where its network takes so small ones."""
@@ -49,7 +52,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path, help="a folder with train/ and test/")
     parser.add_argument("--backbones", default=",".join(BACKBONES))
-    parser.add_argument("--formats", default=",".join(FORMATS))
+    parser.add_argument("--formats", default=",".join(MEASURED))
     parser.add_argument("--out", type=Path, default=Path("exports.jsonl"))
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--one", default="", help=argparse.SUPPRESS)
@@ -102,6 +105,7 @@ def _measure(
     """Write, open and ask; `fitted` are the photos for int8 where the model learned from none."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
+        shutil.copyfile(source.run.folder / "labels.json", folder / "labels.json")
         began = time.monotonic()
         if row.needs_photos and not source.run.has_result:
             litert.write_int8(source.model, folder / row.model, fitted)
@@ -121,7 +125,7 @@ def _measure(
 
 def _ask(row: Format, folder: Path, pixels: list[Any]) -> Any:
     """Open the model by the lines of the program that goes along, and ask it."""
-    if row.run is verify.run_page:
+    if row.run in (verify.run_page, verify.run_one_file):
         return _ask_page(folder, pixels)
     names: dict[str, Any] = {"here": folder, "sys": sys}
     exec(program.opening(row), names)

@@ -24,40 +24,52 @@ import pytest
 from tests.support import session
 from tests.support.photos import SHARED, draw_photos
 
-BROWSER_TRAINING = {"test_camera", "test_training", "test_edit", "test_web_export"}
-"""Files of browser tests that make up one of the two groups; the other has the rest."""
+BROWSER_GROUPS = {
+    "browser-training": {"test_camera", "test_training", "test_edit", "test_web_export"},
+    "browser-pages": {"test_accessibility", "test_class", "test_sorting"},
+}
+"""Files of browser tests by the group that they make up; `browser` has the rest."""
 SLOW_S = 5
 """Expected processor seconds of a slow test of a group that is not in `SECONDS`."""
 SECONDS = {
-    "browser": 145.0,
-    "browser-training": 130.0,
-    "test_train": 70.0,
-    "test_formats": 50.0,
-    "test_technique_runs": 45.0,
-    "test_worker": 26.0,
-    "test_keras_script": 22.0,
-    "test_adversarial_runs": 18.0,
-    "test_monsters": 17.0,
-    "test_checks": 16.0,
+    "browser": 140.0,
+    "browser-training": 115.0,
+    "browser-pages": 115.0,
+    "test_train": 65.0,
+    "test_formats": 48.0,
+    "test_technique_runs": 40.0,
+    "test_keras_script": 24.0,
+    "test_worker": 19.0,
+    "test_checks": 18.0,
+    "test_explain": 17.0,
+    "test_adversarial_runs": 16.0,
     "test_pages": 15.0,
-    "test_build": 13.0,
-    "test_multitask": 12.0,
-    "test_explain": 12.0,
-    "graph-nasnet_mobile": 11.0,
-    "test_warm_worker": 10.0,
-    "test_split": 10.0,
-    "test_cli": 10.0,
-    "test_postprocess": 10.0,
-    "graph-efficientnet_v2_s": 9.0,
-    "test_job": 9.0,
-    "test_adopt": 9.0,
-    "test_altered_files": 9.0,
-    "test_earlier_workspace": 9.0,
-    "test_dann": 8.0,
-    "test_search": 8.0,
-    "test_ood": 7.0,
-    "graph-densenet121": 7.0,
-    "test_compare": 6.0,
+    "test_altered_files": 13.0,
+    "test_job": 13.0,
+    "test_recorded": 13.0,
+    "test_adopt": 12.0,
+    "test_cli": 11.0,
+    "test_split": 11.0,
+    "test_multitask": 10.0,
+    "test_mirroring": 10.0,
+    "test_earlier_workspace": 10.0,
+    "test_monsters": 10.0,
+    "test_compare": 9.0,
+    "test_linear": 9.0,
+    "graph-nasnet_mobile": 8.0,
+    "graph-efficientnet_v2_s": 8.0,
+    "test_warm_worker": 8.0,
+    "test_postprocess": 8.0,
+    "test_requests": 8.0,
+    "test_fit": 7.0,
+    "test_json_keys": 7.0,
+    "test_fuzz": 7.0,
+    "test_dann": 7.0,
+    "graph-densenet121": 6.0,
+    "test_ood": 6.0,
+    "test_search": 6.0,
+    "test_interrupt": 6.0,
+    "test_mixing": 5.0,
 }
 """About how many processor seconds the groups take that take longest, with all processes that they
 start; for the order only. Measured per test while the machine had other work, then rounded down."""
@@ -100,7 +112,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Which tests run in one process, and in which order; for `pytest -n ... --dist loadgroup`.
 
     Tests of a file stay together unless their marks say otherwise. Those that drive a browser
-    make two groups, each with a server. Groups that take long come first, so that none is left
+    make three groups, each with a server. Groups that take long come first, so that none is left
     for the end.
     """
     groups: dict[str, list[pytest.Item]] = {}
@@ -119,7 +131,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 
 def _browser_group(item: pytest.Item) -> str:
-    return "browser-training" if item.path.stem in BROWSER_TRAINING else "browser"
+    groups = (name for name, files in BROWSER_GROUPS.items() if item.path.stem in files)
+    return next(groups, "browser")
 
 
 def _weight(group: list[pytest.Item]) -> tuple[float, int]:

@@ -16,7 +16,8 @@ from translearn_core.runs import Run
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
+"""A process that opens a model has to import TensorFlow, on a machine that may be busy."""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def open_work(page: Any) -> None:
     expect(page.locator(".st-key-bring_back")).to_be_visible(timeout=PATIENCE_MS)
 
 
-def test_from_my_work_to_a_comparison_with_notes_report_and_code(
+def test_from_my_work_to_a_comparison_with_notes_report_and_code_on_a_phone_too(
     page: Any, runs: tuple[Run, Run], screenshot: Any, tmp_path: Path
 ) -> None:
     first, second = runs
@@ -86,14 +87,10 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code(
     with zipfile.ZipFile(tmp_path / "code.zip") as archive:
         assert "train.ipynb" in archive.namelist()
 
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.emulate_media(color_scheme="dark")
     page.reload()
     expect(page.locator(".tl-say")).to_contain_text(same, timeout=PATIENCE_MS)
-
-
-def test_a_comparison_fits_a_phone(new_page: Any, runs: tuple[Run, Run], screenshot: Any) -> None:
-    page = new_page(width=390, color_scheme="dark")
-    page.goto(f"/compare?runs={runs[0].id},{runs[1].id}")
-    expect(page.locator(".tl-say")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.locator(".st-key-compare_curves .main-svg").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     screenshot(page, "compare-phone-dark")

@@ -80,6 +80,7 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
     undo = page.locator(".st-key-sort_undo")
 
     # by mouse: a photo is dragged to another group, and back by undo
+    expect(page.locator(".tl-strip").nth(1)).to_be_visible(timeout=PATIENCE_MS)
     first, second = sorter.groups()[:2]
     n = len(sorter.photos(first))
     first.locator(".tl-strip-photo").first.drag_to(second.locator(".tl-strip"))

@@ -49,7 +49,7 @@ def test_train_then_predict_from_a_zip(
         for photo in sorted(colour_photos.rglob("*.jpg")):
             file.write(photo, Path("outer") / photo.relative_to(colour_photos))
     run_dir = tmp_path / "run"
-    trained = in_a_process(
+    trained = call(
         "train", archive, *TINY, "--epochs", 3, "--seed", 1, "--run-dir", run_dir, "--json")  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     result = json.loads(trained.stdout.splitlines()[-1])

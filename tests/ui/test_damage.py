@@ -17,7 +17,7 @@ from translearn_core.runs import Run
 from translearn_core.settings import Settings
 from translearn_ui.shell import frame
 
-NAMES = [row.name for row in frame.PAGES]
+NAMES = [row.name for row in frame.PAGES if not row.of_class]
 
 
 @pytest.fixture

@@ -309,9 +309,12 @@ def _print(report: dict[str, Any]) -> None:
         )
     else:
         print_line(
-            _(
+            ngettext(
+                "{n} proposal is in {table}; about {wrong} of them are wrong. Label those with the "
+                "lowest `ask` next.",
                 "{n} proposals are in {table}; about {wrong} of them are wrong. Label those with the "
-                "lowest `ask` next."
+                "lowest `ask` next.",
+                report["proposed"],
             ).format(
                 n=report["proposed"], table=report["table"], wrong=round(report["expected_wrong"])
             )

@@ -83,7 +83,11 @@ def find_too_few(dataset: Dataset) -> Iterator[Finding]:
     """Classes of fewer than `FEW_PHOTOS` photos."""
     for name, n in _count(dataset).items():
         if n < FEW_PHOTOS:
-            note = _("{name} has {n} photos; at least {least} are needed, 30 or more are better.")
+            note = ngettext(
+                "{name} has {n} photo; at least {least} are needed, 30 or more are better.",
+                "{name} has {n} photos; at least {least} are needed, 30 or more are better.",
+                n,
+            )
             yield Finding(
                 check="too_few",
                 path=name,
@@ -111,9 +115,11 @@ def find_imbalance(dataset: Dataset) -> Iterator[Finding]:
     largest = max(counts, key=lambda name: (counts[name], name))
     for name, n in counts.items():
         if counts[largest] > MOST_IMBALANCE * n:
-            note = _("{name} has {n} photos, {largest} has {most}.").format(
-                name=name, n=n, largest=largest, most=counts[largest]
-            )
+            note = ngettext(
+                "{name} has {n} photo, {largest} has {most}.",
+                "{name} has {n} photos, {largest} has {most}.",
+                n,
+            ).format(name=name, n=n, largest=largest, most=counts[largest])
             score = 1.0 - 0.5 * MOST_IMBALANCE * n / counts[largest]
             yield Finding(check="imbalance", path=name, score=round(score, 4), note=note)
 

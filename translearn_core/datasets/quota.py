@@ -59,7 +59,7 @@ def check_quota(photos: int, needed_bytes: int) -> None:
         raise SourceError(
             _(
                 "Your things may take {most:,} MB, and take {used:,} MB: {needed:,} MB more are too "
-                "much. Delete a data set or a run under My work."
+                "much. Delete a data set or a run under My work, and empty the bin."
             ).format(
                 most=quotas.space_bytes // 10**6,
                 used=used // 10**6,

@@ -55,22 +55,25 @@ def _stop(person: Person) -> None:
     st.toast(_("It stops in a moment."), icon=":material/stop_circle:")
 
 
-@st.dialog(_("New PIN"))
 def _show_pin(person: Person, pin: str) -> None:
-    st.markdown(
-        _("{name} signs in with the name and this PIN from now on:").format(
-            name=frame.plain(person.name)
+    @st.dialog(_("New PIN"))
+    def tell() -> None:
+        st.markdown(
+            _("{name} signs in with the name and this PIN from now on:").format(
+                name=frame.plain(person.name)
+            )
         )
-    )
-    st.code(pin, language=None)
-    st.caption(_("It is kept nowhere. Tell it before you close this."))
+        st.code(pin, language=None)
+        st.caption(_("It is kept nowhere. Tell it before you close this."))
+
+    tell()
 
 
 def _show_group(person: Person, by_id: dict[str, Person]) -> None:
     with st.popover(_("Group"), icon=":material/group:"):
         others = [one for one in by_id.values() if one.id != person.id]
         chosen = st.multiselect(
-            _("Work in the space of {name}, too").format(name=person.name),
+            _("Work in the space of {name}, too").format(name=frame.plain(person.name)),
             [one.id for one in others],
             default=[one.id for one in others if one.space == person.space],
             format_func=lambda one: by_id[one].name,

@@ -26,7 +26,7 @@ def show(classroom: Classroom) -> None:
             st.markdown(_("Pupils open"))
             st.code(link_to(host, port), language=None, wrap_lines=True)
             st.markdown(_("and type in the code"))
-            st.title(classroom.code, anchor=False)
+            st.title(frame.plain(classroom.code), anchor=False)
             with st.popover(_("The browser warns?"), type="tertiary"):
                 st.markdown(
                     _(

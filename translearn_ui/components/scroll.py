@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 _SCRIPT = """
+const HEAD = 112; // pixels of the bar that stays at the top
 const last = new WeakMap();
 export default function ({ data, parentElement }) {
   if (!data.when || last.get(parentElement) === data.when) return;
@@ -19,7 +20,8 @@ export default function ({ data, parentElement }) {
     const part = document.querySelector(`.st-key-${data.key}`);
     if (!part) return;
     const top = part.getBoundingClientRect().top;
-    if (top >= 0 && top < 0.75 * window.innerHeight) return;
+    const lowest = window.innerWidth < 700 ? 0.4 : 0.75; // of the window; a phone shows little below
+    if (top >= HEAD && top < lowest * window.innerHeight) return;
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     part.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   });

@@ -1,4 +1,4 @@
-"""The card "Ask it from another program" of the page "Take it away".
+"""The part "Ask it from another program" of the page Export.
 
 Owns: how the command and the examples are shown. Leaves to others: their texts
 (`translearn_core/service/examples.py`), the service (`python -m translearn_core serve`).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core import spaces
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_core.service import examples
@@ -15,9 +16,11 @@ from translearn_ui.shell import frame
 
 
 def show(run: Run) -> None:
-    """The card."""
-    with st.container(border=True, key="share_ask"), frame.errors_shown():
-        st.subheader(_(":material/lan: Ask it from another program"), anchor=False)
+    """The part, folded; not for a pupil of a class, who has no terminal of the machine."""
+    if not spaces.is_whole():
+        return
+    words = _("Ask it from another program")
+    with st.expander(words, icon=":material/lan:", key="share_ask"), frame.errors_shown():
         reason = examples.obstacle(run)
         if reason:
             st.caption(f":material/block: {reason}")

@@ -69,7 +69,7 @@ def _show(run: Run) -> None:
 
 def _show_first(run: Run) -> None:
     """The web page: one button, and the page on phones once it is made."""
-    row = formats.get_format(_FIRST)
+    row, done = formats.get_format(_FIRST), None
     with st.container(horizontal=True, gap="large"):
         with st.container(key="share_page", width="stretch"), frame.errors_shown():
             st.header(_("A web page to pass on"), anchor=False)
@@ -88,7 +88,7 @@ def _rows_of(purpose: Purpose) -> list[Format]:
 
 def _show_purpose(run: Run, purpose: Purpose) -> None:
     title, sentence = formats.PURPOSES[purpose]
-    st.header(f"{_ICONS[purpose]} {_(title)}", anchor=False)
+    st.subheader(f"{_ICONS[purpose]} {_(title)}", anchor=False)
     st.caption(_(sentence))
     for number, row in enumerate(_rows_of(purpose)):
         if number:

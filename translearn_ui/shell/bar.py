@@ -148,7 +148,7 @@ def _next(here: PageName, dataset: Dataset | None, run: Run | None) -> Step | No
     lives = run is not None and run.state.state in LIVE_STATES
     has_model = run is not None and run.has_model and not lives
     shows_run = here == "train" and in_hand.RUN in st.query_params
-    if here == "camera" or (here == "train" and not (shows_run and has_model)):
+    if here in ("camera", "sort") or (here == "train" and not (shows_run and has_model)):
         return None
     if lives:
         return Step("train", _("Watch it learn"))
@@ -157,7 +157,7 @@ def _next(here: PageName, dataset: Dataset | None, run: Run | None) -> Step | No
     if here == "try_it" and has_model:
         return Step("share", _("Export"))
     if dataset is None:
-        return None if here in ("photos", "sort") else Step("photos", _("Choose photos"))
+        return None if here == "photos" else Step("photos", _("Choose photos"))
     if here in ("work", "compare", "share") and has_model:
         return Step("try_it", _("Try it"))
     return Step("train", _("Train"), enabled=_is_ready(dataset), anew=True)

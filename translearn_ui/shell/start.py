@@ -10,10 +10,12 @@ import gc
 import os
 import sys
 import threading
+from contextlib import suppress
 from functools import cache
 
-from translearn_core import leftovers, trash
+from translearn_core import leftovers, people, spaces, trash
 from translearn_core.config import home
+from translearn_core.errors import StorageError
 
 
 @cache
@@ -24,7 +26,11 @@ def once() -> None:
 
 def _sweep() -> None:
     leftovers.sweep()
-    trash.entries()  # what is too old goes
+    for space in spaces.all_spaces():
+        with spaces.acting_in(space):
+            trash.entries()  # what is too old goes
+    with suppress(StorageError):  # told where the class is needed
+        people.delete_due()
 
 
 def can_write() -> bool:

@@ -63,7 +63,9 @@ def offered() -> dict[str, str]:
     for one in datasets.list_datasets():
         with suppress(SourceError):  # a damaged one is listed in My work
             if len(one.photos):
-                found[one.id] = _("{name} · {n:,} photos").format(name=one.name, n=len(one.photos))
+                n = len(one.photos)
+                words = ngettext("{name} · {n:,} photo", "{name} · {n:,} photos", n)
+                found[one.id] = words.format(name=one.name, n=n)
     return found | {folder: folder for folder in _allowed_folders()}
 
 
