@@ -35,6 +35,10 @@ def N_(text):
 
 def ngettext(one, many, n):
     return one if n == 1 else many
+
+
+def number(value, form):
+    return format(value, form)
 '''
 
 _CONFIG = '''"""The limits of the installation that made this export."""
