@@ -114,8 +114,13 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
         for file in sorter.photos(group)
         if sorter.truth[file] == kind
     )
-    same.drag_to(chip)
-    expect(page.locator(".st-key-sort_bar")).to_contain_text(f"{kind} 2", timeout=PATIENCE_MS)
+    counts = page.locator(".st-key-sort_bar")
+    for _attempt in range(4):  # the strip may be drawn anew between the look at it and the drop
+        same.drag_to(chip)
+        page.wait_for_timeout(5000)
+        if f"{kind} 2" in counts.inner_text():
+            break
+    expect(counts).to_contain_text(f"{kind} 2", timeout=PATIENCE_MS)
 
     for _turn in range(12):
         there = {name for name, number in dataset.counts.items() if number >= 3}
