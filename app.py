@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_ui.components import bin_line
 from translearn_ui.shell import corner, frame, language_choice, start, who
 
 language_choice.use()
@@ -25,4 +26,5 @@ frame.follow_deep_link()
 with frame.inside(), frame.errors_shown(), who.acting():
     corner.show()
     page.run()
+    bin_line.show_undo()
 start.set_modules_aside()

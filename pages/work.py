@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core import datasets, spaces
-from translearn_core.i18n import _
+from translearn_core.i18n import N_, _
 from translearn_core.runs import list_runs
-from translearn_ui.components import bin_line
+from translearn_ui.components import bin_line, named_tabs
 from translearn_ui.shell import frame
 from translearn_ui.work import dataset_rows, installation, run_rows
 
@@ -19,12 +19,8 @@ def main() -> None:
     st.title(_("My work"), anchor=False)
     sets, runs = datasets.list_datasets(), list_runs()
     # without numbers: a tab whose name changes is left for the first one
-    names = [
-        _("Data sets"),
-        _("Runs"),
-        _("This installation") if spaces.is_whole() else _("My space"),
-    ]
-    tabs = st.tabs(names, key="tab", bind="query-params")
+    third = N_("This installation") if spaces.is_whole() else N_("My space")
+    tabs = named_tabs.show({name: name for name in (N_("Data sets"), N_("Runs"), third)}, key="tab")
     with tabs[0], frame.errors_shown():
         dataset_rows.show(sets)
         bin_line.show_all()
@@ -37,7 +33,6 @@ def main() -> None:
             from translearn_ui.classroom import own_space
 
             own_space.show()
-    bin_line.show_undo()
 
 
 main()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from translearn_core import datasets, runs, trash
+from translearn_core import datasets, runs, spaces, trash
 from translearn_core.datasets import Dataset
-from translearn_core.errors import InputError, RunError
+from translearn_core.errors import AccessError, InputError, RunError
 from translearn_core.runs.in_use import throw_away_dataset, throw_away_run
 from translearn_core.settings import Settings
 
@@ -65,3 +65,17 @@ def test_what_is_older_than_a_week_goes_and_foreign_entries_do_no_harm(dataset: 
     file.write_text(json.dumps(content), encoding="utf-8")
     assert trash.entries() == []
     assert not entry.folder.exists()
+
+
+def test_what_lies_in_the_bin_of_another_space_goes_back_there(dataset: Dataset) -> None:
+    mine, other = (spaces.root() / "people" / (letter * 16) for letter in "ab")
+    with spaces.acting_in(mine):
+        entry = trash.throw_away(_folder(mine / "datasets" / "cats"), kind="dataset", name="cats")
+    with spaces.acting_in(other), pytest.raises(AccessError):
+        trash.put_back(entry)
+    assert trash.put_back(entry) == mine / "datasets" / "cats", "the teacher looks into all"
+
+
+def _folder(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder

@@ -60,6 +60,11 @@ def current() -> Path:
     return _of_process or root()
 
 
+def act_in(space: Path) -> None:
+    """Act in a space for the rest of this context: a task or thread that was handed a copy of one."""
+    _acting.set(space)
+
+
 def is_whole() -> bool:
     """Whether whoever acts may reach the whole workspace: the teacher, or anybody without a class."""
     return (_acting.get() is None and _find is None and _of_process is None) or (

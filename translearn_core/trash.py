@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from translearn_core import leftovers
+from translearn_core import leftovers, spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.config import home
 from translearn_core.errors import InputError, StorageError
@@ -92,7 +92,8 @@ def put_back(entry: Entry) -> Path:
         InputError: it is no longer in the bin, or there is another one at its place.
         StorageError: a file is held by another program.
     """
-    target = home() / _ROOMS[entry.kind] / entry.id
+    spaces.reach(entry.folder)
+    target = entry.folder.parents[1] / _ROOMS[entry.kind] / entry.id
     content = entry.folder / "content"
     if not content.is_dir():
         raise InputError(_("{name} is no longer in the bin.").format(name=entry.name))
@@ -117,6 +118,7 @@ def put_back(entry: Entry) -> Path:
 
 def delete(entry: Entry) -> None:
     """Delete something in the bin for good."""
+    spaces.reach(entry.folder)
     shutil.rmtree(entry.folder, ignore_errors=True)
 
 

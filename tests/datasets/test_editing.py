@@ -226,3 +226,26 @@ def test_what_was_found_to_be_no_fault_is_remembered(pets: datasets.Dataset) -> 
     datasets.dismiss(pets, [("blurred", "b.jpg")])
 
     assert datasets.read_dismissed(pets) == {("dark", "b.jpg"), ("blurred", "b.jpg")}
+
+
+def test_a_photo_of_the_same_name_is_not_lost_when_an_excluded_one_comes_back_or_goes(
+    pets: datasets.Dataset, tmp_path: Path
+) -> None:
+    paths, contents = [], []
+    for number in range(3):
+        file = tmp_path / str(number) / "same.jpg"
+        file.parent.mkdir()
+        file.write_bytes(draw_photo(50 + number))
+        contents.append(file.read_bytes())
+        report = datasets.add_unsorted(pets, [("same.jpg", file)])
+        paths += report.paths
+        if number < 2:
+            datasets.sort_photos(pets, {paths[-1]: "cat"})
+            datasets.exclude_photos(pets, [paths[-1]])
+    assert len(set(paths)) == 3
+
+    datasets.restore_excluded(pets, [paths[0]])
+    datasets.delete_excluded(pets, [paths[1]])
+    kept = [*pets.photos["path"], *datasets.read_unsorted(pets)["path"]]
+    assert {pets.photo_path(path).read_bytes() for path in kept} >= {contents[0], contents[2]}
+    assert paths[1] not in kept

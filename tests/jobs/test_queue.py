@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from translearn_core.jobs.queue import take_slot, waiting_jobs
+from translearn_core import spaces
+from translearn_core.jobs.queue import LiveJobs, take_slot, waiting_jobs
 from translearn_core.runs import Job, JobConfig, Kind
 
 
@@ -67,3 +69,18 @@ def test_as_many_work_as_there_are_slots(workspace: Path, monkeypatch: pytest.Mo
         first.update_state(state="running")
         second.update_state(state="running")
         assert not has_turn(third, within_s=0.5)
+
+
+def test_two_that_wait_agree_whose_turn_it_is_when_an_ended_run_goes(workspace: Path) -> None:
+    spaces_ = [spaces.root() / "people" / (letter * 16) for letter in "ab"]
+    waiting = []
+    for space in spaces_:
+        with spaces.acting_in(space):
+            waiting.append(make(space / "runs" / "waits", "train", -1.0))
+            ended = make(space / "runs" / "ended", "train", -9.0)
+            ended.update_state(state="finished", started_at=100.0 + len(waiting))
+    early = LiveJobs(waiting[0].folder.parent)
+    early.waiting()
+    shutil.rmtree(spaces_[0] / "runs" / "ended")
+    late = LiveJobs(waiting[0].folder.parent)
+    assert early.waiting() == late.waiting() == waiting

@@ -5,9 +5,11 @@ Without encryption, which changes no answer: a certificate is served in `tests/b
 
 from __future__ import annotations
 
+import gc
 import http.client
 import socket
 import threading
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -204,5 +206,10 @@ def serving() -> Iterator[Served]:
         spaces.require_identity(None)
         who._is_class = False
         Runtime._instance = None
+        with (
+            warnings.catch_warnings()
+        ):  # of a loop that Streamlit made for a session and leaves open
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
         for name, value in before.items():
             config.set_option(name, value)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextvars
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from streamlit.runtime.media_file_storage import MediaFileKind
 from websockets.exceptions import InvalidStatus
 
 from tests.people import server
@@ -15,6 +18,7 @@ from tests.people.server import Browser, Served, run_page
 from tests.support.photos import draw_photos
 from translearn_core import datasets, people, runs, spaces
 from translearn_core.datasets import Dataset
+from translearn_core.errors import AccessError
 from translearn_core.runs import Run
 from translearn_core.settings import Settings
 from translearn_ui.shell import who
@@ -223,3 +227,20 @@ def test_two_hundred_guesses_at_a_cookie_open_nothing(app: Served, ada: Browser)
         wrong = "A" if cookie[place] != "A" else "B"
         nobody.cookies[who.COOKIE] = cookie[:place] + wrong + cookie[place + 1 :]
         assert nobody.ask("/work").status == 303
+
+
+def test_a_download_made_on_demand_is_made_in_the_space_of_its_page(
+    app: Served, hers: tuple[Dataset, Run, Path]
+) -> None:
+    def made() -> bytes:
+        return app.app._media.load_and_get_id(
+            b"report", "text/html", MediaFileKind.DOWNLOADABLE
+        ).encode()
+
+    with spaces.acting_in(hers[2]):
+        later = who.as_now(made)
+    with ThreadPoolExecutor(1) as other:
+        with pytest.raises(AccessError):
+            other.submit(made).result()
+        name = other.submit(contextvars.copy_context().run, later).result().decode()
+    assert app.app._media._owners[name] == {hers[2]}

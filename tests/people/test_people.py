@@ -245,3 +245,21 @@ def test_a_damaged_file_lets_nobody_in(classroom: Classroom) -> None:
     (spaces.root() / "class" / "people.json").write_bytes(b"[{")
     with pytest.raises(Exception, match=r"people\.json"):
         people.who_holds(cookie, now=NOW)
+
+
+def test_a_day_that_came_while_the_server_was_off_is_kept_and_ends_the_class(
+    classroom: Classroom,
+) -> None:
+    ada = _join(classroom)
+    late = classroom.deletes + 1
+    again = people.begin_class(now=late)
+    assert not ada.folder.exists()
+    assert (people.list_people(), again.code != classroom.code) == ([], True)
+    assert again.deletes > late
+    people.join(again.code, "Bob", "4711", address="10.0.0.2", now=late)
+    assert not people.delete_due(now=late + 1)
+
+    assert people.delete_due(now=again.deletes)
+    over = people.class_of_installation()
+    assert over is not None
+    assert over.is_over(again.deletes + 1), "whoever joined now would be deleted at the next look"

@@ -10,6 +10,7 @@ Leaves to others: adding photos (`importing.py`).
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -210,6 +211,12 @@ def undo_count(dataset: Dataset) -> int:
     return len(_read_steps(dataset))
 
 
+def last_change_id(dataset: Dataset) -> str:
+    """What tells the change that `undo` would take back from all others; empty when there is none."""
+    steps = _read_steps(dataset)
+    return str(steps[-1].get("id", "")) if steps else ""
+
+
 def last_change(dataset: Dataset) -> str:
     """The change that `undo` would take back, as a sentence; empty when there is none."""
     steps = _read_steps(dataset)
@@ -309,7 +316,7 @@ def _forget_exclusion(dataset: Dataset, rows: pd.DataFrame) -> None:
 
 
 def _remember(dataset: Dataset, kind: str, into: str, was: dict[str, list[str]]) -> None:
-    step = {"kind": kind, "into": into, "was": was}
+    step = {"id": secrets.token_hex(8), "kind": kind, "into": into, "was": was}
     _write_steps(dataset, [*_read_steps(dataset), step][-_MOST_STEPS:])
     _mark_edited(dataset)
 

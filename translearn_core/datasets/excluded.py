@@ -77,7 +77,7 @@ def restore_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
     that has been imported again is not changed.
     """
     photos = dataset.photos
-    taken = set(photos["path"])
+    taken = _paths_in_use(dataset)
     is_restored = [_is_own(dataset, path) or path not in taken for path in rows["path"]]
     restored = rows[np.array(is_restored, bool)]
     new_paths = []
@@ -93,7 +93,7 @@ def restore_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
 
 def delete_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
     """Delete the set's own files of rows of `read_excluded` for good."""
-    dataset.discard_files(rows[~rows["path"].isin(dataset.photos["path"])]["path"])
+    dataset.discard_files(rows[~rows["path"].isin(_paths_in_use(dataset))]["path"])
     for path in rows["path"]:
         file = _excluded_file(dataset, path)
         if file is not None:
@@ -101,6 +101,14 @@ def delete_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
                 file.unlink(missing_ok=True)
             _drop_empty(file.parent)
     _forget(dataset, rows)
+
+
+def _paths_in_use(dataset: Dataset) -> set[str]:
+    """The paths of all photos of a data set but the excluded ones."""
+    from translearn_core.datasets.loose import read_kept
+    from translearn_core.datasets.unsorted import all_rows
+
+    return {*all_rows(dataset)["path"], *read_kept(dataset)["path"]}
 
 
 def excluded_file(dataset: Dataset, path: str) -> Path:

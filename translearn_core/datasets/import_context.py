@@ -71,10 +71,14 @@ class ImportContext:
         self._stop = stop
         self._last_report = 0.0
 
-    def report(self, done: int, total: int, what: str) -> None:
-        """Report progress (at most twenty times a second), and raise when a stop was requested."""
+    def check_stop(self) -> None:
+        """Raise when a stop was requested."""
         if self._stop is not None and self._stop():
             raise SourceError(_("The import was stopped. Nothing was kept."))
+
+    def report(self, done: int, total: int, what: str) -> None:
+        """Report progress (at most twenty times a second), and raise when a stop was requested."""
+        self.check_stop()
         now = time.monotonic()
         if self._progress is not None and (now - self._last_report > 0.05 or done == total):
             self._last_report = now

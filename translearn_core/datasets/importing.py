@@ -25,6 +25,7 @@ import pandas as pd
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
+from translearn_core.datasets.excluded import read_excluded
 from translearn_core.datasets.file_names import NameKeeper, printable, real_path, safe_name, tidy
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.grouping import group_added, group_again
@@ -475,9 +476,8 @@ def _build(
     temporary = Dataset(folder)
     if record.kind != "demo":
         staged, single = _without_single(staged, context)
-        left_out = left_out + [
-            (item.candidate.file, item.candidate.assignment.reason) for item in single
-        ]
+        told = ((listed_as(item.candidate), item.candidate.assignment.reason) for item in single)
+        left_out = left_out + list(dict.fromkeys(told))
         loose += single
     with disk_errors():
         keeper = NameKeeper()
@@ -494,12 +494,16 @@ def _build(
 
 
 def _stage_loose(folder: Path, context: ImportContext) -> list[_StagedPhoto]:
-    """The photos that are left out for want of a class, as far as they can be read; at most
-    `MOST_LOOSE`."""
+    """The photos that are left out for want of a class, as far as they can be read and there is room for
+    them; at most `MOST_LOOSE`."""
     if not context.loose:
         return []
-    found, _unread = expand_videos(context.loose[:MOST_LOOSE], folder / "loose-frames", context)
-    staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
+    try:
+        found, _unread = expand_videos(context.loose[:MOST_LOOSE], folder / "loose-frames", context)
+        staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
+    except (SourceError, StorageError):  # no room for what was to be left out anyway
+        context.check_stop()
+        return []
     return staged
 
 
@@ -589,7 +593,8 @@ def _append(
         rows = loose_rows = _rows([])
         try:
             with disk_errors():
-                taken = NameKeeper([*before["path"], *unsorted["path"], *kept["path"]])
+                gone = read_excluded(dataset)["path"]  # which may be put back
+                taken = NameKeeper([*before["path"], *unsorted["path"], *kept["path"], *gone])
                 rows = _move_to_class_folders(staged, dataset.folder, taken)
                 loose_rows = _move_loose(loose, dataset.folder, taken)
             is_sorted = rows["class_name"] != ""

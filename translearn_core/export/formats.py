@@ -31,6 +31,7 @@ from translearn_core.csv_tables import csv_text, probability_column, task_column
 from translearn_core.errors import InputError, RunError
 from translearn_core.export import verify, writers
 from translearn_core.export.teachable import KINDS as TEACHABLE_KINDS
+from translearn_core.formatting import percent
 from translearn_core.graph.onnx_writer import KINDS as ONNX_KINDS
 from translearn_core.i18n import N_, _, ngettext
 from translearn_core.runs import Job, Run
@@ -525,9 +526,7 @@ def _difference_in_words(difference: float) -> str:
     if difference < 5e-6:
         return _("Probabilities differ by less than a thousandth of a percent.")
     digits = 3 if difference < 1e-3 else 1
-    return _("Probabilities differ by at most {share}.").format(
-        share=f"{100 * difference:.{digits}f} %"
-    )
+    return _("Probabilities differ by at most {share}.").format(share=percent(difference, digits))
 
 
 # ------------------------------------------------------------------------------- predictions

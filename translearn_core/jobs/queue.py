@@ -158,6 +158,7 @@ class LiveJobs:
                 job: spaces.space_of(folder) for folder in folders for job in list_jobs(folder)
             }
         self._jobs = list(self._spaces)
+        self._served = {}  # by the jobs that are there, as every other process sees them
 
 
 def _mark_of(folder: Path) -> int:

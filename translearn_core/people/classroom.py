@@ -44,7 +44,8 @@ def class_of_installation() -> Classroom | None:
 
 
 def begin_class(password: str = "", *, now: float | None = None) -> Classroom:
-    """Begin a class, or go on with the one there is; one that had ended gets a new code.
+    """Begin a class, or go on with the one there is; one that had ended gets a new code. Where the day
+    of deletion has come meanwhile, everything of the pupils is deleted first.
 
     Args:
         password: of the teacher; needed the first time, afterwards it replaces the earlier one.
@@ -57,6 +58,7 @@ def begin_class(password: str = "", *, now: float | None = None) -> Classroom:
         raise AccessError(
             _("The teacher's password must have at least {n} characters.").format(n=LEAST_PASSWORD)
         )
+    delete_due(now=now)  # before a later day is chosen
     with locked():
         before = read_class()
         if before is None and not password:
@@ -110,19 +112,27 @@ def set_deletion(deletes: float, *, now: float | None = None) -> None:
         write_class(_needed().model_copy(update={"deletes": deletes}))
 
 
-def delete_due(*, now: float | None = None) -> bool:
-    """Delete everything of the pupils where its day has come. Whether it had."""
+def deletion_is_due(*, now: float | None = None) -> bool:
+    """Whether the day has come on which everything of the pupils goes, and there is something."""
     classroom = read_class()
     if classroom is None or classroom.deletes > (time.time() if now is None else now):
         return False
-    if not read_people() and len(spaces.all_spaces()) == 1:
+    return bool(read_people()) or len(spaces.all_spaces()) > 1
+
+
+def delete_due(*, now: float | None = None) -> bool:
+    """Delete everything of the pupils where its day has come. Whether it had."""
+    classroom = read_class()
+    if classroom is None or not deletion_is_due(now=now):
         return False
     delete_all()
+    if not classroom.is_over(time.time() if now is None else now):
+        end_class(now=now)  # whoever joined now would be deleted at the next look
     return True
 
 
 def delete_all() -> None:
-    """Delete all pupils and everything of theirs for good.
+    """Delete all pupils and everything of theirs for good, with the cache of features of all photos.
 
     Raises:
         StorageError: something is held by another program; the rest is deleted.
@@ -132,6 +142,7 @@ def delete_all() -> None:
         write_people([person for person in read_people() if person.is_teacher])
         write_attempts({key: one for key, one in read_attempts().items() if key[:4] != "pin:"})
     kept = [space.name for space in spaces.all_spaces()[1:] if not delete_space(space.name)]
+    shutil.rmtree(spaces.root() / "cache" / "features", ignore_errors=True)  # made of their photos
     if kept:
         raise StorageError(
             _("Some files of the pupils are in use. Stop their runs, then delete again.")

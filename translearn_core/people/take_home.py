@@ -5,7 +5,7 @@ Owns: the zip and what it is held against. Leaves to others: what lies in a spac
 The zip holds the folders `datasets`, `runs` and `studies` of the space as they are, and
 `translearn-space.json`: the SHA-256 of each file, the folder it came from, and a signature by the class.
 A page brings in only what carries the signature of this installation, since a run may hold a model
-that does what its maker wants. The command line brings in others, too, for the owner of the machine.
+that does what its maker wants.
 Photos that were left in place outside the workspace are not in it.
 """
 

@@ -49,11 +49,11 @@ from translearn_core.training.postprocess import calibrate, calibration_figures
 
 UNKNOWN = -1
 LEAST_TRAINED = 4
+"""Labelled photos that a task must have among those to learn from."""
 REFIT_PART = 0.25
 """Part of the epochs in which a head goes on, with the validation photos, where a linear half has
 learned from these already. A head of its own begins anew and learns over all epochs: from few photos
 it is better by that, beside a linear half it is not (docs/experiments/head.md)."""
-"""Labelled photos that a task must have among those to learn from."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,7 @@ def _show_group(person: Person, by_id: dict[str, Person]) -> None:
 
 
 def _remove(person: Person) -> None:
+    who.require_teacher()  # the question may have stood open
     shared = [one for one in people.list_people() if one.space == person.space]
     if len(shared) == 1:
         doing.end_all_in(person.folder)

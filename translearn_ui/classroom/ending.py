@@ -15,6 +15,7 @@ from translearn_core.jobs import doing
 from translearn_core.people import Classroom
 from translearn_ui.classroom.tiles import state_words
 from translearn_ui.components import dialogs, format
+from translearn_ui.shell import who
 
 
 def show_wall() -> None:
@@ -64,7 +65,7 @@ def show_end(classroom: Classroom) -> None:
                 _("End the class?"),
                 _("All pupils are signed out and nobody can sign in. Their work stays for now."),
                 _("End it"),
-                people.end_class,
+                _end,
             )
         if st.button(_("Delete all of the pupils"), key="class_delete", icon=":material/delete:"):
             dialogs.ask_once(
@@ -90,7 +91,13 @@ def _export_all() -> Path:
     return folder
 
 
+def _end() -> None:
+    who.require_teacher()  # the question may have stood open
+    people.end_class()
+
+
 def _delete_all() -> None:
+    who.require_teacher()
     for space in spaces.all_spaces()[1:]:
         doing.end_all_in(space)
     people.delete_all()

@@ -19,9 +19,10 @@ from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.starlette import App
 from streamlit.web.cache_storage_manager_config import create_default_cache_storage_manager
 
-from translearn_core import people
+from translearn_core import people, spaces
 from translearn_core.concurrency import periodically
 from translearn_core.errors import TransLearnError
+from translearn_core.jobs import doing
 from translearn_core.people.hashing import sign
 from translearn_ui.classroom import doors
 from translearn_ui.classroom.gate import Gate
@@ -122,6 +123,9 @@ def serve(place: Place, classroom: Classroom) -> None:
 
 def _delete_due() -> None:
     try:
+        if people.deletion_is_due():
+            for space in spaces.all_spaces()[1:]:
+                doing.end_all_in(space)
         people.delete_due()
     except TransLearnError as error:
         logger.error("%s", error.message)

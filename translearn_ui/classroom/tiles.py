@@ -15,6 +15,7 @@ from translearn_core.jobs.doing import Doing, doing_in, going_on, waiting_order
 from translearn_core.runs import Job, Run
 from translearn_core.runs.annotations import display_name
 from translearn_ui.components import format
+from translearn_ui.shell import who
 
 EVERY_S = 4.0
 
@@ -22,6 +23,7 @@ EVERY_S = 4.0
 @st.fragment(run_every=EVERY_S)
 def show_tiles() -> None:
     """A tile for each pupil."""
+    who.require_teacher()
     shown = people.list_people()
     if not shown:
         st.info(_("Nobody has joined yet. The code is above."), icon=":material/group_add:")
@@ -57,6 +59,7 @@ def state_words(doing: Doing) -> str:
 @st.fragment(run_every=EVERY_S)
 def show_queue() -> None:
     """What is at work, and what waits, with the reason for its place."""
+    who.require_teacher()
     running, waiting = going_on(), waiting_order()
     if not running and not waiting:
         st.caption(_("Nothing trains, and nothing waits."))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import streamlit as st
 
 from translearn_core import trash
+from translearn_core.config import home
 from translearn_core.i18n import _, ngettext
 from translearn_ui.components import dialogs, format
 from translearn_ui.shell import frame
@@ -35,11 +36,11 @@ def remember(entry: trash.Entry) -> None:
 def show_undo() -> None:
     """What this session moved to the bin last, with a way back; it stays in view."""
     entry: trash.Entry | None = st.session_state.get(_LAST)
-    if entry is None or not (entry.folder / "content").is_dir():
+    if entry is None or not entry.folder.is_relative_to(home() / "bin"):
+        return  # of another space
+    if not (entry.folder / "content").is_dir():
         return
-    with st.container(
-        key="undo_bar", horizontal=True, vertical_alignment="center", width="content"
-    ):
+    with st.container(key="bin_bar", horizontal=True, vertical_alignment="center", width="content"):
         text = _(":material/delete: {name} is in the bin.")
         st.markdown(text.format(name=frame.plain(entry.name)), width="content")
         st.button(

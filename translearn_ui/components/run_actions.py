@@ -25,7 +25,7 @@ from translearn_core.runs.annotations import (
 )
 from translearn_core.runs.in_use import throw_away_run
 from translearn_ui.components import bin_line, dialogs, format, run_setup
-from translearn_ui.shell import frame, in_hand
+from translearn_ui.shell import frame, in_hand, who
 
 
 def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | None:
@@ -190,7 +190,7 @@ def download_report(run: Run, *, key: str, primary: bool = False) -> None:
 
     st.download_button(
         _("Download the report"),
-        make,
+        who.as_now(make),
         file_name=f"translearn-report-{run.id}.html",
         mime="text/html",
         key=key,
@@ -218,7 +218,7 @@ def show_code(run: Run) -> None:
             )
             st.download_button(
                 _("Download the code"),
-                lambda: code_zip(run),
+                who.as_now(lambda: code_zip(run)),
                 file_name=f"translearn-code-{run.id}.zip",
                 mime="application/zip",
                 key=f"code_{run.id}",

@@ -74,7 +74,7 @@ def show_class_menu(dataset: Dataset, name: str) -> None:
 def show_undo(dataset: Dataset) -> None:
     """What was changed last in this session, with a way back, unless another window changed more."""
     done = st.session_state.get(_UNDO)
-    if done is None or done[::2] != (dataset.id, datasets.undo_count(dataset)):
+    if done is None or done[::2] != (dataset.id, datasets.last_change_id(dataset)):
         return
     with st.container(
         key="undo_bar", horizontal=True, vertical_alignment="center", width="content"
@@ -104,7 +104,7 @@ def _changed(dataset: Dataset, sentence: str) -> None:
 
 
 def _remember(dataset: Dataset, sentence: str) -> None:
-    st.session_state[_UNDO] = (dataset.id, sentence, datasets.undo_count(dataset))
+    st.session_state[_UNDO] = (dataset.id, sentence, datasets.last_change_id(dataset))
     _forget_class()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from translearn_core.i18n import _
 from translearn_core.runs import Run
 from translearn_ui.components import curves_view, run_progress
@@ -26,10 +24,3 @@ def show(run: Run) -> None:
         ask=_("how to read it"),
     )
     curves_view.show(progress, key="results")
-    if progress.best is not None and progress.best.get("val_loss") is not None:
-        st.caption(
-            _(
-                "★ The round that was kept is the one with the least error (loss) on the validation "
-                "photos. It need not be the one with the most right answers."
-            )
-        )

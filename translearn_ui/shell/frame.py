@@ -121,6 +121,8 @@ def page(name: PageName) -> DeltaGenerator:
     if wanted is not None:
         if wanted.anew:
             in_hand.open_run(None)
+        elif run is not None:
+            in_hand.open_run(run)
         go(wanted.page)
     for text in in_hand.notices(name):
         _show_notice(text)

@@ -10,7 +10,6 @@ at each run of a page; a fragment or callback, which runs without it, asks the s
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +74,13 @@ def _told() -> str:
 
 
 def _configured() -> str:
-    with suppress(TransLearnError):  # told where the configuration is needed
+    before = language.set(ENGLISH)  # its errors are sentences, which ask for the language
+    try:
         return load_configuration().language
-    return ""
+    except TransLearnError:  # told where the configuration is needed
+        return ""
+    finally:
+        language.reset(before)
 
 
 def _of_session() -> str | None:

@@ -9,7 +9,7 @@ Without a class, nobody is asked: there is one workspace, and no person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from translearn_core import people, spaces
 from translearn_core.errors import AccessError
-from translearn_core.i18n import _
+from translearn_core.i18n import _, language
 from translearn_core.people import Classroom, Person
 
 COOKIE = "__Host-translearn"
@@ -110,6 +110,22 @@ def _space() -> Path | None:
     if found is None:
         return None
     return (visited() if found.is_teacher else None) or found.folder
+
+
+def as_now(make: Callable[[], bytes]) -> Callable[[], bytes]:
+    """What a download makes once it is asked for, in the space and the language of this page.
+
+    Streamlit calls it in a context of its own, which knows no session.
+    """
+    space, code = spaces.current() if _is_class else None, language.get()
+
+    def made() -> bytes:
+        if space is not None:
+            spaces.act_in(space)
+        language.set(code)
+        return make()
+
+    return made
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def show(dataset: Dataset, rows: pd.DataFrame, *, key: str, dropped: Dropped | N
         before = st.session_state.get(f"{mark}_all", [])
         data = {"photos": photos, "classes": [], "ticked": before}
         here = {photo["path"] for photo in photos}
-        ticked = _mount(mark, data, dropped)
+        ticked = _mount(mark, data, dropped, part=part.start)
         st.session_state[f"{mark}_all"] = [path for path in before if path not in here] + ticked
     return list(st.session_state[f"{mark}_all"])
 
@@ -81,9 +81,12 @@ def _mark(key: str) -> str:
     return f"{key}_{st.session_state.get(f'{key}_round', 0)}"
 
 
-def _mount(mark: str, data: dict[str, Any], dropped: Dropped | None) -> list[str]:
+def _mount(mark: str, data: dict[str, Any], dropped: Dropped | None, *, part: int = 0) -> list[str]:
+    """The ticked photos of one page of a strip, which is an element of its own: it knows no others."""
+    key = f"{mark}_{part}"
+
     def receive() -> None:
-        message = (st.session_state.get(mark) or {}).get("dropped")
+        message = (st.session_state.get(key) or {}).get("dropped")
         if dropped is None or not isinstance(message, dict):
             return
         paths = message.get("paths")
@@ -92,7 +95,7 @@ def _mount(mark: str, data: dict[str, Any], dropped: Dropped | None) -> list[str
                 dropped(paths, str(message.get("value", "")))
 
     result = _renderer()(
-        key=mark,
+        key=key,
         data={**data, "id": mark, "round": mark, "words": {"tick": _("Photo {file}: tick")}},
         default={"ticked": list(data["ticked"])},
         on_ticked_change=lambda: None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from translearn_core import backbones
+from translearn_core import backbones, spaces
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.default import default_backbone, stronger_backbone
 from translearn_core.backbones.weights import (
@@ -138,6 +138,15 @@ def _offer_weights(backbone: Backbone, status: WeightsStatus) -> None:
     if failed is not None:
         frame.show_error(failed)
     with st.container(border=True, key="weights_box"):
+        if not spaces.is_whole():  # what all train with is for whoever runs the machine to bring
+            st.markdown(
+                _(
+                    "The weights of {name} are not on this machine. Ask your teacher to download them, "
+                    "or take another backbone."
+                ).format(name=_(backbone.title))
+            )
+            _offer_ready_one(backbone)
+            return
         st.markdown(status.sentence)
         with st.container(horizontal=True, key="weights_ways"):
             if status.state == "download":

@@ -80,6 +80,6 @@ def _show_truth(run: Run, answer: str) -> None:
     if of != run.id:
         return
     if lure:
-        st.info(frame.sentence(traps.explain(truth, lure, answer)), icon=":material/lightbulb:")
+        st.info(traps.sentence(truth, lure, answer), icon=":material/lightbulb:")
     else:
         st.markdown(_("In your photos it is **{truth}**.").format(truth=frame.plain(truth)))

@@ -43,7 +43,7 @@ def _knows(run: Run, traps: list[Trap]) -> bool:
     return {name for trap in traps for name in (trap.truth, trap.lure)} <= set(run.labels)
 
 
-def explain(truth: str, lure: str, answer: str) -> str:
+def sentence(truth: str, lure: str, answer: str) -> str:
     """What the answer to a trap teaches."""
     names = {"truth": frame.plain(truth), "lure": frame.plain(lure)}
     if answer == lure:

@@ -90,3 +90,12 @@ def test_what_the_cookie_of_an_earlier_visit_says_is_no_more_than_a_language(
         monkeypatch.setattr(type(st.context), "cookies", {"translearn_language": value})
         assert spoken(opened()) == code
         assert matching([value]) in ("de", "")
+
+
+def test_a_configuration_that_cannot_be_read_leaves_the_pages_their_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_LIMITS", "{bad")
+    app = opened("de-DE")
+    assert not app.exception
+    assert TITLES[app.title[0].value] == "de"

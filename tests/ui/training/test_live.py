@@ -18,7 +18,7 @@ from translearn_core.atomic import write_atomically
 from translearn_core.runs import Run
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
-from translearn_ui.components import run_text
+from translearn_ui.components import named_tabs, run_text
 from translearn_ui.components.run_progress import RunProgress
 from translearn_ui.results import tabs
 from translearn_ui.training import run_words
@@ -365,7 +365,7 @@ def test_a_tab_of_a_result_can_be_linked(workspace: Path, name: str) -> None:
     run = make_run(workspace)
     finish(run)
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    app.query_params["run"], app.query_params[tabs.QUERY] = run.id, name
+    app.query_params["run"], app.query_params[named_tabs.QUERY] = run.id, name
     app.run()
     app.switch_page("pages/results.py").run()
     assert not app.exception
