@@ -183,9 +183,11 @@ def test_a_photo_added_meanwhile_does_not_take_the_place_of_an_excluded_one(
     content = pets.photo_path(path).read_bytes()
     datasets.exclude_photos(pets, [path])
     for seed in (70, 71):
-        datasets.add_photos(pets, "cats", [(Path(path).name, io.BytesIO(draw_photo(seed)))])
-    assert path in set(pets.photos["path"])
-    datasets.exclude_photos(pets, [path])
+        report = datasets.add_photos(
+            pets, "cats", [(Path(path).name, io.BytesIO(draw_photo(seed)))]
+        )
+    assert path not in set(pets.photos["path"])
+    datasets.exclude_photos(pets, report.paths)
     datasets.rename_class(pets, "cats", "lions")
     assert datasets.restore_excluded(pets, datasets.read_excluded(pets)["path"]) == 2
 
