@@ -105,7 +105,10 @@ def test_no_page_has_a_fault_that_axe_finds(page: Any, pages: dict[str, str]) ->
 
 def _wait_until_drawn(page: Any) -> None:
     expect(page.locator("[data-testid=stMain] h1").first).to_be_visible(timeout=30_000)
-    expect(page.locator("[data-testid=stStatusWidget], [data-testid=stSkeleton]")).to_have_count(0)
+    busy = (
+        "[data-testid=stStatusWidget], [data-testid=stSkeleton], [data-testid=stBaseButton-header]"
+    )
+    expect(page.locator(busy)).to_have_count(0)  # the last is Streamlit's button Stop
 
 
 def _faults(page: Any, *rules: str) -> list[str]:

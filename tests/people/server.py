@@ -9,7 +9,6 @@ import gc
 import http.client
 import socket
 import threading
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
+from streamlit.runtime.app_session import AppSession
 from websockets.sync.client import ClientConnection, connect
 
 from translearn_core import people, spaces
@@ -206,10 +206,8 @@ def serving() -> Iterator[Served]:
         spaces.require_identity(None)
         who._is_class = False
         Runtime._instance = None
-        with (
-            warnings.catch_warnings()
-        ):  # of a loop that Streamlit made for a session and leaves open
-            warnings.simplefilter("ignore", ResourceWarning)
-            gc.collect()
+        for one in gc.get_objects():
+            if isinstance(one, AppSession):  # Streamlit leaves the loops of its sessions open
+                one._script_event_loop.close()
         for name, value in before.items():
             config.set_option(name, value)
