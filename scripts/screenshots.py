@@ -87,6 +87,8 @@ def _walk(url: str) -> None:
         _train(page, picture="live")
         page.locator(".st-key-live_results button").click()
         page.locator(".tl-verdict").wait_for()
+        page.get_by_role("tab", name="Mistakes").click()
+        page.locator(".st-key-results_matrix .js-plotly-plot").wait_for()
         _take(page, "results")
         settings = urllib.parse.quote(json.dumps({"backbone": "starter", "head": "linear"}))
         page.goto(f"{url}/train?{_about_photos(page)}&set={settings}")

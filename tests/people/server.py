@@ -207,7 +207,7 @@ def serving() -> Iterator[Served]:
         who._is_class = False
         Runtime._instance = None
         for one in gc.get_objects():
-            if isinstance(one, AppSession):  # Streamlit leaves the loops of its sessions open
+            if type(one) is AppSession:  # Streamlit leaves the loops of its sessions open
                 one._script_event_loop.close()
         for name, value in before.items():
             config.set_option(name, value)

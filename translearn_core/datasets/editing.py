@@ -20,6 +20,7 @@ from translearn_core.datasets import excluded
 from translearn_core.datasets.class_places import with_heir
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.library import Dataset, write_file
+from translearn_core.datasets.loose import paths_in_use
 from translearn_core.datasets.unsorted import (
     all_rows,
     move_rows,
@@ -165,7 +166,7 @@ def restore_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
     """Restore excluded photos. Returns how many."""
     with dataset.locked():
         rows = _excluded_rows(dataset, paths)
-        excluded.restore_rows(dataset, rows)
+        excluded.restore_rows(dataset, rows, paths_in_use(dataset))
         _forget_exclusion(dataset, rows)
     return len(rows)
 
@@ -175,7 +176,7 @@ def delete_excluded(dataset: Dataset, paths: Iterable[str]) -> int:
     many."""
     with dataset.locked():
         rows = _excluded_rows(dataset, paths)
-        excluded.delete_rows(dataset, rows)
+        excluded.delete_rows(dataset, rows, paths_in_use(dataset))
         _forget_exclusion(dataset, rows)
     return len(rows)
 
@@ -196,7 +197,7 @@ def undo(dataset: Dataset) -> str:
         step = steps.pop()
         before = {path: name for name, paths in step["was"].items() for path in paths}
         if step["kind"] == "exclude":
-            excluded.restore_rows(dataset, _excluded_rows(dataset, before))
+            excluded.restore_rows(dataset, _excluded_rows(dataset, before), paths_in_use(dataset))
         elif step["kind"] == "sort":
             move_rows(dataset, before)
         else:

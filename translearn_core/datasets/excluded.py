@@ -11,6 +11,7 @@ in place are not moved. Leaves to others: the manifest's other changes, and undo
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -70,14 +71,17 @@ def exclude_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
         _move_file(_active_file(dataset, path), _excluded_file(dataset, path))
 
 
-def restore_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
+def restore_rows(dataset: Dataset, rows: pd.DataFrame, in_use: Collection[str]) -> None:
     """Put rows of `read_excluded` back into the manifest.
+
+    Args:
+        in_use: the paths of all other photos of the data set.
 
     Where another photo has the path now, the restored one gets a new path; a photo left in place
     that has been imported again is not changed.
     """
     photos = dataset.photos
-    taken = _paths_in_use(dataset)
+    taken = set(in_use)
     is_restored = [_is_own(dataset, path) or path not in taken for path in rows["path"]]
     restored = rows[np.array(is_restored, bool)]
     new_paths = []
@@ -91,9 +95,9 @@ def restore_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
     _forget(dataset, rows)
 
 
-def delete_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
-    """Delete the set's own files of rows of `read_excluded` for good."""
-    dataset.discard_files(rows[~rows["path"].isin(_paths_in_use(dataset))]["path"])
+def delete_rows(dataset: Dataset, rows: pd.DataFrame, in_use: Collection[str]) -> None:
+    """Delete the set's own files of rows of `read_excluded` for good, but for the paths `in_use`."""
+    dataset.discard_files(rows[~rows["path"].isin(list(in_use))]["path"])
     for path in rows["path"]:
         file = _excluded_file(dataset, path)
         if file is not None:
@@ -101,14 +105,6 @@ def delete_rows(dataset: Dataset, rows: pd.DataFrame) -> None:
                 file.unlink(missing_ok=True)
             _drop_empty(file.parent)
     _forget(dataset, rows)
-
-
-def _paths_in_use(dataset: Dataset) -> set[str]:
-    """The paths of all photos of a data set but the excluded ones."""
-    from translearn_core.datasets.loose import read_kept
-    from translearn_core.datasets.unsorted import all_rows
-
-    return {*all_rows(dataset)["path"], *read_kept(dataset)["path"]}
 
 
 def excluded_file(dataset: Dataset, path: str) -> Path:

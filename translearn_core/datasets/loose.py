@@ -50,6 +50,11 @@ def read_loose(dataset: Dataset) -> pd.DataFrame:
     return with_columns(kept[is_loose].reset_index(drop=True), COLUMNS)
 
 
+def paths_in_use(dataset: Dataset) -> set[str]:
+    """The paths of all photos of a data set but the excluded ones."""
+    return {*all_rows(dataset)["path"], *read_loose(dataset)["path"]}
+
+
 def left_out_for_good(dataset: Dataset) -> pd.DataFrame:
     """The rows of `Dataset.left_out` but for photos that came back: file, reason."""
     left_out, kept = dataset.left_out, read_kept(dataset)
