@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ HEADINGS = "[...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3, 
 
 
 @pytest.fixture(scope="module")
-def pages(server: Any) -> dict[str, str]:
+def pages(server: Any) -> Iterator[dict[str, str]]:
     """Addresses of pages with something on them: photos, models, one that is learning."""
     first, second = (
         copy_of(trained(kind), server.home / "runs" / f"accessible-{kind}")
@@ -37,7 +38,7 @@ def pages(server: Any) -> dict[str, str]:
         patch.setenv("TRANSLEARN_HOME", str(server.home))
         learning = _learning_run(dataset, first)
     data, both = f"data={dataset.name}", f"data={dataset.name}&run={first.id}"
-    return {
+    yield {
         "first": "/",
         "photos": f"/?{data}",
         "train": f"/train?{data}",
@@ -58,6 +59,9 @@ def pages(server: Any) -> dict[str, str]:
         "empty": "/train",
         "gone": "/results?run=nonsense",
     }
+    learning.update_state(
+        state="stopped", pid=0
+    )  # other tests end the process of what still learns
 
 
 def _learning_run(dataset: Path, like: Run) -> Run:

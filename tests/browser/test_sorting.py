@@ -168,4 +168,5 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
         assert sorted(run.labels) == sorted(COLOURS)
     finally:
         for one in runs.list_runs():
-            jobs.force_stop(one)
+            if one.config.dataset == str(dataset.folder):
+                jobs.force_stop(one)

@@ -5,7 +5,6 @@ Without encryption, which changes no answer: a certificate is served in `tests/b
 
 from __future__ import annotations
 
-import gc
 import http.client
 import socket
 import threading
@@ -22,7 +21,6 @@ from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
-from streamlit.runtime.app_session import AppSession
 from websockets.sync.client import ClientConnection, connect
 
 from translearn_core import people, spaces
@@ -206,8 +204,5 @@ def serving() -> Iterator[Served]:
         spaces.require_identity(None)
         who._is_class = False
         Runtime._instance = None
-        for one in gc.get_objects():
-            if type(one) is AppSession:  # Streamlit leaves the loops of its sessions open
-                one._script_event_loop.close()
         for name, value in before.items():
             config.set_option(name, value)
