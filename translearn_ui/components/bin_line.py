@@ -11,7 +11,7 @@ import streamlit as st
 from translearn_core import trash
 from translearn_core.config import home
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import dialogs, format
+from translearn_ui.components import dialogs, format, undo_bar
 from translearn_ui.shell import frame
 
 _LAST = "bin_last"
@@ -40,17 +40,8 @@ def show_undo() -> None:
         return  # of another space
     if not (entry.folder / "content").is_dir():
         return
-    with st.container(key="bin_bar", horizontal=True, vertical_alignment="center", width="content"):
-        text = _(":material/delete: {name} is in the bin.")
-        st.markdown(text.format(name=frame.plain(entry.name)), width="content")
-        st.button(
-            _("Undo"),
-            key="bin_undo",
-            type="tertiary",
-            icon=":material/undo:",
-            on_click=_put_back,
-            args=(entry,),
-        )
+    words = _(":material/delete: {name} is in the bin.").format(name=frame.plain(entry.name))
+    undo_bar.show(words, key="bin_bar", button="bin_undo", undo=_put_back, args=(entry,))
 
 
 def show_all() -> None:

@@ -19,7 +19,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.errors import PhotoError, TransLearnError
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import excluded_photos, format, gallery
+from translearn_ui.components import excluded_photos, format, gallery, undo_bar
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -84,18 +84,8 @@ def show_bar(dataset: Dataset) -> None:
     sentence = done[-1].sentence if kept else datasets.last_change(dataset)
     if not sentence:
         return
-    with st.container(
-        key="acts_bar", horizontal=True, vertical_alignment="center", width="content"
-    ):
-        st.markdown(f":material/check: {frame.plain(sentence)}", width="content")
-        st.button(
-            _("Undo"),
-            key="acts_undo",
-            type="tertiary",
-            icon=":material/undo:",
-            on_click=undo,
-            args=(dataset,),
-        )
+    words = f":material/check: {frame.plain(sentence)}"
+    undo_bar.show(words, key="acts_bar", button="acts_undo", undo=undo, args=(dataset,))
 
 
 def _done(dataset: Dataset) -> list[_Done]:

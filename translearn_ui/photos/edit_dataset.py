@@ -14,7 +14,7 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.i18n import _, ngettext
-from translearn_ui.components import dataset_actions, dialogs
+from translearn_ui.components import dataset_actions, dialogs, undo_bar
 from translearn_ui.shell import frame, in_hand
 
 _UNDO = "edit_undo"
@@ -76,18 +76,8 @@ def show_undo(dataset: Dataset) -> None:
     done = st.session_state.get(_UNDO)
     if done is None or done[::2] != (dataset.id, datasets.last_change_id(dataset)):
         return
-    with st.container(
-        key="undo_bar", horizontal=True, vertical_alignment="center", width="content"
-    ):
-        st.markdown(f":material/check: {done[1]}", width="content")
-        st.button(
-            _("Undo"),
-            key="undo",
-            type="tertiary",
-            icon=":material/undo:",
-            on_click=_undo,
-            args=(dataset,),
-        )
+    words = f":material/check: {done[1]}"
+    undo_bar.show(words, key="undo_bar", button="undo", undo=_undo, args=(dataset,))
 
 
 def _undo(dataset: Dataset) -> None:
