@@ -96,8 +96,9 @@ def test_what_was_set_up_learns_with_moving_curves_in_every_tab_and_stop_keeps_t
     expect(page.locator(".tl-now")).to_be_visible(timeout=30_000)
     assert re.search(r"run=", page.url)
     expect(curve_of(page)).to_be_attached(timeout=WORKER_MS)
-    first = count_points(page)
-    expect(curve_of(page)).not_to_have_attribute("data-points", str(first), timeout=WORKER_MS)
+    expect(curve_of(page)).not_to_have_attribute(
+        "data-points", re.compile("^[01]$"), timeout=WORKER_MS
+    )
     (run,) = [run for run in runs.list_runs() if run.config.dataset == str(dataset.folder)]
     process = run.process()
     assert process is not None
