@@ -20,7 +20,8 @@ def main() -> None:
         frame.empty_state(
             title=_("Nothing to compare yet"),
             text=_(
-                "Train twice, say with another backbone or more photos; then see which is better."
+                "Train twice, for example with more photos or another network (backbone). Then "
+                "see which model is better."
             ),
             icon=":material/compare_arrows:",
             key="compare",

@@ -51,7 +51,7 @@ def _quotas(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 @pytest.mark.parametrize(
     ("quotas", "said"),
     [
-        ('{"photos": 5}', "You may have 5 photos, and 0 are there: 6 more are too many"),
+        ('{"photos": 5}', "You may have 5 photos and have 0: 6 more are too many"),
         ('{"space_bytes": 3000}', "more are too much"),
     ],
 )

@@ -130,8 +130,8 @@ def check_ready(dataset: Dataset) -> None:
     if len(counts) == 1:
         raise SourceError(
             _(
-                "There is only one class, {name}. Add photos of at least one other class: to tell "
-                "things apart takes two."
+                "There is only one class, {name}. Add photos of at least one other class: you "
+                "need two or more."
             ).format(name=counts.index[0])
         )
     if len(counts) > limit:

@@ -50,7 +50,7 @@ def check_quota(photos: int, needed_bytes: int) -> None:
     if there + photos > quotas.photos:
         raise SourceError(
             _(
-                "You may have {most:,} photos, and {there:,} are there: {photos:,} more are too many. "
+                "You may have {most:,} photos and have {there:,}: {photos:,} more are too many. "
                 "Bring in fewer, or delete a data set under My work."
             ).format(most=quotas.photos, there=there, photos=photos)
         )
@@ -58,8 +58,8 @@ def check_quota(photos: int, needed_bytes: int) -> None:
     if used + needed_bytes > quotas.space_bytes:
         raise SourceError(
             _(
-                "Your things may take {most:,} MB, and take {used:,} MB: {needed:,} MB more are too "
-                "much. Delete a data set or a run under My work, and empty the bin."
+                "Your work may take {most:,} MB and takes {used:,} MB: {needed:,} MB more are too"
+                " much. Delete a data set or a training under My work, and empty the bin."
             ).format(
                 most=quotas.space_bytes // 10**6,
                 used=used // 10**6,

@@ -82,18 +82,18 @@ def _check_quota() -> None:
     if len(kept) >= quotas.runs:
         raise RunError(
             _(
-                "You may keep {most} runs, and so many are there. Delete one under My work, then start "
-                "again."
+                "You may keep {most} trainings, and you have as many. Delete one under My work, "
+                "then start again."
             ).format(most=quotas.runs)
         )
     live = sum(run.state.is_live for run in kept)
     if live >= quotas.waiting:
         raise RunError(
             ngettext(
-                "{n} run of yours is waiting or going on, more cannot be started at once. Wait until it "
-                "has ended, or stop it.",
-                "{n} runs of yours are waiting or going on, more cannot be started at once. Wait until "
-                "one has ended, or stop one.",
+                "{n} training of yours is waiting or running; you cannot start more at once. Wait"
+                " until it has ended, or stop it.",
+                "{n} trainings of yours are waiting or running; you cannot start more at once. "
+                "Wait until one has ended, or stop one.",
                 live,
             ).format(n=live)
         )

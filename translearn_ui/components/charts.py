@@ -156,7 +156,7 @@ def probability_bars(
     )
     figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
-        title=_("how sure (probability)"),
+        title=_("how sure (confidence)"),
         **share_axis(room=room),
     )
     return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)

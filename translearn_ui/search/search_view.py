@@ -76,7 +76,7 @@ def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tupl
     if stage == "train_best":
         return _("Training the best settings …"), ""
     if stage == "train_default":
-        return _("Training the default, to compare …"), ""
+        return _("Training the recommended settings, to compare …"), ""
     if stage != "search" or not trials:
         looked = [event for event in run.events()[0] if event["kind"] == "progress"]
         if stage in ("features", "search") and looked and not trials:

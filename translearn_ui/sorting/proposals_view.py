@@ -45,9 +45,10 @@ def _show_question(sorting: Sorting) -> None:
         required=True,
         key="sort_order",
         help=_(
-            "The most doubtful: where two classes are about as likely (margin sampling). The most "
-            "different: far from everything sorted so far (core-set). Each eighth one is drawn at "
-            "random, and its proposal is hidden, so that the figures below are honest."
+            "The most doubtful: where two classes are about as likely (margin sampling). The "
+            "most different: far from everything sorted so far (core-set). Every eighth photo"
+            " is drawn at random, and its proposal is hidden, so that the figures below are "
+            "honest."
         ),
     )
     asked = sorting.questions(order="different" if order == "different" else "doubtful", most=1)
@@ -105,7 +106,12 @@ def _show_answers(sorting: Sorting, question: Question) -> None:
 def _show_accept(sorting: Sorting) -> None:
     st.header(_("Accept proposals"), anchor=False)
     bar = st.slider(
-        _("Accept from this confidence on"), 0, 100, 90, format="%d %%", key="sort_confidence"
+        _("Accept proposals that are at least this sure"),
+        0,
+        100,
+        90,
+        format="%d %%",
+        key="sort_confidence",
     )
     estimate = sorting.estimate(bar / 100)
     st.markdown(_sentence(estimate))
@@ -188,5 +194,5 @@ def _sentence(estimate: Estimate) -> str:
     ).format(n=estimate.photos, wrong=round(estimate.wrong))
     if not estimate.measured:
         return text + " " + _("Not measured yet: answer some photos above.")
-    told = _("Measured: {right} of {n} hidden proposals of this confidence were right.")
+    told = _("Measured: {right} of {n} hidden proposals that were this sure were right.")
     return text + " " + told.format(right=estimate.measured_right, n=estimate.measured)

@@ -160,8 +160,8 @@ def show_answer(answer: Answer, *, sure_from: float, run: Run) -> None:
     if prediction.other_shape:
         st.markdown(
             _(
-                "This photo is much wider or taller than the photos I learned from, so my answer is "
-                "worth less. Best cut the photo to the shape of those."
+                "This photo is much wider or taller than the photos I learned from, so my answer "
+                "is worth less. It is best to cut the photo to their shape."
             )
         )
 

@@ -47,9 +47,9 @@ def show(run: Run) -> None:
     with st.popover(_("Not sure?"), icon=":material/help:", type="tertiary", key="try_sure_box"):
         st.markdown(
             _(
-                "A model always finds some class most likely, even for a photo of something "
-                "else. Below this probability we call its answer *not sure*. The value is kept "
-                "with this training; *Results* shows what it costs and what it saves."
+                "A model always finds some class most likely, even for a photo of something else."
+                " When it is less sure than this, its answer is *not sure*. The value is kept "
+                "with this model; *Results* shows what it costs and what it saves."
             )
         )
         threshold_slider.show(run, key="try_sure")
