@@ -9,7 +9,7 @@ from translearn_core.i18n import N_, _
 from translearn_core.runs import list_runs
 from translearn_ui.components import bin_line, named_tabs
 from translearn_ui.shell import frame
-from translearn_ui.work import dataset_rows, installation, run_rows
+from translearn_ui.work import dataset_rows, installation, run_rows, space_used
 
 frame.page("work")
 
@@ -17,6 +17,8 @@ frame.page("work")
 def main() -> None:
     """Data sets, runs, installation."""
     st.title(_("My work"), anchor=False)
+    if spaces.is_whole():
+        space_used.show()
     sets, runs = datasets.list_datasets(), list_runs()
     # without numbers: a tab whose name changes is left for the first one
     third = N_("This installation") if spaces.is_whole() else N_("My space")

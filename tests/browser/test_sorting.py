@@ -112,10 +112,10 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
     kind = sorter.truth[ticked]
     tile.focus()
     page.keyboard.press("Space")
-    box = sorter.groups()[0].locator("[class*=st-key-sort_stranger_name_] input")
+    box = sorter.groups()[0].locator("[class*=st-key-sort_strangers_][class*=_really] input")
     box.fill(kind)
     page.keyboard.press("Enter")
-    take = page.locator("[class*=st-key-sort_stranger_take_] button")
+    take = page.locator("[class*=st-key-sort_strangers_][class*=_take] button")
     expect(take).to_be_enabled(timeout=PATIENCE_MS)
     take.click()
     expect(undo).to_contain_text(f"1 photo is {kind}", timeout=PATIENCE_MS)

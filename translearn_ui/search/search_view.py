@@ -18,6 +18,7 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.runs import LIVE_STATES, Run, study
 from translearn_ui.components import (
     format,
+    queue_line,
     run_text,
     stage_strip,
 )
@@ -46,6 +47,8 @@ def _follow(run: Run) -> None:
         words, figures = _now(run, state.state, state.stage, trials)
         st.html(stage_strip.headline_html(words, figures))
         frame.tab_title(f"{words} – {run.config.dataset_name}")
+        if state.state == "queued":
+            queue_line.show(run)
         _show_time(run, state.started_at)
         trials_view.show(run, trials)
         _show_stop(run)

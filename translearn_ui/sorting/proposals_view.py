@@ -12,6 +12,7 @@ from translearn_core.sorting.session import Estimate, Question, Sorting
 from translearn_ui.components import class_colors, gallery
 from translearn_ui.shell import frame
 from translearn_ui.sorting import strip
+from translearn_ui.sorting import ticked as ticked_row
 
 _ORDERS = ("doubtful", "different")
 
@@ -139,7 +140,10 @@ def _show_accept(sorting: Sorting) -> None:
         paths = [one.path for one in likely]
         key = f"sort_wrong_{sorting.dataset.id}_{name}"
         ticked = strip.show(sorting.dataset, sorting.rows(paths), key=key, dropped=None)
-        _show_wrong(sorting, [path for path in ticked if path in paths], key)
+        if wrong := [path for path in ticked if path in paths]:
+            ticked_row.show(sorting, wrong, key=key, stay=False)
+        else:
+            st.caption(_("Press those that are wrong, then say what they are."))
     if st.button(
         ngettext("Accept {n:,} photo", "Accept {n:,} photos", estimate.photos).format(
             n=estimate.photos
@@ -150,37 +154,6 @@ def _show_accept(sorting: Sorting) -> None:
     ):
         sorting.accept(bar / 100)
         st.rerun()
-
-
-def _show_wrong(sorting: Sorting, wrong: list[str], key: str) -> None:
-    """What the ticked ones really are."""
-    if not wrong:
-        st.caption(_("Press those that are wrong, then say what they are."))
-        return
-    n = len(wrong)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            ngettext("What is the ticked one?", "What are the {n:,} ticked ones?", n).format(n=n),
-            sorting.dataset.classes,
-            index=None,
-            accept_new_options=True,
-            placeholder=_("Choose a class, or type a new name"),
-            key=f"{key}_really",
-            width=280,
-        )
-        if st.button(_("Sort the ticked"), key=f"{key}_take", disabled=not name):
-            sorting.move(wrong, str(name))
-            strip.forget_ticks(key)
-            st.rerun()
-        if st.button(
-            _("None of them: put aside"),
-            key=f"{key}_aside",
-            type="tertiary",
-            icon=":material/block:",
-        ):
-            sorting.put_aside(wrong)
-            strip.forget_ticks(key)
-            st.rerun()
 
 
 def _sentence(estimate: Estimate) -> str:

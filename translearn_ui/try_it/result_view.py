@@ -7,7 +7,7 @@ import streamlit as st
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
-from translearn_ui.components import reveal, threshold_slider
+from translearn_ui.components import scroll, threshold_slider
 from translearn_ui.shell import frame
 from translearn_ui.try_it import photo_input, prediction_view, right_class, traps
 from translearn_ui.try_it.prediction_view import Answer
@@ -63,8 +63,9 @@ def has_answer(run: Run) -> bool:
 
 def _show_one(answer: Answer, run: Run, sure_from: float) -> None:
     """One photo: the answer, what it really is where that is known, and why."""
-    reveal.show(photo_input.asked_mark(), key="try_reveal")
-    prediction_view.show_answer(answer, sure_from=sure_from, run=run)
+    scroll.into_view("try_answer", when=photo_input.asked_mark())
+    with st.container(key="try_answer"):
+        prediction_view.show_answer(answer, sure_from=sure_from, run=run)
     if answer.prediction.error:
         return
     _show_truth(run, answer.prediction.label or "")
