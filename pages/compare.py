@@ -31,7 +31,7 @@ def main() -> None:
         return
     chosen = run_choice.choose(runs)
     if len(chosen) < 2:
-        st.info(_("Choose two trainings or more."), icon=":material/compare_arrows:")
+        st.info(_("Choose two models or more."), icon=":material/compare_arrows:")
         return
     with frame.errors_shown():
         comparison = comparing.compare_runs(chosen)

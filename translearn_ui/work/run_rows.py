@@ -122,7 +122,7 @@ def _show_compare(runs: list[Run]) -> None:
         st.session_state.pop("compare_runs", None)
         frame.go("compare", runs=",".join(chosen[:8]))
     if len(chosen) < 2:
-        st.caption(_("Tick the trainings to compare."))
+        st.caption(_("Tick the models to compare."))
 
 
 def _show_run(run: Run) -> None:
