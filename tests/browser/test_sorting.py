@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import axe
 from tests.support.photos import COLOURS, draw_photos
 from translearn_core import datasets, jobs, runs
 
@@ -142,6 +143,7 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
             break
         sorter.name(new[0], sorter.kind(new[0]))
     screenshot(page, "sort_groups")
+    assert axe.faults_in_both(page) == []
     page.get_by_text("Proposals", exact=True).click()
     key = page.locator("[class*=st-key-sort_answer_]").first
     expect(key).to_be_visible(timeout=PATIENCE_MS)
@@ -152,6 +154,7 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
     left = int((datasets.read_unsorted(dataset)["path"] != "").sum())
     expect(accept).to_have_text(f"Accept {left} photos", timeout=PATIENCE_MS)
     screenshot(page, "sort_proposals")
+    assert axe.faults_in_both(page) == []
     accept.click()
     expect(page.get_by_text("All photos are sorted.")).to_be_visible(timeout=PATIENCE_MS)
     told = {Path(row.file).name: row.class_name for row in dataset.photos.itertuples()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import streamlit as st
 
 from translearn_core.config import home, load_configuration
@@ -17,12 +15,7 @@ def show() -> None:
 
     configuration = load_configuration()
     home().mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home()).free
-    st.markdown(
-        _("Everything is in one folder: `{folder}`. {free} are free on its disk.").format(
-            folder=home(), free=format.size(free)
-        )
-    )
+    st.markdown(_("Everything is in one folder: `{folder}`.").format(folder=home()))
     st.caption(_("To use another folder, set `TRANSLEARN_HOME` before the app is started."))
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="row_cache"):
         used = cache.cache_size_bytes()
