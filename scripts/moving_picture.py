@@ -21,7 +21,7 @@ from playwright.sync_api import Page
 from scripts.pictured_app import IMAGES, app, page_in_chromium
 
 WIDTH, HEIGHT = 1000, 700
-SHOWN_WIDTH = 800
+SHOWN_WIDTH = 900
 """Pixels of the window, and of the picture."""
 MOST_BYTES = 1_500_000
 FRAME_MS = 180
@@ -138,6 +138,10 @@ def _watch_training(page: Page, recorder: _Recorder) -> None:
     taken = _Recorder(page)
     over = page.locator(".st-key-camera_results button")
     failed = page.locator(".st-key-live_again")
+    now = page.locator(".st-key-live_now")
+    now.or_(over).first.wait_for()
+    if now.count():
+        now.evaluate("one => one.scrollIntoView({ block: 'center' })")
     while not over.count():
         if failed.count():
             sys.exit(page.locator('[data-testid="stAlert"]').first.inner_text())
@@ -154,7 +158,7 @@ def _wait_for_answer(page: Page, name: str) -> None:
 def _write(frames: list[tuple[Image.Image, int]], target: Path) -> None:
     """Write the frames as an animated WebP, as good as fits."""
     images, times = [image for image, _ms in frames], [ms for _image, ms in frames]
-    for quality in (72, 60, 48, 36, 24):
+    for quality in (82, 72, 60, 48, 36, 24):
         content = io.BytesIO()
         images[0].save(
             content, "WEBP", save_all=True, append_images=images[1:], duration=times, loop=0,
