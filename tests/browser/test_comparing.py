@@ -83,9 +83,11 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code_on_a_phone_too(
     assert "Six rounds." in (tmp_path / "report.html").read_text(encoding="utf-8")
     page.locator(f".st-key-compare_menu_{first.id} button").click()
     page.get_by_text("Show me the code").click()
+    code = page.get_by_role("button", name="Download the code")
+    expect(code).to_be_visible()
+    assert axe.faults_in_both(page, within=axe.DIALOG) == []
     with page.expect_download() as download:
-        assert axe.faults_in_both(page, within=axe.DIALOG) == []
-        page.get_by_role("button", name="Download the code").click()
+        code.click()
     download.value.save_as(tmp_path / "code.zip")
     with zipfile.ZipFile(tmp_path / "code.zip") as archive:
         assert "train.ipynb" in archive.namelist()
