@@ -81,6 +81,7 @@ from translearn_core.imaging.decode import (
     measure_reading,
     processor_count,
 )
+from translearn_core.imaging.positions import without_position
 from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 
@@ -104,11 +105,13 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class _StagedPhoto:
-    """An accepted photo: its candidate, its numbered file in the staging folder, its statistics."""
+    """An accepted photo: its candidate, its numbered file in the staging folder, its statistics, and
+    the SHA-256 of its file as it was brought, where a position was dropped."""
 
     candidate: Candidate
     file: Path
     stats: PhotoStats | None
+    brought_sha256: str = ""
 
 
 def import_source(
@@ -389,8 +392,13 @@ def _stage_one(
 ) -> _StagedPhoto | tuple[str, str]:
     """Read, check and store one photo; its name and the reason where it is rejected."""
     stats = None
+    brought = ""
     try:
         data = item.read()
+        if not context.choices.keep_positions:
+            bare = without_position(data)
+            brought = "" if bare is data else hashlib.sha256(data).hexdigest()
+            data = bare
         if context.check:
             stats = decode_photo(data, size=STATS_SIDE, limits=context.limits).stats
     except PhotoError as error:
@@ -399,7 +407,7 @@ def _stage_one(
         return item.file, cannot_open(error)
     with disk_errors():
         target.write_bytes(data)
-    return _StagedPhoto(replace(item, size_bytes=len(data)), target, stats)
+    return _StagedPhoto(replace(item, size_bytes=len(data)), target, stats, brought)
 
 
 def _move_to_class_folders(
@@ -418,7 +426,7 @@ def _move_to_class_folders(
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         item.file.replace(target)
-        rows.append(_row(candidate, path, item.stats))
+        rows.append(_row(candidate, path, item.stats) | {"brought_sha256": item.brought_sha256})
     return _rows(rows)
 
 
@@ -579,6 +587,8 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
+    if ImportChoices.from_text(dataset.record.choices).keep_positions:
+        context.choices = replace(context.choices, keep_positions=True)
     candidates, unread = expand_videos(candidates, folder / "frames", context)
     left_out = left_out + unread
     how = _measure(
@@ -748,6 +758,17 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
     return kept, [(files[path], reason) for path, reason in reasons.items()]
 
 
+def has_positions(dataset: Dataset) -> bool:
+    """Whether a photo of its own says where it was taken: kept on demand, or by an earlier version."""
+    for path in map(str, dataset.photos["path"]):
+        if not _is_absolute(path):
+            with contextlib.suppress(OSError):  # a missing photo is told elsewhere
+                data = dataset.photo_path(path).read_bytes()
+                if without_position(data) is not data:
+                    return True
+    return False
+
+
 def _imported_before(record: Record, check: bool) -> Dataset | None:
     """An unedited data set of the same zip and name, with photos checked if that is asked."""
     for dataset in list_datasets():
@@ -757,6 +778,7 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
             same
             and ImportChoices.from_text(old.choices) == ImportChoices.from_text(record.choices)
             and (not check or bool(dataset.photos["checked"].all()))
+            and (ImportChoices.from_text(record.choices).keep_positions or not has_positions(dataset))
         ):
             return dataset
     return None

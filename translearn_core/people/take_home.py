@@ -6,24 +6,29 @@ The zip holds the folders `datasets`, `runs` and `studies` of the space as they 
 `translearn-space.json`: the SHA-256 of each file, the folder it came from, and a signature by the class.
 A page brings in only what carries the signature of this installation, since a run may hold a model
 that does what its maker wants.
-Photos that were left in place outside the workspace are not in it.
+Photos that were left in place outside the workspace are not in it, and no photo says in it where it was
+taken.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from translearn_core import leftovers, spaces
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.errors import AccessError, SourceError
 from translearn_core.i18n import _
+from translearn_core.imaging.kinds import HEAD_BYTES, looks_like_photo
+from translearn_core.imaging.positions import without_position
 from translearn_core.people.hashing import is_signed, sign
 from translearn_core.people.records import read_class
 
@@ -50,7 +55,7 @@ def pack(space: Path, target: Path, *, stop: Callable[[], bool] = lambda: False)
             name = path.relative_to(space).as_posix()
             digest = hashlib.sha256()
             try:
-                with path.open("rb") as source, made.open(name, "w", force_zip64=True) as file:
+                with _opened(path) as source, made.open(name, "w", force_zip64=True) as file:
                     while piece := source.read(_PIECE):
                         digest.update(piece)
                         file.write(piece)
@@ -102,6 +107,17 @@ def _files_of(space: Path) -> Iterator[Path]:
                 continue
             if path.is_file():
                 yield path
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file of a space, a photo without where it was taken."""
+    with path.open("rb") as file:
+        if looks_like_photo(file.read(HEAD_BYTES)):
+            yield io.BytesIO(without_position(path.read_bytes()))
+            return
+        file.seek(0)
+        yield file
 
 
 def _read_index(opened: zipfile.ZipFile, name: str, *, trusted: bool) -> dict[str, Any]:
