@@ -30,6 +30,7 @@ GROUND = (
     "templates",
     "settings",
     "config",
+    "quotas",
 )
 """The modules that lie flat in the package: every room may import them."""
 

@@ -16,12 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import pandas as pd
 
+from translearn_core import quotas
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
@@ -58,7 +60,6 @@ from translearn_core.datasets.library import (
 )
 from translearn_core.datasets.loose import MOST as MOST_LOOSE
 from translearn_core.datasets.loose import read_kept, write_loose
-from translearn_core.datasets.quota import check_quota
 from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
@@ -351,10 +352,8 @@ def _stage(
     """Read and decode the candidates in threads, and store the valid ones in `folder`.
 
     Raises:
-        SourceError: a pupil's space has no room for them.
         StorageError: the disk is full.
     """
-    check_quota(len(candidates), sum(item.size_bytes for item in candidates))
     with disk_errors():
         folder.mkdir()
     staged: list[_StagedPhoto] = []
@@ -468,9 +467,29 @@ def _build(
     record: Record,
     context: ImportContext,
 ) -> Dataset:
-    """Fill a temporary folder with photos and manifest, and publish it."""
+    """Fill a temporary folder with photos and manifest, and publish it.
+
+    Raises:
+        SourceError: a pupil's space has no room for them.
+    """
     candidates, unread = expand_videos(candidates, folder / "frames", context)
-    left_out = left_out + unread
+    with _room_for(candidates):
+        return _fill(folder, candidates, left_out + unread, record, context)
+
+
+def _room_for(candidates: Sequence[Candidate]) -> AbstractContextManager[None]:
+    return quotas.room_for(
+        photos=len(candidates), n_bytes=sum(item.size_bytes for item in candidates)
+    )
+
+
+def _fill(
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    record: Record,
+    context: ImportContext,
+) -> Dataset:
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     if record.kind != "demo":
         how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
@@ -508,7 +527,8 @@ def _stage_loose(folder: Path, context: ImportContext) -> list[_StagedPhoto]:
         return []
     try:
         found, _unread = expand_videos(context.loose[:MOST_LOOSE], folder / "loose-frames", context)
-        staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
+        with _room_for(found[:MOST_LOOSE]):
+            staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
     except (SourceError, StorageError):  # no room for what was to be left out anyway
         context.check_stop()
         return []
@@ -590,7 +610,17 @@ def _append(
     if ImportChoices.from_text(dataset.record.choices).keep_positions:
         context.choices = replace(context.choices, keep_positions=True)
     candidates, unread = expand_videos(candidates, folder / "frames", context)
-    left_out = left_out + unread
+    with _room_for(candidates):
+        return _add_to(dataset, folder, candidates, left_out + unread, context)
+
+
+def _add_to(
+    dataset: Dataset,
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    context: ImportContext,
+) -> ImportReport:
     how = _measure(
         {item.file: item.look or item.read for item in candidates}, dataset.reading, context
     )
@@ -778,7 +808,9 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
             same
             and ImportChoices.from_text(old.choices) == ImportChoices.from_text(record.choices)
             and (not check or bool(dataset.photos["checked"].all()))
-            and (ImportChoices.from_text(record.choices).keep_positions or not has_positions(dataset))
+            and (
+                ImportChoices.from_text(record.choices).keep_positions or not has_positions(dataset)
+            )
         ):
             return dataset
     return None

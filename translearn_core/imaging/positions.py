@@ -120,9 +120,7 @@ class _Tiff:
         """An unsigned number."""
         if not self.base <= at <= self.end - size:
             raise IndexError(at)
-        return int.from_bytes(
-            self.buffer[at : at + size], "little" if self.order == "<" else "big"
-        )
+        return int.from_bytes(self.buffer[at : at + size], "little" if self.order == "<" else "big")
 
     @property
     def wide(self) -> int:
@@ -285,7 +283,7 @@ def _clear_exif(buffer: bytearray, begin: int, end: int) -> None:
 
 def _change_jpeg(buffer: bytearray) -> bytearray:
     at = buffer.find(b"\xff\xd8")
-    while 0 <= at:
+    while at >= 0:
         at = _change_picture(buffer, at + 2)
         at = buffer.find(b"\xff\xd8\xff", at) if at >= 0 else -1
     _clear_texts(buffer)
@@ -486,9 +484,7 @@ def _items_of_exif(buffer: bytearray, begin: int, end: int) -> Iterator[int]:
             yield number
 
 
-def _places(
-    buffer: bytearray, at: int, end: int, data_at: int
-) -> Iterator[tuple[int, list[Span]]]:
+def _places(buffer: bytearray, at: int, end: int, data_at: int) -> Iterator[tuple[int, list[Span]]]:
     """The spans of every item of an `iloc` box."""
     version = buffer[at]
     sizes = (buffer[at + 4] >> 4, buffer[at + 4] & 15, buffer[at + 5] >> 4)

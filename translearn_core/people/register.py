@@ -12,7 +12,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 
-from translearn_core.config import load_configuration
+from translearn_core import quotas, spaces
 from translearn_core.errors import AccessError
 from translearn_core.i18n import _
 from translearn_core.people import attempts
@@ -65,7 +65,7 @@ def join(code: str, name: str, pin: str, *, address: str, now: float | None = No
                     "before”; else add a letter or your family name."
                 ).format(name=shown)
             )
-        most = load_configuration().quotas.people
+        most = quotas.quotas_of(spaces.root()).people
         if len([person for person in people if not person.is_teacher]) >= most:
             raise AccessError(
                 _("The class is full: {n} people are in it. Ask your teacher.").format(n=most)

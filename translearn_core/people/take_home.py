@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from translearn_core import leftovers, spaces
+from translearn_core import leftovers, quotas, spaces
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.errors import AccessError, SourceError
@@ -78,7 +78,8 @@ def unpack(archive: Path, space: Path, *, trusted: bool = False) -> list[str]:
         What was brought in: `datasets/<id>`, `runs/<id>`, `studies/<id>`.
 
     Raises:
-        SourceError: it is no such zip, it was changed, or it does not fit.
+        SourceError: it is no such zip, it was changed, or it does not fit into the space.
+        RunError: it holds more runs than may be kept.
         AccessError: it was not made by this installation.
     """
     staging = space / "uploads" / leftovers.own_name("")
@@ -87,11 +88,16 @@ def unpack(archive: Path, space: Path, *, trusted: bool = False) -> list[str]:
             staging.mkdir(parents=True)
         with zipfile.ZipFile(archive) as opened:
             content = _read_index(opened, archive.name, trusted=trusted)
-            _check_size(opened, space)
-            for name, digest in content["files"].items():
-                _copy(opened, name, digest, staging)
-        before = str(content["space"])
-        return _take_over(staging, space, before)
+            _check_size(opened)
+            new = [name for name in content["files"] if not _is_there(space, name)]
+            n_bytes = sum(opened.getinfo(name).file_size for name in new)
+            runs = {name.split("/")[1] for name in new if not name.startswith("datasets/")}
+            with quotas.room_for(n_bytes=n_bytes, runs=len(runs)):
+                for name in new:
+                    _copy(opened, name, content["files"][name], staging)
+                sets = list((staging / "datasets").glob("*"))
+                quotas.check_room(photos=sum(map(quotas.photos_in, sets)))
+                return _take_over(staging, space, str(content["space"]))
     except (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, EOFError) as error:
         raise _changed(archive.name) from error
     finally:
@@ -118,6 +124,12 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             return
         file.seek(0)
         yield file
+
+
+def _is_there(space: Path, name: str) -> bool:
+    """Whether a space has the data set or run already that a file belongs to."""
+    folder, child = name.split("/")[:2]
+    return (space / folder / child).exists()
 
 
 def _read_index(opened: zipfile.ZipFile, name: str, *, trusted: bool) -> dict[str, Any]:
@@ -150,12 +162,11 @@ def _is_inside(name: str) -> bool:
     return is_plain and len(parts) > 2 and parts[0] in FOLDERS and parts[1][0] != "."
 
 
-def _check_size(opened: zipfile.ZipFile, space: Path) -> None:
+def _check_size(opened: zipfile.ZipFile) -> None:
     needed = sum(info.file_size for info in opened.infolist())
-    configuration = load_configuration()
-    free = shutil.disk_usage(space).free - configuration.limits.free_bytes
-    most = free if space == spaces.root() else min(free, configuration.quotas.space_bytes)
-    if needed > most or len(opened.infolist()) > configuration.limits.files:
+    limits = load_configuration().limits
+    most = shutil.disk_usage(spaces.root()).free - limits.free_bytes
+    if needed > most or len(opened.infolist()) > limits.files:
         raise SourceError(
             _("It takes {needed:,} MB, and there is room for {most:,} MB. Make room first.").format(
                 needed=needed // 2**20, most=max(0, most) // 2**20
