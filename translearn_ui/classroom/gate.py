@@ -5,6 +5,7 @@ rule allows does not exist. Leaves to others: who a person is (`people`), signin
 
 Addresses and their rules:
     /class/*, /static/*, /_stcore/health     everybody: they hold nothing of anybody
+    /auth/login, /oauth2callback             everybody, where a school's accounts open the class
     /media/<file>                            who made it, and the teacher
     /_stcore/upload_file/<session>/<file>    whose session it is, while there is room
     /_stcore/stream                          who is signed in; an earlier session only to its owner
@@ -30,6 +31,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from translearn_core import people
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, language
+from translearn_ui.classroom import school
 from translearn_ui.shell import language_choice, who
 from translearn_ui.shell.frame import PAGES
 
@@ -109,6 +111,8 @@ class Gate:
         if not is_reading and not _is_same_origin(request.headers):
             return PlainTextResponse(_("This was asked for by another page."), 403)
         if OPEN.fullmatch(path) and scope["type"] == "http":
+            return None
+        if path in school.PATHS and is_reading and school.is_offered():
             return None
         person = person_of(request.cookies)
         media, upload = MEDIA.fullmatch(path), UPLOAD.fullmatch(path)
