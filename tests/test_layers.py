@@ -30,13 +30,14 @@ GROUND = (
     "templates",
     "settings",
     "config",
+    "quotas",
 )
 """The modules that lie flat in the package: every room may import them."""
 
 ROOMS = (
-    "people",
     "evaluation",
     "imaging",
+    "people",
     "datasets",
     "backbones",
     "graph",
@@ -64,9 +65,9 @@ ORDER = {name: 0 for name in ("__init__", *GROUND)}
 ORDER |= {name: n for n, name in enumerate((*ROOMS, *ENTRIES), start=1)}
 HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax"}
 LIGHT = (
-    "people",
     "evaluation",
     "imaging",
+    "people",
     "datasets",
     "backbones",
     "runs",

@@ -77,6 +77,34 @@ class Quotas(BaseModel):
     )
 
 
+class School(BaseModel):
+    """Signing in to a class with the account of a school (OpenID Connect)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metadata_url: str = Field(
+        default="",
+        description="Address of the provider's `.well-known/openid-configuration`; empty: nobody signs "
+        "in this way.",
+    )
+    client_id: str = Field(default="", description="What the provider calls this installation.")
+    client_secret: str = Field(
+        default="", repr=False, description="The secret that the provider gave for it."
+    )
+    domains: tuple[str, ...] = Field(
+        default=(), description="Who has a verified address of one of these domains is a pupil."
+    )
+    claims: tuple[str, ...] = Field(
+        default=(), description="Who has one of these claims, like `groups=class-7b`, is a pupil."
+    )
+    teachers: tuple[str, ...] = Field(
+        default=(), description="Verified addresses of those who are the teacher."
+    )
+    teacher_claims: tuple[str, ...] = Field(
+        default=(), description="Who has one of these claims is the teacher."
+    )
+
+
 class Configuration(BaseModel):
     """How this installation behaves. Read from `<workspace>/config.toml` and the environment."""
 
@@ -125,13 +153,14 @@ class Configuration(BaseModel):
     )
     limits: Limits = Limits()
     quotas: Quotas = Quotas()
+    school: School = School()
 
 
 def load_configuration() -> Configuration:
     """The configuration of this installation: defaults, then `config.toml`, then environment.
 
-    `TRANSLEARN_SOURCE_FOLDERS` is a list separated as `PATH` is; `TRANSLEARN_LIMITS` and
-    `TRANSLEARN_QUOTAS` are JSON objects; the other variables hold one value each.
+    `TRANSLEARN_SOURCE_FOLDERS` is a list separated as `PATH` is; `TRANSLEARN_LIMITS`,
+    `TRANSLEARN_QUOTAS` and `TRANSLEARN_SCHOOL` are JSON objects; the other variables hold one value each.
 
     Raises:
         SettingsError: a value that is not allowed; the message names it and its source.
@@ -153,7 +182,7 @@ def load_configuration() -> Configuration:
             continue
         if name == "source_folders":
             values[name] = [part for part in text.split(os.pathsep) if part]
-        elif name in ("limits", "quotas"):
+        elif name in ("limits", "quotas", "school"):
             values[name] = _parse_object(name, text)
         else:
             values[name] = text
@@ -178,7 +207,7 @@ def _parse_object(name: str, text: str) -> Any:
                 '{{"{key}": 1000}}. Received: {received}.'
             ).format(
                 variable=f"TRANSLEARN_{name.upper()}",
-                key="files" if name == "limits" else "photos",
+                key={"limits": "files", "quotas": "photos"}.get(name, "metadata_url"),
                 received=text,
             )
         ) from error

@@ -72,6 +72,7 @@ COLUMNS: dict[str, Any] = {
     "tint": "str",
     "pages": "int64",
     "channels": "int64",
+    "brought_sha256": "str",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
