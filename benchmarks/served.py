@@ -97,9 +97,7 @@ def serving(
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
     try:
         code = _wait(process, port, log, as_class=as_class)
-        yield Served(
-            port=port, home=home, log=log, process=psutil.Process(process.pid), code=code
-        )
+        yield Served(port=port, home=home, log=log, process=psutil.Process(process.pid), code=code)
     finally:
         process.terminate()
         try:

@@ -227,8 +227,9 @@ class Visitor:
     async def press(self, key: str, *, label: str = "") -> float:
         """Press a button by its key, or by what stands on it; seconds until the page is there."""
         part = self._find(
-            lambda one: one.kind == "button"
-            and (_key_of(one.id) == key if key else one.text == label),
+            lambda one: (
+                one.kind == "button" and (_key_of(one.id) == key if key else one.text == label)
+            ),
             f"the button {key or label}",
         )
         pressed = WidgetState(id=part.id, trigger_value=True)
