@@ -32,6 +32,8 @@ from websockets.exceptions import ConnectionClosed
 
 ANSWER_S = 120.0
 """So long an answer is waited for."""
+FIRST = "photos"
+"""The page that answers at `/`."""
 _MEDIA = re.compile(r"/media/[\w.-]+")
 _ENDED = {
     ForwardMsg.FINISHED_SUCCESSFULLY,
@@ -103,6 +105,7 @@ class Visitor:
         self._socket: ClientConnection | None = None
         self._page_hash = ""
         self._run = ""
+        self._busy_at = 0.0
         self._known: dict[str, ForwardMsg] = {}
         self._states: dict[str, WidgetState] = {}
         self._seen: dict[str, int] = {}
@@ -182,6 +185,7 @@ class Visitor:
         """Open the app on a page, in a new session; seconds until it is there."""
         began = time.monotonic()
         await self.ask(f"/{page}")
+        await self.ask("/_stcore/health")
         await self.ask("/_stcore/host-config")
         offered = ["streamlit", self.cookies.get("_streamlit_xsrf", "") or "none"]
         headers = self._headers()
@@ -218,7 +222,8 @@ class Visitor:
     async def go(self, page: str, **query: str) -> float:
         """Follow a link of the page's head to another page; seconds until it is there."""
         part = self._find(
-            lambda one: one.kind == "page_link" and one.message.page == page, f"the link to {page}"
+            lambda one: one.kind == "page_link" and (one.message.page or FIRST) == page,
+            f"the link to {page}",
         )
         self.query = urlencode(query) if query else part.message.query_string
         self._page_hash = part.message.page_script_hash
@@ -246,6 +251,13 @@ class Visitor:
                 setattr(state, name, content)
         self._states[part.id] = state
         return await self._rerun(fragment=part.fragment)
+
+    async def choose_pill(self, key: str, words: str) -> float:
+        """Press the pill whose words hold these, or the first; seconds until the page is there."""
+        part = self._find(lambda one: _key_of(one.id) == key, f"the pills {key}")
+        shown = [f"{one.content_icon} {one.content}".strip() for one in part.message.options]
+        chosen = [one for one in shown if words in one.replace("\\", "")] or shown[:1]
+        return await self.choose(key, string_array_value=chosen[:1])
 
     async def again(self) -> float:
         """Run the page again as it is; seconds until it is there."""
@@ -279,6 +291,11 @@ class Visitor:
         await self._rerun(fragment=part.fragment)
         return time.monotonic() - began
 
+    async def settle(self, quiet_s: float = 0.5) -> None:
+        """Wait until no run of the page has gone on for so long, but for those of fragments."""
+        while time.monotonic() - self._busy_at < quiet_s:
+            await asyncio.sleep(0.05)
+
     async def look(self) -> list[int]:
         """Fetch the pictures of the page that this browser does not have yet; their statuses."""
         statuses = []
@@ -292,6 +309,10 @@ class Visitor:
     def told(self, *kinds: str) -> list[str]:
         """What the elements of some kinds say, in order."""
         return [part.text for part in self.parts.values() if not kinds or part.kind in kinds]
+
+    def words(self) -> list[str]:
+        """What the page says, but for its HTML."""
+        return [part.text[:80] for part in self.parts.values() if part.kind != "html" and part.text]
 
     @property
     def errors(self) -> list[str]:
@@ -314,6 +335,15 @@ class Visitor:
             for part in self.parts.values()
         )
 
+    def widget_keys(self) -> list[str]:
+        """The keys of the widgets and charts of the page."""
+        return [key for part in self.parts.values() if (key := _key_of(part.id))]
+
+    @property
+    def fetched(self) -> Mapping[str, int]:
+        """The addresses of pictures that were fetched, with their statuses."""
+        return self._seen
+
     def pictures(self) -> list[str]:
         """The addresses of the pictures of the page."""
         return sorted({found for part in self.parts.values() for found in _media_of(part)})
@@ -326,7 +356,7 @@ class Visitor:
                 if getattr(part.message, "disabled", False):
                     raise NotThereError(f"{what} of {self.name} cannot be pressed")
                 return part
-        raise NotThereError(f"{self.name} does not see {what}; but: {self.told()[:40]}")
+        raise NotThereError(f"{self.name} does not see {what}; but: {self.words()[:40]}")
 
     async def _send(self, message: BackMsg) -> None:
         assert self._socket is not None
@@ -413,10 +443,13 @@ class Visitor:
         self.session_id = started.initialize.session_id or self.session_id
         self._run = message.metadata.run.script_run_id
         if not message.metadata.run.fragment_ids:
+            self._busy_at = time.monotonic()
             for fragment in list(self._timers):
                 self._stop_timer(fragment)
 
     def _take_delta(self, message: Any) -> None:
+        if not message.delta.fragment_id:
+            self._busy_at = time.monotonic()
         path = tuple(message.metadata.delta_path)
         delta = message.delta
         if delta.WhichOneof("type") != "new_element":
