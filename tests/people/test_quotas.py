@@ -94,7 +94,7 @@ def test_runs_are_refused_beyond_those_that_may_wait_or_be_kept(
     settings = Settings(backbone="starter")
     _quotas(monkeypatch, '{"runs": 2, "waiting": 1}')
     first = jobs.make_run(dataset, settings)
-    with pytest.raises(RunError, match="1 run, check or export of yours is waiting"):
+    with pytest.raises(RunError, match="1 training, check or export of yours is waiting"):
         jobs.make_run(dataset, settings)
     first.update_state(state="finished")
     with jobs.use_runner(InlineRunner()):
@@ -147,7 +147,7 @@ def test_a_check_takes_a_place_in_the_queue(
     _sorting_job(acting[0], NOW)
     dataset = datasets.import_source(draw_photos(tmp_path / "drawn", per_class=2))
     with jobs.use_runner(_Nobody()):
-        with pytest.raises(RunError, match="1 run, check or export of yours is waiting"):
+        with pytest.raises(RunError, match="1 training, check or export of yours is waiting"):
             feasibility.start(dataset, backbone="starter")
         with pytest.raises(RunError, match="is waiting"):
             sorting.start(dataset, backbone="starter")
