@@ -62,7 +62,7 @@ def drawing(make: Callable[P, go.Figure], *given: P.args, **named: P.kwargs) -> 
     return Drawing(make, given, named)
 
 
-class _Drawn(BaseFigure):
+class _Drawn(BaseFigure):  # type: ignore[misc]  # plotly has no types
     """A figure as the text of its JSON: of many, objects would take memory, and the time of each search
     for garbage."""
 
