@@ -99,7 +99,7 @@ def test_runs_are_refused_beyond_those_that_may_wait_or_be_kept(
     first.update_state(state="finished")
     with jobs.use_runner(InlineRunner()):
         second = jobs.start(dataset, settings)
-    with pytest.raises(RunError, match="may keep 2 runs"):
+    with pytest.raises(RunError, match="may keep 2 trainings"):
         jobs.start(dataset, settings)
     runs.delete_run(second)
     jobs.make_run(dataset, settings)
@@ -168,11 +168,11 @@ def test_what_comes_back_counts_as_what_is_new(
     runs.create_run(dataset.folder, Settings()).update_state(state="finished")
     datasets.import_source(draw_photos(tmp_path / "more", per_class=1, seed=1))
     _quotas(monkeypatch, '{"runs": 1, "photos": 8}')
-    for entry, said in zip(thrown, ("may keep 1 run", "may have 8 photos"), strict=True):
+    for entry, said in zip(thrown, ("may keep 1 training", "may have 8 photos"), strict=True):
         with pytest.raises(InputError, match=said):
             trash.put_back(entry)
         assert (entry.folder / "content").is_dir()
-    with pytest.raises(RunError, match="may keep 1 run"):
+    with pytest.raises(RunError, match="may keep 1 training"):
         people.unpack(tmp_path / "home.zip", space)
     _quotas(monkeypatch, '{"runs": 2, "photos": 8}')
     with pytest.raises(SourceError, match="may have 8 photos"):
@@ -192,7 +192,7 @@ def test_a_model_from_elsewhere_is_a_run_that_is_kept(
     _quotas(monkeypatch, '{"runs": 1}')
     model = tmp_path / "model.keras"
     model.write_bytes(b"refused before it is opened")
-    with pytest.raises(RunError, match="may keep 1 run"):
+    with pytest.raises(RunError, match="may keep 1 training"):
         adopt_model(model)
 
 
@@ -201,7 +201,7 @@ def test_what_several_tabs_bring_counts_together(
 ) -> None:
     _quotas(monkeypatch, '{"photos": 10, "space_bytes": 1000}')
     with quotas.room_for(photos=6, n_bytes=600):
-        with pytest.raises(SourceError, match="6 are there"):
+        with pytest.raises(SourceError, match="have 6"):
             quotas.check_room(photos=5)
         with pytest.raises(SourceError, match="too much"):
             quotas.check_room(n_bytes=500)
