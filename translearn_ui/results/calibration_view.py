@@ -60,7 +60,12 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
             )
             st.markdown(f"{frame.plain(task.name)}: {words}")
     charts.show(
-        charts.confidence_histogram(list(confidence), list(right), sure_from=sure_from),
+        charts.drawing(
+            charts.confidence_histogram,
+            confidence.tolist(),
+            right.tolist(),
+            sure_from=sure_from,
+        ),
         key="results_sure_chart",
         alt=_("How sure right and wrong answers were.") + " " + sentence,
     )
@@ -87,7 +92,7 @@ def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
         st.markdown(sentence)
         st.markdown(model_card_text.calibration_sentence(metrics.calibration))
         charts.show(
-            charts.reliability([asdict(bin_) for bin_ in bins]),
+            charts.drawing(charts.reliability, [asdict(bin_) for bin_ in bins]),
             key="results_reliability_chart",
             alt=_("How often answers were right against how sure they were.") + " " + sentence,
         )

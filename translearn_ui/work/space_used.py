@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from translearn_core import datasets
+from translearn_core import quotas
 from translearn_core.config import home
 from translearn_core.i18n import _
 from translearn_ui.components import format
@@ -54,5 +54,5 @@ def _measure(place: str, changed: tuple[int, ...]) -> dict[str, int]:
     del changed
     sizes = dict.fromkeys([*PARTS.values(), "rest"], 0)
     for folder in Path(place).iterdir():
-        sizes[PARTS.get(folder.name, "rest")] += datasets.space_bytes(folder)
+        sizes[PARTS.get(folder.name, "rest")] += quotas.space_bytes(folder)
     return sizes
