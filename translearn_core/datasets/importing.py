@@ -53,6 +53,7 @@ from translearn_core.datasets.library import (
     new_id,
     publish,
     small_classes,
+    stays_in_place,
     too_few_reason,
     with_columns,
 )
@@ -670,12 +671,12 @@ def _import_in_place(
                 "reading": record.reading,
             }
             existing.write_record(existing.record.model_copy(update=changed))
-            own = existing.photos[~existing.photos["path"].map(_is_absolute)]
+            own = existing.photos[~existing.photos["path"].map(stays_in_place)]
             photos = group_again(photos, existing.photos, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(_left_out_table(left_out))
             before = read_kept(existing)
-            write_loose(existing, pd.concat([loose, before[~before["path"].map(_is_absolute)]]))
+            write_loose(existing, pd.concat([loose, before[~before["path"].map(stays_in_place)]]))
         return existing
     with new_folder() as folder:
         temporary = Dataset(folder)
@@ -709,10 +710,6 @@ def _choose_as_before(existing: Dataset, context: ImportContext) -> None:
 def _said(context: ImportContext) -> dict[str, Any]:
     """What an import has to say and to ask, as fields of the record."""
     return {"notices": tuple(context.notices), "questions": tuple(context.questions)}
-
-
-def _is_absolute(path: str) -> bool:
-    return Path(path).is_absolute()
 
 
 def reuse_stats(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
