@@ -229,15 +229,12 @@ class Dataset:
         A photo at an address is copied into the data set's folder first; where that cannot be done,
         the file is missing. What reads many photos takes `photo_file` instead.
         """
-        if remote.is_address(path):
-            return self._fetched(path)
-        return real_path(self.folder / path)  # an absolute path stays as it is
+        file = self.photo_file(path)
+        return file if isinstance(file, Path) else self._fetched(file.address)
 
     def photo_file(self, path: str) -> PhotoFile:
         """Where a photo is, from its `path` in the manifest."""
-        if remote.is_address(path):
-            return remote.RemotePhoto(path)
-        return real_path(self.folder / path)
+        return photo_file(path, self.folder)
 
     def _fetched(self, address: str) -> Path:
         suffix = PurePosixPath(address).suffix[:10]
@@ -648,6 +645,13 @@ def check_free_space(needed_bytes: int) -> None:
                 free=number(free_bytes / 2**20, ",.0f"),
             )
         )
+
+
+def photo_file(path: str, folder: Path = Path()) -> PhotoFile:
+    """Where a photo is, from its manifest path, in the folder of its data set."""
+    if remote.is_address(path):
+        return remote.RemotePhoto(path)
+    return real_path(folder / path)  # an absolute path stays as it is
 
 
 def stays_in_place(path: str) -> bool:

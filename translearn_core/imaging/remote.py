@@ -78,13 +78,6 @@ def is_address(text: str) -> bool:
     return _ADDRESS.match(text) is not None
 
 
-def photo_file(text: str) -> PhotoFile:
-    """Where a photo is, from an address or a path; `file://` is a path."""
-    if not is_address(text):
-        return Path(text)
-    return Path(local_path(text)) if is_local(text) else RemotePhoto(text)
-
-
 def is_local(address: str) -> bool:
     """Whether an address names a file of this machine."""
     return protocol_of(address) in ("file", "local")
