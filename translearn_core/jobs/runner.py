@@ -94,7 +94,8 @@ def current_runner() -> Runner:
     """
     if _in_use:
         return _in_use[-1]
-    name = load_configuration().runner
+    configuration = load_configuration()
+    name = configuration.runner or ("cluster" if configuration.cluster.address else "local")
     if name not in RUNNERS:
         raise SettingsError(
             _("The configuration value `runner` must be {allowed}. Received: {received}.").format(
