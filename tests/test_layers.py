@@ -35,6 +35,7 @@ GROUND = (
 
 ROOMS = (
     "people",
+    "cluster",
     "evaluation",
     "imaging",
     "datasets",
@@ -62,9 +63,10 @@ ENTRIES = ("worker", "cli", "__main__")
 
 ORDER = {name: 0 for name in ("__init__", *GROUND)}
 ORDER |= {name: n for n, name in enumerate((*ROOMS, *ENTRIES), start=1)}
-HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax"}
+HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax", "ray"}
 LIGHT = (
     "people",
+    "cluster",
     "evaluation",
     "imaging",
     "datasets",
