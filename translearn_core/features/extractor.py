@@ -30,7 +30,8 @@ from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
-from translearn_core.features.extract import Output, extract
+from translearn_core.features.extract import Output
+from translearn_core.features.node_pass import run_pass
 from translearn_core.features.weight_change import WeightChange
 from translearn_core.graph.engine import (
     Engine,
@@ -177,7 +178,7 @@ class FeatureExtractor:
             return PassReport()
         tell = PassProgress(monitor, len(paths), done=len(paths) - len(missing))
         try:
-            result = extract(
+            result = run_pass(
                 PhotoFiles(self.dataset, missing),
                 outputs,
                 keep=lambda facts: keep_facts(
