@@ -30,7 +30,7 @@ from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
-from translearn_core.features.extract import Output
+from translearn_core.features.extract import SHARD_PHOTOS, Output
 from translearn_core.features.node_pass import run_pass
 from translearn_core.features.weight_change import WeightChange
 from translearn_core.graph.engine import (
@@ -70,6 +70,7 @@ class FeatureExtractor:
         strength: what varied views (1 and up) mean.
         change: what the weights differ by.
         own_cache: folder to keep features in where the shared cache is switched off.
+        shard: photos of which features and facts are kept together, see `extract.py`.
     """
 
     dataset: Dataset
@@ -81,6 +82,7 @@ class FeatureExtractor:
     strength: AugmentationPolicy = "none"
     own_cache: Path | None = None
     change: WeightChange | None = None
+    shard: int = SHARD_PHOTOS
 
     @property
     def weights_identity(self) -> str:
@@ -188,6 +190,7 @@ class FeatureExtractor:
                 ),
                 progress=lambda done, _total, per_s: tell(done, per_s),
                 stop=lambda: monitor.stop_requested,
+                shard=self.shard,
             )
         finally:  # of a stopped pass too: the next goes on there
             unreadable = take_over_facts(self.dataset)
