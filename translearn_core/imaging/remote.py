@@ -31,6 +31,10 @@ READERS = 32
 """Files at addresses that are looked at at a time: what takes the time is the way there and back."""
 
 
+class MissingPackageError(SourceError):
+    """What reads addresses of a protocol is not installed."""
+
+
 @dataclass(frozen=True)
 class RemotePhoto:
     """A photo at an address."""
@@ -101,8 +105,8 @@ def open_system(address: str) -> tuple[Any, str]:
     """The file system that an address is of, and the address as it knows it.
 
     Raises:
-        SourceError: fsspec, or the package of the protocol, is not installed, or there is no such
-            protocol, or the access is refused.
+        MissingPackageError: fsspec, or the package of the protocol, is not installed.
+        SourceError: there is no such protocol, or the access is refused.
     """
     protocol = protocol_of(address)
     if importlib.util.find_spec("fsspec") is None:
@@ -162,7 +166,7 @@ def look_at(addresses: Iterable[str]) -> Iterator[Facts]:
     """The facts of files at addresses, in their order, many at a time.
 
     Raises:
-        SourceError: as `open_system`.
+        MissingPackageError: as `open_system`.
     """
     rest = iter(addresses)
     with ThreadPoolExecutor(READERS, thread_name_prefix="look") as pool:
@@ -171,9 +175,13 @@ def look_at(addresses: Iterable[str]) -> Iterator[Facts]:
 
 
 def _facts(address: str) -> Facts:
-    system, path = open_system(address)
     try:
+        system, path = open_system(address)
         found = system.info(path)
+    except MissingPackageError:
+        raise
+    except SourceError as error:
+        return Facts(problem=error.message)
     except FileNotFoundError:
         return Facts(problem=_("There is no such file."))
     except Exception as error:  # noqa: BLE001 - what the package of the protocol raises is its own
@@ -196,8 +204,8 @@ def _stamp(found: dict[str, Any]) -> int:
     return 0
 
 
-def _missing(address: str, package: str) -> SourceError:
-    return SourceError(
+def _missing(address: str, package: str) -> MissingPackageError:
+    return MissingPackageError(
         _(
             "{address} lies elsewhere, and what reads it is missing ({package}). Install it: pip "
             "install -r requirements-remote.txt, or for other addresses than s3:// the package that "
