@@ -32,16 +32,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
+from PIL import Image
 
 from benchmarks.photos import repeat_set
 from benchmarks.process import ROOT, measure, python
-from tests.support.photos import draw_photos
 
 SIZE = 64
 """Side of the photos for the network, in pixels."""
 DRAWN = 400
-"""Different pictures of each of three classes; the files repeat them with bytes of their own."""
+"""Different pictures of each class; the files repeat them with bytes of their own."""
+COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 TOKEN = "benchmark" * 4
 STORE_BYTES = 120 * 2**20
 NODES = ("alpha", "beta", "gamma")
@@ -193,7 +195,7 @@ class _Scale:
         if not manifest.is_file():
             drawn = self._scratch / "drawn"
             if not drawn.is_dir():
-                draw_photos(drawn, per_class=DRAWN, side=96)
+                draw(drawn)
             folder = repeat_set(drawn, self._scratch / f"photos-{n}", n)
             with manifest.open("w", newline="", encoding="utf-8") as file:
                 rows = csv.writer(file)
@@ -223,6 +225,17 @@ class _Scale:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+def draw(folder: Path) -> None:
+    """Write photos of 96 x 96 pixels in three colours, with noise."""
+    rng = np.random.default_rng(0)
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(DRAWN):
+            pixels = np.clip(rng.normal(colour, 45, (12, 12, 3)), 0, 255).astype(np.uint8)
+            photo = Image.fromarray(pixels).resize((96, 96), Image.Resampling.BICUBIC)
+            photo.save(folder / name / f"{number:03}.jpg", quality=90)
 
 
 class _Nodes:

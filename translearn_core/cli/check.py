@@ -27,6 +27,7 @@ from translearn_core.cli.screen import (
     import_of_manifest,
     import_photos,
     import_with_table,
+    local_source,
     output_to,
     print_json,
     print_line,
@@ -104,10 +105,10 @@ def _check(source: str, options: ImportOptions) -> dict[str, Any]:
             dataset = import_of_manifest(source, options, check=True, bar=bar)
         elif options.labels is not None:
             dataset = import_with_table(
-                Path(source), options.labels, options=options, check=True, say_notes=False
+                local_source(source), options.labels, options=options, check=True, say_notes=False
             )
         else:
-            dataset = import_folders(Path(source), options, check=True, bar=bar)
+            dataset = import_folders(local_source(source), options, check=True, bar=bar)
         return _describe(dataset)
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from translearn_core.cli.interrupt import kept
 from translearn_core.csv_tables import valid_text
-from translearn_core.errors import InputError, SettingsError, SourceError
+from translearn_core.errors import InputError, SettingsError
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.monitor import Monitor
@@ -183,7 +183,6 @@ def _import_photos(
 ) -> Dataset:
     from translearn_core.cli.choices import with_option
     from translearn_core.datasets.photo_manifest import is_manifest
-    from translearn_core.imaging.remote import is_address
 
     table = tasks or options.labels
     if is_manifest(given):
@@ -201,14 +200,7 @@ def _import_photos(
                 bar.note(text)
             _tell_groups(dataset, bar)
         return dataset
-    if is_address(given):
-        raise SourceError(
-            _(
-                "{address} is no manifest. Photos at addresses are named by a table: a CSV or Parquet "
-                "file with a path or an address and a label for each photo."
-            ).format(address=given)
-        )
-    source = Path(given)
+    source = local_source(given)
     if table is not None:
         return import_with_table(
             source, table, options=options, test_source=test_source, several=tasks is not None
