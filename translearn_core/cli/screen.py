@@ -214,6 +214,24 @@ def _import_photos(
     return dataset
 
 
+def local_source(source: str) -> Path:
+    """The path of a folder or an archive.
+
+    Raises:
+        SourceError: it is an address.
+    """
+    from translearn_core.imaging.remote import is_address
+
+    if is_address(source):
+        raise SourceError(
+            _(
+                "{address} is no manifest. Photos at addresses are named by a table: a CSV or Parquet "
+                "file with a path or an address and a label for each photo."
+            ).format(address=source)
+        )
+    return Path(source)
+
+
 def import_of_manifest(source: str, options: ImportOptions, *, check: bool, bar: Bar) -> Dataset:
     """Make a data set of a manifest, with notes on what was read unless it is only checked.
 
