@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from translearn_core.cli.interrupt import kept
 from translearn_core.csv_tables import valid_text
-from translearn_core.errors import InputError, SettingsError
+from translearn_core.errors import InputError, SettingsError, SourceError
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.monitor import Monitor
