@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from tests.cluster.conftest import Nodes
+
 from tests.support.photos import draw_photos
 from translearn_core import backbones, datasets
 from translearn_core.arrays import Array

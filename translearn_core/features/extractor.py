@@ -174,10 +174,10 @@ class FeatureExtractor:
         """
         engines = _Engines(self)
         outputs = [engines.output(cut, view) for cut, view in cuts]
-        take_over_facts(self.dataset)
+        known = take_over_facts(self.dataset)
         missing = self._missing(paths, outputs)
         if not missing:
-            return PassReport()
+            return PassReport(left_out=tuple(known))
         tell = PassProgress(monitor, len(paths), done=len(paths) - len(missing))
         try:
             result = run_pass(
@@ -200,13 +200,13 @@ class FeatureExtractor:
             costs.record_speed(self.backbone.name, pass_per_s=round(result.photos_per_s, 2))
         return PassReport(
             photos_per_s=result.photos_per_s,
-            left_out=tuple(unreadable),
+            left_out=(*known, *unreadable),
             network=engines.network,
         )
 
     def _missing(self, paths: Sequence[str], outputs: Sequence[Output]) -> list[str]:
         """The photos that some output lacks."""
-        photos = self.dataset.photos
+        photos = self.dataset.photos[["path", "sha256"]].drop_duplicates("path")
         rows = pd.Index(photos["path"]).get_indexer(pd.Index(list(paths)))
         hashes = photos["sha256"].iloc[rows[rows >= 0]]
         there = np.zeros(len(paths), np.bool_)
@@ -294,10 +294,11 @@ class PassReport:
 class Pooled:
     """Pooled features of all photos of a data set, in the order of its manifest.
 
-    `features` `(n, d) float32`, one row for each of `paths`; `extractor` extracted them.
+    `features` `(n, d) float32`, memory-mapped, one row for each of `paths`; `extractor` extracted
+    them.
     """
 
-    features: Array
+    features: FeatureTable
     paths: tuple[str, ...]
     extractor: FeatureExtractor
     photos_per_s: float | None = None
@@ -332,7 +333,7 @@ def extract_pooled(
     photos = dataset.photos
     photos = photos[photos["path"].isin(paths)]  # others may have come in meanwhile
     return Pooled(
-        features=look.table(POOLED, 0, list(photos["sha256"])).take(np.arange(len(photos))),
+        features=look.table(POOLED, 0, photos["sha256"]),
         paths=tuple(map(str, photos["path"])),
         extractor=look,
         photos_per_s=report.photos_per_s,
