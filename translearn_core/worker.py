@@ -168,7 +168,7 @@ def _stand_by() -> Path | None:
     return Path(folder)
 
 
-def _end_with(pid: int) -> None:
+def end_with(pid: int) -> None:
     """End this process as soon as another one has ended: a worker on a cluster with what stands for it
     there, since nobody could end it any more."""
 
@@ -205,7 +205,7 @@ def main(arguments: list[str] | None = None) -> int:
         logger.info("The job has ended already")
         return 0
     if options.beside:
-        _end_with(options.beside)
+        end_with(options.beside)
     try:
         return 0 if work(job, own_process=True, token=options.placed) else 1
     except TransLearnError as error:  # its folder does not say what is to be done

@@ -53,12 +53,21 @@ class NodeWorker:
 
         return str(ray.get_runtime_context().get_node_id())
 
-    def start(self, folder: str, token: str, version: str, environment: Mapping[str, str]) -> None:
+    def start(
+        self,
+        folder: str,
+        token: str,
+        *,
+        worker: str,
+        version: str,
+        environment: Mapping[str, str],
+    ) -> None:
         """Start the worker of a job and return at once.
 
         Args:
             folder: of the job.
             token: of its placement.
+            worker: the module that it runs.
             version: of the program that places it.
             environment: variables of the worker, beside those of this process.
         """
@@ -68,7 +77,8 @@ class NodeWorker:
             self._end("unseen")
         else:
             with (Path(folder) / "log.txt").open("ab") as log:
-                process = self._spawn(folder, token, environment, log.fileno())
+                command = [*launch.worker_command(folder, worker), "--placed", token]
+                process = self._spawn(command, environment, log.fileno())
             threading.Thread(
                 target=self._watch, args=(process, Path(folder), token), daemon=True
             ).start()
@@ -79,7 +89,7 @@ class NodeWorker:
         return self._how
 
     def _spawn(
-        self, folder: str, token: str, environment: Mapping[str, str], log: int
+        self, command: list[str], environment: Mapping[str, str], log: int
     ) -> subprocess.Popen[bytes]:
         threads = str(max(1, math.ceil(self._processors)))
         own = {
@@ -91,7 +101,7 @@ class NodeWorker:
         if not self._gpus:
             own["CUDA_VISIBLE_DEVICES"] = NO_GPU
         return subprocess.Popen(
-            [*launch.worker_command(folder), "--placed", token, "--with", str(os.getpid())],
+            [*command, "--with", str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -30,7 +30,7 @@ from translearn_core.cluster import Node
 from translearn_core.config import load_configuration
 from translearn_core.errors import ClusterError
 from translearn_core.i18n import N_, _, language
-from translearn_core.jobs import placer
+from translearn_core.jobs import launch, placer
 from translearn_core.jobs.background import STOPPED_BEFORE
 from translearn_core.jobs.node_worker import NodeWorker
 from translearn_core.jobs.queue import LiveJobs, jobs_of_all
@@ -96,10 +96,12 @@ class Placing:
 
     Args:
         ray: the connected module.
+        worker: the module that a worker runs.
     """
 
-    def __init__(self, ray: Any) -> None:
+    def __init__(self, ray: Any, *, worker: str = launch.WORKER) -> None:
         self._ray = ray
+        self._worker = worker
         self._order = LiveJobs(spaces.root() / "runs")
         self._placed: dict[Job, _Place] = {}
         self._asked: _Place | None = None
@@ -265,7 +267,13 @@ class Placing:
             told_at=now,
             heartbeat=now,
         )
-        place.actor.start.remote(str(place.job.folder), place.token, __version__, _environment())
+        place.actor.start.remote(
+            str(place.job.folder),
+            place.token,
+            worker=self._worker,
+            version=__version__,
+            environment=_environment(),
+        )
         place.told = place.actor.wait.remote()
         self._placed[place.job] = place
 
