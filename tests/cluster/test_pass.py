@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cluster.conftest import Nodes
 
+from tests.cluster.conftest import Nodes
 from tests.support.photos import draw_photos
 from translearn_core import backbones, datasets
 from translearn_core.arrays import Array
@@ -18,14 +18,16 @@ SHARD = 16
 
 
 class Loses(Monitor):
-    """Ends a node when the first shard is done."""
+    """Ends the node gamma when the first shard is done."""
 
-    def __init__(self, nodes: Nodes, name: str) -> None:
-        self._nodes, self._name = nodes, name
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self.done: list[int] = []
 
     def progress(self, done: int, total: int, per_s: float = 0.0, *, what: str = "") -> None:
-        if self._name in self._nodes.names:
-            self._nodes.lose(self._name)
+        if not self.done:
+            self._nodes.lose("gamma")
+        self.done.append(done)
 
 
 def features_of(dataset: datasets.Dataset, monitor: Monitor, shard: int) -> Array:
@@ -44,9 +46,10 @@ def test_nodes_give_the_same_features_and_a_lost_one_is_made_up_for(
     source = draw_photos(tmp_path / "photos", per_class=32)
     (source / "blue" / "000.jpg").write_bytes(b"no photo")
     dataset = datasets.import_source(source, in_place=True, check=False)
-    lost = nodes.names[0]
-    there = features_of(dataset, Loses(nodes, lost), SHARD)
-    nodes.add(lost)
+    monitor = Loses(nodes)
+    there = features_of(dataset, monitor, SHARD)
+    nodes.add("gamma")
+    assert monitor.done[0] < 96
     assert list(dataset.left_out["file"]) == ["blue/000.jpg"]
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "alone"))
     monkeypatch.delenv("TRANSLEARN_CLUSTER")

@@ -9,7 +9,7 @@ Leaves to others: the files of a job (`runs/`), and what each kind does (`worker
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.look_ahead import give_way, look_ahead, looking
 from translearn_core.jobs.measurement import is_measuring, measure
-from translearn_core.jobs.queue import place_in_queue
+from translearn_core.jobs.queue import ahead_of, place_in_queue
 from translearn_core.jobs.runner import (
     ClusterRunner,
     LocalRunner,
@@ -22,6 +22,7 @@ from translearn_core.jobs.submit import (
     follow,
     force_stop,
     make_run,
+    place_in_line,
     repeat_run,
     start,
     submit,
@@ -32,6 +33,7 @@ __all__ = [
     "ClusterRunner",
     "LocalRunner",
     "Runner",
+    "ahead_of",
     "create_study",
     "current_runner",
     "follow",
@@ -42,6 +44,7 @@ __all__ = [
     "looking",
     "make_run",
     "measure",
+    "place_in_line",
     "place_in_queue",
     "reap",
     "repeat_run",
