@@ -15,7 +15,7 @@ from streamlit.runtime.media_file_storage import MediaFileKind
 from websockets.exceptions import InvalidStatus
 
 from tests.people import server
-from tests.people.server import Browser, Served, run_page
+from tests.people.server import Browser, Served, messages_of, run_page
 from tests.support.photos import draw_photos
 from translearn_core import datasets, people, runs, spaces
 from translearn_core.datasets import Dataset
@@ -231,6 +231,41 @@ def test_a_page_left_open_answers_nothing_more(app: Served, how: str) -> None:
             assert SECRET.encode() not in told
     if how == "leave":
         people.remove(person.id)
+
+
+NASTY = (
+    "<img src=x onerror=alert(1)>",
+    "![x](https://evil.example/x.png)",
+    '=HYPERLINK("https://evil.example")',
+    "a<b>\u202eevil\u2066 $x$ :red[z]",
+)
+
+
+def test_names_are_text_on_the_teacher_s_page(app: Served) -> None:
+    joined = [app.join(name) for name in NASTY]
+    for number, browser in enumerate(joined):
+        space = who_is(browser).folder
+        with spaces.acting_in(space):
+            run = runs.create_run(space / "photos", Settings(), dataset_name=NASTY[number])
+            run.update_state(state="queued")
+    with app.teacher().stream() as connection:
+        told = messages_of(connection, "teacher")
+    texts: dict[str, list[str]] = {"html": [], "markdown": []}
+    for message in told:
+        if message.WhichOneof("type") == "delta":
+            element = message.delta.new_element
+            kind = element.WhichOneof("type")
+            texts["html"] += [element.html.body] if kind == "html" else []
+            texts["markdown"] += [element.markdown.body] if kind == "markdown" else []
+            texts["markdown"] += [element.alert.body] if kind == "alert" else []
+    shown = "".join(texts["html"])
+    assert shown.count("&lt;img src=x onerror=alert(1)&gt;") >= 2, "the name, and the data set"
+    assert "<img" not in shown
+    assert "<b>\u202e" not in shown
+    assert not re.search(r"(?<!\\)!\[x\]\(", "".join(texts["markdown"]))
+    assert all("\u202e" not in one.name for one in people.list_people())
+    for browser in joined:
+        people.remove(who_is(browser).id)
 
 
 def test_the_door_says_what_is_wrong_and_escapes_what_was_typed(app: Served) -> None:
