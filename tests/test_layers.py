@@ -23,6 +23,7 @@ GROUND = (
     "trash",
     "concurrency",
     "atomic",
+    "remembered",
     "csv_tables",
     "monitor",
     "formatting",

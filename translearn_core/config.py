@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from translearn_core import spaces
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import _
+from translearn_core.remembered import Memory
 
 
 def home() -> Path:
@@ -166,6 +168,23 @@ def load_configuration() -> Configuration:
         SettingsError: a value that is not allowed; the message names it and its source.
     """
     path = spaces.root() / "config.toml"
+    named = {
+        name: os.environ.get(f"TRANSLEARN_{name.upper()}") for name in Configuration.model_fields
+    }
+    mark: tuple[int, ...]
+    try:
+        status = path.stat()
+        mark = (status.st_mtime_ns, status.st_size, status.st_ino)
+    except OSError:  # there is none
+        mark = ()
+    return _read.get(path, (mark, tuple(named.values())), lambda: _read_configuration(path, named))
+
+
+_read = Memory(4)
+"""Configurations, by their files: pages ask for it many times."""
+
+
+def _read_configuration(path: Path, named: Mapping[str, str | None]) -> Configuration:
     values: dict[str, Any] = {}
     if path.is_file():
         try:
@@ -176,8 +195,7 @@ def load_configuration() -> Configuration:
                     file=path, cause=error
                 )
             ) from error
-    for name in Configuration.model_fields:
-        text = os.environ.get(f"TRANSLEARN_{name.upper()}")
+    for name, text in named.items():
         if text is None:
             continue
         if name == "source_folders":

@@ -208,17 +208,17 @@ def _check(space: Path, wanted: tuple[int, int, int], coming: tuple[int, ...]) -
         if there + photos > quotas.photos:
             raise SourceError(
                 _(
-                    "You may have {most:,} photos, and {there:,} are there: {photos:,} more are too "
-                    "many. Bring in fewer, or delete a data set under My work."
+                    "You may have {most:,} photos and have {there:,}: {photos:,} more are too many. "
+                    "Bring in fewer, or delete a data set under My work."
                 ).format(most=quotas.photos, there=there, photos=photos)
             )
     if runs and count_runs(space) + coming[2] + runs > quotas.runs:
         raise RunError(
             ngettext(
-                "You may keep {most} run, and so many are there. Delete one under My work, then try "
+                "You may keep {most} training, and you have one. Delete it under My work, then try "
                 "again.",
-                "You may keep {most} runs, and so many are there. Delete one under My work, then try "
-                "again.",
+                "You may keep {most} trainings, and you have as many. Delete one under My work, "
+                "then try again.",
                 quotas.runs,
             ).format(most=quotas.runs)
         )
@@ -226,8 +226,8 @@ def _check(space: Path, wanted: tuple[int, int, int], coming: tuple[int, ...]) -
     if used + n_bytes > quotas.space_bytes:
         raise SourceError(
             _(
-                "Your things may take {most:,} MB, and take {used:,} MB: {needed:,} MB more are too "
-                "much. Delete a data set or a run under My work, and empty the bin."
+                "Your work may take {most:,} MB and takes {used:,} MB: {needed:,} MB more are too "
+                "much. Delete a data set or a training under My work, and empty the bin."
             ).format(
                 most=quotas.space_bytes // 10**6,
                 used=used // 10**6,

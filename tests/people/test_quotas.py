@@ -64,7 +64,7 @@ def _quotas(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
 @pytest.mark.parametrize(
     ("quotas", "said"),
     [
-        ('{"photos": 5}', "You may have 5 photos, and 0 are there: 6 more are too many"),
+        ('{"photos": 5}', "You may have 5 photos and have 0: 6 more are too many"),
         ('{"space_bytes": 3000}', "more are too much"),
     ],
 )
@@ -94,12 +94,12 @@ def test_runs_are_refused_beyond_those_that_may_wait_or_be_kept(
     settings = Settings(backbone="starter")
     _quotas(monkeypatch, '{"runs": 2, "waiting": 1}')
     first = jobs.make_run(dataset, settings)
-    with pytest.raises(RunError, match="1 run, check or export of yours is waiting"):
+    with pytest.raises(RunError, match="1 training, check or export of yours is waiting"):
         jobs.make_run(dataset, settings)
     first.update_state(state="finished")
     with jobs.use_runner(InlineRunner()):
         second = jobs.start(dataset, settings)
-    with pytest.raises(RunError, match="may keep 2 runs"):
+    with pytest.raises(RunError, match="may keep 2 trainings"):
         jobs.start(dataset, settings)
     runs.delete_run(second)
     jobs.make_run(dataset, settings)
@@ -147,7 +147,7 @@ def test_a_check_takes_a_place_in_the_queue(
     _sorting_job(acting[0], NOW)
     dataset = datasets.import_source(draw_photos(tmp_path / "drawn", per_class=2))
     with jobs.use_runner(_Nobody()):
-        with pytest.raises(RunError, match="1 run, check or export of yours is waiting"):
+        with pytest.raises(RunError, match="1 training, check or export of yours is waiting"):
             feasibility.start(dataset, backbone="starter")
         with pytest.raises(RunError, match="is waiting"):
             sorting.start(dataset, backbone="starter")
@@ -168,11 +168,11 @@ def test_what_comes_back_counts_as_what_is_new(
     runs.create_run(dataset.folder, Settings()).update_state(state="finished")
     datasets.import_source(draw_photos(tmp_path / "more", per_class=1, seed=1))
     _quotas(monkeypatch, '{"runs": 1, "photos": 8}')
-    for entry, said in zip(thrown, ("may keep 1 run", "may have 8 photos"), strict=True):
+    for entry, said in zip(thrown, ("may keep 1 training", "may have 8 photos"), strict=True):
         with pytest.raises(InputError, match=said):
             trash.put_back(entry)
         assert (entry.folder / "content").is_dir()
-    with pytest.raises(RunError, match="may keep 1 run"):
+    with pytest.raises(RunError, match="may keep 1 training"):
         people.unpack(tmp_path / "home.zip", space)
     _quotas(monkeypatch, '{"runs": 2, "photos": 8}')
     with pytest.raises(SourceError, match="may have 8 photos"):
@@ -192,7 +192,7 @@ def test_a_model_from_elsewhere_is_a_run_that_is_kept(
     _quotas(monkeypatch, '{"runs": 1}')
     model = tmp_path / "model.keras"
     model.write_bytes(b"refused before it is opened")
-    with pytest.raises(RunError, match="may keep 1 run"):
+    with pytest.raises(RunError, match="may keep 1 training"):
         adopt_model(model)
 
 
@@ -201,7 +201,7 @@ def test_what_several_tabs_bring_counts_together(
 ) -> None:
     _quotas(monkeypatch, '{"photos": 10, "space_bytes": 1000}')
     with quotas.room_for(photos=6, n_bytes=600):
-        with pytest.raises(SourceError, match="6 are there"):
+        with pytest.raises(SourceError, match="have 6"):
             quotas.check_room(photos=5)
         with pytest.raises(SourceError, match="too much"):
             quotas.check_room(n_bytes=500)

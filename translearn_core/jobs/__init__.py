@@ -9,7 +9,7 @@ Leaves to others: the files of a job (`runs/`), and what each kind does (`worker
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.look_ahead import give_way, look_ahead, looking
 from translearn_core.jobs.measurement import is_measuring, measure
-from translearn_core.jobs.queue import place_in_queue
+from translearn_core.jobs.queue import ahead_of, place_in_queue
 from translearn_core.jobs.runner import LocalRunner, Runner, current_runner, use_runner
 from translearn_core.jobs.submit import (
     create_study,
@@ -26,6 +26,7 @@ from translearn_core.jobs.submit import (
 __all__ = [
     "LocalRunner",
     "Runner",
+    "ahead_of",
     "create_study",
     "current_runner",
     "follow",

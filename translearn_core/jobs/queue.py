@@ -256,13 +256,18 @@ def _mark_of(folder: Path) -> int:
         return 0
 
 
+def ahead_of(run: Run) -> list[Job]:
+    """The runs and searches ahead of this one, those at work first; none when it is running or next."""
+    if run.state.state != "queued":
+        return []
+    waiting = waiting_jobs(run.folder.parent)
+    before = waiting[: waiting.index(run)] if run in waiting else []
+    return [*filter(is_running, [*jobs_of_all(), *_beside(run)]), *before]
+
+
 def place_in_queue(run: Run) -> int:
     """Number of runs and searches ahead of this one; 0 when it is running or next."""
-    if run.state.state != "queued":
-        return 0
-    waiting = waiting_jobs(run.folder.parent)
-    before = waiting.index(run) if run in waiting else 0
-    return before + sum(is_running(other) for other in [*jobs_of_all(), *_beside(run)])
+    return len(ahead_of(run))
 
 
 def _beside(run: Run) -> list[Job]:

@@ -96,10 +96,10 @@ def _check_places(space: Path) -> None:
     if live >= quotas.quotas_of(space).waiting:
         raise RunError(
             ngettext(
-                "{n} run, check or export of yours is waiting or going on, more cannot be started at "
-                "once. Wait until it has ended, or stop it.",
-                "{n} runs, checks or exports of yours are waiting or going on, more cannot be started at "
-                "once. Wait until one has ended, or stop one.",
+                "{n} training, check or export of yours is waiting or running; you cannot start more "
+                "at once. Wait until it has ended, or stop it.",
+                "{n} trainings, checks or exports of yours are waiting or running; you cannot start "
+                "more at once. Wait until one has ended, or stop one.",
                 live,
             ).format(n=live)
         )

@@ -49,7 +49,7 @@ def show() -> None:
             source = Path(folder) / "space.zip"
             source.write_bytes(given.getbuffer())
             taken = people.unpack(source, home())
-        st.success(_("{n} data sets and runs came back.").format(n=len(taken)))
+        st.success(_("{n} data sets and trainings came back.").format(n=len(taken)))
     st.caption(frame.plain(_("Only zips that were made in this class come back.")))
 
 
