@@ -31,7 +31,7 @@ MARKERS = {"_": 1, "N_": 1, "ngettext": 2}
 """What marks a sentence, and how many of its arguments are sentences."""
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 """The same for Babel."""
-COMPLETE = ("zh_CN",)
+COMPLETE = ("zh_CN", "de")
 """Languages in which every sentence is translated."""
 
 Key = str | tuple[str, str]
