@@ -34,6 +34,11 @@ KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 COMPLETE = ("zh_CN", "de")
 """Languages in which every sentence is translated."""
 
+_ICON = re.compile(r":[a-z_-]+(?:/[a-z_]+:|\[)")
+"""An icon or a colour of Streamlit's Markdown: `:material/add:`, `:red[`."""
+_FULL_WIDTH = "，。：；！？"
+"""Signs of Chinese that bring their own room: no space follows them."""
+
 Key = str | tuple[str, str]
 """A sentence, or singular and plural."""
 Translations = dict[Key, str | tuple[str, ...]]
@@ -187,16 +192,27 @@ def differences(text: str, translation: str, *, optional: set[str] | None = None
     lost = {field for field in here - there if field[0] not in (optional or set())}
     if lost or {name for name, _spec in there} - names or there - here:
         yield f"placeholders {sorted(here)} became {sorted(there)}"
-    for sign in ("`", "**", "\n", "](", "\\"):
+    for sign in ("`", "**", "\n", "](", "\\", "%{"):
         if text.count(sign) != translation.count(sign):
             yield f"{text.count(sign)} of {sign!r} became {translation.count(sign)}"
+    if translation.count("*") % 2 or translation.count("[") != translation.count("]"):
+        yield "emphasis or brackets that do not close"
+    if Counter(_ICON.findall(text)) != Counter(_ICON.findall(translation)):
+        yield "icons or colours differ"
     if Counter(re.findall(r"`[^`]*`", text)) != Counter(re.findall(r"`[^`]*`", translation)):
         yield "what stands in backticks differs"
     if re.findall(r"</?\w+", text) != re.findall(r"</?\w+", translation):
         yield "HTML differs"
-    for pattern, what in ((r"^\s*", "at its beginning"), (r"\s*$", "at its end")):
-        if re.search(pattern, text)[0] != re.search(pattern, translation)[0]:  # type: ignore[index]
-            yield f"other white space {what}"
+    if _edge(text) != _edge(translation):
+        yield "other white space at its beginning"
+    wanted = "" if translation.endswith(tuple(_FULL_WIDTH)) else _edge(text[::-1])
+    if wanted != _edge(translation[::-1]):
+        yield "other white space at its end"
+
+
+def _edge(text: str) -> str:
+    """The white space at the beginning of a text."""
+    return text[: len(text) - len(text.lstrip())]
 
 
 def _fields(text: str) -> set[tuple[str, str]]:

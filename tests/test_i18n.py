@@ -109,11 +109,20 @@ def test_no_translation_is_missing_or_broken(code: str) -> None:
         ("{{}} {x}", "{} {x}"),
         ("a<br>b", "a b"),
         ("Save {n}", "保存 {n"),
+        (":material/add: Add", ":material/plus: 添加"),
+        (":red[no]", ":green[不]"),
+        ("*Results* says", "*结果显示"),
+        ("round %{x}", "第 {x} 轮"),
     ],
 )
 def test_a_broken_translation_is_found(text: str, translation: str) -> None:
     assert list(catalogues.differences(text, translation))
     assert not list(catalogues.differences(text, text))
+
+
+def test_no_space_follows_a_full_width_sign() -> None:
+    assert not list(catalogues.differences("Once more: ", "再来一次："))
+    assert list(catalogues.differences("Once more: ", "再来一次： "))
 
 
 def test_plural_forms_are_counted_and_a_number_may_be_spelled_in_the_form_of_one() -> None:
