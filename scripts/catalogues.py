@@ -197,6 +197,7 @@ def differences(text: str, translation: str, *, optional: set[str] | None = None
             yield f"{text.count(sign)} of {sign!r} became {translation.count(sign)}"
     if translation.count("*") % 2 or translation.count("[") != translation.count("]"):
         yield "emphasis or brackets that do not close"
+    yield from unseen_emphasis(translation)
     if Counter(_ICON.findall(text)) != Counter(_ICON.findall(translation)):
         yield "icons or colours differ"
     if Counter(re.findall(r"`[^`]*`", text)) != Counter(re.findall(r"`[^`]*`", translation)):
@@ -208,6 +209,24 @@ def differences(text: str, translation: str, *, optional: set[str] | None = None
     wanted = "" if translation.endswith(tuple(_FULL_WIDTH)) else _edge(text[::-1])
     if wanted != _edge(translation[::-1]):
         yield "other white space at its end"
+
+
+def unseen_emphasis(text: str) -> Iterator[str]:
+    """Marks that Markdown shows as they are: between a letter outside and a sign inside, as in
+    `**错了？**把`. A space outside mends it."""
+    for found in re.finditer(r"(\*{1,2})([^*]+)\1", text):
+        inside, before, after = found[2], text[: found.start()][-1:], text[found.end() :][:1]
+        if (_is_word(before) and _is_sign(inside[0])) or (_is_sign(inside[-1]) and _is_word(after)):
+            yield f"Markdown does not see the emphasis of {found[0]}"
+
+
+def _is_sign(letter: str) -> bool:
+    return not letter.isalnum() and letter not in "{}_ "
+
+
+def _is_word(letter: str) -> bool:
+    """Whether it is part of a word, or of a placeholder, which may be one."""
+    return letter.isalnum() or letter in ("{", "}")
 
 
 def _edge(text: str) -> str:

@@ -95,6 +95,10 @@ def _wrong_labels(page: Page, url: str) -> None:
     print("before:", page.locator(".tl-verdict").inner_text())
     page.goto(f"{url}/photos?{about_photos(page)}")
     check(page)
+    page.get_by_role("radio", name="Maybe in the wrong class").or_(
+        page.get_by_role("button", name="Maybe in the wrong class")
+    ).first.click()
+    page.locator(".st-key-finding_words").get_by_text("Maybe in the wrong class").wait_for()
     _take(page, "2-findings", top=".st-key-finding_words")
     _mend(page)
     page.goto(f"{url}/train?{about_photos(page)}")
@@ -129,8 +133,7 @@ def _snow(page: Page, url: str) -> None:
     _take(page, "3-parts", top="table.tl-classes >> nth=-1", above=170)
     _open_tab(page, "Mistakes")
     _take(page, "3-mistakes", top=".st-key-results_tab")
-    page.locator("[class*=st-key-results_why_] button").first.click()
-    page.locator(".st-key-results_explain_picture img").wait_for()
+    _explain(page, "wolf")
     _take(page, "3-why")
     page.goto(f"{url}/photos?{about_photos(page)}")
     check(page)
@@ -143,8 +146,9 @@ def _robots(page: Page, url: str) -> None:
     page.locator(".st-key-train button").click()
     _train(page)
     print("robots:", page.locator(".tl-verdict").inner_text())
-    _take(page, "4-result")
     _take(page, "4-parts", top="table.tl-classes >> nth=-1", above=170)
+    _explain(page, "sad")
+    _take(page, "4-why")
 
 
 def _what_it_sees(page: Page, url: str) -> None:
@@ -185,6 +189,15 @@ def _train(page: Page) -> None:
 def _open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
     page.locator(".st-key-results_matrix .js-plotly-plot").wait_for()
+
+
+def _explain(page: Page, truth: str) -> None:
+    """Ask why the surest wrong answer about a photo of a class was given."""
+    _open_tab(page, "Mistakes")
+    said = page.get_by_text(f"really {truth}").first
+    cell = page.locator('[data-testid="stVerticalBlock"]').filter(has=said).last
+    cell.locator("[class*=st-key-results_why_] button").first.click()
+    page.locator(".st-key-results_explain_picture img").wait_for()
 
 
 def _ask(page: Page) -> None:

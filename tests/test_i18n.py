@@ -112,6 +112,7 @@ def test_no_translation_is_missing_or_broken(code: str) -> None:
         (":material/add: Add", ":material/plus: 添加"),
         (":red[no]", ":green[不]"),
         ("*Results* says", "*结果显示"),
+        ("**Wrong?** Say so.", "**错了？**请说明。"),
         ("round %{x}", "第 {x} 轮"),
     ],
 )
