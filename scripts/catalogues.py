@@ -206,7 +206,7 @@ def differences(text: str, translation: str, *, optional: set[str] | None = None
         yield "HTML differs"
     if _edge(text) != _edge(translation):
         yield "other white space at its beginning"
-    wanted = "" if translation.endswith(tuple(_FULL_WIDTH)) else _edge(text[::-1])
+    wanted = "" if translation.rstrip().endswith(tuple(_FULL_WIDTH)) else _edge(text[::-1])
     if wanted != _edge(translation[::-1]):
         yield "other white space at its end"
 
