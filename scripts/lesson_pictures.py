@@ -56,7 +56,7 @@ def main(sheets: list[str]) -> None:
 def _first_model(page: Page, url: str) -> None:
     page.goto(url)
     page.locator(".st-key-demo button").wait_for()
-    _take(page, "1-demo")
+    _take(page, "1-demo", top=".st-key-start_demo")
     page.locator(".st-key-demo button").click()
     page.locator(".st-key-train button").wait_for()
     _take(page, "1-photos", top=".st-key-class")
@@ -69,17 +69,24 @@ def _first_model(page: Page, url: str) -> None:
     _take(page, "1-mistakes", top=".st-key-results_tab")
     _ask(page)
     _take(page, "1-try")
-    page.goto(f"{url}/camera")
-    for place, name in enumerate(("hand", "pen")):
-        box = page.locator(".tl-cam-class").nth(place)
-        box.locator("input[type=text]").fill(name)
-        button = box.locator(".tl-cam-hold")
-        button.hover()
-        page.mouse.down()
-        page.wait_for_timeout(2000)
-        page.mouse.up()
-        box.locator(".tl-cam-photo").first.wait_for()
+    _record(page, url)
     _take(page, "1-camera")
+
+
+def _record(page: Page, url: str) -> None:
+    """A class with the camera, and the name of a second one."""
+    page.goto(f"{url}/camera")
+    classes = page.locator(".tl-cam-class")
+    for place, name in enumerate(("hand", "pen")):
+        classes.nth(place).locator("input[type=text]").click()
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(name)
+        if place == 0:
+            classes.first.locator(".tl-cam-hold").click(trial=True)  # once it can be pressed
+            page.mouse.down()
+            page.wait_for_timeout(2000)
+            page.mouse.up()
+            classes.first.locator(".tl-cam-photo").first.wait_for()
 
 
 def _wrong_labels(page: Page, url: str) -> None:
