@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from babel.messages.catalog import Message
@@ -27,7 +28,7 @@ from translearn_core.i18n import (
     number,
     of_terminal,
 )
-from translearn_core.runs import Job
+from translearn_core.runs import Job, StateName
 from translearn_core.runs.job import JobConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +87,10 @@ def test_the_extractor_finds_the_sentences_of_pages_core_templates_and_commands(
     assert {"Backbone", "What it cannot do", "Do not ask.", "What your folder looks like"} <= found
     assert ("{n:,} photo", "{n:,} photos") in found
     assert "" not in found
+
+
+def test_the_states_of_a_run_are_words_of_the_catalogues() -> None:
+    assert set(get_args(StateName)) <= set(catalogues.sentences())
 
 
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
