@@ -3,8 +3,8 @@
 Owns: `docs/lessons/images/`, which the sheets of all languages share. Does the steps of each sheet
 in headless Chromium, in a workspace of its own, and takes a picture of those that need one: what is
 seen of the page at that step, as WebP. `SHEET` is 1 to 5; without it, all are done.
-Leaves to others: starting the app, and the presses that the README's pictures need, too
-(`scripts/screenshots.py`).
+Leaves to others: the app and Chromium (`pictured_app.py`), the presses that the README's pictures
+need, too (`screenshots.py`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from scripts.screenshots import about_photos, app, check, open_page, still, train
+from scripts.pictured_app import ROOT, app, page_in_chromium
+from scripts.screenshots import about_photos, check, still, train
 from translearn_core import datasets
 from translearn_core.feasibility import report
 
-ROOT = Path(__file__).resolve().parent.parent
 IMAGES = ROOT / "docs" / "lessons" / "images"
 WIDTH, QUALITY = 1000, 72
 """A picture is some 40 kB, and is read at this width on paper and on screens."""
@@ -41,16 +41,17 @@ def main(sheets: list[str]) -> None:
         os.environ["TRANSLEARN_HOME"] = home
         film = Path(home) / "film.mjpeg"
         _write_film(film)
-        with app(home) as url, sync_playwright() as playwright:
-            page = open_page(
-                playwright,
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                f"--use-file-for-fake-video-capture={film}",
-            )
+        camera = (
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={film}",
+        )
+        with (
+            app(home) as url,
+            page_in_chromium(url, width=1280, height=820, options=camera) as page,
+        ):
             for name in sheets or SHEETS:
                 SHEETS[name](page, url)
-            page.context.browser.close()  # type: ignore[union-attr]
 
 
 def _first_model(page: Page, url: str) -> None:

@@ -1,36 +1,26 @@
 """Takes the pictures of the README from the real app: `python -m scripts.screenshots`.
 
-Owns: `docs/images/`. Starts the app with a workspace of its own, goes the way from the demo photos
-through the check, two trainings and their comparison in headless Chromium, and takes a picture of
-each page, light, 1280 pixels wide, as WebP.
+Owns: the still pictures in `docs/images/`. Goes the way from the demo photos through the check, two
+trainings and their comparison, and takes a picture of each page, light, 1280 pixels wide, as WebP.
+Leaves to others: the app and Chromium (`pictured_app.py`), the moving picture, which is made after
+them (`moving_picture.py`).
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, Playwright, sync_playwright
+from playwright.sync_api import Page
 
-ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ROOT / "docs" / "images"
-PATIENCE_MS = 1_800_000
-"""For anything to appear: a machine may do other things first, and nobody waits for this."""
+from scripts import moving_picture
+from scripts.pictured_app import IMAGES, app, page_in_chromium
+
 STILL_S, RESTLESS_S = 1.5, 60
 """A page that has not changed for so long is finished; one that never rests is taken as it is."""
 QUALITY = 82
@@ -40,57 +30,13 @@ QUALITY = 82
 def main() -> None:
     """Take all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, app(home) as url, sync_playwright() as playwright:
-        page = open_page(playwright)
+    with app() as url, page_in_chromium(url, width=1280, height=820) as page:
         _walk(page, url)
-        page.context.browser.close()  # type: ignore[union-attr]
-
-
-@contextmanager
-def app(home: str) -> Iterator[str]:
-    """The app with a workspace in `home`, as long as the context lasts. Gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
-         f"--server.port={port}"],
-        cwd=ROOT,
-        env=os.environ | {"TRANSLEARN_HOME": home},
-    )  # fmt: skip
-    try:
-        _wait_until_up(url)
-        yield url
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_until_up(url: str) -> None:
-    for _attempt in range(600):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=2)
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    sys.exit("the app did not start")
-
-
-def open_page(playwright: Playwright, *arguments: str) -> Page:
-    """A page of a new browser, light, 1280 pixels wide; `arguments` are the browser's own."""
-    browser = playwright.chromium.launch(
-        executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-        args=["--no-sandbox", *arguments],
-    )
-    page = browser.new_page(viewport={"width": 1280, "height": 820}, color_scheme="light")
-    page.set_default_timeout(PATIENCE_MS)
-    return page
+    moving_picture.main()
 
 
 def _walk(page: Page, url: str) -> None:
     """From the first page to two trainings side by side."""
-    page.goto(url)
     page.locator(".st-key-demo button").click()
     page.locator(".st-key-train button").wait_for()
     _take(page, "photos")

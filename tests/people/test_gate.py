@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.media_file_storage import MediaFileKind
 from websockets.exceptions import InvalidStatus
 
@@ -201,6 +202,35 @@ def test_who_leaves_is_out_at_once_everywhere(app: Served) -> None:
     assert answer.status == 303
     cleo.cookies[who.COOKIE] = cookie
     assert cleo.ask("/").headers["location"] == "/class/join"
+
+
+@pytest.mark.parametrize("how", ["leave", "removed"])
+def test_a_page_left_open_answers_nothing_more(app: Served, how: str) -> None:
+    dan = app.join("Dan")
+    person = who_is(dan)
+    with spaces.acting_in(person.folder):
+        dataset = datasets.create_dataset(f"{SECRET} of Dan")
+    with dan.stream() as connection:
+        shown = run_page(connection, "photos", data=dataset.id)
+        assert SECRET.encode() in shown
+        live = [name.decode() for name in re.findall(rb"[0-9a-f]{32}", shown)]
+        if how == "leave":
+            assert dan.ask("/class/leave", "POST").status == 303
+        else:
+            people.remove(person.id)
+        for fragment in ["", *live[:3]]:
+            asked = BackMsg()
+            asked.rerun_script.fragment_id = fragment
+            asked.rerun_script.query_string = f"data={dataset.id}"
+            connection.send(asked.SerializeToString())
+            told = b""
+            while b"not signed in" not in told:
+                data = connection.recv(timeout=30)
+                assert isinstance(data, bytes)
+                told += data
+            assert SECRET.encode() not in told
+    if how == "leave":
+        people.remove(person.id)
 
 
 def test_the_door_says_what_is_wrong_and_escapes_what_was_typed(app: Served) -> None:

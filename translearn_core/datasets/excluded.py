@@ -30,11 +30,15 @@ from translearn_core.i18n import _
 
 
 def read_excluded(dataset: Dataset) -> pd.DataFrame:
-    """The rows of the excluded photos, with the columns of the manifest.
+    """The rows of the excluded photos, with the columns of the manifest. Do not change them.
 
     Raises:
         SourceError: the list is damaged.
     """
+    return dataset.known("excluded", lambda: _read(dataset))
+
+
+def _read(dataset: Dataset) -> pd.DataFrame:
     path = dataset.folder / "excluded.parquet"
     try:
         data = path.read_bytes()

@@ -16,12 +16,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import pandas as pd
 
+from translearn_core import quotas
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
@@ -58,7 +60,6 @@ from translearn_core.datasets.library import (
 )
 from translearn_core.datasets.loose import MOST as MOST_LOOSE
 from translearn_core.datasets.loose import read_kept, write_loose
-from translearn_core.datasets.quota import check_quota
 from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
@@ -81,6 +82,7 @@ from translearn_core.imaging.decode import (
     measure_reading,
     processor_count,
 )
+from translearn_core.imaging.positions import without_position
 from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 
@@ -104,11 +106,13 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class _StagedPhoto:
-    """An accepted photo: its candidate, its numbered file in the staging folder, its statistics."""
+    """An accepted photo: its candidate, its numbered file in the staging folder, its statistics, and
+    the SHA-256 of its file as it was brought, where a position was dropped."""
 
     candidate: Candidate
     file: Path
     stats: PhotoStats | None
+    brought_sha256: str = ""
 
 
 def import_source(
@@ -348,10 +352,8 @@ def _stage(
     """Read and decode the candidates in threads, and store the valid ones in `folder`.
 
     Raises:
-        SourceError: a pupil's space has no room for them.
         StorageError: the disk is full.
     """
-    check_quota(len(candidates), sum(item.size_bytes for item in candidates))
     with disk_errors():
         folder.mkdir()
     staged: list[_StagedPhoto] = []
@@ -389,8 +391,13 @@ def _stage_one(
 ) -> _StagedPhoto | tuple[str, str]:
     """Read, check and store one photo; its name and the reason where it is rejected."""
     stats = None
+    brought = ""
     try:
         data = item.read()
+        if not context.choices.keep_positions:
+            bare = without_position(data)
+            brought = "" if bare is data else hashlib.sha256(data).hexdigest()
+            data = bare
         if context.check:
             stats = decode_photo(data, size=STATS_SIDE, limits=context.limits).stats
     except PhotoError as error:
@@ -399,7 +406,7 @@ def _stage_one(
         return item.file, cannot_open(error)
     with disk_errors():
         target.write_bytes(data)
-    return _StagedPhoto(replace(item, size_bytes=len(data)), target, stats)
+    return _StagedPhoto(replace(item, size_bytes=len(data)), target, stats, brought)
 
 
 def _move_to_class_folders(
@@ -418,7 +425,7 @@ def _move_to_class_folders(
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         item.file.replace(target)
-        rows.append(_row(candidate, path, item.stats))
+        rows.append(_row(candidate, path, item.stats) | {"brought_sha256": item.brought_sha256})
     return _rows(rows)
 
 
@@ -460,9 +467,29 @@ def _build(
     record: Record,
     context: ImportContext,
 ) -> Dataset:
-    """Fill a temporary folder with photos and manifest, and publish it."""
+    """Fill a temporary folder with photos and manifest, and publish it.
+
+    Raises:
+        SourceError: a pupil's space has no room for them.
+    """
     candidates, unread = expand_videos(candidates, folder / "frames", context)
-    left_out = left_out + unread
+    with _room_for(candidates):
+        return _fill(folder, candidates, left_out + unread, record, context)
+
+
+def _room_for(candidates: Sequence[Candidate]) -> AbstractContextManager[None]:
+    return quotas.room_for(
+        photos=len(candidates), n_bytes=sum(item.size_bytes for item in candidates)
+    )
+
+
+def _fill(
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    record: Record,
+    context: ImportContext,
+) -> Dataset:
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     if record.kind != "demo":
         how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
@@ -500,7 +527,8 @@ def _stage_loose(folder: Path, context: ImportContext) -> list[_StagedPhoto]:
         return []
     try:
         found, _unread = expand_videos(context.loose[:MOST_LOOSE], folder / "loose-frames", context)
-        staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
+        with _room_for(found[:MOST_LOOSE]):
+            staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
     except (SourceError, StorageError):  # no room for what was to be left out anyway
         context.check_stop()
         return []
@@ -579,8 +607,20 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
+    if ImportChoices.from_text(dataset.record.choices).keep_positions:
+        context.choices = replace(context.choices, keep_positions=True)
     candidates, unread = expand_videos(candidates, folder / "frames", context)
-    left_out = left_out + unread
+    with _room_for(candidates):
+        return _add_to(dataset, folder, candidates, left_out + unread, context)
+
+
+def _add_to(
+    dataset: Dataset,
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    context: ImportContext,
+) -> ImportReport:
     how = _measure(
         {item.file: item.look or item.read for item in candidates}, dataset.reading, context
     )
@@ -748,6 +788,17 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
     return kept, [(files[path], reason) for path, reason in reasons.items()]
 
 
+def has_positions(dataset: Dataset) -> bool:
+    """Whether a photo of its own says where it was taken: kept on demand, or by an earlier version."""
+    for path in map(str, dataset.photos["path"]):
+        if not _is_absolute(path):
+            with contextlib.suppress(OSError):  # a missing photo is told elsewhere
+                data = dataset.photo_path(path).read_bytes()
+                if without_position(data) is not data:
+                    return True
+    return False
+
+
 def _imported_before(record: Record, check: bool) -> Dataset | None:
     """An unedited data set of the same zip and name, with photos checked if that is asked."""
     for dataset in list_datasets():
@@ -757,6 +808,9 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
             same
             and ImportChoices.from_text(old.choices) == ImportChoices.from_text(record.choices)
             and (not check or bool(dataset.photos["checked"].all()))
+            and (
+                ImportChoices.from_text(record.choices).keep_positions or not has_positions(dataset)
+            )
         ):
             return dataset
     return None

@@ -22,10 +22,10 @@ import secrets
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 from filelock import FileLock, Timeout
@@ -39,11 +39,13 @@ from translearn_core.datasets import class_places
 from translearn_core.datasets.file_names import natural_key, real_path
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError, StorageError
-from translearn_core.i18n import _, number
+from translearn_core.i18n import _, language, number
 from translearn_core.imaging.decode import make_thumbnail
 from translearn_core.imaging.reading import Reading, parse_reading
 from translearn_core.imaging.stats import PhotoStats
+from translearn_core.remembered import Memory, Stamp, stamp_of
 
+T = TypeVar("T")
 SCHEMA = 1
 Kind = Literal["upload", "folder", "demo"]
 
@@ -72,11 +74,16 @@ COLUMNS: dict[str, Any] = {
     "tint": "str",
     "pages": "int64",
     "channels": "int64",
+    "brought_sha256": "str",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
 _EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 _LOCK_TIMEOUT_S = 120.0
+_contents = Memory(16 * 2**20)
+"""What files of data sets hold, by their paths, up to so many bytes of files."""
+_known = Memory(2000)
+"""What follows from the files of data sets, so many values at most."""
 
 
 class Record(BaseModel):
@@ -118,6 +125,21 @@ class Dataset:
     def __init__(self, folder: Path | str) -> None:
         self.folder = spaces.reach(Path(folder))
         self._cache: dict[str, tuple[tuple[int, int, int], Any]] = {}
+
+    def known(self, what: str, make: Callable[[], T]) -> T:
+        """What follows from the files of its folder and the configuration alone, made anew once one
+        of them was replaced. It must not be changed.
+
+        Args:
+            what: a name for it; its sentences are kept by language.
+        """
+        key = (self.folder, type(self), what, language.get())
+        return _known.get(key, (self.stamp, load_configuration()), make)
+
+    @property
+    def stamp(self) -> tuple[Stamp, ...]:
+        """The state of the files of its folder, without photos and thumbnails."""
+        return tuple(stamp_of(self.folder / name) for name in ("", "feasible", "sorting"))
 
     def __repr__(self) -> str:
         return f"Dataset({str(self.folder)!r})"
@@ -185,13 +207,19 @@ class Dataset:
 
     @property
     def counts(self) -> pd.Series[int]:
-        """Photos per class, by class name in natural order (2 before 10)."""
+        """Photos per class, by class name in natural order (2 before 10). Do not change it."""
+        return self.known("counts", self._count)
+
+    def _count(self) -> pd.Series[int]:
         counts: pd.Series[int] = self.photos.groupby("class_name", sort=True).size()
         return counts.reindex(sorted(counts.index, key=natural_key))
 
     @property
     def classes(self) -> list[str]:
         """Class names in natural order (2 before 10)."""
+        return list(self.known("classes", self._find_classes))
+
+    def _find_classes(self) -> list[str]:
         return sorted(set(self.photos["class_name"]), key=natural_key)
 
     @property
@@ -208,6 +236,9 @@ class Dataset:
         fingerprint does not change when statistics are recorded. How photos of several pages or
         more than 8 bits are read is part of it.
         """
+        return self.known("fingerprint", self._make_fingerprint)
+
+    def _make_fingerprint(self) -> str:
         photos = self.photos
         columns = ["class_name", "split", "file", "bytes"]
         if self.kind == "folder":
@@ -378,7 +409,10 @@ class Dataset:
                 state = (status.st_mtime_ns, status.st_size, status.st_ino)
                 kept = self._cache.get(name)
                 if kept is None or kept[0] != state:
-                    kept = (state, parse(path.read_bytes()))
+                    content = _contents.get(
+                        path, state, lambda: parse(path.read_bytes()), size=status.st_size
+                    )
+                    kept = (state, content)
                     self._cache[name] = kept
                 return kept[1]
             except PermissionError:  # Windows: being replaced just now

@@ -26,7 +26,12 @@ _COLUMNS = {**COLUMNS, "listed": "str"}
 
 
 def read_kept(dataset: Dataset) -> pd.DataFrame:
-    """All rows that imports kept; none where the list is damaged, since nothing else rests on it."""
+    """All rows that imports kept; none where the list is damaged, since nothing else rests on it.
+    Do not change them."""
+    return dataset.known("loose", lambda: _read_kept(dataset))
+
+
+def _read_kept(dataset: Dataset) -> pd.DataFrame:
     try:
         return with_columns(parse_parquet((dataset.folder / FILE).read_bytes()), _COLUMNS)
     except (OSError, ValueError, TypeError):

@@ -42,7 +42,8 @@ def _show_counts(dataset: Dataset) -> None:
             return
         with st.container(height=440 if classes > 12 else "content", border=False):
             charts.show(
-                charts.counts_chart(
+                charts.drawing(
+                    charts.counts_chart,
                     dataset.counts,
                     colors=class_colors.colors(class_colors.of_dataset(dataset)),
                 ),

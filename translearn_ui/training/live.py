@@ -27,6 +27,7 @@ from translearn_ui.components import (
     curves_view,
     format,
     live_curves,
+    queue_line,
     stage_strip,
 )
 from translearn_ui.components.run_progress import (
@@ -87,6 +88,8 @@ def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
         st.html(stage_strip.headline_html(*run_words.what_now(run, state, progress)))
         st.progress(share_done(state, progress))
         st.html(run_words.strip_html(run.config.settings, state, progress))
+        if queued:
+            queue_line.show(run)
     st.html(_facts_html(run, state, progress))
     # Each part has a place of its own, so that none moves when another comes or goes.
     with st.container(key="live_curves"):

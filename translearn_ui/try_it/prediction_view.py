@@ -160,8 +160,8 @@ def show_answer(answer: Answer, *, sure_from: float, run: Run) -> None:
     if prediction.other_shape:
         st.markdown(
             _(
-                "This photo is much wider or taller than the photos I learned from, so my answer is "
-                "worth less. Best cut the photo to the shape of those."
+                "This photo is much wider or taller than the photos I learned from, so my answer "
+                "is worth less. It is best to cut the photo to their shape."
             )
         )
 
@@ -178,7 +178,9 @@ def show_shares(answer: Answer, *, sure_from: float, run: Run) -> None:
         colors = class_colors.colors(class_colors.of_run(run))
         with st.container(key="answer_shares"):
             charts.show(
-                charts.probability_bars(probabilities, colors=colors, most=5, room=0.34),
+                charts.drawing(
+                    charts.probability_bars, probabilities, colors=colors, most=5, room=0.34
+                ),
                 key="answer_bars",
                 alt=_("How likely each class is: {all}").format(
                     all=", ".join(
@@ -364,7 +366,7 @@ def _show_tasks(prediction: Prediction, *, sure_from: float) -> None:
         st.markdown(f"{frame.plain(task)}: **{frame.plain(said.head)}** {frame.plain(said.rest)}")
         colors = {name: palette.class_color(index) for index, name in enumerate(sorted(shares))}
         charts.show(
-            charts.probability_bars(shares, colors=colors, most=4),
+            charts.drawing(charts.probability_bars, shares, colors=colors, most=4),
             key=f"answer_task_{number}",
             alt=", ".join(
                 f"{name} {format.certainty(value)}" for name, value in list(shares.items())[:4]
