@@ -190,6 +190,10 @@ def test_from_the_first_page_to_live_answers(
         expect(page.locator(".tl-cam-class").nth(1)).to_have_attribute(
             "data-n", str(more), timeout=PATIENCE_MS
         )
+        page.locator(".tl-live .tl-cam-foot button").click()  # Undo
+        expect(page.locator(".tl-cam-class").nth(1)).to_have_attribute(
+            "data-n", str(more - 1), timeout=PATIENCE_MS
+        )
 
         show("ball")
         page.goto(page.url.replace("/camera", "/try_it"))
