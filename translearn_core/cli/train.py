@@ -36,7 +36,6 @@ from translearn_core.runs import run_caveats
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
 
-
 FOLLOW_S = 0.5
 """A run that another machine does is looked at so often."""
 
