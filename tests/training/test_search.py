@@ -115,7 +115,7 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
     colour_photos: Path, workspace: Path
 ) -> None:
     """Two that try settings at once, and one that goes on with the search after its node was lost."""
-    dataset = datasets.create_dataset(colour_photos, link=True)
+    dataset = datasets.import_source(colour_photos)
     run = jobs.create_study(dataset, minutes=1.0, settings=Settings(backbone="starter"))
     run.update_state(cluster=True)
     plan = make_plan(run)

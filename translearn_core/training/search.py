@@ -328,9 +328,7 @@ def _open_study(found: Search, *, shared: bool, number: int) -> Any:
     from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(
-        seed=found.plan.settings.seed + number, n_startup_trials=8, constant_liar=shared
-    )
+    sampler = optuna.samplers.TPESampler(seed=found.plan.settings.seed + number, n_startup_trials=8)
     path = str(found.run.folder / study_files.JOURNAL)
     return optuna.create_study(
         study_name="search",
