@@ -345,7 +345,8 @@ def _cause_outside(job: Job, error: Exception) -> str:
             return _(DATASET_GONE).format(name=config.dataset_name or folder.name)
         dataset = datasets.open_dataset(folder)
         for path in dataset.photos["path"]:
-            if not dataset.photo_path(path).is_file():
+            file = dataset.photo_file(path)
+            if isinstance(file, Path) and not file.is_file():
                 return _(PHOTO_GONE).format(file=path)
     return ""
 
