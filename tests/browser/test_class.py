@@ -78,7 +78,8 @@ def test_a_class_from_its_start_to_its_end(
         expect(page).to_have_url(f"{address}/")
         expect(page.get_by_text("Everything is deleted after").first).to_be_visible()
     ada.get_by_role("button", name="Try the demo photos").click()
-    expect(ada.get_by_role("heading", name="Demo: fruit")).to_be_visible()
+    drawn = ada.get_by_role("heading", name="Demo: fruit")
+    expect(drawn).to_be_visible(timeout=120_000)  # a busy machine draws slowly
     expect(ada.locator("img[src*='/media/']").first).to_be_attached()
 
     bob.goto(ada.url)  # her address, with the name of her data set in it
