@@ -20,6 +20,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 
 from translearn_core.errors import AccessError
@@ -38,7 +39,15 @@ def root() -> Path:
     """The workspace of this installation: `TRANSLEARN_HOME`, else `TransLearn` in the home
     directory."""
     named = os.environ.get("TRANSLEARN_HOME")
-    return Path(named).expanduser().resolve() if named else Path.home() / "TransLearn"
+    if not named:
+        return Path.home() / "TransLearn"
+    return _resolved(named, Path.cwd())
+
+
+@lru_cache(maxsize=4)
+def _resolved(named: str, _folder: Path) -> Path:
+    """Pages ask for it many times; it may be relative to a folder."""
+    return Path(named).expanduser().resolve()
 
 
 def current() -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import axe
 from tests.browser.conftest import ROOT, Screenshot
 
 PASSWORD = "correct horse"
@@ -93,8 +94,11 @@ def test_a_class_from_its_start_to_its_end(
     expect(teacher.get_by_text("2 pupils have joined")).to_be_visible()
     expect(teacher.get_by_text("Bob <b>").first).to_be_visible()
     screenshot(teacher, "class-teacher-1280-light")
-    teacher.get_by_role("button", name="Look into the space").click()
-    expect(teacher.get_by_text("You look into the space of Ada.")).to_be_visible()
+    for tab in ("Queue", "Share", "Results", "End", "Pupils"):
+        teacher.get_by_role("tab", name=tab).click()
+        assert axe.faults_in_both(teacher, within=axe.MAIN) == [], tab
+    teacher.get_by_role("button", name="Open this space").click()
+    expect(teacher.get_by_text("You are in the space of Ada.")).to_be_visible()
     expect(teacher.get_by_text("Demo: fruit").first).to_be_visible()
     teacher.goto("/teacher")
     teacher.get_by_role("tab", name="End").click()

@@ -11,7 +11,7 @@ Imports no TensorFlow and no Keras, and never asks the network.
 from __future__ import annotations
 
 from translearn_core.backbones.catalog import BACKBONES, Backbone, get_backbone
-from translearn_core.backbones.weights import weights_status
+from translearn_core.backbones.weights import are_ready, weights_status
 from translearn_core.config import load_configuration
 from translearn_core.i18n import _
 
@@ -36,10 +36,10 @@ def default_backbone() -> Backbone:
         SettingsError: the configuration names a backbone that does not exist.
     """
     configured = load_configuration().default_backbone
-    if configured and weights_status(get_backbone(configured)).state == "ready":
+    if configured and are_ready(get_backbone(configured)):
         return BACKBONES[configured]
     for backbone in sorted(BACKBONES.values(), key=lambda row: row.default_rank):
-        if weights_status(backbone).state == "ready":
+        if are_ready(backbone):
             return backbone
     return BACKBONES[FALLBACK]
 

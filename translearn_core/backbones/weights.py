@@ -21,6 +21,7 @@ import secrets
 import shutil
 import socket
 import ssl
+import stat
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -74,10 +75,14 @@ def weights_folder() -> Path:
 
     As in Keras, a home directory that cannot be written is replaced by `/tmp`.
     """
-    named = os.environ.get("KERAS_HOME")
+    return _models_folder(os.environ.get("KERAS_HOME"), str(Path.home()))
+
+
+@lru_cache(maxsize=4)
+def _models_folder(named: str | None, home_folder: str) -> Path:
     if named is not None:
         return Path(named).expanduser() / "models"
-    home = Path("~").expanduser()
+    home = Path(home_folder)
     base = home if os.access(home, os.W_OK) else Path("/tmp")
     return base / ".keras" / "models"
 
@@ -112,16 +117,27 @@ def weights_url(backbone: Backbone) -> str:
     return backbone.weight_url
 
 
+def are_ready(backbone: Backbone) -> bool:
+    """Whether the weights are on this machine, as `weights_status` tells in words."""
+    return bool(_size_bytes(weights_path(backbone)))
+
+
+def _size_bytes(path: Path) -> int:
+    """Size of a file; 0 where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+
+
 def weights_status(backbone: Backbone) -> WeightsStatus:
     """Whether the weights are ready, can be downloaded, or must be provided by the user.
 
     Looks at the disk only, never at the network.
     """
     path, url = weights_path(backbone), weights_url(backbone)
-    try:
-        size_bytes = path.stat().st_size if path.is_file() else 0
-    except OSError:
-        size_bytes = 0
+    size_bytes = _size_bytes(path)
     if size_bytes:
         sentence = _("The weights of {title} are ready on this machine.").format(
             title=backbone.title
@@ -342,7 +358,7 @@ def _read(response: Any) -> bytes:
 def _cause(reason: str | BaseException) -> str:
     """Why a server cannot be reached, as a phrase."""
     if isinstance(reason, socket.gaierror):
-        return _("there seems to be no network, or it does not lead there")
+        return _("there is no internet connection, or it is blocked")
     return str(reason)
 
 

@@ -123,54 +123,52 @@ def check_ready(dataset: Dataset) -> None:
             from, more classes than allowed, or one named group in each class; the sentence names
             them.
     """
+    obstacle = dataset.known("obstacle", lambda: _find_obstacle(dataset))
+    if obstacle:
+        raise SourceError(obstacle)
+
+
+def _find_obstacle(dataset: Dataset) -> str:
+    """Why it cannot be trained on; empty where it can."""
     counts = dataset.counts
     limit = load_configuration().limits.classes
     if not len(counts):
-        raise SourceError(_("There are no photos yet. Add photos of at least two classes."))
+        return _("There are no photos yet. Add photos of at least two classes.")
     if len(counts) == 1:
-        raise SourceError(
-            _(
-                "There is only one class, {name}. Add photos of at least one other class: to tell "
-                "things apart takes two."
-            ).format(name=counts.index[0])
-        )
+        return _(
+            "There is only one class, {name}. Add photos of at least one other class: you need "
+            "two or more."
+        ).format(name=counts.index[0])
     if len(counts) > limit:
-        raise SourceError(
-            _(
-                "There are {n} classes; at most {limit} can be told apart here. Whoever runs this "
-                "can raise `limits.classes` in config.toml."
-            ).format(n=len(counts), limit=limit)
-        )
+        return _(
+            "There are {n} classes; at most {limit} can be told apart here. Whoever runs this "
+            "can raise `limits.classes` in config.toml."
+        ).format(n=len(counts), limit=limit)
     single = [str(name) for name, n in counts.items() if n < 2]
     if single:
-        raise SourceError(
-            ngettext(
-                "The class {names} has a single photo: one is needed to learn from and one to "
-                "test with. Add photos to it, or remove it.",
-                "The classes {names} have a single photo each: one is needed to learn from and one "
-                "to test with. Add photos to them, or remove them.",
-                len(single),
-            ).format(names=list_names(single))
-        )
+        return ngettext(
+            "The class {names} has a single photo: one is needed to learn from and one to "
+            "test with. Add photos to it, or remove it.",
+            "The classes {names} have a single photo each: one is needed to learn from and one "
+            "to test with. Add photos to them, or remove them.",
+            len(single),
+        ).format(names=list_names(single))
     photos = dataset.photos
     held_out = photos["split"].isin(["val", "test"])
     nothing = sorted(set(counts.index) - set(photos.loc[~held_out, "class_name"]))
     if nothing:
-        raise SourceError(
-            _(
-                "All photos of {names} are kept for validation or the test: there is none to "
-                "learn from. Add some to the training photos."
-            ).format(names=list_names(nothing))
-        )
+        return _(
+            "All photos of {names} are kept for validation or the test: there is none to "
+            "learn from. Add some to the training photos."
+        ).format(names=list_names(nothing))
     groups = scarce_groups(dataset)
     if all(groups.get(str(name)) == 1 for name in counts.index):
-        raise SourceError(
-            _(
-                "Every class lies in one group only ({by}), so none can be kept for the test, and "
-                "nothing says how a new group would be told apart. Add photos of more groups, or do "
-                "without them (`--group-by none`, or on the page Photos)."
-            ).format(by=dataset.record.grouped_by)
-        )
+        return _(
+            "Every class lies in one group only ({by}), so none can be kept for the test, and "
+            "nothing says how a new group would be told apart. Add photos of more groups, or do "
+            "without them (`--group-by none`, or on the page Photos)."
+        ).format(by=dataset.record.grouped_by)
+    return ""
 
 
 def warnings(dataset: Dataset) -> list[str]:
@@ -185,6 +183,10 @@ def warnings(dataset: Dataset) -> list[str]:
 
 def found_by_checks(dataset: Dataset) -> list[str]:
     """Of each check that found something what it is, what it means and what to do."""
+    return list(dataset.known("found_by_checks", lambda: _find_by_checks(dataset)))
+
+
+def _find_by_checks(dataset: Dataset) -> list[str]:
     result = []
     for check in CHECKS:
         if check.find is None or check.tell is None:
@@ -200,6 +202,10 @@ def found_by_checks(dataset: Dataset) -> list[str]:
 def split_notes(dataset: Dataset) -> list[str]:
     """What has to be said of how the photos are split: classes that are one chain of near-copies,
     classes with too few groups, groups that the source tears apart."""
+    return list(dataset.known("split_notes", lambda: _note_splits(dataset)))
+
+
+def _note_splits(dataset: Dataset) -> list[str]:
     result = []
     for check in CHECKS:
         if check.name in _ABOUT_SPLITS and check.find is not None and check.tell is not None:

@@ -57,7 +57,11 @@ def groups(dataset: Dataset) -> Ints:
 
 def together(dataset: Dataset) -> Together:
     """What belongs together: near-duplicates by features where they were stored for these photos,
-    else by perceptual hashes only; and named groups."""
+    else by perceptual hashes only; and named groups. Do not change it."""
+    return dataset.known("together", lambda: _find_together(dataset))
+
+
+def _find_together(dataset: Dataset) -> Together:
     stored = _read(dataset)
     if stored is None:
         photos = dataset.photos
@@ -67,7 +71,10 @@ def together(dataset: Dataset) -> Together:
                 _hash_groups.pop(next(iter(_hash_groups)))
             _hash_groups[key] = _with_parts(dataset, *find_groups(photos))
         stored = _hash_groups[key]
-    return _joined(dataset, *stored)
+    found = _joined(dataset, *stored)
+    for one in (found.groups, found.copies, found.part, found.edge, found.named):
+        one.flags.writeable = False  # they are shared
+    return found
 
 
 def assign_groups(dataset: Dataset, features: Features, *, pairs: Pairs | None = None) -> Together:

@@ -293,6 +293,10 @@ def read(dataset: Dataset) -> Report | None:
 
     It is outdated when its `fingerprint` is not the data set's.
     """
+    return dataset.known("report", lambda: _read(dataset))
+
+
+def _read(dataset: Dataset) -> Report | None:
     try:
         data = (folder_of(dataset) / "report.json").read_bytes()
         return Report.model_validate_json(data)

@@ -6,23 +6,30 @@ There is no daemon: a worker polls the states of the other live jobs and tries a
 have ended are looked at only when a folder was added, and every `RESCAN_S` seconds.
 Leaves to others: starting workers (`runner.py`).
 
-Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports.
+Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports, `look-<n>.lock`
+for checks and sorting in a class; `announced/<id>.json` in it names the folder of each live job of these,
+which lie deep in the spaces; the time of `served/<lane>-<space>` is when a space last had its turn.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from translearn_core import spaces
+from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import home, load_configuration
+from translearn_core.errors import RunError
 from translearn_core.graph.engine import count_gpus, visible_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs
 
@@ -53,8 +60,22 @@ class Lane:
 
 _TRAINING = Lane("{n}.lock", count_slots, on_gpu=True)
 _EXPORTS = Lane("export.lock", _one, on_gpu=False)  # a conversion takes much memory
-LANES: dict[Kind, Lane] = {"train": _TRAINING, "search": _TRAINING, "export": _EXPORTS}
+_LOOKS = Lane("look-{n}.lock", count_slots, on_gpu=False)
+LANES: dict[Kind, Lane] = {
+    "train": _TRAINING,
+    "search": _TRAINING,
+    "export": _EXPORTS,
+    "check": _LOOKS,
+    "sort": _LOOKS,
+}
 """The lane of each kind; kinds without one start at once."""
+
+
+def lane_of(job: Job) -> Lane | None:
+    """The lane in which a job waits; None: it starts at once, as checks and sorting do without a
+    class."""
+    lane = LANES.get(job.kind)
+    return None if lane is _LOOKS and len(spaces.all_spaces()) == 1 else lane
 
 
 RESCAN_S = 10.0
@@ -161,6 +182,73 @@ class LiveJobs:
         self._served = {}  # by the jobs that are there, as every other process sees them
 
 
+class AnnouncedJobs:
+    """The jobs of a lane that are announced, for a process that asks often."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def waiting(self) -> list[Job]:
+        """The queued ones, the next one first; see `in_turn`."""
+        waiting = []
+        for job in announced_jobs():
+            try:
+                kind, state = job.kind, job.state
+            except RunError:  # it went just now
+                continue
+            if LANES.get(kind) is not self._lane:
+                continue
+            if state.state == "queued":
+                waiting.append(Waiting(job, spaces.space_of(job.folder), state.queued_at))
+        return in_turn(waiting, {one.space: self._served_at(one.space) for one in waiting})
+
+    def served(self, job: Job) -> None:
+        """Note that a job has its turn now."""
+        path = self._path_of(spaces.space_of(job.folder))
+        with disk_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(str(time.time()))
+
+    def _served_at(self, space: Path) -> float:
+        try:
+            return float(self._path_of(space).read_text())
+        except (OSError, ValueError):
+            return 0.0
+
+    def _path_of(self, space: Path) -> Path:
+        name = re.sub(r"\W.*", "", self._lane.lock)
+        return spaces.root() / "slots" / "served" / f"{name}-{space.name}"
+
+
+def announce(job: Job) -> None:
+    """Let others know of a job that lies where no list of jobs leads."""
+    if LANES.get(job.kind) in (None, _TRAINING):
+        return
+    name = hashlib.sha256(job.folder.as_posix().encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    folder = _announced()
+    with disk_errors():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / f"{name}.json", json.dumps(str(job.folder)))
+
+
+def announced_jobs(space: Path | None = None) -> list[Job]:
+    """The announced jobs that live, of one space or of all; what ended is forgotten."""
+    found = []
+    with spaces.everywhere():
+        for path in _announced().glob("*.json"):
+            with suppress(OSError, ValueError, TypeError):
+                job = Job(Path(json.loads(path.read_bytes())))
+                if not job.state_path.is_file() or not job.state.is_live:
+                    path.unlink(missing_ok=True)
+                elif space is None or job.folder.is_relative_to(space.resolve()):
+                    found.append(job)
+    return found
+
+
+def _announced() -> Path:
+    return spaces.root() / "slots" / "announced"
+
+
 def _mark_of(folder: Path) -> int:
     try:
         return folder.stat().st_mtime_ns
@@ -168,13 +256,18 @@ def _mark_of(folder: Path) -> int:
         return 0
 
 
+def ahead_of(run: Run) -> list[Job]:
+    """The runs and searches ahead of this one, those at work first; none when it is running or next."""
+    if run.state.state != "queued":
+        return []
+    waiting = waiting_jobs(run.folder.parent)
+    before = waiting[: waiting.index(run)] if run in waiting else []
+    return [*filter(is_running, [*jobs_of_all(), *_beside(run)]), *before]
+
+
 def place_in_queue(run: Run) -> int:
     """Number of runs and searches ahead of this one; 0 when it is running or next."""
-    if run.state.state != "queued":
-        return 0
-    waiting = waiting_jobs(run.folder.parent)
-    before = waiting.index(run) if run in waiting else 0
-    return before + sum(is_running(other) for other in [*jobs_of_all(), *_beside(run)])
+    return len(ahead_of(run))
 
 
 def _beside(run: Run) -> list[Job]:
@@ -195,14 +288,14 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
     Yields:
         False when a stop was requested before it had a slot.
     """
-    lane = LANES.get(job.kind)
+    lane = lane_of(job)
     if lane is None:
         yield not job.stop_requested
         return
     folder = spaces.root() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
     lock = None
-    others = LiveJobs(job.folder.parent)
+    others = LiveJobs(job.folder.parent) if lane is _TRAINING else AnnouncedJobs(lane)
     is_next, looked_at = False, -LOOK_S
     while lock is None and not job.stop_requested:
         if is_next or time.monotonic() - looked_at >= LOOK_S:
@@ -211,6 +304,8 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
             lock = _try_slots(folder, lane)
         if lock is None:
             time.sleep(poll_s)
+    if lock is not None and isinstance(others, AnnouncedJobs):
+        others.served(job)
     try:
         yield lock is not None
     finally:
@@ -218,7 +313,7 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
             lock.release()
 
 
-def _is_my_turn(job: Job, lane: Lane, others: LiveJobs) -> bool:
+def _is_my_turn(job: Job, lane: Lane, others: LiveJobs | AnnouncedJobs) -> bool:
     """Whether no job of the same order comes first; a job elsewhere takes any free slot."""
     waiting = others.waiting()
     return job not in waiting or waiting.index(job) < lane.count()

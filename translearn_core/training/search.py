@@ -384,7 +384,7 @@ def _train_and_judge(
         return facts
     if not same:
         found.monitor.stage("train_default")
-        title = _("The default, to compare a search with")
+        title = _("Recommended settings, to compare a search with")
         other = _train_as_run(found, found.plan.settings, title, train_run)
     if other is None:
         return facts
@@ -439,17 +439,22 @@ def _sentence(facts: dict[str, Any]) -> str:
     n = facts["trials"] + facts["given_up"]
     tried = ngettext("{n} setting tried.", "{n} settings tried.", n).format(n=n)
     if n < 2:
-        return _("The time was enough for the default only. Give the search more minutes.")
+        return _("There was only time for the recommended settings. Give the search more minutes.")
     if not facts["best"]:
         return (
-            _("Nothing beat the default by more than chance: it stays the best choice.")
+            _(
+                "Nothing beat the recommended settings by more than chance: they stay the best "
+                "choice."
+            )
             + " "
             + tried
         )
     if facts.get("gain") is None:
         return (
-            _("In cross-validation the best settings are right on {best}, the default on ")
-            + _("{default}; they were not run on the test photos.")
+            _(
+                "In cross-validation the best settings are right on {best}, the recommended ones on "
+                "{default}; they were not run on the test photos."
+            )
         ).format(
             best=percent(facts["validation_accuracy"], 1),
             default=percent(facts["default_validation_accuracy"], 1),

@@ -11,17 +11,24 @@ classes their name. Shares are in [0, 1] and are written as percentages.
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ParamSpec
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from plotly.basedatatypes import BaseFigure
 
 from translearn_core import palette
 from translearn_core.i18n import NUMBER_SIGNS, _, language, ngettext, number
+from translearn_core.remembered import Memory
 from translearn_core.reports.training_curves import LINE_STYLES, Axis, curves_of
 from translearn_ui.components import format
+
+P = ParamSpec("P")
 
 TEXT_COLORS = {"light": "#22302e", "dark": "#e6ebe8"}
 """The page's text colour, as in `.streamlit/config.toml`."""
@@ -37,8 +44,43 @@ _ROOM_FOR_NAMES, _LEAST_FOR_NAMES, _SMALL_NAMES = 120, 16, 8
 """Pixels: of a confusion matrix, of its cells, below it; beside smaller cells names are small."""
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A figure that is drawn when it is first shown, see `drawing`."""
+
+    make: Callable[..., go.Figure]
+    given: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+
+def drawing(make: Callable[P, go.Figure], *given: P.args, **named: P.kwargs) -> Drawing:
+    """A figure for `show` that is drawn once for all who look at the same.
+
+    Args:
+        make: draws it; it knows nothing but its arguments and the language.
+    """
+    return Drawing(make, given, named)
+
+
+class _Drawn(BaseFigure):  # type: ignore[misc]  # plotly has no types
+    """A figure as the text of its JSON: of many, objects would take memory, and the time of each search
+    for garbage."""
+
+    def __init__(self, text: str) -> None:  # its parts are not made
+        self._text = text
+
+    def to_dict(self) -> dict[str, Any]:
+        """As of any figure."""
+        content: dict[str, Any] = json.loads(self._text)
+        return content
+
+
+_drawn = Memory(8 * 2**20)
+"""The texts of figures, so many characters at most."""
+
+
 def show(
-    figure: go.Figure,
+    figure: go.Figure | Drawing,
     *,
     key: str,
     alt: str,
@@ -55,12 +97,7 @@ def show(
         zoom: whether buttons to zoom and to move stand beside it.
         on_select: called when a point was clicked; the selection stands in the session under `key`.
     """
-    if height is not None:
-        figure.update_layout(height=height)
     color = TEXT_COLORS[st.context.theme.type or "light"]
-    quiet = {"bgcolor": "rgba(0,0,0,0)", "color": with_alpha(color, 0.45), "activecolor": color}
-    figure.update_layout(font={"color": color}, modebar=quiet)
-    figure.update_layout(separators=NUMBER_SIGNS.get(language.get()))
     config = {
         "displaylogo": False,
         "modeBarButtons": [[*_ZOOM_BUTTONS, "toImage"]] if zoom else [["toImage"]],
@@ -70,7 +107,7 @@ def show(
         "toImageButtonOptions": {"format": "png", "scale": 2, "filename": key},
     }
     st.plotly_chart(
-        figure,
+        _dressed(figure, color, height),
         key=key,
         alt=alt,
         config=config,
@@ -78,6 +115,26 @@ def show(
         on_select=on_select or "ignore",
         selection_mode="points",
     )
+
+
+def _dressed(figure: go.Figure | Drawing, color: str, height: int | None) -> BaseFigure:
+    """A figure in the colours of the page and the signs of the language."""
+    if isinstance(figure, Drawing):
+        what = (figure.make.__module__, figure.make.__qualname__)
+        key = (*what, pickle.dumps((figure.given, figure.named)), color, height, language.get())
+        known = _drawn.find(key)
+        if known is None:
+            drawn = _dressed(figure.make(*figure.given, **figure.named), color, height)
+            known = str(drawn.to_json())
+            _drawn.keep(key, known, size=len(known) + len(key[2]))
+        return _Drawn(known)
+    if height is not None:
+        figure.update_layout(height=height)
+    quiet = {"bgcolor": "rgba(0,0,0,0)", "color": with_alpha(color, 0.45), "activecolor": color}
+    figure.update_layout(
+        font={"color": color}, modebar=quiet, separators=NUMBER_SIGNS.get(language.get())
+    )
+    return figure
 
 
 def counts_chart(counts: pd.Series, *, colors: Mapping[str, str] | None = None) -> go.Figure:
@@ -156,7 +213,7 @@ def probability_bars(
     )
     figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
-        title=_("how sure (probability)"),
+        title=_("how sure (confidence)"),
         **share_axis(room=room),
     )
     return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)

@@ -17,8 +17,11 @@ def show(progress: RunProgress, *, key: str) -> None:
     best = progress.best
     left, right = st.columns(2, gap="medium")
     for column, metric in ((left, "accuracy"), (right, "loss")):
-        figure = charts.curves(
-            progress.epochs, metric=metric, best_epoch=best["epoch"] if best else 0
+        figure = charts.drawing(
+            charts.curves,
+            progress.epochs,
+            metric=metric,
+            best_epoch=best["epoch"] if best else 0,
         )
         with column:
             charts.show(figure, key=f"{key}_{metric}", alt=in_words(progress, metric))

@@ -44,7 +44,8 @@ def show(
             on_cell((truth, answer))
 
     charts.show(
-        charts.confusion_matrix(
+        charts.drawing(
+            charts.confusion_matrix,
             counts,
             names,
             marks=[class_colors.mark_text(places[name]) for name in names],

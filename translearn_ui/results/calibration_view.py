@@ -30,8 +30,8 @@ def show_threshold(run: Run, predictions: pd.DataFrame) -> None:
         _(
             "A model always finds some class most likely. Refusing the answers that it is "
             "least sure of avoids mistakes and costs answers (reject option; what is still "
-            "answered is its coverage). The value is kept with this training: *Try it*, "
-            "the command line and everything you take away go by it."
+            "answered is its coverage). The value is kept with this model: *Try it*, the "
+            "command line and all exports use it."
         ),
         name="sure",
     )
@@ -60,7 +60,12 @@ def _show_trade(run: Run, predictions: pd.DataFrame) -> None:
             )
             st.markdown(f"{frame.plain(task.name)}: {words}")
     charts.show(
-        charts.confidence_histogram(list(confidence), list(right), sure_from=sure_from),
+        charts.drawing(
+            charts.confidence_histogram,
+            confidence.tolist(),
+            right.tolist(),
+            sure_from=sure_from,
+        ),
         key="results_sure_chart",
         alt=_("How sure right and wrong answers were.") + " " + sentence,
     )
@@ -87,14 +92,14 @@ def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
         st.markdown(sentence)
         st.markdown(model_card_text.calibration_sentence(metrics.calibration))
         charts.show(
-            charts.reliability([asdict(bin_) for bin_ in bins]),
+            charts.drawing(charts.reliability, [asdict(bin_) for bin_ in bins]),
             key="results_reliability_chart",
             alt=_("How often answers were right against how sure they were.") + " " + sentence,
         )
         st.caption(
             _(
-                "Each dot holds equally many answers; the lines are 95 % intervals. Below the dashed "
-                "line it promised too much, above it too little."
+                "Each dot stands for the same number of answers; the lines are 95 % intervals. "
+                "Below the dashed line it promised too much, above it too little."
             )
         )
 

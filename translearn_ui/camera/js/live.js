@@ -100,7 +100,7 @@ function distance({ units, width, neighbours }, pooled) {
 
 class Live {
   constructor(camera, link) {
-    Object.assign(this, { camera, link, browser: null, run: "", frozen: null, ahead: null, isOver: false, times: {} });
+    Object.assign(this, { camera, link, browser: null, run: "", frozen: null, filed: null, ahead: null, isOver: false, times: {} });
     this.element = make("div", { className: "tl-live" });
     this.element.hidden = true;
   }
@@ -124,7 +124,7 @@ class Live {
   reset() {
     if (this.browser) this.browser.close();
     if (this.frozen) this.frozen.remove();
-    Object.assign(this, { browser: null, run: "", data: null, frozen: null, ahead: null, times: {} });
+    Object.assign(this, { browser: null, run: "", data: null, frozen: null, filed: null, ahead: null, times: {} });
     this.element.hidden = true;
     this.element.replaceChildren();
   }
@@ -149,9 +149,12 @@ class Live {
     this.why = make("button", { type: "button", className: "tl-cam-plain", textContent: words.why, hidden: true });
     this.why.onclick = () => this.askWhy();
     this.note = make("p", { className: "tl-cam-say", role: "status" });
+    this.undo = make("button", { type: "button", className: "tl-cam-plain", textContent: words.undo, hidden: true });
+    this.undo.onclick = () => this.takeBack();
     this.pace = make("p", { className: "tl-live-pace" });
     this.element.append(this.head, this.bars,
-      make("div", { className: "tl-cam-tools" }, this.freeze, this.why, this.pile), this.note, this.pace);
+      make("div", { className: "tl-cam-tools" }, this.freeze, this.why, this.pile),
+      make("div", { className: "tl-cam-foot" }, this.note, this.undo), this.pace);
     this.showPace();
   }
 
@@ -283,14 +286,14 @@ class Live {
     this.why.hidden = !isFrozen;
     for (const { put } of this.rows.values()) put.hidden = !isFrozen || !into;
     this.pile.hidden = !isFrozen || !into;
-    this.note.textContent = isFrozen && into ? words.frozen : "";
+    this.tell(isFrozen && into ? words.frozen : "");
   }
 
   async askWhy() {
     const blob = await jpegOf(this.frozen, this.frozen.width, this.frozen.height, LONGEST);
-    this.note.textContent = this.data.words.looking;
+    this.tell(this.data.words.looking);
     const { problem } = await this.link.ask({ kind: "why", run: this.run, jpeg: await asText(blob) });
-    this.note.textContent = problem || "";
+    this.tell(problem || "");
   }
 
   async put(name) {
@@ -299,7 +302,22 @@ class Live {
     this.thaw();
     const { words } = this.data, kind = name ? "frame" : "pile";
     const { problem } = await this.link.ask({ kind, name, file, jpeg: await asText(blob) });
-    this.note.textContent = problem || (name ? fill(words.filed, { name }) : words.filed_pile);
+    this.tell(problem || (name ? fill(words.filed, { name }) : words.filed_pile));
+    if (!problem) this.filed = { name: name || words.put_pile, file };
+    this.undo.hidden = Boolean(problem);
+  }
+
+  async takeBack() {
+    const { name, file } = this.filed, { words } = this.data;
+    this.freeze.focus();
+    this.tell("");
+    const { problem } = await this.link.ask({ kind: "remove", id: file });
+    this.tell(problem || fill(words.removed, { name }));
+  }
+
+  tell(sentence) {
+    this.note.textContent = sentence;
+    this.undo.hidden = true;
   }
 
   leave() {

@@ -1,0 +1,394 @@
+"""A class at once: they join, bring photos, look, train, read results; and whose turn it is in the queue.
+
+    python -m benchmarks.classroom [--people 30] [--minutes 2] [--browsers 0]
+    python -m benchmarks.classroom turns [--people 10] [--runs 3]
+
+The first serves a class over https on this machine. All people join and upload 20 drawn photos each at once,
+look at them and press Train, so that one training goes on and the others wait; then each presses something
+every 3 to 8 seconds for some minutes, and reads results once there are any. Printed are: what went wrong,
+what was lost, whether anybody saw or got what is another's, the times of the presses, and the memory of the
+server before anybody came, at most, and after all have left. With `--browsers` so many more people sit in
+front of real Chromium.
+
+The second queues so many runs of each person at once, without a server, and tells whether everybody's first
+began before anybody's second.
+
+People are coroutines of this process: on a machine with few processors they take their share.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import random
+import re
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from benchmarks.served import PASSWORD, Served, serving
+from benchmarks.visitor import NotThereError, Visitor
+from translearn_core import people, spaces
+
+PHOTOS = 20
+KINDS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
+SIDE = (160, 120)
+THINK_S = (3.0, 8.0)
+LEFT_S = 75.0
+"""After all have left: longer than the server keeps a page that was closed."""
+IMPORT_S = 120.0
+ENVIRONMENT = {"TRANSLEARN_DEFAULT_BACKBONE": "starter"}
+_MARKS = re.compile(r"mark\d{3}x")
+_SHOWN = ("photos", "train", "results", "try_it", "work")
+
+
+@dataclass
+class Told:
+    """What was measured and what went wrong."""
+
+    presses: list[float] = field(default_factory=list)
+    opened: list[float] = field(default_factory=list)
+    uploads: list[float] = field(default_factory=list)
+    wrong: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+    leaks: list[str] = field(default_factory=list)
+    results_read: int = 0
+    pictures: int = 0
+
+
+@dataclass
+class Pupil:
+    """One person, with what is theirs alone."""
+
+    number: int
+    visitor: Visitor
+    told: Told
+
+    @property
+    def mark(self) -> str:
+        """A word that stands in the names of their classes and in nothing of anybody else."""
+        return mark_of(self.number)
+
+    def photos(self) -> list[tuple[str, bytes]]:
+        """Their photos, as files of a folder."""
+        rng = np.random.default_rng(self.number)
+        return [
+            (f"{self.mark}/{self.mark}-{kind}/{n:02}.jpg", _draw(rng, colour))
+            for kind, colour in KINDS.items()
+            for n in range(PHOTOS // len(KINDS))
+        ]
+
+    async def try_to(self, what: str, doing: Awaitable[Any]) -> bool:
+        """Do something, and take down what goes wrong with it. Whether it went well."""
+        try:
+            await doing
+        except (NotThereError, RuntimeError, TimeoutError, OSError) as error:
+            self.told.wrong[f"{what}: {type(error).__name__}: {str(error)[:200]}"] += 1
+            return False
+        for text in self.visitor.errors:
+            self.told.wrong[f"{what}: the page says {text[:200]}"] += 1
+        self.look_for_others()
+        return not self.visitor.errors
+
+    def look_for_others(self) -> None:
+        """Whether the page shows a word that is another's."""
+        for text in self.visitor.told():
+            found = set(_MARKS.findall(text)) - {self.mark}
+            if found:
+                self.told.leaks.append(f"{self.mark} reads {sorted(found)}")
+
+    async def bring_photos(self) -> None:
+        """From the first page to the photos in a set of their own."""
+        await self.visitor.choose_pill("way", "Folder")
+        self.told.uploads.append(await self.visitor.upload(self.photos()))
+        end = time.monotonic() + IMPORT_S
+        while not self.visitor.asked("data") and time.monotonic() < end:
+            await asyncio.sleep(0.2)  # the page looks again by itself
+        if not self.visitor.asked("data"):
+            raise RuntimeError(
+                f"the photos are not in; the page says {self.visitor.words()[15:40]}"
+            )
+        await self.visitor.settle()
+
+    async def look(self) -> None:
+        """Look at the photos; each must be there."""
+        statuses = await self.visitor.look()
+        self.told.pictures += len(statuses)
+        missing = [status for status in statuses if status != 200]
+        if missing:
+            raise RuntimeError(f"pictures are answered with {missing}")
+        shown = len(self.visitor.pictures())
+        if shown < PHOTOS:
+            self.told.lost += PHOTOS - shown
+            raise RuntimeError(f"{shown} of {PHOTOS} photos are shown")
+
+    async def train(self) -> None:
+        """Set a training up and start it."""
+        await self.visitor.go("train", data=self.visitor.asked("data"))
+        await self.visitor.press("train_button")
+        if not self.visitor.asked("run"):
+            raise RuntimeError(f"no run began; the page says {self.visitor.words()[15:40]}")
+
+    async def press_something(self) -> None:
+        """One of the things that people press, timed."""
+        page = random.choice(_SHOWN)
+        data, run = self.visitor.asked("data"), self.visitor.asked("run")
+        if self.visitor.has("class") and random.random() < 0.4:
+            name = random.choice(["", *(f"{self.mark}-{kind}" for kind in KINDS)])
+            self.told.presses.append(await self.visitor.choose_pill("class", name))
+        else:
+            names = {"data": data, "run": run}
+            query = {key: value for key, value in names.items() if value}
+            self.told.presses.append(await self.visitor.go(page, **query))
+            if page == "results" and any("results_" in one for one in self.visitor.widget_keys()):
+                self.told.results_read += 1
+        statuses = await self.visitor.look()
+        self.told.pictures += len(statuses)
+        if any(status != 200 for status in statuses):
+            raise RuntimeError(f"pictures are answered with {statuses}")
+
+
+def mark_of(number: int) -> str:
+    """A word of one person."""
+    return f"mark{number:03}x"
+
+
+def _draw(rng: np.random.Generator, colour: tuple[int, int, int]) -> bytes:
+    blocks = rng.normal(0, 45, (6, 8, 3)) + colour
+    coarse = Image.fromarray(np.clip(blocks, 0, 255).astype(np.uint8))
+    file = io.BytesIO()
+    coarse.resize(SIDE, Image.Resampling.BICUBIC).save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+# --- a class with its pages ----------------------------------------------------------------
+
+
+async def run_class(served: Served, n: int, minutes: float, browsers: int) -> Told:
+    """The whole lesson."""
+    told = Told()
+    await _warm_up(served)
+    before = served.memory_bytes()
+    watch = _Memory(served)
+    watching = asyncio.create_task(watch.look())
+    pupils = [
+        Pupil(number, await served.join(f"Pupil {mark_of(number)}"), told) for number in range(n)
+    ]
+    began = time.monotonic()
+    cpu = served.cpu_s()
+    ready = await asyncio.gather(*(_begin(pupil) for pupil in pupils))
+    _say("bringing photos in", f"{time.monotonic() - began:.0f} s", f"{sum(ready)} of {n} people")
+    until = time.monotonic() + 60 * minutes
+    began, first = time.monotonic(), served.cpu_s()
+    others = []
+    if browsers:
+        from benchmarks.classroom_browsers import sit_down
+
+        others = [asyncio.create_task(sit_down(served, browsers, until, THINK_S))]
+    await asyncio.gather(*(_press_until(pupil, until) for pupil in pupils))
+    used = (served.cpu_s() - first) / (time.monotonic() - began)
+    _say("processor of the server while they press", f"{100 * used:.0f} % of one")
+    for one in others:
+        for name, times in (await one).items():
+            _say(f"real browsers: {name}", _times(times))
+    await _try_to_reach(pupils, told)
+    finished = _end_runs()
+    automatic = sum(pupil.visitor.automatic for pupil in pupils)
+    for pupil in pupils:
+        await pupil.visitor.close()
+    del pupils
+    await asyncio.sleep(LEFT_S)
+    watching.cancel()
+    after = served.memory_bytes()
+    _say("presses", _times(told.presses))
+    _say("opening the app", _times(told.opened))
+    _say(f"uploading {PHOTOS} photos", _times(told.uploads))
+    _say("pictures fetched", str(told.pictures), f"looks of a page by itself: {automatic}")
+    _say("runs", finished, f"results read: {told.results_read}")
+    _say(
+        "memory of the server, MB",
+        f"before {before / 1e6:.0f}, at most {watch.peak / 1e6:.0f}, after all left {after / 1e6:.0f}",
+    )
+    _say("memory of the workers, MB", f"at most {watch.workers_peak / 1e6:.0f} together")
+    _say("processor seconds of the server", f"{served.cpu_s() - cpu:.0f}")
+    _say("photos lost", str(told.lost))
+    _say("things of another seen or got", str(len(told.leaks)), *told.leaks[:5])
+    _say(
+        "went wrong", str(sum(told.wrong.values())), *(f"{k} ({v})" for k, v in told.wrong.items())
+    )
+    return told
+
+
+async def _warm_up(served: Served) -> None:
+    """Let the server import what pages need, so that the memory before is that of a server at work."""
+    teacher = await served.teacher()
+    await teacher.open("photos")
+    await teacher.press("demo")
+    end = time.monotonic() + IMPORT_S
+    while not teacher.asked("data") and time.monotonic() < end:
+        await asyncio.sleep(0.2)
+    for page in ("train", "results", "try_it", "work"):
+        await teacher.go(page)
+    await teacher.close()
+    await asyncio.sleep(1)
+
+
+async def _begin(pupil: Pupil) -> bool:
+    async def open_app() -> None:
+        pupil.told.opened.append(await pupil.visitor.open())
+
+    return (
+        await pupil.try_to("opening", open_app())
+        and await pupil.try_to("uploading", pupil.bring_photos())
+        and await pupil.try_to("looking", pupil.look())
+        and await pupil.try_to("training", pupil.train())
+    )
+
+
+async def _press_until(pupil: Pupil, until: float) -> None:
+    while True:
+        wait_s = random.uniform(*THINK_S)
+        if time.monotonic() + wait_s > until:
+            return
+        await asyncio.sleep(wait_s)
+        await pupil.try_to("pressing", pupil.press_something())
+
+
+async def _try_to_reach(pupils: Sequence[Pupil], told: Told) -> None:
+    """Each asks for the pictures, the data set and the run of the next by their addresses."""
+    for pupil, other in zip(pupils, [*pupils[1:], *pupils[:1]], strict=True):
+        if other is pupil:
+            return
+        for path in [path for path, status in other.visitor.fetched.items() if status == 200][:5]:
+            status, _content, _headers = await pupil.visitor.ask(path)
+            if status == 200:
+                told.leaks.append(f"{pupil.mark} gets {path} of {other.mark}")
+        tab = Visitor("localhost", pupil.visitor.port, cookies=dict(pupil.visitor.cookies))
+        theirs = {name: other.visitor.asked(name) for name in ("data", "run")}
+        await tab.open("photos", **{name: one for name, one in theirs.items() if one})
+        if any(other.mark in text.replace("\\", "") for text in tab.told()):
+            told.leaks.append(f"{pupil.mark} opens the address of {other.mark}")
+        await tab.close()
+
+
+def _end_runs() -> str:
+    """Stop what still waits or trains; how far all came."""
+    from translearn_core.jobs import doing
+    from translearn_core.runs import list_runs
+
+    states: Counter[str] = Counter()
+    for space in spaces.all_spaces():
+        with spaces.acting_in(space):
+            states.update(run.state.state for run in list_runs())
+    for space in spaces.all_spaces():
+        doing.end_all_in(space)
+    return ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+
+
+class _Memory:
+    """Looks at the server's memory, and that of the processes that it started."""
+
+    def __init__(self, served: Served) -> None:
+        self._served = served
+        self.peak = self.workers_peak = 0
+
+    async def look(self) -> None:
+        while True:
+            self.peak = max(self.peak, self._served.memory_bytes())
+            total = 0
+            for child in self._served.process.children(recursive=True):
+                try:
+                    total += child.memory_info().rss
+                except psutil.Error:
+                    continue
+            self.workers_peak = max(self.workers_peak, total)
+            await asyncio.sleep(1)
+
+
+def _times(seconds: Sequence[float]) -> str:
+    if len(seconds) < 2:
+        return f"{len(seconds)}"
+    parts = statistics.quantiles(seconds, n=100, method="inclusive")
+    return f"{len(seconds)}: p50 {parts[49]:.2f} s, p95 {parts[94]:.2f} s, at most {max(seconds):.2f} s"
+
+
+def _say(what: str, *words: str) -> None:
+    print(f"{what}: {'; '.join(words)}", flush=True)
+
+
+# --- the queue ------------------------------------------------------------------------------
+
+
+def run_turns(n: int, runs: int) -> None:
+    """Queue `runs` runs of each of `n` people, one person after the other, and see who came when."""
+    order = _queue_all(n, runs)
+    firsts = [place for place, (_person, turn) in enumerate(order) if turn == 0]
+    seconds = [place for place, (_person, turn) in enumerate(order) if turn == 1]
+    fair = not seconds or (len(firsts) == n and max(firsts) < min(seconds))
+    _say("runs that began, by person and number", " ".join(f"{p}.{t + 1}" for p, t in order))
+    _say("everybody's first began before anybody's second", "yes" if fair else "NO")
+
+
+def _queue_all(n: int, n_runs: int) -> list[tuple[int, int]]:
+    """Who trained when: the number of the person and of the run, in the order of their beginnings."""
+    from translearn_core import datasets, jobs
+    from translearn_core.settings import make_settings
+
+    classroom = people.begin_class(PASSWORD)
+    source = Path(os.environ["TRANSLEARN_HOME"]) / "drawn"
+    rng = np.random.default_rng(0)
+    for kind, colour in KINDS.items():
+        (source / kind).mkdir(parents=True)
+        for number in range(PHOTOS // len(KINDS)):
+            (source / kind / f"{number}.jpg").write_bytes(_draw(rng, colour))
+    settings = make_settings({"backbone": "starter", "image_size": 32, "epochs": 2})
+    queued = {}
+    for person in range(n):
+        joined = people.join(classroom.code, f"Pupil {person}", "4711", address=f"10.0.0.{person}")
+        with spaces.acting_in(joined.folder):
+            dataset = datasets.import_source(source)
+            for turn in range(n_runs):
+                queued[jobs.start(dataset, settings)] = (person, turn)
+    while any(run.state.is_live for run in queued):
+        time.sleep(0.5)
+    for run, (person, turn) in queued.items():
+        if run.state.state != "finished":
+            _say(f"run {turn + 1} of {person}", run.state.state, run.state.reason)
+    return [queued[run] for run in sorted(queued, key=lambda one: one.state.started_at)]
+
+
+def main() -> None:
+    """Entry of the command."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("what", nargs="?", choices=["lesson", "turns"], default="lesson")
+    parser.add_argument("--people", type=int)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--browsers", type=int, default=0)
+    parser.add_argument("--runs", type=int, default=3)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        home = Path(folder).resolve() / "home"
+        os.environ |= {"TRANSLEARN_HOME": str(home), **ENVIRONMENT}
+        if chosen.what == "turns":
+            run_turns(chosen.people or 10, chosen.runs)
+            return
+        with serving(home, as_class=True, environment=ENVIRONMENT) as served:
+            asyncio.run(run_class(served, chosen.people or 30, chosen.minutes, chosen.browsers))
+            log = served.log.read_text("utf-8", "replace")
+            _say("lines of the server's log with ERROR", str(log.count("ERROR")))
+            _say("the log", str(served.log))
+
+
+if __name__ == "__main__":
+    main()
