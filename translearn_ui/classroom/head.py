@@ -21,7 +21,8 @@ def show(classroom: Classroom) -> None:
     host = str(st.get_option("browser.serverAddress"))
     port = int(st.get_option("server.port"))
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="class_head"):
-        st.image(_picture(link_to(host, port, classroom.code)), width=150)
+        words = _("QR code of {address}").format(address=link_to(host, port))
+        st.image(_picture(link_to(host, port, classroom.code)), width=150, alt=words)
         with st.container(width="stretch"):
             st.markdown(_("Pupils open"))
             st.code(link_to(host, port), language=None, wrap_lines=True)
