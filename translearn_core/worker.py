@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.engine import count_gpus, import_keras
 from translearn_core.i18n import language
-from translearn_core.jobs import warm_worker
+from translearn_core.jobs import launch, warm_worker
 from translearn_core.jobs.background import Work, run_job
 from translearn_core.jobs.look_ahead import GIVE_WAY_S, LookAheadConfig, give_way
 from translearn_core.jobs.measurement import MeasureConfig
@@ -108,11 +110,12 @@ def handler_of(kind: Kind) -> Handler:
     return Handler(work=works[kind], patience_s=STOP_PATIENCE_S)
 
 
-def work(job: Job, *, own_process: bool = False) -> bool:
+def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
     """Wait a job's turn, do it, and leave its folder in an ended state.
 
     Args:
         own_process: whether this process is for this job alone, and may be ended with it.
+        token: of its placement on a cluster, which has waited its turn already.
 
     Returns:
         Whether it finished, or was stopped with a result.
@@ -120,7 +123,7 @@ def work(job: Job, *, own_process: bool = False) -> bool:
     handler = handler_of(job.kind)
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    if handler.is_asked:
+    if handler.is_asked and not token:
         give_way()
     elif own_process:
         psutil.Process().nice(LOWEST_PRIORITY)
@@ -130,6 +133,8 @@ def work(job: Job, *, own_process: bool = False) -> bool:
         patience_s=handler.patience_s,
         own_process=own_process,
         tidy=lambda: handler.tidy(job),
+        in_turn=not token,
+        token=token,
     )
     return _left_a_result(job, ended)
 
@@ -163,11 +168,28 @@ def _stand_by() -> Path | None:
     return Path(folder)
 
 
+def end_with(pid: int) -> None:
+    """End this process as soon as another one has ended: a worker on a cluster with what stands for it
+    there, since nobody could end it any more."""
+
+    def watch() -> None:
+        with suppress(psutil.Error):
+            psutil.Process(pid).wait()
+        launch.end_children()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="with", daemon=True).start()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Entry of the process. Returns the exit code: 0 when the thing was done."""
     parser = argparse.ArgumentParser(prog="python -m translearn_core.worker")
     parser.add_argument(
         "job_dir", metavar="JOB_DIR", help="a job folder, or -: wait for one on standard input"
+    )
+    parser.add_argument("--placed", metavar="TOKEN", default="", help="its placement on a cluster")
+    parser.add_argument(
+        "--with", metavar="PID", type=int, default=0, dest="beside", help="ends with this process"
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(
@@ -182,8 +204,10 @@ def main(arguments: list[str] | None = None) -> int:
     if job.written_state.state in ENDED_STATES:
         logger.info("The job has ended already")
         return 0
+    if options.beside:
+        end_with(options.beside)
     try:
-        return 0 if work(job, own_process=True) else 1
+        return 0 if work(job, own_process=True, token=options.placed) else 1
     except TransLearnError as error:  # its folder does not say what is to be done
         logger.error("%s", error.message)
         return 2
