@@ -385,6 +385,7 @@ def test_the_teacher_is_told_of_a_name_that_was_guessed_at(app: Served) -> None:
     with app.teacher().stream() as connection:
         told = run_page(connection, "teacher")
     assert b"PIN of Eve was guessed wrong ten times" in told
+    assert b"Room in MB" in told, "and may change the limits"
     people.remove(who_is(eve).id)
 
 
