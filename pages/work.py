@@ -9,7 +9,7 @@ from translearn_core.i18n import N_, _
 from translearn_core.runs import list_runs
 from translearn_ui.components import bin_line, named_tabs
 from translearn_ui.shell import frame
-from translearn_ui.work import dataset_rows, installation, run_rows, space_used
+from translearn_ui.work import dataset_rows, installation, nodes_view, run_rows, space_used
 
 frame.page("work")
 
@@ -28,6 +28,7 @@ def main() -> None:
         dataset_rows.show(sets)
         bin_line.show_all()
     with tabs[1], frame.errors_shown():
+        nodes_view.show()
         run_rows.show(runs)
     with tabs[2], frame.errors_shown():
         if spaces.is_whole():

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.backbones.freezing import blocks_of
-from translearn_core.config import Configuration, Limits, Quotas, School
+from translearn_core.config import Cluster, Configuration, Limits, Quotas, School
 from translearn_core.datasets import CHECKS
 from translearn_core.datasets.checks import Check
 from translearn_core.feasibility import verdict
@@ -57,6 +57,7 @@ def configuration_page() -> str:
         limits=Limits.model_fields,
         quotas=Quotas.model_fields,
         school=School.model_fields,
+        cluster=Cluster.model_fields,
     )
 
 

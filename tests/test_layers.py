@@ -36,6 +36,7 @@ GROUND = (
 """The modules that lie flat in the package: every room may import them."""
 
 ROOMS = (
+    "cluster",
     "evaluation",
     "imaging",
     "people",
@@ -64,8 +65,9 @@ ENTRIES = ("worker", "cli", "__main__")
 
 ORDER = {name: 0 for name in ("__init__", *GROUND)}
 ORDER |= {name: n for n, name in enumerate((*ROOMS, *ENTRIES), start=1)}
-HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax"}
+HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax", "ray"}
 LIGHT = (
+    "cluster",
     "evaluation",
     "imaging",
     "people",

@@ -163,11 +163,12 @@ def _propose(
 
     with Bar() as bar:
         pooled = extract_pooled(dataset, backbone, fit="stretch", monitor=BarMonitor(bar, STAGES))
+    features = pooled.features[:]
     files = [str(file) for file in dataset.photos["file"]]
     labels = [given.get(file, "") for file in files]
-    found = LikenessTree(pooled.features).first_groups()
+    found = LikenessTree(features).first_groups()
     groups = {photo: number for number, group in enumerate(found, 1) for photo in group.photos}
-    points = head_points(pooled.features)
+    points = head_points(features)
     unsorted = np.array([not label for label in labels], bool)
     proposals = propose(points, labels, by_hand=~unsorted)
     if proposals is None:

@@ -28,7 +28,7 @@ from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
 from translearn_core.datasets.excluded import read_excluded
-from translearn_core.datasets.file_names import NameKeeper, printable, real_path, safe_name, tidy
+from translearn_core.datasets.file_names import NameKeeper, printable, safe_name, tidy
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.grouping import group_added, group_again
 from translearn_core.datasets.import_choices import ImportChoices
@@ -53,8 +53,10 @@ from translearn_core.datasets.library import (
     list_datasets,
     new_folder,
     new_id,
+    photo_file,
     publish,
     small_classes,
+    stays_in_place,
     too_few_reason,
     with_columns,
 )
@@ -158,7 +160,7 @@ def import_source(
     name = tidy(name) or printable(_name_of(sources[0])) or "photos"
     if in_place and all(path.is_dir() for path in sources):
         return _import_in_place(sources, name, context, labels, again=choices is None)
-    record = _new_record(name, source=printable(str(sources[0])))
+    record = new_record(name, source=printable(str(sources[0])))
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
@@ -199,7 +201,7 @@ def import_files(
             candidates, left_out = with_assignments(candidates, left_out, context)
         else:
             candidates, left_out = labelled([(candidates, left_out)], [name], labels, context)
-        record = _new_record(tidy(name) or "photos")
+        record = new_record(tidy(name) or "photos")
         record = record.model_copy(update={"choices": context.choices.as_text()})
         return _build(folder, candidates, left_out, record, context)
 
@@ -207,7 +209,7 @@ def import_files(
 def create_dataset(name: str) -> Dataset:
     """Make an empty data set; photos come by `add_photos`."""
     with new_folder() as folder:
-        return publish(folder, _new_record(tidy(name) or _("My photos")))
+        return publish(folder, new_record(tidy(name) or _("My photos")))
 
 
 def add_photos(
@@ -321,7 +323,7 @@ def build_drawn(
         )
         for one in drawings
     ]
-    record = _new_record(tidy(name), source=source).model_copy(update={"kind": "demo"})
+    record = new_record(tidy(name), source=source).model_copy(update={"kind": "demo"})
     with new_folder() as folder:
         dataset = _build(folder, candidates, [], record, context)
     known = {one.file: one.attributes for one in drawings if one.attributes}
@@ -336,7 +338,8 @@ def build_drawn(
 # --- Steps of an import -------------------------------------------------------------------------
 
 
-def _new_record(name: str, *, source: str = "", identity: str = "") -> Record:
+def new_record(name: str, *, source: str = "", identity: str = "") -> Record:
+    """What describes a new data set; `identity` is the id of one whose photos stay in place."""
     return Record(
         id=identity or new_id(name),
         name=name,
@@ -680,14 +683,39 @@ def _import_in_place(
         candidates, left_out = list_sources(sources, stack, context, labels)
     candidates, videos = without_videos(candidates)
     left_out = left_out + videos
-    record = _new_record(name, source=printable(str(sources[0])), identity=identity)
+    record = new_record(name, source=printable(str(sources[0])), identity=identity)
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if len(sources) > 1:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
-    photos = manifest_rows(candidates)
-    loose = _loose_in_place(context.loose)
+    return publish_in_place(
+        record, manifest_rows(candidates), left_out, context, _loose_in_place(context.loose)
+    )
+
+
+def publish_in_place(
+    record: Record,
+    photos: pd.DataFrame,
+    left_out: LeftOut,
+    context: ImportContext,
+    loose: pd.DataFrame | None = None,
+) -> Dataset:
+    """A data set of photos that stay where they are; one of the same id is read afresh.
+
+    Args:
+        record: its id decides which data set it is.
+        photos: rows of the manifest, unchecked.
+        left_out: the files that were left out already.
+        loose: rows for `loose.parquet`.
+
+    Raises:
+        SourceError, StorageError: as `import_source`.
+    """
+    existing = Dataset(datasets_folder() / record.id)
+    known = (existing.folder / "dataset.json").is_file()
+    loose = _rows([]).assign(listed="") if loose is None else loose
     how = Reading(page=context.choices.page, channels=context.choices.channels)
-    how = _measure({path: Path(path).read_bytes for path in photos["path"]}, how, context)
+    deep = [path for path in photos["path"] if not path.lower().endswith(_EIGHT_BITS)]
+    how = measure_reading([photo_file(path).read_bytes for path in deep], context.limits, how)
     record = record.model_copy(update={"reading": how.as_json()})
     if known and existing.reading == how:
         photos = reuse_stats(photos, existing.photos)
@@ -710,12 +738,12 @@ def _import_in_place(
                 "reading": record.reading,
             }
             existing.write_record(existing.record.model_copy(update=changed))
-            own = existing.photos[~existing.photos["path"].map(_is_absolute)]
+            own = existing.photos[~existing.photos["path"].map(stays_in_place)]
             photos = group_again(photos, existing.photos, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(_left_out_table(left_out))
             before = read_kept(existing)
-            write_loose(existing, pd.concat([loose, before[~before["path"].map(_is_absolute)]]))
+            write_loose(existing, pd.concat([loose, before[~before["path"].map(stays_in_place)]]))
         return existing
     with new_folder() as folder:
         temporary = Dataset(folder)
@@ -751,10 +779,6 @@ def _said(context: ImportContext) -> dict[str, Any]:
     return {"notices": tuple(context.notices), "questions": tuple(context.questions)}
 
 
-def _is_absolute(path: str) -> bool:
-    return Path(path).is_absolute()
-
-
 def reuse_stats(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """Take over the stats of files whose path, size and modification time are unchanged."""
     checked = before[before["checked"]]
@@ -775,7 +799,7 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
     files = dict(zip(photos["path"], photos["file"], strict=True))
     stats: dict[str, PhotoStats] = {}
     reasons: dict[str, str] = {}
-    decoded = iterate_photos([real_path(p) for p in paths], size=STATS_SIDE, limits=context.limits)
+    decoded = iterate_photos([photo_file(p) for p in paths], size=STATS_SIDE, limits=context.limits)
     with contextlib.closing(decoded):
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
@@ -791,7 +815,7 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
 def has_positions(dataset: Dataset) -> bool:
     """Whether a photo of its own says where it was taken: kept on demand, or by an earlier version."""
     for path in map(str, dataset.photos["path"]):
-        if not _is_absolute(path):
+        if not stays_in_place(path):
             with contextlib.suppress(OSError):  # a missing photo is told elsewhere
                 data = dataset.photo_path(path).read_bytes()
                 if without_position(data) is not data:

@@ -10,7 +10,13 @@ from translearn_core.jobs.launch import reap
 from translearn_core.jobs.look_ahead import give_way, look_ahead, looking
 from translearn_core.jobs.measurement import is_measuring, measure
 from translearn_core.jobs.queue import ahead_of, place_in_queue
-from translearn_core.jobs.runner import LocalRunner, Runner, current_runner, use_runner
+from translearn_core.jobs.runner import (
+    ClusterRunner,
+    LocalRunner,
+    Runner,
+    current_runner,
+    use_runner,
+)
 from translearn_core.jobs.submit import (
     create_study,
     follow,
@@ -24,6 +30,7 @@ from translearn_core.jobs.submit import (
 )
 
 __all__ = [
+    "ClusterRunner",
     "LocalRunner",
     "Runner",
     "ahead_of",

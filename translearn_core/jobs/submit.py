@@ -60,7 +60,9 @@ def make_run(
     Raises:
         SourceError, SettingsError, WeightsError: as in `start`.
         RunError: `folder` already holds something, or a pupil may keep or queue no more.
+        ClusterError: a cluster is named that cannot be used from here.
     """
+    current_runner().check()
     with place_in_line(), quotas.room_for(runs=1, n_bytes=1):
         return runs.create_run(
             dataset.folder,
@@ -150,6 +152,8 @@ def force_stop(job: Job) -> None:
 def follow(job: Job) -> JobState | None:
     """The state of a job; None where there is none."""
     reap()
+    if job.state_path.is_file() and job.written_state.cluster and job.written_state.is_live:
+        current_runner().warm_up()  # whoever places it may have ended
     return job.state if job.state_path.is_file() else None
 
 

@@ -72,7 +72,7 @@ def extract(dataset: Dataset, backbone: Backbone, monitor: Monitor = SILENT) -> 
     pooled = extract_pooled(everything, backbone, fit="stretch", monitor=monitor)
     return PhotoFeatures(
         paths=pooled.paths,
-        features=pooled.features,
+        features=pooled.features[:],
         backbone=backbone.name,
     )
 

@@ -250,7 +250,7 @@ def _ask(plan: Plan, teacher: Run, data: TrainingData, rows: Ints, monitor: Moni
     classes = len(predictor.classes)
     probs = np.full((len(views), len(rows), classes), 1 / classes, np.float32)
     chosen = data.photos.iloc[rows]
-    paths = [plan.dataset.photo_path(path) for path in chosen["path"]]
+    paths = [plan.dataset.photo_file(path) for path in chosen["path"]]
     hashes = list(chosen["sha256"])
     decoded = datasets.iterate_photos(paths, size=predictor.size, fit=predictor.fit)
     for batch in in_batches(decoded, BATCH, monitor=monitor, total=len(paths)):

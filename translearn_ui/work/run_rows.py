@@ -185,6 +185,9 @@ def _facts(run: Run) -> list[str]:
     elif origin_of(run) is not None:
         n = len(run.labels)
         facts.insert(0, ngettext("knows {n} class", "knows {n} classes", n).format(n=n))
+    state = run.written_state
+    if state.node and state.is_live:
+        facts.insert(0, _("on {machine}").format(machine=state.node))
     return facts
 
 
