@@ -383,4 +383,5 @@ def _moved(facts: ShardFacts, rows: Sequence[int]) -> ShardFacts:
     return ShardFacts(
         stats={rows[i]: entry for i, entry in facts.stats.items()},
         left_out={rows[i]: reason for i, reason in facts.left_out.items()},
+        missing={rows[i]: reason for i, reason in facts.missing.items()},
     )
