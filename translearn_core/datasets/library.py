@@ -7,7 +7,7 @@ Owns: `<workspace>/datasets/<id>/` and its files
     left_out.parquet   rejected files: file, reason
     undo.json          the last renames and merges (`editing.py`)
     thumbs/            thumbnails, made on first use
-    fetched/           photos at addresses that something needs as a file
+    fetched/           photos at addresses that something needs as a file, a folder for each address
     .lock              held while the manifest is changed, in any process
 and atomic writes of them. Leaves to others: how photos get in (`importing.py`) and
 what a person changes (`editing.py`). Folders whose name begins with a dot are unfinished or
@@ -269,15 +269,25 @@ class Dataset:
 
     def _fetched(self, address: str) -> Path:
         suffix = PurePosixPath(address).suffix[:10]
-        target = self.folder / "fetched" / f"{_thumb_key(address)}{suffix}"
+        files = self.known("files", self._list_files)
+        version = [f"{n:x}" for n in files.loc[address]] if address in files.index else ["0"]
+        folder = self.folder / "fetched" / _thumb_key(address)
+        target = folder / f"{'-'.join(version)}{suffix}"
         if not target.is_file():
             most = load_configuration().limits.photo_bytes
             with contextlib.suppress(SourceError):
                 content = remote.read_address(address, most)
                 with disk_errors():
-                    target.parent.mkdir(exist_ok=True)
+                    folder.mkdir(parents=True, exist_ok=True)
                     write_atomically(target, content, durable=False)
+                    for former in folder.glob("[!.]*"):
+                        if former != target:
+                            former.unlink(missing_ok=True)
         return target
+
+    def _list_files(self) -> pd.DataFrame:
+        """Modification time and bytes of each photo, by path."""
+        return self.photos.drop_duplicates("path").set_index("path")[["mtime_ns", "bytes"]]
 
     def thumbnail(self, path: str, side: int = 256) -> Path:
         """A JPEG of the photo, upright, no side longer than `side` pixels; made on first use.
@@ -384,7 +394,7 @@ class Dataset:
         write_file(self.folder / "dataset.json", record.model_dump_json(indent=1).encode("utf-8"))
 
     def discard_files(self, paths: pd.Series[str]) -> None:
-        """Delete the set's own files among `paths`, and all their thumbnails.
+        """Delete the set's own files among `paths`, and all their thumbnails and copies.
 
         Photos left in place are never touched.
         """
@@ -393,6 +403,7 @@ class Dataset:
             for thumbnail in (self.folder / "thumbs").glob(f"{_thumb_key(path)}-*.jpg"):
                 thumbnail.unlink(missing_ok=True)
             if stays_in_place(path):
+                shutil.rmtree(self.folder / "fetched" / _thumb_key(path), ignore_errors=True)
                 continue
             file = self.photo_path(path)
             if file.resolve().is_relative_to(own):
