@@ -21,10 +21,11 @@ import hashlib
 import json
 import secrets
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
@@ -85,8 +86,10 @@ _EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 _LOCK_TIMEOUT_S = 120.0
 _contents = Memory(16 * 2**20)
 """What files of data sets hold, by their paths, up to so many bytes of files."""
-_known = Memory(2000)
-"""What follows from the files of data sets, so many values at most."""
+_known = Memory(256 * 2**20)
+"""What follows from the files of data sets, up to so many bytes of memory, about."""
+_KEY_BYTES = 1024
+"""What a key and the state of its files take, about."""
 
 
 class Record(BaseModel):
@@ -137,7 +140,7 @@ class Dataset:
             what: a name for it; its sentences are kept by language.
         """
         key = (self.folder, type(self), what, language.get())
-        return _known.get(key, (self.stamp, load_configuration()), make)
+        return _known.get(key, (self.stamp, load_configuration()), make, size=_bytes_of)
 
     @property
     def stamp(self) -> tuple[Stamp, ...]:
@@ -703,6 +706,19 @@ def stays_in_place(path: str) -> bool:
     """Whether the photo of a manifest path is not the set's own: it lies elsewhere, or at an
     address."""
     return remote.is_address(path) or Path(path).is_absolute()
+
+
+def _bytes_of(value: Any) -> int:
+    """About how many bytes of memory a value that is kept takes."""
+    if isinstance(value, pd.DataFrame):
+        return _KEY_BYTES + int(value.memory_usage(deep=True).sum())
+    if isinstance(value, pd.Series):
+        return _KEY_BYTES + int(value.memory_usage(deep=True))
+    parts = [getattr(value, one.name) for one in fields(value)] if is_dataclass(value) else value
+    if isinstance(parts, list):
+        sizes = (getattr(one, "nbytes", None) or sys.getsizeof(one) for one in parts)
+        return _KEY_BYTES + sum(sizes)
+    return _KEY_BYTES + sys.getsizeof(value)
 
 
 def _thumb_key(path: str) -> str:
