@@ -140,7 +140,8 @@ class Dataset:
             what: a name for it; its sentences are kept by language.
         """
         key = (self.folder, type(self), what, language.get())
-        return _known.get(key, (self.stamp, load_configuration()), make, size=_bytes_of)
+        value: T = _known.get(key, (self.stamp, load_configuration()), make, size=_bytes_of)
+        return value
 
     @property
     def stamp(self) -> tuple[Stamp, ...]:

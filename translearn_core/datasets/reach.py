@@ -52,6 +52,7 @@ def check_deleted(dataset: Dataset, missing: Collection[str]) -> None:
     if not missing:
         return
     paths = dict.fromkeys(map(str, dataset.photos["path"]))
+    missing = [path for path in missing if path in paths]  # others were taken out meanwhile
     around = {folder for path in missing for folder in _folders(path)}
     held = Counter[str]()
     for folder, n in Counter(next(_folders(path)) for path in paths).items():
