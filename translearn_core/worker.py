@@ -70,6 +70,12 @@ def _search(job: Job, monitor: Monitor) -> bool:
     return search(Run(job.folder), monitor, _train_within)
 
 
+def _trials(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.training.search import help_search
+
+    return help_search(job.read_config(study.TrialsConfig), monitor)
+
+
 def _train_within(run: Run) -> bool:
     """Train a run that another job needs, in its turn and process. Whether there is a result."""
     return _left_a_result(run, run_job(run, _train, in_turn=False))
@@ -106,7 +112,12 @@ def handler_of(kind: Kind) -> Handler:
         return Handler(work=export_job.work, patience_s=0.0, tidy=export_job.tidy, on_gpu=False)
     if kind == "look":
         return Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False, is_asked=False)
-    works: dict[Kind, Work] = {"train": _train, "search": _search, "measure": _measure}
+    works: dict[Kind, Work] = {
+        "train": _train,
+        "search": _search,
+        "trials": _trials,
+        "measure": _measure,
+    }
     return Handler(work=works[kind], patience_s=STOP_PATIENCE_S)
 
 

@@ -1,7 +1,8 @@
 """A worker that learns nothing: `python -m tests.support.pretend_worker JOB_DIR --placed TOKEN --with PID`.
 
 It has the turn, heartbeat, stop and endings of the real one, and works for as long as its run is called
-(`name`, in seconds), or until a file `go` lies in its folder where that is called `wait`.
+(`name`, in seconds), or until a file `go` lies in its folder where that is called `wait`. A helper of a
+search helps until it is stopped.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from translearn_core.worker import end_with
 
 def work(job: Job, monitor: Monitor) -> bool:
     """Wait as long as the run is called, and leave a file that says so."""
-    name = Run(job.folder).config.name
-    monitor.stage("head")
+    name = "wait" if job.kind == "trials" else Run(job.folder).config.name
+    monitor.stage("search" if job.kind == "search" else "head")
     until = time.monotonic() + (60.0 if name == "wait" else float(name))
     while time.monotonic() < until and not (job.folder / "go").exists():
         monitor.check_stop()

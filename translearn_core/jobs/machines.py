@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from translearn_core.cluster import Node
 from translearn_core.i18n import _, ngettext
 from translearn_core.jobs.queue import is_running, jobs_of_all
-from translearn_core.runs import Job
+from translearn_core.runs import Job, list_jobs, study
 
 
 @dataclass(frozen=True)
@@ -43,10 +43,11 @@ class Machine:
 def machines(nodes: Sequence[Node]) -> list[Machine]:
     """The machines with what runs on each."""
     running = [job for job in jobs_of_all() if is_running(job) and job.written_state.cluster]
-    return [
-        Machine(node, [job for job in running if job.written_state.node == node.name])
-        for node in nodes
-    ]
+    where = [(job.written_state.node, job) for job in running]
+    for search in running:  # machines that help with a search are at that search
+        helpers = list_jobs(search.folder / study.HELPERS)
+        where += [(helper.written_state.node, search) for helper in helpers if is_running(helper)]
+    return [Machine(node, [job for name, job in where if name == node.name]) for node in nodes]
 
 
 def waiting_for_a_place() -> list[Job]:

@@ -34,7 +34,7 @@ from translearn_core.jobs import launch, placer
 from translearn_core.jobs.background import STOPPED_BEFORE
 from translearn_core.jobs.node_worker import NodeWorker
 from translearn_core.jobs.queue import LiveJobs, jobs_of_all
-from translearn_core.runs import Job, StateName
+from translearn_core.runs import Job, StateName, study
 from translearn_core.runs.placement import (
     Placement,
     new_token,
@@ -104,6 +104,7 @@ class Placing:
         self._worker = worker
         self._order = LiveJobs(spaces.root() / "runs")
         self._placed: dict[Job, _Place] = {}
+        self._helpers: dict[Job, Job] = {}
         self._asked: _Place | None = None
         self._nodes: list[Node] = []
         self._looked_at = -LOOK_S
@@ -119,6 +120,7 @@ class Placing:
         self._look()
         self._follow_placed()
         self._follow_asked()
+        self._call_helpers_off()
 
     # the jobs that have a place
 
@@ -168,7 +170,7 @@ class Placing:
         job = place.job
         if not job.written_state.is_live:
             return
-        if how == "lost":
+        if how == "lost" and job not in self._helpers:
             self._begin_again(job, place.node)
             return
         language.set_of_process(job.written_state.language)
@@ -219,7 +221,7 @@ class Placing:
             if job.stop_requested:
                 language.set_of_process(job.written_state.language)
                 _write_end(job, "stopped", _(STOPPED_BEFORE))
-        wanted = next((job for job in waiting if not job.stop_requested), None)
+        wanted = next((job for job in waiting if not job.stop_requested), None) or self._helper()
         asked = self._asked
         if asked is not None:
             is_told, where = self._answer(asked)
@@ -235,6 +237,50 @@ class Placing:
                     return
         if self._asked is None and wanted is not None:
             self._asked = self._ask(wanted)
+
+    # helpers of searches: they take what nobody waits for, and give way
+
+    def _helper(self) -> Job | None:
+        """A helper for a search, where another machine could be had for one."""
+        nodes = sum(node.works for node in self._nodes)
+        for search in self._placed:
+            if search in self._helpers or not _takes_help(search):
+                continue
+            mine = [job for job, led in self._helpers.items() if led == search]
+            if any(job.written_state.has_failed for job in mine):
+                continue  # the next one would fail, too
+            if len([job for job in mine if job in self._placed]) >= nodes - 1:
+                continue
+            spare = next((job for job in mine if job.written_state.state == "queued"), None)
+            return spare or self._make_helper(search, len(mine) + 1)
+        return None
+
+    def _make_helper(self, search: Job, number: int) -> Job:
+        job = Job(search.folder / study.HELPERS / f"{number}-{new_token()[4:]}")
+        job.begin(
+            study.TrialsConfig(created=time.time(), study=str(search.folder), number=number),
+            cluster=True,
+        )
+        self._helpers[job] = search
+        return job
+
+    def _call_helpers_off(self) -> None:
+        """Stop the helpers of searches that need none any more, and one for each job that waits."""
+        placed = []
+        for job, search in list(self._helpers.items()):
+            if job in self._placed:
+                placed.append(job)
+                if not _takes_help(search) and not job.stop_requested:
+                    job.request_stop()
+            elif not _takes_help(search):
+                del self._helpers[job]
+                if job.written_state.is_live:
+                    _write_end(job, "stopped", _(STOPPED_BEFORE))
+        going = [job for job in placed if job.stop_requested]
+        staying = [job for job in placed if job not in going]
+        waiting = [job for job in self._waiting() if not job.stop_requested]
+        for job in staying[: max(0, len(waiting) - len(going))]:
+            job.request_stop()
 
     def _ask(self, job: Job) -> _Place:
         """Ask Ray for a place."""
@@ -294,6 +340,17 @@ class Placing:
                 at=time.time(), address=each.address, problem=problem, nodes=tuple(self._nodes)
             )
         )
+
+
+def _takes_help(search: Job) -> bool:
+    """Whether a search is at the point where settings are tried."""
+    state = search.written_state
+    return (
+        search.kind == "search"
+        and state.state == "running"
+        and state.stage == "search"
+        and not search.stop_requested
+    )
 
 
 def _live_on_cluster() -> list[Job]:

@@ -42,7 +42,7 @@ from translearn_core.runs.state import (
     write_state,
 )
 
-Kind = Literal["train", "search", "check", "export", "measure", "look", "sort"]
+Kind = Literal["train", "search", "check", "export", "measure", "look", "sort", "trials"]
 
 
 class JobConfig(BaseModel):

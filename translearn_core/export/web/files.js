@@ -11,11 +11,11 @@ const MOST_BYTES = 100 * 2 ** 20, MOST_READ = 100e6; // of a file, and pixels of
 
 class Unreadable extends Error {}
 
-function pictureOf(parts, type) {
-  // A file of these parts in one piece: Firefox decodes no blob of several.
+function pictureOf(parts) {
+  // A file of these parts, in one piece: Firefox tells what a blob is by the first of its parts alone.
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   parts.reduce((at, part) => { whole.set(part, at); return at + part.length; }, 0);
-  return new Blob([whole], { type });
+  return new Blob([whole]);
 }
 
 const word = (bytes, at, length) => String.fromCharCode(...bytes.subarray(at, at + length));
@@ -173,7 +173,7 @@ function isPartZeroed(bytes) {
 function endlessJpegs({ head, data }) {
   // Two copies that show the same where all coded data is there: noise stands behind it in one.
   const noise = Uint8Array.from({ length: 4096 }, (_, n) => (n * 89 + 37) % 251);
-  return [[], [noise]].map((more) => pictureOf([...head, data, ...more, JPEG_END], "image/jpeg"));
+  return [[], [noise]].map((more) => pictureOf([...head, data, ...more, JPEG_END]));
 }
 
 function repeatsAtEnd(data) {
@@ -370,18 +370,6 @@ function kindOf(bytes) {
   return brands[0] === "crx " ? "a camera raw photo" : "a video";
 }
 
-const TYPES = [
-  [/^\xff\xd8/, "image/jpeg"], [/^\x89PNG/, "image/png"], [/^GIF8/, "image/gif"], [/^BM/, "image/bmp"],
-  [/^RIFF[^]{4}WEBP/, "image/webp"], [/^\0\0\x01\0/, "image/x-icon"], [/^[^]{4}ftypavi[fs]/, "image/avif"],
-  [/^[^]{4}ftyp(hei|hev)/, "image/heic"],
-];
-
-function typeOf(bytes) {
-  // The type of a picture by its first bytes; empty where unknown.
-  const found = TYPES.find(([start]) => start.test(word(bytes, 0, 16)));
-  return found ? found[1] : "";
-}
-
 function withoutBlanks(bytes) {
   // From its first byte that is no white space.
   let at = 0;
@@ -405,5 +393,5 @@ async function readFile(file) {
   else if (word(bytes, 0, 2) === "BM") found = readBmp(bytes);
   if (word(bytes, 4, 8) === "ftypavis") found.moving = "image/avif";
   const { parts, exif: _exif, ...rest } = found;
-  return { ...rest, blob: pictureOf(parts, typeOf(bytes)), turn: turnOf(found), kind: kind || found.kind || "", bytes };
+  return { ...rest, blob: pictureOf(parts), turn: turnOf(found), kind: kind || found.kind || "", bytes };
 }
