@@ -1,6 +1,6 @@
 """The app with a workspace of its own, and Chromium to take pictures of it.
 
-Used by `screenshots.py` and `moving_picture.py`. Leaves to others: what is pressed and what is kept.
+Used by `screenshots.py`, `moving_picture.py` and `lesson_pictures.py`. Leaves to others: what is pressed and what is kept.
 """
 
 from __future__ import annotations
@@ -27,18 +27,19 @@ PATIENCE_MS = 1_800_000
 
 
 @contextmanager
-def app() -> Iterator[str]:
-    """The address of the app, which runs with an empty workspace until the end of the block."""
+def app(home: str = "") -> Iterator[str]:
+    """The address of the app, which runs until the end of the block: with its workspace in `home`,
+    else with an empty one that goes with it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as empty:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
              f"--server.port={port}"],
             cwd=ROOT,
-            env=os.environ | {"TRANSLEARN_HOME": home},
+            env=os.environ | {"TRANSLEARN_HOME": home or empty},
         )  # fmt: skip
         try:
             _wait_until_up(url)

@@ -40,32 +40,33 @@ def _walk(page: Page, url: str) -> None:
     page.locator(".st-key-demo button").click()
     page.locator(".st-key-train button").wait_for()
     _take(page, "photos")
-    _check(page)
-    page.goto(f"{url}/train?{_about_photos(page)}")
+    check(page)
+    _take(page, "feasible")
+    page.goto(f"{url}/train?{about_photos(page)}")
     page.locator(".st-key-train_button button").wait_for()
     _take(page, "train")
-    _train(page, picture="live")
+    _save(train(page, watch=True), "live")
     page.locator(".st-key-live_results button").click()
     page.locator(".tl-verdict").wait_for()
     page.get_by_role("tab", name="Mistakes").click()
     page.locator(".st-key-results_matrix .js-plotly-plot").wait_for()
     _take(page, "results")
     settings = urllib.parse.quote(json.dumps({"backbone": "starter", "head": "linear"}))
-    page.goto(f"{url}/train?{_about_photos(page)}&set={settings}")
-    _train(page)
-    page.goto(f"{url}/compare?{_about_photos(page)}")
+    page.goto(f"{url}/train?{about_photos(page)}&set={settings}")
+    train(page)
+    page.goto(f"{url}/compare?{about_photos(page)}")
     page.locator(".st-key-compare_accuracy .js-plotly-plot").wait_for()
     _take(page, "compare")
 
 
-def _about_photos(page: Page) -> str:
+def about_photos(page: Page) -> str:
     """The part of the address that names the data set."""
     query = urllib.parse.parse_qs(page.url.partition("?")[2])
     return urllib.parse.urlencode({"data": query["data"][0]})
 
 
-def _check(page: Page) -> None:
-    """Ask whether this can work, and take a picture of the answer."""
+def check(page: Page) -> None:
+    """On the page of the photos, ask whether this can work, and wait for the answer."""
     page.locator(".st-key-feasible button").first.click()
     answer = page.locator(".tl-answer h1")
     offer = page.locator(".st-key-feasible_start button")
@@ -73,11 +74,14 @@ def _check(page: Page) -> None:
     if offer.count():
         offer.click()
     answer.wait_for()
-    _take(page, "feasible")
 
 
-def _train(page: Page, *, picture: str = "") -> None:
-    """Train to the end; `picture` names the one that is taken last while its curves moved."""
+def train(page: Page, *, watch: bool = False) -> bytes:
+    """Train to the end.
+
+    Returns:
+        Where `watch`, a picture (PNG) of the page that was taken last while its curves moved.
+    """
     page.locator(".st-key-train_button button:enabled").click()
     done = page.locator(".st-key-live_results button")
     curves = page.locator(".st-key-live_curves .tl-curve").first
@@ -86,7 +90,7 @@ def _train(page: Page, *, picture: str = "") -> None:
         if page.locator(".st-key-live_again").count():
             sys.exit(page.locator('[data-testid="stAlert"]').first.inner_text())
         page.wait_for_timeout(400)
-        if not picture or curves.count() == 0:
+        if not watch or curves.count() == 0:
             continue
         words = page.locator(".tl-now").first.text_content() or ""
         shot = page.screenshot(animations="disabled")
@@ -96,21 +100,19 @@ def _train(page: Page, *, picture: str = "") -> None:
             learning.search(words) or not kept
         ):
             kept = shot
-    if picture:
-        if not kept:
-            sys.exit("the training was over before a picture of it could be taken")
-        _save(kept, picture)
+    if watch and not kept:
+        sys.exit("the training was over before a picture of it could be taken")
+    return kept
 
 
 def _take(page: Page, name: str) -> None:
     """Take a picture once nothing moves any more."""
+    _save(still(page), name)
+
+
+def still(page: Page) -> bytes:
+    """A picture (PNG) of the page once no script runs, no notice lies over it, and nothing moves."""
     page.mouse.move(0, 0)
-    _wait_until_still(page)
-    _save(page.screenshot(animations="disabled"), name)
-
-
-def _wait_until_still(page: Page) -> None:
-    """Wait until no script runs, no notice lies over the page, and it has stopped changing."""
     page.locator('[data-testid="stToast"], [data-testid="stSkeleton"]').first.wait_for(
         state="hidden"
     )
@@ -122,6 +124,7 @@ def _wait_until_still(page: Page) -> None:
         now = page.screenshot(animations="disabled")
         if now != before:
             before, since = now, time.monotonic()
+    return before
 
 
 def _save(picture: bytes, name: str) -> None:

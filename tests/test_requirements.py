@@ -31,6 +31,7 @@ NOT_IMPORTED = {
     "pytest-xdist": "the option `-n` of scripts/test",
     "ruff": "scripts/check runs it",
     "mypy": "scripts/check runs it",
+    "pip-audit": "scripts/audit runs it",
     "pandas-stubs": "types for mypy",
     "s3fs": "fsspec reads s3:// with it",
     "types-psutil": "types for mypy",

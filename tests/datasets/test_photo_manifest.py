@@ -77,6 +77,19 @@ def test_the_same_manifest_is_the_same_data_set_and_keeps_what_was_measured(
     assert second.photos["checked"].all()
 
 
+def test_paths_of_windows_and_labels_that_are_numbers_are_understood(
+    workspace: Path, folder: Path
+) -> None:
+    rows = rows_of(folder)[["path"]]
+    rows["path"] = rows["path"].str.replace("/", "\\")
+    rows["label"] = [
+        {"blue": 1.0, "green": 2.0, "red": float("nan")}[p[7:-8]] for p in rows["path"]
+    ]
+    dataset = import_manifest(write(rows, folder / "windows.parquet"), check=True).dataset
+    assert dict(dataset.counts) == {"1": PHOTOS, "2": PHOTOS}
+    assert len(dataset.left_out) == PHOTOS
+
+
 AWKWARD = [
     ("photos/blue/none.jpg,blue,", "There is no such file."),
     ("photos/blue,blue,", "It is not an ordinary file."),

@@ -127,16 +127,23 @@ class Browser:
 
 def run_page(connection: ClientConnection, page: str = "", **query: str) -> bytes:
     """Ask for a page over a connection; everything that comes until its script has ended."""
+    return b"".join(
+        message.SerializeToString() for message in messages_of(connection, page, **query)
+    )
+
+
+def messages_of(connection: ClientConnection, page: str = "", **query: str) -> list[Any]:
+    """The messages of a page, until its script has ended."""
     asked = BackMsg()
     asked.rerun_script.query_string = urlencode(query)
     asked.rerun_script.page_name = page
     connection.send(asked.SerializeToString())
-    received = b""
+    received = []
     for _message in range(MOST_MESSAGES):
         data = connection.recv(timeout=60)
         assert isinstance(data, bytes)
-        received += data
         message: Any = ForwardMsg.FromString(data)
+        received.append(message)
         ended = message.WhichOneof("type") == "script_finished"
         if ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
             return received

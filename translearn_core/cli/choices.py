@@ -30,7 +30,8 @@ _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             Path | None,
             typer.Option(
-                metavar="TABLE", help="A table with the class of each photo: CSV, Excel, COCO."
+                metavar="TABLE",
+                help="A table with the class of each photo: CSV, Excel, Parquet, COCO.",
             ),
         ],
         None,

@@ -334,7 +334,7 @@ class Dataset:
                 few = pd.DataFrame({"file": single["file"], "reason": too_few_reason(least)})
                 self.write_left_out(pd.concat([self.left_out, reasons, few]))
                 rows, unreadable = photos[fewer], fewer
-            self.write_photos(photos[~unreadable])
+            self.write_photos(photos[~unreadable] if unreadable.any() else photos)
             self.discard_files(rows["path"])
 
     @contextlib.contextmanager
@@ -621,7 +621,7 @@ def fill_stats(photos: pd.DataFrame, stats: Mapping[str, PhotoStats]) -> pd.Data
 
 def fill_facts(photos: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     """The same with the photos of a table that have no `reason`."""
-    photos = photos.copy()
+    photos = photos.copy(deep=False)  # columns are replaced, never written to
     read = facts[facts["reason"] == ""]
     if not len(read):
         return photos
@@ -630,7 +630,7 @@ def fill_facts(photos: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     for name in STATS_COLUMNS:
         given = read[name].take(rows).set_axis(photos.index)
         photos[name] = given.where(known, photos[name])
-    photos["checked"] |= known
+    photos["checked"] = photos["checked"] | known
     return photos
 
 

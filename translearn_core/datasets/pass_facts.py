@@ -15,8 +15,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import overload
 
+import numpy as np
 import pandas as pd
 
+from translearn_core.arrays import Bools
 from translearn_core.atomic import disk_errors, parse_parquet
 from translearn_core.datasets.library import STATS_COLUMNS, Dataset, facts_table, write_table
 from translearn_core.imaging.remote import PhotoFile
@@ -86,10 +88,10 @@ def take_over_facts(dataset: Dataset) -> list[str]:
     files = sorted((dataset.folder / FOLDER).glob("*.parquet"))
     tables = [table for table in map(_read, files) if table is not None]
     if tables:
-        facts = pd.concat(tables, ignore_index=True).drop_duplicates("path", keep="last")
+        facts = pd.concat(tables, ignore_index=True)
         del tables
-        photos = dataset.photos[["path", *_FILE]].drop_duplicates("path")
-        facts = facts.merge(photos, on=["path", *_FILE]).drop(columns=_FILE)
+        holds = _still_hold(dataset, facts)
+        facts = facts if holds.all() else facts[holds]  # of many photos a copy is gigabytes
         dataset.record_facts(facts)
         unreadable = [str(path) for path in facts.loc[facts["reason"] != "", "path"]]
     else:
@@ -97,6 +99,20 @@ def take_over_facts(dataset: Dataset) -> list[str]:
     for file in files:
         file.unlink(missing_ok=True)
     return unreadable
+
+
+def _still_hold(dataset: Dataset, facts: pd.DataFrame) -> Bools:
+    """Which rows are the last ones of a photo that the data set has and whose file is the same."""
+    photos = dataset.photos
+    if not len(photos):
+        return np.zeros(len(facts), np.bool_)
+    there = pd.Index(photos["path"])
+    unique = ~there.duplicated()
+    rows = there[unique].get_indexer(pd.Index(facts["path"]))
+    holds: Bools = (rows >= 0) & ~facts["path"].duplicated(keep="last").to_numpy()
+    for column in _FILE:
+        holds &= photos[column].to_numpy()[unique][rows] == facts[column].to_numpy()
+    return holds
 
 
 def _read(file: Path) -> pd.DataFrame | None:

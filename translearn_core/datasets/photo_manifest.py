@@ -246,7 +246,10 @@ class _Rows:
         if remote.is_address(self._base) and not Path(name).is_absolute():
             protocol, sign, place = self._base.partition("://")
             return f"{protocol}{sign}{posixpath.normpath(f'{place}/{name}')}"
-        return Path(os.path.normpath(Path(self._base, name).expanduser())).as_posix()
+        path = _absolute(self._base, name)
+        if "\\" in name and not os.path.lexists(real_path(path)):  # written on Windows
+            path = _absolute(self._base, name.replace("\\", "/"))
+        return path
 
     def look(self, context: ImportContext) -> pd.DataFrame:
         """Manifest rows of the photos that are there, unchecked; the others are left out."""
@@ -279,6 +282,10 @@ class _Rows:
             }
         )
         return with_columns(table[pd.Series(there, dtype=bool)], COLUMNS)
+
+
+def _absolute(base: str, name: str) -> str:
+    return Path(os.path.normpath(Path(base, name).expanduser())).as_posix()
 
 
 def _says(row: _Row) -> tuple[str, str, str]:

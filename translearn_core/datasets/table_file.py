@@ -277,8 +277,8 @@ def _sheet_rows(sheet: Any) -> Iterable[list[str]]:
 
 
 def cell_text(value: Any) -> str:
-    """A value of a workbook or of JSON as text: 3.0 is `3`, nothing is empty."""
-    if value is None:
+    """A value of a workbook, of JSON or of Parquet as text: 3.0 is `3`, nothing and NaN are empty."""
+    if value is None or value != value:
         return ""
     if isinstance(value, bool):
         return str(value).lower()

@@ -27,13 +27,22 @@ from pydantic import BaseModel, ConfigDict
 from translearn_core.atomic import write_atomically
 from translearn_core.cluster.machine import machine_name
 from translearn_core.config import load_configuration
-from translearn_core.i18n import _
+from translearn_core.i18n import N_, _
 from translearn_core.runs.cached import read_cached
 
 SCHEMA = 1
 StateName = Literal["queued", "running", "finished", "stopped", "failed", "lost"]
 LIVE_STATES = frozenset({"queued", "running"})
 ENDED_STATES = frozenset({"finished", "stopped", "failed", "lost"})
+STATE_WORDS = (
+    N_("queued"),
+    N_("running"),
+    N_("finished"),
+    N_("stopped"),
+    N_("failed"),
+    N_("lost"),
+)
+"""The states, for the catalogues: a sentence shows `_(state)`."""
 LOCK = ".lock"
 WORKER = "worker.json"
 FRESH_S = 3.0

@@ -17,16 +17,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 
 from translearn_core import people
 from translearn_core.errors import TransLearnError
@@ -42,7 +41,9 @@ if TYPE_CHECKING:
     from translearn_ui.classroom.media import OwnedMedia
     from translearn_ui.classroom.uploads import BoundedUploads
 
-OPEN = re.compile(r"/class/[a-z]+|/static/[^?#]*|/_stcore/health|/favicon\.(png|ico)")
+OPEN = re.compile(
+    r"/class/[a-z]+|/static/(js|css|media)/[\w.-]+|/_stcore/health|/favicon\.(png|ico)"
+)
 PAGE = re.compile("/|" + "|".join(f"/{row.name}" for row in PAGES))
 SIGNED_IN = re.compile(
     rf"/_stcore/host-config|/_stcore/bidi-components/[^?#]*|/component/[^?#]*|{PAGE.pattern}"
@@ -50,6 +51,8 @@ SIGNED_IN = re.compile(
 MEDIA = re.compile(r"/media/([^/]+)")
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+")
 READING = ("GET", "HEAD")
+_PAGE_ALONE = BackMsg(rerun_script=ClientState()).SerializeToString()
+"""What a browser sends to have a page drawn whole, with nothing pressed."""
 
 HEADERS = {
     "content-security-policy": "frame-ancestors 'self'",
@@ -198,12 +201,7 @@ def _while_signed_in(cookies: Mapping[str, str], receive: Receive) -> Receive:
         is_same = now is not None and person is not None and now.id == person.id
         if message["type"] != "websocket.receive" or is_same:
             return message
-        asked = BackMsg()
-        with suppress(DecodeError):
-            asked.ParseFromString(message.get("bytes") or b"")
-        bare = BackMsg()
-        bare.rerun_script.page_script_hash = asked.rerun_script.page_script_hash
-        return {"type": "websocket.receive", "bytes": bare.SerializeToString()}
+        return {"type": "websocket.receive", "bytes": _PAGE_ALONE}
 
     return receiving
 

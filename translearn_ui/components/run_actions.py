@@ -177,6 +177,7 @@ def show_report(run: Run) -> None:
             )
         )
         download_report(run, key=f"report_{run.id}", primary=True)
+        dialogs.keep_focus()
 
     ask()
 
@@ -228,6 +229,7 @@ def show_code(run: Run) -> None:
                 on_click="ignore",
             )
             st.code(text, language="python", height=420)
+            dialogs.keep_focus()
 
     ask()
 
