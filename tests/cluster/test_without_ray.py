@@ -252,13 +252,13 @@ def test_a_cluster_that_cannot_be_reached_is_shown_as_such(named: Path) -> None:
 
 
 def test_my_work_shows_the_machines_and_what_runs_where(named: Path) -> None:
-    names = ("desk", "gpu-1", "gpu-2")
+    names = ("desk", "left", "right")
     nodes = [
         cluster.Node(id=name, name=name, address="10.0.0.6", processors=8.0 * n, gpus=2.0)
         for n, name in enumerate(names)
     ]
     run = create_run(named, Settings(), name="Flowers", folder=named / "runs" / "a")
-    run.update_state(cluster=True, state="running", node="gpu-2", heartbeat=time.time())
+    run.update_state(cluster=True, state="running", node="right", heartbeat=time.time())
     waits = create_run(named, Settings(), name="Trees", folder=named / "runs" / "b")
     waits.update_state(cluster=True)
     view = placer.ClusterView(at=time.time(), problem="One is slow.", nodes=tuple(nodes))
@@ -273,6 +273,6 @@ def test_my_work_shows_the_machines_and_what_runs_where(named: Path) -> None:
     assert all(name in said for name in names)
     assert "8 processors, 2 GPUs" in said
     assert "runs nothing" in said
-    assert "on gpu-2" in said
+    assert "on right" in said
     assert "1 training or search waits" in said
     assert app.warning[0].value == "One is slow."
