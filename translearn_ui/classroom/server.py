@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 from streamlit.runtime import Runtime, RuntimeConfig
-from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.starlette import App
 from streamlit.web.cache_storage_manager_config import create_default_cache_storage_manager
 
@@ -27,6 +26,7 @@ from translearn_core.people.hashing import sign
 from translearn_ui.classroom import doors
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
+from translearn_ui.classroom.short_sessions import ShortSessions
 from translearn_ui.classroom.uploads import BoundedUploads
 from translearn_ui.shell import who
 
@@ -40,8 +40,6 @@ UPLOAD_MB = 200
 """Of one file: uploads of thirty people rest in memory at once."""
 DELETION_S = 600.0
 """So often it is looked whether the day of deletion has come."""
-SESSION_TTL_S = 60
-"""A page that was closed is let go after so long, with what was uploaded to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +79,7 @@ class ClassApp(App):
                 uploaded_file_manager=self._uploads,
                 cache_storage_manager=create_default_cache_storage_manager(),
                 is_hello=False,
-                session_storage=MemorySessionStorage(ttl_seconds=SESSION_TTL_S),
+                session_storage=ShortSessions(),
             )
         )
 
