@@ -119,6 +119,8 @@ class Pupil:
             raise RuntimeError(
                 f"the photos are not in; the page says {self.visitor.words()[15:40]}"
             )
+        while len(self.visitor.pictures()) < PHOTOS and time.monotonic() < end:
+            await asyncio.sleep(0.2)  # they are drawn
         await self.visitor.settle()
 
     async def look(self) -> None:
@@ -220,7 +222,9 @@ async def run_class(served: Served, n: int, minutes: float, browsers: int) -> To
         "memory of the server, MB",
         f"before {before / 1e6:.0f}, at most {watch.peak / 1e6:.0f}, after all left {after / 1e6:.0f}",
     )
-    _say("memory of the workers, MB", f"at most {watch.workers_peak / 1e6:.0f} together")
+    _say(
+        "memory of the workers, MB", f"at most {watch.workers_peak / 1e6:.0f}, what each has alone"
+    )
     _say("processor seconds of the server", f"{served.cpu_s() - cpu:.0f}")
     _say("photos lost", str(told.lost))
     _say("things of another seen or got", str(len(told.leaks)), *told.leaks[:5])
@@ -309,11 +313,11 @@ class _Memory:
             total = 0
             for child in self._served.process.children(recursive=True):
                 try:
-                    total += child.memory_info().rss
+                    total += child.memory_full_info().uss  # libraries that all share count once
                 except psutil.Error:
                     continue
             self.workers_peak = max(self.workers_peak, total)
-            await asyncio.sleep(1)
+            await asyncio.sleep(2)
 
 
 def _times(seconds: Sequence[float]) -> str:
