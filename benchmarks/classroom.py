@@ -133,7 +133,10 @@ class Pupil:
         shown = len(self.visitor.pictures())
         if shown < PHOTOS:
             self.told.lost += PHOTOS - shown
-            raise RuntimeError(f"{shown} of {PHOTOS} photos are shown")
+            raise RuntimeError(
+                f"{shown} of {PHOTOS} photos are shown, at {self.visitor.query}; the page says "
+                f"{self.visitor.words()[10:40]}"
+            )
 
     async def train(self) -> None:
         """Set a training up and start it."""
