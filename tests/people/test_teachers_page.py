@@ -79,7 +79,8 @@ def test_a_teacher_looks_after_the_pupils(app: Served, tmp_path: Path) -> None:
 
 async def _look_after(app: Served, photos: Path) -> None:
     ada, bob, cid = [await _join(app, name) for name in ("Ada", "Bob", "Cid")]
-    own = datasets.import_source(photos)
+    with spaces.everywhere():
+        own = datasets.import_source(photos)
     tab = await _teacher(app)
 
     await tab.press(f"class_share_{own.id}")

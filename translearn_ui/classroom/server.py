@@ -26,7 +26,7 @@ from translearn_core.people.hashing import sign
 from translearn_ui.classroom import doors
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
-from translearn_ui.classroom.short_sessions import ShortSessions
+from translearn_ui.classroom.short_sessions import ShortSessions, use_few_heaps
 from translearn_ui.classroom.uploads import BoundedUploads
 from translearn_ui.shell import who
 
@@ -114,6 +114,7 @@ def make_app(hosts: Sequence[str], classroom: Classroom) -> ClassApp:
 
 def serve(place: Place, classroom: Classroom) -> None:
     """Serve the class until the process is ended."""
+    use_few_heaps()
     app = make_app(place.hosts, classroom)
     with periodically(_delete_due, every_s=DELETION_S, name="deletion"):
         app.run(config=options(place))

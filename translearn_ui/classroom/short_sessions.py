@@ -10,14 +10,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
-import logging
 import sys
 from contextlib import suppress
 
 from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.runtime.session_manager import SessionInfo
-
-logger = logging.getLogger(__name__)
 
 KEPT_S = 60
 """A page that was closed is let go after so long."""
@@ -52,6 +49,18 @@ class ShortSessions(MemorySessionStorage):
         if self._cache:
             self._wait()
         asyncio.get_running_loop().run_in_executor(None, give_memory_back)
+
+
+M_ARENA_MAX = -8
+"""Of malloc.h of the GNU C library."""
+
+
+def use_few_heaps() -> None:
+    """Let all threads share two heaps, where it is known how: each of many would keep what it once held.
+    Called before there are threads."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another library of C
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def give_memory_back() -> None:
