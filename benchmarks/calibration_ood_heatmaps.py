@@ -126,7 +126,7 @@ def measure_unlike() -> None:
     from translearn_core.features.extractor import extract_pooled
 
     dataset = _bring_in("flowers12")
-    features = extract_pooled(dataset, get_backbone(BACKBONE)).features
+    features = extract_pooled(dataset, get_backbone(BACKBONE)).features[:]
     codes = dataset.photos["class_name"].astype("category").cat.codes.to_numpy()
     test = (dataset.photos["split"] == "test").to_numpy()
     choices = list(itertools.combinations(range(12), 3))

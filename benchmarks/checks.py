@@ -107,7 +107,7 @@ def main() -> None:
 
 def _measure_set(name: str, seeded: faults.Seeded) -> None:
     dataset = datasets.import_source(seeded.folder)
-    features = extract_pooled(dataset, backbones.BACKBONES[BACKBONE]).features
+    features = extract_pooled(dataset, backbones.BACKBONES[BACKBONE]).features[:]
     evidence = checks.Evidence.of(dataset, features)
     evidence.groups = datasets.groups_of(evidence.photos, features)
     evidence.probabilities = _out_of_sample(evidence)
@@ -315,7 +315,7 @@ def _measure_bursts(home: Path) -> None:
     bursts = faults.make_bursts(SETS["trash"], home / "bursts", objects=20, others=60)
     frames, others = (datasets.import_source(folder) for folder in (bursts.frames, bursts.others))
     looks = [
-        extract_pooled(one, backbones.BACKBONES[BACKBONE]).features for one in (frames, others)
+        extract_pooled(one, backbones.BACKBONES[BACKBONE]).features[:] for one in (frames, others)
     ]
     evidence, fresh = (
         checks.Evidence.of(one, seen) for one, seen in zip((frames, others), looks, strict=True)

@@ -100,7 +100,7 @@ def _load(name: str) -> tuple[Array, Array, int]:
     )
     pooled = extract_pooled(dataset, backbones.get_backbone(BACKBONE))
     names, labels = np.unique(dataset.photos["class_name"], return_inverse=True)
-    return pooled.features, labels.astype(np.int64), len(names)
+    return pooled.features[:], labels.astype(np.int64), len(names)
 
 
 def _measure_coverage() -> None:

@@ -1,12 +1,13 @@
 """The prediction service: the same answers as `predict`, speed under load, memory with broken requests.
 
-    python -m benchmarks.service RUN_DIR PHOTOS [--seconds 10] [--requests 10000]
+    python -m benchmarks.service RUN_DIR PHOTOS [--seconds 10] [--requests 10000] [--only load …]
 
 Starts `python -m translearn_core serve` on a run and asks it about the photos of a folder:
 
 - `answers`: 200 awkward photos (test photos in 14 odd forms, and as they are) beside `predict`;
 - `start`: from the command to the first answer, and the memory of the process then;
-- `load`: 1, 8 and 32 clients that ask one photo after the other for some seconds each;
+- `load`: 1, 8 and 32 clients that ask one photo after the other for some seconds each, by turns with
+  a plain server (`plain_server.py`): requests and their times, processor time, and memory after it;
 - `broken`: many requests by 8 clients, every hundredth broken: no 5xx, and the memory on the way.
 
 The clients are threads of this process: on a machine with few processors they take their share.
@@ -39,6 +40,7 @@ from translearn_core.prediction.photo_files import find_photos
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import Run
 
+PARTS = ("start", "answers", "load", "broken")
 CLIENTS = (1, 8, 32)
 AWKWARD = 200
 STARTS = 5
@@ -74,10 +76,16 @@ class Client:
         self._connection.close()
 
 
+SERVICE = ("translearn_core", "serve", "run={run}", "--port", "0")
+PLAIN = ("benchmarks.plain_server", "{run}")
+
+
 @contextmanager
-def service(run: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def service(
+    run: Path, program: Sequence[str] = SERVICE
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """The process, and its port."""
-    command = [sys.executable, "-m", "translearn_core", "serve", f"run={run}", "--port", "0"]
+    command = [sys.executable, "-m", *(part.format(run=run) for part in program)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -124,9 +132,10 @@ def compare_answers(run: Run, port: int) -> dict[str, Any]:
 
 
 def measure_load(
-    port: int, photos: Sequence[bytes], clients: int, seconds: float
+    process: psutil.Process, port: int, photos: Sequence[bytes], clients: int, seconds: float
 ) -> dict[str, Any]:
-    """Requests a second, and their times in ms."""
+    """Requests a second, their times and the processor time of one in ms, and MB of memory."""
+    before = sum(process.cpu_times()[:2])
     ends = time.monotonic() + seconds
 
     def ask(number: int) -> list[float]:
@@ -141,7 +150,34 @@ def measure_load(
     with ThreadPoolExecutor(clients) as pool:
         times = [1000 * one for found in pool.map(ask, range(clients)) for one in found]
     p50, p95 = np.percentile(times, [50, 95])
-    return {"clients": clients, "per_s": len(times) / seconds, "p50_ms": p50, "p95_ms": p95}
+    return {
+        "clients": clients,
+        "per_s": round(len(times) / seconds, 1),
+        "p50_ms": round(p50),
+        "p95_ms": round(p95),
+        "cpu_ms": round(1000 * (sum(process.cpu_times()[:2]) - before) / len(times), 1),
+        "memory_mb": round(process.memory_info().rss / 1e6),
+    }
+
+
+def compare_load(run: Path, photos: Sequence[bytes], seconds: float) -> list[dict[str, Any]]:
+    """Both servers under load by turns, and how many times the requests a second and how much of the
+    processor time of the plain one the service has."""
+    rows = []
+    with service(run) as ours, service(run, PLAIN) as plain:
+        servers = [(psutil.Process(process.pid), port) for process, port in (ours, plain)]
+        for process, port in servers:
+            measure_load(
+                process, port, photos, 2, min(seconds, 2.0)
+            )  # the first answers take longer
+        for clients in CLIENTS:
+            mine, other = (measure_load(*server, photos, clients, seconds) for server in servers)
+            ratios = {
+                "times_per_s": round(mine["per_s"] / other["per_s"], 2),
+                "share_of_cpu": round(mine["cpu_ms"] / other["cpu_ms"], 2),
+            }
+            rows.append({"service": mine, "plain": other, **ratios})
+    return rows
 
 
 def send_broken(
@@ -179,6 +215,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     files = [path for path in find_photos([options.photos]) if path.stat().st_size < PHOTO_BYTES]
@@ -187,15 +224,18 @@ def main() -> None:
     result: dict[str, Any] = {
         "mean_kb": statistics.mean(map(len, photos)) / 1000,
         "side": Run(run).read_labels().image_size,
-        "start": measure_start(run, photos[0]),
     }
-    with service(run) as (process, port):
-        result["answers"] = compare_answers(Run(run), port)
-        result["load"] = [
-            measure_load(port, photos, clients, options.seconds) for clients in CLIENTS
-        ]
-        watched = psutil.Process(process.pid)
-        result["broken"] = send_broken(watched, port, photos, options.requests)
+    if "start" in options.only:
+        result["start"] = measure_start(run, photos[0])
+    if "answers" in options.only:
+        with service(run) as (_process, port):
+            result["answers"] = compare_answers(Run(run), port)
+    if "load" in options.only:
+        result["load"] = compare_load(run, photos, options.seconds)
+    if "broken" in options.only:
+        with service(run) as (process, port):
+            watched = psutil.Process(process.pid)
+            result["broken"] = send_broken(watched, port, photos, options.requests)
     print(json.dumps(result, indent=1))
 
 

@@ -70,7 +70,7 @@ class Part:
     @property
     def text(self) -> str:
         """What stands on it."""
-        words = (getattr(self.message, name, "") for name in ("label", "body", "text"))
+        words = (getattr(self.message, name, "") for name in ("label", "body", "text", "code_text"))
         return next((str(word) for word in words if word), "")
 
 

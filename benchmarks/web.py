@@ -45,7 +45,8 @@ def main() -> None:
         browser.close()
 
 
-def _serve() -> tuple[subprocess.Popen[bytes], str]:
+def serve() -> tuple[subprocess.Popen[bytes], str]:
+    """The app on a free port, and its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -56,8 +57,8 @@ def _serve() -> tuple[subprocess.Popen[bytes], str]:
     return server, f"http://127.0.0.1:{port}"
 
 
-def _open(page: Page, url: str) -> None:
-    """Load a page as soon as the server answers."""
+def wait_until_up(url: str) -> None:
+    """Until the app answers."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
@@ -65,13 +66,18 @@ def _open(page: Page, url: str) -> None:
             break
         except OSError:  # not up yet
             time.sleep(0.02)
+
+
+def _open(page: Page, url: str) -> None:
+    """Load a page as soon as the server answers."""
+    wait_until_up(url)
     page.goto(url)
 
 
 def _cold_start(page: Page) -> float:
     """Seconds from starting the server to a first page that can be used."""
     began = time.monotonic()
-    server, url = _serve()
+    server, url = serve()
     try:
         _open(page, url)
         page.locator(".st-key-demo button").wait_for()
@@ -88,7 +94,7 @@ def _memory_over_runs(page: Page) -> None:
 
     dataset = datasets.make_demo(per_class=12)
     settings = make_settings({"backbone": "starter", "epochs": 5})
-    server, url = _serve()
+    server, url = serve()
     sizes = []
     try:
         for _run in range(RUNS + 1):  # the first one warms up

@@ -23,8 +23,8 @@ def main() -> None:
     if run is None:
         st.markdown(
             _(
-                "Name each class, hold its button while the camera sees it, and turn the thing about. "
-                "Then press Train."
+                "Name each class. Hold its button while you show the thing to the camera, and "
+                "turn the thing around. Then press Train."
             )
         )
     answering = _answering(dataset, run)

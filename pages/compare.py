@@ -20,7 +20,8 @@ def main() -> None:
         frame.empty_state(
             title=_("Nothing to compare yet"),
             text=_(
-                "Train twice, say with another backbone or more photos; then see which is better."
+                "Train twice, for example with more photos or another network (backbone). Then "
+                "see which model is better."
             ),
             icon=":material/compare_arrows:",
             key="compare",
@@ -30,7 +31,7 @@ def main() -> None:
         return
     chosen = run_choice.choose(runs)
     if len(chosen) < 2:
-        st.info(_("Choose two trainings or more."), icon=":material/compare_arrows:")
+        st.info(_("Choose two models or more."), icon=":material/compare_arrows:")
         return
     with frame.errors_shown():
         comparison = comparing.compare_runs(chosen)

@@ -23,7 +23,7 @@ def main(dataset: Dataset) -> None:
         show_head(dataset)
         progress.follow(dataset)
         if report is not None:
-            st.caption(_("Below: what the last check said."))
+            st.caption(_("Below is the result of the last check."))
     else:
         progress.show_how_it_ended(state)
     if report is not None:
@@ -49,8 +49,7 @@ chosen = frame.current_dataset()
 if chosen is None or not len(chosen.photos):
     dataset_list.empty_state(
         text=_(
-            "To say whether it can work takes photos sorted into classes. Bring your own, or try the "
-            "demo photos."
+            "The check needs photos sorted into classes. Bring your own, or try the demo photos."
         ),
         icon=":material/photo_library:",
         key="feasible",

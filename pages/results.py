@@ -54,7 +54,7 @@ if run is not None and run.has_result and run.state.state in ENDED_STATES:
 elif run is not None:
     frame.empty_state(
         title=_("No result yet"),
-        text=frame.plain(run.problem) or _("This training has not come to an end with a result."),
+        text=frame.plain(run.problem) or _("This training has no result."),
         icon=":material/hourglass_top:",
         key="results_wait",
         heads=True,
@@ -64,7 +64,7 @@ elif run is not None:
 else:
     frame.empty_state(
         title=_("No result yet"),
-        text=_("Train once; here you then see how good it is and where it errs."),
+        text=_("Train a model. Then you see here how good it is and where it is wrong."),
         icon=":material/insights:",
         key="results",
         heads=True,

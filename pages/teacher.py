@@ -14,7 +14,7 @@ frame.page("teacher")
 def main() -> None:
     """For the teacher alone."""
     who.require_teacher()
-    from translearn_ui.classroom import actions, ending, head, tiles
+    from translearn_ui.classroom import actions, ending, head, limits, tiles
 
     classroom = people.class_of_installation()
     assert classroom is not None
@@ -27,6 +27,7 @@ def main() -> None:
     with tabs[0], frame.errors_shown():
         tiles.show_tiles()
         actions.show()
+        limits.show()
     with tabs[1], frame.errors_shown():
         tiles.show_queue()
     with tabs[2], frame.errors_shown():

@@ -19,7 +19,7 @@ def main() -> None:
     if run is None:
         frame.empty_state(
             title=_("Nothing to try yet"),
-            text=_("Once a run has finished, you can show it new photos here."),
+            text=_("Train a model first. Then you can show it new photos here."),
             icon=":material/photo_camera:",
             key="try",
             button=_("Go to training") if frame.current_dataset() else _("Begin with photos"),

@@ -31,8 +31,13 @@ MARKERS = {"_": 1, "N_": 1, "ngettext": 2}
 """What marks a sentence, and how many of its arguments are sentences."""
 KEYWORDS = {"_": None, "N_": None, "ngettext": (1, 2)}
 """The same for Babel."""
-COMPLETE = ("zh_CN",)
+COMPLETE = ("zh_CN", "de")
 """Languages in which every sentence is translated."""
+
+_ICON = re.compile(r":[a-z_-]+(?:/[a-z_]+:|\[)")
+"""An icon or a colour of Streamlit's Markdown: `:material/add:`, `:red[`."""
+_FULL_WIDTH = "，。：；！？"
+"""Signs of Chinese that bring their own room: no space follows them."""
 
 Key = str | tuple[str, str]
 """A sentence, or singular and plural."""
@@ -187,16 +192,46 @@ def differences(text: str, translation: str, *, optional: set[str] | None = None
     lost = {field for field in here - there if field[0] not in (optional or set())}
     if lost or {name for name, _spec in there} - names or there - here:
         yield f"placeholders {sorted(here)} became {sorted(there)}"
-    for sign in ("`", "**", "\n", "](", "\\"):
+    for sign in ("`", "**", "\n", "](", "\\", "%{"):
         if text.count(sign) != translation.count(sign):
             yield f"{text.count(sign)} of {sign!r} became {translation.count(sign)}"
+    if translation.count("*") % 2 or translation.count("[") != translation.count("]"):
+        yield "emphasis or brackets that do not close"
+    yield from unseen_emphasis(translation)
+    if Counter(_ICON.findall(text)) != Counter(_ICON.findall(translation)):
+        yield "icons or colours differ"
     if Counter(re.findall(r"`[^`]*`", text)) != Counter(re.findall(r"`[^`]*`", translation)):
         yield "what stands in backticks differs"
     if re.findall(r"</?\w+", text) != re.findall(r"</?\w+", translation):
         yield "HTML differs"
-    for pattern, what in ((r"^\s*", "at its beginning"), (r"\s*$", "at its end")):
-        if re.search(pattern, text)[0] != re.search(pattern, translation)[0]:  # type: ignore[index]
-            yield f"other white space {what}"
+    if _edge(text) != _edge(translation):
+        yield "other white space at its beginning"
+    wanted = "" if translation.rstrip().endswith(tuple(_FULL_WIDTH)) else _edge(text[::-1])
+    if wanted != _edge(translation[::-1]):
+        yield "other white space at its end"
+
+
+def unseen_emphasis(text: str) -> Iterator[str]:
+    """Marks that Markdown shows as they are: between a letter outside and a sign inside, as in
+    `**错了？**把`. A space outside mends it."""
+    for found in re.finditer(r"(\*{1,2})([^*]+)\1", text):
+        inside, before, after = found[2], text[: found.start()][-1:], text[found.end() :][:1]
+        if (_is_word(before) and _is_sign(inside[0])) or (_is_sign(inside[-1]) and _is_word(after)):
+            yield f"Markdown does not see the emphasis of {found[0]}"
+
+
+def _is_sign(letter: str) -> bool:
+    return not letter.isalnum() and letter not in "{}_ "
+
+
+def _is_word(letter: str) -> bool:
+    """Whether it is part of a word, or of a placeholder, which may be one."""
+    return letter.isalnum() or letter in ("{", "}")
+
+
+def _edge(text: str) -> str:
+    """The white space at the beginning of a text."""
+    return text[: len(text) - len(text.lstrip())]
 
 
 def _fields(text: str) -> set[tuple[str, str]]:

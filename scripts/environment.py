@@ -70,9 +70,13 @@ def second_python() -> tuple[str, str] | None:
 
 def _digest(requirements: str) -> str:
     """Changes when the file, or one that it builds on, does."""
-    names = ["requirements.txt", requirements]
-    content = b"".join((ROOT / name).read_bytes() for name in names)
-    return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(_content(requirements)).hexdigest()
+
+
+def _content(requirements: str) -> bytes:
+    content = (ROOT / requirements).read_bytes()
+    included = (line[3:].strip() for line in content.decode().splitlines() if line[:3] == "-r ")
+    return content + b"".join(map(_content, included))
 
 
 def call(*command: str | Path) -> int:

@@ -1,34 +1,26 @@
 """Takes the pictures of the README from the real app: `python -m scripts.screenshots`.
 
-Owns: `docs/images/`. Starts the app with a workspace of its own, goes the way from the demo photos
-through the check, two trainings and their comparison in headless Chromium, and takes a picture of
-each page, light, 1280 pixels wide, as WebP.
+Owns: the still pictures in `docs/images/`. Goes the way from the demo photos through the check, two
+trainings and their comparison, and takes a picture of each page, light, 1280 pixels wide, as WebP.
+Leaves to others: the app and Chromium (`pictured_app.py`), the moving picture, which is made after
+them (`moving_picture.py`).
 """
 
 from __future__ import annotations
 
 import io
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-ROOT = Path(__file__).resolve().parent.parent
-IMAGES = ROOT / "docs" / "images"
-PATIENCE_MS = 1_800_000
-"""For anything to appear: a machine may do other things first, and nobody waits for this."""
+from scripts import moving_picture
+from scripts.pictured_app import IMAGES, app, page_in_chromium
+
 STILL_S, RESTLESS_S = 1.5, 60
 """A page that has not changed for so long is finished; one that never rests is taken as it is."""
 QUALITY = 82
@@ -38,75 +30,43 @@ QUALITY = 82
 def main() -> None:
     """Take all pictures."""
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as home:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true",
-             f"--server.port={port}"],
-            cwd=ROOT,
-            env=os.environ | {"TRANSLEARN_HOME": home},
-        )  # fmt: skip
-        try:
-            _wait_until_up(url)
-            _walk(url)
-        finally:
-            server.terminate()
-            server.wait()
+    with app() as url, page_in_chromium(url, width=1280, height=820) as page:
+        _walk(page, url)
+    moving_picture.main()
 
 
-def _wait_until_up(url: str) -> None:
-    for _attempt in range(600):
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=2)
-            return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.2)
-    sys.exit("the app did not start")
-
-
-def _walk(url: str) -> None:
+def _walk(page: Page, url: str) -> None:
     """From the first page to two trainings side by side."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
-            args=["--no-sandbox"],
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 820}, color_scheme="light")
-        page.set_default_timeout(PATIENCE_MS)
-        page.goto(url)
-        page.locator(".st-key-demo button").click()
-        page.locator(".st-key-train button").wait_for()
-        _take(page, "photos")
-        _check(page)
-        page.goto(f"{url}/train?{_about_photos(page)}")
-        page.locator(".st-key-train_button button").wait_for()
-        _take(page, "train")
-        _train(page, picture="live")
-        page.locator(".st-key-live_results button").click()
-        page.locator(".tl-verdict").wait_for()
-        page.get_by_role("tab", name="Mistakes").click()
-        page.locator(".st-key-results_matrix .js-plotly-plot").wait_for()
-        _take(page, "results")
-        settings = urllib.parse.quote(json.dumps({"backbone": "starter", "head": "linear"}))
-        page.goto(f"{url}/train?{_about_photos(page)}&set={settings}")
-        _train(page)
-        page.goto(f"{url}/compare?{_about_photos(page)}")
-        page.locator(".st-key-compare_accuracy .js-plotly-plot").wait_for()
-        _take(page, "compare")
-        browser.close()
+    page.locator(".st-key-demo button").click()
+    page.locator(".st-key-train button").wait_for()
+    _take(page, "photos")
+    check(page)
+    _take(page, "feasible")
+    page.goto(f"{url}/train?{about_photos(page)}")
+    page.locator(".st-key-train_button button").wait_for()
+    _take(page, "train")
+    _save(train(page, watch=True), "live")
+    page.locator(".st-key-live_results button").click()
+    page.locator(".tl-verdict").wait_for()
+    page.get_by_role("tab", name="Mistakes").click()
+    page.locator(".st-key-results_matrix .js-plotly-plot").wait_for()
+    _take(page, "results")
+    settings = urllib.parse.quote(json.dumps({"backbone": "starter", "head": "linear"}))
+    page.goto(f"{url}/train?{about_photos(page)}&set={settings}")
+    train(page)
+    page.goto(f"{url}/compare?{about_photos(page)}")
+    page.locator(".st-key-compare_accuracy .js-plotly-plot").wait_for()
+    _take(page, "compare")
 
 
-def _about_photos(page: Page) -> str:
+def about_photos(page: Page) -> str:
     """The part of the address that names the data set."""
     query = urllib.parse.parse_qs(page.url.partition("?")[2])
     return urllib.parse.urlencode({"data": query["data"][0]})
 
 
-def _check(page: Page) -> None:
-    """Ask whether this can work, and take a picture of the answer."""
+def check(page: Page) -> None:
+    """On the page of the photos, ask whether this can work, and wait for the answer."""
     page.locator(".st-key-feasible button").first.click()
     answer = page.locator(".tl-answer h1")
     offer = page.locator(".st-key-feasible_start button")
@@ -114,11 +74,14 @@ def _check(page: Page) -> None:
     if offer.count():
         offer.click()
     answer.wait_for()
-    _take(page, "feasible")
 
 
-def _train(page: Page, *, picture: str = "") -> None:
-    """Train to the end; `picture` names the one that is taken last while its curves moved."""
+def train(page: Page, *, watch: bool = False) -> bytes:
+    """Train to the end.
+
+    Returns:
+        Where `watch`, a picture (PNG) of the page that was taken last while its curves moved.
+    """
     page.locator(".st-key-train_button button:enabled").click()
     done = page.locator(".st-key-live_results button")
     curves = page.locator(".st-key-live_curves .tl-curve").first
@@ -127,7 +90,7 @@ def _train(page: Page, *, picture: str = "") -> None:
         if page.locator(".st-key-live_again").count():
             sys.exit(page.locator('[data-testid="stAlert"]').first.inner_text())
         page.wait_for_timeout(400)
-        if not picture or curves.count() == 0:
+        if not watch or curves.count() == 0:
             continue
         words = page.locator(".tl-now").first.text_content() or ""
         shot = page.screenshot(animations="disabled")
@@ -137,21 +100,19 @@ def _train(page: Page, *, picture: str = "") -> None:
             learning.search(words) or not kept
         ):
             kept = shot
-    if picture:
-        if not kept:
-            sys.exit("the training was over before a picture of it could be taken")
-        _save(kept, picture)
+    if watch and not kept:
+        sys.exit("the training was over before a picture of it could be taken")
+    return kept
 
 
 def _take(page: Page, name: str) -> None:
     """Take a picture once nothing moves any more."""
+    _save(still(page), name)
+
+
+def still(page: Page) -> bytes:
+    """A picture (PNG) of the page once no script runs, no notice lies over it, and nothing moves."""
     page.mouse.move(0, 0)
-    _wait_until_still(page)
-    _save(page.screenshot(animations="disabled"), name)
-
-
-def _wait_until_still(page: Page) -> None:
-    """Wait until no script runs, no notice lies over the page, and it has stopped changing."""
     page.locator('[data-testid="stToast"], [data-testid="stSkeleton"]').first.wait_for(
         state="hidden"
     )
@@ -163,6 +124,7 @@ def _wait_until_still(page: Page) -> None:
         now = page.screenshot(animations="disabled")
         if now != before:
             before, since = now, time.monotonic()
+    return before
 
 
 def _save(picture: bytes, name: str) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.backbones.freezing import blocks_of
-from translearn_core.config import Configuration, Limits, Quotas
+from translearn_core.config import Cluster, Configuration, Limits, Quotas, School
 from translearn_core.datasets import CHECKS
 from translearn_core.datasets.checks import Check
 from translearn_core.feasibility import verdict
@@ -56,6 +56,8 @@ def configuration_page() -> str:
         configuration=Configuration.model_fields,
         limits=Limits.model_fields,
         quotas=Quotas.model_fields,
+        school=School.model_fields,
+        cluster=Cluster.model_fields,
     )
 
 

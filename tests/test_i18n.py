@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from babel.messages.catalog import Message
@@ -27,7 +28,7 @@ from translearn_core.i18n import (
     number,
     of_terminal,
 )
-from translearn_core.runs import Job
+from translearn_core.runs import Job, StateName
 from translearn_core.runs.job import JobConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,6 +89,10 @@ def test_the_extractor_finds_the_sentences_of_pages_core_templates_and_commands(
     assert "" not in found
 
 
+def test_the_states_of_a_run_are_words_of_the_catalogues() -> None:
+    assert set(get_args(StateName)) <= set(catalogues.sentences())
+
+
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != "en"])
 def test_no_translation_is_missing_or_broken(code: str) -> None:
     """`python3 scripts/translations update` puts new sentences into the catalogues."""
@@ -109,11 +114,21 @@ def test_no_translation_is_missing_or_broken(code: str) -> None:
         ("{{}} {x}", "{} {x}"),
         ("a<br>b", "a b"),
         ("Save {n}", "保存 {n"),
+        (":material/add: Add", ":material/plus: 添加"),
+        (":red[no]", ":green[不]"),
+        ("*Results* says", "*结果显示"),
+        ("**Wrong?** Say so.", "**错了？**请说明。"),
+        ("round %{x}", "第 {x} 轮"),
     ],
 )
 def test_a_broken_translation_is_found(text: str, translation: str) -> None:
     assert list(catalogues.differences(text, translation))
     assert not list(catalogues.differences(text, text))
+
+
+def test_no_space_follows_a_full_width_sign() -> None:
+    assert not list(catalogues.differences("Once more: ", "再来一次："))
+    assert list(catalogues.differences("Once more: ", "再来一次： "))
 
 
 def test_plural_forms_are_counted_and_a_number_may_be_spelled_in_the_form_of_one() -> None:

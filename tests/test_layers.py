@@ -31,13 +31,15 @@ GROUND = (
     "templates",
     "settings",
     "config",
+    "quotas",
 )
 """The modules that lie flat in the package: every room may import them."""
 
 ROOMS = (
-    "people",
+    "cluster",
     "evaluation",
     "imaging",
+    "people",
     "datasets",
     "backbones",
     "graph",
@@ -63,11 +65,12 @@ ENTRIES = ("worker", "cli", "__main__")
 
 ORDER = {name: 0 for name in ("__init__", *GROUND)}
 ORDER |= {name: n for n, name in enumerate((*ROOMS, *ENTRIES), start=1)}
-HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax"}
+HEAVY = {"tensorflow", "keras", "openvino", "torch", "jax", "ray"}
 LIGHT = (
-    "people",
+    "cluster",
     "evaluation",
     "imaging",
+    "people",
     "datasets",
     "backbones",
     "runs",

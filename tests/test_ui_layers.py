@@ -87,6 +87,20 @@ def test_no_circle_inside_a_room(room: str) -> None:
     assert not reads, f"{sorted(reads)} import each other"
 
 
+def test_no_table_of_a_page_is_saved_with_formulas() -> None:
+    """The menu of `st.dataframe` saves what is in the cells; `sheets.fit` makes them fit for that."""
+    found = []
+    for path in [*(ROOT / "pages").glob("*.py"), *(ROOT / "translearn_ui").rglob("*.py")]:
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in (
+                "st.dataframe",
+                "st.data_editor",
+            ):
+                found.append((path.name, ast.unparse(node.args[0])))
+    assert found
+    assert [name for name, table in found if not table.startswith("sheets.fit(")] == []
+
+
 @pytest.mark.parametrize("page", sorted((ROOT / "pages").glob("*.py")), ids=lambda path: path.stem)
 def test_a_page_is_thin(page: Path) -> None:
     assert len(page.read_text(encoding="utf-8").splitlines()) <= MOST_LINES

@@ -145,3 +145,19 @@ def test_the_speed_of_this_machine_is_measured(workspace: Path) -> None:
     speed = measured("starter")
     assert speed is not None
     assert speed["forward_per_s"] > speed["train_all_per_s"] > 0
+
+
+def test_the_process_that_measures_is_one_of_its_own_and_its_loss_is_seen(workspace: Path) -> None:
+    """It is killed before it measures, which the test before this one shows."""
+    jobs.measure("starter")
+    job = Job(workspace / "cache" / "measure" / "starter")
+    wait_for(lambda: job.process() is not None)
+    process = job.process()
+    assert process is not None
+    assert process.pid != os.getpid()
+    jobs.measure("starter")
+    assert job.process() == process, "it is not started twice"
+    assert jobs.is_measuring("starter")
+    process.kill()
+    wait_for(lambda: not jobs.is_measuring("starter"))
+    assert job.state.state == "lost"

@@ -43,11 +43,15 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = True) 
             temporary.unlink(missing_ok=True)
 
 
-def write_parquet(path: Path, table: pd.DataFrame) -> None:
+def write_parquet(path: Path, table: pd.DataFrame, *, durable: bool = True) -> None:
     """Write a table, without its index, as `write_atomically` does."""
-    buffer = BytesIO()
-    table.to_parquet(buffer, index=False)
-    write_atomically(path, buffer.getvalue())
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        table.to_parquet(temporary, index=False)
+        replace_file(temporary, path, durable=durable)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def parse_parquet(data: bytes, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -79,6 +79,55 @@ class Quotas(BaseModel):
     )
 
 
+class Cluster(BaseModel):
+    """A Ray cluster that trainings and searches run on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str = Field(
+        default="",
+        pattern=r"^(\S+:\d{1,5})?$",
+        description="Address of the head node, such as `10.0.0.5:6379`; empty: no cluster.",
+    )
+    processors: float = Field(default=1.0, gt=0, description="Processors that each run is given.")
+    gpus: float = Field(
+        default=0.0, ge=0, description="GPUs that each run is given; 0.5 is half of one."
+    )
+    folder: Path | None = Field(
+        default=None,
+        description="The shared folder, which every node sees under the same path; the workspace "
+        "lies in it. Without it the workspace itself has to be shared.",
+    )
+
+
+class School(BaseModel):
+    """Signing in to a class with the account of a school (OpenID Connect)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metadata_url: str = Field(
+        default="",
+        description="Address of the provider's `.well-known/openid-configuration`; empty: nobody signs "
+        "in this way.",
+    )
+    client_id: str = Field(default="", description="What the provider calls this installation.")
+    client_secret: str = Field(
+        default="", repr=False, description="The secret that the provider gave for it."
+    )
+    domains: tuple[str, ...] = Field(
+        default=(), description="Who has a verified address of one of these domains is a pupil."
+    )
+    claims: tuple[str, ...] = Field(
+        default=(), description="Who has one of these claims, like `groups=class-7b`, is a pupil."
+    )
+    teachers: tuple[str, ...] = Field(
+        default=(), description="Verified addresses of those who are the teacher."
+    )
+    teacher_claims: tuple[str, ...] = Field(
+        default=(), description="Who has one of these claims is the teacher."
+    )
+
+
 class Configuration(BaseModel):
     """How this installation behaves. Read from `<workspace>/config.toml` and the environment."""
 
@@ -89,7 +138,11 @@ class Configuration(BaseModel):
     )
     cache_bytes: int = Field(10 * 2**30, ge=0, description="Most bytes of the feature cache.")
     slots: int = Field(0, ge=0, description="Runs at a time; 0 is one per GPU, or one.")
-    runner: str = Field("local", description="Where jobs run: `local` is on this machine.")
+    runner: str = Field(
+        "",
+        description="Where jobs run: `local` is on this machine, `cluster` on the nodes of `[cluster]`; "
+        "empty is the cluster where one is named, else this machine.",
+    )
     heartbeat_lost_s: float = Field(
         30.0,
         gt=0,
@@ -127,13 +180,25 @@ class Configuration(BaseModel):
     )
     limits: Limits = Limits()
     quotas: Quotas = Quotas()
+    school: School = School()
+    cluster: Cluster = Cluster()
+
+
+_KEY_OF_OBJECT = {
+    "limits": "files",
+    "quotas": "photos",
+    "school": "metadata_url",
+    "cluster": "processors",
+}
+"""The parts of the configuration that are objects, with a key of each for an example."""
 
 
 def load_configuration() -> Configuration:
     """The configuration of this installation: defaults, then `config.toml`, then environment.
 
-    `TRANSLEARN_SOURCE_FOLDERS` is a list separated as `PATH` is; `TRANSLEARN_LIMITS` and
-    `TRANSLEARN_QUOTAS` are JSON objects; the other variables hold one value each.
+    `TRANSLEARN_SOURCE_FOLDERS` is a list separated as `PATH` is; `TRANSLEARN_LIMITS`,
+    `TRANSLEARN_QUOTAS`, `TRANSLEARN_SCHOOL` and `TRANSLEARN_CLUSTER` are JSON objects; the other variables
+    hold one value each.
 
     Raises:
         SettingsError: a value that is not allowed; the message names it and its source.
@@ -171,7 +236,7 @@ def _read_configuration(path: Path, named: Mapping[str, str | None]) -> Configur
             continue
         if name == "source_folders":
             values[name] = [part for part in text.split(os.pathsep) if part]
-        elif name in ("limits", "quotas"):
+        elif name in _KEY_OF_OBJECT:
             values[name] = _parse_object(name, text)
         else:
             values[name] = text
@@ -196,7 +261,7 @@ def _parse_object(name: str, text: str) -> Any:
                 '{{"{key}": 1000}}. Received: {received}.'
             ).format(
                 variable=f"TRANSLEARN_{name.upper()}",
-                key="files" if name == "limits" else "photos",
+                key=_KEY_OF_OBJECT[name],
                 received=text,
             )
         ) from error

@@ -9,7 +9,8 @@ never to a page. `StopRequestedError` is outside the tree: it is a normal ending
     │   ├── PhotoError       one file cannot be read as a photo
     │   ├── SettingsError    a setting is out of its range or does not fit the others
     │   ├── WeightsError     a backbone's weights are missing, unreachable or of the wrong shape
-    │   └── RunError         a run folder is missing, unfinished or unreadable
+    │   ├── RunError         a run folder is missing, unfinished or unreadable
+    │   └── ClusterError     a cluster is named that cannot be used
     ├── AccessError          nobody is signed in, or it belongs to somebody else
     ├── StorageError         the disk is full or cannot be written
     └── TrainingError        training cannot go on (memory, diverged loss)
@@ -49,6 +50,10 @@ class WeightsError(InputError):
 
 class RunError(InputError):
     """A run folder is missing, unfinished or unreadable."""
+
+
+class ClusterError(InputError):
+    """A cluster is named that cannot be used: no Ray here, nobody answers, or it lets anybody in."""
 
 
 class AccessError(TransLearnError):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from translearn_core import leftovers, spaces
+from translearn_core import leftovers, quotas, spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.config import home
 from translearn_core.errors import InputError, StorageError
@@ -89,7 +89,8 @@ def put_back(entry: Entry) -> Path:
     """Move a folder back to where it lay. Returns that place.
 
     Raises:
-        InputError: it is no longer in the bin, or there is another one at its place.
+        InputError: it is no longer in the bin, there is another one at its place, or a pupil may keep
+            no more.
         StorageError: a file is held by another program.
     """
     spaces.reach(entry.folder)
@@ -103,9 +104,12 @@ def put_back(entry: Entry) -> Path:
                 name=entry.name
             )
         )
+    is_run = entry.kind == "run"
+    photos = 0 if is_run else quotas.photos_in(content)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        content.replace(target)
+        with quotas.room_for(photos=photos, runs=int(is_run)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            content.replace(target)
     except OSError as error:
         raise StorageError(
             _("{name} cannot be put back: {cause}. Close what uses it.").format(

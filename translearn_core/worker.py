@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
 from translearn_core.graph.engine import count_gpus, import_keras
 from translearn_core.i18n import language
-from translearn_core.jobs import warm_worker
+from translearn_core.jobs import launch, warm_worker
 from translearn_core.jobs.background import Work, run_job
 from translearn_core.jobs.look_ahead import GIVE_WAY_S, LookAheadConfig, give_way
 from translearn_core.jobs.measurement import MeasureConfig
@@ -68,6 +70,12 @@ def _search(job: Job, monitor: Monitor) -> bool:
     return search(Run(job.folder), monitor, _train_within)
 
 
+def _trials(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.training.search import help_search
+
+    return help_search(job.read_config(study.TrialsConfig), monitor)
+
+
 def _train_within(run: Run) -> bool:
     """Train a run that another job needs, in its turn and process. Whether there is a result."""
     return _left_a_result(run, run_job(run, _train, in_turn=False))
@@ -104,15 +112,21 @@ def handler_of(kind: Kind) -> Handler:
         return Handler(work=export_job.work, patience_s=0.0, tidy=export_job.tidy, on_gpu=False)
     if kind == "look":
         return Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False, is_asked=False)
-    works: dict[Kind, Work] = {"train": _train, "search": _search, "measure": _measure}
+    works: dict[Kind, Work] = {
+        "train": _train,
+        "search": _search,
+        "trials": _trials,
+        "measure": _measure,
+    }
     return Handler(work=works[kind], patience_s=STOP_PATIENCE_S)
 
 
-def work(job: Job, *, own_process: bool = False) -> bool:
+def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
     """Wait a job's turn, do it, and leave its folder in an ended state.
 
     Args:
         own_process: whether this process is for this job alone, and may be ended with it.
+        token: of its placement on a cluster, which has waited its turn already.
 
     Returns:
         Whether it finished, or was stopped with a result.
@@ -120,7 +134,7 @@ def work(job: Job, *, own_process: bool = False) -> bool:
     handler = handler_of(job.kind)
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    if handler.is_asked:
+    if handler.is_asked and not token:
         give_way()
     elif own_process:
         psutil.Process().nice(LOWEST_PRIORITY)
@@ -130,6 +144,8 @@ def work(job: Job, *, own_process: bool = False) -> bool:
         patience_s=handler.patience_s,
         own_process=own_process,
         tidy=lambda: handler.tidy(job),
+        in_turn=not token,
+        token=token,
     )
     return _left_a_result(job, ended)
 
@@ -163,11 +179,28 @@ def _stand_by() -> Path | None:
     return Path(folder)
 
 
+def end_with(pid: int) -> None:
+    """End this process as soon as another one has ended: a worker on a cluster with what stands for it
+    there, since nobody could end it any more."""
+
+    def watch() -> None:
+        with suppress(psutil.Error):
+            psutil.Process(pid).wait()
+        launch.end_children()
+        os._exit(0)
+
+    threading.Thread(target=watch, name="with", daemon=True).start()
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Entry of the process. Returns the exit code: 0 when the thing was done."""
     parser = argparse.ArgumentParser(prog="python -m translearn_core.worker")
     parser.add_argument(
         "job_dir", metavar="JOB_DIR", help="a job folder, or -: wait for one on standard input"
+    )
+    parser.add_argument("--placed", metavar="TOKEN", default="", help="its placement on a cluster")
+    parser.add_argument(
+        "--with", metavar="PID", type=int, default=0, dest="beside", help="ends with this process"
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(
@@ -182,8 +215,10 @@ def main(arguments: list[str] | None = None) -> int:
     if job.written_state.state in ENDED_STATES:
         logger.info("The job has ended already")
         return 0
+    if options.beside:
+        end_with(options.beside)
     try:
-        return 0 if work(job, own_process=True) else 1
+        return 0 if work(job, own_process=True, token=options.placed) else 1
     except TransLearnError as error:  # its folder does not say what is to be done
         logger.error("%s", error.message)
         return 2

@@ -25,6 +25,9 @@ from tests.support.photos import SHARED
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "artifacts" / "screenshots"
 
+BROWSER_OPTIONS = ["--no-sandbox", "--disable-gpu", "--process-per-site"]
+"""Pages of the app share one process: what it has compiled of Streamlit is not compiled again."""
+
 Screenshot = Callable[[Any, str], None]
 
 
@@ -121,17 +124,19 @@ def chromium() -> Iterator[Any]:
         pytest.skip("There is no Chromium on this machine.")
     api.expect.set_options(timeout=30_000)  # a busy machine draws charts slowly
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-        )
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_OPTIONS)
         yield browser
         browser.close()
 
 
 @pytest.fixture(scope="package")
 def context(chromium: Any, server: Server) -> Iterator[Any]:
-    """One profile for all journeys: what it has loaded of the app stays in its cache."""
-    opened = chromium.new_context(base_url=server.url)
+    """One profile for all journeys: what it has loaded of the app stays in its cache.
+
+    A page without the app stays open in it, so that the process of the site outlives a test's page.
+    """
+    opened = chromium.new_context(base_url=server.url, reduced_motion="reduce")
+    opened.new_page().goto("/_stcore/health")
     yield opened
     opened.close()
 

@@ -12,15 +12,12 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.browser import axe
 from tests.support.trained import copy_of, trained
 from translearn_core.runs import Run, create_run
 
 expect = pytest.importorskip("playwright.sync_api").expect
 
-DROPZONE = 'data-testid="stFileUploaderDropzone"'
-"""Streamlit gives the box for files the role `presentation` and a label; the button inside is whole."""
-STOP = 'data-testid="stBaseButton-header"'
-"""Streamlit's own button, there while a page is drawn."""
 HEADINGS = "[...document.querySelectorAll('[data-testid=stMain] :is(h1, h2, h3, h4, h5, h6)')]"
 
 
@@ -48,6 +45,7 @@ def pages(server: Any) -> Iterator[dict[str, str]]:
         "live": f"/train?run={learning.id}",
         "done": f"/train?{both}",
         "results": f"/results?{both}",
+        **{tab: f"/results?{both}&tab={tab}" for tab in ("mistakes", "trust", "details")},
         "try": f"/try_it?{both}",
         "share": f"/share?{both}",
         "work": f"/work?{data}",
@@ -97,15 +95,12 @@ def _learning_run(dataset: Path, like: Run) -> Run:
 def test_no_page_has_a_fault_that_axe_finds(page: Any, pages: dict[str, str]) -> None:
     found = []
     for name, address in pages.items():
-        page.emulate_media(color_scheme="light")
         page.goto(address)
         _wait_until_drawn(page)
         levels = page.evaluate(f"{HEADINGS}.map(heading => Number(heading.tagName[1]))")
         if levels[:1] != [1] or levels.count(1) != 1:
             found.append(f"{name}: headings {levels}")
-        found += [f"{name}, light: {fault}" for fault in _faults(page)]
-        page.emulate_media(color_scheme="dark")
-        found += [f"{name}, dark: {fault}" for fault in _faults(page, "color-contrast")]
+        found += [f"{name}, {fault}" for fault in axe.faults_in_both(page)]
     assert not found, "\n".join(found)
 
 
@@ -113,23 +108,6 @@ def _wait_until_drawn(page: Any) -> None:
     expect(page.locator("[data-testid=stMain] h1").first).to_be_visible(timeout=30_000)
     busy = page.locator("[data-testid=stStatusWidget], [data-testid=stSkeleton]")
     expect(busy).to_have_count(0, timeout=30_000)
-
-
-def _faults(page: Any, *rules: str) -> list[str]:
-    """What axe-core finds, by its default rules or only by some."""
-    options = {"resultTypes": ["violations"]}
-    if rules:
-        options["runOnly"] = list(rules)
-    from axe_playwright_python.sync_playwright import Axe  # needs Playwright
-
-    result = Axe().run(page, options=options).response
-    return [
-        f"{rule['id']}: {node['html'][:200]}"
-        for rule in result["violations"]
-        for node in rule["nodes"]
-        if not (rule["id"] == "presentation-role-conflict" and DROPZONE in node["html"])
-        and STOP not in node["html"]
-    ]
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])

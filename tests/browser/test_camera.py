@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import BROWSER_OPTIONS, Server
 from translearn_core import jobs, runs
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -86,8 +86,7 @@ def watching(chromium: Any, server: Server, film: Path) -> Iterator[Any]:
     browser = chromium.browser_type.launch(
         executable_path=shutil.which("chromium") or shutil.which("chromium-browser"),
         args=[
-            "--no-sandbox",
-            "--disable-gpu",
+            *BROWSER_OPTIONS,
             "--use-fake-ui-for-media-stream",
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-video-capture={film}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from tests.browser import axe
 from tests.browser.conftest import ROOT, Screenshot
+from tests.support.photos import draw_photos
 
 PASSWORD = "correct horse"
 
@@ -56,7 +59,7 @@ def start(tmp_path: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_a_class_from_its_start_to_its_end(
-    chromium: Any, start: tuple[str, str], screenshot: Screenshot
+    chromium: Any, start: tuple[str, str], tmp_path: Path, screenshot: Screenshot
 ) -> None:
     from playwright.sync_api import expect
 
@@ -76,8 +79,10 @@ def test_a_class_from_its_start_to_its_end(
         page.get_by_role("button", name="Let me in").click()
         expect(page).to_have_url(f"{address}/")
         expect(page.get_by_text("Everything is deleted after").first).to_be_visible()
-    ada.get_by_role("button", name="Try the demo photos").click()
-    expect(ada.get_by_role("heading", name="Demo: fruit")).to_be_visible()
+    draw_photos(tmp_path / "drawn", per_class=4)
+    archive = shutil.make_archive(str(tmp_path / "Drawn by Ada"), "zip", tmp_path / "drawn")
+    ada.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
+    expect(ada.get_by_role("heading", name="Drawn by Ada")).to_be_visible()
     expect(ada.locator("img[src*='/media/']").first).to_be_attached()
 
     bob.goto(ada.url)  # her address, with the name of her data set in it
@@ -93,9 +98,12 @@ def test_a_class_from_its_start_to_its_end(
     expect(teacher.get_by_text("2 pupils have joined")).to_be_visible()
     expect(teacher.get_by_text("Bob <b>").first).to_be_visible()
     screenshot(teacher, "class-teacher-1280-light")
-    teacher.get_by_role("button", name="Look into the space").click()
-    expect(teacher.get_by_text("You look into the space of Ada.")).to_be_visible()
-    expect(teacher.get_by_text("Demo: fruit").first).to_be_visible()
+    for tab in ("Queue", "Share", "Results", "End", "Pupils"):
+        teacher.get_by_role("tab", name=tab).click()
+        assert axe.faults_in_both(teacher, within=axe.MAIN) == [], tab
+    teacher.get_by_role("button", name="Open this space").click()
+    expect(teacher.get_by_text("You are in the space of Ada.")).to_be_visible()
+    expect(teacher.get_by_text("Drawn by Ada").first).to_be_visible()
     teacher.goto("/teacher")
     teacher.get_by_role("tab", name="End").click()
     teacher.get_by_role("button", name="End the class").click()

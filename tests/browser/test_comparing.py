@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import axe
 from tests.support.trained import copy_of, trained
 from translearn_core.runs import Run
 
@@ -57,6 +58,7 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code_on_a_phone_too(
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("Careful one")
     dialog.get_by_label("Note").fill("Six rounds.")
+    assert axe.faults_in_both(page, within=axe.DIALOG) == []
     dialog.locator(".st-key-notes_go button").click()
     row = page.locator(f".st-key-row_{first.id}")
     expect(row.get_by_text("Careful one", exact=True)).to_be_visible()
@@ -81,11 +83,16 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code_on_a_phone_too(
     assert "Six rounds." in (tmp_path / "report.html").read_text(encoding="utf-8")
     page.locator(f".st-key-compare_menu_{first.id} button").click()
     page.get_by_text("Show me the code").click()
+    code = page.get_by_role("button", name="Download the code")
+    expect(code).to_be_visible()
+    assert axe.faults_in_both(page, within=axe.DIALOG) == []
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the code").click()
+        code.click()
     download.value.save_as(tmp_path / "code.zip")
     with zipfile.ZipFile(tmp_path / "code.zip") as archive:
         assert "train.ipynb" in archive.namelist()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
 
     page.set_viewport_size({"width": 390, "height": 900})
     page.emulate_media(color_scheme="dark")

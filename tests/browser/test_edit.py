@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import axe
 from tests.support.photos import draw_photos
 from translearn_core import datasets
 
@@ -28,6 +29,7 @@ def test_renaming_removing_and_deleting_can_be_taken_back(
     page.get_by_role("button", name="Change this class").click()
     page.get_by_text("Rename this class").click()
     page.get_by_label("New name").fill("quince *x*")
+    assert axe.faults_in_both(page, within=axe.DIALOG) == []
     page.locator(".st-key-rename_class_go button").click()
     expect(page.get_by_role("radio", name="quince *x* · 12")).to_be_visible(timeout=SLOW)
     page.locator(".st-key-undo button").click()
@@ -53,6 +55,8 @@ def test_renaming_removing_and_deleting_can_be_taken_back(
     page.locator(".st-key-frame_work a").click()
     row = page.locator(f".st-key-row_{dataset.id}")
     page.locator(f".st-key-delete_{dataset.id} button").click(timeout=SLOW)
+    expect(page.locator(".st-key-ask_yes button")).to_be_enabled()
+    assert axe.faults_in_both(page, within=axe.DIALOG) == []
     page.locator(".st-key-ask_yes button").click()
     expect(row).to_have_count(0, timeout=SLOW)
     assert not dataset.folder.exists()

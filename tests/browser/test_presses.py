@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import axe
 from tests.support.photos import draw_photos
 from translearn_core import jobs, runs
 
@@ -67,6 +68,7 @@ def test_an_answered_photo_is_a_few_presses_away(
         timeout=PATIENCE_MS
     )
     assert presses <= MOST_WITH_DEMO
+    assert axe.faults_in_both(page, within=axe.DIALOG) == []
     page.keyboard.press("Escape")
 
     expect(dialog).to_have_count(0)
@@ -82,6 +84,7 @@ def test_an_answered_photo_is_a_few_presses_away(
     )
     expect(page.get_by_text("In your photos it is")).to_be_visible()
     screenshot(page, "try_tiles")
+    assert axe.faults_in_both(page) == []
     for run in runs.list_runs():
         jobs.force_stop(run)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import axe
 from tests.support.photos import COLOURS, draw_photos
 from translearn_core import datasets, jobs, runs
 
@@ -112,10 +113,10 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
     kind = sorter.truth[ticked]
     tile.focus()
     page.keyboard.press("Space")
-    box = sorter.groups()[0].locator("[class*=st-key-sort_stranger_name_] input")
+    box = sorter.groups()[0].locator("[class*=st-key-sort_strangers_][class*=_really] input")
     box.fill(kind)
     page.keyboard.press("Enter")
-    take = page.locator("[class*=st-key-sort_stranger_take_] button")
+    take = page.locator("[class*=st-key-sort_strangers_][class*=_take] button")
     expect(take).to_be_enabled(timeout=PATIENCE_MS)
     take.click()
     expect(undo).to_contain_text(f"1 photo is {kind}", timeout=PATIENCE_MS)
@@ -142,6 +143,7 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
             break
         sorter.name(new[0], sorter.kind(new[0]))
     screenshot(page, "sort_groups")
+    assert axe.faults_in_both(page) == []
     page.get_by_text("Proposals", exact=True).click()
     key = page.locator("[class*=st-key-sort_answer_]").first
     expect(key).to_be_visible(timeout=PATIENCE_MS)
@@ -152,6 +154,7 @@ def test_from_a_pile_to_a_trained_model_on_one_page(
     left = int((datasets.read_unsorted(dataset)["path"] != "").sum())
     expect(accept).to_have_text(f"Accept {left} photos", timeout=PATIENCE_MS)
     screenshot(page, "sort_proposals")
+    assert axe.faults_in_both(page) == []
     accept.click()
     expect(page.get_by_text("All photos are sorted.")).to_be_visible(timeout=PATIENCE_MS)
     told = {Path(row.file).name: row.class_name for row in dataset.photos.itertuples()}

@@ -92,7 +92,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Photos:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(tmp_path_factory.mktemp("home")))
         dataset = datasets.import_source(source)
-        features = extract_pooled(dataset, backbones.get_backbone("starter"), size=96).features
+        features = extract_pooled(dataset, backbones.get_backbone("starter"), size=96).features[:]
         table = dataset.photos
     names = ["/".join(Path(file).with_suffix("").parts[-2:]) for file in table["file"]]
     return Photos(table, features, names, find_pairs(table, features), groups_of(table, features))

@@ -169,7 +169,7 @@ def test_excluded_photos_are_kept_and_come_back(pets: datasets.Dataset) -> None:
     assert pets.counts["cats"] == 1
     assert not any(files[path].exists() for path in paths)
     assert [datasets.excluded_file(pets, path).read_bytes() for path in paths] == contents
-    assert datasets.last_change(pets) == "2 photos are excluded."
+    assert datasets.last_change(pets) == "2 photos are removed."
     datasets.undo(pets)
     assert pets.fingerprint == begin
     assert [files[path].read_bytes() for path in paths] == contents

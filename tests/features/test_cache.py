@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from translearn_core.features.cache import (
     empty_cache,
     trim_cache,
 )
-from translearn_core.features.extract import Output, extract
+from translearn_core.features.extract import Output, PassResult, ShardFacts, extract
 from translearn_core.graph.engine import run_engine
 
 
@@ -78,6 +79,20 @@ def test_the_least_recently_used_goes_first_and_what_is_in_use_stays(tmp_path: P
     assert cache_size_bytes(tmp_path) == 0
 
 
+def look(
+    paths: list[Path], output: Output, **options: Any
+) -> tuple[PassResult, ShardFacts, list[int]]:
+    """A pass: its result, what it found of all photos, and how many photos each shard read."""
+    found, shards = ShardFacts(), []
+
+    def keep(facts: ShardFacts) -> None:
+        found.stats.update(facts.stats)
+        found.left_out.update(facts.left_out)
+        shards.append(len(facts.stats))
+
+    return extract(paths, [output], keep=keep, **options), found, shards
+
+
 def test_one_pass_keeps_pixels_and_names_what_it_could_not_read(
     tmp_path: Path, colour_photos: Path
 ) -> None:
@@ -87,13 +102,13 @@ def test_one_pass_keeps_pixels_and_names_what_it_could_not_read(
     paths.insert(3, broken)
     told: list[tuple[int, int]] = []
     output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)
-    result = extract(
-        paths, [output], progress=lambda done, total, _per_s: told.append((done, total))
+    result, found, shards = look(
+        paths, output, progress=lambda done, total, _per_s: told.append((done, total)), shard=8
     )
-    assert list(result.left_out) == [3]
-    assert len(result.stats) == 20
+    assert list(found.left_out) == [3]
+    assert (result.n_read, shards) == (20, [7, 8, 5])
     assert told[-1] == (21, 21)
-    table = FeatureCache(output.key, root=tmp_path).table([result.stats[0].sha256])
+    table = FeatureCache(output.key, root=tmp_path).table([found.stats[0].sha256])
     assert table.shape == (1, 16, 16, 3)
     assert table.dtype == np.uint8
 
@@ -101,11 +116,11 @@ def test_one_pass_keeps_pixels_and_names_what_it_could_not_read(
 def test_a_stopped_pass_keeps_what_it_has(tmp_path: Path, colour_photos: Path) -> None:
     paths = sorted(colour_photos.rglob("*.jpg"))
     output = Output(key=key(size=16), open_engine=None, store=np.dtype(np.uint8), root=tmp_path)
-    result = extract(paths, [output], stop=lambda: True)
+    result, found, _shards = look(paths, output, stop=lambda: True)
     assert result.stopped
-    assert 0 < len(result.stats) < len(paths)
+    assert 0 < result.n_read < len(paths)
     kept = FeatureCache(output.key, root=tmp_path)
-    assert result.stats[0].sha256 in kept
+    assert found.stats[0].sha256 in kept
 
 
 class Slow:
@@ -135,8 +150,8 @@ def test_photos_decoded_before_the_engine_is_open_wait_for_it(
     output = Output(
         key=key(size=16), open_engine=open_late, store=np.dtype(np.float32), root=tmp_path
     )
-    result = extract(paths, [output], progress=lambda n, _total, _per_s: done.append(n))
-    hashes = [result.stats[place].sha256 for place in range(len(paths))]
+    _result, found, _shards = look(paths, output, progress=lambda n, _all, _per_s: done.append(n))
+    hashes = [found.stats[place].sha256 for place in range(len(paths))]
     assert FeatureCache(output.key, root=tmp_path).table(hashes).shape == (len(paths), 3)
     assert told_before_open == [], "no photo has been looked at before"
     assert done == sorted(done)
@@ -154,7 +169,7 @@ def test_a_stop_does_not_wait_for_an_engine_to_open(tmp_path: Path, colour_photo
         key=key(size=16), open_engine=open_never, store=np.dtype(np.float32), root=tmp_path
     )
     began = time.monotonic()
-    result = extract(sorted(colour_photos.rglob("*.jpg")), [output], stop=lambda: True)
+    result, _found, _shards = look(sorted(colour_photos.rglob("*.jpg")), output, stop=lambda: True)
     never.set()
     assert result.stopped
     assert time.monotonic() - began < 20, "it waited for the engine"
@@ -166,7 +181,7 @@ def test_an_engine_that_cannot_open_is_told(tmp_path: Path, colour_photos: Path)
 
     output = Output(key=key(size=16), open_engine=fail, store=np.dtype(np.float32), root=tmp_path)
     with pytest.raises(WeightsError, match="no weights"):
-        extract(sorted(colour_photos.rglob("*.jpg")), [output])
+        look(sorted(colour_photos.rglob("*.jpg")), output)
 
 
 def test_openvino_agrees_with_keras_and_a_disagreement_is_refused(tmp_path: Path) -> None:

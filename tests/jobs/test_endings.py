@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -200,7 +201,10 @@ run_job(job, work, patience_s=0.2, tidy=half.unlink)
 @pytest.fixture
 def deaf(job: Job) -> subprocess.Popen[bytes]:
     """A process that does the job and never looks up, with a child of its own."""
-    process = subprocess.Popen([sys.executable, "-c", DEAF, str(job.folder)], cwd=import_path())
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEAF, str(job.folder)],
+        env={**os.environ, "PYTHONPATH": import_path()},
+    )
     wait_for(lambda: job.state.stage == "deaf")
     return process
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from translearn_core import spaces
-from translearn_core.jobs.queue import LiveJobs, take_slot, waiting_jobs
+from translearn_core.jobs.queue import LiveJobs, announce, take_slot, waiting_jobs
 from translearn_core.runs import Job, JobConfig, Kind
 
 
 def make(folder: Path, kind: Kind, created: float) -> Job:
     job = Job(folder)
     job.begin(JobConfig(kind=kind, created=time.time() + created))
+    announce(job)
     return job
 
 

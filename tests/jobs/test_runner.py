@@ -36,7 +36,7 @@ def test_a_runner_that_does_not_exist_is_refused_by_name(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRANSLEARN_RUNNER", "moon")
-    with pytest.raises(SettingsError, match=r"must be `local`\. Received: moon"):
+    with pytest.raises(SettingsError, match=r"must be `local` or `cluster`\. Received: moon"):
         jobs.current_runner()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -76,7 +77,7 @@ def test_it_ends(most_s: float, is_closed: bool) -> None:
     )
     with subprocess.Popen(
         [sys.executable, "-c", code],
-        cwd=import_path(),
+        env={**os.environ, "PYTHONPATH": import_path()},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

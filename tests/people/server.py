@@ -21,9 +21,11 @@ from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime import Runtime
+from streamlit.runtime.secrets import secrets_singleton
 from websockets.sync.client import ClientConnection, connect
 
 from translearn_core import people, spaces
+from translearn_ui.classroom import school
 from translearn_ui.classroom.server import ClassApp, Place, make_app, options
 from translearn_ui.shell import who
 
@@ -125,16 +127,23 @@ class Browser:
 
 def run_page(connection: ClientConnection, page: str = "", **query: str) -> bytes:
     """Ask for a page over a connection; everything that comes until its script has ended."""
+    return b"".join(
+        message.SerializeToString() for message in messages_of(connection, page, **query)
+    )
+
+
+def messages_of(connection: ClientConnection, page: str = "", **query: str) -> list[Any]:
+    """The messages of a page, until its script has ended."""
     asked = BackMsg()
     asked.rerun_script.query_string = urlencode(query)
     asked.rerun_script.page_name = page
     connection.send(asked.SerializeToString())
-    received = b""
+    received = []
     for _message in range(MOST_MESSAGES):
         data = connection.recv(timeout=60)
         assert isinstance(data, bytes)
-        received += data
         message: Any = ForwardMsg.FromString(data)
+        received.append(message)
         ended = message.WhichOneof("type") == "script_finished"
         if ended and message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:
             return received
@@ -178,9 +187,12 @@ def serving() -> Iterator[Served]:
         chosen.bind(("127.0.0.1", 0))
         port = int(chosen.getsockname()[1])
     place = Place(hosts=[HOST], certificate=Path("made.pem"), key=Path("key.pem"))
-    before = {name: config.get_option(name) for name in options(place)}
-    for name, value in options(place).items():
+    origin = f"https://{HOST}:{port}"
+    chosen_options = options(place, school.prepare(classroom, origin))
+    before = {name: config.get_option(name) for name in chosen_options}
+    for name, value in chosen_options.items():
         config.set_option(name, value)
+    secrets_singleton._reset()
     app = make_app(place.hosts, classroom)
     server = uvicorn.Server(
         uvicorn.Config(

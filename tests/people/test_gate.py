@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
+import logging
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.runtime.media_file_storage import MediaFileKind
 from websockets.exceptions import InvalidStatus
 
 from tests.people import server
-from tests.people.server import Browser, Served, run_page
+from tests.people.server import Browser, Served, messages_of, run_page
 from tests.support.photos import draw_photos
-from translearn_core import datasets, people, runs, spaces
+from translearn_core import datasets, jobs, people, runs, spaces, trash
 from translearn_core.datasets import Dataset
-from translearn_core.errors import AccessError
-from translearn_core.runs import Run
+from translearn_core.errors import AccessError, TransLearnError
+from translearn_core.runs import Job, Run
+from translearn_core.runs.find import find_run
 from translearn_core.settings import Settings
 from translearn_ui.shell import who
 from translearn_ui.shell.frame import PAGES
@@ -203,6 +209,70 @@ def test_who_leaves_is_out_at_once_everywhere(app: Served) -> None:
     assert cleo.ask("/").headers["location"] == "/class/join"
 
 
+@pytest.mark.parametrize("how", ["leave", "removed"])
+def test_a_page_left_open_answers_nothing_more(app: Served, how: str) -> None:
+    dan = app.join("Dan")
+    person = who_is(dan)
+    with spaces.acting_in(person.folder):
+        dataset = datasets.create_dataset(f"{SECRET} of Dan")
+    with dan.stream() as connection:
+        shown = run_page(connection, "photos", data=dataset.id)
+        assert SECRET.encode() in shown
+        live = [name.decode() for name in re.findall(rb"[0-9a-f]{32}", shown)]
+        if how == "leave":
+            assert dan.ask("/class/leave", "POST").status == 303
+        else:
+            people.remove(person.id)
+        for fragment in ["", *live[:3]]:
+            asked = BackMsg()
+            asked.rerun_script.fragment_id = fragment
+            asked.rerun_script.query_string = f"data={dataset.id}"
+            connection.send(asked.SerializeToString())
+            told = b""
+            while b"not signed in" not in told:
+                data = connection.recv(timeout=30)
+                assert isinstance(data, bytes)
+                told += data
+            assert SECRET.encode() not in told
+    if how == "leave":
+        people.remove(person.id)
+
+
+NASTY = (
+    "<img src=x onerror=alert(1)>",
+    "![x](https://evil.example/x.png)",
+    '=HYPERLINK("https://evil.example")',
+    "a<b>\u202eevil\u2066 $x$ :red[z]",
+)
+
+
+def test_names_are_text_on_the_teacher_s_page(app: Served) -> None:
+    joined = [app.join(name) for name in NASTY]
+    for number, browser in enumerate(joined):
+        space = who_is(browser).folder
+        with spaces.acting_in(space):
+            run = runs.create_run(space / "photos", Settings(), dataset_name=NASTY[number])
+            run.update_state(state="queued")
+    with app.teacher().stream() as connection:
+        told = messages_of(connection, "teacher")
+    texts: dict[str, list[str]] = {"html": [], "markdown": []}
+    for message in told:
+        if message.WhichOneof("type") == "delta":
+            element = message.delta.new_element
+            kind = element.WhichOneof("type")
+            texts["html"] += [element.html.body] if kind == "html" else []
+            texts["markdown"] += [element.markdown.body] if kind == "markdown" else []
+            texts["markdown"] += [element.alert.body] if kind == "alert" else []
+    shown = "".join(texts["html"])
+    assert shown.count("&lt;img src=x onerror=alert(1)&gt;") >= 2, "the name, and the data set"
+    assert "<img" not in shown
+    assert "<b>\u202e" not in shown
+    assert not re.search(r"(?<!\\)!\[x\]\(", "".join(texts["markdown"]))
+    assert all("\u202e" not in one.name for one in people.list_people())
+    for browser in joined:
+        people.remove(who_is(browser).id)
+
+
 def test_the_door_says_what_is_wrong_and_escapes_what_was_typed(app: Served) -> None:
     client = app.browser()
     code = people.class_of_installation().code  # type: ignore[union-attr]
@@ -227,6 +297,119 @@ def test_two_hundred_guesses_at_a_cookie_open_nothing(app: Served, ada: Browser)
         wrong = "A" if cookie[place] != "A" else "B"
         nobody.cookies[who.COOKIE] = cookie[:place] + wrong + cookie[place + 1 :]
         assert nobody.ask("/work").status == 303
+
+
+def _addresses(dataset: Dataset, run: Run, space: Path) -> list[tuple[str, str]]:
+    """Requests for things of Ada's, by addresses that are there and that somebody may try."""
+    inside = (
+        f"datasets/{dataset.id}/dataset.json",
+        f"datasets/{dataset.id}/manifest.parquet",
+        f"datasets/{dataset.id}/{dataset.photos['path'].iloc[0]}",
+        f"runs/{run.id}/config.json",
+        f"runs/{run.id}/state.json",
+    )
+    roots = ("", "app/static/", "static/", "media/", "component/", "files/", "_stcore/", "api/v1/")
+    ups = ("../", "..%2f", "%2e%2e/", "..\\", "/", "%2f")
+    paths = [
+        f"/{root}{up}people/{space.name}/{name}"
+        for root in roots[:5]
+        for up in ups
+        for name in inside
+    ]
+    paths += [f"/{root}people/{space.name}/{name}" for root in roots for name in inside]
+    paths += [
+        f"/class/{name}" for name in ("people.json", "sessions.json", "key.pem", "secrets.toml")
+    ]
+    asked = [("GET", path) for path in paths]
+    for session in ("", space.name, "0" * 36):
+        path = f"/_stcore/upload_file/{session}/{dataset.id}"
+        asked += [(method, path) for method in ("GET", "PUT", "DELETE", "POST")]
+    return asked
+
+
+def _openings(dataset: Dataset, run: Run, space: Path, folder: Path) -> list[Callable[[], object]]:
+    """What the core could be made to open of Ada's, by every name of it."""
+    up = f"../../{space.name}"
+    ways: list[Callable[[], object]] = []
+    for name in (str(dataset.folder), f"{up}/datasets/{dataset.id}", dataset.id):
+        ways += [
+            partial(lambda one: datasets.open_dataset(one).photos, name),
+            partial(lambda one: datasets.open_unlabelled(one).photos, name),
+        ]
+    for name in (str(run.folder), f"{up}/runs/{run.id}", run.id):
+        ways += [lambda one=name: find_run(one).config, lambda one=name: Run(one).config]
+    ways += [
+        lambda: Job(dataset.folder / "feasible").state,
+        lambda: runs.delete_run(Run(run.folder)),
+        lambda: datasets.delete_dataset(Dataset(dataset.folder)),
+        lambda: trash.put_back(trash.Entry(run.folder, "run", run.id, "x", 0.0)),
+        lambda: trash.delete(trash.Entry(run.folder, "run", run.id, "x", 0.0)),
+        lambda: jobs.start(Dataset(dataset.folder), Settings()),
+        lambda: datasets.allowed_folder(space),
+        lambda: spaces.reach(folder / "link"),
+    ]
+    return ways
+
+
+def test_two_hundred_tries_to_reach_another_s_things_are_refused(
+    bob: Browser, hers: tuple[Dataset, Run, Path]
+) -> None:
+    tries = refused = 0
+    for method, path in _addresses(*hers):
+        answer = bob.ask(path, method, body=b"" if method in ("PUT", "POST") else None)
+        tries += 1
+        refused += answer.status in (400, 403, 404, 405) and SECRET not in answer.text
+    own = who_is(bob).folder
+    own.mkdir(parents=True, exist_ok=True)
+    (own / "link").symlink_to(hers[0].folder)
+    with spaces.acting_in(own):
+        for attempt in _openings(*hers, own):
+            tries += 1
+            with contextlib.suppress(TransLearnError):
+                attempt()
+                continue
+            refused += 1
+    (own / "link").unlink()
+    assert tries >= 200
+    assert refused == tries
+    assert len(hers[0].photos), "nothing was touched"
+    assert hers[1].state.state == "failed"
+
+
+def test_the_teacher_is_told_of_a_name_that_was_guessed_at(app: Served) -> None:
+    eve = app.join("Eve")
+    code = people.class_of_installation().code  # type: ignore[union-attr]
+    for number in range(people.MOST_WRONG):
+        at = time.time() + number * 400.0
+        with pytest.raises(AccessError):
+            people.come_back(code, "Eve", f"9{number:04}", address="10.0.0.9", now=at)
+    with app.teacher().stream() as connection:
+        told = run_page(connection, "teacher")
+    assert b"PIN of Eve was guessed wrong ten times" in told
+    people.remove(who_is(eve).id)
+
+
+def test_the_log_holds_no_names_and_no_code(
+    app: Served, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.INFO):
+        zora = app.join("Zora Quint")
+        code = people.class_of_installation().code  # type: ignore[union-attr]
+        form = {"code": code, "who": "back", "name": "Zora Quint", "pin": "wrong-4712"}
+        assert app.browser().ask("/class/join", "POST", form=form).status == 403
+        with spaces.acting_in(who_is(zora).folder):
+            dataset = datasets.create_dataset("Zora Quint and friends")
+        zora.show("photos", data=dataset.id)
+        zora.show("photos", data="Zora Quint")
+        zora.ask("/class/leave", "POST")
+        people.remove(who_is_in("Zora Quint").id)
+    said = caplog.text + "".join(capfd.readouterr())
+    for name in ("Zora", "Quint", code, "wrong-4712"):
+        assert name not in said
+
+
+def who_is_in(name: str) -> people.Person:
+    return next(one for one in people.list_people() if one.name == name)
 
 
 def test_a_download_made_on_demand_is_made_in_the_space_of_its_page(

@@ -170,6 +170,11 @@ def test_a_shared_set_is_everybody_s_own_and_takes_no_room(
     late = people.join(code, "Cleo", "4711", address="10.0.0.4", now=NOW)
     with spaces.acting_in(late.folder):
         assert [one.id for one in datasets.list_datasets()] == [source.id]
+    with spaces.acting_in(late.folder):
+        datasets.delete_dataset(datasets.open_dataset(source.id))
+    people.come_back(code, "Cleo", "4711", address="10.0.0.4", now=NOW)
+    assert not (late.folder / "datasets" / source.id).exists(), "what was deleted stays so"
+    assert people.share(source.id) == 2, "until it is shared again"
     people.stop_sharing(source.id)
     assert people.shared_datasets() == []
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
 
 from tests.service.conftest import Asking
 from tests.support.commands import call
-from tests.support.service import form_of
+from tests.support.service import PATIENCE_S, form_of
 from tests.support.trained import copy_of, trained
+from translearn_core.service.figures import Figures
+from translearn_core.service.guard import Bounds, Guard
 
 pytestmark = pytest.mark.xdist_group("service")
 
@@ -139,12 +145,92 @@ def test_other_names_of_this_machine_and_other_methods(asking: Asking) -> None:
 
 
 def test_a_client_that_leaves_in_mid_request(asking: Asking) -> None:
-    with socket.create_connection(("127.0.0.1", asking.service.port)) as leaving:
-        leaving.sendall(
-            f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\n"
-            "Content-Length: 1000\r\n\r\nabc".encode()
-        )
+    announce(asking.service.port, 1000, b"abc").close()
     assert asking.service.send("/v2/health/ready").status == 200
+
+
+def announce(port: int, length: int, body: bytes = b"") -> socket.socket:
+    """A connection with a request for `length` bytes that has sent only some of them."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    head = f"Content-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n"
+    client.sendall(f"POST {PREDICT} HTTP/1.1\r\nHost: localhost\r\n{head}".encode() + body)
+    return client
+
+
+def test_requests_that_announce_much_and_send_little_hold_up_nobody(asking: Asking) -> None:
+    photo = next(path for path in asking.photos if path.suffix == ".jpg")
+    with ExitStack() as ends:
+        slow = [
+            ends.enter_context(announce(asking.service.port, 8 * 2**20, b"\xff"))
+            for _n in range(40)
+        ]
+        reply = asking.service.send(
+            PREDICT, photo.read_bytes(), headers={"content-type": "image/jpeg"}
+        )
+        assert reply.status == 200
+        for client in slow:  # none was turned away to make room
+            client.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                client.recv(1)
+
+
+def test_more_large_bodies_than_fit_are_all_answered(asking: Asking) -> None:
+    def ask(_number: int) -> int:
+        headers = {"content-type": "image/jpeg"}
+        return asking.service.send(PREDICT, bytes(8 * 2**20), headers=headers).status
+
+    with ThreadPoolExecutor(12) as pool:
+        assert set(pool.map(ask, range(12))) == {400}
+
+
+@contextmanager
+def guarded(bounds: Bounds) -> Iterator[int]:
+    """The port of a server with these bounds that answers every request with the length of its body."""
+
+    async def answer(scope: Any, receive: Any, send: Any) -> None:
+        length, is_whole = 0, False
+        while not is_whole:
+            message = await receive()
+            length += len(message["body"])
+            is_whole = not message["more_body"]
+        await PlainTextResponse(str(length))(scope, receive, send)
+
+    app = Guard(answer, figures=Figures(), keys=None, hosts=None, bounds=bounds)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def trickle(client: socket.socket, n: int, piece: bytes) -> bytes:
+    """Send pieces ever again, each long before a client counts as idle, until an answer comes."""
+    client.settimeout(0.02)
+    for sent in range(n + 1):
+        try:
+            return client.recv(10_000)
+        except TimeoutError:
+            if sent < n:
+                client.sendall(piece)
+    client.settimeout(PATIENCE_S)
+    return client.recv(10_000)
+
+
+def test_a_body_that_trickles_is_ended_and_one_that_is_only_slow_is_not() -> None:
+    bounds = Bounds(idle_s=0.5, least_per_s=1000)
+    with guarded(bounds) as port:
+        with announce(port, 10_000) as client:
+            reply = trickle(client, 10_000, b"x")
+        assert reply.startswith(b"HTTP/1.1 408 ")
+        assert b"did not come in time" in reply
+        assert b"connection: close" in reply.lower()
+        with announce(port, 50_000) as client:  # longer than `idle_s`
+            reply = trickle(client, 50, bytes(1000))
+        assert reply.startswith(b"HTTP/1.1 200 ")
 
 
 def test_many_clients_of_which_some_send_broken_requests(asking: Asking) -> None:

@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import openvino
 import pytest
 
 from tests.service.conftest import with_a_second_task
@@ -16,6 +17,8 @@ from tests.support.commands import call
 from tests.support.service import Service, served, until
 from tests.support.trained import trained, trained_photos
 from tests.test_requirements import ROOT, SERVICE, named_in, normalised
+from translearn_core.export.formats import get_format
+from translearn_core.export.writers import ExportSource
 from translearn_core.prediction.predict import predict
 from translearn_core.runs import threshold
 from translearn_core.runs.model_files import COPY, FILE, REFERENCE, TASKS
@@ -149,6 +152,24 @@ def test_an_image_is_made_of_what_is_there(name: str) -> None:
     for pattern in " ".join(files).split():
         known = (*COPY, FILE, TASKS, REFERENCE, "labels.json", threshold.FILE)
         assert [one for one in known if fnmatch(one, pattern)], pattern
+
+
+def test_the_model_server_gets_what_it_looks_for(tmp_path: Path) -> None:
+    """OpenVINO Model Server serves the one model in the folder of a version, a number."""
+    text = (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
+    (root,) = re.findall(r"^    command: .*--model_path (\S+)", text, re.MULTILINE)
+    assert re.findall(r"^      - \$\{EXPORT:.+\}:(\S+):ro$", text, re.MULTILINE) == [f"{root}/1"]
+    (port,) = re.findall(r"--rest_port (\d+)", text)
+    assert re.findall(r'^      - "127\.0\.0\.1:\d+:(\d+)"$', text, re.MULTILINE) == [port]
+    row, run = get_format("openvino"), trained("frozen")
+    row.write(ExportSource(run), tmp_path / row.model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.bin", "model.xml"]
+    network = openvino.Core().read_model(tmp_path / row.model)
+    side = run.read_labels().image_size
+    assert "photo" in network.input().get_names()
+    assert str(network.input().partial_shape) == f"[?,{side},{side},3]"
+    assert network.input().element_type == openvino.Type.f32
+    assert len(network.outputs) == 1
 
 
 def _assert_pages_of_one_origin_may_ask(service: Service) -> None:

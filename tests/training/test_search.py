@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +15,18 @@ import pytest
 from translearn_core import cli, datasets, jobs, runs, worker
 from translearn_core.errors import SettingsError
 from translearn_core.evaluation.metrics import paired_gain
+from translearn_core.fitting.plan import make_plan
+from translearn_core.monitor import Monitor
 from translearn_core.runs import Run, study
-from translearn_core.settings import make_settings
-from translearn_core.training.search import Score
+from translearn_core.settings import Settings, make_settings
+from translearn_core.training.search import (
+    Score,
+    Search,
+    Trials,
+    _open_study,
+    _open_trials,
+    _try_settings,
+)
 
 
 def right(share: float, n: int = 400, seed: int = 0) -> np.ndarray:
@@ -71,3 +84,73 @@ def test_minutes_out_of_range_are_refused(colour_photos: Path, workspace: Path) 
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     with pytest.raises(SettingsError, match="Received: 0"):
         jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": "starter"}))
+
+
+class _Guessing(Search):
+    """A search that scores settings by their text, at once."""
+
+    def score(self, settings: Settings, monitor: Monitor) -> Score | None:
+        time.sleep(0.01)
+        seed = zlib.crc32(settings.model_dump_json().encode())
+        return None if seed % 5 == 0 else Score(right=right(0.7, 41, seed), log_loss=0.5)
+
+
+class _Rounds(Monitor):
+    """Says stop after so many looks, and keeps the events."""
+
+    def __init__(self, rounds: int) -> None:
+        self._left = rounds
+        self.told: list[dict[str, Any]] = []
+
+    @property
+    def stop_requested(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    def event(self, kind: str, **fields: Any) -> None:
+        self.told.append(fields)
+
+
+def test_machines_share_the_trials_of_a_search_by_its_journal(
+    colour_photos: Path, workspace: Path
+) -> None:
+    """Two that try settings at once, and one that goes on with the search after its node was lost."""
+    dataset = datasets.import_source(colour_photos)
+    run = jobs.create_study(dataset, minutes=1.0, settings=Settings(backbone="starter"))
+    run.update_state(cluster=True)
+    plan = make_plan(run)
+
+    def searching(rounds: int, *, leads: bool) -> tuple[Search, _Rounds]:
+        monitor = _Rounds(rounds)
+        found = _Guessing(run=run, plan=plan, monitor=monitor, minutes=1.0, began=0.0, leads=leads)
+        found.backbones = [plan.backbone]
+        return found, monitor
+
+    first, told = searching(40, leads=True)
+    helping, silent = searching(40, leads=False)
+    trials = _open_trials(first, until=time.time() + 60)
+    helper = Trials(_open_study(helping, shared=True, number=1), shared=True)
+    threads = [
+        threading.Thread(target=_try_settings, args=(found, kept, found.monitor))
+        for found, kept in ((first, trials), (helping, helper))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not silent.told
+    ended, _ = searching(0, leads=True)
+    ended_trials = _open_trials(ended, until=0.0)
+    ended_trials.told = len(told.told)
+    _try_settings(ended, ended_trials, ended.monitor)
+    assert {*first.scores} | {*helping.scores} == {*ended.scores}
+    tried = [
+        trial.user_attrs["settings"]
+        for trial in ended_trials.study.get_trials()
+        if trial.state.name in ("COMPLETE", "PRUNED")
+    ]
+    assert len(tried) == len(set(tried)) == len(ended.scores) + ended.given_up > 20
+    assert ended.given_up > 0
+    values = {key: score.value for key, score in ended.scores.items()}
+    assert values[ended.leader] == max(values.values())
+    assert json.loads(tried[0]) == plan.settings.model_dump(mode="json"), "the default comes first"

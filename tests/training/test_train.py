@@ -259,10 +259,10 @@ def test_real_photos_reach_the_promised_accuracy(workspace: Path, shared_weights
 def test_unfreezing_two_blocks_of_a_real_backbone_does_no_harm(
     workspace: Path, shared_weights: Path, tmp_path: Path
 ) -> None:
-    """On a part of a real set, in small photos."""
+    """On half of the classes of a real set, in small photos."""
     parts = {"train": 20, "test": 10}
     for part, most in parts.items():
-        for folder in shared_photos("flowers12", part).iterdir():
+        for folder in sorted(shared_photos("flowers12", part).iterdir())[::2]:
             (tmp_path / part / folder.name).mkdir(parents=True)
             for photo in sorted(folder.iterdir())[:most]:
                 shutil.copy(photo, tmp_path / part / folder.name)

@@ -132,7 +132,7 @@ def test_what_belongs_together_is_chosen_on_the_photos_page(
     choices = datasets.ImportChoices(classes="outer")
     sites = datasets.import_source(tmp_path / "photos", name="Sites", choices=choices)
     app = open_app("photos", data=sites.id)
-    (box,) = [one for one in app.selectbox if one.label == "They are told by"]
+    (box,) = [one for one in app.selectbox if one.label == "What shows that they belong together"]
     box.set_value("level:1").run()
 
     assert_well(app)
@@ -276,7 +276,7 @@ def test_a_page_that_needs_photos_lists_those_that_are_there(
     app.button(key=f"recent_{dataset.id}").click().run()
     assert_well(app)
     assert "data" in app.query_params
-    assert "First some photos" not in words(app)
+    assert "First you need photos" not in words(app)
 
 
 def test_a_removed_class_comes_back_by_one_press(dataset: datasets.Dataset) -> None:
@@ -348,7 +348,7 @@ def test_train_page_offers_every_technique_and_refuses_two_that_do_not_go_togeth
         assert row.title in said
         assert row.plain in said
 
-    assert "None of your trainings fits yet" in said
+    assert "None of your models fits yet" in said
 
     app.selectbox("set_adapt_to").set_value(more.id).run()
     assert_well(app)

@@ -358,7 +358,7 @@ def _read(response: Any) -> bytes:
 def _cause(reason: str | BaseException) -> str:
     """Why a server cannot be reached, as a phrase."""
     if isinstance(reason, socket.gaierror):
-        return _("there seems to be no network, or it does not lead there")
+        return _("there is no internet connection, or it is blocked")
     return str(reason)
 
 

@@ -3,7 +3,7 @@
 Owns: running one command, exit codes: 0 when the thing was done, 2 with one line on stderr for bad
 input, 1 for anything else, 130 when interrupted.
 Leaves to others: the commands (`check.py`, `train.py`, `search.py`, `predict.py`, `export.py`,
-`serve.py`), which call the same functions as the pages.
+`serve.py`, `cluster.py`), which call the same functions as the pages.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from translearn_core.cli import search  # noqa: F401 - the order of --help
 from translearn_core.cli import predict  # noqa: F401 - the order of --help
 from translearn_core.cli import export  # noqa: F401 - the order of --help
 from translearn_core.cli import serve  # noqa: F401 - the order of --help
+from translearn_core.cli import cluster  # noqa: F401 - the order of --help
 from translearn_core.cli import delete  # noqa: F401 - the order of --help
 
 # isort: on

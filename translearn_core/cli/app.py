@@ -16,7 +16,11 @@ app = typer.Typer(
 )
 
 SourceArgument = Annotated[
-    Path, typer.Argument(help="A folder or archive (zip, tar, 7z) whose folders are the classes.")
+    str,
+    typer.Argument(
+        help="A folder or archive (zip, tar, 7z) whose folders are the classes, or a manifest: a "
+        "CSV or Parquet file, or its address, with a path and a label for each photo."
+    ),
 ]
 TestSourceOption = Annotated[
     Path | None, typer.Option(help="Test set: photos in folders of the same names.")

@@ -24,8 +24,10 @@ from translearn_core.cli.screen import (
     Bar,
     BarMonitor,
     import_folders,
+    import_of_manifest,
     import_photos,
     import_with_table,
+    local_source,
     output_to,
     print_json,
     print_line,
@@ -74,7 +76,7 @@ def backbones(json_: JsonOption = False) -> None:
 @app.command()
 @with_import_options
 def check(
-    source: Annotated[Path, typer.Argument(help="A folder or archive (zip, tar, 7z) of photos.")],
+    source: SourceArgument,
     json_: JsonOption = False,
     *,
     options: ImportOptions,
@@ -90,19 +92,23 @@ def check(
         raise InputError(report["problem"])
 
 
-def _check(source: Path, options: ImportOptions) -> dict[str, Any]:
+def _check(source: str, options: ImportOptions) -> dict[str, Any]:
     """Import into a workspace that is removed again, and describe what came."""
+    from translearn_core.datasets.photo_manifest import is_manifest
+
     with (
         tempfile.TemporaryDirectory(prefix="translearn-check-") as folder,
         _workspace(Path(folder)),
         Bar() as bar,
     ):
-        if options.labels is not None:
+        if is_manifest(source):
+            dataset = import_of_manifest(source, options, check=True, bar=bar)
+        elif options.labels is not None:
             dataset = import_with_table(
-                source, options.labels, options=options, check=True, say_notes=False
+                local_source(source), options.labels, options=options, check=True, say_notes=False
             )
         else:
-            dataset = import_folders(source, options, check=True, bar=bar)
+            dataset = import_folders(local_source(source), options, check=True, bar=bar)
         return _describe(dataset)
 
 

@@ -30,7 +30,8 @@ _TABLE_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             Path | None,
             typer.Option(
-                metavar="TABLE", help="A table with the class of each photo: CSV, Excel, COCO."
+                metavar="TABLE",
+                help="A table with the class of each photo: CSV, Excel, Parquet, COCO.",
             ),
         ],
         None,
@@ -137,6 +138,16 @@ _CHOICE_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         0.5,
     ),
+    "keep_positions": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--keep-positions",
+                help="Keep in photos that are copied where they were taken (GPS); else it is dropped.",
+            ),
+        ],
+        False,
+    ),
 }
 
 
@@ -237,6 +248,7 @@ def make_choices(
     page: str = "",
     channels: str = "",
     every: float = 0.5,
+    keep_positions: bool = False,
 ) -> ImportChoices:
     """The choices of an import from its options.
 
@@ -274,6 +286,7 @@ def make_choices(
         classes=classes,
         page=_page(page) if page else 1,
         channels=_channels(channels),
+        keep_positions=keep_positions,
     )
 
 

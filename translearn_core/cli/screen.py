@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from translearn_core.cli.interrupt import kept
 from translearn_core.csv_tables import valid_text
-from translearn_core.errors import InputError
+from translearn_core.errors import InputError, SettingsError, SourceError
 from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.monitor import Monitor
@@ -158,16 +158,17 @@ class Bar:
 
 
 def import_photos(
-    source: Path,
+    source: str,
     *,
     test_source: Path | None,
-    options: ImportOptions | None = None,
+    options: ImportOptions,
     tasks: Path | None = None,
 ) -> Dataset:
-    """Make a data set of a folder, used where it is, or of an archive, with a bar.
+    """Make a data set of a folder, used where it is, of an archive or of a manifest, with a bar.
 
     Args:
-        options: a table of labels and choices; default: the folders are the classes.
+        source: a path, or the address of a manifest.
+        options: a table of labels, and choices.
         tasks: a table of which all columns are learned, in place of the one of `options`.
 
     Raises:
@@ -178,12 +179,29 @@ def import_photos(
 
 
 def _import_photos(
-    source: Path, *, test_source: Path | None, options: ImportOptions | None, tasks: Path | None
+    given: str, *, test_source: Path | None, options: ImportOptions, tasks: Path | None
 ) -> Dataset:
     from translearn_core.cli.choices import with_option
+    from translearn_core.datasets.photo_manifest import is_manifest
 
-    table = tasks or (options.labels if options is not None else None)
-    if table is not None and options is not None:
+    table = tasks or options.labels
+    if is_manifest(given):
+        beside = table or test_source
+        if beside is not None:
+            raise SettingsError(
+                _(
+                    "{manifest} gives the photos their labels and their split itself, so {file} "
+                    "cannot be given beside it. Put all into one table."
+                ).format(manifest=given, file=beside)
+            )
+        with Bar() as bar:
+            dataset = import_of_manifest(given, options, check=False, bar=bar)
+            for text in _left_out_classes(dataset):
+                bar.note(text)
+            _tell_groups(dataset, bar)
+        return dataset
+    source = local_source(given)
+    if table is not None:
         return import_with_table(
             source, table, options=options, test_source=test_source, several=tasks is not None
         )
@@ -196,9 +214,53 @@ def _import_photos(
     return dataset
 
 
+def local_source(source: str) -> Path:
+    """The path of a folder or an archive.
+
+    Raises:
+        SourceError: it is an address.
+    """
+    from translearn_core.imaging.remote import is_address
+
+    if is_address(source):
+        raise SourceError(
+            _(
+                "{address} is no manifest. Photos at addresses are named by a table: a CSV or Parquet "
+                "file with a path or an address and a label for each photo."
+            ).format(address=source)
+        )
+    return Path(source)
+
+
+def import_of_manifest(source: str, options: ImportOptions, *, check: bool, bar: Bar) -> Dataset:
+    """Make a data set of a manifest, with notes on what was read unless it is only checked.
+
+    Raises:
+        SourceError: as `photo_manifest.import_manifest`.
+        SettingsError: the photos have no such groups.
+    """
+    from translearn_core.cli.choices import with_option
+    from translearn_core.datasets.photo_manifest import import_manifest
+
+    result = import_manifest(
+        source,
+        main=options.main,
+        file_column=options.file_column,
+        one_hot=options.one_hot,
+        group_by=options.group_by,
+        choices=options.choices,
+        check=check,
+        progress=bar.show_progress,
+    )
+    said = [*result.notes, *map(with_option, result.questions)]
+    for sentence in (result.summary, *(() if check else said)):
+        bar.note(sentence)
+    return result.dataset
+
+
 def import_folders(
     source: Path,
-    options: ImportOptions | None,
+    options: ImportOptions,
     *,
     test_source: Path | None = None,
     check: bool,
@@ -213,8 +275,8 @@ def import_folders(
     """
     from translearn_core import datasets
 
-    by = datasets.as_folders(options.group_by) if options is not None and options.group_by else ""
-    choices = options.choices if options is not None else None
+    by = datasets.as_folders(options.group_by) if options.group_by else ""
+    choices = options.choices
     chosen_rule = choices.classes if choices is not None else ""
 
     def read(rule: str) -> Dataset:

@@ -1,4 +1,4 @@
-"""The command that searches hyperparameters in this process: `tune`."""
+"""The command that searches hyperparameters, in this process or on the cluster: `tune`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from translearn_core.cli.choices import ImportOptions, with_import_options
 from translearn_core.cli.interrupt import Interrupted, kept
 from translearn_core.cli.screen import import_photos, print_json, print_line
 from translearn_core.cli.settings import have_weights, make_settings_of, with_setting_options
-from translearn_core.cli.train import work_here
+from translearn_core.cli.train import work
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_core.runs.study import StudyResult
@@ -48,9 +48,9 @@ def tune(
         run = create_study(
             dataset, minutes=minutes, settings=settings, import_s=time.monotonic() - began
         )
-    interrupted = work_here(run)
+    interrupted = work(run)
     result = study.read_result(run)
-    if run.state.state == "failed":
+    if run.state.has_failed:
         raise TransLearnError(run.state.reason)
     if result is None:
         if interrupted:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import filecmp
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
@@ -165,11 +163,12 @@ def _propose(
 
     with Bar() as bar:
         pooled = extract_pooled(dataset, backbone, fit="stretch", monitor=BarMonitor(bar, STAGES))
+    features = pooled.features[:]
     files = [str(file) for file in dataset.photos["file"]]
     labels = [given.get(file, "") for file in files]
-    found = LikenessTree(pooled.features).first_groups()
+    found = LikenessTree(features).first_groups()
     groups = {photo: number for number, group in enumerate(found, 1) for photo in group.photos}
-    points = head_points(pooled.features)
+    points = head_points(features)
     unsorted = np.array([not label for label in labels], bool)
     proposals = propose(points, labels, by_hand=~unsorted)
     if proposals is None:
@@ -230,7 +229,7 @@ def _copy(
             continue
         if name and PurePosixPath(old).parent.name == safe_name(name):
             now[file] = old
-        elif filecmp.cmp(dataset.photo_path(path_of[file]), into / old, shallow=False):
+        elif _is_copy(dataset.photo_path(path_of[file]), into / old):
             _take_away(into / old)
             moved, removed = moved + bool(name), removed + (not name)
         else:
@@ -253,15 +252,25 @@ def _class_now(row: dict[str, Any], bar: float) -> str:
 
 
 def _copy_one(source: Path, into: Path, folder: str, name: str, keeper: NameKeeper) -> str:
-    """Copy one photo, unless its copy is there; returns its place in `into`."""
+    """Copy one photo without its position, unless its copy is there; returns its place in `into`."""
+    from translearn_core.imaging.positions import without_position
+
     with disk_errors():
         (into / folder).mkdir(exist_ok=True)
         target = into / folder / keeper.claim(folder, name)
-        while target.exists() and not filecmp.cmp(source, target, shallow=False):
+        while target.exists() and not _is_copy(source, target):
             target = into / folder / keeper.claim(folder, name)
         if not target.exists():
-            shutil.copyfile(source, target)
+            target.write_bytes(without_position(source.read_bytes()))
     return f"{folder}/{target.name}"
+
+
+def _is_copy(source: Path, copy: Path) -> bool:
+    """Whether a file is a copy of a photo, without its position or, of an earlier version, with it."""
+    from translearn_core.imaging.positions import without_position
+
+    data, content = source.read_bytes(), copy.read_bytes()
+    return content == data or content == without_position(data)
 
 
 def _take_away(copy: Path) -> None:

@@ -1,4 +1,4 @@
-"""The command that trains in this process: `train`."""
+"""The command that trains, in this process or on the cluster: `train`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,9 @@ from translearn_core.reports import techniques_text
 from translearn_core.runs import run_caveats
 from translearn_core.runs.run_metrics import RunMetrics
 from translearn_core.settings import Settings
+
+FOLLOW_S = 0.5
+"""A run that another machine does is looked at so often."""
 
 
 @app.command()
@@ -77,8 +80,46 @@ def train(
         dataset = import_photos(source, test_source=test_source, options=options, tasks=tasks)
         import_s = time.monotonic() - began
         run = jobs.make_run(dataset, settings, folder=run_dir, import_s=import_s)
-    interrupted = work_here(run)
+    interrupted = work(run)
     return _report_run(run, json_, interrupted)
+
+
+def work(run: Any) -> bool:
+    """Train, on the cluster where one is named; see `work_here`. A run in a folder of its own stays on
+    this machine: only what lies in the workspace is placed."""
+    from translearn_core import jobs
+    from translearn_core.jobs.queue import sharing_order
+
+    is_placed = isinstance(jobs.current_runner(), jobs.ClusterRunner)
+    if is_placed and len(sharing_order(run.folder.parent)) > 1:
+        return work_there(run)
+    return work_here(run)
+
+
+def work_there(run: Any) -> bool:
+    """Hand a run over and follow it with a bar until it has ended; one interrupt stops it and keeps the
+    weights, a second ends it at once.
+
+    Returns:
+        Whether it was interrupted.
+    """
+    from translearn_core import jobs
+
+    ended = threading.Event()
+    jobs.submit(run)
+    with Bar() as bar:
+        watcher = threading.Thread(target=bar.follow, args=(run, ended), daemon=True)
+        watcher.start()
+        try:
+            with _interrupt_stops(run) as interrupted:
+                while (state := jobs.follow(run)) is not None and state.is_live:
+                    time.sleep(FOLLOW_S)
+        except KeyboardInterrupt:
+            jobs.force_stop(run)
+        finally:
+            ended.set()
+            watcher.join()
+    return interrupted.is_set()
 
 
 def work_here(run: Any) -> bool:
@@ -142,7 +183,7 @@ def _report_run(run: Any, json_: bool, interrupted: bool) -> int:
         Interrupted: it was interrupted; what there is was printed.
     """
     state = run.state
-    if state.state == "failed":
+    if state.has_failed:
         raise TransLearnError(state.reason)
     if not run.has_result:
         if interrupted:

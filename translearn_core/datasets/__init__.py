@@ -78,7 +78,6 @@ from translearn_core.datasets.loose import (
 )
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
-from translearn_core.datasets.quota import check_quota, count_photos, space_bytes
 from translearn_core.datasets.recordings import (
     RECORDINGS,
     frame_name,
@@ -135,11 +134,9 @@ __all__ = [
     "ASIDE",
     "assign_splits",
     "chained_classes",
-    "check_quota",
     "check_ready",
     "class_rule",
     "choose_stacks",
-    "count_photos",
     "create_dataset",
     "decode_ahead",
     "decode_photo",
@@ -194,7 +191,6 @@ __all__ = [
     "take_loose",
     "single_recordings",
     "source_folders",
-    "space_bytes",
     "split_leaks",
     "split_notes",
     "together",

@@ -114,7 +114,7 @@ def open_archive(
     choices = choices or ImportChoices()
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    kind = _kind_of_archive(path, head)
+    kind = kind_of_archive(path, head)
     if kind == "zip":
         with ZipReader(path, limits) as reader:
             found = [_found_in_zip(reader, entry) for entry in reader.entries]
@@ -143,7 +143,7 @@ def archive_stem(name: str) -> str:
     return stem[: -len(".tar")] if stem.lower().endswith(".tar") else stem
 
 
-def _kind_of_archive(path: Path, head: bytes) -> str:
+def kind_of_archive(path: Path, head: bytes) -> str:
     """zip, tar (packed or not) or 7z.
 
     Raises:

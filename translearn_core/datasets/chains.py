@@ -11,6 +11,7 @@ are its edge: where the next stretch goes to another side, they are used for not
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -74,8 +75,11 @@ def _times(dataset: Dataset, paths: Sequence[str]) -> list[str]:
 
 
 def _taken(dataset: Dataset, path: str) -> str:
+    file = dataset.photo_file(path)
+    if not isinstance(file, Path):  # at an address: its header is not worth the way
+        return ""
     try:
-        with Image.open(dataset.photo_path(path)) as photo:
+        with Image.open(file) as photo:
             exif = photo.getexif()
             camera = exif.get_ifd(_EXIF)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):

@@ -136,8 +136,8 @@ def _find_obstacle(dataset: Dataset) -> str:
         return _("There are no photos yet. Add photos of at least two classes.")
     if len(counts) == 1:
         return _(
-            "There is only one class, {name}. Add photos of at least one other class: to tell "
-            "things apart takes two."
+            "There is only one class, {name}. Add photos of at least one other class: you need "
+            "two or more."
         ).format(name=counts.index[0])
     if len(counts) > limit:
         return _(

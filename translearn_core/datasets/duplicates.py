@@ -58,6 +58,7 @@ _MAX_NEIGHBOURS = 12
 _UNIFORM_DEVIATION = 2.0  # standard deviation in grey levels below which a photo has no pattern
 _DIMENSIONS = 128
 _MAX_CELLS = 2**24
+_AT_ONCE = 2**15  # thumbnails that are measured at a time, so that no copy of all is made
 
 
 class Features(Protocol):
@@ -314,8 +315,11 @@ def _compare(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Floats, Flo
 
 def _uniform_pairs(thumbnails: Floats, first: Ints, second: Ints) -> tuple[Bools, Bools]:
     """Pairs with a uniform photo, and those of two uniform photos of the same brightness."""
-    uniform = thumbnails.std(axis=(1, 2)) < _UNIFORM_DEVIATION
-    mean = thumbnails.mean(axis=(1, 2))
+    uniform, mean = np.empty(len(thumbnails), np.bool_), np.empty(len(thumbnails), np.float32)
+    for start in range(0, len(thumbnails), _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        uniform[some] = thumbnails[some].std(axis=(1, 2)) < _UNIFORM_DEVIATION
+        mean[some] = thumbnails[some].mean(axis=(1, 2))
     same_brightness = uniform[first] & uniform[second] & (np.abs(mean[first] - mean[second]) < 4)
     return uniform[first] | uniform[second], same_brightness
 

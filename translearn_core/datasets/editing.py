@@ -227,7 +227,7 @@ def last_change(dataset: Dataset) -> str:
 def _describe_change(step: dict[str, Any]) -> str:
     n, into = sum(len(paths) for paths in step["was"].values()), step["into"]
     if step["kind"] == "exclude":
-        return ngettext("{n:,} photo is excluded.", "{n:,} photos are excluded.", n).format(n=n)
+        return ngettext("{n:,} photo is removed.", "{n:,} photos are removed.", n).format(n=n)
     if step["kind"] == "sort" and not into:
         return ngettext("{n:,} photo is unsorted.", "{n:,} photos are unsorted.", n).format(n=n)
     if step["kind"] in ("move", "sort"):

@@ -22,6 +22,7 @@ from translearn_core.datasets.library import (
     COLUMNS,
     Dataset,
     disk_errors,
+    stays_in_place,
     with_columns,
     write_table,
 )
@@ -153,7 +154,7 @@ def _resolve_path_conflicts(
 def _is_own(dataset: Dataset, path: str) -> bool:
     """Whether the file belongs to the set, and was not left in place."""
     own = (dataset.folder / "photos").resolve()
-    return not Path(path).is_absolute() and dataset.photo_path(path).resolve().is_relative_to(own)
+    return not stays_in_place(path) and dataset.photo_path(path).resolve().is_relative_to(own)
 
 
 def _active_file(dataset: Dataset, path: str) -> Path | None:

@@ -32,6 +32,7 @@ class ImportChoices:
         page: of a file with several: its number, or 0 for the one with the most contrast.
         channels: of a file with many: the numbers of red, green and blue, or of grey.
         every_s: distance of two frames that are taken of a video, in seconds.
+        keep_positions: keep in stored photos where they were taken.
     """
 
     follow_links: bool = False
@@ -41,6 +42,7 @@ class ImportChoices:
     page: int = 1
     channels: tuple[int, ...] = ()
     every_s: float = EVERY_S
+    keep_positions: bool = False
 
     def role_of(self, folder: Sequence[str]) -> str:
         """The role chosen for a folder, given by its parts; empty where none was."""
@@ -67,6 +69,7 @@ class ImportChoices:
                 page=int(content.get("page", 1)),
                 channels=tuple(map(int, content.get("channels", ()))),
                 every_s=float(content.get("every_s", EVERY_S)),
+                keep_positions=bool(content.get("keep_positions")),
             )
         except (ValueError, TypeError, AttributeError):
             return cls()
@@ -89,6 +92,7 @@ class ImportChoices:
             _("a frame of a video every {n} s").format(n=self.every_s)
             if self.every_s != EVERY_S
             else "",
+            _("positions are kept") if self.keep_positions else "",
         ]
         return "; ".join(filter(None, words))
 

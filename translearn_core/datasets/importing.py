@@ -16,17 +16,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 import pandas as pd
 
+from translearn_core import quotas
 from translearn_core.atomic import sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
 from translearn_core.datasets.excluded import read_excluded
-from translearn_core.datasets.file_names import NameKeeper, printable, real_path, safe_name, tidy
+from translearn_core.datasets.file_names import NameKeeper, printable, safe_name, tidy
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.grouping import group_added, group_again
 from translearn_core.datasets.import_choices import ImportChoices
@@ -51,14 +53,15 @@ from translearn_core.datasets.library import (
     list_datasets,
     new_folder,
     new_id,
+    photo_file,
     publish,
     small_classes,
+    stays_in_place,
     too_few_reason,
     with_columns,
 )
 from translearn_core.datasets.loose import MOST as MOST_LOOSE
 from translearn_core.datasets.loose import read_kept, write_loose
-from translearn_core.datasets.quota import check_quota
 from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
 from translearn_core.datasets.sources import (
@@ -81,6 +84,7 @@ from translearn_core.imaging.decode import (
     measure_reading,
     processor_count,
 )
+from translearn_core.imaging.positions import without_position
 from translearn_core.imaging.reading import Reading, using
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
 
@@ -104,11 +108,13 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class _StagedPhoto:
-    """An accepted photo: its candidate, its numbered file in the staging folder, its statistics."""
+    """An accepted photo: its candidate, its numbered file in the staging folder, its statistics, and
+    the SHA-256 of its file as it was brought, where a position was dropped."""
 
     candidate: Candidate
     file: Path
     stats: PhotoStats | None
+    brought_sha256: str = ""
 
 
 def import_source(
@@ -154,7 +160,7 @@ def import_source(
     name = tidy(name) or printable(_name_of(sources[0])) or "photos"
     if in_place and all(path.is_dir() for path in sources):
         return _import_in_place(sources, name, context, labels, again=choices is None)
-    record = _new_record(name, source=printable(str(sources[0])))
+    record = new_record(name, source=printable(str(sources[0])))
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if test_source is not None:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
@@ -195,7 +201,7 @@ def import_files(
             candidates, left_out = with_assignments(candidates, left_out, context)
         else:
             candidates, left_out = labelled([(candidates, left_out)], [name], labels, context)
-        record = _new_record(tidy(name) or "photos")
+        record = new_record(tidy(name) or "photos")
         record = record.model_copy(update={"choices": context.choices.as_text()})
         return _build(folder, candidates, left_out, record, context)
 
@@ -203,7 +209,7 @@ def import_files(
 def create_dataset(name: str) -> Dataset:
     """Make an empty data set; photos come by `add_photos`."""
     with new_folder() as folder:
-        return publish(folder, _new_record(tidy(name) or _("My photos")))
+        return publish(folder, new_record(tidy(name) or _("My photos")))
 
 
 def add_photos(
@@ -317,7 +323,7 @@ def build_drawn(
         )
         for one in drawings
     ]
-    record = _new_record(tidy(name), source=source).model_copy(update={"kind": "demo"})
+    record = new_record(tidy(name), source=source).model_copy(update={"kind": "demo"})
     with new_folder() as folder:
         dataset = _build(folder, candidates, [], record, context)
     known = {one.file: one.attributes for one in drawings if one.attributes}
@@ -332,7 +338,8 @@ def build_drawn(
 # --- Steps of an import -------------------------------------------------------------------------
 
 
-def _new_record(name: str, *, source: str = "", identity: str = "") -> Record:
+def new_record(name: str, *, source: str = "", identity: str = "") -> Record:
+    """What describes a new data set; `identity` is the id of one whose photos stay in place."""
     return Record(
         id=identity or new_id(name),
         name=name,
@@ -348,10 +355,8 @@ def _stage(
     """Read and decode the candidates in threads, and store the valid ones in `folder`.
 
     Raises:
-        SourceError: a pupil's space has no room for them.
         StorageError: the disk is full.
     """
-    check_quota(len(candidates), sum(item.size_bytes for item in candidates))
     with disk_errors():
         folder.mkdir()
     staged: list[_StagedPhoto] = []
@@ -389,8 +394,13 @@ def _stage_one(
 ) -> _StagedPhoto | tuple[str, str]:
     """Read, check and store one photo; its name and the reason where it is rejected."""
     stats = None
+    brought = ""
     try:
         data = item.read()
+        if not context.choices.keep_positions:
+            bare = without_position(data)
+            brought = "" if bare is data else hashlib.sha256(data).hexdigest()
+            data = bare
         if context.check:
             stats = decode_photo(data, size=STATS_SIDE, limits=context.limits).stats
     except PhotoError as error:
@@ -399,7 +409,7 @@ def _stage_one(
         return item.file, cannot_open(error)
     with disk_errors():
         target.write_bytes(data)
-    return _StagedPhoto(replace(item, size_bytes=len(data)), target, stats)
+    return _StagedPhoto(replace(item, size_bytes=len(data)), target, stats, brought)
 
 
 def _move_to_class_folders(
@@ -418,7 +428,7 @@ def _move_to_class_folders(
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         item.file.replace(target)
-        rows.append(_row(candidate, path, item.stats))
+        rows.append(_row(candidate, path, item.stats) | {"brought_sha256": item.brought_sha256})
     return _rows(rows)
 
 
@@ -460,9 +470,29 @@ def _build(
     record: Record,
     context: ImportContext,
 ) -> Dataset:
-    """Fill a temporary folder with photos and manifest, and publish it."""
+    """Fill a temporary folder with photos and manifest, and publish it.
+
+    Raises:
+        SourceError: a pupil's space has no room for them.
+    """
     candidates, unread = expand_videos(candidates, folder / "frames", context)
-    left_out = left_out + unread
+    with _room_for(candidates):
+        return _fill(folder, candidates, left_out + unread, record, context)
+
+
+def _room_for(candidates: Sequence[Candidate]) -> AbstractContextManager[None]:
+    return quotas.room_for(
+        photos=len(candidates), n_bytes=sum(item.size_bytes for item in candidates)
+    )
+
+
+def _fill(
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    record: Record,
+    context: ImportContext,
+) -> Dataset:
     how = Reading(page=context.choices.page, channels=context.choices.channels)
     if record.kind != "demo":
         how = _measure({item.file: item.look or item.read for item in candidates}, how, context)
@@ -500,7 +530,8 @@ def _stage_loose(folder: Path, context: ImportContext) -> list[_StagedPhoto]:
         return []
     try:
         found, _unread = expand_videos(context.loose[:MOST_LOOSE], folder / "loose-frames", context)
-        staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
+        with _room_for(found[:MOST_LOOSE]):
+            staged, _refused = _stage(found[:MOST_LOOSE], folder / "loose", context)
     except (SourceError, StorageError):  # no room for what was to be left out anyway
         context.check_stop()
         return []
@@ -579,8 +610,20 @@ def _append(
     context: ImportContext,
 ) -> ImportReport:
     """Check new photos beside the data set, then add them under its lock, all or none."""
+    if ImportChoices.from_text(dataset.record.choices).keep_positions:
+        context.choices = replace(context.choices, keep_positions=True)
     candidates, unread = expand_videos(candidates, folder / "frames", context)
-    left_out = left_out + unread
+    with _room_for(candidates):
+        return _add_to(dataset, folder, candidates, left_out + unread, context)
+
+
+def _add_to(
+    dataset: Dataset,
+    folder: Path,
+    candidates: list[Candidate],
+    left_out: LeftOut,
+    context: ImportContext,
+) -> ImportReport:
     how = _measure(
         {item.file: item.look or item.read for item in candidates}, dataset.reading, context
     )
@@ -640,14 +683,39 @@ def _import_in_place(
         candidates, left_out = list_sources(sources, stack, context, labels)
     candidates, videos = without_videos(candidates)
     left_out = left_out + videos
-    record = _new_record(name, source=printable(str(sources[0])), identity=identity)
+    record = new_record(name, source=printable(str(sources[0])), identity=identity)
     record = record.model_copy(update={"choices": context.choices.as_text()})
     if len(sources) > 1:
         record = record.model_copy(update={"test_source": printable(str(sources[1]))})
-    photos = manifest_rows(candidates)
-    loose = _loose_in_place(context.loose)
+    return publish_in_place(
+        record, manifest_rows(candidates), left_out, context, _loose_in_place(context.loose)
+    )
+
+
+def publish_in_place(
+    record: Record,
+    photos: pd.DataFrame,
+    left_out: LeftOut,
+    context: ImportContext,
+    loose: pd.DataFrame | None = None,
+) -> Dataset:
+    """A data set of photos that stay where they are; one of the same id is read afresh.
+
+    Args:
+        record: its id decides which data set it is.
+        photos: rows of the manifest, unchecked.
+        left_out: the files that were left out already.
+        loose: rows for `loose.parquet`.
+
+    Raises:
+        SourceError, StorageError: as `import_source`.
+    """
+    existing = Dataset(datasets_folder() / record.id)
+    known = (existing.folder / "dataset.json").is_file()
+    loose = _rows([]).assign(listed="") if loose is None else loose
     how = Reading(page=context.choices.page, channels=context.choices.channels)
-    how = _measure({path: Path(path).read_bytes for path in photos["path"]}, how, context)
+    deep = [path for path in photos["path"] if not path.lower().endswith(_EIGHT_BITS)]
+    how = measure_reading([photo_file(path).read_bytes for path in deep], context.limits, how)
     record = record.model_copy(update={"reading": how.as_json()})
     if known and existing.reading == how:
         photos = reuse_stats(photos, existing.photos)
@@ -670,12 +738,12 @@ def _import_in_place(
                 "reading": record.reading,
             }
             existing.write_record(existing.record.model_copy(update=changed))
-            own = existing.photos[~existing.photos["path"].map(_is_absolute)]
+            own = existing.photos[~existing.photos["path"].map(stays_in_place)]
             photos = group_again(photos, existing.photos, existing.record.grouped_by)
             existing.write_photos(pd.concat([photos, own]) if len(own) else photos)
             existing.write_left_out(_left_out_table(left_out))
             before = read_kept(existing)
-            write_loose(existing, pd.concat([loose, before[~before["path"].map(_is_absolute)]]))
+            write_loose(existing, pd.concat([loose, before[~before["path"].map(stays_in_place)]]))
         return existing
     with new_folder() as folder:
         temporary = Dataset(folder)
@@ -711,10 +779,6 @@ def _said(context: ImportContext) -> dict[str, Any]:
     return {"notices": tuple(context.notices), "questions": tuple(context.questions)}
 
 
-def _is_absolute(path: str) -> bool:
-    return Path(path).is_absolute()
-
-
 def reuse_stats(photos: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     """Take over the stats of files whose path, size and modification time are unchanged."""
     checked = before[before["checked"]]
@@ -735,7 +799,7 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
     files = dict(zip(photos["path"], photos["file"], strict=True))
     stats: dict[str, PhotoStats] = {}
     reasons: dict[str, str] = {}
-    decoded = iterate_photos([real_path(p) for p in paths], size=STATS_SIDE, limits=context.limits)
+    decoded = iterate_photos([photo_file(p) for p in paths], size=STATS_SIDE, limits=context.limits)
     with contextlib.closing(decoded):
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
@@ -748,6 +812,17 @@ def _check_in_place(photos: pd.DataFrame, context: ImportContext) -> tuple[pd.Da
     return kept, [(files[path], reason) for path, reason in reasons.items()]
 
 
+def has_positions(dataset: Dataset) -> bool:
+    """Whether a photo of its own says where it was taken: kept on demand, or by an earlier version."""
+    for path in map(str, dataset.photos["path"]):
+        if not stays_in_place(path):
+            with contextlib.suppress(OSError):  # a missing photo is told elsewhere
+                data = dataset.photo_path(path).read_bytes()
+                if without_position(data) is not data:
+                    return True
+    return False
+
+
 def _imported_before(record: Record, check: bool) -> Dataset | None:
     """An unedited data set of the same zip and name, with photos checked if that is asked."""
     for dataset in list_datasets():
@@ -757,6 +832,9 @@ def _imported_before(record: Record, check: bool) -> Dataset | None:
             same
             and ImportChoices.from_text(old.choices) == ImportChoices.from_text(record.choices)
             and (not check or bool(dataset.photos["checked"].all()))
+            and (
+                ImportChoices.from_text(record.choices).keep_positions or not has_positions(dataset)
+            )
         ):
             return dataset
     return None

@@ -5,7 +5,8 @@ Owns: receiving an archive or files, with a table of labels or without, in a fol
 import (`importing.py`, `label_table.py`), what is asked (`questions.py`).
 
 Files, in `<workspace>/uploads/<name>/` until they were read, then in `<dataset>/source/` where a
-question was asked, a table given or one class found (else nothing is kept): `upload.json`, and `archive/<name>`, or
+question was asked, a table given or one class found (else nothing is kept), without the positions of
+photos unless they are wanted: `upload.json`, and `archive/<name>`, or
 `files/0`, `files/1`, … in the order of the names in `upload.json`; `table/<name>`.
 """
 
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ConfigDict
 from translearn_core.atomic import write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
+from translearn_core.datasets.bare_upload import bare_archive, bare_files
 from translearn_core.datasets.file_names import safe_name
 from translearn_core.datasets.folder_listing import list_photos
 from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
@@ -168,6 +170,18 @@ class KeptUpload:
         self.content = self.content.model_copy(update={"table": safe_name(tables[0][0])})
         _write(self.folder, self.content)
 
+    def drop_positions(self) -> None:
+        """Take out of its photos where they were taken; a folder of this machine stays as it is.
+
+        Raises:
+            StorageError: the disk is full.
+        """
+        bare_files(self.folder / "files")
+        if self.content.archive:
+            made = bare_archive(self.root, load_configuration().limits)
+            self.content = self.content.model_copy(update={"archive": made.name})
+            _write(self.folder, self.content)
+
     def drop_table(self) -> None:
         """Take the table away."""
         shutil.rmtree(self.folder / "table", ignore_errors=True)
@@ -295,6 +309,8 @@ def read_upload(
     is_one = len(dataset.classes) < 2  # a table may say more
     if is_asked or is_one or upload.table is not None or dataset.record.choices:
         shutil.rmtree(target, ignore_errors=True)
+        if not choices.keep_positions:
+            upload.drop_positions()
         with disk_errors():
             upload.folder.replace(target)
     else:

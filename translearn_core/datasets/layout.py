@@ -257,7 +257,7 @@ class _Reading:
         finder = ClassFinder(counts, self.choices)
         for folder, (rest, split) in stripped.items():
             name = finder.class_of(rest)
-            reason = "" if name else _("It lies beside the class folders, in none of them.")
+            reason = "" if name else _("It is not inside a class folder.")
             result[folder] = ClassAssignment(class_name=name, split=split, reason=reason)
         self._tell(result, finder)
         return result
@@ -272,7 +272,7 @@ class _Reading:
             if role == "out":
                 return ClassAssignment(reason=self._why_out(folder[:depth]), folder=whole)
             if role == "beside":
-                reason = _("It lies beside the folders of the splits, in none of them.")
+                reason = _("It is not inside one of the folders train, val and test.")
                 return ClassAssignment(reason=reason, folder=whole)
             if role:
                 split, layer = split or role, part
@@ -282,10 +282,9 @@ class _Reading:
                 open_layer = False
         if open_layer:
             return ClassAssignment(
-                reason=_(
-                    "It lies directly in the folder {layer}, not in a folder of a class beside the "
-                    "class folders."
-                ).format(layer=layer)
+                reason=_("It is directly in the folder {layer}, not inside a class folder.").format(
+                    layer=layer
+                )
             )
         return tuple(rest), split
 
@@ -399,10 +398,10 @@ class _Reading:
         if loose:
             self.notices.append(
                 ngettext(
-                    "{n} photo lies beside the class folders, in none of them, and was left out. "
-                    "Move it into the folder of its class.",
-                    "{n} photos lie beside the class folders, in none of them, and were left out. "
-                    "Move them into the folders of their classes.",
+                    "{n} photo is not inside a class folder and was left out. Move it into the folder"
+                    " of its class.",
+                    "{n} photos are not inside a class folder and were left out. Move them into the "
+                    "folders of their classes.",
                     loose,
                 ).format(n=loose)
             )

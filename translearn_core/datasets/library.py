@@ -7,6 +7,7 @@ Owns: `<workspace>/datasets/<id>/` and its files
     left_out.parquet   rejected files: file, reason
     undo.json          the last renames and merges (`editing.py`)
     thumbs/            thumbnails, made on first use
+    fetched/           photos at addresses that something needs as a file
     .lock              held while the manifest is changed, in any process
 and atomic writes of them. Leaves to others: how photos get in (`importing.py`) and
 what a person changes (`editing.py`). Folders whose name begins with a dot are unfinished or
@@ -24,7 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
@@ -40,8 +41,10 @@ from translearn_core.datasets.file_names import natural_key, real_path
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _, language, number
+from translearn_core.imaging import remote
 from translearn_core.imaging.decode import make_thumbnail
 from translearn_core.imaging.reading import Reading, parse_reading
+from translearn_core.imaging.remote import PhotoFile
 from translearn_core.imaging.stats import PhotoStats
 from translearn_core.remembered import Memory, Stamp, stamp_of
 
@@ -74,6 +77,7 @@ COLUMNS: dict[str, Any] = {
     "tint": "str",
     "pages": "int64",
     "channels": "int64",
+    "brought_sha256": "str",
 }
 LEFT_OUT_COLUMNS: dict[str, Any] = {"file": "str", "reason": "str"}
 STATS_COLUMNS = tuple(field.name for field in fields(PhotoStats))
@@ -251,8 +255,29 @@ class Dataset:
         return hashlib.sha256(hashes.tobytes() + text).hexdigest()[:16]
 
     def photo_path(self, path: str) -> Path:
-        """The file of a photo, from its `path` in the manifest."""
-        return real_path(self.folder / path)  # an absolute path stays as it is
+        """The file of a photo, from its `path` in the manifest.
+
+        A photo at an address is copied into the data set's folder first; where that cannot be done,
+        the file is missing. What reads many photos takes `photo_file` instead.
+        """
+        file = self.photo_file(path)
+        return file if isinstance(file, Path) else self._fetched(file.address)
+
+    def photo_file(self, path: str) -> PhotoFile:
+        """Where a photo is, from its `path` in the manifest."""
+        return photo_file(path, self.folder)
+
+    def _fetched(self, address: str) -> Path:
+        suffix = PurePosixPath(address).suffix[:10]
+        target = self.folder / "fetched" / f"{_thumb_key(address)}{suffix}"
+        if not target.is_file():
+            most = load_configuration().limits.photo_bytes
+            with contextlib.suppress(SourceError):
+                content = remote.read_address(address, most)
+                with disk_errors():
+                    target.parent.mkdir(exist_ok=True)
+                    write_atomically(target, content, durable=False)
+        return target
 
     def thumbnail(self, path: str, side: int = 256) -> Path:
         """A JPEG of the photo, upright, no side longer than `side` pixels; made on first use.
@@ -287,9 +312,14 @@ class Dataset:
         Raises:
             StorageError: the disk is full, or another process holds the data set too long.
         """
-        reasons_by_path = dict(left_out or {})
+        self.record_facts(facts_table(stats, left_out or {}))
+
+    def record_facts(self, facts: pd.DataFrame) -> None:
+        """Like `record_stats`, of a table that `facts_table` made."""
+        refused = facts[facts["reason"] != ""]
+        reasons_by_path = dict(zip(refused["path"], refused["reason"], strict=True))
         with self.locked():
-            photos = fill_stats(self.photos, stats)
+            photos = fill_facts(self.photos, facts)
             unreadable = photos["path"].isin(list(reasons_by_path))
             rows = photos[unreadable]
             if len(rows):
@@ -304,7 +334,7 @@ class Dataset:
                 few = pd.DataFrame({"file": single["file"], "reason": too_few_reason(least)})
                 self.write_left_out(pd.concat([self.left_out, reasons, few]))
                 rows, unreadable = photos[fewer], fewer
-            self.write_photos(photos[~unreadable])
+            self.write_photos(photos[~unreadable] if unreadable.any() else photos)
             self.discard_files(rows["path"])
 
     @contextlib.contextmanager
@@ -362,8 +392,10 @@ class Dataset:
         for path in paths:
             for thumbnail in (self.folder / "thumbs").glob(f"{_thumb_key(path)}-*.jpg"):
                 thumbnail.unlink(missing_ok=True)
+            if stays_in_place(path):
+                continue
             file = self.photo_path(path)
-            if not Path(path).is_absolute() and file.resolve().is_relative_to(own):
+            if file.resolve().is_relative_to(own):
                 file.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # the class folder still holds photos
                     file.parent.rmdir()
@@ -566,21 +598,39 @@ def _recheck_older_stats(photos: pd.DataFrame) -> pd.DataFrame:
     return photos
 
 
+def facts_table(stats: Mapping[str, PhotoStats], left_out: Mapping[str, str]) -> pd.DataFrame:
+    """What a pass found, a row for each photo: `path`, the statistics, and `reason` of those that
+    cannot be read.
+
+    Args:
+        stats, left_out: as in `Dataset.record_stats`.
+    """
+    read = pd.DataFrame(
+        {name: [getattr(entry, name) for entry in stats.values()] for name in STATS_COLUMNS}
+    )
+    read.insert(0, "path", list(stats))
+    refused = pd.DataFrame({"path": list(left_out), "reason": list(left_out.values())})
+    kinds = {name: COLUMNS[name] for name in ("path", *STATS_COLUMNS)} | {"reason": "str"}
+    return pd.concat([with_columns(table, kinds) for table in (read, refused)], ignore_index=True)
+
+
 def fill_stats(photos: pd.DataFrame, stats: Mapping[str, PhotoStats]) -> pd.DataFrame:
     """A copy of `photos` in which the rows of `stats` (by path) are checked and complete."""
-    photos = photos.copy()
-    if not stats:
+    return fill_facts(photos, facts_table(stats, {}))
+
+
+def fill_facts(photos: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """The same with the photos of a table that have no `reason`."""
+    photos = photos.copy(deep=False)  # columns are replaced, never written to
+    read = facts[facts["reason"] == ""]
+    if not len(read):
         return photos
-    indices = pd.Index(photos["path"]).get_indexer(pd.Index(list(stats)))
-    known = indices >= 0
+    rows = pd.Index(read["path"]).get_indexer(pd.Index(photos["path"]))
+    known = rows >= 0
     for name in STATS_COLUMNS:
-        column = photos[name].to_numpy(dtype=object, copy=True)
-        values = [getattr(entry, name) for entry in stats.values()]
-        column[indices[known]] = pd.Series(values, dtype=object).to_numpy()[known]
-        photos[name] = pd.Series(column, index=photos.index, dtype=object).astype(COLUMNS[name])
-    checked = photos["checked"].to_numpy(copy=True)
-    checked[indices[known]] = True
-    photos["checked"] = checked
+        given = read[name].take(rows).set_axis(photos.index)
+        photos[name] = given.where(known, photos[name])
+    photos["checked"] = photos["checked"] | known
     return photos
 
 
@@ -594,14 +644,17 @@ def write_file(path: Path, content: bytes) -> None:
         write_atomically(path, content)
 
 
-def write_table(path: Path, table: pd.DataFrame) -> None:
+def write_table(path: Path, table: pd.DataFrame, *, durable: bool = True) -> None:
     """Write a table as parquet, like `write_file`.
+
+    Args:
+        durable: as in `atomic.replace_file`.
 
     Raises:
         StorageError: the disk is full or cannot be written.
     """
     with disk_errors():
-        write_parquet(path, table)
+        write_parquet(path, table, durable=durable)
 
 
 def check_free_space(needed_bytes: int) -> None:
@@ -626,6 +679,19 @@ def check_free_space(needed_bytes: int) -> None:
                 free=number(free_bytes / 2**20, ",.0f"),
             )
         )
+
+
+def photo_file(path: str, folder: Path = Path()) -> PhotoFile:
+    """Where a photo is, from its manifest path, in the folder of its data set."""
+    if remote.is_address(path):
+        return remote.RemotePhoto(path)
+    return real_path(folder / path)  # an absolute path stays as it is
+
+
+def stays_in_place(path: str) -> bool:
+    """Whether the photo of a manifest path is not the set's own: it lies elsewhere, or at an
+    address."""
+    return remote.is_address(path) or Path(path).is_absolute()
 
 
 def _thumb_key(path: str) -> str:

@@ -11,6 +11,7 @@ Leaves to others: unsorted photos (`unsorted.py`), finding those of no class (`s
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ from translearn_core.atomic import parse_parquet
 from translearn_core.datasets import excluded
 from translearn_core.datasets.library import COLUMNS, Dataset, with_columns, write_table
 from translearn_core.datasets.unsorted import all_rows, read_unsorted, write_unsorted
+from translearn_core.imaging.remote import PhotoFile
 
 FILE = "loose.parquet"
 MOST = 2000
@@ -50,9 +52,14 @@ def read_loose(dataset: Dataset) -> pd.DataFrame:
         return with_columns(kept, COLUMNS)
     known = {*all_rows(dataset)["path"], *excluded.read_excluded(dataset)["path"]}
     is_loose = [
-        path not in known and dataset.photo_path(path).is_file() for path in map(str, kept["path"])
+        path not in known and _is_there(dataset.photo_file(path)) for path in map(str, kept["path"])
     ]
     return with_columns(kept[is_loose].reset_index(drop=True), COLUMNS)
+
+
+def _is_there(file: PhotoFile) -> bool:
+    """Whether a photo is there, as far as that is known without asking elsewhere."""
+    return file.is_file() if isinstance(file, Path) else True
 
 
 def paths_in_use(dataset: Dataset) -> set[str]:

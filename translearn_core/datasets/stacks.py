@@ -70,7 +70,7 @@ def choose_stacks(
     """
     context = ImportContext(load_configuration().limits, True, progress, stop)
     paths = [str(path) for path in dataset.photos["path"]]
-    files = [dataset.photo_path(path) for path in paths]
+    files = [dataset.photo_file(path) for path in paths]
     how = Reading(page=page, channels=tuple(channels))
     how = measure_reading([file.read_bytes for file in files], context.limits, how)
     stats: dict[str, PhotoStats] = {}

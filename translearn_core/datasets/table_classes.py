@@ -130,7 +130,7 @@ class TableLabelling:
         elif self.several:
             self.main = min(table.roles.labels, key=lambda task: table.values[task].count(""))
         else:
-            self.main = _only_label(table, folders)
+            self.main = only_label(table, folders)
             if folders:
                 self._ask_main(_folders_unused(folders))
 
@@ -288,7 +288,7 @@ class TableLabelling:
         )
 
 
-def _only_label(table: LabelTable, folders: Sequence[str]) -> str:
+def only_label(table: LabelTable, folders: Sequence[str]) -> str:
     """The one column that holds the classes.
 
     Raises:

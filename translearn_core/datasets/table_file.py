@@ -1,4 +1,4 @@
-"""Reads the cells of a table: CSV in its dialects, and Excel workbooks.
+"""Reads the cells of a table: CSV in its dialects, Excel workbooks, and Parquet files.
 
 Owns: `read_cells`, what a file is when it is no table, separators, ragged rows. Leaves to others:
 encodings (`table_text.py`), JSON and camera trap packages (`annotation_file.py`), what the columns
@@ -32,7 +32,6 @@ _NOT_TABLES = (
     (b"\x89PNG", N_("a picture")),
     (b"\xff\xd8\xff", N_("a picture")),
     (b"GIF8", N_("a picture")),
-    (b"PAR1", N_("a Parquet file")),
     (b"SQLite format", N_("a database")),
     (b"\x1f\x8b", N_("a packed file (gzip)")),
     (b"7z\xbc\xaf", N_("a packed file (7z)")),
@@ -65,7 +64,7 @@ class Cells:
 
 
 def read_cells(data: bytes, name: str) -> Cells:
-    """The cells of a CSV file or an Excel workbook.
+    """The cells of a CSV file, an Excel workbook or a Parquet file.
 
     Raises:
         SourceError: it is no table, or not a whole one; the sentence says why.
@@ -73,6 +72,8 @@ def read_cells(data: bytes, name: str) -> Cells:
     check_size(len(data), name)
     if data.startswith(b"PK\x03\x04"):
         return _read_workbook(data, name)
+    if data.startswith(b"PAR1"):
+        return _read_parquet(data, name)
     return _read_text(table_text(data, name), name)
 
 
@@ -238,14 +239,46 @@ def _broken_workbook(name: str) -> SourceError:
     )
 
 
+def _read_parquet(data: bytes, name: str) -> Cells:
+    """The columns of a Parquet file that hold one value a row; pictures and lists are passed over."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(io.BytesIO(data))
+        heads = [field.name for field in file.schema_arrow if _holds_values(field.type)]
+        table = file.read(columns=heads)
+        columns = [table.column(head).to_pylist() for head in heads]
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise SourceError(
+            _(
+                "{file} begins like a Parquet file, but cannot be read as one: it is damaged. Write it "
+                "again, or save the table as CSV (UTF-8)."
+            ).format(file=name)
+        ) from error
+    rows = zip(*(map(cell_text, column) for column in columns), strict=True)
+    return make_cells(name, [(1, heads), *enumerate(rows, 2)])
+
+
+def _holds_values(kind: Any) -> bool:
+    """Whether a column of Arrow's type `kind` holds one value a row that is text, a number or a time."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return not (
+        pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    )
+
+
 def _sheet_rows(sheet: Any) -> Iterable[list[str]]:
     for row in sheet.iter_rows(values_only=True):
         yield [cell_text(value) for value in row]
 
 
 def cell_text(value: Any) -> str:
-    """A value of a workbook or of JSON as text: 3.0 is `3`, nothing is empty."""
-    if value is None:
+    """A value of a workbook, of JSON or of Parquet as text: 3.0 is `3`, nothing and NaN are empty."""
+    if value is None or value != value:
         return ""
     if isinstance(value, bool):
         return str(value).lower()

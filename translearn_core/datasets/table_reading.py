@@ -92,7 +92,8 @@ def read_table(
     """Read a table and find out what its columns mean.
 
     Args:
-        source: a path of a table, a JSON file or a camera trap package, or an open file.
+        source: a path of a table, a JSON file or a camera trap package, an open file, or the cells
+            of a table that was read.
         main: the column of the classes; `class` for the folders; empty to find it.
         file_column: the column that names the photos; empty to find it.
         one_hot: whether columns of 0 and 1 with one 1 in each row are one label.
@@ -101,7 +102,7 @@ def read_table(
     Raises:
         SourceError: the table is not usable; the message says why.
     """
-    cells = read_table_cells(source)
+    cells = source if isinstance(source, Cells) else read_table_cells(source)
     folders = main == MAIN and MAIN not in cells.columns
     wanted = named_column(cells, main) if main and not folders else ""
     groups = find_column(cells, group_by) if group_by else ""

@@ -22,13 +22,12 @@ from translearn_core.datasets.library import (
     COLUMNS,
     Dataset,
     disk_errors,
-    fill_stats,
+    fill_facts,
     with_columns,
     write_table,
 )
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
-from translearn_core.imaging.stats import PhotoStats
 
 FILE = "unsorted.parquet"
 
@@ -120,15 +119,14 @@ class WithUnsorted(Dataset):
         """All rows, by path, so that their order does not change when a photo is sorted."""
         return all_rows(Dataset(self.folder)).sort_values("path", ignore_index=True)
 
-    def record_stats(
-        self, stats: Mapping[str, PhotoStats], left_out: Mapping[str, str] | None = None
-    ) -> None:
+    def record_facts(self, facts: pd.DataFrame) -> None:
         """As of a `Dataset`; unsorted photos that cannot be read move to `left_out`, too."""
         plain = Dataset(self.folder)
-        plain.record_stats(stats, left_out)
-        reasons = dict(left_out or {})
+        plain.record_facts(facts)
+        refused = facts[facts["reason"] != ""]
+        reasons = dict(zip(refused["path"], refused["reason"], strict=True))
         with plain.locked():
-            rows = fill_stats(read_unsorted(plain), stats)
+            rows = fill_facts(read_unsorted(plain), facts)
             unreadable = rows["path"].isin(list(reasons))
             if unreadable.any():
                 gone = rows[unreadable]

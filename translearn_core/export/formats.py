@@ -395,7 +395,7 @@ def check_model(run: Run) -> None:
     if not run.has_model:
         raise RunError(
             _("The run {run} has no model: it is {state}. Choose a finished run.").format(
-                run=run.id, state=run.state.state
+                run=run.id, state=_(run.state.state)
             )
         )
 

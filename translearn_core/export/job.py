@@ -14,7 +14,7 @@ import shutil
 import time
 from contextlib import suppress
 
-from translearn_core import jobs
+from translearn_core import jobs, quotas
 from translearn_core.errors import InputError, StorageError
 from translearn_core.export import formats
 from translearn_core.export.formats import Format
@@ -36,7 +36,8 @@ def start(run: Run, row: Format) -> None:
     """Start an export in a process of its own, unless one is running or the export is finished.
 
     Raises:
-        RunError, InputError: it could not be made; nothing was started.
+        RunError, InputError: it could not be made, or a pupil has no room or place for more; nothing was
+            started.
         StorageError: the disk is full.
     """
     formats.check_model(run)
@@ -50,7 +51,8 @@ def start(run: Run, row: Format) -> None:
         return
     job = formats.job_of(run, row)
     try:
-        job.begin(ExportConfig(created=time.time(), run=str(run.folder), format=row.name))
+        with jobs.place_in_line(), quotas.room_for(n_bytes=1):
+            job.begin(ExportConfig(created=time.time(), run=str(run.folder), format=row.name))
         jobs.submit(job)
     except OSError as error:
         raise StorageError(

@@ -179,7 +179,7 @@ def _read_facts(run: Run, stem: str) -> tuple[Facts, RunSplit]:
             )
             if run.has_model
             else _("The run {run} has no result: it is {state}. Choose a finished run.").format(
-                run=run.id, state=run.state.state
+                run=run.id, state=_(run.state.state)
             )
         )
     parts, metrics = recover_split(run), run.metrics

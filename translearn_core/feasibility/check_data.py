@@ -12,7 +12,7 @@ import pandas as pd
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.duplicates import Pairs
+from translearn_core.datasets.duplicates import Features, Pairs
 from translearn_core.datasets.shapes import FitChoice
 from translearn_core.evaluation.cross_validation import CrossValidation, CurvePoint
 from translearn_core.evaluation.linear_probe import PCASpace
@@ -26,7 +26,7 @@ MOST_VALIDATED = 4000
 class CheckData:
     """Photos with their features; `rows` are those in the cross-validation.
 
-    `features` `(n, d) float32`, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
+    `features` `(n, d) float32`, read as they are asked for, `labels` `(n,)` class indices, `groups` `(n,)` of photos that stay on
     one side of every split, `copies` `(n,)` near-duplicate groups alone; `lookalike` two classes that
     mirroring exchanges, where training would mirror photos;
     `fit_choice` how the photos became squares.
@@ -34,7 +34,7 @@ class CheckData:
 
     dataset: Dataset
     photos: pd.DataFrame
-    features: Array
+    features: Features
     classes: list[str]
     labels: Ints
     pairs: Pairs

@@ -31,7 +31,7 @@ from translearn_core.datasets.checks import (
     ODD_SHAPE,
     OUTLIER_SPREADS,
 )
-from translearn_core.datasets.duplicates import Pairs, find_pairs, normalised_embedding
+from translearn_core.datasets.duplicates import Features, Pairs, find_pairs, normalised_embedding
 from translearn_core.datasets.manifest_checks import (
     LEAST_LEAK,
     Finding,
@@ -74,7 +74,7 @@ class Evidence:
 
     dataset: Dataset
     photos: pd.DataFrame
-    features: Array | None = None
+    features: Features | None = None
     probabilities: Array | None = None
     classes: list[str] = field(default_factory=list)
     labels: Ints = field(default_factory=lambda: np.empty(0, np.int64))
@@ -85,7 +85,7 @@ class Evidence:
     lookalike: Lookalike | None = None
 
     @classmethod
-    def of(cls, dataset: Dataset, features: Array | None = None) -> Evidence:
+    def of(cls, dataset: Dataset, features: Features | None = None) -> Evidence:
         """What is known of a data set without a network's answers."""
         photos, classes = dataset.photos, dataset.classes
         labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"]))

@@ -123,6 +123,7 @@ def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
 
     Raises:
         SourceError, WeightsError: it could not be checked; nothing was started.
+        RunError: a pupil has as many jobs waiting as they may.
     """
     chosen = _check_early(dataset, backbones.get_backbone(backbone) if backbone else None)
     now = state(dataset)
@@ -132,7 +133,8 @@ def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
         created=time.time(), dataset=str(dataset.folder), backbone=chosen.name, seed=seed
     )
     job = job_of(dataset)
-    job.begin(config, fingerprint=dataset.fingerprint)
+    with jobs.place_in_line():
+        job.begin(config, fingerprint=dataset.fingerprint)
     jobs.submit(job)
 
 

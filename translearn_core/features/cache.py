@@ -15,8 +15,7 @@ import mmap
 import os
 import secrets
 import shutil
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from translearn_core import spaces
-from translearn_core.arrays import HEADER_LOCK, Array, Ints
+from translearn_core.arrays import HEADER_LOCK, Array, Bools, Ints
 from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
@@ -33,9 +32,11 @@ from translearn_core.imaging.reading import current
 from translearn_core.imaging.square import Fit
 
 logger = logging.getLogger(__name__)
-SHARD_BYTES = 64 * 2**20
 MANY_ROWS = 1024
-"""So many rows taken at once are a walk through all of them: what was read is let go again."""
+"""After so many rows were taken, what was read of the mapped files is let go again: the memory of a
+process does not grow with the features that it walks through."""
+_HASH = "S64"
+"""How a content hash is kept in memory: 64 bytes, as its hexadecimal digits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,7 @@ class FeatureTable:
     def __init__(self, shards: list[Array], places: Ints) -> None:
         self._shards = shards
         self._places = places  # (n, 2): shard, row
+        self._taken = 0
         self.shape: tuple[int, ...] = (len(places), *shards[0].shape[1:]) if shards else (0,)
         self.dtype = shards[0].dtype if shards else np.dtype(np.float32)
 
@@ -94,8 +96,11 @@ class FeatureTable:
         for shard in np.unique(places[:, 0]):
             chosen = np.flatnonzero(places[:, 0] == shard)
             result[chosen] = self._shards[shard][places[chosen, 1]]
-            if len(chosen) >= MANY_ROWS:
-                _let_go(self._shards[shard])
+        self._taken += len(rows)
+        if self._taken >= MANY_ROWS:
+            self._taken = 0
+            for mapped in self._shards:
+                _let_go(mapped)
         return result
 
     def __getitem__(self, rows: slice | npt.NDArray[np.integer]) -> Array:
@@ -120,38 +125,60 @@ class FeatureCache:
 
     def __init__(self, key: FeatureKey, *, root: Path | None = None) -> None:
         self.folder = (root or cache_folder()) / "features" / key.digest
-        self._rows: dict[str, tuple[int, int]] = {}
         self._shards: list[Array] = []
         self._known: set[str] = set()
-        self._refresh()
+        self._names = np.empty(0, _HASH)  # (n,), sorted
+        self._places = np.empty((0, 2), np.int32)  # (n, 2): shard, row
 
     def _refresh(self) -> None:
         if not self.folder.is_dir():
             return
+        names, places = [self._names], [self._places]
         for index in sorted(self.folder.glob("*.txt")):
             if index.name in self._known:
                 continue
-            try:
-                with HEADER_LOCK:
-                    shard = np.load(index.with_suffix(".npy"), mmap_mode="r")
-            except (OSError, ValueError):  # removed just now, or damaged: as if it did not exist
-                continue
-            names = index.read_text(encoding="ascii").split()
-            if len(names) == len(shard):
-                place = len(self._shards)
+            found = _read_shard(index)
+            if found is not None:
+                hashes, shard = found
+                places.append(np.empty((len(hashes), 2), np.int32))
+                places[-1][:, 0], places[-1][:, 1] = len(self._shards), np.arange(len(hashes))
+                names.append(hashes)
                 self._shards.append(shard)
-                self._rows.update((name, (place, row)) for row, name in enumerate(names))
-            self._known.add(index.name)
+                self._known.add(index.name)
+        if len(names) > 1:
+            together = np.concatenate(names)
+            order = np.argsort(together, kind="stable")
+            self._names, self._places = together[order], np.concatenate(places)[order]
+
+    def holds(self, hashes: Iterable[str]) -> Bools:
+        """Of each content hash, whether its photo is in the cache: `(n,)`."""
+        self._refresh()
+        return self._find(_as_bytes(hashes))[1]
+
+    def _find(self, wanted: Array) -> tuple[Ints, Bools]:
+        """The place of each hash among the sorted names, and whether it is there."""
+        if not len(self._names):
+            return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.bool_)
+        found = np.searchsorted(self._names, wanted)
+        found[found == len(self._names)] = 0
+        return found, self._names[found] == wanted
 
     def __contains__(self, sha256: str) -> bool:
-        return sha256 in self._rows
+        return bool(self.holds([sha256])[0])
 
-    def table(self, hashes: Sequence[str]) -> FeatureTable:
-        """The features of photos by content hash; every one must be in the cache."""
+    def table(self, hashes: Iterable[str]) -> FeatureTable:
+        """The features of photos by content hash.
+
+        Raises:
+            KeyError: the cache lacks one.
+        """
         self._refresh()
         self.touch()
-        places = np.array([self._rows[name] for name in hashes], np.int64).reshape(-1, 2)
-        return FeatureTable(self._shards, places)
+        wanted = _as_bytes(hashes)
+        found, there = self._find(wanted)
+        if not there.all():
+            raise KeyError(wanted[~there][0].decode())
+        return FeatureTable(self._shards, self._places[found].astype(np.int64))
 
     def touch(self) -> None:
         """Mark the key as used now."""
@@ -159,19 +186,23 @@ class FeatureCache:
             (self.folder / "used").touch()
 
     def add(self, hashes: Sequence[str], features: Array) -> None:
-        """Keep `features` `(n, ...)` of `n` photos.
+        """Keep `features` `(n, ...)` of `n` photos, in files named by the hash of `hashes`: the same
+        photos in the same order, extracted once more, take no room of their own.
 
         Raises:
             StorageError: the disk is full.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        name = secrets.token_hex(8)
-        temporary = self.folder / f".{name}.tmp"
+        index = "\n".join(hashes)
+        name = hashlib.sha256(index.encode()).hexdigest()[:24]
+        if _read_shard(self.folder / f"{name}.txt") is not None:
+            return
+        temporary = self.folder / f".{name}-{secrets.token_hex(4)}.tmp"
         try:
             with temporary.open("wb") as file:
                 np.save(file, features)
             temporary.replace(self.folder / f"{name}.npy")
-            temporary.write_text("\n".join(hashes), encoding="ascii")
+            temporary.write_text(index, encoding="ascii")
             temporary.replace(self.folder / f"{name}.txt")
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -180,45 +211,23 @@ class FeatureCache:
                     "The disk is full or cannot be written at {folder}: {cause}. Free some space."
                 ).format(folder=self.folder, cause=error.strerror)
             ) from error
-        self._refresh()
 
 
-class _ShardWriter:
-    """Collects features of one key and writes them a shard at a time; safe across threads."""
+def _read_shard(index: Path) -> tuple[Array, Array] | None:
+    """The hashes `(n,)` and the features `(n, ...)` of a shard, memory-mapped; None where it was
+    removed just now, or is damaged: as if it did not exist."""
+    try:
+        hashes = np.array(index.read_bytes().split(), _HASH)
+        with HEADER_LOCK:
+            shard = np.load(index.with_suffix(".npy"), mmap_mode="r")
+    except (OSError, ValueError):
+        return None
+    return (hashes, shard) if len(hashes) == len(shard) else None
 
-    def __init__(self, cache: FeatureCache) -> None:
-        self._cache = cache
-        self._lock = threading.Lock()
-        self._hashes: list[str] = []
-        self._parts: list[Array] = []
-        self._bytes = 0
-        self._seen: set[str] = set()
-        self.photos = 0
-        """How many it was handed."""
 
-    def put(self, hashes: Sequence[str], features: Array) -> None:
-        """Keep the features of photos that are not kept yet."""
-        with self._lock:
-            fresh = [i for i, name in enumerate(hashes) if name not in self._seen]
-            self._seen.update(hashes)
-            self.photos += len(hashes)
-            if not fresh:
-                return
-            self._hashes += [hashes[i] for i in fresh]
-            self._parts.append(features[fresh])
-            self._bytes += self._parts[-1].nbytes
-            if self._bytes >= SHARD_BYTES:
-                self._flush()
-
-    def _flush(self) -> None:
-        if self._parts:
-            self._cache.add(self._hashes, np.concatenate(self._parts))
-        self._hashes, self._parts, self._bytes = [], [], 0
-
-    def close(self) -> None:
-        """Write what is left."""
-        with self._lock:
-            self._flush()
+def _as_bytes(hashes: Iterable[str]) -> Array:
+    """Content hashes as an array of bytes, `(n,)`."""
+    return np.fromiter((name.encode("ascii") for name in hashes), _HASH)
 
 
 def cache_folder() -> Path:

@@ -1,7 +1,11 @@
 """One pass over photos: decode, run through the frozen networks, keep the outputs.
 
-Owns: `extract`, which decodes ahead while the networks run, and what a pass tells.
-Leaves to others: the cache on disk (`cache.py`), which outputs are wanted (`extractor.py`).
+Owns: `extract`, which decodes ahead while the networks run and ends a shard of photos after the
+other, and what a pass tells.
+Leaves to others: the cache on disk (`cache.py`), which outputs are wanted (`extractor.py`), passes
+over several machines (`node_pass.py`).
+
+Batches never reach over the end of a shard, so that a shard comes out alike wherever it is done.
 """
 
 from __future__ import annotations
@@ -11,29 +15,43 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.datasets import PhotoStats, decode_ahead
-from translearn_core.features.cache import FeatureCache, FeatureKey, _ShardWriter
+from translearn_core.features.cache import FeatureCache, FeatureKey
 from translearn_core.graph.engine import ENGINE_BATCH, Engine
 from translearn_core.imaging.augment import augmented_view
 from translearn_core.imaging.batches import in_batches
+from translearn_core.imaging.remote import PhotoFile
 
 WAITING_BYTES = 384 * 2**20
 """Most bytes of decoded photos that wait for an engine to open."""
+SHARD_PHOTOS = 8192
+"""Photos of a shard: what is done again after a kill at most. A multiple of every batch."""
+SHARD_BYTES = 64 * 2**20
+"""Features of one output that wait to be written, and so the most of a file of the cache, about."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardFacts:
+    """What was found of the photos of a shard, by position in the list of photos handed in: the
+    stats of each that was read, and the reason for each that was not."""
+
+    stats: dict[int, PhotoStats] = field(default_factory=dict)
+    left_out: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PassResult:
-    """What one pass over photos found, by position in the list of paths handed in."""
+    """How a pass went: photos that were read, whether it was stopped, and its speed."""
 
-    stats: dict[int, PhotoStats]
-    left_out: dict[int, str]
+    n_read: int
     stopped: bool
     photos_per_s: float
 
@@ -51,56 +69,64 @@ class Output:
 
 
 def extract(
-    paths: Sequence[Path],
+    photos: Sequence[PhotoFile],
     outputs: Sequence[Output],
     *,
+    keep: Callable[[ShardFacts], None],
     progress: Callable[[int, int, float], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    shard: int = SHARD_PHOTOS,
 ) -> PassResult:
     """Decode photos once, run the frozen prefix on the views asked for, and cache the results.
 
+    Memory depends on the size of a shard, not on the number of photos.
+
     Args:
-        paths: the photos.
+        photos: where the photos are.
         outputs: what to keep of each; all at the same photo size and fit.
+        keep: takes what was found of a shard once its features are in the cache.
         progress: called with photos that are done with, photos in all and photos per second so far;
             not while the engines are still being opened.
         stop: asked between batches; True ends the pass, what was done stays cached.
-
-    Returns:
-        The stats of every photo that was read, and the reason for each that was not.
+        shard: photos of a shard.
     """
-    writers = [_ShardWriter(FeatureCache(output.key, root=output.root)) for output in outputs]
-    stats: dict[int, PhotoStats] = {}
-    left_out: dict[int, str] = {}
+    writers = [ShardWriter(FeatureCache(output.key, root=output.root)) for output in outputs]
+    n_read = n_left_out = 0
     started = time.monotonic()
 
     def tell() -> None:
-        done = min(writer.photos for writer in writers) + len(left_out)
+        done = min(writer.photos for writer in writers) + n_left_out
         if progress and done:
-            progress(done, len(paths), done / max(time.monotonic() - started, 1e-6))
+            progress(done, len(photos), done / max(time.monotonic() - started, 1e-6))
 
     feed = _Feed(outputs, writers, stop or _never, tell)
-    photos = decode_ahead(paths, size=outputs[0].key.size, fit=outputs[0].key.fit)
+    decoded = decode_ahead(photos, size=outputs[0].key.size, fit=outputs[0].key.fit)
     try:
-        for decoded in in_batches(photos, ENGINE_BATCH):
-            left_out |= {index: error.message for index, error in decoded.unreadable.items()}
-            stats |= zip(decoded.indices, (photo.stats for photo in decoded.photos), strict=True)
-            feed.put([(photo.stats.sha256, photo.image) for photo in decoded.photos])
+        for _number, of_shard in groupby(decoded, lambda found: found[0] // shard):
+            facts = ShardFacts()
+            for batch in in_batches(of_shard, ENGINE_BATCH):
+                facts.left_out.update((i, error.message) for i, error in batch.unreadable.items())
+                facts.stats.update(
+                    zip(batch.indices, (photo.stats for photo in batch.photos), strict=True)
+                )
+                n_left_out += len(batch.unreadable)
+                feed.put([(photo.stats.sha256, photo.image) for photo in batch.photos])
+                if feed.stopped():
+                    break
+            feed.finish()
+            for writer in writers:
+                writer.flush()
+            n_read += len(facts.stats)
+            keep(facts)
             if feed.stopped():
                 break
-        feed.finish()
         tell()
     finally:
-        photos.close()
+        decoded.close()
         for writer in writers:
-            writer.close()
+            writer.flush()
     seconds = max(time.monotonic() - started, 1e-6)
-    return PassResult(
-        stats=stats,
-        left_out=left_out,
-        stopped=feed.was_stopped,
-        photos_per_s=len(stats) / seconds,
-    )
+    return PassResult(n_read=n_read, stopped=feed.was_stopped, photos_per_s=n_read / seconds)
 
 
 def _never() -> bool:
@@ -109,6 +135,56 @@ def _never() -> bool:
 
 Batch = list[tuple[str, Array]]
 """Decoded photos as (content hash, image)."""
+
+
+class Sink(Protocol):
+    """Takes the features of a pass as they come, in any order, from any thread."""
+
+    def put(self, hashes: Sequence[str], features: Array) -> None:
+        """Take features `(n, ...)` of `n` photos."""
+        ...
+
+
+class ShardWriter:
+    """Collects features of one key and writes them to the cache a shard at a time."""
+
+    def __init__(self, cache: FeatureCache) -> None:
+        self._cache = cache
+        self._lock = threading.Lock()
+        self._hashes: list[str] = []
+        self._parts: list[Array] = []
+        self._bytes = 0
+        self._seen: set[str] = set()
+        self.photos = 0
+        """How many it was handed."""
+
+    def put(self, hashes: Sequence[str], features: Array) -> None:
+        """See `Sink`; a photo that the shard holds already is passed over."""
+        with self._lock:
+            fresh = [i for i, name in enumerate(hashes) if name not in self._seen]
+            self._seen.update(hashes)
+            self.photos += len(hashes)
+            if not fresh:
+                return
+            self._hashes += [hashes[i] for i in fresh]
+            self._parts.append(features[fresh])
+            self._bytes += self._parts[-1].nbytes
+            if self._bytes >= SHARD_BYTES:
+                self._write()
+
+    def flush(self) -> None:
+        """Write what is left, and begin a new shard."""
+        with self._lock:
+            self._write()
+            self._seen.clear()
+
+    def _write(self) -> None:
+        """Write the photos in the order of their hashes: batches may come in any order."""
+        if self._parts:
+            order = sorted(range(len(self._hashes)), key=self._hashes.__getitem__)
+            features = np.concatenate(self._parts)
+            self._cache.add([self._hashes[i] for i in order], features[order])
+        self._hashes, self._parts, self._bytes = [], [], 0
 
 
 class _Feed:
@@ -121,7 +197,7 @@ class _Feed:
     def __init__(
         self,
         outputs: Sequence[Output],
-        writers: Sequence[_ShardWriter],
+        writers: Sequence[Sink],
         stop: Callable[[], bool],
         tell: Callable[[], None],
     ) -> None:
@@ -137,7 +213,7 @@ class _Feed:
 
     def _open(self) -> None:
         try:
-            self._opening.set_result(_open_engines(self._outputs))
+            self._opening.set_result(open_engines(self._outputs))
         except BaseException as error:  # noqa: BLE001 - raised where the result is asked for
             self._opening.set_exception(error)
 
@@ -173,13 +249,13 @@ class _Feed:
         engines = self._opening.result()
         submitted = 0
         while self._waiting and submitted != most and (most or not self.stopped()):
-            _submit(self._waiting.popleft(), self._outputs, engines, self._writers)
+            submit(self._waiting.popleft(), self._outputs, engines, self._writers)
             submitted += 1
             self._tell()
         self._waiting_bytes = sum(image.nbytes for batch in self._waiting for _, image in batch)
 
 
-def _open_engines(outputs: Sequence[Output]) -> dict[tuple[str, bool], Engine]:
+def open_engines(outputs: Sequence[Output]) -> dict[tuple[str, bool], Engine]:
     """One engine for each cut and precision: views of the same photos share it."""
     engines: dict[tuple[str, bool], Engine] = {}
     for output in outputs:
@@ -189,11 +265,11 @@ def _open_engines(outputs: Sequence[Output]) -> dict[tuple[str, bool], Engine]:
     return engines
 
 
-def _submit(
+def submit(
     batch: Batch,
     outputs: Sequence[Output],
     engines: dict[tuple[str, bool], Engine],
-    writers: Sequence[_ShardWriter],
+    writers: Sequence[Sink],
 ) -> None:
     """Hand one batch of photos to every output; a view is made once for all its outputs."""
     hashes = [sha256 for sha256, _image in batch]
@@ -224,9 +300,7 @@ def _run(engine: Engine | None, images: Array, keep: Callable[[Array], None]) ->
         engine.submit(images, keep)
 
 
-def _keeper(
-    writer: _ShardWriter, hashes: list[str], store: np.dtype[Any]
-) -> Callable[[Array], None]:
+def _keeper(writer: Sink, hashes: list[str], store: np.dtype[Any]) -> Callable[[Array], None]:
     """What takes a batch's result, in the stored type."""
 
     def keep(result: Array) -> None:

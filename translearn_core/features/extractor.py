@@ -11,7 +11,7 @@ Training and the feasibility check extract features here, so each finds what the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,12 +24,14 @@ from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import content_hash, weights_status
 from translearn_core.config import load_configuration
-from translearn_core.datasets import Dataset, PhotoStats
+from translearn_core.datasets import Dataset
+from translearn_core.datasets.pass_facts import PhotoFiles, keep_facts, take_over_facts
 from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
-from translearn_core.features.extract import Output, extract
+from translearn_core.features.extract import SHARD_PHOTOS, Output
+from translearn_core.features.node_pass import run_pass
 from translearn_core.features.weight_change import WeightChange
 from translearn_core.graph.engine import (
     Engine,
@@ -68,6 +70,7 @@ class FeatureExtractor:
         strength: what varied views (1 and up) mean.
         change: what the weights differ by.
         own_cache: folder to keep features in where the shared cache is switched off.
+        shard: photos of which features and facts are kept together, see `extract.py`.
     """
 
     dataset: Dataset
@@ -79,6 +82,7 @@ class FeatureExtractor:
     strength: AugmentationPolicy = "none"
     own_cache: Path | None = None
     change: WeightChange | None = None
+    shard: int = SHARD_PHOTOS
 
     @property
     def weights_identity(self) -> str:
@@ -149,7 +153,7 @@ class FeatureExtractor:
             self.change.apply(network)
         return network
 
-    def table(self, cut: str, view: int, hashes: Sequence[str]) -> FeatureTable:
+    def table(self, cut: str, view: int, hashes: Iterable[str]) -> FeatureTable:
         """Features of photos by content hash, all of them cached by now."""
         return FeatureCache(self.key(cut, view), root=self.root).table(hashes)
 
@@ -157,46 +161,59 @@ class FeatureExtractor:
     def has_features(self) -> bool:
         """Whether the pooled features of all photos are cached."""
         cache = FeatureCache(self.key(POOLED), root=self.root)
-        return all(sha256 in cache for sha256 in self.dataset.photos["sha256"])
+        return bool(cache.holds(self.dataset.photos["sha256"]).all())
 
     def take(self, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor) -> PassReport:
         """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
 
-        Decodes only what some cut lacks. Facts, and photos that cannot be read, are recorded in
-        the data set.
+        Decodes only what some cut lacks, a shard of photos after the other. Facts, and photos that
+        cannot be read, are recorded in the data set, those of a pass that was killed as well.
 
         Raises:
             StopRequestedError: the monitor said so; what was done stays cached.
         """
         engines = _Engines(self)
         outputs = [engines.output(cut, view) for cut, view in cuts]
-        photos = self.dataset.photos
-        known = dict(zip(photos["path"], photos["sha256"], strict=True))
-        caches = [FeatureCache(output.key, root=output.root) for output in outputs]
-        missing = [
-            path
-            for path in paths
-            if not known.get(path) or not all(known[path] in cache for cache in caches)
-        ]
+        known = take_over_facts(self.dataset)
+        missing = self._missing(paths, outputs)
         if not missing:
-            return PassReport()
+            return PassReport(left_out=tuple(known))
         tell = PassProgress(monitor, len(paths), done=len(paths) - len(missing))
-        result = extract(
-            [self.dataset.photo_path(path) for path in missing],
-            outputs,
-            progress=lambda done, _total, per_s: tell(done, per_s),
-            stop=lambda: monitor.stop_requested,
-        )
-        stats: dict[str, PhotoStats] = {missing[i]: entry for i, entry in result.stats.items()}
-        reasons = {missing[i]: reason for i, reason in result.left_out.items()}
-        self.dataset.record_stats(stats, reasons)  # of a stopped pass too: the next goes on there
+        try:
+            result = run_pass(
+                PhotoFiles(self.dataset, missing),
+                outputs,
+                keep=lambda facts: keep_facts(
+                    self.dataset,
+                    {missing[i]: entry for i, entry in facts.stats.items()},
+                    {missing[i]: reason for i, reason in facts.left_out.items()},
+                ),
+                progress=lambda done, _total, per_s: tell(done, per_s),
+                stop=lambda: monitor.stop_requested,
+                shard=self.shard,
+            )
+        finally:  # of a stopped pass too: the next goes on there
+            unreadable = take_over_facts(self.dataset)
         if result.stopped:
             raise StopRequestedError
         if len(missing) >= 50:  # a pass long enough to tell the next person by
             costs.record_speed(self.backbone.name, pass_per_s=round(result.photos_per_s, 2))
         return PassReport(
-            photos_per_s=result.photos_per_s, left_out=tuple(reasons), network=engines.network
+            photos_per_s=result.photos_per_s,
+            left_out=(*known, *unreadable),
+            network=engines.network,
         )
+
+    def _missing(self, paths: Sequence[str], outputs: Sequence[Output]) -> list[str]:
+        """The photos that some output lacks."""
+        photos = self.dataset.photos[["path", "sha256"]].drop_duplicates("path")
+        rows = pd.Index(photos["path"]).get_indexer(pd.Index(list(paths)))
+        hashes = photos["sha256"].iloc[rows[rows >= 0]]
+        there = np.zeros(len(paths), np.bool_)
+        there[rows >= 0] = np.logical_and.reduce(
+            [FeatureCache(output.key, root=output.root).holds(hashes) for output in outputs]
+        )
+        return [path for path, is_there in zip(paths, there, strict=True) if not is_there]
 
     def mirrored(self, photos: pd.DataFrame, monitor: Monitor) -> Array:
         """Pooled features of mirrored photos `(n, d) float32`.
@@ -277,10 +294,11 @@ class PassReport:
 class Pooled:
     """Pooled features of all photos of a data set, in the order of its manifest.
 
-    `features` `(n, d) float32`, one row for each of `paths`; `extractor` extracted them.
+    `features` `(n, d) float32`, memory-mapped, one row for each of `paths`; `extractor` extracted
+    them.
     """
 
-    features: Array
+    features: FeatureTable
     paths: tuple[str, ...]
     extractor: FeatureExtractor
     photos_per_s: float | None = None
@@ -315,7 +333,7 @@ def extract_pooled(
     photos = dataset.photos
     photos = photos[photos["path"].isin(paths)]  # others may have come in meanwhile
     return Pooled(
-        features=look.table(POOLED, 0, list(photos["sha256"])).take(np.arange(len(photos))),
+        features=look.table(POOLED, 0, photos["sha256"]),
         paths=tuple(map(str, photos["path"])),
         extractor=look,
         photos_per_s=report.photos_per_s,

@@ -20,6 +20,7 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_stoppable
+from translearn_core.datasets.pass_facts import PhotoFiles
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.features.cache import FeatureTable
 from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtractor, PassReport
@@ -28,6 +29,7 @@ from translearn_core.fitting.plan import Network, Plan
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.augment import VIEWS
+from translearn_core.imaging.remote import PhotoFile
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
 from translearn_core.runs import provenance
@@ -131,7 +133,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
     cut: Any = tables.get(cut_name)
     if cut_name == PHOTOS:
-        paths = [dataset.photo_path(path) for path in photos["path"]]
+        paths = PhotoFiles(dataset, list(photos["path"]))
         cut = PhotoSource(paths, plan.image_size, plan.fit)
     rows = np.flatnonzero(learned)
     return TrainingData(
@@ -241,8 +243,8 @@ class _ViewTable:
 class PhotoSource:
     """Photos decoded as they are asked for: where nothing of them fits into the cache."""
 
-    def __init__(self, paths: Sequence[Path], size: int, fit: Fit) -> None:
-        self._paths = list(paths)
+    def __init__(self, paths: Sequence[PhotoFile], size: int, fit: Fit) -> None:
+        self._paths = paths
         self.shape = (len(self._paths), size, size, 3)
         self._size, self._fit = size, fit
 

@@ -128,11 +128,15 @@ class OpenVINOEngine:
         latency: tuned for one photo at a time instead of many.
         quick: in bfloat16 where the processor has it: nearly twice as fast, features differ by
             a few percent. For augmented views, which are only trained on, never evaluated.
+        threads: how many processors it uses; default all that this process may use.
     """
 
     name = "OpenVINO"
 
-    def __init__(self, path: Path, *, latency: bool = False, quick: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, latency: bool = False, quick: bool = False, threads: int | None = None
+    ) -> None:
+        self.path = path
         openvino = import_openvino()
         core = openvino.Core()
         model = core.read_model(path)
@@ -142,6 +146,8 @@ class OpenVINOEngine:
             "PERFORMANCE_HINT": "LATENCY" if latency else "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": "bf16" if quick and has_bfloat16() else "f32",
         }
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = str(threads)
         compiled = core.compile_model(steps.build(), "CPU", settings)
         self._queue = openvino.AsyncInferQueue(compiled)
         self._queue.set_callback(self._finish)

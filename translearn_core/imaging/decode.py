@@ -36,6 +36,7 @@ from translearn_core.imaging import budget, jpeg, reading, tiff
 from translearn_core.imaging.colour import over_background, to_srgb
 from translearn_core.imaging.kinds import HEIF_BRANDS
 from translearn_core.imaging.libtiff import decoding_errors
+from translearn_core.imaging.remote import PhotoFile, RemotePhoto
 from translearn_core.imaging.side_data import (
     orientation_of,
     skip_white_space,
@@ -113,7 +114,7 @@ class _Loaded:
 
 
 def decode_photo(
-    source: bytes | Path,
+    source: bytes | PhotoFile,
     *,
     size: int | None,
     fit: Fit = "stretch",
@@ -212,7 +213,7 @@ def read_size(path: Path) -> tuple[int, int] | None:
 
 
 def iterate_photos(
-    paths: Sequence[Path | bytes],
+    paths: Sequence[PhotoFile | bytes],
     *,
     size: int | None,
     fit: Fit = "stretch",
@@ -237,7 +238,7 @@ def iterate_photos(
     workers = workers or processor_count()
     ahead = workers * (2 if size is None else 8)
 
-    def decode(path: Path | bytes) -> DecodedPhoto | PhotoError:
+    def decode(path: PhotoFile | bytes) -> DecodedPhoto | PhotoError:
         try:
             return decode_photo(path, size=size, fit=fit, limits=limits, how=how)
         except PhotoError as error:
@@ -267,8 +268,10 @@ def processor_count() -> int:
     return os.cpu_count() or 1
 
 
-def _read(source: bytes | Path, limits: Limits) -> bytes:
+def _read(source: bytes | PhotoFile, limits: Limits) -> bytes:
     try:
+        if isinstance(source, RemotePhoto):
+            source = source.read(limits.photo_bytes)
         length = len(source) if isinstance(source, bytes) else _length(source)
         if length > limits.photo_bytes:
             raise PhotoError(

@@ -45,6 +45,7 @@ from translearn_core.imaging.decode import (
     processor_count,
 )
 from translearn_core.imaging.reading import Reading
+from translearn_core.imaging.remote import PhotoFile
 from translearn_core.imaging.square import Fit
 from translearn_core.imaging.verdicts import ShareError
 
@@ -89,13 +90,13 @@ class Setup:
 class _Request:
     """A batch of paths, the slot for their pixels, and the future of the result."""
 
-    paths: list[Path]
+    paths: list[PhotoFile]
     slot: int
     result: Future[list[Decoded]] = field(default_factory=Future)
 
 
 def decode_ahead(
-    paths: Sequence[Path], *, size: int, fit: Fit = "stretch", limits: Limits | None = None
+    paths: Sequence[PhotoFile], *, size: int, fit: Fit = "stretch", limits: Limits | None = None
 ) -> Generator[tuple[int, Decoded], None, None]:
     """Like `decode.iterate_photos`, for many photos of one size and fit, in processes where there are
     enough.
@@ -128,7 +129,7 @@ def decode_ahead(
 
 
 def _in_order(
-    paths: Sequence[Path], setup: Setup, workers: int
+    paths: Sequence[PhotoFile], setup: Setup, workers: int
 ) -> Generator[tuple[int, Decoded], None, None]:
     """Keep every slot filled, and yield the photos in the order of their paths."""
     requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
@@ -262,7 +263,7 @@ def _send(stream: Any, message: object) -> None:
     stream.flush()
 
 
-def _decode(paths: Sequence[Path], setup: Setup, pixels: Pixels | None) -> list[Decoded]:
+def _decode(paths: Sequence[PhotoFile], setup: Setup, pixels: Pixels | None) -> list[Decoded]:
     """Decode photos; their pixels go to `pixels` `(BATCH, size, size, 3)` where it is given."""
     photos: list[Decoded] = []
     for index, path in enumerate(paths):

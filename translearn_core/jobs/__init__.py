@@ -9,13 +9,20 @@ Leaves to others: the files of a job (`runs/`), and what each kind does (`worker
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.look_ahead import give_way, look_ahead, looking
 from translearn_core.jobs.measurement import is_measuring, measure
-from translearn_core.jobs.queue import place_in_queue
-from translearn_core.jobs.runner import LocalRunner, Runner, current_runner, use_runner
+from translearn_core.jobs.queue import ahead_of, place_in_queue
+from translearn_core.jobs.runner import (
+    ClusterRunner,
+    LocalRunner,
+    Runner,
+    current_runner,
+    use_runner,
+)
 from translearn_core.jobs.submit import (
     create_study,
     follow,
     force_stop,
     make_run,
+    place_in_line,
     repeat_run,
     start,
     submit,
@@ -23,8 +30,10 @@ from translearn_core.jobs.submit import (
 )
 
 __all__ = [
+    "ClusterRunner",
     "LocalRunner",
     "Runner",
+    "ahead_of",
     "create_study",
     "current_runner",
     "follow",
@@ -35,6 +44,7 @@ __all__ = [
     "looking",
     "make_run",
     "measure",
+    "place_in_line",
     "place_in_queue",
     "reap",
     "repeat_run",

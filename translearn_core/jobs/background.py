@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 
 from translearn_core import datasets
 from translearn_core.atomic import FULL
+from translearn_core.cluster.machine import machine_name
 from translearn_core.concurrency import periodically
 from translearn_core.errors import InputError, StopRequestedError, TransLearnError
 from translearn_core.i18n import N_, _
@@ -31,13 +32,15 @@ from translearn_core.jobs import launch
 from translearn_core.jobs.queue import take_slot
 from translearn_core.jobs.runner import FORCED
 from translearn_core.monitor import Monitor
-from translearn_core.runs import Job, JobState, Kind, Run, StateName
+from translearn_core.runs import Job, JobState, Kind, Run, StateName, placement
 from translearn_core.runs.state import LOCK
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 2.0
 POLL_S = 0.2
+PLACE_S = 0.5
+"""A worker on a cluster looks so often whether the job is still its own."""
 PROGRESS_EVERY_S = 0.2
 """Shortest interval between writes of progress; the end of a stage is always written."""
 LOCK_WAIT_S = 5.0
@@ -87,11 +90,17 @@ Raises StopRequestedError when it was stopped before that."""
 
 
 class JobMonitor(Monitor):
-    """Writes progress into the state and the events of its job; reads its stop request."""
+    """Writes progress into the state and the events of its job; reads its stop request.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        token: of its placement on a cluster. This process ends where the job has been placed anew, or
+            was ended by force: what it still knows must not be written over what another one has.
+    """
+
+    def __init__(self, job: Job, token: str = "") -> None:
         process = psutil.Process()
         self._job = job
+        self._token = token
         self._process = process
         self._lock = threading.Lock()
         self._last_progress = 0.0
@@ -101,7 +110,7 @@ class JobMonitor(Monitor):
         self._ending = threading.Lock()
         self.is_saving = False
         """Whether it was stopped, and its result is still being put together."""
-        self.update(pid=process.pid, pid_started=process.create_time())
+        self.update(pid=process.pid, pid_started=process.create_time(), host=machine_name())
 
     @property
     def kind(self) -> Kind:
@@ -112,6 +121,13 @@ class JobMonitor(Monitor):
     def stop_requested(self) -> bool:
         """Whether a stop was requested."""
         return self._job.stop_requested
+
+    def check_place(self) -> None:
+        """End this process at once, and write nothing, unless it still may work at the job."""
+        if self._token and not placement.may_work(self._job.folder, self._token):
+            logger.warning("The job was placed anew, or ended")
+            launch.end_children()
+            os._exit(0)
 
     def update(self, **changes: Any) -> None:
         """Replace the state with `changes` and a fresh heartbeat; nothing after `end_early`."""
@@ -125,6 +141,7 @@ class JobMonitor(Monitor):
             memory = self._process.memory_info().rss
             alive = {"heartbeat": time.time(), "memory_bytes": memory}
             self._state = self._state.model_copy(update=alive | changes)
+            self.check_place()
             is_new = {"state", "stage"} & changes.keys()
             self._job.write_state(self._state, durable=bool(is_new))
             return True
@@ -230,6 +247,7 @@ def run_job(
     own_process: bool = True,
     tidy: Callable[[], None] = lambda: None,
     in_turn: bool = True,
+    token: str = "",
 ) -> JobState:
     """Wait for a slot, run the job, and leave its folder in an ended state.
 
@@ -239,7 +257,10 @@ def run_job(
             together; 0: it never reacts. None: it always does.
         own_process: whether this process may be ended with the job.
         tidy: removes partial results before the process is ended.
-        in_turn: False where the job is part of another one that holds a slot.
+        in_turn: False where the job is part of another one that holds a slot, or a cluster has placed
+            it.
+        token: of its placement on a cluster. The lock of a machine that was lost may stay for minutes
+            there; the token, not the lock, then says who works at the job.
 
     Returns:
         The final state; the current one where another process runs this job.
@@ -249,13 +270,25 @@ def run_job(
         lock.acquire(timeout=LOCK_WAIT_S)
     except Timeout:
         logger.warning("Another process is at the job in %s", job.folder)
-        return job.state
-    with lock:
-        monitor = JobMonitor(job)
+        if not token:
+            return job.state
+    try:
+        monitor = JobMonitor(job, token)
         monitor.reserve()
-        with monitor.heartbeat(), _force_stop_after(monitor, patience_s, own_process, tidy):
+        watched = (
+            periodically(monitor.check_place, every_s=PLACE_S, name="place")
+            if token
+            else nullcontext()
+        )
+        with (
+            monitor.heartbeat(),
+            watched,
+            _force_stop_after(monitor, patience_s, own_process, tidy),
+        ):
             _do(job, work, monitor, in_turn)
         return job.written_state
+    finally:
+        lock.release()
 
 
 def _do(job: Job, work: Work, monitor: JobMonitor, in_turn: bool) -> None:
@@ -312,7 +345,8 @@ def _cause_outside(job: Job, error: Exception) -> str:
             return _(DATASET_GONE).format(name=config.dataset_name or folder.name)
         dataset = datasets.open_dataset(folder)
         for path in dataset.photos["path"]:
-            if not dataset.photo_path(path).is_file():
+            file = dataset.photo_file(path)
+            if isinstance(file, Path) and not file.is_file():
                 return _(PHOTO_GONE).format(file=path)
     return ""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translearn_core import spaces
-from translearn_core.jobs.queue import is_running, jobs_of_all, order_of_all
+from translearn_core.jobs.queue import announced_jobs, is_running, jobs_of_all, order_of_all
 from translearn_core.jobs.runner import current_runner
 from translearn_core.runs import Job, Run, list_runs
 from translearn_core.runs.state import JobState
@@ -61,6 +61,6 @@ def end_all_in(space: Path) -> None:
     """End every job of a space at once, so that it can be deleted."""
     with spaces.everywhere():
         jobs = [job for job in jobs_of_all() if job.folder.is_relative_to(space.resolve())]
-        for job in jobs:
+        for job in [*jobs, *announced_jobs(space)]:
             if job.state.is_live:
                 current_runner().force_stop(job)

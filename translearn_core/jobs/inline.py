@@ -34,6 +34,9 @@ class InlineRunner:
         self._work = work
         self.submitted: list[Job] = []
 
+    def check(self) -> None:
+        """See `Runner.check`; does nothing."""
+
     def submit(self, job: Job) -> None:
         """See `Runner.submit`; the job has ended when this returns."""
         self.submitted.append(job)

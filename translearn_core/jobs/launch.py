@@ -22,9 +22,13 @@ from translearn_core.concurrency import import_path
 _children: list[subprocess.Popen[bytes]] = []
 
 
-def worker_command(job_folder: str) -> list[str]:
+WORKER = "translearn_core.worker"
+"""The module that a worker runs."""
+
+
+def worker_command(job_folder: str, module: str = WORKER) -> list[str]:
     """The command of a worker; with `-` it waits for the folder on its standard input."""
-    return [sys.executable, "-m", "translearn_core.worker", job_folder]
+    return [sys.executable, "-m", module, job_folder]
 
 
 def spawn(

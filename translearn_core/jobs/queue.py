@@ -6,17 +6,22 @@ There is no daemon: a worker polls the states of the other live jobs and tries a
 have ended are looked at only when a folder was added, and every `RESCAN_S` seconds.
 Leaves to others: starting workers (`runner.py`).
 
-Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports.
+Files: `<workspace>/slots/<n>.lock` for trainings and searches, `export.lock` for exports, `look-<n>.lock`
+for checks and sorting in a class; `announced/<id>.json` in it names the folder of each live job of these,
+which lie deep in the spaces; the time of `served/<lane>-<space>` is when a space last had its turn.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,7 +29,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from translearn_core import spaces
+from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import home, load_configuration
+from translearn_core.errors import RunError
 from translearn_core.graph.engine import count_gpus, visible_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs
 
@@ -55,8 +62,22 @@ class Lane:
 
 _TRAINING = Lane("{n}.lock", count_slots, on_gpu=True)
 _EXPORTS = Lane("export.lock", _one, on_gpu=False)  # a conversion takes much memory
-LANES: dict[Kind, Lane] = {"train": _TRAINING, "search": _TRAINING, "export": _EXPORTS}
+_LOOKS = Lane("look-{n}.lock", count_slots, on_gpu=False)
+LANES: dict[Kind, Lane] = {
+    "train": _TRAINING,
+    "search": _TRAINING,
+    "export": _EXPORTS,
+    "check": _LOOKS,
+    "sort": _LOOKS,
+}
 """The lane of each kind; kinds without one start at once."""
+
+
+def lane_of(job: Job) -> Lane | None:
+    """The lane in which a job waits; None: it starts at once, as checks and sorting do without a
+    class."""
+    lane = LANES.get(job.kind)
+    return None if lane is _LOOKS and len(spaces.all_spaces()) == 1 else lane
 
 
 RESCAN_S = 10.0
@@ -132,10 +153,10 @@ def in_turn(waiting: Sequence[Waiting], served: Mapping[Path, float]) -> list[Jo
 
 @dataclass(frozen=True)
 class Order:
-    """The queued jobs of one order, the next one first, and how many are at work."""
+    """The queued jobs of one order, the next one first, and those that are at work."""
 
     waiting: list[Job]
-    running: int
+    running: list[Job]
 
 
 class LiveJobs:
@@ -154,9 +175,11 @@ class LiveJobs:
         return self.look().waiting
 
     def look(self) -> Order:
-        """Those that wait, and how many are at work."""
+        """Those that wait, and those that are at work."""
         self._scan()
-        waiting, live, running = [], [], 0
+        waiting: list[Waiting] = []
+        live: list[Job] = []
+        running: list[Job] = []
         for job in self._jobs:
             state, space = job.state, self._spaces[job]
             self._served[space] = max(self._served.get(space, 0.0), state.started_at)
@@ -164,7 +187,8 @@ class LiveJobs:
                 live.append(job)
             if state.state == "queued":
                 waiting.append(Waiting(job, space, state.queued_at))
-            running += state.state == "running"
+            if state.state == "running":
+                running.append(job)
         self._jobs = live
         return Order(in_turn(waiting, self._served), running)
 
@@ -189,6 +213,73 @@ class LiveJobs:
         self._served = {}  # by the jobs that are there, as every other process sees them
 
 
+class AnnouncedJobs:
+    """The jobs of a lane that are announced, for a process that asks often."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+
+    def waiting(self) -> list[Job]:
+        """The queued ones, the next one first; see `in_turn`."""
+        waiting = []
+        for job in announced_jobs():
+            try:
+                kind, state = job.kind, job.state
+            except RunError:  # it went just now
+                continue
+            if LANES.get(kind) is not self._lane:
+                continue
+            if state.state == "queued":
+                waiting.append(Waiting(job, spaces.space_of(job.folder), state.queued_at))
+        return in_turn(waiting, {one.space: self._served_at(one.space) for one in waiting})
+
+    def served(self, job: Job) -> None:
+        """Note that a job has its turn now."""
+        path = self._path_of(spaces.space_of(job.folder))
+        with disk_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(str(time.time()))
+
+    def _served_at(self, space: Path) -> float:
+        try:
+            return float(self._path_of(space).read_text())
+        except (OSError, ValueError):
+            return 0.0
+
+    def _path_of(self, space: Path) -> Path:
+        name = re.sub(r"\W.*", "", self._lane.lock)
+        return spaces.root() / "slots" / "served" / f"{name}-{space.name}"
+
+
+def announce(job: Job) -> None:
+    """Let others know of a job that lies where no list of jobs leads."""
+    if LANES.get(job.kind) in (None, _TRAINING):
+        return
+    name = hashlib.sha256(job.folder.as_posix().encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    folder = _announced()
+    with disk_errors():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / f"{name}.json", json.dumps(str(job.folder)))
+
+
+def announced_jobs(space: Path | None = None) -> list[Job]:
+    """The announced jobs that live, of one space or of all; what ended is forgotten."""
+    found = []
+    with spaces.everywhere():
+        for path in _announced().glob("*.json"):
+            with suppress(OSError, ValueError, TypeError):
+                job = Job(Path(json.loads(path.read_bytes())))
+                if not job.state_path.is_file() or not job.state.is_live:
+                    path.unlink(missing_ok=True)
+                elif space is None or job.folder.is_relative_to(space.resolve()):
+                    found.append(job)
+    return found
+
+
+def _announced() -> Path:
+    return spaces.root() / "slots" / "announced"
+
+
 def _mark_of(path: Path) -> int:
     try:
         return path.stat().st_mtime_ns
@@ -202,7 +293,7 @@ class _Glance:
     def __init__(self, folder: Path) -> None:
         self._jobs = LiveJobs(folder)
         self._lock = threading.Lock()
-        self._order = Order([], 0)
+        self._order = Order([], [])
         self._stamp: tuple[int, ...] = ()
         self._at = -LOOK_S
 
@@ -226,17 +317,22 @@ def order_of_all() -> Order:
     return _glance_at(spaces.root() / "runs").look()
 
 
-def place_in_queue(run: Run) -> int:
-    """Number of runs and searches ahead of this one; 0 when it is running or next."""
+def ahead_of(run: Run) -> list[Job]:
+    """The runs and searches ahead of this one, those at work first; none when it is running or next."""
     if run.state.state != "queued":
-        return 0
+        return []
     shared = order_of_all()
     if len(sharing_order(run.folder.parent)) > 1:
         waiting, running = shared.waiting, shared.running
     else:  # in a folder that lies in no space
         own = LiveJobs(run.folder.parent).look()
-        waiting, running = own.waiting, own.running + shared.running
-    return running + (waiting.index(run) if run in waiting else 0)
+        waiting, running = own.waiting, [*shared.running, *own.running]
+    return [*running, *(waiting[: waiting.index(run)] if run in waiting else [])]
+
+
+def place_in_queue(run: Run) -> int:
+    """Number of runs and searches ahead of this one; 0 when it is running or next."""
+    return len(ahead_of(run))
 
 
 def is_running(job: Job) -> bool:
@@ -251,14 +347,14 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
     Yields:
         False when a stop was requested before it had a slot.
     """
-    lane = LANES.get(job.kind)
+    lane = lane_of(job)
     if lane is None:
         yield not job.stop_requested
         return
     folder = spaces.root() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
     lock = None
-    others = LiveJobs(job.folder.parent)
+    others = LiveJobs(job.folder.parent) if lane is _TRAINING else AnnouncedJobs(lane)
     ahead, looked_at = 1, -LOOK_MOST_S
     while lock is None and not job.stop_requested:
         # who is far behind looks less often, or thirty that wait would take a processor
@@ -268,6 +364,8 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
             lock = _try_slots(folder, lane)
         if lock is None:
             time.sleep(poll_s)
+    if lock is not None and isinstance(others, AnnouncedJobs):
+        others.served(job)
     try:
         yield lock is not None
     finally:
@@ -280,7 +378,7 @@ def _pause_s(ahead: int) -> float:
     return min(LOOK_MOST_S, max(LOOK_S, LOOK_S * ahead / 3))
 
 
-def _count_ahead(job: Job, lane: Lane, others: LiveJobs) -> int:
+def _count_ahead(job: Job, lane: Lane, others: LiveJobs | AnnouncedJobs) -> int:
     """How many jobs of the same order come first, beyond the slots; a job elsewhere takes any."""
     waiting = others.waiting()
     return max(0, waiting.index(job) - lane.count() + 1) if job in waiting else 0

@@ -8,21 +8,26 @@ Imports no TensorFlow: the web process uses this module.
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from translearn_core import datasets, runs, spaces
+from translearn_core import datasets, quotas, runs, spaces
 from translearn_core.atomic import write_atomically
-from translearn_core.config import home, load_configuration
+from translearn_core.config import home
 from translearn_core.datasets import Dataset
 from translearn_core.errors import RunError, SettingsError
 from translearn_core.i18n import _, ngettext
 from translearn_core.jobs.launch import reap
-from translearn_core.jobs.queue import ROOMS
+from translearn_core.jobs.queue import ROOMS, announce, announced_jobs
 from translearn_core.jobs.runner import current_runner
 from translearn_core.recipe.resolve import resolve
 from translearn_core.runs import Job, JobState, Kind, Run, study
 from translearn_core.settings import Settings
+
+_places = threading.Lock()
 
 
 def start(dataset: Dataset, settings: Settings, *, name: str = "") -> Run:
@@ -55,45 +60,48 @@ def make_run(
     Raises:
         SourceError, SettingsError, WeightsError: as in `start`.
         RunError: `folder` already holds something, or a pupil may keep or queue no more.
+        ClusterError: a cluster is named that cannot be used from here.
     """
-    _check_quota()
-    return runs.create_run(
-        dataset.folder,
-        resolve(settings, dataset).settings,
-        dataset_name=dataset.name,
-        fingerprint=dataset.fingerprint,
-        name=name,
-        folder=folder,
-        import_s=import_s,
-        kind=kind,
-    )
+    current_runner().check()
+    with place_in_line(), quotas.room_for(runs=1, n_bytes=1):
+        return runs.create_run(
+            dataset.folder,
+            resolve(settings, dataset).settings,
+            dataset_name=dataset.name,
+            fingerprint=dataset.fingerprint,
+            name=name,
+            folder=folder,
+            import_s=import_s,
+            kind=kind,
+        )
 
 
-def _check_quota() -> None:
-    """Refuse a run of a pupil who has as many as they may keep, or as many waiting.
+@contextmanager
+def place_in_line() -> Iterator[None]:
+    """Have a place for one more job while the block begins it.
 
     Raises:
-        RunError: they have.
+        RunError: a pupil has as many waiting or going on as they may.
     """
     if spaces.is_whole():
+        yield
         return
-    quotas = load_configuration().quotas
-    kept = [run for name in ROOMS for run in runs.list_runs(home() / name)]
-    if len(kept) >= quotas.runs:
-        raise RunError(
-            _(
-                "You may keep {most} runs, and so many are there. Delete one under My work, then start "
-                "again."
-            ).format(most=quotas.runs)
-        )
+    with _places:
+        _check_places(home())
+        yield
+
+
+def _check_places(space: Path) -> None:
+    kept = [run for name in ROOMS for run in runs.list_runs(space / name)]
     live = sum(run.state.is_live for run in kept)
-    if live >= quotas.waiting:
+    live += sum(job.state.is_live for job in announced_jobs(space))
+    if live >= quotas.quotas_of(space).waiting:
         raise RunError(
             ngettext(
-                "{n} run of yours is waiting or going on, more cannot be started at once. Wait until it "
-                "has ended, or stop it.",
-                "{n} runs of yours are waiting or going on, more cannot be started at once. Wait until "
-                "one has ended, or stop one.",
+                "{n} training, check or export of yours is waiting or running; you cannot start more "
+                "at once. Wait until it has ended, or stop it.",
+                "{n} trainings, checks or exports of yours are waiting or running; you cannot start "
+                "more at once. Wait until one has ended, or stop one.",
                 live,
             ).format(n=live)
         )
@@ -132,6 +140,7 @@ def repeat_run(run: Run) -> Run:
 
 def submit(job: Job) -> None:
     """Submit a queued job, and return at once."""
+    announce(job)
     current_runner().submit(job)
 
 
@@ -143,6 +152,8 @@ def force_stop(job: Job) -> None:
 def follow(job: Job) -> JobState | None:
     """The state of a job; None where there is none."""
     reap()
+    if job.state_path.is_file() and job.written_state.cluster and job.written_state.is_live:
+        current_runner().warm_up()  # whoever places it may have ended
     return job.state if job.state_path.is_file() else None
 
 

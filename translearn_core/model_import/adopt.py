@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import psutil
 
-from translearn_core import __version__
+from translearn_core import __version__, quotas
 from translearn_core.atomic import sha256_of, write_atomically
 from translearn_core.concurrency import import_path
 from translearn_core.config import home
@@ -91,42 +91,46 @@ def adopt_model(
         A finished run with a model, class names and the copy for predictions without TensorFlow.
 
     Raises:
-        InputError: the file is refused.
+        InputError: the file is refused, or a pupil may keep no more.
         StopRequestedError: `stop` returned true.
         StorageError: the disk is full.
     """
     file_name = file_name or path.name
+    quotas.check_room(runs=1)
     tell(_("Looking at the file"))
     candidate = inspect_model(path)
     class_names = check_classes(classes, candidate)
     folder = home() / "uploads" / f"model-{secrets.token_hex(6)}"
     try:
-        folder.mkdir(parents=True)
-        _copy_model(candidate, folder / "received.keras")
-        request: dict[str, Any] = {
-            "classes": len(class_names),
-            "image_size": image_size or candidate.image_size,
-            "pixels": "0..255" if candidate.ours else pixels,
-            "most_bytes": MOST_BYTES,
-            "most_side": MOST_SIDE,
-            "tasks": candidate.tasks,
-        }
-        tell(_("Opening the model in a process of its own"))
-        result = _examine(folder, request, file_name, stop, limits)
-        origin = Origin(
-            file=file_name,
-            sha256=sha256_of(path),
-            adopted=time.time(),
-            keras_version=result["keras_version"],
-            pixels=request["pixels"],
-            parameters=result["parameters"],
-            layers=result["layers"],
-        )
-        settings = Settings(backbone=candidate.backbone, fit=fit or candidate.labels.fit)
-        labels = candidate.labels
-        if fit is not None:
-            labels = labels.model_copy(update={"fit": fit})
-        return _make_run(folder, class_names, result["image_size"], labels, origin, name, settings)
+        with quotas.room_for(n_bytes=2 * path.stat().st_size, runs=1):
+            folder.mkdir(parents=True)
+            _copy_model(candidate, folder / "received.keras")
+            request: dict[str, Any] = {
+                "classes": len(class_names),
+                "image_size": image_size or candidate.image_size,
+                "pixels": "0..255" if candidate.ours else pixels,
+                "most_bytes": MOST_BYTES,
+                "most_side": MOST_SIDE,
+                "tasks": candidate.tasks,
+            }
+            tell(_("Opening the model in a process of its own"))
+            result = _examine(folder, request, file_name, stop, limits)
+            origin = Origin(
+                file=file_name,
+                sha256=sha256_of(path),
+                adopted=time.time(),
+                keras_version=result["keras_version"],
+                pixels=request["pixels"],
+                parameters=result["parameters"],
+                layers=result["layers"],
+            )
+            settings = Settings(backbone=candidate.backbone, fit=fit or candidate.labels.fit)
+            labels = candidate.labels
+            if fit is not None:
+                labels = labels.model_copy(update={"fit": fit})
+            return _make_run(
+                folder, class_names, result["image_size"], labels, origin, name, settings
+            )
     except OSError as error:
         raise StorageError(
             _("The model cannot be kept: {cause}. Make room and try again.").format(

@@ -1,7 +1,7 @@
 """People: who somebody is, what they may do, and the class they belong to.
 
 Owns: identity. The class (`classroom.py`), persons and groups (`register.py`), slowed and locked guesses
-(`attempts.py`), sessions (`sessions.py`), sharing data sets (`sharing.py`), spaces that go home and come
+(`attempts.py`), accounts of a school (`school.py`), sessions (`sessions.py`), sharing data sets (`sharing.py`), spaces that go home and come
 back (`take_home.py`), and the files of them (`records.py`).
 Leaves to others: what lies in a space, the refusal to reach out of one (`spaces.py`), the pages.
 
@@ -20,7 +20,7 @@ from translearn_core.people.classroom import (
     forbid_joining,
     set_deletion,
 )
-from translearn_core.people.records import Classroom, Person
+from translearn_core.people.records import Classroom, Person, folder
 from translearn_core.people.register import (
     come_back,
     group,
@@ -35,6 +35,7 @@ from translearn_core.people.register import (
     ungroup,
     unlock,
 )
+from translearn_core.people.school import enter_by_school, school_of_installation
 from translearn_core.people.sessions import (
     SESSION_S,
     close_all,
@@ -60,6 +61,8 @@ __all__ = [
     "delete_due",
     "deletion_is_due",
     "end_class",
+    "enter_by_school",
+    "folder",
     "forbid_joining",
     "group",
     "join",
@@ -71,6 +74,7 @@ __all__ = [
     "remove",
     "rename",
     "reset_pin",
+    "school_of_installation",
     "set_deletion",
     "share",
     "shared_datasets",

@@ -68,6 +68,8 @@ class Person(BaseModel):
     space: str
     """The id of the space that is acted in: the person's own, or that of a group."""
     joined: float
+    account: str = Field(default="", repr=False)
+    """SHA-256 of provider and id of an account of the school; empty for who has a PIN."""
 
     @property
     def is_teacher(self) -> bool:

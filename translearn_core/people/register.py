@@ -12,7 +12,7 @@ import time
 import unicodedata
 from collections.abc import Sequence
 
-from translearn_core.config import load_configuration
+from translearn_core import quotas, spaces
 from translearn_core.errors import AccessError
 from translearn_core.i18n import _
 from translearn_core.people import attempts
@@ -65,7 +65,7 @@ def join(code: str, name: str, pin: str, *, address: str, now: float | None = No
                     "before”; else add a letter or your family name."
                 ).format(name=shown)
             )
-        most = load_configuration().quotas.people
+        most = quotas.quotas_of(spaces.root()).people
         if len([person for person in people if not person.is_teacher]) >= most:
             raise AccessError(
                 _("The class is full: {n} people are in it. Ask your teacher.").format(n=most)
@@ -117,6 +117,11 @@ def sign_in_teacher(password: str, *, address: str, now: float | None = None) ->
     if not is_secret(password, classroom.password):
         raise AccessError(_("This is not the password of the teacher."))
     attempts.right(guess)
+    return teacher_of_class(now)
+
+
+def teacher_of_class(now: float) -> Person:
+    """The teacher, who is one whoever signs in as such."""
     with locked():
         people = read_people()
         known = next((person for person in people if person.is_teacher), None)
@@ -126,6 +131,20 @@ def sign_in_teacher(password: str, *, address: str, now: float | None = None) ->
         teacher = Person(id=identity, name=_("Teacher"), role="teacher", space=identity, joined=now)
         write_people([*people, teacher])
     return teacher
+
+
+def free_name(people: Sequence[Person], name: str) -> str:
+    """A name that nobody has yet: with a number behind it where somebody has it.
+
+    Raises:
+        AccessError: it is none.
+    """
+    shown = _tidy(name)
+    number = 2
+    while _find(people, shown) is not None:
+        shown = f"{_tidy(name)[: MOST_NAME - 4]} {number}"
+        number += 1
+    return shown
 
 
 def list_people() -> list[Person]:

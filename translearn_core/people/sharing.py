@@ -6,7 +6,9 @@ What is shared is handed to each space as a data set of its own, whose photos ar
 another name (hard links), so thirty copies take the room of one. Whoever changes theirs changes nobody
 else's: photos are added and removed, never written to.
 
-File: `<workspace>/class/shared.json`, the ids of the data sets that who joins later gets, too.
+Files: `<workspace>/class/shared.json`, the ids of the data sets that who joins later gets, too;
+`handed.json`, which of them each space was given: one that was deleted there does not come back when
+somebody signs in, only when the teacher shares it again.
 """
 
 from __future__ import annotations
@@ -52,7 +54,9 @@ def share(dataset_id: str) -> int:
         names = dict.fromkeys([*shared_datasets(), dataset_id])
         write_atomically(folder() / "shared.json", json.dumps(list(names)))
         targets = {one.folder for one in read_people() if not one.is_teacher}
-    return sum(_hand(source, target) for target in sorted(targets))
+    given = sum(_hand(source, target) for target in sorted(targets))
+    _remember({target.name: [dataset_id] for target in targets})
+    return given
 
 
 def stop_sharing(dataset_id: str) -> None:
@@ -63,11 +67,33 @@ def stop_sharing(dataset_id: str) -> None:
 
 
 def hand_over(space: Path) -> None:
-    """Give a space everything that is shared and that it does not have."""
-    for name in shared_datasets():
+    """Give a space everything that is shared and that it was not given before."""
+    new = [name for name in shared_datasets() if name not in _handed().get(space.name, ())]
+    given = []
+    for name in new:
         source = _source(name)
         if (source / "dataset.json").is_file():
             _hand(source, space)
+            given.append(name)
+    if given:
+        _remember({space.name: given})
+
+
+def _handed() -> dict[str, list[str]]:
+    """Which data sets each space was given, by its id."""
+    try:
+        content = json.loads((folder() / "handed.json").read_bytes())
+        return {str(space): list(map(str, names)) for space, names in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _remember(given: dict[str, list[str]]) -> None:
+    with locked():
+        handed = _handed()
+        for space, names in given.items():
+            handed[space] = list(dict.fromkeys([*handed.get(space, ()), *names]))
+        write_atomically(folder() / "handed.json", json.dumps(handed))
 
 
 def _source(dataset_id: str) -> Path:

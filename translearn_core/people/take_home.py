@@ -6,24 +6,29 @@ The zip holds the folders `datasets`, `runs` and `studies` of the space as they 
 `translearn-space.json`: the SHA-256 of each file, the folder it came from, and a signature by the class.
 A page brings in only what carries the signature of this installation, since a run may hold a model
 that does what its maker wants.
-Photos that were left in place outside the workspace are not in it.
+Photos that were left in place outside the workspace are not in it, and no photo says in it where it was
+taken.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
-from translearn_core import leftovers, spaces
+from translearn_core import leftovers, quotas, spaces
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.errors import AccessError, SourceError
 from translearn_core.i18n import _
+from translearn_core.imaging.kinds import HEAD_BYTES, looks_like_photo
+from translearn_core.imaging.positions import without_position
 from translearn_core.people.hashing import is_signed, sign
 from translearn_core.people.records import read_class
 
@@ -50,7 +55,7 @@ def pack(space: Path, target: Path, *, stop: Callable[[], bool] = lambda: False)
             name = path.relative_to(space).as_posix()
             digest = hashlib.sha256()
             try:
-                with path.open("rb") as source, made.open(name, "w", force_zip64=True) as file:
+                with _opened(path) as source, made.open(name, "w", force_zip64=True) as file:
                     while piece := source.read(_PIECE):
                         digest.update(piece)
                         file.write(piece)
@@ -73,7 +78,8 @@ def unpack(archive: Path, space: Path, *, trusted: bool = False) -> list[str]:
         What was brought in: `datasets/<id>`, `runs/<id>`, `studies/<id>`.
 
     Raises:
-        SourceError: it is no such zip, it was changed, or it does not fit.
+        SourceError: it is no such zip, it was changed, or it does not fit into the space.
+        RunError: it holds more runs than may be kept.
         AccessError: it was not made by this installation.
     """
     staging = space / "uploads" / leftovers.own_name("")
@@ -82,11 +88,16 @@ def unpack(archive: Path, space: Path, *, trusted: bool = False) -> list[str]:
             staging.mkdir(parents=True)
         with zipfile.ZipFile(archive) as opened:
             content = _read_index(opened, archive.name, trusted=trusted)
-            _check_size(opened, space)
-            for name, digest in content["files"].items():
-                _copy(opened, name, digest, staging)
-        before = str(content["space"])
-        return _take_over(staging, space, before)
+            _check_size(opened)
+            new = [name for name in content["files"] if not _is_there(space, name)]
+            n_bytes = sum(opened.getinfo(name).file_size for name in new)
+            runs = {name.split("/")[1] for name in new if not name.startswith("datasets/")}
+            with quotas.room_for(n_bytes=n_bytes, runs=len(runs)):
+                for name in new:
+                    _copy(opened, name, content["files"][name], staging)
+                sets = list((staging / "datasets").glob("*"))
+                quotas.check_room(photos=sum(map(quotas.photos_in, sets)))
+                return _take_over(staging, space, str(content["space"]))
     except (zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError, EOFError) as error:
         raise _changed(archive.name) from error
     finally:
@@ -102,6 +113,23 @@ def _files_of(space: Path) -> Iterator[Path]:
                 continue
             if path.is_file():
                 yield path
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """A file of a space, a photo without where it was taken."""
+    with path.open("rb") as file:
+        if looks_like_photo(file.read(HEAD_BYTES)):
+            yield io.BytesIO(without_position(path.read_bytes()))
+            return
+        file.seek(0)
+        yield file
+
+
+def _is_there(space: Path, name: str) -> bool:
+    """Whether a space has the data set or run already that a file belongs to."""
+    folder, child = name.split("/")[:2]
+    return (space / folder / child).exists()
 
 
 def _read_index(opened: zipfile.ZipFile, name: str, *, trusted: bool) -> dict[str, Any]:
@@ -134,12 +162,11 @@ def _is_inside(name: str) -> bool:
     return is_plain and len(parts) > 2 and parts[0] in FOLDERS and parts[1][0] != "."
 
 
-def _check_size(opened: zipfile.ZipFile, space: Path) -> None:
+def _check_size(opened: zipfile.ZipFile) -> None:
     needed = sum(info.file_size for info in opened.infolist())
-    configuration = load_configuration()
-    free = shutil.disk_usage(space).free - configuration.limits.free_bytes
-    most = free if space == spaces.root() else min(free, configuration.quotas.space_bytes)
-    if needed > most or len(opened.infolist()) > configuration.limits.files:
+    limits = load_configuration().limits
+    most = shutil.disk_usage(spaces.root()).free - limits.free_bytes
+    if needed > most or len(opened.infolist()) > limits.files:
         raise SourceError(
             _("It takes {needed:,} MB, and there is room for {most:,} MB. Make room first.").format(
                 needed=needed // 2**20, most=max(0, most) // 2**20

@@ -194,7 +194,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
         if not run.model_path.is_file() or not (run.folder / "labels.json").is_file():
             raise RunError(
                 _("The run {run} has no model: it is {state}. Choose a finished run.").format(
-                    run=run.id, state=state
+                    run=run.id, state=_(state)
                 )
             )
         if not run.has_result:
@@ -391,12 +391,15 @@ def _remarks(
 
 
 def _differing_tests(tests: Sequence[_Test], n: int, new: int) -> str:
-    text = _(
-        "Their test photos differ ({tests}). Compared on the {n} that none of them learned from"
-    ).format(tests=", ".join(number(len(test.answers), ",") for test in tests), n=n)
+    parts = [
+        _(
+            "Their test photos differ ({tests}). Compared on the {n} that none of them learned from."
+        ).format(tests=", ".join(number(len(test.answers), ",") for test in tests), n=n)
+    ]
     if new:
-        text += "; " + _("{new} of these are not in the data sets of all").format(new=new)
-    return text + ". " + _("The same photos, shares and seed give all of them the same test.")
+        parts.append(_("{new} of these are not in the data sets of all.").format(new=new))
+    parts.append(_("The same photos, shares and seed give all of them the same test."))
+    return " ".join(parts)
 
 
 def _no_classes() -> str:

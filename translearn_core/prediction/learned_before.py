@@ -18,7 +18,7 @@ from translearn_core.datasets.duplicates import groups_of
 from translearn_core.errors import RunError, SourceError
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
-from translearn_core.runs.provenance import read_photos, training_hashes
+from translearn_core.runs.provenance import BROUGHT, hashes_of, read_photos, training_hashes
 from translearn_core.runs.splits import recover_split
 
 
@@ -46,6 +46,9 @@ class Sources:
             statistics: manifest rows of these photos, with the same index, as far as known.
         """
         found: pd.Series = photos["key"].isin(self.hashes)
+        if BROUGHT in statistics.columns:
+            brought = statistics[BROUGHT].isin(self.hashes)
+            found = found | brought.reindex(photos.index, fill_value=False)
         if len(self.looks) and len(statistics):
             groups = groups_of(pd.concat([self.looks, statistics], ignore_index=True))
             known = set(groups[: len(self.looks)])
@@ -58,7 +61,7 @@ class Sources:
 def sources_of(run: Run) -> Sources:
     """What a run comes from, directly or by way of others."""
     own = read_photos(run)
-    hashes = set() if own is None else set(own.loc[own["path"] == "", "sha256"])
+    hashes = set() if own is None else hashes_of(own[own["path"] == ""])
     unknown, looks, runs = [], [], []
     for name, source in _walk(run, {run.folder}):
         if source is None:
@@ -75,7 +78,7 @@ def sources_of(run: Run) -> Sources:
                 unknown.append(source.id)
             continue
         table = table[table["part"] != "test"]
-        hashes |= set(table["sha256"])
+        hashes |= hashes_of(table)
         looks.append(table[table["checked"]])
     return Sources(
         runs=tuple(runs),

@@ -38,6 +38,9 @@ OUTPUTS = ("probabilities", "pooled", "maps")
 """Outputs of a model whose head was found, in this order."""
 CANNOT_OPEN = (RuntimeError, OSError, ValueError, KeyError, zipfile.BadZipFile)
 """What opening a damaged copy raises."""
+COPY_BATCH = 4
+"""Photos per request to a copy. Each request in flight keeps the activations of its largest batch: with
+8 photos the same processor time, and half as much memory again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,8 +188,8 @@ class OpenVINORunner:
         """See `ModelRunner.run`."""
         self._parts = {}
         self._n_outputs = (3 if maps else 2) if self.head else 1
-        for start in range(0, len(photos), ENGINE_BATCH):
-            self._queue.start_async({0: photos[start : start + ENGINE_BATCH]}, start)
+        for start in range(0, len(photos), COPY_BATCH):
+            self._queue.start_async({0: photos[start : start + COPY_BATCH]}, start)
         self._queue.wait_all()
         parts = [self._parts[start] for start in sorted(self._parts)]
         self._parts = {}

@@ -234,7 +234,7 @@ def _read_labels(run: Run, model: Path) -> dict[str, Any]:
         run.require()
         raise RunError(
             _("The run {run} has no model: it is {state}. Choose a finished run.").format(
-                run=run.id, state=run.state.state
+                run=run.id, state=_(run.state.state)
             )
         )
     return run.read_labels().model_dump()

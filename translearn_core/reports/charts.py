@@ -18,7 +18,7 @@ from typing import Any
 from translearn_core import palette
 from translearn_core.evaluation.calibration import Bin
 from translearn_core.formatting import percent
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 from translearn_core.reports import training_curves
 from translearn_core.reports.training_curves import TrainingCurves
 
@@ -96,7 +96,7 @@ def _curve_words(drawn: TrainingCurves) -> str:
     for name, label in (("training", _("training")), ("validation", _("validation"))):
         if drawn.lines[name]:
             value = drawn.lines[name][-1][1]
-            ends.append(f"{label} {percent(value) if drawn.is_share else f'{value:.2f}'}")
+            ends.append(f"{label} {percent(value) if drawn.is_share else number(value, '.2f')}")
     return _("{name} over {n} rounds; at the end {ends}.").format(
         name=drawn.title, n=drawn.last, ends=", ".join(ends)
     )

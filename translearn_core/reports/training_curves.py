@@ -16,7 +16,7 @@ from typing import Any
 
 from translearn_core import palette
 from translearn_core.formatting import percent
-from translearn_core.i18n import _
+from translearn_core.i18n import _, number
 
 Events = Sequence[Mapping[str, Any]]
 Point = tuple[float, float]
@@ -91,7 +91,7 @@ class TrainingCurves:
 
     def value_text(self, value: float) -> str:
         """A value of the measure as it stands at a tick."""
-        return percent(value) if self.is_share else f"{value:.3g}"
+        return percent(value) if self.is_share else number(value, ".3g")
 
     def placed(self, points: Sequence[Point]) -> list[Point]:
         """Points in the unit square, (0, 0) at the bottom left."""

@@ -26,7 +26,7 @@ def find_run(named: str) -> Run:
     if not run.has_model:
         raise RunError(
             _("The run “{run}” has no model: it is {state}. Choose a finished run.").format(
-                run=display_name(run), state=run.state.state
+                run=display_name(run), state=_(run.state.state)
             )
         )
     return run

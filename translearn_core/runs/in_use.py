@@ -70,7 +70,12 @@ def _refuse_in_use(dataset: Dataset) -> None:
             _(
                 "The photos of “{dataset}” are in use by “{run}” ({id}), which is {state}. Stop it "
                 "first, or wait until it has ended."
-            ).format(dataset=dataset.name, run=display_name(run), id=run.id, state=run.state.state)
+            ).format(
+                dataset=dataset.name,
+                run=display_name(run),
+                id=run.id,
+                state=_(run.state.state),
+            )
         )
     if Job(dataset.folder / "feasible").is_worked_on:
         raise RunError(

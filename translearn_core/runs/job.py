@@ -11,6 +11,7 @@ A job folder holds
     stop            a request to stop, by existing
     log.txt         output of the process
     worker.json     the process that was started for it, until that writes its own state
+    placement.json  on a cluster: who may work at it (`placement.py`)
     .lock           held by the worker process
 """
 
@@ -28,6 +29,7 @@ from translearn_core.errors import RunError
 from translearn_core.i18n import _, language
 from translearn_core.runs import events as event_file
 from translearn_core.runs.cached import read_cached
+from translearn_core.runs.placement import PLACEMENT
 from translearn_core.runs.state import (
     LOCK,
     SCHEMA,
@@ -40,7 +42,7 @@ from translearn_core.runs.state import (
     write_state,
 )
 
-Kind = Literal["train", "search", "check", "export", "measure", "look", "sort"]
+Kind = Literal["train", "search", "check", "export", "measure", "look", "sort", "trials"]
 
 
 class JobConfig(BaseModel):
@@ -135,7 +137,7 @@ class Job:
             first_fields: further fields of the first state.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        for name in ("stop", "events.jsonl", "log.txt", WORKER):
+        for name in ("stop", "events.jsonl", "log.txt", WORKER, PLACEMENT):
             (self.folder / name).unlink(missing_ok=True)
         first = JobState(
             state="queued",
@@ -179,7 +181,8 @@ class Job:
         return state
 
     def process(self) -> psutil.Process | None:
-        """The live worker process of this job, identified by pid and start time; else None."""
+        """The live worker process of this job on this machine, identified by pid and start time; else
+        None."""
         return process_of(self.folder, self.written_state)
 
     @property

@@ -5,8 +5,9 @@ Owns: `photos.parquet` of a run, the split of a run that starts from another one
 run that was trained on test photos of another.
 Leaves to others: the split of all other runs (`datasets.assign_splits`).
 
-`photos.parquet`: path, sha256, part (train | val | test). Photos that only earlier runs were
-trained on are listed without a path.
+`photos.parquet`: path, sha256, part (train | val | test), brought_sha256 (of a file whose position was
+dropped, as it was brought; absent in older runs). Photos that only earlier runs were trained on are
+listed without a path.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from translearn_core.runs.run import Run
 from translearn_core.runs.run_tables import read_table
 
 FILE = "photos.parquet"
+BROUGHT = "brought_sha256"
+"""Column of the hash that a photo had before its position was dropped."""
 FEWEST_NEW = 10
 """With at least so many new validation photos, photos of earlier training are not used for
 validation."""
@@ -47,13 +50,13 @@ def write_photos(
             "path": photos["path"].to_numpy(dtype=object),
             "sha256": photos["sha256"].to_numpy(dtype=object),
             "part": np.asarray(parts, dtype=object),
+            BROUGHT: _brought(photos).to_numpy(dtype=object),
         }
     )
     inherited = read_photos(before) if before is not None else None
     if inherited is not None:
-        inherited = inherited[
-            (inherited["part"] != "test") & ~inherited["sha256"].isin(rows["sha256"])
-        ]
+        is_here = inherited["sha256"].isin(hashes_of(rows))
+        inherited = inherited[(inherited["part"] != "test") & ~is_here]
         rows = pd.concat([rows, inherited.assign(path="")], ignore_index=True)
     write_parquet(run.folder / FILE, rows)
 
@@ -67,12 +70,24 @@ def read_photos(run: Run) -> pd.DataFrame | None:
     return read_table(run, FILE)
 
 
+def hashes_of(photos: pd.DataFrame) -> set[str]:
+    """Content hashes of photos, as they are and as they were brought."""
+    return (set(photos["sha256"]) | set(_brought(photos))) - {""}
+
+
+def _brought(photos: pd.DataFrame) -> pd.Series:
+    """The hashes of files as they were brought, where they differ."""
+    if BROUGHT not in photos.columns:
+        return pd.Series("", index=photos.index, dtype=object)
+    return photos[BROUGHT].fillna("")
+
+
 def training_hashes(run: Run) -> set[str] | None:
     """Content hashes of the photos that a run was trained on; None where they are unknown."""
     photos = read_photos(run)
     if photos is None:
         return None
-    return set(photos.loc[photos["part"] != "test", "sha256"]) - {""}
+    return hashes_of(photos[photos["part"] != "test"])
 
 
 def inherit_split(
@@ -92,9 +107,11 @@ def inherit_split(
     known = read_photos(before)
     if known is None or photos["split"].isin(["val", "test"]).any():
         return parts
-    former_part = (
-        photos["sha256"].map(dict(zip(known["sha256"], known["part"], strict=True))).fillna("")
-    )
+    part_of = dict(zip(_brought(known), known["part"], strict=True))
+    part_of |= zip(known["sha256"], known["part"], strict=True)
+    part_of.pop("", None)
+    former_part = photos["sha256"].map(part_of)
+    former_part = former_part.fillna(_brought(photos).map(part_of)).fillna("")
     trained_on = _groups_with(former_part.isin(["train", "val"]).to_numpy(), groups)
     tested_on = _groups_with((former_part == "test").to_numpy(), groups) & ~trained_on
     result = np.where(trained_on & (parts == "test"), "train", parts)
@@ -109,14 +126,14 @@ def _groups_with(marked: Bools, groups: Ints) -> Bools:
     return np.isin(groups, np.unique(groups[marked]))
 
 
-def refuse_training_overlap(run: Run, tested: set[str]) -> None:
+def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> None:
     """Refuse a run that was trained on test photos of another.
 
     The test accuracy would be optimistic. Where its data set or its predictions are gone, nothing
     is refused.
 
     Args:
-        tested: content hashes of the photos of the test.
+        tested: the photos of the test, rows of the manifest.
 
     Raises:
         SettingsError: it was trained on some of them.
@@ -129,8 +146,9 @@ def refuse_training_overlap(run: Run, tested: set[str]) -> None:
             return
         photos = datasets.open_dataset(folder).photos
         tested_on = photos["path"].isin(predictions["path"])
-        trained_on = set(photos.loc[~tested_on, "sha256"]) - {""}
-    n = len(trained_on & tested)
+        trained_on = hashes_of(photos[~tested_on])
+    tested = tested.drop_duplicates("sha256")
+    n = int((tested["sha256"].isin(trained_on) | _brought(tested).isin(trained_on)).sum())
     if n:
         raise SettingsError(
             _(

@@ -209,7 +209,7 @@ class Run(Job):
         except FileNotFoundError as error:
             raise RunError(
                 _("The run {run} has no {file} yet: it is {state}. Choose a finished run.").format(
-                    run=self.id, file=name, state=self.state.state
+                    run=self.id, file=name, state=_(self.state.state)
                 )
             ) from error
         except (OSError, ValueError) as error:

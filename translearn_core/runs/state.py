@@ -6,6 +6,10 @@ Leaves to others: who writes it (the submitter before a worker exists, then `job
 States: queued -> running -> finished | stopped | failed | lost. `lost` is never written: it is
 derived where the process has ended, or the file is damaged. A process that lives is never lost, however
 old its heartbeat and whatever the clocks say.
+
+A process id means something on its own machine only (`host`): of a job on another machine nothing but the
+heartbeat is known, and no process of this machine is taken for its. Of a job on a cluster whoever places it
+(`jobs/placing.py`) finds out that its machine is lost, and is the one that writes `lost`.
 """
 
 from __future__ import annotations
@@ -21,14 +25,24 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
+from translearn_core.cluster.machine import machine_name
 from translearn_core.config import load_configuration
-from translearn_core.i18n import _
+from translearn_core.i18n import N_, _
 from translearn_core.runs.cached import read_cached
 
 SCHEMA = 1
 StateName = Literal["queued", "running", "finished", "stopped", "failed", "lost"]
 LIVE_STATES = frozenset({"queued", "running"})
 ENDED_STATES = frozenset({"finished", "stopped", "failed", "lost"})
+STATE_WORDS = (
+    N_("queued"),
+    N_("running"),
+    N_("finished"),
+    N_("stopped"),
+    N_("failed"),
+    N_("lost"),
+)
+"""The states, for the catalogues: a sentence shows `_(state)`."""
 LOCK = ".lock"
 WORKER = "worker.json"
 FRESH_S = 3.0
@@ -57,6 +71,15 @@ class JobState(BaseModel):
     """When the stage or its progress was last reported."""
     pid: int = 0
     pid_started: float = 0.0
+    host: str = ""
+    """The machine of the process, as `cluster.machine_name` calls it; empty: written before there was
+    such a name, by this machine."""
+    cluster: bool = False
+    """Whether it waits for, or has, a place on a cluster."""
+    node: str = ""
+    """The machine of the cluster that it runs on, or ran on last, for people."""
+    restarts: int = 0
+    """How often it began again because its machine was lost."""
     heartbeat: float = 0.0
     queued_at: float = 0.0
     started_at: float = 0.0
@@ -143,14 +166,16 @@ class Worker(BaseModel):
 
     pid: int
     started: float
+    host: str = ""
 
 
 def write_worker(folder: Path, pid: int) -> None:
     """Tell which process was started for the job in `folder`, unless it has ended."""
     try:
-        worker = Worker(pid=pid, started=psutil.Process(pid).create_time())
+        started = psutil.Process(pid).create_time()
     except psutil.Error:
         return
+    worker = Worker(pid=pid, started=started, host=machine_name())
     write_atomically(folder / WORKER, worker.model_dump_json(), durable=False)
 
 
@@ -162,13 +187,20 @@ def read_worker(folder: Path) -> Worker | None:
         return None
 
 
+def is_elsewhere(host: str) -> bool:
+    """Whether a process is that of another machine, so that its id says nothing here."""
+    return bool(host) and host != machine_name()
+
+
 def process_of(folder: Path, written: JobState) -> psutil.Process | None:
-    """The live process of the job in `folder`, with the given written state; else None.
+    """The live process of the job in `folder` on this machine, with the given written state; else None.
 
     When the clock was set, a process seems to have begun at another time; that it holds the lock of
     the job tells it then.
     """
     started = read_worker(folder) if written.pid == 0 else None
+    if is_elsewhere(started.host if started else written.host):
+        return None
     pid = started.pid if started else written.pid
     process = live_process(pid, started.started if started else written.pid_started)
     if process is None and pid and is_held(folder / LOCK):
@@ -180,7 +212,8 @@ def process_of(folder: Path, written: JobState) -> psutil.Process | None:
 def detect_lost(folder: Path, written: JobState) -> JobState:
     """The state of the job in `folder`: as it is written, or `lost` where its process has ended.
 
-    A process that lives but does not answer keeps its state; `reason` then says so.
+    A process that lives but does not answer keeps its state; `reason` then says so. So does a job on a
+    cluster, whatever is heard of it.
     """
     if not written.is_live:
         return written
@@ -188,6 +221,13 @@ def detect_lost(folder: Path, written: JobState) -> JobState:
     if 0 <= age_s < FRESH_S:
         return written
     timed_out = abs(age_s) >= load_configuration().heartbeat_lost_s  # or the clock was set back
+    if written.cluster:
+        is_silent = timed_out and written.state == "running"
+        return (
+            written.model_copy(update={"reason": _silent_node(written)}) if is_silent else written
+        )
+    if is_elsewhere(written.host):
+        return _gone_elsewhere(written) if timed_out else written
     process = process_of(folder, written)
     if process is not None:
         is_silent = timed_out and written.heartbeat > 0
@@ -196,6 +236,23 @@ def detect_lost(folder: Path, written: JobState) -> JobState:
     if is_starting and not timed_out:
         return written
     reason = _("The process ended before it was done. Its log may tell why; start it again.")
+    return written.model_copy(update={"state": "lost", "reason": reason})
+
+
+def _silent_node(written: JobState) -> str:
+    """Why a job on a cluster does not answer, as a sentence."""
+    return _(
+        "{node} has told nothing of it for a while. If the machine is lost, it begins again on another one "
+        "by itself."
+    ).format(node=written.node or written.host)
+
+
+def _gone_elsewhere(written: JobState) -> JobState:
+    """The state of a job on another machine that has not been heard of for too long."""
+    reason = _(
+        "It ran on another machine, {host}, which has told nothing of it for a while. Start it again, "
+        "unless it still runs there."
+    ).format(host=written.host.partition("/")[0])
     return written.model_copy(update={"state": "lost", "reason": reason})
 
 

@@ -8,6 +8,8 @@ A search is a folder `<workspace>/studies/<id>/` with the files of a run (`confi
 settings that it begins with, `state.json`, `events.jsonl`, `stop`, `log.txt`; see `job.py`) and
     study.json    `StudyPlan`, written once
     result.json   `StudyResult`, once it has ended
+    trials.journal  on a cluster: the trials of all machines, in Optuna's own form
+    helpers/<n>/  on a cluster: job folders of the machines that try settings, too (`TrialsConfig`)
 Its events are those of a run, and `trial`: `number`, `settings` (those that differ from the
 default), `accuracy` and `log_loss` in cross-validation (None where it was pruned), `given_up`,
 `best` (whether it is the best so far), `seconds`. Imports nothing heavy: pages read searches.
@@ -24,9 +26,24 @@ from translearn_core import runs
 from translearn_core.config import home
 from translearn_core.errors import RunError
 from translearn_core.i18n import _
+from translearn_core.runs.job import JobConfig, Kind
 from translearn_core.runs.run import Run
 
 LEAST_MINUTES, MOST_MINUTES = 0.2, 24 * 60.0
+
+
+JOURNAL = "trials.journal"
+HELPERS = "helpers"
+
+
+class TrialsConfig(JobConfig):
+    """Which search a machine of a cluster helps with."""
+
+    kind: Kind = "trials"
+    study: str
+    """Folder of the search, absolute."""
+    number: int
+    """Of the helper, from 1."""
 
 
 class StudyPlan(BaseModel):

@@ -19,33 +19,40 @@ from translearn_core.runs.annotations import display_name
 PORT = 8000
 PHOTO = "photo.jpg"
 """The file that the examples ask about, in the folder where they run."""
+KEYS = "keys"
+"""The key file of the commands, in the folder of TransLearn."""
+VARIABLE = "KEY"
+"""The environment variable that the examples read their key from."""
 
-_CURL = "curl -F photos=@{photo} {address}"
+_CURL = "curl{key}-F photos=@{photo} {address}"
+_CURL_KEY = ' -H "Authorization: Bearer {variable}" '
 _PYTHON = """\
-import json
+import json{imports}
 import urllib.request
 
 with open("{photo}", "rb") as file:
     request = urllib.request.Request(
         "{address}",
         data=file.read(),
-        headers={{"Content-Type": "application/octet-stream"}},
+        headers={{"Content-Type": "application/octet-stream"{key}}},
     )
 with urllib.request.urlopen(request) as response:
     answer = json.load(response)["predictions"][0]
 print(answer["label"], answer["confidence"], "" if answer["sure"] else "(not sure)")
 """
+_PYTHON_KEY = ', "Authorization": "Bearer " + os.environ["{variable}"]'
 _JAVASCRIPT = """\
 import {{ readFile }} from "node:fs/promises";
 
 const response = await fetch("{address}", {{
   method: "POST",
-  headers: {{ "Content-Type": "application/octet-stream" }},
+  headers: {{ "Content-Type": "application/octet-stream"{key} }},
   body: await readFile("{photo}"),
 }});
 const [answer] = (await response.json()).predictions;
 console.log(answer.label, answer.confidence, answer.sure ? "" : "(not sure)");
 """
+_JAVASCRIPT_KEY = ", Authorization: `Bearer ${{process.env.{variable}}}`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,27 +81,50 @@ def model_name(run: Run) -> str:
     return name[:60] or "model"
 
 
-def command(run: Run, *, port: int = PORT) -> str:
-    """The command that serves a run."""
+def command(run: Run, *, port: int = PORT, with_keys: bool = False) -> str:
+    """The command that serves a run; with keys, to other machines too."""
     served = f"{model_name(run)}={run.folder.resolve()}"
     written = f'"{served}"' if os.name == "nt" else shlex.quote(served)
-    suffix = "" if port == PORT else f" --port {port}"
+    suffix = f" --host 0.0.0.0 --keys {KEYS}" if with_keys else ""
+    suffix += "" if port == PORT else f" --port {port}"
     return f"python -m translearn_core serve {written}{suffix}"
 
 
-def examples(run: Run, *, port: int = PORT) -> list[Example]:
+def key_command() -> str:
+    """The command that makes a key for a client and prints it."""
+    return f"python -m translearn_core serve-key {KEYS} shop"
+
+
+def examples(run: Run, *, port: int = PORT, with_keys: bool = False) -> list[Example]:
     """How curl, Python and JavaScript ask it on this machine."""
-    values = {
-        "address": f"http://127.0.0.1:{port}/v1/models/{model_name(run)}:predict",
-        "photo": PHOTO,
-    }
+    address = f"http://127.0.0.1:{port}/v1/models/{model_name(run)}:predict"
+    in_shell = f"%{VARIABLE}%" if os.name == "nt" else f"${VARIABLE}"
+
+    def filled(template: str, key: str, *, without: str = "", **more: str) -> str:
+        return template.format(
+            address=address, photo=PHOTO, key=key if with_keys else without, **more
+        )
+
     return [
-        Example(title="curl", language="bash", text=_CURL.format(**values)),
-        Example(title="Python", language="python", text=_PYTHON.format(**values), file="ask.py"),
+        Example(
+            title="curl",
+            language="bash",
+            text=filled(_CURL, _CURL_KEY.format(variable=in_shell), without=" "),
+        ),
+        Example(
+            title="Python",
+            language="python",
+            text=filled(
+                _PYTHON,
+                _PYTHON_KEY.format(variable=VARIABLE),
+                imports="\nimport os" if with_keys else "",
+            ),
+            file="ask.py",
+        ),
         Example(
             title="JavaScript",
             language="javascript",
-            text=_JAVASCRIPT.format(**values),
+            text=filled(_JAVASCRIPT, _JAVASCRIPT_KEY.format(variable=VARIABLE)),
             file="ask.mjs",
         ),
     ]

@@ -5,8 +5,10 @@ bounds on a body and on all bodies together, and the figures of a request.
 Leaves to others: what is in a body (`photo_requests.py`, `open_inference.py`), keys (`keys.py`).
 
 Bounds: a body longer than `Bounds.body_bytes` gets 413. All bodies that are read or answered at a
-time take `Bounds.total_bytes` at most; a request that does not fit waits, its body unread. A client
-that sends nothing for `IDLE_S`, or not the whole within `BODY_S`, gets 408.
+time take `Bounds.total_bytes` at most; a request that does not fit waits, the rest of its body unread.
+What counts is what has come, so a client that announces much and sends slowly holds up nobody. A client
+that sends nothing for `Bounds.idle_s`, after these less than `Bounds.least_per_s`, or not the whole
+within `Bounds.body_s`, gets 408; while the service makes it wait, its time stands still.
 """
 
 from __future__ import annotations
@@ -33,23 +35,33 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-IDLE_S = 15.0
-BODY_S = 120.0
 DRAIN_BYTES = 2**28
 """What is read of a body that is too long, so that the client gets to read why."""
 LEAST_HELD = 2**20
-"""What a request counts at least: its pixels take memory, too."""
+"""What a whole request counts at least: its pixels take memory, too."""
 OPEN_PATHS = ("/", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready")
 """What is answered without a key: nothing of it says anything about a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    """Limits of requests."""
+    """Limits of requests.
+
+    Attributes:
+        body_bytes: of one request.
+        photos: of one request.
+        total_bytes: of all requests that are read or answered at a time.
+        idle_s: how long a client may send nothing.
+        body_s: how long a client may take for a body.
+        least_per_s: bytes a second of a body, on average after `idle_s`.
+    """
 
     body_bytes: int = 64 * 2**20
     photos: int = 64
     total_bytes: int = 4 * 64 * 2**20
+    idle_s: float = 15.0
+    body_s: float = 120.0
+    least_per_s: float = 16 * 2**10
 
 
 class Guard:
@@ -73,7 +85,7 @@ class Guard:
     ) -> None:
         self._app, self._figures, self._keys, self._hosts = app, figures, keys, hosts
         self._bounds = bounds
-        self._budget = _Budget(bounds.total_bytes)
+        self._budget = _Budget(bounds.total_bytes, longest=max(bounds.body_bytes, LEAST_HELD))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -133,13 +145,13 @@ class Guard:
         length = self._length(scope)
         if length is not None and length > self._bounds.body_bytes:
             if "expect" not in _headers(scope):  # who waits for a word sends nothing
-                await _drain(receive)
+                await _drain(receive, self._bounds.idle_s)
             raise self._too_long()
         if length == 0:
             await self._app(scope, receive, send)
             return
-        async with self._budget.held(self._bounds.body_bytes if length is None else length):
-            await self._app(scope, self._bounded(receive), send)
+        async with self._budget.part() as part:
+            await self._app(scope, self._bounded(receive, part), send)
 
     def _length(self, scope: Scope) -> int | None:
         """Bytes of the body as the header says; None where it comes in chunks."""
@@ -149,30 +161,33 @@ class Guard:
         text = headers.get("content-length", "0")
         return int(text) if text.isascii() and text.isdigit() else None
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """`receive` that ends where too much comes, or nothing more."""
-        came, is_whole = 0, False
-        until = time.monotonic() + BODY_S
+    def _bounded(self, receive: Receive, part: _Part) -> Receive:
+        """`receive` that ends where too much comes, or nothing more; it waits for room in `part`."""
+        bounds = self._bounds
+        came, is_whole, waited_s = 0, False, 0.0
 
         async def bounded() -> Message:
-            nonlocal came, is_whole
+            nonlocal came, is_whole, waited_s
             if is_whole:
                 return await receive()
-            left = min(IDLE_S, until - time.monotonic())
+            began = time.monotonic()
+            left_s = min(bounds.idle_s + came / bounds.least_per_s, bounds.body_s) - waited_s
             try:
-                message = await asyncio.wait_for(receive(), max(left, 0.0))
+                message = await asyncio.wait_for(receive(), min(bounds.idle_s, max(left_s, 0.0)))
             except TimeoutError as error:
                 raise RequestError(
                     _("The rest of the request did not come in time. Send it again."),
                     status=408,
                     close=True,
                 ) from error
+            waited_s += time.monotonic() - began
             came += len(message.get("body", b""))
             is_whole = not message.get("more_body", False)
-            if came > self._bounds.body_bytes:
+            if came > bounds.body_bytes:
                 if not is_whole:
-                    await _drain(receive)
+                    await _drain(receive, bounds.idle_s)
                 raise self._too_long()
+            await part.grow(max(came, LEAST_HELD) if is_whole else came)
             return message
 
         return bounded
@@ -209,30 +224,56 @@ def respond(error: RequestError) -> Json:
 
 
 class _Budget:
-    """Bytes that requests share. One that asks for more than all waits to be alone."""
+    """Bytes that requests share.
 
-    def __init__(self, total: int) -> None:
-        self._total = self._free = total
-        self._condition = asyncio.Condition()
+    All take from the total but the `longest` that one may need. Where that is used up, one request at
+    a time takes beyond it until it is answered, so that there is always one that goes on.
+    """
+
+    def __init__(self, total: int, *, longest: int) -> None:
+        self.free = max(total - longest, 0)
+        self.beyond: _Part | None = None
+        self.condition = asyncio.Condition()
 
     @asynccontextmanager
-    async def held(self, n_bytes: int) -> AsyncIterator[None]:
-        """Take a part for a block, waiting for it."""
-        part = min(max(n_bytes, LEAST_HELD), self._total)
-        async with self._condition:
-            await self._condition.wait_for(lambda: self._free >= part)
-            self._free -= part
+    async def part(self) -> AsyncIterator[_Part]:
+        """The part of a request, given back after the block."""
+        part = _Part(self)
         try:
-            yield
+            yield part
         finally:
-            async with self._condition:
-                self._free += part
-                self._condition.notify_all()
+            async with self.condition:
+                self.free += part.n_bytes
+                if self.beyond is part:
+                    self.beyond = None
+                self.condition.notify_all()
 
 
-async def _drain(receive: Receive) -> None:
+class _Part:
+    """What one request holds of a budget."""
+
+    def __init__(self, budget: _Budget) -> None:
+        self.n_bytes = 0
+        self._budget = budget
+
+    async def grow(self, n_bytes: int) -> None:
+        """Hold this many bytes, once there is room."""
+        budget, more = self._budget, n_bytes - self.n_bytes
+        if more <= 0:
+            return
+        async with budget.condition:
+            await budget.condition.wait_for(
+                lambda: budget.free >= more or budget.beyond in (None, self)
+            )
+            if budget.free < more:
+                budget.beyond = self
+            budget.free -= more
+            self.n_bytes = n_bytes
+
+
+async def _drain(receive: Receive, seconds: float) -> None:
     """Read on and keep nothing, for a while."""
-    left, until = DRAIN_BYTES, time.monotonic() + IDLE_S
+    left, until = DRAIN_BYTES, time.monotonic() + seconds
     while left > 0:
         try:
             message = await asyncio.wait_for(receive(), max(until - time.monotonic(), 0.0))

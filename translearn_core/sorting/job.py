@@ -72,7 +72,7 @@ def extract(dataset: Dataset, backbone: Backbone, monitor: Monitor = SILENT) -> 
     pooled = extract_pooled(everything, backbone, fit="stretch", monitor=monitor)
     return PhotoFeatures(
         paths=pooled.paths,
-        features=pooled.features,
+        features=pooled.features[:],
         backbone=backbone.name,
     )
 
@@ -97,6 +97,7 @@ def start(dataset: Dataset, *, backbone: str = "") -> None:
     Raises:
         WeightsError: the backbone's weights are not here.
         SourceError: the data set has no photo.
+        RunError: a pupil has as many jobs waiting as they may.
     """
     if not len(WithUnsorted(dataset.folder).photos):
         raise SourceError(_("There are no photos yet. Bring some in first."))
@@ -108,7 +109,8 @@ def start(dataset: Dataset, *, backbone: str = "") -> None:
     if now is not None and now.is_live:
         return
     job = Job(folder_of(dataset))
-    job.begin(SortConfig(created=time.time(), dataset=str(dataset.folder), backbone=row.name))
+    with jobs.place_in_line():
+        job.begin(SortConfig(created=time.time(), dataset=str(dataset.folder), backbone=row.name))
     jobs.submit(job)
 
 

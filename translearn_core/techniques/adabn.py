@@ -27,6 +27,7 @@ from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.sources import InMemory
 from translearn_core.i18n import _
 from translearn_core.imaging.batches import in_batches
+from translearn_core.imaging.remote import PhotoFile
 from translearn_core.monitor import Monitor
 from translearn_core.techniques.extra_samples import UnlabelledSet
 
@@ -61,7 +62,7 @@ def renormalise(
         SettingsError: the backbone has no BatchNormalization.
         StopRequestedError: the run was asked to stop.
     """
-    own = [plan.dataset.photo_path(path) for path in data.photos["path"]]
+    own = [plan.dataset.photo_file(path) for path in data.photos["path"]]
     learned = np.flatnonzero(data.split != "test")
     source_change = _measure(plan, [own[row] for row in learned], monitor)
     target_change = _measure(plan, [Path(path) for path in others.photos["path"]], monitor)
@@ -82,7 +83,7 @@ def renormalise(
     )
 
 
-def _measure(plan: Plan, paths: Sequence[Path], monitor: Monitor) -> WeightChange:
+def _measure(plan: Plan, paths: Sequence[PhotoFile], monitor: Monitor) -> WeightChange:
     """The statistics of these photos, as a change of the backbone's weights."""
     import keras
 

@@ -64,7 +64,7 @@ class Distillation(Technique):
         data = training.data
         self._teacher = teacher = find_run(self.plan.settings.distill_from)
         columns = _columns(teacher, data.classes)
-        refuse_training_overlap(teacher, set(data.photos["sha256"].iloc[data.rows("test")]))
+        refuse_training_overlap(teacher, data.photos.iloc[data.rows("test")])
         rows = np.flatnonzero(data.split != "test")
         probs = _ask(self.plan, teacher, data, rows, monitor)[..., columns]  # (views, n, classes)
         self._agreement = float((probs[0].argmax(axis=1) == data.labels[rows]).mean())
@@ -250,7 +250,7 @@ def _ask(plan: Plan, teacher: Run, data: TrainingData, rows: Ints, monitor: Moni
     classes = len(predictor.classes)
     probs = np.full((len(views), len(rows), classes), 1 / classes, np.float32)
     chosen = data.photos.iloc[rows]
-    paths = [plan.dataset.photo_path(path) for path in chosen["path"]]
+    paths = [plan.dataset.photo_file(path) for path in chosen["path"]]
     hashes = list(chosen["sha256"])
     decoded = datasets.iterate_photos(paths, size=predictor.size, fit=predictor.fit)
     for batch in in_batches(decoded, BATCH, monitor=monitor, total=len(paths)):

@@ -91,7 +91,7 @@ class WarmStart(Technique):
         monitor.stage("technique")
         plan, data = self.plan, training.data
         self._run = run = find_run(plan.settings.start_from)
-        refuse_training_overlap(run, set(data.photos["sha256"].iloc[data.rows("test")]))
+        refuse_training_overlap(run, data.photos.iloc[data.rows("test")])
         self._shared = [name for name in run.labels if name in data.classes]
         self._layers: list[str] = []
         self._verdict: RehearsalChoice | None = None

@@ -10,6 +10,9 @@ at the end, by the best settings and by the default: the gain is the difference 
 with a bootstrap interval and McNemar's exact test. Settings only count as better when they beat
 the default by more than two standard errors in cross-validation; otherwise the default stands.
 
+On a cluster other machines try settings, too (`help_search`): all share Optuna's journal in the folder of the
+search, and each trial carries what came out. The process of the search alone tells events and ends it.
+
 Optuna's TPE: Bergstra et al. 2011, https://papers.nips.cc/paper/4443.
 """
 
@@ -44,8 +47,9 @@ from translearn_core.formatting import percent
 from translearn_core.i18n import _, ngettext
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run
+from translearn_core.runs import study as study_files
 from translearn_core.runs.predictions import read_predictions
-from translearn_core.runs.study import StudyResult, read_plan
+from translearn_core.runs.study import StudyResult, TrialsConfig, read_plan
 from translearn_core.settings import Settings, make_settings
 from translearn_core.training.save import Clock
 from translearn_core.training.train import OPERATIONS_PER_S, learn
@@ -60,6 +64,8 @@ TRIAL_EPOCHS = 20
 LEAST_KEPT = 0.3
 """Share of the time that is kept for the two trainings at the end."""
 MOST_BACKBONES = 4
+MOST_TRIED = 200
+"""After so many settings the search ends when one is proposed again."""
 DEEP_MINUTES = 10.0
 """From so many minutes on, trials may also free the last blocks; each takes minutes itself."""
 LOSS_WEIGHT = 0.02
@@ -103,6 +109,7 @@ class Search:
         monitor: told of trials and stages.
         minutes: how long it may take.
         began: by the monotonic clock.
+        leads: whether this process tells trials as events, and ends the search; others help it.
     """
 
     run: Run
@@ -114,6 +121,7 @@ class Search:
     settings: dict[str, Settings] = field(default_factory=dict)
     leader: str = ""
     given_up: int = 0
+    leads: bool = True
     _materials: dict[tuple[Any, ...], TrainingData] = field(default_factory=dict)
 
     @cached_property
@@ -266,56 +274,204 @@ def search(run: Run, monitor: Monitor, train_run: Callable[[Run], bool]) -> bool
     monitor.check_stop()
     monitor.stage("search")
     monitor.leaves_result()
-    _try_settings(found, monitor.until(began + minutes * 60 * (1 - LEAST_KEPT)))
+    left_s = began + minutes * 60 * (1 - LEAST_KEPT) - time.monotonic()
+    trials = _open_trials(found, until=time.time() + left_s)
+    _try_settings(found, trials, monitor.until(time.monotonic() + left_s))
     if found.leader == "":
         return False
     _finish(found, train_run)
     return not monitor.stop_requested
 
 
-def _try_settings(found: Search, timed: Monitor) -> None:
+@dataclass
+class Trials:
+    """The trials of a search, by Optuna.
+
+    Attributes:
+        study: Optuna's.
+        shared: whether other machines try settings, too; each trial then says what came out.
+        known: numbers of the trials that this process has taken down.
+        told: how many of them an earlier process of the search has told as events.
+    """
+
+    study: Any
+    shared: bool
+    known: set[int] = field(default_factory=set)
+    told: int = 0
+
+
+def _open_trials(found: Search, *, until: float) -> Trials:
+    """The trials of a search, those of an earlier process of it included.
+
+    Args:
+        until: when the last one may begin, in unix seconds.
+    """
+    shared = found.run.written_state.cluster
+    trials = Trials(_open_study(found, shared=shared, number=0), shared)
+    if shared:
+        trials.told = sum(1 for event in found.run.events()[0] if event["kind"] == "trial")
+        trials.study.set_user_attr("backbones", [row.name for row in found.backbones])
+        trials.study.set_user_attr("until", until)
+    for values in found.begin_with():
+        trials.study.enqueue_trial(values, skip_if_exists=True)
+    return trials
+
+
+def _open_study(found: Search, *, shared: bool, number: int) -> Any:
+    """Optuna's study: in memory, or in a journal in the folder of the search.
+
+    Args:
+        number: of the helper; 0 is the search itself. Each draws other settings.
+    """
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=found.plan.settings.seed + number, n_startup_trials=8)
+    path = str(found.run.folder / study_files.JOURNAL)
+    return optuna.create_study(
+        study_name="search",
+        storage=JournalStorage(JournalFileBackend(path)) if shared else None,
+        load_if_exists=True,
+        direction="maximize",
+        sampler=sampler,
+    )
+
+
+def help_search(config: TrialsConfig, monitor: Monitor) -> bool:
+    """Try settings for a search that another machine leads, until its time is up.
+
+    Returns:
+        True.
+
+    Raises:
+        StopRequestedError: it was stopped.
+    """
+    run = Run(config.study)
+    plan = make_plan(run)
+    monitor.update(device=plan.device)
+    found = Search(
+        run=run,
+        plan=plan,
+        monitor=monitor,
+        minutes=read_plan(run).minutes,
+        began=time.monotonic(),
+        leads=False,
+    )
+    monitor.stage("features")
+    gather_training_data(plan, monitor)
+    monitor.stage("search")
+    trials = Trials(_open_study(found, shared=True, number=config.number), shared=True)
+    told = trials.study.user_attrs
+    found.backbones = [backbones.BACKBONES[name] for name in told["backbones"]]
+    left_s = told["until"] - time.time()
+    timed = monitor.until(time.monotonic() + left_s)
+    _try_settings(found, trials, timed, first=timed)
+    monitor.check_stop()
+    return True
+
+
+def _try_settings(
+    found: Search, trials: Trials, timed: Monitor, *, first: Monitor | None = None
+) -> None:
     """Trials until the time of `timed` is up or a person says stop; each is told as an event.
 
     The first one, the default, is tried to its end however little time there is.
-    """
-    import optuna
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    sampler = optuna.samplers.TPESampler(seed=found.plan.settings.seed, n_startup_trials=8)
-    study = optuna.create_study(direction="maximize", sampler=sampler)
-    for values in found.begin_with():
-        study.enqueue_trial(values, skip_if_exists=True)
+    Args:
+        first: says when the first one has to stop; without it only a person does.
+    """
+    from optuna.trial import TrialState
+
+    study = trials.study
     tried: set[str] = set()
-    monitor = found.monitor
+    monitor = first or found.monitor
     while not monitor.stop_requested:
+        tried |= _take_over(found, trials)
         trial = study.ask()
         settings = found.propose(trial)
         key = settings.model_dump_json()
         if key in tried:
             known = found.scores.get(key)
-            study.tell(trial, known.value if known else 0.0)
-            if len(tried) > 200:
-                return
+            if known is None and trials.shared:  # another machine is at it
+                study.tell(trial, state=TrialState.FAIL)
+            else:
+                study.tell(trial, known.value if known else 0.0)
+            if len(tried) > MOST_TRIED:
+                break
             continue
         tried.add(key)
+        if trials.shared:
+            trial.set_user_attr("settings", key)
         began = time.monotonic()
         try:
             score = found.score(settings, monitor)
         except StopRequestedError:
-            return
+            score = None
         seconds = time.monotonic() - began
         if score is None and monitor.stop_requested:
-            return
-        _take_down(found, key, settings, score, seconds)
+            if trials.shared:
+                study.tell(trial, state=TrialState.FAIL)
+            break
+        trials.known.add(trial.number)
+        _take_down(found, trials, key, settings, score, seconds)
         monitor = timed
+        if trials.shared:
+            for name, value in _told(score, seconds).items():
+                trial.set_user_attr(name, value)
         if score is None:
-            study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            study.tell(trial, state=TrialState.PRUNED)
         else:
             study.tell(trial, score.value)
+    _take_over(found, trials)
+
+
+def _told(score: Score | None, seconds: float) -> dict[str, Any]:
+    """What came out of a trial, for the other machines."""
+    if score is None:
+        return {"seconds": seconds}
+    return {
+        "right": np.packbits(score.right).tobytes().hex(),
+        "photos": len(score.right),
+        "log_loss": score.log_loss,
+        "seconds": seconds,
+    }
+
+
+def _take_over(found: Search, trials: Trials) -> set[str]:
+    """Take down what other machines, or an earlier process of this search, have tried.
+
+    Returns:
+        The settings that they have tried or are trying, as JSON.
+    """
+    if not trials.shared:
+        return set()
+    keys = set()
+    for trial in trials.study.get_trials(deepcopy=False):
+        told = trial.user_attrs
+        if "settings" in told and trial.state.name != "FAIL":
+            keys.add(told["settings"])
+        if trial.number in trials.known or not trial.state.is_finished() or "seconds" not in told:
+            continue
+        trials.known.add(trial.number)
+        score = None
+        if "right" in told:
+            bits = np.frombuffer(bytes.fromhex(told["right"]), np.uint8)
+            right = np.unpackbits(bits, count=told["photos"]).astype(bool)
+            score = Score(right=right, log_loss=told["log_loss"])
+        settings = Settings.model_validate_json(told["settings"])
+        _take_down(found, trials, told["settings"], settings, score, told["seconds"])
+    return keys
 
 
 def _take_down(
-    found: Search, key: str, settings: Settings, score: Score | None, seconds: float
+    found: Search,
+    trials: Trials,
+    key: str,
+    settings: Settings,
+    score: Score | None,
+    seconds: float,
 ) -> None:
     """Keep a trial's score, see whether it leads, and tell it."""
     leads = False
@@ -327,6 +483,11 @@ def _take_down(
         found.scores[key], found.settings[key] = score, settings
         if leads:
             found.leader = key
+    if not found.leads:
+        return
+    if trials.told:
+        trials.told -= 1
+        return
     changed = {
         name: value
         for name, value in settings.model_dump().items()
@@ -384,7 +545,7 @@ def _train_and_judge(
         return facts
     if not same:
         found.monitor.stage("train_default")
-        title = _("The default, to compare a search with")
+        title = _("Recommended settings, to compare a search with")
         other = _train_as_run(found, found.plan.settings, title, train_run)
     if other is None:
         return facts
@@ -439,17 +600,22 @@ def _sentence(facts: dict[str, Any]) -> str:
     n = facts["trials"] + facts["given_up"]
     tried = ngettext("{n} setting tried.", "{n} settings tried.", n).format(n=n)
     if n < 2:
-        return _("The time was enough for the default only. Give the search more minutes.")
+        return _("There was only time for the recommended settings. Give the search more minutes.")
     if not facts["best"]:
         return (
-            _("Nothing beat the default by more than chance: it stays the best choice.")
+            _(
+                "Nothing beat the recommended settings by more than chance: they stay the best "
+                "choice."
+            )
             + " "
             + tried
         )
     if facts.get("gain") is None:
         return (
-            _("In cross-validation the best settings are right on {best}, the default on ")
-            + _("{default}; they were not run on the test photos.")
+            _(
+                "In cross-validation the best settings are right on {best}, the recommended ones on "
+                "{default}; they were not run on the test photos."
+            )
         ).format(
             best=percent(facts["validation_accuracy"], 1),
             default=percent(facts["default_validation_accuracy"], 1),

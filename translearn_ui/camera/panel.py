@@ -162,6 +162,8 @@ def _live(run: Run, *, keeps: bool) -> dict[str, Any]:
             "put_pile": _("Unsorted photos"),
             "filed_pile": _("It is among the unsorted photos."),
             "filed": _("Added to {name}. It counts from the next training on."),
+            "removed": _("Removed from {name}."),
+            "undo": _("Undo"),
             "frozen": _(
                 "Wrong? Press “Add” beside the right class, or put it among the unsorted photos."
             ),

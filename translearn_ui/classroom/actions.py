@@ -22,10 +22,10 @@ def show() -> None:
     )
     person = by_id[str(chosen)]
     with st.container(horizontal=True, key="class_acts"), frame.errors_shown():
-        if st.button(_("Look into the space"), key="class_open", icon=":material/visibility:"):
+        if st.button(_("Open this space"), key="class_open", icon=":material/visibility:"):
             who.visit(person.folder)
             frame.go("work")
-        if st.button(_("Stop the run"), key="class_stop", icon=":material/stop_circle:"):
+        if st.button(_("Stop the training"), key="class_stop", icon=":material/stop_circle:"):
             _stop(person)
         if st.button(_("New PIN"), key="class_pin", icon=":material/key:"):
             _show_pin(person, people.reset_pin(person.id))
@@ -38,9 +38,7 @@ def show() -> None:
         if st.button(_("Remove"), key="class_remove", icon=":material/person_remove:"):
             dialogs.ask_once(
                 _("Remove {name}?").format(name=frame.plain(person.name)),
-                _(
-                    "The pupil is signed out, and all photos and runs of theirs are deleted for good."
-                ),
+                _("The pupil is signed out, and all their photos and models are deleted for good."),
                 _("Remove"),
                 lambda: _remove(person),
             )
@@ -49,7 +47,7 @@ def show() -> None:
 def _stop(person: Person) -> None:
     found = doing.doing_in(person.folder)
     if found is None or not found.state.is_live:
-        st.toast(_("Nothing of this pupil is waiting or at work."), icon=":material/info:")
+        st.toast(_("This pupil has nothing running or waiting."), icon=":material/info:")
         return
     found.run.request_stop()
     st.toast(_("It stops in a moment."), icon=":material/stop_circle:")
@@ -64,7 +62,7 @@ def _show_pin(person: Person, pin: str) -> None:
             )
         )
         st.code(pin, language=None)
-        st.caption(_("It is kept nowhere. Tell it before you close this."))
+        st.caption(_("It is not stored anywhere. Tell it to the pupil before you close this."))
 
     tell()
 
@@ -73,15 +71,15 @@ def _show_group(person: Person, by_id: dict[str, Person]) -> None:
     with st.popover(_("Group"), icon=":material/group:"):
         others = [one for one in by_id.values() if one.id != person.id]
         chosen = st.multiselect(
-            _("Work in the space of {name}, too").format(name=frame.plain(person.name)),
+            _("Who else works in the space of {name}").format(name=frame.plain(person.name)),
             [one.id for one in others],
             default=[one.id for one in others if one.space == person.space],
             format_func=lambda one: by_id[one].name,
             max_selections=3,
             key=f"class_group_{person.id}",
         )
-        st.caption(_("What they have made before stays in their own space."))
-        if st.button(_("Make it so"), key="class_group"):
+        st.caption(_("What they made before stays in their own space."))
+        if st.button(_("Save the group"), key="class_group"):
             for one in others:
                 if one.space == person.space and one.id not in chosen:
                     people.ungroup(one.id)
@@ -123,7 +121,7 @@ def show_sharing() -> None:
                 st.toast(ngettext("{n} pupil got it.", "{n} pupils got it.", given).format(n=given))
                 st.rerun()
             if dataset.id in shared and st.button(
-                _("Not for who comes later"), key=f"class_keep_{dataset.id}", type="tertiary"
+                _("Stop sharing with newcomers"), key=f"class_keep_{dataset.id}", type="tertiary"
             ):
                 people.stop_sharing(dataset.id)
                 st.rerun()

@@ -27,9 +27,13 @@ def own_hosts(preferred: str = "") -> list[str]:
 
 def link_to(host: str, port: int, code: str = "") -> str:
     """The link that a pupil opens, with the code of the class in it where one is given."""
+    return f"{origin_of(host, port)}/class/join" + (f"?code={code}" if code else "")
+
+
+def origin_of(host: str, port: int) -> str:
+    """How the address of every page of the server begins."""
     shown = f"[{host}]" if ":" in host else host
-    at = "" if port == 443 else f":{port}"
-    return f"https://{shown}{at}/class/join" + (f"?code={code}" if code else "")
+    return f"https://{shown}" + ("" if port == 443 else f":{port}")
 
 
 def _addresses() -> Iterator[str]:

@@ -33,6 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
         _check_port(chosen.address, chosen.port)
+        people.school_of_installation()
         classroom = people.begin_class(_password(ask_anew=chosen.new_password))
         hosts = own_hosts(chosen.host)
         if chosen.certificate or chosen.key:

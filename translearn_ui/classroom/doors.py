@@ -25,6 +25,7 @@ from streamlit import config
 from translearn_core import people
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import LANGUAGES, _, language, matching, tag
+from translearn_ui.classroom import school
 from translearn_ui.classroom.gate import person_of
 from translearn_ui.components import format
 from translearn_ui.shell import language_choice, who
@@ -68,10 +69,16 @@ def routes() -> list[Route]:
         Route("/class/join", _join, methods=["GET", "POST"]),
         Route("/class/teacher", _teacher, methods=["GET", "POST"]),
         Route("/class/leave", _leave, methods=["GET", "POST"]),
+        Route("/class/school", _school, methods=["GET"]),
     ]
 
 
 async def _join(request: Request) -> Response:
+    claims = school.claims_in(request.cookies) if school.is_offered() else None
+    if request.method == "GET" and claims is not None:
+        response = await _enter(request, "join", Form({}), lambda: people.enter_by_school(claims))
+        school.forget(request.cookies, response)
+        return response
     if request.method == "GET":
         return _show(request, "join", code=request.query_params.get("code", "")[:40])
     form = await _read(request)
@@ -94,6 +101,13 @@ async def _teacher(request: Request) -> Response:
         form,
         lambda: people.sign_in_teacher(form["password"], address=_address_of(request)),
     )
+
+
+async def _school(request: Request) -> Response:
+    """Lead to the provider of the school, who leads back to the door."""
+    if not school.is_offered():
+        return RedirectResponse(who.DOOR, 303)
+    return RedirectResponse(school.login_address(), 303)
 
 
 async def _leave(request: Request) -> Response:
@@ -155,6 +169,7 @@ def _show(request: Request, door: str, *, status: int = 200, **typed: Any) -> Re
         is_over=is_over,
         deletes=format.when(classroom.deletes) if classroom else "",
         may_join=classroom.may_join if classroom else False,
+        has_school=school.is_offered(),
         typed_code=typed.get("code", ""),
         **typed,
     )

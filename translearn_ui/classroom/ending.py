@@ -40,7 +40,7 @@ def show_end(classroom: Classroom) -> None:
     """The day of deletion, everything as zips, the end of the class, deletion."""
     today = datetime.date.today()
     day = st.date_input(
-        _("Everything of the pupils is deleted after"),
+        _("Everything that belongs to pupils is deleted after"),
         datetime.date.fromtimestamp(classroom.deletes),
         min_value=today + datetime.timedelta(days=1),
         key="class_day",
@@ -56,7 +56,7 @@ def show_end(classroom: Classroom) -> None:
     if st.button(_("Write every space as a zip"), key="class_export", icon=":material/archive:"):
         with st.spinner(_("Writing…")):
             folder = _export_all()
-        st.success(_("They lie in `{folder}`.").format(folder=folder))
+        st.success(_("They are in `{folder}`.").format(folder=folder))
     with st.container(horizontal=True):
         if not classroom.is_over(time.time()) and st.button(
             _("End the class"), key="class_end", icon=":material/logout:"
@@ -67,10 +67,12 @@ def show_end(classroom: Classroom) -> None:
                 _("End it"),
                 _end,
             )
-        if st.button(_("Delete all of the pupils"), key="class_delete", icon=":material/delete:"):
+        if st.button(
+            _("Delete all pupils and their work"), key="class_delete", icon=":material/delete:"
+        ):
             dialogs.ask_once(
-                _("Delete all of the pupils?"),
-                _("All pupils, their photos, runs and models are deleted for good."),
+                _("Delete all pupils and their work?"),
+                _("All pupils, their photos and their models are deleted for good."),
                 _("Delete"),
                 _delete_all,
             )

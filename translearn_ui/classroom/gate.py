@@ -5,6 +5,7 @@ rule allows does not exist. Leaves to others: who a person is (`people`), signin
 
 Addresses and their rules:
     /class/*, /static/*, /_stcore/health     everybody: they hold nothing of anybody
+    /auth/login, /oauth2callback             everybody, where a school's accounts open the class
     /media/<file>                            who made it, and the teacher
     /_stcore/upload_file/<session>/<file>    whose session it is, while there is room
     /_stcore/stream                          who is signed in; an earlier session only to its owner
@@ -23,10 +24,13 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
 
 from translearn_core import people
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _, language
+from translearn_ui.classroom import school
 from translearn_ui.shell import language_choice, who
 from translearn_ui.shell.frame import PAGES
 
@@ -45,6 +49,8 @@ SIGNED_IN = re.compile(
 MEDIA = re.compile(r"/media/([^/]+)")
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+")
 READING = ("GET", "HEAD")
+_PAGE_ALONE = BackMsg(rerun_script=ClientState()).SerializeToString()
+"""What a browser sends to have a page drawn whole, with nothing pressed."""
 
 HEADERS = {
     "content-security-policy": "frame-ancestors 'self'",
@@ -83,7 +89,12 @@ class Gate:
         request = HTTPConnection(scope)
         language.set(language_choice.of_request(request))
         refusal = self._refusal(request)
-        if refusal is None:
+        upload = UPLOAD.fullmatch(scope["path"])
+        if refusal is None and upload and scope.get("method") == "PUT":
+            await self._receive(upload[1], scope, receive, _with_headers(send))
+        elif refusal is None and scope["type"] == "websocket":
+            await self._app(scope, _while_signed_in(request.cookies, receive), send)
+        elif refusal is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "websocket":
             await receive()
@@ -102,6 +113,8 @@ class Gate:
             return PlainTextResponse(_("This was asked for by another page."), 403)
         if OPEN.fullmatch(path) and scope["type"] == "http":
             return None
+        if path in school.PATHS and is_reading and school.is_offered():
+            return None
         person = person_of(request.cookies)
         media, upload = MEDIA.fullmatch(path), UPLOAD.fullmatch(path)
         if person is None:
@@ -113,7 +126,7 @@ class Gate:
         if upload and method in ("PUT", "DELETE"):
             if not who.is_owner(upload[1], person.id):
                 return _nothing()
-            return None if method == "DELETE" else self._no_room(upload[1], request.headers)
+            return None
         if path == "/_stcore/stream":
             if scope["type"] != "websocket":
                 return _nothing()
@@ -121,15 +134,20 @@ class Gate:
             return None
         return None if is_reading and SIGNED_IN.fullmatch(path) else _nothing()
 
-    def _no_room(self, session_id: str, headers: Headers) -> Response | None:
-        """The answer to an upload for which there is no room in memory; None where there is."""
+    async def _receive(self, session_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take an upload in for which there is room in memory, else refuse it."""
+        answer: ASGIApp = self._app
         try:
-            length = int(headers.get("content-length", ""))
+            length = int(Headers(scope=scope).get("content-length", ""))
         except ValueError:
-            return PlainTextResponse(_("An upload must say how long it is."), 411)
-        if self._uploads.has_room(session_id, length):
-            return None
-        return PlainTextResponse(_("Too much is being uploaded. Try again in a moment."), 413)
+            answer = PlainTextResponse(_("An upload must say how long it is."), 411)
+            await answer(scope, receive, send)
+            return
+        with self._uploads.receiving(session_id, length) as has_room:
+            if not has_room:
+                text = _("Too much is being uploaded. Try again in a moment.")
+                answer = PlainTextResponse(text, 413)
+            await answer(scope, receive, send)
 
     def _is_addressed(self, headers: Headers) -> bool:
         hosts = headers.getlist("host")
@@ -166,6 +184,24 @@ def _forget_session_of_another(scope: Scope, person: Person) -> None:
     offered = [part.strip() for part in headers.get("sec-websocket-protocol", "").split(",")]
     if len(offered) > 2 and not who.is_owner(offered[2], person.id):
         headers["sec-websocket-protocol"] = ", ".join(offered[:2])
+
+
+def _while_signed_in(cookies: Mapping[str, str], receive: Receive) -> Receive:
+    """What a page asks for; once its person is signed out, only for the page itself, which says so.
+
+    A page that was left open goes on asking: for its live parts, or when something is pressed.
+    """
+    person = person_of(cookies)
+
+    async def receiving() -> Message:
+        message = await receive()
+        now = person_of(cookies)
+        is_same = now is not None and person is not None and now.id == person.id
+        if message["type"] != "websocket.receive" or is_same:
+            return message
+        return {"type": "websocket.receive", "bytes": _PAGE_ALONE}
+
+    return receiving
 
 
 def _with_headers(send: Send) -> Send:

@@ -21,12 +21,14 @@ def show(classroom: Classroom) -> None:
     host = str(st.get_option("browser.serverAddress"))
     port = int(st.get_option("server.port"))
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="class_head"):
-        st.image(_picture(link_to(host, port, classroom.code)), width=150)
+        address = link_to(host, port, classroom.code)
+        words = _("QR code of {address}").format(address=address)
+        st.image(_picture(address), width=150, alt=words)
         with st.container(width="stretch"):
             st.markdown(_("Pupils open"))
             st.code(link_to(host, port), language=None, wrap_lines=True)
             st.markdown(_("and type in the code"))
-            st.title(frame.plain(classroom.code), anchor=False)
+            st.header(frame.plain(classroom.code), anchor=False)
             with st.popover(_("The browser warns?"), type="tertiary"):
                 st.markdown(
                     _(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from translearn_core import datasets, people
-from translearn_core.config import home, load_configuration
+from translearn_core import people, quotas
+from translearn_core.config import home
 from translearn_core.i18n import _
 from translearn_ui.components import format
 from translearn_ui.shell import frame
@@ -19,14 +19,14 @@ MOST_BYTES = 200 * 10**6
 
 def show() -> None:
     """For a pupil: how full their space is, taking it home, and bringing it back."""
-    quotas = load_configuration().quotas
-    used = datasets.space_bytes(home())
+    most = quotas.quotas_of(home())
+    used = quotas.space_bytes(home())
     st.markdown(
         _("You have {photos:,} of at most {most:,} photos, and {used} of at most {room}.").format(
-            photos=datasets.count_photos(),
-            most=quotas.photos,
+            photos=quotas.count_photos(home()),
+            most=most.photos,
             used=format.size(used),
-            room=format.size(quotas.space_bytes),
+            room=format.size(most.space_bytes),
         )
     )
     if used > MOST_BYTES:
@@ -49,7 +49,7 @@ def show() -> None:
             source = Path(folder) / "space.zip"
             source.write_bytes(given.getbuffer())
             taken = people.unpack(source, home())
-        st.success(_("{n} data sets and runs came back.").format(n=len(taken)))
+        st.success(_("{n} data sets and trainings came back.").format(n=len(taken)))
     st.caption(frame.plain(_("Only zips that were made in this class come back.")))
 
 

@@ -23,7 +23,8 @@ from translearn_core.concurrency import periodically
 from translearn_core.errors import TransLearnError
 from translearn_core.jobs import doing
 from translearn_core.people.hashing import sign
-from translearn_ui.classroom import doors
+from translearn_ui.classroom import doors, school
+from translearn_ui.classroom.addresses import origin_of
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
 from translearn_ui.classroom.short_sessions import ShortSessions, use_few_heaps
@@ -84,9 +85,14 @@ class ClassApp(App):
         )
 
 
-def options(place: Place) -> dict[str, Any]:
-    """The options of Streamlit for a class, whatever config.toml says."""
+def options(place: Place, secrets: Path | None = None) -> dict[str, Any]:
+    """The options of Streamlit for a class, whatever config.toml says.
+
+    Args:
+        secrets: what its login needs, where a school's accounts open the class.
+    """
     return {
+        "secrets.files": [str(secrets)] if secrets is not None else [],
         "server.address": place.address,
         "server.port": place.port,
         "server.sslCertFile": str(place.certificate),
@@ -114,10 +120,11 @@ def make_app(hosts: Sequence[str], classroom: Classroom) -> ClassApp:
 
 def serve(place: Place, classroom: Classroom) -> None:
     """Serve the class until the process is ended."""
+    secrets = school.prepare(classroom, origin_of(place.hosts[0], place.port))
     use_few_heaps()
     app = make_app(place.hosts, classroom)
     with periodically(_delete_due, every_s=DELETION_S, name="deletion"):
-        app.run(config=options(place))
+        app.run(config=options(place, secrets))
 
 
 def _delete_due() -> None:

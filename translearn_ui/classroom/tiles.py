@@ -37,7 +37,7 @@ def show_tiles() -> None:
 
 def _doing(doing: Doing | None) -> str:
     if doing is None:
-        return f"<span>{escape(_('No run yet'))}</span>"
+        return f"<span>{escape(_('No training yet'))}</span>"
     data = doing.run.config.dataset_name or doing.run.id
     return f"<span>{escape(data)}</span><span>{escape(state_words(doing))}</span>"
 
@@ -49,10 +49,10 @@ def state_words(doing: Doing) -> str:
         return _("waits, {n} ahead").format(n=doing.ahead + len(going_on()))
     if state.state == "running":
         share = f" · {format.percent(state.done / state.total)}" if state.total else ""
-        return _("at work") + share
+        return _("running") + share
     if doing.accuracy is not None:
         return _("right on {share} of new photos").format(share=format.percent(doing.accuracy))
-    words = {"finished": _("done"), "stopped": _("stopped"), "failed": _("did not work")}
+    words = {"finished": _("done"), "stopped": _("stopped"), "failed": _("failed")}
     return words.get(state.state, _("ended unexpectedly"))
 
 
@@ -62,14 +62,15 @@ def show_queue() -> None:
     who.require_teacher()
     running, waiting = going_on(), waiting_order()
     if not running and not waiting:
-        st.caption(_("Nothing trains, and nothing waits."))
+        st.caption(_("Nothing is running, and nothing is waiting."))
         return
-    lines = [f"<li><b>{escape(_('at work'))}</b> · {escape(_whose(job))}</li>" for job in running]
+    lines = [f"<li><b>{escape(_('running'))}</b> · {escape(_whose(job))}</li>" for job in running]
     lines += [f"<li>{escape(_whose(job))}</li>" for job in waiting]
     st.html(f'<ol class="tl-queue">{"".join(lines)}</ol>')
     st.caption(
         _(
-            "Next is who has not trained yet, or not for the longest time; then who has waited longest."
+            "Next comes whoever has not trained yet, or whose last training is longest ago. "
+            "Among equals, whoever has waited longest."
         )
     )
 

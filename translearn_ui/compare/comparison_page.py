@@ -43,7 +43,7 @@ def show(found: Comparison) -> None:
     st.header(_("Where they disagree"), anchor=False)
     st.caption(comparison_view.summary(found))
     comparison_view.show_disagreements(found)
-    st.header(_("Each training"), anchor=False)
+    st.header(_("Each model"), anchor=False)
     for one in found.runs:
         _show_run(one.run, one.title)
 

@@ -155,7 +155,7 @@ def show_tasks(comparison: Comparison) -> None:
     st.header(_("Label by label (multi-task)"), anchor=False)
     st.caption(
         _(
-            "Further labels that all of these trainings predict, each on the test photos that all "
+            "Further labels that all of these models predict, each on the test photos that all "
             "have in common and that carry such a label. The rest of this page is about the first."
         )
     )

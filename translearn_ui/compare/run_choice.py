@@ -25,7 +25,7 @@ def choose(runs: list[Run]) -> list[Run]:
         st.session_state[_CHOSEN] = named or [run.id for run in _first_guess(runs)]
     st.session_state[_CHOSEN] = [name for name in st.session_state[_CHOSEN] if name in by_id]
     ids: list[str] = st.multiselect(
-        _("Which trainings"),
+        _("Models"),
         list(by_id),
         format_func=lambda name: run_picker.describe_run(by_id[name]),
         key=_CHOSEN,

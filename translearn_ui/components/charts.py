@@ -62,7 +62,7 @@ def drawing(make: Callable[P, go.Figure], *given: P.args, **named: P.kwargs) -> 
     return Drawing(make, given, named)
 
 
-class _Drawn(BaseFigure):
+class _Drawn(BaseFigure):  # type: ignore[misc]  # plotly has no types
     """A figure as the text of its JSON: of many, objects would take memory, and the time of each search
     for garbage."""
 
@@ -213,7 +213,7 @@ def probability_bars(
     )
     figure.update_yaxes(type="category", autorange="reversed", automargin=True, showgrid=False)
     figure.update_xaxes(
-        title=_("how sure (probability)"),
+        title=_("how sure (confidence)"),
         **share_axis(room=room),
     )
     return finished(figure, height=max(110, 70 + 32 * len(names)), bargap=0.3)

@@ -46,7 +46,7 @@ def confirm_delete(dataset: Dataset) -> None:
         bin_line.remember(entry)
 
     dialogs.ask_once(
-        _("Delete the photos {name}?").format(name=frame.plain(dataset.name)),
+        _("Delete the data set {name}?").format(name=frame.plain(dataset.name)),
         f"**{summary(dataset)}.** {text}",
         _("Delete"),
         delete,

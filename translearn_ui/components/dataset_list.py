@@ -64,7 +64,7 @@ def empty_state(*, text: str, icon: str, key: str, heads: bool) -> None:
         heads: as for `frame.empty_state`.
     """
     frame.empty_state(
-        title=_("First some photos"),
+        title=_("First you need photos"),
         text=text,
         icon=icon,
         key=key,
@@ -72,4 +72,4 @@ def empty_state(*, text: str, icon: str, key: str, heads: bool) -> None:
         page="photos",
         heads=heads,
     )
-    show(_("Or go on with these"))
+    show(_("Or continue with these"))

@@ -97,7 +97,14 @@ def _show_heat(run: Run, explanation: Explanation, key: str, name: str) -> None:
             key=f"{key}_class",
         )
         opacity = st.slider(
-            _("Opacity"), 0, 100, 60, step=5, format="%d %%", key=f"{key}_opacity", width=180
+            _("Strength of the colours"),
+            0,
+            100,
+            60,
+            step=5,
+            format="%d %%",
+            key=f"{key}_opacity",
+            width=180,
         )
     ways = _WAYS if explanation.has_heat_map else _WAYS[1:]
     way = st.segmented_control(

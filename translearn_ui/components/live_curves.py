@@ -91,7 +91,7 @@ def trials_html(judged: Sequence[tuple[int, float]], *, words: str) -> str:
         f"<b>{escape(_('right in cross-validation'))}</b>"
         f'<span><i style="border-color:{palette.ACCENT_COLOR}"></i>'
         f"{escape(_('best so far'))}</span>"
-        f'<span><i class="start"></i>{escape(_("the default"))}</span>'
+        f'<span><i class="start"></i>{escape(_("recommended"))}</span>'
     )
     return (
         f'<figure class="tl-curve" role="img" aria-label="{escape(words)}">'

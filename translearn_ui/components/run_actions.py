@@ -45,7 +45,7 @@ def show_menu(run: Run, *, key: str, leave_out: Collection[str] = ()) -> str | N
         "notes": _(":material/edit_note: Name, tags, note"),
         "again": _(":material/replay: Repeat with the same settings"),
         "settings": _(":material/tune: Use its settings"),
-        "continue": _(":material/add_photo_alternate: Learn on with new photos"),
+        "continue": _(":material/add_photo_alternate: Continue training"),
         "report": _(":material/description: Report"),
         "code": _(":material/code: Show me the code"),
         "delete": _(":material/delete: Delete"),
@@ -92,7 +92,7 @@ def fill_in(run: Run, **more: str) -> None:
 def offer_to_learn_on(run: Run) -> None:
     """The dialog from which a training goes on from a run."""
 
-    @st.dialog(_("Learn on with new photos"))
+    @st.dialog(_("Continue training"))
     def ask() -> None:
         text = (
             _(
@@ -103,7 +103,8 @@ def offer_to_learn_on(run: Run) -> None:
             if run.has_result
             else _(
                 "The next training begins with what **{name}** has learned. It came without its "
-                "photos: bring in photos that it has not learned from, or their test will flatter."
+                "photos: bring in photos that it has not learned from, or the test will look "
+                "better than it is."
             )
         )
         st.markdown(text.format(name=frame.plain(display_name(run))))
@@ -176,6 +177,7 @@ def show_report(run: Run) -> None:
             )
         )
         download_report(run, key=f"report_{run.id}", primary=True)
+        dialogs.keep_focus()
 
     ask()
 
@@ -227,6 +229,7 @@ def show_code(run: Run) -> None:
                 on_click="ignore",
             )
             st.code(text, language="python", height=420)
+            dialogs.keep_focus()
 
     ask()
 

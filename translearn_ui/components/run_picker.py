@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from translearn_core.backbones import BACKBONES
 from translearn_core.i18n import _
 from translearn_core.runs import ENDED_STATES, Run, list_runs, run_caveats
 from translearn_core.runs.annotations import display_name
@@ -16,11 +17,13 @@ from translearn_ui.shell import frame
 
 
 def describe_run(run: Run) -> str:
-    """A run in a list: `leaves · 93 % · mobilenet_v2 · today 14:05`."""
+    """A run in a list: `leaves · 93 % · MobileNetV2 · today 14:05`."""
     config = run.config
     share = run_caveats.told_share(run.metrics) if run.has_result else None
     known = "" if share is None else format.percent(share)
-    parts = [display_name(run), known, config.settings.backbone, format.when(config.created)]
+    backbone = config.settings.backbone
+    title = _(BACKBONES[backbone].title) if backbone in BACKBONES else backbone
+    parts = [display_name(run), known, title, format.when(config.created)]
     return " · ".join(filter(None, parts))
 
 
@@ -55,7 +58,7 @@ def switch_result(here: Run) -> None:
         frame.open_run(next(run for run in runs if run.id == chosen))
 
     st.selectbox(
-        _("Which training"),
+        _("Model"),
         list(labels),
         format_func=labels.__getitem__,
         key="results_run",

@@ -23,5 +23,7 @@ def show(run: Run, *, key: str) -> float:
         chosen = float(st.session_state[key]) / 100
         threshold.write_threshold(run.folder, threshold.ConfidenceThreshold(sure_from=chosen))
 
-    st.slider(_("“Not sure” below"), 0.0, 99.0, step=1.0, format="%.0f %%", key=key, on_change=keep)
+    st.slider(
+        _("Say “not sure” below"), 0.0, 99.0, step=1.0, format="%.0f %%", key=key, on_change=keep
+    )
     return threshold.read_threshold(run.folder).sure_from

@@ -19,7 +19,7 @@ from translearn_core.feasibility import report as check_report
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import ConfusedPair, Report
 from translearn_core.i18n import _, ngettext, number
-from translearn_ui.components import charts, class_colors, format, matrix_view, scroll
+from translearn_ui.components import charts, class_colors, format, matrix_view, scroll, sheets
 from translearn_ui.components.paging import page_of
 from translearn_ui.feasibility import findings_view, photo_actions
 from translearn_ui.shell import frame
@@ -176,14 +176,14 @@ def _show_classes(report: Report) -> None:
         }
     )
     st.dataframe(
-        table,
+        sheets.fit(table),
         hide_index=True,
         column_config={
             "name": _("Class"),
             "recall": st.column_config.ProgressColumn(
                 _("Recognised"), min_value=0, max_value=100, format="%.0f %%"
             ),
-            "span": _("between"),
+            "span": _("95 % range"),
             "n": st.column_config.NumberColumn(_("Photos"), format="localized"),
         },
         key="feasible_classes",
@@ -224,7 +224,7 @@ def show_curve(report: Report) -> None:
 def _past_words(error: float | None) -> str:
     """How far off the same forecast was when it was made from half of the photos."""
     if error is None:
-        return _("Whether such a forecast holds could not be tried with so few photos.")
+        return _("There are too few photos to test this forecast.")
     points = 100 * abs(error)
     if points < 0.5:
         return _(
@@ -336,7 +336,7 @@ def show_figures(dataset: Dataset, report: Report) -> None:
             for name, share in sorted(report.trivial.items(), key=lambda item: -item[1])
         ),
         (_("photos that can be read"), number(report.n_photos, ",")),
-        (_("of these measured"), number(report.n_judged, ",")),
+        (_("of these, measured"), number(report.n_judged, ",")),
         (_("groups (copies and bursts count once)"), number(report.n_groups, ",")),
         (
             _("how often it was measured (cross-validation)"),
@@ -344,15 +344,15 @@ def show_figures(dataset: Dataset, report: Report) -> None:
                 repeats=report.repeats, folds=report.folds
             ),
         ),
-        (_("looked at by"), backbones.get_backbone(report.backbone).title),
-        (_("took"), format.duration(report.seconds)),
-        (_("made"), format.stamp(report.created)),
+        (_("network (backbone)"), backbones.get_backbone(report.backbone).title),
+        (_("time"), format.duration(report.seconds)),
+        (_("date"), format.stamp(report.created)),
     ]
     if report.given_test is not None:
         given = report.given_test
         rows.insert(1, (_("on the given test photos"), _share(given.accuracy, given.interval)))
     st.dataframe(
-        pd.DataFrame(rows, columns=["what", "figure"]),
+        sheets.fit(pd.DataFrame(rows, columns=["what", "figure"])),
         hide_index=True,
         height="content",
         column_config={"what": _("What"), "figure": _("Figure")},

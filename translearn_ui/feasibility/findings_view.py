@@ -67,7 +67,7 @@ def show(dataset: Dataset, found: Sequence[Found]) -> None:
         st.markdown(f"{_(one.check.sentence)}  \n:material/lightbulb: {_(one.check.advice)}")
     rows = rows_of(dataset)
     if not one.open:
-        st.success(_("All of these are looked at."), icon=":material/check_circle:")
+        st.success(_("You have looked at all of these."), icon=":material/check_circle:")
     elif any(path in rows for path in one.open[0].paths):
         _show_bulk(dataset, one, rows)
         (_show_sets if one.check.name in IN_SETS else _show_photos)(dataset, one, rows)
@@ -209,8 +209,8 @@ def _show_bulk(dataset: Dataset, one: Found, rows: Mapping[str, Row]) -> None:
             n = len(extra)
             st.button(
                 ngettext(
-                    "Exclude all copies but one ({n:,} photo)",
-                    "Exclude all copies but one ({n:,} photos)",
+                    "Remove all copies but one ({n:,} photo)",
+                    "Remove all copies but one ({n:,} photos)",
                     n,
                 ).format(n=n),
                 key=f"bulk_exclude_{name}",
@@ -221,7 +221,7 @@ def _show_bulk(dataset: Dataset, one: Found, rows: Mapping[str, Row]) -> None:
         elif one.check.excludable:
             n = len(kept)
             st.button(
-                ngettext("Exclude it", "Exclude all {n:,}", n).format(n=n),
+                ngettext("Remove it", "Remove all {n:,}", n).format(n=n),
                 key=f"bulk_exclude_{name}",
                 icon=":material/block:",
                 on_click=photo_actions.exclude,
@@ -306,7 +306,7 @@ def _show_card(dataset: Dataset, check: str, item: Set, row: Row) -> None:
                 )
             else:
                 st.button(
-                    _("Exclude"),
+                    _("Remove"),
                     key=f"{key}_exclude_{path}",
                     type=kind,
                     on_click=photo_actions.exclude,
@@ -396,7 +396,7 @@ def _show_only_this(dataset: Dataset, check: str, row: Row, others: Sequence[str
         key=f"act_{check}_only_{path}",
         on_click=photo_actions.exclude,
         args=(dataset, list(others)),
-        help=_("Excludes the others of this set."),
+        help=_("Removes the others of this set."),
         width="stretch",
     )
 

@@ -60,14 +60,14 @@ def choose_backbone() -> str:
     if len(ready) < 2:
         return default
     chosen = st.selectbox(
-        _("Looked at by"),
+        _("Network (backbone)"),
         ready,
         index=ready.index(default),
         format_func=lambda name: backbones.get_backbone(name).title,
         key=_BACKBONE,
         persist_state="session",
         width=320,
-        help=_("The frozen network (backbone). The answer holds for this one."),
+        help=_("It looks at your photos as it is (frozen). The answer holds for this network."),
     )
     return str(chosen)
 

@@ -128,7 +128,7 @@ def show_menu(dataset: Dataset, row: Mapping[str, Any], *, key: str, note: str =
             actions["move", name] = _(":material/arrow_forward: Move to {name}").format(
                 name=frame.plain(name)
             )
-    actions["exclude", ""] = _(":material/block: Exclude")
+    actions["exclude", ""] = _(":material/delete: Remove")
     chosen = st.menu_button(
         _("More"),
         list(actions),

@@ -349,7 +349,7 @@ def _show_acts(
                 else:
                     photo_actions.keep(dataset, [("wrong_label", path)])
                 st.rerun()
-        if not suggested and st.button(_("Exclude"), key=f"map_exclude_{path}"):
+        if not suggested and st.button(_("Remove"), key=f"map_exclude_{path}"):
             photo_actions.exclude(dataset, [path])
             st.rerun()
         photo_actions.show_menu(dataset, row, key="map")

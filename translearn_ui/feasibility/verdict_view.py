@@ -102,14 +102,13 @@ def show_how(report: Report) -> None:
     with st.popover(_("How is this measured?"), type="tertiary", key="why_verdict"):
         st.markdown(
             _(
-                "A frozen network looked at every photo. A simple head then learned from {share} of "
-                "them and was judged on the rest, in {folds} turns, {repeats} times over, so that "
-                "every photo was judged by heads that had not learned from it (cross-validation). "
-                "Copies and frames of one burst always stay on one side.  \n"
-                "The span says how much the figure would differ with other photos of the same kind "
-                "(95 % interval).  \n"
-                "Training can only be better than this simple head: it adds a hidden layer and varied "
-                "views, and may adapt the network."
+                "A frozen network looked at every photo. A simple head then learned from {share} "
+                "of them and was tested on the rest, in {folds} turns, {repeats} times over, so "
+                "that every photo was tested by heads that had not learned from it "
+                "(cross-validation). Copies and frames of one burst always stay on one side.  "
+                "\nThe range says how much the figure would differ with other photos of the same "
+                "kind (95 % interval).  \nTraining can only be better than this simple head: it "
+                "adds a hidden layer and varied views, and may adapt the network."
             ).format(
                 share=format.percent(1 - 1 / report.folds),
                 folds=report.folds,

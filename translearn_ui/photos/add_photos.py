@@ -308,6 +308,7 @@ _ROLE_WORDS = {
 
 def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoices]:
     """What names alone do not decide, folded away; returns a function that makes the choices."""
+    _tell_positions()
     with st.expander(_("How folders are read"), icon=":material/account_tree:", key=f"read_{key}"):
         level = st.selectbox(
             _("Which folders are the classes"),
@@ -342,6 +343,7 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             step=0.1,
             key=f"every_{key}",
         )
+        keeps = st.checkbox(_("Store where photos were taken (GPS), too"), key=f"keep_{key}")
 
     def make() -> ImportChoices:
         from translearn_core.datasets import ImportChoices
@@ -352,9 +354,15 @@ def _show_choices(key: str, *, archive: bool = False) -> Callable[[], ImportChoi
             for name in text.split(",")
             if name.strip()
         )
-        return ImportChoices(roles=roles, classes=level, names=names, every_s=every_s)
+        return ImportChoices(
+            roles=roles, classes=level, names=names, every_s=every_s, keep_positions=keeps
+        )
 
     return make
+
+
+def _tell_positions() -> None:
+    st.caption(_("Where a photo was taken (GPS) is not stored."))
 
 
 def _folders_below(roots: list[Path]) -> list[str]:
@@ -455,6 +463,7 @@ def _add_zip(dataset: Dataset) -> background_tasks.Task | None:
 
 def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
     from translearn_core import datasets
+    from translearn_core.datasets import ImportChoices
 
     box = uploads.Box("add_files")
     given = st.file_uploader(
@@ -463,6 +472,8 @@ def _add_files(dataset: Dataset, name: str) -> background_tasks.Task | None:
         accept_multiple_files=True,
         key=box.key,
     )
+    if not ImportChoices.from_text(dataset.record.choices).keep_positions:
+        _tell_positions()
     if not given:
         return None
     total = len(given)

@@ -29,15 +29,15 @@ def show(dataset: Dataset) -> None:
     with st.expander(title, icon=":material/workspaces:", key="groups", expanded=bool(current)):
         st.caption(
             _(
-                "Photos of one place, camera, animal or person look alike for reasons of their own. Kept "
-                "together, they are never learned from and tested at once, and the accuracy is that "
-                "on new ones."
+                "Photos of one place, camera, animal or person look alike for reasons of their "
+                "own. Keep them together: then they are either learned from or tested on, never "
+                "both, and the accuracy holds for new ones."
             )
         )
         choices = [NONE, *offers, *([current] if current and current not in offers else [])]
         key = f"group_by_{dataset.id}_{dataset.fingerprint}"
         st.selectbox(
-            _("They are told by"),
+            _("What shows that they belong together"),
             choices,
             index=choices.index(current or NONE),
             format_func=lambda by: _words(by, offers.get(by)),

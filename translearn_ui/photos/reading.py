@@ -95,7 +95,7 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
         if changed:
             _show_preview(upload, choices, table)
             st.caption(
-                _("Runs on these photos keep them; a new data set is made.")
+                _("A new data set is made. Your models keep the photos as they are now.")
                 if frame.runs_of(dataset.id)
                 else _(
                     "All photos are read anew: classes that you renamed or merged, and photos that you "
@@ -104,16 +104,17 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
             )
         with st.container(horizontal=True, vertical_alignment="center"):
             again = changed and st.button(
-                _("Read again so"), type="primary", key="reading_again", icon=":material/refresh:"
+                _("Read again this way"),
+                type="primary",
+                key="reading_again",
+                icon=":material/refresh:",
             )
             if not changed:
                 if st.button(_("That is right"), key="reading_right", icon=":material/check:"):
                     forget_upload(dataset)
                     st.rerun()
                 st.caption(
-                    _(
-                        "What you brought in is kept until then: another answer uploads nothing again."
-                    ),
+                    _("What you brought in is kept until then: you need not upload it again."),
                     width="stretch",
                 )
     return _start_again(dataset, choices, table) if again else None
@@ -129,9 +130,9 @@ def _tell(dataset: Dataset) -> None:
     with st.expander(_("How your photos were read"), icon=":material/account_tree:", key="reading"):
         st.markdown("\n".join(f"- {frame.sentence(sentence)}" for sentence in said))
         st.caption(
-            _("To read them otherwise, bring them in again; the choices are under *{box}*.").format(
-                box=_("How folders are read")
-            )
+            _(
+                "To read them in another way, bring them in again; the choices are under *{box}*."
+            ).format(box=_("How folders are read"))
         )
     table_form.show_rows(notes.rows, notes.table, key="reading")
 
@@ -187,7 +188,7 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
     """What is asked about an upload before it can be read; returns the task of reading it."""
     with st.container(border=True, key="reading"):
         st.header(
-            _("How is {name} to be read?").format(name=frame.plain(upload.name)), anchor=False
+            _("How should {name} be read?").format(name=frame.plain(upload.name)), anchor=False
         )
         answers = _ask(
             upload, ImportChoices(), TableChoices(), (), key=upload.folder.name, level=True

@@ -21,7 +21,7 @@ def show(dataset: Dataset) -> None:
     with st.expander(_("Pages and channels"), icon=":material/layers:", key="stacks"):
         page = _ask_page(stacks)
         channels = _ask_channels(stacks)
-        if st.button(_("Read the photos so"), key="stacks_go"):
+        if st.button(_("Read the photos this way"), key="stacks_go"):
             if len(channels) in ((0, 1, 3) if stacks.channels else (0, 3)):
                 import_task.begin(_begin(dataset, page, channels))
             if stacks.channels:

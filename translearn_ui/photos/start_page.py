@@ -54,7 +54,10 @@ def show() -> None:
             key="use_sort",
             icon=":material/filter_none:",
             width="stretch",
-            help=_("Like photos are put together, you name them, and classes are proposed."),
+            help=_(
+                "Photos that look alike are put together. You name the groups, and the computer "
+                "proposes a class for the rest."
+            ),
         ):
             frame.go("sort")
         st.html(_shape_of_a_folder())

@@ -17,7 +17,10 @@ def show() -> None:
     shown = st.toggle(
         _("Sets for teaching"),
         key="teaching",
-        help=_("Drawn photos, each with one fault to find. `docs/lessons` has a sheet for each."),
+        help=_(
+            "Sets of drawn photos, each set with one fault to find. `docs/lessons` has a "
+            "sheet for each set."
+        ),
     )
     if not shown:
         return

@@ -30,8 +30,8 @@ def show_threshold(run: Run, predictions: pd.DataFrame) -> None:
         _(
             "A model always finds some class most likely. Refusing the answers that it is "
             "least sure of avoids mistakes and costs answers (reject option; what is still "
-            "answered is its coverage). The value is kept with this training: *Try it*, "
-            "the command line and everything you take away go by it."
+            "answered is its coverage). The value is kept with this model: *Try it*, the "
+            "command line and all exports use it."
         ),
         name="sure",
     )
@@ -98,8 +98,8 @@ def show_reliability(metrics: RunMetrics, predictions: pd.DataFrame) -> None:
         )
         st.caption(
             _(
-                "Each dot holds equally many answers; the lines are 95 % intervals. Below the dashed "
-                "line it promised too much, above it too little."
+                "Each dot stands for the same number of answers; the lines are 95 % intervals. "
+                "Below the dashed line it promised too much, above it too little."
             )
         )
 

@@ -76,17 +76,15 @@ def class_sentence(row: ClassMetrics) -> str:
     sentence = ngettext(
         "{found} of its {n} photo was found", "{found} of its {n} photos were found", n
     ).format(found=found, n=n)
+    said = round(found / row.precision) if row.precision else 0
     if row.precision is None:
-        return sentence + "; " + _("it was never predicted.")
-    said = round(found / row.precision) if row.precision else None
-    if said is None:
-        return sentence + "; " + _("it was predicted, but never correctly.")
-    return (
-        sentence
-        + "; "
-        + ngettext(
+        rest = _("it was never predicted.")
+    elif not said:
+        rest = _("it was predicted, but never correctly.")
+    else:
+        rest = ngettext(
             "the model said so {n} time, and {found} were right.",
             "the model said so {n} times, and {found} were right.",
             said,
         ).format(n=said, found=found)
-    )
+    return _("{sentence}; {rest}").format(sentence=sentence, rest=rest)

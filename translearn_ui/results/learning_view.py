@@ -17,8 +17,9 @@ def show(run: Run) -> None:
         _("How it learned"),
         _(
             "Dotted: the photos it learns from. Solid: photos that it does not learn from "
-            "(validation). When dotted goes on getting better and solid does not, it learns "
-            "single photos by heart (overfitting). The star marks the round that was kept."
+            "(validation). When the dotted line keeps getting better and the solid one does "
+            "not, it learns single photos by heart (overfitting). The star marks the round "
+            "that was kept."
         ),
         name="curves",
         ask=_("how to read it"),

@@ -37,7 +37,7 @@ def show(run: Run, metrics: RunMetrics) -> None:
                     show_why(metrics)
         run_picker.switch_result(run)
     if uncertain:
-        rest += " " + _("So few test photos say little: with more photos it can be told better.")
+        rest += " " + _("So few test photos say little. Add photos to know more.")
     st.markdown(rest)
 
 
@@ -124,7 +124,7 @@ def show_next(run: Run) -> None:
             _("Compare"),
             key="results_compare",
             icon=":material/compare_arrows:",
-            help=_("Hold this model against another one, on the same photos."),
+            help=_("Compare this model with another one, on the same photos."),
         ):
             frame.go("compare")
         if st.button(

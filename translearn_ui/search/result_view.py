@@ -39,17 +39,15 @@ def show(run: Run) -> None:
 def _show_result(run: Run, result: StudyResult) -> None:
     st.html(f'<p class="tl-now">✓ {escape(result.sentence)}</p>')
     if run.state.state == "stopped":
-        st.caption(
-            _("You stopped it before its time was over; what it had tried until then counts.")
-        )
+        st.caption(_("You stopped it before its time was over; what it tried until then counts."))
     judged = [
         trial["accuracy"] for trial in study.read_trials(run) if trial["accuracy"] is not None
     ]
     if not result.best and judged and max(judged) > judged[0]:
         st.caption(
             _(
-                "The best in the table is {points:.1f} points above the default; among so many "
-                "settings and so few photos, that much may be chance."
+                "The best in the table is {points:.1f} points above the recommended settings; "
+                "among so many settings and so few photos, that much may be chance."
             ).format(points=100 * (max(judged) - judged[0]))
         )
     if result.best:
@@ -65,7 +63,7 @@ def _show_result(run: Run, result: StudyResult) -> None:
     if result.gain is not None and result.best:
         st.caption(
             _(
-                "Each photo was asked of both; a difference as large or larger would come up by "
+                "Both answered the same photos; a difference as large or larger would come up by "
                 "chance in {p:.0f} of 100 such comparisons (McNemar's test)."
             ).format(p=100 * (result.p_value or 0.0))
         )

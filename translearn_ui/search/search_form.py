@@ -21,10 +21,10 @@ def show(dataset: Dataset) -> None:
     """How long it may take, and the button."""
     st.markdown(
         _(
-            "**{name}**: tries other backbones, heads and learning rates, each evaluated by "
-            "cross-validation on your photos. At the end the best one and "
-            "the default are trained and compared on the test photos, which the "
-            "search never saw."
+            "**{name}**: tries other networks (backbones), heads and learning rates, each "
+            "tested on your photos by cross-validation. At the end the best settings and the "
+            "recommended ones are trained and compared on the test photos, which the search "
+            "never saw."
         ).format(name=frame.plain(dataset.name))
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="search_go"):
@@ -74,7 +74,7 @@ def _show_earlier(dataset: Dataset) -> None:
             if run.state.state in LIVE_STATES:
                 continue
             with st.popover(_("Delete"), type="tertiary", key=f"search_delete_box_{run.id}"):
-                st.markdown(_("Deletes this search. The runs that it trained stay in My work."))
+                st.markdown(_("Deletes this search. The models that it trained stay in My work."))
                 st.button(
                     _("Delete this search"),
                     key=f"search_delete_{run.id}",

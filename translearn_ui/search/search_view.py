@@ -18,6 +18,7 @@ from translearn_core.i18n import _, ngettext
 from translearn_core.runs import LIVE_STATES, Run, study
 from translearn_ui.components import (
     format,
+    queue_line,
     run_text,
     stage_strip,
 )
@@ -46,6 +47,8 @@ def _follow(run: Run) -> None:
         words, figures = _now(run, state.state, state.stage, trials)
         st.html(stage_strip.headline_html(words, figures))
         frame.tab_title(f"{words} – {run.config.dataset_name}")
+        if state.state == "queued":
+            queue_line.show(run)
         _show_time(run, state.started_at)
         trials_view.show(run, trials)
         _show_stop(run)
@@ -76,7 +79,7 @@ def _now(run: Run, state: str, stage: str, trials: list[dict[str, Any]]) -> tupl
     if stage == "train_best":
         return _("Training the best settings …"), ""
     if stage == "train_default":
-        return _("Training the default, to compare …"), ""
+        return _("Training the recommended settings, to compare …"), ""
     if stage != "search" or not trials:
         looked = [event for event in run.events()[0] if event["kind"] == "progress"]
         if stage in ("features", "search") and looked and not trials:

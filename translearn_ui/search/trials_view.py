@@ -76,7 +76,7 @@ def plot(trials: list[dict[str, Any]]) -> go.Figure:
     figure.add_hline(
         y=shares[0],
         line={"color": palette.QUIET_COLOR, "dash": "dot", "width": 1},
-        annotation={"text": _("the default"), "font": {"size": 12}},
+        annotation={"text": _("recommended"), "font": {"size": 12}},
     )
     n = max(numbers)
     figure.update_xaxes(
@@ -112,7 +112,7 @@ def table(trials: list[dict[str, Any]], default: Settings) -> pd.DataFrame:
 def _in_words(changed: dict[str, Any], default: Settings) -> str:
     """A trial's settings, as Markdown: the backbone, and what else differs from the default."""
     title = backbone_title(changed.get("backbone", default.backbone))
-    what = difference(changed) if changed else _("the default")
+    what = difference(changed) if changed else _("recommended")
     return f"**{frame.plain(title)}**" + (f" · {frame.plain(what)}" if what else "")
 
 

@@ -31,18 +31,33 @@ def show(run: Run) -> None:
                 "answers as this app. Start the service in a terminal, in the folder of TransLearn:"
             )
         )
-        st.code(examples.command(run), language="bash", wrap_lines=True)
-        st.markdown(
-            _("Then ask it about `{photo}`:").format(photo=examples.PHOTO),
-        )
-        lines = examples.examples(run)
-        for tab, example in zip(st.tabs([one.title for one in lines]), lines, strict=True):
-            with tab:
-                st.code(example.text, language=example.language, wrap_lines=True)
-        st.caption(
-            _(
-                "The service answers this machine only, until you start it with keys for others. "
-                "docs/service.md says how. Its page http://127.0.0.1:{port}/docs lets you try it in the "
-                "browser."
-            ).format(port=examples.PORT)
-        )
+        here, others = st.tabs([_("For this machine"), _("For others, with a key")])
+        with here:
+            st.code(examples.command(run), language="bash", wrap_lines=True)
+            _show_examples(run, with_keys=False)
+            st.caption(
+                _(
+                    "The service answers this machine only, until you start it with keys for others. "
+                    "docs/service.md says how. Its page http://127.0.0.1:{port}/docs lets you try it in "
+                    "the browser."
+                ).format(port=examples.PORT)
+            )
+        with others:
+            st.code(examples.key_command(), language="bash", wrap_lines=True)
+            st.code(examples.command(run, with_keys=True), language="bash", wrap_lines=True)
+            st.markdown(
+                _(
+                    "The first line makes a key for a client called shop and prints it. Set it there as "
+                    "`{variable}` in the environment, and put the name of this machine in the place of "
+                    "127.0.0.1."
+                ).format(variable=examples.VARIABLE)
+            )
+            _show_examples(run, with_keys=True)
+
+
+def _show_examples(run: Run, *, with_keys: bool) -> None:
+    st.markdown(_("Then ask it about `{photo}`:").format(photo=examples.PHOTO))
+    lines = examples.examples(run, with_keys=with_keys)
+    for tab, example in zip(st.tabs([one.title for one in lines]), lines, strict=True):
+        with tab:
+            st.code(example.text, language=example.language, wrap_lines=True)

@@ -25,7 +25,7 @@ def show() -> None:
         links.insert(0, (_("The class"), "/teacher"))
     text = f"<b>{escape(person.name)}</b>"
     if visited is not None:
-        text += " · " + escape(_("You look into the space of {name}.").format(name=_names(visited)))
+        text += " · " + escape(_("You are in the space of {name}.").format(name=_names(visited)))
     drawn = "".join(
         f'<a href="{address}" target="_self">{escape(label)}</a>' for label, address in links
     )

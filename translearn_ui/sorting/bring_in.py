@@ -85,8 +85,8 @@ def show_boxes(dataset: Dataset | None) -> None:
     box = uploads.Box(f"sort_{way}")
     label = {
         "files": _("Drop your photos and videos here"),
-        "folder": _("Drop a folder here; the folders in it mean nothing"),
-        "zip": _("Drop a zip, tar or 7z file here; the folders in it mean nothing"),
+        "folder": _("Drop a folder here; folders inside it do not count as classes"),
+        "zip": _("Drop a zip, tar or 7z file here; folders inside it do not count as classes"),
     }[way]
     if way == "zip":
         one = st.file_uploader(label, type=list(datasets.ARCHIVE_TYPES), key=box.key)

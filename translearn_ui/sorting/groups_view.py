@@ -9,6 +9,7 @@ from translearn_core.sorting.groups import Group, typical
 from translearn_core.sorting.session import Sorting
 from translearn_ui.shell import frame
 from translearn_ui.sorting import strip
+from translearn_ui.sorting import ticked as ticked_row
 
 GROUPS_SHOWN = 4
 PHOTOS_SHOWN = 12
@@ -60,7 +61,7 @@ def _show_group(sorting: Sorting, group: Group) -> None:
             key=f"{key}_whole",
         )
     if strangers:
-        _show_strangers(sorting, group, sorted(strangers), key)
+        ticked_row.show(sorting, sorted(strangers), key=key, stay=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         known = list(sorting.dataset.classes)
         proposed = sorting.proposed_name(group)
@@ -106,22 +107,3 @@ def file_dropped(sorting: Sorting, paths: list[str], name: str) -> None:
         sorting.put_aside(paths)
     else:
         sorting.move(paths, name)
-
-
-def _show_strangers(sorting: Sorting, group: Group, strangers: list[str], key: str) -> None:
-    """A class for the ticked photos; without one they stay unsorted."""
-    n = len(strangers)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            ngettext("What is the ticked one?", "What are the {n:,} ticked ones?", n).format(n=n),
-            sorting.dataset.classes,
-            index=None,
-            accept_new_options=True,
-            placeholder=_("Leave unsorted, or choose a class"),
-            key=f"sort_stranger_name_{key}",
-            width=280,
-        )
-        if st.button(_("Sort the ticked"), key=f"sort_stranger_take_{key}", disabled=not name):
-            sorting.move(strangers, str(name))
-            strip.forget_ticks(key)
-            st.rerun()

@@ -12,6 +12,7 @@ from translearn_core.sorting.session import Estimate, Question, Sorting
 from translearn_ui.components import class_colors, gallery
 from translearn_ui.shell import frame
 from translearn_ui.sorting import strip
+from translearn_ui.sorting import ticked as ticked_row
 
 _ORDERS = ("doubtful", "different")
 
@@ -45,9 +46,10 @@ def _show_question(sorting: Sorting) -> None:
         required=True,
         key="sort_order",
         help=_(
-            "The most doubtful: where two classes are about as likely (margin sampling). The most "
-            "different: far from everything sorted so far (core-set). Each eighth one is drawn at "
-            "random, and its proposal is hidden, so that the figures below are honest."
+            "The most doubtful: where two classes are about as likely (margin sampling). The "
+            "most different: far from everything sorted so far (core-set). Every eighth photo"
+            " is drawn at random, and its proposal is hidden, so that the figures below are "
+            "honest."
         ),
     )
     asked = sorting.questions(order="different" if order == "different" else "doubtful", most=1)
@@ -105,7 +107,12 @@ def _show_answers(sorting: Sorting, question: Question) -> None:
 def _show_accept(sorting: Sorting) -> None:
     st.header(_("Accept proposals"), anchor=False)
     bar = st.slider(
-        _("Accept from this confidence on"), 0, 100, 90, format="%d %%", key="sort_confidence"
+        _("Accept proposals that are at least this sure"),
+        0,
+        100,
+        90,
+        format="%d %%",
+        key="sort_confidence",
     )
     estimate = sorting.estimate(bar / 100)
     st.markdown(_sentence(estimate))
@@ -133,7 +140,10 @@ def _show_accept(sorting: Sorting) -> None:
         paths = [one.path for one in likely]
         key = f"sort_wrong_{sorting.dataset.id}_{name}"
         ticked = strip.show(sorting.dataset, sorting.rows(paths), key=key, dropped=None)
-        _show_wrong(sorting, [path for path in ticked if path in paths], key)
+        if wrong := [path for path in ticked if path in paths]:
+            ticked_row.show(sorting, wrong, key=key, stay=False)
+        else:
+            st.caption(_("Press those that are wrong, then say what they are."))
     if st.button(
         ngettext("Accept {n:,} photo", "Accept {n:,} photos", estimate.photos).format(
             n=estimate.photos
@@ -144,37 +154,6 @@ def _show_accept(sorting: Sorting) -> None:
     ):
         sorting.accept(bar / 100)
         st.rerun()
-
-
-def _show_wrong(sorting: Sorting, wrong: list[str], key: str) -> None:
-    """What the ticked ones really are."""
-    if not wrong:
-        st.caption(_("Press those that are wrong, then say what they are."))
-        return
-    n = len(wrong)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            ngettext("What is the ticked one?", "What are the {n:,} ticked ones?", n).format(n=n),
-            sorting.dataset.classes,
-            index=None,
-            accept_new_options=True,
-            placeholder=_("Choose a class, or type a new name"),
-            key=f"{key}_really",
-            width=280,
-        )
-        if st.button(_("Sort the ticked"), key=f"{key}_take", disabled=not name):
-            sorting.move(wrong, str(name))
-            strip.forget_ticks(key)
-            st.rerun()
-        if st.button(
-            _("None of them: put aside"),
-            key=f"{key}_aside",
-            type="tertiary",
-            icon=":material/block:",
-        ):
-            sorting.put_aside(wrong)
-            strip.forget_ticks(key)
-            st.rerun()
 
 
 def _sentence(estimate: Estimate) -> str:
@@ -188,5 +167,5 @@ def _sentence(estimate: Estimate) -> str:
     ).format(n=estimate.photos, wrong=round(estimate.wrong))
     if not estimate.measured:
         return text + " " + _("Not measured yet: answer some photos above.")
-    told = _("Measured: {right} of {n} hidden proposals of this confidence were right.")
+    told = _("Measured: {right} of {n} hidden proposals that were this sure were right.")
     return text + " " + told.format(right=estimate.measured_right, n=estimate.measured)

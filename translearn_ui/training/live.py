@@ -22,11 +22,13 @@ import streamlit as st
 from translearn_core import datasets, jobs
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
+from translearn_core.jobs import placer
 from translearn_core.runs import LIVE_STATES, JobState, Run
 from translearn_ui.components import (
     curves_view,
     format,
     live_curves,
+    queue_line,
     stage_strip,
 )
 from translearn_ui.components.run_progress import (
@@ -70,7 +72,7 @@ def _follow(run: Run, stopping: bool) -> None:
     """
     if not run.folder.is_dir():
         st.rerun()  # deleted elsewhere, which the page says
-    state, progress = run.state, progress_of(run)
+    state, progress = jobs.follow(run) or run.state, progress_of(run)
     if state.state not in LIVE_STATES:
         jobs.warm_up()  # who trained once is likely to train again
         st.rerun()
@@ -87,6 +89,8 @@ def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
         st.html(stage_strip.headline_html(*run_words.what_now(run, state, progress)))
         st.progress(share_done(state, progress))
         st.html(run_words.strip_html(run.config.settings, state, progress))
+        if queued:
+            queue_line.show(run)
     st.html(_facts_html(run, state, progress))
     # Each part has a place of its own, so that none moves when another comes or goes.
     with st.container(key="live_curves"):
@@ -96,6 +100,9 @@ def _show_live(run: Run, state: JobState, progress: RunProgress) -> None:
         ended_view.show_warnings(progress)
         if state.reason:  # it lives, and does not answer
             st.warning(frame.plain(state.reason), icon=":material/pause_circle:")
+        problem = placer.read_view().problem if queued and state.cluster else ""
+        if problem:
+            st.warning(frame.plain(problem), icon=":material/lan:")
 
 
 def _facts_html(run: Run, state: JobState, progress: RunProgress) -> str:
@@ -115,6 +122,8 @@ def _facts_html(run: Run, state: JobState, progress: RunProgress) -> str:
     if state.device:
         memory = _("{size} of memory").format(size=format.size(state.memory_bytes))
         rows.append((_("Device"), state.device, memory if state.memory_bytes else ""))
+    if state.node:
+        rows.append((_("Machine"), state.node, _("of the cluster")))
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}"
         f"{f'<small>{escape(note)}</small>' if note else ''}</dd></div>"

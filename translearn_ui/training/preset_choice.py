@@ -28,7 +28,7 @@ def show() -> None:
     st.session_state[KEY] = _present()
     with st.container(horizontal=True, vertical_alignment="center", key="preset_row"):
         st.segmented_control(
-            _("Begin with"),
+            _("Preset"),
             [DEFAULT, *PRESETS],
             format_func=_title,
             key=KEY,
@@ -56,7 +56,7 @@ def _changed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _title(name: str) -> str:
-    return _(PRESETS[name].title) if name in PRESETS else _("The default")
+    return _(PRESETS[name].title) if name in PRESETS else _("Recommended")
 
 
 def _fill_in() -> None:

@@ -27,7 +27,7 @@ def show() -> None:
             width="stretch",
         )
         st.button(
-            _("Begin anew instead"),
+            _("Start from scratch instead"),
             key="train_start_anew",
             type="tertiary",
             on_click=run_setup.put,

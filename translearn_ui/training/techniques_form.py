@@ -34,8 +34,8 @@ def show(dataset: Dataset, resolved: ResolvedSettings | None) -> None:
     """
     st.caption(
         _(
-            "Ways to carry more knowledge over than plain training does. Nothing here is needed; "
-            "each says when it pays."
+            "Ways to learn more than plain training does, from other photos or models. You "
+            "need none of them; each says when it helps."
         )
     )
     for chapter, title in CHAPTERS.items():
@@ -56,7 +56,7 @@ def _show_card(row: TechniqueRow, dataset: Dataset, resolved: ResolvedSettings |
         st.markdown(_(row.plain))
         st.caption(f"[{row.source}]({row.link})")
         if obstacle:
-            words = _("Now not possible: {why}") if not on else _("Does not go: {why}")
+            words = _("Not possible now: {why}") if not on else _("Not possible: {why}")
             st.caption(f":material/block: {frame.plain(words.format(why=obstacle))}")
             if not on:
                 return
@@ -76,14 +76,14 @@ def _choose_run(name: str, dataset: Dataset, resolved: ResolvedSettings | None) 
     fits: dict[str, tuple[Callable[[Run], bool], str]] = {
         "distill_from": (
             lambda run: _knows(run, dataset.classes),
-            _("None of your trainings fits yet: it takes one on the same classes."),
+            _("None of your models fits yet: it needs one with the same classes."),
         ),
     }
     if resolved is not None:
         backbone = resolved.backbone
         fits["start_from"] = (
             lambda run: run.config.settings.backbone == backbone.name,
-            _("None of your trainings fits yet: it takes one that is built on {backbone}.").format(
+            _("None of your models fits yet: it needs one that is built on {backbone}.").format(
                 backbone=_(backbone.title)
             ),
         )

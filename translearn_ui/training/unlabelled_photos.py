@@ -49,8 +49,8 @@ def choose(name: str, own: Dataset) -> None:
     if name == "adapt_to":
         st.caption(
             _(
-                "Photos from there that are sorted into the same classes serve, too: their classes "
-                "are not learned from, but tell how much was gained."
+                "Photos from there that are sorted into the same classes work, too: their classes"
+                " are only used to measure the gain."
             )
         )
     _show_upload(name)

@@ -21,7 +21,7 @@ from translearn_core.errors import PhotoError
 from translearn_core.formatting import AnswerWords, answer_words
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
-from translearn_ui.components import background_tasks, charts, class_colors, format, uploads
+from translearn_ui.components import background_tasks, charts, class_colors, format, sheets, uploads
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -160,8 +160,8 @@ def show_answer(answer: Answer, *, sure_from: float, run: Run) -> None:
     if prediction.other_shape:
         st.markdown(
             _(
-                "This photo is much wider or taller than the photos I learned from, so my answer is "
-                "worth less. Best cut the photo to the shape of those."
+                "This photo is much wider or taller than the photos I learned from, so my answer "
+                "is worth less. It is best to cut the photo to their shape."
             )
         )
 
@@ -277,13 +277,15 @@ def show_many(answers: Sequence[Answer], *, sure_from: float, name: str) -> None
     pictures, rows = st.tabs([_("Pictures"), _("Table")], key="answers_view")
     with rows:
         st.dataframe(
-            found[[name for name in found.columns if not name.startswith("p(")]].assign(
-                probability=[
-                    ""
-                    if answer.prediction.error
-                    else format.certainty(answer.prediction.confidence or 0.0)
-                    for answer in answers
-                ]
+            sheets.fit(
+                found[[name for name in found.columns if not name.startswith("p(")]].assign(
+                    probability=[
+                        ""
+                        if answer.prediction.error
+                        else format.certainty(answer.prediction.confidence or 0.0)
+                        for answer in answers
+                    ]
+                )
             ),
             hide_index=True,
             column_config={

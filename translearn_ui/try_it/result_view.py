@@ -7,7 +7,7 @@ import streamlit as st
 from translearn_core.i18n import _, ngettext
 from translearn_core.runs import Run
 from translearn_core.runs.threshold import read_threshold
-from translearn_ui.components import reveal, threshold_slider
+from translearn_ui.components import scroll, threshold_slider
 from translearn_ui.shell import frame
 from translearn_ui.try_it import photo_input, prediction_view, right_class, traps
 from translearn_ui.try_it.prediction_view import Answer
@@ -47,9 +47,9 @@ def show(run: Run) -> None:
     with st.popover(_("Not sure?"), icon=":material/help:", type="tertiary", key="try_sure_box"):
         st.markdown(
             _(
-                "A model always finds some class most likely, even for a photo of something "
-                "else. Below this probability we call its answer *not sure*. The value is kept "
-                "with this training; *Results* shows what it costs and what it saves."
+                "A model always finds some class most likely, even for a photo of something else."
+                " When it is less sure than this, its answer is *not sure*. The value is kept "
+                "with this model; *Results* shows what it costs and what it saves."
             )
         )
         threshold_slider.show(run, key="try_sure")
@@ -63,8 +63,9 @@ def has_answer(run: Run) -> bool:
 
 def _show_one(answer: Answer, run: Run, sure_from: float) -> None:
     """One photo: the answer, what it really is where that is known, and why."""
-    reveal.show(photo_input.asked_mark(), key="try_reveal")
-    prediction_view.show_answer(answer, sure_from=sure_from, run=run)
+    scroll.into_view("try_answer", when=photo_input.asked_mark())
+    with st.container(key="try_answer"):
+        prediction_view.show_answer(answer, sure_from=sure_from, run=run)
     if answer.prediction.error:
         return
     _show_truth(run, answer.prediction.label or "")

@@ -60,7 +60,7 @@ def _show_unreadable(shown: set[Path]) -> None:
 def _confirm_delete(folder: Path) -> None:
     dialogs.ask_once(
         _("Delete the data set {name}?").format(name=frame.plain(folder.name)),
-        _("All that is in its folder goes for good. Photos that were left in place stay."),
+        _("Everything in its folder is deleted for good. Photos that were left in place stay."),
         _("Delete for good"),
         lambda: datasets.delete_folder(folder),
     )

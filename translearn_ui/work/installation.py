@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import streamlit as st
 
 from translearn_core.config import home, load_configuration
@@ -17,13 +15,8 @@ def show() -> None:
 
     configuration = load_configuration()
     home().mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(home()).free
-    st.markdown(
-        _("Everything lies in one folder: `{folder}`. {free} are free on its disk.").format(
-            folder=home(), free=format.size(free)
-        )
-    )
-    st.caption(_("Another place: set `TRANSLEARN_HOME` before the start."))
+    st.markdown(_("Everything is in one folder: `{folder}`.").format(folder=home()))
+    st.caption(_("To use another folder, set `TRANSLEARN_HOME` before the app is started."))
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="row_cache"):
         used = cache.cache_size_bytes()
         st.markdown(
@@ -41,7 +34,7 @@ def show() -> None:
         ):
             dialogs.ask_once(
                 _("Empty the cache?"),
-                _("{size} are freed. The next training looks at its photos anew.").format(
+                _("{size} are freed. The next training looks at its photos again.").format(
                     size=format.size(used)
                 ),
                 _("Empty"),
@@ -53,10 +46,10 @@ def show() -> None:
     lines = [
         _("Folders that pages may read photos from: {roots}").format(roots=roots or _("none")),
         ngettext(
-            "At most {n} run at a time", "At most {n} runs at a time", configuration.slots
+            "At most {n} training at a time", "At most {n} trainings at a time", configuration.slots
         ).format(n=configuration.slots)
         if configuration.slots
-        else _("One run at a time, or one per graphics card"),
+        else _("One training at a time, or one per graphics card"),
         _("Backbones may be downloaded: {yes}").format(
             yes=_("yes") if configuration.allow_downloads else _("no")
         ),
@@ -68,7 +61,7 @@ def show() -> None:
     ]
     st.markdown("\n".join(f"- {line}" for line in lines))
     st.caption(
-        _("To change them, write `{file}` (see the manual) and reload the page.").format(
-            file=home() / "config.toml"
-        )
+        _(
+            "To change them, write `{file}` (`docs/configuration.md` says how) and reload the page."
+        ).format(file=home() / "config.toml")
     )

@@ -38,7 +38,7 @@ def show(runs: list[Run]) -> None:
     _show_unreadable()
     if not runs:
         frame.empty_state(
-            title=_("No runs yet"),
+            title=_("No trainings yet"),
             text=_("Each training is kept here with its settings, its curves and its model."),
             icon=":material/model_training:",
             key="work_runs",
@@ -82,11 +82,11 @@ def _show_unreadable() -> None:
 def _confirm_delete(run: Run) -> None:
     def delete() -> None:
         delete_run(run)
-        st.toast(_("The run is deleted."))
+        st.toast(_("The training is deleted."))
 
     dialogs.ask_once(
-        _("Delete the run {name}?").format(name=frame.plain(run.id)),
-        _("All that is in its folder goes for good ({size}). The photos stay.").format(
+        _("Delete the training {name}?").format(name=frame.plain(run.id)),
+        _("Everything in its folder is deleted for good ({size}). The photos stay.").format(
             size=format.size(run.size_bytes())
         ),
         _("Delete for good"),
@@ -122,7 +122,7 @@ def _show_compare(runs: list[Run]) -> None:
         st.session_state.pop("compare_runs", None)
         frame.go("compare", runs=",".join(chosen[:8]))
     if len(chosen) < 2:
-        st.caption(_("Tick the trainings to compare."))
+        st.caption(_("Tick the models to compare."))
 
 
 def _show_run(run: Run) -> None:
@@ -185,6 +185,9 @@ def _facts(run: Run) -> list[str]:
     elif origin_of(run) is not None:
         n = len(run.labels)
         facts.insert(0, ngettext("knows {n} class", "knows {n} classes", n).format(n=n))
+    state = run.written_state
+    if state.node and state.is_live:
+        facts.insert(0, _("on {machine}").format(machine=state.node))
     return facts
 
 

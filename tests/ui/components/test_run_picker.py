@@ -24,7 +24,7 @@ def make_run(workspace: Path, **metrics: object) -> Run:
 
 def test_a_run_is_written_in_one_line(workspace: Path) -> None:
     text = run_picker.describe_run(make_run(workspace, test_accuracy=0.93, n_test=100))
-    assert text.startswith("fruit · 93 % · starter · today ")
+    assert text.startswith("fruit · 93 % · Starter · today ")
 
 
 def test_a_run_without_a_figure_has_none(workspace: Path) -> None:

@@ -11,6 +11,13 @@ const MOST_BYTES = 100 * 2 ** 20, MOST_READ = 100e6; // of a file, and pixels of
 
 class Unreadable extends Error {}
 
+function pictureOf(parts) {
+  // A file of these parts, in one piece: Firefox tells what a blob is by the first of its parts alone.
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  parts.reduce((at, part) => { whole.set(part, at); return at + part.length; }, 0);
+  return new Blob([whole]);
+}
+
 const word = (bytes, at, length) => String.fromCharCode(...bytes.subarray(at, at + length));
 const viewOf = (bytes) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -166,7 +173,7 @@ function isPartZeroed(bytes) {
 function endlessJpegs({ head, data }) {
   // Two copies that show the same where all coded data is there: noise stands behind it in one.
   const noise = Uint8Array.from({ length: 4096 }, (_, n) => (n * 89 + 37) % 251);
-  return [[], [noise]].map((more) => new Blob([...head, data, ...more, JPEG_END]));
+  return [[], [noise]].map((more) => pictureOf([...head, data, ...more, JPEG_END]));
 }
 
 function repeatsAtEnd(data) {
@@ -386,5 +393,5 @@ async function readFile(file) {
   else if (word(bytes, 0, 2) === "BM") found = readBmp(bytes);
   if (word(bytes, 4, 8) === "ftypavis") found.moving = "image/avif";
   const { parts, exif: _exif, ...rest } = found;
-  return { ...rest, blob: new Blob(parts), turn: turnOf(found), kind: kind || found.kind || "", bytes };
+  return { ...rest, blob: pictureOf(parts), turn: turnOf(found), kind: kind || found.kind || "", bytes };
 }

@@ -302,16 +302,29 @@ const BINARY = {
   Div: (x, y) => x / y,
 };
 
-function combine(act, left, right, make) {
+// The same for many values at a time where a kind is met on large maps: `y` is one value, or as many.
+const ALONG = {
+  Add: (x, u, y, out, at, n) => { for (let i = 0; i < n; i++) out[at + i] = x[u + i] + y; },
+  Mul: (x, u, y, out, at, n) => { for (let i = 0; i < n; i++) out[at + i] = x[u + i] * y; },
+};
+const EACH = {
+  Add: (x, y, out) => { for (let i = 0; i < out.length; i++) out[i] = x[i] + y[i]; },
+  Mul: (x, y, out) => { for (let i = 0; i < out.length; i++) out[i] = x[i] * y[i]; },
+};
+
+function combine(kind, left, right, make) {
+  const act = BINARY[kind], along = ALONG[kind];
   const rank = Math.max(left.shape.length, right.shape.length);
   const padded = (shape) => [...new Array(rank - shape.length).fill(1), ...shape];
   const a = padded(left.shape), b = padded(right.shape);
   const shape = a.map((side, axis) => Math.max(side, b[axis]));
   const result = make(shape), out = result.data, x = left.data, y = right.data;
   if (x.length === out.length && y.length === out.length) {
-    for (let i = 0; i < out.length; i++) out[i] = act(x[i], y[i]);
+    if (kind in EACH) EACH[kind](x, y, out);
+    else for (let i = 0; i < out.length; i++) out[i] = act(x[i], y[i]);
   } else if (x.length === out.length && y.length === 1) {
-    for (let i = 0; i < out.length; i++) out[i] = act(x[i], y[0]);
+    if (along) along(x, 0, y[0], out, 0, out.length);
+    else for (let i = 0; i < out.length; i++) out[i] = act(x[i], y[0]);
   } else {
     const strides = (sides) => {
       const found = new Array(rank).fill(0);
@@ -326,7 +339,10 @@ function combine(act, left, right, make) {
     let at = 0;
     for (let i = 0; i < n; i++) for (let j = 0; j < c; j++) for (let k = 0; k < h; k++) {
       let u = i * p[0] + j * p[1] + k * p[2], v = i * q[0] + j * q[1] + k * q[2];
-      for (let l = 0; l < w; l++, u += p[3], v += q[3]) out[at++] = act(x[u], y[v]);
+      if (along && p[3] === 1 && q[3] === 0) {
+        along(x, u, y[v], out, at, w);
+        at += w;
+      } else for (let l = 0; l < w; l++, u += p[3], v += q[3]) out[at++] = act(x[u], y[v]);
     }
   }
   return result;
@@ -340,7 +356,8 @@ function convolve(network, node, [input, kernel, bias], make) {
   const rows = Math.floor((height + top + bottom - dh * (kh - 1) - 1) / sh) + 1;
   const columns = Math.floor((width + left + right - dw * (kw - 1) - 1) / sw) + 1;
   const result = make([1, filters, rows, columns]);
-  const how = { kh, kw, sh, sw, dh, dw, top, left, rows, columns };
+  const [low, high] = node.bounds || [-Infinity, Infinity];
+  const how = { kh, kw, sh, sw, dh, dw, top, left, rows, columns, low, high };
   if (group === 1) convolveDensely(network, input, kernel, bias, result, how);
   else if (kernel.shape[1] === 1) {
     convolveByChannel(input, kernel, bias, result, { ...how, each: filters / channels });
@@ -352,7 +369,7 @@ function convolveDensely(network, input, kernel, bias, result, how) {
   const { multiplier } = network, { floats, b, c } = multiplier;
   const [filters, channels, kh, kw] = kernel.shape, k = channels * kh * kw;
   const places = how.rows * how.columns, tiles = Math.ceil(filters / 4), step = columnsOf(k);
-  const at = multiplier.places.get(kernel), out = result.data;
+  const at = multiplier.places.get(kernel), out = result.data, { low, high } = how;
   for (let first = 0; first < places; first += step) {
     const n = Math.min(step, places - first), panels = Math.ceil(n / 8);
     spread(input, floats, b, first, n, k, how);
@@ -360,7 +377,7 @@ function convolveDensely(network, input, kernel, bias, result, how) {
     for (let filter = 0; filter < filters; filter++) {
       const plus = bias ? bias.data[filter] : 0;
       let from = c + filter * step, to = filter * places + first;
-      for (let i = 0; i < n; i++) out[to++] = floats[from++] + plus;
+      for (let i = 0; i < n; i++) out[to++] = Math.min(Math.max(floats[from++] + plus, low), high);
     }
   }
 }
@@ -422,10 +439,10 @@ function place(offsets, isRun, first, n, height, width, how) {
 
 function convolveByChannel(input, kernel, bias, result, how) {
   const [, , height, width] = input.shape, [filters, , kh, kw] = kernel.shape;
-  const { sh, sw, dh, dw, top, left, rows, columns, each } = how;
+  const { sh, sw, dh, dw, top, left, rows, columns, each, low, high } = how;
   const across = (columns - 1) * sw + dw * (kw - 1) + 1, down = (rows - 1) * sh + dh * (kh - 1) + 1;
   const wide = Math.max(across, left + width), framed = new Float32Array(Math.max(down, top + height) * wide);
-  const size = rows * columns, w = kernel.data, sums = new Float64Array(columns);
+  const size = rows * columns, w = kernel.data, sums = new Float64Array(columns), isThree = kh === 3 && kw === 3;
   for (let filter = 0; filter < filters; filter++) {
     if (filter % each === 0) { // the plane within its border of zeros
       const plane = (filter / each) * height * width;
@@ -436,14 +453,19 @@ function convolveByChannel(input, kernel, bias, result, how) {
     }
     const out = result.data.subarray(filter * size, (filter + 1) * size);
     const plus = bias ? bias.data[filter] : 0, first = filter * kh * kw;
-    for (let row = 0, to = 0; row < rows; row++) {
-      sums.fill(plus);
-      for (let i = 0; i < kh; i++) {
-        const from = (row * sh + i * dh) * wide, at = first + i * kw;
-        if (kw === 3) addThree(sums, framed, from, sw, dw, w[at], w[at + 1], w[at + 2]);
-        else for (let j = 0; j < kw; j++) addOne(sums, framed, from + j * dw, sw, w[at + j]);
+    for (let row = 0, to = 0; row < rows; row++, to += columns) {
+      const from = row * sh * wide;
+      if (isThree) {
+        addNine(out, to, columns, framed, from, wide * dh, sw, dw, w, first, plus, low, high);
+        continue;
       }
-      for (let column = 0; column < columns; column++) out[to++] = sums[column];
+      sums.fill(plus);
+      for (let i = 0; i < kh; i++) for (let j = 0; j < kw; j++) {
+        addOne(sums, framed, from + i * dh * wide + j * dw, sw, w[first + i * kw + j]);
+      }
+      for (let column = 0; column < columns; column++) {
+        out[to + column] = Math.min(Math.max(sums[column], low), high);
+      }
     }
   }
 }
@@ -487,10 +509,16 @@ function multiplyPairs(left, right, make) {
   return result;
 }
 
-function addThree(sums, x, from, step, apart, u, v, w) {
-  const n = sums.length, further = 2 * apart;
+function addNine(out, to, n, x, from, below, step, apart, w, at, plus, low, high) {
+  // A row of a kernel of three by three, which nearly all are.
+  const a = w[at], b = w[at + 1], c = w[at + 2], d = w[at + 3], e = w[at + 4], f = w[at + 5];
+  const g = w[at + 6], h = w[at + 7], k = w[at + 8], further = 2 * apart;
   for (let i = 0; i < n; i++, from += step) {
-    sums[i] += u * x[from] + v * x[from + apart] + w * x[from + further];
+    const second = from + below, third = second + below;
+    const sum = plus + (a * x[from] + b * x[from + apart] + c * x[from + further])
+      + (d * x[second] + e * x[second + apart] + f * x[second + further])
+      + (g * x[third] + h * x[third + apart] + k * x[third + further]);
+    out[to + i] = Math.min(Math.max(sum, low), high);
   }
 }
 
@@ -689,14 +717,31 @@ class Network {
     // After which node nobody reads a value any more; a reshaped value is the same value.
     const { nodes, output } = this.graph, owner = new Map(), last = new Map();
     const ownerOf = (name) => owner.get(name) || name;
+    this.bindBounds();
     nodes.forEach((node, place) => {
       if (!this.isKnown(node.kind)) throw new Error(`The operation ${node.kind} is not known here.`);
       for (const name of node.inputs) last.set(ownerOf(name), place);
-      if (node.kind in SAME_VALUES) owner.set(node.outputs[0], ownerOf(node.inputs[0]));
+      if (node.kind in SAME_VALUES || node.isDone) owner.set(node.outputs[0], ownerOf(node.inputs[0]));
     });
     last.delete(ownerOf(output));
     this.done = nodes.map(() => []);
     for (const [name, place] of last) this.done[place].push(name);
+  }
+
+  bindBounds() {
+    // What only bounds the values of a convolution is done as these are written.
+    const { nodes, constants, output } = this.graph, readers = new Map(), makers = new Map();
+    for (const node of nodes) {
+      for (const name of node.inputs) readers.set(name, (readers.get(name) || 0) + 1);
+      if (node.kind === "Conv") makers.set(node.outputs[0], node);
+    }
+    for (const node of nodes) {
+      const [name, ...limits] = node.inputs, maker = makers.get(name);
+      if (!(node.kind in BOUNDS) || !maker || readers.get(name) !== 1 || name === output) continue;
+      if (!limits.every((limit) => constants.has(limit))) continue;
+      maker.bounds = BOUNDS[node.kind](...limits.map((limit) => constants.get(limit).data[0]));
+      node.isDone = true;
+    }
   }
 
   isKnown(kind) {
@@ -734,13 +779,14 @@ class Network {
 
   compute(node, inputs, make) {
     const { kind } = node;
+    if (node.isDone) return inputs[0];
     if (kind in SAME_VALUES) {
       return { shape: SAME_VALUES[kind](inputs[0].shape, inputs[1]), data: inputs[0].data };
     }
     if (kind in BINARY) {
       const [left, right] = inputs, turned = left.data.length < right.data.length;
-      if (turned && (kind === "Add" || kind === "Mul")) return combine(BINARY[kind], right, left, make);
-      return combine(BINARY[kind], left, right, make);
+      if (turned && (kind === "Add" || kind === "Mul")) return combine(kind, right, left, make);
+      return combine(kind, left, right, make);
     }
     if (kind in BOUNDS) {
       const [low, high] = BOUNDS[kind](...inputs.slice(1).map(({ data }) => data[0]));

@@ -8,6 +8,7 @@
 const MOST_BARS = 6;
 const TRIES = 12; // answers by which the two are compared
 const ENOUGH_MS = 60; // a browser that takes no longer is kept, whatever the server takes
+const FRESH_MS = 500; // a picture that was taken ahead and had to wait longer is taken again
 
 class Browser {
   // The network in a worker; rejects where it cannot be opened or answers differently.
@@ -99,7 +100,7 @@ function distance({ units, width, neighbours }, pooled) {
 
 class Live {
   constructor(camera, link) {
-    Object.assign(this, { camera, link, browser: null, run: "", frozen: null, isOver: false, times: {} });
+    Object.assign(this, { camera, link, browser: null, run: "", frozen: null, filed: null, ahead: null, isOver: false, times: {} });
     this.element = make("div", { className: "tl-live" });
     this.element.hidden = true;
   }
@@ -123,7 +124,7 @@ class Live {
   reset() {
     if (this.browser) this.browser.close();
     if (this.frozen) this.frozen.remove();
-    Object.assign(this, { browser: null, run: "", data: null, frozen: null, times: {} });
+    Object.assign(this, { browser: null, run: "", data: null, frozen: null, filed: null, ahead: null, times: {} });
     this.element.hidden = true;
     this.element.replaceChildren();
   }
@@ -148,9 +149,12 @@ class Live {
     this.why = make("button", { type: "button", className: "tl-cam-plain", textContent: words.why, hidden: true });
     this.why.onclick = () => this.askWhy();
     this.note = make("p", { className: "tl-cam-say", role: "status" });
+    this.undo = make("button", { type: "button", className: "tl-cam-plain", textContent: words.undo, hidden: true });
+    this.undo.onclick = () => this.takeBack();
     this.pace = make("p", { className: "tl-live-pace" });
     this.element.append(this.head, this.bars,
-      make("div", { className: "tl-cam-tools" }, this.freeze, this.why, this.pile), this.note, this.pace);
+      make("div", { className: "tl-cam-tools" }, this.freeze, this.why, this.pile),
+      make("div", { className: "tl-cam-foot" }, this.note, this.undo), this.pace);
     this.showPace();
   }
 
@@ -212,10 +216,24 @@ class Live {
     }
   }
 
+  // While the server looks at one picture, the next one is taken.
   async askServer(frozen) {
     while (!this.link.isIdle) await wait(10); // photos that were taken go first
-    const blob = frozen ? await jpegOf(frozen, frozen.width, frozen.height, LONGEST) : await this.camera.take(LONGEST);
-    return this.link.ask({ kind: "answer", run: this.run, jpeg: await asText(blob) });
+    const { ahead, run } = this;
+    this.ahead = null;
+    const isFresh = ahead && !frozen && performance.now() - ahead.at < FRESH_MS;
+    const jpeg = await (isFresh ? ahead.jpeg : frozen
+      ? jpegOf(frozen, frozen.width, frozen.height, LONGEST).then(asText) : this.takeText());
+    const answer = this.link.ask({ kind: "answer", run, jpeg });
+    if (!frozen) {
+      this.ahead = { at: performance.now(), jpeg: this.takeText() };
+      this.ahead.jpeg.catch(() => { this.ahead = null; });
+    }
+    return answer;
+  }
+
+  async takeText() {
+    return asText(await this.camera.take(LONGEST));
   }
 
   show({ shares, unlike }, by) {
@@ -251,6 +269,7 @@ class Live {
     const canvas = make("canvas", { width: video.videoWidth, height: video.videoHeight, className: "tl-live-still" });
     canvas.getContext("2d").drawImage(video, 0, 0);
     this.frozen = canvas;
+    this.ahead = null;
     this.camera.frame.append(canvas);
     this.toggle();
   }
@@ -267,14 +286,14 @@ class Live {
     this.why.hidden = !isFrozen;
     for (const { put } of this.rows.values()) put.hidden = !isFrozen || !into;
     this.pile.hidden = !isFrozen || !into;
-    this.note.textContent = isFrozen && into ? words.frozen : "";
+    this.tell(isFrozen && into ? words.frozen : "");
   }
 
   async askWhy() {
     const blob = await jpegOf(this.frozen, this.frozen.width, this.frozen.height, LONGEST);
-    this.note.textContent = this.data.words.looking;
+    this.tell(this.data.words.looking);
     const { problem } = await this.link.ask({ kind: "why", run: this.run, jpeg: await asText(blob) });
-    this.note.textContent = problem || "";
+    this.tell(problem || "");
   }
 
   async put(name) {
@@ -283,7 +302,22 @@ class Live {
     this.thaw();
     const { words } = this.data, kind = name ? "frame" : "pile";
     const { problem } = await this.link.ask({ kind, name, file, jpeg: await asText(blob) });
-    this.note.textContent = problem || (name ? fill(words.filed, { name }) : words.filed_pile);
+    this.tell(problem || (name ? fill(words.filed, { name }) : words.filed_pile));
+    if (!problem) this.filed = { name: name || words.put_pile, file };
+    this.undo.hidden = Boolean(problem);
+  }
+
+  async takeBack() {
+    const { name, file } = this.filed, { words } = this.data;
+    this.freeze.focus();
+    this.tell("");
+    const { problem } = await this.link.ask({ kind: "remove", id: file });
+    this.tell(problem || fill(words.removed, { name }));
+  }
+
+  tell(sentence) {
+    this.note.textContent = sentence;
+    this.undo.hidden = true;
   }
 
   leave() {

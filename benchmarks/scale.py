@@ -1,0 +1,342 @@
+"""Large sets: the pass over photos in shards, on one machine and over three nodes.
+
+    python -m benchmarks.scale [bits] [resume] [lost] [large] [--photos 20000] [--shard 1024]
+
+Draws small photos (96 px, each file with bytes of its own), writes a manifest of them, and looks at them
+with the backbone `starter` at 64 px, each time in a process and a workspace of its own:
+
+- `bits`: on this machine, and over three nodes of one processor each on this machine: seconds, photos a
+  second, and whether the features are the same, bit for bit;
+- `resume`: killed (SIGKILL) when a third of the shards are done, then gone on with: shards before and
+  after, and files of features that were written twice;
+- `lost`: over three nodes, one of which is lost on the way: features bit for bit as on this machine;
+- `large`: 200,000 photos (`--large`): the pass and the whole `train`, seconds and peak memory.
+
+Without a name: `bits`, `resume` and `lost`. The last line of each is a JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from benchmarks.photos import repeat_set
+from benchmarks.process import ROOT, measure, python
+
+SIZE = 64
+"""Side of the photos for the network, in pixels."""
+DRAWN = 400
+"""Different pictures of each class; the files repeat them with bytes of their own."""
+COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
+TOKEN = "benchmark" * 4
+STORE_BYTES = 120 * 2**20
+NODES = ("alpha", "beta", "gamma")
+
+
+def main() -> None:
+    """Parse the command line and run what it names."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("parts", nargs="*", help="bits, resume, lost, large")
+    parser.add_argument("--photos", type=int, default=20_000)
+    parser.add_argument("--large", type=int, default=200_000)
+    parser.add_argument("--shard", type=int, default=1024)
+    parser.add_argument("--scratch", type=Path, help="a folder to keep photos and workspaces in")
+    parser.add_argument("--pass", dest="manifest", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.manifest is not None:
+        one_pass(given.manifest, given.shard)
+        return
+    with tempfile.TemporaryDirectory(prefix="scale-") as folder:
+        scale = _Scale(given.scratch or Path(folder), given.photos, given.large, given.shard)
+        for part in given.parts or ("bits", "resume", "lost"):
+            print(json.dumps({"part": part} | getattr(scale, part)()), flush=True)
+
+
+def one_pass(manifest: Path, shard: int) -> None:
+    """What a child process does: a data set of the manifest, and the pass over it."""
+    from translearn_core import backbones
+    from translearn_core.datasets.photo_manifest import import_manifest
+    from translearn_core.features.extractor import POOLED, FeatureExtractor
+    from translearn_core.monitor import SILENT
+
+    began = time.monotonic()
+    dataset = import_manifest(manifest).dataset
+    imported = time.monotonic()
+    look = FeatureExtractor(
+        dataset=dataset, backbone=backbones.get_backbone("starter"), size=SIZE, shard=shard
+    )
+    report = look.take([(POOLED, 0)], list(dataset.photos["path"]), SILENT)
+    ended = time.monotonic()
+    table = look.table(POOLED, 0, dataset.photos["sha256"])
+    digest = hashlib.sha256()
+    for start in range(0, len(table), 4096):
+        digest.update(table[start : start + 4096].tobytes())
+    print(
+        json.dumps(
+            {
+                "photos": len(table),
+                "import_s": round(imported - began, 1),
+                "pass_s": round(ended - imported, 1),
+                "photos_per_s": round(report.photos_per_s or 0.0, 1),
+                "features": digest.hexdigest(),
+            }
+        )
+    )
+
+
+class _Scale:
+    """The parts, on one set of photos."""
+
+    def __init__(self, scratch: Path, n: int, large: int, shard: int) -> None:
+        self._scratch, self._n, self._large, self._shard = scratch, n, large, shard
+        self._here: dict[str, Any] = {}
+        self._homes = 0
+
+    def bits(self) -> dict[str, Any]:
+        """One machine beside three nodes."""
+        here = self._on_this_machine()
+        with cluster_of(NODES) as made, _Watch() as watch:
+            there = self._run(self._home(), made.environment)
+        return {
+            "photos": here["photos"],
+            "one_machine": here,
+            "three_nodes": there,
+            "same_bits": here["features"] == there["features"],
+            "largest_worker_mb": watch.largest_mb,
+        }
+
+    def resume(self) -> dict[str, Any]:
+        """Killed, and gone on with."""
+        here, home = self._on_this_machine(), self._home()
+        third = max(1, self._n // self._shard // 3)
+        process = self._start(home, {})
+        wait_for(lambda: len(_shards_done(home)) >= third or process.poll() is not None)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        before = _written(home)
+        after_kill = self._run(home, {})
+        after = _written(home)
+        names = [n for path in home.rglob("cache/features/*/*.txt") for n in _lines(path)]
+        return {
+            "photos": after_kill["photos"],
+            "feature_files_at_the_kill": len(before),
+            "feature_files_at_the_end": len(after),
+            "written_twice": sum(after.get(name) != changed for name, changed in before.items()),
+            "photos_with_features_twice": len(names) - len(set(names)),
+            "pass_s_whole": here["pass_s"],
+            "pass_s_after_the_kill": after_kill["pass_s"],
+            "same_bits": here["features"] == after_kill["features"],
+        }
+
+    def lost(self) -> dict[str, Any]:
+        """One of three nodes is lost when two shards are done."""
+        here, home = self._on_this_machine(), self._home()
+        with cluster_of(NODES) as made:
+            process = self._start(home, made.environment)
+            wait_for(lambda: len(_shards_done(home)) >= 2 or process.poll() is not None)
+            made.lose(NODES[-1])
+            output, errors = process.communicate()
+        if process.returncode:
+            raise RuntimeError(errors)
+        there = json.loads(output.splitlines()[-1])
+        return {
+            "photos": there["photos"],
+            "pass_s": there["pass_s"],
+            "same_bits": here["features"] == there["features"],
+        }
+
+    def large(self) -> dict[str, Any]:
+        """The pass over many photos, and the whole of `train` on them."""
+        manifest, home = self._manifest(self._large), self._home()
+        measured = measure(self._command(manifest), environment=_environment(home))
+        command = python("-m", "translearn_core", "train", str(manifest), "--json")
+        command += ["--backbone", "starter", "--image-size", str(SIZE)]
+        trained = measure(command, environment=_environment(home))
+        return {
+            "pass": measured.result,
+            "pass_peak_mb": round(measured.peak_bytes / 1e6),
+            "train_s": round(trained.seconds, 1),
+            "train_peak_mb": round(trained.peak_bytes / 1e6),
+            "test_accuracy": trained.result["test_accuracy"],
+            "manifest_mb": round(_size(home, "datasets/*/manifest.parquet") / 1e6, 1),
+            "features_mb": round(_size(home, "cache/features/*/*.npy") / 1e6, 1),
+        }
+
+    def _on_this_machine(self) -> dict[str, Any]:
+        if not self._here:
+            self._here = self._run(self._home(), {})
+        return self._here
+
+    def _home(self) -> Path:
+        self._homes += 1
+        home = self._scratch / f"home-{os.getpid()}-{self._homes}"
+        home.mkdir(parents=True)
+        return home
+
+    def _manifest(self, n: int) -> Path:
+        """Draw `n` photos and write their manifest, unless both are there."""
+        manifest = self._scratch / f"photos-{n}.csv"
+        if not manifest.is_file():
+            drawn = self._scratch / "drawn"
+            if not drawn.is_dir():
+                draw(drawn)
+            folder = repeat_set(drawn, self._scratch / f"photos-{n}", n)
+            with manifest.open("w", newline="", encoding="utf-8") as file:
+                rows = csv.writer(file)
+                rows.writerow(["path", "label"])
+                for path in sorted(folder.rglob("*.jpg")):
+                    rows.writerow([path.relative_to(self._scratch), path.parent.name])
+        return manifest
+
+    def _command(self, manifest: Path) -> list[str]:
+        return python(
+            "-m", "benchmarks.scale", "--pass", str(manifest), "--shard", str(self._shard)
+        )
+
+    def _run(self, home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+        measured = measure(
+            self._command(self._manifest(self._n)),
+            environment=_environment(home) | dict(environment),
+        )
+        return measured.result | {"peak_mb": round(measured.peak_bytes / 1e6)}
+
+    def _start(self, home: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self._command(self._manifest(self._n)),
+            cwd=ROOT,
+            env={**os.environ, **_environment(home), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+
+def draw(folder: Path) -> None:
+    """Write photos of 96 x 96 pixels in three colours, with noise."""
+    rng = np.random.default_rng(0)
+    for name, colour in COLOURS.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(DRAWN):
+            pixels = np.clip(rng.normal(colour, 45, (12, 12, 3)), 0, 255).astype(np.uint8)
+            photo = Image.fromarray(pixels).resize((96, 96), Image.Resampling.BICUBIC)
+            photo.save(folder / name / f"{number:03}.jpg", quality=90)
+
+
+class _Nodes:
+    """A cluster of this machine."""
+
+    def __init__(self, made: Any) -> None:
+        self._made = made
+        self._nodes: dict[str, Any] = {}
+        self.environment = {
+            "TRANSLEARN_CLUSTER": json.dumps({"address": made.address}),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": TOKEN,
+        }
+
+    def add(self, name: str) -> None:
+        """Start a node of one processor."""
+        self._nodes[name] = self._made.add_node(
+            node_name=name, num_cpus=1, object_store_memory=STORE_BYTES
+        )
+
+    def lose(self, name: str) -> None:
+        """End a node at once."""
+        self._made.remove_node(self._nodes.pop(name), allow_graceful=False)
+
+
+@contextmanager
+def cluster_of(names: tuple[str, ...]) -> Iterator[_Nodes]:
+    """A head without processors, and nodes of one processor each."""
+    from translearn_core import cluster
+
+    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)}
+    cluster.load_ray()
+    from ray.cluster_utils import Cluster
+
+    head = {
+        "num_cpus": 0,
+        "object_store_memory": STORE_BYTES,
+        "include_dashboard": False,
+        "node_name": "head",
+    }
+    made = Cluster(initialize_head=True, head_node_args=head)
+    try:
+        nodes = _Nodes(made)
+        for name in names:
+            nodes.add(name)
+        yield nodes
+    finally:
+        made.shutdown()
+
+
+class _Watch:
+    """Looks at the workers on nodes twice a second: the largest one's memory."""
+
+    def __enter__(self) -> _Watch:
+        self.largest_mb = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._ended.wait(0.5):
+            for process in psutil.process_iter(["name", "cmdline"]):
+                if "ShardWorker" in " ".join(process.info["cmdline"] or []):
+                    try:
+                        used = process.memory_info().rss // 10**6
+                    except psutil.Error:
+                        continue
+                    self.largest_mb = max(self.largest_mb, used)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Look ten times a second."""
+    while not condition():
+        time.sleep(0.1)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {"TRANSLEARN_HOME": str(home), "TRANSLEARN_STANDBY": "false"}
+
+
+def _shards_done(home: Path) -> list[Path]:
+    return list(home.glob("datasets/*/pass/*.parquet"))
+
+
+def _written(home: Path) -> dict[str, int]:
+    """Files of features -> when each was written, in ns."""
+    return {path.name: path.stat().st_mtime_ns for path in home.rglob("cache/features/*/*.npy")}
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="ascii").split()
+
+
+def _size(home: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in home.glob(pattern))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What axe-core finds on a page as it is now: for the journeys, and for the pages one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+DROPZONE = 'data-testid="stFileUploaderDropzone"'
+"""Streamlit gives the box for files the role `presentation` and a label; the button inside is whole."""
+STOP = 'data-testid="stBaseButton-header"'
+"""Streamlit's own button, there while a page is drawn."""
+
+
+def faults(page: Any, *rules: str, within: str = "") -> list[str]:
+    """What axe-core finds, by its default rules or only by some, on the page or in one part of it."""
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    from axe_playwright_python.sync_playwright import Axe  # needs Playwright
+
+    result = Axe().run(page, context=within or None, options=options).response
+    return [
+        f"{rule['id']}: {node['html'][:200]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+        if not (rule["id"] == "presentation-role-conflict" and DROPZONE in node["html"])
+        and STOP not in node["html"]
+    ]
+
+
+def faults_in_both(page: Any, *, within: str = "") -> list[str]:
+    """The faults of a page that is light, and in the dark those of contrast; it is light again then."""
+    found = [f"light: {fault}" for fault in faults(page, within=within)]
+    page.emulate_media(color_scheme="dark")
+    found += [f"dark: {fault}" for fault in faults(page, "color-contrast", within=within)]
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+DIALOG = "[role=dialog]"
+MAIN = "[data-testid=stMain]"

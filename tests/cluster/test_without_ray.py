@@ -1,0 +1,249 @@
+"""What a cluster means where Ray is not installed or nobody answers, and for the states of jobs."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+
+from translearn_core import cluster, jobs
+from translearn_core.cluster.connection import check_answers
+from translearn_core.cluster.nodes import read_nodes
+from translearn_core.config import load_configuration
+from translearn_core.errors import ClusterError, SettingsError
+from translearn_core.jobs import placer
+from translearn_core.runs import Run, create_run
+from translearn_core.runs.placement import Placement, may_work, write_placement
+from translearn_core.runs.state import write_worker
+from translearn_core.settings import Settings
+
+ADDRESS = "10.0.0.5:6379"
+OTHER = "other/12345678"
+
+
+@pytest.fixture
+def named(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TRANSLEARN_CLUSTER", json.dumps({"address": ADDRESS}))
+    return workspace
+
+
+def make(workspace: Path) -> Run:
+    return create_run(workspace / "datasets" / "a", Settings(), folder=workspace / "runs" / "a")
+
+
+def test_a_cluster_without_ray_is_refused_with_the_command_and_makes_nothing(named: Path) -> None:
+    """In a process of its own, which finds no Ray."""
+    program = (
+        "import sys; from importlib import metadata\n"
+        "from importlib.machinery import PathFinder\n"
+        "find = PathFinder.find_spec\n"
+        "PathFinder.find_spec = lambda name, *rest: None if name == 'ray' else find(name, *rest)\n"
+        "from translearn_core import jobs\n"
+        "from translearn_core.errors import ClusterError\n"
+        "runner = jobs.current_runner()\n"
+        "runner.warm_up()\n"
+        "try: runner.check()\n"
+        "except ClusterError as error: print(error.message)\n"
+        "assert 'ray' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert cluster.INSTALL in done.stdout
+    assert not (named / "cluster").exists()
+
+
+def test_without_a_cluster_in_the_configuration_ray_is_not_imported(workspace: Path) -> None:
+    assert isinstance(jobs.current_runner(), jobs.LocalRunner)
+    assert not cluster.is_named()
+    with pytest.raises(ClusterError, match=r"address.*config\.toml"), cluster.connected():
+        pass
+    program = "import sys, translearn_core.worker, translearn_core.jobs.placing; sys.exit('ray' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_configuration_names_a_cluster(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace.mkdir()
+    (workspace / "config.toml").write_text(
+        '[cluster]\naddress = "10.0.0.5:6379"\nprocessors = 4\ngpus = 0.5\nfolder = "/srv/shared"\n'
+    )
+    found = load_configuration().cluster
+    assert (found.address, found.processors, found.gpus) == (ADDRESS, 4, 0.5)
+    assert isinstance(jobs.current_runner(), jobs.ClusterRunner)
+    with pytest.raises(ClusterError, match="/srv/shared"):
+        cluster.check_folder()
+    monkeypatch.setenv("TRANSLEARN_RUNNER", "local")
+    assert isinstance(jobs.current_runner(), jobs.LocalRunner)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"address": "no port"}',
+        '{"address": "host:"}',
+        '{"processors": 0}',
+        '{"gpus": -1}',
+        '{"nodes": 3}',
+        "3 nodes",
+    ],
+)
+def test_what_the_configuration_cannot_mean_is_refused_by_name(
+    text: str, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_CLUSTER", text)
+    with pytest.raises(SettingsError, match=r"cluster|CLUSTER"):
+        load_configuration()
+
+
+class _Head(grpc.GenericRpcHandler):
+    """Answers as the head of a cluster whose token is `token`; None: whoever asks is let in."""
+
+    def __init__(self, token: str | None, method: str = "CheckAlive") -> None:
+        self._token, self._method = token, method
+
+    def service(self, call: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        if not call.method.endswith(self._method):
+            return None
+
+        def answer(_request: bytes, context: grpc.ServicerContext) -> bytes:
+            given = dict(context.invocation_metadata()).get("authorization")
+            if self._token is not None and given != f"Bearer {self._token}":
+                context.abort(grpc.StatusCode.UNAUTHENTICATED, "no")
+            return b""
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@pytest.fixture
+def head(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a head node that answers as `request.param` says."""
+    server = grpc.server(ThreadPoolExecutor(2), handlers=[request.param])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield f"127.0.0.1:{port}"
+    server.stop(None).wait()
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (_Head("secret"), ""),
+        (_Head("another"), "does not accept our token"),
+        (_Head(None), "lets in everybody"),
+        (_Head(None, "SomethingElse"), "no Ray cluster of a version"),
+    ],
+    indirect=["head"],
+)
+def test_a_head_is_used_only_with_our_token_and_a_lock_on_its_door(
+    head: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("RAY_AUTH_TOKEN", raising=False)
+    (tmp_path / "token").write_text("secret\n")
+    monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", str(tmp_path / "token"))
+    if not said:
+        check_answers(head)
+        return
+    with pytest.raises(ClusterError, match=said):
+        check_answers(head)
+
+
+def test_nobody_at_the_address_is_said() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with pytest.raises(ClusterError, match="No Ray cluster answers"):
+        check_answers(address)
+
+
+def test_nodes_have_names_of_their_own_and_only_living_ones_are_listed() -> None:
+    told = [
+        {"NodeID": "aaaaaa1", "Alive": True, "NodeManagerHostname": "lab", "NodeName": "10.0.0.5",
+         "NodeManagerAddress": "10.0.0.5", "Resources": {"CPU": 8.0}},
+        {"NodeID": "bbbbbb2", "Alive": True, "NodeManagerHostname": "lab", "NodeName": "10.0.0.6",
+         "NodeManagerAddress": "10.0.0.6",
+         "Resources": {"CPU": 16.0, "GPU": 2.0, "accelerator_type:A100": 1.0}},
+        {"NodeID": "cccccc3", "Alive": True, "NodeManagerHostname": "lab", "NodeName": "desk",
+         "NodeManagerAddress": "10.0.0.7", "Resources": {}},
+        {"NodeID": "dddddd4", "Alive": False, "NodeManagerHostname": "old", "NodeName": "old",
+         "NodeManagerAddress": "10.0.0.8", "Resources": {"CPU": 4.0}},
+    ]  # fmt: skip
+    found = read_nodes(told)
+    assert [node.name for node in found] == ["desk", "lab (aaaaaa)", "lab (bbbbbb)"]
+    assert [node.works for node in found] == [False, True, True]
+    assert found[2].devices == ("A100",)
+
+
+def test_a_process_of_another_machine_is_neither_judged_nor_signalled(workspace: Path) -> None:
+    """Its number may be that of anything here: of this very process, say."""
+    run = make(workspace)
+    me = psutil.Process()
+    alive = {
+        "state": "running",
+        "pid": me.pid,
+        "pid_started": me.create_time(),
+        "heartbeat": time.time() - 10,
+    }
+    run.update_state(**alive)
+    assert run.process() is not None, "without a name it is this machine's, as it always was"
+    run.update_state(**alive, host=OTHER)
+    assert run.process() is None
+    assert run.state.state == "running", "its heartbeat is young enough"
+    run.update_state(queued_at=time.time() - 7200, heartbeat=time.time() - 3600)
+    assert run.state.state == "lost"
+    assert "other" in run.state.reason
+    jobs.LocalRunner().force_stop(run)  # this test goes on
+    assert run.state.state == "stopped"
+
+
+def test_a_process_that_was_started_elsewhere_and_told_nothing_is_not_looked_for_here(
+    workspace: Path,
+) -> None:
+    run = make(workspace)
+    run.update_state(queued_at=time.time() - 5)
+    write_worker(run.folder, os.getpid())
+    assert run.process() is not None
+    told = json.loads((run.folder / "worker.json").read_text())
+    assert told["host"] == cluster.machine_name()
+    (run.folder / "worker.json").write_text(json.dumps(told | {"host": OTHER}))
+    assert run.process() is None
+
+
+def test_a_run_on_a_cluster_is_not_lost_by_silence(workspace: Path) -> None:
+    run = make(workspace)
+    run.update_state(cluster=True, queued_at=time.time() - 3600)
+    assert run.state.state == "queued", "it waits for a place, however long"
+    run.update_state(state="running", pid=1, host=OTHER, node="gpu-2", heartbeat=time.time() - 3600)
+    assert run.state.state == "running"
+    assert "gpu-2" in run.state.reason
+
+
+def test_who_may_work_at_a_run_is_told_by_its_placement(workspace: Path) -> None:
+    run = make(workspace)
+    assert not may_work(run.folder, "run-1")
+    write_placement(run.folder, Placement(token="run-1", node="a"))
+    assert may_work(run.folder, "run-1")
+    write_placement(run.folder, Placement(token="run-2", node="b"))
+    assert not may_work(run.folder, "run-1")
+    run.update_state(cluster=True)
+    jobs.LocalRunner().force_stop(run)
+    assert not may_work(run.folder, "run-2")
+    assert run.state.state == "stopped"
+
+
+def test_a_cluster_that_cannot_be_reached_is_shown_as_such(named: Path) -> None:
+    assert not placer.read_view().is_fresh
+    placer.write_view(placer.ClusterView(at=time.time(), address=ADDRESS, problem="Nobody there."))
+    assert placer.read_view().is_fresh
+    assert placer.read_view().problem == "Nobody there."

@@ -1,0 +1,186 @@
+"""Positions are taken out of photos; pixels, orientation and the rest stay."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pillow_heif
+import pytest
+from PIL import Image, PngImagePlugin
+
+from translearn_core.imaging.positions import without_position
+
+pillow_heif.register_heif_opener()
+
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r"><rdf:Description '
+    b'exif:GPSLatitude="48,51.4616N" exif:GPSLongitude=\'2,17.7N\' tiff:Make="Somebody" '
+    b'drone-dji:GpsLongtitude="2.2945">'
+    b"<exif:GPSAltitude>3581/100</exif:GPSAltitude><dc:title>a tower</dc:title>"
+    b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+SECRETS = (b"48,51.4616N", b"2,17.7N", b"2.2945", b"3581/100", b"GPSLatitude")
+MINUTE = 517_731
+"""A number of the position that is found again in the bytes of a file."""
+
+
+def _pixels() -> Image.Image:
+    rng = np.random.default_rng(3)
+    blocks = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
+    return blocks.resize((64, 48))
+
+
+def _exif(order: str = "<") -> bytes:
+    exif = Image.Exif()
+    exif.endian = order
+    exif[0x0112] = 6
+    exif[0x010F] = "Somebody"
+    exif[0x8769] = {0x9003: "2024:05:01 10:00:00", 0x927C: b"where: 48.8577 2.295 again" * 4}
+    exif[0x8825] = {
+        1: "N",
+        2: (48.0, 51.0, MINUTE / 10_000),
+        3: "E",
+        4: (2.0, 17.0, MINUTE / 10_000),
+        29: "2024:05:01",
+    }
+    return exif.tobytes()
+
+
+def _saved(kind: str, **options: object) -> bytes:
+    target = io.BytesIO()
+    _pixels().save(target, kind, **options)
+    return target.getvalue()
+
+
+def _png_texts() -> bytes:
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", XMP.decode(), zip=True)
+    raw = _exif()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(raw):8}\n{raw.hex()}\n", zip=True)
+    info.add_text("Comment", "keep me")
+    return _saved("PNG", pnginfo=info)
+
+
+def _two_pictures() -> bytes:
+    target = io.BytesIO()
+    second = _pixels().rotate(180)
+    _pixels().save(target, "MPO", save_all=True, append_images=[second], exif=_exif())
+    first = target.getvalue()
+    return first + b"\xff\xd8\xff\xe1" + _segment(b"Exif\0\0" + _bare(_exif(">"))) + b"\xff\xd9"
+
+
+def _segment(content: bytes) -> bytes:
+    return struct.pack(">H", len(content) + 2) + content
+
+
+def _bare(exif: bytes) -> bytes:
+    return exif.removeprefix(b"Exif\0\0")
+
+
+def _with_film() -> bytes:
+    film = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\x40moov\xa9xyz\0\x12\x15\xc7+48.8577+002.295/"
+    return _saved("JPEG", exif=_exif()) + film
+
+
+MAKERS: dict[str, Callable[[], bytes]] = {
+    "jpeg": lambda: _saved("JPEG", exif=_exif()),
+    "jpeg, other order": lambda: _saved("JPEG", exif=_exif(">")),
+    "jpeg with XMP": lambda: _saved("JPEG", exif=_exif(), xmp=XMP),
+    "jpeg, progressive, of two pictures": _two_pictures,
+    "jpeg with a film": _with_film,
+    "png": lambda: _saved("PNG", exif=_exif()),
+    "png with texts": _png_texts,
+    "webp": lambda: _saved("WEBP", lossless=True, exif=_exif(), xmp=XMP),
+    "tiff": lambda: _saved("TIFF", exif=_exif()),
+    "tiff with XMP": lambda: _saved("TIFF", tiffinfo={700: XMP}),
+    "avif": lambda: _saved("AVIF", exif=_exif(), xmp=XMP),
+    "heic": lambda: _saved("HEIF", exif=_exif(), xmp=XMP),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_no_position_is_left_and_all_else_stays(name: str) -> None:
+    data = MAKERS[name]()
+    assert _positions_in(data), "the photo of the test holds one"
+    bare = without_position(data)
+    assert not _positions_in(bare)
+    assert without_position(bare) is bare
+    with Image.open(io.BytesIO(data)) as before, Image.open(io.BytesIO(bare)) as after:
+        assert np.array_equal(np.asarray(before), np.asarray(after))
+        for tag in (0x0112, 0x010F):
+            assert after.getexif().get(tag) == before.getexif().get(tag)
+        taken = [image.getexif().get_ifd(0x8769).get(0x9003) for image in (before, after)]
+        assert taken[0] == taken[1]
+        assert not after.getexif().get_ifd(0x8825)
+    if "png" not in name:
+        assert len(bare) == len(data), "nothing moves"
+    if b"a tower" in data:
+        assert b"a tower" in bare
+
+
+def _positions_in(data: bytes) -> list[str]:
+    """What of a position is found in the bytes, unpacked where a PNG packs them."""
+    texts = [data]
+    at = 8
+    while data.startswith(b"\x89PNG") and at + 12 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "big")
+        if data[at + 4 : at + 8] in (b"iTXt", b"zTXt"):
+            packed = data[at + 8 : at + 8 + length]
+            start = packed.find(b"\x78\x9c")
+            texts.append(zlib.decompress(packed[start:]) if start >= 0 else packed)
+        at += 12 + length
+    found = []
+    for text in texts:
+        digits = "".join(text.decode("latin-1").split())
+        for secret in (*SECRETS, b"48.8577", b"+002.295"):
+            found += [repr(secret)] if secret in text else []
+        for order in ("<I", ">I"):
+            number = struct.pack(order, MINUTE)
+            is_there = number in text or number.hex() in digits
+            found += ["number"] if is_there else []
+    return found
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF", "GIF", "BMP"])
+def test_a_photo_without_a_position_is_the_same_file(kind: str) -> None:
+    data = _saved(kind)
+    assert without_position(data) is data
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("name", ["jpeg with XMP", "png with texts", "tiff", "heic", "webp"])
+def test_damaged_side_data_never_ends_it(name: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    whole = MAKERS[name]()
+    for _try in range(20):
+        data = bytearray(whole)
+        for place in rng.integers(0, min(len(data), 600), 4):
+            data[place] = rng.integers(0, 256)
+        without_position(bytes(data[: rng.integers(20, len(data))]))
+
+
+def test_a_position_that_points_into_the_pixels_does_not_change_them() -> None:
+    pixels = bytes(range(256)) * 3  # a TIFF of 16 x 16, uncompressed, whose position lies in them
+    tags = [
+        (256, 4, 1, 16),
+        (257, 4, 1, 16),
+        (258, 3, 1, 8),
+        (259, 3, 1, 1),
+        (262, 3, 1, 2),
+        (273, 4, 1, 8),
+        (277, 3, 1, 3),
+        (279, 4, 1, 768),
+        (0x8825, 4, 1, 8),
+    ]
+    table = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    data = b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + table + bytes(4)
+    bare = without_position(data)
+    assert bare != data
+    assert bare[8 : 8 + len(pixels)] == pixels
+    with Image.open(io.BytesIO(bare)) as after:
+        assert after.size == (16, 16)
+        assert 0x8825 not in after.getexif()

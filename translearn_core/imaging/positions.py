@@ -1,0 +1,537 @@
+"""Takes out of the file of a photo where it was taken.
+
+Owns: `without_position`: positions in EXIF (the GPS directory, with the notes of the maker, which may
+repeat it) and in XMP, in JPEG (also of several pictures), PNG, WebP, TIFF, HEIC and AVIF, and that of
+a short film behind or in a photo. Leaves to others: when that is wanted (`datasets/importing.py`).
+
+Nothing is encoded anew: a directory loses its entries and what they point to becomes zeros, XMP becomes
+spaces. So no byte of the pixels moves or changes, and all else that a file says of itself stays, the
+orientation first of all. What two things in a damaged file share is not overwritten.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from translearn_core.imaging.kinds import HEAD_BYTES, kind_of
+
+Span = tuple[int, int]
+"""From the first byte to the one behind the last."""
+
+_GPS, _EXIF, _SUB_IFDS, _MAKER_NOTE = 0x8825, 0x8769, 0x014A, 0x927C
+_OFFSETS, _COUNTS = (273, 324, 513), (279, 325, 514)
+"""Tags of the places and lengths of strips, of tiles, and of a small JPEG."""
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+_SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
+_MOST_DIRECTORIES, _MOST_ENTRIES = 10_000, 4096
+
+_NAME = rb"[A-Za-z_][\w.-]*:(?:GPS\w*|\w*(?:Latitude|Longitude|Longtitude|Altitude)\w*)"
+_XMP = re.compile(
+    rb"<(?P<name>" + _NAME + rb")(?:\s[^<>]*)?(?:/>|>.*?</(?P=name)\s*>)"
+    rb"|(?<=\s)" + _NAME + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')",
+    re.DOTALL | re.IGNORECASE,
+)
+_XMP_BEGINS, _XMP_ENDS = re.compile(rb"<rdf:RDF"), re.compile(rb"</rdf:RDF\s*>")
+_FILM = re.compile(
+    rb"[+-]\d{2,6}(?:\.\d+)?[+-]\d{3,7}(?:\.\d+)?(?:[+-]\d+(?:\.\d+)?)?(?:CRS[\w:]{1,20})?/"
+)
+"""A position as films hold it (ISO 6709): `+48.8577+002.295/`."""
+_ENTROPY_ENDS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+def without_position(data: bytes) -> bytes:
+    """The file of a photo without the place at which it was taken.
+
+    Returns:
+        `data` itself where nothing is to be taken out, or it is no photo that is read here.
+    """
+    kind = kind_of(data[:HEAD_BYTES])
+    change = _KINDS.get(kind)
+    if change is None:
+        return data
+    buffer = bytearray(data)
+    try:
+        changed = change(buffer)
+    except (struct.error, IndexError, ValueError, zlib.error, OverflowError):
+        return _without_xmp(data)  # damaged side data, which no reader follows further
+    return bytes(changed) if changed != data else data
+
+
+def _without_xmp(data: bytes) -> bytes:
+    buffer = bytearray(data)
+    _clear_texts(buffer)
+    return bytes(buffer) if buffer != data else data
+
+
+# --- texts: XMP, and films ------------------------------------------------------------------
+
+
+def _clear_texts(buffer: bytearray) -> None:
+    """Let positions in XMP, and of films, become spaces."""
+    begin = _XMP_BEGINS.search(buffer)
+    while begin is not None:
+        end = _XMP_ENDS.search(buffer, begin.end())
+        stop = end.end() if end is not None else min(len(buffer), begin.end() + 2**20)
+        _blank(buffer, _XMP, begin.start(), stop)
+        begin = _XMP_BEGINS.search(buffer, stop)
+    at = buffer.find(b"moov")
+    if at >= 0:
+        _blank(buffer, _FILM, max(0, buffer.find(b"ftyp")), len(buffer))
+
+
+def _blank(buffer: bytearray, pattern: re.Pattern[bytes], begin: int, end: int) -> None:
+    spans = [found.span() for found in pattern.finditer(bytes(buffer[begin:end]))]
+    for first, last in spans:
+        buffer[begin + first : begin + last] = b" " * (last - first)
+
+
+# --- EXIF, which is a TIFF ------------------------------------------------------------------
+
+
+@dataclass
+class _Entry:
+    """One entry of a directory: where its 12 (or 20) bytes begin, and where its value lies."""
+
+    at: int
+    tag: int
+    kind: int
+    count: int
+    value: Span
+    outside: bool
+
+
+@dataclass
+class _Tiff:
+    """The directories of a TIFF that lies in a buffer."""
+
+    buffer: bytearray
+    base: int
+    end: int
+    order: str = "<"
+    big: bool = False
+    used: list[Span] = field(default_factory=list)
+
+    def number(self, at: int, size: int) -> int:
+        """An unsigned number."""
+        if not self.base <= at <= self.end - size:
+            raise IndexError(at)
+        return int.from_bytes(self.buffer[at : at + size], "little" if self.order == "<" else "big")
+
+    @property
+    def wide(self) -> int:
+        """Bytes of a place."""
+        return 8 if self.big else 4
+
+    def entries(self, place: int) -> list[_Entry]:
+        """The entries of a directory; empty where it is none."""
+        size, begin, n = self._table(place)
+        found = []
+        for row in range(n):
+            at = begin + row * size
+            tag, kind = self.number(at, 2), self.number(at + 2, 2)
+            count = self.number(at + 4, self.wide)
+            length = _SIZES.get(kind, 0) * count
+            inside = at + 4 + self.wide
+            outside = length > self.wide
+            start = self.base + self.number(inside, self.wide) if outside else inside
+            found.append(_Entry(at, tag, kind, count, (start, start + length), outside))
+        return found
+
+    def _table(self, place: int) -> tuple[int, int, int]:
+        """Bytes of an entry, where the first one begins, and their number."""
+        wide = 8 if self.big else 2
+        n = self.number(place, wide)
+        size = 20 if self.big else 12
+        if n > _MOST_ENTRIES or place + wide + n * size > self.end:
+            raise IndexError(place)
+        return size, place + wide, n
+
+    def span(self, place: int) -> Span:
+        """Where a directory lies, with the place of the next one."""
+        size, begin, n = self._table(place)
+        return place, min(self.end, begin + n * size + self.wide)
+
+    def next(self, place: int) -> int:
+        """The place of the next directory; the base: there is none."""
+        size, begin, n = self._table(place)
+        at = begin + n * size
+        return self.base + (self.number(at, self.wide) if at + self.wide <= self.end else 0)
+
+    def numbers(self, entry: _Entry) -> list[int]:
+        """The values of an entry, where they are whole numbers."""
+        size = _SIZES.get(entry.kind, 0)
+        if size not in (2, 4, 8) or entry.kind in (5, 10, 11, 12) or entry.value[1] > self.end:
+            return []
+        return [self.number(at, size) for at in range(*entry.value, size)]
+
+    def remove(self, place: int, entry: _Entry) -> None:
+        """Take an entry out of its directory; what follows moves up."""
+        size, _begin, n = self._table(place)
+        _start, end = self.span(place)
+        self.buffer[entry.at : end] = self.buffer[entry.at + size : end] + bytes(size)
+        wide = 8 if self.big else 2
+        order = "little" if self.order == "<" else "big"
+        self.buffer[place : place + wide] = (n - 1).to_bytes(wide, order)  # type: ignore[arg-type]
+
+    def clear(self, span: Span) -> None:
+        """Let bytes become zeros that nothing else uses."""
+        first, last = max(span[0], self.base), min(span[1], self.end)
+        if first < last and not any(a < last and first < b for a, b in self.used):
+            self.buffer[first:last] = bytes(last - first)
+
+
+def _clear_tiff(buffer: bytearray, base: int, end: int) -> None:
+    """Take the position out of a TIFF, or of the EXIF of another file, in place."""
+    opened = _open_tiff(buffer, base, end)
+    if opened is None:
+        return
+    tiff, first = opened
+    directories = list(_walk(tiff, first))
+    pointers = [one for place in directories for one in tiff.entries(place) if one.tag == _GPS]
+    if not pointers:
+        return
+    notes: list[Span] = []
+    positions = [base + at for one in pointers for at in tiff.numbers(one)[:1]]
+    for place in directories:
+        for entry in tiff.entries(place):
+            if entry.tag == _MAKER_NOTE:
+                notes += [entry.value] if entry.outside else []
+            elif entry.outside:
+                tiff.used.append(entry.value)
+        tiff.used += [tiff.span(place), *_pixels(tiff, place)]
+    tiff.used.append((base, base + (16 if tiff.big else 8)))
+    for place in set(positions) - set(directories):
+        _clear_directory(tiff, place)
+    for note in notes:
+        tiff.clear(note)
+    for place in directories:
+        gone = [one for one in tiff.entries(place) if one.tag in (_GPS, _MAKER_NOTE)]
+        for entry in reversed(gone):
+            tiff.remove(place, entry)
+
+
+def _open_tiff(buffer: bytearray, base: int, end: int) -> tuple[_Tiff, int] | None:
+    """A TIFF and the place of its first directory; None where it is none."""
+    orders = {b"II": "<", b"MM": ">"}
+    order = orders.get(bytes(buffer[base : base + 2]))
+    if order is None or end - base < 8:
+        return None
+    tiff = _Tiff(buffer, base, end, order)
+    tiff.big = tiff.number(base + 2, 2) == 43
+    return tiff, base + tiff.number(base + (8 if tiff.big else 4), tiff.wide)
+
+
+def _walk(tiff: _Tiff, first: int) -> Iterator[int]:
+    """The places of all directories but those of positions, as far as they can be read."""
+    waiting, seen = [first], {tiff.base}
+    while waiting and len(seen) < _MOST_DIRECTORIES:
+        place = waiting.pop()
+        if place in seen:
+            continue
+        seen.add(place)
+        try:
+            entries = tiff.entries(place)
+        except IndexError:
+            continue
+        yield place
+        waiting.append(tiff.next(place))
+        for entry in entries:
+            if entry.tag in (_EXIF, _SUB_IFDS):
+                waiting += [tiff.base + at for at in tiff.numbers(entry)]
+
+
+def _pixels(tiff: _Tiff, place: int) -> list[Span]:
+    """Where the pixels of a directory lie."""
+    values = {
+        one.tag: tiff.numbers(one)
+        for one in tiff.entries(place)
+        if one.tag in (*_OFFSETS, *_COUNTS)
+    }
+    found = []
+    for offsets, counts in zip(_OFFSETS, _COUNTS, strict=True):
+        pairs = zip(values.get(offsets, ()), values.get(counts, ()), strict=False)
+        found += [(tiff.base + at, tiff.base + at + n) for at, n in pairs]
+    return found
+
+
+def _clear_directory(tiff: _Tiff, place: int) -> None:
+    """Let a directory become zeros, with all that it points to."""
+    try:
+        entries, span = tiff.entries(place), tiff.span(place)
+    except IndexError:
+        return
+    for entry in entries:
+        if entry.outside:
+            tiff.clear(entry.value)
+    tiff.clear((span[0], max(span[0], span[1] - tiff.wide)))
+
+
+def _clear_exif(buffer: bytearray, begin: int, end: int) -> None:
+    """Take the position out of EXIF, which may begin with its name."""
+    if buffer[begin : begin + 4] == b"Exif":
+        begin += 6
+    _clear_tiff(buffer, begin, end)
+
+
+# --- kinds of files -------------------------------------------------------------------------
+
+
+def _change_jpeg(buffer: bytearray) -> bytearray:
+    at = buffer.find(b"\xff\xd8")
+    while at >= 0:
+        at = _change_picture(buffer, at + 2)
+        at = buffer.find(b"\xff\xd8\xff", at) if at >= 0 else -1
+    _clear_texts(buffer)
+    return buffer
+
+
+def _change_picture(buffer: bytearray, at: int) -> int:
+    """Change the segments of one picture of a JPEG; returns where it ends, -1 with the file."""
+    while at + 4 <= len(buffer):
+        if buffer[at] != 0xFF:
+            at = buffer.find(b"\xff", at)
+            if at < 0:
+                return -1
+            continue
+        marker = buffer[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker == 0xD9:
+            return at + 2
+        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:
+            at += 2
+            continue
+        end = at + 2 + int.from_bytes(buffer[at + 2 : at + 4], "big")
+        if marker == 0xE1 and buffer[at + 4 : at + 8] == b"Exif":
+            _tolerant(buffer, at + 4, min(end, len(buffer)))
+        at = end
+        if marker == 0xDA:
+            if buffer.find(b"\xff\xd8\xff", at) < 0:  # no second picture
+                return -1
+            found = _ENTROPY_ENDS.search(buffer, at)
+            if found is None:
+                return -1
+            at = found.start()
+    return -1
+
+
+def _tolerant(buffer: bytearray, begin: int, end: int) -> None:
+    """Change EXIF where it can be followed; damaged EXIF stays."""
+    with suppress(struct.error, IndexError, ValueError):
+        _clear_exif(buffer, begin, end)
+
+
+def _change_png(buffer: bytearray) -> bytearray:
+    parts, at = [bytes(buffer[:8])], 8
+    while at + 12 <= len(buffer):
+        length = int.from_bytes(buffer[at : at + 4], "big")
+        chunk = bytes(buffer[at : at + 12 + length])
+        parts.append(_changed_chunk(chunk) if len(chunk) == 12 + length else chunk)
+        at += 12 + length
+    parts.append(bytes(buffer[at:]))
+    return bytearray(b"".join(parts))
+
+
+def _changed_chunk(chunk: bytes) -> bytes:
+    kind, content = chunk[4:8], chunk[8:-4]
+    change = {b"eXIf": _exif_bytes, b"iTXt": _changed_itxt, b"zTXt": _changed_ztxt}
+    change |= {b"tEXt": _changed_text}
+    if kind not in change:
+        return chunk
+    try:
+        changed = change[kind](content)
+    except (ValueError, zlib.error, IndexError):
+        return chunk
+    if changed == content:
+        return chunk
+    sum_of = zlib.crc32(kind + changed)
+    if zlib.crc32(kind + content) != int.from_bytes(chunk[-4:], "big"):
+        sum_of ^= 1  # it was not valid, and is not now
+    return len(changed).to_bytes(4, "big") + kind + changed + sum_of.to_bytes(4, "big")
+
+
+def _exif_bytes(content: bytes) -> bytes:
+    block = bytearray(content)
+    _tolerant(block, 0, len(block))
+    return bytes(block)
+
+
+def _changed_itxt(content: bytes) -> bytes:
+    """International text: keyword, whether it is packed, language, keyword again, text."""
+    keyword, rest = content.split(b"\0", 1)
+    packed, rest = rest[:2], rest[2:]
+    language, again, text = rest.split(b"\0", 2)
+    unpacked = _unpack(text) if packed[0] else text
+    changed = _text_bytes(keyword, unpacked)
+    if changed == unpacked:
+        return content
+    text = zlib.compress(changed) if packed[0] else changed
+    return b"\0".join([keyword, packed + language, again, text])
+
+
+def _changed_ztxt(content: bytes) -> bytes:
+    keyword, rest = content.split(b"\0", 1)
+    unpacked = _unpack(rest[1:])
+    changed = _text_bytes(keyword, unpacked)
+    return content if changed == unpacked else keyword + b"\0\0" + zlib.compress(changed)
+
+
+def _changed_text(content: bytes) -> bytes:
+    keyword, text = content.split(b"\0", 1)
+    return keyword + b"\0" + _text_bytes(keyword, text)
+
+
+def _unpack(data: bytes) -> bytes:
+    packer = zlib.decompressobj()
+    text = packer.decompress(data, 2**24)
+    if packer.unconsumed_tail:
+        raise ValueError("a text this long is none of a camera")
+    return text
+
+
+def _text_bytes(keyword: bytes, text: bytes) -> bytes:
+    """A text of a PNG without positions: XMP, or EXIF and XMP in hexadecimal digits."""
+    if not keyword.startswith(b"Raw profile type"):
+        block = bytearray(text)
+        _clear_texts(block)
+        return bytes(block)
+    _empty, name, length, digits = text.split(b"\n", 3)
+    block = bytearray(bytes.fromhex(digits.decode("ascii")))
+    before = bytes(block)
+    _tolerant(block, 0, len(block))
+    _clear_texts(block)
+    if block == before:
+        return text
+    lines = [block.hex()[at : at + 72] for at in range(0, 2 * len(block), 72)]
+    return b"\n".join([b"", name, length, *(line.encode() for line in lines), b""])
+
+
+def _change_webp(buffer: bytearray) -> bytearray:
+    at = 12
+    while at + 8 <= len(buffer):
+        length = int.from_bytes(buffer[at + 4 : at + 8], "little")
+        if buffer[at : at + 4] == b"EXIF":
+            _tolerant(buffer, at + 8, min(len(buffer), at + 8 + length))
+        at += 8 + length + length % 2
+    _clear_texts(buffer)
+    return buffer
+
+
+def _change_tiff(buffer: bytearray) -> bytearray:
+    _clear_tiff(buffer, 0, len(buffer))
+    _clear_texts(buffer)
+    return buffer
+
+
+def _change_texts(buffer: bytearray) -> bytearray:
+    _clear_texts(buffer)
+    return buffer
+
+
+# --- HEIC and AVIF: boxes -------------------------------------------------------------------
+
+
+def _change_boxes(buffer: bytearray) -> bytearray:
+    for kind, begin, end in _boxes(buffer, 0, len(buffer)):
+        if kind == b"meta":
+            for spans in _exif_items(buffer, begin + 4, end):
+                _change_item(buffer, spans)
+    _clear_texts(buffer)
+    return buffer
+
+
+def _boxes(buffer: bytearray, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The boxes in a span: kind, where the content begins, and ends."""
+    while at + 8 <= end:
+        size, head = int.from_bytes(buffer[at : at + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(buffer[at + 8 : at + 16], "big"), 16
+        elif size == 0:
+            size = end - at
+        if size < head or at + size > end:
+            return
+        yield bytes(buffer[at + 4 : at + 8]), at + head, at + size
+        at += size
+
+
+def _exif_items(buffer: bytearray, begin: int, end: int) -> Iterator[list[Span]]:
+    """The spans of each item of EXIF that a `meta` box names."""
+    inside = {kind: (first, last) for kind, first, last in _boxes(buffer, begin, end)}
+    if b"iinf" not in inside or b"iloc" not in inside:
+        return
+    wanted = set(_items_of_exif(buffer, *inside[b"iinf"]))
+    data_at = inside.get(b"idat", (0, 0))[0]
+    for item, spans in _places(buffer, *inside[b"iloc"], data_at):
+        if item in wanted:
+            yield [(a, b) for a, b in spans if 0 <= a < b <= len(buffer)]
+
+
+def _items_of_exif(buffer: bytearray, begin: int, end: int) -> Iterator[int]:
+    first = begin + (6 if buffer[begin] == 0 else 8)
+    for kind, at, _last in _boxes(buffer, first, end):
+        version = buffer[at]
+        if kind != b"infe" or version < 2:
+            continue
+        size = 2 if version == 2 else 4
+        number = int.from_bytes(buffer[at + 4 : at + 4 + size], "big")
+        if buffer[at + 6 + size : at + 10 + size] == b"Exif":
+            yield number
+
+
+def _places(buffer: bytearray, at: int, end: int, data_at: int) -> Iterator[tuple[int, list[Span]]]:
+    """The spans of every item of an `iloc` box."""
+    version = buffer[at]
+    sizes = (buffer[at + 4] >> 4, buffer[at + 4] & 15, buffer[at + 5] >> 4)
+    index_size = buffer[at + 5] & 15 if version in (1, 2) else 0
+    at += 6
+
+    def take(size: int) -> int:
+        nonlocal at
+        if at + size > end:
+            raise IndexError(at)
+        value = int.from_bytes(buffer[at : at + size], "big")
+        at += size
+        return value
+
+    wide = 4 if version == 2 else 2
+    for _row in range(take(wide)):
+        item = take(wide)
+        method = take(2) & 15 if version in (1, 2) else 0
+        take(2)
+        base = take(sizes[2])
+        spans = []
+        for _extent in range(take(2)):
+            take(index_size)
+            start, length = base + take(sizes[0]), take(sizes[1])
+            start += data_at if method == 1 else 0
+            spans.append((start, start + length))
+        yield item, spans if method < 2 else []
+
+
+def _change_item(buffer: bytearray, spans: list[Span]) -> None:
+    block = bytearray(b"".join(bytes(buffer[a:b]) for a, b in spans))
+    if len(block) < 4:
+        return
+    begin = 4 + int.from_bytes(block[:4], "big")
+    _tolerant(block, begin if begin < len(block) else 4, len(block))
+    at = 0
+    for first, last in spans:
+        buffer[first:last] = block[at : at + last - first]
+        at += last - first
+
+
+_KINDS: dict[str, Callable[[bytearray], bytearray]] = {
+    "JPEG": _change_jpeg,
+    "PNG": _change_png,
+    "WEBP": _change_webp,
+    "TIFF": _change_tiff,
+    "HEIF": _change_boxes,
+    "AVIF": _change_boxes,
+    "GIF": _change_texts,
+}

@@ -1,0 +1,58 @@
+"""How much room everything takes, by what it is, and how much is free.
+
+Leaves to others: deleting (`dataset_rows.py`, `run_rows.py`, `bin_line.py`, `installation.py`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import streamlit as st
+
+from translearn_core import quotas
+from translearn_core.config import home
+from translearn_core.i18n import _
+from translearn_ui.components import format
+
+PARTS = {
+    "datasets": "sets",
+    "runs": "runs",
+    "studies": "runs",
+    "cache": "cache",
+    "bin": "bin",
+}
+"""Folder of the workspace -> part of the sentence; what lies in others counts in the total only."""
+
+
+def show() -> None:
+    """One line; nothing before there is a workspace."""
+    place = home()
+    if not place.is_dir():
+        return
+    changed = tuple((place / name).stat().st_mtime_ns for name in PARTS if (place / name).is_dir())
+    found = _measure(str(place), changed)
+    st.caption(
+        _(
+            "In use: {total} (data sets {sets}, trainings {runs}, cache {cache}, bin {bin}). "
+            "Free: {free}."
+        ).format(
+            total=format.size(sum(found.values())),
+            free=format.size(shutil.disk_usage(place).free),
+            **{part: format.size(size) for part, size in found.items()},
+        )
+    )
+
+
+@st.cache_data(ttl=60, show_spinner=False)
+def _measure(place: str, changed: tuple[int, ...]) -> dict[str, int]:
+    """Bytes of each part, and of what is none of them (`rest`).
+
+    Args:
+        changed: when something was added to a folder or left it; then it is measured again.
+    """
+    del changed
+    sizes = dict.fromkeys([*PARTS.values(), "rest"], 0)
+    for folder in Path(place).iterdir():
+        sizes[PARTS.get(folder.name, "rest")] += quotas.space_bytes(folder)
+    return sizes
