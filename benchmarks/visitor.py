@@ -258,6 +258,7 @@ class Visitor:
         state = WidgetState(id=part.id)
         for name, content in value.items():
             if name.endswith("array_value"):
+                getattr(state, name).SetInParent()  # an empty list is a value, too
                 getattr(state, name).data.extend(content)
             else:
                 setattr(state, name, content)
