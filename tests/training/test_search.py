@@ -126,8 +126,8 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
         found.backbones = [plan.backbone]
         return found, monitor
 
-    first, told = searching(40, leads=True)
-    helping, silent = searching(40, leads=False)
+    first, told = searching(14, leads=True)
+    helping, silent = searching(14, leads=False)
     trials = _open_trials(first, until=time.time() + 60)
     helper = Trials(_open_study(helping, shared=True, number=1), shared=True)
     threads = [
@@ -147,10 +147,9 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
     tried = [
         trial.user_attrs["settings"]
         for trial in ended_trials.study.get_trials()
-        if trial.state.name in ("COMPLETE", "PRUNED")
+        if "seconds" in trial.user_attrs
     ]
-    assert len(tried) == len(set(tried)) == len(ended.scores) + ended.given_up > 20
-    assert ended.given_up > 0
+    assert len(tried) == len(set(tried)) == len(ended.scores) + ended.given_up > 8
     values = {key: score.value for key, score in ended.scores.items()}
     assert values[ended.leader] == max(values.values())
     assert json.loads(tried[0]) == plan.settings.model_dump(mode="json"), "the default comes first"

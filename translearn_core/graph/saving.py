@@ -41,6 +41,8 @@ def save_model(model: keras.Model, path: Path) -> None:
 
 def in_float32(model: keras.Model) -> keras.Model:
     """The same model without mixed precision; itself where it has none. Weights are copied."""
+    if all(layer.dtype_policy.name == "float32" for layer in model._flatten_layers()):
+        return model  # to ask the layers is quicker than to describe the model
     content = keras.saving.serialize_keras_object(model)
     content.pop("compile_config", None)
     text = json.dumps(content)

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
     from translearn_ui.classroom.media import OwnedMedia
     from translearn_ui.classroom.uploads import BoundedUploads
 
-OPEN = re.compile(r"/class/[a-z]+|/static/[^?#]*|/_stcore/health|/favicon\.(png|ico)")
+OPEN = re.compile(
+    r"/class/[a-z]+|/static/(js|css|media)/[\w.-]+|/_stcore/health|/favicon\.(png|ico)"
+)
 PAGE = re.compile("/|" + "|".join(f"/{row.name}" for row in PAGES))
 SIGNED_IN = re.compile(
     rf"/_stcore/host-config|/_stcore/bidi-components/[^?#]*|/component/[^?#]*|{PAGE.pattern}"
