@@ -1,14 +1,13 @@
 """A class at once: they join, bring photos, look, train, read results; and whose turn it is in the queue.
 
-    python -m benchmarks.classroom [--people 30] [--minutes 2] [--browsers 0]
+    python -m benchmarks.classroom [--people 30] [--minutes 2]
     python -m benchmarks.classroom turns [--people 10] [--runs 3]
 
 The first serves a class over https on this machine. All people join and upload 20 drawn photos each at once,
 look at them and press Train, so that one training goes on and the others wait; then each presses something
 every 3 to 8 seconds for some minutes, and reads results once there are any. Printed are: what went wrong,
 what was lost, whether anybody saw or got what is another's, the times of the presses, and the memory of the
-server before anybody came, at most, and after all have left. With `--browsers` so many more people sit in
-front of real Chromium.
+server before anybody came, at most, and after all have left.
 
 The second queues so many runs of each person at once, without a server, and tells whether everybody's first
 began before anybody's second.
@@ -119,6 +118,8 @@ class Pupil:
             raise RuntimeError(
                 f"the photos are not in; the page says {self.visitor.words()[15:40]}"
             )
+        while len(self.visitor.pictures()) < PHOTOS and time.monotonic() < end:
+            await asyncio.sleep(0.2)  # they are drawn
         await self.visitor.settle()
 
     async def look(self) -> None:
@@ -131,7 +132,10 @@ class Pupil:
         shown = len(self.visitor.pictures())
         if shown < PHOTOS:
             self.told.lost += PHOTOS - shown
-            raise RuntimeError(f"{shown} of {PHOTOS} photos are shown")
+            raise RuntimeError(
+                f"{shown} of {PHOTOS} photos are shown, at {self.visitor.query}; the page says "
+                f"{self.visitor.words()[10:40]}"
+            )
 
     async def train(self) -> None:
         """Set a training up and start it."""
@@ -175,7 +179,7 @@ def _draw(rng: np.random.Generator, colour: tuple[int, int, int]) -> bytes:
 # --- a class with its pages ----------------------------------------------------------------
 
 
-async def run_class(served: Served, n: int, minutes: float, browsers: int) -> Told:
+async def run_class(served: Served, n: int, minutes: float) -> Told:
     """The whole lesson."""
     told = Told()
     await _warm_up(served)
@@ -191,17 +195,9 @@ async def run_class(served: Served, n: int, minutes: float, browsers: int) -> To
     _say("bringing photos in", f"{time.monotonic() - began:.0f} s", f"{sum(ready)} of {n} people")
     until = time.monotonic() + 60 * minutes
     began, first = time.monotonic(), served.cpu_s()
-    others = []
-    if browsers:
-        from benchmarks.classroom_browsers import sit_down
-
-        others = [asyncio.create_task(sit_down(served, browsers, until, THINK_S))]
     await asyncio.gather(*(_press_until(pupil, until) for pupil in pupils))
     used = (served.cpu_s() - first) / (time.monotonic() - began)
     _say("processor of the server while they press", f"{100 * used:.0f} % of one")
-    for one in others:
-        for name, times in (await one).items():
-            _say(f"real browsers: {name}", _times(times))
     await _try_to_reach(pupils, told)
     finished = _end_runs()
     automatic = sum(pupil.visitor.automatic for pupil in pupils)
@@ -220,7 +216,9 @@ async def run_class(served: Served, n: int, minutes: float, browsers: int) -> To
         "memory of the server, MB",
         f"before {before / 1e6:.0f}, at most {watch.peak / 1e6:.0f}, after all left {after / 1e6:.0f}",
     )
-    _say("memory of the workers, MB", f"at most {watch.workers_peak / 1e6:.0f} together")
+    _say(
+        "memory of the workers, MB", f"at most {watch.workers_peak / 1e6:.0f}, what each has alone"
+    )
     _say("processor seconds of the server", f"{served.cpu_s() - cpu:.0f}")
     _say("photos lost", str(told.lost))
     _say("things of another seen or got", str(len(told.leaks)), *told.leaks[:5])
@@ -309,11 +307,11 @@ class _Memory:
             total = 0
             for child in self._served.process.children(recursive=True):
                 try:
-                    total += child.memory_info().rss
+                    total += child.memory_full_info().uss  # libraries that all share count once
                 except psutil.Error:
                     continue
             self.workers_peak = max(self.workers_peak, total)
-            await asyncio.sleep(1)
+            await asyncio.sleep(2)
 
 
 def _times(seconds: Sequence[float]) -> str:
@@ -374,7 +372,6 @@ def main() -> None:
     parser.add_argument("what", nargs="?", choices=["lesson", "turns"], default="lesson")
     parser.add_argument("--people", type=int)
     parser.add_argument("--minutes", type=float, default=2.0)
-    parser.add_argument("--browsers", type=int, default=0)
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -384,7 +381,7 @@ def main() -> None:
             run_turns(chosen.people or 10, chosen.runs)
             return
         with serving(home, as_class=True, environment=ENVIRONMENT) as served:
-            asyncio.run(run_class(served, chosen.people or 30, chosen.minutes, chosen.browsers))
+            asyncio.run(run_class(served, chosen.people or 30, chosen.minutes))
             log = served.log.read_text("utf-8", "replace")
             _say("lines of the server's log with ERROR", str(log.count("ERROR")))
             _say("the log", str(served.log))

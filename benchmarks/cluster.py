@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 import psutil
 from PIL import Image
-from ray.cluster_utils import Cluster
 
 from translearn_core import datasets, jobs, runs, spaces
+from translearn_core.cluster import load_ray
 from translearn_core.runs.state import ENDED_STATES
 from translearn_core.settings import Settings
 
@@ -50,7 +50,7 @@ def draw(folder: Path, *, seed: int) -> Path:
 
 
 @contextmanager
-def nodes() -> Iterator[tuple[Cluster, dict[str, Any]]]:
+def nodes() -> Iterator[tuple[Any, dict[str, Any]]]:
     """The cluster, and its nodes that can be taken away."""
     os.environ |= {
         "RAY_AUTH_MODE": "token",
@@ -58,6 +58,9 @@ def nodes() -> Iterator[tuple[Cluster, dict[str, Any]]]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "OMP_NUM_THREADS": "1",
     }
+    load_ray()  # after the mode of authentication was chosen
+    from ray.cluster_utils import Cluster
+
     each = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
     head = each | {"node_name": "alpha", "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)

@@ -70,7 +70,7 @@ class Part:
     @property
     def text(self) -> str:
         """What stands on it."""
-        words = (getattr(self.message, name, "") for name in ("label", "body", "text"))
+        words = (getattr(self.message, name, "") for name in ("label", "body", "text", "code_text"))
         return next((str(word) for word in words if word), "")
 
 
@@ -81,12 +81,15 @@ class Visitor:
     Args:
         host, port: the server; `https` and `wss` with `secure`.
         name: who this is, for messages.
+        at: where the server really is, as behind something that encrypts for it, under a name that
+            this machine need not know.
     """
 
     host: str
     port: int
     name: str = ""
     secure: bool = True
+    at: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
     parts: dict[tuple[int, ...], Part] = field(default_factory=dict)
     query: str = ""
@@ -119,11 +122,12 @@ class Visitor:
     @property
     def origin(self) -> str:
         """Where the pages come from."""
-        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
+        return f"{'https' if self.secure or self.at else 'http'}://{self.host}:{self.port}"
 
     def _headers(self) -> dict[str, str]:
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        return {"Origin": self.origin} | ({"Cookie": cookies} if cookies else {})
+        sent = {"Origin": self.origin, "Host": f"{self.host}:{self.port}"}
+        return sent | ({"Cookie": cookies} if cookies else {})
 
     async def ask(
         self,
@@ -144,10 +148,12 @@ class Visitor:
             if self._web is None:
                 self._web = (
                     http.client.HTTPSConnection(
-                        self.host, self.port, timeout=ANSWER_S, context=self._ssl
+                        self.at or self.host, self.port, timeout=ANSWER_S, context=self._ssl
                     )
                     if self.secure
-                    else http.client.HTTPConnection(self.host, self.port, timeout=ANSWER_S)
+                    else http.client.HTTPConnection(
+                        self.at or self.host, self.port, timeout=ANSWER_S
+                    )
                 )
             try:
                 self._web.request(method, path, body=body, headers=self._headers() | headers)
@@ -190,10 +196,12 @@ class Visitor:
         offered = ["streamlit", self.cookies.get("_streamlit_xsrf", "") or "none"]
         headers = self._headers()
         origin: Any = headers.pop("Origin")
+        del headers["Host"]  # told by the address
         subprotocols: Any = offered
         self._socket = await connect(
             f"{'wss' if self.secure else 'ws'}://{self.host}:{self.port}/_stcore/stream",
             ssl=self._ssl,
+            host=self.at or self.host,
             origin=origin,
             subprotocols=subprotocols,
             additional_headers=headers,
@@ -241,11 +249,16 @@ class Visitor:
         return await self._rerun(fragment=part.fragment, once=[pressed])
 
     async def choose(self, key: str, **value: Any) -> float:
-        """Give a widget a value (a field of `WidgetState`); seconds until the page is there."""
-        part = self._find(lambda one: _key_of(one.id) == key, f"the widget {key}")
+        """Give a widget a value (a field of `WidgetState`); seconds until the page is there.
+
+        Args:
+            key: of the widget; what its key begins with is enough.
+        """
+        part = self._find(lambda one: _key_of(one.id).startswith(key), f"the widget {key}")
         state = WidgetState(id=part.id)
         for name, content in value.items():
             if name.endswith("array_value"):
+                getattr(state, name).SetInParent()  # an empty list is a value, too
                 getattr(state, name).data.extend(content)
             else:
                 setattr(state, name, content)

@@ -31,6 +31,11 @@ class Nodes:
             node_name=name, num_cpus=1, object_store_memory=STORE_BYTES
         )
 
+    def ensure(self, name: str) -> None:
+        """Start a node where a test before has ended it."""
+        if name not in self._nodes:
+            self.add(name)
+
     def lose(self, name: str) -> None:
         """End a node at once, as when its plug is pulled; not the head."""
         self._made.remove_node(self._nodes.pop(name), allow_graceful=False)

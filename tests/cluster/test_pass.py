@@ -40,12 +40,14 @@ def features_of(dataset: datasets.Dataset, monitor: Monitor, shard: int) -> Arra
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("cluster")
 def test_nodes_give_the_same_features_and_a_lost_one_is_made_up_for(
     shared: Path, nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = draw_photos(tmp_path / "photos", per_class=32)
     (source / "blue" / "000.jpg").write_bytes(b"no photo")
     dataset = datasets.import_source(source, in_place=True, check=False)
+    nodes.ensure("gamma")
     monitor = Loses(nodes)
     there = features_of(dataset, monitor, SHARD)
     nodes.add("gamma")

@@ -15,7 +15,9 @@ from pathlib import Path
 import grpc
 import psutil
 import pytest
+from filelock import FileLock
 
+from tests.support.app import open_app, words
 from translearn_core import cluster, jobs
 from translearn_core.cluster.connection import check_answers
 from translearn_core.cluster.nodes import read_nodes
@@ -247,3 +249,30 @@ def test_a_cluster_that_cannot_be_reached_is_shown_as_such(named: Path) -> None:
     placer.write_view(placer.ClusterView(at=time.time(), address=ADDRESS, problem="Nobody there."))
     assert placer.read_view().is_fresh
     assert placer.read_view().problem == "Nobody there."
+
+
+def test_my_work_shows_the_machines_and_what_runs_where(named: Path) -> None:
+    names = ("desk", "left", "right")
+    nodes = [
+        cluster.Node(id=name, name=name, address="10.0.0.6", processors=8.0 * n, gpus=2.0)
+        for n, name in enumerate(names)
+    ]
+    run = create_run(named, Settings(), name="Flowers", folder=named / "runs" / "a")
+    run.update_state(cluster=True, state="running", node="right", heartbeat=time.time())
+    waits = create_run(named, Settings(), name="Trees", folder=named / "runs" / "b")
+    waits.update_state(cluster=True)
+    view = placer.ClusterView(at=time.time(), problem="One is slow.", nodes=tuple(nodes))
+    placer.write_view(view)
+    with FileLock(placer.lock_path()):  # as whoever places jobs holds it
+        app = open_app("work", tab="Runs")
+    assert not app.exception
+    said = words(app)
+    if not cluster.is_installed():
+        assert cluster.INSTALL in app.error[0].value
+        return
+    assert all(name in said for name in names)
+    assert "8 processors, 2 GPUs" in said
+    assert "runs nothing" in said
+    assert "on right" in said
+    assert "1 training or search waits" in said
+    assert app.warning[0].value.startswith("One is slow")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from translearn_core import spaces
-from translearn_core.jobs.queue import announced_jobs, is_running, jobs_of_all, waiting_jobs
+from translearn_core.jobs.queue import announced_jobs, is_running, jobs_of_all, order_of_all
 from translearn_core.jobs.runner import current_runner
 from translearn_core.runs import Job, Run, list_runs
 from translearn_core.runs.state import JobState
@@ -49,8 +49,7 @@ def doing_in(space: Path) -> Doing | None:
 
 def waiting_order() -> list[Job]:
     """All runs and searches that wait, the next one first."""
-    with spaces.everywhere():
-        return waiting_jobs(spaces.root() / "runs")
+    return list(order_of_all().waiting)
 
 
 def going_on() -> list[Job]:

@@ -17,11 +17,13 @@ import hashlib
 import json
 import os
 import re
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -81,6 +83,8 @@ def lane_of(job: Job) -> Lane | None:
 RESCAN_S = 10.0
 LOOK_S = 1.0
 """A job that has to wait for others looks at them so often, in seconds."""
+LOOK_MOST_S = 5.0
+"""One that many are ahead of looks at least so often."""
 ROOMS = ("runs", "studies")
 """The folders of a space whose jobs share one order."""
 
@@ -103,8 +107,14 @@ def sharing_order(folder: Path) -> list[Path]:
     Runs and searches of all spaces share one; the jobs of a folder elsewhere have their own.
     """
     shared = [space / name for space in spaces.all_spaces() for name in ROOMS]
-    is_shared = folder.resolve() in {one.resolve() for one in shared}
+    is_shared = _resolved(folder) in {_resolved(one) for one in shared}
     return shared if is_shared else [folder]
+
+
+@lru_cache(maxsize=1024)
+def _resolved(folder: Path) -> Path:
+    """Pages of a class ask for the folders of all spaces again and again."""
+    return folder.resolve()
 
 
 @dataclass(frozen=True)
@@ -141,6 +151,14 @@ def in_turn(waiting: Sequence[Waiting], served: Mapping[Path, float]) -> list[Jo
     return order
 
 
+@dataclass(frozen=True)
+class Order:
+    """The queued jobs of one order, the next one first, and those that are at work."""
+
+    waiting: list[Job]
+    running: list[Job]
+
+
 class LiveJobs:
     """The jobs that share the order of a folder and have not ended, for a process that asks often."""
 
@@ -154,8 +172,14 @@ class LiveJobs:
 
     def waiting(self) -> list[Job]:
         """The queued ones, the next one first; see `in_turn`."""
+        return self.look().waiting
+
+    def look(self) -> Order:
+        """Those that wait, and those that are at work."""
         self._scan()
-        waiting, live = [], []
+        waiting: list[Waiting] = []
+        live: list[Job] = []
+        running: list[Job] = []
         for job in self._jobs:
             state, space = job.state, self._spaces[job]
             self._served[space] = max(self._served.get(space, 0.0), state.started_at)
@@ -163,8 +187,15 @@ class LiveJobs:
                 live.append(job)
             if state.state == "queued":
                 waiting.append(Waiting(job, space, state.queued_at))
+            if state.state == "running":
+                running.append(job)
         self._jobs = live
-        return in_turn(waiting, self._served)
+        return Order(in_turn(waiting, self._served), running)
+
+    def stamp(self) -> tuple[int, ...]:
+        """What changes once a folder is added or a live job writes its state."""
+        paths = [*sharing_order(self._folder), *(job.state_path for job in self._jobs)]
+        return tuple(_mark_of(path) for path in paths)
 
     def _scan(self) -> None:
         """Look through the whole folders where that is due."""
@@ -249,31 +280,59 @@ def _announced() -> Path:
     return spaces.root() / "slots" / "announced"
 
 
-def _mark_of(folder: Path) -> int:
+def _mark_of(path: Path) -> int:
     try:
-        return folder.stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except OSError:
         return 0
+
+
+class _Glance:
+    """The order of a folder for pages, of which each of a class asks once a second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._jobs = LiveJobs(folder)
+        self._lock = threading.Lock()
+        self._order = Order([], [])
+        self._stamp: tuple[int, ...] = ()
+        self._at = -LOOK_S
+
+    def look(self) -> Order:
+        """As it is now; that a process has ended is noticed within a second."""
+        with self._lock:
+            is_old = time.monotonic() - self._at >= LOOK_S
+            if is_old or self._jobs.stamp() != self._stamp:
+                self._order = self._jobs.look()
+                self._stamp, self._at = self._jobs.stamp(), time.monotonic()
+            return self._order
+
+
+@lru_cache(maxsize=8)
+def _glance_at(folder: Path) -> _Glance:
+    return _Glance(folder)
+
+
+def order_of_all() -> Order:
+    """The order of the runs and searches of all spaces. Do not change it."""
+    return _glance_at(spaces.root() / "runs").look()
 
 
 def ahead_of(run: Run) -> list[Job]:
     """The runs and searches ahead of this one, those at work first; none when it is running or next."""
     if run.state.state != "queued":
         return []
-    waiting = waiting_jobs(run.folder.parent)
-    before = waiting[: waiting.index(run)] if run in waiting else []
-    return [*filter(is_running, [*jobs_of_all(), *_beside(run)]), *before]
+    shared = order_of_all()
+    if len(sharing_order(run.folder.parent)) > 1:
+        waiting, running = shared.waiting, shared.running
+    else:  # in a folder that lies in no space
+        own = LiveJobs(run.folder.parent).look()
+        waiting, running = own.waiting, [*shared.running, *own.running]
+    return [*running, *(waiting[: waiting.index(run)] if run in waiting else [])]
 
 
 def place_in_queue(run: Run) -> int:
     """Number of runs and searches ahead of this one; 0 when it is running or next."""
     return len(ahead_of(run))
-
-
-def _beside(run: Run) -> list[Job]:
-    """The jobs in the folder of a run that lies in no space."""
-    folder = run.folder.parent
-    return [] if len(sharing_order(folder)) > 1 else list_jobs(folder)
 
 
 def is_running(job: Job) -> bool:
@@ -296,11 +355,12 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
     folder.mkdir(parents=True, exist_ok=True)
     lock = None
     others = LiveJobs(job.folder.parent) if lane is _TRAINING else AnnouncedJobs(lane)
-    is_next, looked_at = False, -LOOK_S
+    ahead, looked_at = 1, -LOOK_MOST_S
     while lock is None and not job.stop_requested:
-        if is_next or time.monotonic() - looked_at >= LOOK_S:
-            is_next, looked_at = _is_my_turn(job, lane, others), time.monotonic()
-        if is_next:
+        # who is far behind looks less often, or thirty that wait would take a processor
+        if not ahead or time.monotonic() - looked_at >= _pause_s(ahead):
+            ahead, looked_at = _count_ahead(job, lane, others), time.monotonic()
+        if not ahead:
             lock = _try_slots(folder, lane)
         if lock is None:
             time.sleep(poll_s)
@@ -313,10 +373,15 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
             lock.release()
 
 
-def _is_my_turn(job: Job, lane: Lane, others: LiveJobs | AnnouncedJobs) -> bool:
-    """Whether no job of the same order comes first; a job elsewhere takes any free slot."""
+def _pause_s(ahead: int) -> float:
+    """How long a job waits before it looks again, by the number of those ahead of it."""
+    return min(LOOK_MOST_S, max(LOOK_S, LOOK_S * ahead / 3))
+
+
+def _count_ahead(job: Job, lane: Lane, others: LiveJobs | AnnouncedJobs) -> int:
+    """How many jobs of the same order come first, beyond the slots; a job elsewhere takes any."""
     waiting = others.waiting()
-    return job not in waiting or waiting.index(job) < lane.count()
+    return max(0, waiting.index(job) - lane.count() + 1) if job in waiting else 0
 
 
 def _try_slots(folder: Path, lane: Lane) -> FileLock | None:

@@ -82,7 +82,8 @@ def _show_group(person: Person, by_id: dict[str, Person]) -> None:
         if st.button(_("Save the group"), key="class_group"):
             for one in others:
                 if one.space == person.space and one.id not in chosen:
-                    people.ungroup(one.id)
+                    # whose space it is stays in it, and the other one leaves
+                    people.ungroup(person.id if one.id == person.space else one.id)
             if chosen:
                 people.group([person.id, *chosen])
             st.rerun()

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.middleware import Middleware
 from streamlit.runtime import Runtime, RuntimeConfig
-from streamlit.runtime.memory_session_storage import MemorySessionStorage
 from streamlit.starlette import App
 from streamlit.web.cache_storage_manager_config import create_default_cache_storage_manager
 
@@ -28,6 +27,7 @@ from translearn_ui.classroom import doors, school
 from translearn_ui.classroom.addresses import origin_of
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
+from translearn_ui.classroom.short_sessions import ShortSessions, use_few_heaps
 from translearn_ui.classroom.uploads import BoundedUploads
 from translearn_ui.shell import who
 
@@ -41,8 +41,6 @@ UPLOAD_MB = 200
 """Of one file: uploads of thirty people rest in memory at once."""
 DELETION_S = 600.0
 """So often it is looked whether the day of deletion has come."""
-SESSION_TTL_S = 60
-"""A page that was closed is let go after so long, with what was uploaded to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +80,7 @@ class ClassApp(App):
                 uploaded_file_manager=self._uploads,
                 cache_storage_manager=create_default_cache_storage_manager(),
                 is_hello=False,
-                session_storage=MemorySessionStorage(ttl_seconds=SESSION_TTL_S),
+                session_storage=ShortSessions(),
             )
         )
 
@@ -123,6 +121,7 @@ def make_app(hosts: Sequence[str], classroom: Classroom) -> ClassApp:
 def serve(place: Place, classroom: Classroom) -> None:
     """Serve the class until the process is ended."""
     secrets = school.prepare(classroom, origin_of(place.hosts[0], place.port))
+    use_few_heaps()
     app = make_app(place.hosts, classroom)
     with periodically(_delete_due, every_s=DELETION_S, name="deletion"):
         app.run(config=options(place, secrets))

@@ -1,0 +1,71 @@
+"""Pages that were closed, kept for a short while in case that they come back.
+
+Owns: letting them go when that is over, with what was uploaded to them, and giving the memory back to the
+system. Streamlit itself lets them go when the next page is closed, which after a lesson is never.
+Leaves to others: pages that are open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import sys
+from contextlib import suppress
+
+from streamlit.runtime.memory_session_storage import MemorySessionStorage
+from streamlit.runtime.session_manager import SessionInfo
+
+KEPT_S = 60
+"""A page that was closed is let go after so long."""
+MOST = 512
+"""Closed pages that are kept at once."""
+
+
+class ShortSessions(MemorySessionStorage):
+    """Closed pages, each let go after `KEPT_S` seconds."""
+
+    def __init__(self, kept_s: float = KEPT_S) -> None:
+        super().__init__(maxsize=MOST, ttl_seconds=kept_s)  # type: ignore[arg-type]
+        self._kept_s = kept_s
+        self._timer: asyncio.TimerHandle | None = None
+
+    def save(self, session_info: SessionInfo) -> None:
+        """See `MemorySessionStorage`; called in the loop of the server."""
+        super().save(session_info)
+        if self._timer is None:
+            self._wait()
+
+    def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._kept_s + 0.5, self._let_go)
+
+    def _let_go(self) -> None:
+        self._timer = None
+        expired = self._cache.expire()  # type: ignore[attr-defined]
+        for _identity, info in expired:
+            info.session.shutdown()
+        del expired
+        if self._cache:
+            self._wait()
+        asyncio.get_running_loop().run_in_executor(None, give_memory_back)
+
+
+M_ARENA_MAX = -8
+"""Of malloc.h of the GNU C library."""
+
+
+def use_few_heaps() -> None:
+    """Let all threads share two heaps, where it is known how: each of many would keep what it once held.
+    Called before there are threads."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another library of C
+            ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+
+
+def give_memory_back() -> None:
+    """Collect garbage, and let the system have the memory that is free, where it is known how."""
+    gc.collect()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another library of C
+            ctypes.CDLL(None).malloc_trim(0)
