@@ -18,13 +18,15 @@ import pytest
 from filelock import FileLock
 
 from tests.support.app import open_app, words
-from translearn_core import cluster, jobs
-from translearn_core.cluster.connection import check_answers
+from translearn_core import cluster, jobs, spaces
+from translearn_core.cluster.connection import check_answers, namespace
 from translearn_core.cluster.nodes import read_nodes
 from translearn_core.config import load_configuration
 from translearn_core.errors import ClusterError, SettingsError
 from translearn_core.jobs import placer
-from translearn_core.runs import Run, create_run
+from translearn_core.jobs.machines import machines
+from translearn_core.jobs.placing import _environment
+from translearn_core.runs import Run, create_run, study
 from translearn_core.runs.placement import Placement, may_work, write_placement
 from translearn_core.runs.state import write_worker
 from translearn_core.settings import Settings
@@ -276,3 +278,38 @@ def test_my_work_shows_the_machines_and_what_runs_where(named: Path) -> None:
     assert "on right" in said
     assert "1 training or search waits" in said
     assert app.warning[0].value.startswith("One is slow")
+
+
+def test_workspaces_on_one_cluster_do_not_see_each_others_runs(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = namespace()
+    assert first == namespace()
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "another"))
+    assert namespace() != first
+
+
+def test_no_secret_is_told_to_other_machines(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_SCHOOL", '{"client_secret": "hidden"}')
+    monkeypatch.setenv("TRANSLEARN_TEACHER_PASSWORD", "hidden")
+    monkeypatch.setenv("TRANSLEARN_SLOTS", "2")
+    told = _environment()
+    assert told["TRANSLEARN_SLOTS"] == "2"
+    assert told["TRANSLEARN_HOME"] == str(workspace)
+    assert "hidden" not in str(told)
+
+
+def test_a_pupil_sees_where_runs_go_on_while_machines_help_somebody_else(named: Path) -> None:
+    space = spaces.space_named("1" * 16)
+    search = create_run(
+        space / "datasets" / "a", Settings(), folder=space / "studies" / "a", kind="search"
+    )
+    helper = Run(search.folder / study.HELPERS / "1-a")
+    helper.begin(study.TrialsConfig(created=time.time(), study=str(search.folder), number=1))
+    for job, node in ((search, "left"), (helper, "right")):
+        job.update_state(cluster=True, state="running", node=node, heartbeat=time.time())
+    nodes = [cluster.Node(id=name, name=name, address="10.0.0.6") for name in ("left", "right")]
+    with spaces.acting_in(spaces.space_named("2" * 16)):
+        assert [machine.jobs for machine in machines(nodes)] == [[search], [search]]

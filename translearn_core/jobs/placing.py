@@ -50,6 +50,8 @@ LOOK_S = 3.0
 RETRY_S = 10.0
 """A cluster that cannot be reached is tried again after so long."""
 MOST_RESTARTS = 1
+SECRET = frozenset({"TRANSLEARN_SCHOOL", "TRANSLEARN_TEACHER_PASSWORD"})
+"""Variables that stay on this machine: a school's `client_secret`, a password."""
 
 LOST_ONCE = N_("The machine {node} was lost while this ran there. It begins again by itself.")
 LOST_TWICE = N_(
@@ -363,11 +365,11 @@ def _write_end(job: Job, state: StateName, reason: str) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The variables that a worker has to share with this process."""
+    """The variables that a worker has to share with this process; no secrets, which it has no use for."""
     named = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith("TRANSLEARN_") or name == "KERAS_HOME"
+        if (name.startswith("TRANSLEARN_") or name == "KERAS_HOME") and name not in SECRET
     }
     return named | {"TRANSLEARN_HOME": str(spaces.root())}
 
