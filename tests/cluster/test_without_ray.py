@@ -19,6 +19,7 @@ from filelock import FileLock
 
 from tests.support.app import open_app, words
 from translearn_core import cluster, jobs, spaces
+from translearn_core.cluster import machine
 from translearn_core.cluster.connection import check_answers, namespace
 from translearn_core.cluster.nodes import read_nodes
 from translearn_core.config import load_configuration
@@ -222,6 +223,25 @@ def test_a_process_that_was_started_elsewhere_and_told_nothing_is_not_looked_for
     assert told["host"] == cluster.machine_name()
     (run.folder / "worker.json").write_text(json.dumps(told | {"host": OTHER}))
     assert run.process() is None
+    assert run.state.state == "queued", "it may just start there"
+    run.update_state(queued_at=time.time() - 3600)
+    assert run.state.state == "lost"
+    assert "other" in run.state.reason
+
+
+def test_a_machine_is_known_by_its_identity_and_in_a_container_by_its_name_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, _, identity = cluster.machine_name().partition("/")
+    assert machine.is_this_machine(cluster.machine_name())
+    assert not machine.is_this_machine(f"{name}/{identity}0")
+    monkeypatch.setattr(machine, "machine_name", lambda: "lab/1234abcd")
+    for is_container in (False, True):
+        monkeypatch.setattr(machine, "_is_container", lambda said=is_container: said)
+        assert machine.is_this_machine("lab/1234abcd")
+        assert machine.is_this_machine("at-home/1234abcd") != is_container
+        assert not machine.is_this_machine("lab/1234abce")
+        assert not machine.is_this_machine("at-home")
 
 
 def test_a_run_on_a_cluster_is_not_lost_by_silence(workspace: Path) -> None:
@@ -312,4 +332,4 @@ def test_a_pupil_sees_where_runs_go_on_while_machines_help_somebody_else(named: 
         job.update_state(cluster=True, state="running", node=node, heartbeat=time.time())
     nodes = [cluster.Node(id=name, name=name, address="10.0.0.6") for name in ("left", "right")]
     with spaces.acting_in(spaces.space_named("2" * 16)):
-        assert [machine.jobs for machine in machines(nodes)] == [[search], [search]]
+        assert [one.jobs for one in machines(nodes)] == [[search], [search]]

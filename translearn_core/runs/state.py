@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
-from translearn_core.cluster.machine import machine_name
+from translearn_core.cluster.machine import is_this_machine, machine_name
 from translearn_core.config import load_configuration
 from translearn_core.i18n import N_, _
 from translearn_core.runs.cached import read_cached
@@ -189,21 +189,23 @@ def read_worker(folder: Path) -> Worker | None:
 
 def is_elsewhere(host: str) -> bool:
     """Whether a process is that of another machine, so that its id says nothing here."""
-    return bool(host) and host != machine_name()
+    return bool(host) and not is_this_machine(host)
 
 
 def process_of(folder: Path, written: JobState) -> psutil.Process | None:
     """The live process of the job in `folder` on this machine, with the given written state; else None.
 
     When the clock was set, a process seems to have begun at another time; that it holds the lock of
-    the job tells it then.
+    the job tells it then; not where the machine is called differently by now, as a copy of it may be.
     """
     started = read_worker(folder) if written.pid == 0 else None
-    if is_elsewhere(started.host if started else written.host):
+    host = started.host if started else written.host
+    if is_elsewhere(host):
         return None
     pid = started.pid if started else written.pid
     process = live_process(pid, started.started if started else written.pid_started)
-    if process is None and pid and is_held(folder / LOCK):
+    is_called_so = host in ("", machine_name())
+    if process is None and pid and is_called_so and is_held(folder / LOCK):
         with suppress(psutil.Error):
             return running(psutil.Process(pid))
     return process
@@ -226,13 +228,15 @@ def detect_lost(folder: Path, written: JobState) -> JobState:
         return (
             written.model_copy(update={"reason": _silent_node(written)}) if is_silent else written
         )
-    if is_elsewhere(written.host):
-        return _gone_elsewhere(written) if timed_out else written
+    started = read_worker(folder) if written.pid == 0 else None
+    host = started.host if started else written.host
+    if is_elsewhere(host):
+        return _gone_elsewhere(written, host) if timed_out else written
     process = process_of(folder, written)
     if process is not None:
         is_silent = timed_out and written.heartbeat > 0
         return written.model_copy(update={"reason": _silence(process)}) if is_silent else written
-    is_starting = written.pid == 0 and read_worker(folder) is None
+    is_starting = written.pid == 0 and started is None
     if is_starting and not timed_out:
         return written
     reason = _("The process ended before it was done. Its log may tell why; start it again.")
@@ -247,12 +251,12 @@ def _silent_node(written: JobState) -> str:
     ).format(node=written.node or written.host)
 
 
-def _gone_elsewhere(written: JobState) -> JobState:
+def _gone_elsewhere(written: JobState, host: str) -> JobState:
     """The state of a job on another machine that has not been heard of for too long."""
     reason = _(
         "It ran on another machine, {host}, which has told nothing of it for a while. Start it again, "
         "unless it still runs there."
-    ).format(host=written.host.partition("/")[0])
+    ).format(host=host.partition("/")[0])
     return written.model_copy(update={"state": "lost", "reason": reason})
 
 
