@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from translearn_core.errors import ClusterError, SettingsError
 from translearn_core.jobs import placer
 from translearn_core.jobs.machines import machines
 from translearn_core.jobs.placing import _environment
+from translearn_core.jobs.queue import take_slot
 from translearn_core.runs import Run, create_run, study
 from translearn_core.runs.placement import Placement, may_work, write_placement
 from translearn_core.runs.state import write_worker
@@ -244,13 +246,36 @@ def test_a_machine_is_known_by_its_identity_and_in_a_container_by_its_name_too(
         assert not machine.is_this_machine("at-home")
 
 
-def test_a_run_on_a_cluster_is_not_lost_by_silence(workspace: Path) -> None:
-    run = make(workspace)
+def test_a_run_on_a_cluster_is_not_lost_by_silence(
+    named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(named)
     run.update_state(cluster=True, queued_at=time.time() - 3600)
     assert run.state.state == "queued", "it waits for a place, however long"
     run.update_state(state="running", pid=1, host=OTHER, node="gpu-2", heartbeat=time.time() - 3600)
     assert run.state.state == "running"
     assert "gpu-2" in run.state.reason
+    monkeypatch.delenv("TRANSLEARN_CLUSTER")
+    assert run.state.state == "lost", "nobody places it any more"
+    run.update_state(heartbeat=time.time() - 10)
+    assert run.state.state == "running", "its machine goes on with it"
+
+
+@pytest.mark.parametrize("runner", ["cluster", "local"])
+def test_a_run_that_waits_for_a_cluster_keeps_none_of_this_machine_waiting(
+    runner: str, named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_RUNNER", runner)
+    run = make(named)
+    run.update_state(cluster=True, queued_at=time.time() - 3600)
+    assert run.state.state == ("queued" if runner == "cluster" else "lost")
+    assert bool(run.state.reason) == (runner == "local")
+    here = create_run(named / "datasets" / "a", Settings(), folder=named / "runs" / "b")
+    timer = threading.Timer(20.0, here.request_stop)
+    timer.start()
+    with take_slot(here, poll_s=0.02) as has_turn:
+        assert has_turn
+    timer.cancel()
 
 
 def test_who_may_work_at_a_run_is_told_by_its_placement(workspace: Path) -> None:

@@ -4,7 +4,7 @@ Owns: `JobState`, reading and writing it, detecting whether a process is alive.
 Leaves to others: who writes it (the submitter before a worker exists, then `jobs/background.py`).
 
 States: queued -> running -> finished | stopped | failed | lost. `lost` is never written: it is
-derived where the process has ended, or the file is damaged. A process that lives is never lost, however
+derived where the process has ended, the file is damaged, or the cluster is not in use any more. A process that lives is never lost, however
 old its heartbeat and whatever the clocks say.
 
 A process id means something on its own machine only (`host`): of a job on another machine nothing but the
@@ -215,16 +215,23 @@ def detect_lost(folder: Path, written: JobState) -> JobState:
     """The state of the job in `folder`: as it is written, or `lost` where its process has ended.
 
     A process that lives but does not answer keeps its state; `reason` then says so. So does a job on a
-    cluster, whatever is heard of it.
+    cluster, whatever is heard of it, for as long as the cluster is in use.
     """
     if not written.is_live:
         return written
     age_s = time.time() - max(written.heartbeat, written.queued_at)
     if 0 <= age_s < FRESH_S:
         return written
-    timed_out = abs(age_s) >= load_configuration().heartbeat_lost_s  # or the clock was set back
+    configuration = load_configuration()
+    timed_out = abs(age_s) >= configuration.heartbeat_lost_s  # or the clock was set back
     if written.cluster:
         is_silent = timed_out and written.state == "running"
+        if configuration.runner_in_use == "local" and (is_silent or written.state == "queued"):
+            reason = _(
+                "It was started on a cluster, which the configuration does not use any more. Start it "
+                "again here, or name the cluster again."
+            )
+            return written.model_copy(update={"state": "lost", "reason": reason})
         return (
             written.model_copy(update={"reason": _silent_node(written)}) if is_silent else written
         )
