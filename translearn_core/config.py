@@ -183,6 +183,11 @@ class Configuration(BaseModel):
     school: School = School()
     cluster: Cluster = Cluster()
 
+    @property
+    def runner_in_use(self) -> str:
+        """`runner`, or what it means where it is empty."""
+        return self.runner or ("cluster" if self.cluster.address else "local")
+
 
 _KEY_OF_OBJECT = {
     "limits": "files",

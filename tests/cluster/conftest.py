@@ -72,9 +72,12 @@ def nodes() -> Iterator[Nodes]:
 
 
 @pytest.fixture
-def shared(nodes: Nodes, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A workspace of the test's own whose configuration names the cluster."""
+def shared(nodes: Nodes, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A workspace of the test's own whose configuration names the cluster; its places are free after it."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     monkeypatch.setenv("TRANSLEARN_CLUSTER", json.dumps({"address": nodes.address}))
-    return workspace
+    yield workspace
+    with cluster.connected() as ray:
+        for name in ray.util.list_named_actors():
+            ray.kill(ray.get_actor(name))

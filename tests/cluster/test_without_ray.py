@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,13 +19,17 @@ import pytest
 from filelock import FileLock
 
 from tests.support.app import open_app, words
-from translearn_core import cluster, jobs
-from translearn_core.cluster.connection import check_answers
+from translearn_core import cluster, jobs, spaces
+from translearn_core.cluster import machine
+from translearn_core.cluster.connection import check_answers, namespace
 from translearn_core.cluster.nodes import read_nodes
 from translearn_core.config import load_configuration
 from translearn_core.errors import ClusterError, SettingsError
 from translearn_core.jobs import placer
-from translearn_core.runs import Run, create_run
+from translearn_core.jobs.machines import machines
+from translearn_core.jobs.placing import _environment
+from translearn_core.jobs.queue import take_slot
+from translearn_core.runs import Run, create_run, study
 from translearn_core.runs.placement import Placement, may_work, write_placement
 from translearn_core.runs.state import write_worker
 from translearn_core.settings import Settings
@@ -220,15 +225,57 @@ def test_a_process_that_was_started_elsewhere_and_told_nothing_is_not_looked_for
     assert told["host"] == cluster.machine_name()
     (run.folder / "worker.json").write_text(json.dumps(told | {"host": OTHER}))
     assert run.process() is None
+    assert run.state.state == "queued", "it may just start there"
+    run.update_state(queued_at=time.time() - 3600)
+    assert run.state.state == "lost"
+    assert "other" in run.state.reason
 
 
-def test_a_run_on_a_cluster_is_not_lost_by_silence(workspace: Path) -> None:
-    run = make(workspace)
+def test_a_machine_is_known_by_its_identity_and_in_a_container_by_its_name_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name, _, identity = cluster.machine_name().partition("/")
+    assert machine.is_this_machine(cluster.machine_name())
+    assert not machine.is_this_machine(f"{name}/{identity}0")
+    monkeypatch.setattr(machine, "machine_name", lambda: "lab/1234abcd")
+    for is_container in (False, True):
+        monkeypatch.setattr(machine, "_is_container", lambda said=is_container: said)
+        assert machine.is_this_machine("lab/1234abcd")
+        assert machine.is_this_machine("at-home/1234abcd") != is_container
+        assert not machine.is_this_machine("lab/1234abce")
+        assert not machine.is_this_machine("at-home")
+
+
+def test_a_run_on_a_cluster_is_not_lost_by_silence(
+    named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make(named)
     run.update_state(cluster=True, queued_at=time.time() - 3600)
     assert run.state.state == "queued", "it waits for a place, however long"
     run.update_state(state="running", pid=1, host=OTHER, node="gpu-2", heartbeat=time.time() - 3600)
     assert run.state.state == "running"
     assert "gpu-2" in run.state.reason
+    monkeypatch.delenv("TRANSLEARN_CLUSTER")
+    assert run.state.state == "lost", "nobody places it any more"
+    run.update_state(heartbeat=time.time() - 10)
+    assert run.state.state == "running", "its machine goes on with it"
+
+
+@pytest.mark.parametrize("runner", ["cluster", "local"])
+def test_a_run_that_waits_for_a_cluster_keeps_none_of_this_machine_waiting(
+    runner: str, named: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_RUNNER", runner)
+    run = make(named)
+    run.update_state(cluster=True, queued_at=time.time() - 3600)
+    assert run.state.state == ("queued" if runner == "cluster" else "lost")
+    assert bool(run.state.reason) == (runner == "local")
+    here = create_run(named / "datasets" / "a", Settings(), folder=named / "runs" / "b")
+    timer = threading.Timer(20.0, here.request_stop)
+    timer.start()
+    with take_slot(here, poll_s=0.02) as has_turn:
+        assert has_turn
+    timer.cancel()
 
 
 def test_who_may_work_at_a_run_is_told_by_its_placement(workspace: Path) -> None:
@@ -276,3 +323,38 @@ def test_my_work_shows_the_machines_and_what_runs_where(named: Path) -> None:
     assert "on right" in said
     assert "1 training or search waits" in said
     assert app.warning[0].value.startswith("One is slow")
+
+
+def test_workspaces_on_one_cluster_do_not_see_each_others_runs(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = namespace()
+    assert first == namespace()
+    monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "another"))
+    assert namespace() != first
+
+
+def test_no_secret_is_told_to_other_machines(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_SCHOOL", '{"client_secret": "hidden"}')
+    monkeypatch.setenv("TRANSLEARN_TEACHER_PASSWORD", "hidden")
+    monkeypatch.setenv("TRANSLEARN_SLOTS", "2")
+    told = _environment()
+    assert told["TRANSLEARN_SLOTS"] == "2"
+    assert told["TRANSLEARN_HOME"] == str(workspace)
+    assert "hidden" not in str(told)
+
+
+def test_a_pupil_sees_where_runs_go_on_while_machines_help_somebody_else(named: Path) -> None:
+    space = spaces.space_named("1" * 16)
+    search = create_run(
+        space / "datasets" / "a", Settings(), folder=space / "studies" / "a", kind="search"
+    )
+    helper = Run(search.folder / study.HELPERS / "1-a")
+    helper.begin(study.TrialsConfig(created=time.time(), study=str(search.folder), number=1))
+    for job, node in ((search, "left"), (helper, "right")):
+        job.update_state(cluster=True, state="running", node=node, heartbeat=time.time())
+    nodes = [cluster.Node(id=name, name=name, address="10.0.0.6") for name in ("left", "right")]
+    with spaces.acting_in(spaces.space_named("2" * 16)):
+        assert [one.jobs for one in machines(nodes)] == [[search], [search]]

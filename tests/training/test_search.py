@@ -25,6 +25,7 @@ from translearn_core.training.search import (
     Trials,
     _open_study,
     _open_trials,
+    _score_default,
     _try_settings,
 )
 
@@ -129,7 +130,7 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
     first, told = searching(14, leads=True)
     helping, silent = searching(14, leads=False)
     trials = _open_trials(first, until=time.time() + 60)
-    helper = Trials(_open_study(helping, shared=True, number=1), shared=True)
+    helper = Trials(_open_study(helping, shared=True, number=1), shared=True, number=1)
     threads = [
         threading.Thread(target=_try_settings, args=(found, kept, found.monitor))
         for found, kept in ((first, trials), (helping, helper))
@@ -153,3 +154,49 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
     values = {key: score.value for key, score in ended.scores.items()}
     assert values[ended.leader] == max(values.values())
     assert json.loads(tried[0]) == plan.settings.model_dump(mode="json"), "the default comes first"
+
+
+class _Lost(_Guessing):
+    """A search whose machine is lost during its first trial."""
+
+    def score(self, settings: Settings, monitor: Monitor) -> Score | None:
+        raise ConnectionError
+
+
+def test_a_search_that_begins_again_still_has_the_default_to_compare_with(
+    colour_photos: Path, workspace: Path
+) -> None:
+    run = jobs.create_study(
+        datasets.import_source(colour_photos), minutes=1.0, settings=Settings(backbone="starter")
+    )
+    run.update_state(cluster=True)
+    plan = make_plan(run)
+
+    def searching(kind: type[Search], rounds: int) -> Search:
+        found = kind(run=run, plan=plan, monitor=_Rounds(rounds), minutes=1.0, began=0.0)
+        found.backbones = [plan.backbone]
+        return found
+
+    for number in (0, 1):  # the search, and a helper that goes on
+        lost = searching(_Lost, 1)
+        trials = Trials(_open_study(lost, shared=True, number=number), shared=True, number=number)
+        if not number:
+            trials = _open_trials(lost, until=time.time() + 60)
+        with pytest.raises(ConnectionError):
+            _try_settings(lost, trials, lost.monitor)
+    again = searching(_Guessing, 3)
+    trials = _open_trials(again, until=time.time() + 60)
+    states = [trial.state.name for trial in trials.study.get_trials()]
+    assert states == ["FAIL", "RUNNING", "WAITING"]
+    _try_settings(again, trials, again.monitor)
+    default = plan.settings.model_dump_json()
+    assert again.default.model_dump_json() == default
+    assert default in again.scores
+    # where it was a helper that was lost with the default, it is scored at the end
+    del again.scores[default]
+    again.monitor = _Rounds(3)
+    assert _score_default(again, trials)
+    assert default in again.scores
+    del again.scores[default]
+    again.monitor = _Rounds(0)
+    assert not _score_default(again, trials), "a person said stop"

@@ -12,6 +12,7 @@ is where Ray looks for it: `RAY_AUTH_TOKEN`, the file that `RAY_AUTH_TOKEN_PATH`
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
@@ -28,7 +29,6 @@ from translearn_core.i18n import _
 
 INSTALL = "python -m pip install -r requirements-cluster.txt"
 OLDEST = (2, 59)
-NAMESPACE = "translearn"
 REACH_S = 5.0
 """Whoever does not answer within so many seconds is not waited for."""
 
@@ -121,9 +121,17 @@ def connected() -> Iterator[Any]:
             ray.shutdown()
 
 
+def namespace() -> str:
+    """Ray's namespace of this workspace: others on the same cluster do not see what it has there."""
+    folder = str(spaces.root()).encode("utf-8", "surrogatepass")
+    return f"translearn-{hashlib.sha256(folder).hexdigest()[:12]}"
+
+
 def _connect(ray: Any, address: str) -> None:
     try:
-        ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, configure_logging=False)
+        ray.init(
+            address=address, namespace=namespace(), log_to_driver=False, configure_logging=False
+        )
     except (ray.exceptions.RayError, ConnectionError, RuntimeError, ValueError) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ClusterError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from translearn_core import spaces
 from translearn_core.cluster import Node
 from translearn_core.i18n import _, ngettext
 from translearn_core.jobs.queue import is_running, jobs_of_all
@@ -45,7 +46,8 @@ def machines(nodes: Sequence[Node]) -> list[Machine]:
     running = [job for job in jobs_of_all() if is_running(job) and job.written_state.cluster]
     where = [(job.written_state.node, job) for job in running]
     for search in running:  # machines that help with a search are at that search
-        helpers = list_jobs(search.folder / study.HELPERS)
+        with spaces.everywhere():  # whoever asks may not reach that of somebody else
+            helpers = list_jobs(search.folder / study.HELPERS)
         where += [(helper.written_state.node, search) for helper in helpers if is_running(helper)]
     return [Machine(node, [job for name, job in where if name == node.name]) for node in nodes]
 

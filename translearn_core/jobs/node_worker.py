@@ -46,6 +46,9 @@ class NodeWorker:
         self._processors, self._gpus = processors, gpus
         self._ended = threading.Event()
         self._how: Ended = "ended"
+        self._error: Exception | None = None
+        self._starting = threading.Lock()
+        self._is_started = False
 
     def where(self) -> str:
         """The id of the node that this is on."""
@@ -62,7 +65,8 @@ class NodeWorker:
         version: str,
         environment: Mapping[str, str],
     ) -> None:
-        """Start the worker of a job and return at once.
+        """Start the worker of a job and return at once. Does nothing the second time: whoever asked for
+        it may have ended before they knew that it was done. What goes wrong is told by `wait`.
 
         Args:
             folder: of the job.
@@ -71,6 +75,25 @@ class NodeWorker:
             version: of the program that places it.
             environment: variables of the worker, beside those of this process.
         """
+        with self._starting:
+            if self._is_started:
+                return
+            self._is_started = True
+        try:
+            self._start(folder, token, worker=worker, version=version, environment=environment)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job must not wait for ever
+            self._error = error
+            self._ended.set()
+
+    def _start(
+        self,
+        folder: str,
+        token: str,
+        *,
+        worker: str,
+        version: str,
+        environment: Mapping[str, str],
+    ) -> None:
         if version != __version__:
             self._end("version")
         elif not (Path(folder) / "config.json").is_file():
@@ -84,8 +107,14 @@ class NodeWorker:
             ).start()
 
     def wait(self) -> Ended:
-        """Wait until the worker has ended."""
+        """Wait until the worker has ended.
+
+        Raises:
+            Exception: why it could not be started.
+        """
         self._ended.wait()
+        if self._error is not None:
+            raise self._error
         return self._how
 
     def _spawn(
@@ -110,16 +139,18 @@ class NodeWorker:
         )
 
     def _watch(self, process: subprocess.Popen[bytes], folder: Path, token: str) -> None:
-        while process.poll() is None:
-            if not may_work(folder, token):
-                launch.end_tree(psutil.Process(process.pid))
-                process.wait()
-                placement = read_placement(folder)
-                if placement is not None and not placement.token:
-                    end_by_force(Job(folder))  # the worker may have written once more after it
-                break
-            time.sleep(POLL_S)
-        self._end("ended")
+        try:
+            while process.poll() is None:
+                if not may_work(folder, token):
+                    launch.end_tree(psutil.Process(process.pid))
+                    process.wait()
+                    placement = read_placement(folder)
+                    if placement is not None and not placement.token:
+                        end_by_force(Job(folder))  # the worker may have written once more after it
+                    break
+                time.sleep(POLL_S)
+        finally:
+            self._end("ended")
 
     def _end(self, how: Ended) -> None:
         self._how = how

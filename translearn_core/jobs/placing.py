@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from translearn_core import __version__, cluster, spaces
 from translearn_core.cluster import Node
 from translearn_core.config import load_configuration
-from translearn_core.errors import ClusterError
+from translearn_core.errors import ClusterError, TransLearnError
 from translearn_core.i18n import N_, _, language
 from translearn_core.jobs import launch, placer
 from translearn_core.jobs.background import STOPPED_BEFORE
@@ -50,6 +50,8 @@ LOOK_S = 3.0
 RETRY_S = 10.0
 """A cluster that cannot be reached is tried again after so long."""
 MOST_RESTARTS = 1
+SECRET = frozenset({"TRANSLEARN_SCHOOL", "TRANSLEARN_TEACHER_PASSWORD"})
+"""Variables that stay on this machine: a school's `client_secret`, a password."""
 
 LOST_ONCE = N_("The machine {node} was lost while this ran there. It begins again by itself.")
 LOST_TWICE = N_(
@@ -70,6 +72,13 @@ OTHER_VERSION = N_(
     "Another version of TransLearn is installed on {node}. Install this one, {version}, on every machine "
     "of the cluster, then start it again."
 )
+NOT_STARTED = N_(
+    "The machine {node} could not start its process: {cause}. Mend that, then start it again."
+)
+NO_BEGIN = N_(
+    "A machine of the cluster can run nothing: {cause}. Every machine needs the same TransLearn, Python and "
+    "Ray, under the same path. It is tried again."
+)
 NO_ROOM = N_(
     "No machine of the cluster has {processors:g} processors and {gpus:g} GPUs, which the configuration gives "
     "each run. Runs wait; change `[cluster]`, or add a machine."
@@ -82,6 +91,7 @@ class _Place:
 
     Attributes:
         told: Ray's reference to the next answer: where it is, then how it ended.
+        error: why there is no answer, in Ray's words.
     """
 
     job: Job
@@ -89,6 +99,7 @@ class _Place:
     actor: Any
     told: Any
     node: str = ""
+    error: str = ""
 
 
 class Placing:
@@ -108,6 +119,8 @@ class Placing:
         self._asked: _Place | None = None
         self._nodes: list[Node] = []
         self._looked_at = -LOOK_S
+        self._problem = ""
+        self._asks_again_at = 0.0
         self._take_over()
 
     @property
@@ -137,9 +150,8 @@ class Placing:
             except ValueError:
                 self._begin_again(job, placement.node)
                 continue
-            self._placed[job] = _Place(
-                job, placement.token, actor, actor.wait.remote(), placement.node
-            )
+            # whoever placed it may have ended before its worker was started
+            self._start(_Place(job, placement.token, actor, None, placement.node))
         for name in self._ray.util.list_named_actors():
             if name.startswith("run-") and name not in known:
                 self._ray.kill(self._ray.get_actor(name))
@@ -153,14 +165,17 @@ class Placing:
                 self._settle(place, how)
 
     def _answer(self, place: _Place) -> tuple[bool, str]:
-        """Whether the actor has answered, and its answer; `lost` where it is gone."""
+        """Whether the actor has answered, and its answer; `lost` where it is gone, `error` where its
+        machine could not do what was asked."""
         if not self._ray.wait([place.told], timeout=0)[0]:
             return False, ""
         try:
             return True, str(self._ray.get(place.told))
         except self._ray.exceptions.RayError as error:
             logger.warning("%s on %s: %s", place.job.id, place.node, error)
-            return True, "lost"
+            place.error = _last_line(error)
+            is_answer = isinstance(error, self._ray.exceptions.RayTaskError)
+            return True, "error" if is_answer else "lost"
 
     def _end(self, place: _Place) -> None:
         self._ray.kill(place.actor)
@@ -168,7 +183,7 @@ class Placing:
     def _settle(self, place: _Place, how: str) -> None:
         """See that a job without a worker has an end, or begins again."""
         job = place.job
-        if not job.written_state.is_live:
+        if not _is_there(job) or not job.written_state.is_live:
             return
         if how == "lost" and job not in self._helpers:
             self._begin_again(job, place.node)
@@ -179,11 +194,16 @@ class Placing:
         elif how == "version":
             reason = _(OTHER_VERSION).format(node=place.node, version=__version__)
             _write_end(job, "failed", reason)
+        elif how == "error":
+            reason = _(NOT_STARTED).format(node=place.node, cause=place.error)
+            _write_end(job, "failed", reason)
         else:
             _write_end(job, "lost", _(PROCESS_ENDED).format(node=place.node))
 
     def _begin_again(self, job: Job, node: str) -> None:
         """Queue a job again whose node is lost, once; end it the next time."""
+        if not _is_there(job):
+            return
         # first: the node may only be cut off
         write_placement(job.folder, Placement(token=new_token()))
         state = job.written_state
@@ -230,12 +250,21 @@ class Placing:
                 self._end(asked)
             elif is_told:
                 self._asked = None
-                if where == "lost" or not asked.job.state.is_live:
+                is_wanted = _is_there(asked.job) and asked.job.state.is_live
+                if where in ("lost", "error"):
+                    self._problem = _(NO_BEGIN).format(cause=asked.error)
+                    self._asks_again_at = time.monotonic() + RETRY_S
+                    self._look(now=True)
+                if where in ("lost", "error") or not is_wanted:
                     self._end(asked)
                 else:
+                    self._problem = ""
                     self._place(asked, where)
                     return
-        if self._asked is None and wanted is not None:
+        if wanted is None:
+            self._problem = ""
+        is_due = time.monotonic() >= self._asks_again_at
+        if self._asked is None and wanted is not None and is_due:
             self._asked = self._ask(wanted)
 
     # helpers of searches: they take what nobody waits for, and give way
@@ -303,16 +332,21 @@ class Placing:
         write_placement(
             place.job.folder, Placement(token=place.token, node=place.node, node_id=node_id)
         )
+        self._start(place)
+
+    def _start(self, place: _Place) -> None:
+        """Start the worker, unless it was, and follow it."""
         now = time.time()
-        # running from here on: whoever is next is chosen by it
-        place.job.update_state(
-            state="running",
-            stage="start",
-            node=place.node,
-            started_at=now,
-            told_at=now,
-            heartbeat=now,
-        )
+        if place.job.written_state.state == "queued":
+            # running from here on: whoever is next is chosen by it
+            place.job.update_state(
+                state="running",
+                stage="start",
+                node=place.node,
+                started_at=now,
+                told_at=now,
+                heartbeat=now,
+            )
         place.actor.start.remote(
             str(place.job.folder),
             place.token,
@@ -334,12 +368,24 @@ class Placing:
         has_room = any(
             one.processors >= each.processors and one.gpus >= each.gpus for one in self._nodes
         )
-        problem = "" if has_room else _(NO_ROOM).format(processors=each.processors, gpus=each.gpus)
+        problem = self._problem
+        if not has_room:
+            problem = _(NO_ROOM).format(processors=each.processors, gpus=each.gpus)
         placer.write_view(
             placer.ClusterView(
                 at=time.time(), address=each.address, problem=problem, nodes=tuple(self._nodes)
             )
         )
+
+
+def _last_line(error: Exception) -> str:
+    """What an error of Ray comes down to: a traceback of the other machine ends with it."""
+    return next(reversed(str(error).strip().splitlines()), type(error).__name__).strip()
+
+
+def _is_there(job: Job) -> bool:
+    """Whether the folder of a job was not deleted meanwhile."""
+    return job.state_path.is_file()
 
 
 def _takes_help(search: Job) -> bool:
@@ -358,16 +404,18 @@ def _live_on_cluster() -> list[Job]:
 
 
 def _write_end(job: Job, state: StateName, reason: str) -> None:
+    if not _is_there(job):
+        return
     job.update_state(state=state, stage="", reason=reason, finished_at=time.time())
     job.append_event("state", state=state, stage="")
 
 
 def _environment() -> dict[str, str]:
-    """The variables that a worker has to share with this process."""
+    """The variables that a worker has to share with this process; no secrets, which it has no use for."""
     named = {
         name: value
         for name, value in os.environ.items()
-        if name.startswith("TRANSLEARN_") or name == "KERAS_HOME"
+        if (name.startswith("TRANSLEARN_") or name == "KERAS_HOME") and name not in SECRET
     }
     return named | {"TRANSLEARN_HOME": str(spaces.root())}
 
@@ -375,30 +423,37 @@ def _environment() -> dict[str, str]:
 def place_until_idle(idle_s: float) -> None:
     """Place jobs until none has waited or run for `idle_s` seconds.
 
-    A cluster that cannot be reached is tried again for as long as jobs wait for it.
+    A cluster that cannot be reached, or a disk that is full, is tried again for as long as jobs wait.
     """
     busy_at = time.monotonic()
     while time.monotonic() - busy_at < idle_s:
         try:
             with cluster.connected() as ray:
-                placing = Placing(ray)
-                while time.monotonic() - busy_at < idle_s:
-                    placing.step()
-                    if not placing.is_idle:
-                        busy_at = time.monotonic()
-                    time.sleep(TICK_S)
-        except ClusterError as error:
-            logger.warning("%s", error.message)
-            placer.write_view(
-                placer.ClusterView(
-                    at=time.time(),
-                    address=load_configuration().cluster.address,
-                    problem=error.message,
-                )
-            )
-            if _live_on_cluster():
+                try:
+                    placing = Placing(ray)
+                    while time.monotonic() - busy_at < idle_s:
+                        placing.step()
+                        if not placing.is_idle:
+                            busy_at = time.monotonic()
+                        time.sleep(TICK_S)
+                except ray.exceptions.RayError as error:
+                    raise ClusterError(_last_line(error)) from error
+        except (TransLearnError, OSError, RuntimeError, ValueError) as error:
+            logger.warning("Connects anew", exc_info=error)
+            if _report(str(error)):
                 busy_at = time.monotonic()
             time.sleep(min(RETRY_S, idle_s))
+
+
+def _report(problem: str) -> bool:
+    """Show what keeps jobs from being placed. Returns whether any waits or runs."""
+    try:
+        address = load_configuration().cluster.address
+        placer.write_view(placer.ClusterView(at=time.time(), address=address, problem=problem))
+        return bool(_live_on_cluster())
+    except (TransLearnError, OSError) as error:
+        logger.warning("%s", error)
+        return False
 
 
 def main() -> int:

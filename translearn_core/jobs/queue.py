@@ -379,8 +379,11 @@ def _pause_s(ahead: int) -> float:
 
 
 def _count_ahead(job: Job, lane: Lane, others: LiveJobs | AnnouncedJobs) -> int:
-    """How many jobs of the same order come first, beyond the slots; a job elsewhere takes any."""
-    waiting = others.waiting()
+    """How many jobs of the same order come first, beyond the slots; a job elsewhere takes any.
+
+    Those that wait for a place on a cluster take no slot of this machine.
+    """
+    waiting = [one for one in others.waiting() if one == job or not one.written_state.cluster]
     return max(0, waiting.index(job) - lane.count() + 1) if job in waiting else 0
 
 

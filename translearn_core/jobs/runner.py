@@ -146,8 +146,7 @@ def current_runner() -> Runner:
     """
     if _in_use:
         return _in_use[-1]
-    configuration = load_configuration()
-    name = configuration.runner or ("cluster" if configuration.cluster.address else "local")
+    name = load_configuration().runner_in_use
     if name not in RUNNERS:
         raise SettingsError(
             _("The configuration value `runner` must be {allowed}. Received: {received}.").format(

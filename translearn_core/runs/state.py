@@ -4,7 +4,7 @@ Owns: `JobState`, reading and writing it, detecting whether a process is alive.
 Leaves to others: who writes it (the submitter before a worker exists, then `jobs/background.py`).
 
 States: queued -> running -> finished | stopped | failed | lost. `lost` is never written: it is
-derived where the process has ended, or the file is damaged. A process that lives is never lost, however
+derived where the process has ended, the file is damaged, or the cluster is not in use any more. A process that lives is never lost, however
 old its heartbeat and whatever the clocks say.
 
 A process id means something on its own machine only (`host`): of a job on another machine nothing but the
@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
 from translearn_core.atomic import write_atomically
-from translearn_core.cluster.machine import machine_name
+from translearn_core.cluster.machine import is_this_machine, machine_name
 from translearn_core.config import load_configuration
 from translearn_core.i18n import N_, _
 from translearn_core.runs.cached import read_cached
@@ -189,21 +189,23 @@ def read_worker(folder: Path) -> Worker | None:
 
 def is_elsewhere(host: str) -> bool:
     """Whether a process is that of another machine, so that its id says nothing here."""
-    return bool(host) and host != machine_name()
+    return bool(host) and not is_this_machine(host)
 
 
 def process_of(folder: Path, written: JobState) -> psutil.Process | None:
     """The live process of the job in `folder` on this machine, with the given written state; else None.
 
     When the clock was set, a process seems to have begun at another time; that it holds the lock of
-    the job tells it then.
+    the job tells it then; not where the machine is called differently by now, as a copy of it may be.
     """
     started = read_worker(folder) if written.pid == 0 else None
-    if is_elsewhere(started.host if started else written.host):
+    host = started.host if started else written.host
+    if is_elsewhere(host):
         return None
     pid = started.pid if started else written.pid
     process = live_process(pid, started.started if started else written.pid_started)
-    if process is None and pid and is_held(folder / LOCK):
+    is_called_so = host in ("", machine_name())
+    if process is None and pid and is_called_so and is_held(folder / LOCK):
         with suppress(psutil.Error):
             return running(psutil.Process(pid))
     return process
@@ -213,26 +215,35 @@ def detect_lost(folder: Path, written: JobState) -> JobState:
     """The state of the job in `folder`: as it is written, or `lost` where its process has ended.
 
     A process that lives but does not answer keeps its state; `reason` then says so. So does a job on a
-    cluster, whatever is heard of it.
+    cluster, whatever is heard of it, for as long as the cluster is in use.
     """
     if not written.is_live:
         return written
     age_s = time.time() - max(written.heartbeat, written.queued_at)
     if 0 <= age_s < FRESH_S:
         return written
-    timed_out = abs(age_s) >= load_configuration().heartbeat_lost_s  # or the clock was set back
+    configuration = load_configuration()
+    timed_out = abs(age_s) >= configuration.heartbeat_lost_s  # or the clock was set back
     if written.cluster:
         is_silent = timed_out and written.state == "running"
+        if configuration.runner_in_use == "local" and (is_silent or written.state == "queued"):
+            reason = _(
+                "It was started on a cluster, which the configuration does not use any more. Start it "
+                "again here, or name the cluster again."
+            )
+            return written.model_copy(update={"state": "lost", "reason": reason})
         return (
             written.model_copy(update={"reason": _silent_node(written)}) if is_silent else written
         )
-    if is_elsewhere(written.host):
-        return _gone_elsewhere(written) if timed_out else written
+    started = read_worker(folder) if written.pid == 0 else None
+    host = started.host if started else written.host
+    if is_elsewhere(host):
+        return _gone_elsewhere(written, host) if timed_out else written
     process = process_of(folder, written)
     if process is not None:
         is_silent = timed_out and written.heartbeat > 0
         return written.model_copy(update={"reason": _silence(process)}) if is_silent else written
-    is_starting = written.pid == 0 and read_worker(folder) is None
+    is_starting = written.pid == 0 and started is None
     if is_starting and not timed_out:
         return written
     reason = _("The process ended before it was done. Its log may tell why; start it again.")
@@ -247,12 +258,12 @@ def _silent_node(written: JobState) -> str:
     ).format(node=written.node or written.host)
 
 
-def _gone_elsewhere(written: JobState) -> JobState:
+def _gone_elsewhere(written: JobState, host: str) -> JobState:
     """The state of a job on another machine that has not been heard of for too long."""
     reason = _(
         "It ran on another machine, {host}, which has told nothing of it for a while. Start it again, "
         "unless it still runs there."
-    ).format(host=written.host.partition("/")[0])
+    ).format(host=host.partition("/")[0])
     return written.model_copy(update={"state": "lost", "reason": reason})
 
 

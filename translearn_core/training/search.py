@@ -184,6 +184,13 @@ class Search:
             values | {"backbone": self.plan.backbone.name, "head": "linear", "dropout": 0.3}
         ]
 
+    @cached_property
+    def default(self) -> Settings:
+        """What everything is held against; tried first, and never given up."""
+        from optuna.trial import FixedTrial
+
+        return self.propose(FixedTrial(self.begin_with()[0]))
+
     def score(self, settings: Settings, monitor: Monitor) -> Score | None:
         """Cross-validate settings; None when they were given up, or the monitor said stop."""
         plan = replace(make_plan(self.run, settings), fit_choice=self.plan.fit_choice)
@@ -204,8 +211,10 @@ class Search:
             if monitor.stop_requested:
                 return None
             right[judged] = answers[judged].argmax(axis=1) == data.labels[rows[judged]]
-            behind = leader is not None and (
-                right[judged].mean() < leader.right[judged].mean() - GIVE_UP_BEHIND
+            behind = (
+                leader is not None
+                and settings != self.default
+                and right[judged].mean() < leader.right[judged].mean() - GIVE_UP_BEHIND
             )
             if behind and fold == 0:
                 return None
@@ -277,7 +286,7 @@ def search(run: Run, monitor: Monitor, train_run: Callable[[Run], bool]) -> bool
     left_s = began + minutes * 60 * (1 - LEAST_KEPT) - time.monotonic()
     trials = _open_trials(found, until=time.time() + left_s)
     _try_settings(found, trials, monitor.until(time.monotonic() + left_s))
-    if found.leader == "":
+    if found.leader == "" or not _score_default(found, trials):
         return False
     _finish(found, train_run)
     return not monitor.stop_requested
@@ -290,12 +299,14 @@ class Trials:
     Attributes:
         study: Optuna's.
         shared: whether other machines try settings, too; each trial then says what came out.
+        number: of the helper that this process is; 0 is the search itself.
         known: numbers of the trials that this process has taken down.
         told: how many of them an earlier process of the search has told as events.
     """
 
     study: Any
     shared: bool
+    number: int = 0
     known: set[int] = field(default_factory=set)
     told: int = 0
 
@@ -312,9 +323,22 @@ def _open_trials(found: Search, *, until: float) -> Trials:
         trials.told = sum(1 for event in found.run.events()[0] if event["kind"] == "trial")
         trials.study.set_user_attr("backbones", [row.name for row in found.backbones])
         trials.study.set_user_attr("until", until)
+        _queue_again(trials)
     for values in found.begin_with():
         trials.study.enqueue_trial(values, skip_if_exists=True)
     return trials
+
+
+def _queue_again(trials: Trials) -> None:
+    """Give up the trials that a lost process of the search was at, and queue again what it began with."""
+    from optuna.trial import TrialState
+
+    for trial in trials.study.get_trials(states=(TrialState.RUNNING,)):
+        if trial.user_attrs.get("by") != trials.number:  # a helper is at it
+            continue
+        trials.study.tell(trial.number, state=TrialState.FAIL)
+        if "fixed_params" in trial.system_attrs:
+            trials.study.enqueue_trial(trial.system_attrs["fixed_params"])
 
 
 def _open_study(found: Search, *, shared: bool, number: int) -> Any:
@@ -362,7 +386,8 @@ def help_search(config: TrialsConfig, monitor: Monitor) -> bool:
     monitor.stage("features")
     gather_training_data(plan, monitor)
     monitor.stage("search")
-    trials = Trials(_open_study(found, shared=True, number=config.number), shared=True)
+    opened = _open_study(found, shared=True, number=config.number)
+    trials = Trials(opened, shared=True, number=config.number)
     told = trials.study.user_attrs
     found.backbones = [backbones.BACKBONES[name] for name in told["backbones"]]
     left_s = told["until"] - time.time()
@@ -403,6 +428,7 @@ def _try_settings(
             continue
         tried.add(key)
         if trials.shared:
+            trial.set_user_attr("by", trials.number)
             trial.set_user_attr("settings", key)
         began = time.monotonic()
         try:
@@ -425,6 +451,24 @@ def _try_settings(
         else:
             study.tell(trial, score.value)
     _take_over(found, trials)
+
+
+def _score_default(found: Search, trials: Trials) -> bool:
+    """See that the default has a score: a machine that was at it may be lost. False: it was stopped."""
+    key = found.default.model_dump_json()
+    if key in found.scores:
+        return True
+    if found.monitor.stop_requested:
+        return False
+    began = time.monotonic()
+    try:
+        score = found.score(found.default, found.monitor)
+    except StopRequestedError:
+        score = None
+    if score is None:
+        return False
+    _take_down(found, trials, key, found.default, score, time.monotonic() - began)
+    return True
 
 
 def _told(score: Score | None, seconds: float) -> dict[str, Any]:
@@ -450,7 +494,9 @@ def _take_over(found: Search, trials: Trials) -> set[str]:
     keys = set()
     for trial in trials.study.get_trials(deepcopy=False):
         told = trial.user_attrs
-        if "settings" in told and trial.state.name != "FAIL":
+        if trial.state.name == "FAIL":
+            continue
+        if "settings" in told:
             keys.add(told["settings"])
         if trial.number in trials.known or not trial.state.is_finished() or "seconds" not in told:
             continue
@@ -507,7 +553,7 @@ def _take_down(
 
 def _finish(found: Search, train_run: Callable[[Run], bool]) -> None:
     """Decide, train what was decided and the default, and write result.json."""
-    default_key = next(iter(found.scores))  # the first trial is the default
+    default_key = found.default.model_dump_json()
     default, leader = found.scores[default_key], found.scores[found.leader]
     best_key = found.leader if leader.beats(default) else default_key
     best = found.settings[best_key]
