@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.people import provider, server
 from tests.people.provider import CLIENT, SECRET, Provider
-from tests.people.server import Answer, Browser, Served
+from tests.people.server import HOST, OTHER, Answer, Browser, Served
 from translearn_core import people
 from translearn_core.errors import AccessError, SettingsError
 from translearn_ui.shell import who
@@ -127,6 +127,16 @@ def test_a_login_on_the_device_of_a_pupil_is_not_left_to_the_pupil(
         assert pupil.cookies["_streamlit_user"] in ("", '""'), path
         assert pupil.ask(who.DOOR).headers.get("location") is None, path
         people.remove(next(one.id for one in people.list_people() if one.name == "Cem"))
+
+
+def test_a_login_begins_under_the_name_that_the_provider_leads_back_to(app: Served) -> None:
+    browser = app.browser()
+    own = f"{browser.origin}/class/school"
+    for host in (OTHER, f"{OTHER}:{app.port}", HOST):
+        asked = browser.ask("/class/school", host=host, origin=f"https://{host}")
+        assert asked.headers["location"] == own, host
+    capital = browser.ask("/class/school", host=f"{HOST.upper()}:{app.port}")
+    assert capital.headers["location"].startswith("/auth/login")
 
 
 def test_who_does_not_belong_to_the_class_stays_out(app: Served, school: Provider) -> None:

@@ -102,9 +102,17 @@ async def _teacher(request: Request) -> Response:
 
 
 async def _school(request: Request) -> Response:
-    """Lead to the provider of the school, who leads back to the door."""
+    """Lead to the provider of the school, who leads back to the door.
+
+    The provider leads back to one name of this server; under another one, the browser would not send
+    there what it keeps of the login. So a login begins under that name.
+    """
     if not school.is_offered():
         return RedirectResponse(who.DOOR, 303)
+    origin = school.origin()
+    asked = f"https://{request.headers.get('host', '')}"
+    if origin and asked.casefold() != origin.casefold():
+        return RedirectResponse(f"{origin}/class/school", 303)
     return RedirectResponse(school.login_address(), 303)
 
 
