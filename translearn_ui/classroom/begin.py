@@ -134,7 +134,9 @@ def _tell(classroom: Classroom, host: str, port: int, *, has_school: bool) -> No
     if sys.stdout.isatty():
         segno.make(with_code, error="m").terminal(compact=True)
     _say(_("Pupils open {link} and type in {code}").format(link=link, code=classroom.code))
-    own = link_to(host if has_school else "localhost", port).replace("/class/join", "/class/teacher")
+    own = link_to(host if has_school else "localhost", port).replace(
+        "/class/join", "/class/teacher"
+    )
     _say(_("You open    {link}").format(link=own))
     _say(
         _(
