@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -136,11 +137,14 @@ def test_a_space_goes_home_without_positions(tmp_path: Path) -> None:
         source = _archive(tmp_path / "pets.zip")
         kept = datasets.import_source(source, choices=ImportChoices(keep_positions=True))
         assert _with_positions(kept.folder)
+        (kept.folder / "source").mkdir()
+        shutil.copy(source, kept.folder / "source" / "pets.zip")
         people.pack(space, tmp_path / "home.zip")
     assert _with_positions(tmp_path / "home.zip") == []
     with zipfile.ZipFile(tmp_path / "home.zip") as packed:
         assert json.loads(packed.read("translearn-space.json"))["signature"]
         assert sum(name.endswith(".jpg") for name in packed.namelist()) == len(PHOTOS)
+        assert not any("/source/" in name for name in packed.namelist())
     other = spaces.space_named("fedcba9876543210")
     with spaces.acting_in(other):
         assert people.unpack(tmp_path / "home.zip", other) == [f"datasets/{kept.id}"]
