@@ -52,10 +52,12 @@ def test_what_an_ended_process_left_goes_at_once_and_what_is_at_work_stays(
     }
     left, at_work = [], []
     for place, prefix in places.items():
-        left.append(place / f"{prefix}{ended_pid}-0123456789ab")
+        ours = leftovers.own_name(prefix)
+        left.append(place / ours.replace(f"{prefix}{os.getpid()}-", f"{prefix}{ended_pid}-"))
         left.append(aged(place / f"{prefix}old", days=2))
         at_work.append(place / leftovers.own_name(prefix))
         at_work.append(place / f"{prefix}young")
+        at_work.append(place / f"{prefix}{ended_pid}-{'0' * 20}")  # of another machine
     left.append(workspace / "datasets" / ".deleted-birds-0a1b2c")
     left.append(workspace / "runs" / ".deleted-x")
     kept = [workspace / "datasets" / "birds-0a1b2c", tmp_path / "temporary" / "somebody-else"]

@@ -7,6 +7,8 @@ never to a page. `StopRequestedError` is outside the tree: it is a normal ending
     ├── InputError           the user can fix it: exit code 2 on the command line
     │   ├── SourceError      a folder, zip or upload cannot become a data set
     │   ├── PhotoError       one file cannot be read as a photo
+    │   │   ├── MissingPhotoError   there is no such file
+    │   │   └── UnreachableError    what holds it does not give it: that says nothing of the photo
     │   ├── SettingsError    a setting is out of its range or does not fit the others
     │   ├── WeightsError     a backbone's weights are missing, unreachable or of the wrong shape
     │   ├── RunError         a run folder is missing, unfinished or unreadable
@@ -38,6 +40,14 @@ class SourceError(InputError):
 
 class PhotoError(InputError):
     """One file cannot be read as a photo. The message is the reason, without the file's name."""
+
+
+class MissingPhotoError(PhotoError):
+    """There is no such file: it was deleted, or its folder is not to be seen from here."""
+
+
+class UnreachableError(PhotoError):
+    """The disk, share or address does not give the file, which says nothing of the photo."""
 
 
 class SettingsError(InputError):

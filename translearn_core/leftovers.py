@@ -3,20 +3,25 @@
 Owns: their names, which say whose they are, and `sweep`.
 Leaves to others: what lies in them. Imports nothing heavy: the server sweeps when it starts.
 
-A name is `<prefix><pid>-<random>`. A folder goes as soon as the process that made it has ended;
-one of an earlier version, whose name does not say whose it is, after a day.
+A name is `<prefix><pid>-<machine><random>`: a workspace may lie on a share of several machines. A folder
+goes as soon as the process that made it has ended; one of another machine, or of an earlier version, whose
+name does not say whose it is, after a day.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
+import platform
 import secrets
 import shutil
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -32,12 +37,19 @@ DELETED = ".deleted-"
 DECODING = "translearn-decode-"
 """In the system's temporary folder: pixels on their way between processes."""
 STALE_S = 24 * 3600.0
+_RANDOM, _MACHINE = 12, 8  # hex digits in a name
 _CLOCK_S = 5.0  # tolerance between the clocks of processes and files
 
 
 def own_name(prefix: str) -> str:
     """A name for a temporary folder of this process."""
-    return f"{prefix}{os.getpid()}-{secrets.token_hex(6)}"
+    return f"{prefix}{os.getpid()}-{_machine()}{secrets.token_hex(_RANDOM // 2)}"
+
+
+@cache
+def _machine() -> str:
+    """Hex digits that differ between machines; where a machine has no address, between processes."""
+    return hashlib.sha256(f"{platform.node()} {uuid.getnode()}".encode()).hexdigest()[:_MACHINE]
 
 
 def sweep() -> None:
@@ -80,10 +92,12 @@ def is_left(folder: Path) -> bool:
 
 
 def _owner(name: str) -> int | None:
-    """The number of the process that made a folder; None where its name does not hold it."""
+    """The number of the process of this machine that made a folder; None where its name does not
+    say so."""
     head, dash, random = name.rpartition("-")
     number = head.rpartition("-")[2]
-    return int(number) if dash and len(random) == 12 and number.isdecimal() else None
+    ours = len(random) == _MACHINE + _RANDOM and random.startswith(_machine())
+    return int(number) if dash and ours and number.isdecimal() else None
 
 
 def _children(folder: Path, *prefixes: str) -> Iterator[Path]:

@@ -52,8 +52,19 @@ class Memory:
         self._total = 0
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, state: Hashable, make: Callable[[], T], *, size: int = 1) -> T:
+    def get(
+        self,
+        key: Hashable,
+        state: Hashable,
+        make: Callable[[], T],
+        *,
+        size: int | Callable[[T], int] = 1,
+    ) -> T:
         """The value of `key` in this state, made where it is not kept.
+
+        Args:
+            size: of the value, or what tells it.
+
 
         What is larger than all may be together is made and not kept. Two threads may make the same.
         """
@@ -62,7 +73,7 @@ class Memory:
             known: T = kept[1]
             return known
         value = make()
-        self.keep(key, (state, value), size=size)
+        self.keep(key, (state, value), size=size(value) if callable(size) else size)
         return value
 
     def find(self, key: Hashable) -> Any:

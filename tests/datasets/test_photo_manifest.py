@@ -138,6 +138,27 @@ def test_photos_and_manifest_at_addresses_are_the_same_photos(
         assert there.thumbnail(there.photos["path"].iloc[0]).read_bytes()[:2] == b"\xff\xd8"
         datasets.remove_photos(there, list(there.photos["path"][:1]))
         assert store.exists("/bucket/photos/blue/000.jpg")
+        assert not list(there.folder.glob("fetched/*"))
+
+
+def test_the_copy_of_a_photo_that_was_replaced_at_its_address_is_fetched_again(
+    workspace: Path, folder: Path
+) -> None:
+    store = fsspec.filesystem("memory")
+    manifest = write(rows_of(folder, "memory://changing"), folder / "changing.csv")
+    files = sorted((folder / "photos").rglob("*.jpg"))
+    for file in files:
+        store.pipe(f"/changing/{file.parent.name}/{file.name}", file.read_bytes())
+    dataset = import_manifest(manifest).dataset
+    path = "memory://changing/blue/000.jpg"
+    assert dataset.photo_path(path).read_bytes() == files[0].read_bytes()
+    first = dataset.thumbnail(path).read_bytes()
+    store.pipe("/changing/blue/000.jpg", files[-1].read_bytes())
+    dataset = import_manifest(manifest).dataset
+    copy = dataset.photo_path(path)
+    assert copy.read_bytes() == files[-1].read_bytes()
+    assert list(copy.parent.iterdir()) == [copy]
+    assert dataset.thumbnail(path).read_bytes() != first
 
 
 @pytest.mark.parametrize(

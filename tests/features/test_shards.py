@@ -8,14 +8,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support.photos import draw_photos
-from translearn_core import backbones, datasets
+from translearn_core import __version__, backbones, datasets
 from translearn_core.config import Limits
+from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
 from translearn_core.features.cache import FeatureKey
 from translearn_core.features.extractor import PIXELS, POOLED, FeatureExtractor, _Engines
@@ -140,7 +142,7 @@ def test_workers_give_the_same_features_bit_for_bit_and_a_lost_one_is_made_up_fo
     assert np.array_equal(here, there)
 
 
-def test_a_worker_that_sees_none_of_the_photos_is_given_no_more(
+def test_a_worker_that_sees_no_photo_or_has_another_version_is_given_no_more(
     workspace: Path, tmp_path: Path
 ) -> None:
     class Blind(InThisProcess):
@@ -155,9 +157,12 @@ def test_a_worker_that_sees_none_of_the_photos_is_given_no_more(
         language="en",
         reading=Reading(),
         threads=1,
+        version=__version__,
     )
     blind = Blind(ShardWorker(setup), "blind")
     shards = [range(0, 4), range(4, 8)]
     files: list[PhotoFile] = [tmp_path / f"{n}.jpg" for n in range(8)]
     assert list(map_shards(files, shards, [blind], stop=lambda: False)) == []
     assert blind.begun == [4]
+    with pytest.raises(ClusterError, match=r"0\.0\.1 is asked for"):
+        ShardWorker(replace(setup, version="0.0.1"))

@@ -7,7 +7,7 @@ Owns: `<workspace>/datasets/<id>/` and its files
     left_out.parquet   rejected files: file, reason
     undo.json          the last renames and merges (`editing.py`)
     thumbs/            thumbnails, made on first use
-    fetched/           photos at addresses that something needs as a file
+    fetched/           photos at addresses that something needs as a file, a folder for each address
     .lock              held while the manifest is changed, in any process
 and atomic writes of them. Leaves to others: how photos get in (`importing.py`) and
 what a person changes (`editing.py`). Folders whose name begins with a dot are unfinished or
@@ -21,10 +21,11 @@ import hashlib
 import json
 import secrets
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
@@ -85,8 +86,10 @@ _EMPTY = {"str": "", "int64": 0, "bool": False, "float64": 0.0}
 _LOCK_TIMEOUT_S = 120.0
 _contents = Memory(16 * 2**20)
 """What files of data sets hold, by their paths, up to so many bytes of files."""
-_known = Memory(2000)
-"""What follows from the files of data sets, so many values at most."""
+_known = Memory(256 * 2**20)
+"""What follows from the files of data sets, up to so many bytes of memory, about."""
+_KEY_BYTES = 1024
+"""What a key and the state of its files take, about."""
 
 
 class Record(BaseModel):
@@ -137,7 +140,8 @@ class Dataset:
             what: a name for it; its sentences are kept by language.
         """
         key = (self.folder, type(self), what, language.get())
-        return _known.get(key, (self.stamp, load_configuration()), make)
+        value: T = _known.get(key, (self.stamp, load_configuration()), make, size=_bytes_of)
+        return value
 
     @property
     def stamp(self) -> tuple[Stamp, ...]:
@@ -269,15 +273,25 @@ class Dataset:
 
     def _fetched(self, address: str) -> Path:
         suffix = PurePosixPath(address).suffix[:10]
-        target = self.folder / "fetched" / f"{_thumb_key(address)}{suffix}"
+        files = self.known("files", self._list_files)
+        version = [f"{n:x}" for n in files.loc[address]] if address in files.index else ["0"]
+        folder = self.folder / "fetched" / _thumb_key(address)
+        target = folder / f"{'-'.join(version)}{suffix}"
         if not target.is_file():
             most = load_configuration().limits.photo_bytes
             with contextlib.suppress(SourceError):
                 content = remote.read_address(address, most)
                 with disk_errors():
-                    target.parent.mkdir(exist_ok=True)
+                    folder.mkdir(parents=True, exist_ok=True)
                     write_atomically(target, content, durable=False)
+                    for former in folder.glob("[!.]*"):
+                        if former != target:
+                            former.unlink(missing_ok=True)
         return target
+
+    def _list_files(self) -> pd.DataFrame:
+        """Modification time and bytes of each photo, by path."""
+        return self.photos.drop_duplicates("path").set_index("path")[["mtime_ns", "bytes"]]
 
     def thumbnail(self, path: str, side: int = 256) -> Path:
         """A JPEG of the photo, upright, no side longer than `side` pixels; made on first use.
@@ -384,7 +398,7 @@ class Dataset:
         write_file(self.folder / "dataset.json", record.model_dump_json(indent=1).encode("utf-8"))
 
     def discard_files(self, paths: pd.Series[str]) -> None:
-        """Delete the set's own files among `paths`, and all their thumbnails.
+        """Delete the set's own files among `paths`, and all their thumbnails and copies.
 
         Photos left in place are never touched.
         """
@@ -393,6 +407,7 @@ class Dataset:
             for thumbnail in (self.folder / "thumbs").glob(f"{_thumb_key(path)}-*.jpg"):
                 thumbnail.unlink(missing_ok=True)
             if stays_in_place(path):
+                shutil.rmtree(self.folder / "fetched" / _thumb_key(path), ignore_errors=True)
                 continue
             file = self.photo_path(path)
             if file.resolve().is_relative_to(own):
@@ -692,6 +707,19 @@ def stays_in_place(path: str) -> bool:
     """Whether the photo of a manifest path is not the set's own: it lies elsewhere, or at an
     address."""
     return remote.is_address(path) or Path(path).is_absolute()
+
+
+def _bytes_of(value: Any) -> int:
+    """About how many bytes of memory a value that is kept takes."""
+    if isinstance(value, pd.DataFrame):
+        return _KEY_BYTES + int(value.memory_usage(deep=True).sum())
+    if isinstance(value, pd.Series):
+        return _KEY_BYTES + int(value.memory_usage(deep=True))
+    parts = [getattr(value, one.name) for one in fields(value)] if is_dataclass(value) else value
+    if isinstance(parts, list):
+        sizes = (getattr(one, "nbytes", None) or sys.getsizeof(one) for one in parts)
+        return _KEY_BYTES + sum(sizes)
+    return _KEY_BYTES + sys.getsizeof(value)
 
 
 def _thumb_key(path: str) -> str:

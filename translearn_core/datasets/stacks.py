@@ -15,6 +15,8 @@ from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import has_pages
+from translearn_core.datasets.reach import check_deleted, out_of_reach
+from translearn_core.errors import MissingPhotoError, UnreachableError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import DecodedPhoto, iterate_photos, measure_reading
 from translearn_core.imaging.reading import Reading
@@ -65,7 +67,7 @@ def choose_stacks(
         stop: polled; True ends it, and nothing is changed.
 
     Raises:
-        SourceError: `stop` returned True.
+        SourceError: `stop` returned True, or photos cannot be reached; nothing is changed.
         StorageError: the disk is full.
     """
     context = ImportContext(load_configuration().limits, True, progress, stop)
@@ -75,14 +77,20 @@ def choose_stacks(
     how = measure_reading([file.read_bytes for file in files], context.limits, how)
     stats: dict[str, PhotoStats] = {}
     reasons: dict[str, str] = {}
+    missing: set[str] = set()
     decoded = iterate_photos(files, size=STATS_SIDE, limits=context.limits, how=how)
     with contextlib.closing(decoded):
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
                 stats[paths[position]] = photo.stats
+            elif isinstance(photo, UnreachableError):
+                raise out_of_reach(str(files[position]), photo.message)
             else:
                 reasons[paths[position]] = photo.message
+                if isinstance(photo, MissingPhotoError):
+                    missing.add(paths[position])
             context.report(position + 1, len(paths), _("Looking at the photos"))
+    check_deleted(dataset, missing)
     with dataset.locked():
         record = dataset.record
         choices = ImportChoices.from_text(record.choices)

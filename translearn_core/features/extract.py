@@ -13,7 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -23,7 +23,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from translearn_core.arrays import Array
-from translearn_core.datasets import PhotoStats, decode_ahead
+from translearn_core.datasets import DecodedPhoto, PhotoStats, decode_ahead
+from translearn_core.datasets.reach import out_of_reach
+from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.features.cache import FeatureCache, FeatureKey
 from translearn_core.graph.engine import ENGINE_BATCH, Engine
 from translearn_core.imaging.augment import augmented_view
@@ -41,10 +43,12 @@ SHARD_BYTES = 64 * 2**20
 @dataclass(frozen=True, kw_only=True)
 class ShardFacts:
     """What was found of the photos of a shard, by position in the list of photos handed in: the
-    stats of each that was read, and the reason for each that was not."""
+    stats of each that was read, and the reason for each that was not; those whose file was not found
+    are `missing`."""
 
     stats: dict[int, PhotoStats] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
+    missing: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +93,9 @@ def extract(
             not while the engines are still being opened.
         stop: asked between batches; True ends the pass, what was done stays cached.
         shard: photos of a shard.
+
+    Raises:
+        SourceError: a photo cannot be reached; what was done until then is kept.
     """
     writers = [ShardWriter(FeatureCache(output.key, root=output.root)) for output in outputs]
     n_read = n_left_out = 0
@@ -101,11 +108,15 @@ def extract(
 
     feed = _Feed(outputs, writers, stop or _never, tell)
     decoded = decode_ahead(photos, size=outputs[0].key.size, fit=outputs[0].key.fit)
+    lost: list[tuple[int, UnreachableError]] = []
     try:
-        for _number, of_shard in groupby(decoded, lambda found: found[0] // shard):
+        reached = _until_lost(decoded, lost)
+        for _number, of_shard in groupby(reached, lambda found: found[0] // shard):
             facts = ShardFacts()
             for batch in in_batches(of_shard, ENGINE_BATCH):
-                facts.left_out.update((i, error.message) for i, error in batch.unreadable.items())
+                for i, error in batch.unreadable.items():
+                    gone = isinstance(error, MissingPhotoError)
+                    (facts.missing if gone else facts.left_out)[i] = error.message
                 facts.stats.update(
                     zip(batch.indices, (photo.stats for photo in batch.photos), strict=True)
                 )
@@ -120,6 +131,8 @@ def extract(
             keep(facts)
             if feed.stopped():
                 break
+        for i, unreachable in lost:
+            raise out_of_reach(str(photos[i]), unreachable.message)
         tell()
     finally:
         decoded.close()
@@ -127,6 +140,18 @@ def extract(
             writer.flush()
     seconds = max(time.monotonic() - started, 1e-6)
     return PassResult(n_read=n_read, stopped=feed.was_stopped, photos_per_s=n_read / seconds)
+
+
+def _until_lost(
+    decoded: Iterable[tuple[int, DecodedPhoto | PhotoError]],
+    lost: list[tuple[int, UnreachableError]],
+) -> Iterator[tuple[int, DecodedPhoto | PhotoError]]:
+    """The photos up to the first that cannot be reached, which is put into `lost`."""
+    for i, photo in decoded:
+        if isinstance(photo, UnreachableError):
+            lost.append((i, photo))
+            return
+        yield i, photo
 
 
 def _never() -> bool:

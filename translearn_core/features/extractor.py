@@ -26,11 +26,12 @@ from translearn_core.backbones.weights import content_hash, weights_status
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.pass_facts import PhotoFiles, keep_facts, take_over_facts
+from translearn_core.datasets.reach import check_deleted
 from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
 from translearn_core.features import costs
 from translearn_core.features.cache import FeatureCache, FeatureKey, FeatureTable, cache_folder
-from translearn_core.features.extract import SHARD_PHOTOS, Output
+from translearn_core.features.extract import SHARD_PHOTOS, Output, ShardFacts
 from translearn_core.features.node_pass import run_pass
 from translearn_core.features.weight_change import WeightChange
 from translearn_core.graph.engine import (
@@ -171,6 +172,7 @@ class FeatureExtractor:
 
         Raises:
             StopRequestedError: the monitor said so; what was done stays cached.
+            SourceError: photos cannot be reached; the manifest stays as it is.
         """
         engines = _Engines(self)
         outputs = [engines.output(cut, view) for cut, view in cuts]
@@ -179,21 +181,23 @@ class FeatureExtractor:
         if not missing:
             return PassReport(left_out=tuple(known))
         tell = PassProgress(monitor, len(paths), done=len(paths) - len(missing))
-        try:
-            result = run_pass(
-                PhotoFiles(self.dataset, missing),
-                outputs,
-                keep=lambda facts: keep_facts(
-                    self.dataset,
-                    {missing[i]: entry for i, entry in facts.stats.items()},
-                    {missing[i]: reason for i, reason in facts.left_out.items()},
-                ),
-                progress=lambda done, _total, per_s: tell(done, per_s),
-                stop=lambda: monitor.stop_requested,
-                shard=self.shard,
-            )
-        finally:  # of a stopped pass too: the next goes on there
-            unreadable = take_over_facts(self.dataset)
+
+        def keep(facts: ShardFacts) -> None:
+            stats = {missing[i]: entry for i, entry in facts.stats.items()}
+            keep_facts(self.dataset, stats, {missing[i]: why for i, why in facts.left_out.items()})
+            deleted = {missing[i]: why for i, why in facts.missing.items()}
+            check_deleted(self.dataset, deleted)
+            keep_facts(self.dataset, {}, deleted)
+
+        result = run_pass(
+            PhotoFiles(self.dataset, missing),
+            outputs,
+            keep=keep,
+            progress=lambda done, _total, per_s: tell(done, per_s),
+            stop=lambda: monitor.stop_requested,
+            shard=self.shard,
+        )
+        unreadable = take_over_facts(self.dataset)  # of a stopped pass too: the next goes on there
         if result.stopped:
             raise StopRequestedError
         if len(missing) >= 50:  # a pass long enough to tell the next person by

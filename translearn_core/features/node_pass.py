@@ -25,9 +25,10 @@ from typing import Any, Protocol, overload
 
 import numpy as np
 
-from translearn_core import cluster
+from translearn_core import __version__, cluster
 from translearn_core.arrays import Array
 from translearn_core.config import Limits, load_configuration
+from translearn_core.errors import ClusterError
 from translearn_core.features.cache import FeatureCache, FeatureKey
 from translearn_core.features.extract import (
     SHARD_PHOTOS,
@@ -73,6 +74,8 @@ class NodeSetup:
     language: str
     reading: Reading
     threads: int
+    version: str
+    """Of the program that asks: another one may give other features."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +89,17 @@ class ShardResult:
 
 
 class ShardWorker:
-    """Our decoder and engines, for one shard of photos after the other."""
+    """Our decoder and engines, for one shard of photos after the other.
+
+    Raises:
+        ClusterError: this node has another version.
+    """
 
     def __init__(self, setup: NodeSetup) -> None:
+        if setup.version != __version__:
+            raise ClusterError(
+                f"This node has version {__version__}, and {setup.version} is asked for."
+            )
         self._setup = setup
         self._outputs = [
             Output(key=one.key, open_engine=None, store=one.store) for one in setup.outputs
@@ -354,6 +365,7 @@ def _setup_of(outputs: Sequence[Output]) -> NodeSetup | None:
         language=language.get(),
         reading=reading.current(),
         threads=1,
+        version=__version__,
     )
 
 
@@ -383,4 +395,5 @@ def _moved(facts: ShardFacts, rows: Sequence[int]) -> ShardFacts:
     return ShardFacts(
         stats={rows[i]: entry for i, entry in facts.stats.items()},
         left_out={rows[i]: reason for i, reason in facts.left_out.items()},
+        missing={rows[i]: reason for i, reason in facts.missing.items()},
     )

@@ -17,6 +17,7 @@ import logging
 import math
 import os
 import platform
+import secrets
 import shutil
 import subprocess
 import sys
@@ -323,7 +324,7 @@ def _convert_graph(model: Any, path: Path) -> None:
     from translearn_core.graph.onnx_writer import write_onnx
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.onnx")
+    temporary = path.with_name(f"{path.stem}.{secrets.token_hex(6)}.tmp.onnx")
     try:
         write_onnx(model, temporary)
         _save(import_openvino().Core().read_model(temporary), path)
@@ -361,7 +362,7 @@ def keep_one_output(source: Path, path: Path) -> None:
 def _save(converted: Any, path: Path) -> None:
     openvino = import_openvino()
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp.xml")
+    temporary = path.with_name(f"{path.stem}.{secrets.token_hex(6)}.tmp.xml")
     openvino.save_model(converted, temporary, compress_to_fp16=False)
     replace_file(temporary.with_suffix(".bin"), path.with_suffix(".bin"))
     replace_file(temporary, path)

@@ -30,7 +30,7 @@ import numpy as np
 from PIL import GifImagePlugin, Image
 
 from translearn_core.config import Limits, load_configuration
-from translearn_core.errors import PhotoError
+from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.i18n import _, number
 from translearn_core.imaging import budget, jpeg, reading, tiff
 from translearn_core.imaging.colour import over_background, to_srgb
@@ -284,9 +284,9 @@ def _read(source: bytes | PhotoFile, limits: Limits) -> bytes:
             raise PhotoError(_("The file is empty (0 bytes)."))
         return source if isinstance(source, bytes) else source.read_bytes()
     except FileNotFoundError as error:
-        raise PhotoError(_("The file is no longer there.")) from error
+        raise MissingPhotoError(_("The file is no longer there.")) from error
     except OSError as error:
-        raise PhotoError(
+        raise UnreachableError(
             _("The file cannot be opened: {cause}.").format(cause=error.strerror or error)
         ) from error
 

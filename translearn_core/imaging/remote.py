@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from translearn_core.config import load_configuration
-from translearn_core.errors import PhotoError, SourceError
+from translearn_core.errors import PhotoError, SourceError, UnreachableError
 from translearn_core.i18n import _
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
@@ -58,18 +58,18 @@ class RemotePhoto:
 
         Raises:
             FileNotFoundError: there is no such file.
-            PhotoError: it cannot be read.
+            UnreachableError: it cannot be read.
         """
         try:
             system, path = open_system(self.address)
             with system.open(path, "rb", block_size=2**22) as file:
                 data: bytes = file.read(most_bytes + 1)
         except SourceError as error:
-            raise PhotoError(error.message) from error
+            raise UnreachableError(error.message) from error
         except FileNotFoundError:
             raise
         except Exception as error:  # what the package of the protocol raises is its own
-            raise PhotoError(_cannot_read(self.address, error)) from error
+            raise UnreachableError(_cannot_read(self.address, error)) from error
         return data
 
 
@@ -160,6 +160,14 @@ class Facts:
     size_bytes: int = 0
     stamp: int = 0
     problem: str = ""
+
+
+def is_there(address: str) -> bool:
+    """Whether there is a file at an address, as far as can be told now."""
+    try:
+        return not _facts(address).problem
+    except SourceError:
+        return False
 
 
 def look_at(addresses: Iterable[str]) -> Iterator[Facts]:
