@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -118,10 +119,15 @@ def _path() -> Path:
 
 def space_bytes(space: Path) -> int:
     """Bytes of everything in a space; a photo that is shared by all counts for nobody, and what is being
-    brought in not yet."""
+    brought in (`uploads`, too) not yet."""
     total = 0
     for parent, folders, names in os.walk(space):
-        folders[:] = [name for name in folders if not name.startswith(leftovers.IMPORTING)]
+        coming = {"uploads"} if Path(parent) == space else set()
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(leftovers.IMPORTING) and name not in coming
+        ]
         for name in names:
             with suppress(OSError):  # it went just now
                 found = (Path(parent) / name).lstat()
@@ -130,8 +136,33 @@ def space_bytes(space: Path) -> int:
 
 
 def count_photos(space: Path) -> int:
-    """Photos of all data sets of a space, sorted or not."""
-    return sum(photos_in(folder) for folder in _folders(space / "datasets", "dataset.json"))
+    """Photos of all data sets of a space, sorted or not; what the teacher shared counts for nobody."""
+    given = _handed_to(space)
+    total = 0
+    for folder in _folders(space / "datasets", "dataset.json"):
+        n = photos_in(folder)
+        total += n if folder.name not in given else max(0, n - _shared_photos(folder))
+    return total
+
+
+def _handed_to(space: Path) -> set[str]:
+    """The data sets that a space was given by the teacher (`people/sharing.py`)."""
+    try:
+        content = json.loads((spaces.root() / "class" / "handed.json").read_bytes())
+        return set(map(str, content.get(space.name, ())))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return set()
+
+
+def _shared_photos(folder: Path) -> int:
+    """How many photos of a data set are the teacher's: as many as the teacher's own set has, or as are
+    files of several, should that one be gone."""
+    linked = 0
+    for path in (folder / "photos").rglob("*"):
+        with suppress(OSError):  # it went just now
+            found = path.lstat()
+            linked += stat.S_ISREG(found.st_mode) and found.st_nlink > 1
+    return max(linked, photos_in(spaces.root() / "datasets" / folder.name))
 
 
 def photos_in(folder: Path) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -129,6 +130,38 @@ def test_an_upload_that_is_kept_keeps_no_position(tmp_path: Path, form: str) -> 
     assert len(again.photos) == len(dataset.photos) == 2
 
 
+@pytest.mark.parametrize("form", ["archive", "files"])
+@pytest.mark.parametrize("cause", ["no room", "stopped"])
+def test_a_data_set_that_is_made_stays_where_its_upload_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, cause: str
+) -> None:
+    """The photos come in; then the disk is full, or somebody presses Stop."""
+    folder = home() / "uploads" / "asked-1"
+    files = [(f"Tiere/{n}.jpg", io.BytesIO(_photo(n))) for n in range(2)]
+    if form == "files":
+        upload = kept_upload.receive_upload(folder, name="pets", files=files)
+    else:
+        with zipfile.ZipFile(tmp_path / "pets.zip", "w") as made:
+            for name, data in files:
+                made.writestr(name, data.getvalue())
+        given = ("pets.zip", io.BytesIO((tmp_path / "pets.zip").read_bytes()))
+        upload = kept_upload.receive_upload(folder, name="pets", archive=given)
+
+    def is_made() -> bool:
+        made = any((home() / "datasets").glob("[!.]*/dataset.json"))
+        if made and cause == "no room":
+            monkeypatch.setenv("TRANSLEARN_LIMITS", json.dumps({"free_bytes": 2**60}))
+        return made and cause == "stopped"
+
+    dataset = kept_upload.read_upload(
+        upload, choices=ImportChoices(), table=TableChoices(), stop=is_made
+    )
+    assert len(dataset.photos) == 2
+    assert kept_upload.kept_upload(dataset) is None
+    assert not folder.exists()
+    assert not (dataset.folder / "source").exists()
+
+
 def test_a_space_goes_home_without_positions(tmp_path: Path) -> None:
     people.begin_class("a long password")
     space = spaces.space_named("0123456789abcdef")
@@ -136,11 +169,14 @@ def test_a_space_goes_home_without_positions(tmp_path: Path) -> None:
         source = _archive(tmp_path / "pets.zip")
         kept = datasets.import_source(source, choices=ImportChoices(keep_positions=True))
         assert _with_positions(kept.folder)
+        (kept.folder / "source").mkdir()
+        shutil.copy(source, kept.folder / "source" / "pets.zip")
         people.pack(space, tmp_path / "home.zip")
     assert _with_positions(tmp_path / "home.zip") == []
     with zipfile.ZipFile(tmp_path / "home.zip") as packed:
         assert json.loads(packed.read("translearn-space.json"))["signature"]
         assert sum(name.endswith(".jpg") for name in packed.namelist()) == len(PHOTOS)
+        assert not any("/source/" in name for name in packed.namelist())
     other = spaces.space_named("fedcba9876543210")
     with spaces.acting_in(other):
         assert people.unpack(tmp_path / "home.zip", other) == [f"datasets/{kept.id}"]

@@ -163,6 +163,79 @@ def test_damaged_side_data_never_ends_it(name: str, seed: int) -> None:
         without_position(bytes(data[: rng.integers(20, len(data))]))
 
 
+@pytest.mark.parametrize("name", ["jpeg", "png with texts", "webp", "tiff", "avif", "heic"])
+def test_white_space_before_a_photo_hides_no_position(name: str) -> None:
+    data, space = MAKERS[name](), b"\r\n \t\n"
+    assert without_position(space + data) == space + without_position(data) != space + data
+    bare = space + without_position(data)
+    assert without_position(bare) is bare
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"<exif:GPSLatitude>%s</exif:GPSLatitude>",
+        b"<EXIF:gpslatitude>%s</exif:GPSLatitude >",
+        b"<exif:GPSPosition><rdf:Seq><rdf:li>%s</rdf:li></rdf:Seq></exif:GPSPosition>",
+        b'<exif:GPSLatitude v="%s"/>',
+        b'<exif:GPSLatitude v="%s" />',
+        b"<exif:GPSLatitude>" + b" " * 5000 + b"%s</exif:GPSLatitude>",
+        b"<exif:GPSLatitude>%s<dc:not-closed/>",
+        b"<a exif:GPSLatitude = '%s'/>",
+        b'<a dji:AbsoluteAltitude="' + b" " * 5000 + b'%s"/>',
+    ],
+)
+def test_xmp_says_it_in_many_ways(said: bytes) -> None:
+    xmp = b"<rdf:RDF>" + said % b"48,51.4616N" + b"<dc:title>a tower</dc:title></rdf:RDF>"
+    bare = without_position(_saved("GIF") + xmp)
+    assert b"48,51" not in bare
+    assert b"<dc:title>a tower</dc:title></rdf:RDF>" in bare
+
+
+def _directories() -> bytes:
+    """A TIFF whose directories overlap, and lead to each other."""
+    entries = [(0x014A if n % 2 else 0x8825, 4, 10_000, 8 + 3 * n) for n in range(4000)]
+    rows = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return (b"II*\0" + struct.pack("<IH", 8, 4000) + rows * 11)[: 2**19]
+
+
+def _items(extents: int) -> bytes:
+    """A HEIC whose items of EXIF are all the whole file, many times."""
+    n = 500
+    infe = b"".join(
+        struct.pack(">I4sB3xHH4s", 20, b"infe", 2, item, 0, b"Exif") for item in range(n)
+    )
+    row = struct.pack(">II", 0, 900_000) * extents if extents < 100 else b""
+    iloc = b"".join(struct.pack(">HHH", item, 0, extents) + row for item in range(n))
+    sizes = 0x44 if row else 0
+    boxes = struct.pack(">I4sIH", 14 + len(infe), b"iinf", 0, n) + infe
+    boxes += struct.pack(">I4sIBBH", 16 + len(iloc), b"iloc", 0, sizes, 0, n) + iloc
+    head = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1"
+    return (head + struct.pack(">I4sI", 12 + len(boxes), b"meta", 0) + boxes).ljust(2**20, b"\0")
+
+
+def _xmp_of(piece: bytes) -> Callable[[], bytes]:
+    return lambda: _saved("GIF") + b"<rdf:RDF " + piece * (2**20 // len(piece))
+
+
+NASTY: dict[str, Callable[[], bytes]] = {
+    "tags": _xmp_of(b"<x:GPS>"),
+    "other tags": _xmp_of(b"".join(b"<a%d:GPS>" % n for n in range(80_000))),
+    "long name": _xmp_of(b" x:" + b"Latitude" * 2**16),
+    "pictures": lambda: b"\xff\xd8" + b"\xff\xda\0\2" * 2**18 + b"\xff\xd8\xff",
+    "directories": _directories,
+    "items": lambda: _items(20),
+    "empty items": lambda: _items(65535),
+}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", NASTY)
+def test_a_file_made_to_take_long_does_not(name: str) -> None:
+    """Each took minutes or hours where a step looked at the rest of the file once more."""
+    without_position(NASTY[name]())
+
+
 def test_a_position_that_points_into_the_pixels_does_not_change_them() -> None:
     pixels = bytes(range(256)) * 3  # a TIFF of 16 x 16, uncompressed, whose position lies in them
     tags = [

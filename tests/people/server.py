@@ -29,7 +29,8 @@ from translearn_ui.classroom import school
 from translearn_ui.classroom.server import ClassApp, Place, make_app, options
 from translearn_ui.shell import who
 
-HOST = "class.test"
+HOST, OTHER = "class.test", "class.local"
+"""The names of the server; the first one is printed."""
 MOST_MESSAGES = 1000
 PASSWORD = "correct horse"
 
@@ -186,7 +187,7 @@ def serving() -> Iterator[Served]:
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         port = int(chosen.getsockname()[1])
-    place = Place(hosts=[HOST], certificate=Path("made.pem"), key=Path("key.pem"))
+    place = Place(hosts=[HOST, OTHER], certificate=Path("made.pem"), key=Path("key.pem"))
     origin = f"https://{HOST}:{port}"
     chosen_options = options(place, school.prepare(classroom, origin))
     before = {name: config.get_option(name) for name in chosen_options}

@@ -94,6 +94,15 @@ def test_the_names_of_this_machine_are_the_only_hosts() -> None:
     assert options(place)["server.enableXsrfProtection"] is True
 
 
+@pytest.mark.parametrize(("has_school", "host"), [(False, "localhost"), (True, "10.0.0.5")])
+def test_the_teacher_s_link_has_the_name_that_a_school_leads_back_to(
+    capsys: pytest.CaptureFixture[str], has_school: bool, host: str
+) -> None:
+    classroom = people.begin_class("a long password")
+    begin._tell(classroom, "10.0.0.5", 8501, has_school=has_school)
+    assert f"https://{host}:8501/class/teacher" in capsys.readouterr().out
+
+
 def test_links_are_written_so_that_a_browser_opens_them() -> None:
     assert addresses.link_to("10.0.0.5", 8501, "AB") == "https://10.0.0.5:8501/class/join?code=AB"
     assert addresses.link_to("::1", 443) == "https://[::1]/class/join"

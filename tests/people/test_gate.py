@@ -290,6 +290,14 @@ def test_the_door_says_what_is_wrong_and_escapes_what_was_typed(app: Served) -> 
     assert client.ask("/class/join", "POST", body=b"&".join([b"a=b"] * 99)).status == 403
 
 
+@pytest.mark.parametrize("door", ["join", "teacher", "leave"])
+def test_asking_for_the_head_of_a_door_sends_no_form(app: Served, door: str) -> None:
+    eve = app.join(f"Eve at {door}")
+    assert eve.ask(f"/class/{door}", "HEAD").status == 200
+    assert eve.ask("/").status == 200, "still signed in"
+    people.remove(who_is(eve).id)
+
+
 def test_two_hundred_guesses_at_a_cookie_open_nothing(app: Served, ada: Browser) -> None:
     nobody, cookie = app.browser(), _cookie(ada)
     for number in range(200):

@@ -30,6 +30,7 @@ from translearn_core.settings import Settings
 from translearn_core.sorting import job as sorting
 from translearn_core.sorting.job import SortConfig
 from translearn_ui.classroom import uploads
+from translearn_ui.work import space_used
 
 NOW = 1_800_000_000.0
 
@@ -108,7 +109,8 @@ def test_runs_are_refused_beyond_those_that_may_wait_or_be_kept(
 def _sorting_job(person: Person, at: float) -> Job:
     with spaces.acting_in(person.folder):
         job = Job(person.folder / "datasets" / "photos" / "sorting")
-        job.begin(SortConfig(created=at, dataset=str(job.folder.parent)))
+        with jobs.place_in_line(job):
+            job.begin(SortConfig(created=at, dataset=str(job.folder.parent)))
     with jobs.use_runner(_Nobody()):
         jobs.submit(job)
     return job
@@ -151,6 +153,60 @@ def test_a_check_takes_a_place_in_the_queue(
             feasibility.start(dataset, backbone="starter")
         with pytest.raises(RunError, match="is waiting"):
             sorting.start(dataset, backbone="starter")
+
+
+def test_a_place_is_taken_before_the_job_is_submitted(
+    acting: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _quotas(monkeypatch, '{"waiting": 1}')
+    job = Job(acting[0].folder / "datasets" / "photos" / "sorting")
+    with jobs.place_in_line(job):
+        job.begin(SortConfig(created=NOW, dataset=str(job.folder.parent)))
+    with pytest.raises(RunError, match="is waiting"), jobs.place_in_line():
+        pass
+
+
+def test_what_the_teacher_shares_counts_for_nobody(
+    crowd: list[Person], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = datasets.import_source(draw_photos(tmp_path / "drawn", per_class=2))
+    people.share(shared.id)
+    one, other = crowd[:2]
+    assert [quotas.count_photos(who.folder) for who in (one, other)] == [0, 0]
+    _quotas(monkeypatch, '{"photos": 6}')
+    with spaces.acting_in(one.folder):
+        datasets.import_source(draw_photos(tmp_path / "own", per_class=1, seed=1))
+        datasets.add_source(
+            datasets.open_dataset(shared.id), draw_photos(tmp_path / "more", per_class=1, seed=2)
+        )
+        with pytest.raises(SourceError, match="have 6"):
+            quotas.check_room(photos=1)
+    assert quotas.count_photos(spaces.root()) == 6
+    datasets.delete_dataset(shared)
+    assert [quotas.count_photos(who.folder) for who in (one, other)] == [6, 0]
+
+
+def test_what_is_being_brought_in_does_not_count_yet(acting: list[Person]) -> None:
+    space = acting[0].folder
+    before = quotas.space_bytes(space)
+    for folder in ("uploads/new", "datasets/x/uploads"):
+        (space / folder).mkdir(parents=True)
+        (space / folder / "0").write_bytes(bytes(1000))
+    assert quotas.space_bytes(space) == before + 1000
+
+
+def test_the_room_in_use_has_each_file_once(crowd: list[Person], tmp_path: Path) -> None:
+    dataset = datasets.import_source(draw_photos(tmp_path / "drawn", per_class=2))
+    photos = [dataset.photo_path(str(path)) for path in dataset.photos["path"]]
+    n_bytes = sum(path.stat().st_size for path in photos)
+    before = space_used._measure(str(spaces.root()), (0,))
+    people.share(dataset.id)
+    after = space_used._measure(str(spaces.root()), (1,))
+    assert before["sets"] == after["sets"] > n_bytes
+    copies = [
+        path for path in spaces.root().rglob("*") if path.is_file() and path.stat().st_nlink == 1
+    ]
+    assert sum(after.values()) == n_bytes + sum(path.stat().st_size for path in copies)
 
 
 def test_what_comes_back_counts_as_what_is_new(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.people import provider, server
 from tests.people.provider import CLIENT, SECRET, Provider
-from tests.people.server import Answer, Browser, Served
+from tests.people.server import HOST, OTHER, Answer, Browser, Served
 from translearn_core import people
 from translearn_core.errors import AccessError, SettingsError
 from translearn_ui.shell import who
@@ -58,10 +58,20 @@ def app(home: Path, school: Provider) -> Iterator[Served]:
             yield app
 
 
-def _sign_in(app: Served, school: Provider, claims: dict[str, Any]) -> tuple[Browser, Answer]:
+def _sign_in(
+    app: Served, school: Provider, claims: dict[str, Any], browser: Browser | None = None
+) -> tuple[Browser, Answer]:
     """The whole way from the door to the provider and back, as a browser goes it."""
+    browser = browser or app.browser()
+    _come_back(browser, school, claims)
+    at_page = browser.ask("/")
+    assert at_page.headers["location"] == who.DOOR
+    return browser, browser.ask(who.DOOR)
+
+
+def _come_back(browser: Browser, school: Provider, claims: dict[str, Any]) -> None:
+    """To the provider and back to where it leads, no further."""
     school.claims = claims
-    browser = app.browser()
     begin = browser.ask("/class/school")
     assert begin.status == 303
     there = browser.ask(begin.headers["location"])
@@ -70,9 +80,6 @@ def _sign_in(app: Served, school: Provider, claims: dict[str, Any]) -> tuple[Bro
     assert f"{back.scheme}://{back.netloc}{back.path}" == f"{browser.origin}/oauth2callback"
     answer = browser.ask(f"{back.path}?{back.query}")
     assert answer.headers["location"] == "/"
-    at_page = browser.ask("/")
-    assert at_page.headers["location"] == who.DOOR
-    return browser, browser.ask(who.DOOR)
 
 
 def _person(browser: Browser) -> people.Person:
@@ -101,6 +108,35 @@ def test_the_teacher_is_who_the_configuration_says(app: Served, school: Provider
     browser, answer = _sign_in(app, school, teacher)
     assert answer.headers["location"] == "/teacher"
     assert _person(browser).is_teacher
+
+
+def test_a_login_on_the_device_of_a_pupil_is_not_left_to_the_pupil(
+    app: Served, school: Provider
+) -> None:
+    teacher = ADA | {"sub": "1", "email": "teacher@school.example"}
+    browser, answer = _sign_in(app, school, teacher, app.join("Bea"))
+    assert answer.headers["location"] == "/teacher"
+    assert _person(browser).is_teacher
+    assert browser.cookies["_streamlit_user"] in ("", '""')
+    code = people.class_of_installation().code  # type: ignore[union-attr]
+    form = {"code": code, "who": "back", "name": "Bea", "pin": "4711"}
+    for path, sent in (("/class/leave", {}), ("/class/join", form), ("/class/teacher", {})):
+        pupil = app.join("Cem")
+        _come_back(pupil, school, teacher)
+        pupil.ask(path, "POST", form=sent)
+        assert pupil.cookies["_streamlit_user"] in ("", '""'), path
+        assert pupil.ask(who.DOOR).headers.get("location") is None, path
+        people.remove(next(one.id for one in people.list_people() if one.name == "Cem"))
+
+
+def test_a_login_begins_under_the_name_that_the_provider_leads_back_to(app: Served) -> None:
+    browser = app.browser()
+    own = f"{browser.origin}/class/school"
+    for host in (OTHER, f"{OTHER}:{app.port}", HOST):
+        asked = browser.ask("/class/school", host=host, origin=f"https://{host}")
+        assert asked.headers["location"] == own, host
+    capital = browser.ask("/class/school", host=f"{HOST.upper()}:{app.port}")
+    assert capital.headers["location"].startswith("/auth/login")
 
 
 def test_who_does_not_belong_to_the_class_stays_out(app: Served, school: Provider) -> None:

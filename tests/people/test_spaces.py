@@ -152,6 +152,9 @@ def test_a_shared_set_is_everybody_s_own_and_takes_no_room(
     ada, bob = pair
     source = _dataset(spaces.root())
     source.thumbnail(str(source.photos["path"].iloc[0]))
+    for name in ("source", "fetched"):
+        (source.folder / name).mkdir()
+        (source.folder / name / "0").write_bytes(b"as it was brought in")
     assert people.share(source.id) == 2
     assert people.share(source.id) == 0
     with spaces.acting_in(ada.folder):
@@ -159,7 +162,8 @@ def test_a_shared_set_is_everybody_s_own_and_takes_no_room(
         path = str(copy.photos["path"].iloc[0])
         assert copy.fingerprint == source.fingerprint
         assert copy.photo_path(path).samefile(source.photo_path(path))
-        assert not (copy.folder / "thumbs").exists()
+        for name in ("thumbs", "source", "fetched"):
+            assert not (copy.folder / name).exists()
         datasets.rename_class(copy, "blue", "sky")
         datasets.delete_dataset(copy)
     assert source.classes == ["blue", "green", "red"]

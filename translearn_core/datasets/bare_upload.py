@@ -19,6 +19,8 @@ from translearn_core.config import Limits
 from translearn_core.datasets.archive import archive_stem, kind_of_archive
 from translearn_core.datasets.archive_stream import unpack_7z, unpack_tar
 from translearn_core.datasets.archive_zip import ZipReader
+from translearn_core.datasets.import_context import ImportContext
+from translearn_core.datasets.library import check_free_space
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.positions import without_position
 
@@ -37,28 +39,36 @@ class _Named(zipfile.ZipInfo):
         return self.raw.encode("utf-8", "surrogatepass"), self.flag_bits | _UTF8_FLAG
 
 
-def bare_files(folder: Path) -> None:
-    """Take the positions out of the photos of a folder, in place."""
+def bare_files(folder: Path, context: ImportContext) -> None:
+    """Take the positions out of the photos of a folder, in place.
+
+    Raises:
+        StorageError: the disk is full.
+        SourceError: it was stopped.
+    """
     for path in sorted(folder.glob("*")):
-        data = path.read_bytes()
-        bare = without_position(data)
-        if bare is not data:
-            with disk_errors():
+        context.check_stop()
+        with disk_errors():
+            data = path.read_bytes()
+            bare = without_position(data)
+            if bare is not data:
+                check_free_space(len(bare))
                 write_atomically(path, bare)
 
 
-def bare_archive(path: Path, limits: Limits) -> Path:
+def bare_archive(path: Path, context: ImportContext) -> Path:
     """Take the positions out of the photos of an archive.
 
     Returns:
         The archive: the same one where it holds none, else a zip in its place.
 
     Raises:
-        SourceError: it cannot be read.
+        SourceError: it cannot be read, or it was stopped.
         StorageError: the disk is full.
     """
+    limits = context.limits
     with _opened(path, limits) as items:
-        if not any(_change(read, limits)[1] for _raw, read in items):
+        if not any(_change(read, context)[1] for _raw, read in items):
             return path
         made = path.with_name(f".{path.name}.bare")
         try:
@@ -66,7 +76,9 @@ def bare_archive(path: Path, limits: Limits) -> Path:
                 for number, (raw, read) in enumerate(items):
                     entry = _Named(str(number))
                     entry.raw = raw
-                    target.writestr(entry, _change(read, limits)[0])
+                    data = _change(read, context)[0]
+                    check_free_space(len(data))
+                    target.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=1)
         except BaseException:
             made.unlink(missing_ok=True)
             raise
@@ -78,10 +90,15 @@ def bare_archive(path: Path, limits: Limits) -> Path:
     return bare
 
 
-def _change(read: Callable[[int], bytes], limits: Limits) -> tuple[bytes, bool]:
-    """The bytes of an entry without a position, and whether it held one; none where it is damaged."""
+def _change(read: Callable[[int], bytes], context: ImportContext) -> tuple[bytes, bool]:
+    """The bytes of an entry without a position, and whether it held one; none where it is damaged.
+
+    Raises:
+        SourceError: it was stopped.
+    """
+    context.check_stop()
     try:
-        data = read(limits.photo_bytes + 1)
+        data = read(context.limits.photo_bytes + 1)
     except PhotoError:
         return b"", False
     bare = without_position(data)

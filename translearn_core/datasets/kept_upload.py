@@ -36,7 +36,7 @@ from translearn_core.datasets.photo_names import is_junk, may_be_table
 from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
-from translearn_core.errors import SourceError
+from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _, number
 
 KEPT = "source"
@@ -170,15 +170,17 @@ class KeptUpload:
         self.content = self.content.model_copy(update={"table": safe_name(tables[0][0])})
         _write(self.folder, self.content)
 
-    def drop_positions(self) -> None:
+    def drop_positions(self, stop: StopCheck | None = None) -> None:
         """Take out of its photos where they were taken; a folder of this machine stays as it is.
 
         Raises:
             StorageError: the disk is full.
+            SourceError: the archive cannot be read any more, or it was stopped.
         """
-        bare_files(self.folder / "files")
+        context = ImportContext(load_configuration().limits, False, None, stop)
+        bare_files(self.folder / "files", context)
         if self.content.archive:
-            made = bare_archive(self.root, load_configuration().limits)
+            made = bare_archive(self.root, context)
             self.content = self.content.model_copy(update={"archive": made.name})
             _write(self.folder, self.content)
 
@@ -296,7 +298,7 @@ def read_upload(
     stop: StopCheck | None = None,
 ) -> Dataset:
     """Make a data set of an upload; the upload moves into it where its reading may be changed,
-    else it is removed.
+    else, or where the disk has no room for that or it is stopped then, it is removed.
 
     Raises:
         SourceError, StorageError: as `importing.import_source`; the upload stays as it is.
@@ -309,12 +311,12 @@ def read_upload(
     is_one = len(dataset.classes) < 2  # a table may say more
     if is_asked or is_one or upload.table is not None or dataset.record.choices:
         shutil.rmtree(target, ignore_errors=True)
-        if not choices.keep_positions:
-            upload.drop_positions()
-        with disk_errors():
-            upload.folder.replace(target)
-    else:
-        shutil.rmtree(upload.folder, ignore_errors=True)
+        with suppress(StorageError, SourceError):  # the data set is whole without it
+            if not choices.keep_positions:
+                upload.drop_positions(stop)
+            with disk_errors():
+                upload.folder.replace(target)
+    shutil.rmtree(upload.folder, ignore_errors=True)
     return dataset
 
 

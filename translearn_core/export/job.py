@@ -51,7 +51,7 @@ def start(run: Run, row: Format) -> None:
         return
     job = formats.job_of(run, row)
     try:
-        with jobs.place_in_line(), quotas.room_for(n_bytes=1):
+        with jobs.place_in_line(job), quotas.room_for(n_bytes=1):
             job.begin(ExportConfig(created=time.time(), run=str(run.folder), format=row.name))
         jobs.submit(job)
     except OSError as error:

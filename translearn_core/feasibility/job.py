@@ -133,7 +133,7 @@ def start(dataset: Dataset, *, backbone: str = "", seed: int = 0) -> None:
         created=time.time(), dataset=str(dataset.folder), backbone=chosen.name, seed=seed
     )
     job = job_of(dataset)
-    with jobs.place_in_line():
+    with jobs.place_in_line(job):
         job.begin(config, fingerprint=dataset.fingerprint)
     jobs.submit(job)
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -28,19 +29,27 @@ _OFFSETS, _COUNTS = (273, 324, 513), (279, 325, 514)
 """Tags of the places and lengths of strips, of tiles, and of a small JPEG."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
-_MOST_DIRECTORIES, _MOST_ENTRIES = 10_000, 4096
+_MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_READ = 10_000, 4096, 10**7
+_MOST_TEXT = 2**24
+"""Bytes of all texts of a PNG, unpacked."""
 
-_NAME = rb"[A-Za-z_][\w.-]*:(?:GPS\w*|\w*(?:Latitude|Longitude|Longtitude|Altitude)\w*)"
-_XMP = re.compile(
-    rb"<(?P<name>" + _NAME + rb")(?:\s[^<>]*)?(?:/>|>.*?</(?P=name)\s*>)"
-    rb"|(?<=\s)" + _NAME + rb"\s*=\s*(?:\"[^\"]*\"|'[^']*')",
-    re.DOTALL | re.IGNORECASE,
+_NAME = (
+    rb"[A-Za-z_][\w.-]{0,64}:"
+    rb"(?:GPS\w{0,64}|\w{0,64}(?:Latitude|Longitude|Longtitude|Altitude)\w{0,64})"
 )
+_XMP = re.compile(
+    rb"<(?P<name>" + _NAME + rb")(?:\s[^<>]*)?/?>"
+    rb"|(?<=\s)" + _NAME + rb"\s{0,64}=\s{0,64}(?:\"[^\"]*\"|'[^']*')",
+    re.IGNORECASE,
+)
+"""An opening tag, or an attribute. Names are bounded, so that the time is one of the length alone."""
+_XMP_CLOSES = re.compile(rb"</(" + _NAME + rb")\s*>", re.IGNORECASE)
 _XMP_BEGINS, _XMP_ENDS = re.compile(rb"<rdf:RDF"), re.compile(rb"</rdf:RDF\s*>")
 _FILM = re.compile(
     rb"[+-]\d{2,6}(?:\.\d+)?[+-]\d{3,7}(?:\.\d+)?(?:[+-]\d+(?:\.\d+)?)?(?:CRS[\w:]{1,20})?/"
 )
 """A position as films hold it (ISO 6709): `+48.8577+002.295/`."""
+_SPACE = b"\r\n \t"
 _ENTROPY_ENDS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -54,6 +63,10 @@ def without_position(data: bytes) -> bytes:
     change = _KINDS.get(kind)
     if change is None:
         return data
+    if data[:1] in _SPACE:  # as `kind_of` passes it over
+        n = len(data) - len(data.lstrip(_SPACE))
+        bare = without_position(data[n:])
+        return data if bare == data[n:] else data[:n] + bare
     buffer = bytearray(data)
     try:
         changed = change(buffer)
@@ -73,21 +86,47 @@ def _without_xmp(data: bytes) -> bytes:
 
 def _clear_texts(buffer: bytearray) -> None:
     """Let positions in XMP, and of films, become spaces."""
-    begin = _XMP_BEGINS.search(buffer)
+    begin, has_end = _XMP_BEGINS.search(buffer), True
     while begin is not None:
-        end = _XMP_ENDS.search(buffer, begin.end())
+        end = _XMP_ENDS.search(buffer, begin.end()) if has_end else None
+        has_end = end is not None
         stop = end.end() if end is not None else min(len(buffer), begin.end() + 2**20)
-        _blank(buffer, _XMP, begin.start(), stop)
+        _blank(buffer, _xmp_spans, begin.start(), stop)
         begin = _XMP_BEGINS.search(buffer, stop)
     at = buffer.find(b"moov")
     if at >= 0:
-        _blank(buffer, _FILM, max(0, buffer.find(b"ftyp")), len(buffer))
+        _blank(buffer, _film_spans, max(0, buffer.find(b"ftyp")), len(buffer))
 
 
-def _blank(buffer: bytearray, pattern: re.Pattern[bytes], begin: int, end: int) -> None:
-    spans = [found.span() for found in pattern.finditer(bytes(buffer[begin:end]))]
-    for first, last in spans:
+def _blank(
+    buffer: bytearray, spans_of: Callable[[bytes], Iterable[Span]], begin: int, end: int
+) -> None:
+    for first, last in spans_of(bytes(buffer[begin:end])):
         buffer[begin + first : begin + last] = b" " * (last - first)
+
+
+def _xmp_spans(text: bytes) -> Iterator[Span]:
+    """Where XMP says something of a position: attributes, and elements from tag to tag. Of an element
+    that is not closed, what comes before the next tag."""
+    closes: dict[bytes, list[Span]] = {}
+    for found in _XMP_CLOSES.finditer(text):
+        closes.setdefault(found[1].lower(), []).append(found.span())
+    end = 0
+    for found in _XMP.finditer(text):
+        first, last = found.span()
+        if first < end:
+            continue
+        if found["name"] and not found[0].endswith(b"/>"):
+            rows = closes.get(found["name"].lower(), [])
+            row = bisect_left(rows, (last, last))
+            after = text.find(b"<", last)
+            last = rows[row][1] if row < len(rows) else after if after >= 0 else len(text)
+        end = last
+        yield first, last
+
+
+def _film_spans(data: bytes) -> Iterator[Span]:
+    return (found.span() for found in _FILM.finditer(data))
 
 
 # --- EXIF, which is a TIFF ------------------------------------------------------------------
@@ -115,10 +154,17 @@ class _Tiff:
     order: str = "<"
     big: bool = False
     used: list[Span] = field(default_factory=list)
+    left: int = field(init=False)
+    """So many numbers may still be read. Sound files need fewer; directories that overlap would take
+    time without bounds."""
+
+    def __post_init__(self) -> None:
+        self.left = min(2 * (self.end - self.base), _MOST_READ)
 
     def number(self, at: int, size: int) -> int:
         """An unsigned number."""
-        if not self.base <= at <= self.end - size:
+        self.left -= 1
+        if self.left < 0 or not self.base <= at <= self.end - size:
             raise IndexError(at)
         return int.from_bytes(self.buffer[at : at + size], "little" if self.order == "<" else "big")
 
@@ -178,11 +224,27 @@ class _Tiff:
         order = "little" if self.order == "<" else "big"
         self.buffer[place : place + wide] = (n - 1).to_bytes(wide, order)  # type: ignore[arg-type]
 
-    def clear(self, span: Span) -> None:
-        """Let bytes become zeros that nothing else uses."""
-        first, last = max(span[0], self.base), min(span[1], self.end)
-        if first < last and not any(a < last and first < b for a, b in self.used):
+    def clear(self, spans: Iterable[Span]) -> None:
+        """Let bytes become zeros, in each span that nothing else uses."""
+        used, gone = _merged(self.used), []
+        for one in spans:
+            first, last = max(one[0], self.base), min(one[1], self.end)
+            before = bisect_left(used, (last, last)) - 1  # the last one that begins before the end
+            if first < last and not (before >= 0 and first < used[before][1]):
+                gone.append((first, last))
+        for first, last in _merged(gone):
             self.buffer[first:last] = bytes(last - first)
+
+
+def _merged(spans: Iterable[Span]) -> list[Span]:
+    """The same bytes in spans that do not overlap, in order."""
+    found: list[Span] = []
+    for first, last in sorted(one for one in spans if one[0] < one[1]):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(last, found[-1][1]))
+        else:
+            found.append((first, last))
+    return found
 
 
 def _clear_tiff(buffer: bytearray, base: int, end: int) -> None:
@@ -191,26 +253,25 @@ def _clear_tiff(buffer: bytearray, base: int, end: int) -> None:
     if opened is None:
         return
     tiff, first = opened
-    directories = list(_walk(tiff, first))
-    pointers = [one for place in directories for one in tiff.entries(place) if one.tag == _GPS]
+    directories = dict(_walk(tiff, first))
+    pointers = [one for entries in directories.values() for one in entries if one.tag == _GPS]
     if not pointers:
         return
     notes: list[Span] = []
     positions = [base + at for one in pointers for at in tiff.numbers(one)[:1]]
-    for place in directories:
-        for entry in tiff.entries(place):
+    for place, entries in directories.items():
+        for entry in entries:
             if entry.tag == _MAKER_NOTE:
                 notes += [entry.value] if entry.outside else []
             elif entry.outside:
                 tiff.used.append(entry.value)
-        tiff.used += [tiff.span(place), *_pixels(tiff, place)]
+        tiff.used += [tiff.span(place), *_pixels(tiff, entries)]
     tiff.used.append((base, base + (16 if tiff.big else 8)))
     for place in set(positions) - set(directories):
-        _clear_directory(tiff, place)
-    for note in notes:
-        tiff.clear(note)
-    for place in directories:
-        gone = [one for one in tiff.entries(place) if one.tag in (_GPS, _MAKER_NOTE)]
+        notes += _directory_spans(tiff, place)
+    tiff.clear(notes)
+    for place, entries in directories.items():
+        gone = [one for one in entries if one.tag in (_GPS, _MAKER_NOTE)]
         for entry in reversed(gone):
             tiff.remove(place, entry)
 
@@ -226,8 +287,8 @@ def _open_tiff(buffer: bytearray, base: int, end: int) -> tuple[_Tiff, int] | No
     return tiff, base + tiff.number(base + (8 if tiff.big else 4), tiff.wide)
 
 
-def _walk(tiff: _Tiff, first: int) -> Iterator[int]:
-    """The places of all directories but those of positions, as far as they can be read."""
+def _walk(tiff: _Tiff, first: int) -> Iterator[tuple[int, list[_Entry]]]:
+    """All directories but those of positions, as far as they can be read: places and entries."""
     waiting, seen = [first], {tiff.base}
     while waiting and len(seen) < _MOST_DIRECTORIES:
         place = waiting.pop()
@@ -238,20 +299,16 @@ def _walk(tiff: _Tiff, first: int) -> Iterator[int]:
             entries = tiff.entries(place)
         except IndexError:
             continue
-        yield place
+        yield place, entries
         waiting.append(tiff.next(place))
         for entry in entries:
             if entry.tag in (_EXIF, _SUB_IFDS):
                 waiting += [tiff.base + at for at in tiff.numbers(entry)]
 
 
-def _pixels(tiff: _Tiff, place: int) -> list[Span]:
+def _pixels(tiff: _Tiff, entries: list[_Entry]) -> list[Span]:
     """Where the pixels of a directory lie."""
-    values = {
-        one.tag: tiff.numbers(one)
-        for one in tiff.entries(place)
-        if one.tag in (*_OFFSETS, *_COUNTS)
-    }
+    values = {one.tag: tiff.numbers(one) for one in entries if one.tag in (*_OFFSETS, *_COUNTS)}
     found = []
     for offsets, counts in zip(_OFFSETS, _COUNTS, strict=True):
         pairs = zip(values.get(offsets, ()), values.get(counts, ()), strict=False)
@@ -259,16 +316,13 @@ def _pixels(tiff: _Tiff, place: int) -> list[Span]:
     return found
 
 
-def _clear_directory(tiff: _Tiff, place: int) -> None:
-    """Let a directory become zeros, with all that it points to."""
+def _directory_spans(tiff: _Tiff, place: int) -> list[Span]:
+    """Where a directory lies, and all that it points to; nothing where it cannot be read."""
     try:
         entries, span = tiff.entries(place), tiff.span(place)
     except IndexError:
-        return
-    for entry in entries:
-        if entry.outside:
-            tiff.clear(entry.value)
-    tiff.clear((span[0], max(span[0], span[1] - tiff.wide)))
+        return []
+    return [*(one.value for one in entries if one.outside), (span[0], span[1] - tiff.wide)]
 
 
 def _clear_exif(buffer: bytearray, begin: int, end: int) -> None:
@@ -282,16 +336,20 @@ def _clear_exif(buffer: bytearray, begin: int, end: int) -> None:
 
 
 def _change_jpeg(buffer: bytearray) -> bytearray:
-    at = buffer.find(b"\xff\xd8")
+    at, last = buffer.find(b"\xff\xd8"), buffer.rfind(b"\xff\xd8\xff")
     while at >= 0:
-        at = _change_picture(buffer, at + 2)
+        at = _change_picture(buffer, at + 2, last)
         at = buffer.find(b"\xff\xd8\xff", at) if at >= 0 else -1
     _clear_texts(buffer)
     return buffer
 
 
-def _change_picture(buffer: bytearray, at: int) -> int:
-    """Change the segments of one picture of a JPEG; returns where it ends, -1 with the file."""
+def _change_picture(buffer: bytearray, at: int, last: int) -> int:
+    """Change the segments of one picture of a JPEG; returns where it ends, -1 with the file.
+
+    Args:
+        last: where the last picture begins.
+    """
     while at + 4 <= len(buffer):
         if buffer[at] != 0xFF:
             at = buffer.find(b"\xff", at)
@@ -312,7 +370,7 @@ def _change_picture(buffer: bytearray, at: int) -> int:
             _tolerant(buffer, at + 4, min(end, len(buffer)))
         at = end
         if marker == 0xDA:
-            if buffer.find(b"\xff\xd8\xff", at) < 0:  # no second picture
+            if last < at:
                 return -1
             found = _ENTROPY_ENDS.search(buffer, at)
             if found is None:
@@ -327,25 +385,32 @@ def _tolerant(buffer: bytearray, begin: int, end: int) -> None:
         _clear_exif(buffer, begin, end)
 
 
+@dataclass
+class _Room:
+    """So much of a file is still looked at."""
+
+    left: int
+
+
 def _change_png(buffer: bytearray) -> bytearray:
-    parts, at = [bytes(buffer[:8])], 8
+    parts, at, room = [bytes(buffer[:8])], 8, _Room(_MOST_TEXT)
     while at + 12 <= len(buffer):
         length = int.from_bytes(buffer[at : at + 4], "big")
         chunk = bytes(buffer[at : at + 12 + length])
-        parts.append(_changed_chunk(chunk) if len(chunk) == 12 + length else chunk)
+        parts.append(_changed_chunk(chunk, room) if len(chunk) == 12 + length else chunk)
         at += 12 + length
     parts.append(bytes(buffer[at:]))
     return bytearray(b"".join(parts))
 
 
-def _changed_chunk(chunk: bytes) -> bytes:
+def _changed_chunk(chunk: bytes, room: _Room) -> bytes:
     kind, content = chunk[4:8], chunk[8:-4]
     change = {b"eXIf": _exif_bytes, b"iTXt": _changed_itxt, b"zTXt": _changed_ztxt}
     change |= {b"tEXt": _changed_text}
     if kind not in change:
         return chunk
     try:
-        changed = change[kind](content)
+        changed = change[kind](content, room)
     except (ValueError, zlib.error, IndexError):
         return chunk
     if changed == content:
@@ -356,18 +421,18 @@ def _changed_chunk(chunk: bytes) -> bytes:
     return len(changed).to_bytes(4, "big") + kind + changed + sum_of.to_bytes(4, "big")
 
 
-def _exif_bytes(content: bytes) -> bytes:
+def _exif_bytes(content: bytes, _room: _Room) -> bytes:
     block = bytearray(content)
     _tolerant(block, 0, len(block))
     return bytes(block)
 
 
-def _changed_itxt(content: bytes) -> bytes:
+def _changed_itxt(content: bytes, room: _Room) -> bytes:
     """International text: keyword, whether it is packed, language, keyword again, text."""
     keyword, rest = content.split(b"\0", 1)
     packed, rest = rest[:2], rest[2:]
     language, again, text = rest.split(b"\0", 2)
-    unpacked = _unpack(text) if packed[0] else text
+    unpacked = _unpack(text, room) if packed[0] else text
     changed = _text_bytes(keyword, unpacked)
     if changed == unpacked:
         return content
@@ -375,21 +440,24 @@ def _changed_itxt(content: bytes) -> bytes:
     return b"\0".join([keyword, packed + language, again, text])
 
 
-def _changed_ztxt(content: bytes) -> bytes:
+def _changed_ztxt(content: bytes, room: _Room) -> bytes:
     keyword, rest = content.split(b"\0", 1)
-    unpacked = _unpack(rest[1:])
+    unpacked = _unpack(rest[1:], room)
     changed = _text_bytes(keyword, unpacked)
     return content if changed == unpacked else keyword + b"\0\0" + zlib.compress(changed)
 
 
-def _changed_text(content: bytes) -> bytes:
+def _changed_text(content: bytes, _room: _Room) -> bytes:
     keyword, text = content.split(b"\0", 1)
     return keyword + b"\0" + _text_bytes(keyword, text)
 
 
-def _unpack(data: bytes) -> bytes:
+def _unpack(data: bytes, room: _Room) -> bytes:
+    if room.left <= 0:
+        raise ValueError("texts this long are none of a camera")
     packer = zlib.decompressobj()
-    text = packer.decompress(data, 2**24)
+    text = packer.decompress(data, room.left)
+    room.left -= len(text)
     if packer.unconsumed_tail:
         raise ValueError("a text this long is none of a camera")
     return text
@@ -438,9 +506,13 @@ def _change_texts(buffer: bytearray) -> bytearray:
 
 
 def _change_boxes(buffer: bytearray) -> bytearray:
+    room = _Room(len(buffer))
     for kind, begin, end in _boxes(buffer, 0, len(buffer)):
         if kind == b"meta":
             for spans in _exif_items(buffer, begin + 4, end):
+                room.left -= sum(last - first for first, last in spans)
+                if room.left < 0:
+                    raise IndexError("items share their bytes")
                 _change_item(buffer, spans)
     _clear_texts(buffer)
     return buffer
@@ -506,7 +578,10 @@ def _places(buffer: bytearray, at: int, end: int, data_at: int) -> Iterator[tupl
         take(2)
         base = take(sizes[2])
         spans = []
-        for _extent in range(take(2)):
+        extents = take(2)
+        if extents > 1 and not index_size + sizes[0] + sizes[1]:
+            raise IndexError("the same place many times")
+        for _extent in range(extents):
             take(index_size)
             start, length = base + take(sizes[0]), take(sizes[1])
             start += data_at if method == 1 else 0

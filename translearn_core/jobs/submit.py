@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from translearn_core import datasets, quotas, runs, spaces
@@ -77,18 +77,22 @@ def make_run(
 
 
 @contextmanager
-def place_in_line() -> Iterator[None]:
+def place_in_line(job: Job | None = None) -> Iterator[None]:
     """Have a place for one more job while the block begins it.
+
+    Args:
+        job: one that lies where no list of jobs leads; others know of it when the block ends, before
+            the next place is given.
 
     Raises:
         RunError: a pupil has as many waiting or going on as they may.
     """
-    if spaces.is_whole():
+    with nullcontext() if spaces.is_whole() else _places:
+        if not spaces.is_whole():
+            _check_places(home())
         yield
-        return
-    with _places:
-        _check_places(home())
-        yield
+        if job is not None:
+            announce(job)
 
 
 def _check_places(space: Path) -> None:
@@ -140,7 +144,6 @@ def repeat_run(run: Run) -> Run:
 
 def submit(job: Job) -> None:
     """Submit a queued job, and return at once."""
-    announce(job)
     current_runner().submit(job)
 
 

@@ -25,8 +25,8 @@ from translearn_core.errors import AccessError
 from translearn_core.i18n import _
 from translearn_core.people.records import folder, locked, read_people
 
-NOT_SHARED = {"thumbs", "feasible", "sorting", ".lock", "undo.json"}
-"""Of the folder of a data set: what each space makes for itself."""
+NOT_SHARED = {"thumbs", "feasible", "sorting", ".lock", "undo.json", "source", "fetched"}
+"""Of the folder of a data set: what each space makes for itself, and what the teacher brought in."""
 
 
 def shared_datasets() -> list[str]:

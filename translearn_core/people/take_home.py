@@ -7,7 +7,7 @@ The zip holds the folders `datasets`, `runs` and `studies` of the space as they 
 A page brings in only what carries the signature of this installation, since a run may hold a model
 that does what its maker wants.
 Photos that were left in place outside the workspace are not in it, and no photo says in it where it was
-taken.
+taken: so it leaves out the archives and films that a data set was read from (`source`).
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _files_of(space: Path) -> Iterator[Path]:
     for folder in FOLDERS:
         for path in sorted((space / folder).rglob("*")):
             inside = path.relative_to(space / folder).parts
-            is_left_out = inside[0].startswith(".") or "thumbs" in inside[1:2]
+            is_left_out = inside[0].startswith(".") or inside[1:2] in (("thumbs",), ("source",))
             if is_left_out or path.name in _LEFT_OUT or path.is_symlink():
                 continue
             if path.is_file():

@@ -109,7 +109,7 @@ def start(dataset: Dataset, *, backbone: str = "") -> None:
     if now is not None and now.is_live:
         return
     job = Job(folder_of(dataset))
-    with jobs.place_in_line():
+    with jobs.place_in_line(job):
         job.begin(SortConfig(created=time.time(), dataset=str(dataset.folder), backbone=row.name))
     jobs.submit(job)
 

@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     try:
         _check_port(chosen.address, chosen.port)
-        people.school_of_installation()
+        has_school = people.school_of_installation() is not None
         classroom = people.begin_class(_password(ask_anew=chosen.new_password))
         hosts = own_hosts(chosen.host)
         if chosen.certificate or chosen.key:
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     from translearn_ui.classroom.server import Place, serve  # after the checks: it takes a while
 
-    _tell(classroom, hosts[0], chosen.port)
+    _tell(classroom, hosts[0], chosen.port, has_school=has_school)
     certificate, key = (path.resolve() for path in pair)
     serve(
         Place(
@@ -121,8 +121,12 @@ def _password(*, ask_anew: bool) -> str:
     return first
 
 
-def _tell(classroom: Classroom, host: str, port: int) -> None:
-    """Print where the class is, and its code as a text and as a picture."""
+def _tell(classroom: Classroom, host: str, port: int, *, has_school: bool) -> None:
+    """Print where the class is, and its code as a text and as a picture.
+
+    Args:
+        has_school: accounts of a school open the class, under `host` alone.
+    """
     import segno
 
     link = link_to(host, port)
@@ -130,7 +134,9 @@ def _tell(classroom: Classroom, host: str, port: int) -> None:
     if sys.stdout.isatty():
         segno.make(with_code, error="m").terminal(compact=True)
     _say(_("Pupils open {link} and type in {code}").format(link=link, code=classroom.code))
-    own = link_to("localhost", port).replace("/class/join", "/class/teacher")
+    own = link_to(host if has_school else "localhost", port).replace(
+        "/class/join", "/class/teacher"
+    )
     _say(_("You open    {link}").format(link=own))
     _say(
         _(

@@ -76,10 +76,8 @@ def routes() -> list[Route]:
 async def _join(request: Request) -> Response:
     claims = school.claims_in(request.cookies) if school.is_offered() else None
     if request.method == "GET" and claims is not None:
-        response = await _enter(request, "join", Form({}), lambda: people.enter_by_school(claims))
-        school.forget(request.cookies, response)
-        return response
-    if request.method == "GET":
+        return await _enter(request, "join", Form({}), lambda: people.enter_by_school(claims))
+    if request.method != "POST":
         return _show(request, "join", code=request.query_params.get("code", "")[:40])
     form = await _read(request)
     enter = people.join if form["who"] == "new" else people.come_back
@@ -92,7 +90,7 @@ async def _join(request: Request) -> Response:
 
 
 async def _teacher(request: Request) -> Response:
-    if request.method == "GET":
+    if request.method != "POST":
         return _show(request, "teacher")
     form = await _read(request)
     return await _enter(
@@ -104,29 +102,41 @@ async def _teacher(request: Request) -> Response:
 
 
 async def _school(request: Request) -> Response:
-    """Lead to the provider of the school, who leads back to the door."""
+    """Lead to the provider of the school, who leads back to the door.
+
+    The provider leads back to one name of this server; under another one, the browser would not send
+    there what it keeps of the login. So a login begins under that name.
+    """
     if not school.is_offered():
         return RedirectResponse(who.DOOR, 303)
+    origin = school.origin()
+    asked = f"https://{request.headers.get('host', '')}"
+    if origin and asked.casefold() != origin.casefold():
+        return RedirectResponse(f"{origin}/class/school", 303)
     return RedirectResponse(school.login_address(), 303)
 
 
 async def _leave(request: Request) -> Response:
-    if request.method == "GET":
+    if request.method != "POST":
         return _show(request, "leave")
     await run_in_threadpool(people.close_session, request.cookies.get(who.COOKIE, ""))
     response = RedirectResponse(who.DOOR, 303)
     response.delete_cookie(who.COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    school.forget(request.cookies, response)
     return response
 
 
 async def _enter(request: Request, door: str, form: Form, enter: Callable[[], Person]) -> Response:
-    """Let somebody in, or show the door again with the reason."""
+    """Let somebody in, or show the door again with the reason; what a login of the school found out
+    is used up by either."""
     try:
         person = await run_in_threadpool(enter)
         cookie = await run_in_threadpool(people.open_session, person)
     except TransLearnError as error:
         typed = {name: form[name][:100] for name in ("code", "name", "who")}
-        return _show(request, door, status=403, reason=error.message, **typed)
+        refusal = _show(request, door, status=403, reason=error.message, **typed)
+        school.forget(request.cookies, refusal)
+        return refusal
     response = RedirectResponse("/teacher" if person.is_teacher else "/", 303)
     response.set_cookie(
         who.COOKIE,
@@ -137,6 +147,7 @@ async def _enter(request: Request, door: str, form: Form, enter: Callable[[], Pe
         httponly=True,
         samesite="lax",
     )
+    school.forget(request.cookies, response)
     return response
 
 

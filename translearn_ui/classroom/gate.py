@@ -119,8 +119,10 @@ class Gate:
             return None
         person = person_of(request.cookies)
         media, upload = MEDIA.fullmatch(path), UPLOAD.fullmatch(path)
+        is_page = is_reading and PAGE.fullmatch(path)
+        if is_page and _has_just_signed_in(request.cookies):
+            return RedirectResponse(who.DOOR, 303)
         if person is None:
-            is_page = is_reading and PAGE.fullmatch(path)
             return RedirectResponse(who.DOOR, 303) if is_page else _nothing()
         if media and is_reading:
             name = PurePosixPath(media[1]).stem
@@ -166,6 +168,12 @@ def person_of(cookies: Mapping[str, str]) -> Person | None:
         return people.who_holds(cookies.get(who.COOKIE, ""))
     except TransLearnError:  # the files of the class cannot be read: nobody is let in
         return None
+
+
+def _has_just_signed_in(cookies: Mapping[str, str]) -> bool:
+    """Whether a login of the school waits for the door, which decides who this is from now on: it must
+    not stay with the person who was signed in here before."""
+    return school.is_offered() and school.claims_in(cookies) is not None
 
 
 def _nothing() -> Response:

@@ -19,7 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from starlette.responses import Response
-from streamlit.auth_util import encode_provider_token, get_cookie_with_chunks
+from streamlit.auth_util import (
+    encode_provider_token,
+    get_cookie_with_chunks,
+    get_origin_from_redirect_uri,
+)
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_server_config import (
@@ -81,6 +85,11 @@ def is_offered() -> bool:
         return people.school_of_installation() is not None
     except SettingsError:
         return False
+
+
+def origin() -> str:
+    """How the address begins under which the provider leads back, like `https://10.0.0.5:8501`."""
+    return get_origin_from_redirect_uri() or ""
 
 
 def login_address() -> str:

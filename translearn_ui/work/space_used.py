@@ -6,11 +6,12 @@ Leaves to others: deleting (`dataset_rows.py`, `run_rows.py`, `bin_line.py`, `in
 from __future__ import annotations
 
 import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
-from translearn_core import quotas
 from translearn_core.config import home
 from translearn_core.i18n import _
 from translearn_ui.components import format
@@ -46,13 +47,20 @@ def show() -> None:
 
 @st.cache_data(ttl=60, show_spinner=False)
 def _measure(place: str, changed: tuple[int, ...]) -> dict[str, int]:
-    """Bytes of each part, and of what is none of them (`rest`).
+    """Bytes of each part, and of what is none of them (`rest`); a file with several names counts once,
+    where it was brought in.
 
     Args:
         changed: when something was added to a folder or left it; then it is measured again.
     """
     del changed
     sizes = dict.fromkeys([*PARTS.values(), "rest"], 0)
-    for folder in Path(place).iterdir():
-        sizes[PARTS.get(folder.name, "rest")] += quotas.space_bytes(folder)
+    seen: set[tuple[int, int]] = set()
+    for first in sorted(Path(place).iterdir(), key=lambda path: path.name not in PARTS):
+        for path in (first, *first.rglob("*")):
+            with suppress(OSError):  # it went just now
+                found = path.lstat()
+                if stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in seen:
+                    seen.add((found.st_dev, found.st_ino))
+                    sizes[PARTS.get(first.name, "rest")] += found.st_size
     return sizes
