@@ -99,7 +99,7 @@ def test_what_was_set_up_learns_with_moving_curves_in_every_tab_and_stop_keeps_t
     expect(curve_of(page)).not_to_have_attribute(
         "data-points", re.compile("^[01]$"), timeout=WORKER_MS
     )
-    (run,) = [run for run in runs.list_runs() if run.config.dataset == str(dataset.folder)]
+    (run,) = [run for run in runs.list_runs() if run.id in page.url]
     process = run.process()
     assert process is not None
     process.suspend()  # what it has learned is shown all the same, and the tabs get the processors

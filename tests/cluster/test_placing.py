@@ -82,10 +82,13 @@ def test_runs_of_four_people_end_on_three_nodes_in_fair_turns(shared: Path) -> N
     assert [times_done(run) for run in made] == [1] * 5
     last = max(made, key=lambda run: run.state.started_at)
     assert last == made[1], "the second run of somebody comes after the first of everybody"
-    assert {run.state.node for run in made} <= {"alpha", "beta", "gamma"}
-    assert len({run.state.node for run in made}) > 1
+    # a node that was started again has its name with a mark of its own
+    names = {run.state.node.partition(" (")[0] for run in made}
+    assert names <= {"alpha", "beta", "gamma"}
+    assert len(names) > 1
     view = placer.read_view()
-    assert [node.name for node in view.nodes if node.works] == ["alpha", "beta", "gamma"]
+    works = [node.name.partition(" (")[0] for node in view.nodes if node.works]
+    assert works == ["alpha", "beta", "gamma"]
     assert not view.problem
 
 

@@ -253,7 +253,7 @@ LEFT_OUT: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "same name twice": (_twice, "cats/0.jpg", "twice"),
     "text as photo": (_write("cats/a.jpg", b"hello there"), "cats/a.jpg", "text"),
     "no photo": (_write("cats/a.docx", b"PK"), "cats/a.docx", ".docx"),
-    "beside the classes": (_write("stray.jpg"), "stray.jpg", "beside"),
+    "beside the classes": (_write("stray.jpg"), "stray.jpg", "not inside a class folder"),
 }
 
 

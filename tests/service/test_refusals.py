@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -208,16 +209,35 @@ def guarded(bounds: Bounds) -> Iterator[int]:
 
 
 def trickle(client: socket.socket, n: int, piece: bytes) -> bytes:
-    """Send pieces ever again, each long before a client counts as idle, until an answer comes."""
+    """Send pieces ever again, each long before a client counts as idle, until an answer comes.
+
+    Returns:
+        The answer as far as its body, or all of it where the connection ends with it.
+    """
+    reply = b""
     client.settimeout(0.02)
     for sent in range(n + 1):
         try:
-            return client.recv(10_000)
+            reply = client.recv(10_000)
+            break
         except TimeoutError:
             if sent < n:
                 client.sendall(piece)
     client.settimeout(PATIENCE_S)
-    return client.recv(10_000)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    while not head or len(body) < _length_of(head):
+        piece = client.recv(10_000)
+        if not piece:
+            break
+        reply += piece
+        head, _, body = reply.partition(b"\r\n\r\n")
+    return reply
+
+
+def _length_of(head: bytes) -> int:
+    """Bytes of the body that the head of an answer announces."""
+    found = re.search(rb"content-length: (\d+)", head.lower())
+    return int(found.group(1)) if found else 0
 
 
 def test_a_body_that_trickles_is_ended_and_one_that_is_only_slow_is_not() -> None:

@@ -228,7 +228,7 @@ def show_code(run: Run) -> None:
                 icon=":material/download:",
                 on_click="ignore",
             )
-            st.code(text, language="python", height=420)
+            st.code(text, language="python", wrap_lines=True)
             dialogs.keep_focus()
 
     ask()
