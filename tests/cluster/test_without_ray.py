@@ -315,7 +315,7 @@ def test_my_work_shows_the_machines_and_what_runs_where(named: Path) -> None:
     assert not app.exception
     said = words(app)
     if not cluster.is_installed():
-        assert cluster.INSTALL in app.error[0].value
+        assert cluster.INSTALL in app.error[0].value.replace("\\", "")  # signs of Markdown
         return
     assert all(name in said for name in names)
     assert "8 processors, 2 GPUs" in said

@@ -50,6 +50,20 @@ def content(dataset: datasets.Dataset) -> list[bytes]:
     return [(dataset.folder / name).read_bytes() for name in names]
 
 
+def test_a_file_that_alone_cannot_be_opened_is_left_out_and_named(
+    workspace: Path, folder: Path
+) -> None:
+    if sys.platform == "win32":
+        pytest.skip("needs links")
+    dataset = datasets.import_source(folder, in_place=True, check=False)
+    _circle(folder)
+    run(dataset)
+    ((file, reason),) = dataset.left_out.itertuples(index=False)
+    assert file == "red/002.jpg"
+    assert "cannot be opened" in reason
+    assert len(dataset.photos) == 3 * PHOTOS - 1
+
+
 @pytest.mark.parametrize("gone", ["red/000.jpg", "red/alone"])
 def test_a_photo_that_was_deleted_is_left_out_and_named(
     workspace: Path, folder: Path, gone: str
@@ -85,6 +99,12 @@ def _circle(folder: Path) -> None:
     (folder / "red" / "002.jpg").symlink_to("002.jpg")
 
 
+def _circles(folder: Path) -> None:
+    for photo in list((folder / "green").glob("*.jpg")):
+        photo.unlink()
+        photo.symlink_to(photo.name)
+
+
 @pytest.mark.parametrize(
     "disturb",
     [
@@ -92,7 +112,7 @@ def _circle(folder: Path) -> None:
         _without_class,
         _emptied,
         pytest.param(
-            _circle, marks=pytest.mark.skipif(sys.platform == "win32", reason="needs links")
+            _circles, marks=pytest.mark.skipif(sys.platform == "win32", reason="needs links")
         ),
     ],
 )

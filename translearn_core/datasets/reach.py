@@ -10,15 +10,22 @@ set must not lose them.
 
 from __future__ import annotations
 
+import os
 import platform
 from collections import Counter
 from collections.abc import Collection, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
 
 from translearn_core.datasets.library import Dataset
-from translearn_core.errors import SourceError
+from translearn_core.errors import SourceError, UnreachableError
 from translearn_core.i18n import _
 from translearn_core.imaging import remote
 from translearn_core.imaging.remote import PhotoFile, RemotePhoto
+
+_BESIDE = 20
+"""So many files beside a photo are tried."""
 
 
 def out_of_reach(photo: str, reason: str) -> SourceError:
@@ -31,10 +38,31 @@ def out_of_reach(photo: str, reason: str) -> SourceError:
     return SourceError(
         _(
             "{photo} could not be read on {machine}. {reason} No photo was left out because of this. "
-            "Make the photos reachable there and begin again, or bring them in again without those "
-            "that are gone."
+            "Make the photos reachable there and begin again. Photos that are gone for good can be "
+            "removed on the page Photos, or bring the others in again."
         ).format(photo=photo, machine=platform.node() or "localhost", reason=reason)
     )
+
+
+def is_out_of_reach(error: Exception, photo: PhotoFile) -> bool:
+    """Whether it is the disk, share or address that does not give a photo, and not the photo's own fault.
+
+    A file without the right to read it, or on a bad spot of the disk, is left out like a damaged one
+    where another file of its folder can be read.
+    """
+    if not isinstance(error, UnreachableError):
+        return False
+    return isinstance(photo, RemotePhoto) or not _reads_beside(photo)
+
+
+def _reads_beside(photo: Path) -> bool:
+    """Whether one of the first files beside a photo can be read."""
+    with suppress(OSError), os.scandir(photo.parent) as entries:
+        for entry in islice((one for one in entries if one.name != photo.name), _BESIDE):
+            with suppress(OSError), Path(entry.path).open("rb") as opened:
+                if opened.read(1):
+                    return True
+    return False
 
 
 def check_deleted(dataset: Dataset, missing: Collection[str]) -> None:

@@ -15,8 +15,8 @@ from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import has_pages
-from translearn_core.datasets.reach import check_deleted, out_of_reach
-from translearn_core.errors import MissingPhotoError, UnreachableError
+from translearn_core.datasets.reach import check_deleted, is_out_of_reach, out_of_reach
+from translearn_core.errors import MissingPhotoError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import DecodedPhoto, iterate_photos, measure_reading
 from translearn_core.imaging.reading import Reading
@@ -83,7 +83,7 @@ def choose_stacks(
         for position, photo in decoded:
             if isinstance(photo, DecodedPhoto):
                 stats[paths[position]] = photo.stats
-            elif isinstance(photo, UnreachableError):
+            elif is_out_of_reach(photo, files[position]):
                 raise out_of_reach(str(files[position]), photo.message)
             else:
                 reasons[paths[position]] = photo.message

@@ -24,8 +24,8 @@ import numpy as np
 
 from translearn_core.arrays import Array
 from translearn_core.datasets import DecodedPhoto, PhotoStats, decode_ahead
-from translearn_core.datasets.reach import out_of_reach
-from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
+from translearn_core.datasets.reach import is_out_of_reach, out_of_reach
+from translearn_core.errors import MissingPhotoError, PhotoError
 from translearn_core.features.cache import FeatureCache, FeatureKey
 from translearn_core.graph.engine import ENGINE_BATCH, Engine
 from translearn_core.imaging.augment import augmented_view
@@ -108,9 +108,9 @@ def extract(
 
     feed = _Feed(outputs, writers, stop or _never, tell)
     decoded = decode_ahead(photos, size=outputs[0].key.size, fit=outputs[0].key.fit)
-    lost: list[tuple[int, UnreachableError]] = []
+    lost: list[tuple[int, PhotoError]] = []
     try:
-        reached = _until_lost(decoded, lost)
+        reached = _until_lost(decoded, photos, lost)
         for _number, of_shard in groupby(reached, lambda found: found[0] // shard):
             facts = ShardFacts()
             for batch in in_batches(of_shard, ENGINE_BATCH):
@@ -144,11 +144,12 @@ def extract(
 
 def _until_lost(
     decoded: Iterable[tuple[int, DecodedPhoto | PhotoError]],
-    lost: list[tuple[int, UnreachableError]],
+    photos: Sequence[PhotoFile],
+    lost: list[tuple[int, PhotoError]],
 ) -> Iterator[tuple[int, DecodedPhoto | PhotoError]]:
     """The photos up to the first that cannot be reached, which is put into `lost`."""
     for i, photo in decoded:
-        if isinstance(photo, UnreachableError):
+        if isinstance(photo, PhotoError) and is_out_of_reach(photo, photos[i]):
             lost.append((i, photo))
             return
         yield i, photo

@@ -126,7 +126,7 @@ def _show_compare(runs: list[Run]) -> None:
 
 
 def _show_run(run: Run) -> None:
-    state, config = run.state.state, run.config
+    state = run.state.state
     color, icon = _STATES[state]
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key=f"row_{run.id}"
@@ -151,7 +151,7 @@ def _show_run(run: Run) -> None:
                 st.badge(_("brought in"), icon=":material/upload:", color="gray")
             else:
                 st.badge(_(state), icon=icon, color=color)
-            if st.button(_("Open"), key=f"open_{config.id}"):
+            if st.button(_("Open"), key=f"open_{run.id}"):
                 frame.open_run(run)
                 frame.go(_page_for(run))
             if run_actions.show_menu(run, key=f"menu_{run.id}") == "delete":
