@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.drawing import draw_image, make_tree
+from tests.support.drawing import POSITION, draw_image, draw_photo, make_tree
 from translearn_core import datasets
 from translearn_core.datasets import CHECKS
+from translearn_core.datasets.manifest_checks import find_exact_across, find_exact_copies
 from translearn_core.errors import SourceError
 
 
@@ -41,6 +42,25 @@ def test_copies_in_one_class_and_across_classes_are_told_apart(tmp_path: Path) -
     found = " ".join(datasets.warnings(datasets.import_source(source)))
     assert "2 photos are exact copies of others of their class" in found
     assert "1 photo lies in more than one class" in found
+
+
+@pytest.mark.parametrize(("to", "check"), [("cat", "exact_copies"), ("dog", "cross_class_copies")])
+def test_a_copy_without_its_position_is_an_exact_one(tmp_path: Path, to: str, check: str) -> None:
+    """A photo in its place is added once more, and loses its position then."""
+    source = make_tree(tmp_path / "pets", {"cat": 2, "dog": 2})
+    photo = draw_photo(500, exif=POSITION)
+    (source / "cat" / "phone.jpg").write_bytes(photo)
+    dataset = datasets.import_source(source, in_place=True)
+    assert not _copies(dataset)
+    datasets.add_photos(dataset, to, [("again.jpg", io.BytesIO(photo))])
+    assert dataset.photos["sha256"].is_unique
+    (found,) = _copies(dataset)
+    assert found.check == check
+    assert {Path(path).name for path in (found.path, *found.others)} == {"phone.jpg", "again.jpg"}
+
+
+def _copies(dataset: datasets.Dataset) -> list[datasets.Finding]:
+    return [*find_exact_copies(dataset), *find_exact_across(dataset)]
 
 
 def test_warnings_before_training(tmp_path: Path) -> None:

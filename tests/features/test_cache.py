@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from translearn_core.errors import WeightsError
+from translearn_core.errors import StorageError, WeightsError
 from translearn_core.features.cache import (
     FeatureCache,
     FeatureKey,
@@ -63,6 +63,32 @@ def test_a_half_written_shard_does_not_exist(tmp_path: Path) -> None:
     again = FeatureCache(key(), root=tmp_path)
     assert "a" in again
     assert "b" not in again
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_a_shard_that_another_process_reads_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_published: bool
+) -> None:
+    """Windows replaces no file that is mapped; here the system call refuses it in the same way."""
+    features = np.array([[1.0], [2.0]], np.float32)
+    cache, other = (FeatureCache(key(), root=tmp_path) for _process in range(2))
+    replace = Path.replace
+
+    def refuse(source: Path, target: Path) -> Path:
+        if is_published and not target.exists():
+            with monkeypatch.context() as patch:
+                patch.setattr(Path, "replace", replace)
+                other.add(["a", "b"], features)
+        raise PermissionError(13, "is mapped", str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    if is_published:
+        cache.add(["a", "b"], features)
+        assert cache.table(["b", "a"]).take(np.arange(2)).ravel().tolist() == [2.0, 1.0]
+    else:
+        with pytest.raises(StorageError, match="is mapped"):
+            cache.add(["a", "b"], features)
+    assert not list(cache.folder.glob(".*"))
 
 
 def test_the_least_recently_used_goes_first_and_what_is_in_use_stays(tmp_path: Path) -> None:

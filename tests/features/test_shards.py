@@ -17,6 +17,7 @@ import pytest
 from tests.support.photos import draw_photos
 from translearn_core import __version__, backbones, datasets
 from translearn_core.config import Limits
+from translearn_core.datasets.pass_facts import take_over_facts
 from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
 from translearn_core.features.cache import FeatureKey
@@ -90,6 +91,28 @@ def test_a_killed_pass_goes_on_without_doing_a_shard_twice(workspace: Path, tmp_
     assert list(dataset.left_out["file"]) == ["blue/000.jpg"]
     assert report.left_out == (str(source / "blue" / "000.jpg"),)
     assert not list(dataset.folder.glob("pass/*"))
+
+
+def test_what_a_shard_found_stays_while_another_process_reads_it(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows removes no open file; here the system call refuses it in the same way."""
+    dataset = datasets.import_source(
+        draw_photos(tmp_path / "photos", per_class=2), in_place=True, check=False
+    )
+
+    def refuse(file: Path, missing_ok: bool = False) -> None:
+        raise PermissionError(13, "is open", str(file))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        starter(dataset).take([(PIXELS, 0)], list(dataset.photos["path"]), SILENT)
+    photos = dataset.photos
+    assert photos["checked"].all()
+    assert list(dataset.folder.glob("pass/*.parquet"))
+    assert take_over_facts(dataset) == []
+    assert not list(dataset.folder.glob("pass/*"))
+    assert dataset.photos.equals(photos)
 
 
 class InThisProcess:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.commands import call
+from tests.support.drawing import POSITION
 from tests.support.photos import draw_photos
 from tests.support.trained import copy_of, train, trained, trained_photos
 from translearn_core import datasets, runs
@@ -92,6 +93,18 @@ def add_task(run: Run, task: str, wrong: set[int]) -> Run:
     metrics = run.metrics.as_dict() | {"tasks": [{"name": "class"}, {"name": task}]}
     (run.folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     return Run(run.folder)
+
+
+def test_photos_with_and_without_their_position_are_the_same(
+    workspace: Path, tmp_path: Path
+) -> None:
+    draw_photos(tmp_path / "given" / "train", per_class=4, seed=1, exif=POSITION)
+    draw_photos(tmp_path / "given" / "test", per_class=10, seed=2, exif=POSITION)
+    copied, in_place = (
+        datasets.import_source(tmp_path / "given", in_place=way) for way in (False, True)
+    )
+    found = compare([made_run(in_place, {0, 1}), made_run(copied, {2})])
+    assert [(one.correct, one.n, one.asked) for one in found.runs] == [(28, 30, 0), (29, 30, 0)]
 
 
 def test_a_task_that_all_answer_is_compared_on_the_photos_with_its_label(dataset: Dataset) -> None:

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+POSITION = Image.Exif()
+POSITION[0x8825] = {1: "N", 2: (48.0, 51.0, 51.7731), 3: "E", 4: (2.0, 17.0, 51.7731)}
+"""EXIF of a photo that says where it was taken: `draw_photo(exif=POSITION)`."""
+
 
 def draw_image(seed: int = 0, *, size: tuple[int, int] = (48, 40)) -> Image.Image:
     """A smooth colourful picture that is unlike that of any other seed."""

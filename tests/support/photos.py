@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,14 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
 
 
-def draw_photos(folder: Path, *, per_class: int, side: int = 64, seed: int = 0) -> Path:
-    """Write noisy photos of a colour each, `<folder>/<colour>/<n>.jpg`; all differ."""
+def draw_photos(
+    folder: Path, *, per_class: int, side: int = 64, seed: int = 0, **options: Any
+) -> Path:
+    """Write noisy photos of a colour each, `<folder>/<colour>/<n>.jpg`; all differ.
+
+    Args:
+        options: of Pillow for saving them.
+    """
     rng = np.random.default_rng(seed)
     for name, colour in COLOURS.items():
         place = folder / name
@@ -22,7 +29,7 @@ def draw_photos(folder: Path, *, per_class: int, side: int = 64, seed: int = 0) 
             blocks = rng.normal(0, 45, (8, 8, 3)) + colour
             coarse = Image.fromarray(np.clip(blocks, 0, 255).astype(np.uint8))
             photo = coarse.resize((side, side), Image.Resampling.BILINEAR)
-            photo.save(place / f"{n:03}.jpg", quality=90)
+            photo.save(place / f"{n:03}.jpg", quality=90, **options)
     return folder
 
 

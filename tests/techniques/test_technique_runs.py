@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.drawing import POSITION
 from tests.support.photos import draw_photos
 from translearn_core import datasets, runs, worker
 from translearn_core.errors import InputError
@@ -23,8 +24,8 @@ from translearn_core.settings import Settings, make_settings, setting_fields
 TINY = {"backbone": "starter", "image_size": 32, "epochs": 8, "hidden_units": 32}
 
 
-def train(source: Path, *, test: Path | None = None, **settings: Any) -> Run:
-    dataset = datasets.import_source(source, test_source=test, in_place=True, check=False)
+def train(source: Path, *, test: Path | None = None, in_place: bool = True, **settings: Any) -> Run:
+    dataset = datasets.import_source(source, test_source=test, in_place=in_place, check=False)
     chosen = resolve.resolve(make_settings(TINY | settings), dataset).settings
     run = runs.create_run(dataset.folder, chosen, fingerprint=dataset.fingerprint)
     worker.work(run)
@@ -40,13 +41,15 @@ def flat(source: Path, target: Path) -> Path:
 
 
 def darken(source: Path, target: Path) -> Path:
-    """The same things in another light."""
+    """The same things in another light, by a phone that notes where it is."""
     for photo in source.rglob("*.jpg"):
         place = target / photo.parent.name / photo.name
         place.parent.mkdir(parents=True, exist_ok=True)
         with Image.open(photo) as image:
             dark = np.asarray(image, np.float32) * (0.35, 0.5, 0.3) + (60, 0, 60)
-        Image.fromarray(np.clip(dark, 0, 255).astype(np.uint8)).save(place, quality=90)
+        Image.fromarray(np.clip(dark, 0, 255).astype(np.uint8)).save(
+            place, quality=90, exif=POSITION
+        )
     return target
 
 
@@ -136,6 +139,7 @@ def test_getting_used_to_another_light_is_measured_and_is_what_is_saved(place: P
     run = train(
         place / "photos",
         test=place / "dark",
+        in_place=False,
         adapt_to=str(flat(place / "dark", place / "dark-unsorted")),
         compare_plain=True,
     )
@@ -144,7 +148,7 @@ def test_getting_used_to_another_light_is_measured_and_is_what_is_saved(place: P
     assert metrics.test_accuracy >= metrics.plain_test_accuracy
     assert metrics.test_accuracy > 0.7
     figures = metrics.adaptation
-    assert figures.n_target == figures.tested_photos_seen == 42
+    assert figures.n_target == figures.tested_photos_seen == 42, "with their positions, and without"
     assert figures.n_target_labelled == 0, "their folder is no class"
     assert figures.target_accuracy_before is None
     assert figures.source_accuracy_before is not None

@@ -19,7 +19,13 @@ import pandas as pd
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import parse_parquet
 from translearn_core.datasets.chains import cut_chains
-from translearn_core.datasets.duplicates import Features, Pairs, connect, find_groups
+from translearn_core.datasets.duplicates import (
+    Features,
+    Pairs,
+    bare_hashes,
+    connect,
+    find_groups,
+)
 from translearn_core.datasets.library import Dataset, disk_errors, write_table
 from translearn_core.datasets.recordings import in_single_recordings
 
@@ -144,7 +150,8 @@ def _joined(dataset: Dataset, copies: Ints, part: Ints, edge: Bools) -> Together
     counts = table.groupby("class")[["group", "name"]].transform("nunique")
     melted = (counts["group"] < counts["name"].clip(upper=LEAST_GROUPS)).to_numpy()
     if melted.any():
-        same_file, _hashes = pd.factorize(photos["sha256"].where(photos["sha256"] != ""))
+        hashes = bare_hashes(photos)
+        same_file, _hashes = pd.factorize(hashes.where(hashes != ""))
         groups = connect(np.where(melted & (names >= 0), -1, copies), names, same_file)
     named = np.isin(groups, groups[names >= 0])
     part = np.where(named, -1, part)

@@ -1,8 +1,8 @@
 """Near-duplicate detection: exact copies, near copies (saved again, cropped, other light), bursts.
 
-Owns: what counts as a near copy and as a burst, finding them without comparing all pairs, and the
-groups that they form. Leaves to others: what follows from it (`split.py`, `feasibility/checks.py`),
-registering two photos (`registration.py`).
+Owns: what counts as an exact copy, a near copy and a burst, finding them without comparing all
+pairs, and the groups that they form. Leaves to others: what follows from it (`split.py`,
+`feasibility/checks.py`), registering two photos (`registration.py`).
 
 Candidate pairs are those whose perceptual hashes (64-bit DCT hash, Zauner 2010) differ in at
 most 10 bits and whose thumbnails correlate by at least 0.96; and, where features of a network are
@@ -15,6 +15,7 @@ flowers, hands and PACS with seeded copies; recall and precision on two of these
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -276,10 +277,35 @@ def _join(pairs: Pairs, more: Pairs) -> Pairs:
     )
 
 
+def bare_files(photos: pd.DataFrame) -> dict[str, str]:
+    """Of photos whose position was dropped: the SHA-256 of the file as it was brought -> of the file
+    without it."""
+    if "brought_sha256" not in photos.columns:
+        return {}
+    known = photos[(photos["brought_sha256"].fillna("") != "") & (photos["sha256"] != "")]
+    return dict(zip(known["brought_sha256"], known["sha256"], strict=True))
+
+
+def bare_hashes(photos: pd.DataFrame) -> pd.Series:
+    """The SHA-256 of the photos, as `photos`: of a photo in its place that has a copy without its
+    position in the table, too, that of the copy."""
+    return without_positions(photos["sha256"], bare_files(photos))
+
+
+def without_positions(hashes: pd.Series, bare: Mapping[str, str]) -> pd.Series:
+    """Hashes of files as they were brought become those of the files without a position.
+
+    Args:
+        bare: as of `bare_files`.
+    """
+    return hashes.map(bare).fillna(hashes) if bare else hashes
+
+
 def _exact_pairs(photos: pd.DataFrame) -> Pairs:
     """Each photo with the next one of the same content."""
-    codes, _values = pd.factorize(photos["sha256"])
-    codes = np.where(photos["sha256"].to_numpy(dtype=object) == "", -1, codes)
+    hashes = bare_hashes(photos)
+    codes, _values = pd.factorize(hashes)
+    codes = np.where(hashes.to_numpy(dtype=object) == "", -1, codes)
     order = np.argsort(codes, kind="stable")
     same = (codes[order][1:] == codes[order][:-1]) & (codes[order][1:] >= 0)
     first, second = order[:-1][same], order[1:][same]

@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 import numpy as np
 import pandas as pd
 
+from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.import_choices import ImportChoices
@@ -369,9 +370,9 @@ def tell_torn_groups(found: Sequence[Finding], dataset: Dataset) -> str:
 
 
 def _known(dataset: Dataset) -> pd.DataFrame:
-    """The photos whose bytes were read."""
+    """The photos whose bytes were read, with the hashes of their files without a position."""
     photos = dataset.photos
-    return photos[photos["sha256"] != ""]
+    return photos[photos["sha256"] != ""].assign(sha256=bare_hashes(photos))
 
 
 def _files(dataset: Dataset) -> dict[str, str]:

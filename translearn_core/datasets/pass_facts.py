@@ -10,6 +10,7 @@ Leaves to others: the pass (`features/extract.py`), the manifest (`library.py`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,7 +98,8 @@ def take_over_facts(dataset: Dataset) -> list[str]:
     else:
         unreadable = []
     for file in files:
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # read elsewhere (Windows): it is taken over once more
+            file.unlink(missing_ok=True)
     return unreadable
 
 

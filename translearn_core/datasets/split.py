@@ -16,6 +16,7 @@ import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
 from translearn_core.datasets.duplicate_groups import LEAST_GROUPS, Together, together
+from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.datasets.library import Dataset
 
 ASIDE = "aside"
@@ -97,7 +98,7 @@ def split_leaks(dataset: Dataset) -> list[Leak]:
     if not photos["split"].isin(["val", "test"]).any():
         return []
     groups = together(dataset).copies
-    table = photos[["path", "split", "sha256"]].assign(group=groups)
+    table = photos[["path", "split"]].assign(sha256=bare_hashes(photos), group=groups)
     train = table[table["split"] == "train"].drop_duplicates("group")
     if not len(train):  # without given training photos, those without a split are
         return []

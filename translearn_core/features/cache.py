@@ -8,6 +8,7 @@ Files: `<workspace>/cache/features/<key>/`: shards of one output, and their inde
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -24,6 +25,7 @@ import numpy.typing as npt
 
 from translearn_core import spaces
 from translearn_core.arrays import HEADER_LOCK, Array, Bools, Ints
+from translearn_core.atomic import replace_file
 from translearn_core.datasets import DECODE_VERSION
 from translearn_core.errors import StorageError
 from translearn_core.i18n import _
@@ -187,7 +189,8 @@ class FeatureCache:
 
     def add(self, hashes: Sequence[str], features: Array) -> None:
         """Keep `features` `(n, ...)` of `n` photos, in files named by the hash of `hashes`: the same
-        photos in the same order, extracted once more, take no room of their own.
+        photos in the same order, extracted once more, take no room of their own. Another process may
+        write the same files meanwhile and read them already, where Windows lets nobody replace them.
 
         Raises:
             StorageError: the disk is full.
@@ -195,17 +198,21 @@ class FeatureCache:
         self.folder.mkdir(parents=True, exist_ok=True)
         index = "\n".join(hashes)
         name = hashlib.sha256(index.encode()).hexdigest()[:24]
-        if _read_shard(self.folder / f"{name}.txt") is not None:
+        published = self.folder / f"{name}.txt"
+        if _read_shard(published) is not None:
             return
         temporary = self.folder / f".{name}-{secrets.token_hex(4)}.tmp"
         try:
             with temporary.open("wb") as file:
                 np.save(file, features)
-            temporary.replace(self.folder / f"{name}.npy")
+            replace_file(temporary, published.with_suffix(".npy"), durable=False)
             temporary.write_text(index, encoding="ascii")
-            temporary.replace(self.folder / f"{name}.txt")
+            replace_file(temporary, published, durable=False)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            if _read_shard(published) is not None:
+                return
             raise StorageError(
                 _(
                     "The disk is full or cannot be written at {folder}: {cause}. Free some space."

@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from translearn_core import datasets
-from translearn_core.datasets.duplicates import groups_of
+from translearn_core.datasets.duplicates import bare_files, groups_of, without_positions
 from translearn_core.errors import RunError, SourceError, StopRequestedError
 from translearn_core.evaluation.significance import (
     PairedTest,
@@ -138,7 +138,7 @@ def compare(
     """
     runs = list({run.folder: run for run in runs}.values())
     _check_runs(runs)
-    tests = [_read_test(run) for run in runs]
+    tests = _with_common_keys([_read_test(run) for run in runs])
     found = _find_photos(tests)
     photos, asked = _answer(tests, found.photos, progress, stop)
     if photos.empty:
@@ -217,7 +217,8 @@ class _Test:
     Attributes:
         parts: its split; None where its data set is gone.
         answers: key, path, dataset, file, truth, label, confidence of its test photos. The key is
-            the photo's SHA-256 where it is known, else data set and path.
+            the photo's SHA-256 where it is known (without its position, where one of the data sets
+            dropped that), else data set and path.
         sources: what it comes from.
     """
 
@@ -241,6 +242,25 @@ def _read_test(run: Run) -> _Test:
     content = table["path"].map(hashes).fillna("")
     table = table.assign(key=content.where(content != "", places))
     return _Test(run, parts, table.drop_duplicates("key"), sources_of(run))
+
+
+def _with_common_keys(tests: Sequence[_Test]) -> list[_Test]:
+    """The tests with one key for a photo that is in its place in one data set, with its position, and
+    copied without it into another."""
+    bare: dict[str, str] = {}
+    for test in tests:
+        bare |= bare_files(test.parts.table) if test.parts is not None else {}
+    if not bare:
+        return list(tests)
+    changed = []
+    for test in tests:
+        keys = without_positions(test.answers["key"], bare)
+        answers, parts = test.answers.assign(key=keys).drop_duplicates("key"), test.parts
+        if parts is not None:
+            hashes = without_positions(parts.table["sha256"], bare)
+            parts = replace(parts, table=parts.table.assign(sha256=hashes))
+        changed.append(replace(test, answers=answers, parts=parts))
+    return changed
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from translearn_core.datasets.duplicates import groups_of
 from translearn_core.errors import RunError, SourceError
 from translearn_core.runs import Run
 from translearn_core.runs.find import find_run
-from translearn_core.runs.provenance import BROUGHT, hashes_of, read_photos, training_hashes
+from translearn_core.runs.provenance import are_among, hashes_of, read_photos, training_hashes
 from translearn_core.runs.splits import recover_split
 
 
@@ -46,13 +46,13 @@ class Sources:
             statistics: manifest rows of these photos, with the same index, as far as known.
         """
         found: pd.Series = photos["key"].isin(self.hashes)
-        if BROUGHT in statistics.columns:
-            brought = statistics[BROUGHT].isin(self.hashes)
-            found = found | brought.reindex(photos.index, fill_value=False)
+        if len(statistics):
+            known = are_among(statistics, self.hashes)
+            found = found | known.reindex(photos.index, fill_value=False)
         if len(self.looks) and len(statistics):
             groups = groups_of(pd.concat([self.looks, statistics], ignore_index=True))
-            known = set(groups[: len(self.looks)])
-            alike = [group in known for group in groups[len(self.looks) :]]
+            learned = set(groups[: len(self.looks)])
+            alike = [group in learned for group in groups[len(self.looks) :]]
             near = pd.Series(alike, index=statistics.index)
             found = found | near.reindex(photos.index, fill_value=False)
         return found

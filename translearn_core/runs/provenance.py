@@ -12,6 +12,7 @@ listed without a path.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def write_photos(
     )
     inherited = read_photos(before) if before is not None else None
     if inherited is not None:
-        is_here = inherited["sha256"].isin(hashes_of(rows))
+        is_here = are_among(inherited, hashes_of(rows))
         inherited = inherited[(inherited["part"] != "test") & ~is_here]
         rows = pd.concat([rows, inherited.assign(path="")], ignore_index=True)
     write_parquet(run.folder / FILE, rows)
@@ -73,6 +74,16 @@ def read_photos(run: Run) -> pd.DataFrame | None:
 def hashes_of(photos: pd.DataFrame) -> set[str]:
     """Content hashes of photos, as they are and as they were brought."""
     return (set(photos["sha256"]) | set(_brought(photos))) - {""}
+
+
+def are_among(photos: pd.DataFrame, hashes: Set[str]) -> pd.Series:
+    """Which photos are known by these hashes, as they are or as they were brought: bool, as `photos`.
+
+    Args:
+        hashes: as of `hashes_of`. One data set may have a photo in its place, with its position, and
+            another a copy without it.
+    """
+    return photos["sha256"].isin(hashes) | _brought(photos).isin(hashes)
 
 
 def _brought(photos: pd.DataFrame) -> pd.Series:
@@ -148,7 +159,7 @@ def refuse_training_overlap(run: Run, tested: pd.DataFrame) -> None:
         tested_on = photos["path"].isin(predictions["path"])
         trained_on = hashes_of(photos[~tested_on])
     tested = tested.drop_duplicates("sha256")
-    n = int((tested["sha256"].isin(trained_on) | _brought(tested).isin(trained_on)).sum())
+    n = int(are_among(tested, trained_on).sum())
     if n:
         raise SettingsError(
             _(

@@ -33,6 +33,7 @@ from translearn_core.fitting.sources import FeatureSource, InMemory
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
+from translearn_core.runs.provenance import are_among, hashes_of
 from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
@@ -162,7 +163,8 @@ class Adaptation(Technique):
         before, after = self._head_before, self._head_after
         raw = self._training.own_features or data.pooled
         target, target_after = InMemory(others.pooled), InMemory(self.target_features())
-        seen = set(others.photos["sha256"]) & set(data.photos["sha256"].iloc[test.test_rows])
+        tested = data.photos.iloc[test.test_rows].drop_duplicates("sha256")
+        seen = are_among(tested, hashes_of(others.photos))
         figures: dict[str, Any] = {
             "way": self.plan.settings.adaptation,
             "n_target": len(others),
@@ -172,7 +174,7 @@ class Adaptation(Technique):
             "n_target_labelled": len(known),
             "target_accuracy_before": _accuracy(before, target, known, truth),
             "target_accuracy_after": _accuracy(after, target_after, known, truth),
-            "tested_photos_seen": len(seen),
+            "tested_photos_seen": int(seen.sum()),
         }
         return {"adaptation": figures | self.facts()}
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
+from translearn_core.datasets.duplicates import bare_hashes
 from translearn_core.errors import SourceError
 from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.data import TrainingData, extract_features
@@ -126,7 +127,8 @@ def gather_unlabelled(plan: Plan, named: str, monitor: Monitor) -> UnlabelledSet
     views = range(VIEWS[plan.augmentation] + 1)
     cuts = [(POOLED, view) for view in views]
     extract_features(look, cuts, list(dataset.photos["path"]), monitor)
-    photos = dataset.photos.drop_duplicates("sha256").reset_index(drop=True)
+    photos = dataset.photos
+    photos = photos[~bare_hashes(photos).duplicated()].reset_index(drop=True)
     if photos.empty:
         raise SourceError(_("No photo in {name} could be read.").format(name=dataset.name))
     hashes, rows = list(photos["sha256"]), np.arange(len(photos))

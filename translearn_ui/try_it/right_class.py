@@ -16,7 +16,9 @@ import streamlit as st
 from translearn_core import datasets
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
+from translearn_core.imaging.positions import without_position
 from translearn_core.runs import Run
+from translearn_core.runs.provenance import are_among
 from translearn_ui.shell import frame
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def show(run: Run, file: str, content: bytes) -> None:
         if filed is not None and filed["mark"] == mark and filed["dataset"] == dataset.id:
             _show_filed(dataset, filed)
             return
-        if known := _class_of(dataset, mark):
+        if known := _class_of(dataset, content):
             st.caption(
                 _("This photo is among your photos already: **{name}**.").format(
                     name=frame.plain(known)
@@ -67,14 +69,13 @@ def show_many(run: Run, photos: list[tuple[str, bytes]]) -> None:
     dataset = dataset_of(run)
     if dataset is None:
         return
-    marks = {name: hashlib.sha256(content).hexdigest() for name, content in photos}
-    mark = " ".join(marks.values())
+    mark = " ".join(hashlib.sha256(content).hexdigest() for _name, content in photos)
     filed = st.session_state.get(_FILED)
     with st.container(key="try_right", gap="small"), frame.errors_shown():
         if filed is not None and filed["mark"] == mark and filed["dataset"] == dataset.id:
             _show_filed(dataset, filed)
             return
-        new = [(name, content) for name, content in photos if not _class_of(dataset, marks[name])]
+        new = [(name, content) for name, content in photos if not _class_of(dataset, content)]
         if not new:
             return
         label = ngettext(
@@ -107,10 +108,13 @@ def file_photos(
     return {"dataset": dataset.id, "class_name": class_name, "paths": report.paths}
 
 
-def _class_of(dataset: Dataset, sha256: str) -> str:
-    """The class under which the data set has this very photo; empty where it has not."""
+def _class_of(dataset: Dataset, content: bytes) -> str:
+    """The class under which the data set has this very photo, with its position or without; empty
+    where it has not."""
+    files = (content, without_position(content))
+    hashes = {hashlib.sha256(file).hexdigest() for file in files}
     for rows in (dataset.photos, datasets.read_unsorted(dataset)):
-        found = rows.loc[rows["sha256"] == sha256, "class_name"]
+        found = rows.loc[are_among(rows, hashes), "class_name"]
         if len(found):
             return str(found.iloc[0]) or _("unsorted")
     return ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.support.app import assert_well, words
-from tests.support.drawing import draw_photo, make_tree
+from tests.support.drawing import POSITION, draw_photo, make_tree
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
 
@@ -57,6 +58,24 @@ def test_a_photo_of_the_data_set_is_not_added_again(dataset: Dataset) -> None:
     photo = dataset.photo_path(str(dataset.photos["path"].iloc[0])).read_bytes()
     app = _open(dataset, photo)
     assert "among your photos already: **cat**" in words(app)
+    assert not app.button
+
+
+@pytest.mark.parametrize("way", ["copied", "in its place", "by an earlier version", "unsorted"])
+def test_a_photo_that_said_where_it_was_taken_is_not_added_again(tmp_path: Path, way: str) -> None:
+    """Its data set has the file without its position, or as it is; the page is shown the file."""
+    photo = draw_photo(500, exif=POSITION)
+    source = make_tree(tmp_path / "pets", {"cat": 2, "dog": 2}, start=11)
+    if way != "unsorted":
+        (source / "cat" / "phone.jpg").write_bytes(photo)
+    dataset = datasets.import_source(source, in_place=way == "in its place")
+    if way == "unsorted":
+        datasets.add_unsorted(dataset, [("phone.jpg", io.BytesIO(photo))])
+    if way == "by an earlier version":
+        dataset.write_photos(dataset.photos.assign(brought_sha256=""))
+    app = _open(dataset, photo)
+    known = "unsorted" if way == "unsorted" else "cat"
+    assert f"among your photos already: **{known}**" in words(app)
     assert not app.button
 
 
