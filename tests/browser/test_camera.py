@@ -24,7 +24,7 @@ SECONDS = 2.0
 """How long a button is held."""
 MOST_PRESSES = 8
 LEAST_RIGHT = 0.95
-ANSWERS = 20
+ANSWERS = 40
 """Live answers that are judged for each class."""
 PATIENCE_MS = 180_000
 POLL_MS = 100
