@@ -90,7 +90,7 @@ def test_from_my_work_to_a_comparison_with_notes_report_and_code_on_a_phone_too(
     download.value.save_as(tmp_path / "code.zip")
     with zipfile.ZipFile(tmp_path / "code.zip") as archive:
         assert "train.ipynb" in archive.namelist()
-    expect(dialog.locator(":focus")).to_have_count(1)
+    page.wait_for_function("document.activeElement.closest('[role=dialog]')")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
 
