@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 import pandas as pd
@@ -22,37 +21,10 @@ import pandas as pd
 from translearn_core.arrays import Bools
 from translearn_core.atomic import disk_errors, parse_parquet
 from translearn_core.datasets.library import STATS_COLUMNS, Dataset, facts_table, write_table
-from translearn_core.imaging.remote import PhotoFile
 from translearn_core.imaging.stats import PhotoStats
 
 FOLDER = "pass"
 _FILE = ["bytes", "mtime_ns"]
-
-
-class PhotoFiles(Sequence[PhotoFile]):
-    """Where the photos of a data set are, made as they are asked for.
-
-    Args:
-        dataset: the data set.
-        paths: of its manifest.
-    """
-
-    def __init__(self, dataset: Dataset, paths: Sequence[str]) -> None:
-        self._dataset, self._paths = dataset, paths
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    @overload
-    def __getitem__(self, index: int) -> PhotoFile: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[PhotoFile]: ...
-
-    def __getitem__(self, index: int | slice) -> PhotoFile | list[PhotoFile]:
-        if isinstance(index, slice):
-            return [self._dataset.photo_file(path) for path in self._paths[index]]
-        return self._dataset.photo_file(self._paths[index])
 
 
 def keep_facts(

@@ -25,7 +25,7 @@ from translearn_core.backbones import Backbone
 from translearn_core.backbones.weights import content_hash, weights_status
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
-from translearn_core.datasets.pass_facts import PhotoFiles, keep_facts, take_over_facts
+from translearn_core.datasets.pass_facts import keep_facts, take_over_facts
 from translearn_core.datasets.reach import check_deleted
 from translearn_core.datasets.shapes import choose_fit
 from translearn_core.errors import StopRequestedError
@@ -44,6 +44,7 @@ from translearn_core.graph.engine import (
 )
 from translearn_core.graph.recorded import has_record, recorded_prefix
 from translearn_core.imaging.augment import AugmentationPolicy
+from translearn_core.imaging.remote import PhotoFiles
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import SILENT, Monitor, PassProgress
 from translearn_core.settings import Settings
@@ -190,7 +191,7 @@ class FeatureExtractor:
             keep_facts(self.dataset, {}, deleted)
 
         result = run_pass(
-            PhotoFiles(self.dataset, missing),
+            PhotoFiles(missing, self.dataset.photo_file),
             outputs,
             keep=keep,
             progress=lambda done, _total, per_s: tell(done, per_s),

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, overload
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -45,7 +45,7 @@ from translearn_core.imaging import reading
 from translearn_core.imaging.batches import in_batches
 from translearn_core.imaging.decode import iterate_photos
 from translearn_core.imaging.reading import Reading
-from translearn_core.imaging.remote import PhotoFile
+from translearn_core.imaging.remote import PhotoFile, PhotoFiles
 
 logger = logging.getLogger(__name__)
 
@@ -303,7 +303,7 @@ def run_pass(
     if rest and not stop():
         done = len(photos) - len(rest)
         here = extract(
-            _Some(photos, rest),
+            PhotoFiles(rest, photos.__getitem__),
             outputs,
             keep=lambda facts: keep(_moved(facts, rest)),
             progress=lambda n, _all, per_s: progress(done + n, len(photos), per_s),
@@ -367,27 +367,6 @@ def _setup_of(outputs: Sequence[Output]) -> NodeSetup | None:
         threads=1,
         version=__version__,
     )
-
-
-class _Some(Sequence[PhotoFile]):
-    """Some of the photos, made as they are asked for."""
-
-    def __init__(self, photos: Sequence[PhotoFile], rows: Sequence[int]) -> None:
-        self._photos, self._rows = photos, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> PhotoFile: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[PhotoFile]: ...
-
-    def __getitem__(self, index: int | slice) -> PhotoFile | list[PhotoFile]:
-        if isinstance(index, slice):
-            return [self._photos[row] for row in self._rows[index]]
-        return self._photos[self._rows[index]]
 
 
 def _moved(facts: ShardFacts, rows: Sequence[int]) -> ShardFacts:

@@ -20,7 +20,6 @@ from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_stoppable
-from translearn_core.datasets.pass_facts import PhotoFiles
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.features.cache import FeatureTable
 from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtractor, PassReport
@@ -29,7 +28,7 @@ from translearn_core.fitting.plan import Network, Plan
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.augment import VIEWS
-from translearn_core.imaging.remote import PhotoFile
+from translearn_core.imaging.remote import PhotoFile, PhotoFiles
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
 from translearn_core.runs import provenance
@@ -133,7 +132,7 @@ def gather_training_data(plan: Plan, monitor: Monitor) -> TrainingData:
     tables = {cut: look.table(cut, 0, hashes) for cut in cuts}
     cut: Any = tables.get(cut_name)
     if cut_name == PHOTOS:
-        paths = PhotoFiles(dataset, list(photos["path"]))
+        paths = PhotoFiles(list(photos["path"]), dataset.photo_file)
         cut = PhotoSource(paths, plan.image_size, plan.fit)
     rows = np.flatnonzero(learned)
     return TrainingData(

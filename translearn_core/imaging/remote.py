@@ -13,19 +13,20 @@ import hashlib
 import importlib.util
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 from urllib.parse import unquote
 
 from translearn_core.config import load_configuration
 from translearn_core.errors import PhotoError, SourceError, UnreachableError
 from translearn_core.i18n import _
 
+Name = TypeVar("Name")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 READERS = 32
 """Files at addresses that are looked at at a time: what takes the time is the way there and back."""
@@ -74,6 +75,34 @@ class RemotePhoto:
 
 
 PhotoFile = Path | RemotePhoto
+
+
+class PhotoFiles(Sequence[PhotoFile], Generic[Name]):
+    """Where photos are, made as they are asked for.
+
+    Args:
+        names: a path of the manifest, a row or the like of each.
+        find: the file of a name.
+    """
+
+    def __init__(self, names: Sequence[Name], find: Callable[[Name], PhotoFile]) -> None:
+        self._names, self._find = names, find
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, index: int) -> PhotoFile: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[PhotoFile]: ...
+
+    def __getitem__(self, index: int | slice) -> PhotoFile | list[PhotoFile]:
+        if isinstance(index, slice):
+            return [self._find(name) for name in self._names[index]]
+        return self._find(self._names[index])
+
+
 """Where a photo is."""
 
 
