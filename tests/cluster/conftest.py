@@ -76,8 +76,14 @@ def shared(nodes: Nodes, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> It
     """A workspace of the test's own whose configuration names the cluster; its places are free after it."""
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
-    monkeypatch.setenv("TRANSLEARN_CLUSTER", json.dumps({"address": nodes.address}))
+    here = {
+        "TRANSLEARN_HOME": os.environ["TRANSLEARN_HOME"],
+        "TRANSLEARN_CLUSTER": json.dumps({"address": nodes.address}),
+    }
+    monkeypatch.setenv("TRANSLEARN_CLUSTER", here["TRANSLEARN_CLUSTER"])
     yield workspace
+    for name, value in here.items():
+        monkeypatch.setenv(name, value)  # a test may have gone elsewhere
     with cluster.connected() as ray:
         for name in ray.util.list_named_actors():
             ray.kill(ray.get_actor(name))
