@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.conftest import Nodes
+from benchmarks.nodes import Nodes
 from translearn_core import cluster, jobs, spaces
 from translearn_core.jobs import placer
 from translearn_core.jobs.machines import machines
