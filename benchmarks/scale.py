@@ -3,7 +3,7 @@
     python -m benchmarks.scale [bits] [resume] [lost] [large] [--photos 20000] [--shard 1024]
 
 Draws small photos (96 px, each file with bytes of its own), writes a manifest of them, and looks at them
-with the backbone `starter` at 64 px, each time in a process and a workspace of its own:
+with the backbone `starter` at 64 px (`large`: at its own 112 px), each time in a process and a workspace of its own:
 
 - `bits`: on this machine, and over three nodes of one processor each on this machine: seconds, photos a
   second, and whether the features are the same, bit for bit;
@@ -44,6 +44,8 @@ from benchmarks.process import ROOT, measure, python
 
 SIZE = 64
 """Side of the photos for the network, in pixels."""
+SIZE_OF_LARGE = 112
+"""That of `train` and `feasible` where none is named."""
 DRAWN = 400
 """Different pictures of each class; the files repeat them with bytes of their own."""
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
@@ -60,10 +62,11 @@ def main() -> None:
     parser.add_argument("--shard", type=int, default=1024)
     parser.add_argument("--tell", type=float, default=60.0)
     parser.add_argument("--scratch", type=Path, help="a folder to keep photos and workspaces in")
+    parser.add_argument("--size", type=int, default=SIZE, help=argparse.SUPPRESS)
     parser.add_argument("--pass", dest="manifest", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.manifest is not None:
-        one_pass(given.manifest, given.shard)
+        one_pass(given.manifest, given.shard, given.size)
         return
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         scale = _Scale(given, given.scratch or Path(folder))
@@ -72,7 +75,7 @@ def main() -> None:
                 print(json.dumps({"part": part} | found), flush=True)
 
 
-def one_pass(manifest: Path, shard: int) -> None:
+def one_pass(manifest: Path, shard: int, size: int) -> None:
     """What a child process does: a data set of the manifest, and the pass over it."""
     from translearn_core import backbones
     from translearn_core.datasets.photo_manifest import import_manifest
@@ -83,7 +86,7 @@ def one_pass(manifest: Path, shard: int) -> None:
     dataset = import_manifest(manifest).dataset
     imported = time.monotonic()
     look = FeatureExtractor(
-        dataset=dataset, backbone=backbones.get_backbone("starter"), size=SIZE, shard=shard
+        dataset=dataset, backbone=backbones.get_backbone("starter"), size=size, shard=shard
     )
     report = look.take([(POOLED, 0)], list(dataset.photos["path"]), SILENT)
     ended = time.monotonic()
@@ -163,7 +166,7 @@ class _Scale:
     def large(self) -> Steps:
         """The pass over many photos on three nodes, and what learns from it and judges it."""
         manifest, home = self._manifest(self._large), self._home()
-        yield {"three_nodes": self._over_nodes(manifest, home)}
+        yield {"three_nodes": self._over_nodes(manifest, home, SIZE_OF_LARGE)}
         yield {
             "manifest_mb": _megabytes(home, "datasets/*/manifest.parquet"),
             "features_mb": _megabytes(home, "cache/features/*/*.npy"),
@@ -171,7 +174,7 @@ class _Scale:
         }
         for command in ("train", "feasible"):
             line = python("-m", "translearn_core", command, str(manifest), "--json")
-            line += ["--backbone", "starter", "--image-size", str(SIZE), "--augmentation", "none"]
+            line += ["--backbone", "starter"]
             measured = measure(line, environment=_environment(home))
             yield {
                 command: {
@@ -186,9 +189,9 @@ class _Scale:
             self._here = self._run(self._manifest(self._n), self._home())
         return self._here
 
-    def _over_nodes(self, manifest: Path, home: Path) -> dict[str, Any]:
+    def _over_nodes(self, manifest: Path, home: Path, size: int = SIZE) -> dict[str, Any]:
         with nodes() as made, _Watch(home, self._tell_s) as watch:
-            return self._run(manifest, home, made.environment) | {"workers": watch.seen}
+            return self._run(manifest, home, made.environment, size) | {"workers": watch.seen}
 
     def _home(self) -> Path:
         self._homes += 1
@@ -211,16 +214,19 @@ class _Scale:
                     rows.writerow([path.relative_to(self._scratch), path.parent.name])
         return manifest
 
-    def _command(self, manifest: Path) -> list[str]:
-        return python(
-            "-m", "benchmarks.scale", "--pass", str(manifest), "--shard", str(self._shard)
-        )
+    def _command(self, manifest: Path, size: int = SIZE) -> list[str]:
+        line = python("-m", "benchmarks.scale", "--pass", str(manifest))
+        return [*line, "--shard", str(self._shard), "--size", str(size)]
 
     def _run(
-        self, manifest: Path, home: Path, environment: Mapping[str, str] | None = None
+        self,
+        manifest: Path,
+        home: Path,
+        environment: Mapping[str, str] | None = None,
+        size: int = SIZE,
     ) -> dict[str, Any]:
         measured = measure(
-            self._command(manifest), environment=_environment(home) | dict(environment or {})
+            self._command(manifest, size), environment=_environment(home) | dict(environment or {})
         )
         return measured.result | {"peak_mb": round(measured.peak_bytes / 1e6)}
 
