@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("alpha", "beta", "gamma")
 TOKEN = secrets.token_hex(16)
 """Of all clusters of this process: Ray reads it once."""
+LITTLE = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+"""A head without what nobody looks at here: pages, logs of workers, adding nodes by itself."""
 STORE_BYTES = 120 * 2**20
 """Memory of a node for what goes from process to process: a converted network, a shard of features."""
 
@@ -61,6 +63,7 @@ def nodes(names: Sequence[str] = NAMES) -> Iterator[Nodes]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": TOKEN,
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_prestart_worker_first_driver": "0",  # no process before it is asked for
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
@@ -71,7 +74,7 @@ def nodes(names: Sequence[str] = NAMES) -> Iterator[Nodes]:
 
         head, *others = names
         made = Cluster()
-        made.add_node(node_name=head, include_dashboard=False, **_size())
+        made.add_node(node_name=head, **_size(), **LITTLE)
         started = Nodes(made, head)
         for name in others:
             started.ensure(name)
