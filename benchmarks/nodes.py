@@ -64,6 +64,7 @@ def nodes(names: Sequence[str] = NAMES) -> Iterator[Nodes]:
         "RAY_AUTH_TOKEN": TOKEN,
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_prestart_worker_first_driver": "0",  # no process before it is asked for
+        "RAY_worker_niceness": "0",  # by default 15, behind everything else on this machine
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }

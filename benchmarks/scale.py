@@ -1,17 +1,18 @@
 """Large sets: the pass over photos in shards, on one machine and over three nodes.
 
-    python -m benchmarks.scale [bits] [resume] [lost] [large] [--photos 20000] [--shard 1024]
+    python -m benchmarks.scale [bits] [resume] [lost] [large] [feasible] [--photos 20000] [--shard 1024]
 
 Draws small photos (96 px, each file with bytes of its own), writes a manifest of them, and looks at them
-with the backbone `starter` at 64 px (`large`: at its own 112 px), each time in a process and a workspace of its own:
+with the backbone `starter` at 64 px, each time in a process and a workspace of its own:
 
 - `bits`: on this machine, and over three nodes of one processor each on this machine: seconds, photos a
   second, and whether the features are the same, bit for bit;
 - `resume`: killed (SIGKILL) when a third of the shards are done, then gone on with: shards before and
   after, and files of features that were written twice;
 - `lost`: over three nodes, one of which is lost on the way: features bit for bit as on this machine;
-- `large`: 200,000 photos (`--large`) over three nodes, then `train` and `feasible` with what the pass has
-  left: seconds, memory of the largest worker, of the process that asks and of the commands, bytes on disk.
+- `large`: 200,000 photos (`--large`) over three nodes, then `train` with what the pass has left: seconds,
+  memory of the largest worker, of the process that asks and of the command, bytes on disk;
+- `feasible`: the check of `--photos` photos, its pass over three nodes.
 
 Without a name: `bits`, `resume` and `lost`. Each step prints a JSON object when it is done, and every
 `--tell` seconds how far a pass over nodes is.
@@ -44,8 +45,6 @@ from benchmarks.process import ROOT, measure, python
 
 SIZE = 64
 """Side of the photos for the network, in pixels."""
-SIZE_OF_LARGE = 112
-"""That of `train` and `feasible` where none is named."""
 DRAWN = 400
 """Different pictures of each class; the files repeat them with bytes of their own."""
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
@@ -56,17 +55,17 @@ Steps = Iterator[dict[str, Any]]
 def main() -> None:
     """Parse the command line and run what it names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("parts", nargs="*", help="bits, resume, lost, large")
+    parser.add_argument("parts", nargs="*", help="bits, resume, lost, large, feasible")
     parser.add_argument("--photos", type=int, default=20_000)
     parser.add_argument("--large", type=int, default=200_000)
     parser.add_argument("--shard", type=int, default=1024)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--tell", type=float, default=60.0)
     parser.add_argument("--scratch", type=Path, help="a folder to keep photos and workspaces in")
-    parser.add_argument("--size", type=int, default=SIZE, help=argparse.SUPPRESS)
     parser.add_argument("--pass", dest="manifest", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.manifest is not None:
-        one_pass(given.manifest, given.shard, given.size)
+        one_pass(given.manifest, given.shard)
         return
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
         scale = _Scale(given, given.scratch or Path(folder))
@@ -75,7 +74,7 @@ def main() -> None:
                 print(json.dumps({"part": part} | found), flush=True)
 
 
-def one_pass(manifest: Path, shard: int, size: int) -> None:
+def one_pass(manifest: Path, shard: int) -> None:
     """What a child process does: a data set of the manifest, and the pass over it."""
     from translearn_core import backbones
     from translearn_core.datasets.photo_manifest import import_manifest
@@ -86,7 +85,7 @@ def one_pass(manifest: Path, shard: int, size: int) -> None:
     dataset = import_manifest(manifest).dataset
     imported = time.monotonic()
     look = FeatureExtractor(
-        dataset=dataset, backbone=backbones.get_backbone("starter"), size=size, shard=shard
+        dataset=dataset, backbone=backbones.get_backbone("starter"), size=SIZE, shard=shard
     )
     report = look.take([(POOLED, 0)], list(dataset.photos["path"]), SILENT)
     ended = time.monotonic()
@@ -112,7 +111,7 @@ class _Scale:
 
     def __init__(self, given: argparse.Namespace, scratch: Path) -> None:
         self._scratch, self._n, self._large = scratch, given.photos, given.large
-        self._shard, self._tell_s = given.shard, given.tell
+        self._shard, self._epochs, self._tell_s = given.shard, given.epochs, given.tell
         self._here: dict[str, Any] = {}
         self._homes = 0
 
@@ -166,32 +165,45 @@ class _Scale:
     def large(self) -> Steps:
         """The pass over many photos on three nodes, and what learns from it and judges it."""
         manifest, home = self._manifest(self._large), self._home()
-        yield {"three_nodes": self._over_nodes(manifest, home, SIZE_OF_LARGE)}
+        yield {"three_nodes": self._over_nodes(manifest, home)}
         yield {
             "manifest_mb": _megabytes(home, "datasets/*/manifest.parquet"),
             "features_mb": _megabytes(home, "cache/features/*/*.npy"),
             "feature_files": len(_written(home)),
         }
-        for command in ("train", "feasible"):
-            line = python("-m", "translearn_core", command, str(manifest), "--json")
-            line += ["--backbone", "starter"]
-            measured = measure(line, environment=_environment(home))
-            yield {
-                command: {
-                    "seconds": round(measured.seconds, 1),
-                    "peak_mb": round(measured.peak_bytes / 1e6),
-                    "test_accuracy": measured.result.get("test_accuracy"),
-                }
-            }
+        line = ["train", str(manifest), "--json", "--backbone", "starter"]
+        line += ["--image-size", str(SIZE), "--epochs", str(self._epochs)]
+        yield {"train": self._ask(line, home)}
+
+    def feasible(self) -> Steps:
+        """The check before training, its pass over three nodes."""
+        line = ["feasible", str(self._manifest(self._n)), "--json", "--backbone", "starter"]
+        with nodes() as made:
+            yield {"feasible": self._ask(line, self._home(), made.environment)}
+
+    def _ask(
+        self, line: list[str], home: Path, environment: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What a command of TransLearn took."""
+        measured = measure(
+            python("-m", "translearn_core", *line),
+            environment=_environment(home) | dict(environment or {}),
+        )
+        return {
+            "seconds": round(measured.seconds, 1),
+            "processor_s": round(measured.cpu_s, 1),
+            "peak_mb": round(measured.peak_bytes / 1e6),
+            "test_accuracy": measured.result.get("test_accuracy"),
+        }
 
     def _on_this_machine(self) -> dict[str, Any]:
         if not self._here:
             self._here = self._run(self._manifest(self._n), self._home())
         return self._here
 
-    def _over_nodes(self, manifest: Path, home: Path, size: int = SIZE) -> dict[str, Any]:
+    def _over_nodes(self, manifest: Path, home: Path) -> dict[str, Any]:
         with nodes() as made, _Watch(home, self._tell_s) as watch:
-            return self._run(manifest, home, made.environment, size) | {"workers": watch.seen}
+            return self._run(manifest, home, made.environment) | {"workers": watch.seen}
 
     def _home(self) -> Path:
         self._homes += 1
@@ -214,19 +226,16 @@ class _Scale:
                     rows.writerow([path.relative_to(self._scratch), path.parent.name])
         return manifest
 
-    def _command(self, manifest: Path, size: int = SIZE) -> list[str]:
-        line = python("-m", "benchmarks.scale", "--pass", str(manifest))
-        return [*line, "--shard", str(self._shard), "--size", str(size)]
+    def _command(self, manifest: Path) -> list[str]:
+        return python(
+            "-m", "benchmarks.scale", "--pass", str(manifest), "--shard", str(self._shard)
+        )
 
     def _run(
-        self,
-        manifest: Path,
-        home: Path,
-        environment: Mapping[str, str] | None = None,
-        size: int = SIZE,
+        self, manifest: Path, home: Path, environment: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
         measured = measure(
-            self._command(manifest, size), environment=_environment(home) | dict(environment or {})
+            self._command(manifest), environment=_environment(home) | dict(environment or {})
         )
         return measured.result | {"peak_mb": round(measured.peak_bytes / 1e6)}
 
