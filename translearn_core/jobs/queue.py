@@ -32,7 +32,7 @@ from translearn_core import spaces
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError
-from translearn_core.graph.engine import count_gpus, visible_gpus
+from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs
 
 
@@ -341,8 +341,14 @@ def is_running(job: Job) -> bool:
 
 
 @contextmanager
-def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
+def take_slot(
+    job: Job, *, poll_s: float = 0.3, when_next: Callable[[], None] | None = None
+) -> Iterator[bool]:
     """Wait for a slot of the job's lane, and hold it.
+
+    Args:
+        when_next: called once, in a thread of its own, where the job is the next one and has to wait;
+            it has ended when the job has its slot.
 
     Yields:
         False when a stop was requested before it had a slot.
@@ -353,7 +359,7 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
         return
     folder = spaces.root() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
-    lock = None
+    lock = getting_ready = None
     others = LiveJobs(job.folder.parent) if lane is _TRAINING else AnnouncedJobs(lane)
     ahead, looked_at = 1, -LOOK_MOST_S
     while lock is None and not job.stop_requested:
@@ -362,8 +368,14 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
             ahead, looked_at = _count_ahead(job, lane, others), time.monotonic()
         if not ahead:
             lock = _try_slots(folder, lane)
-        if lock is None:
-            time.sleep(poll_s)
+        if lock is not None:
+            break
+        if not ahead and when_next is not None and getting_ready is None:
+            getting_ready = threading.Thread(target=when_next, name="ready", daemon=True)
+            getting_ready.start()
+        time.sleep(poll_s)
+    if lock is not None and getting_ready is not None:
+        getting_ready.join()
     if lock is not None and isinstance(others, AnnouncedJobs):
         others.served(job)
     try:
