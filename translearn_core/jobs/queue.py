@@ -221,7 +221,11 @@ class AnnouncedJobs:
 
     def waiting(self) -> list[Job]:
         """The queued ones, the next one first; see `in_turn`."""
-        waiting = []
+        return self.look().waiting
+
+    def look(self) -> Order:
+        """Those that wait, and those that are at work."""
+        waiting, running = [], []
         for job in announced_jobs():
             try:
                 kind, state = job.kind, job.state
@@ -231,7 +235,10 @@ class AnnouncedJobs:
                 continue
             if state.state == "queued":
                 waiting.append(Waiting(job, spaces.space_of(job.folder), state.queued_at))
-        return in_turn(waiting, {one.space: self._served_at(one.space) for one in waiting})
+            if state.state == "running":
+                running.append(job)
+        served = {one.space: self._served_at(one.space) for one in waiting}
+        return Order(in_turn(waiting, served), running)
 
     def served(self, job: Job) -> None:
         """Note that a job has its turn now."""
@@ -315,6 +322,16 @@ def _glance_at(folder: Path) -> _Glance:
 def order_of_all() -> Order:
     """The order of the runs and searches of all spaces. Do not change it."""
     return _glance_at(spaces.root() / "runs").look()
+
+
+def order_of_looks() -> Order:
+    """The order of checks and sorting in a class."""
+    return AnnouncedJobs(_LOOKS).look()
+
+
+def order_of_exports() -> Order:
+    """The order of exports."""
+    return AnnouncedJobs(_EXPORTS).look()
 
 
 def ahead_of(run: Run) -> list[Job]:
