@@ -17,7 +17,6 @@ from translearn_core import spaces
 from translearn_core.concurrency import import_path
 from translearn_core.jobs.queue import LiveJobs, announce, take_slot, waiting_jobs
 from translearn_core.runs import Job, JobConfig, Kind
-from translearn_core.worker import HANDLERS
 
 
 def make(folder: Path, kind: Kind, created: float) -> Job:
@@ -123,10 +122,10 @@ def test_only_the_next_one_gets_ready_while_it_waits(
 
 def test_who_waits_has_imported_nothing_heavy(workspace: Path) -> None:
     """A class may have thirty processes that wait."""
-    waiting = []
-    for place, kind in enumerate(HANDLERS):
-        waiting.append(make(workspace / "runs" / str(place), kind, 0.0))
-        waiting[-1].request_stop()
+    kinds: list[Kind] = ["train", "search", "check", "sort"]
+    waiting = [make(workspace / "runs" / kind, kind, 0.0) for kind in kinds]
+    for job in waiting:
+        job.request_stop()
     code = (
         "import sys; from translearn_core import worker\n"
         "for folder in sys.argv[1:]: worker.main([folder])\n"
