@@ -29,7 +29,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 
 PASSWORD = "correct horse"
 WORKER_MS = 120_000
-"""A worker has to import TensorFlow, on a machine that may be busy."""
+"""A worker has to import TensorFlow, and photos to be brought in, on a machine that may be busy."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def test_a_class_from_its_start_to_its_end(
     join(bob, klass, "Bob <b>")
 
     ada.get_by_role("button", name="Try the demo photos").click()
-    expect(ada.locator(".st-key-dataset_title")).to_be_visible()
+    expect(ada.locator(".st-key-dataset_title")).to_be_visible(timeout=WORKER_MS)
     expect(ada.locator("img[src*='/media/']").first).to_be_attached()
     demo = ada.url
     train(ada)
@@ -154,7 +154,7 @@ def test_a_class_from_its_start_to_its_end(
     draw_photos(tmp_path / "drawn", per_class=4)
     archive = shutil.make_archive(str(tmp_path / "Drawn by Bob"), "zip", tmp_path / "drawn")
     bob.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(archive)
-    expect(bob.get_by_role("heading", name="Drawn by Bob")).to_be_visible()
+    expect(bob.get_by_role("heading", name="Drawn by Bob")).to_be_visible(timeout=WORKER_MS)
     train(bob)
 
     teacher.goto("/class/teacher")
