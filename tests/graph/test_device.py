@@ -22,11 +22,12 @@ from translearn_core.backbones import BACKBONES
 from translearn_core.fitting.batches import Subset
 from translearn_core.fitting.fit import FitSpec, fit
 from translearn_core.fitting.sources import InMemory
-from translearn_core.graph import engine
+from translearn_core.graph import gpus
 from translearn_core.graph.assembly import build_head
 from translearn_core.graph.build import build_backbone
 from translearn_core.graph.cut_points import replay
-from translearn_core.graph.engine import KerasEngine, count_gpus, prepare_device, visible_gpus
+from translearn_core.graph.engine import KerasEngine, prepare_device
+from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.jobs.queue import count_slots, take_slot
 from translearn_core.monitor import Monitor
@@ -62,8 +63,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    engine.listed_gpus.cache_clear()
-    engine.has_cuda.cache_clear()
+    gpus.listed_gpus.cache_clear()
+    gpus.has_cuda.cache_clear()
 
 
 class _Growing:
@@ -130,9 +131,9 @@ def test_a_gpu_without_cuda_is_none(machine: Path) -> None:
     (machine / "packages" / "nvidia_cudnn_cu12-9.3.0.dist-info" / "METADATA").unlink()
     (machine / "packages" / "nvidia_cudnn_cu12-9.3.0.dist-info").rmdir()
     _forget()
-    if engine.has_cuda():
+    if gpus.has_cuda():
         pytest.skip("CUDA is installed on this machine.")
-    assert engine.listed_gpus() == 2
+    assert gpus.listed_gpus() == 2
     assert count_gpus() == 0
     assert count_slots() == 1
     assert prepare_device(_Growing((8, 0))).startswith("CPU")
