@@ -138,13 +138,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group(_browser_group(item)))
         elif item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
         mark = item.get_closest_marker("xdist_group")
         assert mark is not None
         groups.setdefault(mark.args[0], []).append(item)
     order = sorted(groups.values(), key=_weight, reverse=True)
     items[:] = [item for group in order for item in group]
     return (yield)  # a wrapper comes before pytest-xdist reads the groups
+
+
+def _group(item: pytest.Item) -> str:
+    """Its file; files that read all sources of the project make one, which parses them once."""
+    judges_sources = isinstance(item, pytest.Function) and hasattr(item.module, "parsed")
+    return "sources" if judges_sources else item.path.stem
 
 
 def _browser_group(item: pytest.Item) -> str:
