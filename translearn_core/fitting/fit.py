@@ -27,6 +27,7 @@ from translearn_core.fitting.mixing import mixes
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of, restart
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.assembly import build_head
+from translearn_core.graph.engine import answer_batch
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import Monitor
@@ -224,6 +225,7 @@ class _Fit:
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             steps_per_execution=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
+            jit_compile=False,  # see `answer_batch`
         )
 
     def _judge_answers(self, _cut_short: bool) -> dict[str, float] | None:
@@ -449,12 +451,7 @@ class _TrainingStep:
         def step(*batch: Any) -> Any:
             return model.train_step(batch)
 
-        self._compiled = tf.function(
-            step,
-            input_signature=signature,
-            jit_compile=model.jit_compile or None,
-            autograph=False,
-        )
+        self._compiled = tf.function(step, input_signature=signature, autograph=False)
 
     def __call__(self, *batch: Any) -> dict[str, Any]:
         figures: dict[str, Any] = self._compiled(*batch)
@@ -517,6 +514,6 @@ def predict_rows(
     answers = []
     for start in range(0, len(rows), batch_size):
         inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
-        answers.append(np.asarray(model.predict_on_batch(inputs), np.float32))
+        answers.append(answer_batch(model, inputs))
     classes = int(model.output_shape[-1])
     return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)
