@@ -13,7 +13,8 @@ learn from the same photos (the regression from validation photos, too, unless t
 A row has the difference of accuracies with its 95 % interval, paired by photos (all seeds together:
 a photo that several seeds test counts as several, which makes the interval too narrow rather than
 too wide), the deviation of both over seeds, and the confidence before and after calibration:
-calibration error and negative log-likelihood. Its verdict: `beaten` or `lost` where the interval
+calibration error and negative log-likelihood; and the share of test photos that the reference of
+the run refuses (5 % are wanted). Its verdict: `beaten` or `lost` where the interval
 lies above or below 0, else `met`. The last row is the mean of all sets.
 """
 
@@ -51,11 +52,13 @@ WAYS = ("ours", "regression", "standardised")
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """One seed: accuracy by way, for each test photo whether ours is right less whether the
-    regression is `(n,)`, and error and likelihood before and after calibration."""
+    regression is `(n,)`, error and likelihood before and after calibration, and the share of the
+    test photos, all of known classes, that are refused as unlike."""
 
     accuracies: dict[str, float]
     gaps: np.ndarray
     confidence: tuple[float, float, float, float]
+    refused: float
 
 
 def main() -> None:
@@ -71,9 +74,8 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="sklearn")
     print(
         "| backbone | set | ours | regression | standardised | difference | verdict | "
-        "deviation: ours | regression | error before | after | likelihood before | after |\n"
-        + "|---" * 13
-        + "|"
+        "deviation: ours | regression | error before | after | likelihood before | after | "
+        "refused |\n" + "|---" * 14 + "|"
     )
     gains = []
     with tempfile.TemporaryDirectory(prefix="translearn-bench-") as folder:
@@ -101,6 +103,7 @@ def _tell(backbone: str, name: str, found: list[Found]) -> float:
         verdict,
         *(f"{ways[way].std():.3f}" for way in WAYS[:2]),
         *(f"{figure:.3f}" for figure in np.mean([one.confidence for one in found], axis=0)),
+        f"{100 * np.mean([one.refused for one in found]):.1f} %",
     ]
     print("| " + " | ".join(cells) + " |", flush=True)
     return mean
@@ -112,6 +115,7 @@ def measure(name: str, backbone: str, seed: int) -> Found:
 
     from translearn_core.evaluation.calibration import expected_calibration_error
     from translearn_core.evaluation.linear_probe import log_loss
+    from translearn_core.evaluation.ood import build_reference
     from translearn_core.fitting.fit import predict_rows
     from translearn_core.fitting.head import learns_from_validation
     from translearn_core.monitor import SILENT
@@ -134,6 +138,14 @@ def measure(name: str, backbone: str, seed: int) -> Found:
         (features - mean) / deviation, data.labels[learned]
     )
     right = after.argmax(axis=1) == truth
+    _reference, unlike = build_reference(
+        features,
+        data.labels[learned],
+        list(data.photos["path"].iloc[learned]),
+        test=seen,
+        groups=data.copies[learned],
+        seed=seed,
+    )
     return Found(
         accuracies={
             "ours": float(right.mean()),
@@ -147,6 +159,7 @@ def measure(name: str, backbone: str, seed: int) -> Found:
             log_loss(before, truth),
             log_loss(after, truth),
         ),
+        refused=unlike["refused"],
     )
 
 

@@ -40,6 +40,8 @@ MIN_PATIENCE = 5
 PATIENCE_PARTS: dict[str, int] = {"head": 2, "fine_tune": 5}
 """Early stopping waits for so many epochs, or for this part of all epochs where that is more. The
 best epochs of a head come late, when the rate is small; they are short."""
+ENOUGH_TO_TELL = 20
+"""With fewer validation photos chance decides which epoch is the best."""
 CALIBRATED_LOSS = "val_loss_calibrated"
 STOP_POLL_S = 0.1
 """A stop is asked for so often at most while batches are learned."""
@@ -177,7 +179,8 @@ class _Fit:
             judge=judge if len(self._validation) else None,
             at_end=self._answer_validation if spec.keep_last else None,
         )
-        callbacks = [told, _best_weights(spec, len(self._validation) > 0)]
+        keeper = _best_weights(spec, len(self._validation) > 0)
+        callbacks = [told, keeper]
         rng = np.random.default_rng([spec.settings.seed, 1 if spec.is_head else 2])
         if self._as_arrays:
             data = as_arrays(self._train, self._classes)
@@ -200,7 +203,22 @@ class _Fit:
                 mixing=spec.settings if self._mixes else None,
             )
             self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
+        if keeper.best_epoch == 0:
+            self._tell_first_is_best(told.epochs_run)
         return Fitted(epochs=told.epochs_run, last=told.last)
+
+    def _tell_first_is_best(self, epochs: int) -> None:
+        """Say so where enough photos and epochs show that learning on did not help."""
+        if epochs <= MIN_PATIENCE or len(self._validation) < ENOUGH_TO_TELL:
+            return
+        setting = "learning_rate" if self._spec.is_head else "fine_tune_learning_rate"
+        self._monitor.warning(
+            _(
+                "By the validation photos the first of {n} epochs was the best one, so its weights "
+                "are kept: what came after learned the training photos by heart. A smaller learning "
+                "rate (`{setting}`) or more photos may help."
+            ).format(n=epochs, setting=setting)
+        )
 
     @property
     def _rate(self) -> float:
