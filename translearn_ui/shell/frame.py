@@ -31,6 +31,7 @@ from translearn_core.i18n import _
 from translearn_ui.shell import bar, in_hand, language_choice, start, theme, who
 from translearn_ui.shell.in_hand import current_dataset as current_dataset
 from translearn_ui.shell.in_hand import current_run as current_run
+from translearn_ui.shell.in_hand import kept as kept
 from translearn_ui.shell.in_hand import open_dataset as open_dataset
 from translearn_ui.shell.in_hand import open_run as open_run
 from translearn_ui.shell.in_hand import runs_of as runs_of
