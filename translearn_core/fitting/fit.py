@@ -27,6 +27,7 @@ from translearn_core.fitting.mixing import mixes
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of, restart
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.assembly import build_head
+from translearn_core.graph.engine import answer_batch
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import Monitor
@@ -39,12 +40,16 @@ MIN_PATIENCE = 5
 PATIENCE_PARTS: dict[str, int] = {"head": 2, "fine_tune": 5}
 """Early stopping waits for so many epochs, or for this part of all epochs where that is more. The
 best epochs of a head come late, when the rate is small; they are short."""
+ENOUGH_TO_TELL = 20
+"""With fewer validation photos chance decides which epoch is the best."""
 CALIBRATED_LOSS = "val_loss_calibrated"
 STOP_POLL_S = 0.1
 """A stop is asked for so often at most while batches are learned."""
 IN_MEMORY_BYTES = 2**28
 BATCHES_TOGETHER = 4
 LEAST_STEPS = 6
+_HOST = "CPU:0"
+"""Batches are put together there, and only they go to a GPU."""
 STEPS_PER_CALL = 64
 """Training steps of a small model that run in one call, to save the overhead of each."""
 JUDGE_BATCH = 512
@@ -178,7 +183,8 @@ class _Fit:
             judge=judge if len(self._validation) else None,
             at_end=self._answer_validation if spec.keep_last else None,
         )
-        callbacks = [told, _best_weights(spec, len(self._validation) > 0)]
+        keeper = _best_weights(spec, len(self._validation) > 0)
+        callbacks = [told, keeper]
         rng = np.random.default_rng([spec.settings.seed, 1 if spec.is_head else 2])
         if self._as_arrays:
             data = as_arrays(self._train, self._classes)
@@ -201,7 +207,22 @@ class _Fit:
                 mixing=spec.settings if self._mixes else None,
             )
             self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
+        if keeper.best_epoch == 0:
+            self._tell_first_is_best(told.epochs_run)
         return Fitted(epochs=told.epochs_run, last=told.last)
+
+    def _tell_first_is_best(self, epochs: int) -> None:
+        """Say so where enough photos and epochs show that learning on did not help."""
+        if epochs <= MIN_PATIENCE or len(self._validation) < ENOUGH_TO_TELL:
+            return
+        setting = "learning_rate" if self._spec.is_head else "fine_tune_learning_rate"
+        self._monitor.warning(
+            _(
+                "By the validation photos the first of {n} epochs was the best one, so its weights "
+                "are kept: what came after learned the training photos by heart. A smaller learning "
+                "rate (`{setting}`) or more photos may help."
+            ).format(n=epochs, setting=setting)
+        )
 
     @property
     def _rate(self) -> float:
@@ -226,13 +247,15 @@ class _Fit:
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             steps_per_execution=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
+            jit_compile=False,  # see `answer_batch`
         )
 
     def _judge_answers(self, _cut_short: bool) -> dict[str, float] | None:
         """Loss and accuracy on the validation photos, by the function that predicts later."""
         part = self._validation
-        _answering(self._model)
-        answers = predict_rows(self._model, part.source, part.rows, batch_size=JUDGE_BATCH)
+        answers = predict_rows(
+            self._model, part.source, part.rows, batch_size=JUDGE_BATCH, traces=True
+        )
         targets = part.answers(answers.shape[1])
         loss = self._model.loss(targets, answers, sample_weight=part.weights)
         right = answers.argmax(axis=1) == part.labels
@@ -418,7 +441,7 @@ def fit_arrays(
         learn = model.learn_arrays = _TrainingSteps(model, data, sets_rate=rates is not None)
     if rates is None:
         rates = np.zeros(epochs * steps, np.float32)
-    with tf.device("CPU"):  # batches are taken from there, as a pipeline does
+    with tf.device(_HOST):
         columns = [tf.constant(column) for column in data]
     sizes = np.full(steps, n // steps)
     sizes[: n % steps] += 1
@@ -437,9 +460,7 @@ def fit_arrays(
             last = min(steps, step + at_once) - 1
             told.on_train_batch_begin(step)
             began = time.monotonic()
-            figures = learn(
-                *columns, order, begins[step : last + 2], of_epoch[step : last + 1].copy()
-            )
+            figures = learn(*columns, order, begins[step : last + 2], of_epoch[step : last + 1])
             logs = {name: float(value) for name, value in figures.items()}
             each_s = max(time.monotonic() - began, 1e-6) / (last + 1 - step)
             at_once = max(1, min(2 * at_once, int(STOP_POLL_S / each_s)))
@@ -469,21 +490,17 @@ class _TrainingSteps:
         model._symbolic_build(data_batch=tuple(column[:1] for column in data))
         signature = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in data]
 
-        def step(*batch: Any) -> Any:
-            model.reset_metrics()
-            return model.train_step(batch)
-
-        if model.jit_compile:
-            step = tf.function(step, input_signature=signature, jit_compile=True, autograph=False)
-
         def steps(*given: Any) -> Any:
             *columns, order, begins, rates = given
 
             def one(index: Any, _figures: Any) -> Any:
-                rows = order[begins[index] : begins[index + 1]]
+                with tf.device(_HOST):
+                    rows = order[begins[index] : begins[index + 1]]
+                    batch = [tf.gather(column, rows) for column in columns]
                 if sets_rate:
                     model.optimizer.learning_rate.assign(rates[index])
-                figures = step(*(tf.gather(column, rows) for column in columns))
+                model.reset_metrics()
+                figures = model.train_step(tuple(batch))
                 return index + 1, {
                     name: tf.cast(value, tf.float32) for name, value in figures.items()
                 }
@@ -563,35 +580,17 @@ def predict_rows(
     rows: Ints,
     *,
     batch_size: int = 64,
+    traces: bool = False,
 ) -> Array:
-    """Probabilities `(len(rows), classes) float32` of a model on rows of a source."""
-    answers = []
-    starts = range(0, len(rows), batch_size)
-    answer = _answering(model, is_worth=len(starts) > EAGER_BATCHES)
-    for start in starts:
-        inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
-        answers.append(np.asarray(answer(inputs), np.float32))
-    classes = int(model.output_shape[-1])
-    return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)
-
-
-def _answering(model: Any, *, is_worth: bool = True) -> Callable[[Array], Any]:
-    """What answers a batch: a graph for batches of every size, or the layers one after the other.
-
-    `predict_on_batch` traces a graph for the first size and another one for the second.
+    """Probabilities `(len(rows), classes) float32` of a model on rows of a source.
 
     Args:
-        is_worth: whether a graph is to be made where there is none.
+        traces: see `answer_batch`; many batches always are worth it.
     """
-    graph: Callable[[Array], Any] | None = getattr(model, "answers", None)
-    if graph is None and is_worth:
-        import tensorflow as tf
-
-        (inputs,) = model.inputs
-        graph = model.answers = tf.function(
-            lambda batch: model(batch, training=False),
-            input_signature=[tf.TensorSpec((None, *inputs.shape[1:]), tf.float32)],
-            jit_compile=model.jit_compile or None,
-            autograph=False,
-        )
-    return graph or (lambda batch: model(batch, training=False))
+    answers = []
+    starts = range(0, len(rows), batch_size)
+    for start in starts:
+        inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
+        answers.append(answer_batch(model, inputs, traces=traces or len(starts) > EAGER_BATCHES))
+    classes = int(model.output_shape[-1])
+    return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)
