@@ -10,7 +10,6 @@ import pytest
 
 from translearn_ui.shell import start
 
-
 MANY = 20_000
 
 
