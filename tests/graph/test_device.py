@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.fitting.batches import Subset
@@ -208,6 +210,32 @@ def test_it_learns_in_mixed_precision_and_is_saved_in_float32(tmp_path: Path) ->
         for one in (model, loaded)
     ]
     np.testing.assert_allclose(*answers, atol=0.02)
+
+
+@pytest.mark.usefixtures("machine")
+def test_a_head_learns_once_more_in_mixed_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scale of the losses outlives the restart of the optimiser; nothing is compiled by XLA,
+    which Keras does where TensorFlow lists a GPU."""
+    prepare_device(_Growing((8, 0)))
+    listed = [SimpleNamespace(device_type="CPU"), SimpleNamespace(device_type="GPU")]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _kind=None: listed)
+    settings = Settings(hidden_units=8, batch_size=8, dropout=0.0)
+    rows = np.arange(32)
+    features = np.random.default_rng(0).normal(rows[:, None] % 2, 0.1, (32, 4)).astype(np.float32)
+    part = Subset(
+        source=InMemory(features), rows=rows, labels=rows % 2, weights=np.ones(32, np.float32)
+    )
+    head = build_head(4, 2, settings)
+    spec = FitSpec(settings=settings, phase="head", epochs=2)
+    weights = [head.get_weights()]
+    for _fit in range(2):
+        fit(head, part, part, spec, Monitor())
+        weights.append(head.get_weights())
+    assert type(head.optimizer).__name__ == "LossScaleOptimizer"
+    assert not head.jit_compile
+    for before, after in pairwise(weights):
+        assert all(np.isfinite(weight).all() for weight in after)
+        assert max(np.abs(a - b).max() for a, b in zip(after, before, strict=True)) > 1e-4
 
 
 def test_a_gpu_takes_more_photos_at_a_time() -> None:

@@ -209,11 +209,21 @@ class KerasEngine:
         if not waiting:
             return
         together = np.concatenate([some for some, _done in waiting]).astype(np.float32)
-        results = np.asarray(self._model.predict_on_batch(together), np.float32)
+        results = answer_batch(self._model, together)
         start = 0
         for some, done in waiting:
             done(results[start : start + len(some)])
             start += len(some)
+
+
+def answer_batch(model: Any, inputs: Array) -> Array:
+    """What a Keras model answers to one batch, `(n, ...) float32`.
+
+    Without XLA, which Keras takes on a GPU: it compiles the graph anew for batches of every size,
+    for longer than photos by the hundred or thousand take to run.
+    """
+    model.jit_compile = False
+    return np.asarray(model.predict_on_batch(inputs), np.float32)
 
 
 def run_engine(engine: Engine, photos: Array) -> Array:
