@@ -249,6 +249,24 @@ def test_numbers_are_in_natural_order(tmp_path: Path) -> None:
     assert sorted(["b", "A", "a10", "a9"], key=natural_key) == ["A", "a9", "a10", "b"]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["cat", "cat2", "cat2b", "cat10"],
+        ["{", "{0}", "{name}"],
+        ["", "0", "00", "01", "1", "1b", "b"],
+        ["9" * 4999, "9" * 5000],
+    ],
+)
+def test_names_that_begin_as_others_are_sorted_too(names: list[str]) -> None:
+    assert sorted(reversed(names), key=natural_key) == names
+
+
+def test_a_class_may_be_named_as_another_one_with_a_number(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {name: 2 for name in ("cat10", "cat", "cat2")})
+    assert datasets.import_source(source, in_place=True).classes == ["cat", "cat2", "cat10"]
+
+
 def test_hidden_empty_and_lost_classes_are_named(tmp_path: Path) -> None:
     source = make_tree(tmp_path / "s", {"a": 3, "b": 3, ".NET": 2, "~$old": 2, "Thumbs.db": 2})
     for folder in ("empty", "texts", "broken", "__MACOSX", "a/inside"):
