@@ -64,6 +64,22 @@ def _told(dataset: datasets.Dataset) -> str:
         ("data", ""),
         ("contest", ""),
         ("device", ""),
+        ("X_train", "train"),
+        ("Trainingsdaten", "train"),
+        ("Testbilder", "test"),
+        ("Prüfung", "test"),
+        ("Validierung", "val"),
+        ("训练集", "train"),
+        ("測試", "test"),
+        ("验证集", "val"),
+        ("entrenamiento", "train"),
+        ("Validación", "val"),
+        ("entraînement", "train"),
+        ("обучение", "train"),
+        ("テスト", "test"),
+        ("학습", "train"),
+        ("测试仪", ""),
+        ("Probe", ""),
     ],
 )
 def test_names_of_splits(name: str, kind: str) -> None:
@@ -81,6 +97,9 @@ def test_names_of_splits(name: str, kind: str) -> None:
         ("unknown", False),
         ("labelled", False),
         ("uncommon", False),
+        ("Unsortiert", True),
+        ("未分类", True),
+        ("分类", False),
     ],
 )
 def test_names_of_unlabelled_photos(name: str, answer: bool) -> None:
