@@ -712,7 +712,13 @@ def test_first_bytes_tell_the_kind() -> None:
 
 
 def _large_webp() -> bytes:
-    return _save(Image.new("RGB", (9990, 9990)), "WEBP", lossless=True, quality=0, method=0)
+    """A small picture that says that it has 9990 x 9990 pixels."""
+    data = bytearray(_save(Image.new("RGB", (10, 10)), "WEBP", lossless=True))
+    place = data.index(b"VP8L") + 9  # after the length of the chunk and a sign: 14 bits a side
+    (bits,) = struct.unpack_from("<I", data, place)
+    assert bits & 0xFFFFFFF == 9 << 14 | 9
+    struct.pack_into("<I", data, place, bits & ~0xFFFFFFF | 9989 << 14 | 9989)
+    return bytes(data)
 
 
 def test_small_files_that_need_much_memory_are_refused() -> None:

@@ -34,7 +34,7 @@ def test_a_class_needs_a_password_and_goes_on_with_it(workspace: Path) -> None:
     assert people.begin_class(now=NOW + 1) == first
 
 
-def test_nothing_secret_is_kept_in_the_clear(classroom: Classroom) -> None:
+def test_nothing_secret_is_kept_in_the_clear(slow_hashes: None, classroom: Classroom) -> None:
     cookie = people.open_session(_join(classroom, pin="hunter42"), now=NOW)
     kept = b"".join(path.read_bytes() for path in (spaces.root() / "class").iterdir())
     for secret in ("hunter42", PASSWORD, cookie, cookie.partition(".")[0]):

@@ -28,6 +28,7 @@ from translearn_core.datasets.split import (
 )
 from translearn_core.i18n import _, ngettext
 from translearn_core.imaging.reading import describe_ranges
+from translearn_core.imaging.remote import is_address
 from translearn_core.imaging.stats import unpack_colour_thumbnails, unpack_grey_thumbnails
 
 FEW_PHOTOS = 10
@@ -221,6 +222,8 @@ def find_lost_classes(dataset: Dataset) -> Iterator[Finding]:
     lost: dict[str, list[tuple[str, str]]] = defaultdict(list)
     left_out = dataset.left_out
     for file, reason in zip(left_out["file"], left_out["reason"], strict=True):
+        if is_address(file):
+            continue  # its class is what a row says, and no folder
         parts = file.split("/")[:-1]
         folders = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
         folder = next((one for one in folders if one not in used), "")

@@ -27,6 +27,7 @@ from translearn_core.fitting.mixing import mixes
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of, restart
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.assembly import build_head
+from translearn_core.graph.engine import answer_batch
 from translearn_core.i18n import _
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.monitor import Monitor
@@ -39,6 +40,8 @@ MIN_PATIENCE = 5
 PATIENCE_PARTS: dict[str, int] = {"head": 2, "fine_tune": 5}
 """Early stopping waits for so many epochs, or for this part of all epochs where that is more. The
 best epochs of a head come late, when the rate is small; they are short."""
+ENOUGH_TO_TELL = 20
+"""With fewer validation photos chance decides which epoch is the best."""
 CALIBRATED_LOSS = "val_loss_calibrated"
 STOP_POLL_S = 0.1
 """A stop is asked for so often at most while batches are learned."""
@@ -176,7 +179,8 @@ class _Fit:
             judge=judge if len(self._validation) else None,
             at_end=self._answer_validation if spec.keep_last else None,
         )
-        callbacks = [told, _best_weights(spec, len(self._validation) > 0)]
+        keeper = _best_weights(spec, len(self._validation) > 0)
+        callbacks = [told, keeper]
         rng = np.random.default_rng([spec.settings.seed, 1 if spec.is_head else 2])
         if self._as_arrays:
             data = as_arrays(self._train, self._classes)
@@ -199,7 +203,22 @@ class _Fit:
                 mixing=spec.settings if self._mixes else None,
             )
             self._model.fit(batches, epochs=spec.epochs, callbacks=callbacks, verbose=0)
+        if keeper.best_epoch == 0:
+            self._tell_first_is_best(told.epochs_run)
         return Fitted(epochs=told.epochs_run, last=told.last)
+
+    def _tell_first_is_best(self, epochs: int) -> None:
+        """Say so where enough photos and epochs show that learning on did not help."""
+        if epochs <= MIN_PATIENCE or len(self._validation) < ENOUGH_TO_TELL:
+            return
+        setting = "learning_rate" if self._spec.is_head else "fine_tune_learning_rate"
+        self._monitor.warning(
+            _(
+                "By the validation photos the first of {n} epochs was the best one, so its weights "
+                "are kept: what came after learned the training photos by heart. A smaller learning "
+                "rate (`{setting}`) or more photos may help."
+            ).format(n=epochs, setting=setting)
+        )
 
     @property
     def _rate(self) -> float:
@@ -224,6 +243,7 @@ class _Fit:
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             steps_per_execution=min(self._steps, STEPS_PER_CALL) if in_calls else 1,
+            jit_compile=False,  # see `answer_batch`
         )
 
     def _judge_answers(self, _cut_short: bool) -> dict[str, float] | None:
@@ -449,12 +469,7 @@ class _TrainingStep:
         def step(*batch: Any) -> Any:
             return model.train_step(batch)
 
-        self._compiled = tf.function(
-            step,
-            input_signature=signature,
-            jit_compile=model.jit_compile or None,
-            autograph=False,
-        )
+        self._compiled = tf.function(step, input_signature=signature, autograph=False)
 
     def __call__(self, *batch: Any) -> dict[str, Any]:
         figures: dict[str, Any] = self._compiled(*batch)
@@ -517,6 +532,6 @@ def predict_rows(
     answers = []
     for start in range(0, len(rows), batch_size):
         inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
-        answers.append(np.asarray(model.predict_on_batch(inputs), np.float32))
+        answers.append(answer_batch(model, inputs))
     classes = int(model.output_shape[-1])
     return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)

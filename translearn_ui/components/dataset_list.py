@@ -68,7 +68,7 @@ def empty_state(*, text: str, icon: str, key: str, heads: bool) -> None:
         text=text,
         icon=icon,
         key=key,
-        button=_("Bring in photos"),
+        button=_("Choose photos"),
         page="photos",
         heads=heads,
     )

@@ -27,7 +27,7 @@ def show(sets: list[Dataset]) -> None:
             text=_("What you bring in is listed here, with its size, and can be deleted."),
             icon=":material/photo_library:",
             key="work_sets",
-            button=_("Begin with photos"),
+            button=_("Choose photos"),
         )
         return
     part, rows = page_of(len(sets), PER_PAGE, key="sets_page")
