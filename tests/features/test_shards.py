@@ -21,7 +21,7 @@ from translearn_core.datasets.pass_facts import take_over_facts
 from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
 from translearn_core.features.cache import FeatureKey
-from translearn_core.features.extractor import PIXELS, POOLED, FeatureExtractor, Engines
+from translearn_core.features.extractor import PIXELS, POOLED, Engines, FeatureExtractor
 from translearn_core.features.node_pass import ShardResult, ShardWorker, map_shards
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.remote import PhotoFile
