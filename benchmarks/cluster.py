@@ -13,27 +13,21 @@ The nodes share the processors of this machine, so that the time says nothing ab
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 from PIL import Image
 
+from benchmarks.nodes import NAMES, nodes
 from translearn_core import datasets, jobs, runs, spaces
-from translearn_core.cluster import load_ray
 from translearn_core.runs.state import ENDED_STATES
 from translearn_core.settings import Settings
 
-TOKEN = "benchmark-token-of-this-machine-only"
-STORE_BYTES = 80 * 2**20
 MOST_S = 600.0
 
 
@@ -47,30 +41,6 @@ def draw(folder: Path, *, seed: int) -> Path:
             pixels[..., channel] += 120
             Image.fromarray(pixels).save(folder / name / f"{n}.png")
     return folder
-
-
-@contextmanager
-def nodes() -> Iterator[tuple[Any, dict[str, Any]]]:
-    """The cluster, and its nodes that can be taken away."""
-    os.environ |= {
-        "RAY_AUTH_MODE": "token",
-        "RAY_AUTH_TOKEN": TOKEN,
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "OMP_NUM_THREADS": "1",
-    }
-    load_ray()  # after the mode of authentication was chosen
-    from ray.cluster_utils import Cluster
-
-    each = {"num_cpus": 1, "object_store_memory": STORE_BYTES}
-    head = each | {"node_name": "alpha", "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        yield (
-            cluster,
-            {name: cluster.add_node(node_name=name, **each) for name in ("beta", "gamma")},
-        )
-    finally:
-        cluster.shutdown()
 
 
 def queue(people: int, each: int) -> list[runs.Run]:
@@ -88,10 +58,12 @@ def queue(people: int, each: int) -> list[runs.Run]:
 
 def measure(people: int, each: int) -> None:
     """Queue the trainings, take a node away, wait, and print what became of them."""
-    with tempfile.TemporaryDirectory() as folder, nodes() as (cluster, removable):
-        os.environ["TRANSLEARN_HOME"] = folder
-        os.environ["TRANSLEARN_CLUSTER"] = json.dumps({"address": cluster.address})
-        os.environ |= {"TRANSLEARN_STANDBY_IDLE_S": "5", "TRANSLEARN_QUOTAS": '{"waiting": 99}'}
+    with tempfile.TemporaryDirectory() as folder, nodes() as cluster:
+        os.environ |= cluster.environment | {
+            "TRANSLEARN_HOME": folder,
+            "TRANSLEARN_STANDBY_IDLE_S": "5",
+            "TRANSLEARN_QUOTAS": '{"waiting": 99}',
+        }
         began = time.monotonic()
         made = queue(people, each)
         gone = ""
@@ -99,9 +71,9 @@ def measure(people: int, each: int) -> None:
             working = [run.state.node for run in made if run.written_state.stage == "head"]
             working += [run.state.node for run in made if run.written_state.stage == "features"]
             over = [run for run in made if run.state.state in ENDED_STATES]
-            if not gone and over and (busy := [name for name in working if name in removable]):
+            if not gone and over and (busy := [name for name in working if name in NAMES[1:]]):
                 gone = busy[0]
-                cluster.remove_node(removable[gone], allow_graceful=False)
+                cluster.lose(gone)
                 print(f"taken away: {gone}, after {time.monotonic() - began:.0f} s")
             jobs.follow(made[0])
             time.sleep(0.1)

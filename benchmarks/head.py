@@ -1,15 +1,21 @@
 """The head of a default run beside scikit-learn's logistic regression on the same features.
 
-    python -m benchmarks.head [--seeds N] [--backbones NAME,…] [SET …]
+    python -m benchmarks.head [--seeds N] [--backbones NAME,…] [--workspace FOLDER] [SET …]
 
 Needs the photo sets and ImageNet weights beside the project (`../shared`), and scikit-learn. A set
 is a folder of `../shared/datasets`, or a part of one: `caltech102:40x20` is 40 of its classes with
-20 photos each for training and validation, and at most 15 others each for the test; `pacs:sketch` is
-its photos below the folder `sketch`. A seed draws classes, photos and the split. Features come from
-the product's own pass; both ways learn from the same photos (the regression from validation photos,
-too, unless the set has given ones). Each row has the difference of accuracies, mean and 95 %
-interval over seeds (paired), the deviation of both over seeds, and the confidence before and after
-calibration: calibration error and negative log-likelihood.
+20 photos each for training and validation, and at most 15 others each for the test; after
+`caltech102:40x20:given` neither way learns from the validation photos, as in a set with splits of
+its own; `pacs:sketch` is its photos below the folder `sketch`. A seed draws classes, photos and the
+split. Features come from the product's own pass, head and calibration are the product's; both ways
+learn from the same photos (the regression from validation photos, too, unless they are given).
+
+A row has the difference of accuracies with its 95 % interval, paired by photos (all seeds together:
+a photo that several seeds test counts as several, which makes the interval too narrow rather than
+too wide), the deviation of both over seeds, and the confidence before and after calibration:
+calibration error and negative log-likelihood; and the share of test photos that the reference of
+the run refuses (5 % are wanted). Its verdict: `beaten` or `lost` where the interval
+lies above or below 0, else `met`. The last row is the mean of all sets.
 """
 
 from __future__ import annotations
@@ -18,7 +24,7 @@ import argparse
 import os
 import tempfile
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +46,19 @@ SETS = (
 BACKBONES = "mobilenet_v2_035,efficientnet_lite0"
 MOST_TESTED = 15
 """Test photos of a class in a part of a set."""
+WAYS = ("ours", "regression", "standardised")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One seed: accuracy by way, for each test photo whether ours is right less whether the
+    regression is `(n,)`, error and likelihood before and after calibration, and the share of the
+    test photos, all of known classes, that are refused as unlike."""
+
+    accuracies: dict[str, float]
+    gaps: np.ndarray
+    confidence: tuple[float, float, float, float]
+    refused: float
 
 
 def main() -> None:
@@ -48,44 +67,55 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", default=SETS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--backbones", default=BACKBONES)
+    parser.add_argument("--workspace", help="keeps features for the next call; default: none")
     options = parser.parse_args()
     os.environ.setdefault("KERAS_HOME", str(SHARED / "weights"))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     warnings.filterwarnings("ignore", module="sklearn")
     print(
-        "| backbone | set | ours | regression | standardised | difference | deviation: ours | "
-        "regression | error before | after | likelihood before | after |\n" + "|---" * 12 + "|"
+        "| backbone | set | ours | regression | standardised | difference | verdict | "
+        "deviation: ours | regression | error before | after | likelihood before | after | "
+        "refused |\n" + "|---" * 14 + "|"
     )
+    gains = []
     with tempfile.TemporaryDirectory(prefix="translearn-bench-") as folder:
-        os.environ["TRANSLEARN_HOME"] = folder
+        os.environ["TRANSLEARN_HOME"] = options.workspace or folder
         for name in options.sets:
             for backbone in options.backbones.split(","):
-                rows = [measure(name, backbone, seed) for seed in range(options.seeds)]
-                _tell(
-                    backbone, name, {key: np.array([row[key] for row in rows]) for key in rows[0]}
-                )
+                found = [measure(name, backbone, seed) for seed in range(options.seeds)]
+                gains.append(_tell(backbone, name, found))
+    if len(gains) > 1:
+        half = 1.96 * np.std(gains, ddof=1) / np.sqrt(len(gains))
+        print(f"mean of {len(gains)} rows: {np.mean(gains):+.2f} ± {half:.2f} points")
 
 
-def _tell(backbone: str, name: str, found: dict[str, Any]) -> None:
-    gain = 100 * (found["ours"] - found["regression"])
-    half = 1.96 * gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else np.nan
+def _tell(backbone: str, name: str, found: list[Found]) -> float:
+    """Print the row; the difference in points."""
+    gaps = 100 * np.concatenate([one.gaps for one in found])
+    mean, half = float(gaps.mean()), 1.96 * float(gaps.std()) / np.sqrt(len(gaps))
+    verdict = "beaten" if mean > half else "lost" if mean < -half else "met"
+    ways = {way: np.array([one.accuracies[way] for one in found]) for way in WAYS}
     cells = [
         backbone,
         name,
-        *(f"{found[way].mean():.3f}" for way in ("ours", "regression", "standardised")),
-        f"{gain.mean():+.1f} ({gain.mean() - half:+.1f} to {gain.mean() + half:+.1f})",
-        *(f"{found[way].std():.3f}" for way in ("ours", "regression")),
-        *(f"{found[key].mean():.3f}" for key in ("error_0", "error_1", "loss_0", "loss_1")),
+        *(f"{ways[way].mean():.3f}" for way in WAYS),
+        f"{mean:+.1f} ({mean - half:+.1f} to {mean + half:+.1f})",
+        verdict,
+        *(f"{ways[way].std():.3f}" for way in WAYS[:2]),
+        *(f"{figure:.3f}" for figure in np.mean([one.confidence for one in found], axis=0)),
+        f"{100 * np.mean([one.refused for one in found]):.1f} %",
     ]
     print("| " + " | ".join(cells) + " |", flush=True)
+    return mean
 
 
-def measure(name: str, backbone: str, seed: int) -> dict[str, float]:
+def measure(name: str, backbone: str, seed: int) -> Found:
     """Accuracies and confidence of both ways for one seed."""
     from sklearn.linear_model import LogisticRegression
 
     from translearn_core.evaluation.calibration import expected_calibration_error
     from translearn_core.evaluation.linear_probe import log_loss
+    from translearn_core.evaluation.ood import build_reference
     from translearn_core.fitting.fit import predict_rows
     from translearn_core.fitting.head import learns_from_validation
     from translearn_core.monitor import SILENT
@@ -107,15 +137,30 @@ def measure(name: str, backbone: str, seed: int) -> dict[str, float]:
     standard = LogisticRegression(max_iter=500).fit(
         (features - mean) / deviation, data.labels[learned]
     )
-    return {
-        "ours": float((after.argmax(axis=1) == truth).mean()),
-        "regression": plain.score(seen, truth),
-        "standardised": standard.score((seen - mean) / deviation, truth),
-        "error_0": expected_calibration_error(before, truth) or 0.0,
-        "error_1": expected_calibration_error(after, truth) or 0.0,
-        "loss_0": log_loss(before, truth),
-        "loss_1": log_loss(after, truth),
-    }
+    right = after.argmax(axis=1) == truth
+    _reference, unlike = build_reference(
+        features,
+        data.labels[learned],
+        list(data.photos["path"].iloc[learned]),
+        test=seen,
+        groups=data.copies[learned],
+        seed=seed,
+    )
+    return Found(
+        accuracies={
+            "ours": float(right.mean()),
+            "regression": plain.score(seen, truth),
+            "standardised": standard.score((seen - mean) / deviation, truth),
+        },
+        gaps=right.astype(float) - (plain.predict(seen) == truth),
+        confidence=(
+            expected_calibration_error(before, truth) or 0.0,
+            expected_calibration_error(after, truth) or 0.0,
+            log_loss(before, truth),
+            log_loss(after, truth),
+        ),
+        refused=unlike["refused"],
+    )
 
 
 def _gather(name: str, backbone: str, seed: int) -> tuple[Any, Any]:
@@ -127,6 +172,7 @@ def _gather(name: str, backbone: str, seed: int) -> tuple[Any, Any]:
     from translearn_core.settings import make_settings
 
     folder, _colon, part = name.partition(":")
+    part, _colon, given = part.partition(":")
     source = SHARED / "datasets" / folder
     drawn = "x" in part and part.replace("x", "").isdigit()
     if part and not drawn:
@@ -137,7 +183,10 @@ def _gather(name: str, backbone: str, seed: int) -> tuple[Any, Any]:
     plan = make_plan(run)
     data = gather_training_data(plan, SILENT)
     plan = replace(plan, augmentation=data.mirroring.augmentation)
-    return plan, _draw(data, part, seed) if drawn else data
+    data = _draw(data, part, seed) if drawn else data
+    if given:
+        data = replace(data, photos=data.photos.assign(split=data.split))
+    return plan, data
 
 
 def _draw(data: Any, part: str, seed: int) -> Any:

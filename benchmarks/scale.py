@@ -1,6 +1,6 @@
 """Large sets: the pass over photos in shards, on one machine and over three nodes.
 
-    python -m benchmarks.scale [bits] [resume] [lost] [large] [--photos 20000] [--shard 1024]
+    python -m benchmarks.scale [bits] [resume] [lost] [large] [feasible] [--photos 20000] [--shard 1024]
 
 Draws small photos (96 px, each file with bytes of its own), writes a manifest of them, and looks at them
 with the backbone `starter` at 64 px, each time in a process and a workspace of its own:
@@ -10,14 +10,18 @@ with the backbone `starter` at 64 px, each time in a process and a workspace of 
 - `resume`: killed (SIGKILL) when a third of the shards are done, then gone on with: shards before and
   after, and files of features that were written twice;
 - `lost`: over three nodes, one of which is lost on the way: features bit for bit as on this machine;
-- `large`: 200,000 photos (`--large`): the pass and the whole `train`, seconds and peak memory.
+- `large`: 200,000 photos (`--large`) over three nodes, then `train` with what the pass has left: seconds,
+  memory of the largest worker, of the process that asks and of the command, bytes on disk;
+- `feasible`: the check of `--photos` photos, its pass over three nodes.
 
-Without a name: `bits`, `resume` and `lost`. The last line of each is a JSON object.
+Without a name: `bits`, `resume` and `lost`. Each step prints a JSON object when it is done, and every
+`--tell` seconds how far a pass over nodes is.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import hashlib
 import json
@@ -28,7 +32,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
+from benchmarks.nodes import NAMES, nodes
 from benchmarks.photos import repeat_set
 from benchmarks.process import ROOT, measure, python
 
@@ -44,18 +48,19 @@ SIZE = 64
 DRAWN = 400
 """Different pictures of each class; the files repeat them with bytes of their own."""
 COLOURS = {"blue": (40, 60, 200), "green": (40, 180, 60), "red": (200, 50, 40)}
-TOKEN = "benchmark" * 4
-STORE_BYTES = 120 * 2**20
-NODES = ("alpha", "beta", "gamma")
+Steps = Iterator[dict[str, Any]]
+"""What a part found, a step after the other."""
 
 
 def main() -> None:
     """Parse the command line and run what it names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("parts", nargs="*", help="bits, resume, lost, large")
+    parser.add_argument("parts", nargs="*", help="bits, resume, lost, large, feasible")
     parser.add_argument("--photos", type=int, default=20_000)
     parser.add_argument("--large", type=int, default=200_000)
     parser.add_argument("--shard", type=int, default=1024)
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--tell", type=float, default=60.0)
     parser.add_argument("--scratch", type=Path, help="a folder to keep photos and workspaces in")
     parser.add_argument("--pass", dest="manifest", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -63,9 +68,10 @@ def main() -> None:
         one_pass(given.manifest, given.shard)
         return
     with tempfile.TemporaryDirectory(prefix="scale-") as folder:
-        scale = _Scale(given.scratch or Path(folder), given.photos, given.large, given.shard)
+        scale = _Scale(given, given.scratch or Path(folder))
         for part in given.parts or ("bits", "resume", "lost"):
-            print(json.dumps({"part": part} | getattr(scale, part)()), flush=True)
+            for found in getattr(scale, part)():
+                print(json.dumps({"part": part} | found), flush=True)
 
 
 def one_pass(manifest: Path, shard: int) -> None:
@@ -103,25 +109,20 @@ def one_pass(manifest: Path, shard: int) -> None:
 class _Scale:
     """The parts, on one set of photos."""
 
-    def __init__(self, scratch: Path, n: int, large: int, shard: int) -> None:
-        self._scratch, self._n, self._large, self._shard = scratch, n, large, shard
+    def __init__(self, given: argparse.Namespace, scratch: Path) -> None:
+        self._scratch, self._n, self._large = scratch, given.photos, given.large
+        self._shard, self._epochs, self._tell_s = given.shard, given.epochs, given.tell
         self._here: dict[str, Any] = {}
         self._homes = 0
 
-    def bits(self) -> dict[str, Any]:
+    def bits(self) -> Steps:
         """One machine beside three nodes."""
         here = self._on_this_machine()
-        with cluster_of(NODES) as made, _Watch() as watch:
-            there = self._run(self._home(), made.environment)
-        return {
-            "photos": here["photos"],
-            "one_machine": here,
-            "three_nodes": there,
-            "same_bits": here["features"] == there["features"],
-            "largest_worker_mb": watch.largest_mb,
-        }
+        yield {"one_machine": here}
+        there = self._over_nodes(self._manifest(self._n), self._home())
+        yield {"three_nodes": there, "same_bits": here["features"] == there["features"]}
 
-    def resume(self) -> dict[str, Any]:
+    def resume(self) -> Steps:
         """Killed, and gone on with."""
         here, home = self._on_this_machine(), self._home()
         third = max(1, self._n // self._shard // 3)
@@ -130,10 +131,10 @@ class _Scale:
         process.send_signal(signal.SIGKILL)
         process.wait()
         before = _written(home)
-        after_kill = self._run(home, {})
+        after_kill = self._run(self._manifest(self._n), home)
         after = _written(home)
         names = [n for path in home.rglob("cache/features/*/*.txt") for n in _lines(path)]
-        return {
+        yield {
             "photos": after_kill["photos"],
             "feature_files_at_the_kill": len(before),
             "feature_files_at_the_end": len(after),
@@ -144,44 +145,65 @@ class _Scale:
             "same_bits": here["features"] == after_kill["features"],
         }
 
-    def lost(self) -> dict[str, Any]:
+    def lost(self) -> Steps:
         """One of three nodes is lost when two shards are done."""
         here, home = self._on_this_machine(), self._home()
-        with cluster_of(NODES) as made:
+        with nodes() as made:
             process = self._start(home, made.environment)
             wait_for(lambda: len(_shards_done(home)) >= 2 or process.poll() is not None)
-            made.lose(NODES[-1])
+            made.lose(NAMES[-1])
             output, errors = process.communicate()
         if process.returncode:
             raise RuntimeError(errors)
         there = json.loads(output.splitlines()[-1])
-        return {
+        yield {
             "photos": there["photos"],
             "pass_s": there["pass_s"],
             "same_bits": here["features"] == there["features"],
         }
 
-    def large(self) -> dict[str, Any]:
-        """The pass over many photos, and the whole of `train` on them."""
+    def large(self) -> Steps:
+        """The pass over many photos on three nodes, and what learns from it and judges it."""
         manifest, home = self._manifest(self._large), self._home()
-        measured = measure(self._command(manifest), environment=_environment(home))
-        command = python("-m", "translearn_core", "train", str(manifest), "--json")
-        command += ["--backbone", "starter", "--image-size", str(SIZE)]
-        trained = measure(command, environment=_environment(home))
+        yield {"three_nodes": self._over_nodes(manifest, home)}
+        yield {
+            "manifest_mb": _megabytes(home, "datasets/*/manifest.parquet"),
+            "features_mb": _megabytes(home, "cache/features/*/*.npy"),
+            "feature_files": len(_written(home)),
+        }
+        line = ["train", str(manifest), "--json", "--backbone", "starter"]
+        line += ["--image-size", str(SIZE), "--epochs", str(self._epochs)]
+        yield {"train": self._ask(line, home)}
+
+    def feasible(self) -> Steps:
+        """The check before training, its pass over three nodes."""
+        line = ["feasible", str(self._manifest(self._n)), "--json", "--backbone", "starter"]
+        with nodes() as made:
+            yield {"feasible": self._ask(line, self._home(), made.environment)}
+
+    def _ask(
+        self, line: list[str], home: Path, environment: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """What a command of TransLearn took."""
+        measured = measure(
+            python("-m", "translearn_core", *line),
+            environment=_environment(home) | dict(environment or {}),
+        )
         return {
-            "pass": measured.result,
-            "pass_peak_mb": round(measured.peak_bytes / 1e6),
-            "train_s": round(trained.seconds, 1),
-            "train_peak_mb": round(trained.peak_bytes / 1e6),
-            "test_accuracy": trained.result["test_accuracy"],
-            "manifest_mb": round(_size(home, "datasets/*/manifest.parquet") / 1e6, 1),
-            "features_mb": round(_size(home, "cache/features/*/*.npy") / 1e6, 1),
+            "seconds": round(measured.seconds, 1),
+            "processor_s": round(measured.cpu_s, 1),
+            "peak_mb": round(measured.peak_bytes / 1e6),
+            "test_accuracy": measured.result.get("test_accuracy"),
         }
 
     def _on_this_machine(self) -> dict[str, Any]:
         if not self._here:
-            self._here = self._run(self._home(), {})
+            self._here = self._run(self._manifest(self._n), self._home())
         return self._here
+
+    def _over_nodes(self, manifest: Path, home: Path) -> dict[str, Any]:
+        with nodes() as made, _Watch(home, self._tell_s) as watch:
+            return self._run(manifest, home, made.environment) | {"workers": watch.seen}
 
     def _home(self) -> Path:
         self._homes += 1
@@ -209,10 +231,11 @@ class _Scale:
             "-m", "benchmarks.scale", "--pass", str(manifest), "--shard", str(self._shard)
         )
 
-    def _run(self, home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    def _run(
+        self, manifest: Path, home: Path, environment: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
         measured = measure(
-            self._command(self._manifest(self._n)),
-            environment=_environment(home) | dict(environment),
+            self._command(manifest), environment=_environment(home) | dict(environment or {})
         )
         return measured.result | {"peak_mb": round(measured.peak_bytes / 1e6)}
 
@@ -238,61 +261,17 @@ def draw(folder: Path) -> None:
             photo.save(folder / name / f"{number:03}.jpg", quality=90)
 
 
-class _Nodes:
-    """A cluster of this machine."""
-
-    def __init__(self, made: Any) -> None:
-        self._made = made
-        self._nodes: dict[str, Any] = {}
-        self.environment = {
-            "TRANSLEARN_CLUSTER": json.dumps({"address": made.address}),
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": TOKEN,
-        }
-
-    def add(self, name: str) -> None:
-        """Start a node of one processor."""
-        self._nodes[name] = self._made.add_node(
-            node_name=name, num_cpus=1, object_store_memory=STORE_BYTES
-        )
-
-    def lose(self, name: str) -> None:
-        """End a node at once."""
-        self._made.remove_node(self._nodes.pop(name), allow_graceful=False)
-
-
-@contextmanager
-def cluster_of(names: tuple[str, ...]) -> Iterator[_Nodes]:
-    """A head without processors, and nodes of one processor each."""
-    from translearn_core import cluster
-
-    os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "PYTHONPATH": str(ROOT)}
-    cluster.load_ray()
-    from ray.cluster_utils import Cluster
-
-    head = {
-        "num_cpus": 0,
-        "object_store_memory": STORE_BYTES,
-        "include_dashboard": False,
-        "node_name": "head",
-    }
-    made = Cluster(initialize_head=True, head_node_args=head)
-    try:
-        nodes = _Nodes(made)
-        for name in names:
-            nodes.add(name)
-        yield nodes
-    finally:
-        made.shutdown()
-
-
 class _Watch:
-    """Looks at the workers on nodes twice a second: the largest one's memory."""
+    """Looks every second at the workers on the nodes that this process has made: how many, and the memory
+    of the largest one, in the first half of the time and in the second."""
 
-    def __enter__(self) -> _Watch:
-        self.largest_mb = 0
+    def __init__(self, home: Path, tell_s: float) -> None:
+        self._home, self._tell_s = home, tell_s
+        self._sizes: list[list[int]] = []
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> _Watch:
         self._thread.start()
         return self
 
@@ -300,15 +279,36 @@ class _Watch:
         self._ended.set()
         self._thread.join()
 
+    @property
+    def seen(self) -> dict[str, int]:
+        """What was seen until now."""
+        largest = [max(sizes) for sizes in self._sizes] or [0]
+        half = (len(largest) + 1) // 2
+        return {
+            "most_at_once": max(map(len, self._sizes), default=0),
+            "largest_mb_first_half": max(largest[:half]),
+            "largest_mb_second_half": max(largest[half:], default=0),
+        }
+
     def _look(self) -> None:
-        while not self._ended.wait(0.5):
-            for process in psutil.process_iter(["name", "cmdline"]):
-                if "ShardWorker" in " ".join(process.info["cmdline"] or []):
-                    try:
-                        used = process.memory_info().rss // 10**6
-                    except psutil.Error:
-                        continue
-                    self.largest_mb = max(self.largest_mb, used)
+        began = told = time.monotonic()
+        while not self._ended.wait(1.0):
+            if sizes := _sizes_of_workers():
+                self._sizes.append(sizes)
+            if time.monotonic() - told >= self._tell_s:
+                told = time.monotonic()
+                done = {"seconds": round(told - began), "shards": len(_shards_done(self._home))}
+                print(json.dumps(done | {"workers": self.seen}), flush=True)
+
+
+def _sizes_of_workers() -> list[int]:
+    """Megabytes of the workers of a pass below this process."""
+    sizes = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "ShardWorker" in " ".join(process.cmdline()):
+                sizes.append(process.memory_info().rss // 10**6)
+    return sizes
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -334,8 +334,8 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="ascii").split()
 
 
-def _size(home: Path, pattern: str) -> int:
-    return sum(path.stat().st_size for path in home.glob(pattern))
+def _megabytes(home: Path, pattern: str) -> float:
+    return round(sum(path.stat().st_size for path in home.glob(pattern)) / 1e6, 1)
 
 
 if __name__ == "__main__":

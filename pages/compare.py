@@ -30,6 +30,9 @@ def main() -> None:
         )
         return
     chosen = run_choice.choose(runs)
+    if chosen and not frame.kept():
+        frame.open_run(chosen[0])  # the bar names what the page is about
+        st.rerun()
     if len(chosen) < 2:
         st.info(_("Choose two models or more."), icon=":material/compare_arrows:")
         return

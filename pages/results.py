@@ -68,6 +68,6 @@ else:
         icon=":material/insights:",
         key="results",
         heads=True,
-        button=_("Train"),
+        button=_("Go to training"),
         page="train",
     )

@@ -19,14 +19,13 @@ def main() -> None:
     st.title(_("Export"), anchor=False)
     runs = [run for run in list_runs() if run.has_model]
     if not runs:
-        dataset = frame.current_dataset()
         frame.empty_state(
             title=_("Nothing to export yet"),
             text=_("Train a model first. Then you can download it here, with its figures."),
             icon=":material/download:",
             key="share",
-            button=_("Go to training") if dataset else _("Begin with photos"),
-            page="train" if dataset else "photos",
+            button=_("Go to training"),
+            page="train",
         )
         return
     run = run_picker.choose_run(runs, _("Model"), key="share_run")

@@ -22,8 +22,8 @@ def main() -> None:
             text=_("Train a model first. Then you can show it new photos here."),
             icon=":material/photo_camera:",
             key="try",
-            button=_("Go to training") if frame.current_dataset() else _("Begin with photos"),
-            page="train" if frame.current_dataset() else "photos",
+            button=_("Go to training"),
+            page="train",
         )
         return
     task = background_tasks.find(st.query_params.get("task"))

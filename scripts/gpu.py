@@ -86,7 +86,7 @@ def measure(
     began = time.monotonic()
     from translearn_core.backbones import get_backbone
     from translearn_core.backbones.freezing import freeze_choice
-    from translearn_core.graph import engine
+    from translearn_core.graph import engine, gpus
 
     device = engine.prepare_device()
     import keras
@@ -104,7 +104,7 @@ def measure(
     figures: dict[str, Any] = {"device": device, "precision": precision}
 
     def keep() -> Column:
-        memory = _peak_bytes(on_gpu=bool(engine.count_gpus())) / 1e6
+        memory = _peak_bytes(on_gpu=bool(gpus.count_gpus())) / 1e6
         column = Column(**figures, memory_mb=memory, took_s=time.monotonic() - began)
         answers.with_suffix(".json").write_text(json.dumps(asdict(column)), encoding="utf-8")
         return column
@@ -283,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.answers:
         measure(options.backbone, options.size, options.photos, options.batch, options.answers)
         return ALIKE
-    from translearn_core.graph.engine import listed_gpus, visible_gpus
+    from translearn_core.graph.gpus import listed_gpus, visible_gpus
 
     has_gpu, usable = listed_gpus() > 0, bool(visible_gpus())
     difference = None

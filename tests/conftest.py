@@ -128,22 +128,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
     Tests of a file stay together unless their marks say otherwise. Those that drive a browser
     make two groups, each with a server. Groups that take long come first, so that none is left
-    for the end.
+    for the end. A test that fails is run once more, since many wait for processes and threads of a
+    busy machine; the summary names each such test.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
+        item.add_marker(pytest.mark.flaky(reruns=1))
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.xdist_group(_browser_group(item)))
-            item.add_marker(pytest.mark.flaky(reruns=1))  # a busy machine; the summary names it
         elif item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
         mark = item.get_closest_marker("xdist_group")
         assert mark is not None
         groups.setdefault(mark.args[0], []).append(item)
     order = sorted(groups.values(), key=_weight, reverse=True)
     items[:] = [item for group in order for item in group]
     return (yield)  # a wrapper comes before pytest-xdist reads the groups
+
+
+def _group(item: pytest.Item) -> str:
+    """Its file; files that read all sources of the project make one, which parses them once."""
+    judges_sources = isinstance(item, pytest.Function) and hasattr(item.module, "parsed")
+    return "sources" if judges_sources else item.path.stem
 
 
 def _browser_group(item: pytest.Item) -> str:

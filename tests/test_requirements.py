@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sources import parsed
+
 ROOT = Path(__file__).resolve().parents[1]
 APP = ("app.py", "pages", "translearn_core", "translearn_ui")
 IMPORTED_BY = {
@@ -80,7 +82,7 @@ def sources(parts: tuple[str, ...]) -> Iterator[Path]:
 def modules_of(path: Path) -> set[str]:
     """Top-level names of all modules that a file imports, inside functions too."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -22,7 +22,7 @@ from translearn_core import spaces
 from translearn_core.concurrency import end_process
 from translearn_core.config import load_configuration
 from translearn_core.errors import TransLearnError
-from translearn_core.graph.engine import count_gpus, import_keras
+from translearn_core.graph.gpus import count_gpus
 from translearn_core.i18n import language
 from translearn_core.jobs import launch, warm_worker
 from translearn_core.jobs.background import Work, run_job
@@ -34,7 +34,7 @@ from translearn_core.runs import ENDED_STATES, Job, JobState, Kind, Run, study
 logger = logging.getLogger(__name__)
 
 STOP_PATIENCE_S = 3.0
-"""Within so many seconds a training or a search stops by itself, unless it is in a long step."""
+"""Within so many seconds a job stops by itself, unless it is in a long step."""
 LOWEST_PRIORITY = getattr(
     psutil, "IDLE_PRIORITY_CLASS", 19
 )  # Windows has classes, others a niceness
@@ -47,13 +47,15 @@ class Handler:
     Attributes:
         work: does it.
         patience_s, tidy: of a process of its own, as in `run_job`; `tidy` gets the job.
+        get_ready: what it may do in a process of its own as soon as it is the next one.
         on_gpu: whether it may use a GPU.
         is_asked: whether a person asked for it; others run at the lowest priority and give way.
     """
 
     work: Work
-    patience_s: float | None = None
+    patience_s: float = STOP_PATIENCE_S
     tidy: Callable[[Job], None] = lambda _job: None
+    get_ready: Callable[[], None] | None = None
     on_gpu: bool = True
     is_asked: bool = True
 
@@ -95,30 +97,53 @@ def _look(job: Job, monitor: Monitor) -> bool:
     return True
 
 
-def handler_of(kind: Kind) -> Handler:
-    """How a kind is done. Imports what it needs, which the web process must not."""
-    if kind == "check":
-        from translearn_core.feasibility import job as check_job
+def _check(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.feasibility import job as check_job
 
-        return Handler(work=check_job.work, patience_s=check_job.STOP_PATIENCE_S)
-    if kind == "sort":
-        from translearn_core.sorting import job as sort_job
+    return check_job.work(job, monitor)
 
-        return Handler(work=sort_job.work, patience_s=sort_job.STOP_PATIENCE_S)
-    if kind == "export":
-        from translearn_core.export import job as export_job
 
-        # no converter heeds a stop; a GPU belongs to the run that has its turn
-        return Handler(work=export_job.work, patience_s=0.0, tidy=export_job.tidy, on_gpu=False)
-    if kind == "look":
-        return Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False, is_asked=False)
-    works: dict[Kind, Work] = {
-        "train": _train,
-        "search": _search,
-        "trials": _trials,
-        "measure": _measure,
-    }
-    return Handler(work=works[kind], patience_s=STOP_PATIENCE_S)
+def _sort(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.sorting import job as sort_job
+
+    return sort_job.work(job, monitor)
+
+
+def _export(job: Job, monitor: Monitor) -> bool:
+    from translearn_core.export import job as export_job
+
+    return export_job.work(job, monitor)
+
+
+def _tidy_export(job: Job) -> None:
+    from translearn_core.export import job as export_job
+
+    export_job.tidy(job)
+
+
+def _import_training() -> None:
+    """Import all that training needs: seconds, and 300 MB."""
+    from translearn_core.graph.engine import import_keras
+
+    import_keras()
+    from translearn_core.training import train
+
+    logger.info("%s is imported", train.__name__)
+
+
+HANDLERS: dict[Kind, Handler] = {
+    "train": Handler(work=_train, get_ready=_import_training),
+    "search": Handler(work=_search, get_ready=_import_training),
+    "trials": Handler(work=_trials),
+    "measure": Handler(work=_measure),
+    "check": Handler(work=_check),
+    "sort": Handler(work=_sort),
+    # no converter heeds a stop; a GPU belongs to the run that has its turn
+    "export": Handler(work=_export, patience_s=0.0, tidy=_tidy_export, on_gpu=False),
+    "look": Handler(work=_look, patience_s=GIVE_WAY_S, on_gpu=False, is_asked=False),
+}
+"""How each kind is done. What that needs is imported when its turn has come, or is near: a class may have
+thirty processes that wait."""
 
 
 def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
@@ -131,7 +156,7 @@ def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
     Returns:
         Whether it finished, or was stopped with a result.
     """
-    handler = handler_of(job.kind)
+    handler = HANDLERS[job.kind]
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     if handler.is_asked and not token:
@@ -146,6 +171,7 @@ def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
         tidy=lambda: handler.tidy(job),
         in_turn=not token,
         token=token,
+        when_next=handler.get_ready if own_process and warm_worker.is_allowed() else None,
     )
     return _left_a_result(job, ended)
 
@@ -162,13 +188,12 @@ def _stand_by() -> Path | None:
 
     Returns None when none came.
     """
-    import_keras()
+    _import_training()
     from translearn_core.fitting import fit
-    from translearn_core.training import train
 
     if not count_gpus():  # a GPU belongs to the run that has its turn
         fit.rehearse()
-    logger.info("Waiting, with %s imported", train.__name__)
+    logger.info("Waiting")
     folder = warm_worker.wait_for_job(load_configuration().standby_idle_s)
     if folder is None:
         return None

@@ -45,6 +45,19 @@ def _press(page: Any, selector: str) -> int:
     return 1
 
 
+def _open_tab(page: Any, name: str) -> None:
+    """Go to the tabs of a page by the Tab key, and to one of them by an arrow key."""
+    wanted = page.get_by_role("tab", name=name)
+    expect(wanted).to_be_visible(timeout=PATIENCE_MS)
+    for _tab in range(MOST_TABS):
+        if page.locator("[role=tab]:focus").count():
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    expect(wanted).to_be_focused()
+    page.keyboard.press("Enter")
+
+
 def test_an_answered_photo_is_a_few_presses_away(
     new_page: Any, server_home: Path, tmp_path: Path, screenshot: Any
 ) -> None:
@@ -74,7 +87,7 @@ def test_an_answered_photo_is_a_few_presses_away(
     expect(dialog).to_have_count(0)
     _press(page, ".st-key-live_results")
     expect(page.locator(".tl-verdict")).to_contain_text("Right on")
-    page.get_by_role("tab", name="Mistakes").click()
+    _open_tab(page, "Mistakes")
     expect(page.locator(".st-key-results_matrix .js-plotly-plot")).to_be_visible()
     screenshot(page, "results")
     _press(page, ".st-key-next_try_it")

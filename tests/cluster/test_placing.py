@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cluster.conftest import Nodes
+from benchmarks.nodes import Nodes
 from translearn_core import cluster, jobs, spaces
 from translearn_core.jobs import placer
 from translearn_core.jobs.machines import machines
@@ -20,7 +20,7 @@ from translearn_core.runs import Job, Run, create_run, list_jobs
 from translearn_core.runs.state import ENDED_STATES, LOCK, is_held
 from translearn_core.settings import Settings
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster"), pytest.mark.timeout(180)]
 
 PEOPLE = [f"{n:016x}" for n in range(4)]
 
@@ -73,7 +73,8 @@ def is_running(run: Job) -> bool:
     return run.written_state.stage == "head"
 
 
-def test_runs_of_four_people_end_on_three_nodes_in_fair_turns(shared: Path) -> None:
+def test_runs_of_four_people_end_on_three_nodes_in_fair_turns(shared: Path, nodes: Nodes) -> None:
+    nodes.ensure("gamma")
     made = [make(spaces.space_named(PEOPLE[0]), "0.1") for _ in range(2)]
     made += [make(spaces.space_named(one), "0.1") for one in PEOPLE[1:]]
     with placing():
@@ -92,29 +93,10 @@ def test_runs_of_four_people_end_on_three_nodes_in_fair_turns(shared: Path) -> N
     assert not view.problem
 
 
-def test_a_stop_force_and_the_end_of_a_process_reach_a_node(shared: Path) -> None:
-    stopped, forced, killed, waiting = (make(shared, "wait") for _ in range(4))
-    with placing():
-        assert until(lambda: all(map(is_running, (stopped, forced, killed))))
-        assert state_of(waiting) == "queued"
-        pids = [run.state.pid for run in (forced, killed)]
-        waiting.request_stop()
-        stopped.request_stop()
-        jobs.LocalRunner().force_stop(forced)
-        assert state_of(forced) == "stopped"
-        psutil.Process(pids[1]).kill()
-        assert until(lambda: not any(map(psutil.pid_exists, pids)))
-        assert until(
-            lambda: all(state_of(run) in ENDED_STATES for run in (stopped, killed, waiting))
-        )
-        assert until(lambda: not is_held(forced.folder / LOCK))
-    assert [state_of(run) for run in (stopped, forced, waiting)] == ["stopped"] * 3
-    assert state_of(killed) == "lost", "as on one machine: it does not begin again"
-    assert killed.state.node in killed.state.reason
-    assert not killed.state.restarts
-
-
-def test_a_search_has_the_help_of_machines_that_nobody_waits_for(shared: Path) -> None:
+def test_a_search_has_the_help_of_machines_that_nobody_waits_for(
+    shared: Path, nodes: Nodes
+) -> None:
+    nodes.ensure("gamma")
     search = create_run(
         shared, Settings(), name="wait", folder=shared / "studies" / "a", kind="search"
     )
@@ -134,22 +116,38 @@ def test_a_search_has_the_help_of_machines_that_nobody_waits_for(shared: Path) -
         assert until(lambda: not helpers())
 
 
-def test_a_run_of_a_lost_node_begins_again_once_and_says_so(shared: Path, nodes: Nodes) -> None:
-    blocking = make(shared, "wait")
+def test_a_stop_force_the_end_of_a_process_and_the_loss_of_a_node_reach_runs(
+    shared: Path, nodes: Nodes
+) -> None:
+    nodes.ensure("gamma")
+    first = make(shared, "wait")
     with placing():
-        assert until(lambda: is_running(blocking))
-    run, other = (make(shared, "wait") for _ in range(2))
+        assert until(lambda: is_running(first))
+    others = [make(shared, "wait") for _ in range(2)]
+    waiting = make(shared, "wait")
     with placing():  # another process places now, and finds what runs
-        assert until(lambda: is_running(run) and is_running(other))
-        (lost,) = [one for one in (blocking, run, other) if one.state.node == "gamma"]
+        assert until(lambda: all(map(is_running, others)))
+        assert state_of(waiting) == "queued"
+        waiting.request_stop()
+        (lost,) = [one for one in (first, *others) if one.state.node == "gamma"]
+        forced, killed = [one for one in (first, *others) if one != lost]
+        pids = [run.state.pid for run in (forced, killed)]
         nodes.lose("gamma")
         assert until(lambda: lost.state.restarts == 1)
-        for one in (blocking, run, other):
-            (one.folder / "go").touch()
-        assert until(lambda: all(state_of(one) in ENDED_STATES for one in (blocking, run, other)))
-    assert [state_of(one) for one in (blocking, run, other)] == ["finished"] * 3
-    assert [one.state.restarts for one in (blocking, run, other)].count(1) == 1
-    assert [times_done(one) for one in (blocking, run, other)] == [1] * 3
+        jobs.LocalRunner().force_stop(forced)
+        assert state_of(forced) == "stopped"
+        psutil.Process(pids[1]).kill()
+        assert until(lambda: not any(map(psutil.pid_exists, pids)))
+        (lost.folder / "go").touch()
+        made = (lost, killed, waiting)
+        assert until(lambda: all(state_of(run) in ENDED_STATES for run in made))
+        assert until(lambda: not is_held(forced.folder / LOCK))
+    assert [state_of(run) for run in (forced, waiting)] == ["stopped"] * 2
+    assert state_of(killed) == "lost", "as on one machine: it does not begin again"
+    assert killed.state.node in killed.state.reason
+    assert not killed.state.restarts
+    assert state_of(lost) == "finished", "the machine was lost, and it began again"
+    assert times_done(lost) == 1
     assert lost.state.node in ("alpha", "beta")
     warnings = [event["text"] for event in lost.events()[0] if event["kind"] == "warning"]
     assert len(warnings) == 1

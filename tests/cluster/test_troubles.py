@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,12 +14,17 @@ from typing import Any
 
 import pytest
 
-from translearn_core import __version__
+from translearn_core import __version__, spaces
 from translearn_core.jobs import placer
 from translearn_core.jobs.node_worker import NodeWorker
 from translearn_core.jobs.placing import Placing, place_until_idle
-from translearn_core.runs import Run, create_run
-from translearn_core.runs.placement import Placement, write_placement
+from translearn_core.runs import Job, Run, create_run, study
+from translearn_core.runs.placement import (
+    Placement,
+    mark_ended,
+    read_placement,
+    write_placement,
+)
 from translearn_core.settings import Settings
 
 NODE = {"NodeID": "aaaaaa1", "Alive": True, "NodeName": "left", "Resources": {"CPU": 4.0}}
@@ -69,6 +77,8 @@ class Ray:
         return self.actors.setdefault(name, Actor(self.answers))
 
     def get_actor(self, name: str) -> Actor:
+        if name not in self.actors:
+            raise ValueError(name)
         return self.actors[name]
 
     def kill(self, actor: Actor) -> None:
@@ -159,6 +169,81 @@ def test_a_placed_run_whose_worker_was_not_started_is_started_by_whoever_takes_o
     assert not actor.is_killed
     assert run.written_state.state == "running"
     assert run.written_state.node == "left"
+
+
+def test_a_run_whose_process_ended_while_nobody_looked_is_lost_and_does_not_begin_again(
+    run: Run,
+) -> None:
+    run.update_state(state="running")
+    write_placement(run.folder, Placement(token="run-1", node="left", node_id="aaaaaa1"))
+    mark_ended(run.folder, "run-0")
+    assert may_begin_again(run)
+    run.update_state(state="running", restarts=0)
+    write_placement(run.folder, Placement(token="run-1", node="left", node_id="aaaaaa1"))
+    mark_ended(run.folder, "run-1")
+    assert not may_begin_again(run)
+    assert run.state.state == "lost"
+    assert "left" in run.state.reason
+
+
+def may_begin_again(run: Run) -> bool:
+    """Whether it waits for a place once somebody who places runs has looked at it."""
+    Placing(Ray())
+    return run.state.state == "queued" and run.state.restarts == 1
+
+
+def test_the_helpers_of_a_search_are_found_by_whoever_takes_over(run: Run) -> None:
+    run.update_state(state="finished")
+    search = create_run(
+        run.folder, Settings(), folder=spaces.root() / "studies" / "a", kind="search"
+    )
+    search.update_state(cluster=True, state="running", stage="search", heartbeat=time.time())
+    write_placement(search.folder, Placement(token="run-1", node="left", node_id="aaaaaa1"))
+    ray = Ray()
+    ray.add("run-1")
+    here, gone = helpers = [Job(search.folder / study.HELPERS / name) for name in ("1-a", "2-b")]
+    for number, helper in enumerate(helpers, 2):
+        helper.begin(
+            study.TrialsConfig(created=time.time(), study=str(search.folder), number=number),
+            cluster=True,
+        )
+        helper.update_state(state="running", heartbeat=time.time())
+        token = f"run-{number}"
+        write_placement(helper.folder, Placement(token=token, node="left", node_id="aaaaaa1"))
+    ray.add("run-2")
+    placing = Placing(ray)
+    placing.step()
+    assert gone.state.state == "lost"
+    assert not any(actor.is_killed for actor in ray.actors.values())
+    assert not here.stop_requested
+    search.update_state(state="finished", stage="")
+    placing.step()
+    assert here.stop_requested
+    ray.answers["wait"] = "ended"
+    placing.step()
+    assert here.state.state == "lost"
+    assert placing.is_idle
+
+
+@pytest.mark.parametrize("is_given", [False, True])
+def test_a_place_that_nobody_uses_is_given_back(is_given: bool, run: Run) -> None:
+    """In a process of its own, which would stay for a minute."""
+    write_placement(run.folder, Placement(token="run-1", node="left"))
+    program = (
+        "import sys, time\n"
+        "from translearn_core import __version__\n"
+        "from translearn_core.jobs.node_worker import NodeWorker\n"
+        "worker = NodeWorker(1, 0, 0.2)\n"
+        "start = dict(worker='none', version=__version__, environment={})\n"
+        "if sys.argv[1:]: worker.start(sys.argv[1], 'run-1', **start)\n"
+        "time.sleep(60)\n"
+        "sys.exit('still there')\n"
+    )
+    given = [str(run.folder)] if is_given else []
+    subprocess.run([sys.executable, "-c", program, *given], check=True)
+    told = read_placement(run.folder)
+    assert told is not None
+    assert told.ended == is_given
 
 
 def test_a_worker_is_started_once_and_says_why_it_cannot(run: Run) -> None:

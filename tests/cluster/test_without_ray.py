@@ -246,6 +246,16 @@ def test_a_machine_is_known_by_its_identity_and_in_a_container_by_its_name_too(
         assert not machine.is_this_machine("at-home")
 
 
+def test_the_id_of_a_mac_is_read_from_what_its_system_prints() -> None:
+    told = (
+        "+-o Mac15,6  <class IOPlatformExpertDevice, id 0x100000236>\n    {\n"
+        '      "IOPlatformSerialNumber" = "C02XX0"\n'
+        '      "IOPlatformUUID" = "0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9"\n    }\n'
+    )
+    assert machine.identity_of_mac(told) == "0A1B2C3D-4E5F-6071-8293-A4B5C6D7E8F9"
+    assert machine.identity_of_mac("") == ""
+
+
 def test_a_run_on_a_cluster_is_not_lost_by_silence(
     named: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

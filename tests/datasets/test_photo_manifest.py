@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.photos import draw_photos
 from translearn_core import datasets
+from translearn_core.datasets.manifest_checks import find_lost_classes
 from translearn_core.datasets.photo_manifest import import_manifest, is_manifest
 from translearn_core.errors import SourceError
 
@@ -118,6 +119,19 @@ def test_a_row_that_cannot_be_used_is_named(
     named = row.split(",")[0] or f"row {3 * PHOTOS + 2}"
     assert reason in left_out.loc[left_out["file"] == named, "reason"].iloc[0]
     assert len(read.dataset.photos) >= 3 * PHOTOS - 1
+
+
+def test_what_an_address_begins_with_is_no_class_that_was_lost(
+    workspace: Path, folder: Path
+) -> None:
+    rows = rows_of(folder)[["path", "label"]]
+    rows["path"] = rows["path"].str.removeprefix("photos/")
+    manifest = write(rows, folder / "photos" / "gone.csv")
+    with manifest.open("a", encoding="utf-8") as file:
+        file.write("memory://nowhere/blue/a.jpg,blue\n")
+    dataset = import_manifest(manifest).dataset
+    assert len(dataset.left_out) == 1
+    assert not list(find_lost_classes(dataset))
 
 
 def test_photos_and_manifest_at_addresses_are_the_same_photos(

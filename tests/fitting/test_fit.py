@@ -226,6 +226,24 @@ def test_the_epoch_is_kept_that_is_best_once_calibrated(run: runs.Run) -> None:
     assert epochs[-1]["val_loss"] > 1.5 * epochs[-1]["val_loss_calibrated"], "it is too sure"
 
 
+@pytest.mark.parametrize(("rate", "said"), [(0.3, True), (0.003, False)])
+def test_it_is_said_that_the_first_epoch_was_the_best(
+    run: runs.Run, rate: float, said: bool
+) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((30,)),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    settings = Settings(learning_rate=rate, schedule="constant")
+    spec = FitSpec(settings=settings, phase="head", epochs=8)
+    fit(model, noisy(60, seed=0), noisy(300, seed=1), spec, monitor_of(run))
+    told = [event["text"] for event in run.events()[0] if event["kind"] == "warning"]
+    assert any("first of" in text and "`learning_rate`" in text for text in told) == said
+
+
 def test_a_head_that_is_fitted_again_learns_as_a_new_one(run: runs.Run) -> None:
     spec = FitSpec(settings=Settings(learning_rate=0.02), phase="head", epochs=3)
     nobody = noisy(0, seed=1)

@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,16 +18,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from translearn_core.backbones import BACKBONES
 from translearn_core.fitting.batches import Subset
 from translearn_core.fitting.fit import FitSpec, fit
 from translearn_core.fitting.sources import InMemory
-from translearn_core.graph import engine
+from translearn_core.graph import gpus
 from translearn_core.graph.assembly import build_head
 from translearn_core.graph.build import build_backbone
 from translearn_core.graph.cut_points import replay
-from translearn_core.graph.engine import KerasEngine, count_gpus, prepare_device, visible_gpus
+from translearn_core.graph.engine import KerasEngine, prepare_device
+from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.graph.saving import load_model, save_model
 from translearn_core.jobs.queue import count_slots, take_slot
 from translearn_core.monitor import Monitor
@@ -62,8 +65,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    engine.listed_gpus.cache_clear()
-    engine.has_cuda.cache_clear()
+    gpus.listed_gpus.cache_clear()
+    gpus.has_cuda.cache_clear()
 
 
 class _Growing:
@@ -130,9 +133,9 @@ def test_a_gpu_without_cuda_is_none(machine: Path) -> None:
     (machine / "packages" / "nvidia_cudnn_cu12-9.3.0.dist-info" / "METADATA").unlink()
     (machine / "packages" / "nvidia_cudnn_cu12-9.3.0.dist-info").rmdir()
     _forget()
-    if engine.has_cuda():
+    if gpus.has_cuda():
         pytest.skip("CUDA is installed on this machine.")
-    assert engine.listed_gpus() == 2
+    assert gpus.listed_gpus() == 2
     assert count_gpus() == 0
     assert count_slots() == 1
     assert prepare_device(_Growing((8, 0))).startswith("CPU")
@@ -209,17 +212,42 @@ def test_it_learns_in_mixed_precision_and_is_saved_in_float32(tmp_path: Path) ->
     np.testing.assert_allclose(*answers, atol=0.02)
 
 
+@pytest.mark.usefixtures("machine")
+def test_a_head_learns_once_more_in_mixed_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scale of the losses outlives the restart of the optimiser; nothing is compiled by XLA,
+    which Keras does where TensorFlow lists a GPU."""
+    prepare_device(_Growing((8, 0)))
+    listed = [SimpleNamespace(device_type="CPU"), SimpleNamespace(device_type="GPU")]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _kind=None: listed)
+    settings = Settings(hidden_units=8, batch_size=8, dropout=0.0)
+    rows = np.arange(32)
+    features = np.random.default_rng(0).normal(rows[:, None] % 2, 0.1, (32, 4)).astype(np.float32)
+    part = Subset(
+        source=InMemory(features), rows=rows, labels=rows % 2, weights=np.ones(32, np.float32)
+    )
+    head = build_head(4, 2, settings)
+    spec = FitSpec(settings=settings, phase="head", epochs=2)
+    weights = [head.get_weights()]
+    for _fit in range(2):
+        fit(head, part, part, spec, Monitor())
+        weights.append(head.get_weights())
+    assert type(head.optimizer).__name__ == "LossScaleOptimizer"
+    assert not head.jit_compile
+    for before, after in pairwise(weights):
+        assert all(np.isfinite(weight).all() for weight in after)
+        assert max(np.abs(a - b).max() for a, b in zip(after, before, strict=True)) > 1e-4
+
+
 def test_a_gpu_takes_more_photos_at_a_time() -> None:
     """Batches wait until there are enough of them, and each comes back to whom it belongs."""
     sizes: list[int] = []
 
-    class _Model:
-        def predict_on_batch(self, photos: np.ndarray) -> np.ndarray:
-            sizes.append(len(photos))
-            return photos[:, 0, 0, :1]
+    def answer(photos: np.ndarray) -> np.ndarray:
+        sizes.append(len(photos))
+        return photos[:, 0, 0, :1]
 
     photos = np.arange(7, dtype=np.uint8)[:, None, None, None].repeat(3, -1)
-    runner = KerasEngine(_Model(), batch=4)
+    runner = KerasEngine(SimpleNamespace(answers_graph=answer), batch=4)
     got: list[tuple[int, list[float]]] = []
     for start in (0, 2, 4, 6):
         runner.submit(

@@ -23,7 +23,15 @@ XMP = (
     b"<exif:GPSAltitude>3581/100</exif:GPSAltitude><dc:title>a tower</dc:title>"
     b"</rdf:Description></rdf:RDF></x:xmpmeta>"
 )
-SECRETS = (b"48,51.4616N", b"2,17.7N", b"2.2945", b"3581/100", b"GPSLatitude")
+PLACES_XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="r"><rdf:Description '
+    b'photoshop:City="Quimper" tiff:Make="Somebody"><Iptc4xmpExt:LocationCreated><rdf:Bag><rdf:li '
+    b'Iptc4xmpExt:Sublocation="Locmaria"/></rdf:Bag></Iptc4xmpExt:LocationCreated>'
+    b"<photoshop:State>Finistere</photoshop:State><dc:title>a tower</dc:title>"
+    b"</rdf:Description></rdf:RDF></x:xmpmeta>"
+)
+PLACES = (b"Quimper", b"Locmaria", b"Finistere")
+SECRETS = (b"48,51.4616N", b"2,17.7N", b"2.2945", b"3581/100", b"GPSLatitude", *PLACES)
 MINUTE = 517_731
 """A number of the position that is found again in the bytes of a file."""
 
@@ -86,6 +94,38 @@ def _with_film() -> bytes:
     return _saved("JPEG", exif=_exif()) + film
 
 
+def _iptc() -> bytes:
+    """The title, then places; one whose length is told in the longer way."""
+    rows = [(5, b"a tower"), (90, b"Quimper"), (95, b"Finistere"), (120, b"seen by me")]
+    made = b"".join(struct.pack(">BBBH", 0x1C, 2, tag, len(said)) + said for tag, said in rows)
+    return made + struct.pack(">BBBHI", 0x1C, 2, 92, 0x8004, 8) + b"Locmaria"
+
+
+def _resources() -> bytes:
+    thumbnail = b"8BIM" + struct.pack(">HHI", 0x040C, 0, 4) + b"none"
+    return thumbnail + b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(_iptc())) + _iptc()
+
+
+def _jpeg_of_photoshop() -> bytes:
+    """Its resources go on from one segment to the next."""
+    photo, content = _saved("JPEG", exif=_exif()), _resources()
+    halves = (content[:50], content[50:])
+    segments = [b"\xff\xed" + _segment(b"Photoshop 3.0\0" + half) for half in halves]
+    return photo[:2] + b"".join(segments) + photo[2:]
+
+
+def _png_profile() -> bytes:
+    info, raw = PngImagePlugin.PngInfo(), _resources()
+    info.add_text("Raw profile type iptc", f"\niptc\n{len(raw):8}\n{raw.hex()}\n", zip=True)
+    return _saved("PNG", pnginfo=info)
+
+
+def _as_numbers(data: bytes) -> bytes:
+    """Each four bytes in the other order."""
+    whole = data + bytes(-len(data) % 4)
+    return b"".join(whole[at : at + 4][::-1] for at in range(0, len(whole), 4))
+
+
 MAKERS: dict[str, Callable[[], bytes]] = {
     "jpeg": lambda: _saved("JPEG", exif=_exif()),
     "jpeg, other order": lambda: _saved("JPEG", exif=_exif(">")),
@@ -99,6 +139,13 @@ MAKERS: dict[str, Callable[[], bytes]] = {
     "tiff with XMP": lambda: _saved("TIFF", tiffinfo={700: XMP}),
     "avif": lambda: _saved("AVIF", exif=_exif(), xmp=XMP),
     "heic": lambda: _saved("HEIF", exif=_exif(), xmp=XMP),
+    "jpeg with names of places": _jpeg_of_photoshop,
+    "jpeg with names in XMP": lambda: _saved("JPEG", xmp=PLACES_XMP),
+    "webp with names in XMP": lambda: _saved("WEBP", lossless=True, xmp=PLACES_XMP),
+    "png with names of places": _png_profile,
+    "tiff with names of places": lambda: _saved("TIFF", tiffinfo={33723: _iptc()}),
+    "tiff of Photoshop": lambda: _saved("TIFF", tiffinfo={34377: _resources()}, exif=_exif()),
+    "tiff with names as numbers": lambda: _saved("TIFF", tiffinfo={33723: _as_numbers(_iptc())}),
 }
 
 
@@ -137,7 +184,8 @@ def _positions_in(data: bytes) -> list[str]:
     for text in texts:
         digits = "".join(text.decode("latin-1").split())
         for secret in (*SECRETS, b"48.8577", b"+002.295"):
-            found += [repr(secret)] if secret in text else []
+            is_there = secret in text or secret in _as_numbers(text) or secret.hex() in digits
+            found += [repr(secret)] if is_there else []
         for order in ("<I", ">I"):
             number = struct.pack(order, MINUTE)
             is_there = number in text or number.hex() in digits
@@ -152,7 +200,9 @@ def test_a_photo_without_a_position_is_the_same_file(kind: str) -> None:
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("name", ["jpeg with XMP", "png with texts", "tiff", "heic", "webp"])
+@pytest.mark.parametrize(
+    "name", ["jpeg with XMP", "png with texts", "tiff", "heic", "webp", "tiff of Photoshop"]
+)
 def test_damaged_side_data_never_ends_it(name: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
     whole = MAKERS[name]()
@@ -214,6 +264,21 @@ def _items(extents: int) -> bytes:
     return (head + struct.pack(">I4sI", 12 + len(boxes), b"meta", 0) + boxes).ljust(2**20, b"\0")
 
 
+_RESOURCE = b"8BIM\x04\x04\0\0\x7f\xff\xff\xff"
+
+
+def _jpeg_with(resources: bytes, times: int) -> bytes:
+    photo = _saved("JPEG")
+    return photo[:2] + (b"\xff\xed" + _segment(b"Photoshop 3.0\0" + resources)) * times + photo[2:]
+
+
+def _values() -> bytes:
+    """A TIFF many of whose entries call the whole file their IPTC."""
+    entries = b"".join(struct.pack("<HHII", 33723, 7, 2**19 - n, n) for n in range(4000))
+    rows = struct.pack("<BBBH", 0x1C, 2, 90, 0) * 2**16
+    return (b"II*\0" + struct.pack("<IH", 8, 4000) + entries + rows)[: 2**19]
+
+
 def _xmp_of(piece: bytes) -> Callable[[], bytes]:
     return lambda: _saved("GIF") + b"<rdf:RDF " + piece * (2**20 // len(piece))
 
@@ -225,6 +290,9 @@ NASTY: dict[str, Callable[[], bytes]] = {
     "pictures": lambda: b"\xff\xd8" + b"\xff\xda\0\2" * 2**18 + b"\xff\xd8\xff",
     "directories": _directories,
     "items": lambda: _items(20),
+    "resources": lambda: _jpeg_with((b"8BIM\x04\x04\0\0\x7f" + b"\xff" * 3) * 5000, 10),
+    "names": lambda: _jpeg_with((struct.pack(">BBBH", 0x1C, 2, 0, 12) + _RESOURCE) * 3800, 10),
+    "values": _values,
     "empty items": lambda: _items(65535),
 }
 

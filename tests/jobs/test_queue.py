@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from translearn_core import spaces
+from translearn_core.concurrency import import_path
 from translearn_core.jobs.queue import LiveJobs, announce, take_slot, waiting_jobs
 from translearn_core.runs import Job, JobConfig, Kind
 
@@ -85,3 +90,53 @@ def test_two_that_wait_agree_whose_turn_it_is_when_an_ended_run_goes(workspace: 
     shutil.rmtree(spaces_[0] / "runs" / "ended")
     late = LiveJobs(waiting[0].folder.parent)
     assert early.waiting() == late.waiting() == waiting
+
+
+def test_only_the_next_one_gets_ready_while_it_waits(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_SLOTS", "1")
+    at_work, following, last = (
+        make(workspace / "runs" / name, "train", place - 9.0) for place, name in enumerate("abc")
+    )
+    ready: list[Job] = []
+
+    def ask(job: Job) -> bool:
+        with take_slot(job, poll_s=0.02, when_next=lambda: ready.append(job)) as turn:
+            return turn
+
+    with ThreadPoolExecutor(2) as asking:
+        with take_slot(at_work, when_next=lambda: ready.append(at_work)):
+            at_work.update_state(state="running")
+            waiting = asking.submit(ask, last)
+            turn = asking.submit(ask, following)
+            while not ready:
+                time.sleep(0.02)
+            assert not waiting.done()
+            assert not turn.done()
+            last.request_stop()
+            assert not waiting.result()
+        assert turn.result()
+    assert ready == [following], "once, and nobody who has a slot or is far behind"
+
+
+def test_who_waits_has_imported_nothing_heavy(workspace: Path) -> None:
+    """A class may have thirty processes that wait."""
+    kinds: list[Kind] = ["train", "search", "check", "sort"]
+    waiting = [make(workspace / "runs" / kind, kind, 0.0) for kind in kinds]
+    for job in waiting:
+        job.request_stop()
+    code = (
+        "import sys; from translearn_core import worker\n"
+        "for folder in sys.argv[1:]: worker.main([folder])\n"
+        "print({'numpy', 'pandas', 'keras', 'tensorflow'} & set(sys.modules))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *(str(job.folder) for job in waiting)],
+        env={**os.environ, "PYTHONPATH": import_path()},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout == "set()\n", ran.stderr
+    assert {job.state.state for job in waiting} == {"stopped"}

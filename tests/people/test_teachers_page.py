@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 import zipfile
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -14,10 +15,11 @@ from benchmarks.visitor import Visitor
 from tests.people import server
 from tests.people.server import HOST, PASSWORD, Served
 from tests.support.photos import draw_photos
-from translearn_core import datasets, people, spaces
+from translearn_core import datasets, jobs, people, spaces
 from translearn_core.people import Person
-from translearn_core.runs import create_run
+from translearn_core.runs import Job, create_run
 from translearn_core.settings import Settings
+from translearn_core.sorting.job import SortConfig
 
 
 @pytest.fixture
@@ -86,6 +88,13 @@ async def _look_after(app: Served, photos: Path) -> None:
     await tab.press(f"class_share_{own.id}")
     assert people.shared_datasets() == [own.id]
     assert "leaves" in await _see(ada, "work")
+
+    with spaces.acting_in(_named("Bob").folder):
+        waiting = Job(datasets.list_datasets()[0].folder / "sorting")
+        with jobs.place_in_line(waiting):
+            waiting.begin(SortConfig(created=time.time(), dataset=str(waiting.folder.parent)))
+    await tab.again()
+    assert any("Bob: Sort photos: leaves" in said for said in tab.told("html"))
 
     with spaces.acting_in(_named("Ada").folder):
         run = create_run(datasets.list_datasets()[0].folder, Settings(), dataset_name="leaves")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from translearn_core.backbones import BACKBONES
 
 LARGER = {
+    "mobilenet_v2": "mobilenet_v2_035",
+    "vgg19": "vgg16",
     "efficientnet_v2_b1": "efficientnet_v2_b0",
     "efficientnet_v2_b2": "efficientnet_v2_b0",
     "efficientnet_v2_b3": "efficientnet_v2_b0",

@@ -22,7 +22,6 @@ from translearn_core.settings import Settings, make_settings
 from translearn_core.training.search import (
     Score,
     Search,
-    Trials,
     _open_study,
     _open_trials,
     _score_default,
@@ -53,9 +52,13 @@ def test_settings_are_better_only_beyond_the_noise() -> None:
 
 
 def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
-    colour_photos: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+    colour_photos: Path,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    options = ["--minutes", "0.2", "--backbone", "starter", "--seed", "1", "--json"]
+    monkeypatch.setattr(study, "LEAST_MINUTES", 0.01)  # the search takes all that it is given
+    options = ["--minutes", "0.05", "--backbone", "starter", "--seed", "1", "--json"]
     assert cli.main(["tune", str(colour_photos), *options]) == 0
     result = json.loads(capsys.readouterr().out)
     found = Run(result["study_dir"])
@@ -130,7 +133,7 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
     first, told = searching(14, leads=True)
     helping, silent = searching(14, leads=False)
     trials = _open_trials(first, until=time.time() + 60)
-    helper = Trials(_open_study(helping, shared=True, number=1), shared=True, number=1)
+    helper = _open_study(helping, shared=True, number=1)
     threads = [
         threading.Thread(target=_try_settings, args=(found, kept, found.monitor))
         for found, kept in ((first, trials), (helping, helper))
@@ -179,7 +182,7 @@ def test_a_search_that_begins_again_still_has_the_default_to_compare_with(
 
     for number in (0, 1):  # the search, and a helper that goes on
         lost = searching(_Lost, 1)
-        trials = Trials(_open_study(lost, shared=True, number=number), shared=True, number=number)
+        trials = _open_study(lost, shared=True, number=number)
         if not number:
             trials = _open_trials(lost, until=time.time() + 60)
         with pytest.raises(ConnectionError):

@@ -37,8 +37,6 @@ STAGES: dict[str, str] = {
     "map": N_("Drawing the map"),
 }
 """The stages of a check, in order: name -> what a person reads."""
-STOP_PATIENCE_S = 3.0
-"""Seconds that a stage may continue after a stop request; then the process exits."""
 
 # ------------------------------------------------------------------------------- the check
 

@@ -67,7 +67,7 @@ def _training_step(network: Any, size: int) -> Any:
     inputs = keras.Input((size, size, 3))
     outputs = keras.layers.Dense(2, activation="softmax")(suffix(prefix(inputs)))
     learner = keras.Model(inputs, outputs)
-    learner.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    learner.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
     rng = np.random.default_rng(0)
     photos = rng.uniform(0.0, 255.0, (TRAIN_BATCH, size, size, 3)).astype(np.float32)
     labels = rng.integers(0, 2, TRAIN_BATCH)

@@ -82,7 +82,12 @@ def rates_of(peak: float, steps: int, kind: str = "cosine") -> Floats:
 
 
 def restart(optimizer: Any) -> None:
-    """Make an optimiser forget what it has learned of gradients."""
+    """Make an optimiser forget what it has learned of gradients.
+
+    In mixed precision Keras wraps it in another one, whose scale of the losses stays: it holds for
+    the model, and with 0 every gradient would become NaN.
+    """
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
     rate = optimizer.learning_rate
     for variable in optimizer.variables:
         if variable is not rate:

@@ -18,18 +18,14 @@ import math
 import os
 import platform
 import secrets
-import shutil
-import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from ctypes.util import find_library
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
-from importlib.metadata import distributions, version
-from itertools import takewhile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -38,6 +34,7 @@ import numpy as np
 from translearn_core.arrays import Array
 from translearn_core.atomic import replace_file, write_atomically
 from translearn_core.errors import InputError, TransLearnError, WeightsError
+from translearn_core.graph.gpus import count_gpus
 
 logger = logging.getLogger(__name__)
 
@@ -212,11 +209,36 @@ class KerasEngine:
         if not waiting:
             return
         together = np.concatenate([some for some, _done in waiting]).astype(np.float32)
-        results = np.asarray(self._model.predict_on_batch(together), np.float32)
+        results = answer_batch(self._model, together)
         start = 0
         for some, done in waiting:
             done(results[start : start + len(some)])
             start += len(some)
+
+
+def answer_batch(model: Any, inputs: Array, *, traces: bool = True) -> Array:
+    """What a Keras model answers to one batch, `(n, ...) float32`.
+
+    By one graph for batches of every size, where `predict_on_batch` traces a second one for the
+    second size; without XLA, which Keras takes on a GPU: it compiles the graph anew for batches of
+    every size, for longer than photos by the hundred or thousand take to run.
+
+    Args:
+        traces: whether to make the graph where there is none; for a few batches the layers one after
+            the other take less time.
+    """
+    graph: Callable[[Array], Any] | None = getattr(model, "answers_graph", None)
+    if graph is None and traces:
+        import tensorflow as tf
+
+        (given,) = model.inputs
+        graph = model.answers_graph = tf.function(
+            lambda batch: model(batch, training=False),
+            input_signature=[tf.TensorSpec((None, *given.shape[1:]), tf.float32)],
+            autograph=False,
+        )
+    answers = model(inputs, training=False) if graph is None else graph(inputs)
+    return np.asarray(answers, np.float32)
 
 
 def run_engine(engine: Engine, photos: Array) -> Array:
@@ -507,54 +529,6 @@ def _convert_and_compare(model: Any, path: Path) -> float:
     return (
         convert_checked(model, path, photos=photos, expected=expected, tolerance=TOLERANCE * scale)
         / scale
-    )
-
-
-def count_gpus() -> int:
-    """How many NVIDIA GPUs this process may train on; 0 where TensorFlow has no CUDA to use them."""
-    return len(visible_gpus())
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs that this process may train on, as `CUDA_VISIBLE_DEVICES` names them.
-
-    Those that `nvidia-smi` lists, or out of them those that the variable names already. None where
-    the CUDA libraries of requirements-gpu.txt are missing: TensorFlow then uses the CPU, whatever
-    the machine has. Imports no TensorFlow.
-    """
-    listed = listed_gpus()
-    if not listed or not has_cuda():
-        return []
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is None:
-        return [str(number) for number in range(listed)]
-    usable = (name for name in named.replace(" ", "").split(",") if name)
-    return list(takewhile(lambda name: not name.startswith("-"), usable))
-
-
-@lru_cache(maxsize=1)
-def listed_gpus() -> int:
-    """How many NVIDIA GPUs this machine has, from `nvidia-smi`; 0 without it."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return 0
-    try:
-        result = subprocess.run(
-            [tool, "--list-gpus"], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return 0
-    return sum(1 for line in result.stdout.splitlines() if line.startswith("GPU "))
-
-
-@lru_cache(maxsize=1)
-def has_cuda() -> bool:
-    """Whether the CUDA libraries that TensorFlow needs are installed, by pip or in the system."""
-    if sys.platform != "linux":
-        return False
-    packages = (str(one.name or "").lower() for one in distributions())
-    return any(name.startswith("nvidia-cudnn-cu") for name in packages) or bool(
-        find_library("cudnn")
     )
 
 

@@ -1,11 +1,12 @@
 """Takes out of the file of a photo where it was taken.
 
 Owns: `without_position`: positions in EXIF (the GPS directory, with the notes of the maker, which may
-repeat it) and in XMP, in JPEG (also of several pictures), PNG, WebP, TIFF, HEIC and AVIF, and that of
-a short film behind or in a photo. Leaves to others: when that is wanted (`datasets/importing.py`).
+repeat it) and in XMP, names of places (city, region, country) in XMP and IPTC, in JPEG (also of several
+pictures), PNG, WebP, TIFF, HEIC and AVIF, and the position of a short film behind or in a photo.
+Leaves to others: when that is wanted (`datasets/importing.py`).
 
-Nothing is encoded anew: a directory loses its entries and what they point to becomes zeros, XMP becomes
-spaces. So no byte of the pixels moves or changes, and all else that a file says of itself stays, the
+Nothing is encoded anew: a directory loses its entries and what they point to becomes zeros, XMP and names
+become spaces. So no byte of the pixels moves or changes, and all else that a file says of itself stays, the
 orientation first of all. What two things in a damaged file share is not overwritten.
 """
 
@@ -18,24 +19,35 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of
 
 Span = tuple[int, int]
 """From the first byte to the one behind the last."""
 
+RULES = 2
+"""Raised when more is taken out than before."""
+
 _GPS, _EXIF, _SUB_IFDS, _MAKER_NOTE = 0x8825, 0x8769, 0x014A, 0x927C
+_IPTC, _RESOURCES = 0x83BB, 0x8649
+_PLACES = (26, 27, 90, 92, 95, 100, 101)
+"""Of the second record of IPTC: codes and names of locations, city, part of it, region, country."""
+_IPTC_RESOURCE = b"8BIM\x04\x04"
 _OFFSETS, _COUNTS = (273, 324, 513), (279, 325, 514)
 """Tags of the places and lengths of strips, of tiles, and of a small JPEG."""
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _SIZES |= {13: 4, 16: 8, 17: 8, 18: 8}
 _MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_READ = 10_000, 4096, 10**7
+_MOST_SWAPPED = 2**14
 _MOST_TEXT = 2**24
 """Bytes of all texts of a PNG, unpacked."""
 
 _NAME = (
     rb"[A-Za-z_][\w.-]{0,64}:"
-    rb"(?:GPS\w{0,64}|\w{0,64}(?:Latitude|Longitude|Longtitude|Altitude)\w{0,64})"
+    rb"(?:GPS\w{0,64}|\w{0,64}(?:Latitude|Longitude|Longtitude|Altitude)\w{0,64}"
+    rb"|City|State|ProvinceState|Country(?:Name|Code)?|WorldRegion"
+    rb"|(?:Sub|Shot)?Location(?:Created|Shown|Name|Id)?)"
 )
 _XMP = re.compile(
     rb"<(?P<name>" + _NAME + rb")(?:\s[^<>]*)?/?>"
@@ -50,6 +62,7 @@ _FILM = re.compile(
 )
 """A position as films hold it (ISO 6709): `+48.8577+002.295/`."""
 _SPACE = b"\r\n \t"
+_PHOTOSHOP = b"Photoshop 3.0\0"
 _ENTROPY_ENDS = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -127,6 +140,51 @@ def _xmp_spans(text: bytes) -> Iterator[Span]:
 
 def _film_spans(data: bytes) -> Iterator[Span]:
     return (found.span() for found in _FILM.finditer(data))
+
+
+# --- IPTC -----------------------------------------------------------------------------------
+
+
+def _read_iptc(data: bytes, at: int, end: int) -> tuple[list[Span], int]:
+    """Where IPTC names places, and where it ends, or cannot be read further."""
+    found = []
+    while at + 5 <= end and data[at] == 0x1C:
+        record, number, length = data[at + 1], data[at + 2], int.from_bytes(data[at + 3 : at + 5])
+        at += 5
+        if length & 0x8000:  # so many bytes say how long it is
+            wide = length & 0x7FFF
+            length = int.from_bytes(data[at : at + wide]) if wide <= 8 else end
+            at += wide
+        first, at = min(at, end), min(at + length, end)
+        if record == 2 and number in _PLACES:
+            found.append((first, at))
+    return found, at
+
+
+def _resource_spans(data: bytes) -> Iterator[Span]:
+    """Where the IPTC in resources of Photoshop names places."""
+    found = data.find(_IPTC_RESOURCE)
+    while found >= 0:
+        at = found + len(_IPTC_RESOURCE)
+        at += (data[at] + 2) & ~1 if at < len(data) else 0  # the name of the resource
+        end = min(len(data), at + 4 + int.from_bytes(data[at : at + 4]))
+        spans, at = _read_iptc(data, at + 4, end)
+        yield from spans
+        found = data.find(_IPTC_RESOURCE, at)
+
+
+def _place_spans(data: bytes, tag: int) -> Iterator[Span]:
+    """Where the value of one of two tags names places."""
+    if tag == _RESOURCES:
+        yield from _resource_spans(data)
+    elif data[:1] != b"\x1c" and data[3:4] == b"\x1c":  # some programs write it as numbers
+        whole = data + bytes(-len(data) % 4)
+        other = b"".join(whole[at : at + 4][::-1] for at in range(0, len(whole), 4))
+        spans = _read_iptc(other, 0, len(other))[0]
+        places = (place ^ 3 for span in spans for place in range(*span))
+        yield from ((place, place + 1) for place in islice(places, _MOST_SWAPPED))
+    else:
+        yield from _read_iptc(data, 0, len(data))[0]
 
 
 # --- EXIF, which is a TIFF ------------------------------------------------------------------
@@ -224,8 +282,8 @@ class _Tiff:
         order = "little" if self.order == "<" else "big"
         self.buffer[place : place + wide] = (n - 1).to_bytes(wide, order)  # type: ignore[arg-type]
 
-    def clear(self, spans: Iterable[Span]) -> None:
-        """Let bytes become zeros, in each span that nothing else uses."""
+    def clear(self, spans: Iterable[Span], fill: bytes = b"\0") -> None:
+        """Let bytes become zeros, or another byte, in each span that nothing else uses."""
         used, gone = _merged(self.used), []
         for one in spans:
             first, last = max(one[0], self.base), min(one[1], self.end)
@@ -233,7 +291,7 @@ class _Tiff:
             if first < last and not (before >= 0 and first < used[before][1]):
                 gone.append((first, last))
         for first, last in _merged(gone):
-            self.buffer[first:last] = bytes(last - first)
+            self.buffer[first:last] = fill * (last - first)
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
@@ -254,26 +312,42 @@ def _clear_tiff(buffer: bytearray, base: int, end: int) -> None:
         return
     tiff, first = opened
     directories = dict(_walk(tiff, first))
-    pointers = [one for entries in directories.values() for one in entries if one.tag == _GPS]
-    if not pointers:
+    found = [one for entries in directories.values() for one in entries]
+    pointers = [one for one in found if one.tag == _GPS]
+    names = [one for one in found if one.tag in (_IPTC, _RESOURCES) and one.outside]
+    if not pointers and not names:
         return
-    notes: list[Span] = []
-    positions = [base + at for one in pointers for at in tiff.numbers(one)[:1]]
+    removed = (_GPS, _MAKER_NOTE) if pointers else ()
+    cleared = (*removed, _IPTC, _RESOURCES)
     for place, entries in directories.items():
-        for entry in entries:
-            if entry.tag == _MAKER_NOTE:
-                notes += [entry.value] if entry.outside else []
-            elif entry.outside:
-                tiff.used.append(entry.value)
+        tiff.used += [one.value for one in entries if one.outside and one.tag not in cleared]
         tiff.used += [tiff.span(place), *_pixels(tiff, entries)]
     tiff.used.append((base, base + (16 if tiff.big else 8)))
+    tiff.clear(_names_in(tiff, names), b" ")
+    tiff.used += [one.value for one in names]
+    if not pointers:
+        return
+    notes = [one.value for one in found if one.tag == _MAKER_NOTE and one.outside]
+    positions = [base + at for one in pointers for at in tiff.numbers(one)[:1]]
     for place in set(positions) - set(directories):
         notes += _directory_spans(tiff, place)
     tiff.clear(notes)
     for place, entries in directories.items():
-        gone = [one for one in entries if one.tag in (_GPS, _MAKER_NOTE)]
+        gone = [one for one in entries if one.tag in removed]
         for entry in reversed(gone):
             tiff.remove(place, entry)
+
+
+def _names_in(tiff: _Tiff, entries: Iterable[_Entry]) -> Iterator[Span]:
+    """Where the values of entries name places. Each part of a file is read twice at most."""
+    left = 2 * (tiff.end - tiff.base)
+    for (first, last), tag in dict.fromkeys((one.value, one.tag) for one in entries):
+        last = min(last, tiff.end)
+        left -= max(0, last - first)
+        if left < 0:
+            return
+        inside = _place_spans(bytes(tiff.buffer[first:last]), tag)
+        yield from ((first + begin, first + end) for begin, end in inside)
 
 
 def _open_tiff(buffer: bytearray, base: int, end: int) -> tuple[_Tiff, int] | None:
@@ -350,6 +424,7 @@ def _change_picture(buffer: bytearray, at: int, last: int) -> int:
     Args:
         last: where the last picture begins.
     """
+    resources: list[Span] = []
     while at + 4 <= len(buffer):
         if buffer[at] != 0xFF:
             at = buffer.find(b"\xff", at)
@@ -368,8 +443,12 @@ def _change_picture(buffer: bytearray, at: int, last: int) -> int:
         end = at + 2 + int.from_bytes(buffer[at + 2 : at + 4], "big")
         if marker == 0xE1 and buffer[at + 4 : at + 8] == b"Exif":
             _tolerant(buffer, at + 4, min(end, len(buffer)))
+        if marker == 0xED and buffer[at + 4 : at + 4 + len(_PHOTOSHOP)] == _PHOTOSHOP:
+            resources.append((at + 4 + len(_PHOTOSHOP), min(end, len(buffer))))
         at = end
         if marker == 0xDA:
+            _change_joined(buffer, resources, _clear_resources)
+            resources = []
             if last < at:
                 return -1
             found = _ENTROPY_ENDS.search(buffer, at)
@@ -377,6 +456,27 @@ def _change_picture(buffer: bytearray, at: int, last: int) -> int:
                 return -1
             at = found.start()
     return -1
+
+
+def _clear_resources(block: bytearray) -> None:
+    """Let the names of places in resources of Photoshop, or in bare IPTC, become spaces."""
+    data = bytes(block)
+    is_bare = data[:1] == b"\x1c"
+    for first, last in _read_iptc(data, 0, len(data))[0] if is_bare else _resource_spans(data):
+        block[first:last] = b" " * (last - first)
+
+
+def _change_joined(
+    buffer: bytearray, spans: Iterable[Span], change: Callable[[bytearray], None]
+) -> None:
+    """Change what lies in several spans as if it were in one."""
+    spans = [(first, last) for first, last in spans if first < last]
+    block = bytearray(b"".join(bytes(buffer[first:last]) for first, last in spans))
+    change(block)
+    at = 0
+    for first, last in spans:
+        buffer[first:last] = block[at : at + last - first]
+        at += last - first
 
 
 def _tolerant(buffer: bytearray, begin: int, end: int) -> None:
@@ -464,7 +564,7 @@ def _unpack(data: bytes, room: _Room) -> bytes:
 
 
 def _text_bytes(keyword: bytes, text: bytes) -> bytes:
-    """A text of a PNG without positions: XMP, or EXIF and XMP in hexadecimal digits."""
+    """A text of a PNG without positions: XMP, or EXIF, XMP and IPTC in hexadecimal digits."""
     if not keyword.startswith(b"Raw profile type"):
         block = bytearray(text)
         _clear_texts(block)
@@ -473,6 +573,7 @@ def _text_bytes(keyword: bytes, text: bytes) -> bytes:
     block = bytearray(bytes.fromhex(digits.decode("ascii")))
     before = bytes(block)
     _tolerant(block, 0, len(block))
+    _clear_resources(block)
     _clear_texts(block)
     if block == before:
         return text
@@ -590,15 +691,12 @@ def _places(buffer: bytearray, at: int, end: int, data_at: int) -> Iterator[tupl
 
 
 def _change_item(buffer: bytearray, spans: list[Span]) -> None:
-    block = bytearray(b"".join(bytes(buffer[a:b]) for a, b in spans))
-    if len(block) < 4:
-        return
-    begin = 4 + int.from_bytes(block[:4], "big")
-    _tolerant(block, begin if begin < len(block) else 4, len(block))
-    at = 0
-    for first, last in spans:
-        buffer[first:last] = block[at : at + last - first]
-        at += last - first
+    def change(block: bytearray) -> None:
+        if len(block) >= 4:
+            begin = 4 + int.from_bytes(block[:4], "big")
+            _tolerant(block, begin if begin < len(block) else 4, len(block))
+
+    _change_joined(buffer, spans, change)
 
 
 _KINDS: dict[str, Callable[[bytearray], bytearray]] = {

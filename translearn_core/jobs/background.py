@@ -22,7 +22,6 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
-from translearn_core import datasets
 from translearn_core.atomic import FULL
 from translearn_core.cluster.machine import machine_name
 from translearn_core.concurrency import periodically
@@ -248,6 +247,7 @@ def run_job(
     tidy: Callable[[], None] = lambda: None,
     in_turn: bool = True,
     token: str = "",
+    when_next: Callable[[], None] | None = None,
 ) -> JobState:
     """Wait for a slot, run the job, and leave its folder in an ended state.
 
@@ -261,6 +261,7 @@ def run_job(
             it.
         token: of its placement on a cluster. The lock of a machine that was lost may stay for minutes
             there; the token, not the lock, then says who works at the job.
+        when_next: as in `take_slot`.
 
     Returns:
         The final state; the current one where another process runs this job.
@@ -285,16 +286,21 @@ def run_job(
             watched,
             _force_stop_after(monitor, patience_s, own_process, tidy),
         ):
-            _do(job, work, monitor, in_turn)
+            _do(
+                job,
+                work,
+                monitor,
+                take_slot(job, when_next=when_next) if in_turn else nullcontext(True),
+            )
         return job.written_state
     finally:
         lock.release()
 
 
-def _do(job: Job, work: Work, monitor: JobMonitor, in_turn: bool) -> None:
+def _do(job: Job, work: Work, monitor: JobMonitor, turn: AbstractContextManager[bool]) -> None:
     """Run the work and write its end: finished, stopped, or failed with a reason for the user."""
     try:
-        with take_slot(job) if in_turn else nullcontext(True) as has_turn:
+        with turn as has_turn:
             if not has_turn:
                 monitor.end("stopped", _(STOPPED_BEFORE))
                 return
@@ -338,6 +344,8 @@ def _cause_outside(job: Job, error: Exception) -> str:
             return _(DISK_FULL)
     if isinstance(error, OSError) and error.errno == errno.EROFS:
         return _("The workspace cannot be written any more: {cause}.").format(cause=error.strerror)
+    from translearn_core import datasets
+
     with suppress(InputError, OSError, ValueError):
         config = Run(job.folder).config
         folder = Path(config.dataset)

@@ -1,17 +1,28 @@
 """What is going on in a space, and in the queue: for who looks after all of them.
 
-Owns: finding the run that somebody is at. Leaves to others: the order (`queue.py`), ending a job.
+Owns: finding the run that somebody is at, all that takes turns, and what it is about. Leaves to others: the order (`queue.py`), ending a job.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from translearn_core import spaces
-from translearn_core.jobs.queue import announced_jobs, is_running, jobs_of_all, order_of_all
+from translearn_core.i18n import N_, _
+from translearn_core.jobs.queue import (
+    Order,
+    announced_jobs,
+    is_running,
+    jobs_of_all,
+    order_of_all,
+    order_of_exports,
+    order_of_looks,
+)
 from translearn_core.jobs.runner import current_runner
-from translearn_core.runs import Job, Run, list_runs
+from translearn_core.runs import Job, JobConfig, Run, list_runs
+from translearn_core.runs.annotations import display_name
 from translearn_core.runs.state import JobState
 
 
@@ -55,6 +66,41 @@ def waiting_order() -> list[Job]:
 def going_on() -> list[Job]:
     """All runs and searches that are at work."""
     return [job for job in jobs_of_all() if is_running(job)]
+
+
+ORDERS: dict[str, Callable[[], Order]] = {
+    N_("Trainings"): order_of_all,
+    N_("Checks and sorting"): order_of_looks,
+    N_("Exports"): order_of_exports,
+}
+"""What takes turns, each beside the others: its name, and how it stands."""
+
+
+class _About(JobConfig):
+    """What a job beside the runs is about; each kind has some of it."""
+
+    dataset: str = ""
+    run: str = ""
+    format: str = ""
+
+
+def subject_of(job: Job) -> str:
+    """What a job of any space is about, in a few words: `Leaves`, `Sort photos: Leaves`,
+    `Leaves (onnx)`.
+
+    Raises:
+        TransLearnError: it went just now, or what it is about did.
+    """
+    with spaces.everywhere():
+        if job.kind in ("train", "search"):
+            return display_name(Run(job.folder))
+        about = job.read_config(_About)
+        if about.run:
+            return f"{display_name(Run(Path(about.run)))} ({about.format})"
+        from translearn_core import datasets
+
+        name = datasets.open_dataset(Path(about.dataset)).name
+        return f"{_('Sort photos')}: {name}" if job.kind == "sort" else name
 
 
 def end_all_in(space: Path) -> None:

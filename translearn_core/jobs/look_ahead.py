@@ -7,7 +7,7 @@ It runs at the lowest priority while a person looks at their photos, so that a t
 features that are there already, and gives way to every other job: what was done stays cached.
 
 Folder: `<workspace>/cache/ahead/<data set>/`.
-Imports no TensorFlow: the web process uses this module.
+Imports neither TensorFlow nor pandas: the web process and jobs that wait use this module.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from translearn_core import spaces
-from translearn_core.backbones.weights import weights_status
 from translearn_core.config import home, load_configuration
-from translearn_core.datasets import Dataset
 from translearn_core.errors import RunError, TransLearnError
-from translearn_core.graph.engine import count_gpus
+from translearn_core.graph.gpus import count_gpus
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.queue import is_running, jobs_of_all
 from translearn_core.jobs.runner import current_runner
-from translearn_core.recipe.resolve import fill_in
 from translearn_core.runs import Job, JobConfig, JobState, Kind, list_jobs
 from translearn_core.settings import Settings
+
+if TYPE_CHECKING:
+    from translearn_core.datasets import Dataset
 
 GIVE_WAY_S = 1.5
 """A job waits so long at most for a pass to write down what it has done."""
@@ -100,6 +101,9 @@ def give_way() -> None:
 
 
 def _has_weights() -> bool:
+    from translearn_core.backbones.weights import weights_status
+    from translearn_core.recipe.resolve import fill_in
+
     try:
         return weights_status(fill_in(Settings()).backbone).state == "ready"
     except TransLearnError:

@@ -34,7 +34,7 @@ from translearn_core.jobs import launch, placer
 from translearn_core.jobs.background import STOPPED_BEFORE
 from translearn_core.jobs.node_worker import NodeWorker
 from translearn_core.jobs.queue import LiveJobs, jobs_of_all
-from translearn_core.runs import Job, StateName, study
+from translearn_core.runs import Job, StateName, list_jobs, study
 from translearn_core.runs.placement import (
     Placement,
     new_token,
@@ -49,6 +49,8 @@ LOOK_S = 3.0
 """The nodes are listed so often."""
 RETRY_S = 10.0
 """A cluster that cannot be reached is tried again after so long."""
+LEAVE_S = 60.0
+"""A place that nobody uses is given back after so long: this process may have been killed."""
 MOST_RESTARTS = 1
 SECRET = frozenset({"TRANSLEARN_SCHOOL", "TRANSLEARN_TEACHER_PASSWORD"})
 """Variables that stay on this machine: a school's `client_secret`, a password."""
@@ -139,19 +141,21 @@ class Placing:
 
     def _take_over(self) -> None:
         """Find the workers that an earlier process of this kind placed; end those that nobody knows."""
+        self._helpers = _live_helpers()
         known = set()
-        for job in _live_on_cluster():
+        for job in [*_live_on_cluster(), *self._helpers]:
             placement = read_placement(job.folder)
             if placement is None or not placement.node_id:
                 continue
             known.add(placement.token)
+            place = _Place(job, placement.token, None, None, placement.node)
             try:
-                actor = self._ray.get_actor(placement.token)
+                place.actor = self._ray.get_actor(placement.token)
             except ValueError:
-                self._begin_again(job, placement.node)
+                self._settle(place, "lost")
                 continue
             # whoever placed it may have ended before its worker was started
-            self._start(_Place(job, placement.token, actor, None, placement.node))
+            self._start(place)
         for name in self._ray.util.list_named_actors():
             if name.startswith("run-") and name not in known:
                 self._ray.kill(self._ray.get_actor(name))
@@ -185,7 +189,9 @@ class Placing:
         job = place.job
         if not _is_there(job) or not job.written_state.is_live:
             return
-        if how == "lost" and job not in self._helpers:
+        placement = read_placement(job.folder)
+        is_lost = how == "lost" and not (placement is not None and placement.ended)
+        if is_lost and job not in self._helpers:
             self._begin_again(job, place.node)
             return
         language.set_of_process(job.written_state.language)
@@ -322,7 +328,7 @@ class Placing:
             num_gpus=each.gpus,
             max_concurrency=4,
         )
-        actor = remote.remote(each.processors, each.gpus)
+        actor = remote.remote(each.processors, each.gpus, LEAVE_S)
         return _Place(job, token, actor, actor.where.remote())
 
     def _place(self, place: _Place, node_id: str) -> None:
@@ -401,6 +407,18 @@ def _takes_help(search: Job) -> bool:
 
 def _live_on_cluster() -> list[Job]:
     return [job for job in jobs_of_all() if job.written_state.cluster and job.state.is_live]
+
+
+def _live_helpers() -> dict[Job, Job]:
+    """What helps with the searches of all people, each with its search."""
+    searches = [job for job in jobs_of_all() if job.kind == "search" and job.written_state.cluster]
+    with spaces.everywhere():
+        return {
+            helper: search
+            for search in searches
+            for helper in list_jobs(search.folder / study.HELPERS)
+            if helper.written_state.is_live
+        }
 
 
 def _write_end(job: Job, state: StateName, reason: str) -> None:

@@ -32,7 +32,7 @@ from translearn_core import spaces
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError
-from translearn_core.graph.engine import count_gpus, visible_gpus
+from translearn_core.graph.gpus import count_gpus, visible_gpus
 from translearn_core.runs import Job, Kind, Run, list_jobs
 
 
@@ -221,7 +221,11 @@ class AnnouncedJobs:
 
     def waiting(self) -> list[Job]:
         """The queued ones, the next one first; see `in_turn`."""
-        waiting = []
+        return self.look().waiting
+
+    def look(self) -> Order:
+        """Those that wait, and those that are at work."""
+        waiting, running = [], []
         for job in announced_jobs():
             try:
                 kind, state = job.kind, job.state
@@ -231,7 +235,10 @@ class AnnouncedJobs:
                 continue
             if state.state == "queued":
                 waiting.append(Waiting(job, spaces.space_of(job.folder), state.queued_at))
-        return in_turn(waiting, {one.space: self._served_at(one.space) for one in waiting})
+            if state.state == "running":
+                running.append(job)
+        served = {one.space: self._served_at(one.space) for one in waiting}
+        return Order(in_turn(waiting, served), running)
 
     def served(self, job: Job) -> None:
         """Note that a job has its turn now."""
@@ -317,6 +324,16 @@ def order_of_all() -> Order:
     return _glance_at(spaces.root() / "runs").look()
 
 
+def order_of_looks() -> Order:
+    """The order of checks and sorting in a class."""
+    return AnnouncedJobs(_LOOKS).look()
+
+
+def order_of_exports() -> Order:
+    """The order of exports."""
+    return AnnouncedJobs(_EXPORTS).look()
+
+
 def ahead_of(run: Run) -> list[Job]:
     """The runs and searches ahead of this one, those at work first; none when it is running or next."""
     if run.state.state != "queued":
@@ -341,8 +358,14 @@ def is_running(job: Job) -> bool:
 
 
 @contextmanager
-def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
+def take_slot(
+    job: Job, *, poll_s: float = 0.3, when_next: Callable[[], None] | None = None
+) -> Iterator[bool]:
     """Wait for a slot of the job's lane, and hold it.
+
+    Args:
+        when_next: called once, in a thread of its own, where the job is the next one and has to wait;
+            it has ended when the job has its slot.
 
     Yields:
         False when a stop was requested before it had a slot.
@@ -353,7 +376,7 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
         return
     folder = spaces.root() / "slots"
     folder.mkdir(parents=True, exist_ok=True)
-    lock = None
+    lock = getting_ready = None
     others = LiveJobs(job.folder.parent) if lane is _TRAINING else AnnouncedJobs(lane)
     ahead, looked_at = 1, -LOOK_MOST_S
     while lock is None and not job.stop_requested:
@@ -362,8 +385,14 @@ def take_slot(job: Job, *, poll_s: float = 0.3) -> Iterator[bool]:
             ahead, looked_at = _count_ahead(job, lane, others), time.monotonic()
         if not ahead:
             lock = _try_slots(folder, lane)
-        if lock is None:
-            time.sleep(poll_s)
+        if lock is not None:
+            break
+        if not ahead and when_next is not None and getting_ready is None:
+            getting_ready = threading.Thread(target=when_next, name="ready", daemon=True)
+            getting_ready.start()
+        time.sleep(poll_s)
+    if lock is not None and getting_ready is not None:
+        getting_ready.join()
     if lock is not None and isinstance(others, AnnouncedJobs):
         others.served(job)
     try:

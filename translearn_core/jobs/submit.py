@@ -13,19 +13,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from translearn_core import datasets, quotas, runs, spaces
+from translearn_core import quotas, runs, spaces
 from translearn_core.atomic import write_atomically
 from translearn_core.config import home
-from translearn_core.datasets import Dataset
 from translearn_core.errors import RunError, SettingsError
 from translearn_core.i18n import _, ngettext
 from translearn_core.jobs.launch import reap
 from translearn_core.jobs.queue import ROOMS, announce, announced_jobs
 from translearn_core.jobs.runner import current_runner
-from translearn_core.recipe.resolve import resolve
 from translearn_core.runs import Job, JobState, Kind, Run, study
 from translearn_core.settings import Settings
+
+if TYPE_CHECKING:
+    from translearn_core.datasets import Dataset
 
 _places = threading.Lock()
 
@@ -62,6 +64,8 @@ def make_run(
         RunError: `folder` already holds something, or a pupil may keep or queue no more.
         ClusterError: a cluster is named that cannot be used from here.
     """
+    from translearn_core.recipe.resolve import resolve
+
     current_runner().check()
     with place_in_line(), quotas.room_for(runs=1, n_bytes=1):
         return runs.create_run(
@@ -138,6 +142,8 @@ def create_study(
 
 def repeat_run(run: Run) -> Run:
     """A new run with the data set and settings of `run`."""
+    from translearn_core import datasets
+
     dataset = datasets.open_dataset(Path(run.config.dataset))
     return start(dataset, run.config.settings, name=run.config.name)
 

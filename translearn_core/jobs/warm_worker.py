@@ -33,15 +33,17 @@ _lock = threading.Lock()
 _waiting: subprocess.Popen[bytes] | None = None
 
 
+def is_allowed() -> bool:
+    """Whether configuration and memory let a process import TensorFlow before it has work."""
+    free = psutil.virtual_memory().available
+    return load_configuration().standby and free >= LEAST_FREE_BYTES
+
+
 def warm_up() -> None:
     """Start a waiting worker, unless there is one, or configuration or memory forbid it."""
     global _waiting
-    if not load_configuration().standby:
-        return
     with _lock:
-        if _waiting is not None and _waiting.poll() is None:
-            return
-        if psutil.virtual_memory().available < LEAST_FREE_BYTES:
+        if (_waiting is not None and _waiting.poll() is None) or not is_allowed():
             return
         folder = spaces.root() / "cache"
         try:

@@ -29,6 +29,7 @@ class Placement(BaseModel):
         token: of whoever may work at it; empty: nobody may.
         node: the machine's name, for people.
         node_id: of the cluster.
+        ended: the process there has ended, and nobody was there to be told.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -36,6 +37,7 @@ class Placement(BaseModel):
     token: str = ""
     node: str = ""
     node_id: str = ""
+    ended: bool = False
 
 
 def new_token() -> str:
@@ -72,3 +74,14 @@ def revoke(folder: Path) -> None:
     placement = read_placement(folder)
     if placement is not None and placement.token:
         write_placement(folder, placement.model_copy(update={"token": ""}))
+
+
+def mark_ended(folder: Path, token: str) -> None:
+    """Tell that the process with this token has ended, unless another one may work there by now.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    placement = read_placement(folder)
+    if placement is not None and placement.token == token:
+        write_placement(folder, placement.model_copy(update={"ended": True}))

@@ -29,7 +29,6 @@ from translearn_core.monitor import SILENT, Monitor
 from translearn_core.runs import Job, JobConfig, JobState, Kind
 
 STAGES: dict[str, str] = {"look": N_("Extracting features of the photos")}
-STOP_PATIENCE_S = 3.0
 
 
 class SortConfig(JobConfig):

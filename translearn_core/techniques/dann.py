@@ -116,6 +116,7 @@ def train_reversed(
         FusedAdam(make_schedule(learning_rate, steps * EPOCHS)),
         loss={"class": "categorical_crossentropy", "place": "binary_crossentropy"},
         steps_per_execution=min(steps, 32),
+        jit_compile=False,
     )
     both.fit(
         features,

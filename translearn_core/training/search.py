@@ -21,7 +21,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -298,17 +299,41 @@ class Trials:
 
     Attributes:
         study: Optuna's.
-        shared: whether other machines try settings, too; each trial then says what came out.
         number: of the helper that this process is; 0 is the search itself.
         known: numbers of the trials that this process has taken down.
         told: how many of them an earlier process of the search has told as events.
+        journal: their file, where they are shared.
     """
 
     study: Any
-    shared: bool
+    journal: Path | None = None
     number: int = 0
     known: set[int] = field(default_factory=set)
     told: int = 0
+
+    @property
+    def shared(self) -> bool:
+        """Whether other machines try settings, too; each trial then says what came out."""
+        return self.journal is not None
+
+    @contextmanager
+    def choosing(self) -> Iterator[None]:
+        """Hold back the other machines, so that no two choose the same settings at once.
+
+        The lock is a file beside the journal; one that a lost machine left is broken after 30 s.
+        """
+        from optuna.storages.journal import JournalFileSymlinkLock
+
+        if self.journal is None:
+            yield
+            return
+        lock = JournalFileSymlinkLock(f"{self.journal}.choosing")
+        lock.acquire()
+        try:
+            yield
+        finally:
+            with suppress(RuntimeError):  # another machine took this one for lost
+                lock.release()
 
 
 def _open_trials(found: Search, *, until: float) -> Trials:
@@ -318,7 +343,7 @@ def _open_trials(found: Search, *, until: float) -> Trials:
         until: when the last one may begin, in unix seconds.
     """
     shared = found.run.written_state.cluster
-    trials = Trials(_open_study(found, shared=shared, number=0), shared)
+    trials = _open_study(found, shared=shared)
     if shared:
         trials.told = sum(1 for event in found.run.events()[0] if event["kind"] == "trial")
         trials.study.set_user_attr("backbones", [row.name for row in found.backbones])
@@ -341,8 +366,8 @@ def _queue_again(trials: Trials) -> None:
             trials.study.enqueue_trial(trial.system_attrs["fixed_params"])
 
 
-def _open_study(found: Search, *, shared: bool, number: int) -> Any:
-    """Optuna's study: in memory, or in a journal in the folder of the search.
+def _open_study(found: Search, *, shared: bool, number: int = 0) -> Trials:
+    """Trials in memory, or in a journal in the folder of the search.
 
     Args:
         number: of the helper; 0 is the search itself. Each draws other settings.
@@ -353,14 +378,15 @@ def _open_study(found: Search, *, shared: bool, number: int) -> Any:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=found.plan.settings.seed + number, n_startup_trials=8)
-    path = str(found.run.folder / study_files.JOURNAL)
-    return optuna.create_study(
+    journal = found.run.folder / study_files.JOURNAL if shared else None
+    opened = optuna.create_study(
         study_name="search",
-        storage=JournalStorage(JournalFileBackend(path)) if shared else None,
+        storage=JournalStorage(JournalFileBackend(str(journal))) if journal else None,
         load_if_exists=True,
         direction="maximize",
         sampler=sampler,
     )
+    return Trials(opened, journal, number)
 
 
 def help_search(config: TrialsConfig, monitor: Monitor) -> bool:
@@ -386,8 +412,7 @@ def help_search(config: TrialsConfig, monitor: Monitor) -> bool:
     monitor.stage("features")
     gather_training_data(plan, monitor)
     monitor.stage("search")
-    opened = _open_study(found, shared=True, number=config.number)
-    trials = Trials(opened, shared=True, number=config.number)
+    trials = _open_study(found, shared=True, number=config.number)
     told = trials.study.user_attrs
     found.backbones = [backbones.BACKBONES[name] for name in told["backbones"]]
     left_s = told["until"] - time.time()
@@ -413,11 +438,16 @@ def _try_settings(
     tried: set[str] = set()
     monitor = first or found.monitor
     while not monitor.stop_requested:
-        tried |= _take_over(found, trials)
-        trial = study.ask()
-        settings = found.propose(trial)
-        key = settings.model_dump_json()
-        if key in tried:
+        with trials.choosing():
+            tried |= _take_over(found, trials)
+            trial = study.ask()
+            settings = found.propose(trial)
+            key = settings.model_dump_json()
+            is_new = key not in tried
+            if is_new and trials.shared:
+                trial.set_user_attr("by", trials.number)
+                trial.set_user_attr("settings", key)
+        if not is_new:
             known = found.scores.get(key)
             if known is None and trials.shared:  # another machine is at it
                 study.tell(trial, state=TrialState.FAIL)
@@ -427,9 +457,6 @@ def _try_settings(
                 break
             continue
         tried.add(key)
-        if trials.shared:
-            trial.set_user_attr("by", trials.number)
-            trial.set_user_attr("settings", key)
         began = time.monotonic()
         try:
             score = found.score(settings, monitor)

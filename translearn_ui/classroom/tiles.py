@@ -10,10 +10,10 @@ from html import escape
 import streamlit as st
 
 from translearn_core import people, spaces
+from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_core.jobs.doing import Doing, doing_in, going_on, waiting_order
-from translearn_core.runs import Job, Run
-from translearn_core.runs.annotations import display_name
+from translearn_core.jobs.doing import ORDERS, Doing, doing_in, going_on, subject_of
+from translearn_core.runs import Job
 from translearn_ui.components import format
 from translearn_ui.shell import who
 
@@ -60,24 +60,32 @@ def state_words(doing: Doing) -> str:
 def show_queue() -> None:
     """What is at work, and what waits, with the reason for its place."""
     who.require_teacher()
-    running, waiting = going_on(), waiting_order()
-    if not running and not waiting:
+    orders = {name: look() for name, look in ORDERS.items()}
+    shown = {name: order for name, order in orders.items() if order.running or order.waiting}
+    if not shown:
         st.caption(_("Nothing is running, and nothing is waiting."))
         return
-    lines = [f"<li><b>{escape(_('running'))}</b> · {escape(_whose(job))}</li>" for job in running]
-    lines += [f"<li>{escape(_whose(job))}</li>" for job in waiting]
-    st.html(f'<ol class="tl-queue">{"".join(lines)}</ol>')
+    for name, order in shown.items():
+        lines = [f"<li><b>{escape(_('running'))}</b> · {_whose(job)}</li>" for job in order.running]
+        lines += [f"<li>{_whose(job)}</li>" for job in order.waiting]
+        head = f'<h2 class="tl-queue-name">{escape(_(name))}</h2>'
+        st.html(f'{head}<ol class="tl-queue">{"".join(lines)}</ol>')
     st.caption(
         _(
             "Next comes whoever has not trained yet, or whose last training is longest ago. "
             "Among equals, whoever has waited longest."
         )
     )
+    if set(shown) != {"Trainings"}:
+        st.caption(_("Checks, sorting and exports take turns in the same way, beside trainings."))
 
 
 def _whose(job: Job) -> str:
+    """A job in HTML: whose it is, and what it is about."""
     space = spaces.space_of(job.folder)
     names = [one.name for one in people.list_people() if one.folder.resolve() == space]
-    with spaces.everywhere():
-        name = display_name(Run(job.folder))
-    return f"{', '.join(names) or _('Teacher')}: {name}"
+    try:
+        about = subject_of(job)
+    except TransLearnError:  # it went just now
+        about = job.id
+    return escape(f"{', '.join(names) or _('Teacher')}: {about}")

@@ -31,6 +31,7 @@ from translearn_core.i18n import _
 from translearn_ui.shell import bar, in_hand, language_choice, start, theme, who
 from translearn_ui.shell.in_hand import current_dataset as current_dataset
 from translearn_ui.shell.in_hand import current_run as current_run
+from translearn_ui.shell.in_hand import kept as kept
 from translearn_ui.shell.in_hand import open_dataset as open_dataset
 from translearn_ui.shell.in_hand import open_run as open_run
 from translearn_ui.shell.in_hand import runs_of as runs_of
@@ -219,8 +220,11 @@ def empty_state(
     """Show what a page says when there is nothing to show yet, and the one way on.
 
     Args:
+        page: where the button leads; to the photos where training has none yet.
         heads: whether its title is that of the page, which has no other.
     """
+    if button and page == "train" and not in_hand.kept():
+        button, page = _("Choose photos"), "photos"
     with st.container(key=f"empty_{key}", horizontal_alignment="center", gap="small"):
         with st.container(key=f"icon_of_empty_{key}", width="content"):
             st.markdown(icon)

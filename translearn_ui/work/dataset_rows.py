@@ -27,7 +27,7 @@ def show(sets: list[Dataset]) -> None:
             text=_("What you bring in is listed here, with its size, and can be deleted."),
             icon=":material/photo_library:",
             key="work_sets",
-            button=_("Begin with photos"),
+            button=_("Choose photos"),
         )
         return
     part, rows = page_of(len(sets), PER_PAGE, key="sets_page")
@@ -81,8 +81,7 @@ def _show_dataset(dataset: Dataset) -> None:
     ):
         # the line beside it says what is damaged
         with st.container(key=f"strip_box_{dataset.id}", width=150), suppress(SourceError):
-            paths = list(dataset.photos.groupby("class_name")["path"].first())[:3]
-            gallery.preview(dataset, paths, key=f"work_{dataset.id}", width=44)
+            gallery.preview(dataset, most=3, key=f"work_{dataset.id}", width=44)
         st.markdown(
             f"**{frame.plain(dataset.name)}**  \n:small[{' · '.join(_facts(dataset))}]",
             width="stretch",

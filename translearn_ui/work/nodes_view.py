@@ -57,15 +57,17 @@ def _show_machines() -> None:
 
 def _show_machine(machine: Machine) -> None:
     node = machine.node
-    with st.container(horizontal=True, vertical_alignment="center", key=f"machine_{node.id[:12]}"):
-        st.markdown(
-            f"**{frame.plain(node.name)}**  \n:small[{frame.plain(machine.devices)}]",
-            width="stretch",
-        )
+    text = f"**{frame.plain(node.name)}**  \n:small[{frame.plain(machine.devices)}]"
+    if machine.jobs:
+        text += f"  \n:small[:material/model_training: {frame.plain(_what_runs(machine.jobs))}]"
+    with st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", key=f"machine_{node.id[:12]}"
+    ):
+        st.markdown(text, width="stretch")
         if machine.jobs:
-            st.markdown(frame.plain(_what_runs(machine.jobs)), width="content")
+            st.badge(_("running"), icon=":material/progress_activity:", color="blue")
         elif node.works:
-            st.badge(_("free"), color="green")
+            st.badge(_("free"), icon=":material/check:", color="green")
 
 
 def _what_runs(jobs: list[Job]) -> str:
