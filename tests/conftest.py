@@ -38,6 +38,7 @@ SECONDS = {
     "test_train": 65.0,
     "test_formats": 55.0,
     "test_technique_runs": 35.0,
+    "cluster": 40.0,
     "test_keras_script": 22.0,
     "test_pages": 16.0,
     "test_checks": 16.0,
