@@ -277,7 +277,7 @@ def curves(
     figure.update_yaxes(automargin=True, **axis(drawn.y, drawn.value_text))
     figure.update_layout(
         showlegend=True,  # a line that is alone has a name, too
-        legend=LEGEND_ABOVE | {"title": {"text": f"<b>{drawn.title}</b>  ", "side": "left"}},
+        legend=LEGEND_ABOVE | {"title": {"text": f"<b>{drawn.title}</b>", "side": "top left"}},
         uirevision=metric,
         hovermode="closest",
     )
