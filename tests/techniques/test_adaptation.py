@@ -66,7 +66,7 @@ def test_where_nothing_is_adapted_the_figure_is_of_photos_that_were_not_learned(
     monkeypatch.setattr(Adaptation, "figures", lambda *_: {"adaptation": dict(known)})
     technique = LabelPropagation(cast(Plan, None))
     technique._verdict = AdaptationCheck(
-        plain=0.5, aligned=0.5, agreement_certainty=0, information_certainty=0, expected_gain=0
+        plain=0.5, aligned=0.5, agreement_certainty=0, information_certainty=-9, expected_gain=0
     )
     empty = np.empty(0, np.int64)
     test = predictions.TestPredictions(

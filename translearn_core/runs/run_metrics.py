@@ -261,6 +261,10 @@ class AdaptationMetrics(_Figures):
         default=None,
         description="with `auto`: whether the model was adapted; if not, it is the plain one",
     )
+    weight: float | None = Field(
+        default=None,
+        description="with `auto`: how much aligned guesses count beside plain answers, 0 to 0.6",
+    )
     consistency_plain: float | None = Field(
         default=None,
         description="with `auto`: agreement of target photos that are alike about the label "
