@@ -12,13 +12,13 @@ from tests.support.clouds import WIDTH, accuracy, draw_clouds
 from translearn_core.errors import StopRequestedError
 from translearn_core.techniques.adaptation import coral
 from translearn_core.techniques.balanced_alignment import (
-    MOST_WEIGHT,
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
     answer_plainly,
     guess_classes,
     judge_guesses,
+    tell_apart,
 )
 
 CLASSES = 4
@@ -65,7 +65,10 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
     near = Neighbourhood.of(features)
     guesses = guess_classes(alignment, near)
     unaligned = alignment.answer_plain().argmax(axis=1)
-    verdict = judge_guesses(alignment, near.graph, unaligned, guesses.argmax(1), seed=0)
+    apart = tell_apart(source[0], features, seed=0)
+    verdict = judge_guesses(
+        alignment, near.graph, unaligned, guesses.argmax(1), told_apart=apart, seed=0
+    )
     plain = answer_plainly([source[0]], source[1], [features], classes=CLASSES)
     return Trial(plain=plain, guesses=guesses, verdict=verdict, truth=truth)
 
@@ -89,19 +92,20 @@ def test_a_place_that_is_stretched_and_shifted_is_adapted_to(shares: tuple[int, 
     assert trial.gain > 0.3
 
 
-def test_other_shares_alone_are_no_shift_and_cost_nothing() -> None:
+def test_other_shares_alone_are_no_shift_and_the_run_stays_plain() -> None:
     source, target = drawn((80, 10, 10, 10), seed=3), drawn((5, 5, 5, 90), seed=4)
     trial = tried(source, target)
     assert accuracy(trial.plain, trial.truth) == 1.0
     recoloured = plain_head(coral(source[0], target[0])(source[0]), source[1], target[0])
     assert accuracy(recoloured, trial.truth) < 0.9, "aligning all photos takes shares for a shift"
+    assert not trial.verdict.helps
     assert trial.gain == 0
 
 
-def test_where_nothing_differs_nothing_is_lost() -> None:
+def test_where_nothing_differs_the_run_stays_plain() -> None:
     trial = tried(drawn((30,) * 4, seed=5), drawn((30,) * 4, seed=6))
-    assert trial.verdict.weight < MOST_WEIGHT
-    assert abs(trial.gain) < 0.02
+    assert 0.3 < trial.verdict.told_apart < 0.7
+    assert not trial.verdict.helps
 
 
 def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> None:
@@ -112,10 +116,14 @@ def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> Non
 
 
 @pytest.mark.parametrize(
-    ("information", "weight"), [(-9, 0.0), (-1, 0.05), (0, 0.2), (2, 0.5), (9, MOST_WEIGHT)]
+    ("told_apart", "information", "weight"),
+    [(1, -9, 0.2), (1, 0, 0.35), (1, 2, 0.55), (0.9, 9, 0.6), (0.89, 9, 0)],
 )
-def test_guesses_count_by_what_alignment_tells(information: float, weight: float) -> None:
+def test_guesses_count_by_what_alignment_tells_where_domains_differ(
+    told_apart: float, information: float, weight: float
+) -> None:
     verdict = AdaptationCheck(
+        told_apart=told_apart,
         plain=0.5,
         aligned=0.6,
         agreement_certainty=0,
@@ -148,7 +156,8 @@ def test_one_label_for_all_is_no_agreement() -> None:
     source = drawn((20,) * 4, seed=13)
     alignment = BalancedAlignment.fit([source[0]], source[1], [target], classes=CLASSES)
     constant = np.zeros(len(target), np.int64)
-    verdict = judge_guesses(alignment, Neighbourhood.of(target).graph, constant, truth, seed=0)
+    near = Neighbourhood.of(target)
+    verdict = judge_guesses(alignment, near.graph, constant, truth, told_apart=1.0, seed=0)
     assert verdict.plain == 0.0
     assert verdict.aligned > 0.9
     assert verdict.helps

@@ -30,17 +30,20 @@ from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.head import build_new_head, fit_head
 from translearn_core.fitting.sources import FeatureSource, InMemory
+from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs.provenance import are_among, hashes_of
 from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.balanced_alignment import (
+    LEAST_TOLD_APART,
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
     answer_plainly,
     guess_classes,
     judge_guesses,
+    tell_apart,
 )
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
@@ -195,8 +198,8 @@ class LabelPropagation(Adaptation):
     """The default: target features aligned to the source with even class shares, a linear head's
     answers spread among target photos that are alike and pulled to the centres of their classes, and
     averaged with plain ones. The surer it is that alignment tells something, the more it counts. A
-    fresh head learns the average on photos of the target domain, and the labelled ones. Where
-    alignment tells less than nothing, the run stays the plain one."""
+    fresh head learns the average on photos of the target domain, and the labelled ones. Where the
+    domains can hardly be told apart, the run stays the plain one."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
@@ -214,6 +217,12 @@ class LabelPropagation(Adaptation):
             near.graph,
             alignment.answer_plain().argmax(axis=1),
             guesses.argmax(axis=1),
+            told_apart=tell_apart(
+                domains.source_views()[0],
+                domains.others.pooled,
+                seed=self.plan.settings.seed,
+                stop=domains.stop,
+            ),
             seed=self.plan.settings.seed,
         )
         if not verdict.helps:
@@ -255,11 +264,11 @@ class LabelPropagation(Adaptation):
 
 def _left_plain(verdict: AdaptationCheck) -> str:
     return _(
-        "Nothing is adapted to the new domain; this is the plain run. With adaptation the classes of "
-        "photos that are alike would fit each other less than without (by {errors:.1f} standard "
-        "errors). Label a few photos of the new domain, or choose a method with `adaptation` and "
-        "compare."
-    ).format(errors=-verdict.information_certainty)
+        "Nothing is adapted to the new domain; this is the plain run: photos from there are hardly to "
+        "be told from the labelled ones (right in {share} of the cases; at least {least} would be "
+        "needed). If they differ in a way that matters, label a few of them, or choose a method with "
+        "`adaptation` and compare."
+    ).format(share=percent(verdict.told_apart), least=percent(LEAST_TOLD_APART))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ import numpy as np
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.calibration import softmax
+from translearn_core.evaluation.cross_validation import mean_recall
 from translearn_core.evaluation.evidence import standard_errors
 from translearn_core.evaluation.label_propagation import (
     balance_classes,
@@ -43,9 +44,13 @@ PSEUDO_PHOTOS = 5.0
 """Photos of average deviation that a class's own deviation is mixed with."""
 DRAWS = 60
 """Vectors of class shares under which guesses are compared with plain labels."""
-USUAL_WEIGHT, WEIGHT_PER_ERROR, MOST_WEIGHT = 0.2, 0.15, 0.6
+LEAST_TOLD_APART = 0.9
+"""Where a linear head tells photos of the two domains apart less often, nothing is adapted."""
+FOLDS = 3
+USUAL_WEIGHT, WEIGHT_PER_ERROR = 0.35, 0.1
+LEAST_WEIGHT, MOST_WEIGHT = 0.2, 0.6
 """Of guesses beside plain answers: where alignment tells nothing new, more for each standard error of
-what it tells, and at most."""
+what it tells, and the bounds."""
 PLAIN_PENALTY, PLAIN_POWER = 0.1, 0.5
 """Of the head that answers plainly, and of its scaling (see `PCASpace.fit`)."""
 
@@ -156,6 +161,32 @@ def answer_plainly(
     return probs
 
 
+def tell_apart(
+    source: Array, target: Array, *, seed: int, stop: Callable[[], bool] = lambda: False
+) -> float:
+    """How often a linear head names the domain of a photo that it did not learn from, mean of both.
+
+    This is the proxy of the distance of two domains by Ben-David et al. 2010. Other shares of the
+    classes alone move it little.
+
+    Args:
+        source, target: features `(n, d)` and `(m, d)`.
+
+    Raises:
+        StopRequestedError: `stop` said so.
+    """
+    domains = np.repeat([0, 1], [len(source), len(target)])
+    folds = np.random.default_rng([seed, 101]).permutation(len(domains)) % FOLDS
+    space = linear_probe.PCASpace.fit(
+        np.concatenate([source, target]), max_components=GRAPH_COMPONENTS
+    )
+    learned = np.stack([folds != fold for fold in range(FOLDS)])
+    weights = (learned * _balanced(domains, 2)).astype(np.float32)
+    heads = linear_probe.fit_heads(space, domains, weights, 2, penalty=PENALTY, stop=stop)
+    answers = linear_probe.predict_heads(space.points, heads, ~learned).argmax(axis=1)
+    return mean_recall((answers == domains).astype(float), domains)
+
+
 def _balanced(labels: Ints, classes: int) -> Array:
     """Weight of each photo, so that the classes that occur count the same, `(n,)`."""
     counts = np.bincount(labels, minlength=classes)
@@ -223,9 +254,10 @@ def guess_classes(alignment: BalancedAlignment, near: Neighbourhood) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptationCheck:
-    """What speaks for the guesses and against plain labels; `information_certainty` decides.
+    """What speaks for the guesses and against plain labels.
 
     Attributes:
+        told_apart: how often a linear head tells photos of the two domains apart, 0.5 as by chance.
         plain: how far photos that are alike have the same label without alignment, 0 as by chance
             and 1 always.
         aligned: the same by the aligned head.
@@ -236,6 +268,7 @@ class AdaptationCheck:
             aligned head is right under them.
     """
 
+    told_apart: float
     plain: float
     aligned: float
     agreement_certainty: float
@@ -244,19 +277,22 @@ class AdaptationCheck:
 
     @property
     def weight(self) -> float:
-        """How much the guesses count beside plain answers, 0 to `MOST_WEIGHT`."""
+        """How much the guesses count beside plain answers; 0 where they do not."""
+        if not self.helps:
+            return 0.0
         told = USUAL_WEIGHT + WEIGHT_PER_ERROR * self.information_certainty
-        return float(np.clip(told, 0.0, MOST_WEIGHT))
+        return float(np.clip(told, LEAST_WEIGHT, MOST_WEIGHT))
 
     @property
     def helps(self) -> bool:
-        """Whether the guesses count at all."""
-        return self.weight > 0
+        """Whether there is another domain to adapt to."""
+        return self.told_apart >= LEAST_TOLD_APART
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""
         return {
             "helps": self.helps,
+            "told_apart": round(self.told_apart, 4),
             "weight": round(self.weight, 3),
             "consistency_plain": round(self.plain, 4),
             "consistency": round(self.aligned, 4),
@@ -267,17 +303,25 @@ class AdaptationCheck:
 
 
 def judge_guesses(
-    alignment: BalancedAlignment, graph: Any, plain: Ints, guesses: Ints, *, seed: int
+    alignment: BalancedAlignment,
+    graph: Any,
+    plain: Ints,
+    guesses: Ints,
+    *,
+    told_apart: float,
+    seed: int,
 ) -> AdaptationCheck:
     """Compare the guesses with what is said without alignment, without labels of the target.
 
-    What decides: aligned labels of photos that are alike tell more of each other than plain ones
+    Whether they count: photos of the two domains can be told apart (see `tell_apart`). How much: by
+    how much more aligned labels of photos that are alike tell of each other than plain ones do
     (mutual information, as maximised by Krause et al. 2010). The other two are for the record:
     photos that are alike agree more about aligned labels (the density of neighbourhoods, Saito et
     al. 2021), which labels that fall into one or two classes do easily; and the gain on the mean
     over class shares of the target drawn from a flat Dirichlet law.
 
     Args:
+        told_apart: see `tell_apart`.
         plain: labels without alignment, by the same linear head, `(m,)`: a head with a hidden layer
             would differ by more than the alignment.
         guesses: labels by `guess_classes`, `(m,)`.
@@ -291,6 +335,7 @@ def judge_guesses(
         probs = alignment.answer(rng.dirichlet(np.ones(classes)))
         gains.append(float((probs[rows, guesses] - probs[rows, plain]).mean()))
     return AdaptationCheck(
+        told_apart=told_apart,
         plain=float(before.mean()),
         aligned=float(after.mean()),
         agreement_certainty=standard_errors(after - before),
