@@ -274,10 +274,10 @@ def curves(
             annotation_position="bottom left",
         )
     figure.update_xaxes(title=_("round (epoch)"), **axis(drawn.x, "{:.0f}".format))
-    figure.update_yaxes(title=drawn.title, automargin=True, **axis(drawn.y, drawn.value_text))
+    figure.update_yaxes(automargin=True, **axis(drawn.y, drawn.value_text))
     figure.update_layout(
         showlegend=True,  # a line that is alone has a name, too
-        legend=LEGEND_ABOVE,
+        legend=LEGEND_ABOVE | {"title": {"text": f"<b>{drawn.title}</b>  ", "side": "left"}},
         uirevision=metric,
         hovermode="closest",
     )
