@@ -262,6 +262,28 @@ def test_what_looks_like_a_mistake_is_said(
     assert sentence in " ".join(read.notes)
 
 
+@pytest.mark.parametrize(
+    ("sites", "sentence"),
+    [
+        (("a", "b", "c", "d"), ""),
+        (("a", "a", "b", "b"), ""),
+        (("", "", "", ""), "names no group of any photo"),
+        (("a", "b", "", ""), "2 photos have no one group in site"),
+        (("Site 1", "site 1", "b", "b"), "Site 1, site 1 are different groups"),
+        (("1", "1.0", "2", "2"), "1, 1.0 are different groups"),
+    ],
+)
+def test_odd_groups_are_said(
+    sites: tuple[str, ...], sentence: str, flat: Path, workspace: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    lines = [f"{n},{v},{s}" for (n, v), s in zip(RED_BLUE.items(), sites, strict=True)]
+    table.write_text("\n".join(["file,label,site", *lines]) + "\n", encoding="utf-8")
+    imported = import_labelled(flat, read_table(table, group_by="site"), key="t")
+    assert bool(imported.notes) == bool(sentence)
+    assert sentence in " ".join(imported.notes)
+
+
 def test_a_table_without_doubts_says_nothing(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
     table.write_text(rows("file,label"), encoding="utf-8")
