@@ -45,7 +45,7 @@ def test_copies_in_one_class_and_across_classes_are_told_apart(tmp_path: Path) -
         (source / copy).write_bytes((source / "a/1.jpg").read_bytes())
     found = " ".join(datasets.warnings(datasets.import_source(source)))
     assert "2 photos are exact copies of others of their class" in found
-    assert "1 photo lies in more than one class" in found
+    assert "1 photo is in more than one class" in found
 
 
 @pytest.mark.parametrize(("to", "check"), [("cat", "exact_copies"), ("dog", "cross_class_copies")])

@@ -286,8 +286,8 @@ def tell_across(found: Sequence[Finding], dataset: Dataset) -> str:
     """Count them, with an example."""
     files = _files(dataset)
     return ngettext(
-        "{n} photo lies in more than one class, for example {first} and {second}.",
-        "{n} photos lie in more than one class, for example {first} and {second}.",
+        "{n} photo is in more than one class, for example {first} and {second}.",
+        "{n} photos are in more than one class, for example {first} and {second}.",
         len(found),
     ).format(n=len(found), first=files[found[0].path], second=files[found[0].others[0]])
 
