@@ -35,7 +35,7 @@ SLOW_S = 5
 SECONDS = {
     "browser-learning": 170.0,
     "browser": 160.0,
-    "cluster": 70.0,
+    "cluster": 60.0,
     "test_train": 65.0,
     "test_formats": 48.0,
     "test_technique_runs": 36.0,
