@@ -264,7 +264,7 @@ class LabelPropagation(Adaptation):
 
 def _left_plain(verdict: AdaptationCheck) -> str:
     return _(
-        "Nothing is adapted to the new domain; this is the plain run: photos from there are hardly to "
+        "Nothing is adapted to the new domain; this is the plain run: photos from there can hardly "
         "be told from the labelled ones (right in {share} of the cases; at least {least} would be "
         "needed). If they differ in a way that matters, label a few of them, or choose a method with "
         "`adaptation` and compare."
