@@ -1,17 +1,20 @@
 """What in a table of labels looks like a mistake although it can be read.
 
 Owns: `doubts`, sentences on labels that look like missing values, like several labels in one, or like
-text of a wrong encoding, and on a column that may give the split and was not taken for one. Leaves to
+text of a wrong encoding, and on a column that may give the split and was not taken for one;
+`group_doubts`, the same on the names of groups. Leaves to
 others: reading the table (`table_reading.py`); labels stay as they are written.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from translearn_core.datasets.file_names import lookalike_key, natural_key
 from translearn_core.datasets.table_columns import SPLIT_NAMES, key_of
-from translearn_core.i18n import _
+from translearn_core.i18n import _, ngettext
 
 _SHOWN = 3
 _MISSING = frozenset(
@@ -60,6 +63,45 @@ def doubts(values: Mapping[str, Sequence[str]], columns: Sequence[str], split: s
                     "train, val and test: no split was taken from it."
                 ).format(column=column)
             )
+    return notes
+
+
+def group_doubts(groups: Iterable[str], n_photos: int, column: str) -> list[str]:
+    """Sentences on groups that look like a mistake.
+
+    Args:
+        groups: the group of each photo that has one.
+        n_photos: photos in all.
+        column: the column that names the groups.
+    """
+    named = list(groups)
+    if not named:
+        return [
+            _("The column {column} names no group of any photo: none are kept together.").format(
+                column=column
+            )
+        ]
+    notes = []
+    alone = n_photos - len(named)
+    if alone:
+        notes.append(
+            ngettext(
+                "{n} photo has no one group in {column}; it counts as a group of its own.",
+                "{n} photos have no one group in {column}; each counts as a group of its own.",
+                alone,
+            ).format(n=alone, column=column)
+        )
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(named), key=natural_key):
+        alike[lookalike_key(name)].append(name)
+    twins = [name for names in alike.values() if len(names) > 1 for name in names]
+    if twins:
+        notes.append(
+            _(
+                "In {column}, {names} are different groups, although their names are nearly the same. "
+                "If they are one, write them alike: else it may be torn apart."
+            ).format(column=column, names=_listed(twins))
+        )
     return notes
 
 

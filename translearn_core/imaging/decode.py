@@ -221,7 +221,7 @@ def iterate_photos(
     limits: Limits | None = None,
     how: reading.Reading | None = None,
 ) -> Generator[tuple[int, DecodedPhoto | PhotoError], None, None]:
-    """Decode many photos in order, by threads that work a few dozen photos ahead.
+    """Decode many photos in order, by threads that work a few dozen photos ahead; one photo needs none.
 
     Closing the generator stops the threads. A photo that cannot be read comes as its error.
 
@@ -244,6 +244,9 @@ def iterate_photos(
         except PhotoError as error:
             return error
 
+    if len(paths) == 1:  # a live answer waits for it
+        yield 0, decode(paths[0])
+        return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     waiting: deque[Future[DecodedPhoto | PhotoError]] = deque()
     try:
