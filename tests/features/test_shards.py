@@ -21,7 +21,7 @@ from translearn_core.datasets.pass_facts import take_over_facts
 from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
 from translearn_core.features.cache import FeatureKey
-from translearn_core.features.extractor import PIXELS, POOLED, FeatureExtractor, _Engines
+from translearn_core.features.extractor import PIXELS, POOLED, Engines, FeatureExtractor
 from translearn_core.features.node_pass import ShardResult, ShardWorker, map_shards
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.remote import PhotoFile
@@ -145,7 +145,7 @@ def test_workers_give_the_same_features_bit_for_bit_and_a_lost_one_is_made_up_fo
     paths = list(dataset.photos["path"])
     look.take([(POOLED, 0)], paths, SILENT)
     here = look.table(POOLED, 0, dataset.photos["sha256"]).take(np.arange(len(paths)))
-    setup = node_pass._setup_of([_Engines(look).output(POOLED, 0)])
+    setup = node_pass._setup_of([Engines(look).output(POOLED, 0)])
     assert setup is not None
     workers = [
         InThisProcess(ShardWorker(setup), "steady"),

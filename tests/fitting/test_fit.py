@@ -129,6 +129,58 @@ def test_batches_of_unequal_size_are_learned_as_keras_learns_them() -> None:
     assert told[0] == pytest.approx(told[1], abs=1e-6)
 
 
+class Heard(keras.callbacks.Callback):
+    """Batches that it was told the end of, and after how many of them it stops."""
+
+    def __init__(self, *, most: int = 1000) -> None:
+        super().__init__()
+        self._most = most
+        self.batches: list[int] = []
+        self.epochs = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        self.batches.append(batch)
+        self.model.stop_training = len(self.batches) >= self._most
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.epochs += 1
+
+
+def steps_heard(heard: Heard, *, epochs: int) -> int:
+    """Steps of a fit on 24 rows, four a batch, that the optimiser has counted."""
+    model = small_model()
+    model.compile(FusedAdam(0.01), "categorical_crossentropy")
+    inputs = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
+    targets = np.eye(2, dtype=np.float32)[np.arange(24) % 2]
+    data = (inputs, targets, np.ones(24, np.float32))
+    rng = np.random.default_rng(0)
+    fit_arrays(model, data, batch_size=4, epochs=epochs, callbacks=[heard], rng=rng)
+    return int(model.optimizer.iterations)
+
+
+def test_every_step_is_taken_and_the_last_of_each_call_heard() -> None:
+    heard = Heard()
+    assert steps_heard(heard, epochs=5) == 5 * 6
+    assert heard.epochs == heard.batches.count(5) == 5
+    assert len(heard.batches) <= 5 * 6
+
+
+def test_a_stop_ends_a_fit_after_the_steps_that_were_heard() -> None:
+    heard = Heard(most=1)
+    assert steps_heard(heard, epochs=5) == heard.batches[-1] + 1 < 6
+    assert heard.epochs == 1
+
+
+def test_one_graph_answers_batches_of_every_size() -> None:
+    model, source = small_model(), SmallMemory(11, holds=11)
+    rows = np.arange(11)
+    layer_by_layer = predict_rows(model, source, rows, batch_size=4)
+    assert not hasattr(model, "answers_graph"), "a few batches are not worth it"
+    by_graph = predict_rows(model, source, rows, batch_size=2)
+    np.testing.assert_allclose(by_graph, layer_by_layer, atol=1e-6)
+    assert model.answers_graph.experimental_get_tracing_count() == 1
+
+
 def test_gradients_added_up_over_pieces_of_a_batch_learn_the_same(run: runs.Run) -> None:
     source = SmallMemory(16, holds=16)
     learned = []

@@ -242,13 +242,12 @@ def test_a_gpu_takes_more_photos_at_a_time() -> None:
     """Batches wait until there are enough of them, and each comes back to whom it belongs."""
     sizes: list[int] = []
 
-    class _Model:
-        def predict_on_batch(self, photos: np.ndarray) -> np.ndarray:
-            sizes.append(len(photos))
-            return photos[:, 0, 0, :1]
+    def answer(photos: np.ndarray) -> np.ndarray:
+        sizes.append(len(photos))
+        return photos[:, 0, 0, :1]
 
     photos = np.arange(7, dtype=np.uint8)[:, None, None, None].repeat(3, -1)
-    runner = KerasEngine(_Model(), batch=4)
+    runner = KerasEngine(SimpleNamespace(answers_graph=answer), batch=4)
     got: list[tuple[int, list[float]]] = []
     for start in (0, 2, 4, 6):
         runner.submit(

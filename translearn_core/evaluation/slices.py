@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact
 
 from translearn_core.arrays import Array, Bools
 from translearn_core.evaluation.metrics import wilson_interval
@@ -98,6 +97,8 @@ def find_slices(
 
 
 def _count(attribute: str, value: str, correct: Bools, inside: Bools) -> Slice:
+    from scipy.stats import fisher_exact  # importing it takes most of a second; most sets need none
+
     n, right = int(inside.sum()), int(correct[inside].sum())
     n_rest, right_rest = int((~inside).sum()), int(correct[~inside].sum())
     table = [[right, n - right], [right_rest, n_rest - right_rest]]

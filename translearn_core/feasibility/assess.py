@@ -13,7 +13,6 @@ import importlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +21,7 @@ import pandas as pd
 from translearn_core import datasets
 from translearn_core.arrays import Array, Ints
 from translearn_core.backbones import Backbone
+from translearn_core.concurrency import FEW_CELLS, limit_blas
 from translearn_core.datasets import Dataset, Finding
 from translearn_core.datasets.duplicates import find_pairs
 from translearn_core.datasets.shapes import choose_fit
@@ -55,7 +55,7 @@ class _Effort:
 
 
 _EFFORTS = (
-    _Effort(up_to=60_000, repeats=3, folds=10, shuffles=12, draws=3),
+    _Effort(up_to=FEW_CELLS, repeats=3, folds=10, shuffles=12, draws=3),
     _Effort(up_to=240_000, repeats=2, folds=5, shuffles=8, draws=2),
     _Effort(up_to=np.inf, repeats=1, folds=5, shuffles=4, draws=1),
 )
@@ -78,7 +78,7 @@ def compute(
     imports = threading.Thread(target=_import_ahead, name="import", daemon=True)
     imports.start()
     data = _extract(dataset, backbone, seed, monitor)
-    with _limit_threads(len(data.rows) * len(data.classes)):
+    with limit_blas(len(data.rows) * len(data.classes)):
         space = linear_probe.PCASpace.fit(data.features[data.rows])
         with ThreadPoolExecutor(1) as background:
             background.submit(imports.join)  # two threads that import scikit-learn may deadlock
@@ -109,16 +109,6 @@ def _import_ahead() -> None:
         importlib.import_module(name)
 
 
-def _limit_threads(cells: int) -> AbstractContextManager[object]:
-    """Limit BLAS to one thread for few photos: several spend more time waiting than computing, most
-    of all on a busy machine (measured: half of the processor time or less)."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    small = cells <= _EFFORTS[0].up_to
-    limits: AbstractContextManager[object] = threadpool_limits(1 if small else None)
-    return limits
-
-
 def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) -> CheckData:
     fit_choice = choose_fit("auto", dataset)
     pooled = extract_pooled(dataset, backbone, fit=fit_choice.fit, monitor=monitor)
@@ -126,7 +116,7 @@ def _extract(dataset: Dataset, backbone: Backbone, seed: int, monitor: Monitor) 
     photos = dataset.photos
     classes = dataset.classes
     labels = pd.Index(classes).get_indexer(pd.Index(photos["class_name"])).astype(np.int64)
-    with _limit_threads(len(photos) * len(classes)):
+    with limit_blas(len(photos) * len(classes)):
         pairs = find_pairs(photos, pooled.features)
         together = datasets.assign_groups(dataset, pooled.features, pairs=pairs)
     monitor.check_stop()
@@ -170,7 +160,7 @@ def _find_lookalike(
     allowed[rows] = True
     asked = mirrors.sample_rows(labels, groups, allowed, seed=seed)
     mirrored = pooled.extractor.mirrored(photos.iloc[asked], monitor)
-    with _limit_threads(0):
+    with limit_blas(0):
         return mirrors.find_lookalike(pooled.features[asked], mirrored, labels[asked], seed=seed)
 
 

@@ -165,17 +165,26 @@ class FeatureExtractor:
         cache = FeatureCache(self.key(POOLED), root=self.root)
         return bool(cache.holds(self.dataset.photos["sha256"]).all())
 
-    def take(self, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor) -> PassReport:
+    def take(
+        self,
+        cuts: Sequence[Cut],
+        paths: Sequence[str],
+        monitor: Monitor,
+        engines: Engines | None = None,
+    ) -> PassReport:
         """Have every photo of `paths` (of the manifest) in the cache for all `cuts`.
 
         Decodes only what some cut lacks, a shard of photos after the other. Facts, and photos that
         cannot be read, are recorded in the data set, those of a pass that was killed as well.
 
+        Args:
+            engines: of an earlier pass of this extractor, which stay open.
+
         Raises:
             StopRequestedError: the monitor said so; what was done stays cached.
             SourceError: photos cannot be reached; the manifest stays as it is.
         """
-        engines = _Engines(self)
+        engines = engines or Engines(self)
         outputs = [engines.output(cut, view) for cut, view in cuts]
         known = take_over_facts(self.dataset)
         missing = self._missing(paths, outputs)
@@ -235,14 +244,15 @@ class FeatureExtractor:
         return table.take(np.arange(len(photos)))
 
 
-class _Engines:
-    """Opens the engines of one pass from pixels to its cuts; builds the backbone once at most.
+class Engines:
+    """Opens the engines from pixels to cuts, each once; builds the backbone once at most.
 
     `network` is the backbone, where it was built and no engine runs on its layers.
     """
 
     def __init__(self, look: FeatureExtractor) -> None:
         self._look = look
+        self._opened: dict[tuple[str, bool], Engine] = {}
         self.network: Any = None
 
     def output(self, cut: str, view: int) -> Output:
@@ -258,6 +268,8 @@ class _Engines:
 
     def _open(self, cut: str, *, quick: bool) -> Engine:
         """The engine to `cut`; `quick` for views that only training sees."""
+        if (cut, quick) in self._opened:
+            return self._opened[cut, quick]
         path = self._look.engine_path(cut)
         engine = open_prefix_engine(
             path,
@@ -267,6 +279,7 @@ class _Engines:
         )
         if isinstance(engine, KerasEngine):
             self.network = None
+        self._opened[cut, quick] = engine
         return engine
 
     def _build_prefix(self, cut: str) -> Any:

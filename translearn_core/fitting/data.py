@@ -22,7 +22,14 @@ from translearn_core.backbones import freezing
 from translearn_core.concurrency import run_stoppable
 from translearn_core.errors import PhotoError, SourceError
 from translearn_core.features.cache import FeatureTable
-from translearn_core.features.extractor import PIXELS, POOLED, Cut, FeatureExtractor, PassReport
+from translearn_core.features.extractor import (
+    PIXELS,
+    POOLED,
+    Cut,
+    Engines,
+    FeatureExtractor,
+    PassReport,
+)
 from translearn_core.fitting.mirroring import Mirroring, settle_mirroring
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.fitting.sources import FeatureSource
@@ -167,9 +174,12 @@ def _first_pass(plan: Plan, cuts: Sequence[str], monitor: Monitor) -> PassReport
         return extract_features(look, plain, list(photos["path"]), monitor)
     mirrored = [(cut, 1) for cut in cuts if cut != PIXELS]
     given = photos["split"].isin(["val", "test"])
-    report = extract_features(look, plain + mirrored, list(photos["path"][~given]), monitor)
+    engines = Engines(look)
+    report = extract_features(
+        look, plain + mirrored, list(photos["path"][~given]), monitor, engines
+    )
     if given.any():
-        rest = extract_features(look, plain, list(photos["path"][given]), monitor)
+        rest = extract_features(look, plain, list(photos["path"][given]), monitor, engines)
         report = replace(report, network=report.network or rest.network)
     return report
 
@@ -193,10 +203,14 @@ def _tell_groups(plan: Plan, pooled: FeatureTable) -> datasets.Together:
 
 
 def extract_features(
-    look: FeatureExtractor, cuts: Sequence[Cut], paths: Sequence[str], monitor: Monitor
+    look: FeatureExtractor,
+    cuts: Sequence[Cut],
+    paths: Sequence[str],
+    monitor: Monitor,
+    engines: Engines | None = None,
 ) -> PassReport:
-    """One pass; the person is told of photos that had to be left out."""
-    report = look.take(cuts, paths, monitor)
+    """One pass, see `FeatureExtractor.take`; the person is told of photos that had to be left out."""
+    report = look.take(cuts, paths, monitor, engines)
     if report.left_out:
         names = ", ".join(Path(path).name for path in report.left_out[:3])
         n = len(report.left_out)

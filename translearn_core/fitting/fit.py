@@ -48,9 +48,13 @@ STOP_POLL_S = 0.1
 IN_MEMORY_BYTES = 2**28
 BATCHES_TOGETHER = 4
 LEAST_STEPS = 6
+_HOST = "CPU:0"
+"""Batches are put together there, and only they go to a GPU."""
 STEPS_PER_CALL = 64
 """Training steps of a small model that run in one call, to save the overhead of each."""
 JUDGE_BATCH = 512
+EAGER_BATCHES = 4
+"""So many batches are answered in less time than it takes to trace a graph for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +253,9 @@ class _Fit:
     def _judge_answers(self, _cut_short: bool) -> dict[str, float] | None:
         """Loss and accuracy on the validation photos, by the function that predicts later."""
         part = self._validation
-        answers = predict_rows(self._model, part.source, part.rows, batch_size=JUDGE_BATCH)
+        answers = predict_rows(
+            self._model, part.source, part.rows, batch_size=JUDGE_BATCH, traces=True
+        )
         targets = part.answers(answers.shape[1])
         loss = self._model.loss(targets, answers, sample_weight=part.weights)
         right = answers.argmax(axis=1) == part.labels
@@ -418,61 +424,108 @@ def fit_arrays(
     rng: np.random.Generator,
     rates: Floats | None = None,
 ) -> None:
-    """What `model.fit` does with arrays, without making a pipeline of them in every epoch.
+    """What `model.fit` does with arrays, without making a pipeline of them in every epoch, and with
+    many steps in one call of TensorFlow.
 
-    For a small head that takes as long as learning. Arguments as those of `keras.Model.fit`;
+    For a small head either takes as long as learning. Arguments as those of `keras.Model.fit`;
     `data` holds inputs, targets and weights, `rng` shuffles, `rates` `(epochs x steps,)` are the
-    learning rates, where the optimiser has no schedule. A model that is fitted again, compiled as
-    before, is not traced again.
+    learning rates, where the optimiser has no schedule. Callbacks hear of the last batch of each
+    call. A model that is fitted again, compiled as before, is not traced again.
     """
-    steps = math.ceil(len(data[0]) / batch_size)
+    import tensorflow as tf
+
+    n = len(data[0])
+    steps = math.ceil(n / batch_size)
     learn = getattr(model, "learn_arrays", None)
     if learn is None or learn.optimizer is not model.optimizer:
-        learn = model.learn_arrays = _TrainingStep(model, data)
+        learn = model.learn_arrays = _TrainingSteps(model, data, sets_rate=rates is not None)
+    if rates is None:
+        rates = np.zeros(epochs * steps, np.float32)
+    with tf.device(_HOST):
+        columns = [tf.constant(column) for column in data]
+    sizes = np.full(steps, n // steps)
+    sizes[: n % steps] += 1
+    begins = np.concatenate([[0], np.cumsum(sizes)])
     told = keras.callbacks.CallbackList(callbacks, model=model, epochs=epochs, steps=steps)
     model.stop_training = False
     told.on_train_begin()
+    at_once = 1
     for epoch in range(epochs):
-        model.reset_metrics()
         told.on_epoch_begin(epoch)
         logs: dict[str, float] = {}
-        for step, rows in enumerate(np.array_split(rng.permutation(len(data[0])), steps)):
+        order = rng.permutation(n)
+        of_epoch = rates[epoch * steps : (epoch + 1) * steps]
+        step = 0
+        while step < steps and not model.stop_training:
+            last = min(steps, step + at_once) - 1
             told.on_train_batch_begin(step)
-            model.reset_metrics()
-            if rates is not None:
-                model.optimizer.learning_rate = rates[epoch * steps + step]
-            figures = learn(*(column[rows] for column in data))
+            began = time.monotonic()
+            figures = learn(*columns, order, begins[step : last + 2], of_epoch[step : last + 1])
             logs = {name: float(value) for name, value in figures.items()}
-            told.on_train_batch_end(step, logs)
-            if model.stop_training:
-                break
+            each_s = max(time.monotonic() - began, 1e-6) / (last + 1 - step)
+            at_once = max(1, min(2 * at_once, int(STOP_POLL_S / each_s)))
+            told.on_train_batch_end(last, logs)
+            step = last + 1
         told.on_epoch_end(epoch, dict(logs))
         if model.stop_training:
             break
     told.on_train_end(logs)
 
 
-class _TrainingStep:
-    """The model's training step as one graph for batches of every size.
+class _TrainingSteps:
+    """Training steps of a model on rows of arrays, as one graph for any number of steps and batches
+    of every size.
 
     `train_on_batch` traces a graph for the first size and another one for the second, which takes
-    longer than a small head learns.
+    longer than a small head learns. A call returns the figures of its last batch.
+
+    Args:
+        sets_rate: whether each step has its rate from the call; else from the optimiser's schedule.
     """
 
-    def __init__(self, model: Any, data: Arrays) -> None:
+    def __init__(self, model: Any, data: Arrays, *, sets_rate: bool) -> None:
         import tensorflow as tf
 
         self.optimizer = model.optimizer
         model._symbolic_build(data_batch=tuple(column[:1] for column in data))
         signature = [tf.TensorSpec((None, *column.shape[1:]), column.dtype) for column in data]
 
-        def step(*batch: Any) -> Any:
-            return model.train_step(batch)
+        def steps(*given: Any) -> Any:
+            *columns, order, begins, rates = given
 
-        self._compiled = tf.function(step, input_signature=signature, autograph=False)
+            def one(index: Any, _figures: Any) -> Any:
+                with tf.device(_HOST):
+                    rows = order[begins[index] : begins[index + 1]]
+                    batch = [tf.gather(column, rows) for column in columns]
+                if sets_rate:
+                    model.optimizer.learning_rate.assign(rates[index])
+                model.reset_metrics()
+                figures = model.train_step(tuple(batch))
+                return index + 1, {
+                    name: tf.cast(value, tf.float32) for name, value in figures.items()
+                }
 
-    def __call__(self, *batch: Any) -> dict[str, Any]:
-        figures: dict[str, Any] = self._compiled(*batch)
+            none = {name: tf.constant(0.0) for name in model.get_metrics_result()}
+            return tf.while_loop(
+                lambda index, _figures: index < tf.shape(rates)[0],
+                one,
+                (tf.constant(0), none),
+                parallel_iterations=1,
+            )[1]
+
+        self._compiled = tf.function(
+            steps,
+            input_signature=[
+                *signature,
+                tf.TensorSpec((None,), tf.int64),
+                tf.TensorSpec((None,), tf.int64),
+                tf.TensorSpec((None,), tf.float32),
+            ],
+            autograph=False,
+        )
+
+    def __call__(self, *given: Any) -> dict[str, Any]:
+        figures: dict[str, Any] = self._compiled(*given)
         return figures
 
 
@@ -527,11 +580,17 @@ def predict_rows(
     rows: Ints,
     *,
     batch_size: int = 64,
+    traces: bool = False,
 ) -> Array:
-    """Probabilities `(len(rows), classes) float32` of a model on rows of a source."""
+    """Probabilities `(len(rows), classes) float32` of a model on rows of a source.
+
+    Args:
+        traces: see `answer_batch`; many batches always are worth it.
+    """
     answers = []
-    for start in range(0, len(rows), batch_size):
+    starts = range(0, len(rows), batch_size)
+    for start in starts:
         inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
-        answers.append(answer_batch(model, inputs))
+        answers.append(answer_batch(model, inputs, traces=traces or len(starts) > EAGER_BATCHES))
     classes = int(model.output_shape[-1])
     return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)

@@ -42,8 +42,8 @@ ENGINE_BATCH = 8
 """Photos per request: on a CPU many small requests in flight are faster than large ones."""
 GPU_BATCH = 64
 """The same on a GPU."""
-EAGER_BATCH = 4
-"""Batch size of eager execution in `run_keras`."""
+EAGER_PIXELS = 2**20
+"""Pixels of a batch of eager execution in `run_keras`, at most; one photo may have more."""
 TENSOR_CORES = (7, 0)
 """From this compute capability on, half precision is faster than float32."""
 TOLERANCE = 1e-3
@@ -86,8 +86,12 @@ def import_keras() -> Any:
     Importing it takes seconds, a fifth of which go into scikit-learn and matplotlib, for wrappers
     and plots of Keras' own. Other threads may import them meanwhile: they are missing in this one
     only. Another fifth goes into looking for garbage among all the new objects, where there is
-    next to none, so that waits.
+    next to none, so that waits, and these objects are left out of later searches.
     """
+    if "keras" in sys.modules:
+        import keras
+
+        return keras
     hidden = _MissingHere({"matplotlib", "sklearn"})
     sys.meta_path.insert(0, hidden)
     collects = gc.isenabled()
@@ -96,6 +100,7 @@ def import_keras() -> Any:
         import keras
     finally:
         sys.meta_path.remove(hidden)
+        gc.freeze()
         if collects:
             gc.enable()
     return keras
@@ -216,14 +221,29 @@ class KerasEngine:
             start += len(some)
 
 
-def answer_batch(model: Any, inputs: Array) -> Array:
+def answer_batch(model: Any, inputs: Array, *, traces: bool = True) -> Array:
     """What a Keras model answers to one batch, `(n, ...) float32`.
 
-    Without XLA, which Keras takes on a GPU: it compiles the graph anew for batches of every size,
-    for longer than photos by the hundred or thousand take to run.
+    By one graph for batches of every size, where `predict_on_batch` traces a second one for the
+    second size; without XLA, which Keras takes on a GPU: it compiles the graph anew for batches of
+    every size, for longer than photos by the hundred or thousand take to run.
+
+    Args:
+        traces: whether to make the graph where there is none; for a few batches the layers one after
+            the other take less time.
     """
-    model.jit_compile = False
-    return np.asarray(model.predict_on_batch(inputs), np.float32)
+    graph: Callable[[Array], Any] | None = getattr(model, "answers_graph", None)
+    if graph is None and traces:
+        import tensorflow as tf
+
+        (given,) = model.inputs
+        graph = model.answers_graph = tf.function(
+            lambda batch: model(batch, training=False),
+            input_signature=[tf.TensorSpec((None, *given.shape[1:]), tf.float32)],
+            autograph=False,
+        )
+    answers = model(inputs, training=False) if graph is None else graph(inputs)
+    return np.asarray(answers, np.float32)
 
 
 def run_engine(engine: Engine, photos: Array) -> Array:
@@ -254,16 +274,17 @@ def trace(model: Any) -> Any:
 def run_keras(model: Any, photos: Array) -> Array:
     """Output of a Keras model for `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`.
 
-    Runs eagerly in small batches, since eager execution keeps the intermediate tensors; for a few
-    dozen photos that is as fast as tracing a function first.
+    Runs eagerly in batches of a few photos, since eager execution keeps the intermediate tensors; for
+    a few dozen photos that is as fast as tracing a function first.
     """
     import keras
 
+    batch = max(1, EAGER_PIXELS // math.prod(photos.shape[1:3]))
     outputs = [
         keras.ops.convert_to_numpy(
-            model(photos[start : start + EAGER_BATCH].astype(np.float32), training=False)
+            model(photos[start : start + batch].astype(np.float32), training=False)
         )
-        for start in range(0, max(1, len(photos)), EAGER_BATCH)
+        for start in range(0, max(1, len(photos)), batch)
     ]
     return np.concatenate(outputs).astype(np.float32, copy=False)
 
@@ -401,8 +422,9 @@ def open_prefix_engine(
             return OpenVINOEngine(path, quick=quick)
         except RuntimeError:  # of another kind of damage than a changed file
             logger.exception("The converted network %s cannot be opened; it is made anew", path)
-    if record is not None and _convert_record(record, path):
-        return OpenVINOEngine(path, quick=quick)
+    recorded = None if record is None else _convert_record(record, path)
+    if recorded is not None:
+        return OpenVINOEngine(path, quick=True) if quick else recorded
     model = build()
     difference = _convert_and_compare(model, path)
     agrees = path.is_file()
@@ -479,25 +501,26 @@ def _trim(newest: Path) -> None:
                 total -= size
 
 
-def _convert_record(record: Callable[[], Any], path: Path) -> bool:
-    """Convert a recorded graph; whether that went well."""
+def _convert_record(record: Callable[[], Any], path: Path) -> OpenVINOEngine | None:
+    """Convert a recorded graph; an engine for it where that went well."""
     try:
         model = record()
         if model is None:
-            return False
+            return None
         _convert_graph(model, path)
         shape = (2, *model.input_shape[1:])
         photos = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        answers = run_engine(OpenVINOEngine(path), photos)
+        engine = OpenVINOEngine(path)
+        answers = run_engine(engine, photos)
         if not np.isfinite(answers).all() or not answers.any():
             raise ValueError("it answers nothing")
     except WeightsError:
         raise
     except Exception:  # Keras then says in words what is wrong with the weights
         logger.exception("The recorded graph cannot be used")
-        return False
+        return None
     _keep(path, agrees=True, difference=None)
-    return True
+    return engine
 
 
 def conversion_versions() -> str:

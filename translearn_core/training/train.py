@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from translearn_core.backbones import freezing
+from translearn_core.concurrency import limit_blas
 from translearn_core.config import load_configuration
 from translearn_core.evaluation.predictions import TestPredictions, ValidationPredictions
 from translearn_core.features import costs
@@ -78,6 +79,11 @@ def train(run: Run, monitor: Monitor) -> bool:
 
 def _train(run: Run, monitor: Monitor, clock: Clock) -> bool:
     plan = make_plan(run)
+    with limit_blas(len(plan.dataset.photos) * len(plan.dataset.classes)):
+        return _carry_out(plan, monitor, clock)
+
+
+def _carry_out(plan: Plan, monitor: Monitor, clock: Clock) -> bool:
     making = Ahead(plan)
     monitor.update(device=plan.device)
     monitor.stage("features")
