@@ -1,16 +1,17 @@
 """A class at once: they join, bring photos, look, train, read results; and whose turn it is in the queue.
 
-    python -m benchmarks.classroom [--people 30] [--minutes 2]
+    python -m benchmarks.classroom [--people 30] [--browsers 5] [--minutes 2]
     python -m benchmarks.classroom turns [--people 10] [--runs 3]
 
 The first serves a class over https on this machine. All people join and upload 20 drawn photos each at once,
 look at them and press Train, so that one training goes on and the others wait; then each presses something
 every 3 to 8 seconds for some minutes, and reads results once there are any. Printed are: what went wrong,
 what was lost, whether anybody saw or got what is another's, the times of the presses, and the memory of the
-server before anybody came, at most, and after all have left.
+server before anybody came, at most, and after all have left. Some of the people have a real Chromium, in
+which they wait for the result of their training and read it; the others speak to the server over the wire.
 
-The second queues so many runs of each person at once, without a server, and tells whether everybody's first
-began before anybody's second.
+The second queues so many runs of each person, without a server and before any of them may begin, and tells
+whether everybody's first ended before anybody's second began, and what the processes that wait take.
 
 People are coroutines of this process: on a machine with few processors they take their share.
 """
@@ -30,25 +31,35 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import psutil
+from filelock import FileLock
 from PIL import Image
 
 from benchmarks.served import PASSWORD, Served, serving
 from benchmarks.visitor import NotThereError, Visitor
-from translearn_core import people, spaces
+from translearn_core import datasets, jobs, people, spaces
+from translearn_core.runs import Run
+from translearn_core.settings import make_settings
+
+if TYPE_CHECKING:
+    from benchmarks.tab import PersonInTab
 
 PHOTOS = 20
 KINDS = {"red": (200, 50, 40), "blue": (40, 60, 200)}
 SIDE = (160, 120)
 THINK_S = (3.0, 8.0)
+RESULT_S = 600.0
+"""The training of who joined last waits for those of all others."""
 LEFT_S = 75.0
 """After all have left: longer than the server keeps a page that was closed."""
 IMPORT_S = 120.0
+SETTLE_S = 15.0
+"""The next one of those that wait imports what it needs so long."""
 ENVIRONMENT = {"TRANSLEARN_DEFAULT_BACKBONE": "starter"}
-_MARKS = re.compile(r"mark\d{3}x")
+MARKS = re.compile(r"mark\d{3}x")
 _SHOWN = ("photos", "train", "results", "try_it", "work")
 
 
@@ -63,6 +74,9 @@ class Told:
     lost: int = 0
     leaks: list[str] = field(default_factory=list)
     results_read: int = 0
+    browser_uploads: list[float] = field(default_factory=list)
+    browser_presses: list[float] = field(default_factory=list)
+    browser_results: list[str] = field(default_factory=list)
     pictures: int = 0
 
 
@@ -79,15 +93,6 @@ class Pupil:
         """A word that stands in the names of their classes and in nothing of anybody else."""
         return mark_of(self.number)
 
-    def photos(self) -> list[tuple[str, bytes]]:
-        """Their photos, as files of a folder."""
-        rng = np.random.default_rng(self.number)
-        return [
-            (f"{self.mark}/{self.mark}-{kind}/{n:02}.jpg", _draw(rng, colour))
-            for kind, colour in KINDS.items()
-            for n in range(PHOTOS // len(KINDS))
-        ]
-
     async def try_to(self, what: str, doing: Awaitable[Any]) -> bool:
         """Do something, and take down what goes wrong with it. Whether it went well."""
         try:
@@ -103,14 +108,14 @@ class Pupil:
     def look_for_others(self) -> None:
         """Whether the page shows a word that is another's."""
         for text in self.visitor.told():
-            found = set(_MARKS.findall(text)) - {self.mark}
+            found = set(MARKS.findall(text)) - {self.mark}
             if found:
                 self.told.leaks.append(f"{self.mark} reads {sorted(found)}")
 
     async def bring_photos(self) -> None:
         """From the first page to the photos in a set of their own."""
         await self.visitor.choose_pill("way", "Folder")
-        self.told.uploads.append(await self.visitor.upload(self.photos()))
+        self.told.uploads.append(await self.visitor.upload(photos_of(self.number)))
         end = time.monotonic() + IMPORT_S
         while not self.visitor.asked("data") and time.monotonic() < end:
             await asyncio.sleep(0.2)  # the page looks again by itself
@@ -168,6 +173,16 @@ def mark_of(number: int) -> str:
     return f"mark{number:03}x"
 
 
+def photos_of(number: int) -> list[tuple[str, bytes]]:
+    """The photos of one person, as files of a folder."""
+    rng, mark = np.random.default_rng(number), mark_of(number)
+    return [
+        (f"{mark}/{mark}-{kind}/{n:02}.jpg", _draw(rng, colour))
+        for kind, colour in KINDS.items()
+        for n in range(PHOTOS // len(KINDS))
+    ]
+
+
 def _draw(rng: np.random.Generator, colour: tuple[int, int, int]) -> bytes:
     blocks = rng.normal(0, 45, (6, 8, 3)) + colour
     coarse = Image.fromarray(np.clip(blocks, 0, 255).astype(np.uint8))
@@ -179,9 +194,25 @@ def _draw(rng: np.random.Generator, colour: tuple[int, int, int]) -> bytes:
 # --- a class with its pages ----------------------------------------------------------------
 
 
-async def run_class(served: Served, n: int, minutes: float) -> Told:
+async def run_class(served: Served, n: int, n_browsers: int, minutes: float) -> Told:
     """The whole lesson."""
+    if not n_browsers:
+        return await _teach(served, n, minutes, Told(), [])
+    from benchmarks import tab
+
     told = Told()
+    numbers = range(n - n_browsers, n)
+    async with tab.tabs(served, [f"Pupil {mark_of(one)}" for one in numbers]) as opened:
+        in_tabs = [
+            tab.PersonInTab(number, one, told) for number, one in zip(numbers, opened, strict=True)
+        ]
+        return await _teach(served, n - n_browsers, minutes, told, in_tabs)
+
+
+async def _teach(
+    served: Served, n: int, minutes: float, told: Told, in_tabs: Sequence[PersonInTab]
+) -> Told:
+    """The lesson, with `n` people beside those in browsers."""
     await _warm_up(served)
     before = served.memory_bytes()
     watch = _Memory(served)
@@ -191,14 +222,28 @@ async def run_class(served: Served, n: int, minutes: float) -> Told:
     ]
     began = time.monotonic()
     cpu = served.cpu_s()
-    ready = await asyncio.gather(*(_begin(pupil) for pupil in pupils))
-    _say("bringing photos in", f"{time.monotonic() - began:.0f} s", f"{sum(ready)} of {n} people")
+    everybody = n + len(in_tabs)
+    ready = await asyncio.gather(
+        *(_begin(pupil) for pupil in pupils),
+        *(one.begin(photos_of(one.number)) for one in in_tabs),
+    )
+    _say(
+        "bringing photos in",
+        f"{time.monotonic() - began:.0f} s",
+        f"{sum(ready)} of {everybody} people",
+    )
     until = time.monotonic() + 60 * minutes
     began, first = time.monotonic(), served.cpu_s()
-    await asyncio.gather(*(_press_until(pupil, until) for pupil in pupils))
+    await asyncio.gather(
+        *(_press_until(pupil, until) for pupil in pupils),
+        *(_press_in_tab_until(one, until) for one in in_tabs),
+    )
     used = (served.cpu_s() - first) / (time.monotonic() - began)
     _say("processor of the server while they press", f"{100 * used:.0f} % of one")
     await _try_to_reach(pupils, told)
+    await asyncio.gather(*(one.read_result(RESULT_S) for one in in_tabs))
+    for one, other in zip(in_tabs, [*in_tabs[1:], *in_tabs[:1]], strict=True):
+        await one.try_to_reach(other)
     finished = _end_runs()
     automatic = sum(pupil.visitor.automatic for pupil in pupils)
     for pupil in pupils:
@@ -210,6 +255,12 @@ async def run_class(served: Served, n: int, minutes: float) -> Told:
     _say("presses", _times(told.presses))
     _say("opening the app", _times(told.opened))
     _say(f"uploading {PHOTOS} photos", _times(told.uploads))
+    if in_tabs:
+        _say("in browsers: uploading", _times(told.browser_uploads))
+        _say("in browsers: presses", _times(told.browser_presses))
+        results = Counter(told.browser_results)
+        _say("in browsers: results", *(f"{said} ({n})" for said, n in results.items()))
+    _say("load of the machine, 1 and 5 minutes", "{:.1f}, {:.1f}".format(*psutil.getloadavg()[:2]))
     _say("pictures fetched", str(told.pictures), f"looks of a page by itself: {automatic}")
     _say("runs", finished, f"results read: {told.results_read}")
     _say(
@@ -261,6 +312,12 @@ async def _press_until(pupil: Pupil, until: float) -> None:
             return
         await asyncio.sleep(wait_s)
         await pupil.try_to("pressing", pupil.press_something())
+
+
+async def _press_in_tab_until(person: PersonInTab, until: float) -> None:
+    while (wait_s := random.uniform(*THINK_S)) < until - time.monotonic():
+        await asyncio.sleep(wait_s)
+        await person.press_something()
 
 
 async def _try_to_reach(pupils: Sequence[Pupil], told: Told) -> None:
@@ -330,19 +387,18 @@ def _say(what: str, *words: str) -> None:
 
 def run_turns(n: int, runs: int) -> None:
     """Queue `runs` runs of each of `n` people, one person after the other, and see who came when."""
-    order = _queue_all(n, runs)
-    firsts = [place for place, (_person, turn) in enumerate(order) if turn == 0]
-    seconds = [place for place, (_person, turn) in enumerate(order) if turn == 1]
+    began = time.monotonic()
+    order = _train_all(n, runs)
+    firsts = [run.state.finished_at for run, (_person, turn) in order.items() if turn == 0]
+    seconds = [run.state.started_at for run, (_person, turn) in order.items() if turn == 1]
     fair = not seconds or (len(firsts) == n and max(firsts) < min(seconds))
-    _say("runs that began, by person and number", " ".join(f"{p}.{t + 1}" for p, t in order))
-    _say("everybody's first began before anybody's second", "yes" if fair else "NO")
+    named = " ".join(f"{person}.{turn + 1}" for person, turn in order.values())
+    _say("runs, by person and number, as they began", named, f"{time.monotonic() - began:.0f} s")
+    _say("everybody's first ended before anybody's second began", "yes" if fair else "NO")
 
 
-def _queue_all(n: int, n_runs: int) -> list[tuple[int, int]]:
-    """Who trained when: the number of the person and of the run, in the order of their beginnings."""
-    from translearn_core import datasets, jobs
-    from translearn_core.settings import make_settings
-
+def _train_all(n: int, n_runs: int) -> dict[Run, tuple[int, int]]:
+    """Each run with the number of its person and its own, in the order of their beginnings."""
     classroom = people.begin_class(PASSWORD)
     source = Path(os.environ["TRANSLEARN_HOME"]) / "drawn"
     rng = np.random.default_rng(0)
@@ -352,18 +408,37 @@ def _queue_all(n: int, n_runs: int) -> list[tuple[int, int]]:
             (source / kind / f"{number}.jpg").write_bytes(_draw(rng, colour))
     settings = make_settings({"backbone": "starter", "image_size": 32, "epochs": 2})
     queued = {}
-    for person in range(n):
-        joined = people.join(classroom.code, f"Pupil {person}", "4711", address=f"10.0.0.{person}")
-        with spaces.acting_in(joined.folder):
-            dataset = datasets.import_source(source)
-            for turn in range(n_runs):
-                queued[jobs.start(dataset, settings)] = (person, turn)
+    slot = spaces.root() / "slots" / "0.lock"
+    slot.parent.mkdir(parents=True)
+    with FileLock(slot):
+        for person in range(n):
+            name = f"Pupil {person}"
+            joined = people.join(classroom.code, name, "4711", address=f"10.0.0.{person}")
+            with spaces.acting_in(joined.folder):
+                dataset = datasets.import_source(source)
+                for turn in range(n_runs):
+                    queued[jobs.start(dataset, settings)] = (person, turn)
+        while any(run.written_state.pid == 0 for run in queued):
+            time.sleep(0.5)  # the last ones begin to wait
+        time.sleep(SETTLE_S)
+        took = sorted(_memory_of(run) for run in queued)
+        _say(
+            "memory of the processes that wait, what each has alone, MB",
+            f"half of them at most {took[len(took) // 2] / 1e6:.0f}",
+            f"the next one {took[-1] / 1e6:.0f}",
+            f"all {sum(took) / 1e6:.0f}",
+        )
     while any(run.state.is_live for run in queued):
         time.sleep(0.5)
     for run, (person, turn) in queued.items():
         if run.state.state != "finished":
             _say(f"run {turn + 1} of {person}", run.state.state, run.state.reason)
-    return [queued[run] for run in sorted(queued, key=lambda one: one.state.started_at)]
+    return {run: queued[run] for run in sorted(queued, key=lambda one: one.state.started_at)}
+
+
+def _memory_of(run: Run) -> int:
+    process = run.process()
+    return int(process.memory_full_info().uss) if process is not None else 0
 
 
 def main() -> None:
@@ -371,6 +446,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", nargs="?", choices=["lesson", "turns"], default="lesson")
     parser.add_argument("--people", type=int)
+    parser.add_argument("--browsers", type=int, default=0, help="so many of them with a Chromium")
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--runs", type=int, default=3)
     chosen = parser.parse_args()
@@ -381,7 +457,7 @@ def main() -> None:
             run_turns(chosen.people or 10, chosen.runs)
             return
         with serving(home, as_class=True, environment=ENVIRONMENT) as served:
-            asyncio.run(run_class(served, chosen.people or 30, chosen.minutes))
+            asyncio.run(run_class(served, chosen.people or 30, chosen.browsers, chosen.minutes))
             log = served.log.read_text("utf-8", "replace")
             _say("lines of the server's log with ERROR", str(log.count("ERROR")))
             _say("the log", str(served.log))

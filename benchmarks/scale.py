@@ -11,7 +11,8 @@ with the backbone `starter` at 64 px, each time in a process and a workspace of 
   after, and files of features that were written twice;
 - `lost`: over three nodes, one of which is lost on the way: features bit for bit as on this machine;
 - `large`: 200,000 photos (`--large`) over three nodes, then `train` with what the pass has left: seconds,
-  memory of the largest worker, of the process that asks and of the command, bytes on disk;
+  memory of the largest worker, of the process that asks and of the command, bytes on disk; with the same
+  `--scratch` it goes on after it was killed;
 - `feasible`: the check of `--photos` photos, its pass over three nodes.
 
 Without a name: `bits`, `resume` and `lost`. Each step prints a JSON object when it is done, and every
@@ -163,8 +164,9 @@ class _Scale:
         }
 
     def large(self) -> Steps:
-        """The pass over many photos on three nodes, and what learns from it and judges it."""
-        manifest, home = self._manifest(self._large), self._home()
+        """The pass over many photos on three nodes, and a training with what it has left."""
+        manifest, home = self._manifest(self._large), self._scratch / f"large-{self._large}"
+        home.mkdir(exist_ok=True)
         yield {"three_nodes": self._over_nodes(manifest, home)}
         yield {
             "manifest_mb": _megabytes(home, "datasets/*/manifest.parquet"),

@@ -31,6 +31,7 @@ def main() -> None:
     with tabs[1], frame.errors_shown():
         tiles.show_queue()
     with tabs[2], frame.errors_shown():
+        actions.show_assignment()
         actions.show_sharing()
     with tabs[3], frame.errors_shown():
         ending.show_wall()

@@ -126,9 +126,10 @@ def _import_training() -> None:
     from translearn_core.graph.engine import import_keras
 
     import_keras()
+    from translearn_core.fitting import fit
     from translearn_core.training import train
 
-    logger.info("%s is imported", train.__name__)
+    logger.info("%s and %s are imported", fit.__name__, train.__name__)
 
 
 HANDLERS: dict[Kind, Handler] = {

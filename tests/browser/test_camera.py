@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 import sys
 import time
@@ -22,6 +21,7 @@ expect = pytest.importorskip("playwright.sync_api").expect
 
 SECONDS = 2.0
 """How long a button is held."""
+FRAMES_PER_S = 10
 MOST_PRESSES = 8
 LEAST_RIGHT = 0.95
 ANSWERS = 40
@@ -33,7 +33,11 @@ POLL_MS = 100
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two films in one room: a ball and a box that move about, come near and go."""
+    """Two films in one room: a ball and a box that move about, come near and go.
+
+    One round of a film takes as long as a button is held. Few frames a second, not packed: a camera
+    that is on costs little while the test waits for something else.
+    """
     folder = tmp_path_factory.mktemp("clips")
     rng = np.random.default_rng(0)
     room = Image.fromarray(rng.integers(60, 110, (15, 20, 3), dtype=np.uint8)).resize((320, 240))
@@ -42,16 +46,17 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         ("ball", "ellipse", (210, 60, 40)),
         ("box", "rectangle", (40, 80, 200)),
     ):
-        found[name] = folder / f"{name}.mjpeg"
+        found[name] = folder / f"{name}.y4m"
         with found[name].open("wb") as film:
-            for angle in np.linspace(0, 2 * np.pi, 60, endpoint=False):
+            film.write(f"YUV4MPEG2 W320 H240 F{FRAMES_PER_S}:1 Ip A1:1 C420jpeg\n".encode())
+            for angle in np.linspace(0, 2 * np.pi, int(FRAMES_PER_S * SECONDS), endpoint=False):
                 picture = room.copy()
                 x, y = 160 + 60 * np.cos(angle), 120 + 40 * np.sin(angle)
                 r = 52 + 14 * np.sin(3 * angle)
                 getattr(ImageDraw.Draw(picture), draw)((x - r, y - r, x + r, y + r), fill=color)
-                content = io.BytesIO()
-                picture.save(content, "JPEG", quality=88)
-                film.write(content.getvalue())
+                light, *colour = picture.convert("YCbCr").split()
+                film.write(b"FRAME\n" + light.tobytes())
+                film.writelines(plane.reduce(2).tobytes() for plane in colour)
     return found
 
 
@@ -140,11 +145,11 @@ def test_from_the_first_page_to_live_answers(
     screenshot: Any,
     tmp_path: Path,
 ) -> None:
-    film = tmp_path / "camera.mjpeg"
+    film = tmp_path / "camera.y4m"
 
     def show(name: str) -> None:
         """What the camera shows when it is started the next time."""
-        shutil.copy(clips[name], tmp_path / "next.mjpeg").replace(film)
+        shutil.copy(clips[name], tmp_path / "next.y4m").replace(film)
 
     show("ball")
     with watching(chromium, server, film) as page:

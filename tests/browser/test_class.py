@@ -11,10 +11,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.browser import axe
@@ -33,7 +35,7 @@ WORKER_MS = 120_000
 
 
 @dataclass(frozen=True)
-class Klass:
+class Lesson:
     """A class that is served, and its code, as the terminal tells them."""
 
     address: str
@@ -46,7 +48,7 @@ class Klass:
 
 
 @pytest.fixture
-def klass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Klass]:
+def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lesson]:
     """A class with one place to train in; no training outlives it."""
     monkeypatch.setenv("TRANSLEARN_HOME", str(tmp_path / "home"))
     with socket.socket() as chosen:
@@ -75,7 +77,7 @@ def klass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Klass]:
             told = re.search(r"type in (\w+)", log.read_text(encoding="utf-8"))
             with socket.socket() as probe:
                 if told and probe.connect_ex(("127.0.0.1", port)) == 0:
-                    yield Klass(f"https://localhost:{port}", told[1])
+                    yield Lesson(f"https://localhost:{port}", told[1])
                     return
             assert process.poll() is None, log.read_text(encoding="utf-8")
             time.sleep(0.05)
@@ -87,15 +89,15 @@ def klass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Klass]:
         process.wait(20)
 
 
-def join(page: Any, klass: Klass, name: str) -> None:
+def join(page: Any, lesson: Lesson, name: str) -> None:
     """Come in by the door, whichever page was asked for."""
     page.goto("/train")
-    expect(page).to_have_url(f"{klass.address}/class/join")
-    page.get_by_label("Code of the class").fill(klass.code)
+    expect(page).to_have_url(f"{lesson.address}/class/join")
+    page.get_by_label("Code of the class").fill(lesson.code)
     page.get_by_label("Your name").fill(name)
     page.get_by_label("Your PIN").fill("4711")
     page.get_by_role("button", name="Let me in").click()
-    expect(page).to_have_url(f"{klass.address}/")
+    expect(page).to_have_url(f"{lesson.address}/")
     expect(page.get_by_text("Everything is deleted after").first).to_be_visible()
 
 
@@ -107,42 +109,43 @@ def train(page: Any) -> None:
     expect(page.locator(".tl-now")).to_be_visible()
 
 
-def at_work(page: Any, klass: Klass) -> Job:
-    """The one job that runs, as soon as it does."""
+def halt_first(lesson: Lesson) -> tuple[Job, psutil.Process]:
+    """Let the first training stand still as soon as it runs: it would be over before it is stopped."""
     end = time.monotonic() + WORKER_MS / 1000
     while time.monotonic() < end:
-        found = [job for job in klass.jobs() if is_running(job)]
-        if found:
-            return found[0]
-        page.wait_for_timeout(100)
+        for job in lesson.jobs():
+            process = job.process() if is_running(job) else None
+            if process is not None:
+                process.suspend()
+                return job, process
+        time.sleep(0.05)
     pytest.fail("nothing runs")
 
 
 def test_a_class_from_its_start_to_its_end(
-    chromium: Any, klass: Klass, tmp_path: Path, screenshot: Screenshot
+    chromium: Any, lesson: Lesson, tmp_path: Path, screenshot: Screenshot
 ) -> None:
     """Two pupils train, one of the demo and one of photos of their own; the teacher stops one, whose
     process stands still until then, and the other has the next turn."""
     opened = [
-        chromium.new_context(ignore_https_errors=True, base_url=klass.address) for _n in range(3)
+        chromium.new_context(ignore_https_errors=True, base_url=lesson.address) for _n in range(3)
     ]
     ada, bob, teacher = (context.new_page() for context in opened)
     ada.set_viewport_size({"width": 390, "height": 844})
     ada.emulate_media(color_scheme="dark")
     ada.goto("/")
     screenshot(ada, "class-join-390-dark")
-    join(ada, klass, "Ada")
-    join(bob, klass, "Bob <b>")
+    join(ada, lesson, "Ada")
+    join(bob, lesson, "Bob <b>")
 
     ada.get_by_role("button", name="Try the demo photos").click()
     expect(ada.locator(".st-key-dataset_title")).to_be_visible(timeout=WORKER_MS)
     expect(ada.locator("img[src*='/media/']").first).to_be_attached()
     demo = ada.url
-    train(ada)
-    ada_trains = at_work(ada, klass)
-    process = ada_trains.process()
-    assert process is not None
-    process.suspend()
+    with ThreadPoolExecutor(1) as beside:
+        halted = beside.submit(halt_first, lesson)
+        train(ada)
+        stopped, process = halted.result()
 
     bob.goto(demo)  # her address, with the name of her data set in it
     expect(bob.get_by_role("heading", name="Teach your computer")).to_be_visible()
@@ -177,7 +180,7 @@ def test_a_class_from_its_start_to_its_end(
     process.resume()
     expect(ada.get_by_text("Stopped").first).to_be_visible(timeout=WORKER_MS)
     expect(bob.locator(".st-key-live_results button")).to_be_visible(timeout=WORKER_MS)
-    assert ada_trains.state.state == "stopped"
+    assert stopped.state.state == "stopped"
     expect(tiles.filter(has_text="Ada")).to_contain_text("stopped")
     expect(tiles.filter(has_text="Bob <b>")).to_contain_text("right on")
     bob.locator(".st-key-live_results button").click()

@@ -405,6 +405,31 @@ def test_tar_archives(name: str, mode: str, tmp_path: Path, workspace: Path) -> 
     assert not list((workspace / "cache").iterdir())
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda data: data[:1536] + b"\xff" * 512 + data[2048:], "damaged or cut off"),
+        (lambda data: data[: 1536 + 100], "damaged or cut off"),
+        (lambda data: data + data, "several tar archives"),
+        (lambda data: data + b"junk" * 2000, ""),
+    ],
+    ids=["a header", "cut in a header", "two", "junk behind"],
+)
+def test_no_part_of_a_tar_is_lost_unsaid(
+    change: Callable[[bytes], bytes], sentence: str, tmp_path: Path, workspace: Path
+) -> None:
+    files = {f"{name}/{n}.jpg": draw_photo(n)[:1000] for name in ("cats", "dogs") for n in range(2)}
+    path = _tar(tmp_path / "t.tar", "w", files)
+    path.write_bytes(change(path.read_bytes()))
+    limits = Limits()
+    if sentence:
+        with pytest.raises(SourceError, match=sentence), open_archive(path, limits):
+            pass
+    else:
+        with open_archive(path, limits) as archive:
+            assert [entry.name for entry in archive.entries] == list(files)
+
+
 def _texts(files: dict[bytes, bytes]) -> dict[str, bytes]:
     return {name.decode("utf-8", "surrogateescape"): data for name, data in files.items()}
 

@@ -11,7 +11,11 @@ import pytest
 from tests.support.drawing import POSITION, draw_image, draw_photo, make_tree
 from translearn_core import datasets
 from translearn_core.datasets import CHECKS
-from translearn_core.datasets.manifest_checks import find_exact_across, find_exact_copies
+from translearn_core.datasets.manifest_checks import (
+    find_case_twins,
+    find_exact_across,
+    find_exact_copies,
+)
 from translearn_core.errors import SourceError
 
 
@@ -41,7 +45,7 @@ def test_copies_in_one_class_and_across_classes_are_told_apart(tmp_path: Path) -
         (source / copy).write_bytes((source / "a/1.jpg").read_bytes())
     found = " ".join(datasets.warnings(datasets.import_source(source)))
     assert "2 photos are exact copies of others of their class" in found
-    assert "1 photo lies in more than one class" in found
+    assert "1 photo is in more than one class" in found
 
 
 @pytest.mark.parametrize(("to", "check"), [("cat", "exact_copies"), ("dog", "cross_class_copies")])
@@ -70,6 +74,30 @@ def test_warnings_before_training(tmp_path: Path) -> None:
     assert "a has 60 photos, b only 4" in found
     even = datasets.import_source(make_tree(tmp_path / "t", {"a": 12, "b": 12}))
     assert datasets.warnings(even) == []
+
+
+@pytest.mark.awkward
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("Cats", "cats"), "Cats, cats differ only in upper and lower case"),
+        (("cat", "c\u0430t"), "nearly the same"),
+        (("A1", "\uff211"), "nearly the same"),
+        (("cat", "cats"), "nearly the same"),
+        (("dogs", "dogs - Copy"), "nearly the same"),
+        (("1", "1.0"), "the same number, written differently"),
+        (("cat", "dog"), ""),
+        (("cat1", "cat2"), ""),
+        (("\u043a\u043e\u0442", "\u043a\u0438\u0442"), ""),
+    ],
+)
+def test_names_that_look_alike_are_named(names: tuple[str, str], said: str, tmp_path: Path) -> None:
+    dataset = datasets.import_source(
+        make_tree(tmp_path / "s", dict.fromkeys(names, 2)), in_place=True
+    )
+    found = [finding.note for finding in find_case_twins(dataset)]
+    assert len(found) == bool(said)
+    assert said in " ".join(found)
 
 
 def test_doubly_sorted_photos_raise_a_question(tmp_path: Path) -> None:

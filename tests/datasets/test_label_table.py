@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -59,6 +63,17 @@ def test_labels_come_to_the_photo_of_the_row(
         (b"<html><table>", "a web page"),
         (b"file,label\nb.jpg,x\0y\n", "NUL"),
         (b"", "is empty"),
+        (b"\xd0\xcf\x11\xe0" + "EncryptedPackage".encode("utf-16-le"), "protected by a password"),
+        (b"{\\rtf1 file,label\\par}", "RTF"),
+        (b"0\t0\tb.jpg\n1\t1\tc.jpg\n", "not like column heads"),
+        (
+            b'{"b.jpg": "x", "c.jpg": "y", "b.jpg": "y"}',
+            "two different things under the name b.jpg",
+        ),
+        (b'{"b.jpg": "x", "c.jpg": ["x", "y"]}', "several labels or none"),
+        (b'[{"file": "b.jpg", "label": "\\ud800"}, {"file": "c.jpg", "label": "y"}]', "is no text"),
+        (b'[{"file": "b.jpg", "label": "x"},', "error in line 1"),
+        (b'{"file": "b.jpg", "label": "x"}\n{"file": \n', "error in line 2"),
     ],
 )
 def test_what_is_not_clear_is_refused(
@@ -91,12 +106,51 @@ def rows(head: str, *, stems: bool = False, sep: str = ",", before: str = "") ->
     return text.replace(".jpg", "").replace(".JPG", "") if stems else text
 
 
-def workbook() -> bytes:
-    book, data = openpyxl.Workbook(), io.BytesIO()
-    for row in (("Image", "Class"), *RED_BLUE.items()):
+def workbook(
+    rows: Iterable[Sequence[object]] = (("Image", "Class"), *RED_BLUE.items()),
+    change: Callable[[openpyxl.Workbook], object] = lambda book: None,
+    edit: Callable[[str], str] = str,
+) -> bytes:
+    """An Excel workbook.
+
+    Args:
+        change: alters the workbook before it is written.
+        edit: alters the XML of its first sheet.
+    """
+    book, data, edited = openpyxl.Workbook(), io.BytesIO(), io.BytesIO()
+    for row in rows:
         book.active.append(row)
+    change(book)
     book.save(data)
-    return data.getvalue()
+    with zipfile.ZipFile(data) as old, zipfile.ZipFile(edited, "w") as new:
+        for name in old.namelist():
+            content = old.read(name).decode()
+            new.writestr(name, edit(content) if name.endswith("sheet1.xml") else content)
+    return edited.getvalue()
+
+
+def _merge(book: openpyxl.Workbook) -> None:
+    book.active.merge_cells("B2:B3")
+    book.active.merge_cells("B4:B5")
+
+
+def _hide(book: openpyxl.Workbook) -> None:
+    """Put a sheet of labels that is not shown before the one that is."""
+    hidden = book.create_sheet("old", 0)
+    hidden.append(("file", "label"))
+    for name in RED_BLUE:
+        hidden.append((name, f"old {name}"))
+    hidden.sheet_state = "hidden"
+    book.active = book.worksheets[1]
+
+
+MERGED = (
+    ("file", "label"),
+    *(
+        (name, label if n % 2 == 0 else None)
+        for n, (name, label) in enumerate(sorted(RED_BLUE.items(), key=lambda row: row[1]))
+    ),
+)
 
 
 TABLES: dict[str, bytes] = {
@@ -118,6 +172,33 @@ TABLES: dict[str, bytes] = {
     "addresses": rows("file,label", before="https://example.org/i/").encode(),
     "paths of Windows": rows("file,label", before=".\\").encode(),
     "a workbook": workbook(),
+    "a workbook with merged cells": workbook(MERGED, _merge),
+    "a workbook that declares a smaller size": workbook(
+        edit=lambda xml: re.sub(r'<dimension ref="[^"]*"', '<dimension ref="A1:A2"', xml)
+    ),
+    "a workbook with a hidden sheet": workbook(change=_hide),
+    "a workbook with a stray head far away": workbook(
+        change=lambda book: book.active.cell(1, 16000, value="x")
+    ),
+    "a workbook that begins lower": workbook(
+        ((), (), (None, None, "file", "label"), *((None, None, *row) for row in RED_BLUE.items()))
+    ),
+    "lines in quotation marks": "".join(
+        f'"{line}"\n' for line in rows("file,label").splitlines()
+    ).encode(),
+    "a long cell": rows("file,label")
+    .replace("red", "red," + "A" * 200_000)
+    .replace("file,label", "file,label,thumb")
+    .encode(),
+    "JSON of names": json.dumps(RED_BLUE).encode(),
+    "JSON of names with lists": json.dumps({n: [v] for n, v in RED_BLUE.items()}).encode(),
+    "JSON in UTF-16": json.dumps([{"file": n, "label": v} for n, v in RED_BLUE.items()]).encode(
+        "utf-16"
+    ),
+    "what nobody sees": rows("file,label")
+    .replace("red", "re\u00add\u200b", 1)
+    .replace("blue", "\ufeffblue\u200f", 1)
+    .encode(),
     "one-hot columns": "file,red,blue\n{}".format(
         "".join(f"{n},{int(v == 'red')},{int(v == 'blue')}\n" for n, v in RED_BLUE.items())
     ).encode(),
@@ -133,6 +214,82 @@ def test_tables_in_use_are_read(case: str, flat: Path, workspace: Path, tmp_path
     assert classes(flat, tmp_path / name, TABLES[case]) == RED_BLUE
 
 
+def test_a_split_in_another_language(flat: Path, workspace: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    words = ("Training", "训练集", "Prüfung", "测试")
+    lines = [f"{n},{v},{s}" for (n, v), s in zip(RED_BLUE.items(), words, strict=True)]
+    table.write_text("\n".join(["file,label,split", *lines]) + "\n", encoding="utf-8")
+    rows = import_labelled(flat, read_table(table), key="t").dataset.photos
+    assert list(rows["split"].value_counts().sort_index().items()) == [("test", 2), ("train", 2)]
+
+
+NOTES: dict[str, tuple[bytes, str]] = {
+    "errors": (
+        workbook((("file", "label"), *RED_BLUE.items(), ("p1.jpg", "#N/A"))),
+        "#N/A in row 6",
+    ),
+    "errors in CSV": (rows("file,label").replace("red", "#REF!", 1).encode(), "#REF! in row 2"),
+    "formulas": (
+        workbook((("file", "label"), *list(RED_BLUE.items())[:3], ("P10.JPG", '="bl"&"ue"'))),
+        "1 cell of t.xlsx holds a formula",
+    ),
+    "merged cells": (workbook(MERGED, _merge), "merged cells"),
+    "missing": (rows("file,label").replace("red", "N/A", 1).encode(), "N/A was kept as a class"),
+    "joined": (rows("file,label").replace("blue", "blue|red", 1).encode(), "blue|red join"),
+    "listed": (rows("file,label").replace("blue", "['blue']", 1).encode(), "['blue'] join"),
+    "wrong encoding": (
+        rows("file,label").replace("red", "M\u00c3\u00bcll", 1).encode(),
+        "wrong encoding",
+    ),
+    "lost letters": (rows("file,label").replace("red", "M\ufffdll", 1).encode(), "wrong encoding"),
+    "folds": (
+        "file,label,fold\n{}".format(
+            "".join(f"{n},{v},{len(n) % 2}\n" for n, v in RED_BLUE.items())
+        ).encode(),
+        "The column fold may say which photos are for the test",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOTES)
+def test_what_looks_like_a_mistake_is_said(
+    case: str, flat: Path, workspace: Path, tmp_path: Path
+) -> None:
+    content, sentence = NOTES[case]
+    table = tmp_path / ("t.xlsx" if content.startswith(b"PK") else "t.csv")
+    table.write_bytes(content)
+    read = read_table(table)
+    assert sentence in " ".join(read.notes)
+
+
+@pytest.mark.parametrize(
+    ("sites", "sentence"),
+    [
+        (("a", "b", "c", "d"), ""),
+        (("a", "a", "b", "b"), ""),
+        (("", "", "", ""), "names no group of any photo"),
+        (("a", "b", "", ""), "2 photos have no one group in site"),
+        (("Site 1", "site 1", "b", "b"), "Site 1, site 1 are different groups"),
+        (("1", "1.0", "2", "2"), "1, 1.0 are different groups"),
+    ],
+)
+def test_odd_groups_are_said(
+    sites: tuple[str, ...], sentence: str, flat: Path, workspace: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "t.csv"
+    lines = [f"{n},{v},{s}" for (n, v), s in zip(RED_BLUE.items(), sites, strict=True)]
+    table.write_text("\n".join(["file,label,site", *lines]) + "\n", encoding="utf-8")
+    imported = import_labelled(flat, read_table(table, group_by="site"), key="t")
+    assert bool(imported.notes) == bool(sentence)
+    assert sentence in " ".join(imported.notes)
+
+
+def test_a_table_without_doubts_says_nothing(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(rows("file,label"), encoding="utf-8")
+    assert read_table(table).notes == []
+
+
 def test_addresses_name_a_photo_by_their_last_part_only_where_it_is_one(
     photos: Path, workspace: Path, tmp_path: Path
 ) -> None:
@@ -142,7 +299,20 @@ def test_addresses_name_a_photo_by_their_last_part_only_where_it_is_one(
 
 @pytest.mark.parametrize(
     ("encoding", "words"),
-    [("gbk", ("玻璃", "纸")), ("cp1252", ("Müll", "Gefäß")), ("cp1251", ("стекло", "бумага"))],
+    [
+        ("gbk", ("玻璃", "纸")),
+        ("cp1252", ("Müll", "Gefäß")),
+        ("cp1252", ("coração", "maçã")),
+        ("cp1252", ("Größe", "für")),
+        ("cp1251", ("стекло", "бумага")),
+        ("cp1251", ("Кошка", "взгляд")),
+        ("cp1250", ("łąka", "źrebię")),
+        ("cp1253", ("γάτα", "σκύλος")),
+        ("cp874", ("แมว", "กระดาษ")),
+        ("gb18030", ("㐀玻璃", "纸张")),
+        ("big5", ("天文", "太陽")),
+        ("cp932", ("ねこ", "いぬ")),
+    ],
 )
 def test_other_encodings_are_read_and_said(
     encoding: str, words: tuple[str, str], flat: Path, workspace: Path, tmp_path: Path
@@ -155,6 +325,25 @@ def test_other_encodings_are_read_and_said(
     said = " ".join(table_notes(dataset).notes)
     assert "is not UTF-8" in said
     assert words[0] in said
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        rows("file,label").replace("red", "ığdır").replace("blue", "kuş").encode("cp1254"),
+        rows("file,label").replace("red", "חתול").replace("blue", "כלב").encode("cp1255"),
+        rows("file,label").replace("red", "кошка").replace("blue", "собака").encode("cp866"),
+        rows("file,label").replace("red", "Müll").replace("blue", "Gefäß").encode()
+        + b"x,M\xfcll\n",
+        rows("file,label").encode() + b"x,\xed\xa0\x80\n",
+    ],
+    ids=["Turkish", "Hebrew", "DOS", "nearly UTF-8", "half a character"],
+)
+def test_encodings_that_cannot_be_told_are_refused(data: bytes, tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_bytes(data)
+    with pytest.raises(SourceError, match="cannot be told with certainty"):
+        read_table(table)
 
 
 PAIRS = (

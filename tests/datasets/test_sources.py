@@ -64,6 +64,22 @@ def _told(dataset: datasets.Dataset) -> str:
         ("data", ""),
         ("contest", ""),
         ("device", ""),
+        ("X_train", "train"),
+        ("Trainingsdaten", "train"),
+        ("Testbilder", "test"),
+        ("Prüfung", "test"),
+        ("Validierung", "val"),
+        ("训练集", "train"),
+        ("測試", "test"),
+        ("验证集", "val"),
+        ("entrenamiento", "train"),
+        ("Validación", "val"),
+        ("entraînement", "train"),
+        ("обучение", "train"),
+        ("テスト", "test"),
+        ("학습", "train"),
+        ("测试仪", ""),
+        ("Probe", ""),
     ],
 )
 def test_names_of_splits(name: str, kind: str) -> None:
@@ -81,6 +97,9 @@ def test_names_of_splits(name: str, kind: str) -> None:
         ("unknown", False),
         ("labelled", False),
         ("uncommon", False),
+        ("Unsortiert", True),
+        ("未分类", True),
+        ("分类", False),
     ],
 )
 def test_names_of_unlabelled_photos(name: str, answer: bool) -> None:
@@ -247,6 +266,24 @@ def test_numbers_are_in_natural_order(tmp_path: Path) -> None:
     dataset = datasets.import_source(source, in_place=True)
     assert dataset.classes == list(dataset.counts.index) == ["1", "2", "10", "x9", "x10"]
     assert sorted(["b", "A", "a10", "a9"], key=natural_key) == ["A", "a9", "a10", "b"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["cat", "cat2", "cat2b", "cat10"],
+        ["{", "{0}", "{name}"],
+        ["", "0", "00", "01", "1", "1b", "b"],
+        ["9" * 4999, "9" * 5000],
+    ],
+)
+def test_names_that_begin_as_others_are_sorted_too(names: list[str]) -> None:
+    assert sorted(reversed(names), key=natural_key) == names
+
+
+def test_a_class_may_be_named_as_another_one_with_a_number(tmp_path: Path) -> None:
+    source = make_tree(tmp_path / "s", {name: 2 for name in ("cat10", "cat", "cat2")})
+    assert datasets.import_source(source, in_place=True).classes == ["cat", "cat2", "cat10"]
 
 
 def test_hidden_empty_and_lost_classes_are_named(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.shortcuts import find_shortcuts
 
 SIZE = (160, 120)
+PER_CLASS = 20
 
 
 @pytest.fixture(autouse=True)
@@ -49,10 +50,10 @@ def _save(image: Image.Image, path: Path, kind: str = "JPEG") -> None:
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three classes of 30 drawn photos without a fault."""
+    """Three classes of drawn photos without a fault."""
     folder = tmp_path_factory.mktemp("sound")
     for place, name in enumerate(("ants", "bees", "cats")):
-        for n in range(30):
+        for n in range(PER_CLASS):
             _save(_draw(100 * place + n), folder / name / f"{n:02}.jpg")
     return folder
 
@@ -178,7 +179,7 @@ def test_copies_are_told_apart_by_kind(sound: Path, tmp_path: Path) -> None:
 
 def test_copies_across_given_splits_are_leaks(sound: Path, tmp_path: Path) -> None:
     folder = tmp_path / "s"
-    for part, chosen in (("train", slice(0, 20)), ("test", slice(20, 30))):
+    for part, chosen in (("train", slice(0, 14)), ("test", slice(14, PER_CLASS))):
         for name in ("ants", "bees"):
             for photo in sorted((sound / name).iterdir())[chosen]:
                 (folder / part / name).mkdir(parents=True, exist_ok=True)
@@ -194,7 +195,7 @@ def test_copies_across_given_splits_are_leaks(sound: Path, tmp_path: Path) -> No
 def test_features_tell_outliers(sound: Path) -> None:
     evidence = Evidence.of(datasets.import_source(sound))
     rng = np.random.default_rng(0)
-    points = np.eye(3, 32)[evidence.labels] * 8 + rng.normal(size=(90, 32))
+    points = np.eye(3, 32)[evidence.labels] * 8 + rng.normal(size=(3 * PER_CLASS, 32))
     points[5] = -points[5] * 3
     evidence.features = points
     found = _by_check(evidence)["outlier"]
@@ -215,7 +216,7 @@ def test_probabilities_tell_wrong_labels(sound: Path) -> None:
 
 def test_small_and_unequal_classes(sound: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(sound, tmp_path / "s")
-    for n in range(2, 30):
+    for n in range(2, PER_CLASS):
         (folder / f"cats/{n:02}.jpg").unlink()
     found = _found(folder)
     assert [(one.path, "2" in one.note) for one in found["too_few"]] == [("cats", True)]
@@ -253,7 +254,7 @@ def test_a_property_that_gives_a_class_away_is_named(
 ) -> None:
     change, kind = SHORTCUTS[name]
     folder = shutil.copytree(sound, tmp_path / "s")
-    for number in range(30):
+    for number in range(PER_CLASS):
         path = folder / f"bees/{number:02}.jpg"
         image = change(Image.open(path).convert("RGB"))
         path.unlink()

@@ -98,9 +98,8 @@ def _open(look: FeatureExtractor, cut: str = POOLED, *, keras_model: Any = None)
     [
         (STARTER, 47, ""),
         (STARTER, 48, "stage3_down_relu"),
-        (SMALL, 64, ""),
+        (SMALL, 64, "block_13_project_BN"),
         (SMALL, 65, ""),
-        (SMALL, 49, "block_6_project_BN"),
         (BACKBONES["efficientnet_lite0"], 64, ""),
     ],
     ids=lambda value: getattr(value, "name", value),

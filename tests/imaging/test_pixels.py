@@ -542,6 +542,44 @@ def test_missing_parts_are_noticed(name: str, size: int | None) -> None:
         datasets.decode_photo(MISSING[name](), size=size)
 
 
+def _png_of(kind: int, rows: bytes, *chunks: bytes, bits: int = 8, interlaced: int = 0) -> bytes:
+    """A PNG of unfiltered rows, as large as the test picture."""
+    height, width = GREY.shape
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, interlaced)
+    parts = (_chunk(b"IHDR", header), *chunks, _chunk(b"IDAT", zlib.compress(rows)))
+    return b"".join((PNG[:8], *parts, PNG[-12:]))
+
+
+def _rows(samples: np.ndarray, n: int | None = None) -> bytes:
+    return b"".join(b"\0" + row.tobytes() for row in samples[:n])
+
+
+BLACK_BELOW = np.where(np.arange(RGB.shape[0])[:, None, None] < RGB.shape[0] // 2, RGB, 0).astype(
+    np.uint8
+)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _png_of(2, _rows(RGB, RGB.shape[0] // 2)),
+        _png_of(0, _rows(GREY.astype(">u2"), 5), bits=16),
+        _png_of(2, b"\0" * 700, interlaced=1),
+        _png_of(3, _rows(GREY)),
+    ],
+    ids=["rows", "rows of 16 bits", "passes", "palette"],
+)
+def test_a_png_that_lacks_rows_or_its_palette_is_damaged(data: bytes) -> None:
+    with pytest.raises(PhotoError, match="damaged"):
+        _decode(data)
+
+
+def test_a_png_that_is_black_below_is_read() -> None:
+    assert (_decode(_png_of(2, _rows(BLACK_BELOW))) == BLACK_BELOW).all()
+    interlaced = _png_of(2, b"\0" * (RGB.size + 2 * RGB.shape[0] + 64), interlaced=1)
+    assert not _decode(interlaced).any()
+
+
 def test_a_palette_of_8_bit_values_is_taken_as_it_is_meant() -> None:
     for scale in (1, 257):
         palette = tuple(scale * value for value in range(256)) * 3
@@ -623,6 +661,28 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "Photoshop": (b"8BPS\0\1" + b"\0" * 300, "Photoshop"),
     "PPM": (b"P6 2 2 255\n" + b"\0" * 12, "PPM"),
     "SVG": (b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+    "SVG with a type": (b"<!DOCTYPE svg PUBLIC 'x'><!--" + b"x" * 600 + b"--><svg/>", "SVG"),
+    "PNG of a phone app": (
+        PNG[:8]
+        + _chunk(b"CgBI", b"P\0 \2")
+        + PNG[8:33]
+        + _chunk(b"IDAT", zlib.compress(_rows(RGB))[2:-4])
+        + PNG[-12:],
+        "iPhone",
+    ),
+    "floating PPM": (b"PF\n1 1\n-1.0\n" + b"\0" * 12, "PPM"),
+    "PostScript": (b"%!PS-Adobe-3.0 EPSF-3.0\n", "PostScript"),
+    "metafile": (b"\1\0\0\0" + b"\0" * 36 + b" EMF" + b"\0" * 90, "EMF"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + b"\0" * 90, "HDF5"),
+    "tar": (b"a.jpg" + b"\0" * 252 + b"ustar" + b"\0" * 250, "archive"),
+    "xz": (b"\xfd7zXZ\0" + b"\0" * 90, "archive"),
+    "sound": (b"RIFF\0\0\1\0WAVEfmt " + b"\0" * 90, "sound"),
+    "old video": (b"\0\0\x10\0moov" + b"\0" * 90, "video"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
+    "zeros": (b"\0" * 5000, "nothing but zeros"),
+    "zeros, then something": (b"\0" * 900 + b"x", "not a photo"),
+    "ones": (b"\xff" * 900, "not a photo"),
+    "page in UTF-16": ("<!doctype html><html>".encode("utf-16"), "web page"),
     "TIFF of JPEG 2000": (_tiff(RGB, photometric=2, compression=34712), "JPEG 2000"),
     "TIFF of 24 bits": (_tiff(GREY, bits=24, raw=b"\0" * 3 * GREY.size), "24 bits"),
     "TIFF of Lab in 16 bits": (_tiff(RGB16, photometric=8), "16 bits"),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from translearn_core import datasets, jobs, worker
+from translearn_core import datasets, jobs, spaces, worker
 from translearn_core.datasets import Dataset
 from translearn_core.features.extractor import POOLED
 from translearn_core.fitting.plan import make_plan
@@ -70,6 +71,29 @@ def test_it_is_left_alone_where_it_is_switched_off_or_a_run_is_at_work(
         run.update_state(state="finished")
         jobs.look_ahead(dataset)
         assert len(runner.submitted) == 1
+
+
+def test_one_goes_on_at_a_time_whoever_s_photos_they_are(
+    workspace: Path, colour_photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class brings photos in at once."""
+    monkeypatch.setenv("TRANSLEARN_LOOK_AHEAD", "true")
+    runner = InlineRunner(lambda job: job.update_state(state="running", heartbeat=time.time()))
+
+    def bring(space: Path) -> None:
+        with spaces.acting_in(space):
+            brought = datasets.import_source(colour_photos, in_place=True, check=False)
+            jobs.look_ahead(brought)
+
+    with jobs.use_runner(runner), ThreadPoolExecutor(4) as crowd:
+        pupils = [spaces.root() / "people" / (letter * 16) for letter in "abcd"]
+        list(crowd.map(bring, pupils))
+        (first,) = runner.submitted
+        first.update_state(state="finished")
+        later = next(one for one in pupils if not first.folder.is_relative_to(one))
+        bring(later)
+    assert len(runner.submitted) == 2, "then comes whose page is drawn again"
+    assert runner.submitted[1].folder.is_relative_to(later)
 
 
 def test_it_gives_way_to_what_somebody_asked_for(dataset: Dataset) -> None:

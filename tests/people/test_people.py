@@ -85,9 +85,9 @@ def test_a_wrong_code_lets_nobody_in_and_is_slowed_by_address(classroom: Classro
     assert _join(classroom).name == "Ada", "another device does not wait"
 
 
-def test_a_thousand_wrong_pins_lock_the_name_by_the_tenth(classroom: Classroom) -> None:
+def test_a_hundred_wrong_pins_lock_the_name_by_the_tenth(classroom: Classroom) -> None:
     ada, now, judged = _join(classroom), NOW, 0
-    for number in range(1000):
+    for number in range(100):
         now += 400.0
         with pytest.raises(AccessError) as told:
             people.come_back(classroom.code, "Ada", f"{number:05}", address="10.0.0.9", now=now)

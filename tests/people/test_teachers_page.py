@@ -89,12 +89,17 @@ async def _look_after(app: Served, photos: Path) -> None:
     assert people.shared_datasets() == [own.id]
     assert "leaves" in await _see(ada, "work")
 
+    await tab.choose("class_assignment", string_value="  Find <b>three</b> mistakes ")
+    assert "Assignment: Find &lt;b&gt;three&lt;/b&gt; mistakes" in await _see(cid, "train")
+    await tab.choose("class_assignment", string_value="")
+    assert "Assignment" not in await _see(await _join(app, "Cid", who="back"))
+
     with spaces.acting_in(_named("Bob").folder):
         waiting = Job(datasets.list_datasets()[0].folder / "sorting")
         with jobs.place_in_line(waiting):
             waiting.begin(SortConfig(created=time.time(), dataset=str(waiting.folder.parent)))
     await tab.again()
-    assert any("Bob: Sort photos: leaves" in said for said in tab.told("html"))
+    assert any("Bob: leaves (Sort photos)" in said for said in tab.told("html"))
 
     with spaces.acting_in(_named("Ada").folder):
         run = create_run(datasets.list_datasets()[0].folder, Settings(), dataset_name="leaves")

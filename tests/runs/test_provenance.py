@@ -26,14 +26,15 @@ def test_new_photos_are_added_and_the_test_stays_fair(home: Path) -> None:
     dataset = datasets.import_source(
         draw_photos(home / "first", per_class=20, seed=3), name="Colours", check=False
     )
-    first = train(dataset, epochs=2)
+    quick = {"epochs": 2, "hidden_units": 32, "augmentation": "none"}
+    first = train(dataset, **quick)
     before = provenance.read_photos(first)
     assert before is not None
     new = draw_photos(home / "second", per_class=15, seed=8)
     for photo in sorted(new.rglob("*.jpg")):
         shutil.move(photo, photo.with_name(f"new-{photo.name}"))
     datasets.add_source(dataset, new)
-    second = train(datasets.open_dataset(dataset.folder), epochs=2, start_from=first.id)
+    second = train(datasets.open_dataset(dataset.folder), start_from=first.id, **quick)
 
     assert set(second.metrics.carryover.classes_carried_over) == set(first.labels)
     tested = pd.read_parquet(second.folder / "predictions.parquet")["path"]

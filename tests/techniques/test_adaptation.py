@@ -66,7 +66,12 @@ def test_where_nothing_is_adapted_the_figure_is_of_photos_that_were_not_learned(
     monkeypatch.setattr(Adaptation, "figures", lambda *_: {"adaptation": dict(known)})
     technique = LabelPropagation(cast(Plan, None))
     technique._verdict = AdaptationCheck(
-        plain=0.5, aligned=0.5, agreement_certainty=0, information_certainty=0, expected_gain=0
+        told_apart=0.5,
+        plain=0.5,
+        aligned=0.5,
+        agreement_certainty=0,
+        information_certainty=9,
+        expected_gain=0,
     )
     empty = np.empty(0, np.int64)
     test = predictions.TestPredictions(
@@ -74,7 +79,5 @@ def test_where_nothing_is_adapted_the_figure_is_of_photos_that_were_not_learned(
     )
     figures = technique.figures(test)["adaptation"]
     assert figures["source_accuracy_before"] == figures["source_accuracy_after"] == 0.75
-    technique._verdict = replace(
-        technique._verdict, agreement_certainty=9, information_certainty=9, expected_gain=1
-    )
+    technique._verdict = replace(technique._verdict, told_apart=1.0)
     assert technique.figures(test)["adaptation"] == known

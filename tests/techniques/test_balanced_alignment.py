@@ -15,8 +15,10 @@ from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
+    answer_plainly,
     guess_classes,
     judge_guesses,
+    tell_apart,
 )
 
 CLASSES = 4
@@ -33,7 +35,16 @@ class Trial:
 
     @property
     def gain(self) -> float:
-        return accuracy(self.guesses, self.truth) - accuracy(self.plain, self.truth)
+        """Of plain answers and guesses, as far as these count."""
+        weight = self.verdict.weight
+        return self._beside_plain((1 - weight) * self.plain + weight * self.guesses)
+
+    @property
+    def gain_of_guesses(self) -> float:
+        return self._beside_plain(self.guesses)
+
+    def _beside_plain(self, answers: np.ndarray) -> float:
+        return accuracy(answers, self.truth) - accuracy(self.plain, self.truth)
 
 
 def drawn(counts: tuple[int, ...], *, seed: int, **options: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -53,8 +64,12 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
     alignment = BalancedAlignment.fit([source[0]], source[1], [features], classes=CLASSES)
     near = Neighbourhood.of(features)
     guesses = guess_classes(alignment, near)
-    plain = alignment.answer_plain()
-    verdict = judge_guesses(alignment, near.graph, plain.argmax(1), guesses.argmax(1), seed=0)
+    unaligned = alignment.answer_plain().argmax(axis=1)
+    apart = tell_apart(source[0], features, seed=0)
+    verdict = judge_guesses(
+        alignment, near.graph, unaligned, guesses.argmax(1), told_apart=apart, seed=0
+    )
+    plain = answer_plainly([source[0]], source[1], [features], classes=CLASSES)
     return Trial(plain=plain, guesses=guesses, verdict=verdict, truth=truth)
 
 
@@ -84,37 +99,39 @@ def test_other_shares_alone_are_no_shift_and_the_run_stays_plain() -> None:
     recoloured = plain_head(coral(source[0], target[0])(source[0]), source[1], target[0])
     assert accuracy(recoloured, trial.truth) < 0.9, "aligning all photos takes shares for a shift"
     assert not trial.verdict.helps
+    assert trial.gain == 0
 
 
 def test_where_nothing_differs_the_run_stays_plain() -> None:
     trial = tried(drawn((30,) * 4, seed=5), drawn((30,) * 4, seed=6))
+    assert 0.3 < trial.verdict.told_apart < 0.7
     assert not trial.verdict.helps
-    assert abs(trial.gain) < 0.02
 
 
 def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> None:
     there, truth = drawn((4, 110, 4, 2), seed=7)
     trial = tried(drawn((30,) * 4, seed=7), (there + np.float32(0.4), truth))
-    assert trial.gain < -0.05, "even shares are wrong here"
-    assert not trial.verdict.helps
+    assert trial.gain_of_guesses < -0.05, "even shares are wrong here"
+    assert trial.gain > -0.01
 
 
 @pytest.mark.parametrize(
-    ("agreement", "information", "gain", "helps"),
-    [(3, 4, 0.1, True), (0, 4, 0.1, False), (3, 1, 0.1, False), (3, 4, 0, False)],
+    ("told_apart", "information", "weight"),
+    [(1, -9, 0.2), (1, 0, 0.35), (1, 2, 0.55), (0.9, 9, 0.6), (0.89, 9, 0)],
 )
-def test_all_conditions_have_to_hold(
-    agreement: float, information: float, gain: float, helps: bool
+def test_guesses_count_by_what_alignment_tells_where_domains_differ(
+    told_apart: float, information: float, weight: float
 ) -> None:
     verdict = AdaptationCheck(
+        told_apart=told_apart,
         plain=0.5,
         aligned=0.6,
-        agreement_certainty=agreement,
+        agreement_certainty=0,
         information_certainty=information,
-        expected_gain=gain,
+        expected_gain=0,
     )
-    assert verdict.helps == helps
-    assert verdict.figures()["helps"] == helps
+    assert verdict.weight == pytest.approx(weight)
+    assert verdict.figures()["helps"] == (weight > 0)
 
 
 def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:
@@ -139,7 +156,8 @@ def test_one_label_for_all_is_no_agreement() -> None:
     source = drawn((20,) * 4, seed=13)
     alignment = BalancedAlignment.fit([source[0]], source[1], [target], classes=CLASSES)
     constant = np.zeros(len(target), np.int64)
-    verdict = judge_guesses(alignment, Neighbourhood.of(target).graph, constant, truth, seed=0)
+    near = Neighbourhood.of(target)
+    verdict = judge_guesses(alignment, near.graph, constant, truth, told_apart=1.0, seed=0)
     assert verdict.plain == 0.0
     assert verdict.aligned > 0.9
     assert verdict.helps

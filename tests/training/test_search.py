@@ -52,9 +52,13 @@ def test_settings_are_better_only_beyond_the_noise() -> None:
 
 
 def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
-    colour_photos: Path, workspace: Path, capsys: pytest.CaptureFixture[str]
+    colour_photos: Path,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    options = ["--minutes", "0.2", "--backbone", "starter", "--seed", "1", "--json"]
+    monkeypatch.setattr(study, "LEAST_MINUTES", 0.01)  # the search takes all that it is given
+    options = ["--minutes", "0.05", "--backbone", "starter", "--seed", "1", "--json"]
     assert cli.main(["tune", str(colour_photos), *options]) == 0
     result = json.loads(capsys.readouterr().out)
     found = Run(result["study_dir"])

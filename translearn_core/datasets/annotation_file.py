@@ -1,7 +1,7 @@
 """Labels of photos that come as JSON, or as a camera trap package.
 
-Owns: COCO (one category for each image), lists of records (JSON, JSON lines), and Camtrap DP
-(`media.csv` with `observations.csv`). Each becomes the cells of a table with one row for each
+Owns: COCO (one category for each image), lists of records (JSON, JSON lines), a label for each photo's
+name, and Camtrap DP (`media.csv` with `observations.csv`). Each becomes the cells of a table with one row for each
 photo and label. Leaves to others: tables (`table_file.py`).
 
 A photo with several different labels has no one class: it is left out and counted.
@@ -9,12 +9,14 @@ A photo with several different labels has no one class: it is left out and count
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from translearn_core.datasets.table_columns import has_photo_suffix
 from translearn_core.datasets.table_file import (
     Cells,
     cell_text,
@@ -38,13 +40,19 @@ def read_annotations(data: bytes, name: str) -> Cells:
     check_size(len(data), name)
     text = table_text(data, name).text
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        content = _lines(text)
+        content = _parse(text)
+    except json.JSONDecodeError as error:
+        content = _lines(text, name, error)
+    except RecursionError:
+        content = None
+    except _TwiceError as error:
+        raise _twice(name, error) from error
     if isinstance(content, dict) and isinstance(content.get("images"), list):
         return _from_coco(content, name)
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
         return _from_records(content, name)
+    if isinstance(content, dict) and content and all(map(has_photo_suffix, content)):
+        return _from_names(content, name)
     raise SourceError(
         _(
             "{file} is no JSON that is read here: a COCO file with `images`, `annotations` and "
@@ -54,8 +62,38 @@ def read_annotations(data: bytes, name: str) -> Cells:
 
 
 def looks_like_json(data: bytes) -> bool:
-    """Whether a file begins as JSON does."""
-    return data[:200].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"[")
+    """Whether a file begins as JSON does, in UTF-8 or UTF-16."""
+    start = data[:200].removeprefix(b"\xef\xbb\xbf")
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        start = start[2:].replace(b"\0", b"")
+    return start.lstrip()[:1] in (b"{", b"[")
+
+
+class _TwiceError(Exception):
+    """A JSON object has two entries of one name, which say different things."""
+
+
+def _parse(text: str) -> Any:
+    """JSON in which no object says two things under one name."""
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for key, value in pairs:
+            if found[key] != value:
+                raise _TwiceError(key)
+    return found
+
+
+def _twice(name: str, error: _TwiceError) -> SourceError:
+    return SourceError(
+        _(
+            "{file} says two different things under the name {key}. Correct it, or save the labels "
+            "as a CSV table."
+        ).format(file=name, key=ascii(str(error))[1:61])
+    )
 
 
 def find_camera_traps(path: Path) -> Path | None:
@@ -121,11 +159,46 @@ def _need(cells: Cells, columns: Sequence[str]) -> None:
             )
 
 
-def _lines(text: str) -> Any:
+def _lines(text: str, name: str, error: json.JSONDecodeError) -> list[Any]:
+    """The records of JSON lines.
+
+    Args:
+        error: why the text as a whole is no JSON.
+
+    Raises:
+        SourceError: a line is none; where the first one is none, the text is no JSON at all.
+    """
+    found: list[Any] = []
+    lines = text.split("\n")
     try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
-    except (ValueError, RecursionError):
-        return None
+        for line in lines:
+            found.append(_parse(line) if line.strip() else None)
+    except _TwiceError as twice:
+        raise _twice(name, twice) from twice
+    except (ValueError, RecursionError) as broken:
+        raise SourceError(
+            _(
+                "{file} is no whole JSON: it breaks off or has an error in line {line}. Export it "
+                "again, or save the labels as a CSV table."
+            ).format(file=name, line=len(found) + 1 if any(found) else error.lineno)
+        ) from broken
+    return [one for one in found if one is not None]
+
+
+def _from_names(content: Mapping[str, Any], name: str) -> Cells:
+    """A label for each name of a photo; a list of one label counts as that label."""
+    rows = []
+    for file, value in content.items():
+        label = value[0] if isinstance(value, list) and len(value) == 1 else value
+        if isinstance(label, (dict, list)):
+            raise SourceError(
+                _(
+                    "{file} gives {photo} several labels or none. A photo has one label here: correct "
+                    "it, or save the labels as a CSV table."
+                ).format(file=name, photo=ascii(file)[1:61])
+            )
+        rows.append([file, cell_text(label)])
+    return make_cells(name, list(enumerate([["file", "label"], *rows], 1)))
 
 
 def _from_records(content: Sequence[Mapping[str, Any]], name: str) -> Cells:

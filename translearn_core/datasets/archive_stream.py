@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, Self, cast
 
 from translearn_core.config import Limits, home
 from translearn_core.datasets.library import check_free_space, disk_errors
@@ -149,7 +149,11 @@ def unpack_tar(path: Path, limits: Limits) -> Iterator[list[Unpacked]]:
         items: list[Unpacked] = []
         try:
             with tarfile.open(
-                fileobj=cast(Any, counted), mode="r|", encoding="utf-8", errors="surrogateescape"
+                fileobj=cast(Any, counted),
+                mode="r|",
+                encoding="utf-8",
+                errors="surrogateescape",
+                tarinfo=_Member,
             ) as tar:
                 total = 0
                 for member in tar:
@@ -159,9 +163,47 @@ def unpack_tar(path: Path, limits: Limits) -> Iterator[list[Unpacked]]:
                     total += item.size_bytes if item.file else 0
                     if len(items) > limits.files or total > limits.total_bytes:
                         raise _too_many(limits)
+                if _has_another(tar.fileobj):
+                    raise _several(path)
         except (tarfile.TarError, OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as err:
             raise SourceError(_why_no_tar(path, inner is not packed, bool(items))) from err
         yield items
+
+
+_ENDS = ("EOFHeaderError", "EmptyHeaderError")
+"""Errors of `tarfile` that are the end of an archive, not damage."""
+
+
+class _Member(tarfile.TarInfo):
+    """A header of a tar. Behind the first one a damaged header is an error; `tarfile` would take it
+    for the end, and what follows would be lost unsaid."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        """The next header."""
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.HeaderError as error:
+            if archive.offset == 0 or type(error).__name__ in _ENDS:
+                raise
+            raise tarfile.ReadError(str(error)) from error
+
+
+def _has_another(stream: Any) -> bool:
+    """Whether a tar begins behind the end of the one that was read."""
+    while block := stream.read(tarfile.BLOCKSIZE):
+        if block[257:262] == b"ustar":
+            return True
+    return False
+
+
+def _several(path: Path) -> SourceError:
+    return SourceError(
+        _(
+            "{name} holds several tar archives, one behind the other. Unpack it (`tar -i`) and give "
+            "the folder."
+        ).format(name=path.name)
+    )
 
 
 def _unpack_member(

@@ -498,9 +498,11 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         name="case_twins",
-        title=N_("Names that differ in case only"),
+        title=N_("Names that look alike"),
         threshold=1.0,
-        rule="the names of two classes are the same but for upper and lower case",
+        rule="the names of two classes are the same but for upper and lower case, for letters of "
+        "another alphabet or width that look the same, for a final s, for what marks a copy, or for how "
+        "a number is written",
         sentence=N_("They are learned as different classes."),
         advice=N_("Merge them if they mean the same."),
         needs="manifest",

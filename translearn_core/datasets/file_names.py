@@ -17,7 +17,17 @@ _RESERVED = frozenset(
     {"con", "prn", "aux", "nul", "conin$", "conout$"}
     | {f"{port}{n}" for port in ("com", "lpt") for n in range(10)}
 )
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+"""Characters that nobody sees or means: soft hyphens, marks of direction and of the encoding, spaces of
+no width. Joiners stay: words of some languages and emoji need them."""
 _UNSAFE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+_LOOKALIKES = str.maketrans(
+    "аеорсухіјѕԁһӏԛԝνοραικτυ−‐‑–∕⁄’‘",
+    "aeopcyxijsdhlqwvopaiktu----//''",
+)
+"""Small letters of Cyrillic and Greek, and signs, to what they look like."""
+_COPY = re.compile(r"^(copy of|kopie von) |( - |[ _])?(copy|kopie|副本)$| \(\d+\)$")
+"""What file managers add to the name of a copy."""
 
 
 def printable(name: str) -> str:
@@ -42,15 +52,25 @@ def _real_name(name: str) -> str:
 
 
 def tidy(name: str) -> str:
-    """A class name normalised: NFC, inner white space single, none around."""
-    return " ".join(unicodedata.normalize("NFC", name).split())
+    """A class name normalised: NFC, inner white space single, none around, nothing invisible."""
+    return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", name)).split())
+
+
+def lookalike_key(name: str) -> str:
+    """The same for names that a reader takes for one another: letters of other alphabets and widths
+    that look alike, upper and lower case, 1 and 1.0, cat and cats, cats and cats - Copy."""
+    plain = unicodedata.normalize("NFKC", name).casefold().translate(_LOOKALIKES)
+    if re.fullmatch(r"[+-]?\d+\.?\d*", plain) and plain.isascii():
+        return repr(float(plain))
+    plain = _COPY.sub("", plain).rstrip(". ") or plain
+    return plain.removesuffix("s") if len(plain) > 3 else plain
 
 
 def natural_key(name: str) -> tuple[object, ...]:
     """Sorts names so that 2 comes before 10."""
-    parts = re.split(r"([0-9]+)", name)
-    key = tuple((1, "", int(part)) if n % 2 else (0, part, 0) for n, part in enumerate(parts))
-    return (*key, name)
+    parts = re.split(r"0*([0-9]+)", name)
+    key = tuple((1, len(part), part) if n % 2 else (0, 0, part) for n, part in enumerate(parts))
+    return key, name
 
 
 def safe_name(name: str, *, limit_bytes: int = 80) -> str:

@@ -1,70 +1,91 @@
 """What the name of a folder says: a split, photos without a class, maybe no class, photos and nothing more.
 
-Owns: the words in use. Leaves to others: what is made of a folder of such a name (`layout.py`).
+Owns: the words in use, in several languages. Leaves to others: what is made of a folder of such a name
+(`layout.py`).
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
 
 _SPLIT_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "validate": "val",
-    "dev": "val",
-    "development": "val",
-    "test": "test",
-    "testing": "test",
-    "holdout": "test",
-    "heldout": "test",
-    "eval": "eval",
-    "evaluation": "eval",
-    "pred": "out",
-    "predict": "out",
-    "prediction": "out",
+    "train": "train training trainings entrenamiento entraînement apprentissage treino treinamento "
+    "addestramento trening eğitim обучение обучающая тренировка 训练 訓練 学習 학습 훈련",
+    "val": "val valid validation validate dev development validierung validierungs validación "
+    "validação validazione validatie walidacja doğrulama валидация 验证 驗證 検証 검증",
+    "test": "test testing tests holdout heldout prüfung prüf prueba pruebas teste testes testowy "
+    "тест тестовая 测试 測試 テスト 테스트 시험",
+    "eval": "eval evaluation",
+    "out": "pred predict prediction",
 }
 """`eval` is validation beside a test, else the test; `out` are photos whose classes are asked."""
 _FILLERS = (
-    "images?|imgs?|photos?|pictures?|pics?|data|datasets?|sets?|splits?|seg|samples?|folder|"
-    "cropped|resized|original|my|new|final"
+    "x image images img imgs photo photos picture pictures pic pics data dataset datasets set sets split "
+    "splits seg sample samples folder cropped resized original my new final daten datensatz bild bilder "
+    "foto fotos menge satz imágenes datos données dados imagens dati immagini данные фото выборка 集 数据 "
+    "数据集 數據 資料 图片 圖片 图像 圖像 照片 样本 データ 画像 用 데이터 이미지"
 )
+_PHOTO_WORDS = (
+    "file files raw raws frame frames jpg jpgs jpeg jpegs png pngs originals all aufnahmen 所有"
+)
+_UNLABELLED_WORDS = (
+    "unlabelled unlabeled unsorted unclassified untagged unannotated unsup uncategorized uncategorised "
+    "unassigned unidentified notlabelled notlabeled nolabel nolabels nolabelled tosort tolabel toclassify "
+    "tobesorted tobelabelled tobelabeled inbox unsortiert unklassifiziert ohneklasse ohnelabel "
+    "nichtzugeordnet sinclasificar sinetiquetar nonclassé nonclassés nontrié nãoclassificado "
+    "nonclassificato nieposortowane неразобранное несортированные безкласса 未分类 未分類 未标注 未標註 "
+    "未标记 待分类 待分類 待标注 未整理 미분류"
+)
+_NO_CLASS_WORDS = (
+    "unknown unknowns background hintergrund unbekannt fondo desconocido inconnu 背景 未知"
+)
+
+
+def _letters(name: str) -> str:
+    """The letters of a name, small and without accents; no digits, spaces and signs."""
+    parts = unicodedata.normalize("NFKD", name.casefold())
+    return unicodedata.normalize("NFC", "".join(one for one in parts if one.isalpha()))
+
+
+def _any_of(words: Iterable[str]) -> str:
+    """A pattern of one of the words, the longest first."""
+    return "|".join(sorted(set(map(_letters, words)), key=lambda word: (-len(word), word)))
+
+
+_SPLIT_OF = {_letters(word): kind for kind, words in _SPLIT_WORDS.items() for word in words.split()}
 _SPLIT_NAME = re.compile(
-    rf"(?:{_FILLERS})*({'|'.join(sorted(_SPLIT_WORDS, key=len, reverse=True))})(?:{_FILLERS})*"
+    rf"(?:{_any_of(_FILLERS.split())})*({_any_of(_SPLIT_OF)})(?:{_any_of(_FILLERS.split())})*"
 )
-_PHOTOS = re.compile(rf"(?:{_FILLERS}|files?|raws?|frames?|jpe?gs?|pngs?|originals?|all)+")
-_UNLABELLED = frozenset(
-    {"unlabelled", "unlabeled", "unsorted", "unclassified", "untagged", "unannotated", "unsup"}
-    | {"uncategorized", "uncategorised", "unassigned", "unidentified", "notlabelled", "notlabeled"}
-    | {"nolabel", "nolabels", "nolabelled", "tosort", "tolabel", "toclassify", "tobesorted"}
-    | {"tobelabelled", "tobelabeled", "inbox"}
-)
+_PHOTOS = re.compile(rf"(?:{_any_of([*_FILLERS.split(), *_PHOTO_WORDS.split()])})+")
+_NO_CLASS = frozenset(map(_letters, _NO_CLASS_WORDS.split()))
+_UNLABELLED = frozenset(map(_letters, _UNLABELLED_WORDS.split()))
 
 
 def split_kind(name: str) -> str:
     """The split that a folder name stands for: train, val, test, eval or out; empty for none.
 
-    `Train`, `training_set`, `seg_train`, `train_images`, `images-train`, `valset`, `test2017`.
+    `Train`, `training_set`, `seg_train`, `train_images`, `images-train`, `valset`, `test2017`,
+    `Trainingsdaten`, `测试集`.
     """
-    match = _SPLIT_NAME.fullmatch("".join(re.findall("[a-z]+", name.casefold())))
-    return _SPLIT_WORDS[match[1]] if match and name.isascii() else ""
+    match = _SPLIT_NAME.fullmatch(_letters(name))
+    return _SPLIT_OF[match[1]] if match else ""
 
 
 def names_photos(name: str) -> bool:
     """Whether a folder name only says that photos are in it, as images, photos_new or JPEGImages."""
-    return _PHOTOS.fullmatch("".join(re.findall("[a-z]+", name.casefold()))) is not None
+    return _PHOTOS.fullmatch(_letters(name)) is not None
 
 
 def is_unlabelled(name: str) -> bool:
     """Whether a folder name says that its photos are not sorted into classes."""
-    letters = "".join(re.findall("[a-z]+", name.casefold()))
+    letters = _letters(name)
     for word in ("images", "image", "photos", "data", "set"):
         letters = letters.removesuffix(word) or letters
     return letters in _UNLABELLED or (name.startswith("_") and letters == "unknown")
 
 
 def may_be_no_class(name: str) -> bool:
-    letters = "".join(re.findall("[a-z]+", name.casefold()))
-    return letters in ("unknown", "unknowns", "background") or letters.startswith("background")
+    letters = _letters(name)
+    return letters in _NO_CLASS or letters.startswith("background")

@@ -22,6 +22,7 @@ from translearn_core.datasets.importing import import_files, import_source
 from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.questions import Question
 from translearn_core.datasets.table_classes import TableLabelling
+from translearn_core.datasets.table_doubts import group_doubts
 from translearn_core.datasets.table_match import Match, PhotoIndex
 from translearn_core.datasets.table_reading import LabelTable
 from translearn_core.datasets.table_rows import match_rows, silent_about
@@ -232,10 +233,13 @@ def _finish(dataset: Dataset, labelling: TableLabelling) -> LabelledImport:
         )
     else:
         detach_labels(dataset)
+    doubtful: list[str] = []
     if table.groups:
-        set_groups(dataset, labelling.groups_of(dataset), by=table.groups)
+        groups = labelling.groups_of(dataset)
+        set_groups(dataset, groups, by=table.groups)
+        doubtful = group_doubts(groups.values(), len(dataset.photos), table.groups)
     summary = labelling.summary(dataset)
-    notes = tuple([*table.notes, *labelling.notes])
+    notes = tuple([*table.notes, *labelling.notes, *doubtful])
     questions = tuple([*table.questions, *labelling.questions])
     told = TableNotes(
         table=table.cells.name,

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.datasets.duplicates import bare_hashes
-from translearn_core.datasets.file_names import tidy
+from translearn_core.datasets.file_names import lookalike_key, tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.library import Dataset
@@ -145,19 +145,31 @@ def _count(dataset: Dataset) -> dict[str, int]:
 
 
 def find_case_twins(dataset: Dataset) -> Iterator[Finding]:
-    """Classes whose names differ in upper and lower case only."""
+    """Classes whose names a reader takes for one another."""
     alike = defaultdict(list)
     for name in dataset.classes:
-        alike[name.casefold()].append(name)
+        alike[lookalike_key(name)].append(name)
     for names in alike.values():
-        if len(names) > 1:
+        if len(names) < 2:
+            continue
+        if len({name.casefold() for name in names}) == 1:
             note = _("The classes {names} differ only in upper and lower case.")
-            yield Finding(
-                check="case_twins",
-                path=names[0],
-                score=1.0,
-                note=note.format(names=list_names(names)),
-            )
+        elif len({name.casefold() for name in names}) == len(names) and all(
+            _is_number(name) for name in names
+        ):
+            note = _("The classes {names} are the same number, written differently.")
+        else:
+            note = _("The classes {names} have names that are nearly the same.")
+        yield Finding(
+            check="case_twins",
+            path=names[0],
+            score=1.0,
+            note=note.format(names=list_names(names)),
+        )
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.strip("+-").replace(".", "", 1).isdigit()
 
 
 def find_double_layer(dataset: Dataset) -> Iterator[Finding]:
@@ -274,8 +286,8 @@ def tell_across(found: Sequence[Finding], dataset: Dataset) -> str:
     """Count them, with an example."""
     files = _files(dataset)
     return ngettext(
-        "{n} photo lies in more than one class, for example {first} and {second}.",
-        "{n} photos lie in more than one class, for example {first} and {second}.",
+        "{n} photo is in more than one class, for example {first} and {second}.",
+        "{n} photos are in more than one class, for example {first} and {second}.",
         len(found),
     ).format(n=len(found), first=files[found[0].path], second=files[found[0].others[0]])
 

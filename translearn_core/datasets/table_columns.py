@@ -14,9 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.questions import OpenQuestionError, Question
-from translearn_core.datasets.table_file import Cells
+from translearn_core.datasets.table_file import Cells, no_heads
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 
@@ -262,7 +263,8 @@ def split_of(word: str) -> str | None:
     key = key_of(word)
     if not key:
         return ""
-    return _SPLIT_OF.get(key) or _SPLIT_OF.get(key.removesuffix("set").removesuffix("data"))
+    kind = _SPLIT_OF.get(key) or split_kind(word)
+    return "test" if kind == "eval" else kind if kind in SPLIT_WORDS else None
 
 
 def _find_file(cells: Cells) -> str:
@@ -288,12 +290,7 @@ def _find_file(cells: Cells) -> str:
         if found:
             return found[0]
     if any(PurePosixPath(head).suffix.lower() in PHOTO_SUFFIXES for head in cells.columns):
-        raise SourceError(
-            _(
-                "The first row of {file} looks like a photo with its label, not like column heads: "
-                "{row}. Add a first row that names the columns, like file,label."
-            ).format(file=cells.name, row=", ".join(cells.columns)[:120])
-        )
+        raise no_heads(cells.name, cells.columns)
     if len(strong) == 1:
         return strong[0]
     raise OpenQuestionError(

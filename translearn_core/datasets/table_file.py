@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from pathlib import PurePosixPath
 from typing import Any
 
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.table_text import UnknownEncodingError, decode_text
 from translearn_core.errors import SourceError
 from translearn_core.i18n import N_, _, ngettext
 
 MOST_BYTES = 256 * 2**20
 """A table of a million rows with long paths stays below half of it."""
+csv.field_size_limit(MOST_BYTES)  # pictures may stand in cells as text
 SEPARATORS = ",;\t|"
 _SAMPLE_LINES = 60
 _NOT_TABLES = (
@@ -36,6 +40,13 @@ _NOT_TABLES = (
     (b"\x1f\x8b", N_("a packed file (gzip)")),
     (b"7z\xbc\xaf", N_("a packed file (7z)")),
     (b"Rar!", N_("a packed file (rar)")),
+    (b"{\\rtf", N_("a text document (RTF)")),
+)
+_PROTECTED = "EncryptedPackage".encode("utf-16-le")
+"""The name of a stream in workbooks with a password; such files begin like workbooks of the older kind."""
+_SPREADSHEET_ERRORS = frozenset(
+    {"#N/A", "#REF!", "#VALUE!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!", "#CALC!"}
+    | {"#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#GETTING_DATA"}
 )
 
 
@@ -107,6 +118,8 @@ def table_text(data: bytes, name: str) -> TableText:
     """
     if not data.strip():
         raise SourceError(_("The table {file} is empty.").format(file=name))
+    if _PROTECTED in data:
+        raise _protected(name)
     for start, kind in _NOT_TABLES:
         if data.startswith(start):
             raise _no_table(name, _(kind))
@@ -152,6 +165,15 @@ def _no_table(name: str, kind: str) -> SourceError:
     )
 
 
+def _protected(name: str) -> SourceError:
+    return SourceError(
+        _(
+            "{file} is protected by a password. Open it in a spreadsheet program and save it without "
+            "one, as .xlsx or as CSV (UTF-8)."
+        ).format(file=name)
+    )
+
+
 def _read_text(decoded: TableText, name: str) -> Cells:
     text = decoded.text
     first_line, _end, rest = text.partition("\n")
@@ -160,13 +182,11 @@ def _read_text(decoded: TableText, name: str) -> Cells:
     if named.lower().startswith("sep=") and len(named) <= 5:
         text, first_number, separator = rest, 2, named[4:] or "\t"
     try:
-        found = csv.reader(
-            io.StringIO(text, newline=""),
-            delimiter=separator or _find_separator(text),
-            skipinitialspace=True,
-            strict=True,
-        )
-        numbered = list(enumerate(found, first_number))
+        rows = _split_rows(text, separator)
+        whole_lines = [row[0] for row in rows if len(row) == 1]
+        if rows and len(whole_lines) == sum(map(bool, rows)) and _divides(whole_lines[0]):
+            rows = [_split_rows(row[0], separator)[0] if row and row[0] else [] for row in rows]
+        numbered = list(enumerate(rows, first_number))
     except csv.Error as error:
         raise SourceError(
             _(
@@ -175,6 +195,23 @@ def _read_text(decoded: TableText, name: str) -> Cells:
             ).format(file=name)
         ) from error
     return make_cells(name, numbered, [decoded.note] if decoded.note else [])
+
+
+def _split_rows(text: str, separator: str) -> list[list[str]]:
+    """The rows of a text; where no separator is given, the one that fits best divides them."""
+    return list(
+        csv.reader(
+            io.StringIO(text, newline=""),
+            delimiter=separator or _find_separator(text),
+            skipinitialspace=True,
+            strict=True,
+        )
+    )
+
+
+def _divides(line: str) -> bool:
+    """Whether a line that stood in quotation marks as a whole holds separators."""
+    return any(separator in line for separator in SEPARATORS)
 
 
 def _find_separator(text: str) -> str:
@@ -193,41 +230,121 @@ def _find_separator(text: str) -> str:
 
 
 def _read_workbook(data: bytes, name: str) -> Cells:
-    """The first sheet of an Excel workbook that has cells."""
+    """The first sheet of an Excel workbook that is shown and holds a table."""
     import openpyxl  # type: ignore[import-untyped]
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             check_size(sum(entry.file_size for entry in archive.infolist()), name)
+            if "xl/workbook.bin" in archive.namelist():
+                raise _no_table(name, _("a binary Excel workbook (.xlsb)"))
             if not any(entry.startswith("xl/") for entry in archive.namelist()):
                 raise _no_table(name, _("a zip archive or a document of another program"))
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+            sheets = [
+                _Sheet(sheet.title, sheet.sheet_state == "visible", _sheet_rows(sheet, archive))
+                for sheet in book.worksheets
+            ]
+            book.close()
+            filled = [sheet for sheet in sheets if sheet.rows]
+            if not filled:
+                raise SourceError(_("The table {file} is empty.").format(file=name))
+            shown = [sheet for sheet in filled if sheet.is_shown] or filled
+            chosen = next((sheet for sheet in shown if sheet.is_table), shown[0])
+            source = archive.read(_path_of(book[chosen.title]))
     except SourceError:
         raise
     except Exception as error:  # openpyxl raises what the XML inside happens to cause
         raise _broken_workbook(name) from error
-    try:
-        sheets = [
-            (sheet.title, [(n, row) for n, row in enumerate(_sheet_rows(sheet), 1) if any(row)])
-            for sheet in book.worksheets
-        ]
-    except Exception as error:
-        raise _broken_workbook(name) from error
-    finally:
-        book.close()
-    filled = [(title, rows) for title, rows in sheets if rows]
-    if not filled:
-        raise SourceError(_("The table {file} is empty.").format(file=name))
     notes = []
     if len(filled) > 1:
         notes.append(
             _("{file} has several sheets; {sheet} was read, and not: {others}.").format(
                 file=name,
-                sheet=filled[0][0],
-                others=", ".join(title for title, _rows in filled[1:]),
+                sheet=chosen.title,
+                others=", ".join(sheet.title for sheet in filled if sheet is not chosen),
             )
         )
-    return make_cells(name, filled[0][1], notes)
+    if _merged_cells(source):
+        notes.append(
+            _(
+                "{file} has merged cells: what stands in one counts for each row that it covers."
+            ).format(file=name)
+        )
+    n_open = len(_FORMULA_WITHOUT_RESULT.findall(source))
+    if n_open:
+        notes.append(
+            ngettext(
+                "{n} cell of {file} holds a formula whose result is not in the file; it counts as "
+                "empty. Open it in a spreadsheet program and save it again.",
+                "{n} cells of {file} hold formulas whose results are not in the file; they count as "
+                "empty. Open it in a spreadsheet program and save it again.",
+                n_open,
+            ).format(n=n_open, file=name)
+        )
+    return make_cells(name, chosen.rows, notes)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A sheet of a workbook: its rows that hold anything, by number, all of one length."""
+
+    title: str
+    is_shown: bool
+    rows: list[tuple[int, list[str]]]
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it has two rows and two columns that hold anything."""
+        width = len(self.rows[0][1])
+        filled = sum(any(row[place] for _n, row in self.rows) for place in range(min(width, 50)))
+        return len(self.rows) > 1 and filled > 1
+
+
+_FORMULA_WITHOUT_RESULT = re.compile(
+    rb"<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
+)
+_MERGED = re.compile(rb"mergeCell\s[^>]*ref=\"([A-Z]+)(\d+):([A-Z]+)(\d+)\"")
+
+
+def _path_of(sheet: Any) -> str:
+    """Where the XML of a sheet lies in its workbook."""
+    return str(sheet._worksheet_path)
+
+
+def _merged_cells(source: bytes) -> list[tuple[int, int, int]]:
+    """The merged cells that cover several rows, as column, first and last row, from 1 on."""
+    from openpyxl.utils import column_index_from_string  # type: ignore[import-untyped]
+
+    start = source.find(b"mergeCells")
+    found = _MERGED.findall(source, start) if start >= 0 else []
+    return [
+        (column_index_from_string(column.decode()), int(first), int(last))
+        for column, first, _right, last in found
+        if int(last) > int(first)
+    ]
+
+
+def _sheet_rows(sheet: Any, archive: zipfile.ZipFile) -> list[tuple[int, list[str]]]:
+    """The rows of a sheet that hold anything, by number, all of one length.
+
+    The size that a sheet declares is not relied on: many programs write a wrong one.
+    """
+    sheet.reset_dimensions()
+    rows = {
+        number: [cell_text(value) for value in row]
+        for number, row in enumerate(sheet.iter_rows(values_only=True), 1)
+        if any(value is not None for value in row)
+    }
+    for column, first, last in _merged_cells(archive.read(_path_of(sheet))):
+        value = rows[first][column - 1] if first in rows and column <= len(rows[first]) else ""
+        for number in range(first + 1, last + 1):
+            row = rows.get(number)
+            if value and row is not None:
+                row.extend([""] * (column - len(row)))
+                row[column - 1] = row[column - 1] or value
+    width = max(map(len, rows.values()), default=0)
+    return [(n, row + [""] * (width - len(row))) for n, row in rows.items() if any(row)]
 
 
 def _broken_workbook(name: str) -> SourceError:
@@ -271,11 +388,6 @@ def _holds_values(kind: Any) -> bool:
     )
 
 
-def _sheet_rows(sheet: Any) -> Iterable[list[str]]:
-    for row in sheet.iter_rows(values_only=True):
-        yield [cell_text(value) for value in row]
-
-
 def cell_text(value: Any) -> str:
     """A value of a workbook, of JSON or of Parquet as text: 3.0 is `3`, nothing and NaN are empty."""
     if value is None or value != value:
@@ -307,10 +419,14 @@ def make_cells(
     if not filled:
         raise SourceError(_("The table {file} is empty.").format(file=name))
     (_first, head), body = filled[0], filled[1:]
-    while head and not head[-1]:
-        head.pop()
-    _check_heads(name, head)
-    width = len(head)
+    width = max((place for place, cell in enumerate(head, 1) if cell), default=0)
+    head = head[:width]
+    kept = [
+        place
+        for place, column in enumerate(head)
+        if column or any(place < len(row) and row[place] for _number, row in body)
+    ]
+    _check_heads(name, head, kept)
     long = [(number, row) for number, row in body if any(row[width:])]
     if long:
         number, row = long[0]
@@ -333,23 +449,52 @@ def make_cells(
                 len(short),
             ).format(n=len(short), file=name, row=short[0])
         )
-    rows = [tuple(row[:width]) + ("",) * (width - len(row)) for _number, row in body]
-    if not rows:
+    if not body:
         raise SourceError(_("The table {file} has column heads and no rows.").format(file=name))
-    return Cells(
+    cells = Cells(
         name=name,
-        columns=tuple(head),
-        rows=rows,
+        columns=tuple(head[place] for place in kept),
+        rows=[tuple(row[place] if place < len(row) else "" for place in kept) for _n, row in body],
         numbers=[number for number, _row in body],
         notes=notes,
     )
+    return _without_errors(cells)
 
 
-def _check_heads(name: str, head: list[str]) -> None:
+def _without_errors(cells: Cells) -> Cells:
+    """A table in which the errors of a spreadsheet program count as empty, and that is said."""
+    found = [
+        (number, cells.columns[place], cell)
+        for number, row in zip(cells.numbers, cells.rows, strict=True)
+        for place, cell in enumerate(row)
+        if cell[:1] == "#" and cell.upper() in _SPREADSHEET_ERRORS
+    ]
+    if not found:
+        return cells
+    number, column, error = found[0]
+    note = ngettext(
+        "{n} cell of {file} holds an error of the spreadsheet program, {error} in row {row} of "
+        "{column}; it counts as empty.",
+        "{n} cells of {file} hold errors of the spreadsheet program; they count as empty. The first is "
+        "{error} in row {row} of {column}.",
+        len(found),
+    ).format(n=len(found), file=cells.name, error=error, row=number, column=column)
+    rows = [
+        tuple(
+            "" if cell[:1] == "#" and cell.upper() in _SPREADSHEET_ERRORS else cell for cell in row
+        )
+        for row in cells.rows
+    ]
+    return replace(cells, rows=rows, notes=[*cells.notes, note])
+
+
+def _check_heads(name: str, head: list[str], kept: Sequence[int]) -> None:
     """Give columns without a head a name, and refuse two of one name."""
-    for place, column in enumerate(head):
-        head[place] = " ".join(column.split()) or _("column {n}").format(n=place + 1)
-    twice = sorted({column for column in head if head.count(column) > 1})
+    for place in kept:
+        head[place] = " ".join(head[place].split()) or _("column {n}").format(n=place + 1)
+    twice = sorted({head[place] for place in kept if head.count(head[place]) > 1})
+    if twice and any(PurePosixPath(one).suffix.lower() in PHOTO_SUFFIXES for one in head):
+        raise no_heads(name, head)
     if twice:
         raise SourceError(
             _("{file} has several columns named {columns}. Give each its own name.").format(
@@ -358,17 +503,34 @@ def _check_heads(name: str, head: list[str]) -> None:
         )
 
 
+def no_heads(name: str, head: Sequence[str]) -> SourceError:
+    """The first row is no row of column heads."""
+    return SourceError(
+        _(
+            "The first row of {file} looks like a photo with its label, not like column heads: "
+            "{row}. Add a first row that names the columns, like file,label."
+        ).format(file=name, row=", ".join(head)[:120])
+    )
+
+
 def _check_characters(name: str, head: list[str], body: list[tuple[int, list[str]]]) -> None:
     for number, row in [(1, head), *body]:
         for place, cell in enumerate(row[: len(head)]):
-            if not cell.isprintable() and any(
-                ord(character) < 32 or ord(character) == 127
-                for character in cell
-                if character not in "\t\n\r"
-            ):
+            if not cell.isprintable() and any(map(_is_no_text, cell)):
                 raise SourceError(
                     _(
-                        "Row {row} of {file} holds a control character in the column {column}, which "
-                        "is no text. Remove it."
-                    ).format(row=number, file=name, column=head[place])
+                        "Row {row} of {file} holds a character in the column {column} that is no "
+                        "text. Remove it."
+                    ).format(row=number, file=name, column=_shown(head[place]))
                 )
+
+
+def _is_no_text(character: str) -> bool:
+    """Whether a character is a control character or half of one."""
+    code = ord(character)
+    return (code < 32 and character not in "\t\n\r") or code == 127 or 0xD800 <= code <= 0xDFFF
+
+
+def _shown(head: str) -> str:
+    """A column head with nothing in it that cannot be written."""
+    return head.encode("utf-8", "backslashreplace").decode("utf-8")

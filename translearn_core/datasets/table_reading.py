@@ -30,6 +30,7 @@ from translearn_core.datasets.table_columns import (
     one_hot_labels,
     one_hot_name,
 )
+from translearn_core.datasets.table_doubts import doubts
 from translearn_core.datasets.table_file import Cells, read_cells
 from translearn_core.datasets.tasks import MAIN
 from translearn_core.errors import SourceError
@@ -73,7 +74,8 @@ class LabelTable:
     @property
     def notes(self) -> list[str]:
         """Sentences on what was guessed and left out when it was read."""
-        return [*self.cells.notes, *self.roles.notes, *_tidied(self)]
+        doubtful = doubts(self.values, self.cells.columns, self.roles.split)
+        return [*self.cells.notes, *self.roles.notes, *_tidied(self), *doubtful]
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -127,7 +129,7 @@ def read_table(
                 column=roles.file,
                 columns=", ".join(others) or _("none given"),
             )
-            + "".join(f" {note}" for note in roles.notes[:3])
+            + "".join(f" {note}" for note in [*cells.notes, *roles.notes][:3])
         )
     return LabelTable(cells=cells, roles=roles, main=wanted or main, one_hot=one_hot, groups=groups)
 
@@ -172,8 +174,8 @@ def _tidied(table: LabelTable) -> list[str]:
         if merged:
             notes.append(
                 _(
-                    "In {column}, labels that differ only in white space or in how accents are stored "
-                    "are one: {labels}."
+                    "In {column}, labels that differ only in white space, in characters that nobody sees, "
+                    "or in how accents are stored are one: {labels}."
                 ).format(column=column, labels=", ".join(map(cut, merged[:SHOWN])))
             )
     return notes

@@ -481,10 +481,17 @@ def _expected_gains(
         weak_photos=int(np.isin(np.array(data.classes)[data.labels], weak).sum()),
         weak_gain=weak_gain,
         doubled=0 if forecast is None else forecast.n,
-        doubled_gain=0.0 if forecast is None else max(0.0, forecast.accuracy - accuracy),
+        doubled_gain=0.0 if forecast is None else _told_gain(accuracy, forecast.accuracy),
         backbone=stronger_backbone(backbone),
         backbone_gain=expected_error_reduction(backbone) * (1.0 - accuracy),
     )
+
+
+def _told_gain(now: float, then: float) -> float:
+    """The gain from one accuracy to another: the difference of their percentages, which are told
+    beside it, where that is a point or more."""
+    told = round(then, 2) - round(now, 2)
+    return told if told >= 0.0095 else max(0.0, then - now)
 
 
 def _weak_classes(data: CheckData, evaluation: Evaluation) -> tuple[list[str], float]:

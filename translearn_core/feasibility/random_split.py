@@ -30,12 +30,12 @@ def tell_random_split(data: CheckData, evaluation: Evaluation) -> str:
         words = (
             _(
                 "Of photos of a new group ({by}) {honest} are right. A random split would have claimed "
-                "{random}: photos of one group lie on both sides of it."
+                "{random}: photos of one group are on both sides of it."
             )
             if by
             else _(
                 "Of new photos {honest} are right. A random split would have claimed {random}: copies "
-                "and frames of one burst lie on both sides of it."
+                "and frames of one burst are on both sides of it."
             )
         )
     elif by:

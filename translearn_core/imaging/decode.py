@@ -3,7 +3,7 @@
 Owns: which formats are read, the order of the steps from bytes to 8-bit RGB, the one way of
 resizing, and decoding many photos ahead of their consumer. Leaves to others: TIFFs that Pillow does
 not read (`tiff.py`), values of more than 8 bits (`reading.py`), colour profiles and transparency
-(`colour.py`), missing parts of a JPEG (`jpeg.py`), odd side data (`side_data.py`), memory
+(`colour.py`), missing parts of a JPEG (`jpeg.py`) or a PNG (`png.py`), odd side data (`side_data.py`), memory
 (`budget.py`), refusals (`verdicts.py`), what is measured on the way (`stats.py`).
 
 Units: pixels, bytes.
@@ -32,7 +32,7 @@ from PIL import GifImagePlugin, Image
 from translearn_core.config import Limits, load_configuration
 from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.i18n import _, number
-from translearn_core.imaging import budget, jpeg, reading, tiff
+from translearn_core.imaging import budget, jpeg, png, reading, tiff
 from translearn_core.imaging.colour import over_background, to_srgb
 from translearn_core.imaging.kinds import HEIF_BRANDS
 from translearn_core.imaging.libtiff import decoding_errors
@@ -221,7 +221,7 @@ def iterate_photos(
     limits: Limits | None = None,
     how: reading.Reading | None = None,
 ) -> Generator[tuple[int, DecodedPhoto | PhotoError], None, None]:
-    """Decode many photos in order, by threads that work a few dozen photos ahead.
+    """Decode many photos in order, by threads that work a few dozen photos ahead; one photo needs none.
 
     Closing the generator stops the threads. A photo that cannot be read comes as its error.
 
@@ -244,6 +244,9 @@ def iterate_photos(
         except PhotoError as error:
             return error
 
+    if len(paths) == 1:  # a live answer waits for it
+        yield 0, decode(paths[0])
+        return
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     waiting: deque[Future[DecodedPhoto | PhotoError]] = deque()
     try:
@@ -668,6 +671,8 @@ def _load_frame(data: bytes, image: Image.Image) -> Image.Image:
     if isinstance(image, GifImagePlugin.GifImageFile) and image.tell() == 0:
         extent = image.dispose_extent
     image.load()
+    if image.format == "PNG" and image.tell() == 0 and png.lacks_pixels(data, image):
+        raise part_missing()
     pixels = _as_rgb(image, image.info.get("icc_profile"), data)
     if extent is not None and tuple(extent) != (0, 0, *image.size):
         framed = Image.new("RGB", image.size, "white")

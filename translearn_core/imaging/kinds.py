@@ -35,9 +35,23 @@ _STARTS = (
     (b"\xff\x0a", "JPEG XL"),
     (b"8BPS", "Photoshop"),
     (b"\0\0\1\0", "ICO"),
+    (b"\0\0\2\0", "CUR"),
+    (b"icns", "ICNS"),
     (b"SIMPLE  =", "FITS"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
     (b"#?RADIANCE", "Radiance HDR"),
+    (b"#?RGBE", "Radiance HDR"),
+    (b"AT&TFORM", "DjVu"),
+    (b"%!PS", "PostScript"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript"),
+    (b"\xd7\xcd\xc6\x9a", "WMF"),
+    (b"ZISRAWFILE", "CZI"),
+    (b"NRRD000", "NRRD"),
+    (b"\x89HDF\r\n\x1a\n", "HDF5"),
+    (b"\x93NUMPY", "NumPy"),
+    (b"CSFCHUNK", "Clip Studio"),
+    (b"FOVb", "camera raw"),
+    (b"\0MRM", "camera raw"),
     (b"DDS ", "DDS"),
     (b"qoif", "QOI"),
     (b"BPG\xfb", "BPG"),
@@ -48,6 +62,15 @@ _STARTS = (
     (b"\x1f\x8b", "archive"),
     (b"7z\xbc\xaf\x27\x1c", "archive"),
     (b"Rar!\x1a\x07", "archive"),
+    (b"BZh", "archive"),
+    (b"\xfd7zXZ\0", "archive"),
+    (b"\x28\xb5\x2f\xfd", "archive"),
+    (b"ID3", "sound"),
+    (b"fLaC", "sound"),
+    (b"OggS", "sound"),
+    (b"FLV\1", "video"),
+    (b"\0\0\1\xba", "video"),
+    (b"\0\0\1\xb3", "video"),
     (b"\x1aE\xdf\xa3", "video"),
 )
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
@@ -55,6 +78,8 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 def kind_of(head: bytes) -> str:
     """The kind of a file: one of `READ_KINDS`, the name of another kind, or "".
+
+    `zeros` begins with nothing but zero bytes, `pointer` stands for a file that Git LFS holds.
 
     White space before the first byte of a photo, as some downloads have, is passed over.
 
@@ -78,11 +103,19 @@ def _kind(head: bytes) -> str:
         if head.startswith(start):
             return kind
     if head[:4] == b"RIFF":
-        return "WEBP" if head[8:12] == b"WEBP" else "video"
+        return {b"WEBP": "WEBP", b"WAVE": "sound"}.get(head[8:12], "video")
     if head[4:8] == b"ftyp":
         return _kind_of_box(head)
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "BMP"
+    if head[257:262] == b"ustar":
+        return "archive"
+    if head[:4] == b"\1\0\0\0" and head[40:44] == b" EMF":
+        return "EMF"
+    if head[4:8] in (b"moov", b"mdat", b"wide"):
+        return "video"
+    if head[:3] in (b"PF\n", b"Pf\n"):
+        return "PPM"
     if len(head) > 131 and head[128:132] == b"DICM":
         return "DICOM"
     if len(head) > 2 and head[:1] == b"P" and head[1:2] in b"1234567" and head[2:3].isspace():
@@ -102,15 +135,22 @@ def _kind_of_box(head: bytes) -> str:
         return "camera raw"
     if head[8:12] == b"jxl ":
         return "JPEG XL"
+    if head[8:12] in (b"M4A ", b"M4B "):
+        return "sound"
     return "video"
 
 
 def _kind_of_text(head: bytes) -> str:
-    lowered = head[:HEAD_BYTES].lower()
-    if b"<svg" in lowered:
+    start = head[:HEAD_BYTES]
+    if not start.strip(b"\0") and len(start) > 1:
+        return "zeros"
+    lowered = start.replace(b"\0", b"").lower()
+    if b"<svg" in lowered or b"<!doctype svg" in lowered:
         return "SVG"
     if b"<!doctype html" in lowered or b"<html" in lowered:
         return "web page"
-    if head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head[:HEAD_BYTES]):
+    if start.startswith(b"version https://git-lfs"):
+        return "pointer"
+    if start and all((byte >= 32 and byte != 255) or byte in b"\t\n\r\f" for byte in start):
         return "text"
     return ""

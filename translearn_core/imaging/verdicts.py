@@ -90,6 +90,10 @@ def unreadable(data: bytes) -> PhotoError:
         if frame is not None and frame.kind == 0xF7:
             return not_read_here("JPEG-LS")
         return damaged()
+    if kind == "PNG" and data[12:16] == b"CgBI":
+        return not_read_here(_("a PNG as iPhone apps keep it"))
+    if kind == "zeros" and data.strip(b"\0"):
+        kind = ""
     if kind == "BMP" and not _has_known_header(data):
         return not_read_here(_("a rare kind of BMP"))
     if kind in READ_KINDS:
@@ -100,6 +104,15 @@ def unreadable(data: bytes) -> PhotoError:
         "archive": _("The file is an archive, not a photo."),
         "text": _("The file holds text, not a photo."),
         "web page": _("The file holds text (a web page), not a photo."),
+        "sound": _("The file is a sound recording, not a photo."),
+        "pointer": _(
+            "The file is a pointer of Git LFS, not the photo itself. Get the photos with "
+            "`git lfs pull`."
+        ),
+        "zeros": _(
+            "The file holds nothing but zeros: it was never copied whole. Copy it again from its "
+            "source."
+        ),
     }
     if kind in sentences:
         return PhotoError(sentences[kind])

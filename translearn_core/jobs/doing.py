@@ -85,7 +85,7 @@ class _About(JobConfig):
 
 
 def subject_of(job: Job) -> str:
-    """What a job of any space is about, in a few words: `Leaves`, `Sort photos: Leaves`,
+    """What a job of any space is about, in a few words: `Leaves`, `Leaves (Sort photos)`,
     `Leaves (onnx)`.
 
     Raises:
@@ -100,7 +100,8 @@ def subject_of(job: Job) -> str:
         from translearn_core import datasets
 
         name = datasets.open_dataset(Path(about.dataset)).name
-        return f"{_('Sort photos')}: {name}" if job.kind == "sort" else name
+        page = _("Sort photos") if job.kind == "sort" else _("Can this work?")
+        return f"{name} ({page})"
 
 
 def end_all_in(space: Path) -> None:

@@ -4,7 +4,9 @@ Owns: when it is started and ended, and what is known of it.
 Leaves to others: the pass itself (`training/look_ahead.py`), the cache that it fills (`features/`).
 
 It runs at the lowest priority while a person looks at their photos, so that a training begins with
-features that are there already, and gives way to every other job: what was done stays cached.
+features that are there already, and gives way to every other job: what was done stays cached. One goes on
+at a time, whoever's photos it looks at: thirty people who bring photos in at once would each start a
+process with TensorFlow. Whose photos come too early are looked at when their page is drawn again.
 
 Folder: `<workspace>/cache/ahead/<data set>/`.
 Imports neither TensorFlow nor pandas: the web process and jobs that wait use this module.
@@ -12,6 +14,7 @@ Imports neither TensorFlow nor pandas: the web process and jobs that wait use th
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +32,8 @@ from translearn_core.settings import Settings
 
 if TYPE_CHECKING:
     from translearn_core.datasets import Dataset
+
+_starting = threading.Lock()
 
 GIVE_WAY_S = 1.5
 """A job waits so long at most for a pass to write down what it has done."""
@@ -61,7 +66,9 @@ def look_ahead(dataset: Dataset) -> None:
     config = LookAheadConfig(
         created=time.time(), dataset=str(dataset.folder), fingerprint=dataset.fingerprint
     )
-    with suppress(OSError):  # it only saves time; who starts a run is told what is wrong
+    with _starting, suppress(OSError):  # it only saves time; who starts a run is told what is wrong
+        if _live():
+            return
         job.begin(config)
         current_runner().submit(job)
 
@@ -89,15 +96,20 @@ def looking(dataset: Dataset) -> JobState | None:
 
 def give_way() -> None:
     """End every such job, for one that somebody asked for; returns when they have ended, or soon."""
-    with spaces.everywhere():
-        folders = [_folder(space) for space in spaces.all_spaces()]
-        live = [job for folder in folders for job in list_jobs(folder) if job.state.is_live]
+    live = _live()
     for job in live:
         with suppress(OSError):
             job.request_stop()
     until = time.monotonic() + GIVE_WAY_S
     while any(job.state.is_live for job in live) and time.monotonic() < until:
         time.sleep(0.05)
+
+
+def _live() -> list[Job]:
+    """Those of all spaces that wait or go on."""
+    with spaces.everywhere():
+        folders = [_folder(space) for space in spaces.all_spaces()]
+        return [job for folder in folders for job in list_jobs(folder) if job.state.is_live]
 
 
 def _has_weights() -> bool:

@@ -11,6 +11,7 @@ Files: `<workspace>/class/`, readable by the owner of the machine alone.
 from translearn_core.people.attempts import MOST_WRONG
 from translearn_core.people.classroom import (
     DELETE_AFTER_S,
+    MOST_ASSIGNMENT,
     begin_class,
     class_of_installation,
     delete_all,
@@ -18,6 +19,7 @@ from translearn_core.people.classroom import (
     deletion_is_due,
     end_class,
     forbid_joining,
+    set_assignment,
     set_deletion,
 )
 from translearn_core.people.records import Classroom, Person, folder
@@ -49,6 +51,7 @@ from translearn_core.people.take_home import pack, unpack
 __all__ = [
     "Classroom",
     "DELETE_AFTER_S",
+    "MOST_ASSIGNMENT",
     "MOST_WRONG",
     "Person",
     "SESSION_S",
@@ -75,6 +78,7 @@ __all__ = [
     "rename",
     "reset_pin",
     "school_of_installation",
+    "set_assignment",
     "set_deletion",
     "share",
     "shared_datasets",

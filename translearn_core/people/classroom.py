@@ -36,6 +36,8 @@ CODE_LENGTH = 6
 DELETE_AFTER_S = 30 * 24 * 3600.0
 """So long after a class began everything of the pupils is deleted, unless another day is chosen."""
 LEAST_PASSWORD = 8
+MOST_ASSIGNMENT = 300
+"""Characters of what all pupils are told to do."""
 
 
 def class_of_installation() -> Classroom | None:
@@ -98,6 +100,13 @@ def forbid_joining(forbidden: bool = True) -> None:
     """Take in no new names any more, or again."""
     with locked():
         write_class(_needed().model_copy(update={"may_join": not forbidden}))
+
+
+def set_assignment(text: str) -> None:
+    """Tell all pupils what to do, in so many characters at most; an empty text takes it away."""
+    with locked():
+        told = " ".join(text.split())[:MOST_ASSIGNMENT]
+        write_class(_needed().model_copy(update={"assignment": told}))
 
 
 def set_deletion(deletes: float, *, now: float | None = None) -> None:

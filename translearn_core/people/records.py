@@ -49,6 +49,8 @@ class Classroom(BaseModel):
     """What cookies and exported spaces are signed with, in hexadecimal."""
     may_join: bool = True
     """Whether new names are taken in."""
+    assignment: str = ""
+    """What every pupil reads above every page; empty: nothing."""
 
     def is_over(self, now: float) -> bool:
         """Whether the class has ended."""

@@ -261,6 +261,16 @@ class AdaptationMetrics(_Figures):
         default=None,
         description="with `auto`: whether the model was adapted; if not, it is the plain one",
     )
+    told_apart: float | None = Field(
+        default=None,
+        description="with `auto`: how often a linear head tells photos of the two domains apart "
+        "(0.5: by chance); from 0.9 on it adapts",
+    )
+    weight: float | None = Field(
+        default=None,
+        description="with `auto`: how much aligned guesses count beside plain answers, 0.2 to 0.6; 0 "
+        "where it is not adapted",
+    )
     consistency_plain: float | None = Field(
         default=None,
         description="with `auto`: agreement of target photos that are alike about the label "

@@ -36,11 +36,14 @@ from translearn_core.monitor import Monitor
 from translearn_core.runs.provenance import are_among, hashes_of
 from translearn_core.techniques.adabn import renormalise
 from translearn_core.techniques.balanced_alignment import (
+    LEAST_TOLD_APART,
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
+    answer_plainly,
     guess_classes,
     judge_guesses,
+    tell_apart,
 )
 from translearn_core.techniques.base import Technique, TrainingSet
 from translearn_core.techniques.extra_samples import (
@@ -193,9 +196,10 @@ def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> flo
 
 class LabelPropagation(Adaptation):
     """The default: target features aligned to the source with even class shares, a linear head's
-    answers spread among target photos that are alike and pulled to the centres of their classes,
-    and a fresh head that learns what came out from photos of the target domain alone. Where the evidence is not clearly for it, the run stays
-    the plain one."""
+    answers spread among target photos that are alike and pulled to the centres of their classes, and
+    averaged with plain ones. The surer it is that alignment tells something, the more it counts. A
+    fresh head learns the average on photos of the target domain, and the labelled ones. Where the
+    domains can hardly be told apart, the run stays the plain one."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`."""
@@ -213,13 +217,27 @@ class LabelPropagation(Adaptation):
             near.graph,
             alignment.answer_plain().argmax(axis=1),
             guesses.argmax(axis=1),
+            told_apart=tell_apart(
+                domains.source_views()[0],
+                domains.others.pooled,
+                seed=self.plan.settings.seed,
+                stop=domains.stop,
+            ),
             seed=self.plan.settings.seed,
         )
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
             return TrainingSet.of(domains.data)
-        extra = domains.others.as_extra_samples(sharpen(guesses).astype(np.float32))
-        return TrainingSet(data=with_extra_samples(domains.data, extra, own=False), joined=None)
+        plain = answer_plainly(
+            domains.source_views(),
+            domains.labels,
+            domains.target_views(),
+            classes=domains.classes,
+            stop=domains.stop,
+        )
+        mixed = sharpen((1 - verdict.weight) * plain + verdict.weight * guesses)
+        extra = domains.others.as_extra_samples(mixed.astype(np.float32))
+        return TrainingSet(data=with_extra_samples(domains.data, extra), joined=None)
 
     def finalize(self, head: Any) -> Any:
         """See `Technique.finalize`; where nothing was adapted, nothing differs before and after."""
@@ -246,16 +264,11 @@ class LabelPropagation(Adaptation):
 
 def _left_plain(verdict: AdaptationCheck) -> str:
     return _(
-        "Nothing is adapted to the new domain; this is the plain run. It is not clear that "
-        "adaptation would help: photos that are alike agree on their class in {aligned} of the "
-        "cases after it and in {plain} before (beyond chance), and over all shares of the classes "
-        "it is expected to change the accuracy by {gain}. Label a few photos of the new domain, or "
-        "choose a method with `adaptation` and compare."
-    ).format(
-        aligned=percent(max(0.0, verdict.aligned)),
-        plain=percent(max(0.0, verdict.plain)),
-        gain=_("{points:+.1f} points").format(points=100 * verdict.expected_gain),
-    )
+        "Nothing is adapted to the new domain; this is the plain run: photos from there can hardly "
+        "be told from the labelled ones (right in {share} of the cases; at least {least} would be "
+        "needed). If they differ in a way that matters, label a few of them, or choose a method with "
+        "`adaptation` and compare."
+    ).format(share=percent(verdict.told_apart), least=percent(LEAST_TOLD_APART))
 
 
 @dataclass(frozen=True, kw_only=True)

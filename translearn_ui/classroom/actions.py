@@ -1,4 +1,5 @@
-"""What the teacher does for a pupil: look into the space, stop, name, PIN, group, remove."""
+"""What the teacher does for a pupil: look into the space, stop, name, PIN, group, remove; and for all:
+an assignment, data sets."""
 
 from __future__ import annotations
 
@@ -95,6 +96,22 @@ def _remove(person: Person) -> None:
     if len(shared) == 1:
         doing.end_all_in(person.folder)
     people.remove(person.id)
+
+
+def show_assignment() -> None:
+    """What all pupils are to do, which stands above every page of theirs."""
+    classroom = people.class_of_installation()
+    before = classroom.assignment if classroom is not None else ""
+    text = st.text_input(
+        _("Assignment for all"),
+        before,
+        max_chars=people.MOST_ASSIGNMENT,
+        placeholder=_("Find photos that your model gets wrong."),
+        key="class_assignment",
+    )
+    if text.strip() != before:
+        people.set_assignment(text)
+        st.toast(_("All pupils read it above their pages."), icon=":material/assignment:")
 
 
 def show_sharing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from pathlib import Path
 
 import psutil
 import streamlit as st
@@ -14,6 +15,8 @@ from translearn_core.people import Classroom
 from translearn_ui.classroom.addresses import link_to
 from translearn_ui.components import format
 from translearn_ui.shell import frame
+
+_WARNING = Path(__file__).parent / "assets" / "warning.svg"
 
 
 def show(classroom: Classroom) -> None:
@@ -30,6 +33,8 @@ def show(classroom: Classroom) -> None:
             st.markdown(_("and type in the code"))
             st.header(frame.plain(classroom.code), anchor=False)
             with st.popover(_("The browser warns?"), type="tertiary"):
+                words = _("The warning of a browser: first Advanced, then Continue")
+                st.image(_WARNING, width=240, alt=words)
                 st.markdown(
                     _(
                         "It does not know this machine, which made its certificate itself. Press "

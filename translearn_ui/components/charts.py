@@ -36,6 +36,8 @@ TEXT_COLORS = {"light": "#22302e", "dark": "#e6ebe8"}
 GRID_COLOR = "rgba(128,128,128,0.22)"
 LEGEND_ABOVE = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
 """Where the names of the lines stand."""
+_TITLE_ABOVE = {"x": 0, "xref": "paper", "y": 0.99, "yanchor": "top"}
+"""Where the measure stands, above the names of the lines."""
 _MOST_CELLS_WITH_NUMBERS = 24
 _ZOOM_BUTTONS = ("zoomIn2d", "zoomOut2d", "pan2d", "resetScale2d")
 _EMPTY_CELL = "rgba(128,128,128,0.10)"
@@ -274,14 +276,18 @@ def curves(
             annotation_position="bottom left",
         )
     figure.update_xaxes(title=_("round (epoch)"), **axis(drawn.x, "{:.0f}".format))
-    figure.update_yaxes(title=drawn.title, automargin=True, **axis(drawn.y, drawn.value_text))
+    figure.update_yaxes(automargin=True, **axis(drawn.y, drawn.value_text))
     figure.update_layout(
         showlegend=True,  # a line that is alone has a name, too
         legend=LEGEND_ABOVE,
         uirevision=metric,
         hovermode="closest",
     )
-    return finished(figure, height=300)
+    finished(figure, height=300)
+    figure.update_layout(
+        title={"text": f"<b>{drawn.title}</b>", "font_size": 13, **_TITLE_ABOVE}, margin_t=46
+    )
+    return figure
 
 
 def axis(shape: Axis, text: Callable[[float], str]) -> dict[str, Any]:

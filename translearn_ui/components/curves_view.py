@@ -32,8 +32,8 @@ def show(progress: RunProgress, *, key: str) -> None:
 def why_kept() -> str:
     """Why the kept round need not be the one of the highest accuracy."""
     return _(
-        "★ Kept is the round with the lowest validation loss, which also counts how sure the model is. "
-        "Its accuracy need not be the highest."
+        "★ Kept is the round with the lowest validation loss once its percentages are calibrated. So "
+        "the star need not be the best point of either curve."
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from translearn_core import datasets
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.recordings import recording_of
 from translearn_core.errors import SourceError
@@ -17,14 +18,21 @@ from translearn_ui.shell import frame, in_hand
 
 
 def summary(dataset: Dataset) -> str:
-    """`600 photos in 6 classes · 11 MB`."""
+    """`600 photos in 6 classes · 20 unsorted photos · 11 MB`."""
     try:
         photos, classes = len(dataset.photos), len(dataset.classes)
+        unsorted = datasets.read_unsorted(dataset)
     except SourceError as error:
         return frame.plain(error.message)
-    text = ngettext("{n:,} photo", "{n:,} photos", photos).format(n=photos)
-    text += " " + ngettext("in {n:,} class", "in {n:,} classes", classes).format(n=classes)
-    return f"{text} · {format.size(int(dataset.photos['bytes'].sum()))}"
+    parts = []
+    if photos or not len(unsorted):
+        text = ngettext("{n:,} photo", "{n:,} photos", photos).format(n=photos)
+        text += " " + ngettext("in {n:,} class", "in {n:,} classes", classes).format(n=classes)
+        parts.append(text)
+    if n := len(unsorted):
+        parts.append(ngettext("{n:,} unsorted photo", "{n:,} unsorted photos", n).format(n=n))
+    n_bytes = int(dataset.photos["bytes"].sum()) + int(unsorted["bytes"].sum())
+    return " · ".join([*parts, format.size(n_bytes)])
 
 
 def confirm_delete(dataset: Dataset) -> None:

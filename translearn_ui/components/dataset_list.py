@@ -37,8 +37,7 @@ def show(title: str, *, most: int = MOST) -> None:
     with st.grid(min_column_width=260, gap="small", border=True) as grid:
         for dataset in found[:most]:
             with grid.cell(), frame.errors_shown():
-                paths = list(dataset.photos.groupby("class_name")["path"].first())[:4]
-                gallery.preview(dataset, paths, key=f"recent_{dataset.id}")
+                gallery.preview(dataset, most=4, key=f"recent_{dataset.id}")
                 st.markdown(
                     f"**{frame.plain(dataset.name)}**  \n{dataset_actions.summary(dataset)}"
                 )

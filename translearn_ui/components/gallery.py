@@ -7,13 +7,13 @@ are shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from translearn_core import datasets
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
 from translearn_ui.components import class_colors
@@ -101,8 +101,10 @@ def show_photo(thumbnail: Path, *, file: str, class_name: str = "", caption: str
     )
 
 
-def preview(dataset: Dataset, paths: Sequence[str], *, key: str, width: int = 72) -> None:
-    """Show a strip of a few small photos, without pages; `width` of each in pixels."""
+def preview(dataset: Dataset, *, most: int, key: str, width: int = 72) -> None:
+    """Show a strip of small photos, one of each class, else unsorted ones; `width` is in pixels."""
+    paths = list(dataset.photos.groupby("class_name")["path"].first())[:most]
+    paths = paths or list(datasets.read_unsorted(dataset)["path"][:most])
     with st.container(key=f"strip_{key}", horizontal=True, gap="xxsmall", wrap=False):
         for path in paths:
             try:

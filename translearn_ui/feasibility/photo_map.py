@@ -49,7 +49,7 @@ def show(dataset: Dataset, assessed: pd.DataFrame) -> None:
     """
     st.caption(
         _(
-            "Each point is a photo; photos that look alike lie near each other. Point at one to "
+            "Each point is a photo; photos that look alike are near each other. Point at one to "
             "see it, click it to keep it in sight. A point among points of another colour may be "
             "in the wrong class."
         )

@@ -383,8 +383,10 @@ _RECORDED = "recorded_in"
 
 def is_wanted(dataset: Dataset) -> bool:
     """Whether adding photos is what comes next, or is being done with the camera."""
+    from translearn_core import datasets
+
     if not len(dataset.photos) or len(dataset.classes) < 2:
-        return True
+        return not len(datasets.read_unsorted(dataset))
     is_camera = st.session_state.get("add_from") == "camera"
     return is_camera and st.session_state.get(_RECORDED) == dataset.id
 

@@ -29,16 +29,16 @@ def show(dataset: Dataset) -> None:
     """The page of one data set."""
     ready = _why_not_ready(dataset)
     _show_title(dataset, ready)
-    if not len(dataset.photos):
+    unsorted = _show_unsorted(dataset)
+    if not len(dataset.photos) and not unsorted:
         frame.empty_state(
             title=_("No photos yet"),
             text=_("Name a class and add photos of it. Two classes are enough to begin."),
             icon=":material/add_photo_alternate:",
             key="dataset",
         )
-    elif ready:
+    elif ready and len(dataset.photos):
         st.info(frame.sentence(ready), icon=":material/info:")
-    _show_unsorted(dataset)
     with (
         st.expander(
             _("Add photos"),
@@ -66,17 +66,19 @@ def show(dataset: Dataset) -> None:
         look_ahead_line.show(dataset)
 
 
-def _show_unsorted(dataset: Dataset) -> None:
+def _show_unsorted(dataset: Dataset) -> int:
     """How many photos have no class yet, and the way to sort them."""
+    n = 0
     with frame.errors_shown():
         n = len(datasets.read_unsorted(dataset))
         if not n:
-            return
+            return 0
         with st.container(key="dataset_unsorted", horizontal=True, vertical_alignment="center"):
             text = ngettext("{n:,} photo is unsorted.", "{n:,} photos are unsorted.", n)
             st.markdown(text.format(n=n), width="content")
             if st.button(_("Sort them"), key="go_sort", icon=":material/filter_none:"):
                 frame.go("sort")
+    return n
 
 
 def _why_not_ready(dataset: Dataset) -> str:

@@ -1,4 +1,4 @@
-"""The line above every page of a class: who is signed in, and the way out.
+"""The line above every page of a class: who is signed in, the way out, and what all are to do.
 
 Owns: that line. Leaves to others: who somebody is (`who.py`).
 """
@@ -29,7 +29,18 @@ def show() -> None:
     drawn = "".join(
         f'<a href="{address}" target="_self">{escape(label)}</a>' for label, address in links
     )
-    st.html(f'<div class="tl-who"><span>{text}</span><span class="tl-ways">{drawn}</span></div>')
+    told = _assignment() if not person.is_teacher else ""
+    st.html(
+        f'<div class="tl-who"><span>{text}</span><span class="tl-ways">{drawn}</span>{told}</div>'
+    )
+
+
+def _assignment() -> str:
+    """What the teacher has told all to do, in HTML."""
+    classroom = who.classroom()
+    if classroom is None or not classroom.assignment:
+        return ""
+    return f"<p>{escape(_('Assignment: {text}').format(text=classroom.assignment))}</p>"
 
 
 def _names(space: object) -> str:

@@ -81,8 +81,7 @@ def _show_dataset(dataset: Dataset) -> None:
     ):
         # the line beside it says what is damaged
         with st.container(key=f"strip_box_{dataset.id}", width=150), suppress(SourceError):
-            paths = list(dataset.photos.groupby("class_name")["path"].first())[:3]
-            gallery.preview(dataset, paths, key=f"work_{dataset.id}", width=44)
+            gallery.preview(dataset, most=3, key=f"work_{dataset.id}", width=44)
         st.markdown(
             f"**{frame.plain(dataset.name)}**  \n:small[{' · '.join(_facts(dataset))}]",
             width="stretch",

@@ -56,7 +56,7 @@ def test_curves_show_both_parts_and_mark_the_kept_round(metric: str) -> None:
     assert by_name["training"].line.dash != by_name["validation"].line.dash
     assert figure.layout.shapes[0].x0 == 2.5  # where fine-tuning begins
     assert figure.layout.xaxis.title.text
-    assert figure.layout.yaxis.title.text
+    assert figure.layout.title.text
 
 
 def test_confusion_matrix_shades_by_row_and_writes_counts() -> None:

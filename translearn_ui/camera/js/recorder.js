@@ -87,7 +87,7 @@ class ClassCard {
     this.drop.hidden = n > 0 || this.recorder.cards.length < 3;
     this.drop.setAttribute("aria-label", fill(words.drop, { name: this.name }));
     const left = n - this.photos.size;
-    this.more.textContent = left > 0 ? fill(words.more, { n: left }) : "";
+    this.more.textContent = this.photos.size && left > 0 ? fill(words.more, { n: left }) : "";
     this.element.setAttribute("aria-label", this.name);
   }
 
