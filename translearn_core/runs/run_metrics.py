@@ -268,7 +268,7 @@ class AdaptationMetrics(_Figures):
     )
     weight: float | None = Field(
         default=None,
-        description="with `auto`: how much aligned guesses count beside plain answers, 0.2 to 0.6; 0 "
+        description="with `auto`: how much aligned guesses count beside plain answers, 0.2 to 0.45; 0 "
         "where it is not adapted",
     )
     consistency_plain: float | None = Field(

@@ -28,7 +28,14 @@ from translearn_core.evaluation.label_propagation import (
 )
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.head import build_new_head, fit_head
+from translearn_core.fitting.head import (
+    answer_validation,
+    build_new_head,
+    fit_head,
+    has_linear_half,
+    learns_from_validation,
+)
+from translearn_core.fitting.linear import join, learn_linear
 from translearn_core.fitting.sources import FeatureSource, InMemory
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
@@ -40,7 +47,6 @@ from translearn_core.techniques.balanced_alignment import (
     AdaptationCheck,
     BalancedAlignment,
     Neighbourhood,
-    answer_plainly,
     guess_classes,
     judge_guesses,
     tell_apart,
@@ -228,16 +234,18 @@ class LabelPropagation(Adaptation):
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
             return TrainingSet.of(domains.data)
-        plain = answer_plainly(
-            domains.source_views(),
-            domains.labels,
-            domains.target_views(),
-            classes=domains.classes,
-            stop=domains.stop,
-        )
+        plain = _mean_answers(self._with_linear_half(domains.data, monitor), domains.target_views())
         mixed = sharpen((1 - verdict.weight) * plain + verdict.weight * guesses)
         extra = domains.others.as_extra_samples(mixed.astype(np.float32))
         return TrainingSet(data=with_extra_samples(domains.data, extra), joined=None)
+
+    def _with_linear_half(self, data: TrainingData, monitor: Monitor) -> Any:
+        """The plain head with the linear half that a run's has; from validation photos, too."""
+        head, joins = self._head_before, learns_from_validation(self.plan, data)
+        if not has_linear_half(self.plan):
+            return head
+        half = learn_linear(self.plan, data, monitor, with_validation=joins)
+        return join(self.plan, head, half, answer_validation(data, head, data.pooled)).head
 
     def finalize(self, head: Any) -> Any:
         """See `Technique.finalize`; where nothing was adapted, nothing differs before and after."""
@@ -260,6 +268,15 @@ class LabelPropagation(Adaptation):
     def facts(self) -> dict[str, Any]:
         """See `Adaptation.facts`."""
         return self._verdict.figures()
+
+
+def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
+    """Probabilities `(m, classes)` of a head, the mean over views `(m, d)` of the same photos."""
+    from translearn_core.fitting.fit import predict_rows
+
+    rows = np.arange(len(views[0]))
+    probs: Array = np.mean([predict_rows(head, InMemory(view), rows) for view in views], axis=0)
+    return probs
 
 
 def _left_plain(verdict: AdaptationCheck) -> str:

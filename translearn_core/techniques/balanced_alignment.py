@@ -1,9 +1,9 @@
 """Adaptation that does not take the target's class shares for known, and the evidence for it.
 
 Owns: `BalancedAlignment` (target features aligned to the source as if every class were equally
-frequent there, and how its answers change under other shares), `answer_plainly` (a linear head with
-nothing aligned), `guess_classes` (aligned answers spread among photos that are alike), and
-`judge_guesses` (how much they count beside plain ones, told without labels of the target).
+frequent there, and how its answers change under other shares), `guess_classes` (its answers spread
+among photos that are alike), and `judge_guesses` (how much they count beside plain ones, told without
+labels of the target).
 Leaves to others: the technique (`adaptation.py`), neighbours and balance
 (`evaluation/label_propagation.py`).
 
@@ -47,12 +47,10 @@ DRAWS = 60
 LEAST_TOLD_APART = 0.9
 """Where a linear head tells photos of the two domains apart less often, nothing is adapted."""
 FOLDS = 3
-USUAL_WEIGHT, WEIGHT_PER_ERROR = 0.35, 0.1
-LEAST_WEIGHT, MOST_WEIGHT = 0.2, 0.6
+USUAL_WEIGHT, WEIGHT_PER_ERROR = 0.3, 0.05
+LEAST_WEIGHT, MOST_WEIGHT = 0.2, 0.45
 """Of guesses beside plain answers: where alignment tells nothing new, more for each standard error of
 what it tells, and the bounds."""
-PLAIN_PENALTY, PLAIN_POWER = 0.1, 0.5
-"""Of the head that answers plainly, and of its scaling (see `PCASpace.fit`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,32 +131,6 @@ class BalancedAlignment:
     def answer_plain(self) -> Array:
         """What the head says of the features as they are, `(m, classes)`."""
         return _mean_over_views(self.unaligned)
-
-
-def answer_plainly(
-    source_views: Sequence[Array],
-    labels: Ints,
-    target_views: Sequence[Array],
-    *,
-    classes: int,
-    stop: Callable[[], bool] = lambda: False,
-) -> Array:
-    """Mean probabilities over the target views `(m, classes)` by a linear head of the source, with
-    nothing aligned and features scaled as in a run's own; arguments as of `BalancedAlignment.fit`."""
-    space = linear_probe.PCASpace.fit(np.concatenate(source_views), power=PLAIN_POWER)
-    views = len(source_views)
-    heads = linear_probe.fit_heads(
-        space,
-        np.tile(labels, views),
-        np.tile(_balanced(labels, classes), views)[None],
-        classes,
-        penalty=PLAIN_PENALTY,
-        steps=STEPS,
-        stop=stop,
-    )
-    answers = [linear_probe.predict_heads(space.transform(view), heads) for view in target_views]
-    probs: Array = np.mean(answers, axis=0)
-    return probs
 
 
 def tell_apart(
