@@ -12,6 +12,8 @@ from translearn_ui.shell import frame
 
 UPLOAD = "upload"
 """In the URL: the folder of an upload that is being read or waits for an answer."""
+ASKED = "import_asked"
+"""Of the session: the upload that cannot be read before something is answered, and why."""
 
 
 def begin(task: background_tasks.Task) -> None:
@@ -53,7 +55,7 @@ def end(task: background_tasks.Task) -> None:
         if task.cancelled:
             st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
         elif isinstance(task.error, SourceError) and UPLOAD in st.query_params:
-            st.info(frame.sentence(task.error.message), icon=":material/help:")  # asked about below
+            st.session_state[ASKED] = (upload, task.error.message)
         else:
             frame.show_error(task.error)
     elif isinstance(task.result, Dataset):

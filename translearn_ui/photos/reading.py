@@ -218,12 +218,17 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
         st.header(
             _("How should {name} be read?").format(name=frame.plain(upload.name)), anchor=False
         )
+        place = st.container()
         answers = _ask(
             upload, ImportChoices(), TableChoices(), (), key=upload.folder.name, level=True
         )
         ready = False
         if answers is not None:
             ready = _show_preview(upload, *answers)
+        asked, why = st.session_state.get(import_task.ASKED, ("", ""))
+        unanswered = answers is None or (ready and answers == (ImportChoices(), TableChoices()))
+        if asked == upload.folder.name and unanswered:  # else the preview says it
+            place.info(frame.sentence(why), icon=":material/help:")
         with st.container(horizontal=True):
             go = st.button(
                 _("Bring it in"),
