@@ -26,7 +26,7 @@ from tests.support import session
 from tests.support.photos import SHARED, draw_photos
 
 LEARNING_IN_BROWSER = {
-    *("test_camera", "test_class", "test_edit", "test_presses", "test_training", "test_web_export"),
+    *("test_camera", "test_class", "test_presses", "test_training", "test_web_export"),
 }
 """Files of browser tests that make up a group of their own; `browser` has the rest. About half of
 the time is that of these: each group has a server and a browser."""

@@ -122,6 +122,7 @@ def halt_first(lesson: Lesson) -> tuple[Job, psutil.Process]:
     pytest.fail("nothing runs")
 
 
+@pytest.mark.timeout(600)  # three browsers, two trainings, on a machine that may be busy
 def test_a_class_from_its_start_to_its_end(
     chromium: Any, lesson: Lesson, tmp_path: Path, screenshot: Screenshot
 ) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from translearn_core import datasets
 from translearn_core.datasets import Dataset
+from translearn_core.datasets.duplicate_groups import groups
 from translearn_core.errors import SourceError
 
 DAMAGE = {"empty": b"", "cut": b'PAR1{"id": "x"', "binary": b"\x00\xff\xfe" * 9, "list": b"[]"}
@@ -47,6 +49,27 @@ def test_a_damaged_file_is_told_and_stops_nobody(
     assert datasets.list_datasets() == [other]
     assert len(other.photos) == 48
     assert len(other.left_out) == 0
+
+
+@pytest.mark.parametrize("column", ["path", "file", "class_name"])
+def test_a_photo_without_a_name_is_damage(column: str, pair: tuple[Dataset, Dataset]) -> None:
+    path = pair[0].folder / "manifest.parquet"
+    table = pd.read_parquet(path)
+    table[column] = [None, *table[column][1:]]
+    table.to_parquet(path, index=False)
+    with pytest.raises(SourceError, match=r"manifest\.parquet is damaged"):
+        _photos = Dataset(pair[0].folder).photos
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), "x"])
+def test_damaged_groups_are_found_anew(value: object, pair: tuple[Dataset, Dataset]) -> None:
+    dataset = pair[0]
+    whole = groups(dataset).tolist()
+    path = dataset.folder / "groups.parquet"
+    photos = dataset.photos
+    stored = pd.DataFrame({"path": photos["path"], "fingerprint": dataset.fingerprint})
+    stored.assign(group=[value] * len(photos)).to_parquet(path, index=False)
+    assert groups(Dataset(dataset.folder)).tolist() == whole
 
 
 @pytest.mark.parametrize("version", [0, 99])

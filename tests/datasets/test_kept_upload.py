@@ -21,6 +21,7 @@ from translearn_core.datasets.kept_upload import (
     forget_upload,
     kept_upload,
     read_again,
+    read_as_unsorted,
     read_upload,
     receive_upload,
     removed_unless_asked,
@@ -29,6 +30,7 @@ from translearn_core.datasets.kept_upload import (
 from translearn_core.datasets.previews import preview_folders, preview_table
 from translearn_core.datasets.questions import OpenQuestionError
 from translearn_core.datasets.tasks import TableChoices, table_notes, tasks_of
+from translearn_core.datasets.unsorted import read_unsorted
 from translearn_core.errors import SourceError
 
 pytestmark = pytest.mark.awkward
@@ -114,6 +116,21 @@ def read(
     table: TableChoices | None = None,
 ) -> Dataset:
     return read_upload(one, choices=choices or ImportChoices(), table=table or TableChoices())
+
+
+@pytest.mark.parametrize("way", ["zip", "files", "in place"])
+def test_the_one_folder_of_a_camera_is_read_as_photos_that_nobody_sorted(
+    way: str, workspace: Path
+) -> None:
+    dataset = read(upload(workspace, {"DCIM": 5}, way=way))
+    assert dataset.counts.to_dict() == {"DCIM": 5}
+    kept = kept_upload(dataset)
+    assert kept is not None
+    unsorted = read_as_unsorted(kept)
+    assert unsorted.folder != dataset.folder
+    assert len(unsorted.photos) == 0
+    assert len(read_unsorted(unsorted)) == 5
+    assert kept_upload(dataset) is None
 
 
 @pytest.mark.parametrize("way", ["zip", "files", "in place"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.support.photos import SHARED, shared_photos
+from tests.support.photos import shared_photos
 from translearn_core.evaluation import ood
 
 
@@ -170,15 +171,21 @@ def test_auroc_is_that_of_scikit_learn() -> None:
 
 @pytest.mark.slow
 def test_three_unseen_flowers_are_unlike_the_nine_seen(
-    workspace: Path, shared_weights: Path
+    workspace: Path, shared_weights: Path, tmp_path: Path
 ) -> None:
+    """On every second photo of a real set."""
     from translearn_core import datasets
     from translearn_core.backbones import get_backbone
     from translearn_core.features.extractor import extract_pooled
 
+    for part in ("train", "test"):
+        for folder in shared_photos("flowers12", part).iterdir():
+            (tmp_path / part / folder.name).mkdir(parents=True)
+            for photo in sorted(folder.iterdir())[::2]:
+                shutil.copy(photo, tmp_path / part / folder.name)
     dataset = datasets.import_source(
-        shared_photos("flowers12", "train"),
-        test_source=SHARED / "datasets" / "flowers12" / "test",
+        tmp_path / "train",
+        test_source=tmp_path / "test",
         in_place=True,
         check=False,
     )
@@ -197,4 +204,4 @@ def test_three_unseen_flowers_are_unlike_the_nine_seen(
         reference.distances(features[test & ~unseen]), reference.distances(features[test & unseen])
     )
     assert score is not None
-    assert score >= 0.85
+    assert score >= 0.9

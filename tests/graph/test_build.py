@@ -21,7 +21,7 @@ import pytest
 import translearn_core
 from tests.support.networks import DISTINCT, LARGER
 from translearn_core.backbones import BACKBONES, Backbone
-from translearn_core.backbones.freezing import FreezeChoice, blocks_of, freeze_choice
+from translearn_core.backbones.freezing import blocks_of, freeze_choice
 from translearn_core.backbones.weights import expected_shapes, weights_path
 from translearn_core.errors import RunError, SettingsError, WeightsError
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
@@ -157,9 +157,10 @@ def test_suffix_of_prefix_is_the_model_and_what_learns_is_what_the_table_says(
     middle = cuts[len(cuts) // 2]
     blocks = len(blocks_of(backbone).blocks)
     least = 0 if backbone.size_step == 1 else 1  # positions in block 0 go with the size of photos
-    choices = {choice.cut_layer: choice for choice in _freezing(backbone, {least, blocks - 1})}
+    frozen = [freeze_choice(backbone, n) for n in (least, blocks - 1)]
+    choices = {choice.cut_layer: choice for choice in frozen}
     assert len(choices) == 2
-    for cut in (*choices, cuts[-1], middle):
+    for cut in (*dict.fromkeys((None, *choices, cuts[-1])), middle):
         prefix, suffix = split_at(model, cut)
         assert prefix.inputs[0].name == "photo"
         assert (suffix is None) == (cut == cuts[-1])
@@ -176,10 +177,6 @@ def test_suffix_of_prefix_is_the_model_and_what_learns_is_what_the_table_says(
     assert scale > 0
     features = _run(suffix, _run(prefix, _photos(backbone.min_size)))
     np.testing.assert_allclose(features, expected, atol=1e-5 * scale)
-
-
-def _freezing(backbone: Backbone, frozen: set[int]) -> list[FreezeChoice]:
-    return [freeze_choice(backbone, blocks) for blocks in sorted(frozen)]
 
 
 def _names(model: keras.Model) -> list[str]:

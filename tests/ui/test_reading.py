@@ -69,6 +69,17 @@ def test_a_folder_that_was_left_out_is_asked_about_and_read_again(tmp_path: Path
     assert not (dataset.folder / "source").exists()
 
 
+def test_photos_in_no_class_folder_can_be_sorted_here(tmp_path: Path) -> None:
+    photos = {f"{n}.jpg": draw_photo(n) for n in range(4)}
+    app = open_app()
+    drop(app, ("p.zip", make_zip(tmp_path / "p.zip", photos).read_bytes()))
+    assert datasets.list_datasets() == []
+    app.button(key="reading_sort").click()
+    settle(app)
+    (dataset,) = datasets.list_datasets()
+    assert len(datasets.read_unsorted(dataset)) == 4
+
+
 def test_a_table_beside_an_archive_is_asked_about_and_then_read(tmp_path: Path) -> None:
     rows = "".join(f"{n};{'ab'[n % 2]};{'xyz'[n // 2]}\n" for n in range(6))
     table = ("ID;kind one;kind two\n" + rows + "9;a;x\n").encode("utf-16")

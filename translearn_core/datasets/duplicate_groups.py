@@ -167,6 +167,7 @@ def _read(dataset: Dataset) -> _Stored | None:
             len(table) != len(photos)
             or not (table["fingerprint"] == dataset.fingerprint).all()
             or not (table["path"].to_numpy() == photos["path"].to_numpy()).all()
+            or table.isna().to_numpy().any()
         ):
             return None
         none = np.full(len(table), -1, np.int64)  # written before chains were cut
@@ -174,5 +175,5 @@ def _read(dataset: Dataset) -> _Stored | None:
         no_edge = np.zeros(len(table), np.bool_)  # written before there were edges
         edge = table["edge"].to_numpy(np.bool_) if "edge" in table else no_edge
         return table["group"].to_numpy(np.int64), part, edge
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None

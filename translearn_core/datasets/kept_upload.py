@@ -1,7 +1,8 @@
 """What was brought in over a page, kept for as long as its reading may be changed.
 
 Owns: receiving an archive or files, with a table of labels or without, in a folder; reading them
-(`read_upload`) and reading them again with other answers (`read_again`). Leaves to others: the
+(`read_upload`), as photos that nobody has sorted (`read_as_unsorted`), and again with other answers
+(`read_again`). Leaves to others: the
 import (`importing.py`, `label_table.py`), what is asked (`questions.py`).
 
 Files, in `<workspace>/uploads/<name>/` until they were read, then in `<dataset>/source/` where a
@@ -36,6 +37,7 @@ from translearn_core.datasets.photo_names import is_junk, may_be_table
 from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
+from translearn_core.datasets.unsorted import NoClasses
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _, number
 
@@ -363,6 +365,36 @@ def _import(
         progress=progress,
         stop=stop,
     )
+
+
+def read_as_unsorted(
+    upload: KeptUpload,
+    *,
+    progress: ProgressCallback | None = None,
+    stop: StopCheck | None = None,
+) -> Dataset:
+    """Make a data set of an upload whose photos nobody has sorted: its folders are no classes. The
+    upload is removed; photos of a folder of this machine are copied, since they get classes here.
+
+    Raises:
+        SourceError, StorageError: as `importing.import_source`; the upload stays as it is.
+    """
+    content, labels = upload.content, NoClasses()
+    if content.files:
+        files = [(name, upload.folder / "files" / str(n)) for n, name in enumerate(content.files)]
+        dataset = import_files(
+            files, name=content.name, labels=labels, progress=progress, stop=stop
+        )
+    else:
+        dataset = import_source(
+            upload.root,
+            name=content.name,
+            labels=labels,
+            progress=progress,
+            stop=stop,
+        )
+    shutil.rmtree(upload.folder, ignore_errors=True)
+    return dataset
 
 
 def kept_upload(dataset: Dataset) -> KeptUpload | None:

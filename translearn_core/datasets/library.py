@@ -424,6 +424,9 @@ class Dataset:
     def _table(self, name: str, columns: dict[str, Any]) -> pd.DataFrame:
         def parse(data: bytes) -> pd.DataFrame:
             table = with_columns(parse_parquet(data), columns)
+            needed = [one for one in ("path", "file", "class_name") if one in columns]
+            if table[needed].isna().to_numpy().any():
+                raise ValueError(name)
             return _recheck_older_stats(table) if "look" in columns else table
 
         try:

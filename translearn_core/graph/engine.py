@@ -42,8 +42,8 @@ ENGINE_BATCH = 8
 """Photos per request: on a CPU many small requests in flight are faster than large ones."""
 GPU_BATCH = 64
 """The same on a GPU."""
-EAGER_PIXELS = 2**20
-"""Pixels of a batch of eager execution in `run_keras`, at most; one photo may have more."""
+EAGER_BATCH = 4
+"""Batch size of eager execution in `run_keras`."""
 TENSOR_CORES = (7, 0)
 """From this compute capability on, half precision is faster than float32."""
 TOLERANCE = 1e-3
@@ -274,17 +274,16 @@ def trace(model: Any) -> Any:
 def run_keras(model: Any, photos: Array) -> Array:
     """Output of a Keras model for `photos` `(n, h, w, 3) uint8`: `(n, ...) float32`.
 
-    Runs eagerly in batches of a few photos, since eager execution keeps the intermediate tensors; for
-    a few dozen photos that is as fast as tracing a function first.
+    Runs eagerly in small batches, since eager execution keeps the intermediate tensors; for a few
+    dozen photos that is as fast as tracing a function first.
     """
     import keras
 
-    batch = max(1, EAGER_PIXELS // math.prod(photos.shape[1:3]))
     outputs = [
         keras.ops.convert_to_numpy(
-            model(photos[start : start + batch].astype(np.float32), training=False)
+            model(photos[start : start + EAGER_BATCH].astype(np.float32), training=False)
         )
-        for start in range(0, max(1, len(photos)), batch)
+        for start in range(0, max(1, len(photos)), EAGER_BATCH)
     ]
     return np.concatenate(outputs).astype(np.float32, copy=False)
 

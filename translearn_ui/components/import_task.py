@@ -41,6 +41,7 @@ def is_shown() -> bool:
 
 def end(task: background_tasks.Task) -> None:
     """Take over what a task left: a data set to open, an error to show."""
+    from translearn_core import datasets
     from translearn_core.datasets import Dataset
 
     background_tasks.forget(task)
@@ -65,6 +66,8 @@ def end(task: background_tasks.Task) -> None:
                 n,
             )
             st.toast(text.format(n=n), icon=":material/filter_alt:")
+        if not len(task.result.photos) and len(datasets.read_unsorted(task.result)):
+            frame.go("sort")
         st.rerun()  # the links of the head line take the data set along
     elif task.result is not None:
         report = task.result

@@ -24,6 +24,7 @@ from translearn_core.datasets.kept_upload import (
     forget_upload,
     kept_upload,
     read_again,
+    read_as_unsorted,
     read_upload,
     table_choices,
 )
@@ -113,6 +114,8 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
                 if st.button(_("That is right"), key="reading_right", icon=":material/check:"):
                     forget_upload(dataset)
                     st.rerun()
+                if len(dataset.classes) < 2 and _wants_sorting():
+                    return _start_sorting(upload, instead_of=dataset)
                 st.caption(
                     _("What you brought in is kept until then: you need not upload it again."),
                     width="stretch",
@@ -156,6 +159,31 @@ def _start_again(
         return new
 
     return background_tasks.start(_("Reading {name} again").format(name=dataset.name), work)
+
+
+def _wants_sorting() -> bool:
+    """The button for photos that nobody has sorted yet; whether it was pressed."""
+    return st.button(
+        _("They are not sorted: sort them here"),
+        key="reading_sort",
+        icon=":material/filter_none:",
+    )
+
+
+def _start_sorting(
+    upload: KeptUpload, *, instead_of: Dataset | None = None
+) -> background_tasks.Task:
+    """Take photos as unsorted ones; the data set that they were read as goes, unless it is used."""
+    is_used = instead_of is not None and bool(frame.runs_of(instead_of.id))
+
+    def work(task: background_tasks.Task) -> Dataset:
+        new = read_as_unsorted(upload, progress=uploads.reporter(task), stop=task.stop)
+        if instead_of is not None and new.folder != instead_of.folder and not is_used:
+            with suppress(RunError):  # a check is at work with it
+                delete_unused_dataset(instead_of)
+        return new
+
+    return background_tasks.start(_("Bringing in {name}").format(name=upload.name), work)
 
 
 # --- an upload that is not read yet -------------------------------------------------------------
@@ -204,6 +232,8 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
                 disabled=not ready,
                 icon=":material/arrow_forward:",
             )
+            if _wants_sorting():
+                return _start_sorting(upload)
             if st.button(_("Bring in something else"), key="reading_drop", type="tertiary"):
                 shutil.rmtree(upload.folder, ignore_errors=True)
                 st.query_params.pop(import_task.UPLOAD, None)
