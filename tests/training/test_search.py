@@ -177,7 +177,8 @@ def test_a_lock_that_a_lost_machine_left_is_broken(
     thread = threading.Thread(target=choose, daemon=True)
     thread.start()
     thread.join(60)
-    assert entered and not left.exists()
+    assert entered
+    assert not left.exists()
 
 
 class _Lost(_Guessing):
