@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -17,7 +15,7 @@ from PIL import Image
 
 from translearn_core import datasets, people, spaces
 from translearn_core.config import home
-from translearn_core.datasets import ImportChoices, cleaning, kept_upload
+from translearn_core.datasets import ImportChoices, kept_upload
 from translearn_core.datasets.tasks import TableChoices
 from translearn_core.imaging.positions import without_position
 from translearn_core.runs import provenance
@@ -88,58 +86,6 @@ def test_a_set_of_an_earlier_version_is_brought_in_anew(tmp_path: Path) -> None:
     again = datasets.import_source(source)
     assert again != before
     assert _with_positions(again.folder) == []
-
-
-@pytest.fixture
-def earlier(tmp_path: Path) -> datasets.Dataset:
-    """A data set as an earlier version stored it: one photo is excluded, one unsorted."""
-    source = _archive(tmp_path / "pets.zip")
-    dataset = datasets.import_source(source, choices=ImportChoices(keep_positions=True))
-    datasets.add_unsorted(dataset, [("pile.jpg", io.BytesIO(_photo(78)))])
-    datasets.exclude_photos(dataset, [str(dataset.photos["path"][0])])
-    dataset.write_record(dataset.record.model_copy(update={"choices": ""}))
-    return dataset
-
-
-def test_positions_are_taken_out_of_a_set_of_an_earlier_version(
-    earlier: datasets.Dataset, tmp_path: Path
-) -> None:
-    people.begin_class("a long password")
-    space = spaces.space_named("0123456789abcdef")
-    handed = space / "datasets" / "handed"
-    shutil.copytree(earlier.folder, handed, copy_function=os.link)
-    known, fingerprint = provenance.hashes_of(earlier.photos), earlier.fingerprint
-    assert len(_with_positions(earlier.folder)) == len(PHOTOS) + 1
-
-    assert cleaning.clear_positions(earlier) == len(PHOTOS) + 1
-    assert _with_positions(earlier.folder) == []
-    assert len(_with_positions(handed)) == len(PHOTOS) + 1, "each has its own record"
-    tables = [earlier.photos, datasets.read_unsorted(earlier), datasets.read_excluded(earlier)]
-    for table, folder in zip(tables, ("", "", "aside"), strict=True):
-        for row in table.itertuples():
-            stored = (earlier.folder / folder / str(row.path)).read_bytes()
-            assert row.sha256 == hashlib.sha256(stored).hexdigest()
-            assert row.bytes == len(stored)
-            assert row.brought_sha256 not in ("", row.sha256)
-    assert known < provenance.hashes_of(earlier.photos), "runs of before know them"
-    assert earlier.fingerprint == fingerprint
-
-    cleaning.clear_all()
-    assert _with_positions(handed) == []
-    first = earlier.photo_path(str(earlier.photos["path"][0]))
-    first.write_bytes(_photo(1))
-    assert cleaning.clear_positions(earlier) == 0, "it is gone through once"
-
-
-@pytest.mark.parametrize("form", ["in place", "told to keep"])
-def test_what_is_to_keep_its_positions_keeps_them(tmp_path: Path, form: str) -> None:
-    with zipfile.ZipFile(_archive(tmp_path / "pets.zip")) as packed:
-        packed.extractall(tmp_path / "pets")
-    keeps = ImportChoices(keep_positions=form == "told to keep")
-    dataset = datasets.import_source(tmp_path / "pets", in_place=form == "in place", choices=keeps)
-    cleaning.clear_all()
-    files = [dataset.photo_path(str(path)) for path in dataset.photos["path"]]
-    assert all(_with_positions(file) for file in files)
 
 
 def test_photos_in_place_are_not_written_to(tmp_path: Path) -> None:

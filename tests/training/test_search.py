@@ -19,6 +19,7 @@ from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run, study
 from translearn_core.settings import Settings, make_settings
+from translearn_core.training import search
 from translearn_core.training.search import (
     Score,
     Search,
@@ -157,6 +158,27 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
     values = {key: score.value for key, score in ended.scores.items()}
     assert values[ended.leader] == max(values.values())
     assert json.loads(tried[0]) == plan.settings.model_dump(mode="json"), "the default comes first"
+
+
+def test_a_lock_that_a_lost_machine_left_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "LOST_AFTER_S", 3)
+    trials = search.Trials(study=None, journal=tmp_path / "journal.log")
+    with trials.choosing():
+        (left,) = tmp_path.iterdir()
+    left.touch()
+    entered = []
+
+    def choose() -> None:
+        with trials.choosing():
+            entered.append(True)
+
+    thread = threading.Thread(target=choose, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert entered
+    assert not left.exists()
 
 
 class _Lost(_Guessing):

@@ -110,8 +110,6 @@ class Record(BaseModel):
     """What the named groups of the photos are: a column or a folder level; empty: none."""
     choices: str = ""
     """`ImportChoices` of the import as JSON; empty where nothing was chosen."""
-    bare: int = 0
-    """By which `positions.RULES` all of its own photos were gone through; 0: none."""
     notices: tuple[str, ...] = ()
     """What was said of how its folders and names were read."""
     reading: dict[str, Any] = {}

@@ -26,9 +26,6 @@ from translearn_core.imaging.kinds import HEAD_BYTES, kind_of
 Span = tuple[int, int]
 """From the first byte to the one behind the last."""
 
-RULES = 2
-"""Raised when more is taken out than before."""
-
 _GPS, _EXIF, _SUB_IFDS, _MAKER_NOTE = 0x8825, 0x8769, 0x014A, 0x927C
 _IPTC, _RESOURCES = 0x83BB, 0x8649
 _PLACES = (26, 27, 90, 92, 95, 100, 101)

@@ -71,6 +71,8 @@ DEEP_MINUTES = 10.0
 """From so many minutes on, trials may also free the last blocks; each takes minutes itself."""
 LOSS_WEIGHT = 0.02
 """How much the log-loss counts beside the accuracy, to tell equals apart."""
+LOST_AFTER_S = 30
+"""Choosing takes far less; a machine that takes longer is lost."""
 CERTAINTY = 2.0
 """Standard errors by which settings have to beat the default: the best of many looks about one
 better than it is, because it was picked."""
@@ -320,14 +322,14 @@ class Trials:
     def choosing(self) -> Iterator[None]:
         """Hold back the other machines, so that no two choose the same settings at once.
 
-        The lock is a file beside the journal; one that a lost machine left is broken after 30 s.
+        The lock is a file beside the journal; one that a lost machine left is broken after a while.
         """
-        from optuna.storages.journal import JournalFileSymlinkLock
+        from optuna.storages.journal import JournalFileOpenLock
 
         if self.journal is None:
             yield
             return
-        lock = JournalFileSymlinkLock(f"{self.journal}.choosing")
+        lock = JournalFileOpenLock(f"{self.journal}.choosing", grace_period=LOST_AFTER_S)
         lock.acquire()
         try:
             yield

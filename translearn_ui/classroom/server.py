@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +123,6 @@ def serve(place: Place, classroom: Classroom) -> None:
     secrets = school.prepare(classroom, origin_of(place.hosts[0], place.port))
     use_few_heaps()
     app = make_app(place.hosts, classroom)
-    threading.Thread(target=_clear_positions, name="positions", daemon=True).start()
     with periodically(_delete_due, every_s=DELETION_S, name="deletion"):
         app.run(config=options(place, secrets))
 
@@ -137,10 +135,3 @@ def _delete_due() -> None:
         people.delete_due()
     except TransLearnError as error:
         logger.error("%s", error.message)
-
-
-def _clear_positions() -> None:
-    """Take positions out of what an earlier version stored, while the server answers already."""
-    from translearn_core.datasets import cleaning
-
-    cleaning.clear_all()
