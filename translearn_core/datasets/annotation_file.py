@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from translearn_core.errors import SourceError
 from translearn_core.i18n import _, ngettext
 
 MEDIA, OBSERVATIONS = "media.csv", "observations.csv"
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read_annotations(data: bytes, name: str) -> Cells:
@@ -43,10 +45,8 @@ def read_annotations(data: bytes, name: str) -> Cells:
         content = _parse(text)
     except json.JSONDecodeError as error:
         content = _lines(text, name, error)
-    except RecursionError:
+    except (RecursionError, ValueError):  # too deep, or a number of thousands of digits
         content = None
-    except _TwiceError as error:
-        raise _twice(name, error) from error
     if isinstance(content, dict) and isinstance(content.get("images"), list):
         return _from_coco(content, name)
     if isinstance(content, list) and content and all(isinstance(row, dict) for row in content):
@@ -69,31 +69,45 @@ def looks_like_json(data: bytes) -> bool:
     return start.lstrip()[:1] in (b"{", b"[")
 
 
-class _TwiceError(Exception):
-    """A JSON object has two entries of one name, which say different things."""
+class _UnclearObject(dict[str, Any]):
+    """A JSON object that says different things under one name; it holds the last of them."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.unclear = {key for key, value in pairs if cell_text(value) != cell_text(self[key])}
 
 
 def _parse(text: str) -> Any:
-    """JSON in which no object says two things under one name."""
+    """JSON in which objects that say two things under one name are `_UnclearObject`."""
     return json.loads(text, object_pairs_hook=_object)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
-    if len(found) < len(pairs):
-        for key, value in pairs:
-            if found[key] != value:
-                raise _TwiceError(key)
-    return found
+    return found if len(found) == len(pairs) else _UnclearObject(pairs)
 
 
-def _twice(name: str, error: _TwiceError) -> SourceError:
-    return SourceError(
-        _(
-            "{file} says two different things under the name {key}. Correct it, or save the labels "
-            "as a CSV table."
-        ).format(file=name, key=ascii(str(error))[1:61])
-    )
+def _check_clear(objects: Iterable[Any], keys: Iterable[str], name: str) -> None:
+    """Make sure that no object says two different things under a name that is used.
+
+    Raises:
+        SourceError: one does.
+    """
+    used = set(keys)
+    for one in objects:
+        unclear = sorted(one.unclear & used) if isinstance(one, _UnclearObject) else []
+        if unclear:
+            raise SourceError(
+                _(
+                    "{file} says two different things under the name {key}. Correct it, or save the "
+                    "labels as a CSV table."
+                ).format(file=name, key=_quoted(unclear[0]))
+            )
+
+
+def _quoted(key: str) -> str:
+    """A name of a JSON object in ASCII, cut."""
+    return ascii(key)[1:-1][:60]
 
 
 def find_camera_traps(path: Path) -> Path | None:
@@ -169,24 +183,23 @@ def _lines(text: str, name: str, error: json.JSONDecodeError) -> list[Any]:
         SourceError: a line is none; where the first one is none, the text is no JSON at all.
     """
     found: list[Any] = []
-    lines = text.split("\n")
     try:
-        for line in lines:
+        for line in _LINE_END.split(text):
             found.append(_parse(line) if line.strip() else None)
-    except _TwiceError as twice:
-        raise _twice(name, twice) from twice
     except (ValueError, RecursionError) as broken:
+        at_error = len(_LINE_END.findall(text[: error.pos])) + 1
         raise SourceError(
             _(
                 "{file} is no whole JSON: it breaks off or has an error in line {line}. Export it "
                 "again, or save the labels as a CSV table."
-            ).format(file=name, line=len(found) + 1 if any(found) else error.lineno)
+            ).format(file=name, line=len(found) + 1 if any(found) else at_error)
         ) from broken
     return [one for one in found if one is not None]
 
 
 def _from_names(content: Mapping[str, Any], name: str) -> Cells:
     """A label for each name of a photo; a list of one label counts as that label."""
+    _check_clear([content], content, name)
     rows = []
     for file, value in content.items():
         label = value[0] if isinstance(value, list) and len(value) == 1 else value
@@ -195,7 +208,7 @@ def _from_names(content: Mapping[str, Any], name: str) -> Cells:
                 _(
                     "{file} gives {photo} several labels or none. A photo has one label here: correct "
                     "it, or save the labels as a CSV table."
-                ).format(file=name, photo=ascii(file)[1:61])
+                ).format(file=name, photo=_quoted(file))
             )
         rows.append([file, cell_text(label)])
     return make_cells(name, list(enumerate([["file", "label"], *rows], 1)))
@@ -208,15 +221,21 @@ def _from_records(content: Sequence[Mapping[str, Any]], name: str) -> Cells:
         for head in heads
         if not any(isinstance(row.get(head), (dict, list)) for row in content)
     ]
+    _check_clear(content, flat, name)
     rows = [[cell_text(row.get(head)) for head in flat] for row in content]
     return make_cells(name, list(enumerate([flat, *rows], 1)))
 
 
 def _from_coco(content: Mapping[str, Any], name: str) -> Cells:
     try:
-        categories = {one["id"]: str(one["name"]) for one in content.get("categories") or []}
+        given, seen = content.get("categories") or [], content.get("annotations") or []
+        _check_clear([content], ("categories", "annotations", "images"), name)
+        _check_clear(given, ("id", "name"), name)
+        _check_clear(seen, ("image_id", "category_id"), name)
+        _check_clear(content["images"], ("id", "file_name"), name)
+        categories = {one["id"]: str(one["name"]) for one in given}
         labels: dict[Any, set[str]] = defaultdict(set)
-        for one in content.get("annotations") or []:
+        for one in seen:
             labels[one["image_id"]].add(categories[one["category_id"]])
         rows: list[tuple[str, set[str], Mapping[str, str]]] = [
             (str(image["file_name"]), labels.get(image["id"], set()), {})

@@ -263,7 +263,8 @@ def split_of(word: str) -> str | None:
     key = key_of(word)
     if not key:
         return ""
-    kind = _SPLIT_OF.get(key) or split_kind(word)
+    plain = key.removesuffix("set").removesuffix("data")
+    kind = _SPLIT_OF.get(key) or _SPLIT_OF.get(plain) or split_kind(word)
     return "test" if kind == "eval" else kind if kind in SPLIT_WORDS else None
 
 

@@ -40,7 +40,11 @@ _MAYBE_SPLITS = SPLIT_NAMES | {
     *("isvalidation", "fold", "folds", "kfold"),
 }
 _JOINTS = re.compile(r"\s*[|;,+]\s*")
-_MOJIBAKE = re.compile("[\u00c2\u00c3\u00e2][\u0080-\u00bf\u0152-\u2122]")
+_MOJIBAKE = re.compile(
+    "[\u00c2\u00c3][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc"
+    "\u2013-\u203a\u20ac\u2122]|\u00e2[\u0080-\u009f\u20ac\u201a-\u203a\u2122]"
+)
+"""Bytes of UTF-8 that were read as Windows-1252 or Latin-1."""
 
 
 def doubts(values: Mapping[str, Sequence[str]], columns: Sequence[str], split: str) -> list[str]:

@@ -185,7 +185,8 @@ def _read_text(decoded: TableText, name: str) -> Cells:
         rows = _split_rows(text, separator)
         whole_lines = [row[0] for row in rows if len(row) == 1]
         if rows and len(whole_lines) == sum(map(bool, rows)) and _divides(whole_lines[0]):
-            rows = [_split_rows(row[0], separator)[0] if row and row[0] else [] for row in rows]
+            separator = separator or _find_separator("\n".join(whole_lines))
+            rows = [_split_line(row[0], separator) if row and row[0] else [] for row in rows]
         numbered = list(enumerate(rows, first_number))
     except csv.Error as error:
         raise SourceError(
@@ -207,6 +208,11 @@ def _split_rows(text: str, separator: str) -> list[list[str]]:
             strict=True,
         )
     )
+
+
+def _split_line(line: str, separator: str) -> list[str]:
+    """The cells of a line that stood in quotation marks as a whole."""
+    return next(csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True))
 
 
 def _divides(line: str) -> bool:
@@ -282,12 +288,12 @@ def _read_workbook(data: bytes, name: str) -> Cells:
                 n_open,
             ).format(n=n_open, file=name)
         )
-    return make_cells(name, chosen.rows, notes)
+    return make_cells(name, chosen.rows, notes, says_short=False)
 
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A sheet of a workbook: its rows that hold anything, by number, all of one length."""
+    """A sheet of a workbook: its rows that hold anything, by number, each up to its last filled cell."""
 
     title: str
     is_shown: bool
@@ -296,14 +302,15 @@ class _Sheet:
     @property
     def is_table(self) -> bool:
         """Whether it has two rows and two columns that hold anything."""
-        width = len(self.rows[0][1])
-        filled = sum(any(row[place] for _n, row in self.rows) for place in range(min(width, 50)))
-        return len(self.rows) > 1 and filled > 1
+        filled = {place for _n, row in self.rows for place, cell in enumerate(row[:50]) if cell}
+        return len(self.rows) > 1 and len(filled) > 1
 
 
 _FORMULA_WITHOUT_RESULT = re.compile(
+    rb"<c(?![^>]*\st=[\"']str[\"'])(?:\s[^>]*)?>\s*"
     rb"<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
 )
+"""A result that is text (`t="str"`) may be empty."""
 _MERGED = re.compile(rb"mergeCell\s[^>]*ref=\"([A-Z]+)(\d+):([A-Z]+)(\d+)\"")
 
 
@@ -326,16 +333,17 @@ def _merged_cells(source: bytes) -> list[tuple[int, int, int]]:
 
 
 def _sheet_rows(sheet: Any, archive: zipfile.ZipFile) -> list[tuple[int, list[str]]]:
-    """The rows of a sheet that hold anything, by number, all of one length.
+    """The rows of a sheet that hold anything, by number, each up to its last filled cell.
 
-    The size that a sheet declares is not relied on: many programs write a wrong one.
+    The size that a sheet declares is not relied on: many programs write a wrong one. Nor are the rows
+    made of one length: one cell far to the right would take gigabytes.
     """
     sheet.reset_dimensions()
-    rows = {
-        number: [cell_text(value) for value in row]
-        for number, row in enumerate(sheet.iter_rows(values_only=True), 1)
-        if any(value is not None for value in row)
-    }
+    rows = {}
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        width = next((n for n in range(len(row), 0, -1) if row[n - 1] is not None), 0)
+        if width:
+            rows[number] = [cell_text(value) for value in row[:width]]
     for column, first, last in _merged_cells(archive.read(_path_of(sheet))):
         value = rows[first][column - 1] if first in rows and column <= len(rows[first]) else ""
         for number in range(first + 1, last + 1):
@@ -343,8 +351,7 @@ def _sheet_rows(sheet: Any, archive: zipfile.ZipFile) -> list[tuple[int, list[st
             if value and row is not None:
                 row.extend([""] * (column - len(row)))
                 row[column - 1] = row[column - 1] or value
-    width = max(map(len, rows.values()), default=0)
-    return [(n, row + [""] * (width - len(row))) for n, row in rows.items() if any(row)]
+    return [(n, row) for n, row in rows.items() if any(row)]
 
 
 def _broken_workbook(name: str) -> SourceError:
@@ -404,9 +411,16 @@ def cell_text(value: Any) -> str:
 
 
 def make_cells(
-    name: str, numbered: Sequence[tuple[int, Sequence[str]]], notes: Sequence[str] = ()
+    name: str,
+    numbered: Sequence[tuple[int, Sequence[str]]],
+    notes: Sequence[str] = (),
+    *,
+    says_short: bool = True,
 ) -> Cells:
     """Cells of rows of which the first holds the column heads; empty rows are passed over.
+
+    Args:
+        says_short: whether a sentence says that rows have fewer cells than the head.
 
     Raises:
         SourceError: heads are missing or there twice, or a row has more cells than the head.
@@ -421,11 +435,8 @@ def make_cells(
     (_first, head), body = filled[0], filled[1:]
     width = max((place for place, cell in enumerate(head, 1) if cell), default=0)
     head = head[:width]
-    kept = [
-        place
-        for place, column in enumerate(head)
-        if column or any(place < len(row) and row[place] for _number, row in body)
-    ]
+    used = {place for _number, row in filled for place, cell in enumerate(row) if cell}
+    kept = [place for place in range(width) if place in used]
     _check_heads(name, head, kept)
     long = [(number, row) for number, row in body if any(row[width:])]
     if long:
@@ -438,7 +449,7 @@ def make_cells(
         )
     _check_characters(name, head, body)
     notes = list(notes)
-    short = [number for number, row in body if len(row) < width]
+    short = [number for number, row in body if says_short and len(row) < width]
     if short:
         notes.append(
             ngettext(

@@ -4,8 +4,8 @@ Owns: byte order marks, UTF-16 without one, and telling the older encodings apar
 UTF-8. Leaves to others: cells and columns (`table_file.py`).
 
 Older encodings are told apart by how common the characters are that each of them reads: frequent
-Chinese characters, kana, plain hangul syllables, words of Cyrillic, Greek, Hebrew and Thai, single accented
-letters within Latin words. Where no encoding is clearly ahead the text is refused: a wrong guess would be a wrong class.
+Chinese characters, kana, plain hangul syllables, Cyrillic words, single accented letters within Latin
+words. Where no encoding is clearly ahead the text is refused: a wrong guess would be a wrong class.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ _LEAST_LEAD = 0.12
 _SAMPLE_BYTES = 200_000
 _SIGNS = "°±²³µ§©®€£“”‘’–—…·«»¿¡½¼¾×™\xa0ªº"
 
-_FREQUENT_CYRILLIC = "оеаинтсрвлкмдпуя"
 _WORDS = "àÀåÅéÉèÈóÓöÖ"
 """Words of one letter."""
 
@@ -83,35 +82,21 @@ def _wide_encoding(data: bytes) -> str:
 
 
 def _guess(data: bytes) -> DecodedText:
-    if _is_nearly_utf8(data):
-        raise UnknownEncodingError
     lines = [line for line in data.splitlines() if not line.isascii()]
     sample = b"\n".join(lines)[:_SAMPLE_BYTES]
     scores = []
-    seen = set()
     for encoding, title, score in _ENCODINGS:
         try:
             data.decode(encoding)
         except UnicodeDecodeError:
             continue
-        text = sample.decode(encoding, "ignore")
-        if text not in seen:
-            scores.append((score(text), encoding, title))
-        seen.add(text)
+        scores.append((score(sample.decode(encoding, "ignore")), encoding, title))
     scores.sort(key=lambda row: -row[0])
     second = scores[1][0] if len(scores) > 1 else 0.0
     if not scores or scores[0][0] < max(_LEAST_SCORE, second + _LEAST_LEAD):
         raise UnknownEncodingError
     _score, encoding, title = scores[0]
     return DecodedText(data.decode(encoding), guessed=_(title))
-
-
-def _is_nearly_utf8(data: bytes) -> bool:
-    """Whether nearly all characters beyond ASCII are UTF-8: a few were put in by another program."""
-    text = data[:_SAMPLE_BYTES].decode("utf-8", "surrogateescape")
-    foreign = [character for character in text if not character.isascii()]
-    broken = sum("\ud800" <= character <= "\udfff" for character in foreign)
-    return len(foreign) - broken >= 3 * max(1, broken)
 
 
 def _mean(text: str, worth: Callable[[str], float]) -> float:
@@ -173,77 +158,16 @@ def _score_korean(text: str) -> float:
     return _mean(text, worth)
 
 
-def _share_of_words(text: str, letters: str, worth_of: Callable[[str], float]) -> float:
-    """Mean worth of the characters beyond ASCII: of words of an alphabet, of signs, of the rest.
-
-    Args:
-        letters: a class of characters of a regular expression.
-        worth_of: the worth of each character of a word.
-    """
-    worth = 0.0
-    for found in re.finditer(f"[{letters}]+", text):
-        around = (
-            text[max(0, found.start() - 1) : found.start()] + text[found.end() : found.end() + 1]
-        )
-        in_latin = any(one.isascii() and one.isalpha() for one in around)
-        worth += len(found.group()) * (0.05 if in_latin else worth_of(found.group()))
-    others = [one for one in re.sub(f"[{letters}]", "", text) if not one.isascii()]
-    n = sum(not character.isascii() for character in text)
-    return (worth + sum(0.5 for one in others if one in _SIGNS)) / n if n else 0.0
-
-
-def _is_in_one_case(word: str) -> bool:
-    return word.islower() or word.isupper() or word.istitle()
-
-
 def _score_cyrillic(text: str) -> float:
-    def worth_of(word: str) -> float:
-        if len(word) < 2 or not _is_in_one_case(word):
-            return 0.1
-        frequent = sum(one in _FREQUENT_CYRILLIC for one in word.lower()) / len(word)
-        return 0.95 * min(1.0, max(0.5, frequent / 0.6))
-
-    return _share_of_words(text, "\u0401-\u0451", worth_of)
-
-
-def _score_greek(text: str) -> float:
-    def worth_of(word: str) -> float:
-        accents = sum(one in "\u03ac\u03ad\u03ae\u03af\u03cc\u03cd\u03ce" for one in word)
-        is_word = len(word) > 1 and _is_in_one_case(word) and accents == 1
-        return 0.95 if is_word and "\u03b0" not in word else 0.3
-
-    return _share_of_words(text, "\u0386-\u03ce", worth_of)
-
-
-def _score_hebrew(text: str) -> float:
-    ends, others = "\u05da\u05dd\u05df\u05e3\u05e5", "\u05db\u05de\u05e0\u05e4\u05e6"
-
-    def worth_of(word: str) -> float:
-        is_word = len(word) > 1 and not any(one in word[:-1] for one in ends)
-        return 0.95 if is_word and word[-1] not in others else 0.1
-
-    return _share_of_words(text, "\u05d0-\u05ea", worth_of)
-
-
-def _score_thai(text: str) -> float:
-    if "\xa0" in text:  # between Thai words nobody puts it
-        return 0.0
-    marks = "\u0e31\u0e34-\u0e3a\u0e47-\u0e4e"
-    is_word = re.compile(
-        f"(?:[\u0e40-\u0e44]?[\u0e01-\u0e2e][{marks}]*[\u0e30\u0e32\u0e33\u0e45]?)+"
-    )
-    return _share_of_words(
-        text, "\u0e01-\u0e4e", lambda word: 0.8 if is_word.fullmatch(word) else 0.1
-    )
-
-
-def _score_central(text: str) -> float:
-    """Letters of Central Europe that Western encodings read as signs."""
-    return _score_western(text) if any(one in text for one in "łąźśżŁĄŹŚŻľťĽŤşŞ") else 0.0
-
-
-def _score_turkish(text: str) -> float:
-    return _score_western(text) if any(one in text for one in "ığşİĞŞ") else 0.0
+    worth = 0.0
+    others = text
+    for word in re.findall("[\u0401-\u0451]+", text):
+        well_formed = word.islower() or word.isupper() or word.istitle()
+        worth += len(word) * (0.95 if len(word) > 1 and well_formed else 0.1)
+        others = others.replace(word, "", 1)
+    rest = [character for character in others if not character.isascii()]
+    n = sum(not character.isascii() for character in text)
+    return (worth + sum(0.5 for character in rest if character in _SIGNS)) / n if n else 0.0
 
 
 def _score_western(text: str) -> float:
@@ -253,8 +177,7 @@ def _score_western(text: str) -> float:
         n += len(characters)
         before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
         in_word = before.isalpha() or after.isalpha()
-        between = before.isalpha() and after.isalpha()
-        if len(characters) == 1 and characters in _SIGNS + _WORDS and not between:
+        if len(characters) == 1 and characters in _SIGNS + _WORDS:
             worth += 0.75
         elif len(characters) <= 2 and characters.isalpha() and in_word:
             odd_case = characters[-1].isupper() and before.islower()
@@ -266,15 +189,9 @@ def _score_western(text: str) -> float:
 
 _ENCODINGS: tuple[tuple[str, str, Callable[[str], float]], ...] = (
     ("gbk", N_("GBK (Chinese)"), _score_gbk),
-    ("gb18030", N_("GB 18030 (Chinese)"), _score_gbk),
     ("big5", N_("Big5 (Chinese)"), _score_big5),
     ("cp932", N_("Shift-JIS (Japanese)"), _score_japanese),
     ("cp949", N_("CP949 (Korean)"), _score_korean),
     ("cp1251", N_("Windows-1251 (Cyrillic)"), _score_cyrillic),
-    ("cp1253", N_("Windows-1253 (Greek)"), _score_greek),
-    ("cp1255", N_("Windows-1255 (Hebrew)"), _score_hebrew),
-    ("cp874", N_("Windows-874 (Thai)"), _score_thai),
     ("cp1252", N_("Windows-1252 (Western European)"), _score_western),
-    ("cp1250", N_("Windows-1250 (Central European)"), _score_central),
-    ("cp1254", N_("Windows-1254 (Turkish)"), _score_turkish),
 )
