@@ -126,11 +126,24 @@ def test_the_one_folder_of_a_camera_is_read_as_photos_that_nobody_sorted(
     assert dataset.counts.to_dict() == {"DCIM": 5}
     kept = kept_upload(dataset)
     assert kept is not None
-    unsorted = read_as_unsorted(kept)
+    unsorted = read_as_unsorted(kept, choices=ImportChoices())
     assert unsorted.folder != dataset.folder
     assert len(unsorted.photos) == 0
     assert len(read_unsorted(unsorted)) == 5
     assert kept_upload(dataset) is None
+
+
+@pytest.mark.parametrize("way", ["zip", "files", "in place"])
+def test_unsorted_photos_are_read_with_what_was_chosen(way: str, workspace: Path) -> None:
+    choices = ImportChoices(roles=(("blurred", "out"),), page=0, keep_positions=True)
+    kept = upload(workspace, {"DCIM/100": 3, "DCIM/blurred/more": 2}, way=way)
+    unsorted = read_as_unsorted(kept, choices=choices)
+    assert len(read_unsorted(unsorted)) == 3
+    assert {reason for reason in unsorted.left_out["reason"]} == {
+        "The folder was left out as asked."
+    }
+    assert unsorted.reading.page == 0
+    assert ImportChoices.from_text(unsorted.record.choices) == choices
 
 
 @pytest.mark.parametrize("way", ["zip", "files", "in place"])

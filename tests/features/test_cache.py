@@ -22,6 +22,7 @@ from translearn_core.features.cache import (
 )
 from translearn_core.features.extract import Output, PassResult, ShardFacts, extract
 from translearn_core.graph.engine import run_engine
+from translearn_ui.work import space_used
 
 
 def key(backbone: str = "net", **changes: object) -> FeatureKey:
@@ -101,8 +102,22 @@ def test_the_least_recently_used_goes_first_and_what_is_in_use_stays(tmp_path: P
     assert removed > 4000
     assert "a" in FeatureCache(key("oldest"), root=tmp_path)
     assert "a" not in FeatureCache(key("old"), root=tmp_path)
+    assert cache_size_bytes(tmp_path) > 4000
+    (tmp_path / "standby.log").write_bytes(bytes(984))
+    (tmp_path / "ahead").mkdir()
+    (tmp_path / "ahead" / "log").write_bytes(bytes(10))
     empty_cache(tmp_path)
     assert cache_size_bytes(tmp_path) == 0
+
+
+def test_my_work_says_one_size_of_the_cache(workspace: Path) -> None:
+    FeatureCache(key("new")).add(["a"], np.zeros((1, 1000), np.float32))
+    for name in ("standby.log", "unsorted/of-one/manifest.parquet"):
+        (workspace / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
+        (workspace / "cache" / name).write_bytes(bytes(984))
+    sizes = space_used._measure(str(workspace), ())
+    assert sizes["cache"] == cache_size_bytes() > 4000
+    assert sizes["rest"] == 2 * 984
 
 
 def look(

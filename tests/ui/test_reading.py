@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.support.app import assert_well, open_app, words
 from tests.support.drawing import draw_photo, make_zip
-from translearn_core import datasets
+from translearn_core import datasets, trash
 from translearn_core.datasets.tasks import tasks_of
 
 
@@ -78,6 +79,54 @@ def test_photos_in_no_class_folder_can_be_sorted_here(tmp_path: Path) -> None:
     settle(app)
     (dataset,) = datasets.list_datasets()
     assert len(datasets.read_unsorted(dataset)) == 4
+
+
+def test_what_was_added_since_goes_to_the_bin_with_the_set_that_is_read_anew(
+    tmp_path: Path,
+) -> None:
+    app = open_app()
+    drop(app, ("p.zip", archive(tmp_path / "p.zip", "DCIM")))
+    (dataset,) = datasets.list_datasets()
+    new_photos = [(f"new{n}.jpg", io.BytesIO(draw_photo(90 + n))) for n in range(2)]
+    added = datasets.add_photos(dataset, "DCIM", new_photos)
+    datasets.exclude_photos(dataset, added.paths[:1])
+    app.run()
+    assert "goes to the bin" in words(app)
+    app.button(key="reading_sort").click()
+    settle(app)
+    (entry,) = trash.entries()
+    (new,) = datasets.list_datasets()
+    assert len(datasets.read_unsorted(new)) == 3
+    old = datasets.Dataset(trash.put_back(entry))
+    assert len(old.photos) == 4
+    assert len(datasets.read_excluded(old)) == 1
+
+
+def test_why_an_upload_cannot_be_sorted_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photos = {f"{n}.jpg": draw_photo(n) for n in range(4)}
+    app = open_app()
+    drop(app, ("p.zip", make_zip(tmp_path / "p.zip", photos).read_bytes()))
+    assert [one.value for one in app.info] == []  # the preview says why
+    (kept,) = (tmp_path / "home" / "uploads").glob("*/archive/*")
+    make_zip(kept, {f"{n}.jpg": b"no photo" for n in range(4)})
+    app.button(key="reading_sort").click()
+    settle(app)
+    assert any("No photo could be taken" in one.value for one in app.info)
+    (level,) = [one for one in app.selectbox if one.key and one.key.endswith("_level")]
+    level.set_value("inner").run()
+    assert [one.value for one in app.info] == []
+
+
+def test_a_damaged_list_of_unsorted_photos_leaves_the_page(tmp_path: Path) -> None:
+    photos = {f"ash/{n}.jpg": draw_photo(n) for n in range(3)}
+    dataset = datasets.import_source(make_zip(tmp_path / "p.zip", photos))
+    (dataset.folder / "unsorted.parquet").write_bytes(b"PAR1")
+    app = open_app(data=dataset.id)
+    assert not app.exception
+    assert len([one for one in app.error if "unsorted.parquet" in one.value.replace("\\", "")]) == 1
+    assert "add_from" in [one.key for one in app.get("button_group")]
 
 
 def test_a_table_beside_an_archive_is_asked_about_and_then_read(tmp_path: Path) -> None:

@@ -370,26 +370,36 @@ def _import(
 def read_as_unsorted(
     upload: KeptUpload,
     *,
+    choices: ImportChoices,
     progress: ProgressCallback | None = None,
     stop: StopCheck | None = None,
 ) -> Dataset:
     """Make a data set of an upload whose photos nobody has sorted: its folders are no classes. The
     upload is removed; photos of a folder of this machine are copied, since they get classes here.
 
+    Args:
+        choices: how names and files are read, and which folders are left out; none makes a class.
+
     Raises:
         SourceError, StorageError: as `importing.import_source`; the upload stays as it is.
     """
-    content, labels = upload.content, NoClasses()
+    content, labels = upload.content, NoClasses(choices)
     if content.files:
         files = [(name, upload.folder / "files" / str(n)) for n, name in enumerate(content.files)]
         dataset = import_files(
-            files, name=content.name, labels=labels, progress=progress, stop=stop
+            files,
+            name=content.name,
+            labels=labels,
+            choices=choices,
+            progress=progress,
+            stop=stop,
         )
     else:
         dataset = import_source(
             upload.root,
             name=content.name,
             labels=labels,
+            choices=choices,
             progress=progress,
             stop=stop,
         )

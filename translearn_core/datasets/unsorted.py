@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from translearn_core.atomic import parse_parquet
+from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import (
     COLUMNS,
@@ -33,15 +34,28 @@ FILE = "unsorted.parquet"
 
 
 class NoClasses:
-    """Gives no photo a class, see `sources.Labelling`: all that comes in stays unsorted."""
+    """Gives no photo a class, see `sources.Labelling`: all that comes in stays unsorted.
+
+    Args:
+        choices: the folders that they leave out stay out.
+    """
 
     key = "unsorted"
+
+    def __init__(self, choices: ImportChoices | None = None) -> None:
+        self._choices = choices or ImportChoices()
 
     def assign(
         self, listed: Sequence[Sequence[str]], roots: Sequence[str]
     ) -> list[list[ClassAssignment]]:
-        """An empty assignment for each file."""
-        return [[ClassAssignment()] * len(files) for files in listed]
+        """An empty assignment for each file; a reason for those in a folder that was left out."""
+        return [[self._assignment(file.split("/")) for file in files] for files in listed]
+
+    def _assignment(self, path: Sequence[str]) -> ClassAssignment:
+        folders = (path[:depth] for depth in range(1, len(path)))
+        if any(self._choices.role_of(folder) == "out" for folder in folders):
+            return ClassAssignment(reason=_("The folder was left out as asked."))
+        return ClassAssignment()
 
 
 def read_unsorted(dataset: Dataset) -> pd.DataFrame:

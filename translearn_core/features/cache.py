@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 MANY_ROWS = 1024
 """After so many rows were taken, what was read of the mapped files is let go again: the memory of a
 process does not grow with the features that it walks through."""
+CACHED = ("features", "engines")
+"""Folders of the cache that can be made again; beside them lie logs, measured speeds and work under
+way."""
 _HASH = "S64"
 """How a content hash is kept in memory: 64 bytes, as its hexadecimal digits."""
 
@@ -243,9 +246,9 @@ def cache_folder() -> Path:
 
 
 def cache_size_bytes(root: Path | None = None) -> int:
-    """Bytes that the whole cache takes on disk."""
+    """Bytes on disk of what `empty_cache` removes."""
     folder = root or cache_folder()
-    return sum(_folder_bytes(child) for child in folder.iterdir()) if folder.is_dir() else 0
+    return sum(_folder_bytes(folder / name) for name in CACHED)
 
 
 def _folder_bytes(folder: Path) -> int:
@@ -289,7 +292,7 @@ def trim_cache(
 def empty_cache(root: Path | None = None) -> None:
     """Remove every cached feature and converted graph."""
     folder = root or cache_folder()
-    for name in ("features", "engines"):
+    for name in CACHED:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

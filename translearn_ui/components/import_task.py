@@ -14,6 +14,9 @@ UPLOAD = "upload"
 """In the URL: the folder of an upload that is being read or waits for an answer."""
 ASKED = "import_asked"
 """Of the session: the upload that cannot be read before something is answered, and why."""
+TRIED = "import_tried"
+"""Of the session: the answers that the page shows when `ASKED` is first told; with others it is told
+no more."""
 
 
 def begin(task: background_tasks.Task) -> None:
@@ -56,6 +59,7 @@ def end(task: background_tasks.Task) -> None:
             st.toast(_("Stopped. Nothing was kept."), icon=":material/stop_circle:")
         elif isinstance(task.error, SourceError) and UPLOAD in st.query_params:
             st.session_state[ASKED] = (upload, task.error.message)
+            st.session_state.pop(TRIED, None)
         else:
             frame.show_error(task.error)
     elif isinstance(task.result, Dataset):

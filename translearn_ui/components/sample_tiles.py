@@ -105,7 +105,7 @@ def _test_photos(run: Run) -> tuple[datasets.Dataset, pd.DataFrame] | None:
 
 
 def _outcome(row: Mapping[Any, Any]) -> str:
-    sure = format.certainty(row["confidence"]).replace(" %", "\N{NO-BREAK SPACE}%")
+    sure = frame.unbroken(format.certainty(row["confidence"]))
     if row["correct"]:
         return f":green[✓] **{frame.plain(row['truth'])}** · {sure}"
     return _(":red[✗] said **{label}** ({sure})  \nreally **{truth}**").format(

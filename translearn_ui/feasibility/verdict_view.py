@@ -38,9 +38,10 @@ SAME = 0.005
 def show_answer(report: Report) -> None:
     """The verdict and its sentence."""
     sign, color = SIGNS[report.verdict]
+    said = frame.unbroken(report.explanation or report.sentence)
     st.html(
         f'<div class="tl-answer"><i style="background:{color}" aria-hidden="true">{sign}</i><div>'
-        f"<h1>{escape(_(TITLES[report.verdict]))}</h1><p>{escape(report.explanation or report.sentence)}</p></div></div>"
+        f"<h1>{escape(_(TITLES[report.verdict]))}</h1><p>{escape(said)}</p></div></div>"
     )
     if report.remarks:
         st.markdown("\n".join(f"- {frame.sentence(text)}" for text in report.remarks))

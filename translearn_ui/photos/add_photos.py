@@ -381,12 +381,14 @@ def _folders_below(roots: list[Path]) -> list[str]:
 _RECORDED = "recorded_in"
 
 
-def is_wanted(dataset: Dataset) -> bool:
-    """Whether adding photos is what comes next, or is being done with the camera."""
-    from translearn_core import datasets
+def is_wanted(dataset: Dataset, unsorted: int) -> bool:
+    """Whether adding photos is what comes next, or is being done with the camera.
 
+    Args:
+        unsorted: how many photos wait to be sorted instead.
+    """
     if not len(dataset.photos) or len(dataset.classes) < 2:
-        return not len(datasets.read_unsorted(dataset))
+        return not unsorted
     is_camera = st.session_state.get("add_from") == "camera"
     return is_camera and st.session_state.get(_RECORDED) == dataset.id
 

@@ -43,7 +43,7 @@ def show(dataset: Dataset) -> None:
         st.expander(
             _("Add photos"),
             icon=":material/add:",
-            expanded=add_photos.is_wanted(dataset),
+            expanded=add_photos.is_wanted(dataset, unsorted),
             key="add",
         ),
         frame.errors_shown(),
@@ -67,7 +67,7 @@ def show(dataset: Dataset) -> None:
 
 
 def _show_unsorted(dataset: Dataset) -> int:
-    """How many photos have no class yet, and the way to sort them."""
+    """How many photos have no class yet, and the way to sort them; 0 where their list is damaged."""
     n = 0
     with frame.errors_shown():
         n = len(datasets.read_unsorted(dataset))

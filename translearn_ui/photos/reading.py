@@ -32,10 +32,10 @@ from translearn_core.datasets.previews import Preview, preview_folders, preview_
 from translearn_core.datasets.questions import Question
 from translearn_core.datasets.table_reading import LabelTable
 from translearn_core.datasets.tasks import MAIN, TableChoices, table_notes
-from translearn_core.errors import RunError, SourceError
+from translearn_core.errors import RunError, SourceError, StorageError
 from translearn_core.i18n import N_, _, ngettext
-from translearn_core.runs.in_use import delete_unused_dataset
-from translearn_ui.components import background_tasks, import_task, table_form, uploads
+from translearn_core.runs.in_use import throw_away_dataset
+from translearn_ui.components import background_tasks, bin_line, import_task, table_form, uploads
 from translearn_ui.shell import frame
 
 _ROLE_WORDS = {
@@ -93,16 +93,15 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
             if upload.table is not None
             else bool(notes.table)  # it was taken away
         )
+        may_sort = not changed and len(dataset.classes) < 2
         if changed:
             _show_preview(upload, choices, table)
-            st.caption(
-                _("A new data set is made. Your models keep the photos as they are now.")
-                if frame.runs_of(dataset.id)
-                else _(
-                    "All photos are read anew: classes that you renamed or merged, and photos that you "
-                    "added or removed here, are as they were brought in."
-                )
+            anew = _(
+                "All photos are read anew: classes that you renamed or merged, and photos that you "
+                "added or removed here, are as they were brought in."
             )
+            stays = dataset.kind == "folder"  # it is read again in its place
+            st.caption(anew if stays else f"{anew} {_what_becomes_of(dataset)}")
         with st.container(horizontal=True, vertical_alignment="center"):
             again = changed and st.button(
                 _("Read again this way"),
@@ -114,12 +113,15 @@ def show(dataset: Dataset) -> background_tasks.Task | None:
                 if st.button(_("That is right"), key="reading_right", icon=":material/check:"):
                     forget_upload(dataset)
                     st.rerun()
-                if len(dataset.classes) < 2 and _wants_sorting():
-                    return _start_sorting(upload, instead_of=dataset)
+                if may_sort and _wants_sorting():
+                    return _start_sorting(upload, choices, instead_of=dataset)
                 st.caption(
                     _("What you brought in is kept until then: you need not upload it again."),
                     width="stretch",
                 )
+        if may_sort:
+            only = _("To sort here, only what you brought in first is taken.")
+            st.caption(f"{only} {_what_becomes_of(dataset)}")
     return _start_again(dataset, choices, table) if again else None
 
 
@@ -140,6 +142,22 @@ def _tell(dataset: Dataset) -> None:
     table_form.show_rows(notes.rows, notes.table, key="reading")
 
 
+def _what_becomes_of(dataset: Dataset) -> str:
+    """What happens to a data set of which another is made."""
+    if frame.runs_of(dataset.id):
+        return _("A new data set is made. Your models keep the photos as they are now.")
+    gone = _("This data set as it is now goes to the bin.")
+    return f"{gone} {bin_line.what_happens()}"
+
+
+def _put_away(dataset: Dataset, *, instead: Dataset) -> None:
+    """Move a data set that was read anew into the bin, with all that was added to it since; it stays
+    where it is in use, or cannot be moved."""
+    if instead.folder != dataset.folder:
+        with suppress(RunError, StorageError):
+            throw_away_dataset(dataset)
+
+
 def _start_again(
     dataset: Dataset, choices: ImportChoices, table: TableChoices
 ) -> background_tasks.Task:
@@ -153,9 +171,8 @@ def _start_again(
             progress=uploads.reporter(task),
             stop=task.stop,
         )
-        if new.folder != dataset.folder and not is_used:
-            with suppress(RunError):  # a check is at work with it
-                delete_unused_dataset(dataset)
+        if not is_used:
+            _put_away(dataset, instead=new)
         return new
 
     return background_tasks.start(_("Reading {name} again").format(name=dataset.name), work)
@@ -171,16 +188,18 @@ def _wants_sorting() -> bool:
 
 
 def _start_sorting(
-    upload: KeptUpload, *, instead_of: Dataset | None = None
+    upload: KeptUpload, choices: ImportChoices, *, instead_of: Dataset | None = None
 ) -> background_tasks.Task:
-    """Take photos as unsorted ones; the data set that they were read as goes, unless it is used."""
+    """Take photos as unsorted ones; the data set that they were read as goes to the bin, unless it is
+    used."""
     is_used = instead_of is not None and bool(frame.runs_of(instead_of.id))
 
     def work(task: background_tasks.Task) -> Dataset:
-        new = read_as_unsorted(upload, progress=uploads.reporter(task), stop=task.stop)
-        if instead_of is not None and new.folder != instead_of.folder and not is_used:
-            with suppress(RunError):  # a check is at work with it
-                delete_unused_dataset(instead_of)
+        new = read_as_unsorted(
+            upload, choices=choices, progress=uploads.reporter(task), stop=task.stop
+        )
+        if instead_of is not None and not is_used:
+            _put_away(instead_of, instead=new)
         return new
 
     return background_tasks.start(_("Bringing in {name}").format(name=upload.name), work)
@@ -222,12 +241,13 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
         answers = _ask(
             upload, ImportChoices(), TableChoices(), (), key=upload.folder.name, level=True
         )
-        ready = False
+        problem = ""
         if answers is not None:
-            ready = _show_preview(upload, *answers)
+            problem = _show_preview(upload, *answers)
+        ready = answers is not None and problem == ""
         asked, why = st.session_state.get(import_task.ASKED, ("", ""))
-        unanswered = answers is None or (ready and answers == (ImportChoices(), TableChoices()))
-        if asked == upload.folder.name and unanswered:  # else the preview says it
+        tried = st.session_state.setdefault(import_task.TRIED, answers)
+        if asked == upload.folder.name and answers == tried and why != problem:
             place.info(frame.sentence(why), icon=":material/help:")
         with st.container(horizontal=True):
             go = st.button(
@@ -238,7 +258,7 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
                 icon=":material/arrow_forward:",
             )
             if _wants_sorting():
-                return _start_sorting(upload)
+                return _start_sorting(upload, answers[0] if answers else ImportChoices())
             if st.button(_("Bring in something else"), key="reading_drop", type="tertiary"):
                 shutil.rmtree(upload.folder, ignore_errors=True)
                 st.query_params.pop(import_task.UPLOAD, None)
@@ -405,8 +425,9 @@ def _files(upload: KeptUpload, choices: ImportChoices) -> list[str]:
     return files
 
 
-def _show_preview(upload: KeptUpload, choices: ImportChoices, table: TableChoices) -> bool:
-    """What the answers lead to, before anything is read; returns whether it can be read so."""
+def _show_preview(upload: KeptUpload, choices: ImportChoices, table: TableChoices) -> str:
+    """What the answers lead to, before anything is read; returns why it cannot be read so, empty where
+    it can."""
     try:
         files = _files(upload, choices)
         read: LabelTable | None = upload.read_table(table) if upload.table is not None else None
@@ -417,7 +438,7 @@ def _show_preview(upload: KeptUpload, choices: ImportChoices, table: TableChoice
         )
     except SourceError as error:
         frame.show_error(error)
-        return False
+        return error.message
     if preview.problem:
         st.warning(frame.sentence(preview.problem), icon=":material/info:")
     else:
@@ -425,7 +446,7 @@ def _show_preview(upload: KeptUpload, choices: ImportChoices, table: TableChoice
     for note in preview.notes:
         st.caption(frame.sentence(note))
     table_form.show_rows(preview.rows, upload.content.table, key="preview")
-    return not preview.problem
+    return preview.problem
 
 
 def _describe(preview: Preview) -> str:

@@ -30,7 +30,7 @@ def show(run: Run, metrics: RunMetrics) -> None:
     kind = "tl-verdict uncertain" if uncertain else "tl-verdict"
     with st.container(key="results_head", horizontal=True, vertical_alignment="top"):
         with st.container(width="stretch", gap="xsmall"):
-            st.html(f'<h1 class="{kind}">{escape(sentence)}</h1>{scale}')
+            st.html(f'<h1 class="{kind}">{escape(frame.unbroken(sentence))}</h1>{scale}')
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.caption(_about(run), width="content")
                 if is_headline:
@@ -38,7 +38,7 @@ def show(run: Run, metrics: RunMetrics) -> None:
         run_picker.switch_result(run)
     if uncertain:
         rest += " " + _("So few test photos say little. Add photos to know more.")
-    st.markdown(rest)
+    st.markdown(frame.unbroken(rest))
 
 
 def _about(run: Run) -> str:

@@ -41,6 +41,7 @@ from translearn_ui.shell.pages import PageRow, path_of
 from translearn_ui.shell.text import listed as listed
 from translearn_ui.shell.text import plain as plain
 from translearn_ui.shell.text import sentence as sentence
+from translearn_ui.shell.text import unbroken as unbroken
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator

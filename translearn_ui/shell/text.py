@@ -9,6 +9,7 @@ from translearn_core.i18n import _
 
 _MARKDOWN = "\\`*_{}[]()<>#+-.!|~:$&^"
 _JOINER = "\u2060"
+_SHARE = re.compile(r"(?<=\d) (?=%)")
 _ADDRESS = re.compile(r"(?i)(?:[a-z][a-z0-9+.-]*:(?=//)|www(?=\.)|(?:mailto|xmpp):|(?=@))")
 
 
@@ -26,12 +27,17 @@ def _escaped(line: str) -> str:
     return "".join(f"\\{sign}" if sign in _MARKDOWN else sign for sign in line)
 
 
+def unbroken(text: str) -> str:
+    """A text in which no line begins with the sign of a percentage."""
+    return _SHARE.sub("\N{NO-BREAK SPACE}", text)
+
+
 def sentence(text: str) -> str:
     """A sentence of the core for Markdown: as `plain`, with what stands in backticks as code."""
     if text.count("`") % 2:
         return plain(text)
     marked = [
-        f"`{part}`" if place % 2 and part.strip() else _escaped(part)
+        f"`{part}`" if place % 2 and part.strip() else _escaped(unbroken(part))
         for place, part in enumerate(" ".join(text.split()).split("`"))
     ]
     return "".join(marked)

@@ -33,7 +33,7 @@ def show_other_run(dataset: Dataset) -> None:
     with st.container(
         border=True, horizontal=True, vertical_alignment="center", key="train_other_run"
     ):
-        st.markdown(text, width="stretch")
+        st.markdown(frame.unbroken(text), width="stretch")
         if st.button(_("Watch it") if lives else _("Results"), key="train_other_go"):
             frame.open_run(latest)
             frame.go("train" if lives else "results")

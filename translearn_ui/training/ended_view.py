@@ -34,8 +34,9 @@ def _show_outcome(run: Run, state: JobState) -> None:
                 rest = _("Stopped early; the best so far was kept.") + " " + rest
             figure = _figure(run)
             big = f"<b>{escape(figure)}</b>" if figure else ""
-            st.html(f'<div class="tl-finish">{big}<p class="tl-now">✓ {escape(sentence)}</p></div>')
-            st.caption(rest)
+            said = escape(frame.unbroken(sentence))
+            st.html(f'<div class="tl-finish">{big}<p class="tl-now">✓ {said}</p></div>')
+            st.caption(frame.unbroken(rest))
         else:
             reason = state.reason or _("Stopped before there was a result.")
             st.info(frame.plain(reason), icon=":material/info:")

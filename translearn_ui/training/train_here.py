@@ -55,7 +55,7 @@ def _show_next(dataset: Dataset | None, run: Run | None, key: str) -> None:
     if run is not None and run.has_result:
         frame.tab_title(ended_view.tab_title(run, run.state))
         sentence, rest = run_text.result_sentence(run.metrics)
-        st.markdown(f"**{frame.plain(sentence)}** {frame.plain(rest)}")
+        st.markdown(f"**{frame.sentence(sentence)}** {frame.sentence(rest)}")
     with st.container(horizontal=True, vertical_alignment="center", key=f"{key}_next"):
         if st.button(
             _("Train again") if run is not None else _("Train"),

@@ -20,10 +20,12 @@ PARTS = {
     "datasets": "sets",
     "runs": "runs",
     "studies": "runs",
-    "cache": "cache",
+    "cache/features": "cache",
+    "cache/engines": "cache",
     "bin": "bin",
 }
-"""Folder of the workspace -> part of the sentence; what lies in others counts in the total only."""
+"""Folder of the workspace -> part of the sentence; what lies in others counts in the total only.
+Of the cache, that is what can be emptied (`features.cache.CACHED`)."""
 
 
 def show() -> None:
@@ -56,11 +58,14 @@ def _measure(place: str, changed: tuple[int, ...]) -> dict[str, int]:
     del changed
     sizes = dict.fromkeys([*PARTS.values(), "rest"], 0)
     seen: set[tuple[int, int]] = set()
-    for first in sorted(Path(place).iterdir(), key=lambda path: path.name not in PARTS):
+    root = Path(place)
+    near = [*(path for path in root.iterdir() if path.name != "cache"), *root.glob("cache/*")]
+    named = [(path, PARTS.get(path.relative_to(root).as_posix(), "rest")) for path in near]
+    for first, part in sorted(named, key=lambda pair: pair[1] == "rest"):
         for path in (first, *first.rglob("*")):
             with suppress(OSError):  # it went just now
                 found = path.lstat()
                 if stat.S_ISREG(found.st_mode) and (found.st_dev, found.st_ino) not in seen:
                     seen.add((found.st_dev, found.st_ino))
-                    sizes[PARTS.get(first.name, "rest")] += found.st_size
+                    sizes[part] += found.st_size
     return sizes

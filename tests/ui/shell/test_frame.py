@@ -136,3 +136,8 @@ def test_no_page_writes_the_words_of_a_person_as_markdown(path: Path) -> None:
 )
 def test_the_test_finds_bare_names(line: str) -> None:
     assert len(bare_names(line)) == 1
+
+
+def test_the_sign_of_a_percentage_begins_no_line() -> None:
+    told = frame.sentence("Right on 86 of 100 (86 %), in `a % b` % of all 7 %")
+    assert told.replace("\\", "") == "Right on 86 of 100 (86\u00a0%), in `a % b` % of all 7\u00a0%"

@@ -134,7 +134,7 @@ def open_page(page: str, run: Run) -> AppTest:
 
 
 def words(app: AppTest) -> str:
-    """All that the page says, HTML included."""
+    """All that the page says, HTML included, with each space as a plain one."""
     said = []
     for kind in (
         "title",
@@ -151,7 +151,7 @@ def words(app: AppTest) -> str:
             str(element.value if kind != "html" else element.proto.body)
             for element in app.get(kind)
         ]
-    return "\n".join(said)
+    return "\n".join(said).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def labels(app: AppTest) -> dict[str, str]:
