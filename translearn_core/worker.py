@@ -167,10 +167,11 @@ def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
     handler = HANDLERS[job.kind]
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    if handler.is_asked and not token:
+    if not handler.is_asked:
+        if own_process:
+            psutil.Process().nice(LOWEST_PRIORITY)
+    elif not token:
         give_way()
-    elif own_process:
-        psutil.Process().nice(LOWEST_PRIORITY)
     ended = run_job(
         job,
         handler.work,
