@@ -132,9 +132,16 @@ def _import_training() -> None:
     logger.info("%s and %s are imported", fit.__name__, train.__name__)
 
 
+def _get_ready() -> None:
+    """Import that where configuration and memory allow it now: those that wait may have begun to when
+    there was more memory."""
+    if warm_worker.is_allowed():
+        _import_training()
+
+
 HANDLERS: dict[Kind, Handler] = {
-    "train": Handler(work=_train, get_ready=_import_training),
-    "search": Handler(work=_search, get_ready=_import_training),
+    "train": Handler(work=_train, get_ready=_get_ready),
+    "search": Handler(work=_search, get_ready=_get_ready),
     "trials": Handler(work=_trials),
     "measure": Handler(work=_measure),
     "check": Handler(work=_check),
@@ -160,10 +167,11 @@ def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
     handler = HANDLERS[job.kind]
     if own_process and not handler.on_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    if handler.is_asked and not token:
+    if not handler.is_asked:
+        if own_process:
+            psutil.Process().nice(LOWEST_PRIORITY)
+    elif not token:
         give_way()
-    elif own_process:
-        psutil.Process().nice(LOWEST_PRIORITY)
     ended = run_job(
         job,
         handler.work,
@@ -172,7 +180,7 @@ def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
         tidy=lambda: handler.tidy(job),
         in_turn=not token,
         token=token,
-        when_next=handler.get_ready if own_process and warm_worker.is_allowed() else None,
+        when_next=handler.get_ready if own_process else None,
     )
     return _left_a_result(job, ended)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,20 +13,27 @@ from benchmarks.nodes import Nodes
 from benchmarks.nodes import nodes as started
 from translearn_core import cluster
 
+SHARED_MEMORY = "/dev/shm"
+REFUSED = {errno.EPERM, errno.EACCES, errno.EAGAIN, errno.ENOMEM}
+"""What a machine answers that does not permit, or has no room for, processes and memory to share."""
+
 
 @pytest.fixture(scope="session")
 def nodes() -> Iterator[Nodes]:
     """The cluster of this test process: `alpha`, the head, `beta` and `gamma`.
 
-    Skips where Ray is not installed, or where it cannot start: on a machine without memory to share, say.
+    Skips where Ray is not installed, and where this machine has no memory to share or starts no more
+    processes; any other fault is one.
     """
     if not cluster.is_installed():
         pytest.skip(f"Ray is not installed: {cluster.INSTALL}")
     with ExitStack() as stack:
         try:
             found = stack.enter_context(started())
-        except Exception as error:  # noqa: BLE001 - Ray raises of all kinds
-            pytest.skip(f"Ray cannot start here: {error}")
+        except OSError as error:
+            if error.errno not in REFUSED and error.filename != SHARED_MEMORY:
+                raise
+            pytest.skip(f"This machine lacks what Ray needs: {error}")
         yield found
 
 

@@ -233,7 +233,7 @@ def test_a_place_that_nobody_uses_is_given_back(is_given: bool, run: Run) -> Non
         "import sys, time\n"
         "from translearn_core import __version__\n"
         "from translearn_core.jobs.node_worker import NodeWorker\n"
-        "worker = NodeWorker(1, 0, 0.2)\n"
+        "worker = NodeWorker(1, 0, 2.0 if sys.argv[1:] else 0.2)\n"
         "start = dict(worker='none', version=__version__, environment={})\n"
         "if sys.argv[1:]: worker.start(sys.argv[1], 'run-1', **start)\n"
         "time.sleep(60)\n"

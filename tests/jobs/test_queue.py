@@ -12,11 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from translearn_core import spaces
 from translearn_core.concurrency import import_path
 from translearn_core.jobs.queue import LiveJobs, announce, take_slot, waiting_jobs
 from translearn_core.runs import Job, JobConfig, Kind
+from translearn_core.runs.state import is_held
 
 
 def make(folder: Path, kind: Kind, created: float) -> Job:
@@ -120,23 +122,85 @@ def test_only_the_next_one_gets_ready_while_it_waits(
     assert ready == [following], "once, and nobody who has a slot or is far behind"
 
 
+def test_a_stop_is_heeded_while_it_gets_ready_in_its_slot(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRANSLEARN_SLOTS", "1")
+    job = make(workspace / "runs" / "a", "train", -1.0)
+    begins, may_end = threading.Event(), threading.Event()
+
+    def get_ready() -> None:
+        begins.set()
+        may_end.wait()
+
+    def ask() -> bool:
+        with take_slot(job, poll_s=0.02, when_next=get_ready) as turn:
+            assert turn == is_held(slot)
+            return turn
+
+    slot = workspace / "slots" / "0.lock"
+    slot.parent.mkdir()
+    with ThreadPoolExecutor(1) as asking:
+        try:
+            with FileLock(slot):
+                turn = asking.submit(ask)
+                assert begins.wait(30)
+            while not is_held(slot):
+                time.sleep(0.02)
+            assert not turn.done(), "it is not ready yet"
+            job.request_stop()
+            assert not turn.result(30)
+        finally:
+            may_end.set()
+
+
+WAITING = """
+import os, sys
+from translearn_core import worker
+from translearn_core.runs import Job
+
+tries = 0
+
+
+def watch(event, given):
+    global tries
+    if event != "open" or not isinstance(given[0], str):
+        return
+    if given[0] == os.path.join(folder, ".lock"):
+        os.environ["TRANSLEARN_STANDBY"] = "false"  # it has started, and is not the next one yet
+    if os.path.dirname(given[0]) == sys.argv[1]:
+        tries += 1
+        if tries == 2:
+            Job(folder).request_stop()
+
+
+folder = ""
+sys.addaudithook(watch)
+for folder in sys.argv[2:]:
+    os.environ["TRANSLEARN_STANDBY"], tries = "true", 0
+    worker.main([folder])
+    print(tries)
+print({"numpy", "pandas", "keras", "tensorflow"} & set(sys.modules))
+"""
+"""Works at jobs in their order, allowed to import ahead when it begins with one and not any more when that
+is the next; each is stopped when it has tried twice to get a slot."""
+
+
 def test_who_waits_has_imported_nothing_heavy(workspace: Path) -> None:
-    """A class may have thirty processes that wait."""
+    """A class may have thirty processes that wait, and each is the next one at some time."""
+    (spaces.root() / "people" / ("a" * 16)).mkdir(parents=True)
     kinds: list[Kind] = ["train", "search", "check", "sort"]
     waiting = [make(workspace / "runs" / kind, kind, 0.0) for kind in kinds]
-    for job in waiting:
-        job.request_stop()
-    code = (
-        "import sys; from translearn_core import worker\n"
-        "for folder in sys.argv[1:]: worker.main([folder])\n"
-        "print({'numpy', 'pandas', 'keras', 'tensorflow'} & set(sys.modules))"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code, *(str(job.folder) for job in waiting)],
-        env={**os.environ, "PYTHONPATH": import_path()},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.stdout == "set()\n", ran.stderr
+    slots = workspace / "slots"
+    with FileLock(slots / "0.lock"), FileLock(slots / "look-0.lock"):
+        ran = subprocess.run(
+            [sys.executable, "-c", WAITING, str(slots), *(str(job.folder) for job in waiting)],
+            env={**os.environ, "PYTHONPATH": import_path(), "TRANSLEARN_SLOTS": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    *tries, imported = ran.stdout.splitlines()
+    assert imported == "set()", ran.stderr
+    assert tries == ["2"] * 4, "each waited for its slot"
     assert {job.state.state for job in waiting} == {"stopped"}

@@ -26,17 +26,22 @@ def test_closed_pages_are_let_go_without_another_one_being_closed() -> None:
 
     async def close_some() -> None:
         kept, closed, back = ShortSessions(kept_s=0.05), _Page("closed"), _Page("back")
+        cache: Any = type(kept._cache)
+        now = 0.0
+        kept._cache = cache(maxsize=9, ttl=0.05, timer=lambda: now)
         for page in (closed, back):
             session: Any = page
             kept.save(SessionInfo(client=None, session=session))
         assert {one.session.id for one in kept.list()} == {"closed", "back"}
         kept.delete("back")  # as where its browser connects again in time
+        now = 1.0
         await asyncio.wait_for(closed.ended.wait(), 30)
         assert kept.list() == []
         assert kept.get("closed") is None
         assert not back.ended.is_set()
 
         later: Any = _Page("later")
+        kept = ShortSessions(kept_s=0.05)  # by the clock
         kept.save(SessionInfo(client=None, session=later))
         await asyncio.wait_for(later.ended.wait(), 30)
 

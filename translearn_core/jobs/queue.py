@@ -365,10 +365,10 @@ def take_slot(
 
     Args:
         when_next: called once, in a thread of its own, where the job is the next one and has to wait;
-            it has ended when the job has its slot.
+            it has ended when the job has its turn.
 
     Yields:
-        False when a stop was requested before it had a slot.
+        False when a stop was requested before it had a slot and was ready; it holds none then.
     """
     lane = lane_of(job)
     if lane is None:
@@ -391,15 +391,25 @@ def take_slot(
             getting_ready = threading.Thread(target=when_next, name="ready", daemon=True)
             getting_ready.start()
         time.sleep(poll_s)
-    if lock is not None and getting_ready is not None:
-        getting_ready.join()
-    if lock is not None and isinstance(others, AnnouncedJobs):
-        others.served(job)
     try:
-        yield lock is not None
+        has_turn = lock is not None and _is_ready(job, getting_ready, poll_s)
+        if lock is not None and not has_turn:
+            lock.release()
+        if has_turn and isinstance(others, AnnouncedJobs):
+            others.served(job)
+        yield has_turn
     finally:
         if lock is not None:
             lock.release()
+
+
+def _is_ready(job: Job, getting_ready: threading.Thread | None, poll_s: float) -> bool:
+    """Wait until a job is ready for its slot; False when a stop was requested before."""
+    while getting_ready is not None and getting_ready.is_alive():
+        if job.stop_requested:
+            return False
+        getting_ready.join(poll_s)
+    return True
 
 
 def _pause_s(ahead: int) -> float:

@@ -12,6 +12,11 @@ from translearn_core.people import Person
 from translearn_ui.components import dialogs
 from translearn_ui.shell import frame, who
 
+_TOLD = "class_assignment_told"
+"""The assignment that was typed just now, until it is written."""
+_SEEN = "class_assignment_seen"
+"""The assignment that was stored when the page was last drawn."""
+
 
 def show() -> None:
     """Choose a pupil, and what to do."""
@@ -100,18 +105,27 @@ def _remove(person: Person) -> None:
 
 def show_assignment() -> None:
     """What all pupils are to do, which stands above every page of theirs."""
+    told = st.session_state.pop(_TOLD, None)
+    if told is not None:
+        people.set_assignment(told)
+        st.toast(_("All pupils read it above their pages."), icon=":material/assignment:")
     classroom = people.class_of_installation()
-    before = classroom.assignment if classroom is not None else ""
-    text = st.text_input(
+    stored = classroom.assignment if classroom is not None else ""
+    is_shown = told is None and "class_assignment" in st.session_state
+    if not is_shown or st.session_state.get(_SEEN) != stored:  # another tab may have changed it
+        st.session_state["class_assignment"] = st.session_state[_SEEN] = stored
+    st.text_input(
         _("Assignment for all"),
-        before,
         max_chars=people.MOST_ASSIGNMENT,
         placeholder=_("Find photos that your model gets wrong."),
         key="class_assignment",
+        on_change=_take_assignment,
     )
-    if text.strip() != before:
-        people.set_assignment(text)
-        st.toast(_("All pupils read it above their pages."), icon=":material/assignment:")
+
+
+def _take_assignment() -> None:
+    """Keep what was typed for the page, which writes it once it knows that this is the teacher."""
+    st.session_state[_TOLD] = st.session_state["class_assignment"]
 
 
 def show_sharing() -> None:
