@@ -80,6 +80,13 @@ def test_warnings_before_training(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
+        (("20240101123045001", "20240101123045002"), ""),
+        (("007", "7"), "the same number, written differently"),
+        (("-1", "1"), ""),
+        (("Type (1)", "Type (2)"), ""),
+        (("Type (1)", "Type"), "nearly the same"),
+        (("photo", "photocopy"), ""),
+        (("cat", "Copy of cat"), "nearly the same"),
         (("Cats", "cats"), "Cats, cats differ only in upper and lower case"),
         (("cat", "c\u0430t"), "nearly the same"),
         (("A1", "\uff211"), "nearly the same"),

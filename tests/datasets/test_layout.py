@@ -139,6 +139,8 @@ def test_folders_that_differ_in_white_space_only_are_one_class_and_that_is_said(
     assert {one.class_name for one in layout.assignments} == {"a b", "c"}
     (notice,) = layout.notices
     assert notice.endswith("taken as one class: a b.")
+    (notice,) = read_layout(["ca\u200bt/1.jpg", "cat/1.jpg", "dog/1.jpg"]).notices
+    assert "characters that nobody sees" in notice
     assert read_layout(["e\u0301/1.jpg", "\u00e9/1.jpg", "c/1.jpg"]).notices == []
 
 

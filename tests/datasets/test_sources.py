@@ -16,7 +16,12 @@ from translearn_core import datasets
 from translearn_core.cli.choices import with_option
 from translearn_core.datasets import ImportChoices
 from translearn_core.datasets.file_names import natural_key, printable
-from translearn_core.datasets.folder_words import is_unlabelled, split_kind
+from translearn_core.datasets.folder_words import (
+    is_everyday,
+    is_unlabelled,
+    names_photos,
+    split_kind,
+)
 from translearn_core.datasets.layout import read_layout
 from translearn_core.errors import SourceError
 
@@ -80,10 +85,49 @@ def _told(dataset: datasets.Dataset) -> str:
         ("학습", "train"),
         ("测试仪", ""),
         ("Probe", ""),
+        ("testes", ""),
+        ("datasets_train", "train"),
+        ("Testdatensatz", "test"),
+        ("训练数据集", "train"),
+        ("dataset" * 5000 + "q", ""),
+        ("train" + "dataset" * 5000, ""),
     ],
 )
 def test_names_of_splits(name: str, kind: str) -> None:
     assert split_kind(name) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("prueba", True),
+        ("Apprentissage", True),
+        ("train", False),
+        ("Validation", False),
+        ("Trainingsdaten", False),
+        ("训练集", False),
+    ],
+)
+def test_everyday_words_for_splits(name: str, answer: bool) -> None:
+    assert is_everyday(name) is answer
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("images_new", True),
+        ("Datensatz", True),
+        ("数据集", True),
+        ("dataset" * 8, True),
+        ("dataset" * 5000 + "q", False),
+        ("x", False),
+        ("Menge", False),
+        ("用", False),
+        ("dados", False),
+    ],
+)
+def test_names_of_folders_that_only_say_photos(name: str, answer: bool) -> None:
+    assert names_photos(name) is answer
 
 
 @pytest.mark.parametrize(
@@ -158,6 +202,52 @@ TREES: dict[str, tuple[Expected, str]] = {
     "a test beside the classes": (
         {"a/1": ("a", ""), "b/1": ("b", ""), "test/a/1": ("a", "test"), "test/b/1": ("b", "test")},
         "",
+    ),
+    "everyday words": (
+        {
+            "apprentissage/2020/1": ("apprentissage", ""),
+            "apprentissage/2021/1": ("apprentissage", ""),
+            "loisir/1": ("loisir", ""),
+        },
+        "apprentissage was taken as a class, as it lies beside loisir",
+    ),
+    "everyday words, all with folders": (
+        {"Prüfung/2020/1": ("2020", ""), "Ausflug/2021/1": ("2021", "")},
+        "Prüfung was not taken as a split, as it lies beside Ausflug",
+    ),
+    "an everyday word alone": (
+        {"Prüfung/a/1": ("a", ""), "Prüfung/b/1": ("b", "")},
+        "",
+    ),
+    "two everyday words": (
+        {
+            "entrenamiento/a/1": ("a", "train"),
+            "entrenamiento/b/1": ("b", "train"),
+            "prueba/a/1": ("a", "test"),
+            "otros/1": None,
+        },
+        "Taken as the split test: prueba",
+    ),
+    "an everyday word for folders of the same names": (
+        {"a/1": ("a", ""), "b/1": ("b", ""), "prueba/a/1": ("a", "test")},
+        "Taken as the split test: prueba",
+    ),
+    "an everyday word with a plain one": (
+        {"Testbilder/a/1": ("a", "test"), "Testbilder/b/1": ("b", "test")},
+        "Taken as the split test: Testbilder",
+    ),
+    "an organ": (
+        {
+            "testes/p1/1": ("p1", ""),
+            "testes/p2/1": ("p2", ""),
+            "ovary/p3/1": ("p3", ""),
+            "ovary/p4/1": ("p4", ""),
+        },
+        "--classes outer",
+    ),
+    "a folder called x": (
+        {"A/1": ("A", ""), "B/1": ("B", ""), "misc/X/1": ("X", "")},
+        "the folders around them (misc) were not used",
     ),
     "vehicles": (
         {"train/1": ("train", ""), "bus/1": ("bus", ""), "car/1": ("car", "")},

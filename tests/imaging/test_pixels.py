@@ -10,6 +10,7 @@ import threading
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ from translearn_core import datasets
 from translearn_core.config import Limits
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.errors import PhotoError, SourceError
-from translearn_core.imaging import budget, jpeg
+from translearn_core.imaging import budget, jpeg, png
 from translearn_core.imaging.decode import measure_reading
 from translearn_core.imaging.kinds import kind_of, looks_like_photo
 from translearn_core.imaging.reading import Reading, parse_reading, range_of
@@ -574,6 +575,24 @@ def test_a_png_that_lacks_rows_or_its_palette_is_damaged(data: bytes) -> None:
         _decode(data)
 
 
+def test_rows_beyond_the_last_of_a_png_are_not_unpacked() -> None:
+    data = _png_of(0, b"\0" * 2**23)
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    calls = []
+
+    def note(_frame: FrameType, event: str, what: object) -> None:
+        calls.append(event == "c_call" and getattr(what, "__name__", "") == "decompress")
+
+    sys.setprofile(note)
+    try:
+        lacks = png.lacks_pixels(data, image)
+    finally:
+        sys.setprofile(None)
+    assert not lacks
+    assert sum(calls) == 1
+
+
 def test_a_png_that_is_black_below_is_read() -> None:
     assert (_decode(_png_of(2, _rows(BLACK_BELOW))) == BLACK_BELOW).all()
     interlaced = _png_of(2, b"\0" * (RGB.size + 2 * RGB.shape[0] + 64), interlaced=1)
@@ -678,6 +697,8 @@ KINDS: dict[str, tuple[bytes, str]] = {
     "xz": (b"\xfd7zXZ\0" + b"\0" * 90, "archive"),
     "sound": (b"RIFF\0\0\1\0WAVEfmt " + b"\0" * 90, "sound"),
     "old video": (b"\0\0\x10\0moov" + b"\0" * 90, "video"),
+    "CUR": (b"\0\0\2\0\1\0\x20\x20" + b"\0" * 90, "CUR"),
+    "TGA": (_save(PHOTO, "TGA"), "not a photo in a format"),
     "pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "git lfs pull"),
     "zeros": (b"\0" * 5000, "nothing but zeros"),
     "zeros, then something": (b"\0" * 900 + b"x", "not a photo"),

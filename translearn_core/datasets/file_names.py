@@ -1,7 +1,7 @@
 """Names of files and classes: safe on every system, shown as valid text, sorted as people count.
 
 Owns: names that every operating system can store (`safe_name`, `NameKeeper`), names that are no
-UTF-8 (`printable`, `real_path`), tidy class names, natural order. Leaves to others: what a name says
+UTF-8 (`printable`, `real_path`), tidy class names, names that look alike, natural order. Leaves to others: what a name says
 about a file (`photo_names.py`) or a folder (`folder_words.py`).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -26,8 +27,11 @@ _LOOKALIKES = str.maketrans(
     "aeopcyxijsdhlqwvopaiktu----//''",
 )
 """Small letters of Cyrillic and Greek, and signs, to what they look like."""
-_COPY = re.compile(r"^(copy of|kopie von) |( - |[ _])?(copy|kopie|副本)$| \(\d+\)$")
+_COPY = re.compile(r"^(copy of|kopie von) |( - |[ _-])(copy|kopie|副本)$")
 """What file managers add to the name of a copy."""
+_NUMBERED = re.compile(r"\s[(（]\d+[)）]$")
+"""What they add too, where the name without it is taken."""
+_NUMBER = re.compile(r"([+-]?)0*([0-9]+)\.?([0-9]*)")
 
 
 def printable(name: str) -> str:
@@ -56,13 +60,27 @@ def tidy(name: str) -> str:
     return " ".join(_INVISIBLE.sub("", unicodedata.normalize("NFC", name)).split())
 
 
-def lookalike_key(name: str) -> str:
-    """The same for names that a reader takes for one another: letters of other alphabets and widths
-    that look alike, upper and lower case, 1 and 1.0, cat and cats, cats and cats - Copy."""
+def group_lookalikes(names: Iterable[str]) -> list[list[str]]:
+    """The names that a reader takes for one another, two or more in each group: letters of other
+    alphabets and widths that look alike, upper and lower case, 1 and 1.0, cat and cats, cats and
+    cats - Copy, cats and cats (2)."""
+    keys = {name: _lookalike_key(name) for name in names}
+    known = set(keys.values())
+    alike: dict[str, list[str]] = defaultdict(list)
+    for name, key in keys.items():
+        bare = _lookalike_key(_NUMBERED.sub("", name))
+        alike[bare if bare in known else key].append(name)
+    return [group for group in alike.values() if len(group) > 1]
+
+
+def _lookalike_key(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).casefold().translate(_LOOKALIKES)
-    if re.fullmatch(r"[+-]?\d+\.?\d*", plain) and plain.isascii():
-        return repr(float(plain))
     plain = _COPY.sub("", plain).rstrip(". ") or plain
+    number = _NUMBER.fullmatch(plain)
+    if number:
+        sign, whole, part = number[1], number[2], number[3].rstrip("0")
+        minus = sign == "-" and (whole != "0" or part)
+        return f"{'-' if minus else '+'}{whole}.{part}"
     return plain.removesuffix("s") if len(plain) > 3 else plain
 
 

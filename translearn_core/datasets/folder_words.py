@@ -11,25 +11,37 @@ import unicodedata
 from collections.abc import Iterable
 
 _SPLIT_WORDS = {
-    "train": "train training trainings entrenamiento entraînement apprentissage treino treinamento "
-    "addestramento trening eğitim обучение обучающая тренировка 训练 訓練 学習 학습 훈련",
-    "val": "val valid validation validate dev development validierung validierungs validación "
-    "validação validazione validatie walidacja doğrulama валидация 验证 驗證 検証 검증",
-    "test": "test testing tests holdout heldout prüfung prüf prueba pruebas teste testes testowy "
-    "тест тестовая 测试 測試 テスト 테스트 시험",
+    "train": "train training",
+    "val": "val valid validation validate dev development",
+    "test": "test testing holdout heldout",
     "eval": "eval evaluation",
     "out": "pred predict prediction",
 }
 """`eval` is validation beside a test, else the test; `out` are photos whose classes are asked."""
+_EVERYDAY_WORDS = {
+    "train": "trainings entrenamiento entraînement apprentissage treino treinamento addestramento "
+    "trening eğitim обучение обучающая тренировка 训练 訓練 学習 학습 훈련",
+    "val": "validierung validierungs validación validação validazione validatie walidacja doğrulama "
+    "валидация 验证 驗證 検証 검증",
+    "test": "tests prüfung prüf prueba pruebas teste testowy тест тестовая 测试 測試 テスト 테스트 시험",
+}
+"""Words that may name a class as well, where nothing else says that it is a split."""
 _FILLERS = (
-    "x image images img imgs photo photos picture pictures pic pics data dataset datasets set sets split "
-    "splits seg sample samples folder cropped resized original my new final daten datensatz bild bilder "
-    "foto fotos menge satz imágenes datos données dados imagens dati immagini данные фото выборка 集 数据 "
-    "数据集 數據 資料 图片 圖片 图像 圖像 照片 样本 データ 画像 用 데이터 이미지"
+    "image images img imgs photo photos picture pictures pic pics data set sets split splits seg sample "
+    "samples folder cropped resized original my new final daten bilder foto fotos imágenes datos données "
+    "imagens dati immagini данные фото выборка 集 数据 數據 資料 图片 圖片 图像 圖像 照片 样本 データ 画像 "
+    "데이터 이미지"
 )
+"""No word is made of others (`dataset` is `data` and `set`): else the time to match a name doubles with
+each such word in it."""
+_SPLIT_FILLERS = "x bild menge satz dados 用"
+"""Beside the word of a split only (`X_train`, `Testmenge`): alone they may name a class."""
 _PHOTO_WORDS = (
-    "file files raw raws frame frames jpg jpgs jpeg jpegs png pngs originals all aufnahmen 所有"
+    "file files raw raws frame frames jpg jpgs jpeg jpegs png pngs originals all datensatz aufnahmen "
+    "所有"
 )
+_MOST_LETTERS = 60
+"""Longer names say neither a split nor photos."""
 _UNLABELLED_WORDS = (
     "unlabelled unlabeled unsorted unclassified untagged unannotated unsup uncategorized uncategorised "
     "unassigned unidentified notlabelled notlabeled nolabel nolabels nolabelled tosort tolabel toclassify "
@@ -54,10 +66,14 @@ def _any_of(words: Iterable[str]) -> str:
     return "|".join(sorted(set(map(_letters, words)), key=lambda word: (-len(word), word)))
 
 
-_SPLIT_OF = {_letters(word): kind for kind, words in _SPLIT_WORDS.items() for word in words.split()}
-_SPLIT_NAME = re.compile(
-    rf"(?:{_any_of(_FILLERS.split())})*({_any_of(_SPLIT_OF)})(?:{_any_of(_FILLERS.split())})*"
-)
+_EVERYDAY = {
+    _letters(word): kind for kind, words in _EVERYDAY_WORDS.items() for word in words.split()
+}
+_SPLIT_OF = _EVERYDAY | {
+    _letters(word): kind for kind, words in _SPLIT_WORDS.items() for word in words.split()
+}
+_BESIDE = _any_of([*_FILLERS.split(), *_SPLIT_FILLERS.split()])
+_SPLIT_NAME = re.compile(rf"(?:{_BESIDE})*({_any_of(_SPLIT_OF)})(?:{_BESIDE})*")
 _PHOTOS = re.compile(rf"(?:{_any_of([*_FILLERS.split(), *_PHOTO_WORDS.split()])})+")
 _NO_CLASS = frozenset(map(_letters, _NO_CLASS_WORDS.split()))
 _UNLABELLED = frozenset(map(_letters, _UNLABELLED_WORDS.split()))
@@ -69,13 +85,21 @@ def split_kind(name: str) -> str:
     `Train`, `training_set`, `seg_train`, `train_images`, `images-train`, `valset`, `test2017`,
     `Trainingsdaten`, `测试集`.
     """
-    match = _SPLIT_NAME.fullmatch(_letters(name))
+    letters = _letters(name)
+    match = _SPLIT_NAME.fullmatch(letters) if len(letters) <= _MOST_LETTERS else None
     return _SPLIT_OF[match[1]] if match else ""
+
+
+def is_everyday(name: str) -> bool:
+    """Whether a name of a split is one everyday word of its language, that may name a class as well:
+    `prueba`, `apprentissage`; not `train`, `Trainingsdaten`, `训练集`."""
+    return _letters(name) in _EVERYDAY
 
 
 def names_photos(name: str) -> bool:
     """Whether a folder name only says that photos are in it, as images, photos_new or JPEGImages."""
-    return _PHOTOS.fullmatch(_letters(name)) is not None
+    letters = _letters(name)
+    return len(letters) <= _MOST_LETTERS and _PHOTOS.fullmatch(letters) is not None
 
 
 def is_unlabelled(name: str) -> bool:

@@ -20,7 +20,12 @@ from translearn_core.datasets.class_folders import (
     list_folders,
 )
 from translearn_core.datasets.file_names import tidy
-from translearn_core.datasets.folder_words import is_unlabelled, may_be_no_class, split_kind
+from translearn_core.datasets.folder_words import (
+    is_everyday,
+    is_unlabelled,
+    may_be_no_class,
+    split_kind,
+)
 from translearn_core.datasets.import_choices import ROLES, ImportChoices
 from translearn_core.datasets.questions import Question
 from translearn_core.errors import SourceError
@@ -56,7 +61,9 @@ def read_layout(paths: Sequence[str], choices: ImportChoices | None = None) -> L
         split right inside it (`seg_train/seg_train`). Folders beside layers that include the
         training photos are left out, and so are photos directly in a layer. One such folder alone
         beside two or more others is a class (`train/steam`, `bus`, `car`), unless those others
-        have the names of the folders inside it. Photos directly in a folder of such a name
+        have the names of the folders inside it; so is one called by an everyday word of another
+        language (`is_everyday`) beside a single other that shares no name inside
+        (`apprentissage/2020`, `loisir/2021`). Photos directly in a folder of such a name
         belong to a class of that name (trains, buses and cars are a fair data set); where no
         other class is there at all, the folders inside of several others are their splits
         (`cats/train`, `dogs/train`), else they are splits without classes and the whole source
@@ -104,7 +111,7 @@ def read_layout(paths: Sequence[str], choices: ImportChoices | None = None) -> L
 
 
 def _tell_merged(assignments: dict[str, ClassAssignment]) -> list[str]:
-    """Folders whose names differ in white space only, and so are one class."""
+    """Folders whose names differ in white space and unseen characters only, and so are one class."""
     spellings: dict[str, set[str]] = defaultdict(set)
     for parent, assignment in assignments.items():
         name = assignment.class_name
@@ -116,8 +123,10 @@ def _tell_merged(assignments: dict[str, ClassAssignment]) -> list[str]:
         return []
     return [
         ngettext(
-            "Folders whose names differ only in white space were taken as one class: {names}.",
-            "Folders whose names differ only in white space were taken as one class each: {names}.",
+            "Folders whose names differ only in white space, or in characters that nobody sees, were "
+            "taken as one class: {names}.",
+            "Folders whose names differ only in white space, or in characters that nobody sees, were "
+            "taken as one class each: {names}.",
             len(merged),
         ).format(names=list_folders(merged))
     ]
@@ -133,6 +142,8 @@ class _Reading:
         self.roles: dict[Folder, str] = {}
         self._inner: list[Folder] = []
         self._as_class: list[Folder] = []
+        names = {part for folder in counts for part in folder}
+        self._all_kinds = set(map(split_kind, names)) - {""}
 
     # ------------------------------------------------------------------------------ splits
 
@@ -204,14 +215,26 @@ class _Reading:
                 self._as_class += list(real)
             return
         same_names = any(one[-1] in inner for one in others)
-        if n_kinds == 1 and len(others) > 1 and not same_names:
+        beside = self._splits_inside(parent)
+        everyday = len(beside) == 1 and all(is_everyday(one[-1]) for one in real)
+        if everyday and not others and len(self._all_kinds) == 1:
+            return
+        are_classes = len(others) > 1 or (len(others) == 1 and everyday and not shared)
+        if len(beside) == 1 and are_classes and not same_names:
             self._as_class += list(real)
             return
         self.roles |= kinds
-        has_train = "train" in real.values()
+        has_train = "train" in beside
         for one in others:
-            if has_train or one not in shared:
+            if not everyday and (has_train or one not in shared):
                 self.roles[one] = "beside"
+
+    def _splits_inside(self, parent: Folder) -> set[str]:
+        """The splits that folders right inside `parent` are by choice or may be by name."""
+        roles = {
+            self.choices.role_of(one) or split_kind(one[-1]) for one in self.tree.inside(parent)
+        }
+        return roles - {"", "class", "out"}
 
     def _is_chosen_inside(self, parent: Folder) -> bool:
         """Whether `parent` is a class that holds nothing but splits, some of them by choice."""
@@ -323,13 +346,17 @@ class _Reading:
         for folder in self._as_class:
             others = [one[-1] for one in self.tree.inside(folder[:-1]) if one != folder]
             name = "/".join(folder)
-            self._ask(
-                _("The folder {name} was taken as a class, as it lies beside {others}.").format(
-                    name=name, others=list_folders(others)
-                ),
-                name,
-                "class",
+            is_class = any(
+                one.class_name == folder[-1]
+                for path, one in result.items()
+                if path[: len(folder)] == folder
             )
+            text = (
+                _("The folder {name} was taken as a class, as it lies beside {others}.")
+                if is_class
+                else _("The folder {name} was not taken as a split, as it lies beside {others}.")
+            )
+            self._ask(text.format(name=name, others=list_folders(others)), name, "class")
         self._tell_left_out(result)
         self.questions += finder.questions()
         kept = {one.class_name for one in result.values() if one.class_name}

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from translearn_core.datasets.duplicates import bare_hashes
-from translearn_core.datasets.file_names import lookalike_key, tidy
+from translearn_core.datasets.file_names import group_lookalikes, tidy
 from translearn_core.datasets.folder_words import split_kind
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.library import Dataset
@@ -146,12 +146,7 @@ def _count(dataset: Dataset) -> dict[str, int]:
 
 def find_case_twins(dataset: Dataset) -> Iterator[Finding]:
     """Classes whose names a reader takes for one another."""
-    alike = defaultdict(list)
-    for name in dataset.classes:
-        alike[lookalike_key(name)].append(name)
-    for names in alike.values():
-        if len(names) < 2:
-            continue
+    for names in group_lookalikes(dataset.classes):
         if len({name.casefold() for name in names}) == 1:
             note = _("The classes {names} differ only in upper and lower case.")
         elif len({name.casefold() for name in names}) == len(names) and all(

@@ -9,10 +9,9 @@ others: reading the table (`table_reading.py`); labels stay as they are written.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from translearn_core.datasets.file_names import lookalike_key, natural_key
+from translearn_core.datasets.file_names import group_lookalikes, natural_key
 from translearn_core.datasets.table_columns import SPLIT_NAMES, key_of
 from translearn_core.i18n import _, ngettext
 
@@ -95,10 +94,8 @@ def group_doubts(groups: Iterable[str], n_photos: int, column: str) -> list[str]
                 alone,
             ).format(n=alone, column=column)
         )
-    alike: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(set(named), key=natural_key):
-        alike[lookalike_key(name)].append(name)
-    twins = [name for names in alike.values() if len(names) > 1 for name in names]
+    different = sorted(set(named), key=natural_key)
+    twins = [name for names in group_lookalikes(different) for name in names]
     if twins:
         notes.append(
             _(

@@ -35,7 +35,6 @@ _STARTS = (
     (b"\xff\x0a", "JPEG XL"),
     (b"8BPS", "Photoshop"),
     (b"\0\0\1\0", "ICO"),
-    (b"\0\0\2\0", "CUR"),
     (b"icns", "ICNS"),
     (b"SIMPLE  =", "FITS"),
     (b"\x76\x2f\x31\x01", "OpenEXR"),
@@ -102,6 +101,8 @@ def _kind(head: bytes) -> str:
     for start, kind in _STARTS:
         if head.startswith(start):
             return kind
+    if head[:4] == b"\0\0\2\0" and head[4:6] not in (b"", b"\0\0"):
+        return "CUR"  # of one picture or more; a TGA begins alike, and has zeros here
     if head[:4] == b"RIFF":
         return {b"WEBP": "WEBP", b"WAVE": "sound"}.get(head[8:12], "video")
     if head[4:8] == b"ftyp":

@@ -45,7 +45,8 @@ def lacks_pixels(data: bytes, image: Image.Image) -> bool:
     bands = last if isinstance(last[0], tuple) else (last,)
     if any(ends != (0, 0) for ends in bands):
         return False
-    return _unpacked_bytes(data) < _expected_bytes(data)
+    expected = _expected_bytes(data)
+    return _unpacked_bytes(data, expected) < expected
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -73,15 +74,18 @@ def _expected_bytes(data: bytes) -> int:
     return total
 
 
-def _unpacked_bytes(data: bytes) -> int:
-    """Bytes that the packed rows unpack to, as far as they can be unpacked."""
+def _unpacked_bytes(data: bytes, enough: int) -> int:
+    """Bytes that the packed rows unpack to, as far as they can be unpacked; not many more than
+    `enough`, however many there are."""
     total, unpacker = 0, zlib.decompressobj()
     try:
         for name, begin, end in _chunks(data):
             packed = data[begin:end] if name == b"IDAT" else b""
-            while packed and not unpacker.eof:
+            while packed and not unpacker.eof and total < enough:
                 total += len(unpacker.decompress(packed, _STEP))
                 packed = unpacker.unconsumed_tail
+            if total >= enough:
+                break
     except zlib.error:
         return total
     return total
