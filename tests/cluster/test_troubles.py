@@ -12,13 +12,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
 from translearn_core import __version__, spaces
 from translearn_core.jobs import placer
 from translearn_core.jobs.node_worker import NodeWorker
 from translearn_core.jobs.placing import Placing, place_until_idle
-from translearn_core.runs import Job, Run, create_run, study
+from translearn_core.runs import Job, JobConfig, Run, create_run, study
 from translearn_core.runs.placement import (
     Placement,
     mark_ended,
@@ -244,6 +245,27 @@ def test_a_place_that_nobody_uses_is_given_back(is_given: bool, run: Run) -> Non
     told = read_placement(run.folder)
     assert told is not None
     assert told.ended == is_given
+
+
+def test_a_job_that_was_placed_has_its_usual_priority(workspace: Path) -> None:
+    """In a process of its own: a priority cannot be taken back."""
+    job = Job(workspace / "runs" / "a")
+    job.begin(JobConfig(kind="measure", created=time.time()), cluster=True)
+    write_placement(job.folder, Placement(token="run-1", node="left"))
+    program = (
+        "import sys, psutil\n"
+        "from translearn_core import worker\n"
+        "worker.main(sys.argv[1:])\n"
+        "print(psutil.Process().nice())\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, str(job.folder), "--placed", "run-1"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert int(ran.stdout) == psutil.Process().nice()
+    assert job.written_state.started_at, "it had its turn"
 
 
 def test_a_worker_is_started_once_and_says_why_it_cannot(run: Run) -> None:
