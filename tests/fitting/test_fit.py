@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -278,22 +279,29 @@ def test_the_epoch_is_kept_that_is_best_once_calibrated(run: runs.Run) -> None:
     assert epochs[-1]["val_loss"] > 1.5 * epochs[-1]["val_loss_calibrated"], "it is too sure"
 
 
-@pytest.mark.parametrize(("rate", "said"), [(0.3, True), (0.003, False)])
+@pytest.mark.parametrize(
+    ("knows", "learns_on"),
+    [(True, False), (True, True), (False, False)],
+    ids=["kept", "refit", "new"],
+)
 def test_it_is_said_that_the_first_epoch_was_the_best(
-    run: runs.Run, rate: float, said: bool
+    run: runs.Run, knows: bool, learns_on: bool
 ) -> None:
-    model = keras.Sequential(
-        [
-            keras.Input((30,)),
-            keras.layers.Dense(64, activation="relu"),
-            keras.layers.Dense(2, activation="softmax"),
-        ]
-    )
-    settings = Settings(learning_rate=rate, schedule="constant")
-    spec = FitSpec(settings=settings, phase="head", epochs=8)
-    fit(model, noisy(60, seed=0), noisy(300, seed=1), spec, monitor_of(run))
+    """A head that knows the classes unlearns them from wrong labels; a new one learns right ones."""
+    model = keras.Sequential([keras.Input((30,)), keras.layers.Dense(2, activation="softmax")])
+    kernel = np.zeros((30, 2), np.float32)
+    kernel[0] = (-1, 1) if knows else (0, 0)
+    model.set_weights([kernel, np.array([0.5, -0.5], np.float32) * knows])
+    learned = noisy(60, seed=0)
+    if knows:
+        learned = replace(learned, labels=1 - learned.labels)
+    settings = Settings(learning_rate=0.05 if knows else 0.003, schedule="constant")
+    spec = FitSpec(settings=settings, phase="head", epochs=8, keep_last=learns_on)
+    fit(model, learned, noisy(300, seed=1), spec, monitor_of(run))
     told = [event["text"] for event in run.events()[0] if event["kind"] == "warning"]
-    assert any("first of" in text and "`learning_rate`" in text for text in told) == said
+    assert any("first of" in text and "`learning_rate`" in text for text in told) == knows
+    kept = any("its weights are kept" in text for text in told)
+    assert kept == (knows and not learns_on), "where it learns on, they are not"
 
 
 def test_a_head_that_is_fitted_again_learns_as_a_new_one(run: runs.Run) -> None:

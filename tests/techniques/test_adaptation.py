@@ -3,16 +3,81 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import cast
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.support.clouds import WIDTH, accuracy, draw_clouds
+from tests.support.photos import draw_photos
+from translearn_core import datasets, runs
+from translearn_core.arrays import Array, Ints
+from translearn_core.datasets.library import COLUMNS, with_columns
 from translearn_core.evaluation import linear_probe, predictions
-from translearn_core.fitting.plan import Plan
-from translearn_core.techniques.adaptation import Adaptation, LabelPropagation, coral, surest
+from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.mirroring import Mirroring
+from translearn_core.fitting.plan import Plan, make_plan
+from translearn_core.fitting.sources import InMemory
+from translearn_core.monitor import SILENT, Monitor
+from translearn_core.settings import make_settings
+from translearn_core.techniques.adaptation import (
+    Adaptation,
+    Coral,
+    Domains,
+    LabelPropagation,
+    _left_plain,
+    coral,
+    surest,
+)
 from translearn_core.techniques.balanced_alignment import AdaptationCheck
+from translearn_core.techniques.base import TrainingSet
+from translearn_core.techniques.extra_samples import UnlabelledSet
+
+NO_TEST = predictions.TestPredictions(
+    test_rows=np.empty(0, np.int64),
+    test=np.empty((0, 2)),
+    truth=np.empty(0, np.int64),
+    val_accuracy=0.75,
+)
+
+
+@pytest.fixture
+def plan(workspace: Path, colour_photos: Path, tmp_path: Path) -> Plan:
+    dataset = datasets.import_source(colour_photos, in_place=True, check=False)
+    there = draw_photos(tmp_path / "there", per_class=5, seed=9)
+    wanted = {"backbone": "starter", "image_size": 32, "hidden_units": 16, "epochs": 3}
+    settings = make_settings(wanted | {"adapt_to": str(there)})
+    return make_plan(runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint))
+
+
+def data_of(features: Array, labels: Ints, split: Array, groups: Ints) -> TrainingData:
+    return TrainingData(
+        photos=pd.DataFrame({"split": "", "sha256": [str(row) for row in range(len(labels))]}),
+        classes=["one", "other"],
+        labels=labels,
+        split=split,
+        groups=groups,
+        copies=groups,
+        pooled=InMemory(features.astype(np.float32)),
+        cut=None,
+        cut_is_pixels=False,
+        views_pooled=(),
+        views_cut=(),
+        photos_per_s=None,
+        mirroring=Mirroring(augmentation="none"),
+    )
+
+
+class Heard(Monitor):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.said.append(text)
 
 
 def trained_on_source(source: np.ndarray, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -73,11 +138,55 @@ def test_where_nothing_is_adapted_the_figure_is_of_photos_that_were_not_learned(
         information_certainty=9,
         expected_gain=0,
     )
-    empty = np.empty(0, np.int64)
-    test = predictions.TestPredictions(
-        test_rows=empty, test=np.empty((0, 2)), truth=empty, val_accuracy=0.75
-    )
-    figures = technique.figures(test)["adaptation"]
+    figures = technique.figures(NO_TEST)["adaptation"]
     assert figures["source_accuracy_before"] == figures["source_accuracy_after"] == 0.75
     technique._verdict = replace(technique._verdict, told_apart=1.0)
-    assert technique.figures(test)["adaptation"] == known
+    assert technique.figures(NO_TEST)["adaptation"] == known
+
+
+def test_before_is_the_whole_plain_head_which_has_not_learned_what_judges_it(plan: Plan) -> None:
+    """There is nothing to know in noise: only photos that were learned are named right."""
+    rng = np.random.default_rng(11)
+    labels, split = np.arange(160) % 2, np.repeat(["train", "val"], 80)
+    data = data_of(rng.normal(size=(160, 640)), labels, split, np.arange(160))
+    technique = Coral(plan)
+    technique.prepare(TrainingSet.of(data), SILENT)
+    before = technique._head_before
+    technique.finalize(before)
+    figures = technique.figures(NO_TEST)["adaptation"]
+    assert before.get_layer("head_hidden").units == 16 + 2 * 2, "with its linear half"
+    assert figures["source_accuracy_before"] < 0.75
+
+
+@pytest.mark.parametrize("burst", [1, 6])
+def test_bursts_on_either_side_are_no_other_domain(plan: Plan, burst: int) -> None:
+    rng = np.random.default_rng(12)
+    groups = np.repeat(np.arange(120 // burst), burst)
+    source, target = (
+        (rng.normal(size=(len(groups), 48))[groups] + rng.normal(0, 0.05, (120, 48))).astype(
+            np.float32
+        )
+        for _side in "st"
+    )
+    data = data_of(source, groups % 2, np.full(120, "train"), groups)
+    frames = pd.DataFrame({"path": [f"{row}.jpg" for row in range(120)], "sha256": groups})
+    photos = with_columns(frames.astype({"sha256": str}), COLUMNS)
+    others = UnlabelledSet(photos=photos, pooled=target, views=())
+    heard, technique = Heard(), LabelPropagation(plan)
+    rows = data.rows("train")
+    technique.adapt(Domains(data=data, others=others, rows=rows, stop=lambda: False), heard)
+    assert technique.facts()["told_apart"] < 0.8
+    assert ["Nothing is adapted" in text for text in heard.said] == [True]
+
+
+@pytest.mark.parametrize(("share", "words"), [(0.899, "89 %"), (0.57, "57 %")])
+def test_a_share_below_the_bound_never_reads_as_the_bound(share: float, words: str) -> None:
+    verdict = AdaptationCheck(
+        told_apart=share,
+        plain=0.5,
+        aligned=0.5,
+        agreement_certainty=0,
+        information_certainty=0,
+        expected_gain=0,
+    )
+    assert f"(right in {words} of the cases; at least 90 % would be" in _left_plain(verdict)

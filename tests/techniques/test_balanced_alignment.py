@@ -65,7 +65,13 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
     near = Neighbourhood.of(features)
     guesses = guess_classes(alignment, near)
     unaligned = alignment.answer_plain().argmax(axis=1)
-    apart = tell_apart(source[0], features, seed=0)
+    apart = tell_apart(
+        source[0],
+        features,
+        source_groups=np.arange(len(source[0])),
+        target_groups=np.arange(len(features)),
+        seed=0,
+    )
     verdict = judge_guesses(
         alignment, near.graph, unaligned, guesses.argmax(1), told_apart=apart, seed=0
     )
@@ -116,6 +122,22 @@ def test_a_place_with_hardly_more_than_one_class_is_not_spread_over_all() -> Non
     trial = tried(drawn((30,) * 4, seed=7), (there + np.float32(0.4), truth))
     assert trial.gain_of_guesses < -0.05, "even shares are wrong here"
     assert trial.gain > -0.01
+
+
+def test_frames_of_one_burst_do_not_pass_for_a_domain() -> None:
+    rng = np.random.default_rng(16)
+    bursts = np.repeat(np.arange(20), 6)
+    source, target = (
+        (rng.normal(size=(20, 64))[bursts] + rng.normal(0, 0.1, (120, 64))).astype(np.float32)
+        for _side in "st"
+    )
+    single = np.arange(120)
+    known = tell_apart(source, target, source_groups=single, target_groups=single, seed=0)
+    assert known > 0.95, "by the other frames of its burst"
+    for moved_by, least, most in ((0, 0.2, 0.8), (9, 0.95, 1)):
+        there = target + np.float32(moved_by)
+        share = tell_apart(source, there, source_groups=bursts, target_groups=bursts, seed=0)
+        assert least <= share <= most
 
 
 @pytest.mark.parametrize(

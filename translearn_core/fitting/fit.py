@@ -69,7 +69,8 @@ class FitSpec:
         augmentation: variation made on the fly (pixel sources only).
         most_at_once: at most so many photos in one go; gradients of a batch are added up. It
             bounds how long a stop has to wait, and memory.
-        keep_last: whether the answers of the last step's weights are kept.
+        keep_last: whether the answers of the last step's weights are kept, because the model learns
+            on afterwards, from validation photos, too.
         in_memory_bytes: features of a head up to this size are handed over as one array; larger
             ones are read a batch at a time.
     """
@@ -216,13 +217,20 @@ class _Fit:
         if epochs <= MIN_PATIENCE or len(self._validation) < ENOUGH_TO_TELL:
             return
         setting = "learning_rate" if self._spec.is_head else "fine_tune_learning_rate"
-        self._monitor.warning(
+        words = (
             _(
+                "By the validation photos the first of {n} epochs was the best one: what came after "
+                "learned the training photos by heart. A smaller learning rate (`{setting}`) or more "
+                "photos may help."
+            )
+            if self._spec.keep_last
+            else _(
                 "By the validation photos the first of {n} epochs was the best one, so its weights "
                 "are kept: what came after learned the training photos by heart. A smaller learning "
                 "rate (`{setting}`) or more photos may help."
-            ).format(n=epochs, setting=setting)
+            )
         )
+        self._monitor.warning(words.format(n=epochs, setting=setting))
 
     @property
     def _rate(self) -> float:

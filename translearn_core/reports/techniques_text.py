@@ -96,17 +96,21 @@ def _adapted(metrics: RunMetrics) -> tuple[str, list[Row]]:
     figures = metrics.adaptation
     if figures is None:
         return "", []
-    words = (
-        _(
-            "Not adapted: with {n:,} unlabelled photos of the new domain (target) it was not clear "
-            "that adaptation would help, so this is the plain model."
-        )
-        if figures.helps is False
-        else _(
+    if figures.helps is not False:
+        words = _(
             "Adapted with {n:,} unlabelled photos of the new domain (target). On photos of the "
             "source domain it may be worse than before."
         )
-    )
+    elif figures.told_apart is not None:
+        words = _(
+            "Not adapted: the {n:,} unlabelled photos of the new domain (target) can hardly be told "
+            "from the labelled ones, so this is the plain model."
+        )
+    else:  # an earlier run, which asked something else
+        words = _(
+            "Not adapted: with {n:,} unlabelled photos of the new domain (target) it was not clear "
+            "that adaptation would help, so this is the plain model."
+        )
     sentence = words.format(n=figures.n_target)
     if figures.tested_photos_seen:
         sentence += " " + _(

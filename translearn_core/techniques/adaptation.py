@@ -13,12 +13,14 @@ constants were chosen, and what that means for the figures: docs/experiments/dom
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from translearn_core import datasets
 from translearn_core.arrays import Array, Bools, Ints
 from translearn_core.errors import SourceError
 from translearn_core.evaluation import linear_probe
@@ -33,9 +35,9 @@ from translearn_core.fitting.head import (
     build_new_head,
     fit_head,
     has_linear_half,
-    learns_from_validation,
 )
 from translearn_core.fitting.linear import join, learn_linear
+from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.sources import FeatureSource, InMemory
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
@@ -151,9 +153,7 @@ class Adaptation(Technique):
             rows=data.rows("train"),
             stop=lambda: monitor.stop_requested,
         )
-        self._head_before = build_new_head(self.plan, data)
-        fit_head(self.plan, data, self._head_before, monitor.silent())
-        monitor.check_stop()
+        self._head_before = _learn_plain(self.plan, data, monitor)
         self._training = self.adapt(self._domains, monitor)
         return self._training
 
@@ -186,6 +186,22 @@ class Adaptation(Technique):
             "tested_photos_seen": int(seen.sum()),
         }
         return {"adaptation": figures | self.facts()}
+
+
+def _learn_plain(plan: Plan, data: TrainingData, monitor: Monitor) -> Any:
+    """A head as the plain run's before it learns from validation photos: these measure what becomes
+    of the source domain, and judge the adapted head.
+
+    Raises:
+        StopRequestedError: the monitor said so.
+    """
+    head = build_new_head(plan, data)
+    fit_head(plan, data, head, monitor.silent())
+    monitor.check_stop()
+    if not has_linear_half(plan):
+        return head
+    half = learn_linear(plan, data, monitor, with_validation=False)
+    return join(plan, head, half, answer_validation(data, head, data.pooled)).head
 
 
 def _accuracy(head: Any, source: FeatureSource, rows: Ints, labels: Ints) -> float | None:
@@ -226,6 +242,8 @@ class LabelPropagation(Adaptation):
             told_apart=tell_apart(
                 domains.source_views()[0],
                 domains.others.pooled,
+                source_groups=domains.data.groups[domains.rows],
+                target_groups=self._groups_of(domains.others),
                 seed=self.plan.settings.seed,
                 stop=domains.stop,
             ),
@@ -234,18 +252,15 @@ class LabelPropagation(Adaptation):
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
             return TrainingSet.of(domains.data)
-        plain = _mean_answers(self._with_linear_half(domains.data, monitor), domains.target_views())
+        plain = _mean_answers(self._head_before, domains.target_views())
         mixed = sharpen((1 - verdict.weight) * plain + verdict.weight * guesses)
         extra = domains.others.as_extra_samples(mixed.astype(np.float32))
         return TrainingSet(data=with_extra_samples(domains.data, extra), joined=None)
 
-    def _with_linear_half(self, data: TrainingData, monitor: Monitor) -> Any:
-        """The plain head with the linear half that a run's has; from validation photos, too."""
-        head, joins = self._head_before, learns_from_validation(self.plan, data)
-        if not has_linear_half(self.plan):
-            return head
-        half = learn_linear(self.plan, data, monitor, with_validation=joins)
-        return join(self.plan, head, half, answer_validation(data, head, data.pooled)).head
+    def _groups_of(self, others: UnlabelledSet) -> Ints:
+        """Near-copies and bursts among them `(m,)`; random weights have nothing to say about that."""
+        random = self.plan.settings.weights == "random"
+        return datasets.groups_of(others.photos, None if random else others.pooled)
 
     def finalize(self, head: Any) -> Any:
         """See `Technique.finalize`; where nothing was adapted, nothing differs before and after."""
@@ -280,12 +295,13 @@ def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
 
 
 def _left_plain(verdict: AdaptationCheck) -> str:
+    whole = math.floor(round(100 * verdict.told_apart, 6))  # what is below the least reads so
     return _(
         "Nothing is adapted to the new domain; this is the plain run: photos from there can hardly "
         "be told from the labelled ones (right in {share} of the cases; at least {least} would be "
         "needed). If they differ in a way that matters, label a few of them, or choose a method with "
         "`adaptation` and compare."
-    ).format(share=percent(verdict.told_apart), least=percent(LEAST_TOLD_APART))
+    ).format(share=percent(whole / 100), least=percent(LEAST_TOLD_APART))
 
 
 @dataclass(frozen=True, kw_only=True)

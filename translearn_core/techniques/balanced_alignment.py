@@ -24,7 +24,7 @@ import numpy as np
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
 from translearn_core.evaluation.calibration import softmax
-from translearn_core.evaluation.cross_validation import mean_recall
+from translearn_core.evaluation.cross_validation import assign_folds, mean_recall
 from translearn_core.evaluation.evidence import standard_errors
 from translearn_core.evaluation.label_propagation import (
     balance_classes,
@@ -134,27 +134,42 @@ class BalancedAlignment:
 
 
 def tell_apart(
-    source: Array, target: Array, *, seed: int, stop: Callable[[], bool] = lambda: False
+    source: Array,
+    target: Array,
+    *,
+    source_groups: Ints,
+    target_groups: Ints,
+    seed: int,
+    stop: Callable[[], bool] = lambda: False,
 ) -> float:
     """How often a linear head names the domain of a photo that it did not learn from, mean of both.
 
-    This is the proxy of the distance of two domains by Ben-David et al. 2010. Other shares of the
-    classes alone move it little.
+    This is the proxy of the distance of two domains by Ben-David et al. 2010. Groups are learned
+    from or asked about as a whole: a photo is known by its near-copies, whatever the domain. Other
+    shares of the classes raise it, too, where k classes are even in the source and the target has a
+    single one up to 1 - 1/(2k).
 
     Args:
         source, target: features `(n, d)` and `(m, d)`.
+        source_groups, target_groups: numbers `(n,)` and `(m,)` from 0, see `datasets.groups_of`;
+            the same number in both is not the same group.
 
     Raises:
         StopRequestedError: `stop` said so.
     """
     domains = np.repeat([0, 1], [len(source), len(target)])
-    folds = np.random.default_rng([seed, 101]).permutation(len(domains)) % FOLDS
+    groups = np.concatenate([source_groups, source_groups.max(initial=-1) + 1 + target_groups])
+    rng = np.random.default_rng([seed, 101])
+    folds = assign_folds(domains, groups, folds=FOLDS, rng=rng)
     space = linear_probe.PCASpace.fit(
         np.concatenate([source, target]), max_components=GRAPH_COMPONENTS
     )
     learned = np.stack([folds != fold for fold in range(FOLDS)])
-    weights = (learned * _balanced(domains, 2)).astype(np.float32)
-    heads = linear_probe.fit_heads(space, domains, weights, 2, penalty=PENALTY, stop=stop)
+    counts = learned.astype(np.float64) @ np.eye(2)[domains]  # (folds, 2)
+    weights = learned * (len(domains) / np.maximum(counts, 1))[:, domains]
+    heads = linear_probe.fit_heads(
+        space, domains, weights.astype(np.float32), 2, penalty=PENALTY, stop=stop
+    )
     answers = linear_probe.predict_heads(space.points, heads, ~learned).argmax(axis=1)
     return mean_recall((answers == domains).astype(float), domains)
 

@@ -5,6 +5,9 @@ Leaves to others: the figure (`charts.py`), the curves of a run that is training
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from translearn_core.i18n import _, number
@@ -26,11 +29,16 @@ def show(progress: RunProgress, *, key: str) -> None:
         with column:
             charts.show(figure, key=f"{key}_{metric}", alt=in_words(progress, metric))
     if best:
-        st.caption(why_kept())
+        st.caption(why_kept(best))
 
 
-def why_kept() -> str:
-    """Why the kept round need not be the one of the highest accuracy."""
+def why_kept(best: Mapping[str, Any]) -> str:
+    """Why the kept round, an event of an epoch, need not be the one of the highest accuracy."""
+    if best["phase"] == "fine_tune" or best.get("val_loss_calibrated") is None:
+        return _(
+            "★ Kept is the round of the last phase with the lowest validation loss. So the star need "
+            "not be the best point of the accuracy."
+        )
     return _(
         "★ Kept is the round with the lowest validation loss once its percentages are calibrated. So "
         "the star need not be the best point of either curve."

@@ -298,7 +298,9 @@ def test_a_run_adapted_to_a_new_domain_says_where_it_was_tested(workspace: Path)
     sentence = run_text.result_sentence(with_figures(run, adaptation=told))[0]
     assert sentence == "Right on 35 of 50 photos of the new domain (70 %)."
     left = with_figures(run, adaptation=told | {"helps": False})
-    assert "this is the plain model" in run_text.result_sentence(left)[1]
+    assert "It was not clear that" in run_text.result_sentence(left)[1], "as earlier runs decided"
+    left = with_figures(run, adaptation=told | {"helps": False, "told_apart": 0.6})
+    assert "can hardly be told from the labelled ones" in run_text.result_sentence(left)[1]
     given = with_figures(run, adaptation=told, test_given=True)
     assert "new photos" in run_text.result_sentence(given)[0], "the person named the test photos"
 
