@@ -159,6 +159,13 @@ def _group(item: pytest.Item) -> str:
     return "sources" if judges_sources else item.path.stem
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Why tests that were run once more had failed."""
+    for report in terminalreporter.getreports("rerun"):
+        terminalreporter.write_sep("_", f"failed first: {report.nodeid}")
+        terminalreporter.write_line(report.longreprtext)
+
+
 def _browser_group(item: pytest.Item) -> str:
     return "browser-learning" if item.path.stem in LEARNING_IN_BROWSER else "browser"
 
