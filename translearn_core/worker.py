@@ -35,10 +35,9 @@ logger = logging.getLogger(__name__)
 
 STOP_PATIENCE_S = 3.0
 """Within so many seconds a job stops by itself, unless it is in a long step."""
-LOWEST_PRIORITY = getattr(psutil, "IDLE_PRIORITY_CLASS", 19)
-"""Windows has classes, others a niceness."""
-LOW_PRIORITY = getattr(psutil, "BELOW_NORMAL_PRIORITY_CLASS", 10)
-"""Of jobs in a class, where thirty people wait for their pages beside them."""
+LOWEST_PRIORITY = getattr(
+    psutil, "IDLE_PRIORITY_CLASS", 19
+)  # Windows has classes, others a niceness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,8 +172,6 @@ def work(job: Job, *, own_process: bool = False, token: str = "") -> bool:
             psutil.Process().nice(LOWEST_PRIORITY)
     elif not token:
         give_way()
-        if own_process and spaces.space_of(job.folder) != spaces.root():
-            psutil.Process().nice(LOW_PRIORITY)
     ended = run_job(
         job,
         handler.work,

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from translearn_core import runs, spaces
+from translearn_core import runs
 from translearn_core.jobs.queue import RESCAN_S, LiveJobs, waiting_jobs
-from translearn_core.runs import Job, JobConfig
+from translearn_core.runs import Job
 from translearn_core.settings import Settings
 
 
@@ -63,28 +59,3 @@ def test_who_comes_and_goes_is_noticed(crowd: Path) -> None:
     assert jobs.waiting() == []
     assert RESCAN_S > 0
     assert json.loads(second.state_path.read_bytes())["state"] == "stopped"
-
-
-@pytest.mark.parametrize("in_class", [False, True])
-def test_a_job_of_a_class_leaves_the_processors_to_the_pages(
-    workspace: Path, in_class: bool
-) -> None:
-    """In a process of its own: a priority cannot be taken back."""
-    space = spaces.space_named("0123456789abcdef") if in_class else spaces.root()
-    job = Job(space / "runs" / "a")
-    job.begin(JobConfig(kind="measure", created=time.time()))
-    program = (
-        "import sys, psutil\n"
-        "from translearn_core import worker\n"
-        "worker.main(sys.argv[1:])\n"
-        "print(psutil.Process().nice())\n"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", program, str(job.folder)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    usual = psutil.Process().nice()
-    assert (int(ran.stdout) > usual) if in_class else (int(ran.stdout) == usual)
-    assert job.written_state.started_at, "it had its turn"
