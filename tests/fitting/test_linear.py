@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from tests.support.clouds import training_data
 from translearn_core import datasets, runs
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation.dense_head import DenseHead
@@ -18,9 +18,7 @@ from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.fit import predict_rows
 from translearn_core.fitting.head import settings_of_kept_head
 from translearn_core.fitting.linear import LinearHalf, join
-from translearn_core.fitting.mirroring import Mirroring
 from translearn_core.fitting.plan import Plan, make_plan
-from translearn_core.fitting.sources import InMemory
 from translearn_core.graph.assembly import OUTPUT, build_head
 from translearn_core.monitor import SILENT
 from translearn_core.settings import make_settings
@@ -35,25 +33,6 @@ def plan(workspace: Path, colour_photos: Path) -> Plan:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     settings = make_settings({"backbone": "starter", "image_size": 32, "hidden_units": 64})
     return make_plan(runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint))
-
-
-def data_of(features: Array, labels: Ints, split: Array, *, given: bool = False) -> TrainingData:
-    n = len(labels)
-    return TrainingData(
-        photos=pd.DataFrame({"split": split if given else [""] * n}),
-        classes=[f"class {code}" for code in range(labels.max() + 1)],
-        labels=labels,
-        split=split,
-        groups=np.arange(n),
-        copies=np.arange(n),
-        pooled=InMemory(features.astype(np.float32)),
-        cut=None,
-        cut_is_pixels=False,
-        views_pooled=(),
-        views_cut=(),
-        photos_per_s=None,
-        mirroring=Mirroring(augmentation="none"),
-    )
 
 
 def learn(plan: Plan, data: TrainingData) -> LearnedHead:
@@ -84,7 +63,7 @@ def test_many_classes_of_few_photos_are_told_apart_as_by_logistic_regression(
 ) -> None:
     from sklearn.linear_model import LogisticRegression
 
-    data = data_of(*clusters(classes=40, per_class=5, seed=0), given=given)
+    data = training_data(*clusters(classes=40, per_class=5, seed=0), given=given)
     learned = np.isin(data.split, ["train"] if given else ["train", "val"])
     features = data.pooled.take(np.arange(len(data.labels)))
     plain = LogisticRegression(max_iter=300).fit(features[learned], data.labels[learned])
@@ -103,11 +82,11 @@ def test_what_no_line_divides_is_learned_by_the_hidden_layer(plan: Plan) -> None
     features[:, :20] += np.repeat(signs, 10, axis=1)
     labels = (signs.prod(axis=1) > 0).astype(np.int64)
     split = np.array(["train"] * 350 + ["val"] * 50 + ["test"] * 200)
-    assert share_right(learn(plan, data := data_of(features, labels, split)), data) > 0.95
+    assert share_right(learn(plan, data := training_data(features, labels, split)), data) > 0.95
 
 
 def test_the_same_seed_gives_the_same_head(plan: Plan) -> None:
-    data = data_of(*clusters(classes=5, per_class=6, seed=2))
+    data = training_data(*clusters(classes=5, per_class=6, seed=2))
     one, other = (learn(plan, data).head.get_weights() for _time in range(2))
     for first, second in zip(one, other, strict=True):
         np.testing.assert_allclose(first, second, atol=1e-5)
@@ -119,7 +98,7 @@ def test_the_same_seed_gives_the_same_head(plan: Plan) -> None:
 )
 def test_a_chosen_head_is_obeyed(changes: dict[str, str], widths: list[int], plan: Plan) -> None:
     settings = plan.settings.model_copy(update={"epochs": 2, **changes})
-    data = data_of(*clusters(classes=3, per_class=6, seed=3))
+    data = training_data(*clusters(classes=3, per_class=6, seed=3))
     plan = replace(plan, settings=settings)
     head = learn(plan, data).head
     made_ahead = build_head(WIDTH, 3, settings_of_kept_head(plan, 3))
@@ -157,7 +136,7 @@ def test_what_is_said_of_validation_photos_was_not_learned(
     rng = np.random.default_rng(5)
     labels = rng.integers(0, 2, 200)
     split = np.where(np.arange(200) < 100, "train", "val")
-    data = data_of(rng.normal(size=(200, WIDTH)), labels, split)
+    data = training_data(rng.normal(size=(200, WIDTH)), labels, split)
     half = linear.learn_linear(plan, data, SILENT, with_validation=True)
     right = half.held_out.argmax(axis=1) == labels[data.rows("val")]
     assert right.mean() < 0.7

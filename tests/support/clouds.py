@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from translearn_core.arrays import Array, Ints
+from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.mirroring import Mirroring
+from translearn_core.fitting.sources import InMemory
 
 WIDTH = 8
 
@@ -26,3 +30,33 @@ def draw_clouds(
 def accuracy(answers: Array, labels: Ints) -> float:
     """The share of rows of `answers` `(n, classes)` whose largest entry is the label."""
     return float((answers.argmax(axis=1) == labels).mean())
+
+
+def training_data(
+    features: Array, labels: Ints, split: Array, groups: Ints | None = None, *, given: bool = False
+) -> TrainingData:
+    """What a head learns from where features `(n, width)` are all that there is of `n` photos.
+
+    Args:
+        groups: numbers `(n,)`; without them each photo is one of its own.
+        given: whether the photos came with their split.
+    """
+    n = len(labels)
+    groups = np.arange(n) if groups is None else groups
+    return TrainingData(
+        photos=pd.DataFrame(
+            {"split": split if given else [""] * n, "sha256": [str(row) for row in range(n)]}
+        ),
+        classes=[f"class {code}" for code in range(labels.max() + 1)],
+        labels=labels,
+        split=split,
+        groups=groups,
+        copies=groups,
+        pooled=InMemory(features.astype(np.float32)),
+        cut=None,
+        cut_is_pixels=False,
+        views_pooled=(),
+        views_cut=(),
+        photos_per_s=None,
+        mirroring=Mirroring(augmentation="none"),
+    )

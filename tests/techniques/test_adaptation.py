@@ -10,16 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.support.clouds import WIDTH, accuracy, draw_clouds
+from tests.support.clouds import WIDTH, accuracy, draw_clouds, training_data
 from tests.support.photos import draw_photos
 from translearn_core import datasets, runs
-from translearn_core.arrays import Array, Ints
 from translearn_core.datasets.library import COLUMNS, with_columns
 from translearn_core.evaluation import linear_probe, predictions
-from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.mirroring import Mirroring
 from translearn_core.fitting.plan import Plan, make_plan
-from translearn_core.fitting.sources import InMemory
 from translearn_core.monitor import SILENT, Monitor
 from translearn_core.settings import make_settings
 from translearn_core.techniques.adaptation import (
@@ -50,24 +46,6 @@ def plan(workspace: Path, colour_photos: Path, tmp_path: Path) -> Plan:
     wanted = {"backbone": "starter", "image_size": 32, "hidden_units": 16, "epochs": 3}
     settings = make_settings(wanted | {"adapt_to": str(there)})
     return make_plan(runs.create_run(dataset.folder, settings, fingerprint=dataset.fingerprint))
-
-
-def data_of(features: Array, labels: Ints, split: Array, groups: Ints) -> TrainingData:
-    return TrainingData(
-        photos=pd.DataFrame({"split": "", "sha256": [str(row) for row in range(len(labels))]}),
-        classes=["one", "other"],
-        labels=labels,
-        split=split,
-        groups=groups,
-        copies=groups,
-        pooled=InMemory(features.astype(np.float32)),
-        cut=None,
-        cut_is_pixels=False,
-        views_pooled=(),
-        views_cut=(),
-        photos_per_s=None,
-        mirroring=Mirroring(augmentation="none"),
-    )
 
 
 class Heard(Monitor):
@@ -148,7 +126,7 @@ def test_before_is_the_whole_plain_head_which_has_not_learned_what_judges_it(pla
     """There is nothing to know in noise: only photos that were learned are named right."""
     rng = np.random.default_rng(11)
     labels, split = np.arange(160) % 2, np.repeat(["train", "val"], 80)
-    data = data_of(rng.normal(size=(160, 640)), labels, split, np.arange(160))
+    data = training_data(rng.normal(size=(160, 640)), labels, split, np.arange(160))
     technique = Coral(plan)
     technique.prepare(TrainingSet.of(data), SILENT)
     before = technique._head_before
@@ -168,7 +146,7 @@ def test_bursts_on_either_side_are_no_other_domain(plan: Plan, burst: int) -> No
         )
         for _side in "st"
     )
-    data = data_of(source, groups % 2, np.full(120, "train"), groups)
+    data = training_data(source, groups % 2, np.full(120, "train"), groups)
     frames = pd.DataFrame({"path": [f"{row}.jpg" for row in range(120)], "sha256": groups})
     photos = with_columns(frames.astype({"sha256": str}), COLUMNS)
     others = UnlabelledSet(photos=photos, pooled=target, views=())
