@@ -18,6 +18,8 @@ from translearn_core.datasets.shapes import FitChoice
 from translearn_core.features.extractor import FeatureExtractor
 from translearn_core.features.weight_change import WeightChange, backbone_change
 from translearn_core.graph.engine import prepare_device
+from translearn_core.graph.gpus import count_gpus
+from translearn_core.graph.keras_file import can_be_written
 from translearn_core.imaging.augment import AugmentationPolicy
 from translearn_core.imaging.reading import set_reading
 from translearn_core.imaging.square import Fit
@@ -39,6 +41,8 @@ class Plan(ResolvedSettings):
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""
+    is_reference: bool = False
+    """Whether it is the plain run that one with techniques is compared with."""
 
     @property
     def fit(self) -> Fit:
@@ -72,7 +76,21 @@ class Plan(ResolvedSettings):
 
     def without_techniques(self) -> Plan:
         """The plain run that it is compared with."""
-        return replace(self, settings=plain_settings(self.settings), techniques=(), change=None)
+        return replace(
+            self,
+            settings=plain_settings(self.settings),
+            techniques=(),
+            change=None,
+            is_reference=True,
+        )
+
+    @property
+    def needs_keras(self) -> bool:
+        """Whether the run cannot do without Keras: to learn a head, and to save a network whose graph
+        is recorded, it can, with the same recipe; what it is compared with is done its own way."""
+        if self.fine_tunes or self.techniques or self.is_reference or count_gpus():
+            return True
+        return not (self.extractor.is_recorded and can_be_written(self.backbone))
 
     @property
     def extractor(self) -> FeatureExtractor:

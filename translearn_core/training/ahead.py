@@ -39,7 +39,7 @@ class MadeAhead:
 
 
 class Ahead:
-    """Begins with it when it is made.
+    """Begins with it when it is made; there is nothing to be made for a run without Keras.
 
     Keras alone is imported where there is nothing to wait for, since the photos were looked at before,
     and where the pass builds the network.
@@ -70,6 +70,8 @@ class Ahead:
             return MadeAhead()
 
     def _make_all(self) -> MadeAhead:
+        if not self._plan.needs_keras:
+            return MadeAhead()
         logger.info("Keras %s", import_keras().__version__)
         if not self._whole:
             return MadeAhead()

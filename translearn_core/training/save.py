@@ -26,18 +26,21 @@ from translearn_core.atomic import write_atomically, write_parquet
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.shapes import known_range
 from translearn_core.datasets.tasks import attributes_of
-from translearn_core.errors import PhotoError, RunError
+from translearn_core.errors import PhotoError, RunError, TransLearnError
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.evaluation.slices import find_slices
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.head import settings_of_kept_head
+from translearn_core.fitting.numpy_head import NumpyHead
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.formatting import percent
+from translearn_core.graph import keras_file
 from translearn_core.graph.engine import run_keras
 from translearn_core.i18n import _
 from translearn_core.imaging.square import Fit
 from translearn_core.monitor import Monitor
-from translearn_core.prediction.model_runner import write_copy
+from translearn_core.prediction.model_runner import write_copy, write_whole_copy
 from translearn_core.runs import Run, provenance
 from translearn_core.runs.find import find_run
 from translearn_core.runs.model_files import write_hashes
@@ -83,16 +86,14 @@ def save_model(
     monitor: Monitor,
     layout: Any = None,
 ) -> SavedModelCheck:
-    """Put the model together, save it, load it afresh and hold it against the measured path.
+    """Put the model together, save it, read it afresh and hold it against the measured path.
+
+    Where the head learned without Keras, the file is written and read without it, too; should what was
+    read not answer as measured, Keras does both.
 
     Args:
         layout: see `saving.load_model`.
     """
-    from translearn_core.graph import saving
-
-    assembled = network.assemble(head)
-    trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
-    saving.save_model(assembled, plan.run.model_path)
     learned = data.photos[data.split == "train"]
     plan.run.write_labels(
         data.classes,
@@ -111,9 +112,70 @@ def save_model(
     ]
     photos, kept = _decode_sample(paths, plan.image_size, plan.fit)
     expected = test.test[chosen][kept]
+    if isinstance(head, NumpyHead):
+        check = _save_without_keras(plan, head, photos, expected)
+        if check is not None:
+            return check
+        head = _as_keras(plan, head)
+    return _save_with_keras(plan, network.assemble(head), photos, expected, monitor, layout)
+
+
+def _save_without_keras(
+    plan: Plan, head: NumpyHead, photos: Array, expected: Array
+) -> SavedModelCheck | None:
+    """Save a model whose graph is recorded; None where what was saved does not answer as measured."""
+    run, backbone = plan.run, plan.backbone
+    try:
+        keras_file.write_model(
+            run.model_path,
+            backbone,
+            size=plan.image_size,
+            head=head.as_dense(),
+            dropout=head.dropout,
+        )
+        model, dense = keras_file.read_model(run.model_path, backbone)
+        difference = write_whole_copy(
+            model,
+            dense,
+            run.openvino_path,
+            photos=photos,
+            expected=expected,
+            tolerance=PARITY_TOLERANCE,
+        )
+    except (ValueError, KeyError, OSError, TransLearnError):
+        logger.exception("The model cannot be saved without Keras")
+        return None
+    if not run.openvino_path.is_file():
+        logger.warning("The model saved without Keras differs by %.3g", difference)
+        return None
+    return SavedModelCheck(
+        parity_max_diff=difference,
+        openvino_max_diff=difference,
+        trainable_weights=sum(weight.size for weight in head.get_weights()),
+        model_bytes=run.model_path.stat().st_size,
+    )
+
+
+def _as_keras(plan: Plan, head: NumpyHead) -> Any:
+    """The same head as a model of Keras."""
+    from translearn_core.graph.assembly import build_head
+
+    classes = int(head.output_shape[-1])
+    model = build_head(plan.backbone.features, classes, settings_of_kept_head(plan, classes))
+    model.set_weights(head.get_weights())
+    return model
+
+
+def _save_with_keras(
+    plan: Plan, assembled: Any, photos: Array, expected: Array, monitor: Monitor, layout: Any
+) -> SavedModelCheck:
+    from translearn_core.graph import saving
+
+    trainable = sum(int(np.prod(weight.shape)) for weight in assembled.trainable_weights)
+    saving.save_model(assembled, plan.run.model_path)
     loaded = saving.load_model(plan.run.model_path, layout)
     received = run_keras(loaded, photos)
-    difference = float(np.abs(received - expected).max()) if len(kept) else 0.0
+    difference = float(np.abs(received - expected).max()) if len(photos) else 0.0
     if difference > 0.02:
         logger.error("The saved model differs from the measured path by %.3g", difference)
         monitor.warning(

@@ -157,7 +157,7 @@ class TrainedModel:
 
 def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> TrainedModel:
     """Head, then unfrozen part, by the plan's settings."""
-    _seed(plan.settings.seed)
+    _seed(plan)
     techniques = build_techniques(plan)
     training = techniques.prepare(TrainingSet.of(data), monitor)
     monitor.stage("head")
@@ -191,10 +191,13 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
     )
 
 
-def _seed(seed: int) -> None:
-    import keras
+def _seed(plan: Plan) -> None:
+    """Set the random state of the process, which layers of Keras draw from."""
+    seed = plan.settings.seed
+    if plan.needs_keras:
+        import keras
 
-    keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(seed)
 
 
 def _compare_plain(plan: Plan, test: TestPredictions, monitor: Monitor) -> dict[str, Any] | None:
@@ -224,7 +227,8 @@ def _fine_tune(
     monitor: Monitor,
 ) -> int:
     """Train the unfrozen part and the head together, from where the head stopped; the epochs."""
-    from translearn_core.fitting.fit import FitSpec, fit
+    from translearn_core.fitting.fit import fit
+    from translearn_core.fitting.rules import FitSpec
     from translearn_core.graph.assembly import set_trainable
 
     _prefix, suffix = network.parts
@@ -281,7 +285,7 @@ def _learner(network: Network, data: TrainingData, *heads: Any) -> Any:
 
 def evaluate(plan: Plan, data: TrainingData, model: TrainedModel) -> TestPredictions:
     """Judge the test photos with the weights that were kept, from cached features."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     rows = data.rows("test")
     if model.tuned:
@@ -303,7 +307,7 @@ def _learn_more_tasks(
     monitor: Monitor,
 ) -> dict[str, Any]:
     """A head for each further kind of label of the data set, and the figures of all tasks."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     if monitor.stop_requested or not tasks.further:
         return {}
@@ -324,7 +328,7 @@ def _keep_reference(
     plan: Plan, data: TrainingData, model: TrainedModel, monitor: Monitor
 ) -> dict[str, Any]:
     """The photos that new ones are held against, and how well that tells strange ones."""
-    from translearn_core.fitting.fit import predict_rows
+    from translearn_core.fitting.answers import predict_rows
 
     training = model.training
     training_data = training.data
