@@ -34,16 +34,16 @@ refit on 2,000 photos of litter gained nothing over five seeds (0.776 after 0.78
 
 def build_new_head(plan: Plan, data: TrainingData) -> Any:
     """A head that knows nothing yet, for the classes of `data`."""
-    return new_head(plan, len(data.classes), plan.settings)
+    return new_head(plan, plan.backbone.features, len(data.classes), plan.settings)
 
 
-def new_head(plan: Plan, classes: int, settings: Settings) -> Any:
+def new_head(plan: Plan, features: int, classes: int, settings: Settings) -> Any:
     """A head that knows nothing yet: a `NumpyHead` where the run does without Keras, else of Keras."""
     if not plan.needs_keras:
-        return NumpyHead.new(plan.backbone.features, classes, settings)
+        return NumpyHead.new(features, classes, settings)
     from translearn_core.graph.assembly import build_head
 
-    return build_head(plan.backbone.features, classes, settings)
+    return build_head(features, classes, settings)
 
 
 def subset_of(

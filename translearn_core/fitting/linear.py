@@ -218,7 +218,7 @@ def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredicti
         weight * ((1 - SHARE) / temperature) for weight in head.get_layer(OUTPUT).get_weights()
     )
     own = SHARE * np.eye(classes, dtype=np.float32)
-    both = new_head(plan, classes, settings_of_kept_head(plan, classes))
+    both = new_head(plan, len(kernel), classes, settings_of_kept_head(plan, classes))
     both.get_layer(HIDDEN).set_weights(
         [
             np.concatenate([kernel, half.kernel, -half.kernel], axis=1),

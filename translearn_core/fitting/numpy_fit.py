@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from translearn_core.arrays import Array
+from translearn_core.concurrency import one_blas_thread
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.fitting.numpy_head import NumpyHead
@@ -58,9 +59,7 @@ def fit_numpy(
     Raises:
         TrainingError: the loss diverged.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, "blas"), _Fit(head, train, validation, spec, monitor) as fitting:
+    with one_blas_thread(), _Fit(head, train, validation, spec, monitor) as fitting:
         return fitting.run()
 
 
@@ -257,7 +256,7 @@ class _Learner:
         logits += self._out_bias.values
         logits -= logits.max(axis=1, keepdims=True)
         np.exp(logits, out=logits)
-        answers = logits / logits.sum(axis=1, keepdims=True)
+        answers: Array = logits / logits.sum(axis=1, keepdims=True)
         back = (answers - targets) * (weights / np.float32(len(inputs)))[:, None]
         self._steps += 1
         adam_rate = rate * math.sqrt(1 - float(BETA_2) ** self._steps)

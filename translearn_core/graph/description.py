@@ -305,10 +305,11 @@ def record_saved(networks: Sequence[keras.Model], record: dict[str, Any]) -> dic
     layers = described[0]["config"]["layers"]
     order = [positions[layer["name"]] for layer in layers if layer["name"] in positions]
     saved: dict[str, Any] = {"keras": keras.__version__, "order": order, "kinds": {}, "tail": {}}
+    saved["bare"] = [layer["name"] for layer in layers if layer["module"] != "keras.layers"]
     for layer in layers:
         kinds = saved["kinds" if layer["name"] in positions else "tail"]
-        if layer["class_name"] not in kinds:
-            kinds[layer["class_name"]] = _kind_as_saved(layer)
+        bare = "bare " if layer["name"] in saved["bare"] else ""
+        kinds.setdefault(f"{bare}{layer['class_name']}", _kind_as_saved(layer))
     saved["differs"] = _differences(layers, record | {"saved": saved}, networks[0])
     whole = record | {"saved": saved}
     for network, description in zip(networks, described, strict=True):

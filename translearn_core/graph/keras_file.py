@@ -8,8 +8,8 @@ A file is a zip of `config.json` (the layers, their settings and what each reads
 `model.weights.h5` (`layers/<group>_<number>/vars/<number>`). What Keras says of a layer beside what the
 record has is in the record's part `saved`: `kinds` for the layers of the backbone and `tail` for those after
 it, each `{module, registered_name, group, config, built, nested, kwargs}`; `order`, the positions of operations as
-the file lists them; `differs`, by name, settings that differ from the kind's; and `keras`, the version
-whose files they are. A test holds this against what Keras writes for each recorded backbone.
+the file lists them; `differs`, by name, settings that differ from the kind's; `bare`, names of operations
+that are no layers, whose kinds begin with "bare "; and `keras`, the version whose files they are. A test holds this against what Keras writes for each recorded backbone.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ def _layer(
 ) -> dict[str, Any]:
     """The entry of one layer."""
     operation = node.operation
-    kind = saved[part][operation.kind]
+    kind = saved[part][_kind_of(operation.kind, operation.name, saved)]
     config = {"name": operation.name, **kind["config"]}
     for name, value in operation.attributes.items():
         if name in config:
@@ -195,6 +195,11 @@ def _layer(
     return layer
 
 
+def _kind_of(kind: str, name: str, saved: Mapping[str, Any]) -> str:
+    """What a kind is called in `kinds` and `tail`."""
+    return f"bare {kind}" if name in saved["bare"] else kind
+
+
 def described(text: str | bytes) -> Any:
     """A description without the marks that say which settings were one object in memory, and without
     how the model was compiled."""
@@ -226,13 +231,11 @@ def _as_hdf5(places: Sequence[tuple[str, str]], arrays: Mapping[str, Sequence[Ar
 def _places(layers: Sequence[Mapping[str, Any]], saved: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Where the weights of each layer are, and its name: `layers/conv2d`, `layers/conv2d_1`, …;
     operations that are no layers have no place."""
-    groups = {
-        kind: entry["group"] for part in ("kinds", "tail") for kind, entry in saved[part].items()
-    }
+    kinds = saved["tail"] | saved["kinds"]
     seen: Counter[str] = Counter()
     places = []
     for layer in layers:
-        group = groups[layer["class_name"]]
+        group = kinds[_kind_of(layer["class_name"], layer["name"], saved)]["group"]
         if group:
             number = f"_{seen[group]}" if seen[group] else ""
             seen[group] += 1
