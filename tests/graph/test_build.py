@@ -36,10 +36,13 @@ from translearn_core.graph.blocks import (
 from translearn_core.graph.build import build_backbone, call_builder, with_pixel_scaling
 from translearn_core.graph.cut_points import cut_points, cut_positions, replay, walk_graph
 from translearn_core.graph.description import (
+    RECORDED_HEAD,
     describe_backbone,
+    describe_saved,
     describe_weights,
     is_recorded_as,
 )
+from translearn_core.graph.keras_file import describe_model
 from translearn_core.graph.recorded import has_record, read_record
 from translearn_core.graph.saving import lay_out, load_model, save_model
 from translearn_core.settings import Settings
@@ -269,7 +272,10 @@ def test_data_of_the_package_is_that_of_the_graph(backbone: Backbone) -> None:
     assert json.loads(json.dumps(described)) == _entry("blocks.json", backbone)
     assert describe_weights(backbone, application) == _entry("weights.json", backbone)
     if has_record(backbone):
-        assert is_recorded_as(read_record(backbone), _built(backbone))
+        record, network = read_record(backbone), _built(backbone)
+        assert is_recorded_as(record, network)
+        written = describe_model(record, network.input_shape[1], *RECORDED_HEAD)
+        assert written == describe_saved(network), "the .keras file is not what Keras writes"
 
 
 @pytest.mark.parametrize(("name", "smaller"), LARGER.items())
