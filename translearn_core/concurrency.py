@@ -113,16 +113,7 @@ def limit_blas(cells: int) -> AbstractContextManager[object]:
     Args:
         cells: photos times classes.
     """
-    return _threads_of_blas(1 if cells <= FEW_CELLS else None)
-
-
-def one_blas_thread() -> AbstractContextManager[object]:
-    """Limit BLAS of this process to one thread, for work that has threads of its own."""
-    return _threads_of_blas(1)
-
-
-def _threads_of_blas(most: int | None) -> AbstractContextManager[object]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    limits: AbstractContextManager[object] = threadpool_limits(most)
+    limits: AbstractContextManager[object] = threadpool_limits(1 if cells <= FEW_CELLS else None)
     return limits

@@ -1,4 +1,4 @@
-"""What a model answers to rows of a source, whatever computes it. Imports no Keras."""
+"""What a model answers to rows of a source. Imports no Keras by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from translearn_core.arrays import Array, Ints
-from translearn_core.fitting.numpy_head import NumpyHead
 from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.engine import answer_batch
 
@@ -26,17 +25,12 @@ def predict_rows(
     """Probabilities `(len(rows), classes) float32` of a model on rows of a source.
 
     Args:
-        model: of Keras, or a `NumpyHead`.
         traces: see `answer_batch`; many batches always are worth it.
     """
     answers = []
     starts = range(0, len(rows), batch_size)
     for start in starts:
         inputs = source.take(rows[start : start + batch_size]).astype(np.float32)
-        if isinstance(model, NumpyHead):
-            answers.append(model.probabilities(inputs))
-        else:
-            many = traces or len(starts) > EAGER_BATCHES
-            answers.append(answer_batch(model, inputs, traces=many))
+        answers.append(answer_batch(model, inputs, traces=traces or len(starts) > EAGER_BATCHES))
     classes = int(model.output_shape[-1])
     return np.concatenate(answers) if answers else np.empty((0, classes), np.float32)

@@ -2,8 +2,8 @@
 
 Owns: a new head, the subsets that it learns from and is judged by, how many epochs, and whether a
 head learns once more from training and validation photos together.
-Leaves to others: the fit loops (`numpy_fit.py`, `fit.py` for Keras), what is learned from (`data.py`), what
-a technique changes of this (`techniques/base.py`). Imports Keras inside the functions.
+Leaves to others: the fit loop (`fit.py`), what is learned from (`data.py`), what a
+technique changes of this (`techniques/base.py`). Imports Keras inside the functions.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from typing import Any
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting.answers import predict_rows
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.numpy_fit import fit_numpy
-from translearn_core.fitting.numpy_head import NumpyHead
 from translearn_core.fitting.plan import Plan
 from translearn_core.fitting.rules import FitSpec, Fitted
 from translearn_core.fitting.sources import FeatureSource
@@ -34,16 +32,9 @@ refit on 2,000 photos of litter gained nothing over five seeds (0.776 after 0.78
 
 def build_new_head(plan: Plan, data: TrainingData) -> Any:
     """A head that knows nothing yet, for the classes of `data`."""
-    return new_head(plan, plan.backbone.features, len(data.classes), plan.settings)
-
-
-def new_head(plan: Plan, features: int, classes: int, settings: Settings) -> Any:
-    """A head that knows nothing yet: a `NumpyHead` where the run does without Keras, else of Keras."""
-    if not plan.needs_keras:
-        return NumpyHead.new(features, classes, settings)
     from translearn_core.graph.assembly import build_head
 
-    return build_head(features, classes, settings)
+    return build_head(plan.backbone.features, len(data.classes), plan.settings)
 
 
 def subset_of(
@@ -96,6 +87,8 @@ def fit_head(
         epochs: at most so many; default `count_epochs`.
         keep_last: see `FitSpec`.
     """
+    from translearn_core.fitting.fit import fit
+
     spec = FitSpec(
         settings=plan.settings,
         phase="head",
@@ -103,12 +96,7 @@ def fit_head(
         keep_last=keep_last,
     )
     train = subset_of(plan, data, "train", data.pooled, data.views_pooled)
-    validation = subset_of(plan, data, "val", data.pooled)
-    if isinstance(head, NumpyHead):
-        return fit_numpy(head, train, validation, spec, monitor)
-    from translearn_core.fitting.fit import fit
-
-    return fit(head, train, validation, spec, monitor)
+    return fit(head, train, subset_of(plan, data, "val", data.pooled), spec, monitor)
 
 
 def refits(plan: Plan, data: TrainingData, monitor: Monitor) -> bool:

@@ -29,8 +29,7 @@ from translearn_core.evaluation.cross_validation import assign_folds
 from translearn_core.evaluation.linear_probe import PCASpace, fit_heads
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.head import new_head, settings_of_kept_head, subset_of
-from translearn_core.fitting.numpy_head import HIDDEN, OUTPUT
+from translearn_core.fitting.head import settings_of_kept_head, subset_of
 from translearn_core.fitting.plan import Plan
 from translearn_core.monitor import Monitor
 
@@ -209,17 +208,19 @@ def join(plan: Plan, head: Any, half: LinearHalf, validation: ValidationPredicti
         validation: what the hidden half says of the validation photos, which it has not learned
             from.
     """
+    from translearn_core.graph.assembly import OUTPUT, build_head
+
     classes = len(half.bias)
     logits = as_logits(validation.probs)
     enough = len(validation.labels) >= MIN_PHOTOS
     temperature = fit_temperature(logits, validation.labels) if enough else USUAL_TEMPERATURE
-    kernel, bias = head.get_layer(HIDDEN).get_weights()
+    kernel, bias = head.get_layer("head_hidden").get_weights()
     out_kernel, out_bias = (
         weight * ((1 - SHARE) / temperature) for weight in head.get_layer(OUTPUT).get_weights()
     )
     own = SHARE * np.eye(classes, dtype=np.float32)
-    both = new_head(plan, len(kernel), classes, settings_of_kept_head(plan, classes))
-    both.get_layer(HIDDEN).set_weights(
+    both = build_head(len(kernel), classes, settings_of_kept_head(plan, classes))
+    both.get_layer("head_hidden").set_weights(
         [
             np.concatenate([kernel, half.kernel, -half.kernel], axis=1),
             np.concatenate([bias, half.bias, -half.bias]),

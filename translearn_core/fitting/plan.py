@@ -41,8 +41,6 @@ class Plan(ResolvedSettings):
     device: str = ""
     change: WeightChange | None = None
     """What the backbone's weights differ by from those of its file."""
-    is_reference: bool = False
-    """Whether it is the plain run that one with techniques is compared with."""
 
     @property
     def fit(self) -> Fit:
@@ -76,21 +74,15 @@ class Plan(ResolvedSettings):
 
     def without_techniques(self) -> Plan:
         """The plain run that it is compared with."""
-        return replace(
-            self,
-            settings=plain_settings(self.settings),
-            techniques=(),
-            change=None,
-            is_reference=True,
-        )
+        return replace(self, settings=plain_settings(self.settings), techniques=(), change=None)
 
     @property
-    def needs_keras(self) -> bool:
-        """Whether the run cannot do without Keras: to learn a head, and to save a network whose graph
-        is recorded, it can, with the same recipe; what it is compared with is done its own way."""
-        if self.fine_tunes or self.techniques or self.is_reference or count_gpus():
-            return True
-        return not (self.extractor.is_recorded and can_be_written(self.backbone))
+    def saves_by_record(self) -> bool:
+        """Whether the model is saved without being built: what a run leaves of a backbone whose graph is
+        recorded is known but for the head, unless something learns in it."""
+        if self.fine_tunes or self.techniques or count_gpus():
+            return False
+        return self.extractor.is_recorded and can_be_written(self.backbone)
 
     @property
     def extractor(self) -> FeatureExtractor:

@@ -1,8 +1,8 @@
-"""What fits have in common, whatever computes them.
+"""How a fit is described, how long it goes on, and what is told of it.
 
-Owns: how a fit is described (`FitSpec`), how long it goes on, how many photos are in a step, what a monitor
-is told of it, and how stops are asked for. Imports no Keras.
-Leaves to others: learning with Keras (`fit.py`) and without (`numpy_fit.py`).
+Owns: `FitSpec`, the patience of early stopping, how many photos are in a step, what a monitor is told, and
+how stops are asked for. Imports no Keras.
+Leaves to others: learning (`fit.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a model learns from or is judged by: rows of cached features or photos, labels and weights.
 
 Owns: `Subset` and the ways from there to arrays. Imports nothing heavy.
-Leaves to others: batches for Keras (`batches.py`), learning (`fit.py`, `numpy_fit.py`), the features
+Leaves to others: batches for Keras (`batches.py`), learning (`fit.py`), the features
 (`features/cache.py`).
 """
 

@@ -22,6 +22,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,8 +52,11 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 @lru_cache(maxsize=64)
 def can_be_written(backbone: Backbone) -> bool:
-    """Whether models with this backbone can be written, all of it frozen."""
-    return has_record(backbone) and "saved" in read_record(backbone)
+    """Whether models with this backbone can be written, all of it frozen, as the installed Keras would."""
+    if not has_record(backbone):
+        return False
+    saved = read_record(backbone).get("saved")
+    return bool(saved and saved["keras"] == version("keras"))
 
 
 # --------------------------------------------------------------------------------------- writing

@@ -39,7 +39,7 @@ class MadeAhead:
 
 
 class Ahead:
-    """Begins with it when it is made; there is nothing to be made for a run without Keras.
+    """Begins with it when it is made.
 
     Keras alone is imported where there is nothing to wait for, since the photos were looked at before,
     and where the pass builds the network.
@@ -48,7 +48,7 @@ class Ahead:
     def __init__(self, plan: Plan) -> None:
         look = plan.extractor
         self._plan = plan
-        self._whole = look.is_recorded and not look.has_features
+        self._whole = look.is_recorded and not look.has_features and not plan.saves_by_record
         self._is_awaited = threading.Event()
         self._made: Future[MadeAhead] = run_in_thread(self._make)
 
@@ -70,8 +70,6 @@ class Ahead:
             return MadeAhead()
 
     def _make_all(self) -> MadeAhead:
-        if not self._plan.needs_keras:
-            return MadeAhead()
         logger.info("Keras %s", import_keras().__version__)
         if not self._whole:
             return MadeAhead()

@@ -27,12 +27,11 @@ from translearn_core.datasets import Dataset
 from translearn_core.datasets.shapes import known_range
 from translearn_core.datasets.tasks import attributes_of
 from translearn_core.errors import PhotoError, RunError, TransLearnError
+from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.evaluation.slices import find_slices
 from translearn_core.fitting.data import TrainingData
-from translearn_core.fitting.head import settings_of_kept_head
-from translearn_core.fitting.numpy_head import NumpyHead
 from translearn_core.fitting.plan import Network, Plan
 from translearn_core.formatting import percent
 from translearn_core.graph import keras_file
@@ -88,8 +87,8 @@ def save_model(
 ) -> SavedModelCheck:
     """Put the model together, save it, read it afresh and hold it against the measured path.
 
-    Where the head learned without Keras, the file is written and read without it, too; should what was
-    read not answer as measured, Keras does both.
+    Where it is known but for the head what is to be saved, the file is written and read without building
+    the network; should what was read not answer as measured, Keras does both.
 
     Args:
         layout: see `saving.load_model`.
@@ -112,26 +111,26 @@ def save_model(
     ]
     photos, kept = _decode_sample(paths, plan.image_size, plan.fit)
     expected = test.test[chosen][kept]
-    if isinstance(head, NumpyHead):
-        check = _save_without_keras(plan, head, photos, expected)
+    if plan.saves_by_record:
+        check = _save_by_record(plan, head, photos, expected)
         if check is not None:
             return check
-        head = _as_keras(plan, head)
     return _save_with_keras(plan, network.assemble(head), photos, expected, monitor, layout)
 
 
-def _save_without_keras(
-    plan: Plan, head: NumpyHead, photos: Array, expected: Array
+def _save_by_record(
+    plan: Plan, head: Any, photos: Array, expected: Array
 ) -> SavedModelCheck | None:
     """Save a model whose graph is recorded; None where what was saved does not answer as measured."""
     run, backbone = plan.run, plan.backbone
+    weights = head.get_weights()
     try:
         keras_file.write_model(
             run.model_path,
             backbone,
             size=plan.image_size,
-            head=head.as_dense(),
-            dropout=head.dropout,
+            head=DenseHead.of_weights(zip(weights[::2], weights[1::2], strict=True)),
+            dropout=plan.settings.dropout,
         )
         model, dense = keras_file.read_model(run.model_path, backbone)
         difference = write_whole_copy(
@@ -143,27 +142,17 @@ def _save_without_keras(
             tolerance=PARITY_TOLERANCE,
         )
     except (ValueError, KeyError, OSError, TransLearnError):
-        logger.exception("The model cannot be saved without Keras")
+        logger.exception("The model cannot be saved by its record")
         return None
     if not run.openvino_path.is_file():
-        logger.warning("The model saved without Keras differs by %.3g", difference)
+        logger.warning("The model saved by its record differs by %.3g", difference)
         return None
     return SavedModelCheck(
         parity_max_diff=difference,
         openvino_max_diff=difference,
-        trainable_weights=sum(weight.size for weight in head.get_weights()),
+        trainable_weights=sum(weight.size for weight in weights),
         model_bytes=run.model_path.stat().st_size,
     )
-
-
-def _as_keras(plan: Plan, head: NumpyHead) -> Any:
-    """The same head as a model of Keras."""
-    from translearn_core.graph.assembly import build_head
-
-    classes = int(head.output_shape[-1])
-    model = build_head(plan.backbone.features, classes, settings_of_kept_head(plan, classes))
-    model.set_weights(head.get_weights())
-    return model
 
 
 def _save_with_keras(

@@ -157,7 +157,7 @@ class TrainedModel:
 
 def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> TrainedModel:
     """Head, then unfrozen part, by the plan's settings."""
-    _seed(plan)
+    _seed(plan.settings.seed)
     techniques = build_techniques(plan)
     training = techniques.prepare(TrainingSet.of(data), monitor)
     monitor.stage("head")
@@ -191,13 +191,10 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
     )
 
 
-def _seed(plan: Plan) -> None:
-    """Set the random state of the process, which layers of Keras draw from."""
-    seed = plan.settings.seed
-    if plan.needs_keras:
-        import keras
+def _seed(seed: int) -> None:
+    import keras
 
-        keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(seed)
 
 
 def _compare_plain(plan: Plan, test: TestPredictions, monitor: Monitor) -> dict[str, Any] | None:
