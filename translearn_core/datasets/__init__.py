@@ -12,6 +12,7 @@ from translearn_core.datasets.checks import (
     split_notes,
     warnings,
 )
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import (
@@ -63,7 +64,6 @@ from translearn_core.datasets.importing import (
     import_source,
 )
 from translearn_core.datasets.library import (
-    Dataset,
     delete_dataset,
     delete_folder,
     list_datasets,

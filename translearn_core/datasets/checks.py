@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from translearn_core.config import load_configuration
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.duplicates import MIN_SIMILARITY
-from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.manifest_checks import (
     BLANK_BITS,
     FEW_PHOTOS,

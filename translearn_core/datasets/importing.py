@@ -3,7 +3,7 @@
 Owns: `import_source`, `import_files`, `create_dataset`, `add_photos`, `add_source`, `build_drawn`.
 An import is built in a temporary folder and published by one rename, so that one that fails or is
 stopped changes nothing. Leaves to others: listing and reading the sources
-(`sources.py`, `receiving.py`), classes (`layout.py`), archives (`archive.py`), files (`library.py`).
+(`sources.py`, `receiving.py`), classes (`layout.py`), archives (`archive.py`), files (`dataset.py`).
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from translearn_core import quotas
-from translearn_core.atomic import sha256_of
+from translearn_core.atomic import disk_errors, sha256_of
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import archive_stem
+from translearn_core.datasets.dataset import Dataset, Record, photo_file, stays_in_place
 from translearn_core.datasets.excluded import read_excluded
 from translearn_core.datasets.file_names import NameKeeper, printable, safe_name, tidy
 from translearn_core.datasets.folder_listing import cannot_open
@@ -41,29 +42,25 @@ from translearn_core.datasets.import_context import (
 )
 from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import (
-    COLUMNS,
-    LEFT_OUT_COLUMNS,
-    STATS_COLUMNS,
-    Dataset,
-    Record,
     check_free_space,
     datasets_folder,
-    disk_errors,
-    fill_stats,
     list_datasets,
     new_folder,
     new_id,
-    photo_file,
     publish,
-    small_classes,
-    stays_in_place,
-    too_few_reason,
-    with_columns,
 )
 from translearn_core.datasets.loose import MOST as MOST_LOOSE
 from translearn_core.datasets.loose import read_kept, write_loose
+from translearn_core.datasets.manifest_columns import (
+    COLUMNS,
+    LEFT_OUT_COLUMNS,
+    STATS_COLUMNS,
+    fill_stats,
+    with_columns,
+)
 from translearn_core.datasets.receiving import spool
 from translearn_core.datasets.recordings import RECORDINGS, recording_of
+from translearn_core.datasets.small_classes import small_classes, too_few_reason
 from translearn_core.datasets.sources import (
     Labelling,
     existing_source,

@@ -25,6 +25,7 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from translearn_core.config import load_configuration
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import printable, real_path, tidy
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.grouping import as_folders, group_by_folders, set_groups
@@ -37,7 +38,7 @@ from translearn_core.datasets.import_context import (
 )
 from translearn_core.datasets.importing import new_record, publish_in_place
 from translearn_core.datasets.label_table import LabelledImport
-from translearn_core.datasets.library import COLUMNS, Dataset, with_columns
+from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 from translearn_core.datasets.table_classes import only_label
 from translearn_core.datasets.table_columns import key_of, named_column, split_of
 from translearn_core.datasets.table_file import MOST_BYTES, Cells

@@ -16,17 +16,11 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from translearn_core.atomic import parse_parquet
+from translearn_core.atomic import disk_errors, parse_parquet
+from translearn_core.datasets.dataset import Dataset, write_table
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.layout import ClassAssignment
-from translearn_core.datasets.library import (
-    COLUMNS,
-    Dataset,
-    disk_errors,
-    fill_facts,
-    with_columns,
-    write_table,
-)
+from translearn_core.datasets.manifest_columns import COLUMNS, fill_facts, with_columns
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 
