@@ -3,6 +3,7 @@
 One door: everything that others may use is named here. Imports without TensorFlow.
 """
 
+from translearn_core.datasets.adding import ImportReport, add_photos, add_source, add_unsorted
 from translearn_core.datasets.archive import ARCHIVE_TYPES
 from translearn_core.datasets.checks import (
     CHECKS,
@@ -54,15 +55,7 @@ from translearn_core.datasets.grouping import (
 )
 from translearn_core.datasets.import_choices import ROLES, ImportChoices
 from translearn_core.datasets.import_context import Progress
-from translearn_core.datasets.importing import (
-    ImportReport,
-    add_photos,
-    add_source,
-    add_unsorted,
-    create_dataset,
-    import_files,
-    import_source,
-)
+from translearn_core.datasets.importing import create_dataset, import_files, import_source
 from translearn_core.datasets.library import (
     delete_dataset,
     delete_folder,

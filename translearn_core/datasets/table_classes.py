@@ -29,7 +29,7 @@ from translearn_core.i18n import _, ngettext
 
 
 class TableLabelling:
-    """Gives the photos of an import their classes by a table; see `importing.Labelling`."""
+    """Gives the photos of an import their classes by a table; see `sources.Labelling`."""
 
     def __init__(
         self,

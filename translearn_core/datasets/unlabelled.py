@@ -23,10 +23,10 @@ from translearn_core.datasets.dataset import Dataset, Record
 from translearn_core.datasets.file_names import tidy
 from translearn_core.datasets.folder_listing import list_photos
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
-from translearn_core.datasets.importing import manifest_rows, reuse_stats
 from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import datasets_folder, open_dataset
 from translearn_core.datasets.manifest_columns import LEFT_OUT_COLUMNS, with_columns
+from translearn_core.datasets.manifest_rows import manifest_rows, reuse_stats
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 

@@ -4,7 +4,7 @@ Owns: in the data set's folder
     unsorted.parquet   their rows, with the columns of the manifest and an empty class
 while their files lie among the set's own (`photos/unsorted/`), where they stay when a photo gets its
 class. Training and checks read the manifest alone, so an unsorted photo is never learned.
-Leaves to others: bringing photos in (`importing.py`), giving them a class (`editing.py`), groups and
+Leaves to others: bringing photos in (`adding.py`), giving them a class (`editing.py`), groups and
 proposals (`sorting/`).
 
 A photo that stands in both tables, after a change that was cut off, counts as sorted.
