@@ -30,17 +30,11 @@ from translearn_core.datasets.import_context import (
     StopCheck,
 )
 from translearn_core.datasets.layout import ClassAssignment
-from translearn_core.datasets.library import (
-    check_free_space,
-    new_folder,
-)
+from translearn_core.datasets.library import check_free_space, new_folder
 from translearn_core.datasets.loose import read_kept, write_loose
 from translearn_core.datasets.manifest_rows import as_rows, grouped_by, left_out_table
 from translearn_core.datasets.receiving import spool
-from translearn_core.datasets.sources import (
-    existing_source,
-    list_sources,
-)
+from translearn_core.datasets.sources import existing_source, list_sources
 from translearn_core.datasets.staging import (
     measured,
     move_loose,

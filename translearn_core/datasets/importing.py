@@ -32,12 +32,7 @@ from translearn_core.datasets.import_context import (
 )
 from translearn_core.datasets.in_place import import_in_place
 from translearn_core.datasets.layout import ClassAssignment
-from translearn_core.datasets.library import (
-    check_free_space,
-    list_datasets,
-    new_folder,
-    publish,
-)
+from translearn_core.datasets.library import check_free_space, list_datasets, new_folder, publish
 from translearn_core.datasets.loose import write_loose
 from translearn_core.datasets.manifest_rows import (
     grouped_by,

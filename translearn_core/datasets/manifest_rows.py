@@ -15,14 +15,8 @@ from typing import Any
 import pandas as pd
 
 from translearn_core.datasets.dataset import Record
-from translearn_core.datasets.import_context import (
-    Candidate,
-    ImportContext,
-    LeftOut,
-)
-from translearn_core.datasets.library import (
-    new_id,
-)
+from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
+from translearn_core.datasets.library import new_id
 from translearn_core.datasets.manifest_columns import (
     COLUMNS,
     LEFT_OUT_COLUMNS,

@@ -23,11 +23,7 @@ from translearn_core import quotas
 from translearn_core.atomic import disk_errors
 from translearn_core.datasets.file_names import NameKeeper, safe_name
 from translearn_core.datasets.folder_listing import cannot_open
-from translearn_core.datasets.import_context import (
-    Candidate,
-    ImportContext,
-    LeftOut,
-)
+from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
 from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.loose import MOST as MOST_LOOSE
 from translearn_core.datasets.manifest_rows import as_rows, listed_as, row_of
@@ -35,11 +31,7 @@ from translearn_core.datasets.small_classes import small_classes, too_few_reason
 from translearn_core.datasets.videos import expand_videos
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.i18n import _
-from translearn_core.imaging.decode import (
-    decode_photo,
-    measure_reading,
-    processor_count,
-)
+from translearn_core.imaging.decode import decode_photo, measure_reading, processor_count
 from translearn_core.imaging.positions import without_position
 from translearn_core.imaging.reading import Reading
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats
