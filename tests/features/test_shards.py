@@ -17,7 +17,7 @@ import pytest
 from tests.support.photos import draw_photos
 from translearn_core import __version__, backbones, datasets
 from translearn_core.config import Limits
-from translearn_core.datasets.pass_facts import take_over_facts
+from translearn_core.datasets.pending_stats import take_over_facts
 from translearn_core.errors import ClusterError
 from translearn_core.features import node_pass
 from translearn_core.features.cache import FeatureKey

@@ -45,9 +45,9 @@ from translearn_core.imaging.decode import (
     processor_count,
 )
 from translearn_core.imaging.reading import Reading
+from translearn_core.imaging.refusals import ShareError
 from translearn_core.imaging.remote import PhotoFile
 from translearn_core.imaging.square import Fit
-from translearn_core.imaging.verdicts import ShareError
 
 logger = logging.getLogger(__name__)
 

@@ -36,9 +36,9 @@ from translearn_core.fitting.head import (
     fit_head,
     has_linear_half,
 )
+from translearn_core.fitting.inputs import FeatureSource, InMemory
 from translearn_core.fitting.linear import join, learn_linear
 from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.sources import FeatureSource, InMemory
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor

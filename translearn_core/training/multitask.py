@@ -38,9 +38,9 @@ from translearn_core.fitting.head import (
     learns_from_validation,
     refits,
 )
+from translearn_core.fitting.inputs import InMemory
 from translearn_core.fitting.linear import join, learn_linear
 from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.sources import InMemory
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs.task_heads import save_heads

@@ -6,7 +6,7 @@ import re
 from urllib.parse import unquote
 
 from translearn_core.reports import charts as report_charts
-from translearn_core.reports.training_curves import curves_of
+from translearn_core.reports.curve_geometry import curves_of
 from translearn_ui.components import charts, live_curves
 
 
