@@ -29,7 +29,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from translearn_core.config import Limits
 from translearn_core.datasets.archive_names import ENCODINGS, decode_names
 from translearn_core.datasets.archive_stream import unpack_7z, unpack_tar
 from translearn_core.datasets.archive_zip import ZipEntry, ZipReader
@@ -46,6 +45,7 @@ from translearn_core.errors import PhotoError, SourceError
 from translearn_core.i18n import _, number
 from translearn_core.imaging.kinds import HEAD_BYTES, kind_of, looks_like_photo
 from translearn_core.imaging.video import is_video
+from translearn_core.limits import Limits
 
 ARCHIVE_TYPES = ("zip", "tar", "gz", "tgz", "bz2", "tbz2", "xz", "txz", "7z")
 """Endings of the archives that are read here, for an upload box."""

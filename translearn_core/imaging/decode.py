@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from PIL import GifImagePlugin, Image
 
-from translearn_core.config import Limits, load_configuration
+from translearn_core.config import load_configuration
 from translearn_core.errors import MissingPhotoError, PhotoError, UnreachableError
 from translearn_core.i18n import _, number
 from translearn_core.imaging import budget, jpeg, png, reading, tiff
@@ -50,6 +50,7 @@ from translearn_core.imaging.side_data import (
 )
 from translearn_core.imaging.square import Fit, to_square
 from translearn_core.imaging.stats import STATS_SIDE, PhotoStats, measure_stats
+from translearn_core.limits import Limits
 
 DECODE_VERSION = 2
 """Part of every cache key: increased whenever the same bytes could give different pixels."""
