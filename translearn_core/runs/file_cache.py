@@ -1,24 +1,20 @@
 """Reading files that are asked for again and again.
 
 Owns: keeping what was parsed, until the file is replaced. What was parsed must not be changed.
-Leaves to others: what a file means.
+Leaves to others: what a file means, how values are kept (`remembered.py`).
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-MOST = 4096
-"""Files whose content is kept."""
+from translearn_core.remembered import Memory
 
 T = TypeVar("T")
-_kept: OrderedDict[tuple[str, Callable[[bytes], Any]], tuple[tuple[int, int, int], Any]]
-_kept = OrderedDict()
-_lock = threading.Lock()
+_kept = Memory(4096)
+"""Parsed contents by file, at most so many."""
 
 
 def read_cached(path: Path, parse: Callable[[bytes], T]) -> T:
@@ -29,17 +25,5 @@ def read_cached(path: Path, parse: Callable[[bytes], T]) -> T:
         Exception: whatever `parse` raises.
     """
     status = path.stat()
-    mark = (status.st_mtime_ns, status.st_size, status.st_ino)
-    key = (str(path), parse)
-    with _lock:
-        kept = _kept.get(key)
-        if kept is not None and kept[0] == mark:
-            _kept.move_to_end(key)
-            known: T = kept[1]
-            return known
-    content = parse(path.read_bytes())
-    with _lock:
-        _kept[key] = (mark, content)
-        while len(_kept) > MOST:
-            _kept.popitem(last=False)
-    return content
+    state = (status.st_mtime_ns, status.st_size, status.st_ino)
+    return _kept.get((str(path), parse), state, lambda: parse(path.read_bytes()))
