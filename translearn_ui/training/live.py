@@ -6,8 +6,8 @@ Leaves to others: its progress (`run_progress.py`), training (`worker.py`), the 
 finished run (`pages/results.py`).
 
 While the run lives, the view is a fragment that looks again every `POLL_S` seconds, every `WAITING_S`
-where it waits in a class, and ends with one rerun of the page. Nothing is known here that is not in the run folder: a reload, a
-second tab and another page lose nothing.
+where it waits in a class, and ends with one rerun of the page. Nothing is known here that is not in
+the run folder: a reload, a second tab and another page lose nothing.
 """
 
 from __future__ import annotations
