@@ -16,8 +16,8 @@ whether everybody's first ended before anybody's second began, and what the proc
 People are coroutines of this process, on the processors of the server. How late it is itself is measured
 and printed: presses "at an own device" are without it; since the server may have worked meanwhile, what a
 person waits lies between both figures. The share of the processors that the server, its workers, the browsers
-and the people took is printed, too. A browser computes on a device of its own in a class: here browsers get
-what all others leave, and their times, which hold that, are printed apart.
+and the people took is printed, too. A browser computes on a device of its own in a class: here browsers share
+with the trainings what all others leave, and their times, which hold that, are printed apart.
 """
 
 from __future__ import annotations

@@ -38,13 +38,12 @@ _DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 _STARTER = """#!{python}
 import os, sys
 sys.path.insert(0, {root!r})
-from translearn_core.concurrency import LOWEST, lower_priority
-lower_priority(LOWEST)
-if hasattr(os, "SCHED_IDLE"):  # Chromium raises its niceness where it may, and not this
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+from translearn_core.concurrency import LOW, lower_priority
+lower_priority(LOW)
 os.execv({path!r}, [{path!r}, *sys.argv[1:]])
 """
-"""Starts Chromium at the lowest priority."""
+"""Starts Chromium at the priority of a class's trainings. Its processes take a higher one where they may, which
+counts within their session alone."""
 _DRAWN = """() => [...document.querySelectorAll('img[src*="/media/"]')]
     .filter(one => one.complete && one.naturalWidth).map(one => one.src)"""
 
@@ -210,7 +209,7 @@ class PersonInTab:
 @asynccontextmanager
 async def tabs(served: Served, names: list[str]) -> AsyncIterator[list[Tab]]:
     """A tab for each person, each in a profile of its own. People's browsers compute on machines of their
-    own: here they get what the server, its workers and this process leave.
+    own: here they share with the trainings what the server and this process leave.
 
     Raises:
         RuntimeError: there is no Chromium.
