@@ -5,14 +5,7 @@ One door: everything that others may use is named here. Imports without TensorFl
 
 from translearn_core.datasets.adding import ImportReport, add_photos, add_source, add_unsorted
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import (
-    CHECKS,
-    Check,
-    check_ready,
-    found_by_checks,
-    split_notes,
-    warnings,
-)
+from translearn_core.datasets.checks import CHECKS, Check, found_by_checks, split_notes, warnings
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
@@ -71,6 +64,7 @@ from translearn_core.datasets.loose import (
 )
 from translearn_core.datasets.manifest_checks import Finding
 from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.readiness import check_ready
 from translearn_core.datasets.recordings import (
     RECORDINGS,
     frame_name,

@@ -2,7 +2,7 @@
 
 Owns: `Finding`, a function that finds for each of these checks, one that tells, and their bounds.
 Leaves to others: the table with names, meaning and advice (`checks.py`), what counts as a near copy
-(`duplicates.py`), checks that look at the photos (`feasibility/checks.py`).
+(`duplicates.py`), checks that look at the photos (`feasibility/detectors.py`).
 """
 
 from __future__ import annotations
