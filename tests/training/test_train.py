@@ -25,7 +25,7 @@ from translearn_core.prediction.predict import predict
 from translearn_core.recipe import resolve
 from translearn_core.runs import Run
 from translearn_core.settings import make_settings
-from translearn_core.training.multitask import REFIT_PART
+from translearn_core.techniques.learning import REFIT_PART
 
 TINY = {"backbone": "starter", "image_size": 32, "epochs": 6}
 

@@ -268,8 +268,8 @@ class AdaptationMetrics(_Figures):
     )
     weight: float | None = Field(
         default=None,
-        description="with `auto`: how much aligned guesses count beside plain answers, 0.2 to 0.45; 0 "
-        "where it is not adapted",
+        description="with `auto`: how much aligned and spread answers count beside plain ones; 0 where "
+        "it is not adapted",
     )
     consistency_plain: float | None = Field(
         default=None,
