@@ -19,7 +19,7 @@ from translearn_core.config import Cluster, Configuration, Limits, Quotas, Schoo
 from translearn_core.datasets import CHECKS
 from translearn_core.datasets.checks import Check
 from translearn_core.feasibility import verdict
-from translearn_core.feasibility.checks import DETECTORS
+from translearn_core.feasibility.detectors import DETECTORS
 from translearn_core.feasibility.giveaways import FEATURES
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.report import Report

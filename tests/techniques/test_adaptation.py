@@ -12,7 +12,7 @@ import pytest
 from tests.support.clouds import WIDTH, accuracy, draw_clouds, training_data
 from tests.support.photos import draw_photos
 from translearn_core import datasets, runs
-from translearn_core.datasets.library import COLUMNS, with_columns
+from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 from translearn_core.evaluation import linear_probe, predictions
 from translearn_core.fitting.plan import Plan, make_plan
 from translearn_core.monitor import SILENT, Monitor

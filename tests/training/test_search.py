@@ -19,14 +19,13 @@ from translearn_core.fitting.plan import make_plan
 from translearn_core.monitor import Monitor
 from translearn_core.runs import Run, study
 from translearn_core.settings import Settings, make_settings
-from translearn_core.training import search
-from translearn_core.training.search import (
-    Score,
-    Search,
-    _open_study,
-    _open_trials,
-    _score_default,
-    _try_settings,
+from translearn_core.training import search_trials
+from translearn_core.training.search_scoring import Score, Search
+from translearn_core.training.search_trials import (
+    open_study,
+    open_trials,
+    score_default,
+    try_settings,
 )
 
 
@@ -128,15 +127,15 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
     def searching(rounds: int, *, leads: bool) -> tuple[Search, _Rounds]:
         monitor = _Rounds(rounds)
         found = _Guessing(run=run, plan=plan, monitor=monitor, minutes=1.0, began=0.0, leads=leads)
-        found.backbones = [plan.backbone]
+        found.space.backbones = [plan.backbone]
         return found, monitor
 
     first, told = searching(14, leads=True)
     helping, silent = searching(14, leads=False)
-    trials = _open_trials(first, until=time.time() + 60)
-    helper = _open_study(helping, shared=True, number=1)
+    trials = open_trials(first, until=time.time() + 60)
+    helper = open_study(helping, shared=True, number=1)
     threads = [
-        threading.Thread(target=_try_settings, args=(found, kept, found.monitor))
+        threading.Thread(target=try_settings, args=(found, kept, found.monitor))
         for found, kept in ((first, trials), (helping, helper))
     ]
     for thread in threads:
@@ -145,9 +144,9 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
         thread.join()
     assert not silent.told
     ended, _ = searching(0, leads=True)
-    ended_trials = _open_trials(ended, until=0.0)
+    ended_trials = open_trials(ended, until=0.0)
     ended_trials.told = len(told.told)
-    _try_settings(ended, ended_trials, ended.monitor)
+    try_settings(ended, ended_trials, ended.monitor)
     assert {*first.scores} | {*helping.scores} == {*ended.scores}
     tried = [
         trial.user_attrs["settings"]
@@ -163,8 +162,8 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
 def test_a_lock_that_a_lost_machine_left_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "LOST_AFTER_S", 3)
-    trials = search.Trials(study=None, journal=tmp_path / "journal.log")
+    monkeypatch.setattr(search_trials, "LOST_AFTER_S", 3)
+    trials = search_trials.Trials(study=None, journal=tmp_path / "journal.log")
     with trials.choosing():
         (left,) = tmp_path.iterdir()
     left.touch()
@@ -199,29 +198,29 @@ def test_a_search_that_begins_again_still_has_the_default_to_compare_with(
 
     def searching(kind: type[Search], rounds: int) -> Search:
         found = kind(run=run, plan=plan, monitor=_Rounds(rounds), minutes=1.0, began=0.0)
-        found.backbones = [plan.backbone]
+        found.space.backbones = [plan.backbone]
         return found
 
     for number in (0, 1):  # the search, and a helper that goes on
         lost = searching(_Lost, 1)
-        trials = _open_study(lost, shared=True, number=number)
+        trials = open_study(lost, shared=True, number=number)
         if not number:
-            trials = _open_trials(lost, until=time.time() + 60)
+            trials = open_trials(lost, until=time.time() + 60)
         with pytest.raises(ConnectionError):
-            _try_settings(lost, trials, lost.monitor)
+            try_settings(lost, trials, lost.monitor)
     again = searching(_Guessing, 3)
-    trials = _open_trials(again, until=time.time() + 60)
+    trials = open_trials(again, until=time.time() + 60)
     states = [trial.state.name for trial in trials.study.get_trials()]
     assert states == ["FAIL", "RUNNING", "WAITING"]
-    _try_settings(again, trials, again.monitor)
+    try_settings(again, trials, again.monitor)
     default = plan.settings.model_dump_json()
-    assert again.default.model_dump_json() == default
+    assert again.space.default.model_dump_json() == default
     assert default in again.scores
     # where it was a helper that was lost with the default, it is scored at the end
     del again.scores[default]
     again.monitor = _Rounds(3)
-    assert _score_default(again, trials)
+    assert score_default(again, trials)
     assert default in again.scores
     del again.scores[default]
     again.monitor = _Rounds(0)
-    assert not _score_default(again, trials), "a person said stop"
+    assert not score_default(again, trials), "a person said stop"

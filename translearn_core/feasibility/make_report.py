@@ -1,7 +1,7 @@
 """Puts the report of a feasibility check together from what was computed.
 
 Owns: `make_report`, the table of photos, the coordinates on the map.
-Leaves to others: the computation (`assess.py`), the verdict (`verdict.py`), what must be said beside
+Leaves to others: the computation (`compute.py`), the verdict (`verdict.py`), what must be said beside
 an accuracy (`evaluation/caveats.py`), the models of the report (`report.py`).
 """
 

@@ -22,7 +22,8 @@ import pandas as pd
 from translearn_core import backbones
 from translearn_core.arrays import Array
 from translearn_core.backbones import Backbone
-from translearn_core.backbones.weights import content_hash, weights_status
+from translearn_core.backbones.weights import weights_status
+from translearn_core.backbones.weights_check import content_hash
 from translearn_core.config import load_configuration
 from translearn_core.datasets import Dataset
 from translearn_core.datasets.pass_facts import keep_facts, take_over_facts
