@@ -27,8 +27,9 @@ from translearn_core.techniques.adaptation import (
     surest,
 )
 from translearn_core.techniques.balanced_alignment import AdaptationCheck
-from translearn_core.techniques.base import TrainingSet
+from translearn_core.techniques.base import Techniques, TrainingSet
 from translearn_core.techniques.extra_samples import UnlabelledSet
+from translearn_core.techniques.learning import learn_head
 
 NO_TEST = predictions.TestPredictions(
     test_rows=np.empty(0, np.int64),
@@ -113,6 +114,7 @@ def test_the_figures_are_of_photos_that_were_not_learned(
         plain=0.5,
         aligned=0.5,
         agreement_certainty=0,
+        diversity=1.0,
         information_certainty=9,
         expected_gain=0,
     )
@@ -140,7 +142,7 @@ def test_bursts_on_either_side_are_no_other_domain(plan: Plan, burst: int) -> No
     rng = np.random.default_rng(12)
     groups = np.repeat(np.arange(120 // burst), burst)
     source, target = (
-        (rng.normal(size=(len(groups), 48))[groups] + rng.normal(0, 0.05, (120, 48))).astype(
+        (rng.normal(size=(len(groups), 640))[groups] + rng.normal(0, 0.05, (120, 640))).astype(
             np.float32
         )
         for _side in "st"
@@ -150,6 +152,7 @@ def test_bursts_on_either_side_are_no_other_domain(plan: Plan, burst: int) -> No
     photos = with_columns(frames.astype({"sha256": str}), COLUMNS)
     others = UnlabelledSet(photos=photos, pooled=target, views=())
     heard, technique = Heard(), LabelPropagation(plan)
+    technique._before = learn_head(plan, TrainingSet.of(data), Techniques(plan), SILENT)
     rows = data.rows("train")
     technique.adapt(Domains(data=data, others=others, rows=rows, stop=lambda: False), heard)
     assert technique.facts()["told_apart"] < 0.8
@@ -163,7 +166,21 @@ def test_a_share_below_the_bound_never_reads_as_the_bound(share: float, words: s
         plain=0.5,
         aligned=0.5,
         agreement_certainty=0,
+        diversity=1.0,
         information_certainty=0,
         expected_gain=0,
     )
     assert f"(right in {words} of the cases; at least 90 % would be" in _left_plain(verdict)
+
+
+def test_a_run_left_plain_for_few_classes_says_so() -> None:
+    verdict = AdaptationCheck(
+        told_apart=1.0,
+        plain=0.5,
+        aligned=0.5,
+        agreement_certainty=0,
+        diversity=0.2,
+        information_certainty=0,
+        expected_gain=0,
+    )
+    assert "falls into few classes" in _left_plain(verdict)

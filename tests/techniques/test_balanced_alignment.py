@@ -17,6 +17,7 @@ from translearn_core.techniques.balanced_alignment import (
     BalancedAlignment,
     Neighbourhood,
     average_answers,
+    diversity,
     judge_alignment,
     spread_answers,
     tell_apart,
@@ -69,11 +70,11 @@ def tried(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.nd
         target_groups=np.arange(len(features)),
         seed=0,
     )
-    verdict = judge_alignment(alignment, near, told_apart=apart, seed=0)
     space = linear_probe.PCASpace.fit(source[0])
     learned = np.ones((1, len(source[1])), bool)
     head = linear_probe.fit_heads(space, source[1], learned, CLASSES, penalty=0.1)
     plain = linear_probe.predict_heads(space.transform(features), head)
+    verdict = judge_alignment(alignment, near, plain, told_apart=apart, seed=0)
     aligned = alignment.answer()
     average = average_answers(near, plain, aligned)
     return Trial(plain=plain, aligned=aligned, average=average, verdict=verdict, truth=truth)
@@ -151,20 +152,32 @@ def test_an_average_is_right_where_one_of_its_answers_is_far_off() -> None:
     assert np.allclose(mixed.sum(axis=1), 1)
 
 
-@pytest.mark.parametrize(("told_apart", "weight"), [(1, 0.6), (0.9, 0.6), (0.89, 0)])
-def test_plain_answers_count_alone_where_domains_hardly_differ(
-    told_apart: float, weight: float
+@pytest.mark.parametrize(
+    ("told_apart", "diverse", "left"),
+    [(1, 1, None), (0.9, 0.85, None), (0.89, 0.84, "alike"), (1, 0.84, "few_classes")],
+)
+def test_plain_answers_count_alone_where_there_is_little_to_go_by(
+    told_apart: float, diverse: float, left: str | None
 ) -> None:
     verdict = AdaptationCheck(
         told_apart=told_apart,
         plain=0.5,
         aligned=0.6,
         agreement_certainty=0,
+        diversity=diverse,
         information_certainty=0,
         expected_gain=0,
     )
-    assert verdict.weight == pytest.approx(weight)
-    assert verdict.figures()["helps"] == (weight > 0)
+    assert verdict.weight == pytest.approx(0.6 if left is None else 0)
+    assert verdict.figures()["helps"] == (left is None)
+    assert verdict.figures()["left_plain"] == left
+
+
+def test_labels_of_one_class_are_not_diverse_and_even_ones_are() -> None:
+    even = np.eye(CLASSES)[np.arange(40) % CLASSES]
+    assert diversity(even) == pytest.approx(1.0)
+    assert diversity(even[:1].repeat(40, axis=0)) == 0.0
+    assert 0 < diversity(np.concatenate([even[:4], even[:1].repeat(40, axis=0)])) < 0.5
 
 
 def test_answers_under_the_right_shares_are_right_where_even_ones_mislead() -> None:
@@ -191,10 +204,10 @@ def test_one_label_for_all_is_no_agreement() -> None:
     target[:, 0] += 50
     alignment = BalancedAlignment.fit([source], labels, [target], classes=CLASSES)
     assert set(alignment.answer_plain().argmax(axis=1)) == {0}
-    verdict = judge_alignment(alignment, Neighbourhood.of(target), told_apart=1.0, seed=0)
+    plain, near = alignment.answer_plain(), Neighbourhood.of(target)
+    verdict = judge_alignment(alignment, near, plain, told_apart=1.0, seed=0)
     assert verdict.plain == 0.0
     assert verdict.aligned > 0.9
-    assert verdict.helps
 
 
 def test_views_are_answered_together_and_a_stop_is_heeded() -> None:

@@ -206,8 +206,8 @@ class LabelPropagation(Adaptation):
     """The default: target features aligned to the source with even class shares; a linear head's
     answers about them and those of the plain run are averaged, as they are and spread among target
     photos that are alike. A head that begins as the plain one does learns the average on photos of
-    the target domain, and the labelled ones. Where the domains can hardly be told apart, the run
-    stays the plain one."""
+    the target domain, and the labelled ones. Where the domains can hardly be told apart, or plain
+    answers are of few classes, the run stays the plain one."""
 
     def adapt(self, domains: Domains, monitor: Monitor) -> TrainingSet:
         """See `Adaptation.adapt`. Validation photos have no part in what judges by them."""
@@ -216,9 +216,11 @@ class LabelPropagation(Adaptation):
         learns_all = learns_from_validation(self.plan, data)
         every = domains.joined() if learns_all else domains
         alignment = _align(every)
+        plain = _mean_answers(self._before.head, domains.target_views())
         verdict = self._verdict = judge_alignment(
             alignment,
             near,
+            plain,
             told_apart=tell_apart(
                 every.source_views()[0],
                 domains.others.pooled,
@@ -232,11 +234,12 @@ class LabelPropagation(Adaptation):
         if not verdict.helps:
             monitor.warning(_left_plain(verdict))
             return TrainingSet.of(data)
-        taught = _teach(every, near, self._before.head, alignment)
+        taught = _teach(every, average_answers(near, plain, alignment.answer()))
         if not learns_all:
             return TrainingSet(data=taught, joined=None)
-        unseeing = _teach(domains, near, self._before.unseeing, _align(domains))
-        return TrainingSet(data=unseeing, joined=taught)
+        plain = _mean_answers(self._before.unseeing, domains.target_views())
+        unseeing = average_answers(near, plain, _align(domains).answer())
+        return TrainingSet(data=_teach(domains, unseeing), joined=taught)
 
     def _groups_of(self, others: UnlabelledSet) -> Ints:
         """Near-copies and bursts among them `(m,)`; random weights have nothing to say about that."""
@@ -273,16 +276,9 @@ def _align(domains: Domains) -> BalancedAlignment:
     )
 
 
-def _teach(
-    domains: Domains, near: Neighbourhood, plain: Any, alignment: BalancedAlignment
-) -> TrainingData:
-    """The data with the photos of the target domain, to be answered as the average is.
-
-    Args:
-        plain: the head of the plain run.
-    """
-    answers = _mean_answers(plain, domains.target_views())
-    targets = sharpen(average_answers(near, answers, alignment.answer())).astype(np.float32)
+def _teach(domains: Domains, answers: Array) -> TrainingData:
+    """The data with the photos of the target domain, to be answered like that `(m, classes)`."""
+    targets = sharpen(answers).astype(np.float32)
     return with_extra_samples(domains.data, domains.others.as_extra_samples(targets))
 
 
@@ -296,6 +292,12 @@ def _mean_answers(head: Any, views: Sequence[Array]) -> Array:
 
 
 def _left_plain(verdict: AdaptationCheck) -> str:
+    if verdict.left_plain == "few_classes":
+        return _(
+            "Nothing is adapted to the new domain; this is the plain run: what it says of the photos "
+            "from there falls into few classes, which is too little to go by. If it is wrong, label a "
+            "few of them, or choose a method with `adaptation` and compare."
+        )
     whole = math.floor(round(100 * verdict.told_apart, 6))  # what is below the least reads so
     return _(
         "Nothing is adapted to the new domain; this is the plain run: photos from there can hardly "

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from scipy.stats import entropy
 
 from translearn_core.arrays import Array, Ints
 from translearn_core.evaluation import linear_probe
@@ -46,9 +47,15 @@ DRAWS = 60
 """Vectors of class shares under which guesses are compared with plain labels."""
 LEAST_TOLD_APART = 0.9
 """Where a linear head tells photos of the two domains apart less often, nothing is adapted."""
+LEAST_DIVERSITY = 0.85
+"""Where plain answers, spread, fall into fewer classes than that, nothing is adapted, see `diversity`."""
 FOLDS = 3
 PLAIN_SHARE = 0.4
 """Of plain answers as they are in the average; the other three have the rest in equal parts."""
+
+
+LeftPlain = Literal["alike", "few_classes"]
+"""Why nothing is adapted: the domains hardly differ, or plain answers are of few classes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -260,6 +267,7 @@ class AdaptationCheck:
             and 1 always.
         aligned: the same by the aligned head.
         agreement_certainty: the difference of the two, in standard errors.
+        diversity: of plain answers once they are spread, see `diversity`.
         information_certainty: how much more the labels of photos that are alike tell of each other
             with alignment than without, in standard errors.
         expected_gain: mean gain in accuracy over class shares drawn at random, as far as the
@@ -270,6 +278,7 @@ class AdaptationCheck:
     plain: float
     aligned: float
     agreement_certainty: float
+    diversity: float
     information_certainty: float
     expected_gain: float
 
@@ -280,13 +289,22 @@ class AdaptationCheck:
 
     @property
     def helps(self) -> bool:
-        """Whether there is another domain to adapt to."""
-        return self.told_apart >= LEAST_TOLD_APART
+        """Whether there is another domain, and enough to go by."""
+        return self.left_plain is None
+
+    @property
+    def left_plain(self) -> LeftPlain | None:
+        """Why nothing is adapted; None where something is."""
+        if self.told_apart < LEAST_TOLD_APART:
+            return "alike"
+        return "few_classes" if self.diversity < LEAST_DIVERSITY else None
 
     def figures(self) -> dict[str, Any]:
         """For metrics.json."""
         return {
             "helps": self.helps,
+            "left_plain": self.left_plain,
+            "diversity": round(self.diversity, 4),
             "told_apart": round(self.told_apart, 4),
             "weight": round(self.weight, 3),
             "consistency_plain": round(self.plain, 4),
@@ -297,37 +315,59 @@ class AdaptationCheck:
         }
 
 
-def judge_alignment(
-    alignment: BalancedAlignment, near: Neighbourhood, *, told_apart: float, seed: int
-) -> AdaptationCheck:
-    """Whether there is anything to adapt to, without labels of the target.
+def diversity(answers: Array) -> float:
+    """How evenly the labels of answers `(m, classes)` fall into the classes: the entropy of their
+    shares in units of the largest, from 0 (one class) to 1."""
+    classes = answers.shape[1]
+    shares = np.bincount(answers.argmax(axis=1), minlength=classes) / len(answers)
+    return float(entropy(shares) / np.log(classes))
 
-    Photos of the two domains can be told apart (see `tell_apart`): that alone decides. For the
-    record, what is said by the linear head of the alignment is compared with and without it: photos
-    that are alike agree more about aligned labels (the density of neighbourhoods, Saito et al. 2021),
-    which labels that fall into one or two classes do easily; these tell more of each other (mutual
-    information, as maximised by Krause et al. 2010); and the gain on the mean over class shares of the
-    target drawn from a flat Dirichlet law. None of the three foretells the gain in accuracy
+
+def judge_alignment(
+    alignment: BalancedAlignment,
+    near: Neighbourhood,
+    plain: Array,
+    *,
+    told_apart: float,
+    seed: int,
+) -> AdaptationCheck:
+    """Whether something is adapted, told without labels of the target.
+
+    Photos of the two domains can be told apart (see `tell_apart`), and plain answers are diverse once
+    they are spread towards even shares: where they still fall into few classes, either these are the
+    only ones there, or plain answers have nothing to go by (diversity of answers is what Krause et
+    al. 2010 and Liang, Hu & Feng 2020 maximise, against just this).
+
+    For the record, what is said by the linear head of the alignment is compared with and without it:
+    photos that are alike agree more about aligned labels (the density of neighbourhoods, Saito et al.
+    2021), which labels that fall into one or two classes do easily; these tell more of each other
+    (mutual information); and the gain on the mean over class shares of the target drawn from a flat
+    Dirichlet law. None of the three foretells the gain in accuracy
     (docs/experiments/domain_adaptation.md).
 
     Args:
+        plain: answers of the plain run about the target photos, `(m, classes)`.
         told_apart: see `tell_apart`.
     """
-    graph, plain = near.graph, alignment.answer_plain().argmax(axis=1)
+    diverse = diversity(spread_answers(near, plain))
+    graph, unaligned = near.graph, alignment.answer_plain().argmax(axis=1)
     guesses = spread_answers(near, alignment.answer()).argmax(axis=1)
     classes, aligned = alignment.classes, alignment.answer().argmax(axis=1)
-    before, after = (_agreement(graph, labels, classes) for labels in (plain, aligned))
-    told_before, told_after = (_information(graph, labels, classes) for labels in (plain, aligned))
+    before, after = (_agreement(graph, labels, classes) for labels in (unaligned, aligned))
+    told_before, told_after = (
+        _information(graph, labels, classes) for labels in (unaligned, aligned)
+    )
     rng = np.random.default_rng([seed, 79])
-    rows, gains = np.arange(len(plain)), []
+    rows, gains = np.arange(len(unaligned)), []
     for _draw in range(DRAWS):
         probs = alignment.answer(rng.dirichlet(np.ones(classes)))
-        gains.append(float((probs[rows, guesses] - probs[rows, plain]).mean()))
+        gains.append(float((probs[rows, guesses] - probs[rows, unaligned]).mean()))
     return AdaptationCheck(
         told_apart=told_apart,
         plain=float(before.mean()),
         aligned=float(after.mean()),
         agreement_certainty=standard_errors(after - before),
+        diversity=diverse,
         information_certainty=standard_errors(told_after - told_before),
         expected_gain=float(np.mean(gains)),
     )
