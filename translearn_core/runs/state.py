@@ -156,7 +156,18 @@ def write_state(path: Path, state: JobState, *, durable: bool = True) -> None:
     Args:
         durable: as in `atomic.replace_file`; progress is written too often for it.
     """
+    global _own_writes
     write_atomically(path, state.model_dump_json(indent=1), durable=durable)
+    _own_writes += 1
+
+
+_own_writes = 0
+
+
+def own_writes() -> int:
+    """How often this process has replaced a state file: by that, whoever keeps what was read can tell that
+    it is old. Two threads that write at the same moment may count as one."""
+    return _own_writes
 
 
 class Worker(BaseModel):
