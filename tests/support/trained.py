@@ -28,7 +28,13 @@ TINY = {"backbone": SMALL, "image_size": 32, "epochs": 8, "augmentation": "mirro
 KINDS: dict[str, dict[str, Any]] = {
     "frozen": {"backbone": "starter"},
     "small": {},
-    "tuned": {"backbone": "starter", "freeze": -1, "epochs": 40, "augmentation": "none", "head": "linear"},
+    "tuned": {
+        "backbone": "starter",
+        "freeze": -1,
+        "epochs": 40,
+        "augmentation": "none",
+        "head": "linear",
+    },
 }
 """`frozen`: only the head learned; `small`: likewise, for modules that use the fixture
 `small_backbone` and look at the run in their own process; `tuned`: the last block was unfrozen."""
