@@ -26,7 +26,7 @@ from translearn_core.prediction.predict import predict
 from translearn_core.recipe import resolve
 from translearn_core.runs import Run
 from translearn_core.settings import make_settings
-from translearn_core.training.multitask import REFIT_PART
+from translearn_core.techniques.learning import REFIT_PART
 
 TINY = {"backbone": SMALL, "image_size": 32, "epochs": 6}
 pytestmark = pytest.mark.usefixtures("small_backbone")
