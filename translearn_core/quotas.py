@@ -24,9 +24,10 @@ from pydantic import ValidationError
 from translearn_core import leftovers, spaces
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.concurrency import Locks
-from translearn_core.config import Quotas, home, load_configuration
+from translearn_core.config import home, load_configuration
 from translearn_core.errors import RunError, SettingsError, SourceError
 from translearn_core.i18n import _, ngettext
+from translearn_core.limits import Quotas
 
 PER_SPACE = ("photos", "space_bytes", "runs", "waiting")
 """The figures that may differ from pupil to pupil; the others are of the class."""

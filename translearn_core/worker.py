@@ -2,7 +2,7 @@
 
 Owns: which code does a job of each kind, and waiting warm for one (`-` in the place of JOB_DIR).
 Leaves to others: turn, heartbeat, states and endings (`jobs/background.py`), the work itself
-(`training/train.py`, `training/search.py`, `feasibility/job.py`, `export/job.py`, `features/measure.py`).
+(`training/train.py`, `training/search.py`, `feasibility/job.py`, `export/job.py`, `features/speed_measurement.py`).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _train_within(run: Run) -> bool:
 
 
 def _measure(job: Job, _monitor: Monitor) -> bool:
-    from translearn_core.features.measure import measure_speed
+    from translearn_core.features.speed_measurement import measure_speed
 
     measure_speed(job.read_config(MeasureConfig).backbone)
     return True

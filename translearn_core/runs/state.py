@@ -28,7 +28,7 @@ from translearn_core.atomic import write_atomically
 from translearn_core.cluster.machine import is_this_machine, machine_name
 from translearn_core.config import load_configuration
 from translearn_core.i18n import N_, _
-from translearn_core.runs.cached import read_cached
+from translearn_core.runs.file_cache import read_cached
 
 SCHEMA = 1
 StateName = Literal["queued", "running", "finished", "stopped", "failed", "lost"]
