@@ -75,7 +75,7 @@ def test_photos_in_no_class_folder_can_be_sorted_here(tmp_path: Path) -> None:
     app = open_app()
     drop(app, ("p.zip", make_zip(tmp_path / "p.zip", photos).read_bytes()))
     assert datasets.list_datasets() == []
-    app.button(key="reading_sort").click()
+    app.button(key="go_sort_upload").click()
     settle(app)
     (dataset,) = datasets.list_datasets()
     assert len(datasets.read_unsorted(dataset)) == 4
@@ -91,12 +91,14 @@ def test_what_was_added_since_goes_to_the_bin_with_the_set_that_is_read_anew(
     added = datasets.add_photos(dataset, "DCIM", new_photos)
     datasets.exclude_photos(dataset, added.paths[:1])
     app.run()
+    (level,) = [one for one in app.selectbox if one.key and one.key.endswith("_level")]
+    level.set_value("outer").run()
     assert "goes to the bin" in words(app)
-    app.button(key="reading_sort").click()
+    app.button(key="reading_again").click()
     settle(app)
     (entry,) = trash.entries()
     (new,) = datasets.list_datasets()
-    assert len(datasets.read_unsorted(new)) == 3
+    assert len(new.photos) == 3
     old = datasets.Dataset(trash.put_back(entry))
     assert len(old.photos) == 4
     assert len(datasets.read_excluded(old)) == 1
@@ -111,7 +113,7 @@ def test_why_an_upload_cannot_be_sorted_is_said(
     assert [one.value for one in app.info] == []  # the preview says why
     (kept,) = (tmp_path / "home" / "uploads").glob("*/archive/*")
     make_zip(kept, {f"{n}.jpg": b"no photo" for n in range(4)})
-    app.button(key="reading_sort").click()
+    app.button(key="go_sort_upload").click()
     settle(app)
     assert any("No photo could be taken" in one.value for one in app.info)
     (level,) = [one for one in app.selectbox if one.key and one.key.endswith("_level")]

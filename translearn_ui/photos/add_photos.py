@@ -381,14 +381,14 @@ def _folders_below(roots: list[Path]) -> list[str]:
 _RECORDED = "recorded_in"
 
 
-def is_wanted(dataset: Dataset, unsorted: int) -> bool:
+def is_wanted(dataset: Dataset, *, can_sort: bool) -> bool:
     """Whether adding photos is what comes next, or is being done with the camera.
 
     Args:
-        unsorted: how many photos wait to be sorted instead.
+        can_sort: whether photos wait to be sorted instead.
     """
     if not len(dataset.photos) or len(dataset.classes) < 2:
-        return not unsorted
+        return not can_sort
     is_camera = st.session_state.get("add_from") == "camera"
     return is_camera and st.session_state.get(_RECORDED) == dataset.id
 
