@@ -182,7 +182,7 @@ def _wants_sorting(upload: KeptUpload, *, is_next: bool) -> bool:
     """The line that offers to sort the photos; whether its button was pressed."""
     n = 0
     with suppress(SourceError):  # the preview says what is wrong
-        n = len(_files(upload, ImportChoices()))
+        n = len(_files(upload, upload.choices))
     if not n:
         return False
     sentence = ToSort(photos=n, one_class="", is_next=is_next).sentence
@@ -196,6 +196,7 @@ def _start_sorting(upload: KeptUpload, choices: ImportChoices) -> background_tas
         lambda task: read_as_unsorted(
             upload, choices=choices, progress=uploads.reporter(task), stop=task.stop
         ),
+        upload=upload.folder.name,
     )
 
 
@@ -210,7 +211,7 @@ def pending_upload() -> KeptUpload | None:
     try:
         return KeptUpload(home() / "uploads" / name)
     except SourceError:
-        st.query_params.pop(import_task.UPLOAD, None)
+        import_task.let_go()
         return None
 
 
@@ -232,9 +233,15 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
             _("How should {name} be read?").format(name=frame.plain(upload.name)), anchor=False
         )
         place, offer = st.container(), st.container()
-        answers = _ask(
-            upload, ImportChoices(), TableChoices(), (), key=upload.folder.name, level=True
-        )
+        chosen, columns = upload.choices, upload.content.columns
+        questions = [
+            one
+            for one in _with_answers((), chosen)
+            if one.setting != "classes" or upload.table is not None  # asked in any case without one
+        ]
+        answers = _ask(upload, chosen, columns, questions, key=upload.folder.name, level=True)
+        if answers is not None:
+            upload.remember(*answers)
         problem = ""
         if answers is not None:
             problem = _show_preview(upload, *answers)
@@ -245,7 +252,7 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
             place.info(frame.sentence(why), icon=":material/help:")
         with offer:
             if _wants_sorting(upload, is_next=not ready):
-                return _start_sorting(upload, answers[0] if answers else ImportChoices())
+                return _start_sorting(upload, answers[0] if answers else chosen)
         with st.container(horizontal=True):
             go = st.button(
                 _("Bring it in"),
@@ -256,7 +263,7 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
             )
             if st.button(_("Bring in something else"), key="reading_drop", type="tertiary"):
                 shutil.rmtree(upload.folder, ignore_errors=True)
-                st.query_params.pop(import_task.UPLOAD, None)
+                import_task.let_go()
                 st.rerun()
     if not go or answers is None:
         return None
@@ -270,6 +277,7 @@ def show_pending(upload: KeptUpload) -> background_tasks.Task | None:
             progress=uploads.reporter(task),
             stop=task.stop,
         ),
+        upload=upload.folder.name,
     )
 
 
@@ -317,11 +325,12 @@ def _ask(
         ):
             upload.drop_table()
             st.rerun()
-        read = table_form.choose_file_column(upload.table, table, key=f"table_{key}")
+        place = f"table_{key}_{upload.content.table}"
+        read = table_form.choose_file_column(upload.table, table, key=place)
         if read is None:
             return None
         folders = _has_folders(upload, chosen)
-        answer = table_form.choose_classes(read, table, folders=folders, key=f"table_{key}")
+        answer = table_form.choose_classes(read, table, folders=folders, key=place)
         if answer is None:
             return None
         table = answer
@@ -370,6 +379,7 @@ def _ask_one(question: Question, choices: ImportChoices, *, key: str) -> ImportC
         index=options.index(question.taken),
         format_func=words,
         key=place,
+        persist_state="session",
         label_visibility="collapsed",
     )
     if value == question.taken:
@@ -381,8 +391,10 @@ def _ask_level(choices: ImportChoices, *, key: str) -> ImportChoices:
     value = st.selectbox(
         _("The classes are"),
         list(_LEVELS),
+        index=list(_LEVELS).index(choices.classes),
         format_func=lambda level: _(_LEVELS[level]),
         key=f"ask_{key}_level",
+        persist_state="session",
     )
     return choices.answered("classes", "", value)
 
