@@ -22,7 +22,8 @@ import translearn_core
 from tests.support.networks import DISTINCT, LARGER
 from translearn_core.backbones import BACKBONES, Backbone
 from translearn_core.backbones.freezing import blocks_of, freeze_choice
-from translearn_core.backbones.weights import expected_shapes, weights_path
+from translearn_core.backbones.weights import weights_path
+from translearn_core.backbones.weights_check import expected_shapes
 from translearn_core.errors import RunError, SettingsError, WeightsError
 from translearn_core.graph.assembly import assemble, build_head, set_trainable, split_at
 from translearn_core.graph.blocks import (

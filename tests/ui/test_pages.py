@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.support.app import ROOT, assert_well, open_app, words
 from translearn_core import datasets, jobs
-from translearn_core.datasets.loose import write_loose
+from translearn_core.datasets.photos_without_class import write_loose
 from translearn_core.datasets.unsorted import write_unsorted
 from translearn_core.jobs.inline import InlineRunner
 from translearn_core.recipe.techniques import TECHNIQUES

@@ -3,15 +3,10 @@
 One door: everything that others may use is named here. Imports without TensorFlow.
 """
 
+from translearn_core.datasets.adding import ImportReport, add_photos, add_source, add_unsorted
 from translearn_core.datasets.archive import ARCHIVE_TYPES
-from translearn_core.datasets.checks import (
-    CHECKS,
-    Check,
-    check_ready,
-    found_by_checks,
-    split_notes,
-    warnings,
-)
+from translearn_core.datasets.checks import CHECKS, Check, found_by_checks, split_notes, warnings
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.demo import Trap, draw_traps, make_demo
 from translearn_core.datasets.dismissed import Dismissed, dismiss, read_dismissed, restore_dismissed
 from translearn_core.datasets.duplicate_groups import (
@@ -53,31 +48,24 @@ from translearn_core.datasets.grouping import (
 )
 from translearn_core.datasets.import_choices import ROLES, ImportChoices
 from translearn_core.datasets.import_context import Progress
-from translearn_core.datasets.importing import (
-    ImportReport,
-    add_photos,
-    add_source,
-    add_unsorted,
-    create_dataset,
-    import_files,
-    import_source,
-)
+from translearn_core.datasets.importing import create_dataset, import_files, import_source
 from translearn_core.datasets.library import (
-    Dataset,
     delete_dataset,
     delete_folder,
     list_datasets,
     list_unreadable_datasets,
     open_dataset,
 )
-from translearn_core.datasets.loose import (
+from translearn_core.datasets.manifest_checks import Finding
+from translearn_core.datasets.pages_and_channels import Stacks, choose_stacks, find_stacks
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.photos_without_class import (
     leave_loose,
     left_out_for_good,
     read_loose,
     take_loose,
 )
-from translearn_core.datasets.manifest_checks import Finding
-from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.readiness import check_ready
 from translearn_core.datasets.recordings import (
     RECORDINGS,
     frame_name,
@@ -86,7 +74,6 @@ from translearn_core.datasets.recordings import (
 )
 from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
-from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
 from translearn_core.datasets.to_sort import (
     Taken,

@@ -22,22 +22,23 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
-from translearn_core.atomic import write_atomically
+from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
-from translearn_core.datasets.bare_upload import bare_archive, bare_files
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import safe_name
 from translearn_core.datasets.folder_listing import list_photos
 from translearn_core.datasets.import_choices import ImportChoices, hidden_folder
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.importing import import_files, import_source
 from translearn_core.datasets.label_table import import_labelled, import_labelled_files
-from translearn_core.datasets.library import Dataset, check_free_space, disk_errors
+from translearn_core.datasets.library import check_free_space
 from translearn_core.datasets.photo_names import is_junk, may_be_table
 from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
 from translearn_core.datasets.unsorted import NoClasses
+from translearn_core.datasets.upload_positions import bare_archive, bare_files
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _, number
 

@@ -1,46 +1,27 @@
-"""The data sets of the workspace: folders, their manifests, thumbnails; finding and deleting them.
+"""The data sets of the workspace: listing, opening, making and deleting their folders.
 
-Owns: `<workspace>/datasets/<id>/` and its files
-    dataset.json       `Record`: schema version, id, name, kind, source
-    photos/            the set's own photos, in class folders, under names safe on every system
-    manifest.parquet   the photos, one row each (`COLUMNS`), with their classes
-    left_out.parquet   rejected files: file, reason
-    undo.json          the last renames and merges (`editing.py`)
-    thumbs/            thumbnails, made on first use
-    fetched/           photos at addresses that something needs as a file, a folder for each address
-    .lock              held while the manifest is changed, in any process
-and atomic writes of them. Leaves to others: how photos get in (`importing.py`) and
-what a person changes (`editing.py`). Folders whose name begins with a dot are unfinished or
-half deleted; they are no data sets.
+Owns: `<workspace>/datasets/`, ids, the temporary folder in which a data set is made until it is
+published by one rename, and the room that has to stay free on the disk. Folders whose name begins
+with a dot are unfinished or half deleted; they are no data sets.
+Leaves to others: what is in the folder of a data set (`dataset.py`), how photos get in
+(`importing.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import secrets
 import shutil
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator
+from pathlib import Path
 
-import pandas as pd
-from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict
-
-from translearn_core import leftovers, spaces
-from translearn_core.atomic import disk_errors as disk_errors
-from translearn_core.atomic import parse_parquet, sync_folder, write_atomically, write_parquet
+from translearn_core import leftovers
+from translearn_core.atomic import disk_errors, sync_folder
 from translearn_core.config import home, load_configuration
 from translearn_core.datasets import class_places
-from translearn_core.datasets.file_names import natural_key, real_path
-from translearn_core.datasets.questions import Question
+from translearn_core.datasets.dataset import Dataset, Record
 from translearn_core.errors import SourceError, StorageError
+<<<<<<< HEAD
 from translearn_core.i18n import _, language, number
 from translearn_core.imaging import remote
 from translearn_core.imaging.decode import make_thumbnail
@@ -486,6 +467,9 @@ def too_few_reason(least: int) -> str:
         "Its class has fewer than {least} photos (`limits.class_photos`): too few to learn from "
         "and to test with. Add photos to the class."
     ).format(least=least)
+=======
+from translearn_core.i18n import _, number
+>>>>>>> main
 
 
 def datasets_folder() -> Path:
@@ -601,82 +585,6 @@ def new_id(name: str) -> str:
     return f"{slug or 'photos'}-{secrets.token_hex(3)}"
 
 
-def with_columns(table: pd.DataFrame, columns: dict[str, Any]) -> pd.DataFrame:
-    """`table` with exactly `columns` and their types; missing columns are empty or 0."""
-    full = {
-        name: table[name].astype(kind)
-        if name in table.columns
-        else pd.Series([_EMPTY[kind]] * len(table), index=table.index, dtype=kind)
-        for name, kind in columns.items()
-    }
-    return pd.DataFrame(full).reset_index(drop=True)
-
-
-def _recheck_older_stats(photos: pd.DataFrame) -> pd.DataFrame:
-    """Mark photos as unchecked whose manifest of an earlier version lacks statistics."""
-    photos["checked"] &= photos["look"] != ""
-    return photos
-
-
-def facts_table(stats: Mapping[str, PhotoStats], left_out: Mapping[str, str]) -> pd.DataFrame:
-    """What a pass found, a row for each photo: `path`, the statistics, and `reason` of those that
-    cannot be read.
-
-    Args:
-        stats, left_out: as in `Dataset.record_stats`.
-    """
-    read = pd.DataFrame(
-        {name: [getattr(entry, name) for entry in stats.values()] for name in STATS_COLUMNS}
-    )
-    read.insert(0, "path", list(stats))
-    refused = pd.DataFrame({"path": list(left_out), "reason": list(left_out.values())})
-    kinds = {name: COLUMNS[name] for name in ("path", *STATS_COLUMNS)} | {"reason": "str"}
-    return pd.concat([with_columns(table, kinds) for table in (read, refused)], ignore_index=True)
-
-
-def fill_stats(photos: pd.DataFrame, stats: Mapping[str, PhotoStats]) -> pd.DataFrame:
-    """A copy of `photos` in which the rows of `stats` (by path) are checked and complete."""
-    return fill_facts(photos, facts_table(stats, {}))
-
-
-def fill_facts(photos: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
-    """The same with the photos of a table that have no `reason`."""
-    photos = photos.copy(deep=False)  # columns are replaced, never written to
-    read = facts[facts["reason"] == ""]
-    if not len(read):
-        return photos
-    rows = pd.Index(read["path"]).get_indexer(pd.Index(photos["path"]))
-    known = rows >= 0
-    for name in STATS_COLUMNS:
-        given = read[name].take(rows).set_axis(photos.index)
-        photos[name] = given.where(known, photos[name])
-    photos["checked"] = photos["checked"] | known
-    return photos
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
-
-    Raises:
-        StorageError: the disk is full or cannot be written.
-    """
-    with disk_errors():
-        write_atomically(path, content)
-
-
-def write_table(path: Path, table: pd.DataFrame, *, durable: bool = True) -> None:
-    """Write a table as parquet, like `write_file`.
-
-    Args:
-        durable: as in `atomic.replace_file`.
-
-    Raises:
-        StorageError: the disk is full or cannot be written.
-    """
-    with disk_errors():
-        write_parquet(path, table, durable=durable)
-
-
 def check_free_space(needed_bytes: int) -> None:
     """Check that `needed_bytes` fit on the disk beside the space that is kept free.
 
@@ -699,33 +607,3 @@ def check_free_space(needed_bytes: int) -> None:
                 free=number(free_bytes / 2**20, ",.0f"),
             )
         )
-
-
-def photo_file(path: str, folder: Path = Path()) -> PhotoFile:
-    """Where a photo is, from its manifest path, in the folder of its data set."""
-    if remote.is_address(path):
-        return remote.RemotePhoto(path)
-    return real_path(folder / path)  # an absolute path stays as it is
-
-
-def stays_in_place(path: str) -> bool:
-    """Whether the photo of a manifest path is not the set's own: it lies elsewhere, or at an
-    address."""
-    return remote.is_address(path) or Path(path).is_absolute()
-
-
-def _bytes_of(value: Any) -> int:
-    """About how many bytes of memory a value that is kept takes."""
-    if isinstance(value, pd.DataFrame):
-        return _KEY_BYTES + int(value.memory_usage(deep=True).sum())
-    if isinstance(value, pd.Series):
-        return _KEY_BYTES + int(value.memory_usage(deep=True))
-    parts = [getattr(value, one.name) for one in fields(value)] if is_dataclass(value) else value
-    if isinstance(parts, list):
-        sizes = (getattr(one, "nbytes", None) or sys.getsizeof(one) for one in parts)
-        return _KEY_BYTES + sum(sizes)
-    return _KEY_BYTES + sys.getsizeof(value)
-
-
-def _thumb_key(path: str) -> str:
-    return hashlib.sha256(path.encode("utf-8")).hexdigest()[:20]

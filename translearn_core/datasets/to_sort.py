@@ -2,7 +2,7 @@
 
 Owns: which photos these are: those that are unsorted, those left out for want of a class, or all of a
 set that was brought in with one class only. Leaves to others: the tables of the first two
-(`unsorted.py`, `loose.py`), undo of changes of a class (`editing.py`).
+(`unsorted.py`, `photos_without_class.py`), undo of changes of a class (`editing.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from translearn_core.datasets.editing import last_change_id, sort_photos, undo
 from translearn_core.datasets.library import Dataset
-from translearn_core.datasets.loose import leave_loose, read_loose, take_loose
+from translearn_core.datasets.photos_without_class import leave_loose, read_loose, take_loose
 from translearn_core.datasets.unsorted import read_unsorted
 from translearn_core.i18n import _, ngettext
 

@@ -29,20 +29,20 @@ from translearn_core.features import costs
 from translearn_core.features.cache import trim_cache
 from translearn_core.fitting.data import TrainingData, gather_training_data
 from translearn_core.fitting.head import answer_validation, subset_of
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan, make_plan
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.recipe.techniques import ATTACK_STEPS
 from translearn_core.runs import Run
 from translearn_core.techniques.base import Techniques, TrainingSet
+from translearn_core.techniques.learning import learn_head, seed
 from translearn_core.techniques.registry import build_techniques
 from translearn_core.training.ahead import Ahead
 from translearn_core.training.multitask import (
     RunTasks,
     first_task,
-    learn_head,
     learn_tasks,
     read_tasks,
 )
@@ -157,9 +157,10 @@ class TrainedModel:
 
 def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> TrainedModel:
     """Head, then unfrozen part, by the plan's settings."""
-    _seed(plan.settings.seed)
+    seed(plan)
     techniques = build_techniques(plan)
     training = techniques.prepare(TrainingSet.of(data), monitor)
+    seed(plan)  # where a technique is left out, this is the plain run to the last bit
     monitor.stage("head")
     monitor.leaves_result()
     with clock.lap("head"):
@@ -189,12 +190,6 @@ def learn(plan: Plan, data: TrainingData, monitor: Monitor, clock: Clock) -> Tra
         validation=validation,
         linear_half=fitted.linear_half,
     )
-
-
-def _seed(seed: int) -> None:
-    import keras
-
-    keras.utils.set_random_seed(seed)
 
 
 def _compare_plain(plan: Plan, test: TestPredictions, monitor: Monitor) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Photos that were deleted, and photos that cannot be reached from here.
 
 Owns: telling the two apart, and the sentence that ends a pass over photos out of reach.
-Leaves to others: reading photos (`imaging/decode.py`), and what is left out (`library.py`).
+Leaves to others: reading photos (`imaging/decode.py`), and what is left out (`dataset.py`).
 
 A person who deletes some photos of a folder wants them left out. A share that is not connected, a
 machine that does not have the folder, or an access that has run out say nothing of the photos: a data
@@ -18,7 +18,7 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from translearn_core.datasets.library import Dataset
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.errors import SourceError, UnreachableError
 from translearn_core.i18n import _
 from translearn_core.imaging import remote

@@ -18,8 +18,8 @@ import pandas as pd
 from PIL import Image
 
 from translearn_core.arrays import Bools, Ints
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import natural_key
-from translearn_core.datasets.library import Dataset
 
 PARTS = 5
 """Parts of a chain: one of them is about the share of a test."""

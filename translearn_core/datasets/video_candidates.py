@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from translearn_core.atomic import disk_errors
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
-from translearn_core.datasets.library import check_free_space, disk_errors
+from translearn_core.datasets.library import check_free_space
 from translearn_core.datasets.recordings import frame_name
 from translearn_core.errors import PhotoError
 from translearn_core.i18n import _, number

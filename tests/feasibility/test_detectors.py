@@ -15,7 +15,7 @@ from benchmarks import faults
 from tests.support.photos import shared_photos
 from translearn_core import datasets
 from translearn_core.datasets import CHECKS, Finding
-from translearn_core.feasibility.checks import DETECTORS, Evidence, find_all
+from translearn_core.feasibility.detectors import DETECTORS, Evidence, find_all
 from translearn_core.feasibility.properties import PROPERTIES
 from translearn_core.feasibility.shortcuts import find_shortcuts
 

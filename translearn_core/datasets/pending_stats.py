@@ -5,7 +5,7 @@ Owns: in the data set's folder
                           reason why it cannot be read
 which are written as the shards of a pass end, and put into the manifest together. A pass that was
 killed is thus gone on with: what it found holds for every photo whose file has not changed.
-Leaves to others: the pass (`features/extract.py`), the manifest (`library.py`).
+Leaves to others: the pass (`features/extract.py`), the manifest (`dataset.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import pandas as pd
 
 from translearn_core.arrays import Bools
 from translearn_core.atomic import disk_errors, parse_parquet
-from translearn_core.datasets.library import STATS_COLUMNS, Dataset, facts_table, write_table
+from translearn_core.datasets.dataset import Dataset, write_table
+from translearn_core.datasets.manifest_columns import STATS_COLUMNS, facts_table
 from translearn_core.imaging.stats import PhotoStats
 
 FOLDER = "pass"

@@ -17,7 +17,8 @@ import pandas as pd
 
 from translearn_core.atomic import parse_parquet
 from translearn_core.datasets import excluded
-from translearn_core.datasets.library import COLUMNS, Dataset, with_columns, write_table
+from translearn_core.datasets.dataset import Dataset, write_table
+from translearn_core.datasets.manifest_columns import COLUMNS, with_columns
 from translearn_core.datasets.unsorted import all_rows, read_unsorted, write_unsorted
 from translearn_core.imaging.remote import PhotoFile
 

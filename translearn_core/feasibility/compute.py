@@ -3,7 +3,7 @@
 Owns: `compute`.
 Leaves to others: cross-validation (`evaluation/cross_validation.py`), the trivial baseline
 (`trivial_baseline.py`), the forecast (`evaluation/learning_curve.py`), checks of the photos
-(`checks.py`), label errors (`label_errors.py`), the report made of it (`make_report.py`), files and
+(`detectors.py`), label errors (`label_errors.py`), the report made of it (`make_report.py`), files and
 processes (`job.py`).
 """
 
@@ -30,11 +30,12 @@ from translearn_core.evaluation import cross_validation, linear_probe, mirrors, 
 from translearn_core.evaluation.caveats import list_names
 from translearn_core.evaluation.linear_probe import PCASpace
 from translearn_core.evaluation.mirrors import Lookalike
-from translearn_core.feasibility import checks, trivial_baseline
+from translearn_core.feasibility import detectors, trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
 from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError
-from translearn_core.feasibility.make_report import make_report, photo_table, project
+from translearn_core.feasibility.make_report import make_report
+from translearn_core.feasibility.photo_table import photo_table, project
 from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import Report
 from translearn_core.features.extractor import Pooled, extract_pooled
@@ -295,7 +296,7 @@ def _predict_all(data: CheckData, evaluation: Evaluation) -> Array:
 def _find_problems(
     data: CheckData, probabilities: Array, random_split: str
 ) -> tuple[list[LabelError], list[Finding], list[Giveaway]]:
-    evidence = checks.Evidence(
+    evidence = detectors.Evidence(
         dataset=data.dataset,
         photos=data.photos,
         features=data.features,
@@ -309,7 +310,7 @@ def _find_problems(
         lookalike=data.lookalike,
     )
     label_errors = _without_dismissed(data, evidence.suspects)
-    return label_errors, checks.find_all(evidence), evidence.giveaways
+    return label_errors, detectors.find_all(evidence), evidence.giveaways
 
 
 def _without_dismissed(data: CheckData, label_errors: list[LabelError]) -> list[LabelError]:
