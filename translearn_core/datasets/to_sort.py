@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.editing import last_change_id, sort_photos, undo
-from translearn_core.datasets.library import Dataset
 from translearn_core.datasets.photos_without_class import leave_loose, read_loose, take_loose
 from translearn_core.datasets.unsorted import read_unsorted
 from translearn_core.i18n import _, ngettext
