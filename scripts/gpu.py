@@ -149,7 +149,7 @@ def _epoch_s(model: Any, pixels: np.ndarray, settings: Any, began: float) -> flo
     """Seconds of the quickest epoch but the first."""
     from translearn_core.fitting.batches import Subset
     from translearn_core.fitting.fit import FitSpec, fit
-    from translearn_core.fitting.sources import InMemory
+    from translearn_core.fitting.inputs import InMemory
 
     rows = np.arange(len(pixels))
     train = Subset(

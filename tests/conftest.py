@@ -24,6 +24,7 @@ import pytest
 
 from tests.support import session
 from tests.support.photos import SHARED, draw_photos
+from tests.support.small_backbone import small_in_the_table
 
 LEARNING_IN_BROWSER = {
     *("test_camera", "test_class", "test_presses", "test_training", "test_web_export"),
@@ -222,6 +223,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLEARN_HOME", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def small_backbone() -> Iterator[None]:
+    """The backbone `small` stands in the table: for modules that train in their own process."""
+    with small_in_the_table():
+        yield
 
 
 @pytest.fixture(scope="session")

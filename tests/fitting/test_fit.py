@@ -14,8 +14,8 @@ from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.fitting.batches import Batches, Subset
 from translearn_core.fitting.fit import FitSpec, fit, fit_arrays, predict_rows
+from translearn_core.fitting.inputs import InMemory
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of
-from translearn_core.fitting.sources import InMemory
 from translearn_core.jobs.background import JobMonitor
 from translearn_core.settings import Settings
 

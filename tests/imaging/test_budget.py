@@ -10,9 +10,9 @@ from PIL import Image
 
 from tests.support.image_files import JPEG, SIDE, U16, make_tiff, pixels_of, save_image
 from translearn_core import datasets
-from translearn_core.config import Limits
 from translearn_core.errors import PhotoError
 from translearn_core.imaging import budget
+from translearn_core.limits import Limits
 
 pytestmark = pytest.mark.awkward
 

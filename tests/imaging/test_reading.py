@@ -11,11 +11,11 @@ from PIL import Image
 
 from tests.support.image_files import GREY, SIDE, make_tiff, pixels_of, save_image
 from translearn_core import datasets
-from translearn_core.config import Limits
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.errors import SourceError
 from translearn_core.imaging.decode import measure_reading
 from translearn_core.imaging.reading import Reading, parse_reading, range_of
+from translearn_core.limits import Limits
 
 pytestmark = pytest.mark.awkward
 

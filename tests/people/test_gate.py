@@ -435,3 +435,23 @@ def test_a_download_made_on_demand_is_made_in_the_space_of_its_page(
             other.submit(made).result()
         name = other.submit(contextvars.copy_context().run, later).result().decode()
     assert app.app._media._owners[name] == {hers[2]}
+
+
+def test_a_page_looks_less_often_at_a_run_that_waits(app: Served, bob: Browser) -> None:
+    """Of thirty people nearly all wait at once; who has their turn is followed as without a class."""
+    space = who_is(bob).folder
+    with spaces.acting_in(space):
+        run = runs.create_run(space / "datasets" / "none", Settings())
+
+    def pauses() -> list[float]:
+        with bob.stream() as connection:
+            told = messages_of(connection, "train", run=run.id)
+        return [one.auto_rerun.interval for one in told if one.WhichOneof("type") == "auto_rerun"]
+
+    waiting = pauses()
+    now = time.time()
+    run.update_state(state="running", started_at=now, heartbeat=now)
+    running = pauses()
+    run.update_state(state="stopped")
+    assert len(waiting) == len(running) == 1
+    assert waiting[0] > running[0]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.small_backbone import SMALL
 from translearn_core import cli, datasets, jobs, runs, worker
 from translearn_core.errors import SettingsError
 from translearn_core.evaluation.metrics import paired_gain
@@ -27,6 +28,8 @@ from translearn_core.training.search_trials import (
     score_default,
     try_settings,
 )
+
+pytestmark = pytest.mark.usefixtures("small_backbone")
 
 
 def right(share: float, n: int = 400, seed: int = 0) -> np.ndarray:
@@ -58,7 +61,7 @@ def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(study, "LEAST_MINUTES", 0.01)  # the search takes all that it is given
-    options = ["--minutes", "0.05", "--backbone", "starter", "--seed", "1", "--json"]
+    options = ["--minutes", "0.05", "--backbone", SMALL, "--seed", "1", "--json"]
     assert cli.main(["tune", str(colour_photos), *options]) == 0
     result = json.loads(capsys.readouterr().out)
     found = Run(result["study_dir"])
@@ -77,7 +80,7 @@ def test_a_search_leaves_trials_runs_and_a_gain_with_its_interval(
 
 def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace: Path) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
-    found = jobs.create_study(dataset, minutes=5, settings=make_settings({"backbone": "starter"}))
+    found = jobs.create_study(dataset, minutes=5, settings=make_settings({"backbone": SMALL}))
     found.request_stop()
     assert not worker.work(found)
     assert found.state.state == "stopped"
@@ -87,7 +90,7 @@ def test_a_search_that_is_stopped_at_once_says_so(colour_photos: Path, workspace
 def test_minutes_out_of_range_are_refused(colour_photos: Path, workspace: Path) -> None:
     dataset = datasets.import_source(colour_photos, in_place=True, check=False)
     with pytest.raises(SettingsError, match="Received: 0"):
-        jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": "starter"}))
+        jobs.create_study(dataset, minutes=0, settings=make_settings({"backbone": SMALL}))
 
 
 class _Guessing(Search):
@@ -120,7 +123,7 @@ def test_machines_share_the_trials_of_a_search_by_its_journal(
 ) -> None:
     """Two that try settings at once, and one that goes on with the search after its node was lost."""
     dataset = datasets.import_source(colour_photos)
-    run = jobs.create_study(dataset, minutes=1.0, settings=Settings(backbone="starter"))
+    run = jobs.create_study(dataset, minutes=1.0, settings=Settings(backbone=SMALL))
     run.update_state(cluster=True)
     plan = make_plan(run)
 
@@ -191,7 +194,7 @@ def test_a_search_that_begins_again_still_has_the_default_to_compare_with(
     colour_photos: Path, workspace: Path
 ) -> None:
     run = jobs.create_study(
-        datasets.import_source(colour_photos), minutes=1.0, settings=Settings(backbone="starter")
+        datasets.import_source(colour_photos), minutes=1.0, settings=Settings(backbone=SMALL)
     )
     run.update_state(cluster=True)
     plan = make_plan(run)

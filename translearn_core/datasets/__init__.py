@@ -56,14 +56,15 @@ from translearn_core.datasets.library import (
     list_unreadable_datasets,
     open_dataset,
 )
-from translearn_core.datasets.loose import (
+from translearn_core.datasets.manifest_checks import Finding
+from translearn_core.datasets.pages_and_channels import Stacks, choose_stacks, find_stacks
+from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
+from translearn_core.datasets.photos_without_class import (
     leave_loose,
     left_out_for_good,
     read_loose,
     take_loose,
 )
-from translearn_core.datasets.manifest_checks import Finding
-from translearn_core.datasets.photo_names import PHOTO_SUFFIXES
 from translearn_core.datasets.readiness import check_ready
 from translearn_core.datasets.recordings import (
     RECORDINGS,
@@ -73,7 +74,6 @@ from translearn_core.datasets.recordings import (
 )
 from translearn_core.datasets.sources import allowed_folder, source_folders, unpacked
 from translearn_core.datasets.split import ASIDE, Leak, assign_splits, chained_classes, split_leaks
-from translearn_core.datasets.stacks import Stacks, choose_stacks, find_stacks
 from translearn_core.datasets.teaching_sets import TEACHING_SETS, make_teaching_set
 from translearn_core.datasets.unlabelled import find_unlabelled, open_unlabelled
 from translearn_core.datasets.unsorted import NoClasses, WithUnsorted, read_unsorted

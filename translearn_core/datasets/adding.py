@@ -1,7 +1,7 @@
 """Adds photos to a data set that is there, all or none.
 
 Owns: `add_photos`, `add_unsorted`, `add_source` and their report.
-Leaves to others: reading the sources (`sources.py`, `receiving.py`), checking and storing the photos
+Leaves to others: reading the sources (`sources.py`, `uploaded_files.py`), checking and storing the photos
 (`staging.py`), new data sets (`importing.py`).
 """
 
@@ -31,9 +31,8 @@ from translearn_core.datasets.import_context import (
 )
 from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import check_free_space, new_folder
-from translearn_core.datasets.loose import read_kept, write_loose
 from translearn_core.datasets.manifest_rows import as_rows, grouped_by, left_out_table
-from translearn_core.datasets.receiving import spool
+from translearn_core.datasets.photos_without_class import read_kept, write_loose
 from translearn_core.datasets.sources import existing_source, list_sources
 from translearn_core.datasets.staging import (
     measured,
@@ -44,7 +43,8 @@ from translearn_core.datasets.staging import (
     stage_loose,
 )
 from translearn_core.datasets.unsorted import read_unsorted, write_unsorted
-from translearn_core.datasets.videos import expand_videos
+from translearn_core.datasets.uploaded_files import spool
+from translearn_core.datasets.video_candidates import expand_videos
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.reading import using

@@ -18,7 +18,7 @@ import pandas as pd
 
 from translearn_core.arrays import Bools, Ints
 from translearn_core.atomic import disk_errors, parse_parquet
-from translearn_core.datasets.chains import cut_chains
+from translearn_core.datasets.copy_chains import cut_chains
 from translearn_core.datasets.dataset import Dataset, write_table
 from translearn_core.datasets.duplicates import (
     Features,

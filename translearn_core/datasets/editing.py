@@ -20,7 +20,7 @@ from translearn_core.datasets import excluded
 from translearn_core.datasets.class_places import with_heir
 from translearn_core.datasets.dataset import Dataset, write_file
 from translearn_core.datasets.file_names import tidy
-from translearn_core.datasets.loose import paths_in_use
+from translearn_core.datasets.photos_without_class import paths_in_use
 from translearn_core.datasets.unsorted import (
     all_rows,
     move_rows,

@@ -3,7 +3,7 @@
 Owns: `import_source`, `import_files`, `create_dataset`, `build_drawn`.
 An import is built in a temporary folder and published by one rename, so that one that fails or is
 stopped changes nothing. Leaves to others: listing and reading the sources
-(`sources.py`, `receiving.py`), classes (`layout.py`), archives (`archive.py`), checking and storing
+(`sources.py`, `uploaded_files.py`), classes (`layout.py`), archives (`archive.py`), checking and storing
 the photos (`staging.py`), photos that stay where they are (`in_place.py`), photos that are added
 later (`adding.py`).
 """
@@ -33,7 +33,6 @@ from translearn_core.datasets.import_context import (
 from translearn_core.datasets.in_place import import_in_place
 from translearn_core.datasets.layout import ClassAssignment
 from translearn_core.datasets.library import check_free_space, list_datasets, new_folder, publish
-from translearn_core.datasets.loose import write_loose
 from translearn_core.datasets.manifest_rows import (
     grouped_by,
     left_out_table,
@@ -41,7 +40,7 @@ from translearn_core.datasets.manifest_rows import (
     new_record,
     said_and_asked,
 )
-from translearn_core.datasets.receiving import spool
+from translearn_core.datasets.photos_without_class import write_loose
 from translearn_core.datasets.sources import (
     Labelling,
     existing_source,
@@ -62,7 +61,8 @@ from translearn_core.datasets.staging import (
 )
 from translearn_core.datasets.tasks import MAIN, store_tasks
 from translearn_core.datasets.unsorted import write_unsorted
-from translearn_core.datasets.videos import expand_videos
+from translearn_core.datasets.uploaded_files import spool
+from translearn_core.datasets.video_candidates import expand_videos
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_core.imaging.positions import without_position

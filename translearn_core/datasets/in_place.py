@@ -21,8 +21,6 @@ from translearn_core.datasets.grouping import group_again
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
 from translearn_core.datasets.library import datasets_folder, new_folder, publish
-from translearn_core.datasets.loose import MOST as MOST_LOOSE
-from translearn_core.datasets.loose import read_kept, write_loose
 from translearn_core.datasets.manifest_columns import fill_stats
 from translearn_core.datasets.manifest_rows import (
     as_rows,
@@ -33,10 +31,12 @@ from translearn_core.datasets.manifest_rows import (
     reuse_stats,
     said_and_asked,
 )
+from translearn_core.datasets.photos_without_class import MOST as MOST_LOOSE
+from translearn_core.datasets.photos_without_class import read_kept, write_loose
 from translearn_core.datasets.small_classes import small_classes, too_few_reason
 from translearn_core.datasets.sources import Labelling, list_sources, nothing_left
 from translearn_core.datasets.staging import EIGHT_BITS
-from translearn_core.datasets.videos import without_videos
+from translearn_core.datasets.video_candidates import without_videos
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import DecodedPhoto, iterate_photos, measure_reading

@@ -25,7 +25,6 @@ from pydantic import BaseModel, ConfigDict
 from translearn_core.atomic import disk_errors, write_atomically
 from translearn_core.config import load_configuration
 from translearn_core.datasets.archive import open_archive
-from translearn_core.datasets.bare_upload import bare_archive, bare_files
 from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.file_names import safe_name
 from translearn_core.datasets.folder_listing import list_photos
@@ -39,6 +38,7 @@ from translearn_core.datasets.table_file import MOST_BYTES
 from translearn_core.datasets.table_reading import LabelTable, read_table
 from translearn_core.datasets.tasks import TableChoices, table_notes
 from translearn_core.datasets.unsorted import NoClasses
+from translearn_core.datasets.upload_positions import bare_archive, bare_files
 from translearn_core.errors import SourceError, StorageError
 from translearn_core.i18n import _, number
 

@@ -2,7 +2,7 @@
 
 Owns: reading and decoding candidates in threads into a staging folder, the reasons of those that are
 refused, the range of values of deep photos, and moving what was staged to `photos/<class>/`.
-Leaves to others: listing candidates (`sources.py`, `receiving.py`), the manifest and publishing
+Leaves to others: listing candidates (`sources.py`, `uploaded_files.py`), the manifest and publishing
 (`importing.py`, `adding.py`), photos that stay where they are (`in_place.py`).
 """
 
@@ -25,10 +25,10 @@ from translearn_core.datasets.file_names import NameKeeper, safe_name
 from translearn_core.datasets.folder_listing import cannot_open
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
 from translearn_core.datasets.layout import ClassAssignment
-from translearn_core.datasets.loose import MOST as MOST_LOOSE
 from translearn_core.datasets.manifest_rows import as_rows, listed_as, row_of
+from translearn_core.datasets.photos_without_class import MOST as MOST_LOOSE
 from translearn_core.datasets.small_classes import small_classes, too_few_reason
-from translearn_core.datasets.videos import expand_videos
+from translearn_core.datasets.video_candidates import expand_videos
 from translearn_core.errors import PhotoError, SourceError, StorageError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import decode_photo, measure_reading, processor_count

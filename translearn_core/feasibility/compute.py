@@ -34,7 +34,8 @@ from translearn_core.feasibility import detectors, trivial_baseline
 from translearn_core.feasibility.check_data import MOST_VALIDATED, CheckData, Evaluation
 from translearn_core.feasibility.giveaways import Giveaway
 from translearn_core.feasibility.label_errors import LabelError
-from translearn_core.feasibility.make_report import make_report, photo_table, project
+from translearn_core.feasibility.make_report import make_report
+from translearn_core.feasibility.photo_table import photo_table, project
 from translearn_core.feasibility.random_split import flatters, tell_random_split
 from translearn_core.feasibility.report import Report
 from translearn_core.features.extractor import Pooled, extract_pooled

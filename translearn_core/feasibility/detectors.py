@@ -10,7 +10,7 @@ Leaves to others: names, meaning, bounds and advice (`datasets/checks.py`), meas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -164,6 +164,15 @@ def find_all(evidence: Evidence) -> list[Finding]:
         flagged = [one for one in detect(evidence) if one.score >= check.threshold]
         found += sorted(flagged, key=lambda one: (-one.score, one.path))
     return found
+
+
+def copies_across(findings: Iterable[Finding]) -> set[tuple[str, ...]]:
+    """The paths of each photo that lies under more than one class, each set of them once."""
+    return {
+        tuple(sorted({finding.path, *finding.others}))
+        for finding in findings
+        if finding.check == "cross_class_copies"
+    }
 
 
 # --- one function per check ----------------------------------------------------------------------

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from translearn_core.arrays import Array, Floats, Ints
+from translearn_core.fitting.inputs import FeatureSource, InMemory
 from translearn_core.fitting.mixing import mix
-from translearn_core.fitting.sources import FeatureSource, InMemory
 from translearn_core.imaging.augment import AugmentationPolicy, augment
 from translearn_core.settings import Settings
 

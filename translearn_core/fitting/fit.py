@@ -23,9 +23,9 @@ from translearn_core.arrays import Array, Floats, Ints
 from translearn_core.errors import TrainingError
 from translearn_core.evaluation.calibration import as_logits, calibrated_loss
 from translearn_core.fitting.batches import Arrays, Batches, Subset, as_arrays, bytes_of, unrolled
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.mixing import mixes
 from translearn_core.fitting.optimizer import FusedAdam, make_schedule, rates_of, restart
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.assembly import build_head
 from translearn_core.graph.engine import answer_batch
 from translearn_core.i18n import _

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from translearn_core.evaluation.predictions import ValidationPredictions
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.monitor import Monitor
 from translearn_core.settings import Settings
 

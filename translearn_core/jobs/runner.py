@@ -22,7 +22,7 @@ from translearn_core.config import load_configuration
 from translearn_core.errors import SettingsError
 from translearn_core.i18n import N_, _
 from translearn_core.jobs import launch, placer, warm_worker
-from translearn_core.jobs.queue import is_running, jobs_of_all
+from translearn_core.jobs.queue import is_running, jobs_of_all, niceness_of
 from translearn_core.runs import Job, Kind, placement
 from translearn_core.runs.state import write_worker
 
@@ -65,7 +65,9 @@ class LocalRunner:
             return
         with job.log_path.open("ab") as log:
             # the worker writes its own pid: one writer at a time
-            process = launch.spawn(launch.worker_command(str(job.folder)), log)
+            process = launch.spawn(
+                launch.worker_command(str(job.folder)), log, niceness=niceness_of(job.kind)
+            )
         write_worker(job.folder, process.pid)
 
     def force_stop(self, job: Job) -> None:

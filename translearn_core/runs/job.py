@@ -28,7 +28,7 @@ from translearn_core.atomic import write_atomically
 from translearn_core.errors import RunError
 from translearn_core.i18n import _, language
 from translearn_core.runs import events as event_file
-from translearn_core.runs.cached import read_cached
+from translearn_core.runs.file_cache import read_cached
 from translearn_core.runs.placement import PLACEMENT
 from translearn_core.runs.state import (
     LOCK,

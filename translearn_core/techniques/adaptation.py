@@ -31,7 +31,7 @@ from translearn_core.evaluation.label_propagation import (
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.head import learns_from_validation
-from translearn_core.fitting.sources import FeatureSource, InMemory
+from translearn_core.fitting.inputs import FeatureSource, InMemory
 from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor

@@ -15,8 +15,8 @@ from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.features.weight_change import WeightChange
 from translearn_core.fitting.data import TrainingData
 from translearn_core.fitting.head import build_new_head
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.monitor import Monitor
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from translearn_core.evaluation.dense_head import DenseHead
 from translearn_core.evaluation.metrics import head_figures
 from translearn_core.evaluation.predictions import TestPredictions
 from translearn_core.fitting.data import TrainingData
+from translearn_core.fitting.inputs import InMemory
 from translearn_core.fitting.plan import Plan
-from translearn_core.fitting.sources import InMemory
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor
 from translearn_core.runs.task_heads import save_heads

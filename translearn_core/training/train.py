@@ -29,8 +29,8 @@ from translearn_core.features import costs
 from translearn_core.features.cache import trim_cache
 from translearn_core.fitting.data import TrainingData, gather_training_data
 from translearn_core.fitting.head import answer_validation, subset_of
+from translearn_core.fitting.inputs import FeatureSource
 from translearn_core.fitting.plan import Network, Plan, make_plan
-from translearn_core.fitting.sources import FeatureSource
 from translearn_core.graph.gpus import count_gpus
 from translearn_core.i18n import _
 from translearn_core.monitor import Monitor

@@ -27,7 +27,11 @@ from translearn_ui.classroom import doors, school
 from translearn_ui.classroom.addresses import origin_of
 from translearn_ui.classroom.gate import Gate
 from translearn_ui.classroom.media import OwnedMedia
-from translearn_ui.classroom.short_sessions import ShortSessions, use_few_heaps
+from translearn_ui.classroom.short_sessions import (
+    ShortSessions,
+    collect_garbage,
+    use_few_heaps,
+)
 from translearn_ui.classroom.uploads import BoundedUploads
 from translearn_ui.shell import who
 
@@ -41,6 +45,8 @@ UPLOAD_MB = 200
 """Of one file: uploads of thirty people rest in memory at once."""
 DELETION_S = 600.0
 """So often it is looked whether the day of deletion has come."""
+COLLECT_S = 10.0
+"""So often garbage is searched for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +112,8 @@ def options(place: Place, secrets: Path | None = None) -> dict[str, Any]:
         "browser.serverAddress": place.hosts[0],
         "browser.gatherUsageStats": False,
         "client.showErrorDetails": "none",
+        # a search for garbage after each run of a page stops all others, longer the more people are there
+        "runner.postScriptGC": False,
         "logger.hideWelcomeMessage": True,
     }
 
@@ -123,7 +131,10 @@ def serve(place: Place, classroom: Classroom) -> None:
     secrets = school.prepare(classroom, origin_of(place.hosts[0], place.port))
     use_few_heaps()
     app = make_app(place.hosts, classroom)
-    with periodically(_delete_due, every_s=DELETION_S, name="deletion"):
+    with (
+        periodically(_delete_due, every_s=DELETION_S, name="deletion"),
+        periodically(collect_garbage, every_s=COLLECT_S, name="garbage"),
+    ):
         app.run(config=options(place, secrets))
 
 

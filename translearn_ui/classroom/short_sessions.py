@@ -63,6 +63,12 @@ def use_few_heaps() -> None:
             ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
+def collect_garbage() -> None:
+    """Search all objects for garbage: for all pages together, in the place of a search after each run of
+    one, as Streamlit has it."""
+    gc.collect()
+
+
 def give_memory_back() -> None:
     """Collect garbage, and let the system have the memory that is free, where it is known how."""
     gc.collect()

@@ -24,10 +24,12 @@ import streamlit as st
 from translearn_core import spaces
 from translearn_core.i18n import _
 from translearn_ui.components import format
-from translearn_ui.shell import frame
+from translearn_ui.shell import frame, who
 
 log = logging.getLogger(__name__)
 
+LOOK_S, LOOK_IN_CLASS_S = 0.4, 1.2
+"""The progress of a task is drawn so often; less often where thirty may bring photos in at once."""
 _MOST_KEPT = 64
 _tasks: dict[str, Task] = {}
 _lock = threading.Lock()
@@ -123,9 +125,13 @@ def forget(task: Task) -> None:
         _tasks.pop(task.id, None)
 
 
-@st.fragment(run_every=0.4)
 def show(task: Task) -> None:
     """Show a task's progress with a way to cancel it; the page runs again when it has ended."""
+    every_s = LOOK_IN_CLASS_S if who.is_class() else LOOK_S
+    st.fragment(_show, run_every=every_s)(task)
+
+
+def _show(task: Task) -> None:
     if task.finished:
         st.rerun()
     with st.container(border=True, key=f"task_{task.id}"):

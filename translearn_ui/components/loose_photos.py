@@ -1,6 +1,6 @@
 """Photos that were left out for want of a class: into the unsorted ones with one press, and back.
 
-Owns: the line and its buttons. Leaves to others: which photos these are (`datasets/loose.py`).
+Owns: the line and its buttons. Leaves to others: which photos these are (`datasets/photos_without_class.py`).
 """
 
 from __future__ import annotations

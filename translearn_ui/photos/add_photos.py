@@ -170,7 +170,7 @@ def _start(
     folder = home() / "uploads" / f"asked-{secrets.token_hex(6)}"
 
     def work(task: background_tasks.Task) -> Dataset:
-        from translearn_core.datasets import found_table, kept_upload
+        from translearn_core.datasets import kept_upload, table_in_upload
         from translearn_core.datasets.tasks import TableChoices
 
         def received(number: int, file: str) -> None:
@@ -191,7 +191,7 @@ def _start(
             )
             for one in (*([archive] if archive is not None else []), *tables):
                 one.close()
-            adopted = TableChoices() if tables else found_table.adopt_table(upload, choices)
+            adopted = TableChoices() if tables else table_in_upload.adopt_table(upload, choices)
             return kept_upload.read_upload(
                 upload,
                 choices=choices,

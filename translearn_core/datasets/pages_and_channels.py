@@ -15,7 +15,7 @@ from translearn_core.datasets.dataset import Dataset
 from translearn_core.datasets.import_choices import ImportChoices
 from translearn_core.datasets.import_context import ImportContext, ProgressCallback, StopCheck
 from translearn_core.datasets.manifest_checks import has_pages
-from translearn_core.datasets.reach import check_deleted, is_out_of_reach, out_of_reach
+from translearn_core.datasets.missing_photos import check_deleted, is_out_of_reach, out_of_reach
 from translearn_core.errors import MissingPhotoError
 from translearn_core.i18n import _
 from translearn_core.imaging.decode import DecodedPhoto, iterate_photos, measure_reading

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 
 from translearn_core.atomic import disk_errors, write_atomically
-from translearn_core.config import Limits
 from translearn_core.datasets.archive import archive_stem, kind_of_archive
 from translearn_core.datasets.archive_stream import unpack_7z, unpack_tar
 from translearn_core.datasets.archive_zip import ZipReader
@@ -23,6 +22,7 @@ from translearn_core.datasets.import_context import ImportContext
 from translearn_core.datasets.library import check_free_space
 from translearn_core.errors import PhotoError
 from translearn_core.imaging.positions import without_position
+from translearn_core.limits import Limits
 
 Item = tuple[str | bytes, Callable[[int], bytes]]
 _UTF8_FLAG = 0x800

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from translearn_core.atomic import disk_errors
-from translearn_core.config import Limits
 from translearn_core.datasets.folder_listing import begins_as_photo, tell_hidden
 from translearn_core.datasets.import_choices import hidden_folder
 from translearn_core.datasets.import_context import Candidate, ImportContext, LeftOut
@@ -27,6 +26,7 @@ from translearn_core.datasets.photo_names import (
 from translearn_core.errors import SourceError
 from translearn_core.i18n import _, number
 from translearn_core.imaging.video import is_video
+from translearn_core.limits import Limits
 
 
 def spool(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from translearn_core.reports.training_curves import (
+from translearn_core.reports.curve_geometry import (
     curves_of,
     drawing,
     number_axis,
