@@ -239,7 +239,7 @@ class LabelPropagation(Adaptation):
             return TrainingSet(data=taught, joined=None)
         plain = _mean_answers(self._before.unseeing, domains.target_views())
         unseeing = average_answers(near, plain, _align(domains).answer())
-        return TrainingSet(data=_teach(domains, unseeing), joined=taught)
+        return TrainingSet(data=_teach(domains, unseeing), joined=taught, anew=True)
 
     def _groups_of(self, others: UnlabelledSet) -> Ints:
         """Near-copies and bursts among them `(m,)`; random weights have nothing to say about that."""
