@@ -327,7 +327,7 @@ async def _try_to_reach(pupils: Sequence[Pupil], told: Told) -> None:
 
 def _end_runs() -> str:
     """Stop what still waits or trains; how far all came."""
-    from translearn_core.jobs import doing
+    from translearn_core.jobs import activity
     from translearn_core.runs import list_runs
 
     states: Counter[str] = Counter()
@@ -335,7 +335,7 @@ def _end_runs() -> str:
         with spaces.acting_in(space):
             states.update(run.state.state for run in list_runs())
     for space in spaces.all_spaces():
-        doing.end_all_in(space)
+        activity.end_all_in(space)
     return ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
 
 
