@@ -111,7 +111,7 @@ def _show_camera(dataset: Dataset | None) -> None:
     """Record straight into the unsorted photos."""
     from translearn_ui.camera import panel
 
-    panel.show("sort_camera", dataset=frame.current_dataset, store=_store, pile=True)
+    panel.show("sort_camera", dataset=frame.current_dataset, store=panel.dataset_to_fill, pile=True)
     n = len(datasets.read_unsorted(dataset)) if dataset is not None else 0
     if st.button(
         ngettext("Sort {n:,} photo", "Sort {n:,} photos", n).format(n=n) if n else _("Sort photos"),
@@ -123,15 +123,6 @@ def _show_camera(dataset: Dataset | None) -> None:
         on_click=lambda: st.session_state.update({_WAY: "files"}),
     ):
         st.rerun()
-
-
-def _store() -> Dataset:
-    """The data set that recorded photos go to: a new one with the first photo."""
-    dataset = frame.current_dataset()
-    if dataset is None:
-        dataset = datasets.create_dataset(_("From the camera"))
-        frame.open_dataset(dataset)
-    return dataset
 
 
 def _start_demo() -> background_tasks.Task:
