@@ -95,12 +95,8 @@ def show_boxes(dataset: Dataset | None) -> None:
     elif way == "folder":
         given = st.file_uploader(label, accept_multiple_files="directory", key=box.key)
     else:
-        given = st.file_uploader(
-            label,
-            type=[*uploads.photo_types(), *uploads.video_types()],
-            accept_multiple_files=True,
-            key=box.key,
-        )
+        given = st.file_uploader(label, accept_multiple_files=True, key=box.key)
+        uploads.want_photos(box, videos=True)
     if given:
         task = _start(dataset, given, archive=way == "zip")
         box.empty()
