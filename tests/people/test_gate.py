@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import gc
 import logging
 import re
 import time
@@ -455,3 +456,24 @@ def test_a_page_looks_less_often_at_a_run_that_waits(app: Served, bob: Browser) 
     run.update_state(state="stopped")
     assert len(waiting) == len(running) == 1
     assert waiting[0] > running[0]
+
+
+def test_a_run_of_a_page_does_not_search_all_objects_for_garbage(app: Served, bob: Browser) -> None:
+    """That stops everybody's pages; the server does it every few seconds for all together."""
+    for page in ("photos", "work"):
+        bob.show(page)  # which brings modules in
+    searches: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and info["generation"] == 2:
+            searches.append(2)
+
+    gc.disable()  # what is searched for by itself does not count
+    gc.callbacks.append(note)
+    try:
+        bob.show("photos")
+        bob.show("work")
+    finally:
+        gc.callbacks.remove(note)
+        gc.enable()
+    assert searches == []

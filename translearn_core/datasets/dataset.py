@@ -93,6 +93,8 @@ class Record(BaseModel):
     """What they alone did not decide, and what was taken."""
     class_places: dict[str, int] = {}
     """Of each class, also of former ones, the place of its colour (`class_places.py`)."""
+    begun_empty: bool = False
+    """Whether it was begun without photos, so that a person named each of its classes."""
 
 
 class Dataset:

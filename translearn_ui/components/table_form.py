@@ -42,6 +42,7 @@ def choose_file_column(path: Path, chosen: TableChoices, *, key: str) -> LabelTa
         index=_place(columns, chosen.file_column or _found_column(path)),
         placeholder=_("Choose a column"),
         key=f"{key}_file_column",
+        persist_state="session",
     )
     if not file_column:
         st.caption(_("First say which column names the photos."))
@@ -55,6 +56,7 @@ def choose_file_column(path: Path, chosen: TableChoices, *, key: str) -> LabelTa
                 ),
                 value=chosen.one_hot,
                 key=f"{key}_one_hot",
+                persist_state="session",
             )
             if not one_hot:
                 table = read_table(path, file_column=file_column, one_hot=False)
@@ -92,6 +94,7 @@ def choose_classes(
         ),
         placeholder=_("Choose a column"),
         key=f"{key}_main",
+        persist_state="session",
     )
     others = [name for name in table.roles.labels if name != main]
     several = chosen.several
@@ -100,6 +103,7 @@ def choose_classes(
             _("Learn the other columns, too ({names})").format(names=", ".join(others[:4])),
             value=chosen.several,
             key=f"{key}_several",
+            persist_state="session",
             help=_("One model then predicts several labels for each photo (multi-task)."),
         )
     if not main:

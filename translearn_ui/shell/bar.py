@@ -19,7 +19,7 @@ from translearn_core.formatting import percent
 from translearn_core.i18n import _
 from translearn_core.runs import LIVE_STATES, Run, run_caveats
 from translearn_core.runs.annotations import read_notes
-from translearn_ui.shell import in_hand
+from translearn_ui.shell import in_hand, sort_next
 from translearn_ui.shell.pages import PAGES, PageName, PageRow, path_of
 from translearn_ui.shell.text import plain
 
@@ -160,19 +160,9 @@ def _next(here: PageName, dataset: Dataset | None, run: Run | None) -> Step | No
         return None if here == "photos" else Step("photos", _("Choose photos"))
     if here in ("work", "compare", "share") and has_model:
         return Step("try_it", _("Try it"))
-    if _is_unsorted(dataset):
+    if sort_next.is_next(dataset):
         return Step("sort", _("Sort photos"), anew=True)
     return Step("train", _("Train"), enabled=_is_ready(dataset), anew=True)
-
-
-def _is_unsorted(dataset: Dataset) -> bool:
-    """Whether there are photos, and none has a class."""
-    from translearn_core import datasets
-
-    try:
-        return not len(dataset.photos) and len(datasets.read_unsorted(dataset)) > 0
-    except SourceError:
-        return False
 
 
 def _is_ready(dataset: Dataset) -> bool:

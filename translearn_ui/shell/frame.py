@@ -28,7 +28,7 @@ from translearn_core import __version__
 from translearn_core.config import home
 from translearn_core.errors import TransLearnError
 from translearn_core.i18n import _
-from translearn_ui.shell import bar, in_hand, language_choice, start, theme, who
+from translearn_ui.shell import bar, in_hand, language_choice, sort_next, start, theme, who
 from translearn_ui.shell.in_hand import current_dataset as current_dataset
 from translearn_ui.shell.in_hand import current_run as current_run
 from translearn_ui.shell.in_hand import kept as kept
@@ -125,7 +125,10 @@ def page(name: PageName) -> DeltaGenerator:
             in_hand.open_run(None)
         elif run is not None:
             in_hand.open_run(run)
-        go(wanted.page)
+        with errors_shown():
+            if wanted.page == "sort" and dataset is not None:
+                sort_next.take(dataset)
+            go(wanted.page)
     for text in in_hand.notices(name):
         _show_notice(text)
     if not start.can_write():
